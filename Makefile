@@ -1,0 +1,39 @@
+# Two commands: `make serve` and `make test`. Both make their environment first, and are quick the second time.
+PYTHON ?= python3
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN = $(VENV)/bin
+
+.PHONY: serve test lint check-image clean
+
+serve: $(VENV)/.installed
+	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) $(BIN)/gradoscope serve
+
+test: $(VENV)/.tested lint
+	@tests/ensure_browser.sh $(BIN)/python
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+
+# builds and runs the container without a Docker engine; needs root on Debian, and takes some minutes
+check-image:
+	CHECK_COMMAND='tests/check_container.sh' ../shared/tools/check_image.sh . /healthz 8000
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e .
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,107 @@
+"""What a method is: it declares itself and its parameters once, says what it needs and costs, and computes."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from ..errors import Unprocessable
+
+if TYPE_CHECKING:
+    from ..zoo.classifier import Classifier
+    from .engine import Engine
+
+
+class Parameters(BaseModel):
+    """Parameters of a method: bounds, default and help stand in the fields and nowhere else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Paper:
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`done` of `total` evaluations; `estimate` is the attribution so far, (C, H, W), where the method has one."""
+
+    done: int
+    total: int
+    estimate: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """A finished map: `values` (C, H, W), signed, per unit of pixel value in [0, 1]; C is 3, or 1 for CAMs."""
+
+    values: Tensor
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+
+Steps = Generator[Progress, None, Attribution]
+P = TypeVar("P", bound=Parameters)
+
+
+class Method(ABC, Generic[P]):
+    """An attribution method. To add one, add a module to this package with a subclass marked `@register`."""
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    year: ClassVar[int]
+    order: ClassVar[int] = 0  # among the methods of its year
+    paper: ClassVar[Paper]
+    summary: ClassVar[str]
+    strengths: ClassVar[tuple[str, ...]]
+    weaknesses: ClassVar[tuple[str, ...]]
+    default: ClassVar[bool] = True  # computed where a request names no method
+    Parameters: ClassVar[type[Parameters]]
+
+    def seeded(self, parameters: P) -> bool:
+        """Whether the seed takes part in the result, and so in the key under which it is kept."""
+        return False
+
+    @abstractmethod
+    def cost(self, parameters: P, size: tuple[int, int]) -> int:
+        """Evaluations that a map needs: gradients (forwards for perturbation methods) of one picture of `size`."""
+
+    def check(self, classifier: Classifier, parameters: P) -> None:
+        """Raise `Refused` where this model cannot be explained rightly, `Unprocessable` where a parameter is wrong."""
+
+    @abstractmethod
+    def attribute(self, engine: Engine, picture: Tensor, parameters: P, seed: int) -> Steps:
+        """Explain `picture`, (3, H, W) in [0, 1]; yields after every micro-batch."""
+
+
+_registry: dict[str, Method[Any]] = {}
+
+
+def register(method: type[Method[Any]]) -> type[Method[Any]]:
+    if method.id in _registry:
+        raise ValueError(f"two methods call themselves {method.id}")
+    _registry[method.id] = method()
+    return method
+
+
+def methods() -> dict[str, Method[Any]]:
+    """Every method by id, in historical order."""
+    package = importlib.import_module(__package__)
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{__package__}.{module.name}")
+    return {m.id: m for m in sorted(_registry.values(), key=lambda m: (m.year, m.order))}
+
+
+def find_method(id: str) -> Method[Any]:
+    known = methods()
+    if id not in known:
+        raise Unprocessable(f"There is no method «{id[:80]}». There are: {', '.join(known)}.", field="method")
+    return known[id]

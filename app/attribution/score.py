@@ -1,0 +1,35 @@
+"""The number that is explained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..wire import ScoreKind
+
+
+@dataclass(frozen=True)
+class Score:
+    """S(x): the logit, log-probability or probability of class `target`; with `against`, a difference of logits.
+
+    logit: y_t, or y_t − y_a · log_probability: log softmax(y)_t · probability: softmax(y)_t
+    """
+
+    target: int
+    kind: ScoreKind = "logit"
+    against: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.against is not None and (self.kind != "logit" or self.against == self.target):
+            raise ValueError("`against` goes with score = logit and must differ from the target")
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """(N, classes) → (N,)"""
+        if self.kind == "log_probability":
+            return logits.log_softmax(-1)[:, self.target]
+        if self.kind == "probability":
+            return logits.softmax(-1)[:, self.target]
+        if self.against is not None:
+            return logits[:, self.target] - logits[:, self.against]
+        return logits[:, self.target]

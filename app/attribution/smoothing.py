@@ -1,0 +1,75 @@
+"""Gradients averaged over noisy copies of the picture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from .engine import Engine, noise
+
+
+class SmoothGradParameters(Parameters):
+    samples: int = Field(50, title="Samples", ge=1, le=2000, description="Noisy copies to average over")
+    noise: float = Field(
+        0.15, title="Noise", ge=0, le=2, description="Standard deviation, as a share of the picture's own range"
+    )
+    variant: Literal["mean", "squared", "variance"] = Field(
+        "mean", title="Variant", description="Mean of g, mean of g² (SmoothGrad²), or variance of g (VarGrad)"
+    )
+
+    @model_validator(mode="after")
+    def _enough_samples(self) -> SmoothGradParameters:
+        if self.variant == "variance" and self.samples < 2:
+            raise ValueError("the variance needs samples ≥ 2")
+        return self
+
+
+@register
+class SmoothGrad(Method[SmoothGradParameters]):
+    """Mean over k of g(x + ε_k), ε_k ~ N(0, (noise · (max x − min x))²), not clipped.
+
+    Smilkov et al. 2017, arXiv:1706.03825. Variants: mean of g², and the population variance of g. Sample k's noise
+    comes from (seed, k) alone; sums are kept in float64, so the micro-batch does not matter.
+    """
+
+    id = "smooth_grad"
+    title = "SmoothGrad"
+    year = 2017
+    paper = Paper("SmoothGrad: removing noise by adding noise (Smilkov et al.)", "https://arxiv.org/abs/1706.03825")
+    summary = "The gradient averaged over noisy copies of the picture, so that its jumps cancel."
+    strengths = ("Much less noisy than the gradient", "Works on top of any gradient, on any model")
+    weaknesses = (
+        "Costs one gradient for each noisy copy",
+        "Depends on the noise: too little leaves the jumps, too much asks about another picture",
+    )
+    Parameters = SmoothGradParameters
+
+    def seeded(self, parameters: SmoothGradParameters) -> bool:
+        return parameters.noise > 0
+
+    def cost(self, parameters: SmoothGradParameters, size: tuple[int, int]) -> int:
+        return parameters.samples
+
+    def attribute(self, engine: Engine, picture: Tensor, parameters: SmoothGradParameters, seed: int) -> Steps:
+        deviation = parameters.noise * float(picture.max() - picture.min())
+        noisy = (picture + deviation * engine.place(noise(seed, k, picture.shape)) for k in range(parameters.samples))
+        total, squares = (torch.zeros_like(picture, dtype=torch.float64) for _ in range(2))
+        done = 0
+        for batch in engine.batches(noisy):
+            gradients = engine.gradients(torch.stack(batch)).double()
+            total += gradients.sum(0)
+            squares += gradients.square().sum(0)
+            done += len(batch)
+            values = _moment(parameters.variant, total / done, squares / done).to(picture.dtype)
+            yield Progress(done, parameters.samples, values)
+        return Attribution(values, {"gradient_evaluations": done})
+
+
+def _moment(variant: str, mean: Tensor, mean_square: Tensor) -> Tensor:
+    if variant == "mean":
+        return mean
+    return mean_square if variant == "squared" else (mean_square - mean.square()).clamp(min=0)

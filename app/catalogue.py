@@ -1,0 +1,32 @@
+"""Models and methods as they describe themselves to a client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .attribution.base import Method, methods
+from .settings import Settings
+from .zoo.zoo import Zoo
+
+
+def catalogue(zoo: Zoo, settings: Settings) -> dict[str, Any]:
+    """Models and methods as `GET /models` and `GET /methods` tell them."""
+    return {
+        "default": settings.default_model,
+        "models": [zoo.describe(model) for model in zoo.cards],
+        "methods": [describe_method(method) for method in methods().values()],
+    }
+
+
+def describe_method(method: Method[Any]) -> dict[str, Any]:
+    return {
+        "id": method.id,
+        "title": method.title,
+        "year": method.year,
+        "paper": {"title": method.paper.title, "url": method.paper.url},
+        "summary": method.summary,
+        "strengths": list(method.strengths),
+        "weaknesses": list(method.weaknesses),
+        "default": method.default,
+        "parameters": method.Parameters.model_json_schema(),
+    }

@@ -1,0 +1,177 @@
+"""gradoscope serve | explain | models | methods"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from . import __version__
+from .errors import Problem, Unprocessable
+from .settings import Settings
+
+app = typer.Typer(
+    name="gradoscope",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="An instrument for looking at gradients.",
+)
+console = Console()
+
+
+def main() -> None:
+    """Entry point of the console command; a problem ends it with its detail and exit code 2."""
+    try:
+        app()
+    except Problem as problem:
+        Console(stderr=True).print(f"[red]{problem.title}:[/] {problem.detail}", highlight=False)
+        raise SystemExit(2) from problem
+
+
+@app.callback(invoke_without_command=True)
+def common(version: Annotated[bool, typer.Option("--version", help="Print the version and end")] = False) -> None:
+    if version:
+        console.print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [GRADOSCOPE_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one [GRADOSCOPE_PORT]")] = None,
+) -> None:
+    """Start the server: the page at /, the REST interface at /api/v1, its documentation at /docs."""
+    import uvicorn
+
+    from .main import create_app
+    from .serving import Server
+
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = Settings(**given)  # type: ignore[arg-type]
+    listener = _listen(settings)
+    settings = _answer_to_own_name(settings)
+    config = uvicorn.Config(create_app(settings), log_level="info", access_log=False, timeout_graceful_shutdown=10)
+    Server(config, _address(settings, listener)).run(sockets=[listener])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        problem = Problem(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Take another --port.")
+        problem.title = "Cannot start"
+        raise problem from error
+    return listener
+
+
+def _answer_to_own_name(settings: Settings) -> Settings:
+    """The address that was asked for is a name of ours too; 0.0.0.0 is everybody's and no name."""
+    if settings.host in ("0.0.0.0", "::", *settings.allowed_hosts):
+        return settings
+    return settings.model_copy(update={"allowed_hosts": [*settings.allowed_hosts, settings.host]})
+
+
+def _address(settings: Settings, listener: socket.socket) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    return f"http://{host}:{listener.getsockname()[1]}"
+
+
+@app.command()
+def explain(
+    image: Annotated[Path, typer.Argument(help="The picture", exists=True, dir_okay=False)],
+    model: Annotated[list[str] | None, typer.Option(help="Model id, repeatable")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Method id, repeatable; the six where none is named")] = None,
+    target: Annotated[list[int] | None, typer.Option(help="Class index, repeatable; else the top class")] = None,
+    against: Annotated[int | None, typer.Option(help="Class index to contrast the target with")] = None,
+    score: Annotated[str, typer.Option(help="logit, log_probability or probability")] = "logit",
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="METHOD.PARAMETER=VALUE, e.g. smooth_grad.samples=100")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the methods that draw")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results [explanations/IMAGE]")] = None,
+) -> None:
+    """Explain a picture here, without a server: PNG, npy and JSON, and a contact sheet."""
+    from .service.jobs import Explain
+    from .shell import explain_here
+
+    if score not in ("logit", "log_probability", "probability"):
+        raise Unprocessable(f"score: «{score}» is none of logit, log_probability, probability.", field="score")
+    job = Explain(
+        id=secrets.token_hex(16),
+        picture=image.read_bytes(),
+        models=tuple(model or ()),
+        methods=tuple(method or ()),
+        targets=tuple(target or ()),
+        against=against,
+        score=score,  # type: ignore[arg-type]
+        options=parse_options(option or []),
+        seed=seed,
+    )
+    folder = out or Path("explanations") / image.stem
+    with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
+        explain_here(job, Settings(store=Path(kept)), folder, console)
+
+
+def parse_options(given: list[str]) -> dict[str, dict[str, Any]]:
+    """`["smooth_grad.samples=100"]` → `{"smooth_grad": {"samples": 100}}`; a value that is no JSON is a string."""
+    options: dict[str, dict[str, Any]] = {}
+    for entry in given:
+        name, equals, text = entry.partition("=")
+        method, dot, parameter = name.partition(".")
+        if not equals or not dot:
+            raise Unprocessable(f"--option {entry}: write METHOD.PARAMETER=VALUE, e.g. smooth_grad.samples=100.")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        options.setdefault(method, {})[parameter] = value
+    return options
+
+
+@app.command()
+def models() -> None:
+    """List the models, with where their weights come from and whether they are here."""
+    from .zoo.zoo import Zoo
+
+    settings = Settings()
+    zoo = Zoo(settings)
+    table = Table("id", "title", "input", "classes", "weights", "licence")
+    for described in map(zoo.describe, zoo.cards):
+        name = f"{described['id']} (default)" if described["id"] == settings.default_model else described["id"]
+        size = "×".join(map(str, described["input_size"]))
+        weights = f"{described['source']}, {described['availability']}"
+        table.add_row(name, described["title"], size, str(described["classes"]), weights, described["licence"])
+    console.print(table)
+
+
+@app.command()
+def methods() -> None:
+    """List the methods, with their parameters, bounds and defaults."""
+    from .attribution.base import methods as registered
+
+    for method in registered().values():
+        console.print(f"\n[bold]{method.id}[/]  {method.title} ({method.year}) · {method.paper.url}", highlight=False)
+        console.print(f"  {method.summary}", highlight=False)
+        for name, parameter in method.Parameters.model_json_schema().get("properties", {}).items():
+            console.print(
+                f"  -o {method.id}.{name}={json.dumps(parameter['default'])}  {_bounds(parameter)}", markup=False
+            )
+
+
+def _bounds(parameter: dict[str, Any]) -> str:
+    allowed = "|".join(parameter.get("enum", ()))
+    low, high = parameter.get("minimum", parameter.get("exclusiveMinimum")), parameter.get("maximum")
+    if low is not None and high is not None:
+        allowed = f"{low} … {high}"
+    return f"[{allowed}] {parameter.get('description', '')}" if allowed else parameter.get("description", "")

@@ -1,0 +1,130 @@
+"""One tree of problems (RFC 9457): everything that can be refused or can fail says what happened and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Problem(Exception):
+    """A refusal or failure that a client is told about.
+
+    `status` is the HTTP status, `detail` says what happened and what to do, `field` names the offending
+    request field, and `errors` lists several fields where more than one is at fault.
+    """
+
+    status = 400
+    title = "Bad request"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        errors: list[dict[str, Any]] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors or ([{"field": field, "detail": detail}] if field else [])
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (type(self), self.detail, self.errors, self.retry_after)
+
+    @property
+    def type(self) -> str:
+        return f"urn:gradoscope:problem:{self.title.lower().replace(' ', '-')}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The `application/problem+json` body."""
+        body: dict[str, Any] = {"type": self.type, "title": self.title, "status": self.status, "detail": self.detail}
+        if self.errors:
+            body["errors"] = self.errors
+        if self.retry_after is not None:
+            body["retry_after"] = self.retry_after
+        return body
+
+
+def _revive(kind: type[Problem], detail: str, errors: list[dict[str, Any]], retry_after: int | None) -> Problem:
+    return kind(detail, errors=errors, retry_after=retry_after)
+
+
+class MalformedRequest(Problem):
+    pass
+
+
+class Forbidden(Problem):
+    status = 403
+    title = "Forbidden"
+
+
+class NotFound(Problem):
+    status = 404
+    title = "Not found"
+
+
+class MethodNotAllowed(Problem):
+    status = 405
+    title = "Method not allowed"
+
+
+class TooLarge(Problem):
+    status = 413
+    title = "Too large"
+
+
+class UnsupportedPicture(Problem):
+    status = 415
+    title = "Unsupported picture format"
+
+
+class WrongHost(Problem):
+    status = 421
+    title = "Host not allowed"
+
+
+class Unprocessable(Problem):
+    """A parameter is unknown or out of its bounds, or a picture cannot be decoded."""
+
+    status = 422
+    title = "Unprocessable"
+
+
+class Refused(Unprocessable):
+    """This method cannot explain this model rightly, so it does not: the reason is in `detail`."""
+
+    title = "Method refused"
+
+
+class TooManyRequests(Problem):
+    status = 429
+    title = "Too many requests"
+
+
+class ComputationFailed(Problem):
+    """The computation broke off or gave values that are not finite; nothing is shown instead of something wrong."""
+
+    status = 503
+    title = "Computation failed"
+
+
+class Unavailable(Problem):
+    status = 503
+    title = "Unavailable"
+
+
+class OutOfMemory(Problem):
+    status = 507
+    title = "Not enough memory"
+
+
+BY_STATUS: dict[int, type[Problem]] = {
+    400: MalformedRequest,
+    403: Forbidden,
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: TooLarge,
+    422: Unprocessable,
+    429: TooManyRequests,
+    503: Unavailable,
+}

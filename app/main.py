@@ -1,0 +1,146 @@
+"""The web application: routes, middleware, lifespan. Nothing happens at import time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import fastapi_offline
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from . import __version__
+from .errors import BY_STATUS, ComputationFailed, Problem, Unprocessable
+from .guard import Guard, problem_response
+from .routes import catalogue, explanations, health, pages, predictions, results
+from .routes.asking import ClientLeft
+from .schemas import ProblemBody
+from .service.executor import Executor
+from .service.local import LocalExecutor
+from .service.store import Store
+from .settings import Settings, shipped
+
+log = logging.getLogger(__name__)
+SWEEP_SECONDS = 300
+REFUSALS = {
+    "4XX": {"description": "Refused: the problem says why and what to do", "model": ProblemBody},
+    "5XX": {"description": "Not possible now: the problem says why and when to try again", "model": ProblemBody},
+}
+
+
+def create_app(settings: Settings | None = None, executor: Callable[[Settings], Executor] = LocalExecutor) -> FastAPI:
+    """The application with its own executor and store, which start and end with it."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.settings = settings
+        app.state.store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
+        app.state.executor = executor(settings)
+        app.state.templates = _templates()
+        await app.state.executor.start()
+        sweeping = asyncio.create_task(_sweep(app.state.store))
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweeping
+            await app.state.executor.stop()
+
+    app = FastAPI(
+        title="Gradoscope",
+        version=__version__,
+        summary="Why a pretrained CNN says what it says, by six attribution methods side by side",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=REFUSALS,
+        max_body_size=settings.max_upload,
+        form_limits={"max_files": 2, "max_fields": 256, "max_part_size": 256 * 1024},
+    )
+    for router in (pages, health, catalogue, predictions, results, explanations):
+        app.include_router(router.router)
+    app.mount("/static/swagger", _Assets(Path(fastapi_offline.__file__).parent / "static"))
+    app.mount("/static", _Assets(shipped("static")))
+    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
+    _handle_errors(app)
+    return app
+
+
+class _Assets(StaticFiles):
+    """Files that a browser keeps but asks about each time, so that page and scripts always belong together."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def _templates() -> Jinja2Templates:
+    templates = Jinja2Templates(directory=shipped("templates"))
+    templates.env.globals.update(version=__version__, static=lambda path: f"/static/{path}")
+    return templates
+
+
+async def _sweep(store: Store) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(store.sweep)
+        except Exception:
+            log.exception("the store could not be swept")
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _handle_errors(app: FastAPI) -> None:
+    """One shape for every refusal: application/problem+json."""
+
+    @app.exception_handler(Problem)
+    async def refuse(request: Request, problem: Problem) -> Response:
+        return problem_response(problem)
+
+    @app.exception_handler(ClientLeft)
+    async def left(request: Request, error: ClientLeft) -> Response:
+        return Response(status_code=499)  # nobody reads it
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        problem = BY_STATUS.get(error.status_code, Problem)(_detail(error, request))
+        problem.status = error.status_code
+        response = problem_response(problem)
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        errors = []
+        for fault in error.errors():
+            field = ".".join(str(part) for part in fault["loc"] if part not in ("body", "query", "path"))
+            errors.append({"field": field, "detail": f"{field}: {fault['msg']}."})
+        return problem_response(Unprocessable(" ".join(e["detail"] for e in errors), errors=errors))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        log.error("unexpected", exc_info=error)
+        problem = ComputationFailed("Something in the server went wrong; its log has the details.")
+        problem.status = 500
+        return problem_response(problem)
+
+
+def _detail(error: HTTPException, request: Request) -> str:
+    if error.status_code == 404:
+        return f"There is nothing at {request.url.path[:200]}."
+    if error.status_code == 413:
+        limit = request.app.state.settings.max_upload
+        return f"The request is larger than {limit:,} bytes. Send a smaller picture."
+    return str(error.detail)

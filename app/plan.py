@@ -1,0 +1,97 @@
+"""What a request asks for: panels, model × target × method, each checked before anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from .attribution.base import Method, Parameters, find_method, methods
+from .errors import Problem, Unprocessable
+from .service.jobs import Explain
+from .settings import Settings
+from .zoo.classifier import Classifier
+from .zoo.zoo import Zoo
+
+
+@dataclass
+class Panel:
+    """One map to make: which method on which model for which of the targets asked for, or why not."""
+
+    id: str
+    model: str
+    method: Method[Any]
+    parameters: Parameters
+    target: int | None
+    against: int | None
+    refusal: Problem | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[Panel]:
+    """The panels of a request, model × target × method, each with its refusal where it cannot be made.
+
+    Raises the refusal where no panel can be made.
+    """
+    chosen = choose_methods(job)
+    models = tuple(dict.fromkeys(job.models)) or (settings.default_model,)
+    targets: tuple[int | None, ...] = tuple(dict.fromkeys(job.targets)) or (None,)
+    count = len(models) * len(targets) * len(chosen)
+    if count > settings.max_panels:
+        raise Unprocessable(
+            f"{count} panels (models × targets × methods) are asked for, the limit is {settings.max_panels}. "
+            "Send several requests.",
+            field="method",
+        )
+    panels = [
+        Panel(f"p{number}", model, method, parameters, target, job.against)
+        for number, (model, target, (method, parameters)) in enumerate(
+            ((m, t, c) for m in models for t in targets for c in chosen), start=1
+        )
+    ]
+    for panel in panels:
+        panel.refusal = _refusal(panel, job, zoo.load(panel.model))
+    refusals = [panel.refusal for panel in panels if panel.refusal]
+    if len(refusals) == len(panels):
+        errors = {error["field"]: error for refusal in refusals for error in refusal.errors}
+        raise Unprocessable(refusals[0].detail, errors=list(errors.values()))
+    return panels
+
+
+def choose_methods(job: Explain) -> list[tuple[Method[Any], Parameters]]:
+    """The methods asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
+    names = dict.fromkeys(job.methods) or [id for id, method in methods().items() if method.default]
+    for name in (*names, *job.options):
+        find_method(name)
+    checked = {id: _parameters(find_method(id), job.options.get(id, {})) for id in {*names, *job.options}}
+    return [(find_method(id), checked[id]) for id in names]
+
+
+def _parameters(method: Method[Any], options: object) -> Parameters:
+    try:
+        return method.Parameters.model_validate(options)
+    except ValidationError as error:
+        errors = []
+        for fault in error.errors():
+            name = ".".join(("options", method.id, *map(str, fault["loc"])))
+            errors.append({"field": name, "detail": f"{name}: {fault['msg']}."})
+        raise Unprocessable(" ".join(e["detail"] for e in errors), errors=errors) from error
+
+
+def _refusal(panel: Panel, job: Explain, classifier: Classifier) -> Problem | None:
+    classes = len(classifier.labels)
+    for name, index in (("target", panel.target), ("against", panel.against)):
+        if index is not None and not 0 <= index < classes:
+            return Unprocessable(f"{name}: class {index} is outside 0 … {classes - 1} of {panel.model}.", field=name)
+    if panel.against is not None and job.score != "logit":
+        return Unprocessable(f"against goes with score = logit, not with {job.score}.", field="against")
+    if panel.against is not None and panel.against == panel.target:
+        return Unprocessable(
+            f"against: class {panel.against} is the target itself; take another class.", field="against"
+        )
+    try:
+        panel.method.check(classifier, panel.parameters)
+    except Problem as refusal:
+        return refusal
+    return None

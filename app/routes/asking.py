@@ -1,0 +1,70 @@
+"""Handlers ask the executor; a client that leaves takes its question with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing, suppress
+from typing import Any, TypeVar
+
+from fastapi import Request
+
+from ..errors import BY_STATUS, Problem
+from ..service.executor import Executor
+from ..service.jobs import Event, Job
+
+T = TypeVar("T")
+
+
+class ClientLeft(Exception):
+    """The connection was closed before the answer was ready; nobody reads what is answered now."""
+
+
+async def answer(executor: Executor, job: Job) -> dict[str, Any]:
+    """The data of a job's final event. Raises its problem."""
+    async with aclosing(executor.submit(job)) as events:
+        return await last(events)
+
+
+async def last(events: AsyncGenerator[Event, None]) -> dict[str, Any]:
+    async for event in events:
+        if event.final:
+            return checked(event).data
+    raise AssertionError("an executor's last event is final")
+
+
+def checked(event: Event) -> Event:
+    """`event`, or the problem that it tells of."""
+    if event.name == "error":
+        raise revived(event.data)
+    return event
+
+
+def revived(body: dict[str, Any]) -> Problem:
+    """A problem from its body."""
+    kinds: list[type[Problem]] = [*Problem.__subclasses__(), *BY_STATUS.values()]
+    kind = next((k for k in kinds if k.title == body["title"]), BY_STATUS.get(body["status"], Problem))
+    problem = kind(body["detail"], errors=body.get("errors"), retry_after=body.get("retry_after"))
+    problem.status, problem.title = body["status"], body["title"]
+    return problem
+
+
+async def while_connected(request: Request, asked: Coroutine[Any, Any, T]) -> T:
+    """The result of `asked`, which is cancelled when the client leaves; then raises `ClientLeft`."""
+    task = asyncio.ensure_future(asked)
+    leaving = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientLeft
+        return task.result()
+    finally:
+        for started in (task, leaving):
+            started.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(task, leaving, return_exceptions=True)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

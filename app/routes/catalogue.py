@@ -1,0 +1,50 @@
+"""What there is: models, their classes, methods, samples."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from ..errors import NotFound
+from ..samples import samples
+from ..schemas import Classes, Methods, Models, Samples
+from ..service.jobs import Labels
+from ..zoo.labels import search
+from .asking import answer
+from .dependencies import ExecutorOf
+
+router = APIRouter(prefix="/api/v1", tags=["catalogue"])
+
+
+@router.get("/models", response_model=Models)
+async def models(executor: ExecutorOf) -> Any:
+    """Models, with the layers that Grad-CAM can take."""
+    return await executor.catalogue()
+
+
+@router.get("/models/{id}/classes", response_model=Classes)
+async def classes(
+    executor: ExecutorOf,
+    id: str,
+    query: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 20,
+) -> Any:
+    """Classes of a model whose label matches, best match first; a number matches as an index."""
+    known = [model["id"] for model in (await executor.catalogue())["models"]]
+    if id not in known:
+        raise NotFound(f"There is no model «{id[:80]}». There are: {', '.join(known)}.")
+    labels = tuple((await answer(executor, Labels(id)))["labels"])
+    return {"classes": [{"index": index, "label": label} for index, label in search(labels, query, limit)]}
+
+
+@router.get("/methods", response_model=Methods)
+async def methods(executor: ExecutorOf) -> Any:
+    """Methods in historical order, each with the JSON Schema of its parameters."""
+    return await executor.catalogue()
+
+
+@router.get("/samples", response_model=Samples)
+async def list_samples() -> Any:
+    """Pictures that ship with the server."""
+    return {"samples": [{**entry, "url": f"/static/samples/{entry['file']}"} for entry in samples().values()]}

@@ -1,0 +1,32 @@
+"""POST /predictions: what models believe of a picture."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+
+from ..schemas import Predictions
+from ..service.jobs import Predict
+from .asking import answer, while_connected
+from .dependencies import ExecutorOf, StoreOf
+from .uploads import ModelNames, Origin, Picture, SampleName, read_picture
+
+router = APIRouter(prefix="/api/v1", tags=["predictions"])
+
+
+@router.post("/predictions", response_model=Predictions)
+async def predict(
+    request: Request,
+    executor: ExecutorOf,
+    store: StoreOf,
+    image: Picture = None,
+    sample: SampleName = None,
+    origin: Origin = None,
+    model: ModelNames = None,
+    top_k: Annotated[int, Form(ge=1, le=1000, description="Classes to tell for each model")] = 5,
+) -> Any:
+    """Top classes with probability and logit, for each model."""
+    picture = await read_picture(store, image, sample, origin)
+    job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k)
+    return await while_connected(request, answer(executor, job))

@@ -1,0 +1,190 @@
+"""What is kept of an explanation: its record, arrays, pictures, contact sheet, ZIP; and how to forget it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Query, Response
+from PIL import Image
+
+from ..errors import NotFound, Unprocessable
+from ..schemas import Explanation
+from ..service.executor import Executor
+from ..service.store import Store
+from ..vision.palettes import palettes
+from ..vision.render import draw
+from ..vision.sheet import contact_sheet
+from ..wire import Reduce, npy, reduce_channels, to_half
+from .dependencies import ExecutorOf, ExplanationId, StoreOf, gone
+
+router = APIRouter(prefix="/api/v1/explanations", tags=["explanations"])
+Percentile = Annotated[float, Query(gt=0, le=100, description="|values| beyond it take the palette's last colour")]
+Overlay = Annotated[float | None, Query(ge=0, le=1, description="Opacity of the map over the picture; none: map alone")]
+PNG = {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}
+BYTES = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get("/{id}.png", response_class=Response, responses=PNG)
+async def sheet(id: ExplanationId, store: StoreOf, executor: ExecutorOf) -> Response:
+    """Contact sheet with captions and scales."""
+    return await contact_sheet_response(store, executor, await asyncio.to_thread(_record, store, id))
+
+
+@router.get("/{id}.zip", response_class=Response, responses={200: {"content": {"application/zip": BYTES}}})
+async def archive(id: ExplanationId, store: StoreOf, executor: ExecutorOf) -> Response:
+    """Everything: record, arrays, pictures."""
+    return await zip_response(store, executor, await asyncio.to_thread(_record, store, id))
+
+
+@router.get("/{id}", response_model=Explanation)
+def explanation(id: ExplanationId, store: StoreOf) -> Any:
+    """The record again, with the panels that are finished."""
+    return _record(store, id)
+
+
+@router.delete("/{id}", status_code=204)
+def forget(id: ExplanationId, store: StoreOf) -> None:
+    """Forget an explanation, its picture included, and each panel that no other explanation uses."""
+    if not store.forget(id):
+        raise gone(id)
+
+
+@router.get("/{id}/image.png", response_class=Response, responses=PNG)
+def image(id: ExplanationId, store: StoreOf) -> Response:
+    """The picture: upright, without metadata, at most 2048 pixels on its longer side."""
+    return _png(_bytes(store, id, "image"))
+
+
+@router.get("/{id}/inputs/{model}.png", response_class=Response, responses=PNG)
+def seen(id: ExplanationId, model: str, store: StoreOf) -> Response:
+    """Exactly the pixels that the model saw."""
+    return _png(_bytes(store, id, f"input:{model}"))
+
+
+@router.get(
+    "/{id}/panels/{panel}.npy",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": BYTES}}},
+)
+def array(
+    id: ExplanationId,
+    panel: str,
+    store: StoreOf,
+    reduce: Reduce = "none",
+    dtype: Literal["float32", "float16"] = "float32",
+) -> Response:
+    """The raw attribution; float16 is divided by the number in the header X-Scale."""
+    values = reduce_channels(_values(store, id, panel), reduce)
+    headers = {"cache-control": "private, max-age=3600"}
+    if dtype == "float16":
+        values, scale = to_half(values)
+        headers["x-scale"] = repr(scale)
+    return Response(npy(values.astype(dtype)), media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/{id}/panels/{panel}.png", response_class=Response, responses=PNG)
+def coloured(
+    id: ExplanationId,
+    panel: str,
+    store: StoreOf,
+    colormap: Annotated[str, Query(max_length=40, description="inferno, viridis, gray or blue_orange")] = "inferno",
+    reduce: Literal["sum", "abs", "max"] = "abs",
+    percentile: Percentile = 99,
+    overlay: Overlay = None,
+) -> Response:
+    """The map coloured; over the picture that the model saw, where an overlay is given."""
+    if colormap not in palettes():
+        raise Unprocessable(
+            f"colormap: there is no «{colormap}». There are: {', '.join(palettes())}.", field="colormap"
+        )
+    values = reduce_channels(_values(store, id, panel), reduce)
+    under = None
+    if overlay is not None:
+        record = _record(store, id)
+        model = next(entry["model"] for entry in record["panels"] if entry["id"] == panel)
+        under = _picture(_bytes(store, id, f"input:{model}"))
+    return _png(_encode(draw(values, colormap, percentile, under, overlay or 0.0)))
+
+
+async def contact_sheet_response(store: Store, executor: Executor, record: dict[str, Any]) -> Response:
+    titles = await _titles(executor)
+    return _png(await asyncio.to_thread(lambda: _encode(_sheet(store, record, titles))))
+
+
+async def zip_response(store: Store, executor: Executor, record: dict[str, Any]) -> Response:
+    data = await asyncio.to_thread(_zip, store, record, await _titles(executor))
+    headers = {"content-disposition": f'attachment; filename="gradoscope-{record["id"][:8]}.zip"'}
+    return Response(data, media_type="application/zip", headers=headers)
+
+
+async def _titles(executor: Executor) -> dict[str, str]:
+    return {entry["id"]: entry["title"] for entry in (await executor.catalogue())["methods"]}
+
+
+def _sheet(store: Store, record: dict[str, Any], titles: dict[str, str]) -> Image.Image:
+    id = record["id"]
+
+    def values(panel: str) -> np.ndarray | None:
+        data = store.read(id, f"panel:{panel}")
+        return None if data is None else np.load(io.BytesIO(data), allow_pickle=False)
+
+    return contact_sheet(record, titles, values, lambda model: _picture(_bytes(store, id, f"input:{model}")))
+
+
+def _zip(store: Store, record: dict[str, Any], titles: dict[str, str]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("explanation.json", json.dumps(record, indent=2, ensure_ascii=False))
+        archive.writestr("contact_sheet.png", _encode(_sheet(store, record, titles)))
+        archive.writestr("image.png", _bytes(store, record["id"], "image"))
+        for entry in record["inputs"]:
+            archive.writestr(f"inputs/{entry['model']}.png", _bytes(store, record["id"], f"input:{entry['model']}"))
+        for entry in record["panels"]:
+            if entry["status"] != "done":
+                continue
+            name = f"panels/{entry['id']}-{entry['model']}-{entry['method']}-{entry['target']['index']}".replace(
+                ":", "_"
+            )
+            data = _bytes(store, record["id"], f"panel:{entry['id']}")
+            values = reduce_channels(np.load(io.BytesIO(data), allow_pickle=False), "abs")
+            archive.writestr(f"{name}.npy", data)
+            archive.writestr(f"{name}.png", _encode(draw(values, "inferno", 99, None, 0.0)))
+    return out.getvalue()
+
+
+def _record(store: Store, id: str) -> dict[str, Any]:
+    record = store.load(id)
+    if record is None:
+        raise gone(id)
+    return record
+
+
+def _bytes(store: Store, id: str, name: str) -> bytes:
+    data = store.read(id, name)
+    if data is not None:
+        return data
+    _record(store, id)  # tells apart an explanation that is gone from a part that it has not
+    raise NotFound(f"This explanation has no {name.replace(':', ' ')}.")
+
+
+def _values(store: Store, id: str, panel: str) -> np.ndarray:
+    return np.asarray(np.load(io.BytesIO(_bytes(store, id, f"panel:{panel}")), allow_pickle=False))
+
+
+def _picture(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=["PNG"])
+
+
+def _encode(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "PNG", compress_level=3)
+    return out.getvalue()
+
+
+def _png(data: bytes) -> Response:
+    return Response(data, media_type="image/png", headers={"cache-control": "private, max-age=3600"})

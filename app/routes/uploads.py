@@ -1,0 +1,41 @@
+"""The picture of a request: sent along, a sample, or the one of an earlier explanation."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import File, Form, UploadFile
+
+from ..errors import Unprocessable
+from ..samples import read_sample
+from ..service.store import Store
+from .dependencies import gone
+
+Picture = Annotated[list[UploadFile] | None, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or AVIF")]
+SampleName = Annotated[str | None, Form(description="A sample's id, instead of `image`", max_length=200)]
+Origin = Annotated[
+    str | None, Form(alias="from", description="An explanation's id, whose picture is used again", max_length=200)
+]
+ModelNames = Annotated[list[str] | None, Form(description="Repeatable; the default model where none is named")]
+
+
+async def read_picture(store: Store, image: list[UploadFile] | None, sample: str | None, origin: str | None) -> bytes:
+    """The bytes of the one picture that is meant. Raises `Unprocessable` where it is none or several."""
+    given = [name for name, value in (("image", image), ("sample", sample), ("from", origin)) if value]
+    if len(given) != 1 or (image and len(image) > 1):
+        said = "none is" if not given else f"{' and '.join(given)} are" if len(given) > 1 else "several files are"
+        raise Unprocessable(
+            "Send exactly one picture, as the file `image`, the name of a `sample`, or `from` an explanation; "
+            f"{said} given.",
+            field="image",
+        )
+    if image:
+        return await image[0].read()
+    if sample:
+        return await asyncio.to_thread(read_sample, sample)
+    assert origin is not None
+    data = await asyncio.to_thread(store.read, origin, "source")
+    if data is None:
+        raise gone(origin)
+    return data

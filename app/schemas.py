@@ -1,0 +1,160 @@
+"""What goes over the wire, for the OpenAPI document; the pipeline makes the values."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class FieldError(BaseModel):
+    field: str
+    detail: str
+
+
+class ProblemBody(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = []
+    retry_after: int | None = None
+
+
+class LayerBody(BaseModel):
+    name: str
+    shape: list[int] = Field(description="channels, height, width for a picture of the model's input size")
+    default: bool
+
+
+class ModelBody(BaseModel):
+    id: str
+    title: str
+    architecture: str
+    source: str
+    licence: str
+    url: str
+    input_size: list[int] = Field(description="height, width")
+    classes: int
+    parameters: int | None
+    availability: Literal["ready", "downloadable", "missing"]
+    layers: list[LayerBody] | None = Field(description="null until the model was loaded once")
+
+
+class Models(BaseModel):
+    default: str
+    models: list[ModelBody]
+
+
+class ClassBody(BaseModel):
+    index: int
+    label: str
+
+
+class Classes(BaseModel):
+    classes: list[ClassBody]
+
+
+class PaperBody(BaseModel):
+    title: str
+    url: str
+
+
+class MethodBody(BaseModel):
+    id: str
+    title: str
+    year: int
+    paper: PaperBody
+    summary: str
+    strengths: list[str]
+    weaknesses: list[str]
+    default: bool = Field(description="computed where a request names no method")
+    parameters: dict[str, Any] = Field(description="JSON Schema")
+
+
+class Methods(BaseModel):
+    methods: list[MethodBody]
+
+
+class SampleBody(BaseModel):
+    id: str
+    title: str
+    url: str
+    credit: str
+    licence: str
+
+
+class Samples(BaseModel):
+    samples: list[SampleBody]
+
+
+class PredictedClass(ClassBody):
+    probability: float
+    logit: float
+
+
+class Prediction(BaseModel):
+    model: str
+    classes: list[PredictedClass]
+
+
+class Predictions(BaseModel):
+    predictions: list[Prediction]
+
+
+class ImageBody(BaseModel):
+    width: int
+    height: int
+
+
+class InputBody(BaseModel):
+    model: str
+    size: list[int] = Field(description="height, width")
+    crop: list[float] = Field(description="x0, y0, x1, y1 in pixels of the upright original")
+    url: str
+    predictions: list[PredictedClass]
+
+
+class PanelUrls(BaseModel):
+    npy: str | None
+    png: str | None
+
+
+class Statistics(BaseModel):
+    min: float
+    max: float
+    sum: float
+
+
+class PanelBody(BaseModel):
+    id: str
+    status: Literal["done", "refused", "failed"]
+    model: str
+    method: str
+    target: ClassBody
+    against: ClassBody | None
+    parameters: dict[str, Any]
+    shape: list[int] | None
+    statistics: Statistics | None
+    diagnostics: dict[str, Any]
+    seconds: float = Field(description="that the computation took, in this request or in the one that it was kept from")
+    urls: PanelUrls
+    problem: ProblemBody | None
+
+
+class Explanation(BaseModel):
+    id: str
+    url: str
+    seed: int
+    score: str
+    seconds: float
+    versions: dict[str, str]
+    image: ImageBody
+    inputs: list[InputBody]
+    panels: list[PanelBody]
+
+
+class Health(BaseModel):
+    status: str

@@ -1,0 +1,29 @@
+"""The one interface behind which computing happens: a job goes in, events come out, closing cancels."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any, Protocol
+
+from .jobs import Event, Job
+
+
+class Executor(Protocol):
+    async def start(self) -> None:
+        """Begin to get ready; does not wait until it is."""
+
+    async def stop(self) -> None:
+        """End everything that was started."""
+
+    @property
+    def unready(self) -> str | None:
+        """Why nothing can be computed now; None where it can."""
+
+    async def catalogue(self) -> dict[str, Any]:
+        """Models and methods; waits for the start. Raises `Unavailable`."""
+
+    def submit(self, job: Job) -> AsyncGenerator[Event, None]:
+        """The events of a job, the last one final. Closing the generator ends the computation at the next micro-batch.
+
+        Raises `TooManyRequests` where the queue is full.
+        """

@@ -1,0 +1,48 @@
+"""Events on their way to one client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from .jobs import Event
+
+SUPERSEDED = ("progress", "partial")
+
+
+class Mailbox:
+    """A queue in which a newer `progress` or `partial` of a panel takes the place of one not yet read.
+
+    So a slow reader costs a bounded amount of memory, and gets the newest. A retried job tells again what was told
+    already: `accepted`, `prediction` and `panel` pass once.
+    """
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque()
+        self._arrived = asyncio.Event()
+        self._told: set[tuple[str, str]] = set()
+
+    def put(self, event: Event) -> None:
+        if event.name in SUPERSEDED:
+            for i, waiting in enumerate(self._events):
+                if waiting.name == event.name and waiting.data["panel"] == event.data["panel"]:
+                    self._events[i] = event
+                    return
+        elif not self._first_time(event):
+            return
+        self._events.append(event)
+        self._arrived.set()
+
+    async def get(self) -> Event:
+        while not self._events:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._events.popleft()
+
+    def _first_time(self, event: Event) -> bool:
+        about = {"panel": lambda d: d["panel"]["id"], "prediction": lambda d: d["model"]}.get(event.name, lambda d: "")
+        label = (event.name, about(event.data))
+        if label in self._told:
+            return False
+        self._told.add(label)
+        return True

@@ -1,0 +1,85 @@
+"""The worker process: it alone decodes pictures, loads models and computes."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from ..settings import Settings
+
+
+def work(connection: Connection, settings: Settings) -> None:
+    """Serve jobs that come over `connection` until it closes. First says `ready` with the catalogue, or `failed`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the web process, which ends this one
+    logging.basicConfig(level="INFO", format="%(levelname)s:     worker: %(message)s")
+    try:
+        worker = _Worker(connection, settings)
+    except Exception as error:
+        logging.getLogger(__name__).exception("the worker cannot start")
+        connection.send(("failed", f"{type(error).__name__}: {error}"))
+        return
+    with suppress(EOFError, OSError):  # the web process has gone, or asks to end
+        worker.serve()
+
+
+class _Worker:
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        import torch  # here, not above: importing this module must stay cheap for the web process
+
+        from ..catalogue import catalogue
+        from ..pipeline import Workshop, run
+        from ..zoo.zoo import Zoo
+        from .scheduler import Scheduler
+        from .store import Store
+
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        torch.backends.cudnn.allow_tf32 = False  # float32 means float32
+        self._connection, self._run = connection, run
+        self._scheduler = Scheduler()
+        store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
+        self._workshop = Workshop(settings, Zoo(settings), store)
+        self._catalogue = lambda: catalogue(self._workshop.zoo, settings)
+        warm_up(self._workshop)
+        self._workshop.zoo.take_change()
+        connection.send(("ready", self._catalogue()))
+
+    def serve(self) -> None:
+        while True:
+            while self._connection.poll(None if not len(self._scheduler) else 0):
+                self._receive(self._connection.recv())
+            for number, event in self._scheduler.turn():
+                self._connection.send(("event", number, event))
+            self._tell_catalogue()
+
+    def _receive(self, message: tuple[Any, ...]) -> None:
+        if message[0] == "run":
+            _, number, job = message
+            self._scheduler.add(number, self._run(job, self._workshop))
+        elif message[0] == "cancel":
+            self._scheduler.cancel(message[1])
+        elif message[0] == "stop":
+            raise EOFError
+
+    def _tell_catalogue(self) -> None:
+        """Layers are known once a model was loaded: say so."""
+        if self._workshop.zoo.take_change():
+            self._connection.send(("catalogue", self._catalogue()))
+
+
+def warm_up(workshop: Any) -> None:
+    """Load the default model and take one gradient, so that the first request pays for neither."""
+    import torch
+
+    from ..attribution.engine import Engine
+    from ..attribution.score import Score
+
+    settings = workshop.settings
+    classifier = workshop.zoo.load(settings.default_model)
+    engine = Engine(classifier, Score(0), settings.micro_batch)
+    for count in {1, settings.micro_batch}:
+        engine.gradients(torch.full((count, 3, *classifier.size), 0.5, device=classifier.device))
+    _ = classifier.census

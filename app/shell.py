@@ -1,0 +1,87 @@
+"""An explanation from a shell: the same pipeline in this process, with progress bars, into a folder."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from .attribution.base import methods
+from .pipeline import Workshop, run
+from .service.jobs import Event, Explain
+from .service.store import Store
+from .settings import Settings
+from .vision.render import draw
+from .vision.sheet import contact_sheet
+from .wire import reduce_channels
+from .zoo.zoo import Zoo
+
+
+def explain_here(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
+    """Run a job to its end and write its results into `folder`. Returns the record; raises `Problem`."""
+    store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
+    workshop = Workshop(settings, Zoo(settings), store)
+    bars = Progress(
+        TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )
+    record: dict[str, Any] = {}
+    with bars:
+        tasks: dict[str, Any] = {}
+        for event in run(job, workshop):
+            if event is not None:
+                record = _follow(event, bars, tasks) or record
+    _write(record, store, folder)
+    _tell(record, folder, console)
+    return record
+
+
+def _follow(event: Event, bars: Progress, tasks: dict[str, Any]) -> dict[str, Any] | None:
+    data = event.data
+    if event.name == "accepted":
+        for panel in data["panels"]:
+            tasks[panel["id"]] = bars.add_task(panel["method"], total=panel["cost"])
+    elif event.name == "prediction":
+        best = data["predictions"][0]
+        bars.console.print(f"{data['model']}: {best['label']} ({best['probability']:.2f})", highlight=False)
+    elif event.name == "progress":
+        bars.update(tasks[data["panel"]], completed=data["done"], total=data["total"])
+    return data if event.name == "done" else None
+
+
+def _write(record: dict[str, Any], store: Store, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, np.ndarray] = {}
+    for panel in record["panels"]:
+        data = store.read(record["id"], f"panel:{panel['id']}")
+        if data is not None:
+            arrays[panel["id"]] = np.load(io.BytesIO(data), allow_pickle=False)
+            name = f"{panel['id']}-{panel['model']}-{panel['method']}-{panel['target']['index']}".replace(":", "_")
+            (folder / f"{name}.npy").write_bytes(data)
+            draw(reduce_channels(arrays[panel["id"]], "abs"), "inferno", 99, None, 0).save(folder / f"{name}.png")
+    titles = {id: method.title for id, method in methods().items()}
+    contact_sheet(record, titles, arrays.get, lambda model: _seen(store, record["id"], model)).save(
+        folder / "contact_sheet.png"
+    )
+    (folder / "explanation.json").write_text(json.dumps(record, indent=2, ensure_ascii=False), "utf-8")
+
+
+def _seen(store: Store, record: str, model: str) -> Image.Image:
+    data = store.read(record, f"input:{model}")
+    assert data is not None
+    return Image.open(io.BytesIO(data))
+
+
+def _tell(record: dict[str, Any], folder: Path, console: Console) -> None:
+    for panel in record["panels"]:
+        if panel["problem"]:
+            console.print(
+                f"{panel['method']} {panel['status']}: {panel['problem']['detail']}", highlight=False, markup=False
+            )
+    done = sum(panel["status"] == "done" for panel in record["panels"])
+    console.print(f"{done} of {len(record['panels'])} maps in {record['seconds']:.1f} s: {folder}/", highlight=False)

@@ -1,0 +1,27 @@
+"""Colours for maps. Palettes are data: the browser and this process read the same file."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+
+from ..settings import shipped
+
+
+@cache
+def palettes() -> dict[str, np.ndarray]:
+    """(256, 3) uint8 by name."""
+    listed = json.loads((shipped("static") / "palettes.json").read_text("utf-8"))
+    return {
+        name: np.frombuffer(bytes.fromhex(entry["colours"]), dtype=np.uint8).reshape(256, 3)
+        for name, entry in listed.items()
+    }
+
+
+@cache
+def diverging() -> frozenset[str]:
+    """Names of the palettes with zero in the middle."""
+    listed = json.loads((shipped("static") / "palettes.json").read_text("utf-8"))
+    return frozenset(name for name, entry in listed.items() if entry["kind"] == "diverging")

@@ -1,0 +1,52 @@
+"""Numbers on the wire: maps, arrays, statistics; one place that both processes use."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any, Literal
+
+import numpy as np
+
+ScoreKind = Literal["logit", "log_probability", "probability"]
+Reduce = Literal["none", "sum", "abs", "max"]
+
+
+def reduce_channels(values: np.ndarray, how: Reduce) -> np.ndarray:
+    """(C, H, W) → (H, W): sum with sign, sum of |·|, or max |·|; `none` leaves it as it is."""
+    if how == "none":
+        return values
+    if how == "sum":
+        return values.sum(0)
+    return np.abs(values).sum(0) if how == "abs" else np.abs(values).max(0)
+
+
+def to_half(values: np.ndarray) -> tuple[np.ndarray, float]:
+    """`values` as float16 with the scale to multiply by: scale = max |values|, 0 for zeros alone.
+
+    Gradients of 1e9 and of 1e-9 both occur; float16 ends at 65504.
+    """
+    scale = float(np.abs(values).max(initial=0.0))
+    with np.errstate(under="ignore"):
+        return (values / scale if scale else np.zeros_like(values)).astype(np.float16), scale
+
+
+def encode_map(summed: np.ndarray) -> dict[str, Any]:
+    """A map (h, w) for the event stream."""
+    half, scale = to_half(np.asarray(summed, dtype=np.float64))
+    data = base64.b64encode(half.astype("<f2").tobytes()).decode()
+    return {"shape": list(half.shape), "dtype": "float16", "scale": scale, "data": data}
+
+
+def statistics(values: np.ndarray) -> dict[str, float]:
+    return {
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "sum": float(values.sum(dtype=np.float64)),
+    }
+
+
+def npy(values: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, np.ascontiguousarray(values), allow_pickle=False)
+    return out.getvalue()

@@ -1,0 +1,89 @@
+// The REST contract as functions. Every failure leaves as a Problem that can be shown as it is.
+
+import { readEvents } from "./sse.js";
+import { t } from "./texts.js";
+
+const BASE = "/api/v1";
+const PASSING = new Set([0, 408, 429, 502, 503, 504]);
+
+export class Problem extends Error {
+  constructor({ title, detail, status = 0, errors = [], retryAfter = null }) {
+    super(detail || title);
+    Object.assign(this, { title, detail, status, errors, retryAfter });
+  }
+
+  /** The same request may succeed later. */
+  get passing() {
+    return PASSING.has(this.status);
+  }
+
+  /** The names of the fields that the server objects to. */
+  get fields() {
+    return this.errors.map((error) => String(error.field ?? error.name ?? error.pointer ?? ""));
+  }
+}
+
+export const lost = () => new Problem({ title: t("problem.lost"), detail: t("problem.lost.detail") });
+
+async function problemOf(response) {
+  const retryAfter = Number(response.headers.get("Retry-After")) || null;
+  try {
+    const body = await response.json();
+    return new Problem({ ...body, title: body.title ?? response.statusText, status: response.status, retryAfter });
+  } catch {
+    return new Problem({ title: t("problem.answer", { status: response.status }), detail: response.statusText, status: response.status, retryAfter });
+  }
+}
+
+/** fetch that throws a Problem for every answer that is not 2xx; an abort stays an AbortError. */
+export async function request(url, options = {}) {
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Problem({ title: t("problem.unreachable"), detail: t("problem.unreachable.detail") });
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+const get = async (path, options) => (await request(BASE + path, options)).json();
+
+export const models = () => get("/models");
+export const methods = async () => (await get("/methods")).methods;
+export const samples = async () => (await get("/samples")).samples;
+export const explanation = (id, options) => get(`/explanations/${encodeURIComponent(id)}`, options);
+export const pictureUrl = (id) => `${BASE}/explanations/${encodeURIComponent(id)}/image.png`;
+export const sheetUrl = (id) => `${BASE}/explanations/${encodeURIComponent(id)}.png`;
+export const archiveUrl = (id) => `${BASE}/explanations/${encodeURIComponent(id)}.zip`;
+
+export async function classes(model, query, options) {
+  const search = new URLSearchParams({ query, limit: 20 });
+  return (await get(`/models/${encodeURIComponent(model)}/classes?${search}`, options)).classes;
+}
+
+/** The bytes of a panel's raw array, with the scale that its float16 values are to be multiplied by. */
+export async function rawArray(url, options) {
+  const response = await request(`${url}?dtype=float16`, options);
+  return { buffer: await response.arrayBuffer(), scale: Number(response.headers.get("X-Scale") ?? 1) };
+}
+
+/** POST /explanations as a stream; yields {event, data} with data parsed. */
+export async function* explain(fields, signal) {
+  const body = new FormData();
+  for (const [name, value] of fields) body.append(name, value);
+  const response = await request(`${BASE}/explanations`, { method: "POST", body, signal, headers: { Accept: "text/event-stream" } });
+  let over = false;
+  try {
+    for await (const { event, data } of readEvents(response.body)) {
+      over = event === "done" || event === "error";
+      yield { event, data: JSON.parse(data) };
+      if (over) return;
+    }
+  } catch (error) {
+    if (signal.aborted || error instanceof Problem || error instanceof SyntaxError) throw error;
+    throw lost();
+  }
+  if (!over) throw lost();
+}

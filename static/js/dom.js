@@ -1,0 +1,40 @@
+// Builds elements. Text goes in as text nodes only: nothing that a user typed is ever parsed as HTML.
+
+function apply(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+}
+
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  apply(node, attributes);
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+const SHAPES = {
+  more: [["circle", { cx: 3.5, cy: 8, r: 1.25 }], ["circle", { cx: 8, cy: 8, r: 1.25 }], ["circle", { cx: 12.5, cy: 8, r: 1.25 }]],
+  close: [["path", { d: "M4 4l8 8M12 4l-8 8" }]],
+  plus: [["path", { d: "M8 3v10M3 8h10" }]],
+  previous: [["path", { d: "M10 3L5 8l5 5" }]],
+  next: [["path", { d: "M6 3l5 5-5 5" }]],
+};
+
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  apply(svg, { viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true", focusable: "false" });
+  for (const [tag, attributes] of SHAPES[name]) {
+    const shape = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    apply(shape, attributes);
+    svg.append(shape);
+  }
+  return svg;
+}
+
+/** An icon with a name for those who cannot see it, and for the pointer. */
+export function iconButton(name, label, attributes = {}) {
+  return el("button", { type: "button", class: "icon-button", "aria-label": label, title: label, ...attributes }, icon(name));
+}

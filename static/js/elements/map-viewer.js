@@ -1,0 +1,81 @@
+import { draw } from "../draw.js";
+import { el, iconButton } from "../dom.js";
+import { factsOf } from "../facts.js";
+import { methodOf, titleOf } from "../methods.js";
+import { store } from "../store.js";
+import { t } from "../texts.js";
+import { View } from "./view.js";
+
+/** One map as large as the window allows, with the same reading bar. */
+export class MapViewer extends View {
+  build() {
+    this.heading = el("h2", { class: "question", id: "viewer-title" });
+    this.context = el("p", { class: "small muted context" });
+    this.seen = el("img", { class: "seen", alt: "" });
+    this.canvas = el("canvas", { class: "map", role: "img" });
+    this.facts = el("p", { class: "facts" });
+    this.scale = el("scale-bar");
+    this.previous = iconButton("previous", t("viewer.previous"), { onclick: () => this.step(-1) });
+    this.next = iconButton("next", t("viewer.next"), { onclick: () => this.step(1) });
+    this.dialog = el("dialog", { class: "viewer", "aria-labelledby": "viewer-title", onclose: () => this.closed(), onkeydown: (event) => this.key(event) },
+      el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), this.previous, this.next,
+        iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
+      el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.seen, this.canvas)),
+      el("div", { class: "viewer-foot" }, this.scale, this.facts),
+      el("reading-bar"));
+    this.append(this.dialog);
+  }
+
+  listen(signal) {
+    store.watch(["viewing", "panels"], () => this.follow(), signal);
+    store.watch(["reading", "palettes"], () => this.redraw(), signal);
+    store.addEventListener("panel", ({ detail }) => detail === store.state.viewing && this.render(), { signal });
+  }
+
+  get panel() {
+    return store.panel(store.state.viewing);
+  }
+
+  follow() {
+    if (!this.panel) return this.dialog.close();
+    this.render();
+    if (!this.dialog.open) this.dialog.showModal();
+    return undefined;
+  }
+
+  render() {
+    const { method, model, target, record } = this.panel;
+    const title = titleOf(method);
+    this.heading.textContent = [title, methodOf(method)?.year].filter(Boolean).join(" ");
+    this.context.textContent = target?.label ?? "";
+    this.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target?.label ?? "" }));
+    const url = store.state.inputs.get(model)?.url;
+    if (url && this.seen.getAttribute("src") !== url) this.seen.src = url;
+    this.facts.replaceChildren(...(record ? factsOf(record) : []).map(({ text, poor }) => el("span", { class: poor ? "poor" : null }, text)));
+    this.redraw();
+  }
+
+  redraw() {
+    if (this.panel) this.scale.show(draw(this.canvas, this.panel, store.state));
+  }
+
+  step(by) {
+    const drawable = store.state.panels.filter(({ raw, estimate }) => raw || estimate);
+    const place = drawable.findIndex(({ id }) => id === store.state.viewing);
+    store.set({ viewing: drawable[(place + by + drawable.length) % drawable.length].id });
+  }
+
+  key(event) {
+    // In a slider or a list the arrows belong to the control.
+    if (event.target.matches("input, select")) return;
+    if (event.key === "ArrowLeft") this.step(-1);
+    if (event.key === "ArrowRight") this.step(1);
+  }
+
+  closed() {
+    const { viewing } = store.state;
+    store.set({ viewing: null });
+    const panel = [...document.querySelectorAll("map-panel")].find((element) => element.panel.id === viewing);
+    panel?.more.focus();
+  }
+}

@@ -1,0 +1,31 @@
+import { el, iconButton } from "../dom.js";
+import { store } from "../store.js";
+import { t } from "../texts.js";
+import { View } from "./view.js";
+
+/** Shows the notice that belongs to its `place`: an error is told where it happened. */
+export class ProblemNotice extends View {
+  listen(signal) {
+    store.watch(["notice"], ({ notice }) => this.show(notice), signal);
+  }
+
+  show(notice) {
+    const here = notice?.place === this.getAttribute("place") || (this.hasAttribute("any") && notice);
+    this.hidden = !here;
+    this.replaceChildren(...(here ? this.content(notice) : []));
+  }
+
+  content({ problem, name, retry }) {
+    const detail = problem.detail || "";
+    const text = name ? t("problem.about", { name, detail: detail || problem.title }) : detail;
+    const wait = problem.retryAfter ? t("problem.retryAfter", { seconds: problem.retryAfter }) : null;
+    return [
+      el("div", { class: "notice", role: "alert" },
+        el("strong", {}, problem.title ?? ""),
+        text && text !== problem.title ? el("p", {}, text) : null,
+        wait ? el("p", {}, `${wait}.`) : null,
+        retry ? el("button", { type: "button", class: "button", onclick: retry }, t("problem.retry")) : null,
+        iconButton("close", t("problem.dismiss"), { class: "icon-button notice-close", onclick: () => store.set({ notice: null }) })),
+    ];
+  }
+}

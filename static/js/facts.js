@@ -1,0 +1,38 @@
+// The numbers of a panel as short statements: what it cost, and how far it can be trusted.
+
+import * as format from "./format.js";
+import { t } from "./texts.js";
+
+// Below this the path's sum and the score's change agree as well as a reader needs.
+const GOOD = 0.05;
+
+function completeness({ expected, relative_error: error, reason }) {
+  if (error === null || error === undefined) {
+    return { text: reason ? t("panel.incomplete", { reason }) : t("panel.incomplete.plain"), poor: true };
+  }
+  const amount = format.percent(error);
+  if (Math.abs(error) <= GOOD) return { text: t("panel.complete", { error: amount }) };
+  return { text: t(error * Math.sign(expected) < 0 ? "panel.short" : "panel.over", { error: amount }), poor: true };
+}
+
+/** [{text, poor?}] for a finished panel's record. */
+export function factsOf({ seconds, diagnostics = {} }) {
+  const facts = [];
+  const { gradient_evaluations: gradients, forward_evaluations: forwards, guided_activations: guided, layer } = diagnostics;
+  if (Number.isFinite(seconds)) facts.push({ text: t("panel.seconds", { seconds: format.seconds(seconds) }) });
+  if (gradients) facts.push({ text: gradients === 1 ? t("panel.evaluation") : t("panel.evaluations", { count: gradients }) });
+  if (forwards) facts.push({ text: t("panel.forward", { count: forwards }) });
+  if (guided !== null && guided !== undefined) facts.push({ text: t("panel.guided", { count: guided }) });
+  if (layer) facts.push({ text: t("panel.layer", { layer }) });
+  if (diagnostics.completeness) facts.push(completeness(diagnostics.completeness));
+  return facts;
+}
+
+/** Parameters and diagnostics differ in kind; this is one value of either as text. */
+export function valueText(value) {
+  if (value === null || value === undefined) return t("value.automatic");
+  if (typeof value === "boolean") return t(value ? "value.yes" : "value.no");
+  if (typeof value === "number") return format.number(value, 4);
+  if (Array.isArray(value)) return value.map(valueText).join(" × ");
+  return String(value);
+}

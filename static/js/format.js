@@ -1,0 +1,31 @@
+// Numbers for the eye: exact, short, with a true minus sign.
+
+const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+const minus = (text) => text.replace("-", "−");
+
+/** Three significant digits; powers of ten below 0.001 and from 10000 on. */
+export function number(value, digits = 3) {
+  if (value === 0) return "0";
+  if (!Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size >= 1e-3 && size < 1e4) return minus(String(Number(value.toPrecision(digits))));
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  const power = [...String(Number(exponent))].map((character) => SUPERSCRIPTS[character]).join("");
+  return `${minus(String(Number(mantissa)))}×10${power}`;
+}
+
+/** Two decimals, as the field writes probabilities; what would read 0.00 or 1.00 says so honestly. */
+export function probability(value) {
+  if (value > 0 && value < 0.005) return "<.01";
+  if (value < 1 && value >= 0.995) return ">.99";
+  return value.toFixed(2).replace(/^0/, "");
+}
+
+export function seconds(value) {
+  return value < 10 ? `${value.toFixed(2)} s` : `${value.toFixed(1)} s`;
+}
+
+export function percent(fraction) {
+  const value = 100 * Math.abs(fraction);
+  return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} %`;
+}

@@ -1,0 +1,45 @@
+// How pictures come in, apart from samples: chosen, dropped anywhere, pasted.
+
+import { Problem } from "./api.js";
+import { explainFile } from "./session.js";
+import { store } from "./store.js";
+import { t } from "./texts.js";
+
+const chooser = document.getElementById("file");
+
+export function choose() {
+  chooser.value = ""; // so that the same file can be chosen again after an error
+  chooser.click();
+}
+
+function take(files) {
+  const file = [...files].find((candidate) => candidate.type.startsWith("image/")) ?? files[0];
+  if (file) explainFile(file);
+  return Boolean(file);
+}
+
+function dragging(on) {
+  document.documentElement.classList.toggle("dragging", on);
+}
+
+export function listenForPictures() {
+  chooser.addEventListener("change", () => take(chooser.files));
+
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    dragging(true);
+  });
+  // relatedTarget is null only where the pointer leaves the window itself.
+  addEventListener("dragleave", (event) => dragging(event.relatedTarget !== null));
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    dragging(false);
+    if (take(event.dataTransfer?.files ?? [])) return;
+    const problem = new Problem({ title: t("picture.noFile"), detail: t("picture.noFile.detail") });
+    store.set({ notice: { place: "picture", problem, retry: null } });
+  });
+
+  addEventListener("paste", (event) => {
+    if (take(event.clipboardData?.files ?? [])) event.preventDefault();
+  });
+}

@@ -1,0 +1,77 @@
+// Wires the page: elements, catalogue, address.
+
+import * as api from "./api.js";
+import { AskForm } from "./elements/ask-form.js";
+import { ClassSearch } from "./elements/class-search.js";
+import { MapPanel } from "./elements/map-panel.js";
+import { MapViewer } from "./elements/map-viewer.js";
+import { PanelGrid } from "./elements/panel-grid.js";
+import { PanelMenu } from "./elements/panel-menu.js";
+import { PictureView } from "./elements/picture-view.js";
+import { PredictionList } from "./elements/prediction-list.js";
+import { ProblemNotice } from "./elements/problem-notice.js";
+import { ReadingBar } from "./elements/reading-bar.js";
+import { SampleList } from "./elements/sample-list.js";
+import { ScaleBar } from "./elements/scale-bar.js";
+import { ThemeToggle } from "./elements/theme-toggle.js";
+import { choose, listenForPictures } from "./intake.js";
+import { loadPalettes } from "./palettes.js";
+import { followAddress } from "./session.js";
+import { store } from "./store.js";
+import { translate } from "./texts.js";
+
+// Inner elements first: an element may use those that it contains as soon as it is built.
+const ELEMENTS = {
+  "theme-toggle": ThemeToggle,
+  "problem-notice": ProblemNotice,
+  "sample-list": SampleList,
+  "picture-view": PictureView,
+  "prediction-list": PredictionList,
+  "class-search": ClassSearch,
+  "ask-form": AskForm,
+  "scale-bar": ScaleBar,
+  "panel-menu": PanelMenu,
+  "map-panel": MapPanel,
+  "panel-grid": PanelGrid,
+  "reading-bar": ReadingBar,
+  "map-viewer": MapViewer,
+};
+
+const RETRY_MS = 2000;
+
+/** Fills one part of the catalogue; while the server is still starting, it asks again. */
+async function load(key, fetcher) {
+  try {
+    store.set({ [key]: await fetcher() });
+  } catch (error) {
+    if (error.passing) setTimeout(load, RETRY_MS, key, fetcher);
+    else throw error;
+  }
+}
+
+function switchViews(start, bench) {
+  store.watch(["phase"], ({ phase }) => {
+    const empty = phase === "empty";
+    const arriving = bench.hidden && !empty;
+    const hadFocus = start.contains(document.activeElement);
+    start.hidden = !empty;
+    bench.hidden = empty;
+    // The button that was pressed is gone: the focus goes on to what came in its place.
+    if (arriving && hadFocus) bench.querySelector(".question").focus({ preventScroll: true });
+    if (arriving) scrollTo(0, 0);
+  });
+}
+
+translate(document);
+for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
+switchViews(document.getElementById("start"), document.getElementById("bench"));
+document.getElementById("choose").addEventListener("click", choose);
+listenForPictures();
+addEventListener("popstate", followAddress);
+followAddress();
+delete document.documentElement.dataset.opening; // theme.js kept the start page from flashing
+
+load("palettes", loadPalettes);
+load("samples", api.samples);
+load("models", api.models);
+load("methods", api.methods);

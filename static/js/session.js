@@ -1,0 +1,229 @@
+// What happens on the page: ask, follow the stream, cancel, open an address. The only writer of the view.
+
+import { announce } from "./announce.js";
+import * as api from "./api.js";
+import * as format from "./format.js";
+import { acceptedPanels, expectedPanels, fetchArray, isFinal, recordedPanel, showEstimate } from "./panels.js";
+import { emptyView, store } from "./store.js";
+import { t } from "./texts.js";
+
+// Two lifetimes: the stream ends by Cancel, the view (its arrays too) when something else is shown.
+let stream = new AbortController();
+let view = new AbortController();
+
+function supersede() {
+  stream.abort();
+  view.abort();
+  stream = new AbortController();
+  view = new AbortController();
+  return { stream: stream.signal, view: view.signal, order: 0 };
+}
+
+const VIEW_KEYS = Object.keys(emptyView());
+const snapshot = () => Object.fromEntries(VIEW_KEYS.map((key) => [key, store.state[key]]));
+
+export const addressOf = (id) => (id ? `/e/${encodeURIComponent(id)}` : "/");
+
+export function idOfAddress() {
+  const match = /^\/e\/([^/]+)$/.exec(location.pathname);
+  return match ? decodeURIComponent(match[1]) : null;
+}
+
+function fieldsOf(source, ask) {
+  const fields = [[source.field, source.value]];
+  if (ask.model) fields.push(["model", ask.model]);
+  for (const method of ask.methods ?? []) fields.push(["method", method]);
+  if (ask.target) fields.push(["target", ask.target.index]);
+  if (ask.against) fields.push(["against", ask.against.index]);
+  if (ask.score !== "logit") fields.push(["score", ask.score]);
+  return fields;
+}
+
+/** A file from disk, clipboard or another window: shown at once from the browser's own decoding. */
+export function explainFile(file) {
+  const picture = { url: URL.createObjectURL(file), name: file.name || t("picture.pasted") };
+  explainPicture({ field: "image", value: file }, picture);
+}
+
+export function explainSample(sample) {
+  explainPicture({ field: "sample", value: sample.id }, { url: sample.url, name: sample.title });
+}
+
+function explainPicture(source, picture) {
+  const ask = { ...store.state.ask, target: null, against: null };
+  const before = snapshot();
+  store.set({ ...emptyView(), phase: "running", picture, ask, panels: expectedPanels(ask) });
+  run(source, ask, before);
+}
+
+/** Asks something else of the picture that is shown: the server has it, so only its id is sent. */
+export function explainAgain(change = {}) {
+  const { id, ask } = store.state;
+  if (!id) return;
+  const before = snapshot();
+  const next = { ...ask, ...change };
+  store.set({ phase: "running", ask: next, notice: null, seconds: null });
+  run({ field: "from", value: id }, next, before);
+}
+
+export function addMethod(method) {
+  explainAgain({ methods: [...store.state.panels.map((panel) => panel.method), method] });
+}
+
+export function cancel() {
+  stream.abort();
+  finishCancelled();
+  announce(t("announce.cancelled"));
+}
+
+function finishCancelled() {
+  for (const panel of store.state.panels) if (!isFinal(panel)) store.setPanel(panel.id, { status: "cancelled" });
+  store.set({ phase: store.state.id ? "cancelled" : "failed" });
+}
+
+async function run(source, ask, before) {
+  const signals = supersede();
+  let accepted = false;
+  try {
+    for await (const { event, data } of api.explain(fieldsOf(source, ask), signals.stream)) {
+      if (signals.stream.aborted) return;
+      accepted ||= event === "accepted";
+      if (event === "error") throw new api.Problem(data);
+      receive[event]?.(data, signals, before);
+    }
+  } catch (error) {
+    if (signals.stream.aborted) return;
+    fail(error, accepted, () => (accepted ? explainAgain() : again(source, ask, before)), before);
+  }
+}
+
+function again(source, ask, before) {
+  store.set({ phase: "running", notice: null });
+  run(source, ask, before);
+}
+
+/** Then maps that are on the page already answer the new request too. */
+function sameQuestion(before, { picture, ask }) {
+  return before.picture === picture && before.ask.score === ask.score
+    && before.ask.target?.index === ask.target?.index && before.ask.against?.index === ask.against?.index;
+}
+
+const receive = {
+  accepted({ id, panels }, signals, before) {
+    const { ask } = store.state;
+    // The stream names a target by its index; its label comes with the panel, or is the one asked for.
+    const named = panels.map((panel) => ({ ...panel, target: panel.target === ask.target?.index ? ask.target : null }));
+    store.set({ id, panels: acceptedPanels(named, sameQuestion(before, store.state) ? before.panels : []) });
+    if (location.pathname !== addressOf(id)) history.pushState(null, "", addressOf(id));
+    if (before.picture && before.picture.url !== store.state.picture.url) URL.revokeObjectURL(before.picture.url);
+  },
+
+  prediction({ model, input, predictions }) {
+    store.set({ inputs: new Map(store.state.inputs).set(model, { ...input, predictions }) });
+    for (const panel of store.state.panels) {
+      if (panel.model === model && !panel.target) store.setPanel(panel.id, { target: predictions[0] });
+    }
+    const [{ label, probability }] = predictions;
+    announce(t("announce.prediction", { label, probability: format.probability(probability) }));
+  },
+
+  progress({ panel, done, total }) {
+    store.setPanel(panel, { status: "running", done, total });
+  },
+
+  partial({ panel, done, total, map }, signals) {
+    store.setPanel(panel, { status: "running", done, total });
+    signals.order += 1;
+    showEstimate(panel, map, signals.order, signals.view);
+  },
+
+  panel({ panel: record, map }, signals) {
+    takeRecord(record, signals);
+    signals.order += 1;
+    if (map) showEstimate(record.id, map, signals.order, signals.view);
+    const { panels } = store.state;
+    const of = panels.length;
+    const done = panels.filter(isFinal).length;
+    if (done < of) announce(t("grid.progress", { done, of }));
+  },
+
+  done(record, signals) {
+    for (const panel of record.panels) if (!isFinal(store.panel(panel.id) ?? {})) takeRecord(panel, signals);
+    store.set({ phase: "done", seconds: record.seconds });
+    measure(record);
+    announce(t("announce.done", { of: record.panels.length }));
+  },
+};
+
+function takeRecord(record, signals) {
+  const { status, target, against, problem } = record;
+  store.setPanel(record.id, { status, target, against, record, problem: problem ?? null });
+  if (status === "done" && !store.panel(record.id)?.raw) fetchArray(record.id, signals.view);
+}
+
+/** The upright original's size: the crop is given in its pixels, whatever size the shown copy has. */
+function measure({ image }) {
+  store.set({ picture: { ...store.state.picture, width: image.width, height: image.height } });
+}
+
+function fail(error, accepted, retry, before) {
+  const problem = error instanceof api.Problem ? error : new api.Problem({ title: t("problem.lost"), detail: error.message });
+  if (accepted) {
+    finishCancelled();
+    store.set({ phase: "cancelled", notice: { place: "grid", problem, retry } });
+    return;
+  }
+  const aboutAsk = problem.fields.some((field) => /target|against|score|model|method|options/.test(field));
+  const place = aboutAsk && before.id ? "ask" : "picture";
+  const name = place === "picture" && store.state.picture !== before.picture ? store.state.picture.name : null;
+  if (problem.passing) {
+    store.set({ phase: "failed", notice: { place, problem, name, retry } });
+    for (const panel of store.state.panels) if (!isFinal(panel)) store.setPanel(panel.id, { status: "cancelled" });
+  } else {
+    // Asking the same again would not help: what was there before comes back, nothing is lost.
+    store.set({ ...before, notice: { place, problem, name, retry: null } });
+  }
+}
+
+/** Shows a recorded explanation again: a reload, a shared address, back and forward. */
+export async function open(id) {
+  const signals = supersede();
+  const retry = () => open(id);
+  store.set({ ...emptyView(), phase: "loading", id, picture: { url: api.pictureUrl(id), name: null }, panels: expectedPanels({}) });
+  try {
+    showRecord(await api.explanation(id, { signal: signals.view }), signals);
+  } catch (error) {
+    if (signals.view.aborted) return;
+    const problem = error.status === 404 ? new api.Problem({ ...error, title: t("problem.gone"), detail: error.detail }) : error;
+    store.set({ ...emptyView(), notice: { place: "picture", problem, retry: error.passing ? retry : null } });
+  }
+}
+
+function showRecord(record, signals) {
+  const panels = record.panels.map(recordedPanel);
+  const inputs = new Map(record.inputs.map((input) => [input.model, input]));
+  const first = panels[0];
+  const top = inputs.get(first?.model)?.predictions[0];
+  const ask = {
+    model: first?.model ?? null,
+    target: first?.target && first.target.index !== top?.index ? first.target : null,
+    against: first?.against ?? null,
+    score: record.score,
+    methods: panels.length ? panels.map((panel) => panel.method) : null,
+  };
+  const whole = panels.length > 0 && panels.every(isFinal);
+  store.set({ phase: whole ? "done" : "cancelled", id: record.id, inputs, panels, ask, seconds: record.seconds ?? null });
+  if (record.image) measure(record);
+  for (const panel of panels) if (panel.status === "done") fetchArray(panel.id, signals.view);
+}
+
+export function clear() {
+  supersede();
+  store.set(emptyView());
+}
+
+export function followAddress() {
+  const id = idOfAddress();
+  if (id) open(id);
+  else clear();
+}

@@ -1,0 +1,25 @@
+// Decoding away from the main thread, so that sliding stays smooth while maps arrive.
+
+import { decodeFloat16 } from "./float16.js";
+import { parseNpy } from "./npy.js";
+
+function decodeMap({ shape, scale, data }) {
+  const text = atob(data);
+  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  // One channel: partial and final maps of the stream are summed over channels already.
+  return { shape: [1, ...shape], values: decodeFloat16(bytes.buffer, 0, shape[0] * shape[1], scale) };
+}
+
+const tasks = {
+  map: ({ map }) => decodeMap(map),
+  npy: ({ buffer, scale }) => parseNpy(buffer, scale),
+};
+
+addEventListener("message", ({ data }) => {
+  try {
+    const array = tasks[data.task](data);
+    postMessage({ ticket: data.ticket, array }, [array.values.buffer]);
+  } catch (error) {
+    postMessage({ ticket: data.ticket, error: error.message });
+  }
+});
