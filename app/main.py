@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import fastapi_offline
 from fastapi import FastAPI, Request, Response
@@ -29,7 +30,7 @@ from .settings import Settings, shipped
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 300
-REFUSALS = {
+REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "Refused: the problem says why and what to do", "model": ProblemBody},
     "5XX": {"description": "Not possible now: the problem says why and when to try again", "model": ProblemBody},
 }

@@ -22,7 +22,8 @@ def read_sample(name: str) -> bytes:
     """The bytes of a sample. Raises `NotFound`; a name never becomes a path."""
     if name not in samples():
         raise NotFound(f"There is no sample «{name[:80]}». There are: {', '.join(samples())}.", field="sample")
-    return (_folder() / samples()[name]["file"]).read_bytes()
+    path: Path = _folder() / samples()[name]["file"]
+    return path.read_bytes()
 
 
 def _folder() -> Path:

@@ -17,8 +17,8 @@ def reduce_channels(values: np.ndarray, how: Reduce) -> np.ndarray:
     if how == "none":
         return values
     if how == "sum":
-        return values.sum(0)
-    return np.abs(values).sum(0) if how == "abs" else np.abs(values).max(0)
+        return np.asarray(values.sum(0))
+    return np.asarray(np.abs(values).sum(0) if how == "abs" else np.abs(values).max(0))
 
 
 def to_half(values: np.ndarray) -> tuple[np.ndarray, float]:

@@ -85,7 +85,7 @@ async def stream(request: Request, executor: Executor, job: Explain) -> Response
     """The events as they happen. Refusals still come as a status, since nothing is sent before the first event."""
     events = executor.submit(job)
     try:
-        first = checked(await while_connected(request, anext(events)))  # type: ignore[arg-type]
+        first = checked(await while_connected(request, anext(events)))
     except BaseException:
         await events.aclose()
         raise

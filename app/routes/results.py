@@ -25,8 +25,9 @@ from .dependencies import ExecutorOf, ExplanationId, StoreOf, gone
 router = APIRouter(prefix="/api/v1/explanations", tags=["explanations"])
 Percentile = Annotated[float, Query(gt=0, le=100, description="|values| beyond it take the palette's last colour")]
 Overlay = Annotated[float | None, Query(ge=0, le=1, description="Opacity of the map over the picture; none: map alone")]
-PNG = {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}
+Responses = dict[int | str, dict[str, Any]]
 BYTES = {"schema": {"type": "string", "format": "binary"}}
+PNG: Responses = {200: {"content": {"image/png": BYTES}}}
 
 
 @router.get("/{id}.png", response_class=Response, responses=PNG)

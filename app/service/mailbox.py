@@ -40,8 +40,8 @@ class Mailbox:
         return self._events.popleft()
 
     def _first_time(self, event: Event) -> bool:
-        about = {"panel": lambda d: d["panel"]["id"], "prediction": lambda d: d["model"]}.get(event.name, lambda d: "")
-        label = (event.name, about(event.data))
+        about = event.data["panel"]["id"] if event.name == "panel" else event.data.get("model", "")
+        label = (event.name, about)
         if label in self._told:
             return False
         self._told.add(label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
@@ -42,7 +43,7 @@ class _Worker:
         self._scheduler = Scheduler()
         store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
         self._workshop = Workshop(settings, Zoo(settings), store)
-        self._catalogue = lambda: catalogue(self._workshop.zoo, settings)
+        self._catalogue: Callable[[], dict[str, Any]] = lambda: catalogue(self._workshop.zoo, settings)
         warm_up(self._workshop)
         self._workshop.zoo.take_change()
         connection.send(("ready", self._catalogue()))

@@ -6,7 +6,7 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, features
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 
 from ..errors import Unprocessable, UnsupportedPicture
 
@@ -43,7 +43,7 @@ def _open(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except MemoryError:
         raise
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise UnsupportedPicture(
             f"These bytes are not a picture of an allowed format. Send one of: {ALLOWED}.", field="image"
         ) from error

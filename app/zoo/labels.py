@@ -9,7 +9,7 @@ from functools import cache
 def read_labels(source: str, classes: int) -> tuple[str, ...]:
     """The labels of a card: `imagenet-1k` (timm's ImageNetInfo), or numbers where a card has none."""
     if source == "imagenet-1k" and classes == 1000:
-        from timm.data import ImageNetInfo  # imports torch: only the worker does
+        from timm.data.imagenet_info import ImageNetInfo  # imports torch: only the worker does
 
         info = ImageNetInfo()
         return tuple(info.index_to_description(index) for index in range(classes))

@@ -54,7 +54,7 @@ class Zoo:
             id=card.id,
             fingerprint=loaded.fingerprint,
         )
-        return classifier.to(self.device, memory_format=torch.channels_last)
+        return classifier.to(self.device).to(memory_format=torch.channels_last)
 
     def describe(self, model: str) -> dict[str, Any]:
         """What `GET /models` tells; layers and parameters are null until the model was loaded once."""
