@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import socket
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,6 +60,7 @@ def serve(
     listener = _listen(settings)
     settings = _answer_to_own_name(settings)
     config = uvicorn.Config(create_app(settings), log_level="info", access_log=False, timeout_graceful_shutdown=10)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends itself the signal again when it has ended
     Server(config, _address(settings, listener)).run(sockets=[listener])
 
 

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .errors import Forbidden, Problem, WrongHost
+from .errors import Forbidden, Problem, TooLarge, WrongHost
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
@@ -29,10 +29,15 @@ CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class Guard:
-    """ASGI middleware: an allow-list of Host names; POST and DELETE that a browser marks as cross-site are refused."""
+    """ASGI middleware: an allow-list of Host names; POST and DELETE that a browser marks as cross-site are refused.
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str]) -> None:
-        self.app, self.allowed = app, frozenset(host.lower() for host in allowed_hosts)
+    A body that says of itself that it is too long is refused before it is read; one that does not is counted by the
+    application's own limit.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str], max_body: int) -> None:
+        self.app, self.max_body = app, max_body
+        self.allowed = frozenset(host.lower() for host in allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,13 +68,22 @@ class Guard:
             return Forbidden(
                 "Requests that another web site makes are refused. Send it from this site, or from a shell."
             )
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > self.max_body:
+            return too_large(self.max_body)
         return None
+
+
+def too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The request is larger than {limit:,} bytes. Send a smaller picture.")
 
 
 def hostname(url: str) -> str | None:
     """The host in a URL, without its port; None where there is none or it is malformed."""
     try:
-        return urlsplit(url).hostname
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is no number
+        return parts.hostname
     except ValueError:
         return None
 
@@ -79,10 +93,10 @@ def _cross_site(headers: Headers) -> bool:
     if site is not None:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")  # older browsers send no Sec-Fetch-Site
-    return origin is not None and urlsplit_netloc(origin) != headers.get("host")
+    return origin is not None and _netloc(origin) != headers.get("host")
 
 
-def urlsplit_netloc(url: str) -> str | None:
+def _netloc(url: str) -> str | None:
     try:
         return urlsplit(url).netloc
     except ValueError:

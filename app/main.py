@@ -19,7 +19,7 @@ from starlette.types import Scope
 
 from . import __version__
 from .errors import BY_STATUS, ComputationFailed, Problem, Unprocessable
-from .guard import Guard, problem_response
+from .guard import Guard, problem_response, too_large
 from .routes import catalogue, explanations, health, pages, predictions, results
 from .routes.asking import ClientLeft
 from .schemas import ProblemBody
@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         app.include_router(router.router)
     app.mount("/static/swagger", _Assets(Path(fastapi_offline.__file__).parent / "static"))
     app.mount("/static", _Assets(shipped("static")))
-    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, max_body=settings.max_upload)
     _handle_errors(app)
     return app
 
@@ -142,6 +142,5 @@ def _detail(error: HTTPException, request: Request) -> str:
     if error.status_code == 404:
         return f"There is nothing at {request.url.path[:200]}."
     if error.status_code == 413:
-        limit = request.app.state.settings.max_upload
-        return f"The request is larger than {limit:,} bytes. Send a smaller picture."
+        return too_large(request.app.state.settings.max_upload).detail
     return str(error.detail)

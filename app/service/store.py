@@ -82,13 +82,13 @@ class Store:
         part.write_bytes(data)
         try:
             with self._transaction() as index:
-                os.replace(part, path)
                 index.execute(
                     "INSERT INTO blob VALUES (?, ?, ?) "
                     "ON CONFLICT (key) DO UPDATE SET bytes = excluded.bytes, meta = excluded.meta",
                     (key, len(data), json.dumps(meta)),
                 )
                 _use(index, record, name, key)
+                os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
 

@@ -1,0 +1,170 @@
+"""What must not hurt: clients that leave, a worker that dies, a full queue, an end in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from conftest import Server, sample
+from streams import stream
+
+LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
+
+
+def running(server, **fields):
+    """A long integral as a stream, for `with`."""
+    return stream(server.http, {"image": sample("cat.jpg")}, **LONG, **fields)
+
+
+def until(events, name, count=1):
+    for told, data in events:
+        if told == name:
+            count -= 1
+            if not count:
+                return data
+    raise AssertionError(f"the stream ended without {name}")
+
+
+def test_a_grad_cam_is_answered_beside_a_long_integral(server):
+    with running(server, target=11) as events:
+        until(events, "partial")
+        beside = httpx.post(
+            f"{server.url}/api/v1/explanations",
+            files={"image": sample("espresso.jpg")},
+            data={"method": "grad_cam", "target": 11},
+            timeout=60,
+        )
+        assert beside.json()["panels"][0]["status"] == "done"
+        # what the integral has done by now is in the events that wait to be read: at most one, the newest
+        assert until(events, "progress", 2)["done"] < 500
+
+
+@pytest.mark.parametrize("form", ["text/event-stream", "application/json"])
+def test_leaving_ends_the_computation(server, form):
+    """The next job is not beside a thousand-step integral any more: its turns follow one another."""
+    if form == "text/event-stream":
+        with running(server, target=12) as events:
+            number = until(events, "accepted")["id"]
+            until(events, "progress", 2)
+    else:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{server.url}/api/v1/explanations", files={"image": sample("cat.jpg")}, data=LONG, timeout=2)
+        number = None
+    with stream(server.http, {"image": sample("rocket.jpg")}, method="grad_cam", target=12) as events:
+        assert until(events, "done")["panels"][0]["status"] == "done"
+    if number:
+        record = server.http.get(f"/api/v1/explanations/{number}").json()
+        assert record["panels"] == []  # it was ended, not finished in the background
+    assert idle(server)
+
+
+def idle(server):
+    """Whether the worker's processor time stands still: nothing is being computed."""
+
+    def ticks():
+        fields = Path(f"/proc/{server.worker_pid()}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    for _ in range(20):
+        before = ticks()
+        time.sleep(0.3)
+        if ticks() - before <= 3:
+            return True
+    return False
+
+
+def test_a_killed_worker_comes_back_and_the_job_completes(server):
+    options = json.dumps({"integrated_gradients": {"steps": 100}})
+    fields = {"method": ["grad_cam", "integrated_gradients"], "options": options, "target": 13}
+    undisturbed = server.http.post("/api/v1/explanations", files={"image": sample("rocket.jpg")}, data=fields).json()
+    reference = server.http.get(undisturbed["panels"][1]["urls"]["npy"]).content
+    server.http.delete(f"/api/v1/explanations/{undisturbed['id']}")
+    answered, ended = [], threading.Event()
+
+    def knock():
+        while not ended.wait(0.1):
+            answered.append(httpx.get(f"{server.url}/healthz", timeout=5).status_code)
+
+    knocking = threading.Thread(target=knock)
+    knocking.start()
+    try:
+        with stream(server.http, {"image": sample("rocket.jpg")}, **fields) as events:
+            told = []
+            for name, data in events:
+                told.append(name)
+                if name == "progress" and told.count("progress") == 4:
+                    os.kill(server.worker_pid(), signal.SIGKILL)
+                last = data
+    finally:
+        ended.set()
+        knocking.join()
+    assert told[-1] == "done"
+    assert (told.count("accepted"), told.count("prediction"), told.count("panel")) == (1, 1, 2)
+    assert [panel["status"] for panel in last["panels"]] == ["done", "done"]
+    assert np.array_equal(
+        np.frombuffer(server.http.get(last["panels"][1]["urls"]["npy"]).content, np.uint8),
+        np.frombuffer(reference, np.uint8),
+    )
+    assert set(answered) == {200}
+
+
+def test_a_job_that_kills_the_worker_twice_is_reported(server):
+    with running(server, target=14) as events:
+        for _ in range(2):
+            until(events, "progress", 2)
+            os.kill(server.worker_pid(), signal.SIGKILL)
+        problem = until(events, "error")
+    assert problem["status"] == 503
+    assert "died twice" in problem["detail"]
+    with stream(server.http, {"image": sample("cat.jpg")}, method="grad_cam", target=14) as events:
+        assert until(events, "done")
+
+
+def test_beyond_the_queue_is_429_with_retry_after_and_sigterm_ends_all(tmp_path):
+    server = Server(tmp_path / "store", GRADOSCOPE_MAX_REQUESTS="1")
+    worker = server.worker_pid()
+    with running(server, target=15) as events:
+        until(events, "accepted")
+        refused = httpx.post(f"{server.url}/api/v1/explanations", data={"sample": "cat", "method": "grad_cam"})
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.json()["retry_after"] >= 1
+    answer = httpx.post(f"{server.url}/api/v1/explanations", data={"sample": "cat", "method": "grad_cam"}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    with running(server, target=16) as events:
+        until(events, "accepted")
+        assert server.stop() == 0
+    assert not os.path.exists(f"/proc/{worker}")
+
+
+def test_a_worker_that_cannot_start_is_told(tmp_path):
+    cards = tmp_path / "models"
+    cards.mkdir()
+    (cards / "broken.toml").write_text('title = "Broken"\n')
+    store = tmp_path / "store"
+    with pytest.raises(AssertionError, match="readiness") as failure:
+        Impatient(store, GRADOSCOPE_MODELS=str(cards))
+    assert "architecture: Field required" in str(failure.value)
+
+
+class Impatient(Server):
+    """Asks for readiness for some seconds only, and ends its server."""
+
+    def _wait(self, condition, what):
+        if what != "readiness":
+            return super()._wait(condition, what)
+        for _ in range(100):
+            answer = self.http.get("/readyz")
+            if "cannot start" in answer.text:
+                break
+            time.sleep(0.2)
+        assert self.http.get("/healthz").status_code == 200
+        self.stop()
+        raise AssertionError(f"no readiness: {answer.text}")
