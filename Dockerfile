@@ -28,7 +28,7 @@ RUN python -m pip install --no-deps . \
  && install -d -m 700 -o gradoscope /var/lib/gradoscope \
  && rm -rf /src/*
 
-USER gradoscope
+USER 10001
 WORKDIR /tmp
 VOLUME /var/lib/gradoscope
 EXPOSE 8000

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import Forbidden, Problem, TooLarge, WrongHost
@@ -31,8 +32,7 @@ CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 class Guard:
     """ASGI middleware: an allow-list of Host names; POST and DELETE that a browser marks as cross-site are refused.
 
-    A body that says of itself that it is too long is refused before it is read; one that does not is counted by the
-    application's own limit.
+    A body that says of itself that it is too long is refused before it is read; one that does not is counted.
     """
 
     def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str], max_body: int) -> None:
@@ -53,9 +53,22 @@ class Guard:
 
         refusal = self._refusal(scope["method"], Headers(scope=scope))
         if refusal is None:
-            await self.app(scope, receive, secured)
+            await self.app(scope, self._counted(receive), secured)
         else:
             await problem_response(refusal)(scope, receive, secured)
+
+    def _counted(self, receive: Receive) -> Receive:
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.max_body:
+                raise HTTPException(413)  # the one kind of exception that FastAPI lets pass while it reads a form
+            return message
+
+        return counted
 
     def _refusal(self, method: str, headers: Headers) -> Problem | None:
         host = hostname(f"//{headers.get('host', '')}")

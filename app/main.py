@@ -64,7 +64,6 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         redoc_url=None,
         lifespan=lifespan,
         responses=REFUSALS,
-        max_body_size=settings.max_upload,
         form_limits={"max_files": 2, "max_fields": 256, "max_part_size": 256 * 1024},
     )
     for router in (pages, health, catalogue, predictions, results, explanations):

@@ -28,6 +28,11 @@ def gradoscope(*arguments, cwd=None, **environment):
     )
 
 
+def size(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
 def test_explain_writes_pictures_arrays_and_the_record(tmp_path):
     done = gradoscope(
         "explain", SAMPLES / "cat.jpg", "--method", "vanilla_gradient", "--method", "smooth_grad", "--target", 285,
@@ -40,8 +45,8 @@ def test_explain_writes_pictures_arrays_and_the_record(tmp_path):
     for panel in record["panels"]:
         name = f"{panel['id']}-efficientnet_lite0-{panel['method']}-285"
         assert np.load(tmp_path / "out" / f"{name}.npy").shape == (3, 224, 224)
-        assert Image.open(tmp_path / "out" / f"{name}.png").size == (224, 224)
-    assert Image.open(tmp_path / "out" / "contact_sheet.png").width > 3 * 224
+        assert size(tmp_path / "out" / f"{name}.png") == (224, 224)
+    assert size(tmp_path / "out" / "contact_sheet.png")[0] > 3 * 224
 
 
 def test_a_refusal_is_one_sentence_and_exit_code_2(tmp_path):
