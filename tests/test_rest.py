@@ -207,6 +207,7 @@ def test_the_stream_tells_the_story_in_order(server):
 
 def test_score_against_and_refusals_name_the_field(server):
     cases = [
+        ({"methods": "grad_cam"}, "methods"),
         ({"target": 1000}, "target"),
         ({"target": -1}, "target"),
         ({"target": "cat"}, "target.0"),
@@ -281,8 +282,33 @@ def test_forgetting_takes_the_picture_and_panels_of_its_own_along(server):
 def test_openapi_describes_the_interface(server):
     paths = server.http.get("/openapi.json").json()["paths"]
     assert {"/api/v1/explanations", "/api/v1/models", "/api/v1/explanations/{id}/panels/{panel}.npy"} <= set(paths)
+    schemas = server.http.get("/openapi.json").json()["components"]["schemas"]
+    (body,) = [schema for name, schema in schemas.items() if name.startswith("Body_explain")]
+    assert (
+        body["properties"]["options"]["contentSchema"]["properties"]["smooth_grad"]["properties"]["samples"]["default"]
+        == 50
+    )
     docs = server.http.get("/docs").text
     assert "http://" not in docs
     assert "https://" not in docs
     for asset in ("swagger-ui.css", "swagger-ui-bundle.js"):
         assert server.http.get(f"/static/swagger/{asset}").status_code == 200
+
+
+def test_metrics_count_what_happened(server):
+    def read():
+        lines = server.http.get("/metrics").text.splitlines()
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
+
+    before = read()
+    explain(server, method="grad_cam", target=21)
+    explain(server, status=422, method="grad_cam", target=1000)
+    after = read()
+
+    def grown(name):
+        return after[name] - before.get(name, 0)
+
+    assert grown('gradoscope_requests_total{outcome="done"}') == 1
+    assert grown('gradoscope_requests_total{outcome="refused"}') == 1
+    assert grown('gradoscope_panels_total{method="grad_cam",model="efficientnet_lite0",status="done"}') == 1
+    assert after["gradoscope_requests_in_flight"] == 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from ..errors import NotFound
 from ..samples import samples
@@ -14,16 +15,16 @@ from ..zoo.labels import search
 from .asking import answer
 from .dependencies import ExecutorOf
 
-router = APIRouter(prefix="/api/v1", tags=["catalogue"])
+router = APIRouter(tags=["catalogue"])
 
 
-@router.get("/models", response_model=Models)
+@router.get("/api/v1/models", response_model=Models)
 async def models(executor: ExecutorOf) -> Any:
     """Models, with the layers that Grad-CAM can take."""
     return await executor.catalogue()
 
 
-@router.get("/models/{id}/classes", response_model=Classes)
+@router.get("/api/v1/models/{id}/classes", response_model=Classes)
 async def classes(
     executor: ExecutorOf,
     id: str,
@@ -38,13 +39,29 @@ async def classes(
     return {"classes": [{"index": index, "label": label} for index, label in search(labels, query, limit)]}
 
 
-@router.get("/methods", response_model=Methods)
+@router.get("/api/v1/methods", response_model=Methods)
 async def methods(executor: ExecutorOf) -> Any:
     """Methods in historical order, each with the JSON Schema of its parameters."""
     return await executor.catalogue()
 
 
-@router.get("/samples", response_model=Samples)
+@router.get("/api/v1/samples", response_model=Samples)
 async def list_samples() -> Any:
     """Pictures that ship with the server."""
     return {"samples": [{**entry, "url": f"/static/samples/{entry['file']}"} for entry in samples().values()]}
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request, executor: ExecutorOf) -> Any:
+    """The OpenAPI document, with the parameters of each method as it declares them."""
+    document = copy.deepcopy(request.app.openapi())
+    if executor.unready:
+        return document
+    options = {entry["id"]: entry["parameters"] for entry in (await executor.catalogue())["methods"]}
+    for name, schema in document["components"]["schemas"].items():
+        if name.startswith("Body_explain"):
+            schema["properties"]["options"] |= {
+                "contentMediaType": "application/json",
+                "contentSchema": {"type": "object", "properties": options, "additionalProperties": False},
+            }
+    return document

@@ -19,16 +19,18 @@ from ..wire import ScoreKind
 from .asking import checked, last, while_connected
 from .dependencies import ExecutorOf, StoreOf
 from .results import contact_sheet_response, zip_response
-from .uploads import ModelNames, Origin, Picture, SampleName, read_picture
+from .uploads import ModelNames, Origin, Picture, SampleName, only, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["explanations"])
 FORMS = ("application/json", "text/event-stream", "image/png", "application/zip")
+FIELDS = ("image", "sample", "from", "model", "method", "target", "against", "score", "options", "seed")
 MAX_SEED = 2**63 - 1
 
 
 @router.post(
     "/explanations",
     response_model=Explanation,
+    dependencies=[only(*FIELDS)],
     responses={
         200: {
             "description": "The record, when all is done; or, by `Accept`, its events as they happen, a contact sheet, "

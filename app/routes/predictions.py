@@ -10,12 +10,16 @@ from ..schemas import Predictions
 from ..service.jobs import Predict
 from .asking import answer, while_connected
 from .dependencies import ExecutorOf, StoreOf
-from .uploads import ModelNames, Origin, Picture, SampleName, read_picture
+from .uploads import ModelNames, Origin, Picture, SampleName, only, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["predictions"])
 
 
-@router.post("/predictions", response_model=Predictions)
+@router.post(
+    "/predictions",
+    response_model=Predictions,
+    dependencies=[only("image", "sample", "from", "model", "top_k")],
+)
 async def predict(
     request: Request,
     executor: ExecutorOf,

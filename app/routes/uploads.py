@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+import difflib
+from typing import Annotated, Any
 
-from fastapi import File, Form, UploadFile
+from fastapi import Depends, File, Form, Request, UploadFile
 
 from ..errors import Unprocessable
 from ..samples import read_sample
@@ -18,6 +19,19 @@ Origin = Annotated[
     str | None, Form(alias="from", description="An explanation's id, whose picture is used again", max_length=200)
 ]
 ModelNames = Annotated[list[str] | None, Form(description="Repeatable; the default model where none is named")]
+
+
+def only(*known: str) -> Any:
+    """A dependency that refuses form fields which nobody reads: a misspelt `methods` must not mean the default six."""
+
+    async def check(request: Request) -> None:
+        for name in await request.form():
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(known)}."
+                raise Unprocessable(f"There is no field `{name[:80]}`. {hint}", field=name[:80])
+
+    return Depends(check)
 
 
 async def read_picture(store: Store, image: list[UploadFile] | None, sample: str | None, origin: str | None) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from .jobs import Event, Job
+from .metrics import Metrics
 
 
 class Executor(Protocol):
@@ -14,6 +15,10 @@ class Executor(Protocol):
 
     async def stop(self) -> None:
         """End everything that was started."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What was counted so far."""
 
     @property
     def unready(self) -> str | None:

@@ -19,6 +19,7 @@ from ..errors import ComputationFailed, TooManyRequests, Unavailable
 from ..settings import Settings
 from .jobs import Event, Job
 from .mailbox import Mailbox
+from .metrics import Metrics
 from .worker import work
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class LocalExecutor:
     """Jobs in a worker process that is started again when it dies; each job gets one more try then."""
 
     def __init__(self, settings: Settings) -> None:
+        self.metrics = Metrics()
         self._settings = settings
         self._jobs: dict[int, _Running] = {}
         self._numbers = itertools.count()
@@ -128,6 +130,7 @@ class LocalExecutor:
         self._admit()
         number = next(self._numbers)
         running = self._jobs[number] = _Running(job)
+        self.metrics.in_flight.set(len(self._jobs))
         self._post("run", number, job)
         try:
             while True:
@@ -138,6 +141,8 @@ class LocalExecutor:
         finally:
             if self._jobs.pop(number, None) is not None:
                 self._post("cancel", number)
+                self.metrics.ended("cancelled")
+            self.metrics.in_flight.set(len(self._jobs))
 
     def _admit(self) -> None:
         if self._stopping:
@@ -184,12 +189,17 @@ class LocalExecutor:
         if event.final:
             del self._jobs[number]
             self._seconds += 0.2 * (time.monotonic() - running.began - self._seconds)
+            self.metrics.in_flight.set(len(self._jobs))
+            self.metrics.ended(_outcome(event))
+        elif event.name == "panel":
+            self.metrics.panel(event.data["panel"])
         running.mailbox.put(event)
 
     def _died(self) -> None:
         if self._stopping:
             return
         self._deaths += 1
+        self.metrics.worker_deaths.inc()
         if self._reason is None:
             self._reason = "the worker died and is being started again"
         log.error("the worker died; %d jobs are tried again", len(self._jobs))
@@ -208,3 +218,9 @@ class LocalExecutor:
     def _respawn(self) -> None:
         if not self._stopping:
             self._spawn()
+
+
+def _outcome(event: Event) -> str:
+    if event.name != "error":
+        return "done"
+    return "refused" if event.data["status"] < 500 else "failed"
