@@ -52,6 +52,31 @@ def test_there_are_examples():
     assert [language for language, _ in EXAMPLES] == ["bash", "bash", "python"]
 
 
+def test_the_method_to_add_works_as_written():
+    import torch
+    from gradoscope.attribution import base
+    from gradoscope.attribution.engine import Engine
+    from gradoscope.attribution.score import Score
+    from gradoscope.zoo.classifier import Classifier
+
+    base.methods()
+    code = re.search(r"### To add a method.*?```python\n(.*?)```", README, flags=re.S)[1]
+    try:
+        exec(code, {})
+        method = base.find_method("squared_gradient")
+        weights = torch.nn.Linear(3 * 4 * 4, 2)
+        engine = Engine(
+            Classifier(torch.nn.Sequential(torch.nn.Flatten(), weights), size=(4, 4), labels="ab"), Score(1)
+        )
+        steps = method.attribute(engine, torch.zeros(3, 4, 4), method.Parameters(), 0)
+        assert next(steps).done == 1
+        with pytest.raises(StopIteration) as end:
+            next(steps)
+        assert torch.allclose(end.value.value.values.flatten(), weights.weight[1] ** 2)
+    finally:
+        base._registry.pop("squared_gradient", None)
+
+
 @pytest.mark.parametrize(("language", "code"), EXAMPLES)
 def test_examples_run_as_written(language, code, server_url, tmp_path):
     (tmp_path / "static").symlink_to(ROOT / "static")

@@ -284,10 +284,8 @@ def test_openapi_describes_the_interface(server):
     assert {"/api/v1/explanations", "/api/v1/models", "/api/v1/explanations/{id}/panels/{panel}.npy"} <= set(paths)
     schemas = server.http.get("/openapi.json").json()["components"]["schemas"]
     (body,) = [schema for name, schema in schemas.items() if name.startswith("Body_explain")]
-    assert (
-        body["properties"]["options"]["contentSchema"]["properties"]["smooth_grad"]["properties"]["samples"]["default"]
-        == 50
-    )
+    methods = body["properties"]["options"]["contentSchema"]["properties"]
+    assert methods["smooth_grad"]["properties"]["samples"]["default"] == 50
     docs = server.http.get("/docs").text
     assert "http://" not in docs
     assert "https://" not in docs
