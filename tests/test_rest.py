@@ -284,6 +284,7 @@ def test_openapi_describes_the_interface(server):
     assert {"/api/v1/explanations", "/api/v1/models", "/api/v1/explanations/{id}/panels/{panel}.npy"} <= set(paths)
     schemas = server.http.get("/openapi.json").json()["components"]["schemas"]
     (body,) = [schema for name, schema in schemas.items() if name.startswith("Body_explain")]
+    assert (body["properties"]["image"]["type"], body["properties"]["image"]["format"]) == ("string", "binary")
     methods = body["properties"]["options"]["contentSchema"]["properties"]
     assert methods["smooth_grad"]["properties"]["samples"]["default"] == 50
     docs = server.http.get("/docs").text

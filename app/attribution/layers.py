@@ -42,15 +42,17 @@ def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
     """Layers in execution order that hold a spatial feature map; Grad-CAM's automatic layer is the last.
 
     A layer qualifies where its output is (N, C, h, w) with h·w > 1 and h:w as the input's, where it is not an
-    identity, dropout or pooling, and not the class map itself (SqueezeNet ends in one). Of several modules that
-    put out the same tensor, the outermost gives the name.
+    identity, dropout, pooling or softmax, and not the class map itself (SqueezeNet ends in one). Of several modules
+    that put out the same tensor, the outermost gives the name. None qualifies where most of the network works on tokens
+    or channels-last arrays behind the last one: a vision transformer's patch embedding is no late feature map.
     """
     outputs = _outputs(classifier, probe)
-    pooled = {o.identity for o in outputs if _named(o.module, "pool")}
+    excluded = {o.identity for o in outputs if _named(o.module, "pool", "softmax")}
     last_weight = max((i for i, o in enumerate(outputs) if _weighs(o.module)), default=-1)
     found: dict[tuple[int, int], Layer] = {}
+    last = -1
     for i, output in enumerate(outputs):
-        if _named(output.module, "identity", "drop") or output.identity in pooled:
+        if _named(output.module, "identity", "drop") or output.identity in excluded:
             continue
         if not _spatial(output.tensor, probe) or (
             output.tensor.shape[1] == len(classifier.labels) and i >= last_weight
@@ -60,7 +62,15 @@ def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
         _, channels, height, width = output.tensor.shape
         aliases = (within.name, *within.aliases) if within else ()
         found[output.identity] = Layer(output.name, (channels, height, width), aliases)
-    return list({layer.name: layer for layer in found.values()}.values())
+        last = i
+    placed = [i for i, output in enumerate(outputs) if _weighs(output.module) and _has_places(output.tensor)]
+    if sum(i > last for i in placed) > len(placed) / 2:
+        return []
+    layers: dict[str, Layer] = {}
+    for layer in found.values():
+        layers.pop(layer.name, None)  # a module that is called twice stands where it ran last: that call is captured
+        layers[layer.name] = layer
+    return list(layers.values())
 
 
 def choose_layer(layers: list[Layer], name: str) -> str:
@@ -134,6 +144,11 @@ def _spatial(tensor: Tensor, probe: Tensor) -> bool:
     h, w = tensor.shape[-2:]
     height, width = probe.shape[-2:]
     return abs(h * width - w * height) <= max(height, width)  # strides round by up to one cell
+
+
+def _has_places(tensor: Tensor) -> bool:
+    """Whether it still tells places in the picture apart: (N, C, h, w), (N, h, w, C) or tokens (N, L, C)."""
+    return sum(side > 1 for side in tensor.shape[1:]) > 1
 
 
 def _named(module: nn.Module, *words: str) -> bool:

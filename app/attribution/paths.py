@@ -16,7 +16,7 @@ from torch import Tensor
 from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
 from .baselines import Baseline, make_baseline
 from .blur import blur
-from .engine import Engine
+from .engine import Engine, finite
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def integrate(engine: Engine, cells: Iterator[Cell], steps: int, ends: tuple[Ten
         done += len(batch)
         yield Progress(done, steps, (total / weight).to(ends[0].dtype))
     values = total.to(ends[0].dtype)
-    start, end = engine.scores(torch.stack(ends)).double().tolist()
+    start, end = finite(engine.scores(torch.stack(ends))).double().tolist()
     return Attribution(
         values, {"gradient_evaluations": done, "completeness": completeness(start, end, float(values.double().sum()))}
     )

@@ -10,9 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node
 
@@ -30,8 +31,8 @@ GUIDED = frozenset(
 GATES = frozenset(("Sigmoid Hardsigmoid Tanh").split())
 NORMALISATIONS = frozenset(
     (
-        "Softmax LogSoftmax NativeBatchNorm CudnnBatchNorm MiopenBatchNorm BatchNormImpl NativeLayerNorm "
-        "NativeGroupNorm FusedRmsNorm LinalgVectorNorm Norm Sqrt Rsqrt Var VarMean Std StdMean"
+        "Softmax SafeSoftmax LogSoftmax NativeBatchNorm CudnnBatchNorm MiopenBatchNorm BatchNormImpl NativeLayerNorm "
+        "NativeGroupNorm FusedRmsNorm LinalgVectorNorm Norm Var VarMean Std StdMean"
     ).split()
 )
 LINEAR = frozenset(
@@ -41,7 +42,7 @@ LINEAR = frozenset(
         "ReshapeAlias UnsafeReshape Expand Squeeze Unsqueeze Slice Select Index IndexSelect Gather Narrow Cat Stack "
         "Split SplitWithSizes UnsafeSplit Unbind Clone Alias AsStrided ToCopy Copy Contiguous Add Sub Rsub Neg Mul Div "
         "Addcmul Addcdiv Lerp Sum Mean Flip Roll Repeat Tile ConstantPadNd ReflectionPad2D ReplicationPad2D "
-        "PixelShuffle PixelUnshuffle Im2Col Col2Im UpsampleNearest2D UpsampleNearestExact2D UpsampleBilinear2D "
+        "PixelShuffle PixelUnshuffle Unfold Im2Col Col2Im UpsampleNearest2D UpsampleNearestExact2D UpsampleBilinear2D "
         "UpsampleBilinear2DAa UpsampleBicubic2D UpsampleBicubic2DAa AvgPool2D AvgPool3D AdaptiveAvgPool1D "
         "AdaptiveAvgPool2D MkldnnAdaptiveAvgPool2D NativeDropout MkldnnReshape ToMkldnn ToDense AccumulateGrad"
     ).split()
@@ -50,9 +51,16 @@ SELECTIONS = frozenset(
     ("MaxPool2DWithIndices MaxPool3DWithIndices AdaptiveMaxPool2D Max Amax Min Amin Topk Sort").split()
 )
 ATTENTION = re.compile("ScaledDotProduct.*Attention.*")
+ROOTS = frozenset(("Sqrt Rsqrt").split())  # part of a normalisation where they follow a reduction
+REDUCTIONS = frozenset(("Sum Mean Var VarMean Std StdMean LinalgVectorNorm Norm").split())
 PASSES_ON = frozenset(
-    ("Div Mul Add Sub Expand View UnsafeView ReshapeAlias Unsqueeze Squeeze Clone Alias ToCopy").split()
+    (
+        "Div Mul Add Sub Rsub Neg Expand View UnsafeView ReshapeAlias Unsqueeze Squeeze Clone Alias ToCopy "
+        "UpsampleNearest2D UpsampleBilinear2D"
+    ).split()
 )
+
+Value = tuple[Node, int]  # an output of a node
 
 
 @dataclass
@@ -96,6 +104,10 @@ def survey(logits: Tensor) -> Nonlinearities:
             found.unknown[f"{name} (an autograd function of the model's own)"] += 1
         elif name == "Mul" and _gates_itself(node):
             found.unknown["an activation written by hand as x · gate(x)"] += 1
+        elif name == "Mul" and _masks(node):
+            found.unknown["a multiplication by a mask, perhaps an activation written by hand"] += 1
+        elif name in (*ROOTS, "Clamp", "ClampMin") and _follows_reduction(node):
+            pass  # the norm that something is divided by
         elif name in GUIDED:
             found.guided.append(node)
         elif name in GATES:
@@ -170,35 +182,73 @@ def _users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
 
 
 def _multiplies(node: Node, users: dict[Node, list[Node]]) -> bool:
-    """Whether the node's value, but for shape and affine changes, multiplies something else: then it is a gate."""
-    for user in users.get(node, []):
-        branches = [child for child, _ in user.next_functions if child is not None]
-        if _name(user) in ("Mul", "Addcmul") and len(branches) > 1:
+    """Whether the node's value, but for shape and affine changes, only multiplies something else: then it is a gate.
+
+    Only: an activation followed by squeeze-and-excitation is multiplied too, but it also goes into the squeeze.
+    """
+
+    def multiplies(user: Node) -> bool:
+        several = len(_branches(user)) > 1
+        if _name(user) in ("Mul", "Addcmul") and several:
             return True
-        if _name(user) in PASSES_ON and len(branches) == 1 and _multiplies(user, users):
-            return True
-    return False
+        return _name(user) in PASSES_ON and not several and _multiplies(user, users)
+
+    return node in users and all(multiplies(user) for user in users[node])
+
+
+def _branches(node: Node) -> list[tuple[Node, int]]:
+    return [(child, index) for child, index in node.next_functions if child is not None]
 
 
 def _gates_itself(product: Node) -> bool:
-    """x · gate(x) with one and the same x, as SiLU, Hardswish, Mish and GELU are written by hand; or x · x."""
-    factors = [factor for factor in product.next_functions if factor[0] is not None]
+    """x · gate(x) with one and the same x, as SiLU, Hardswish and Mish are written by hand; or x · x. Scaled or not."""
+    factors = _branches(product)
     if len(factors) != 2:
         return False
-    return factors[0] == factors[1] or any(one in _sources(other) for one, other in (factors, factors[::-1]))
+    (one, made_of_one), (other, made_of_other) = (_origins(factor) for factor in factors)
+    return bool(one & (other | made_of_other) or other & made_of_one)
 
 
-def _sources(value: tuple[Node | None, int]) -> set[tuple[Node | None, int]]:
-    """What a value was made from by pointwise steps of one argument, itself left out."""
-    sources = set()
+def _origins(value: Value) -> tuple[set[Value], set[Value]]:
+    """The values that this one is but for shape and affine changes, and those it is a pointwise function of."""
+    same: set[Value] = {value}
+    sources: set[Value] = set()
     pointwise = False
-    while value[0] is not None:
+    while len(branches := _branches(value[0])) == 1:
         name = _name(value[0])
-        inputs = [child for child in value[0].next_functions if child[0] is not None]
-        if len(inputs) != 1 or not (name in GUIDED or name in GATES or name in PASSES_ON):
+        if not (name in GUIDED or name in GATES or name in PASSES_ON):
             break
-        pointwise = pointwise or name in GUIDED or name in GATES
-        value = inputs[0]
-        if pointwise:
-            sources.add(value)
-    return sources
+        pointwise = pointwise or name not in PASSES_ON
+        value = branches[0]
+        (sources if pointwise else same).add(value)
+    return same, sources
+
+
+def _masks(product: Node) -> bool:
+    """Whether a factor is a constant with a value of its own for each value of the other, but no parameter.
+
+    That is x · (x > 0), a ReLU written by hand: autograd sees no nonlinearity there.
+    """
+    if len(_branches(product)) != 1:
+        return False
+    saved: Any = product
+    factor = saved._saved_other if product.next_functions[0][0] is not None else saved._saved_self
+    shape = saved._input_metadata[0].shape
+    return (
+        factor is not None
+        and not isinstance(factor, nn.Parameter)
+        and factor.numel() > 1
+        and factor.ndim == len(shape)
+        and list(factor.shape[1:]) == list(shape[1:])
+    )
+
+
+def _follows_reduction(node: Node) -> bool:
+    """Whether the value comes from a sum, mean, variance or norm, as in x / max(‖x‖, ε)."""
+    while len(branches := _branches(node)) == 1:
+        node = branches[0][0]
+        if _name(node) in REDUCTIONS:
+            return True
+        if _name(node) not in (*PASSES_ON, *ROOTS, "Clamp", "ClampMin"):
+            return False
+    return False

@@ -33,7 +33,8 @@ class SmoothGrad(Method[SmoothGradParameters]):
     """Mean over k of g(x + ε_k), ε_k ~ N(0, (noise · (max x − min x))²), not clipped.
 
     Smilkov et al. 2017, arXiv:1706.03825. Variants: mean of g², and the population variance of g. Sample k's noise
-    comes from (seed, k) alone; sums are kept in float64, so the micro-batch does not matter.
+    comes from (seed, k) alone; sums are kept in float64 and sample by sample, so the micro-batch does not matter, and
+    the variance by Welford's recurrence: where all g are the same, it is 0, not a remainder of rounding.
     """
 
     id = "smooth_grad"
@@ -57,19 +58,16 @@ class SmoothGrad(Method[SmoothGradParameters]):
     def attribute(self, engine: Engine, picture: Tensor, parameters: SmoothGradParameters, seed: int) -> Steps:
         deviation = parameters.noise * float(picture.max() - picture.min())
         noisy = (picture + deviation * engine.place(noise(seed, k, picture.shape)) for k in range(parameters.samples))
-        total, squares = (torch.zeros_like(picture, dtype=torch.float64) for _ in range(2))
+        mean, squares, deviations = (torch.zeros_like(picture, dtype=torch.float64) for _ in range(3))
         done = 0
         for batch in engine.batches(noisy):
-            gradients = engine.gradients(torch.stack(batch)).double()
-            total += gradients.sum(0)
-            squares += gradients.square().sum(0)
-            done += len(batch)
-            values = _moment(parameters.variant, total / done, squares / done).to(picture.dtype)
+            for gradient in engine.gradients(torch.stack(batch)).double():
+                done += 1
+                change = gradient - mean
+                mean += change / done
+                squares += gradient.square()
+                deviations += change * (gradient - mean)
+            moments = {"mean": mean, "squared": squares / done, "variance": deviations / done}
+            values = moments[parameters.variant].to(picture.dtype, copy=True)
             yield Progress(done, parameters.samples, values)
         return Attribution(values, {"gradient_evaluations": done})
-
-
-def _moment(variant: str, mean: Tensor, mean_square: Tensor) -> Tensor:
-    if variant == "mean":
-        return mean
-    return mean_square if variant == "squared" else (mean_square - mean.square()).clamp(min=0)

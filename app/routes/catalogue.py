@@ -55,13 +55,24 @@ async def list_samples() -> Any:
 async def openapi(request: Request, executor: ExecutorOf) -> Any:
     """The OpenAPI document, with the parameters of each method as it declares them."""
     document = copy.deepcopy(request.app.openapi())
-    if executor.unready:
-        return document
-    options = {entry["id"]: entry["parameters"] for entry in (await executor.catalogue())["methods"]}
-    for name, schema in document["components"]["schemas"].items():
-        if name.startswith("Body_explain"):
-            schema["properties"]["options"] |= {
-                "contentMediaType": "application/json",
-                "contentSchema": {"type": "object", "properties": options, "additionalProperties": False},
-            }
+    forms = {name: schema for name, schema in document["components"]["schemas"].items() if name.startswith("Body_")}
+    for form in forms.values():
+        form["properties"] = {name: _without_null(field) for name, field in form["properties"].items()}
+        form["properties"]["image"] = {**form["properties"]["image"], "format": "binary"}
+    if not executor.unready:
+        options = {entry["id"]: entry["parameters"] for entry in (await executor.catalogue())["methods"]}
+        for form in forms.values():
+            if "options" in form["properties"]:
+                form["properties"]["options"] |= {
+                    "contentMediaType": "application/json",
+                    "contentSchema": {"type": "object", "properties": options, "additionalProperties": False},
+                }
     return document
+
+
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    """A form's field is there or it is not: it is never null, and file choosers do not understand that it might be."""
+    if "anyOf" not in field:
+        return field
+    (kind,) = (one for one in field["anyOf"] if one != {"type": "null"})
+    return {**{name: value for name, value in field.items() if name != "anyOf"}, **kind}

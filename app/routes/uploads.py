@@ -13,7 +13,7 @@ from ..samples import read_sample
 from ..service.store import Store
 from .dependencies import gone
 
-Picture = Annotated[list[UploadFile] | None, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or AVIF")]
+Picture = Annotated[UploadFile | None, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or AVIF")]
 SampleName = Annotated[str | None, Form(description="A sample's id, instead of `image`", max_length=200)]
 Origin = Annotated[
     str | None, Form(alias="from", description="An explanation's id, whose picture is used again", max_length=200)
@@ -22,10 +22,16 @@ ModelNames = Annotated[list[str] | None, Form(description="Repeatable; the defau
 
 
 def only(*known: str) -> Any:
-    """A dependency that refuses form fields which nobody reads: a misspelt `methods` must not mean the default six."""
+    """A dependency that refuses what would else be passed over: unknown form fields, and a second picture.
+
+    A misspelt `methods` must not mean the default six.
+    """
 
     async def check(request: Request) -> None:
-        for name in await request.form():
+        form = await request.form()
+        if len(form.getlist("image")) > 1:
+            raise Unprocessable("Send exactly one picture: several files are given as `image`.", field="image")
+        for name in form:
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(known)}."
@@ -34,18 +40,18 @@ def only(*known: str) -> Any:
     return Depends(check)
 
 
-async def read_picture(store: Store, image: list[UploadFile] | None, sample: str | None, origin: str | None) -> bytes:
+async def read_picture(store: Store, image: UploadFile | None, sample: str | None, origin: str | None) -> bytes:
     """The bytes of the one picture that is meant. Raises `Unprocessable` where it is none or several."""
     given = [name for name, value in (("image", image), ("sample", sample), ("from", origin)) if value]
-    if len(given) != 1 or (image and len(image) > 1):
-        said = "none is" if not given else f"{' and '.join(given)} are" if len(given) > 1 else "several files are"
+    if len(given) != 1:
+        said = f"{' and '.join(given)} are" if given else "none is"
         raise Unprocessable(
             "Send exactly one picture, as the file `image`, the name of a `sample`, or `from` an explanation; "
             f"{said} given.",
             field="image",
         )
     if image:
-        return await image[0].read()
+        return await image.read()
     if sample:
         return await asyncio.to_thread(read_sample, sample)
     assert origin is not None
