@@ -23,8 +23,8 @@ from . import __version__
 from .attribution.base import Attribution, Progress
 from .attribution.engine import Engine
 from .attribution.score import Score
-from .errors import ComputationFailed, OutOfMemory, Problem, Refused, Unprocessable
-from .plan import Panel, plan
+from .errors import ComputationFailed, OutOfMemory, Problem, Unprocessable
+from .plan import Panel, plan, settle_targets
 from .service.jobs import Event, Explain, Job, Labels, Predict
 from .service.store import Store
 from .settings import Settings
@@ -72,10 +72,8 @@ def predict(job: Predict, workshop: Workshop) -> Run:
     picture = decode(job.picture, workshop.settings.max_pixels)
     predictions = []
     for model in job.models or (workshop.settings.default_model,):
-        classifier = workshop.zoo.load(model)
-        seen = preprocess(picture, workshop.zoo.card(model).input)
-        classes = top_classes(classifier, _tensor(seen, classifier), job.top_k)
-        predictions.append({"model": model, "classes": classes})
+        sight = look(workshop, picture, model, job.top_k)
+        predictions.append({"model": model, "classes": sight.classes})
         yield None
     yield Event("result", {"predictions": predictions})
 
@@ -85,22 +83,27 @@ def explain(job: Explain, workshop: Workshop) -> Run:
     began = time.monotonic()
     picture = decode(job.picture, workshop.settings.max_pixels)
     panels = plan(job, workshop.zoo, workshop.settings)
-    record = begin(job, workshop, picture, panels)
-    yield Event("accepted", _accepted(job, workshop, panels))
-    inputs = {}
+    sights = {}
     for model in dict.fromkeys(panel.model for panel in panels):
-        inputs[model] = look(job, workshop, picture, model, record)
-        yield Event("prediction", _prediction(record["inputs"][-1]))
+        sights[model] = look(workshop, picture, model)
         yield None
+    settle_targets(panels, {model: sight.classes[0]["index"] for model, sight in sights.items()})
+    record = begin(job, workshop, picture)
+    yield Event("accepted", _accepted(job, workshop, panels))
+    for model, sight in sights.items():
+        keep_input(job, workshop, model, sight, record)
+        yield Event("prediction", _prediction(record["inputs"][-1]))
+    yield None
     for panel in sorted(panels, key=lambda p: p.method.cost(p.parameters, workshop.zoo.card(p.model).input.size)):
-        yield from make(panel, job, workshop, inputs[panel.model], record)
+        yield from make(panel, job, workshop, sights[panel.model].x)
         record["panels"] = [p.record for p in panels if p.record]
         record["seconds"] = round(time.monotonic() - began, 3)
         workshop.store.update(job.id, record)
+        yield None
     yield Event("done", record)
 
 
-def begin(job: Explain, workshop: Workshop, picture: Image.Image, panels: list[Panel]) -> dict[str, Any]:
+def begin(job: Explain, workshop: Workshop, picture: Image.Image) -> dict[str, Any]:
     """Open the record in the store, with the picture: as it was sent (to be used again), and as it is served."""
     record = {
         "id": job.id,
@@ -124,45 +127,55 @@ def begin(job: Explain, workshop: Workshop, picture: Image.Image, panels: list[P
     return record
 
 
-def look(job: Explain, workshop: Workshop, picture: Image.Image, model: str, record: dict[str, Any]) -> Tensor:
-    """What a model sees of the picture, and what it believes; both go into the record. Returns (3, H, W)."""
-    classifier, card = workshop.zoo.load(model), workshop.zoo.card(model)
-    seen = preprocess(picture, card.input)
-    x = _tensor(seen, classifier)
-    store = workshop.store
+@dataclass(frozen=True)
+class Sight:
+    """What a model sees of a picture, as pixels and as `x`, (3, H, W), and the classes that it believes in."""
+
+    seen: Seen
+    x: Tensor
+    classes: list[dict[str, Any]]
+
+
+def look(workshop: Workshop, picture: Image.Image, model: str, count: int = 5) -> Sight:
+    """Show a picture to a model; its `count` likeliest classes, best first."""
+    classifier = workshop.zoo.load(model)
+    seen = preprocess(picture, workshop.zoo.card(model).input)
+    x = torch.from_numpy(seen.pixels).to(device=classifier.device, dtype=classifier.dtype)
+    return Sight(seen, x, top_classes(classifier, x, count))
+
+
+def keep_input(job: Explain, workshop: Workshop, model: str, sight: Sight, record: dict[str, Any]) -> None:
+    """Put what a model saw, and what it believes, into the record and the store."""
+    store, card = workshop.store, workshop.zoo.card(model)
     key = store.key("input", picture_hash(job.picture), card.input.model_dump())
     if store.attach(job.id, f"input:{model}", key) is None:
-        store.put(job.id, f"input:{model}", key, _png(seen.picture), {})
+        store.put(job.id, f"input:{model}", key, _png(sight.seen.picture), {})
     record["inputs"].append(
         {
             "model": model,
             "size": list(card.input.size),
-            "crop": [round(edge, 3) for edge in seen.crop],
+            "crop": [round(edge, 3) for edge in sight.seen.crop],
             "url": f"/api/v1/explanations/{job.id}/inputs/{model}.png",
-            "predictions": top_classes(classifier, x, 5),
+            "predictions": sight.classes,
         }
     )
     store.update(job.id, record)
-    return x
 
 
-def make(panel: Panel, job: Explain, workshop: Workshop, x: Tensor, record: dict[str, Any]) -> Run:
+def make(panel: Panel, job: Explain, workshop: Workshop, x: Tensor) -> Run:
     """One panel: from the store where it is there, else computed. Its record says what came of it."""
     classifier = workshop.zoo.load(panel.model)
-    believed = next(i for i in record["inputs"] if i["model"] == panel.model)["predictions"][0]["index"]
-    target = believed if panel.target is None else panel.target
-    panel.record = _panel_record(panel, classifier, target)
+    assert panel.target is not None  # settled before
+    panel.record = _panel_record(panel, classifier, panel.target)
     summed: dict[str, Any] | None = None
     try:
-        if panel.refusal or target == panel.against:
-            raise panel.refusal or Refused(
-                f"against: class {target} is the model's top class, which is explained here; name another target."
-            )
-        key = _panel_key(panel, job, workshop, classifier, target)
+        if panel.refusal:
+            raise panel.refusal
+        key = _panel_key(panel, job, workshop, classifier)
         stored = workshop.store.attach(job.id, f"panel:{panel.id}", key)
         values = _stored_values(workshop.store, job.id, panel.id) if stored else None
         if stored is None or values is None:
-            engine = Engine(classifier, Score(target, job.score, panel.against), workshop.settings.micro_batch)
+            engine = Engine(classifier, Score(panel.target, job.score, panel.against), workshop.settings.micro_batch)
             values, stored = yield from compute(panel, engine, x, job.seed)
             workshop.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
         url = f"/api/v1/explanations/{job.id}/panels/{panel.id}"
@@ -173,7 +186,6 @@ def make(panel: Panel, job: Explain, workshop: Workshop, x: Tensor, record: dict
         panel.record |= {"status": "refused" if isinstance(problem, Unprocessable) else "failed"}
         panel.record["problem"] = problem.as_dict()
     yield Event("panel", {"panel": panel.record, "map": summed})
-    yield None
 
 
 def compute(
@@ -291,7 +303,7 @@ def _panel_record(panel: Panel, classifier: Classifier, target: int) -> dict[str
     }
 
 
-def _panel_key(panel: Panel, job: Explain, workshop: Workshop, classifier: Classifier, target: int) -> str:
+def _panel_key(panel: Panel, job: Explain, workshop: Workshop, classifier: Classifier) -> str:
     """All that determines a panel's values, and only that: the seed counts only where the method draws."""
     return workshop.store.key(
         "panel",
@@ -299,7 +311,7 @@ def _panel_key(panel: Panel, job: Explain, workshop: Workshop, classifier: Class
         workshop.zoo.card(panel.model).input.model_dump(),
         (classifier.id, classifier.fingerprint),
         (panel.method.id, panel.parameters.model_dump()),
-        (target, panel.against, job.score),
+        (panel.target, panel.against, job.score),
         job.seed if panel.method.seeded(panel.parameters) else None,
         workshop.versions,
     )
@@ -312,10 +324,6 @@ def _stored_values(store: Store, record: str, panel: str) -> np.ndarray | None:
     except ValueError:
         log.warning("a stored panel is damaged and is computed again")
         return None
-
-
-def _tensor(seen: Seen, classifier: Classifier) -> Tensor:
-    return torch.from_numpy(seen.pixels).to(device=classifier.device, dtype=classifier.dtype)
 
 
 def _png(picture: Image.Image) -> bytes:

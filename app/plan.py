@@ -52,11 +52,32 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[Panel]:
     ]
     for panel in panels:
         panel.refusal = _refusal(panel, job, zoo.load(panel.model))
+    _refuse_if_nothing_is_left(panels)
+    return panels
+
+
+def settle_targets(panels: list[Panel], believed: dict[str, int]) -> None:
+    """Where no target was asked for, a panel explains its model's top class, `believed`.
+
+    Raises the refusal where no panel is left, since that class is the one to contrast with.
+    """
+    for panel in panels:
+        if panel.target is None:
+            panel.target = believed[panel.model]
+            if panel.target == panel.against:
+                panel.refusal = Unprocessable(
+                    f"against: class {panel.target} is the top class of {panel.model}, which is explained where no "
+                    "target is named; name another target.",
+                    field="against",
+                )
+    _refuse_if_nothing_is_left(panels)
+
+
+def _refuse_if_nothing_is_left(panels: list[Panel]) -> None:
     refusals = [panel.refusal for panel in panels if panel.refusal]
     if len(refusals) == len(panels):
         errors = {error["field"]: error for refusal in refusals for error in refusal.errors}
         raise Unprocessable(refusals[0].detail, errors=list(errors.values()))
-    return panels
 
 
 def choose_methods(job: Explain) -> list[tuple[Method[Any], Parameters]]:

@@ -212,6 +212,7 @@ def test_score_against_and_refusals_name_the_field(server):
         ({"target": -1}, "target"),
         ({"target": "cat"}, "target.0"),
         ({"target": 5, "against": 5}, "against"),
+        ({"against": 282}, "against"),
         ({"target": 5, "against": 6, "score": "probability"}, "against"),
         ({"score": "loss"}, "score"),
         ({"seed": -1}, "seed"),
