@@ -1,0 +1,115 @@
+"""The engine: gradients picture by picture, noise, and no value that is not finite."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from gradoscope.attribution.engine import Engine, finite, noise
+from gradoscope.attribution.score import Score
+from gradoscope.errors import ComputationFailed, Refused
+from nets import Linear, Quadratic, Tiny, gradient, random_picture, relative, wrap
+from torch import Tensor, nn
+
+
+def test_gradient_of_a_linear_score_is_its_weight() -> None:
+    network = Linear()
+    given = Engine(wrap(network), Score(1)).gradients(random_picture()[None])
+    assert torch.allclose(given[0], network.weight[1])
+
+
+def test_gradient_is_per_pixel_value_in_0_to_1() -> None:
+    """The normalisation is part of the model, so its divisor is in the gradient."""
+    network, std = Linear(), torch.tensor([0.1, 0.2, 0.5])
+    given = Engine(wrap(network, mean=(0.4, 0.5, 0.6), std=std.tolist()), Score(0)).gradients(random_picture()[None])
+    assert torch.allclose(given[0], network.weight[0] / std.view(3, 1, 1))
+
+
+def test_pictures_of_a_batch_do_not_mix() -> None:
+    network = wrap(Tiny()).double()
+    pictures = torch.stack([random_picture(seed=seed) for seed in range(5)]).double()
+    given = Engine(network, Score(2)).gradients(pictures)
+    for picture, slope in zip(pictures, given, strict=True):
+        assert relative(slope, gradient(network, picture, lambda y: y[:, 2])) < 1e-12
+
+
+def test_scores() -> None:
+    network, pictures = wrap(Quadratic()), torch.stack([random_picture(seed=seed) for seed in range(3)])
+    given = Engine(network, Score(1)).scores(pictures)
+    assert torch.allclose(given, network(pictures)[:, 1])
+    assert not given.requires_grad
+
+
+def test_gradients_within_no_grad() -> None:
+    with torch.no_grad():
+        assert Engine(wrap(Tiny()), Score(0)).gradients(random_picture()[None]).shape == (1, 3, 8, 8)
+        assert not torch.is_grad_enabled()
+
+
+def test_picture_is_left_as_it_is() -> None:
+    """A network may begin with an operation in place."""
+    x = random_picture() - 0.5
+    kept = x.clone()
+    Engine(wrap(nn.Sequential(nn.ReLU(inplace=True), Linear())), Score(0)).gradients(x[None])
+    assert torch.equal(x, kept)
+    assert not x.requires_grad
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, []), (1, [1]), (8, [4, 4]), (9, [4, 4, 1])])
+def test_batches(count: int, expected: list[int]) -> None:
+    assert [len(batch) for batch in Engine(wrap(Linear()), Score(0), 4).batches(range(count))] == expected
+
+
+def test_batches_are_lazy() -> None:
+    taken = []
+    next(Engine(wrap(Linear()), Score(0), 3).batches(taken.append(i) for i in range(1000)))
+    assert len(taken) == 3
+
+
+def test_noise_is_of_seed_and_sample_alone() -> None:
+    shape = (3, 8, 8)
+    assert torch.equal(noise(7, 3, shape), noise(7, 3, shape))
+    different = [noise(seed, k, shape) for seed in (0, 1, 11) for k in (0, 1, 11)]
+    for i, one in enumerate(different):
+        assert not any(torch.equal(one, other) for other in different[:i])
+
+
+def test_noise_is_standard_normal() -> None:
+    values = torch.cat([noise(0, k, (3, 32, 32)).flatten() for k in range(10)])
+    assert abs(float(values.mean())) < 0.02
+    assert float(values.std()) == pytest.approx(1, abs=0.02)
+
+
+def test_noise_leaves_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    noise(0, 0, (3, 8, 8))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_values_that_are_not_finite_are_never_returned(value: float) -> None:
+    with pytest.raises(ComputationFailed, match="finite"):
+        finite(torch.tensor([0.0, value]))
+
+    class Broken(Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x * torch.tensor(value))
+
+    with pytest.raises(ComputationFailed):
+        Engine(wrap(Broken()), Score(0)).gradients(random_picture()[None])
+
+
+class Detached(Tiny):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.detach())
+
+
+class Sealed(Tiny):
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return super().forward(x)
+
+
+@pytest.mark.parametrize("network", [Detached(), Sealed()])
+def test_model_without_a_graph_is_refused(network: nn.Module) -> None:
+    with pytest.raises(Refused, match="no gradient"):
+        Engine(wrap(network), Score(0)).gradients(random_picture()[None])

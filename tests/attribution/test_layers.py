@@ -1,0 +1,172 @@
+"""Feature maps and counts, architecture by architecture; each expectation was worked out from the source.
+
+Guided: every activation on the way to the logits, those inside squeeze-and-excitation too. Gates: one for each
+squeeze-and-excitation block.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from gradoscope.attribution.cam import CamParameters, GradCam
+from gradoscope.attribution.layers import captured, choose_layer
+from gradoscope.errors import Refused, Unprocessable
+from nets import Tiny, classifier, explain, lite0, random_picture, wrap
+from torch import Tensor, nn
+
+# architecture: (guided, gates, automatic layer, its shape)
+EXPECTED = {
+    "resnet18": (17, 0, "layer4", (512, 7, 7)),  # stem + 8 blocks × 2
+    "vgg11": (10, 0, "features.19", (512, 14, 14)),  # 8 convolutions + 2 linear; the ReLU before the last pooling
+    "alexnet": (7, 0, "features.11", (256, 13, 13)),  # 5 + 2
+    "squeezenet1_1": (26, 0, "features", (512, 13, 13)),  # stem + 8 fires × 3 + class map, which does not count
+    "googlenet": (57, 0, "inception5b", (1024, 7, 7)),  # stem 3 + 9 modules × 6
+    "inception_v3": (94, 0, "Mixed_7c", (2048, 8, 8)),
+    "densenet121": (121, 0, "features", (1024, 7, 7)),  # stem + 58 layers × 2 + 3 transitions + 1 after features
+    "mnasnet": (35, 0, "layers", (1280, 7, 7)),  # stem 2 + 16 blocks × 2 + last
+    "shufflenet_v2": (37, 0, "conv5", (1024, 7, 7)),  # stem + 13 units × 2 + 3 units × 3 + last
+    "regnet_y_400mf": (65, 16, "trunk_output", (440, 7, 7)),  # stem + 16 blocks × (3 + 1 in the squeeze)
+    "mobilenet_v3_small": (33, 9, "features", (576, 7, 7)),
+    "mobilenet_v3_large": (40, 8, "features", (960, 7, 7)),
+    "mobilenetv3_small_100": (33, 9, "blocks", (576, 7, 7)),
+    "efficientnet_b0": (49, 16, "features", (1280, 7, 7)),  # stem + 16 + 15 expansions + 16 squeezes + head
+    "tf_efficientnet_lite0": (33, 0, "bn2", (1280, 7, 7)),  # stem + 16 + 15 expansions + head
+    "convnext_atto": (12, 0, "stages", (320, 7, 7)),  # 2 + 2 + 6 + 2 blocks
+    "tresnet_m": (75, 18, "body", (2048, 7, 7)),  # 36 of them leaky
+    "torchvision_swin_tiny": (12, 0, "permute", (768, 7, 7)),  # ends in (N, C, h, w)
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_census(name: str) -> None:
+    guided, gates, layer, shape = EXPECTED[name]
+    census = classifier(name).census
+    assert census.unknown == {}
+    assert (census.guided, census.gates) == (guided, gates)
+    assert (census.layers[-1].name, census.layers[-1].shape) == (layer, shape)
+
+
+def test_census_of_the_real_lite0() -> None:
+    census = lite0().census
+    assert (census.guided, census.gates, census.unknown) == (33, 0, {})
+    assert (census.layers[-1].name, census.layers[-1].shape) == ("bn2", (1280, 7, 7))
+
+
+@pytest.mark.parametrize("name", ["vit_tiny", "swin_tiny"])
+def test_transformers_on_tokens_have_no_layer(name: str) -> None:
+    """ViT's patch embedding and Swin's attention weights (24, 49, 49) are (N, C, h, w), too: no late feature maps."""
+    assert classifier(name).census.layers == []
+    with pytest.raises(Refused, match="tokens"):
+        GradCam().check(classifier(name), CamParameters())
+    assert (classifier(name).census.guided, classifier(name).census.unknown) == (12, {})  # a GELU for each block
+
+
+class Tail(nn.Module):
+    """A network whose last modules are given."""
+
+    def __init__(self, *tail: nn.Module) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(inplace=True))
+        if tail:
+            self.tail = nn.Sequential(*tail)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head((self.tail(self.body(x)) if hasattr(self, "tail") else self.body(x)).mean((2, 3)))
+
+
+class Halves(nn.Module):
+    """Wider than high: not the proportions of the picture."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., :2, :]
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(3), nn.Identity(), nn.Dropout(), nn.Dropout2d(), Halves(), nn.Softmax(1)],
+)
+def test_what_is_no_layer(tail: nn.Module) -> None:
+    """Identity and dropout hand on the tensor that they were given, which is the body's."""
+    last = wrap(Tail(tail)).census.layers[-1]
+    assert last.name == "body" or "body" in last.aliases
+    assert last.shape == (6, 8, 8)
+
+
+def test_one_pixel_is_no_map() -> None:
+    assert wrap(Tail(nn.Conv2d(6, 6, 8))).census.layers[-1].name == "body"
+
+
+def test_in_place_activation_is_a_layer_of_its_own() -> None:
+    """It returns the tensor that it was given: the convolution before it put out something else."""
+    layers = {layer.name: layer.aliases for layer in wrap(Tail()).census.layers}
+    assert layers == {"body.0": (), "body": ("body.1",)}
+
+
+def test_in_place_after_the_layer_does_not_reach_the_feature_map() -> None:
+    """torchvision's densenet121 applies an in-place ReLU right after `features`."""
+
+    class After(Tail):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(F.relu(self.tail(self.body(x)), inplace=True).mean((2, 3)))
+
+    network, x = wrap(After(nn.Conv2d(6, 6, 1))), random_picture()
+    with captured(network, "tail.0") as capture:
+        network(x[None])
+    before = network.network.tail(network.network.body(x[None]))
+    assert torch.equal(capture.features, before)
+    assert bool((before < 0).any())
+
+
+def test_attention_pooling_leaves_the_last_map_of_a_cnn() -> None:
+    """CLIP's ResNet works on tokens in its last layer only: most of it is a CNN."""
+
+    class AttentionPooling(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.keys = Tail(nn.Conv2d(6, 6, 1), nn.ReLU()), nn.Linear(6, 6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            tokens = self.body.tail(self.body.body(x)).flatten(2).mT
+            return self.body.head((self.keys(tokens).softmax(1) * tokens).sum(1))
+
+    assert wrap(AttentionPooling()).census.layers[-1].name == "body.tail"
+
+
+def test_module_called_twice_stands_where_it_ran_last() -> None:
+    """The capture holds its last call, so this is what the automatic layer means."""
+    layers = wrap(Tiny()).census.layers
+    assert [(layer.name, layer.shape) for layer in layers] == [
+        ("first", (6, 8, 8)),
+        ("second", (8, 4, 4)),
+        ("activation", (8, 4, 4)),
+    ]
+
+
+def test_layers_of_wide_pictures() -> None:
+    network = wrap(Tiny())
+    network.size = (32, 80)
+    assert [layer.shape for layer in network.census.layers] == [(6, 32, 80), (8, 16, 40), (8, 16, 40)]
+
+
+def test_choose_layer() -> None:
+    layers = wrap(Tail(nn.Conv2d(6, 6, 1))).census.layers
+    assert choose_layer(layers, "auto") == "tail"
+    assert choose_layer(layers, "body.1") == "body.1"
+    with pytest.raises(Unprocessable, match="body") as caught:
+        choose_layer(layers, "bodi")
+    assert caught.value.errors[0]["field"] == "options.grad_cam.layer"
+    with pytest.raises(Refused):
+        choose_layer([], "auto")
+
+
+def test_layer_that_the_score_does_not_depend_on_is_refused() -> None:
+    class Aside(Tail):
+        def forward(self, x: Tensor) -> Tensor:
+            self.tail(self.body(x))
+            return self.head(self.body(x).mean((2, 3)))
+
+    with pytest.raises(Refused, match="does not depend on the layer «tail"):
+        explain("grad_cam", wrap(Aside(nn.Conv2d(6, 6, 1))), random_picture(), layer="tail")

@@ -1,0 +1,159 @@
+"""The six methods against their peers: captum, PAIR saliency, and hooks written here."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import saliency.core as pair
+import torch
+from captum.attr import GuidedBackprop, IntegratedGradients, LayerGradCam, Saliency
+from gradoscope.attribution.blur import blur
+from gradoscope.attribution.score import Score
+from nets import classifier, explain, lite0, relative, sample_pixels
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+MODELS = ("lite0", "resnet18")
+CAT = 282
+HOOKS = pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU activations:UserWarning")
+LEAF = pytest.mark.filterwarnings("ignore:Input Tensor 0 did not already require gradients:UserWarning")
+
+
+def model(name: str):
+    return lite0() if name == "lite0" else classifier(name)
+
+
+@pytest.fixture(scope="module")
+def cat() -> Tensor:
+    return sample_pixels("cat")
+
+
+@LEAF
+@pytest.mark.parametrize("name", MODELS)
+def test_vanilla_gradient_against_captum(name: str, cat: Tensor) -> None:
+    expected = Saliency(model(name)).attribute(cat[None], target=CAT, abs=False)[0]
+    given = explain("vanilla_gradient", model(name), cat, score=Score(CAT))
+    assert relative(given.values, expected) < 1e-4
+
+
+@LEAF
+@pytest.mark.parametrize(("name", "layer"), [("lite0", "bn2"), ("resnet18", "layer4")])
+def test_grad_cam_against_captum(name: str, layer: str, cat: Tensor) -> None:
+    peer = LayerGradCam(model(name), model(name).network.get_submodule(layer))
+    for relu in (True, False):
+        small = peer.attribute(cat[None], target=CAT, relu_attributions=relu)
+        expected = interpolate(small, cat.shape[-2:], mode="bilinear", align_corners=False)[0]
+        given = explain("grad_cam", model(name), cat, score=Score(CAT), relu=relu)
+        assert given.diagnostics["layer"] == layer
+        assert relative(given.values, expected) < 1e-4
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("rule", "theirs"), [("gauss_legendre", "gausslegendre"), ("midpoint", "riemann_middle")])
+def test_integrated_gradients_against_captum(name: str, rule: str, theirs: str, cat: Tensor) -> None:
+    peer = IntegratedGradients(model(name))
+    expected = peer.attribute(cat[None], target=CAT, n_steps=8, method=theirs, internal_batch_size=4)[0]
+    given = explain("integrated_gradients", model(name), cat, score=Score(CAT), steps=8, rule=rule)
+    assert relative(given.values, expected) < 1e-3
+
+
+@pytest.mark.parametrize("micro_batch", [1, 4, 8])
+def test_integrated_gradients_against_captum_in_float64(micro_batch: int) -> None:
+    """Without float32's rounding, which flips ReLU kinks, the two are the same, but for captum's weights in float32."""
+    resnet, x = copy.deepcopy(classifier("resnet18")).double(), sample_pixels("cat", 64).double()
+    peer = IntegratedGradients(resnet)
+    expected = peer.attribute(x[None], target=CAT, n_steps=8, method="gausslegendre", internal_batch_size=8)[0]
+    given = explain("integrated_gradients", resnet, x, score=Score(CAT), steps=8, micro_batch=micro_batch)
+    assert relative(given.values, expected) < 1e-7
+
+
+@LEAF
+@HOOKS
+def test_guided_backprop_against_captum(cat: Tensor) -> None:
+    """captum hooks nn.ReLU modules, which must not work in place for that."""
+    resnet = classifier("resnet18")
+    inplace = [m for m in resnet.modules() if isinstance(m, nn.ReLU) and m.inplace]
+    given = explain("guided_backprop", resnet, cat, score=Score(CAT))
+    for module in inplace:
+        module.inplace = False
+    expected = GuidedBackprop(resnet).attribute(cat[None], target=CAT)[0]
+    for module in inplace:
+        module.inplace = True
+    assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 17, "gates": 0}
+    assert relative(given.values, expected) < 1e-5
+    assert relative(explain("vanilla_gradient", resnet, cat, score=Score(CAT)).values, expected) > 0.1
+
+
+def test_guided_backprop_against_hooks_on_every_relu6(cat: Tensor) -> None:
+    """captum guides nothing on Lite0, whose activations are ReLU6; full backward hooks on each say what is right."""
+    network = lite0()
+    activations = [m for m in network.modules() if isinstance(m, nn.ReLU6)]
+    given = explain("guided_backprop", network, cat, score=Score(CAT))
+    assert len(activations) == given.diagnostics["guided_activations"] == 33
+
+    def guide(module: nn.Module, downstream: tuple[Tensor], upstream: tuple[Tensor]) -> tuple[Tensor]:
+        # the derivative is 0 or 1, so cutting what leaves backwards is the same as cutting what comes in
+        return (downstream[0].clamp(min=0),)
+
+    handles = []
+    for module in activations:
+        module.inplace = False
+        handles.append(module.register_full_backward_hook(guide))
+    x = cat[None].clone().requires_grad_()
+    (expected,) = torch.autograd.grad(network(x)[0, CAT], x)
+    for module, handle in zip(activations, handles, strict=True):
+        module.inplace = True
+        handle.remove()
+    assert relative(given.values, expected[0]) < 1e-4
+
+
+def pair_gradients(network):
+    """What PAIR saliency asks of a model: gradients of (N, H, W, 3) arrays."""
+
+    def call(batch: np.ndarray, call_model_args: object = None, expected_keys: object = None) -> dict[str, np.ndarray]:
+        x = torch.from_numpy(np.asarray(batch)).float().permute(0, 3, 1, 2).requires_grad_()
+        (gradient,) = torch.autograd.grad(network(x)[:, CAT].sum(), x)
+        return {pair.INPUT_OUTPUT_GRADIENTS: gradient.permute(0, 2, 3, 1).double().numpy()}
+
+    return call
+
+
+def test_integrated_gradients_against_pair_saliency() -> None:
+    """Both sum over the same path; PAIR takes the left ends of the steps, so the two meet only as steps grow."""
+    resnet, x = classifier("resnet18"), sample_pixels("cat", 64)
+    peer = pair.IntegratedGradients()
+    array = x.permute(1, 2, 0).double().numpy()
+    black = np.zeros_like(array)
+    expected = peer.GetMask(array, pair_gradients(resnet), None, x_baseline=black, x_steps=100, batch_size=20)
+    given = explain("integrated_gradients", resnet, x, score=Score(CAT), steps=100)
+    assert relative(given.values, torch.from_numpy(expected).permute(2, 0, 1)) < 5e-2
+
+
+def toeplitz_blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    return blur(torch.from_numpy(image).permute(2, 0, 1), sigma).permute(1, 2, 0).numpy()
+
+
+def test_blur_integrated_gradients_against_pair_saliency(cat: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two approximations of one integral: ours of increments, PAIR's of a finite difference at each step's left end.
+
+    PAIR blurs by scipy, which takes minutes for 800 pictures; test_blur.py shows that ours is the same to 1e-14.
+    """
+    monkeypatch.setattr(pair.blur_ig, "gaussian_blur", toeplitz_blur)
+    network = lite0()
+    array = cat.permute(1, 2, 0).double().numpy()
+    expected = pair.BlurIG().GetMask(array, pair_gradients(network), max_sigma=50, steps=400, batch_size=8)
+    given = explain("blur_integrated_gradients", network, cat, score=Score(CAT), steps=400, micro_batch=8)
+    assert relative(given.values, torch.from_numpy(expected).permute(2, 0, 1)) < 8e-2
+    assert abs(given.diagnostics["completeness"]["relative_error"]) < 0.05
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_smooth_grad_without_noise_is_the_gradient(name: str, cat: Tensor) -> None:
+    expected = explain("vanilla_gradient", model(name), cat, score=Score(CAT)).values
+    for micro_batch in (1, 3):
+        given = explain(
+            "smooth_grad", model(name), cat, score=Score(CAT), samples=4, noise=0.0, micro_batch=micro_batch
+        )
+        assert relative(given.values, expected) < 1e-2  # float32 kernels round by batch size, and that flips kinks

@@ -1,0 +1,72 @@
+"""What is explained, and that each method explains it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from gradoscope.attribution.score import Score
+from nets import Tiny, explain, gradient, random_picture, relative, seeded, wrap
+from torch import Tensor
+
+SCORES = {
+    "logit": (Score(0), lambda y: y[:, 0]),
+    "against": (Score(0, "logit", 2), lambda y: y[:, 0] - y[:, 2]),
+    "log_probability": (Score(1, "log_probability"), lambda y: (y.exp() / y.exp().sum(1, keepdim=True)).log()[:, 1]),
+    "probability": (Score(2, "probability"), lambda y: y.exp()[:, 2] / y.exp().sum(1)),
+}
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_formula(name: str) -> None:
+    score, expected = SCORES[name]
+    logits = seeded((5, 3)).double()
+    assert torch.allclose(score(logits), expected(logits), atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "against"), [("probability", 0, 1), ("log_probability", 0, 1), ("logit", 1, 1), ("logit", 0, 0)]
+)
+def test_against_goes_with_two_logits(kind: str, target: int, against: int) -> None:
+    with pytest.raises(ValueError, match="against"):
+        Score(target, kind, against)  # type: ignore[arg-type]
+
+
+def test_class_0_is_a_class() -> None:
+    logits = torch.tensor([[5.0, 7.0, 1.0]])
+    assert float(Score(1, "logit", 0)(logits)) == 2
+    assert float(Score(0)(logits)) == 5
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_every_method_explains_it(name: str) -> None:
+    """Against plain autograd on a small network in float64."""
+    score, formula = SCORES[name]
+    network, x = wrap(Tiny(seed=4)).double(), random_picture(seed=6).double()
+
+    def plain(at: Tensor) -> Tensor:
+        return gradient(network, at, formula)
+
+    def difference(at: Tensor) -> float:
+        return float(formula(network(x[None])) - formula(network(at[None])))
+
+    assert relative(explain("vanilla_gradient", network, x, score=score).values, plain(x)) < 1e-12
+    smooth = explain("smooth_grad", network, x, score=score, samples=3, noise=0.0).values
+    assert relative(smooth, plain(x)) < 1e-12
+    integral = explain("integrated_gradients", network, x, score=score, steps=7, rule="midpoint")
+    expected = x * sum(plain(x * (i + 0.5) / 7) for i in range(7)) / 7
+    assert relative(integral.values, expected) < 1e-12
+    assert integral.diagnostics["completeness"]["expected"] == pytest.approx(difference(torch.zeros_like(x)))
+    blurred = explain("blur_integrated_gradients", network, x, score=score, steps=200, max_sigma=4.0)
+    record = blurred.diagnostics["completeness"]
+    assert record["attributed"] == pytest.approx(record["expected"], rel=0.05, abs=1e-3)
+    occluded = explain("occlusion", network, x, score=score, window=8, stride=8, fill="black")
+    assert float(occluded.values[0, 3, 3]) == pytest.approx(difference(torch.zeros_like(x)))
+    cam = explain("grad_cam", network, x, score=score, relu=False).values
+    body = network.network
+    features = body.activation(body.second(body.activation(body.first(x[None])))).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(formula(body.head(features.mean((2, 3)))).sum(), features)
+    coarse = (slope.mean((2, 3), keepdim=True) * features.detach()).sum(1)
+    assert float(cam.mean()) == pytest.approx(float(coarse.mean()))  # enlarging by two keeps the mean
+    guided = explain("guided_backprop", network, x, score=score).values
+    assert relative(guided, plain(x)) > 1e-3
+    assert bool(torch.isfinite(guided).all())

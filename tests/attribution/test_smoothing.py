@@ -1,0 +1,93 @@
+"""SmoothGrad against a naive loop with the same noise."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from gradoscope.attribution.base import find_method
+from gradoscope.attribution.engine import noise
+from nets import Linear, Tiny, explain, finish, gradient, random_picture, relative, steps_of, wrap
+from pydantic import ValidationError
+from torch import Tensor
+
+VARIANTS = ("mean", "squared", "variance")
+
+
+def naive(network: Tiny, x: Tensor, samples: int, share: float, seed: int) -> dict[str, Tensor]:
+    deviation = share * (x.max() - x.min())
+    gradients = torch.stack(
+        [gradient(network, x + deviation * noise(seed, k, x.shape), lambda y: y[:, 0]) for k in range(samples)]
+    )
+    return {
+        "mean": gradients.mean(0),
+        "squared": gradients.square().mean(0),
+        "variance": gradients.var(0, correction=0),
+    }
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("samples", [2, 7])
+def test_variants(variant: str, samples: int) -> None:
+    """The variance is the population's."""
+    network, x = wrap(Tiny()).double(), (random_picture(seed=1) * 0.5 + 0.2).double()
+    given = explain("smooth_grad", network, x, samples=samples, noise=0.3, variant=variant, seed=9)
+    assert relative(given.values, naive(network, x, samples, 0.3, 9)[variant]) < 1e-10
+    assert given.diagnostics == {"gradient_evaluations": samples}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_micro_batch_does_not_matter(variant: str) -> None:
+    network, x = wrap(Tiny()).double(), random_picture().double()
+    options = {"samples": 13, "noise": 0.2, "variant": variant, "seed": 3}
+    one = explain("smooth_grad", network, x, micro_batch=1, **options).values
+    for size in range(2, 18):
+        assert relative(explain("smooth_grad", network, x, micro_batch=size, **options).values, one) < 1e-12
+
+
+def test_no_noise_is_the_gradient() -> None:
+    network, x = wrap(Tiny()).double(), random_picture().double()
+    expected = explain("vanilla_gradient", network, x).values
+    mean, squared, variance = (
+        explain("smooth_grad", network, x, noise=0.0, samples=50, micro_batch=1, variant=variant).values
+        for variant in VARIANTS
+    )
+    assert torch.equal(mean, expected)
+    assert relative(squared, expected**2) < 1e-14
+    assert not variance.any()
+    assert relative(explain("smooth_grad", network, x, noise=0.0, samples=11).values, expected) < 1e-15
+
+
+@pytest.mark.parametrize("samples", [2, 50, 333])
+def test_variance_of_a_linear_score_is_zero(samples: int) -> None:
+    """Exactly: a remainder of rounding would be drawn as a map, whose scale is its own largest value."""
+    x = random_picture()
+    assert not explain("smooth_grad", wrap(Linear()), x, samples=samples, variant="variance").values.any()
+
+
+def test_constant_picture_has_no_range_and_so_no_noise() -> None:
+    network, x = wrap(Tiny()), torch.full((3, 8, 8), 0.4)
+    expected = explain("vanilla_gradient", network, x).values
+    assert relative(explain("smooth_grad", network, x, samples=4).values, expected) < 1e-6
+
+
+def test_variance_needs_two_samples() -> None:
+    with pytest.raises(ValidationError, match="samples"):
+        explain("smooth_grad", wrap(Tiny()), random_picture(), samples=1, variant="variance")
+
+
+def test_seed_takes_part_only_with_noise() -> None:
+    method = find_method("smooth_grad")
+    assert method.seeded(method.Parameters(noise=0.1))
+    assert not method.seeded(method.Parameters(noise=0.0))
+    network, x = wrap(Tiny()), random_picture()
+    maps = [explain("smooth_grad", network, x, samples=3, seed=seed).values for seed in (0, 0, 1)]
+    assert torch.equal(maps[0], maps[1])
+    assert not torch.equal(maps[0], maps[2])
+
+
+def test_estimates_on_the_way() -> None:
+    network, x = wrap(Tiny()).double(), random_picture().double()
+    yielded, attribution = finish(steps_of("smooth_grad", network, x, samples=10, noise=0.2))
+    assert [(step.done, step.total) for step in yielded] == [(4, 10), (8, 10), (10, 10)]
+    assert relative(yielded[0].estimate, naive(network, x, 4, 0.2, 0)["mean"]) < 1e-12
+    assert torch.equal(yielded[-1].estimate, attribution.values)
