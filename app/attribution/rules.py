@@ -40,11 +40,12 @@ LINEAR = frozenset(
         "Convolution ConvolutionOverrideable CudnnConvolution MkldnnConvolution SlowConv2D ThnnConv2D ConvDepthwise2D "
         "Linear MkldnnLinear Addmm Mm Bmm Baddbmm Addbmm Mv Addmv Dot T Transpose Permute Movedim View UnsafeView "
         "ReshapeAlias UnsafeReshape Expand Squeeze Unsqueeze Slice Select Index IndexSelect Gather Narrow Cat Stack "
-        "Split SplitWithSizes UnsafeSplit Unbind Clone Alias AsStrided ToCopy Copy CopyBackwards Contiguous Add "
-        "Sub Rsub Neg Mul Div Addcmul Addcdiv Lerp Sum Mean Flip Roll Repeat Tile ConstantPadNd ReflectionPad2D "
+        "Split SplitWithSizes UnsafeSplit Unbind Clone Alias AsStrided ToCopy Copy CopyBackwards Contiguous Add Sub "
+        "Rsub Neg Mul Div Addcmul Addcdiv Lerp Sum Mean Flip Roll Repeat Tile ConstantPadNd ReflectionPad2D "
         "ReplicationPad2D PixelShuffle PixelUnshuffle Unfold Im2Col Col2Im UpsampleNearest2D UpsampleNearestExact2D "
-        "UpsampleBilinear2D UpsampleBilinear2DAa UpsampleBicubic2D UpsampleBicubic2DAa AvgPool2D AvgPool3D AdaptiveAvgPool1D "
-        "AdaptiveAvgPool2D MkldnnAdaptiveAvgPool2D NativeDropout MkldnnReshape ToMkldnn ToDense AccumulateGrad"
+        "UpsampleBilinear2D UpsampleBilinear2DAa UpsampleBicubic2D UpsampleBicubic2DAa AvgPool2D AvgPool3D "
+        "AdaptiveAvgPool1D AdaptiveAvgPool2D MkldnnAdaptiveAvgPool2D NativeDropout MkldnnReshape ToMkldnn ToDense "
+        "AccumulateGrad"
     ).split()
 )
 SELECTIONS = frozenset(
