@@ -10,20 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser_support import Visit, launch, visiting
-from playwright.sync_api import sync_playwright
+from browser_support import Visit, visiting
+from playwright.sync_api import Browser
 
+pytest_plugins = ["browser_fixtures"]
 STATIC = Path(__file__).parent.parent / "static"
 
 
 @pytest.fixture(scope="module")
-def visit(server_url: str) -> Iterator[Visit]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        with visiting(browser, server_url) as visit:
-            visit.open()
-            yield visit
-        browser.close()
+def opened(browser: Browser, server_url: str) -> Iterator[Visit]:
+    with visiting(browser, server_url) as visit:
+        visit.open()
+        yield visit
 
 
 def npy(values: np.ndarray) -> str:
@@ -34,9 +32,9 @@ def npy(values: np.ndarray) -> str:
 
 @pytest.mark.parametrize("dtype", ["<f2", "<f4"])
 @pytest.mark.parametrize("shape", [(3, 5, 7), (1, 2, 2), (4, 4)])
-def test_npy_is_read_as_numpy_writes_it(visit: Visit, dtype: str, shape: tuple[int, ...]) -> None:
+def test_npy_is_read_as_numpy_writes_it(opened: Visit, dtype: str, shape: tuple[int, ...]) -> None:
     values = np.random.default_rng(1).normal(size=shape).astype(dtype)
-    read = visit.page.evaluate(
+    read = opened.page.evaluate(
         """async base64 => {
           const { parseNpy } = await import('/static/js/npy.js');
           const { shape, values } = parseNpy(Uint8Array.from(atob(base64), c => c.charCodeAt(0)).buffer, 4);
@@ -48,12 +46,12 @@ def test_npy_is_read_as_numpy_writes_it(visit: Visit, dtype: str, shape: tuple[i
     assert np.array_equal(np.array(read["values"], dtype=np.float32), values.astype(np.float32).ravel() * 4)
 
 
-def test_half_precision_by_table(visit: Visit) -> None:
+def test_half_precision_by_table(opened: Visit) -> None:
     """The table for browsers without Float16Array, over every finite half."""
     bits = np.arange(65536, dtype=np.uint16)
     expected = bits.view(np.float16).astype(np.float32)
     finite = np.isfinite(expected)
-    got = visit.page.evaluate(
+    got = opened.page.evaluate(
         """async bits => {
           const { halves } = await import('/static/js/float16.js');
           return [...halves(Uint16Array.from(bits))];
@@ -65,7 +63,7 @@ def test_half_precision_by_table(visit: Visit) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("size", [1, 7, 4096])
-def test_event_stream_in_pieces(visit: Visit, end: str, size: int) -> None:
+def test_event_stream_in_pieces(opened: Visit, end: str, size: int) -> None:
     lines = [
         ": ping",
         "",
@@ -82,7 +80,7 @@ def test_event_stream_in_pieces(visit: Visit, end: str, size: int) -> None:
         "",
         "",
     ]
-    events = visit.page.evaluate(
+    events = opened.page.evaluate(
         """async ([text, size]) => {
           const { readEvents } = await import('/static/js/sse.js');
           const bytes = new TextEncoder().encode(text);
@@ -111,7 +109,8 @@ READ = """async ([shape, values, reduction, percentile, palette]) => {
   const scale = scaleOf(map, percentile, { kind });
   const pixels = new Uint32Array(map.values.length);
   paint(map, scale, colours, pixels);
-  return { reduced: [...map.values], scale, entries: [...pixels].map(pixel => [colours.indexOf(pixel), colours.lastIndexOf(pixel)]) };
+  const entries = [...pixels].map(pixel => [colours.indexOf(pixel), colours.lastIndexOf(pixel)]);
+  return { reduced: [...map.values], scale, entries };
 }"""
 
 
@@ -121,18 +120,18 @@ READ = """async ([shape, values, reduction, percentile, palette]) => {
 )
 @pytest.mark.parametrize("constant", [0.0, -2.5])
 def test_a_constant_map_takes_the_colour_of_zero(
-    visit: Visit, reduction: str, palette: str, entry: int, constant: float
+    opened: Visit, reduction: str, palette: str, entry: int, constant: float
 ) -> None:
-    read = visit.page.evaluate(READ, [[3, 2, 2], [constant] * 12, reduction, 99, palette])
+    read = opened.page.evaluate(READ, [[3, 2, 2], [constant] * 12, reduction, 99, palette])
     assert all(first <= entry <= last for first, last in read["entries"]), read
 
 
-def test_reductions_and_clip_are_numpys(visit: Visit) -> None:
+def test_reductions_and_clip_are_numpys(opened: Visit) -> None:
     values = np.random.default_rng(2).normal(size=(3, 9, 11)).astype(np.float32)
     expected = {"sum": values.sum(0), "abs": np.abs(values).sum(0), "max": np.abs(values).max(0)}
     for reduction, over in expected.items():
         for percentile in (80, 97.5, 99, 100):
-            read = visit.page.evaluate(READ, [[3, 9, 11], values.ravel().tolist(), reduction, percentile, "gray"])
+            read = opened.page.evaluate(READ, [[3, 9, 11], values.ravel().tolist(), reduction, percentile, "gray"])
             assert np.allclose(read["reduced"], over.ravel(), rtol=1e-5, atol=1e-6)
             limit = np.percentile(np.abs(over), percentile)
             assert read["scale"]["high"] == pytest.approx(limit, rel=1e-5)
@@ -142,10 +141,10 @@ def test_reductions_and_clip_are_numpys(visit: Visit) -> None:
             assert np.abs(place - [first for first, _ in read["entries"]]).max() <= 0.51
 
 
-def test_a_sparse_map_is_not_clipped_to_nothing(visit: Visit) -> None:
+def test_a_sparse_map_is_not_clipped_to_nothing(opened: Visit) -> None:
     values = np.zeros((1, 20, 20))
     values[0, 3, 3] = 5
-    read = visit.page.evaluate(READ, [[1, 20, 20], values.ravel().tolist(), "abs", 99, "gray"])
+    read = opened.page.evaluate(READ, [[1, 20, 20], values.ravel().tolist(), "abs", 99, "gray"])
     assert read["scale"]["high"] == 5
     assert read["entries"][63] == [255, 255]
 
@@ -192,32 +191,38 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
     )
 
 
-def test_the_template_says_what_the_texts_say(visit: Visit) -> None:
+def test_the_template_says_what_the_texts_say(opened: Visit) -> None:
     """The first paint comes from the template, every other language from the texts: they must agree."""
-    html = visit.page.request.get(visit.root + "/").text()
-    differing = visit.page.evaluate(
+    html = opened.page.request.get(opened.root + "/").text()
+    differing = opened.page.evaluate(
         """async html => {
           const { t } = await import('/static/js/texts.js');
           const page = new DOMParser().parseFromString(html, 'text/html');
-          return [...page.querySelectorAll('[data-text]')].filter(node => node.textContent !== t(node.dataset.text)).map(node => node.dataset.text);
+          const marked = [...page.querySelectorAll('[data-text]')];
+          return marked.filter(node => node.textContent !== t(node.dataset.text)).map(node => node.dataset.text);
         }""",
         html,
     )
     assert differing == []
 
 
-def test_numbers_are_short_and_exact(visit: Visit) -> None:
+def test_numbers_are_short_and_exact(opened: Visit) -> None:
     cases = {
         0: "0",
-        0.5: "0.5",
+        50: "50",
+        0.5: "0.500",
+        9.0047: "9.00",
         -12.3456: "−12.3",
         1234.5: "1230",
+        999.96: "1000",
         0.00012345: "1.23×10⁻⁴",
-        -1e9: "−1×10⁹",
-        9999: "10000",
+        -1e9: "−1.00×10⁹",
     }
-    got = visit.page.evaluate(
-        "async values => { const { number } = await import('/static/js/format.js'); return values.map(value => number(value)); }",
+    got = opened.page.evaluate(
+        """async values => {
+          const { number } = await import('/static/js/format.js');
+          return values.map(value => number(value));
+        }""",
         list(cases),
     )
     assert got == list(cases.values())

@@ -7,7 +7,7 @@ const BASE = "/api/v1";
 const PASSING = new Set([0, 408, 429, 502, 503, 504]);
 
 export class Problem extends Error {
-  constructor({ title, detail, status = 0, errors = [], retryAfter = null }) {
+  constructor({ title, detail, status = 0, errors = [], retry_after: wait = null, retryAfter = wait }) {
     super(detail || title);
     Object.assign(this, { title, detail, status, errors, retryAfter });
   }
@@ -26,12 +26,13 @@ export class Problem extends Error {
 export const lost = () => new Problem({ title: t("problem.lost"), detail: t("problem.lost.detail") });
 
 async function problemOf(response) {
-  const retryAfter = Number(response.headers.get("Retry-After")) || null;
+  const { status, statusText } = response;
+  const retryAfter = Number(response.headers.get("Retry-After")) || undefined;
   try {
     const body = await response.json();
-    return new Problem({ ...body, title: body.title ?? response.statusText, status: response.status, retryAfter });
+    return new Problem({ retryAfter, ...body, title: body.title ?? statusText, status });
   } catch {
-    return new Problem({ title: t("problem.answer", { status: response.status }), detail: response.statusText, status: response.status, retryAfter });
+    return new Problem({ title: t("problem.answer", { status }), detail: statusText, status, retryAfter });
   }
 }
 

@@ -1,5 +1,6 @@
 // The numbers of a panel as short statements: what it cost, and how far it can be trusted.
 
+import { el } from "./dom.js";
 import * as format from "./format.js";
 import { t } from "./texts.js";
 
@@ -26,6 +27,11 @@ export function factsOf({ seconds, diagnostics = {} }) {
   if (layer) facts.push({ text: t("panel.layer", { layer }) });
   if (diagnostics.completeness) facts.push(completeness(diagnostics.completeness));
   return facts;
+}
+
+/** Facts as nodes of one line; the separators are text too, for whoever copies or listens. */
+export function factNodes(facts) {
+  return facts.flatMap(({ text, poor }, place) => [place ? " · " : "", el("span", { class: poor ? "poor" : null }, text)]);
 }
 
 /** Parameters and diagnostics differ in kind; this is one value of either as text. */

@@ -4,8 +4,10 @@ import { store } from "./store.js";
 import { DEFAULT_METHODS } from "./methods.js";
 import * as api from "./api.js";
 import { decodeMap, decodeNpy } from "./decoder.js";
+import { REDUCTIONS, reduce } from "./reading.js";
 import { t } from "./texts.js";
 
+const whenIdle = globalThis.requestIdleCallback ?? ((run) => setTimeout(run, 50));
 const FINAL = new Set(["done", "refused", "failed"]);
 
 export const isFinal = (panel) => FINAL.has(panel.status);
@@ -58,7 +60,10 @@ export async function fetchArray(id, signal) {
   try {
     const { buffer, scale } = await api.rawArray(record.urls.npy, { signal });
     const raw = await decodeNpy(buffer, scale);
-    if (!signal.aborted) store.setPanel(id, { raw, problem: null });
+    if (signal.aborted) return;
+    store.setPanel(id, { raw, problem: null });
+    // The other reductions are made while nothing else is to do: choosing one then only colours.
+    for (const reduction of REDUCTIONS) whenIdle(() => reduce(raw, reduction));
   } catch (error) {
     if (signal.aborted) return;
     store.setPanel(id, { problem: { title: t("problem.array"), detail: error.message, again: () => fetchArray(id, signal) } });

@@ -100,6 +100,7 @@ export function scaleOf(map, percentile, palette) {
   return {
     low: symmetric ? -limit : 0,
     high: limit,
+    symmetric,
     flat: map.low === map.high,
     clipsLow: map.low < -limit,
     clipsHigh: map.high > limit,
@@ -108,10 +109,10 @@ export function scaleOf(map, percentile, palette) {
 
 /** Writes the colours of `map` into `pixels`, a Uint32Array over RGBA. */
 export function paint(map, scale, colours, pixels) {
-  const { low, high, flat } = scale;
+  const { low, high, flat, symmetric } = scale;
   const perUnit = flat || high === low ? 0 : 255 / (high - low);
   // + 0.5 rounds; zero in a symmetric scale falls on entry 128, the neutral middle.
-  const zero = flat && low < 0 ? 128 : 0;
+  const zero = symmetric ? 128 : 0;
   for (let i = 0; i < pixels.length; i += 1) {
     const place = perUnit === 0 ? zero : (map.values[i] - low) * perUnit + 0.5;
     pixels[i] = colours[place <= 0 ? 0 : place >= 255 ? 255 : place | 0];

@@ -10,6 +10,8 @@ import { t } from "./texts.js";
 // Two lifetimes: the stream ends by Cancel, the view (its arrays too) when something else is shown.
 let stream = new AbortController();
 let view = new AbortController();
+// The picture on the page, for as long as the server has not given it an id.
+let origin = null;
 
 function supersede() {
   stream.abort();
@@ -52,18 +54,18 @@ export function explainSample(sample) {
 function explainPicture(source, picture) {
   const ask = { ...store.state.ask, target: null, against: null };
   const before = snapshot();
+  origin = source;
   store.set({ ...emptyView(), phase: "running", picture, ask, panels: expectedPanels(ask) });
   run(source, ask, before);
 }
 
-/** Asks something else of the picture that is shown: the server has it, so only its id is sent. */
+/** Asks something else of the picture that is shown: once the server has it, only its id is sent. */
 export function explainAgain(change = {}) {
   const { id, ask } = store.state;
-  if (!id) return;
   const before = snapshot();
   const next = { ...ask, ...change };
   store.set({ phase: "running", ask: next, notice: null, seconds: null });
-  run({ field: "from", value: id }, next, before);
+  run(id ? { field: "from", value: id } : origin, next, before);
 }
 
 export function addMethod(method) {
@@ -72,13 +74,20 @@ export function addMethod(method) {
 
 export function cancel() {
   stream.abort();
-  finishCancelled();
+  stopped("cancelled");
   announce(t("announce.cancelled"));
 }
 
-function finishCancelled() {
+function stopped(phase) {
   for (const panel of store.state.panels) if (!isFinal(panel)) store.setPanel(panel.id, { status: "cancelled" });
-  store.set({ phase: store.state.id ? "cancelled" : "failed" });
+  store.set({ phase });
+}
+
+/** Back to what was on the page; what was being computed or fetched then has been broken off since. */
+function restore(before, signals) {
+  store.set(before);
+  if (before.phase === "running") stopped("cancelled");
+  for (const panel of before.panels) if (panel.status === "done" && !panel.raw) fetchArray(panel.id, signals.view);
 }
 
 async function run(source, ask, before) {
@@ -93,7 +102,8 @@ async function run(source, ask, before) {
     }
   } catch (error) {
     if (signals.stream.aborted) return;
-    fail(error, accepted, () => (accepted ? explainAgain() : again(source, ask, before)), before);
+    const retry = () => (accepted ? explainAgain() : again(source, ask, before));
+    fail(problemOf(error), { accepted, retry, before, signals });
   }
 }
 
@@ -114,7 +124,8 @@ const receive = {
     // The stream names a target by its index; its label comes with the panel, or is the one asked for.
     const named = panels.map((panel) => ({ ...panel, target: panel.target === ask.target?.index ? ask.target : null }));
     store.set({ id, panels: acceptedPanels(named, sameQuestion(before, store.state) ? before.panels : []) });
-    if (location.pathname !== addressOf(id)) history.pushState(null, "", addressOf(id));
+    // The entry remembers what was asked: after a reload in the middle, the maps that are missing are known.
+    history.pushState({ methods: panels.map(({ method }) => method) }, "", addressOf(id));
     if (before.picture && before.picture.url !== store.state.picture.url) URL.revokeObjectURL(before.picture.url);
   },
 
@@ -166,22 +177,25 @@ function measure({ image }) {
   store.set({ picture: { ...store.state.picture, width: image.width, height: image.height } });
 }
 
-function fail(error, accepted, retry, before) {
-  const problem = error instanceof api.Problem ? error : new api.Problem({ title: t("problem.lost"), detail: error.message });
+const problemOf = (error) => (error instanceof api.Problem ? error : new api.Problem({ title: t("problem.lost"), detail: error.message }));
+
+/** An error is told where it happened: at the maps, at the question, or at the picture. */
+function fail(problem, { accepted, retry, before, signals }) {
   if (accepted) {
-    finishCancelled();
-    store.set({ phase: "cancelled", notice: { place: "grid", problem, retry } });
+    stopped("cancelled");
+    store.set({ notice: { place: "grid", problem, retry } });
     return;
   }
-  const aboutAsk = problem.fields.some((field) => /target|against|score|model|method|options/.test(field));
-  const place = aboutAsk && before.id ? "ask" : "picture";
-  const name = place === "picture" && store.state.picture !== before.picture ? store.state.picture.name : null;
+  const aboutAsk = before.id && problem.fields.some((field) => /target|against|score|model|method|options/.test(field));
+  const { picture } = store.state;
+  const notice = { place: aboutAsk ? "ask" : "picture", problem, name: picture === before.picture ? null : picture.name, retry: null };
   if (problem.passing) {
-    store.set({ phase: "failed", notice: { place, problem, name, retry } });
-    for (const panel of store.state.panels) if (!isFinal(panel)) store.setPanel(panel.id, { status: "cancelled" });
+    stopped("failed");
+    store.set({ notice: { ...notice, retry } });
   } else {
     // Asking the same again would not help: what was there before comes back, nothing is lost.
-    store.set({ ...before, notice: { place, problem, name, retry: null } });
+    restore(before, signals);
+    store.set({ notice });
   }
 }
 
@@ -200,9 +214,9 @@ export async function open(id) {
 }
 
 function showRecord(record, signals) {
-  const panels = record.panels.map(recordedPanel);
+  const panels = withMissing(record.panels.map(recordedPanel));
   const inputs = new Map(record.inputs.map((input) => [input.model, input]));
-  const first = panels[0];
+  const [first] = record.panels;
   const top = inputs.get(first?.model)?.predictions[0];
   const ask = {
     model: first?.model ?? null,
@@ -215,6 +229,14 @@ function showRecord(record, signals) {
   store.set({ phase: whole ? "done" : "cancelled", id: record.id, inputs, panels, ask, seconds: record.seconds ?? null });
   if (record.image) measure(record);
   for (const panel of panels) if (panel.status === "done") fetchArray(panel.id, signals.view);
+}
+
+/** The panels in the order asked for, with those that a broken off request left out. */
+function withMissing(panels) {
+  const asked = history.state?.methods ?? [];
+  const missing = asked.filter((method) => panels.every((panel) => panel.method !== method));
+  const all = [...panels, ...expectedPanels({ methods: missing }).map((panel) => ({ ...panel, status: "cancelled" }))];
+  return missing.length ? all.sort((a, b) => asked.indexOf(a.method) - asked.indexOf(b.method)) : all;
 }
 
 export function clear() {

@@ -16,12 +16,16 @@ import numpy as np
 MIDDLE, CONTROL, END = (0.965, 0.0), (0.74, 0.165), (0.43, 0.105)
 BLUE, ORANGE = 256.0, 52.0  # OKLCh hues in degrees
 
-OKLAB_TO_LMS = np.array([[1, 0.3963377774, 0.2158037573],
-                         [1, -0.1055613458, -0.0638541728],
-                         [1, -0.0894841775, -1.2914855480]])
-LMS_TO_RGB = np.array([[4.0767416621, -3.3077115913, 0.2309699292],
-                       [-1.2684380046, 2.6097574011, -0.3413193965],
-                       [-0.0041960863, -0.7034186147, 1.7076147010]])
+OKLAB_TO_LMS = np.array(
+    [[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.2914855480]]
+)
+LMS_TO_RGB = np.array(
+    [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ]
+)
 
 
 def oklab_to_linear(lab: np.ndarray) -> np.ndarray:
@@ -51,7 +55,7 @@ def arm(hue: float) -> np.ndarray:
 
 
 def hexes(rgb: np.ndarray) -> str:
-    return "".join("%02x%02x%02x" % tuple(colour) for colour in rgb)
+    return bytes(rgb.astype(np.uint8).ravel().tolist()).hex()
 
 
 def main(path: Path) -> None:
@@ -68,8 +72,9 @@ def main(path: Path) -> None:
         "gray": ("Gray", "sequential", hexes(grey)),
         "blue_orange": ("Blue–orange", "diverging", hexes(diverging)),
     }
-    record = {name: {"title": title, "kind": kind, "colours": colours}
-              for name, (title, kind, colours) in palettes.items()}
+    record = {
+        name: {"title": title, "kind": kind, "colours": colours} for name, (title, kind, colours) in palettes.items()
+    }
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -4,6 +4,8 @@ import { store } from "../store.js";
 import { t } from "../texts.js";
 import { View } from "./view.js";
 
+// Below this many pixels the list opens upwards, where there is more.
+const ROOM = 272;
 let count = 0;
 
 /** A combobox over a model's classes; fires `choose` with {index, label}. */
@@ -72,6 +74,8 @@ export class ClassSearch extends View {
     this.list.hidden = found.length === 0;
     this.input.setAttribute("aria-expanded", String(found.length > 0));
     this.list.scrollTop = 0;
+    const { top, bottom } = this.input.getBoundingClientRect();
+    this.list.classList.toggle("above", innerHeight - bottom < ROOM && top > innerHeight - bottom);
     this.tell(found.length ? "" : t("ask.none", { query }));
     this.heard.textContent = found.length ? t("ask.found", { count: found.length }) : "";
     this.activate(found.length && query ? 0 : -1);

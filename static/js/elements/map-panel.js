@@ -1,6 +1,6 @@
 import { draw } from "../draw.js";
 import { el, iconButton } from "../dom.js";
-import { factsOf } from "../facts.js";
+import { factNodes, factsOf } from "../facts.js";
 import { isFinal } from "../panels.js";
 import { methodOf, titleOf } from "../methods.js";
 import { store } from "../store.js";
@@ -99,7 +99,7 @@ export class MapPanel extends View {
     if (status === "done" && record) facts = factsOf(record);
     else if (status === "running" && total) facts = [{ text: t("panel.step", { done, total }) }];
     else if (status === "cancelled" && total) facts = [{ text: t("panel.cancelledAt", { done, total }) }];
-    this.facts.replaceChildren(...facts.map(({ text, poor }) => el("span", { class: poor ? "poor" : null }, text)));
+    this.facts.replaceChildren(...factNodes(facts));
   }
 
   /** Drawn with the next frame, once, however many reasons there were. */

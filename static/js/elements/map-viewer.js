@@ -1,6 +1,6 @@
 import { draw } from "../draw.js";
 import { el, iconButton } from "../dom.js";
-import { factsOf } from "../facts.js";
+import { factNodes, factsOf } from "../facts.js";
 import { methodOf, titleOf } from "../methods.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
@@ -51,7 +51,7 @@ export class MapViewer extends View {
     this.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target?.label ?? "" }));
     const url = store.state.inputs.get(model)?.url;
     if (url && this.seen.getAttribute("src") !== url) this.seen.src = url;
-    this.facts.replaceChildren(...(record ? factsOf(record) : []).map(({ text, poor }) => el("span", { class: poor ? "poor" : null }, text)));
+    this.facts.replaceChildren(...factNodes(record ? factsOf(record) : []));
     this.redraw();
   }
 

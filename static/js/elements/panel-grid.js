@@ -31,7 +31,7 @@ export class PanelGrid extends View {
 
   listen(signal) {
     store.watch(["panels"], ({ panels }) => this.arrange(panels), signal);
-    store.watch(["panels", "phase", "ask", "inputs", "models", "methods", "seconds", "id"], () => this.head(), signal);
+    store.watch(["panels", "phase", "ask", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.head(), signal);
     store.addEventListener("panel", () => this.tally(), { signal });
   }
 
@@ -43,7 +43,7 @@ export class PanelGrid extends View {
   }
 
   head() {
-    const { ask, inputs, phase, id, models } = store.state;
+    const { ask, inputs, phase, id, models, notice } = store.state;
     const model = ask.model ?? models?.default;
     const input = inputs.get(model) ?? inputs.values().next().value;
     const target = ask.target ?? input?.predictions[0];
@@ -56,7 +56,7 @@ export class PanelGrid extends View {
     this.context.textContent = [modelTitle(model), valued].filter(Boolean).join(" · ");
     const running = phase === "running";
     this.cancel.hidden = !running;
-    this.rest.hidden = !(phase === "cancelled" && id);
+    this.rest.hidden = phase !== "cancelled" || Boolean(notice?.retry);
     this.sheet.hidden = this.archive.hidden = phase !== "done";
     if (id) {
       this.sheet.href = api.sheetUrl(id);

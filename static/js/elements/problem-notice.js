@@ -16,13 +16,13 @@ export class ProblemNotice extends View {
   }
 
   content({ problem, name, retry }) {
-    const detail = problem.detail || "";
-    const text = name ? t("problem.about", { name, detail: detail || problem.title }) : detail;
+    const title = name && !problem.passing ? t("problem.refused", { name }) : (problem.title ?? "");
+    const { detail = "" } = problem;
     const wait = problem.retryAfter ? t("problem.retryAfter", { seconds: problem.retryAfter }) : null;
     return [
       el("div", { class: "notice", role: "alert" },
-        el("strong", {}, problem.title ?? ""),
-        text && text !== problem.title ? el("p", {}, text) : null,
+        el("strong", {}, title),
+        detail && detail !== title ? el("p", {}, detail) : null,
         wait ? el("p", {}, `${wait}.`) : null,
         retry ? el("button", { type: "button", class: "button", onclick: retry }, t("problem.retry")) : null,
         iconButton("close", t("problem.dismiss"), { class: "icon-button notice-close", onclick: () => store.set({ notice: null }) })),

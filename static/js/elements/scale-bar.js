@@ -25,7 +25,7 @@ export class ScaleBar extends HTMLElement {
     if (this.#palette !== scale.palette) drawStrip(this.strip, scale.palette.colours);
     this.#palette = scale.palette;
     this.low.textContent = (scale.clipsLow ? "≤ " : "") + format.number(scale.low);
-    this.middle.textContent = scale.low < 0 ? "0" : "";
+    this.middle.textContent = scale.symmetric && scale.high > 0 ? "0" : "";
     this.high.textContent = (scale.clipsHigh ? "≥ " : "") + format.number(scale.high);
     this.title = scale.clipsLow || scale.clipsHigh ? t("scale.clipped") : "";
   }
