@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -135,6 +136,16 @@ def toeplitz_blur(image: np.ndarray, sigma: float) -> np.ndarray:
     return blur(torch.from_numpy(image).permute(2, 0, 1), sigma).permute(1, 2, 0).numpy()
 
 
+@pytest.fixture
+def _one_thread() -> Iterator[None]:
+    """Several threads wait for each other on a busy machine, which made the long test below five times slower."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("_one_thread")
 def test_blur_integrated_gradients_against_pair_saliency(cat: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two approximations of one integral: ours of increments, PAIR's of a finite difference at each step's left end.
 
