@@ -11,6 +11,7 @@ import io
 import logging
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from . import __version__
 from .attribution.base import Attribution, Progress
 from .attribution.engine import Engine
 from .attribution.score import Score
-from .errors import ComputationFailed, OutOfMemory, Problem, Unprocessable
+from .errors import ComputationFailed, NotFound, OutOfMemory, Problem, Unprocessable
 from .plan import Panel, plan, settle_targets
 from .service.jobs import Event, Explain, Job, Labels, Predict
 from .service.store import Store
@@ -94,12 +95,18 @@ def explain(job: Explain, workshop: Workshop) -> Run:
         keep_input(job, workshop, model, sight, record)
         yield Event("prediction", _prediction(record["inputs"][-1]))
     yield None
-    for panel in sorted(panels, key=lambda p: p.method.cost(p.parameters, workshop.zoo.card(p.model).input.size)):
-        yield from make(panel, job, workshop, sights[panel.model].x)
-        record["panels"] = [p.record for p in panels if p.record]
-        record["seconds"] = round(time.monotonic() - began, 3)
-        workshop.store.update(job.id, record)
-        yield None
+    try:
+        for panel in sorted(panels, key=lambda p: p.method.cost(p.parameters, workshop.zoo.card(p.model).input.size)):
+            yield from make(panel, job, workshop, sights[panel.model].x)
+            record["panels"] = [p.record for p in panels if p.record]
+            record["seconds"] = round(time.monotonic() - began, 3)
+            record["status"] = "done" if len(record["panels"]) == len(panels) else "running"
+            workshop.store.update(job.id, record)
+            yield None
+    except GeneratorExit:
+        with suppress(NotFound):  # it may be cancelled because it was deleted
+            workshop.store.update(job.id, {**record, "status": "cancelled"})
+        raise
     yield Event("done", record)
 
 
@@ -108,6 +115,7 @@ def begin(job: Explain, workshop: Workshop, picture: Image.Image) -> dict[str, A
     record = {
         "id": job.id,
         "url": f"/e/{job.id}",
+        "status": "running",
         "seed": job.seed,
         "score": job.score,
         "seconds": 0.0,

@@ -62,6 +62,7 @@ def test_leaving_ends_the_computation(server, form):
     if number:
         record = server.http.get(f"/api/v1/explanations/{number}").json()
         assert record["panels"] == []  # it was ended, not finished in the background
+        assert record["status"] == "cancelled"
     assert idle(server)
 
 
