@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,7 +20,7 @@ SIDES = {
     "resnet18": 64,
     "vgg11": 64,
     "densenet121": 64,
-    "inception_v3": 96,
+    "inception_v3": 128,
     "mobilenet_v3_small": 96,
     "mobilenetv3_small_100": 96,
     "efficientnet_b0": 96,
@@ -47,7 +48,7 @@ METHODS = list(methods())
 def state(model: nn.Module) -> list[object]:
     """All that a method could leave behind: hooks, modes, threads, and the weights to the last bit."""
     tensors = [*model.named_parameters(), *model.named_buffers()]
-    bits = [int(tensor.detach().reshape(-1).view(torch.uint8).sum()) for _, tensor in tensors]
+    bits = [zlib.crc32(tensor.detach().reshape(-1).numpy()) for _, tensor in tensors]
     return [
         [(name, kind) for name, module in model.named_modules() for kind in HOOKS if getattr(module, kind)],
         [name for name in GLOBAL_HOOKS if getattr(nn.modules.module, name)],
