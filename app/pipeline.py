@@ -52,7 +52,7 @@ class Workshop:
 
     @property
     def versions(self) -> dict[str, str]:
-        return {"gradoscope": __version__, "torch": torch.__version__, "device": self.zoo.device.type}
+        return {"gradoscope": __version__, "torch": str(torch.__version__), "device": self.zoo.device.type}
 
 
 def run(job: Job, workshop: Workshop) -> Run:

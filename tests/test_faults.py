@@ -46,6 +46,14 @@ def test_a_grad_cam_is_answered_beside_a_long_integral(server):
         assert until(events, "progress", 2)["done"] < 500
 
 
+def test_the_web_process_never_loads_torch(server):
+    """Not even by unpickling one of its types from an event, such as the version's."""
+    answer = server.http.post("/api/v1/explanations", data={"sample": "cat", "method": "grad_cam", "target": 10})
+    assert answer.json()["versions"]["torch"]
+    assert "libtorch" in Path(f"/proc/{server.worker_pid()}/maps").read_text()
+    assert "libtorch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
+
+
 @pytest.mark.parametrize("form", ["text/event-stream", "application/json"])
 def test_leaving_ends_the_computation(server, form):
     """The next job is not beside a thousand-step integral any more: its turns follow one another."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -46,7 +47,10 @@ class _Worker:
         self._catalogue: Callable[[], dict[str, Any]] = lambda: catalogue(self._workshop.zoo, settings)
         warm_up(self._workshop)
         self._workshop.zoo.take_change()
-        connection.send(("ready", self._catalogue()))
+        ready = self._catalogue()
+        gc.collect()
+        gc.freeze()  # what the imports left is here to stay: no later collection need walk it
+        connection.send(("ready", ready))
 
     def serve(self) -> None:
         while True:

@@ -18,8 +18,8 @@ from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resiz
 LITE0 = Input(size=(224, 224), interpolation="bicubic", crop_fraction=0.875)
 CARDS = {
     "lite0": LITE0,
-    "lite1": Input(size=(240, 240), interpolation="bicubic", crop_fraction=0.875),
-    "lite2": Input(size=(260, 260), interpolation="bicubic", crop_fraction=0.875),
+    "lite1": Input(size=(240, 240), interpolation="bicubic", crop_fraction=0.882),
+    "lite2": Input(size=(260, 260), interpolation="bicubic", crop_fraction=0.89),
     "bilinear": Input(size=(224, 224), interpolation="bilinear", crop_fraction=0.875),
     "whole": Input(size=(224, 224), interpolation="bicubic", crop_fraction=1.0),
     "inception": Input(size=(299, 299), interpolation="bicubic", crop_fraction=0.95),

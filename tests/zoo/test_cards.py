@@ -88,4 +88,4 @@ def test_shipped_cards() -> None:
         assert card.input.size == expected.input_size[1:]
         assert (card.input.mean, card.input.std) == (expected.mean, expected.std)
         assert card.input.interpolation == expected.interpolation
-        assert card.input.crop_fraction == pytest.approx(expected.crop_pct, abs=0.02)
+        assert card.input.crop_fraction == pytest.approx(expected.crop_pct, abs=1e-9)
