@@ -182,6 +182,7 @@ def make(panel: Panel, job: Explain, workshop: Workshop, x: Tensor) -> Run:
         key = _panel_key(panel, job, workshop, classifier)
         stored = workshop.store.attach(job.id, f"panel:{panel.id}", key)
         values = _stored_values(workshop.store, job.id, panel.id) if stored else None
+        panel.record["from_store"] = values is not None
         if stored is None or values is None:
             engine = Engine(classifier, Score(panel.target, job.score, panel.against), workshop.settings.micro_batch)
             values, stored = yield from compute(panel, engine, x, job.seed)
@@ -306,6 +307,7 @@ def _panel_record(panel: Panel, classifier: Classifier, target: int) -> dict[str
         "statistics": None,
         "diagnostics": {},
         "seconds": 0.0,
+        "from_store": False,
         "urls": {"npy": None, "png": None},
         "problem": None,
     }

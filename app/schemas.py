@@ -140,6 +140,7 @@ class PanelBody(BaseModel):
     statistics: Statistics | None
     diagnostics: dict[str, Any]
     seconds: float = Field(description="that the computation took, in this request or in the one that it was kept from")
+    from_store: bool = Field(description="whether it was known already, and not computed again")
     urls: PanelUrls
     problem: ProblemBody | None
 

@@ -16,6 +16,7 @@ FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+MOST = 16
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Seen:
 def preprocess(picture: Image.Image, card: Input) -> Seen:
     """Resize the shorter side to size / crop_fraction, then crop the centre.
 
-    Done by resampling from the box that the crop has in the original (the filter still reads beyond the box's edge, as
-    it would in two steps): a picture of 65500×1 would else grow to gigabytes in between.
+    A picture so narrow that resizing all of it would make more than `MOST` times the crop (65500×1 would grow to
+    gigabytes) is resampled from the box that the crop has in it: the same but for rounding.
     """
     height, width = card.size
     scaled_width, scaled_height = _scaled(picture.size, card)
@@ -47,23 +48,11 @@ def preprocess(picture: Image.Image, card: Input) -> Seen:
     across, down = picture.width / scaled_width, picture.height / scaled_height
     crop = (left * across, top * down, (left + width) * across, (top + height) * down)
     box = (max(crop[0], 0.0), max(crop[1], 0.0), min(crop[2], picture.width), min(crop[3], picture.height))
-    return Seen(_resample(picture, (width, height), FILTERS[card.interpolation], box), box)
-
-
-def _resample(
-    picture: Image.Image, size: tuple[int, int], kernel: Image.Resampling, box: tuple[float, float, float, float]
-) -> Image.Image:
-    """The box at `size`; first across, then down, as Pillow resizes a whole picture.
-
-    Given a box, it takes a portrait the other way round, and rounding in between makes up to 8 levels of difference.
-    Rows beyond the kernel's reach are left out, since a picture of 1×65500 would else become 224×65500 in between.
-    """
-    left, upper, right, lower = box
-    reach = math.ceil(3 * max(1.0, (lower - upper) / size[1])) + 1
-    first, last = max(0, math.floor(upper) - reach), min(picture.height, math.ceil(lower) + reach)
-    rows = picture.crop((0, first, picture.width, last))
-    across = rows.resize((size[0], rows.height), kernel, box=(left, 0, right, rows.height))
-    return across.resize(size, kernel, box=(0, upper - first, size[0], lower - first))
+    kernel = FILTERS[card.interpolation]
+    if scaled_width * scaled_height > MOST * width * height:
+        return Seen(picture.resize((width, height), kernel, box=box), box)
+    scaled = picture.resize((scaled_width, scaled_height), kernel)
+    return Seen(scaled.crop((left, top, left + width, top + height)), box)
 
 
 def _scaled(size: tuple[int, int], card: Input) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from gradoscope.samples import read_sample, samples
 from gradoscope.vision.decode import decode
 from gradoscope.vision.preprocess import preprocess
 from gradoscope.zoo.cards import Input
-from PIL import Image
+from PIL import Image, ImageFilter
 from timm.data import create_transform
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
@@ -43,9 +43,8 @@ def timm_eval(picture: Image.Image, card: Input) -> np.ndarray:
 @pytest.mark.parametrize("name", list(samples()))
 @pytest.mark.parametrize("card", CARDS)
 def test_against_torchvision_and_timm(card: str, name: str) -> None:
-    """Within one level of 255 and nearly everywhere the same; measured: at most 0.12 % of the values differ (0.7 %
-    where the crop is not square). Portraits too: Pillow resizes a box of them in another order, which came to 8
-    levels."""
+    """The same to the last bit; where the crop is not square, timm rounds the scaled size in another way, which comes
+    to one level of 255 in 0.7 % of the values."""
     picture = decode(read_sample(name), 10**8)
     for sent in (picture, picture.transpose(Image.Transpose.ROTATE_90), picture.crop((3, 5, 300, 218))):
         given = np.asarray(preprocess(sent, CARDS[card]).picture, dtype=int)
@@ -53,8 +52,8 @@ def test_against_torchvision_and_timm(card: str, name: str) -> None:
         if card != "wide":
             peers.append(two_steps(sent, CARDS[card]))
         for expected in peers:
-            assert np.abs(given - expected).max() <= 1
-            assert (given != expected).mean() < (0.01 if card == "wide" else 0.002)
+            assert np.abs(given - expected).max() <= (card == "wide")
+            assert (given != expected).mean() < 0.01
 
 
 def test_pixels() -> None:
@@ -109,6 +108,17 @@ def test_extreme_pictures_stay_small(size: tuple[int, int], card: str) -> None:
     assert 0 <= y0 < y1 <= size[1]
 
 
+@pytest.mark.parametrize("size", [(4000, 240), (240, 4000)])
+def test_narrow_pictures_are_sampled_from_the_box_of_the_crop(size: tuple[int, int]) -> None:
+    """Beside a picture that is just wide enough to be resized whole: the same centre, but for rounding."""
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    narrow = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2))
+    x, y = (max(0, side // 2 - 600) for side in size)
+    wide = narrow.crop((x, y, size[0] - x, size[1] - y))
+    given, expected = (np.asarray(preprocess(picture, LITE0).picture, dtype=int) for picture in (narrow, wide))
+    assert np.abs(given - expected).max() <= 2
+
+
 @pytest.mark.parametrize("size", [(65500, 1), (1, 65500), (3000, 1000), (1000, 3000)])
 def test_nothing_large_in_between(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
@@ -120,5 +130,4 @@ def test_nothing_large_in_between(size: tuple[int, int], monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Image.Image, "resize", spy)
     preprocess(Image.new("RGB", size), LITE0)
-    assert asked[-1] == (224, 224)
-    assert max(width * height for width, height in asked) <= 224 * 1100
+    assert max(width * height for width, height in asked) <= 16 * 256 * 256
