@@ -10,7 +10,8 @@ import hashlib
 import io
 import logging
 import time
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -95,19 +96,38 @@ def explain(job: Explain, workshop: Workshop) -> Run:
         keep_input(job, workshop, model, sight, record)
         yield Event("prediction", _prediction(record["inputs"][-1]))
     yield None
+    ordered = sorted(panels, key=lambda p: p.method.cost(p.parameters, workshop.zoo.card(p.model).input.size))
     try:
-        for panel in sorted(panels, key=lambda p: p.method.cost(p.parameters, workshop.zoo.card(p.model).input.size)):
-            yield from make(panel, job, workshop, sights[panel.model].x)
-            record["panels"] = [p.record for p in panels if p.record]
-            record["seconds"] = round(time.monotonic() - began, 3)
-            record["status"] = "done" if len(record["panels"]) == len(panels) else "running"
-            workshop.store.update(job.id, record)
-            yield None
+        for event in side_by_side(make(panel, job, workshop, sights[panel.model].x) for panel in ordered):
+            if event is not None and event.name == "panel":
+                record["panels"] = [p.record for p in panels if p.record.get("status")]
+                record["seconds"] = round(time.monotonic() - began, 3)
+                record["status"] = "done" if len(record["panels"]) == len(panels) else "running"
+                workshop.store.update(job.id, record)
+            yield event
     except GeneratorExit:
         with suppress(NotFound):  # it may be cancelled because it was deleted
             workshop.store.update(job.id, {**record, "status": "cancelled"})
         raise
     yield Event("done", record)
+
+
+def side_by_side(runs: Iterable[Run]) -> Run:
+    """Let runs take turns by micro-batch, so that all maps of a request sharpen together, the cheap ones at once."""
+    waiting = deque(runs)
+    try:
+        while waiting:
+            for event in waiting[0]:
+                if event is None:
+                    waiting.rotate(-1)
+                    break
+                yield event
+            else:
+                waiting.popleft()
+            yield None
+    finally:
+        for run in waiting:
+            run.close()
 
 
 def begin(job: Explain, workshop: Workshop, picture: Image.Image) -> dict[str, Any]:
@@ -297,7 +317,7 @@ def _panel_record(panel: Panel, classifier: Classifier, target: int) -> dict[str
 
     return {
         "id": panel.id,
-        "status": "failed",
+        "status": None,  # not settled yet
         "model": panel.model,
         "method": panel.method.id,
         "target": named(target),
