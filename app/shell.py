@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .attribution.base import methods
+from .export import files
 from .pipeline import Workshop, run
 from .service.jobs import Event, Explain
 from .service.store import Store
 from .settings import Settings
-from .vision.render import draw
-from .vision.sheet import contact_sheet
-from .wire import reduce_channels
 from .zoo.zoo import Zoo
 
 
@@ -55,26 +49,11 @@ def _follow(event: Event, bars: Progress, tasks: dict[str, Any]) -> dict[str, An
 
 
 def _write(record: dict[str, Any], store: Store, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, np.ndarray] = {}
-    for panel in record["panels"]:
-        data = store.read(record["id"], f"panel:{panel['id']}")
-        if data is not None:
-            arrays[panel["id"]] = np.load(io.BytesIO(data), allow_pickle=False)
-            name = f"{panel['id']}-{panel['model']}-{panel['method']}-{panel['target']['index']}".replace(":", "_")
-            (folder / f"{name}.npy").write_bytes(data)
-            draw(reduce_channels(arrays[panel["id"]], "abs"), "inferno", 99, None, 0).save(folder / f"{name}.png")
     titles = {id: method.title for id, method in methods().items()}
-    contact_sheet(record, titles, arrays.get, lambda model: _seen(store, record["id"], model)).save(
-        folder / "contact_sheet.png"
-    )
-    (folder / "explanation.json").write_text(json.dumps(record, indent=2, ensure_ascii=False), "utf-8")
-
-
-def _seen(store: Store, record: str, model: str) -> Image.Image:
-    data = store.read(record, f"input:{model}")
-    assert data is not None
-    return Image.open(io.BytesIO(data))
+    for name, data in files(record, lambda part: store.read(record["id"], part), titles):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def _tell(record: dict[str, Any], folder: Path, console: Console) -> None:

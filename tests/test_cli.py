@@ -43,7 +43,7 @@ def test_explain_writes_pictures_arrays_and_the_record(tmp_path):
     record = json.loads((tmp_path / "out" / "explanation.json").read_text())
     assert [panel["parameters"] for panel in record["panels"]][1]["samples"] == 5
     for panel in record["panels"]:
-        name = f"{panel['id']}-efficientnet_lite0-{panel['method']}-285"
+        name = f"panels/{panel['id']}-efficientnet_lite0-{panel['method']}-285"
         assert np.load(tmp_path / "out" / f"{name}.npy").shape == (3, 224, 224)
         assert size(tmp_path / "out" / f"{name}.png") == (224, 224)
     assert size(tmp_path / "out" / "contact_sheet.png")[0] > 3 * 224

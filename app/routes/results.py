@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import zipfile
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query, Response
-from PIL import Image
 
+from .. import export
 from ..errors import NotFound, Unprocessable
 from ..schemas import Explanation
 from ..service.executor import Executor
 from ..service.store import Store
 from ..vision.palettes import palettes
 from ..vision.render import draw
-from ..vision.sheet import contact_sheet
 from ..wire import Reduce, npy, reduce_channels, to_half
 from .dependencies import ExecutorOf, ExplanationId, StoreOf, gone
 
@@ -108,13 +107,13 @@ def coloured(
     if overlay is not None:
         record = _record(store, id)
         model = next(entry["model"] for entry in record["panels"] if entry["id"] == panel)
-        under = _picture(_bytes(store, id, f"input:{model}"))
-    return _png(_encode(draw(values, colormap, percentile, under, overlay or 0.0)))
+        under = export.picture(_bytes(store, id, f"input:{model}"))
+    return _png(export.png(draw(values, colormap, percentile, under, overlay or 0.0)))
 
 
 async def contact_sheet_response(store: Store, executor: Executor, record: dict[str, Any]) -> Response:
     titles = await _titles(executor)
-    return _png(await asyncio.to_thread(lambda: _encode(_sheet(store, record, titles))))
+    return _png(await asyncio.to_thread(lambda: export.png(export.sheet(record, _reader(store, record["id"]), titles))))
 
 
 async def zip_response(store: Store, executor: Executor, record: dict[str, Any]) -> Response:
@@ -127,35 +126,24 @@ async def _titles(executor: Executor) -> dict[str, str]:
     return {entry["id"]: entry["title"] for entry in (await executor.catalogue())["methods"]}
 
 
-def _sheet(store: Store, record: dict[str, Any], titles: dict[str, str]) -> Image.Image:
-    id = record["id"]
-
-    def values(panel: str) -> np.ndarray | None:
-        data = store.read(id, f"panel:{panel}")
-        return None if data is None else np.load(io.BytesIO(data), allow_pickle=False)
-
-    return contact_sheet(record, titles, values, lambda model: _picture(_bytes(store, id, f"input:{model}")))
-
-
 def _zip(store: Store, record: dict[str, Any], titles: dict[str, str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("explanation.json", json.dumps(record, indent=2, ensure_ascii=False))
-        archive.writestr("contact_sheet.png", _encode(_sheet(store, record, titles)))
-        archive.writestr("image.png", _bytes(store, record["id"], "image"))
-        for entry in record["inputs"]:
-            archive.writestr(f"inputs/{entry['model']}.png", _bytes(store, record["id"], f"input:{entry['model']}"))
-        for entry in record["panels"]:
-            if entry["status"] != "done":
-                continue
-            name = f"panels/{entry['id']}-{entry['model']}-{entry['method']}-{entry['target']['index']}".replace(
-                ":", "_"
-            )
-            data = _bytes(store, record["id"], f"panel:{entry['id']}")
-            values = reduce_channels(np.load(io.BytesIO(data), allow_pickle=False), "abs")
-            archive.writestr(f"{name}.npy", data)
-            archive.writestr(f"{name}.png", _encode(draw(values, "inferno", 99, None, 0.0)))
+        for name, data in export.files(record, _reader(store, record["id"]), titles):
+            archive.writestr(name, data)
     return out.getvalue()
+
+
+def _reader(store: Store, id: str) -> Callable[[str], bytes | None]:
+    """Reads parts of an explanation; one that was forgotten in the middle is 404, like one that never was."""
+
+    def read(name: str) -> bytes | None:
+        data = store.read(id, name)
+        if data is None:
+            _record(store, id)
+        return data
+
+    return read
 
 
 def _record(store: Store, id: str) -> dict[str, Any]:
@@ -174,17 +162,7 @@ def _bytes(store: Store, id: str, name: str) -> bytes:
 
 
 def _values(store: Store, id: str, panel: str) -> np.ndarray:
-    return np.asarray(np.load(io.BytesIO(_bytes(store, id, f"panel:{panel}")), allow_pickle=False))
-
-
-def _picture(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data), formats=["PNG"])
-
-
-def _encode(picture: Image.Image) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, "PNG", compress_level=3)
-    return out.getvalue()
+    return export.array(_bytes(store, id, f"panel:{panel}"))
 
 
 def _png(data: bytes) -> Response:

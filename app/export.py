@@ -1,0 +1,75 @@
+"""Everything of an explanation as files: what a ZIP holds, and what the command line writes."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from .errors import NotFound
+from .vision.render import draw
+from .vision.sheet import contact_sheet
+from .wire import reduce_channels
+
+Read = Callable[[str], bytes | None]  # a part of the explanation by its name in the store
+
+
+def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    """(path, bytes) of record, contact sheet, picture, what each model saw, and each map as PNG and .npy.
+
+    Raises `NotFound` where a part is gone.
+    """
+    yield "explanation.json", json.dumps(record, indent=2, ensure_ascii=False).encode()
+    yield "contact_sheet.png", png(sheet(record, read, titles))
+    yield "image.png", _part(read, "image")
+    for seen in record["inputs"]:
+        yield f"inputs/{_plain(seen['model'])}.png", _part(read, f"input:{seen['model']}")
+    for panel in record["panels"]:
+        if panel["status"] == "done":
+            name = _plain(f"panels/{panel['id']}-{panel['model']}-{panel['method']}-{panel['target']['index']}")
+            data = _part(read, f"panel:{panel['id']}")
+            yield f"{name}.npy", data
+            yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), "inferno", 99, None, 0.0))
+
+
+def sheet(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Image.Image:
+    """The contact sheet."""
+
+    def values(panel: str) -> np.ndarray | None:
+        data = read(f"panel:{panel}")
+        return None if data is None else array(data)
+
+    return contact_sheet(record, titles, values, lambda model: picture(_part(read, f"input:{model}")))
+
+
+def array(data: bytes) -> np.ndarray:
+    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+
+
+def picture(data: bytes) -> Image.Image:
+    """A picture of our own making."""
+    return Image.open(io.BytesIO(data), formats=["PNG"])
+
+
+def png(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG", compress_level=3)
+    return out.getvalue()
+
+
+def _part(read: Read, name: str) -> bytes:
+    data = read(name)
+    if data is None:
+        raise NotFound(
+            f"This explanation has no {name.replace(':', ' ')} any more: its file is gone. Compute it again."
+        )
+    return data
+
+
+def _plain(name: str) -> str:
+    """A model's id may hold a colon, which is no good in a file's name."""
+    return name.replace(":", "_")
