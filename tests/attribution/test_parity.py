@@ -10,7 +10,6 @@ import pytest
 import saliency.core as pair
 import torch
 from captum.attr import GuidedBackprop, IntegratedGradients, LayerGradCam, Saliency
-from gradoscope.attribution.blur import blur
 from gradoscope.attribution.score import Score
 from nets import classifier, explain, lite0, relative, sample_pixels
 from torch import Tensor, nn
@@ -54,8 +53,10 @@ def test_grad_cam_against_captum(name: str, layer: str, cat: Tensor) -> None:
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize(("rule", "theirs"), [("gauss_legendre", "gausslegendre"), ("midpoint", "riemann_middle")])
 def test_integrated_gradients_against_captum(name: str, rule: str, theirs: str, cat: Tensor) -> None:
-    peer = IntegratedGradients(model(name))
-    expected = peer.attribute(cat[None], target=CAT, n_steps=8, method=theirs, internal_batch_size=4)[0]
+    """On equal terms, in float32: another memory layout runs other kernels, whose rounding flips a ReLU's kink here
+    and there, and that came to 4e-3 on this picture (methods: Float rounding)."""
+    peer, x = IntegratedGradients(model(name)), cat[None].contiguous(memory_format=torch.channels_last)
+    expected = peer.attribute(x, target=CAT, n_steps=8, method=theirs, internal_batch_size=4)[0]
     given = explain("integrated_gradients", model(name), cat, score=Score(CAT), steps=8, rule=rule)
     assert relative(given.values, expected) < 1e-3
 
@@ -132,10 +133,6 @@ def test_integrated_gradients_against_pair_saliency() -> None:
     assert relative(given.values, torch.from_numpy(expected).permute(2, 0, 1)) < 5e-2
 
 
-def toeplitz_blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    return blur(torch.from_numpy(image).permute(2, 0, 1), sigma).permute(1, 2, 0).numpy()
-
-
 @pytest.fixture
 def _one_thread() -> Iterator[None]:
     """Several threads wait for each other on a busy machine, which made the long test below five times slower."""
@@ -146,12 +143,8 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_one_thread")
-def test_blur_integrated_gradients_against_pair_saliency(cat: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two approximations of one integral: ours of increments, PAIR's of a finite difference at each step's left end.
-
-    PAIR blurs by scipy, which takes minutes for 800 pictures; test_blur.py shows that ours is the same to 1e-14.
-    """
-    monkeypatch.setattr(pair.blur_ig, "gaussian_blur", toeplitz_blur)
+def test_blur_integrated_gradients_against_pair_saliency(cat: Tensor) -> None:
+    """Two approximations of one integral: ours of increments, PAIR's of a finite difference at each step's left end."""
     network = lite0()
     array = cat.permute(1, 2, 0).double().numpy()
     expected = pair.BlurIG().GetMask(array, pair_gradients(network), max_sigma=50, steps=400, batch_size=8)
