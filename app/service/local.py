@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -48,7 +49,8 @@ class _Link:
         self.process.start()
         theirs.close()
         self._outbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        threading.Thread(target=self._write, name="worker-writer", daemon=True).start()
+        self._writer = threading.Thread(target=self._write, name="worker-writer", daemon=True)
+        self._writer.start()
         threading.Thread(target=self._read, args=(receive, died), name="worker-reader", daemon=True).start()
 
     def post(self, *message: Any) -> None:
@@ -63,20 +65,20 @@ class _Link:
             self.process.join()
 
     def _write(self) -> None:
-        try:
+        with suppress(OSError):  # the worker died; the reader notices too
             while (message := self._outbox.get()) is not None:
                 self._connection.send(message)
-        except OSError:
-            return  # the worker died; the reader notices too
-        self._connection.send(("stop",))
+            self._connection.send(("stop",))
 
     def _read(self, receive: Any, died: Any) -> None:
-        try:
+        with suppress(EOFError, OSError):
             while True:
                 receive(self._connection.recv())
-        except (EOFError, OSError):
-            self.process.join(STOP_SECONDS)
-            died()
+        self._outbox.put(None)  # ends the writer
+        self._writer.join()
+        self.process.join(STOP_SECONDS)
+        self._connection.close()
+        died()
 
 
 class LocalExecutor:
