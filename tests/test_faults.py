@@ -150,6 +150,7 @@ def test_beyond_the_queue_is_429_with_retry_after_and_sigterm_ends_all(tmp_path)
     with running(server, target=16) as events:
         until(events, "accepted")
         assert server.stop() == 0
+    assert "Finished server process" in server.log.read_text().splitlines()[-1]
     assert not os.path.exists(f"/proc/{worker}")
 
 

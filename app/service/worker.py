@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +26,7 @@ def work(connection: Connection, settings: Settings) -> None:
         return
     with suppress(EOFError, OSError):  # the web process has gone, or asks to end
         worker.serve()
+    os._exit(0)  # nothing is left to tidy up, and what libraries tidy up at the end is slow and fills the log
 
 
 class _Worker:
