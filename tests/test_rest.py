@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 
 import numpy as np
 import pytest
-from conftest import sample
+from conftest import ROOT, sample
 from PIL import Image
 from streams import decode, stream
 
@@ -169,6 +170,9 @@ def test_catalogue(server):
     assert [layer for layer in layers if layer["default"]] == [{"name": "bn2", "shape": [1280, 7, 7], "default": True}]
     methods = server.http.get("/api/v1/methods").json()["methods"]
     assert [m["id"] for m in methods if m["default"]] == SIX
+    page = (ROOT / "static" / "js" / "methods.js").read_text("utf-8")
+    listed = page.partition("DEFAULT_METHODS = [")[2].partition("]")[0]
+    assert re.findall(r'"(\w+)"', listed) == SIX  # which the page shows before the server has told
     steps = next(m for m in methods if m["id"] == "integrated_gradients")["parameters"]["properties"]["steps"]
     assert {"minimum", "maximum", "default", "description"} <= set(steps)
     for entry in server.http.get("/api/v1/samples").json()["samples"]:

@@ -12,6 +12,7 @@ from ..errors import Unprocessable, UnsupportedPicture
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", *(["AVIF"] if features.check("avif") else [])]
 ALLOWED = ", ".join(FORMATS)
+SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
 
 
 def decode(data: bytes, max_pixels: int) -> Image.Image:
@@ -20,13 +21,17 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
     Raises `UnsupportedPicture` (415) where the bytes are no allowed format, and `Unprocessable` (422) where they
     are empty, damaged or of more than `max_pixels` pixels; the size is checked before anything is decoded.
     """
-    if not data:
-        raise Unprocessable("The picture is empty: zero bytes arrived. Send the whole file.", field="image")
+    if not data.strip(b"\0"):
+        raise Unprocessable(
+            "The picture is empty: no bytes arrived, or only zeros. Send the whole file.", field="image"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged EXIF and the like; the size is checked below, by ourselves
         picture = _open(data)
         _check_size(picture.size, max_pixels)
         try:
+            if picture.format == "PNG":
+                _open(data).verify()  # checksums, which loading passes over
             picture.load()
             return _flatten(_upright(picture))
         except MemoryError:
@@ -44,6 +49,8 @@ def _open(data: bytes) -> Image.Image:
     except MemoryError:
         raise
     except UnidentifiedImageError as error:
+        if data.startswith(SIGNATURES) or data[8:12] == b"WEBP" or data[4:12] == b"ftypavif":
+            raise Unprocessable("The picture's header is damaged or cut off. Save it anew.", field="image") from error
         raise UnsupportedPicture(
             f"These bytes are not a picture of an allowed format. Send one of: {ALLOWED}.", field="image"
         ) from error

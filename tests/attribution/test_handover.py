@@ -59,8 +59,10 @@ def test_closing_ends_the_thread_at_its_next_pause() -> None:
 
 
 def test_closing_before_the_start_computes_nothing() -> None:
-    running = hand_over(lambda pause: pytest.fail("it was started"))
+    started = []
+    running = hand_over(lambda pause: started.append(True))
     running.close()
+    assert started == []
 
 
 @pytest.mark.parametrize("error", [ValueError("from within"), KeyboardInterrupt("from within")])

@@ -160,7 +160,6 @@ GARBAGE = {
     "text": b"hello, I am no picture",
     "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     "pdf": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
-    "zeros": bytes(5000),
     "one byte": b"\xff",
     "tiff": saved(Image.new("RGB", (4, 4)), "TIFF"),
     "ppm": saved(Image.new("RGB", (4, 4)), "PPM"),
@@ -175,9 +174,34 @@ def test_other_formats_are_refused(name: str) -> None:
     assert caught.value.errors[0]["field"] == "image"
 
 
-def test_empty() -> None:
+@pytest.mark.parametrize("data", [b"", bytes(1000)])
+def test_empty(data: bytes) -> None:
     with pytest.raises(Unprocessable, match="empty"):
-        decode(b"", LIMIT)
+        decode(data, LIMIT)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_header_alone_is_damaged_not_another_format(kind: str) -> None:
+    with pytest.raises(Unprocessable) as caught:
+        decode(saved(corners(), kind)[:16], LIMIT)
+    assert caught.value.status == 422
+
+
+def test_a_sound_file_is_another_format() -> None:
+    with pytest.raises(UnsupportedPicture):
+        decode(b"RIFF\x24\0\0\0WAVEfmt " + bytes(100), LIMIT)
+
+
+def test_a_wrong_checksum_is_refused() -> None:
+    whole = bytearray(saved(corners(), "PNG"))
+    whole[whole.index(b"IDAT") + 20] ^= 1
+    with pytest.raises(Unprocessable):
+        decode(bytes(whole), LIMIT)
+    whole = bytearray(saved(corners(), "PNG"))
+    end = whole.index(b"IEND")
+    whole[end - 5] ^= 1  # the checksum of the last IDAT itself: the pixels are whole
+    with pytest.raises(Unprocessable, match="checksum"):
+        decode(bytes(whole), LIMIT)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
