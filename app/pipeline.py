@@ -235,7 +235,8 @@ def compute(
             if step.done < step.total and step.estimate is not None and now - last_partial >= PARTIAL_SECONDS:
                 last_partial = now
                 yield _partial(panel.id, step)
-            yield None
+            if step.done < step.total:  # a method of one step has its map now: it need not wait for another turn
+                yield None
     except StopIteration as end:
         seconds += time.monotonic() - began
         attribution: Attribution = end.value

@@ -49,6 +49,8 @@ def test_maps_sharpen_side_by_side_and_the_cheap_one_comes_first(workshop):
     assert [event.name for event in told[:2]] == ["accepted", "prediction"]
     panels = [event.data["panel"]["method"] for event in told if event.name == "panel"]
     assert panels[0] == "grad_cam"
+    names = [event.name for event in told]
+    assert names.index("panel") < names.index("partial")  # within its first turn, before the others have theirs
     first_partials = [event.data["panel"] for event in told if event.name == "partial"][:2]
     assert first_partials == ["p1", "p2"]
     assert [panel["method"] for panel in told[-1].data["panels"]] == ["smooth_grad", "integrated_gradients", "grad_cam"]
