@@ -66,7 +66,7 @@ def run(job: Job, workshop: Workshop) -> Run:
 
 
 def labels(job: Labels, workshop: Workshop) -> Run:
-    yield Event("result", {"labels": list(workshop.zoo.load(job.model).labels)})
+    yield Event("result", {"labels": list(workshop.zoo.labels(job.model))})
 
 
 def predict(job: Predict, workshop: Workshop) -> Run:
@@ -91,13 +91,13 @@ def explain(job: Explain, workshop: Workshop) -> Run:
         yield None
     settle_targets(panels, {model: sight.classes[0]["index"] for model, sight in sights.items()})
     record = begin(job, workshop, picture)
-    yield Event("accepted", _accepted(job, workshop, panels))
-    for model, sight in sights.items():
-        keep_input(job, workshop, model, sight, record)
-        yield Event("prediction", _prediction(record["inputs"][-1]))
-    yield None
-    ordered = sorted(panels, key=lambda p: p.method.cost(p.parameters, workshop.zoo.card(p.model).input.size))
     try:
+        yield Event("accepted", _accepted(job, workshop, panels))
+        for model, sight in sights.items():
+            keep_input(job, workshop, model, sight, record)
+            yield Event("prediction", _prediction(record["inputs"][-1]))
+        yield None
+        ordered = sorted(panels, key=lambda p: p.method.cost(p.parameters, workshop.zoo.card(p.model).input.size))
         for event in side_by_side(make(panel, job, workshop, sights[panel.model].x) for panel in ordered):
             if event is not None and event.name == "panel":
                 record["panels"] = [p.record for p in panels if p.record.get("status")]
@@ -106,8 +106,9 @@ def explain(job: Explain, workshop: Workshop) -> Run:
                 workshop.store.update(job.id, record)
             yield event
     except GeneratorExit:
-        with suppress(NotFound):  # it may be cancelled because it was deleted
-            workshop.store.update(job.id, {**record, "status": "cancelled"})
+        if record["status"] != "done":  # a client may leave with the last panel in its hands
+            with suppress(NotFound):  # it may be cancelled because it was deleted
+                workshop.store.update(job.id, {**record, "status": "cancelled"})
         raise
     yield Event("done", record)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from conftest import sample
-from gradoscope.pipeline import Workshop, explain, side_by_side
-from gradoscope.service.jobs import Event, Explain
+from gradoscope.pipeline import Workshop, explain, labels, side_by_side
+from gradoscope.service.jobs import Event, Explain, Labels
 from gradoscope.service.store import Store
 from gradoscope.settings import Settings
 from gradoscope.zoo.zoo import Zoo
@@ -68,3 +68,21 @@ def test_a_run_that_is_closed_keeps_what_was_finished(workshop):
     again = [event for event in explain(job("c" * 32, targets=(3,)), workshop) if event is not None][-1].data
     assert again["status"] == "done"
     assert [panel["from_store"] for panel in again["panels"]] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("last", "status"), [("accepted", "cancelled"), ("prediction", "cancelled"), ("panel", "done")]
+)
+def test_where_a_client_leaves_is_told_by_the_record(workshop, last, status):
+    """Also right after the first event; and one who leaves with the last panel in hand leaves a whole record."""
+    id = last.ljust(32, "0")
+    run = explain(Explain(id, sample("cat.jpg"), methods=("grad_cam",), targets=(4,)), workshop)
+    assert any(event is not None and event.name == last for event in run)
+    run.close()
+    assert workshop.store.load(id)["status"] == status
+
+
+def test_labels_need_no_model_in_memory(workshop):
+    (event,) = labels(Labels("efficientnet_lite2"), workshop)
+    assert event.data["labels"][967] == "espresso"
+    assert workshop.zoo.describe("efficientnet_lite2")["layers"] is None

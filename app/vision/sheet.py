@@ -40,7 +40,7 @@ def contact_sheet(
     for number, (model, target, panels) in enumerate(rows):
         top = HEADER + number * (CELL + CAPTION + GAP)
         sheet.paste(_fit(seen(model)), (LEFT, top))
-        pen.caption(LEFT, top, target, model, "")
+        pen.caption(LEFT, top, target, model)
         for panel in panels:
             left = LEFT + (columns.index(panel["method"]) + 1) * (CELL + GAP)
             _panel(pen, left, top, panel, titles, array(panel["id"]))
@@ -61,12 +61,12 @@ def _panel(
     if values is None:
         pen.box(left, top)
         pen.paragraph(left + 12, top + 12, (panel.get("problem") or {}).get("detail", panel["status"]))
-        pen.caption(left, top, title, panel["status"], "")
+        pen.caption(left, top, title, panel["status"])
         return
     summed = reduce_channels(values, "abs")
     scale = scale_of(summed, PALETTE)
     pen.sheet.paste(_fit(Image.fromarray(colourise(summed, PALETTE, scale))), (left, top))
-    pen.caption(left, top, title, _facts(panel), "")
+    pen.caption(left, top, title, _facts(panel))
     pen.bar(left, top + CELL + 44, scale)
 
 
@@ -101,9 +101,9 @@ class _Pen:
     def text(self, x: float, y: float, text: str, size: int, colour: tuple[int, int, int]) -> None:
         self._draw.text((x, y), text, fill=colour, font=ImageFont.load_default(size))
 
-    def caption(self, left: int, top: int, title: str, facts: str, note: str) -> None:
+    def caption(self, left: int, top: int, title: str, facts: str) -> None:
         self.text(left, top + CELL + 6, self._cut(title, 15), 15, INK)
-        self.text(left, top + CELL + 26, self._cut(f"{facts} {note}".strip(), 12), 12, FAINT)
+        self.text(left, top + CELL + 26, self._cut(facts, 12), 12, FAINT)
 
     def box(self, left: int, top: int) -> None:
         self._draw.rectangle((left, top, left + CELL - 1, top + CELL - 1), outline=FAINT)

@@ -38,6 +38,11 @@ class Zoo:
         self._loaded.move_to_end(model)
         return self._loaded[model]
 
+    def labels(self, model: str) -> tuple[str, ...]:
+        """Labels of a card's classes; the model itself need not be loaded for them. Raises `NotFound`."""
+        card = self.card(model)
+        return read_labels(card.labels, card.classes)
+
     def take_change(self) -> bool:
         """Whether a model was loaded since this was last asked."""
         changed, self._changed = self._changed, False
@@ -48,7 +53,7 @@ class Zoo:
         classifier = Classifier(
             loaded.network,
             size=card.input.size,
-            labels=read_labels(card.labels, card.classes),
+            labels=self.labels(card.id),
             mean=card.input.mean,
             std=card.input.std,
             id=card.id,
