@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 8000
+DOWNLOADS ?= cards
 BIN = $(VENV)/bin
 
 .PHONY: serve test lint check-image clean
 
 serve: $(VENV)/.installed
-	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) $(BIN)/gradoscope serve
+	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
 
 test: $(VENV)/.tested lint
 	@tests/ensure_browser.sh $(BIN)/python

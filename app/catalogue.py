@@ -13,7 +13,9 @@ def catalogue(zoo: Zoo, settings: Settings) -> dict[str, Any]:
     """Models and methods as `GET /models` and `GET /methods` tell them."""
     return {
         "default": settings.default_model,
-        "models": [zoo.describe(model) for model in zoo.cards],
+        "downloads": "none" if settings.offline else settings.downloads,
+        "models": [zoo.describe(model) for model in zoo.recipes],
+        "faults": [{"card": fault.card, "detail": fault.detail} for fault in zoo.faults],
         "methods": [describe_method(method) for method in methods().values()],
     }
 

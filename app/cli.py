@@ -13,9 +13,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from . import __version__
+from . import __version__, cli_models
 from .errors import Problem, Unprocessable
 from .settings import Settings
 
@@ -25,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="An instrument for looking at gradients.",
 )
+app.add_typer(cli_models.app, name="models")
 console = Console()
 
 
@@ -48,6 +48,10 @@ def common(version: Annotated[bool, typer.Option("--version", help="Print the ve
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [GRADOSCOPE_HOST]")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one [GRADOSCOPE_PORT]")] = None,
+    models: Annotated[Path | None, typer.Option(help="Folder of your own model cards [GRADOSCOPE_MODELS]")] = None,
+    downloads: Annotated[
+        str | None, typer.Option(help="What clients may have downloaded: none, cards, any [GRADOSCOPE_DOWNLOADS]")
+    ] = None,
 ) -> None:
     """Start the server: the page at /, the REST interface at /api/v1, its documentation at /docs."""
     import uvicorn
@@ -55,8 +59,8 @@ def serve(
     from .main import create_app
     from .serving import Server
 
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = Settings(**given)  # type: ignore[arg-type]
+    options = {"host": host, "port": port, "models": models, "downloads": downloads}
+    settings = Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
     listener = _listen(settings)
     settings = _answer_to_own_name(settings)
     config = uvicorn.Config(create_app(settings), log_level="info", access_log=False, timeout_graceful_shutdown=10)
@@ -102,12 +106,17 @@ def explain(
         list[str] | None, typer.Option("--option", "-o", help="METHOD.PARAMETER=VALUE, e.g. smooth_grad.samples=100")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the methods that draw")] = 0,
+    fit: Annotated[str | None, typer.Option(help="crop, pad or squash; else the model's own way")] = None,
+    size: Annotated[str | None, typer.Option(help="Input size: a side in pixels, or HEIGHTxWIDTH")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results [explanations/IMAGE]")] = None,
 ) -> None:
     """Explain a picture here, without a server: PNG, npy and JSON, and a contact sheet."""
+    from .routes.uploads import parse_size
     from .service.jobs import Explain
     from .shell import explain_here
 
+    if fit not in (None, "crop", "pad", "squash"):
+        raise Unprocessable(f"fit: «{fit}» is none of crop, pad, squash.", field="fit")
     if score not in ("logit", "log_probability", "probability"):
         raise Unprocessable(f"score: «{score}» is none of logit, log_probability, probability.", field="score")
     job = Explain(
@@ -120,10 +129,13 @@ def explain(
         score=score,  # type: ignore[arg-type]
         options=parse_options(option or []),
         seed=seed,
+        fit=fit,  # type: ignore[arg-type]
+        size=parse_size(size),
     )
     folder = out or Path("explanations") / image.stem
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
-        explain_here(job, Settings(store=Path(kept)), folder, console)
+        settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
+        explain_here(job, settings, folder, console)
 
 
 def parse_options(given: list[str]) -> dict[str, dict[str, Any]]:
@@ -140,22 +152,6 @@ def parse_options(given: list[str]) -> dict[str, dict[str, Any]]:
             value = text
         options.setdefault(method, {})[parameter] = value
     return options
-
-
-@app.command()
-def models() -> None:
-    """List the models, with where their weights come from and whether they are here."""
-    from .zoo.zoo import Zoo
-
-    settings = Settings()
-    zoo = Zoo(settings)
-    table = Table("id", "title", "input", "classes", "weights", "licence")
-    for described in map(zoo.describe, zoo.cards):
-        name = f"{described['id']} (default)" if described["id"] == settings.default_model else described["id"]
-        size = "×".join(map(str, described["input_size"]))
-        weights = f"{described['source']}, {described['availability']}"
-        table.add_row(name, described["title"], size, str(described["classes"]), weights, described["licence"])
-    console.print(table)
 
 
 @app.command()

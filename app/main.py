@@ -20,11 +20,13 @@ from starlette.types import Scope
 from . import __version__
 from .errors import BY_STATUS, ComputationFailed, Problem, Unprocessable
 from .guard import Guard, problem_response, too_large
-from .routes import catalogue, explanations, health, pages, predictions, results
+from .routes import catalogue, explanations, health, pages, predictions, results, weights
 from .routes.asking import ClientLeft
 from .schemas import ProblemBody
 from .service.executor import Executor
+from .service.freshness import Freshness
 from .service.local import LocalExecutor
+from .service.pulls import Pulls
 from .service.store import Store
 from .settings import Settings, shipped
 
@@ -45,6 +47,8 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         app.state.settings = settings
         app.state.store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
         app.state.executor = executor(settings)
+        app.state.pulls = Pulls(settings)
+        app.state.freshness = Freshness(settings)
         app.state.templates = _templates()
         await app.state.executor.start()
         sweeping = asyncio.create_task(_sweep(app.state.store))
@@ -54,6 +58,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
             sweeping.cancel()
             with suppress(asyncio.CancelledError):
                 await sweeping
+            app.state.pulls.close()
             await app.state.executor.stop()
 
     app = FastAPI(
@@ -67,7 +72,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         responses=REFUSALS,
         form_limits={"max_files": 2, "max_fields": 256, "max_part_size": 256 * 1024},
     )
-    for router in (pages, health, catalogue, predictions, results, explanations):
+    for router in (pages, health, catalogue, weights, predictions, results, explanations):
         app.include_router(router.router)
     app.mount("/static/swagger", _Assets(Path(fastapi_offline.__file__).parent / "static"))
     app.mount("/static", _Assets(shipped("static")))

@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Generator, Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,14 +25,15 @@ from . import __version__
 from .attribution.base import Attribution, Progress
 from .attribution.engine import Engine
 from .attribution.score import Score
-from .errors import ComputationFailed, NotFound, OutOfMemory, Problem, Unprocessable
-from .plan import Panel, plan, settle_targets
-from .service.jobs import Event, Explain, Job, Labels, Predict
+from .errors import ComputationFailed, NotFound, OutOfMemory, Problem
+from .plan import Panel, examine, plan, settle_targets
+from .service.jobs import Event, Explain, Job, Labels, Locate, Predict, Refresh
 from .service.store import Store
 from .settings import Settings
 from .vision.decode import decode
-from .vision.preprocess import Seen, preprocess
+from .vision.preprocess import Seen, asked, preprocess
 from .wire import encode_map, npy, statistics
+from .zoo.cards import Input
 from .zoo.classifier import Classifier
 from .zoo.zoo import Zoo
 
@@ -41,6 +42,7 @@ Run = Generator[Event | None, None, None]
 SHOWN_PIXELS = 2048  # longest side of the picture that is served again
 PARTIAL_SECONDS = 0.25  # at most four partial maps a second for a panel
 PROGRESS_SECONDS = 0.1
+REFERENCE_PIXELS = 320 * 320  # up to this size of input, a micro-batch is as large as the setting says
 
 
 @dataclass(frozen=True)
@@ -62,19 +64,31 @@ def run(job: Job, workshop: Workshop) -> Run:
         return explain(job, workshop)
     if isinstance(job, Predict):
         return predict(job, workshop)
-    return labels(job, workshop)
+    return tell(job, workshop.zoo)
 
 
-def labels(job: Labels, workshop: Workshop) -> Run:
-    yield Event("result", {"labels": list(workshop.zoo.labels(job.model))})
+def tell(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
+    """What needs no picture."""
+    if isinstance(job, Labels):
+        yield Event("result", {"labels": list(zoo.labels(job.model))})
+    elif isinstance(job, Locate):
+        file = zoo.recipe(job.model).weights
+        yield Event("result", {"file": zoo.weights.settled(file), "ready": zoo.weights.find(file) is not None})
+    else:
+        zoo.refresh()
+        yield Event("result", {})
 
 
 def predict(job: Predict, workshop: Workshop) -> Run:
     """Top classes of a picture, model by model."""
     picture = decode(job.picture, workshop.settings.max_pixels)
+    models = job.models or (workshop.settings.default_model,)
+    for model in models:
+        workshop.zoo.recipe(model)
     predictions = []
-    for model in job.models or (workshop.settings.default_model,):
-        sight = look(workshop, picture, model, job.top_k)
+    for model in models:
+        with (yield from held(workshop.zoo, [model])):
+            sight = look(workshop, picture, model, job, job.top_k)
         predictions.append({"model": model, "classes": sight.classes})
         yield None
     yield Event("result", {"predictions": predictions})
@@ -85,20 +99,15 @@ def explain(job: Explain, workshop: Workshop) -> Run:
     began = time.monotonic()
     picture = decode(job.picture, workshop.settings.max_pixels)
     panels = plan(job, workshop.zoo, workshop.settings)
-    sights = {}
-    for model in dict.fromkeys(panel.model for panel in panels):
-        sights[model] = look(workshop, picture, model)
-        yield None
-    settle_targets(panels, {model: sight.classes[0]["index"] for model, sight in sights.items()})
+    sights = yield from look_all(job, workshop, picture, panels)
     record = begin(job, workshop, picture)
     try:
-        yield Event("accepted", _accepted(job, workshop, panels))
+        yield Event("accepted", _accepted(job, workshop, panels, sights))
         for model, sight in sights.items():
             keep_input(job, workshop, model, sight, record)
             yield Event("prediction", _prediction(record["inputs"][-1]))
         yield None
-        ordered = sorted(panels, key=lambda p: p.method.cost(p.parameters, workshop.zoo.card(p.model).input.size))
-        for event in side_by_side(make(panel, job, workshop, sights[panel.model].x) for panel in ordered):
+        for event in make_all(job, workshop, panels, sights):
             if event is not None and event.name == "panel":
                 record["panels"] = [p.record for p in panels if p.record.get("status")]
                 record["seconds"] = round(time.monotonic() - began, 3)
@@ -111,6 +120,56 @@ def explain(job: Explain, workshop: Workshop) -> Run:
                 workshop.store.update(job.id, {**record, "status": "cancelled"})
         raise
     yield Event("done", record)
+
+
+def look_all(
+    job: Explain, workshop: Workshop, picture: Image.Image, panels: list[Panel]
+) -> Generator[None, None, dict[str, Sight]]:
+    """Show the picture to each model, and settle what can be made of it: which panels, and their targets.
+
+    A model that cannot be had takes only its own panels with it. Raises the refusal where no panel is left.
+    """
+    sights: dict[str, Sight] = {}
+    for model in dict.fromkeys(panel.model for panel in panels):
+        mine = [panel for panel in panels if panel.model == model]
+        try:
+            with (yield from held(workshop.zoo, [model])):
+                sight = look(workshop, picture, model, job)
+                examine(mine, job, sight.classifier(workshop.zoo))
+        except Exception as error:
+            refusal = as_problem(error)
+            for panel in mine:
+                panel.refusal = refusal
+        else:
+            sights[model] = sight
+        yield None
+    settle_targets(panels, {model: sight.classes[0]["index"] for model, sight in sights.items()})
+    return sights
+
+
+def make_all(job: Explain, workshop: Workshop, panels: list[Panel], sights: dict[str, Sight]) -> Run:
+    """All panels: those of models that fit into memory together side by side, the others after them."""
+    for panel in panels:
+        if panel.model not in sights:
+            panel.record = _panel_record(panel, workshop.zoo)
+            panel.record |= _outcome(panel.refusal or ComputationFailed("The model could not be had."))
+            yield Event("panel", {"panel": panel.record, "map": None})
+    for group in workshop.zoo.groups(sights):
+        mine = [panel for panel in panels if panel.model in group]
+        ordered = sorted(mine, key=lambda p: p.method.cost(p.parameters, sights[p.model].input.size))
+        with (yield from held(workshop.zoo, group)):
+            yield from side_by_side(make(panel, job, workshop, sights[panel.model]) for panel in ordered)
+
+
+def held(zoo: Zoo, models: list[str]) -> Generator[None, None, AbstractContextManager[None]]:
+    """Wait, turn by turn, until there is room for these models; then hold them by the context manager."""
+    asker = object()
+    try:
+        while not zoo.room(models, asker):
+            yield None
+    finally:
+        zoo.leave(asker)
+    return zoo.hold(models)
 
 
 def side_by_side(runs: Iterable[Run]) -> Run:
@@ -158,31 +217,39 @@ def begin(job: Explain, workshop: Workshop, picture: Image.Image) -> dict[str, A
 
 @dataclass(frozen=True)
 class Sight:
-    """What a model sees of a picture, as pixels and as `x`, (3, H, W), and the classes that it believes in."""
+    """What a model sees of a picture, as pixels and as `x`, (C, H, W), and the classes that it believes in."""
 
+    model: str
+    input: Input
     seen: Seen
     x: Tensor
     classes: list[dict[str, Any]]
 
+    def classifier(self, zoo: Zoo) -> Classifier:
+        """The model for pictures of this size; to be held meanwhile."""
+        return zoo.load(self.model, self.input.size)
 
-def look(workshop: Workshop, picture: Image.Image, model: str, count: int = 5) -> Sight:
-    """Show a picture to a model; its `count` likeliest classes, best first."""
-    classifier = workshop.zoo.load(model)
-    seen = preprocess(picture, workshop.zoo.card(model).input)
+
+def look(workshop: Workshop, picture: Image.Image, model: str, job: Explain | Predict, count: int = 5) -> Sight:
+    """Show a picture to a model, in the size and by the fit asked for; its `count` likeliest classes, best first."""
+    own = asked(workshop.zoo.recipe(model).input, job.fit, job.size)
+    classifier = workshop.zoo.load(model, own.size)
+    seen = preprocess(picture, own)
     x = torch.from_numpy(seen.pixels).to(device=classifier.device, dtype=classifier.dtype)
-    return Sight(seen, x, top_classes(classifier, x, count))
+    return Sight(model, own, seen, x, top_classes(classifier, x, count))
 
 
 def keep_input(job: Explain, workshop: Workshop, model: str, sight: Sight, record: dict[str, Any]) -> None:
     """Put what a model saw, and what it believes, into the record and the store."""
-    store, card = workshop.store, workshop.zoo.card(model)
-    key = store.key("input", picture_hash(job.picture), card.input.model_dump())
+    store = workshop.store
+    key = store.key("input", picture_hash(job.picture), sight.input.model_dump())
     if store.attach(job.id, f"input:{model}", key) is None:
         store.put(job.id, f"input:{model}", key, _png(sight.seen.picture), {})
     record["inputs"].append(
         {
             "model": model,
-            "size": list(card.input.size),
+            "size": list(sight.input.size),
+            "fit": sight.input.fit,
             "crop": [round(edge, 3) for edge in sight.seen.crop],
             "url": f"/api/v1/explanations/{job.id}/inputs/{model}.png",
             "predictions": sight.classes,
@@ -191,30 +258,29 @@ def keep_input(job: Explain, workshop: Workshop, model: str, sight: Sight, recor
     store.update(job.id, record)
 
 
-def make(panel: Panel, job: Explain, workshop: Workshop, x: Tensor) -> Run:
+def make(panel: Panel, job: Explain, workshop: Workshop, sight: Sight) -> Run:
     """One panel: from the store where it is there, else computed. Its record says what came of it."""
-    classifier = workshop.zoo.load(panel.model)
-    assert panel.target is not None  # settled before
-    panel.record = _panel_record(panel, classifier, panel.target)
+    panel.record = _panel_record(panel, workshop.zoo)
     summed: dict[str, Any] | None = None
     try:
         if panel.refusal:
             raise panel.refusal
-        key = _panel_key(panel, job, workshop, classifier)
+        assert panel.target is not None  # settled before
+        classifier = sight.classifier(workshop.zoo)
+        key = _panel_key(panel, job, workshop, classifier, sight.input)
         stored = workshop.store.attach(job.id, f"panel:{panel.id}", key)
         values = _stored_values(workshop.store, job.id, panel.id) if stored else None
         panel.record["from_store"] = values is not None
         if stored is None or values is None:
-            engine = Engine(classifier, Score(panel.target, job.score, panel.against), workshop.settings.micro_batch)
-            values, stored = yield from compute(panel, engine, x, job.seed)
+            score = Score(panel.target, job.score, panel.against, classifier.multilabel)
+            engine = Engine(classifier, score, micro_batch(workshop.settings, classifier.size))
+            values, stored = yield from compute(panel, engine, sight.x, job.seed)
             workshop.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
         url = f"/api/v1/explanations/{job.id}/panels/{panel.id}"
         panel.record |= {"status": "done", **stored, "urls": {"npy": f"{url}.npy", "png": f"{url}.png"}}
         summed = encode_map(values.sum(0))
     except Exception as error:
-        problem = as_problem(error)
-        panel.record |= {"status": "refused" if isinstance(problem, Unprocessable) else "failed"}
-        panel.record["problem"] = problem.as_dict()
+        panel.record |= _outcome(as_problem(error))
     yield Event("panel", {"panel": panel.record, "map": summed})
 
 
@@ -270,7 +336,7 @@ def top_classes(classifier: Classifier, x: Tensor, count: int) -> list[dict[str,
     """The `count` likeliest classes with probability and logit, best first."""
     with torch.no_grad():
         logits = classifier(x[None])[0].double()
-    probabilities = logits.softmax(0)
+    probabilities = classifier.probabilities(logits)
     best = probabilities.argsort(descending=True, stable=True)[:count].tolist()
     return [
         {
@@ -283,15 +349,26 @@ def top_classes(classifier: Classifier, x: Tensor, count: int) -> list[dict[str,
     ]
 
 
+def micro_batch(settings: Settings, size: tuple[int, int]) -> int:
+    """Pictures of `size` per pass: fewer of large ones, so that a pass takes about the same memory."""
+    return max(1, min(settings.micro_batch, round(settings.micro_batch * REFERENCE_PIXELS / (size[0] * size[1]))))
+
+
 def picture_hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _accepted(job: Explain, workshop: Workshop, panels: list[Panel]) -> dict[str, Any]:
+def _outcome(problem: Problem) -> dict[str, Any]:
+    """A panel that is not made: refused, where the request or the model is why, or failed."""
+    return {"status": "refused" if problem.status < 500 else "failed", "problem": problem.as_dict()}
+
+
+def _accepted(job: Explain, workshop: Workshop, panels: list[Panel], sights: dict[str, Sight]) -> dict[str, Any]:
     evaluations = 0
     listed = []
     for panel in panels:
-        cost = panel.method.cost(panel.parameters, workshop.zoo.card(panel.model).input.size)
+        input = sights[panel.model].input if panel.model in sights else workshop.zoo.recipe(panel.model).input
+        cost = panel.method.cost(panel.parameters, input.size)
         evaluations += 0 if panel.refusal else cost
         listed.append(
             {"id": panel.id, "model": panel.model, "method": panel.method.id, "target": panel.target, "cost": cost}
@@ -313,17 +390,21 @@ def _partial(panel: str, step: Progress) -> Event:
     )
 
 
-def _panel_record(panel: Panel, classifier: Classifier, target: int) -> dict[str, Any]:
-    def named(index: int) -> dict[str, Any]:
-        return {"index": index, "label": classifier.label(index)}
+def _panel_record(panel: Panel, zoo: Zoo) -> dict[str, Any]:
+    labels = zoo.labels(panel.model)
+
+    def named(index: int | None) -> dict[str, Any] | None:
+        if index is None:
+            return None
+        return {"index": index, "label": labels[index] if 0 <= index < len(labels) else f"class {index}"}
 
     return {
         "id": panel.id,
         "status": None,  # not settled yet
         "model": panel.model,
         "method": panel.method.id,
-        "target": named(target),
-        "against": None if panel.against is None else named(panel.against),
+        "target": named(panel.target),
+        "against": named(panel.against),
         "parameters": panel.parameters.model_dump(),
         "shape": None,
         "statistics": None,
@@ -335,12 +416,12 @@ def _panel_record(panel: Panel, classifier: Classifier, target: int) -> dict[str
     }
 
 
-def _panel_key(panel: Panel, job: Explain, workshop: Workshop, classifier: Classifier) -> str:
+def _panel_key(panel: Panel, job: Explain, workshop: Workshop, classifier: Classifier, input: Input) -> str:
     """All that determines a panel's values, and only that: the seed counts only where the method draws."""
     return workshop.store.key(
         "panel",
         picture_hash(job.picture),
-        workshop.zoo.card(panel.model).input.model_dump(),
+        input.model_dump(),
         (classifier.id, classifier.fingerprint),
         (panel.method.id, panel.parameters.model_dump()),
         (panel.target, panel.against, job.score),

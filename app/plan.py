@@ -30,12 +30,14 @@ class Panel:
 
 
 def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[Panel]:
-    """The panels of a request, model × target × method, each with its refusal where it cannot be made.
+    """The panels of a request, model × target × method; nothing is loaded for it.
 
-    Raises the refusal where no panel can be made.
+    Raises `Problem` where a name, a parameter or their number is wrong.
     """
     chosen = choose_methods(job)
     models = tuple(dict.fromkeys(job.models)) or (settings.default_model,)
+    for model in models:
+        zoo.recipe(model)
     targets: tuple[int | None, ...] = tuple(dict.fromkeys(job.targets)) or (None,)
     count = len(models) * len(targets) * len(chosen)
     if count > settings.max_panels:
@@ -44,25 +46,27 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[Panel]:
             "Send several requests.",
             field="method",
         )
-    panels = [
+    return [
         Panel(f"p{number}", model, method, parameters, target, job.against)
         for number, (model, target, (method, parameters)) in enumerate(
             ((m, t, c) for m in models for t in targets for c in chosen), start=1
         )
     ]
+
+
+def examine(panels: list[Panel], job: Explain, classifier: Classifier) -> None:
+    """Note at each panel of a model why it cannot be made, where that is so."""
     for panel in panels:
-        panel.refusal = _refusal(panel, job, zoo.load(panel.model))
-    _refuse_if_nothing_is_left(panels)
-    return panels
+        panel.refusal = _refusal(panel, job, classifier)
 
 
 def settle_targets(panels: list[Panel], believed: dict[str, int]) -> None:
     """Where no target was asked for, a panel explains its model's top class, `believed`.
 
-    Raises the refusal where no panel is left, since that class is the one to contrast with.
+    Raises the refusal where no panel is left.
     """
     for panel in panels:
-        if panel.target is None:
+        if panel.target is None and panel.model in believed:
             panel.target = believed[panel.model]
             if panel.target == panel.against:
                 panel.refusal = Unprocessable(
@@ -75,9 +79,12 @@ def settle_targets(panels: list[Panel], believed: dict[str, int]) -> None:
 
 def _refuse_if_nothing_is_left(panels: list[Panel]) -> None:
     refusals = [panel.refusal for panel in panels if panel.refusal]
-    if len(refusals) == len(panels):
-        errors = {error["field"]: error for refusal in refusals for error in refusal.errors}
-        raise Unprocessable(refusals[0].detail, errors=list(errors.values()))
+    if len(refusals) < len(panels):
+        return
+    if len({refusal.status for refusal in refusals}) == 1 and not isinstance(refusals[0], Unprocessable):
+        raise refusals[0]
+    errors = {error["field"]: error for refusal in refusals for error in refusal.errors}
+    raise Unprocessable(refusals[0].detail, errors=list(errors.values()))
 
 
 def choose_methods(job: Explain) -> list[tuple[Method[Any], Parameters]]:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from .zoo.cards import Fit
+
 
 class FieldError(BaseModel):
     field: str
@@ -29,6 +31,17 @@ class LayerBody(BaseModel):
     default: bool
 
 
+class PaperBody(BaseModel):
+    title: str
+    url: str
+
+
+class WeightsBody(BaseModel):
+    file: str
+    bytes: int | None
+    sha256: str | None = Field(description="the file's hash, or its first digits; null where nobody stated one")
+
+
 class ModelBody(BaseModel):
     id: str
     title: str
@@ -36,16 +49,28 @@ class ModelBody(BaseModel):
     source: str
     licence: str
     url: str
+    paper: PaperBody | None
+    accuracy: float | None = Field(description="top-1 on the data set that it was trained for, in percent")
     input_size: list[int] = Field(description="height, width")
+    channels: int = Field(description="3: RGB, 1: grey")
+    fit: Fit = Field(description="how a picture of another aspect is brought to that size")
     classes: int
     parameters: int | None
     availability: Literal["ready", "downloadable", "missing"]
+    weights: WeightsBody
     layers: list[LayerBody] | None = Field(description="null until the model was loaded once")
+
+
+class CardFault(BaseModel):
+    card: str
+    detail: str
 
 
 class Models(BaseModel):
     default: str
+    downloads: Literal["none", "cards", "any"] = Field(description="what POST /models/{id}/weights may download")
     models: list[ModelBody]
+    faults: list[CardFault] = Field(description="cards that cannot be used, and why")
 
 
 class ClassBody(BaseModel):
@@ -55,11 +80,6 @@ class ClassBody(BaseModel):
 
 class Classes(BaseModel):
     classes: list[ClassBody]
-
-
-class PaperBody(BaseModel):
-    title: str
-    url: str
 
 
 class MethodBody(BaseModel):
@@ -112,7 +132,10 @@ class ImageBody(BaseModel):
 class InputBody(BaseModel):
     model: str
     size: list[int] = Field(description="height, width")
-    crop: list[float] = Field(description="x0, y0, x1, y1 in pixels of the upright original")
+    fit: Fit
+    crop: list[float] = Field(
+        description="x0, y0, x1, y1 in pixels of the upright original; beyond its edges where it was padded"
+    )
     url: str
     predictions: list[PredictedClass]
 
@@ -133,7 +156,7 @@ class PanelBody(BaseModel):
     status: Literal["done", "refused", "failed"]
     model: str
     method: str
-    target: ClassBody
+    target: ClassBody | None = Field(description="null where none was asked for and the model could not be had")
     against: ClassBody | None
     parameters: dict[str, Any]
     shape: list[int] | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -30,7 +30,19 @@ class Settings(BaseSettings):
         description="Host names, separated by commas, under which the server answers; `*` allows all",
     )
     default_model: str = Field("efficientnet_lite0", description="Id of the model that is used when none is named")
-    models: Path = Field(shipped("models"), description="Folder of model cards (*.toml)")
+    models: Path | None = Field(
+        None, description="Folder of your own model cards (*.toml), beside those that ship; read again when it changes"
+    )
+    weights: Path = Field(Path("~/.cache/gradoscope/weights"), description="Folder for downloaded weights")
+    weights_mirror: str = Field(
+        "", description="Address that takes the place of the weights' hosts, e.g. `https://mirror.example/weights`"
+    )
+    downloads: Literal["none", "cards", "any"] = Field(
+        "none",
+        description="What clients may have downloaded: nothing, the weights of the cards, or any model of timm's and "
+        "torchvision's by id",
+    )
+    offline: bool = Field(False, description="Never download anything, not even for the command line")
     store: Path = Field(
         Path("~/.cache/gradoscope"), description="Folder in which explanations are kept, with the pictures in them"
     )
@@ -41,7 +53,9 @@ class Settings(BaseSettings):
     )
     threads: int = Field(0, ge=0, description="CPU threads for PyTorch; 0 leaves the choice to PyTorch")
     micro_batch: int = Field(4, ge=1, le=256, description="Pictures per forward and backward pass")
-    loaded_models: int = Field(3, ge=1, description="Models kept in memory; the least recently used goes first")
+    model_bytes: int = Field(
+        2 * 2**30, ge=2**20, description="Memory for loaded models in bytes; the least recently used goes first"
+    )
     max_requests: int = Field(32, ge=1, description="Requests in flight; one more is answered 429")
     max_panels: int = Field(64, ge=1, description="Panels (models × targets × methods) in one request")
     max_upload: int = Field(32 * 2**20, ge=1024, description="Bytes in one request's body")
@@ -52,7 +66,19 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
-    @field_validator("store", "models")
+    @field_validator("store", "models", "weights")
     @classmethod
-    def _expand(cls, value: Path) -> Path:
-        return value.expanduser()
+    def _expand(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser()
+
+    @field_validator("weights_mirror")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @property
+    def card_folders(self) -> tuple[Path, ...]:
+        """Where model cards are: those that ship, and the operator's own."""
+        return (shipped("models"), *([self.models] if self.models else []))

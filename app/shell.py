@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .attribution.base import methods
+from .cli_models import fetch
 from .export import files
 from .pipeline import Workshop, run
 from .service.jobs import Event, Explain
@@ -20,7 +21,11 @@ from .zoo.zoo import Zoo
 def explain_here(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
     """Run a job to its end and write its results into `folder`. Returns the record; raises `Problem`."""
     store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
-    workshop = Workshop(settings, Zoo(settings), store)
+    zoo = Zoo(settings)
+    for model in job.models:
+        if zoo.weights.availability(zoo.recipe(model).weights) == "downloadable":
+            fetch(zoo, model, settings, console)
+    workshop = Workshop(settings, zoo, store)
     bars = Progress(
         TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )

@@ -100,11 +100,17 @@ class Sine(Linear):
 class Tiny(nn.Module):
     """Two convolutions, each with an activation, and a linear layer: a CNN of the smallest kind."""
 
-    def __init__(self, activation: Callable[[Tensor], Tensor] | None = None, classes: int = 3, seed: int = 0) -> None:
+    def __init__(
+        self,
+        activation: Callable[[Tensor], Tensor] | None = None,
+        classes: int = 3,
+        seed: int = 0,
+        channels: int = 3,
+    ) -> None:
         super().__init__()
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.first = nn.Conv2d(3, 6, 3, padding=1)
+            self.first = nn.Conv2d(channels, 6, 3, padding=1)
             self.second = nn.Conv2d(6, 8, 3, stride=2, padding=1)
             self.head = nn.Linear(8, classes)
         self.activation = activation or nn.ReLU()
@@ -125,8 +131,8 @@ def random_picture(side: int = 8, seed: int = 0, width: int | None = None) -> Te
 
 def sample_picture(name: str, model: str = LITE0) -> Image.Image:
     """A sample as the model sees it."""
-    card = Zoo(Settings(device="cpu")).card(model)
-    return preprocess(decode(read_sample(name), 10**8), card.input).picture
+    recipe = Zoo(Settings(device="cpu")).recipe(model)
+    return preprocess(decode(read_sample(name), 10**8), recipe.input).picture
 
 
 def sample_pixels(name: str, side: int | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Methods of one backward pass: the plain gradient and guided backprop."""
+"""Methods of one backward pass: the gradient, as it is or times the picture, and its guided relatives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from ..zoo.classifier import Classifier
 from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
 from .engine import Engine
-from .rules import Guided, refuse_unknown
+from .rules import Deconvolved, Guided
 
 
 class NoParameters(Parameters):
@@ -42,12 +42,47 @@ class VanillaGradient(Method[NoParameters]):
 
 
 @register
+class Deconvolution(Method[NoParameters]):
+    """As the gradient, but every rectifier passes back max(0, upstream), whatever it was given itself on the way up.
+
+    Max pooling goes back by its switches, as always. Zeiler, Fergus 2013, arXiv:1311.2901. Diagnostics as guided
+    backprop's. Raises `Refused` where an activation is no rectifier (SiLU, GELU, leaky ReLU …): there the method is not
+    defined.
+    """
+
+    id = "deconvolution"
+    title = "Deconvolution"
+    year = 2013
+    order = -1
+    paper = Paper(
+        "Visualizing and Understanding Convolutional Networks (Zeiler, Fergus)", "https://arxiv.org/abs/1311.2901"
+    )
+    summary = "The score sent back to the picture through the network turned upside down, rectified at each activation."
+    strengths = ("One backward pass", "Where the history of guided backprop begins: compare the two")
+    weaknesses = (
+        "Ignores which activations were on: only max pooling ties it to the picture",
+        "Defined for ReLU networks only; not a gradient of anything, and much the same for every class",
+    )
+    default = False
+    Parameters = NoParameters
+
+    def cost(self, parameters: NoParameters, size: tuple[int, int]) -> int:
+        return 1
+
+    def check(self, classifier: Classifier, parameters: NoParameters) -> None:
+        Deconvolved.check(classifier.census)
+
+    def attribute(self, engine: Engine, picture: Tensor, parameters: NoParameters, seed: int) -> Steps:
+        return (yield from guide(engine, picture, Deconvolved()))
+
+
+@register
 class GuidedBackprop(Method[NoParameters]):
     """As the gradient, but every activation passes back max(0, upstream) times its own derivative.
 
     Springenberg, Dosovitskiy, Brox, Riedmiller 2014, arXiv:1412.6806. Diagnostics: `guided_activations`, the number of
     activations on the way, and `gates`, those of squeeze-and-excitation and the like that are left alone.
-    Raises `Refused` where a nonlinearity is not known: see `rules.survey`.
+    Raises `Refused` where a nonlinearity is not known: see `survey.survey`.
     """
 
     id = "guided_backprop"
@@ -66,11 +101,46 @@ class GuidedBackprop(Method[NoParameters]):
         return 1
 
     def check(self, classifier: Classifier, parameters: NoParameters) -> None:
-        refuse_unknown(classifier.census.unknown, classifier.census.guided)
+        Guided.check(classifier.census)
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: NoParameters, seed: int) -> Steps:
-        rule = Guided()
-        (gradient,) = engine.gradients(picture[None], rule)
-        yield Progress(1, 1, gradient)
-        diagnostics = {"gradient_evaluations": 1, "guided_activations": rule.activations, "gates": rule.gates}
-        return Attribution(gradient, diagnostics)
+        return (yield from guide(engine, picture, Guided()))
+
+
+@register
+class InputXGradient(Method[NoParameters]):
+    """x ⊙ g(x). Shrikumar, Greenside, Shcherbina, Kundaje 2016, arXiv:1605.01713."""
+
+    id = "input_x_gradient"
+    title = "Input × gradient"
+    year = 2016
+    order = -1
+    paper = Paper("Not Just a Black Box (Shrikumar et al.)", "https://arxiv.org/abs/1605.01713")
+    summary = "The gradient times the picture: what each pixel's value adds, were the score linear."
+    strengths = (
+        "One backward pass",
+        "In units of the score; sums to it for ReLU networks without biases",
+    )
+    weaknesses = (
+        "Black pixels get nothing, whatever they mean: black is its hidden baseline",
+        "As noisy and as blind to saturation as the gradient itself",
+    )
+    default = False
+    Parameters = NoParameters
+
+    def cost(self, parameters: NoParameters, size: tuple[int, int]) -> int:
+        return 1
+
+    def attribute(self, engine: Engine, picture: Tensor, parameters: NoParameters, seed: int) -> Steps:
+        (gradient,) = engine.gradients(picture[None])
+        values = picture * gradient
+        yield Progress(1, 1, values)
+        return Attribution(values, {"gradient_evaluations": 1})
+
+
+def guide(engine: Engine, picture: Tensor, rule: Guided) -> Steps:
+    """The gradient by a rule, with what the rule met."""
+    (gradient,) = engine.gradients(picture[None], rule)
+    yield Progress(1, 1, gradient)
+    diagnostics = {"gradient_evaluations": 1, "guided_activations": rule.activations, "gates": rule.gates}
+    return Attribution(gradient, diagnostics)

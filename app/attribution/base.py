@@ -42,7 +42,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Attribution:
-    """A finished map: `values` (C, H, W), signed, per unit of pixel value in [0, 1]; C is 3, or 1 for CAMs."""
+    """A finished map: `values` (C, H, W), signed; C is the picture's, or 1 for CAMs and occlusion."""
 
     values: Tensor
     diagnostics: dict[str, Any] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Method(ABC, Generic[P]):
 
     @abstractmethod
     def attribute(self, engine: Engine, picture: Tensor, parameters: P, seed: int) -> Steps:
-        """Explain `picture`, (3, H, W) in [0, 1]; yields after every micro-batch."""
+        """Explain `picture`, (C, H, W) in [0, 1]; yields after every micro-batch."""
 
 
 _registry: dict[str, Method[Any]] = {}

@@ -44,11 +44,11 @@ class Engine:
 
     @torch.no_grad()
     def scores(self, pictures: Tensor) -> Tensor:
-        """S(x) for each of (N, 3, H, W), without a gradient: (N,)."""
+        """S(x) for each of (N, C, H, W), without a gradient: (N,)."""
         return self.score(self.classifier(_channels_last(pictures)))
 
     def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:
-        """g(x) = ∂S/∂x for each of (N, 3, H, W); `rule` may change the backward pass on the graph of the logits.
+        """g(x) = ∂S/∂x for each of (N, C, H, W); `rule` may change the backward pass on the graph of the logits.
 
         Raises `ComputationFailed` where a value is not finite.
         """
@@ -63,7 +63,7 @@ class Engine:
         return finite(gradient.contiguous())
 
     def features(self, picture: Tensor, layer: str) -> tuple[Tensor, Tensor]:
-        """Feature map A of a layer and ∂S/∂A for one picture (3, H, W), both (C, h, w).
+        """Feature map A of a layer and ∂S/∂A for one picture (C, H, W), both (K, h, w).
 
         The graph starts at the layer, so only what lies above it is differentiated.
         """
@@ -77,14 +77,18 @@ class Engine:
         return capture.features.detach()[0].contiguous(), finite(gradient[0].contiguous())
 
 
-def noise(seed: int, index: int, shape: tuple[int, ...]) -> Tensor:
-    """Standard normal noise of sample `index`, from a CPU generator of its own.
+def generator(seed: int, *names: int | str) -> torch.Generator:
+    """A CPU generator of its own for each of `names`, such as a sample's number.
 
-    So the result does not depend on micro-batch, device or retry.
+    So what is drawn does not depend on micro-batch, device or retry.
     """
-    digest = hashlib.sha256(f"{seed},{index}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:4]))
-    return torch.randn(shape, generator=generator)
+    digest = hashlib.sha256(",".join(map(str, (seed, *names))).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:4]))
+
+
+def noise(seed: int, index: int, shape: tuple[int, ...]) -> Tensor:
+    """Standard normal noise of sample `index`."""
+    return torch.randn(shape, generator=generator(seed, index))
 
 
 def _channels_last(pictures: Tensor) -> Tensor:

@@ -73,8 +73,8 @@ def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
     return list(layers.values())
 
 
-def choose_layer(layers: list[Layer], name: str) -> str:
-    """`name`, or the last layer's where it is `auto`. Raises `Refused` or `Unprocessable`."""
+def choose_layer(layers: list[Layer], name: str, method: str = "grad_cam") -> str:
+    """`name`, or the last layer's where it is `auto`. Raises `Refused`, or `Unprocessable` with `method`'s field."""
     if not layers:
         raise Refused(
             "Grad-CAM needs a spatial feature map (N, C, h, w), and this model has none (it works on tokens or "
@@ -86,9 +86,9 @@ def choose_layer(layers: list[Layer], name: str) -> str:
     if name not in names and not any(name in layer.aliases for layer in layers):
         near = difflib.get_close_matches(name, names, 3, 0.3) or names[-3:]
         raise Unprocessable(
-            f"grad_cam.layer: «{name[:80]}» is no layer with a spatial feature map. Near: {', '.join(near)}; "
+            f"{method}.layer: «{name[:80]}» is no layer with a spatial feature map. Near: {', '.join(near)}; "
             f"the automatic one is {names[-1]}.",
-            field="options.grad_cam.layer",
+            field=f"options.{method}.layer",
         )
     return name
 

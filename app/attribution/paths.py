@@ -21,7 +21,7 @@ from .engine import Engine, finite
 
 @dataclass(frozen=True)
 class Cell:
-    """A piece of a path: the gradient is taken at `point` and multiplied by `increment`, both (3, H, W).
+    """A piece of a path: the gradient is taken at `point` and multiplied by `increment`, both (C, H, W).
 
     `weight` is the cell's share of the path; all cells' weights add up to 1.
     """

@@ -38,7 +38,7 @@ class Occlusion(Method[OcclusionParameters]):
     id = "occlusion"
     title = "Occlusion"
     year = 2013
-    order = -1
+    order = -2
     paper = Paper(
         "Visualizing and Understanding Convolutional Networks (Zeiler, Fergus)", "https://arxiv.org/abs/1311.2901"
     )
@@ -61,7 +61,7 @@ class Occlusion(Method[OcclusionParameters]):
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: OcclusionParameters, seed: int) -> Steps:
         total, done = self.cost(parameters, (picture.shape[-2], picture.shape[-1])), 0
-        window = min(parameters.window, *picture.shape[-2:])
+        channels, window = len(picture), min(parameters.window, *picture.shape[-2:])
         fill = make_baseline(parameters.fill, picture, seed)[None]
 
         def compute(pause: Callable[[], None]) -> Tensor:
@@ -74,12 +74,12 @@ class Occlusion(Method[OcclusionParameters]):
 
             attribution: Tensor = CaptumOcclusion(score).attribute(
                 picture[None],
-                sliding_window_shapes=(3, window, window),
-                strides=(3, parameters.stride, parameters.stride),
+                sliding_window_shapes=(channels, window, window),
+                strides=(channels, parameters.stride, parameters.stride),
                 baselines=fill,
                 perturbations_per_eval=engine.micro_batch,
             )
-            return attribution[0, :1]  # the square covers all three channels, so each tells the same
+            return attribution[0, :1]  # the square covers all channels, so each tells the same
 
         running = hand_over(compute)
         try:

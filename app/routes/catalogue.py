@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from ..errors import NotFound
+from ..errors import TooManyRequests
 from ..samples import samples
 from ..schemas import Classes, Methods, Models, Samples
-from ..service.jobs import Labels
+from ..service.jobs import Labels, Refresh
 from ..zoo.labels import search
 from .asking import answer
-from .dependencies import ExecutorOf
+from .dependencies import ExecutorOf, FreshnessOf
 
 router = APIRouter(tags=["catalogue"])
 
 
 @router.get("/api/v1/models", response_model=Models)
-async def models(executor: ExecutorOf) -> Any:
-    """Models, with the layers that Grad-CAM can take."""
+async def models(executor: ExecutorOf, freshness: FreshnessOf) -> Any:
+    """Models, with where their weights are and the layers that Grad-CAM can take. Cards are read anew if need be."""
+    if not executor.unready and await asyncio.to_thread(freshness.changed):
+        with suppress(TooManyRequests):  # then the list as it was is better than none
+            await answer(executor, Refresh())
     return await executor.catalogue()
 
 
@@ -32,9 +37,6 @@ async def classes(
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> Any:
     """Classes of a model whose label matches, best match first; a number matches as an index."""
-    known = [model["id"] for model in (await executor.catalogue())["models"]]
-    if id not in known:
-        raise NotFound(f"There is no model «{id[:80]}». There are: {', '.join(known)}.")
     labels = tuple((await answer(executor, Labels(id)))["labels"])
     return {"classes": [{"index": index, "label": label} for index, label in search(labels, query, limit)]}
 

@@ -8,6 +8,8 @@ from fastapi import Depends, Path, Request
 
 from ..errors import NotFound
 from ..service.executor import Executor
+from ..service.freshness import Freshness
+from ..service.pulls import Pulls
 from ..service.store import Store
 from ..settings import Settings
 
@@ -24,9 +26,19 @@ def _executor(request: Request) -> Executor:
     return request.app.state.executor  # type: ignore[no-any-return]
 
 
+def _pulls(request: Request) -> Pulls:
+    return request.app.state.pulls  # type: ignore[no-any-return]
+
+
+def _freshness(request: Request) -> Freshness:
+    return request.app.state.freshness  # type: ignore[no-any-return]
+
+
 SettingsOf = Annotated[Settings, Depends(_settings)]
 StoreOf = Annotated[Store, Depends(_store)]
 ExecutorOf = Annotated[Executor, Depends(_executor)]
+PullsOf = Annotated[Pulls, Depends(_pulls)]
+FreshnessOf = Annotated[Freshness, Depends(_freshness)]
 ExplanationId = Annotated[str, Path(description="Id of an explanation", max_length=200)]
 
 

@@ -19,11 +19,11 @@ from ..wire import ScoreKind
 from .asking import checked, last, while_connected
 from .dependencies import ExecutorOf, StoreOf
 from .results import contact_sheet_response, zip_response
-from .uploads import ModelNames, Origin, Picture, SampleName, only, read_picture
+from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["explanations"])
 FORMS = ("application/json", "text/event-stream", "image/png", "application/zip")
-FIELDS = ("image", "sample", "from", "model", "method", "target", "against", "score", "options", "seed")
+FIELDS = ("image", "sample", "from", "model", "method", "target", "against", "score", "options", "seed", "fit", "size")
 MAX_SEED = 2**63 - 1
 
 
@@ -59,6 +59,8 @@ async def explain(
     score: Annotated[ScoreKind, Form(description="The number that is explained")] = "logit",
     options: Annotated[str, Form(description='Parameters by method, JSON: {"smooth_grad": {"samples": 100}}')] = "{}",
     seed: Annotated[int, Form(ge=0, le=MAX_SEED, description="Of the methods that draw")] = 0,
+    fit: FitName = None,
+    size: SizeText = None,
 ) -> Any:
     """Explain a picture: one panel for every model × target × method. Closing the connection ends the computation."""
     job = Explain(
@@ -71,6 +73,8 @@ async def explain(
         score=score,
         options=parse_options(options),
         seed=seed,
+        fit=fit,
+        size=parse_size(size),
     )
     form = negotiate(request.headers.get("accept", ""))
     if form == "text/event-stream":

@@ -10,7 +10,7 @@ from ..schemas import Predictions
 from ..service.jobs import Predict
 from .asking import answer, while_connected
 from .dependencies import ExecutorOf, StoreOf
-from .uploads import ModelNames, Origin, Picture, SampleName, only, read_picture
+from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["predictions"])
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/v1", tags=["predictions"])
 @router.post(
     "/predictions",
     response_model=Predictions,
-    dependencies=[only("image", "sample", "from", "model", "top_k")],
+    dependencies=[only("image", "sample", "from", "model", "top_k", "fit", "size")],
 )
 async def predict(
     request: Request,
@@ -29,8 +29,10 @@ async def predict(
     origin: Origin = None,
     model: ModelNames = None,
     top_k: Annotated[int, Form(ge=1, le=1000, description="Classes to tell for each model")] = 5,
+    fit: FitName = None,
+    size: SizeText = None,
 ) -> Any:
     """Top classes with probability and logit, for each model."""
     picture = await read_picture(store, image, sample, origin)
-    job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k)
+    job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k, fit, parse_size(size))
     return await while_connected(request, answer(executor, job))

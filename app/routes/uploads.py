@@ -11,6 +11,7 @@ from fastapi import Depends, File, Form, Request, UploadFile
 from ..errors import Unprocessable
 from ..samples import read_sample
 from ..service.store import Store
+from ..zoo.cards import Fit
 from .dependencies import gone
 
 Picture = Annotated[UploadFile | None, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or AVIF")]
@@ -18,7 +19,31 @@ SampleName = Annotated[str | None, Form(description="A sample's id, instead of `
 Origin = Annotated[
     str | None, Form(alias="from", description="An explanation's id, whose picture is used again", max_length=200)
 ]
+FitName = Annotated[
+    Fit | None,
+    Form(description="How a picture of another aspect is brought to the input size; the model's own way by default"),
+]
+SizeText = Annotated[
+    str | None,
+    Form(
+        pattern=r"^\d{1,4}([x×]\d{1,4})?$",
+        description="Input size, where the model allows another: a side in pixels, or HEIGHTxWIDTH",
+    ),
+]
+SIDES = range(32, 1025)
 ModelNames = Annotated[list[str] | None, Form(description="Repeatable; the default model where none is named")]
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """`"320"` → (320, 320), `"240x320"` → (240, 320). Raises `Unprocessable`."""
+    if text is None:
+        return None
+    sides = [int(side) for side in text.replace("×", "x").split("x")]
+    if not all(side in SIDES for side in sides):
+        raise Unprocessable(
+            f"size: {text} is out of bounds. A side is {SIDES.start} … {SIDES.stop - 1} pixels.", field="size"
+        )
+    return sides[0], sides[-1]
 
 
 def only(*known: str) -> Any:

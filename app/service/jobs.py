@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..wire import ScoreKind
+from ..zoo.cards import Fit
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Explain:
     score: ScoreKind = "logit"
     options: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
+    fit: Fit | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Predict:
     picture: bytes
     models: tuple[str, ...] = ()
     top_k: int = 5
+    fit: Fit | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,19 @@ class Labels:
     model: str
 
 
-Job = Explain | Predict | Labels
+@dataclass(frozen=True)
+class Locate:
+    """Where the weights of a model can be had: `{"file": WeightFile, "ready": bool}`."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Look again at cards and weights: something changed on disk."""
+
+
+Job = Explain | Predict | Labels | Locate | Refresh
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class _Worker:
             while self._connection.poll(None if not len(self._scheduler) else 0):
                 self._receive(self._connection.recv())
             for number, event in self._scheduler.turn():
+                if event.final:
+                    self._tell_catalogue()  # first: whoever asks again after the answer sees what came of it
                 self._connection.send(("event", number, event))
             self._tell_catalogue()
 
@@ -72,15 +74,13 @@ class _Worker:
             raise EOFError
 
     def _tell_catalogue(self) -> None:
-        """Layers are known once a model was loaded: say so."""
+        """Layers are known once a model was loaded, cards and weights may come and go: say so."""
         if self._workshop.zoo.take_change():
             self._connection.send(("catalogue", self._catalogue()))
 
 
 def warm_up(workshop: Any) -> None:
     """Load the default model and take one gradient, so that the first request pays for neither."""
-    import torch
-
     from ..attribution.engine import Engine
     from ..attribution.score import Score
 
@@ -88,5 +88,5 @@ def warm_up(workshop: Any) -> None:
     classifier = workshop.zoo.load(settings.default_model)
     engine = Engine(classifier, Score(0), settings.micro_batch)
     for count in {1, settings.micro_batch}:
-        engine.gradients(torch.full((count, 3, *classifier.size), 0.5, device=classifier.device))
+        engine.gradients(classifier.grey(count))
     _ = classifier.census

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..errors import NotFound, Problem
+from ..errors import Problem
 
 
 class CardError(Problem):
-    """A card cannot be read; the detail names the file, the field and what is wrong with it."""
+    """A card cannot be used; the detail names the card, what is wrong with it, and the remedy."""
 
     status = 503
     title = "Model card invalid"
@@ -20,6 +21,9 @@ class CardError(Problem):
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Embedded(_Strict):
@@ -30,36 +34,117 @@ class Embedded(_Strict):
     file_class: str
 
 
+class Torchvision(_Strict):
+    """A weights enum of torchvision, which knows its file, transforms, categories and accuracy."""
+
+    kind: Literal["torchvision"]
+    weights: str = "DEFAULT"
+
+
+class Timm(_Strict):
+    """A model of timm's on the Hugging Face hub, at one commit of its repository.
+
+    Without `revision` and `sha256`, the hub's answer at the first download is pinned.
+    """
+
+    kind: Literal["timm"]
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None = None
+    sha256: Sha256 | None = None
+
+
+class File(_Strict):
+    """A file beside the card: `.safetensors`, or `.pth`/`.pt`/`.bin`/`.ckpt`, read with `weights_only=True`.
+
+    `key` names the part of the checkpoint that holds the tensors, `prefix` what their names begin with; both are found
+    without being named where there is one way only.
+    """
+
+    kind: Literal["file"]
+    file: Path
+    key: str | None = None
+    prefix: str | None = None
+    sha256: Sha256 | None = None
+
+
+Source = Annotated[Embedded | Torchvision | Timm | File, Field(discriminator="kind")]
 Side = Annotated[int, Field(ge=8, le=2048)]
-Triple = tuple[float, float, float]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Fit = Literal["crop", "pad", "squash"]
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Input(_Strict):
-    """What the network takes: size is (height, width); mean and std are of RGB in [0, 1]."""
+    """What the network takes: `size` is (height, width), of RGB or, with `channels = 1`, of grey.
 
-    size: tuple[Side, Side]
-    mean: Triple = (0.485, 0.456, 0.406)
-    std: Triple = (0.229, 0.224, 0.225)
-    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
+    `mean` and `std` are of pixels in [0, 1], a value for each channel. `fit` says how a picture of another aspect is
+    brought to that size; `crop_fraction` is what the crop leaves of the resized picture's side.
+    """
+
+    size: tuple[Side, Side] = (224, 224)
+    channels: Literal[1, 3] = 3
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[Annotated[float, Field(gt=0)], ...] = IMAGENET_STD
+    interpolation: Interpolation = "bilinear"
+    fit: Fit = "crop"
     crop_fraction: float = Field(0.875, gt=0, le=1)
+    resize: int | None = Field(None, ge=8, le=4096)  # shorter side before the crop, where a library states it itself
+
+    @model_validator(mode="before")
+    @classmethod
+    def _grey_defaults(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("channels") == 1:
+            return {"mean": (0.5,), "std": (0.5,), **values}
+        return values
+
+    @model_validator(mode="after")
+    def _a_value_for_each_channel(self) -> Input:
+        for name, given in (("mean", self.mean), ("std", self.std)):
+            if len(given) != self.channels:
+                raise ValueError(f"{name} has {len(given)} values, the input has {self.channels} channels")
+        return self
+
+
+class Paper(_Strict):
+    title: str
+    url: str
 
 
 class Card(_Strict):
+    """As it stands in the file. What is None here, the source's library knows or it has a usual value."""
+
     id: str
     title: str
     architecture: str
-    licence: str
+    source: Source
+    licence: str = "not stated"
     url: str = ""
-    labels: str = "imagenet-1k"
-    classes: int = Field(ge=1, le=100_000)
-    source: Embedded
-    input: Input
+    paper: Paper | None = None
+    accuracy: float | None = Field(None, ge=0, le=100)  # top-1 on the data set that it was trained for, in percent
+    labels: str | tuple[str, ...] | None = None
+    classes: int | None = Field(None, ge=1, le=100_000)
+    outputs: Literal["softmax", "sigmoid"] = "softmax"
+    arguments: dict[str, Any] = {}  # of the function that builds the network
+    input: Input | None = None
+    folder: Path = Path()
+
+    @property
+    def file(self) -> str:
+        return f"{self.id}.toml"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A card that could not be read, and why."""
+
+    card: str
+    detail: str
 
 
 def read_card(path: Path) -> Card:
     """The card in `path`; its id is the file's name. Raises `CardError`."""
     try:
-        return Card.model_validate({"id": path.stem, **tomllib.loads(path.read_text("utf-8"))})
+        given = tomllib.loads(path.read_text("utf-8"))
+        return Card.model_validate({**given, "id": path.stem, "folder": path.resolve().parent})
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise CardError(f"{path.name}: {faults}") from error
@@ -67,12 +152,19 @@ def read_card(path: Path) -> Card:
         raise CardError(f"{path.name}: {error}") from error
 
 
-def read_cards(folder: Path) -> dict[str, Card]:
-    """All cards of a folder by id, in the order of their names."""
-    return {path.stem: read_card(path) for path in sorted(folder.glob("*.toml"))}
+def read_cards(*folders: Path) -> tuple[dict[str, Card], list[Fault]]:
+    """All cards of the folders by id, in the order of their names, and those that cannot be read.
 
-
-def find_card(cards: dict[str, Card], model: str) -> Card:
-    if model not in cards:
-        raise NotFound(f"There is no model «{model[:80]}». There are: {', '.join(cards)}.", field="model")
-    return cards[model]
+    A card in a later folder takes the place of one with the same name in an earlier.
+    """
+    cards: dict[str, Card] = {}
+    faults: dict[str, Fault] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.toml")):
+            try:
+                cards[path.stem] = read_card(path)
+                faults.pop(path.stem, None)
+            except CardError as error:
+                cards.pop(path.stem, None)
+                faults[path.stem] = Fault(path.name, error.detail)
+    return dict(sorted(cards.items())), list(faults.values())

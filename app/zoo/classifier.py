@@ -1,8 +1,8 @@
-"""A frozen CNN on RGB in [0, 1]: its own normalisation is its first step, so gradients are per pixel value."""
+"""A frozen CNN on pixels in [0, 1]: its own normalisation is its first step, so gradients are per pixel value."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 
 class Classifier(nn.Module):
-    """S: (N, 3, H, W) in [0, 1] → logits (N, classes); eval mode, no parameter takes a gradient.
+    """S: (N, C, H, W) in [0, 1] → logits (N, classes); eval mode, no parameter takes a gradient.
 
-    `id` and `fingerprint` say which weights these are, `size` is the (height, width) that the card asks for.
+    C is 3 (RGB) or 1 (grey): as many as `mean` has values. `id` and `fingerprint` say which weights these are, `size`
+    is the (height, width) of its pictures. The probabilities are a softmax over the logits; where each class stands for
+    itself (`multilabel`, and always where there is one class only) they are sigmoids.
     """
 
     mean: Tensor
@@ -30,23 +32,21 @@ class Classifier(nn.Module):
         labels: Sequence[str],
         mean: Sequence[float] = (0.0, 0.0, 0.0),
         std: Sequence[float] = (1.0, 1.0, 1.0),
+        multilabel: bool = False,
         id: str = "",
         fingerprint: str = "",
     ) -> None:
         super().__init__()
         self.id, self.fingerprint = id, fingerprint
         self.size, self.labels = size, tuple(labels)
+        self.multilabel = multilabel or len(self.labels) == 1
         self.network = network
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
         self.eval().requires_grad_(False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        logits = self.network((pictures - self.mean) / self.std)
-        if not isinstance(logits, Tensor) or logits.ndim != 2:
-            shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise ValueError(f"the network must answer with logits of shape (N, classes), not {shape}")
-        return logits
+        return main_logits(self.network((pictures - self.mean) / self.std))
 
     @property
     def device(self) -> torch.device:
@@ -56,8 +56,36 @@ class Classifier(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.mean.dtype
 
+    @property
+    def channels(self) -> int:
+        """3 for RGB, 1 for grey."""
+        return self.mean.shape[1]
+
     def label(self, index: int) -> str:
         return self.labels[index] if index < len(self.labels) else f"class {index}"
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """(N, classes) → (N, classes)"""
+        return logits.sigmoid() if self.multilabel else logits.softmax(-1)
+
+    def at(self, size: tuple[int, int]) -> Classifier:
+        """The same network for pictures of another (height, width); the weights are shared."""
+        if size == self.size:
+            return self
+        return Classifier(
+            self.network,
+            size=size,
+            labels=self.labels,
+            mean=self.mean.flatten().tolist(),
+            std=self.std.flatten().tolist(),
+            multilabel=self.multilabel,
+            id=self.id,
+            fingerprint=self.fingerprint,
+        ).to(device=self.device, dtype=self.dtype)
+
+    def grey(self, count: int = 1) -> Tensor:
+        """`count` grey pictures to probe the network with, (count, C, H, W)."""
+        return torch.full((count, self.channels, *self.size), 0.5, device=self.device, dtype=self.dtype)
 
     @cached_property
     def census(self) -> Census:
@@ -65,3 +93,24 @@ class Classifier(nn.Module):
         from ..attribution.rules import take_census
 
         return take_census(self)
+
+
+def main_logits(output: object) -> Tensor:
+    """The logits in what a network answers: itself, or the first of several outputs (auxiliary heads), (N, classes).
+
+    Named outputs (`.logits` as of GoogLeNet and Inception, `{"logits": …}`) go by their name. A network of one class
+    may answer with (N,). Raises `ValueError` where there are no logits in it.
+    """
+    found = output
+    if isinstance(found, Mapping):
+        found = found.get("logits", next(iter(found.values()), None))
+    elif hasattr(found, "logits"):
+        found = found.logits
+    elif isinstance(found, (tuple, list)) and found:
+        found = found[0]
+    if isinstance(found, Tensor) and found.ndim == 1:
+        found = found[:, None]
+    if not isinstance(found, Tensor) or found.ndim != 2:
+        shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(f"the network must answer with logits of shape (N, classes), not {shape}")
+    return found

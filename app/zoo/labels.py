@@ -2,18 +2,78 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from typing import Any
+
+from .cards import Card, CardError
+
+
+def read_labels(card: Card) -> tuple[str, ...]:
+    """The labels of a card: `imagenet-1k`, a list, a file beside it, or numbers where it only counts its classes.
+
+    A file is .txt, a label a line, or .json, a list or an object by index. Raises `CardError`.
+    """
+    if card.labels is None:
+        if card.classes is None:
+            raise CardError(f"{card.file}: say `labels` (a list or a file) or `classes` (how many).")
+        return numbered(card.classes)
+    if isinstance(card.labels, tuple):
+        labels = card.labels
+    elif card.labels == "imagenet-1k":
+        labels = imagenet(1000) or ()
+    else:
+        labels = _read_file(card, card.labels)
+    if not labels:
+        raise CardError(f"{card.file}: labels: there is none.")
+    if card.classes is not None and len(labels) != card.classes:
+        raise CardError(f"{card.file}: there are {len(labels)} labels for {card.classes} classes.")
+    return labels
+
+
+def numbered(classes: int) -> tuple[str, ...]:
+    return tuple(f"class {index}" for index in range(classes))
 
 
 @cache
-def read_labels(source: str, classes: int) -> tuple[str, ...]:
-    """The labels of a card: `imagenet-1k` (timm's ImageNetInfo), or numbers where a card has none."""
-    if source == "imagenet-1k" and classes == 1000:
-        from timm.data.imagenet_info import ImageNetInfo  # imports torch: only the worker does
+def imagenet(classes: int) -> tuple[str, ...] | None:
+    """The labels of ImageNet or of the subset with so many classes; None where there is no such."""
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset  # imports torch: only the worker does
 
-        info = ImageNetInfo()
-        return tuple(info.index_to_description(index) for index in range(classes))
-    return tuple(f"class {index}" for index in range(classes))
+    subset = infer_imagenet_subset({"num_classes": classes})
+    if subset is None:
+        return None
+    info = ImageNetInfo(subset)
+    return tuple(info.index_to_description(index) for index in range(classes))
+
+
+def _read_file(card: Card, name: str) -> tuple[str, ...]:
+    path = card.folder / name
+    try:
+        text = path.read_text("utf-8-sig")
+        if path.suffix == ".json":
+            return _from_json(json.loads(text))
+    except OSError as error:
+        raise CardError(f"{card.file}: labels: {name} cannot be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CardError(
+            f"{card.file}: labels: {name} is neither a JSON list nor an object by index ({str(error)[:100]})."
+        ) from error
+    lines = [line.strip() for line in text.rstrip().splitlines()]
+    if "" in lines:
+        raise CardError(f"{card.file}: labels: line {lines.index('') + 1} of {name} is empty; each line is a class.")
+    return tuple(lines)
+
+
+def _from_json(given: Any) -> tuple[str, ...]:
+    """A list, or an object by index (or to the index, as ImageFolder's class_to_idx).
+
+    Where an entry is a list, its last string counts (`["n01440764", "tench"]`).
+    """
+    if isinstance(given, dict) and given and all(isinstance(index, int) for index in given.values()):
+        given = {str(index): label for label, index in given.items()}
+    entries = given if isinstance(given, list) else [given[str(index)] for index in range(len(given))]
+    return tuple(str(entry[-1]) if isinstance(entry, list) else str(entry) for entry in entries)
 
 
 def search(labels: tuple[str, ...], query: str, limit: int) -> list[tuple[int, str]]:

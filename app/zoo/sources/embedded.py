@@ -1,46 +1,45 @@
-"""Where a network comes from. Weights are only ever read with `weights_only=True`."""
+"""`kind = "embedded"`: weights inside an installed Python package, under other names than the architecture's."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
-from .cards import Card, CardError, Embedded
+from ..cards import Card, CardError, Embedded, Input
+from ..checkpoint import read_checkpoint
+from ..labels import read_labels
+from ..recipe import Recipe
+from ..weights import WeightFile
+from .libraries import build_timm
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A network with its weights, and the SHA-256 of the file that they came from."""
-
-    network: nn.Module
-    fingerprint: str
-
-
-def available(card: Card) -> bool:
-    """Whether the weights are here, so that no download is needed."""
+def recipe(card: Card, source: Embedded) -> Recipe:
     try:
-        return embedded_file(card.source).is_file()
+        path = str(embedded_file(source))
     except CardError:
-        return False
+        path = f"/{source.module}"  # no such file: the model is listed as missing
+    return Recipe(
+        card,
+        WeightFile(path, local=True),
+        card.input or Input(),
+        read_labels(card),
+        partial(build, card),
+        accuracy=card.accuracy,
+        licence=card.licence,
+        url=card.url,
+        paper=card.paper,
+    )
 
 
-def load(card: Card) -> Loaded:
-    """The network of a card with its weights. Raises `CardError` where the two do not fit or the file is missing."""
-    import timm
-
-    path = embedded_file(card.source)
-    weights = torch.load(path, weights_only=True, map_location="cpu")
-    try:
-        network = timm.create_model(card.architecture, pretrained=False, num_classes=card.classes)
-    except RuntimeError as error:
-        raise CardError(f"{card.id}: architecture: timm knows no «{card.architecture}».") from error
+def build(card: Card, path: Path) -> nn.Module:
+    """The card's architecture in timm with the weights of `path`, renamed. Raises `CardError` where they do not fit."""
+    weights = read_checkpoint(path, card.file)
+    network = build_timm(card, card.architecture, len(read_labels(card)))
     network.load_state_dict(rename_by_position(network.state_dict(), weights, card.id))
-    return Loaded(network, hashlib.sha256(path.read_bytes()).hexdigest())
+    return network
 
 
 def embedded_file(source: Embedded) -> Path:

@@ -1,0 +1,157 @@
+"""Checkpoints: read without running anything in them, and brought under the names of the network that they are for."""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .cards import CardError
+
+EMA = ("ema", "average")
+PASSED_OVER = ("num_batches_tracked", "n_averaged")  # counters of training
+NAMED = 3  # names that a misfit tells of each kind
+
+
+class Misfit(Exception):
+    """The tensors do not fit the network; says which."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Tensors under the network's own names, and what was found out on the way."""
+
+    tensors: dict[str, Tensor]
+    key: str
+    prefix: str
+    others: tuple[str, ...]  # keys of other parts of the checkpoint that would fit as well
+
+
+def read_nested(path: Path, card: str) -> Mapping[str, Any]:
+    """What a file holds: tensors by name, perhaps deeper down. Raises `CardError`; nothing in the file is ever run."""
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        found = torch.load(path, weights_only=True, map_location="cpu", mmap=_can_be_mapped(path))
+    except FileNotFoundError as error:
+        raise CardError(f"{card}: {path.name} is not there.") from error
+    except pickle.UnpicklingError as error:
+        raise CardError(
+            f"{card}: {path.name} holds Python objects besides tensors, and reading those can run code, so it is not "
+            "read. Save the tensors alone: torch.save(model.state_dict(), …), or better a .safetensors file."
+        ) from error
+    except Exception as error:
+        hint = " It may be a TorchScript file: save model.state_dict() instead." if "TorchScript" in str(error) else ""
+        raise CardError(
+            f"{card}: {path.name} cannot be read as weights ({type(error).__name__}: {str(error)[:160]}).{hint}"
+        ) from error
+    if not isinstance(found, Mapping):
+        raise CardError(f"{card}: {path.name} holds a {type(found).__name__}, not tensors by name.")
+    return found
+
+
+def read_checkpoint(path: Path, card: str) -> dict[str, Tensor]:
+    """The tensors of a file that holds nothing else. Raises `CardError`."""
+    return {name: value for name, value in read_nested(path, card).items() if isinstance(value, Tensor)}
+
+
+def settle(
+    expected: Mapping[str, Tensor], checkpoint: Mapping[str, Any], key: str | None = None, prefix: str | None = None
+) -> Settled:
+    """The part of a checkpoint that fits `expected`, under its names.
+
+    Parts are looked for under every key (`state_dict`, `model`, `model_ema` …), and under prefixes of the names
+    (`module.`, `model.`, `_orig_mod.` …). Where several fit, the first that is no moving average counts; `key` takes
+    another. Raises `Misfit` with what the best part lacks.
+    """
+    parts = dict(_parts(checkpoint))
+    if key is not None:
+        if key not in parts:
+            raise Misfit(f"there are no tensors under the key «{key}»; there are some under: {_listed(parts)}")
+        parts = {key: parts[key]}
+    fitting: dict[str, tuple[dict[str, Tensor], str]] = {}
+    misfits: list[tuple[int, str]] = []
+    for name, tensors in parts.items():
+        begins = _prefix(expected, tensors) if prefix is None else prefix
+        renamed = {n.removeprefix(begins): t for n, t in tensors.items() if n.startswith(begins)}
+        faults, count = _faults(expected, renamed)
+        if not count:
+            fitting[name] = renamed, begins
+        misfits.append((count, f"{_place(name)}{faults}"))
+    if not fitting:
+        raise Misfit(min(misfits)[1] if misfits else "there are no tensors in it")
+    chosen = min(fitting, key=lambda name: any(word in name.lower() for word in EMA))
+    renamed, begins = fitting[chosen]
+    tensors = {name: renamed.get(name, value) for name, value in expected.items()}
+    return Settled(tensors, chosen, begins, tuple(name for name in fitting if name != chosen))
+
+
+def _parts(checkpoint: Mapping[str, Any], key: str = "", depth: int = 3) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Every mapping in a checkpoint that holds tensors, by the path to it."""
+    tensors = {name: value for name, value in checkpoint.items() if isinstance(value, Tensor)}
+    if tensors:
+        yield key, tensors
+    for name, value in checkpoint.items():
+        if isinstance(value, Mapping) and depth:
+            yield from _parts(value, f"{key}.{name}" if key else str(name), depth - 1)
+
+
+def _prefix(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """What the names begin with before the network's own begin: the prefix under which most of them are found."""
+    votes: Counter[str] = Counter()
+    ends = {name: name.split(".") for name in expected}
+    by_last: dict[str, list[str]] = {}
+    for name, parts in ends.items():
+        by_last.setdefault(".".join(parts[-2:]), []).append(name)
+    for name in given:
+        for own in by_last.get(".".join(name.split(".")[-2:]), ()):
+            if name == own or name.endswith(f".{own}"):
+                votes[name.removesuffix(own)] += 1
+    return max(votes, key=lambda prefix: (votes[prefix], -len(prefix))) if votes else ""
+
+
+def _faults(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> tuple[str, int]:
+    """Every way in which tensors do not fit, in words, and how many there are."""
+    missing = [name for name in expected if name not in given and not name.endswith(PASSED_OVER)]
+    strange = [name for name in given if name not in expected and not name.endswith(PASSED_OVER)]
+    common = [name for name in expected if name in given]
+    shapes = [
+        f"{name} is {tuple(given[name].shape)}, the network has {tuple(expected[name].shape)}"
+        for name in common
+        if given[name].shape != expected[name].shape
+    ]
+    broken = [name for name in common if given[name].is_floating_point() and not given[name].isfinite().all()]
+    told = [
+        f"{len(names)} {what} ({_listed(names)})"
+        for names, what in (
+            (missing, "tensors are missing"),
+            (strange, "tensors are too many"),
+            (shapes, "have another shape"),
+            (broken, "hold values that are not finite"),
+        )
+        if names
+    ]
+    return "; ".join(told), len(missing) + len(strange) + len(shapes) + len(broken)
+
+
+def _listed(names: Any) -> str:
+    names = [str(name) or "the file itself" for name in names]
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+
+
+def _place(key: str) -> str:
+    return f"under «{key}» " if key else ""
+
+
+def _can_be_mapped(path: Path) -> bool:
+    """Whether it is one of torch's ZIP archives: then its tensors need not be copied to be looked at."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"

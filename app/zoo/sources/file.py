@@ -1,0 +1,51 @@
+"""`kind = "file"`: a user's own weights, beside the card."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from torch import nn
+
+from ..cards import Card, CardError, File, Input
+from ..checkpoint import Misfit, read_nested, settle
+from ..labels import read_labels
+from ..recipe import Recipe
+from ..weights import WeightFile
+from .libraries import builders
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+
+
+def recipe(card: Card, source: File) -> Recipe:
+    """Raises `CardError`."""
+    path = card.folder / source.file.expanduser()
+    if path.suffix not in SUFFIXES:
+        raise CardError(f"{card.file}: source.file: {source.file} is none of {', '.join(SUFFIXES)}.")
+    labels = read_labels(card)
+    builders(card, len(labels))  # an architecture that nobody knows is told at once
+    return Recipe(
+        card,
+        WeightFile(str(path), sha256=source.sha256 or "", local=True),
+        card.input or Input(),
+        labels,
+        partial(build, card, source),
+        accuracy=card.accuracy,
+        licence=card.licence,
+        url=card.url,
+        paper=card.paper,
+    )
+
+
+def build(card: Card, source: File, path: Path) -> nn.Module:
+    """The card's architecture with the tensors of its file. Raises `CardError` with each way in which they misfit."""
+    checkpoint = read_nested(path, card.file)
+    faults = []
+    for name, build_it in builders(card, len(read_labels(card))):
+        network = build_it()
+        try:
+            network.load_state_dict(settle(network.state_dict(), checkpoint, source.key, source.prefix).tensors)
+            return network
+        except Misfit as misfit:
+            faults.append(f"{name}: {misfit}")
+    raise CardError(f"{card.file}: {path.name} does not fit the architecture. {' · '.join(faults)}")

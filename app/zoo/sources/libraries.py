@@ -1,0 +1,146 @@
+"""Networks by name: from torchvision, from timm, or from a function that a card names. Without weights."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch import nn
+
+from ..cards import Card, CardError
+
+Build = Callable[[], nn.Module]
+
+
+def builders(card: Card, classes: int) -> list[tuple[str, Build]]:
+    """Ways to build a card's architecture, by name; a bare name may be known to torchvision and to timm.
+
+    `torchvision:NAME` · `timm:NAME` · `package.module:function` (importable, or a .py file beside the card).
+    Raises `CardError` where there is none.
+    """
+    library, colon, name = card.architecture.partition(":")
+    if library == "torchvision" and colon:
+        return [(card.architecture, lambda: build_torchvision(card, name, classes))]
+    if library == "timm" and colon:
+        return [(card.architecture, lambda: build_timm(card, name, classes))]
+    if colon:
+        return [(card.architecture, lambda: build_own(card, library, name, classes))]
+    ways: list[tuple[str, Build]] = []
+    if knows_torchvision(library):
+        ways.append((f"torchvision:{library}", lambda: build_torchvision(card, library, classes)))
+    if knows_timm(library):
+        ways.append((f"timm:{library}", lambda: build_timm(card, library, classes)))
+    if not ways:
+        raise CardError(
+            f"{card.file}: architecture: neither torchvision nor timm knows «{library}». A network of your own is "
+            "«package.module:function», the function that builds it."
+        )
+    return ways
+
+
+def knows_torchvision(name: str) -> bool:
+    from torchvision import models
+
+    return name in models.list_models(module=models)
+
+
+def knows_timm(name: str) -> bool:
+    import timm
+
+    return bool(timm.is_model(name.partition(".")[0]))
+
+
+def build_torchvision(card: Card, name: str, classes: int) -> nn.Module:
+    from torchvision import models
+
+    if not knows_torchvision(name):
+        raise CardError(f"{card.file}: architecture: torchvision knows no classification model «{name}».")
+    quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    with blaming(card, f"torchvision.models.{name}"):
+        network: nn.Module = models.get_model(name, weights=None, num_classes=classes, **{**quiet, **card.arguments})
+    return grey_stem(network) if _channels(card) == 1 else network
+
+
+def build_timm(card: Card, name: str, classes: int) -> nn.Module:
+    import timm
+
+    if not knows_timm(name):
+        raise CardError(f"{card.file}: architecture: timm knows no «{name}».")
+    with blaming(card, f"timm.create_model({name!r})"):
+        network: nn.Module = timm.create_model(
+            name, pretrained=False, **{"num_classes": classes, "in_chans": _channels(card), **card.arguments}
+        )
+    return network
+
+
+def build_own(card: Card, module: str, function: str, classes: int) -> nn.Module:
+    """The network that `function` of `module` returns; it is given `num_classes` where it takes that."""
+    with importable(card.folder), blaming(card, f"{module}:{function}"):
+        try:
+            build = getattr(importlib.import_module(module), function)
+        except ModuleNotFoundError as error:
+            raise CardError(
+                f"{card.file}: architecture: there is no module «{error.name}». Install its package, or put its .py "
+                "file beside the card."
+            ) from error
+        except AttributeError as error:
+            raise CardError(f"{card.file}: architecture: the module {module} has no «{function}».") from error
+        arguments = dict(card.arguments)
+        if "num_classes" in inspect.signature(build).parameters:
+            arguments.setdefault("num_classes", classes)
+        network = build(**arguments)
+    if not isinstance(network, nn.Module):
+        raise CardError(f"{card.file}: {card.architecture} returned a {type(network).__name__}, not an nn.Module.")
+    return network
+
+
+def grey_stem(network: nn.Module) -> nn.Module:
+    """The network with its first convolution made for one channel."""
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d) and module.in_channels == 3:
+            grey = nn.Conv2d(
+                1,
+                module.out_channels,
+                module.kernel_size,  # type: ignore[arg-type]
+                module.stride,  # type: ignore[arg-type]
+                module.padding,  # type: ignore[arg-type]
+                module.dilation,  # type: ignore[arg-type]
+                bias=module.bias is not None,
+            )
+            parent, _, last = name.rpartition(".")
+            setattr(network.get_submodule(parent), last, grey)
+            return network
+    return network
+
+
+@contextmanager
+def importable(folder: Path) -> Iterator[None]:
+    """Within: modules in `folder` can be imported. One that lies there is read again, as it may have been edited."""
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None)
+        if origin and folder != Path() and Path(origin).parent == folder:
+            del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+@contextmanager
+def blaming(card: Card, what: str) -> Iterator[None]:
+    """Within: whatever is raised is told as the card's fault, since it names what is called."""
+    try:
+        yield
+    except CardError:
+        raise
+    except Exception as error:
+        raise CardError(f"{card.file}: {what} failed: {type(error).__name__}: {str(error)[:300]}") from error
+
+
+def _channels(card: Card) -> int:
+    return card.input.channels if card.input else 3

@@ -1,0 +1,174 @@
+"""Weight files: where they are kept, whether they are here, and whether they are what they should be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ..errors import Problem
+from ..settings import Settings
+
+Availability = Literal["ready", "downloadable", "missing"]
+PIN = "pin.json"
+
+
+class WeightsMissing(Problem):
+    """The weights of a model are not on this machine; the detail says how to get them."""
+
+    status = 409
+    title = "Weights not here"
+
+
+class WrongWeights(Problem):
+    """A weight file is not the one that it should be: its hash differs. It is never loaded."""
+
+    status = 502
+    title = "Wrong weights"
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A file in a repository of the Hugging Face hub; without a revision, the one that the hub names first counts."""
+
+    repository: str
+    file: str = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One file of weights.
+
+    `name` is its place in the weights folder, or a path of its own where it is `local` (a package's, or a user's file:
+    it is never downloaded). `sha256` is its hash, or the beginning of it; empty where nobody stated one.
+    """
+
+    name: str
+    url: str = ""
+    sha256: str = ""
+    size: int | None = None
+    local: bool = False
+    hub: Hub | None = None
+    revision: str | None = None
+
+    @property
+    def file(self) -> str:
+        return Path(self.name).name
+
+    def pinned(self, revision: str, sha256: str, size: int | None) -> WeightFile:
+        """The same file at one commit of its repository."""
+        assert self.hub is not None
+        return replace(
+            self,
+            name=f"hub/{self.hub.repository}/{revision}/{self.hub.file}",
+            url=f"https://huggingface.co/{self.hub.repository}/resolve/{revision}/{self.hub.file}",
+            revision=revision,
+            sha256=sha256,
+            size=size,
+        )
+
+
+class Weights:
+    """The folder in which downloaded weights are kept, and the caches of the libraries, which are looked into."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.folder, self.offline = settings.weights, settings.offline
+        self._hashes: dict[tuple[str, int, int], str] = {}
+
+    def settled(self, file: WeightFile) -> WeightFile:
+        """`file` at the commit that was pinned when it was downloaded, where its card names none."""
+        if file.hub is None or file.revision is not None:
+            return file
+        try:
+            pin = json.loads(self.pin_path(file).read_text("utf-8"))
+            return file.pinned(pin["revision"], pin["sha256"], pin.get("size"))
+        except (OSError, ValueError, KeyError):
+            return file
+
+    def pin_path(self, file: WeightFile) -> Path:
+        assert file.hub is not None
+        return self.folder / "hub" / file.hub.repository / PIN
+
+    def path(self, file: WeightFile) -> Path:
+        """Where the file belongs."""
+        return Path(file.name) if file.local else self.folder / file.name
+
+    def find(self, file: WeightFile) -> Path | None:
+        """Where the file is; None where it is nowhere."""
+        file = self.settled(file)
+        if file.hub is not None and file.revision is None:
+            return None
+        for path in (self.path(file), *_in_caches(file)):
+            if path.is_file():
+                return path
+        return None
+
+    def availability(self, file: WeightFile) -> Availability:
+        if self.find(file):
+            return "ready"
+        return "missing" if file.local or self.offline else "downloadable"
+
+    def require(self, file: WeightFile, model: str) -> Path:
+        """Where the file is. Raises `WeightsMissing` with the remedy."""
+        path = self.find(file)
+        if path is None:
+            raise WeightsMissing(self.remedy(file, model), field="model")
+        return path
+
+    def remedy(self, file: WeightFile, model: str) -> str:
+        """What to do where a file is not here."""
+        file = self.settled(file)
+        place = shown(self.path(file).parent)
+        if file.local:
+            return f"{model}: the weight file {file.file} is not in {place}. Put it there, or mend `file` in the card."
+        origin = file.url or f"https://huggingface.co/{file.hub.repository if file.hub else ''}"
+        by_hand = f"put {file.file} from {origin} into {place}/"
+        if self.offline:
+            if file.hub is not None and file.revision is None:
+                by_hand = f"pull it on a machine with a network, and copy {shown(self.folder / 'hub')}/ from there"
+            return f"{model}: the weights are not here, and the server is offline: {by_hand}."
+        return f"{model}: the weights are not here. Run «gradoscope models pull {model}», or {by_hand}."
+
+    def sha256(self, path: Path) -> str:
+        """The file's hash; computed again only when the file has changed."""
+        about = path.stat()
+        key = (str(path), about.st_mtime_ns, about.st_size)
+        if key not in self._hashes:
+            with path.open("rb") as file:
+                self._hashes[key] = hashlib.file_digest(file, "sha256").hexdigest()
+        return self._hashes[key]
+
+    def verified(self, file: WeightFile, path: Path, model: str) -> str:
+        """The hash of the file at `path`. Raises `WrongWeights` where another one was stated."""
+        expected, found = self.settled(file).sha256, self.sha256(path)
+        if not found.startswith(expected):
+            raise WrongWeights(
+                f"{model}: {path.name} is not what it should be: its SHA-256 begins with "
+                f"{found[: len(expected)][:16]}, expected {expected[:16]}. Delete {shown(path)} and get it again.",
+                field="model",
+            )
+        return found
+
+
+def shown(path: Path) -> str:
+    """A path as people write it, with ~ for the home folder."""
+    home = str(Path.home())
+    text = str(path)
+    return f"~{text[len(home) :]}" if home != "/" and text.startswith(f"{home}{os.sep}") else text
+
+
+def _in_caches(file: WeightFile) -> list[Path]:
+    """Where torch.hub or huggingface_hub may have put the same file; read only, and checked like our own."""
+    if file.local or not file.sha256:
+        return []
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    if file.hub is None:
+        home = Path(os.environ.get("TORCH_HOME", cache / "torch")).expanduser()
+        return [home / "hub" / "checkpoints" / file.file]
+    home = Path(os.environ.get("HF_HOME", cache / "huggingface")).expanduser()
+    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    repository = f"models--{file.hub.repository.replace('/', '--')}"
+    return [hub / repository / "snapshots" / str(file.revision) / file.hub.file]
