@@ -21,7 +21,6 @@ from ..errors import Problem
 from ..settings import Settings
 from .weights import WeightFile, Weights, WrongWeights, shown
 
-CHUNK = 2**18
 TRIES = 4  # in a row without a byte gained
 PAUSE = 1.0  # seconds before the second try; doubled each time
 TIMEOUT = httpx2.Timeout(15.0, read=30.0)
@@ -121,7 +120,7 @@ def _fetch_once(client: httpx2.Client, url: str, out: IO[bytes], model: str) -> 
         length = answer.headers.get("content-length")
         total = have + int(length) if length and length.isdigit() else None
         yield Fetched(have, total)
-        for chunk in answer.iter_raw(CHUNK):
+        for chunk in answer.iter_raw():
             out.write(chunk)
             have += len(chunk)
             yield Fetched(have, total)

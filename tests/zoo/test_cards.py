@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from gradoscope.errors import NotFound
-from gradoscope.settings import Settings
-from gradoscope.zoo.cards import CardError, find_card, read_card, read_cards
+from gradoscope.settings import Settings, shipped
+from gradoscope.zoo.cards import CardError, Embedded, File, read_card, read_cards
 
 CARD = """
 title = "A net"
@@ -31,24 +30,49 @@ def write(folder: Path, text: str, name: str = "a-net.toml") -> Path:
 
 def test_card(tmp_path: Path) -> None:
     card = read_card(write(tmp_path, CARD))
-    assert (card.id, card.classes, card.input.size) == ("a-net", 7, (64, 96))
-    assert card.input.interpolation == "bilinear"
+    assert (card.id, card.classes, card.folder) == ("a-net", 7, tmp_path)
+    assert isinstance(card.source, Embedded)
+    assert card.input is not None
+    assert (card.input.size, card.input.interpolation, card.input.fit) == ((64, 96), "bilinear", "crop")
     assert card.input.mean == (0.485, 0.456, 0.406)
+
+
+def test_shortest_card(tmp_path: Path) -> None:
+    text = 'title = "Mine"\narchitecture = "resnet18"\nlabels = ["a", "b"]\nsource = {kind = "file", file = "m.pth"}'
+    card = read_card(write(tmp_path, text))
+    assert card.labels == ("a", "b")
+    assert isinstance(card.source, File)
+    assert card.source.key is None
+    assert card.licence == "not stated"
+
+
+def test_one_channel(tmp_path: Path) -> None:
+    grey = CARD + "channels = 1\n"
+    card = read_card(write(tmp_path, grey))
+    assert card.input is not None
+    assert (card.input.mean, card.input.std) == ((0.5,), (0.5,))
+    assert read_card(write(tmp_path, grey + "mean = [0.13]\nstd = [0.3]\n")).input.mean == (0.13,)  # type: ignore[union-attr]
+    with pytest.raises(CardError, match="mean has 3 values, the input has 1 channels"):
+        read_card(write(tmp_path, grey + "mean = [0.1, 0.1, 0.1]\n"))
 
 
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
         ("classes = 7", "classes = 0", "classes"),
-        ("classes = 7", "", "classes: Field required"),
+        ("classes = 7", "classes = 100001", "classes"),
         ("classes = 7", "classes = 7\nheads = 2", "heads"),
         ("[64, 96]", "[64, 96, 3]", "input.size"),
         ("[64, 96]", "[4, 96]", "input.size.0"),
         ("[64, 96]", "[64, 96]\ncrop_fraction = 0", "input.crop_fraction"),
         ("[64, 96]", "[64, 96]\ncrop_fraction = nan", "input.crop_fraction"),
         ("[64, 96]", "[64, 96]\ninterpolation = 'cubic'", "input.interpolation"),
-        ("[64, 96]", "[64, 96]\nmean = [0.5]", "input.mean"),
+        ("[64, 96]", "[64, 96]\nfit = 'stretch'", "input.fit"),
+        ("[64, 96]", "[64, 96]\nchannels = 4", "input.channels"),
+        ("[64, 96]", "[64, 96]\nmean = [0.5]", "mean has 1 values, the input has 3 channels"),
+        ("[64, 96]", "[64, 96]\nstd = [1, 1, 0]", "input.std.2"),
         ('kind = "embedded"', 'kind = "pickle"', "source"),
+        ('kind = "embedded"', 'kind = "timm"\nrevision = "main"', "revision"),
         ("classes = 7", "classes =", "a-net.toml: "),
     ],
 )
@@ -67,24 +91,35 @@ def test_file_that_is_no_text(tmp_path: Path) -> None:
         read_card(tmp_path / "gone.toml")
 
 
-def test_folder_in_the_order_of_names(tmp_path: Path) -> None:
+def test_folders(tmp_path: Path) -> None:
+    """In the order of names; a later folder's card wins; a broken card is told of and takes no other with it."""
+    shipped_ones, own = tmp_path / "shipped", tmp_path / "own"
+    for folder in (shipped_ones, own):
+        folder.mkdir()
     for name in ("b.toml", "a.toml", "c.txt"):
-        write(tmp_path, CARD, name)
-    cards = read_cards(tmp_path)
+        write(shipped_ones, CARD, name)
+    write(own, CARD.replace("A net", "My net"), "a.toml")
+    write(own, "title = 3", "broken.toml")
+    cards, faults = read_cards(shipped_ones, own, tmp_path / "there_is_none")
     assert list(cards) == ["a", "b"]
-    assert find_card(cards, "b").id == "b"
-    with pytest.raises(NotFound, match="a, b"):
-        find_card(cards, "c")
+    assert cards["a"].title == "My net"
+    assert [fault.card for fault in faults] == ["broken.toml"]
+    assert "broken.toml: title" in faults[0].detail
+    write(own, "", "b.toml")
+    assert list(read_cards(shipped_ones, own)[0]) == ["a"]  # and not the shipped one in its place
 
 
 def test_shipped_cards() -> None:
-    """As timm's own configuration of the same networks has it."""
+    """At least 24, each with licence and paper; the embedded ones as timm's own configuration has them."""
     import timm
 
-    cards = read_cards(Settings().models)
-    assert {"efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"} <= set(cards)
+    cards, faults = read_cards(*Settings().card_folders)
+    assert not faults
+    assert len(cards) == len(list(shipped("models").glob("*.toml"))) >= 24
+    assert all(card.paper and card.licence != "not stated" for card in cards.values())
     for name in ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"):
         card, expected = cards[name], timm.get_pretrained_cfg(cards[name].architecture)
+        assert card.input is not None
         assert card.input.size == expected.input_size[1:]
         assert (card.input.mean, card.input.std) == (expected.mean, expected.std)
         assert card.input.interpolation == expected.interpolation

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
-from gradoscope.zoo.labels import read_labels, search
+import json
+from pathlib import Path
 
-IMAGENET = read_labels("imagenet-1k", 1000)
+import pytest
+from gradoscope.zoo.cards import Card, CardError
+from gradoscope.zoo.labels import imagenet, read_labels, search
+
+IMAGENET = imagenet(1000)
+assert IMAGENET is not None
+
+
+def card(folder: Path = Path(), **given: object) -> Card:
+    source = {"kind": "file", "file": "weights.pth"}
+    return Card.model_validate({"id": "x", "title": "x", "architecture": "x", "source": source, "folder": folder, **given})
 
 
 def test_imagenet() -> None:
@@ -15,11 +25,61 @@ def test_imagenet() -> None:
     assert "Egyptian cat" in IMAGENET[285]
     assert "espresso" in IMAGENET[967]
     assert "toilet" in IMAGENET[999]
+    assert read_labels(card(labels="imagenet-1k")) == IMAGENET
+    assert len(imagenet(21841) or ()) == 21841
+    assert imagenet(17) is None
 
 
-@pytest.mark.parametrize(("source", "classes"), [("none", 3), ("imagenet-1k", 3)])
-def test_numbers_where_there_are_no_names(source: str, classes: int) -> None:
-    assert read_labels(source, classes) == ("class 0", "class 1", "class 2")
+def test_numbers_where_there_are_no_names() -> None:
+    assert read_labels(card(classes=3)) == ("class 0", "class 1", "class 2")
+    with pytest.raises(CardError, match="say `labels`"):
+        read_labels(card())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "cat\nbig dog\n\n"),
+        ("a.txt", "\ufeffcat\r\nbig dog\r\n"),
+        ("a.json", '["cat", "big dog"]'),
+        ("a.json", '{"1": "big dog", "0": "cat"}'),
+        ("a.json", '{"cat": 0, "big dog": 1}'),
+        ("a.json", '{"0": ["n01", "cat"], "1": ["n02", "big dog"]}'),
+    ],
+)
+def test_files(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_bytes(text.encode())
+    assert read_labels(card(tmp_path, labels=name)) == ("cat", "big dog")
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "fault"),
+    [
+        ('{"0": "cat", "2": "dog"}', {}, "neither a JSON list nor an object by index"),
+        ('"cat"', {}, "there is none|neither"),
+        ("{", {}, "neither a JSON list"),
+        ("[]", {}, "there is none"),
+        ('["cat", "dog"]', {"classes": 3}, "2 labels for 3 classes"),
+    ],
+)
+def test_faults(tmp_path: Path, text: str, given: dict[str, object], fault: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(CardError, match=fault):
+        read_labels(card(tmp_path, labels="a.json", **given))
+
+
+def test_file_that_is_not_there_or_has_a_hole(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match=r"gone\.txt cannot be read \(No such file"):
+        read_labels(card(tmp_path, labels="gone.txt"))
+    (tmp_path / "a.txt").write_text("cat\n\ndog\n")
+    with pytest.raises(CardError, match="line 2 of a.txt is empty"):
+        read_labels(card(tmp_path, labels="a.txt"))
+
+
+def test_a_hundred_thousand(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([f"species {i}" for i in range(100_000)]))
+    labels = read_labels(card(tmp_path, labels="a.json"))
+    assert search(labels, "99999", 1) == [(99_999, "species 99999")]
 
 
 @pytest.mark.parametrize(

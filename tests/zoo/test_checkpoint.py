@@ -1,0 +1,134 @@
+"""Checkpoints: nothing in them is run, and their tensors find the network's names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from gradoscope.zoo.cards import CardError
+from gradoscope.zoo.checkpoint import Misfit, read_checkpoint, read_nested, settle
+from nets import Tiny
+from safetensors.torch import save_file
+from torch import Tensor
+
+EXPECTED = Tiny(seed=0).state_dict()
+GIVEN = Tiny(seed=1).state_dict()
+
+
+def named(prefix: str, tensors: dict[str, Tensor] = GIVEN) -> dict[str, Tensor]:
+    return {prefix + name: value for name, value in tensors.items()}
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "key", "prefix"),
+    [
+        (GIVEN, "", ""),
+        (named("module."), "", "module."),
+        (named("model."), "", "model."),
+        (named("module._orig_mod."), "", "module._orig_mod."),
+        ({"state_dict": GIVEN, "epoch": 3, "optimizer": {"state": {0: {"exp_avg": torch.zeros(3)}}}}, "state_dict", ""),
+        ({"model_state_dict": named("module.")}, "model_state_dict", "module."),
+        ({"state_dict": {**named("net."), "criterion.weight": torch.ones(2)}}, "state_dict", "net."),
+        ({"model": {"state_dict": GIVEN}}, "model.state_dict", ""),
+        ({"n_averaged": torch.tensor(3), **named("module.")}, "", "module."),
+        ({"model_ema": GIVEN}, "model_ema", ""),
+    ],
+)
+def test_the_part_that_fits_is_found(checkpoint: dict[str, Any], key: str, prefix: str) -> None:
+    settled = settle(EXPECTED, checkpoint)
+    assert (settled.key, settled.prefix) == (key, prefix)
+    assert list(settled.tensors) == list(EXPECTED)
+    assert all(torch.equal(settled.tensors[name], value) for name, value in GIVEN.items())
+
+
+def test_of_several_the_plain_one_counts_and_another_can_be_named() -> None:
+    average = Tiny(seed=2).state_dict()
+    checkpoint = {"state_dict_ema": average, "state_dict": GIVEN}
+    settled = settle(EXPECTED, checkpoint)
+    assert (settled.key, settled.others) == ("state_dict", ("state_dict_ema",))
+    named_one = settle(EXPECTED, checkpoint, key="state_dict_ema")
+    assert torch.equal(named_one.tensors["head.bias"], average["head.bias"])
+    with pytest.raises(Misfit, match="under the key «ema»; there are some under: state_dict_ema, state_dict"):
+        settle(EXPECTED, checkpoint, key="ema")
+
+
+def test_prefix_can_be_named() -> None:
+    both = {**named("student."), **named("teacher.", Tiny(seed=2).state_dict())}
+    teacher = settle(EXPECTED, both, prefix="teacher.").tensors
+    assert torch.equal(teacher["head.bias"], both["teacher.head.bias"])
+    with pytest.raises(Misfit, match="are missing"):
+        settle(EXPECTED, both, prefix="pupil.")
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"head.weight": None}, r"1 tensors are missing \(head.weight\)"),
+        ({"extra.weight": torch.ones(2)}, r"1 tensors are too many \(extra.weight\)"),
+        ({"head.weight": torch.ones(4, 8)}, r"head.weight is \(4, 8\), the network has \(3, 8\)"),
+        ({"head.bias": torch.tensor([1.0, float("nan"), 0.0])}, r"1 hold values that are not finite \(head.bias\)"),
+    ],
+)
+def test_what_does_not_fit_is_told(change: dict[str, Tensor | None], fault: str) -> None:
+    given = {name: value for name, value in {**GIVEN, **change}.items() if value is not None}
+    for checkpoint in (given, {"state_dict": named("module.", given)}):
+        with pytest.raises(Misfit, match=fault):
+            settle(EXPECTED, checkpoint)
+
+
+def test_nothing_in_it() -> None:
+    with pytest.raises(Misfit, match="no tensors"):
+        settle(EXPECTED, {"epoch": 3})
+
+
+def test_counters_of_training_may_be_missing() -> None:
+    expected = torch.nn.BatchNorm2d(3).state_dict()
+    given = {name: value + 1 for name, value in expected.items() if name != "num_batches_tracked"}
+    assert torch.equal(settle(expected, given).tensors["weight"], given["weight"])
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "a.pth", "old.pth"])
+def test_files(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "a.safetensors":
+        save_file(GIVEN, path)
+    else:
+        torch.save(GIVEN, path, _use_new_zipfile_serialization=name == "a.pth")
+    found = read_checkpoint(path, "x.toml")
+    assert all(torch.equal(found[key], value) for key, value in GIVEN.items())
+
+
+class Payload:
+    """What a malicious pickle does when it is read."""
+
+    def __reduce__(self):  # type: ignore[no-untyped-def]
+        return print, ("the pickle ran",)
+
+
+def test_pickles_are_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"a": Payload()}, tmp_path / "a.pth")
+    torch.save(Tiny(), tmp_path / "whole.pth")
+    for name in ("a.pth", "whole.pth"):
+        with pytest.raises(CardError, match=r"Save the tensors alone: torch.save\(model.state_dict\(\)"):
+            read_nested(tmp_path / name, "x.toml")
+    assert "the pickle ran" not in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")  # TorchScript is on its way out
+def test_other_files(tmp_path: Path) -> None:
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / "script.pt"))
+    (tmp_path / "cut.pth").write_bytes(b"PK\x03\x04 cut off")
+    (tmp_path / "text.safetensors").write_text("no tensors")
+    torch.save([torch.ones(2)], tmp_path / "list.pth")
+    for name, fault in (
+        ("script.pt", "TorchScript"),
+        ("cut.pth", "cannot be read as weights"),
+        ("text.safetensors", "cannot be read as weights"),
+        ("list.pth", "holds a list, not tensors by name"),
+        ("gone.pth", "is not there"),
+    ):
+        with pytest.raises(CardError, match=fault) as caught:
+            read_nested(tmp_path / name, "x.toml")
+        assert caught.value.detail.startswith(f"x.toml: {name}")
