@@ -8,11 +8,15 @@ import sys
 
 import numpy as np
 import pytest
+import timm
+import torch
 from conftest import SAMPLES
 from gradoscope import __version__
 from gradoscope.cli import parse_options
 from gradoscope.errors import Unprocessable
 from PIL import Image
+from safetensors.torch import save_file
+from weight_host import COMMIT, weight_host
 
 
 def gradoscope(*arguments, cwd=None, **environment):
@@ -61,11 +65,58 @@ def test_a_refusal_is_one_sentence_and_exit_code_2(tmp_path):
 
 def test_models_and_methods_are_listed():
     models = gradoscope("models")
-    assert "efficientnet_lite0 (default)" in models.stdout
+    assert "efficientnet_lite0 *" in " ".join(models.stdout.split()).replace("lite0*", "lite0 *")
+    assert "resnet50" in models.stdout
     methods = gradoscope("methods")
     assert methods.stdout.index("vanilla_gradient") < methods.stdout.index("blur_integrated_gradients")
     assert "-o smooth_grad.samples=50  [1 … 2000]" in methods.stdout
     assert gradoscope("--version").stdout.strip() == __version__
+
+
+@pytest.fixture
+def host():
+    with weight_host() as host:
+        yield host
+
+
+def test_models_are_pulled_and_refused_by_name(tmp_path, host):
+    data = b"these are not SqueezeNet's weights" * 1000
+    host.files["/models/squeezenet1_1-b8a52dc0.pth"] = data
+    places = {"GRADOSCOPE_WEIGHTS": str(tmp_path), "GRADOSCOPE_WEIGHTS_MIRROR": host.url, "TORCH_HOME": str(tmp_path)}
+    wrong = gradoscope("models", "pull", "squeezenet1_1", "alexnet", **places)
+    assert wrong.returncode == 2
+    assert "Wrong weights: squeezenet1_1: what came for squeezenet1_1-b8a52dc0.pth is not that file" in wrong.stdout
+    assert "answers 404 for /models/alexnet-owt-7be5be79.pth: there is no such file" in wrong.stderr.replace("\n", " ")
+    offline = gradoscope("models", "pull", "resnet18", GRADOSCOPE_OFFLINE="1", **places)
+    assert "put resnet18-f37072fd.pth from https://download.pytorch.org" in offline.stderr.replace("\n", " ")
+    assert gradoscope("models", "pull", "resnet19", **places).returncode == 2
+    assert gradoscope("models", "pull", **places).returncode == 2
+    here = gradoscope("models", "pull", "efficientnet_lite0", **places)
+    assert here.returncode == 0
+    assert "efficientnet-lite0-57934424.pth" in here.stdout
+
+
+def test_a_model_without_a_card_is_pulled_and_explains(tmp_path, host):
+    """timm's own id: pinned at the hub's commit, checked by the hub's hash; the weights are seeded random ones."""
+    torch.manual_seed(0)
+    save_file(timm.create_model("mobilenetv3_small_050").state_dict(), tmp_path / "model.safetensors")
+    repository = "timm/mobilenetv3_small_050.lamb_in1k"
+    host.files[f"/{repository}/resolve/main/model.safetensors"] = (tmp_path / "model.safetensors").read_bytes()
+    places = {"GRADOSCOPE_WEIGHTS": str(tmp_path / "w"), "GRADOSCOPE_WEIGHTS_MIRROR": host.url, "HF_HOME": str(tmp_path)}
+    done = gradoscope(
+        "explain", SAMPLES / "cat.jpg", "--model", "timm:mobilenetv3_small_050.lamb_in1k", "--method", "grad_cam",
+        "--fit", "pad", "--size", "160x128", "--out", tmp_path / "out", **places,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "w" / "hub" / repository / COMMIT / "model.safetensors").is_file()
+    record = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    assert record["panels"][0]["status"] == "done"
+    assert (record["inputs"][0]["size"], record["inputs"][0]["fit"]) == ([160, 128], "pad")
+    again = gradoscope("models", "pull", "timm:mobilenetv3_small_050.lamb_in1k", GRADOSCOPE_OFFLINE="1", **places)
+    assert again.returncode == 0
+    assert len(host.asked) == 1
+    for wrong in (("--fit", "stretch"), ("--size", "0"), ("--size", "4000")):
+        assert gradoscope("explain", SAMPLES / "cat.jpg", *wrong, **places).returncode == 2
 
 
 def test_a_port_that_is_taken_is_told():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from conftest import sample
-from gradoscope.pipeline import Workshop, explain, labels, side_by_side
-from gradoscope.service.jobs import Event, Explain, Labels
+from gradoscope.pipeline import Workshop, explain, micro_batch, run, side_by_side
+from gradoscope.errors import NotFound, OutOfMemory
+from gradoscope.service.jobs import Event, Explain, Labels, Predict
 from gradoscope.service.store import Store
 from gradoscope.settings import Settings
+from gradoscope.zoo.weights import WeightsMissing
 from gradoscope.zoo.zoo import Zoo
 
 
@@ -83,6 +85,113 @@ def test_where_a_client_leaves_is_told_by_the_record(workshop, last, status):
 
 
 def test_labels_need_no_model_in_memory(workshop):
-    (event,) = labels(Labels("efficientnet_lite2"), workshop)
+    (event,) = run(Labels("efficientnet_lite2"), workshop)
     assert event.data["labels"][967] == "espresso"
     assert workshop.zoo.describe("efficientnet_lite2")["layers"] is None
+
+
+LITES = tuple(f"efficientnet_lite{i}" for i in (0, 1, 2))
+CHEAP = ("vanilla_gradient", "grad_cam")
+
+
+def tight(tmp_path, mib):
+    settings = Settings(store=tmp_path / "store", model_bytes=mib * 2**20, weights=tmp_path / "weights")
+    return Workshop(settings, Zoo(settings), Store(settings.store, settings.store_bytes, 3600))
+
+
+def told(job, workshop):
+    return [event for event in run(job, workshop) if event is not None]
+
+
+def test_more_models_than_fit_into_memory_go_one_after_the_other(tmp_path):
+    """The lites take 18, 21 and 24 MiB: two of them fit."""
+    workshop = tight(tmp_path, 45)
+    record = told(Explain("d" * 32, sample("cat.jpg"), LITES, CHEAP), workshop)[-1].data
+    assert [(panel["model"], panel["method"], panel["status"]) for panel in record["panels"]] == [
+        (model, method, "done") for model in LITES for method in CHEAP
+    ]
+    assert workshop.zoo.loaded == LITES[1:]
+    predicted = told(Predict(sample("cat.jpg"), LITES), workshop)[-1].data["predictions"]
+    for prediction, seen in zip(predicted, record["inputs"], strict=True):
+        assert prediction["classes"] == seen["predictions"]
+
+
+def test_a_request_waits_for_room_and_does_not_take_it_from_another(tmp_path):
+    workshop = tight(tmp_path, 24)
+    long = Explain("e" * 32, sample("cat.jpg"), LITES[:1], ("smooth_grad",), options={"smooth_grad": {"samples": 24}})
+    first, second = run(long, workshop), run(Explain("f" * 32, sample("cat.jpg"), LITES[1:2], CHEAP), workshop)
+    while (event := next(first)) is None or event.name != "progress":
+        pass
+    for _ in range(20):
+        assert next(second) is None  # it waits
+    assert workshop.zoo.loaded == LITES[:1]
+    rest = [event for event in first if event is not None]
+    assert rest[-1].data["status"] == "done"
+    assert [event for event in second if event is not None][-1].data["status"] == "done"
+    assert workshop.zoo.loaded == LITES[1:2]
+
+
+def test_a_request_that_leaves_lets_its_models_go(tmp_path):
+    workshop = tight(tmp_path, 24)
+    first = run(Explain("1" * 32, sample("cat.jpg"), LITES[:1], ("smooth_grad",)), workshop)
+    while (event := next(first)) is None or event.name != "progress":
+        pass
+    waiting = run(Explain("2" * 32, sample("cat.jpg"), LITES[1:2], CHEAP), workshop)
+    assert next(waiting) is None
+    waiting.close()
+    first.close()
+    assert workshop.zoo.room(LITES[1:2], object())
+
+
+def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    workshop = tight(tmp_path, 60)
+    asked = Explain("3" * 32, sample("cat.jpg"), ("resnet50", LITES[0]), CHEAP)
+    events = told(asked, workshop)
+    record = events[-1].data
+    assert [panel["status"] for panel in record["panels"]] == ["refused", "refused", "done", "done"]
+    assert record["panels"][0]["problem"]["status"] == 409
+    assert record["panels"][0]["target"] is None
+    assert [seen["model"] for seen in record["inputs"]] == [LITES[0]]
+    assert [panel["target"] for panel in events[0].data["panels"]] == [None, None, 282, 282]
+    with pytest.raises(WeightsMissing):
+        told(Explain("4" * 32, sample("cat.jpg"), ("resnet50",), CHEAP), workshop)
+    with pytest.raises(NotFound):
+        told(Explain("4" * 32, sample("cat.jpg"), (LITES[0], "resnet51"), CHEAP), workshop)
+    with pytest.raises(OutOfMemory):
+        told(Explain("5" * 32, sample("cat.jpg"), LITES[:1], CHEAP), tight(tmp_path, 4))
+
+
+@pytest.mark.parametrize(
+    ("fit", "size", "crop"),
+    [
+        ("crop", None, (94.2, 18.7, 356.8, 281.3)),
+        ("pad", None, (0, -75.5, 451, 375.5)),
+        ("squash", None, (0, 0, 451, 300)),
+        (None, (160, 320), (0, 37, 451, 263)),
+    ],
+)
+def test_fit_and_size_of_a_request(tmp_path, fit, size, crop):
+    job = Explain("6" * 32, sample("cat.jpg"), methods=CHEAP, fit=fit, size=size)
+    record = told(job, tight(tmp_path, 60))[-1].data
+    seen, height, width = record["inputs"][0], *(size or (224, 224))
+    assert (seen["size"], seen["fit"]) == ([height, width], fit or "crop")
+    if size is None:
+        assert seen["crop"] == pytest.approx(crop, abs=1.5)
+    assert [panel["shape"] for panel in record["panels"]] == [[3, height, width], [1, height, width]]
+
+
+def test_panels_of_another_fit_are_not_those_in_the_store(tmp_path):
+    workshop = tight(tmp_path, 60)
+    ways = [(None, None), ("pad", None), ("squash", None), (None, (256, 256)), ("crop", None), (None, (224, 224))]
+    kept = []
+    for number, (fit, size) in enumerate(ways):
+        job = Explain(str(number) * 32, sample("cat.jpg"), methods=("grad_cam",), targets=(5,), fit=fit, size=size)
+        kept.append(told(job, workshop)[-1].data["panels"][0]["from_store"])
+    assert kept == [False, False, False, False, True, True]  # the last two say what is so anyway
+
+
+def test_large_inputs_go_through_in_smaller_batches():
+    settings = Settings(micro_batch=4)
+    sides = (224, 320, 380, 512, 640, 1024, 2048)
+    assert [micro_batch(settings, (side, side)) for side in sides] == [4, 4, 3, 2, 1, 1, 1]

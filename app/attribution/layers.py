@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 
 from ..errors import Refused, Unprocessable
 from ..zoo.classifier import Classifier
+from .survey import walk
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class _Output:
     module: nn.Module
     tensor: Tensor
     version: int
+    operation: Node | None
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -43,8 +46,9 @@ def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
 
     A layer qualifies where its output is (N, C, h, w) with h·w > 1 and h:w as the input's, where it is not an
     identity, dropout, pooling or softmax, and not the class map itself (SqueezeNet ends in one). Of several modules
-    that put out the same tensor, the outermost gives the name. None qualifies where most of the network works on tokens
-    or channels-last arrays behind the last one: a vision transformer's patch embedding is no late feature map.
+    that put out the same tensor, the outermost gives the name. An auxiliary head has none: the logits do not depend on
+    it. None qualifies where most of the network works on tokens or channels-last arrays behind the last one: a vision
+    transformer's patch embedding is no late feature map.
     """
     outputs = _outputs(classifier, probe)
     excluded = {o.identity for o in outputs if _named(o.module, "pool", "softmax")}
@@ -118,22 +122,25 @@ def captured(classifier: Classifier, layer: str) -> Iterator[Capture]:
         handle.remove()
 
 
-@torch.no_grad()
 def _outputs(classifier: Classifier, probe: Tensor) -> list[_Output]:
+    """What every module put out on the way to the logits; all of it, where autograd does not know the way."""
     outputs: list[_Output] = []
-    with ExitStack() as hooks:
+    with torch.enable_grad(), ExitStack() as hooks:
         for name, module in classifier.network.named_modules():
             if name:
                 handle = module.register_forward_hook(_recorder(name, outputs))
                 hooks.callback(handle.remove)
-        classifier(probe)
-    return outputs
+        logits = classifier(probe.clone().requires_grad_())
+    if logits.grad_fn is None:
+        return outputs
+    way = set(walk(logits.grad_fn))
+    return [output for output in outputs if output.operation is None or output.operation in way]
 
 
 def _recorder(name: str, outputs: list[_Output]):  # type: ignore[no-untyped-def]
     def record(module: nn.Module, inputs: object, output: object) -> None:
         if isinstance(output, Tensor):
-            outputs.append(_Output(name, module, output, output._version))
+            outputs.append(_Output(name, module, output, output._version, output.grad_fn))
 
     return record
 

@@ -87,7 +87,7 @@ def survey(logits: Tensor) -> Nonlinearities:
     found = Nonlinearities()
     if logits.grad_fn is None:
         return found
-    nodes = _walk(logits.grad_fn)
+    nodes = walk(logits.grad_fn)
     users = _users(nodes)
     for node in nodes:
         name = kind(node)
@@ -119,7 +119,7 @@ def nonlinear(logits: Tensor) -> list[Node]:
     So a product of two such values is among them, and a normalisation by the picture's own statistics; a batch
     normalisation by stored ones is not.
     """
-    return [] if logits.grad_fn is None else [node for node in _walk(logits.grad_fn) if not _linear(node)]
+    return [] if logits.grad_fn is None else [node for node in walk(logits.grad_fn) if not _linear(node)]
 
 
 def kind(node: Node) -> str:
@@ -147,7 +147,8 @@ def _depends(node: Node, argument: int) -> bool:
     return argument < len(node.next_functions) and node.next_functions[argument][0] is not None
 
 
-def _walk(root: Node) -> list[Node]:
+def walk(root: Node) -> list[Node]:
+    """Every operation from `root` back to the picture."""
     nodes: dict[Node, None] = {root: None}
     stack = [root]
     while stack:

@@ -158,12 +158,11 @@ class Zoo:
         return groups
 
     def bytes_of(self, model: str) -> int:
-        """Memory that a model takes: as measured, or as its file is large."""
+        """Memory that a model takes: as measured, or as its file is large; 0 where that is not here."""
         if model in self._known:
             return self._known[model].bytes
-        file = self.recipe(model).weights
-        path = self.weights.find(file)
-        return path.stat().st_size if path else file.size or 0
+        path = self.weights.find(self.recipe(model).weights)
+        return path.stat().st_size if path else 0
 
     def load(self, model: str, size: tuple[int, int] | None = None) -> Classifier:
         """The classifier of a model, in eval mode on the device, channels last; for pictures of `size` where given.

@@ -1,13 +1,13 @@
-"""The classifier: frozen, its normalisation its first step; and the zoo that keeps a few of them."""
+"""The classifier: frozen, its normalisation its first step, its answer plain logits."""
 
 from __future__ import annotations
 
+from collections import namedtuple
+from collections.abc import Callable
+
 import pytest
 import torch
-from gradoscope.errors import NotFound
-from gradoscope.settings import Settings
 from gradoscope.zoo.classifier import Classifier
-from gradoscope.zoo.zoo import Zoo, choose_device
 from nets import Linear, Tiny, classifier, lite0, random_picture, wrap
 from torch import Tensor, nn
 
@@ -34,14 +34,74 @@ def test_weights_are_under_the_networks_own_names() -> None:
     assert set(wrap(Linear()).state_dict()) == {"network.weight"}
 
 
-@pytest.mark.parametrize("output", [lambda y: (y, y), lambda y: y[:, :, None], lambda y: y[0]])
-def test_answer_that_is_no_logits_is_an_error(output) -> None:  # type: ignore[no-untyped-def]
-    class Odd(Linear):
-        def forward(self, x: Tensor) -> Tensor:
-            return output(super().forward(x))
+class Answering(Linear):
+    """A network that wraps its logits in `output`."""
 
+    def __init__(self, output: Callable[[Tensor], object]) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(super().forward(x))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("output", [lambda y: y[:, :, None], lambda y: [], lambda y: {}, lambda y: None, lambda y: "y"])
+def test_answer_that_is_no_logits_is_an_error(output: Callable[[Tensor], object]) -> None:
     with pytest.raises(ValueError, match=r"logits of shape \(N, classes\)"):
-        wrap(Odd())(random_picture()[None])
+        wrap(Answering(output))(random_picture()[None])
+
+
+Named = namedtuple("Named", ("aux", "logits"))
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        lambda y: (y, -y),
+        lambda y: [y, -y],
+        lambda y: {"logits": y, "aux": -y},
+        lambda y: {"aux": -y, "logits": y},
+        lambda y: Named(-y, y),
+        lambda y: {"out": y},
+    ],
+)
+def test_auxiliary_heads_are_left_aside(output: Callable[[Tensor], object]) -> None:
+    x = random_picture()[None]
+    assert torch.equal(wrap(Answering(output))(x), wrap(Linear())(x))
+
+
+def test_one_class() -> None:
+    """A network of one class may answer with (N,); its probability is a sigmoid."""
+    for output in (lambda y: y[:, 0], lambda y: y[:, :1]):
+        model = wrap(Answering(output), classes=1)
+        logits = model(random_picture()[None])
+        assert logits.shape == (1, 1)
+        assert torch.equal(model.probabilities(logits), logits.sigmoid())
+
+
+def test_probabilities() -> None:
+    logits = torch.tensor([[1.0, 2.0, 3.0]])
+    assert torch.equal(wrap(Linear()).probabilities(logits), logits.softmax(-1))
+    assert torch.equal(wrap(Linear(), multilabel=True).probabilities(logits), logits.sigmoid())
+
+
+def test_at_another_size_shares_the_weights() -> None:
+    model = wrap(Tiny(), 8, mean=[0.1, 0.2, 0.3], std=[1.0, 2.0, 3.0], id="x", fingerprint="y", multilabel=True)
+    other = model.at((12, 16))
+    assert model.at((8, 8)) is model
+    assert other.grey(2).shape == (2, 3, 12, 16)
+    assert (other.id, other.fingerprint, other.multilabel) == ("x", "y", True)
+    assert other.network is model.network
+    x = random_picture(12, width=16)[None]
+    assert torch.equal(other(x), model(x))
+    assert other.census.layers[0].shape[1:] == (12, 16)
+    assert model.census.layers[0].shape[1:] == (8, 8)
+
+
+def test_grey_model() -> None:
+    model = Classifier(nn.Conv2d(1, 2, 8), size=(8, 8), labels="ab", mean=[0.5], std=[0.5])
+    assert model.channels == 1
+    assert model.grey().shape == (1, 1, 8, 8)
 
 
 def test_labels() -> None:
@@ -55,42 +115,9 @@ def test_double_and_back() -> None:
     assert model(random_picture().double()[None]).dtype == torch.float64
 
 
-def test_real_one_is_channels_last_and_described() -> None:
-    zoo = Zoo(Settings(device="cpu"))
-    assert zoo.describe("efficientnet_lite0")["layers"] is None
-    assert not zoo.take_change()
-    model = zoo.load("efficientnet_lite0")
-    assert (zoo.take_change(), zoo.take_change()) == (True, False)
-    assert zoo.load("efficientnet_lite0") is model
-    assert model.network.conv_stem.weight.is_contiguous(memory_format=torch.channels_last)
-    said = zoo.describe("efficientnet_lite0")
-    assert said["parameters"] == sum(p.numel() for p in model.parameters())
-    assert said["layers"][-1] == {"name": "bn2", "shape": [1280, 7, 7], "default": True}
-    assert [layer["default"] for layer in said["layers"][:-1]] == [False] * (len(said["layers"]) - 1)
-    assert said["availability"] == "ready"
-
-
-def test_least_recently_used_goes_first() -> None:
-    zoo = Zoo(Settings(device="cpu", loaded_models=2))
-    first = zoo.load("efficientnet_lite0")
-    zoo.load("efficientnet_lite1")
-    assert zoo.load("efficientnet_lite0") is first
-    zoo.load("efficientnet_lite2")
-    assert zoo.load("efficientnet_lite0") is first
-    assert zoo.describe("efficientnet_lite1")["layers"] is None
-    with pytest.raises(NotFound, match="efficientnet_lite0"):
-        zoo.load("no_such_model")
-
-
 def test_channels_last_does_not_change_the_answer() -> None:
     plain = classifier("tf_efficientnet_lite0")
     x = random_picture(224)[None]
     expected = plain(x)
     assert torch.allclose(plain(x.contiguous(memory_format=torch.channels_last)), expected, atol=1e-4)
     assert lite0()(x).shape == expected.shape
-
-
-def test_choose_device() -> None:
-    assert choose_device("cpu").type == "cpu"
-    assert choose_device("auto").type in ("cpu", "cuda")
-    assert str(choose_device("cuda:1")) == "cuda:1"

@@ -1,0 +1,271 @@
+"""The zoo: what is loaded stays under a cap of bytes, what is held stays loaded, cards may come and go."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from gradoscope.errors import Forbidden, NotFound, OutOfMemory, Unprocessable
+from gradoscope.settings import Settings
+from gradoscope.zoo import zoo as zoo_module
+from gradoscope.zoo.cards import CardError
+from gradoscope.zoo.weights import WeightsMissing, WrongWeights
+from gradoscope.zoo.zoo import Zoo, choose_device
+from nets import Tiny
+
+LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
+MIB = 2**20
+CARD = """
+title = "{name}"
+architecture = "wide_net:build"
+labels = ["a", "b", "c"]
+{more}
+[source]
+kind = "file"
+file = "{name}.pth"
+[input]
+size = [16, 16]
+"""
+NET = """
+from torch import nn
+
+def build(num_classes=3, width=300_000):
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, width),
+                         nn.Linear(width, num_classes))
+"""  # 13.7 MiB of parameters
+
+
+def put(folder: Path, name: str, more: str = "", weights: bool = True) -> None:
+    (folder / "wide_net.py").write_text(NET)
+    (folder / f"{name}.toml").write_text(CARD.format(name=name, more=more))
+    if weights:
+        scope: dict[str, object] = {}
+        exec(NET, scope)
+        torch.manual_seed(sum(map(ord, name)))
+        torch.save(scope["build"]().state_dict(), folder / f"{name}.pth")  # type: ignore[operator]
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("four")
+    for name in "abcd":
+        put(folder, name)
+    return folder
+
+
+def zoo(folder: Path | None = None, mib: float = 2048, **more: object) -> Zoo:
+    return Zoo(Settings(device="cpu", models=folder, model_bytes=int(mib * MIB), **more))  # type: ignore[arg-type]
+
+
+def test_real_one_is_channels_last_and_described() -> None:
+    here = zoo()
+    assert here.describe(LITE0)["layers"] is None
+    here.take_change()
+    assert not here.take_change()
+    model = here.load(LITE0)
+    assert (here.take_change(), here.take_change()) == (True, False)
+    assert here.load(LITE0) is model
+    assert model.network.conv_stem.weight.is_contiguous(memory_format=torch.channels_last)
+    said = here.describe(LITE0)
+    assert said["parameters"] == sum(p.numel() for p in model.parameters())
+    assert said["layers"][-1] == {"name": "bn2", "shape": [1280, 7, 7], "default": True}
+    assert [layer["default"] for layer in said["layers"][:-1]] == [False] * (len(said["layers"]) - 1)
+    assert (said["availability"], said["accuracy"], said["channels"], said["fit"]) == ("ready", 75.1, 3, "crop")
+    assert said["paper"]["url"] == "https://arxiv.org/abs/1905.11946"
+
+
+def test_least_recently_used_goes_first(four: Path) -> None:
+    here = zoo(four, 30)
+    for name in "ab":
+        here.load(name)
+    here.load("a")
+    here.load("c")
+    assert here.loaded == ("a", "c")
+    here.load("b")
+    assert here.loaded == ("c", "b")
+    assert here.describe("a")["layers"]  # what was found out is kept
+
+
+def test_cap_is_of_bytes(four: Path) -> None:
+    for mib, most in ((14, 1), (30, 2), (45, 3), (60, 4)):
+        here = zoo(four, mib)
+        for name in "abcd":
+            here.load(name)
+            assert len(here.loaded) <= most
+        assert len(here.loaded) == most
+
+
+def test_larger_than_the_cap(four: Path) -> None:
+    here = zoo(four, 10)
+    with pytest.raises(OutOfMemory, match=r"a takes 14 MiB .* and 10 are allowed .*GRADOSCOPE_MODEL_BYTES"):
+        here.load("a")
+    with pytest.raises(OutOfMemory):
+        here.room(["a"], object())
+
+
+def test_what_is_held_stays(four: Path) -> None:
+    here = zoo(four, 30)
+    with here.hold(["a", "b"]):
+        first = here.load("a")
+        here.load("b")
+        asker = object()
+        assert not here.room(["c"], asker)  # nor ever forced: who asks waits
+        assert here.room(["a"], object())
+        assert here.load("a") is first
+    assert here.room(["c"], asker)
+    here.load("c")
+    assert here.loaded == ("a", "c")
+    with pytest.raises(KeyError), here.hold(["a"]):
+        raise KeyError
+    assert here.room(["b"], object())  # let go after an exception too
+
+
+def test_who_waits_long_is_not_overtaken_for_ever(four: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(zoo_module.time, "monotonic", lambda: now[0])
+    here = zoo(four, 30)
+    first, later = object(), object()
+    with here.hold(["a", "b"]):
+        assert not here.room(["c"], first)
+        assert here.room(["a"], later)
+        now[0] = zoo_module.PATIENCE + 1
+        assert not here.room(["a"], later)  # now `first` has its turn next
+    assert here.room(["c"], first)
+    assert here.room(["a"], later)
+    with here.hold(["a", "b"]):
+        assert not here.room(["c"], first)
+        now[0] *= 3
+        here.leave(first)
+        assert here.room(["b"], later)
+
+
+def test_groups(four: Path) -> None:
+    here = zoo(four, 30)
+    assert here.groups("abcd") == [["a", "b"], ["c", "d"]]
+    for name in "abcd":
+        here.load(name)
+    assert here.groups("abc") == [["a", "b"], ["c"]]
+    assert zoo(four, 100).groups("abcd") == [list("abcd")]
+    assert here.groups(()) == []
+
+
+def test_file_written_anew_is_another_model(tmp_path: Path) -> None:
+    put(tmp_path, "a")
+    here = zoo(tmp_path)
+    before = here.load("a")
+    state = torch.load(tmp_path / "a.pth", weights_only=True)
+    state["5.bias"] += 1
+    torch.save(state, tmp_path / "a.pth")
+    os.utime(tmp_path / "a.pth", (10, 10))
+    after = here.load("a")
+    assert after.fingerprint != before.fingerprint
+    assert torch.equal(after.network[5].bias, before.network[5].bias + 1)  # type: ignore[index]
+    assert here.load("a") is after
+
+
+def test_cards_come_and_go(tmp_path: Path) -> None:
+    here = zoo(tmp_path)
+    put(tmp_path, "a")
+    with pytest.raises(NotFound, match="There is no model «a»"):
+        here.load("a")
+    here.refresh()
+    assert here.load("a").label(2) == "c"
+    put(tmp_path, "a", more='licence = "MIT"')
+    here.refresh()
+    assert here.loaded == ()
+    assert here.describe("a")["licence"] == "MIT"
+    (tmp_path / "a.toml").write_text("title = 3")
+    here.refresh()
+    with pytest.raises(CardError, match=r"a.toml: title"):
+        here.load("a")
+    assert [fault.card for fault in here.faults] == ["a.toml"]
+    (tmp_path / "a.toml").unlink()
+    here.refresh()
+    assert not here.faults
+    assert LITE0 in here.recipes
+
+
+def test_labels_file_that_was_mended_is_read_again(tmp_path: Path) -> None:
+    put(tmp_path, "a")
+    card = (tmp_path / "a.toml").read_text().replace('["a", "b", "c"]', '"names.txt"')
+    (tmp_path / "a.toml").write_text(card)
+    (tmp_path / "names.txt").write_text("x\ny\n")
+    here = zoo(tmp_path)
+    with pytest.raises(CardError, match="does not fit the architecture|2 labels|has 2"):
+        here.load("a")
+    (tmp_path / "names.txt").write_text("x\ny\nz\n")
+    here.refresh()
+    assert here.load("a").labels == ("x", "y", "z")
+
+
+def test_faults_of_a_card_that_can_be_read(tmp_path: Path) -> None:
+    put(tmp_path, "gone", weights=False)
+    put(tmp_path, "hash", more="")
+    card = (tmp_path / "hash.toml").read_text().replace('file = "hash.pth"', f'file = "hash.pth"\nsha256 = "{"0" * 64}"')
+    (tmp_path / "hash.toml").write_text(card)
+    put(tmp_path, "size")
+    tiny = Tiny().state_dict()
+    torch.save(tiny, tmp_path / "size.pth")
+    (tmp_path / "size.toml").write_text(
+        CARD.format(name="size", more="").replace("wide_net:build", "fixed_net:build").replace("[16, 16]", "[48, 48]")
+    )
+    (tmp_path / "fixed_net.py").write_text(
+        "from torch import nn\ndef build(): return nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 3))"
+    )
+    scope: dict[str, object] = {}
+    exec((tmp_path / "fixed_net.py").read_text(), scope)
+    torch.save(scope["build"]().state_dict(), tmp_path / "size.pth")  # type: ignore[operator]
+    here = zoo(tmp_path)
+    with pytest.raises(WeightsMissing, match="gone: the weight file gone.pth is not in"):
+        here.load("gone")
+    with pytest.raises(WrongWeights, match=r"hash: hash.pth is not what it should be"):
+        here.load("hash")
+    with pytest.raises(CardError, match=r"size.toml: the network does not take a picture of 3×48×48.*Mend `input`"):
+        here.load("size")
+    assert here.loaded == ()
+
+
+def test_logits_and_labels_must_be_as_many(tmp_path: Path) -> None:
+    put(tmp_path, "a", more="arguments = {num_classes = 3}")
+    card = (tmp_path / "a.toml").read_text().replace('["a", "b", "c"]', '["a", "b"]')
+    (tmp_path / "a.toml").write_text(card)
+    with pytest.raises(CardError, match="the network answers with 3 logits, the card has 2 labels"):
+        zoo(tmp_path).load("a")
+
+
+def test_other_sizes(tmp_path: Path, four: Path) -> None:
+    here = zoo(four)
+    view = here.load("a", (24, 32))
+    assert view.size == (24, 32)
+    assert here.load("a", (24, 32)) is view
+    assert here.load("a", (16, 16)) is here.load("a")
+    assert view.network is here.load("a").network
+    with pytest.raises(Unprocessable, match=r"size: a cannot take pictures of 2×2 .* Its own size is 16×16"):
+        here.load("a", (2, 2))
+
+
+def test_ids_without_a_card() -> None:
+    with pytest.raises(Forbidden, match="GRADOSCOPE_DOWNLOADS=any"):
+        zoo().recipe("torchvision:resnet34")
+    here = zoo(downloads="any")
+    assert here.recipe("torchvision:resnet34").labels[0] == "tench"
+    assert here.take_change()
+    assert "torchvision:resnet34" in here.recipes  # listed from then on
+    here.refresh()
+    assert "torchvision:resnet34" in here.recipes
+    with pytest.raises(NotFound, match="no model «torchvision:resnet_of_dreams»"):
+        here.recipe("torchvision:resnet_of_dreams")
+
+
+def test_weights_that_are_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(WeightsMissing, match="Run «gradoscope models pull resnet50»"):
+        zoo(weights=tmp_path).load("resnet50")
+
+
+def test_choose_device() -> None:
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device("auto").type in ("cpu", "cuda")
+    assert str(choose_device("cuda:1")) == "cuda:1"
