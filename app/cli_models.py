@@ -33,7 +33,9 @@ def models(context: typer.Context) -> None:
 
     settings = operator_settings()
     zoo = Zoo(settings)
-    table = Table("id", "input", "classes", "top-1", "weights", "MiB", "licence", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(
+        "id", "input", "classes", "top-1", "weights", "MiB", "licence", box=SIMPLE_HEAD, pad_edge=False, show_edge=False
+    )
     for described in map(zoo.describe, zoo.recipes):
         mark = "*" if described["id"] == settings.default_model else ""
         accuracy, size = described["accuracy"], described["weights"]["bytes"]

@@ -102,7 +102,11 @@ def test_a_model_without_a_card_is_pulled_and_explains(tmp_path, host):
     save_file(timm.create_model("mobilenetv3_small_050").state_dict(), tmp_path / "model.safetensors")
     repository = "timm/mobilenetv3_small_050.lamb_in1k"
     host.files[f"/{repository}/resolve/main/model.safetensors"] = (tmp_path / "model.safetensors").read_bytes()
-    places = {"GRADOSCOPE_WEIGHTS": str(tmp_path / "w"), "GRADOSCOPE_WEIGHTS_MIRROR": host.url, "HF_HOME": str(tmp_path)}
+    places = {
+        "GRADOSCOPE_WEIGHTS": str(tmp_path / "w"),
+        "GRADOSCOPE_WEIGHTS_MIRROR": host.url,
+        "HF_HOME": str(tmp_path),
+    }
     done = gradoscope(
         "explain", SAMPLES / "cat.jpg", "--model", "timm:mobilenetv3_small_050.lamb_in1k", "--method", "grad_cam",
         "--fit", "pad", "--size", "160x128", "--out", tmp_path / "out", **places,

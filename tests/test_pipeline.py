@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from conftest import sample
-from gradoscope.pipeline import Workshop, explain, micro_batch, run, side_by_side
 from gradoscope.errors import NotFound, OutOfMemory
+from gradoscope.pipeline import Workshop, explain, micro_batch, run, side_by_side
 from gradoscope.service.jobs import Event, Explain, Labels, Predict
 from gradoscope.service.store import Store
 from gradoscope.settings import Settings

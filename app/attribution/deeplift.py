@@ -31,7 +31,8 @@ class DeepLift(Method[DeepLiftParameters]):
     """(x − x′) ⊙ m, where m is the gradient with each nonlinearity's derivative replaced by Δoutput / Δinput.
 
     Δ is the difference between picture and baseline: the rescale rule of Shrikumar, Greenside, Kundaje 2017,
-    arXiv:1704.02685. Sums to S(x) − S(x′) exactly, but for rounding. By captum, on a private copy of the network.
+    arXiv:1704.02685. Sums to S(x) − S(x′) exactly, but for rounding. By captum, on a private copy of the network
+    (see `rescale`).
     Diagnostics: `completeness`, `rescaled` (nonlinearities), `gradient_evaluations` (the picture and its baseline).
 
     Raises `Refused` where captum has no rule for an operation of the model, where S is no logit, and
@@ -53,7 +54,7 @@ class DeepLift(Method[DeepLiftParameters]):
         "Sees what the gradient misses by saturation",
     )
     weaknesses = (
-        "Needs a rule for each operation: models with ReLU6, SiLU, gates or attention are refused",
+        "Needs a rule for each operation: models with SiLU, gates or attention are refused",
         "Depends on the baseline, and on how the network is written: equal functions can have different maps",
     )
     default = False

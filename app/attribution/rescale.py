@@ -21,9 +21,11 @@ from torch.nn.functional import max_pool2d, pad, unfold
 from ..zoo.classifier import Classifier
 from .score import Score
 
-# captum's rules that share out a difference rightly (not Softmax's), by the operation that the module consists of
+# captum's rules that share out a difference rightly (not Softmax's), by the operation that the module consists of; and
+# ReLU6, which the copy writes as two ReLUs
 COVERED: dict[type[nn.Module], str] = {
     nn.ReLU: "Relu",
+    nn.ReLU6: "Hardtanh",
     nn.ELU: "Elu",
     nn.LeakyReLU: "LeakyRelu",
     nn.Sigmoid: "Sigmoid",
@@ -100,6 +102,18 @@ class WindowedMaxPool(nn.Module):
         return largest.reshape(outline.shape)
 
 
+class TwoReLUs(nn.Module):
+    """`nn.ReLU6` as relu(x) − relu(x − 6): both have the same Δinput, so their rescaled slopes add up to its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lower, self.upper = nn.ReLU(), nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        difference: Tensor = self.lower(x.clone()) - self.upper(x - 6)
+        return difference
+
+
 def _calls(classifier: Classifier) -> dict[nn.Module, Calls]:
     """What stands for each module that captum has a rule for, by one probing pass."""
     made: Counter[nn.Module] = Counter()
@@ -119,6 +133,8 @@ def _calls(classifier: Classifier) -> dict[nn.Module, Calls]:
 def _alone(module: nn.Module) -> nn.Module:
     if isinstance(module, nn.MaxPool2d):
         return WindowedMaxPool(module)
+    if isinstance(module, nn.ReLU6):
+        return TwoReLUs()
     alone = copy.deepcopy(module)
     if isinstance(alone, (nn.ReLU, nn.ELU, nn.LeakyReLU)):
         alone.inplace = False  # `Calls` sees to it

@@ -8,10 +8,8 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from ..errors import Refused
-from .census import Census, take_census
+from .census import Census
 from .survey import Nonlinearities, survey
-
-__all__ = ["Census", "Deconvolved", "Guided", "take_census"]
 
 Gradients = tuple[Tensor | None, ...]
 

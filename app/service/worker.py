@@ -13,6 +13,8 @@ from typing import Any
 
 from ..settings import Settings
 
+REST_SECONDS = 2.0
+
 
 def work(connection: Connection, settings: Settings) -> None:
     """Serve jobs that come over `connection` until it closes. First says `ready` with the catalogue, or `failed`."""
@@ -35,6 +37,7 @@ class _Worker:
 
         from ..catalogue import catalogue
         from ..pipeline import Workshop, run
+        from ..zoo.memory import give_back
         from ..zoo.zoo import Zoo
         from .scheduler import Scheduler
         from .store import Store
@@ -42,7 +45,7 @@ class _Worker:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32
-        self._connection, self._run = connection, run
+        self._connection, self._run, self._give_back = connection, run, give_back
         self._scheduler = Scheduler()
         store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
         self._workshop = Workshop(settings, Zoo(settings), store)
@@ -56,13 +59,22 @@ class _Worker:
 
     def serve(self) -> None:
         while True:
-            while self._connection.poll(None if not len(self._scheduler) else 0):
+            if not len(self._scheduler):
+                self._rest()
+            while self._connection.poll():
                 self._receive(self._connection.recv())
             for number, event in self._scheduler.turn():
                 if event.final:
                     self._tell_catalogue()  # first: whoever asks again after the answer sees what came of it
                 self._connection.send(("event", number, event))
             self._tell_catalogue()
+
+    def _rest(self) -> None:
+        """Wait for a job. One that is long in coming finds memory given back: what micro-batches took is kept for the
+        next ones meanwhile."""
+        if not self._connection.poll(REST_SECONDS):
+            self._give_back()
+            self._connection.poll(None)
 
     def _receive(self, message: tuple[Any, ...]) -> None:
         if message[0] == "run":

@@ -15,6 +15,7 @@ from .render import Scale, colourise, scale_of
 CELL, GAP, LEFT, CAPTION, HEADER = 224, 16, 24, 62, 58
 INK, FAINT, GROUND = (24, 26, 30), (96, 100, 108), (255, 255, 255)
 PALETTE = "inferno"
+NOBODY: dict[str, Any] = {"index": None, "label": "no class"}  # where a model could not be had
 
 
 def contact_sheet(
@@ -28,7 +29,7 @@ def contact_sheet(
     `array` gives a panel's values by its id, `seen` the pixels by model. Maps show the sum of |·| over channels,
     clipped at the 99th percentile, each with the scale it is drawn on.
     """
-    rows = _rows(record)
+    rows, looked = _rows(record), {seen["model"] for seen in record["inputs"]}
     columns = list(dict.fromkeys(panel["method"] for panel in record["panels"]))
     width = 2 * LEFT + (len(columns) + 1) * (CELL + GAP) - GAP
     sheet = Image.new("RGB", (width, HEADER + len(rows) * (CELL + CAPTION + GAP)), GROUND)
@@ -39,7 +40,10 @@ def contact_sheet(
     )
     for number, (model, target, panels) in enumerate(rows):
         top = HEADER + number * (CELL + CAPTION + GAP)
-        sheet.paste(_fit(seen(model)), (LEFT, top))
+        if model in looked:
+            sheet.paste(_fit(seen(model)), (LEFT, top))
+        else:
+            pen.box(LEFT, top)
         pen.caption(LEFT, top, target, model)
         for panel in panels:
             left = LEFT + (columns.index(panel["method"]) + 1) * (CELL + GAP)
@@ -48,10 +52,11 @@ def contact_sheet(
 
 
 def _rows(record: dict[str, Any]) -> list[tuple[str, str, list[dict[str, Any]]]]:
-    rows: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    rows: dict[tuple[str, int | None], list[dict[str, Any]]] = {}
     for panel in record["panels"]:
-        rows.setdefault((panel["model"], panel["target"]["index"]), []).append(panel)
-    return [(model, panels[0]["target"]["label"], panels) for (model, _), panels in rows.items()]
+        target = panel["target"] or NOBODY
+        rows.setdefault((panel["model"], target["index"]), []).append(panel)
+    return [(model, (panels[0]["target"] or NOBODY)["label"], panels) for (model, _), panels in rows.items()]
 
 
 def _panel(

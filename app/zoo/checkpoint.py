@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +59,18 @@ def read_nested(path: Path, card: str) -> Mapping[str, Any]:
 
 
 def read_checkpoint(path: Path, card: str) -> dict[str, Tensor]:
-    """The tensors of a file that holds nothing else. Raises `CardError`."""
-    return {name: value for name, value in read_nested(path, card).items() if isinstance(value, Tensor)}
+    """The tensors of a file that holds nothing else, with their modules' versions. Raises `CardError`."""
+    found = read_nested(path, card)
+    tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)}
+    return with_versions(tensors, getattr(found, "_metadata", None))
+
+
+def with_versions(tensors: Mapping[str, Tensor], versions: object) -> dict[str, Tensor]:
+    """`tensors` as a state dict that carries its modules' versions: some modules (MNASNet) do not load without."""
+    state = OrderedDict(tensors)
+    if versions is not None:
+        state._metadata = versions  # type: ignore[attr-defined]
+    return state
 
 
 def settle(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from ..attribution.rules import Census
+    from ..attribution.census import Census
 
 
 class Classifier(nn.Module):
@@ -90,7 +90,7 @@ class Classifier(nn.Module):
     @cached_property
     def census(self) -> Census:
         """The layers that Grad-CAM can take and the nonlinearities on the way, found by one probing pass."""
-        from ..attribution.rules import take_census
+        from ..attribution.census import take_census
 
         return take_census(self)
 

@@ -105,7 +105,10 @@ class Zoo:
                 "GRADOSCOPE_DOWNLOADS=any, or writes a card.",
                 field="model",
             )
-        recipe = self.recipes[model] = recipe_of(card)
+        try:
+            recipe = self.recipes[model] = recipe_of(card)
+        except CardError as error:  # the id is the client's, not a card of the operator's
+            raise NotFound(error.detail.replace(card.file, model), field="model") from error
         self._changed = True
         return recipe
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from gradoscope.attribution.score import Score
+from gradoscope.errors import Refused, Unprocessable
 from nets import Tiny, classifier, explain, random_picture, relative, wrap
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 SEED = 5
@@ -54,3 +55,32 @@ def test_layer_by_name_and_by_alias() -> None:
     by_name, by_alias = (explain("grad_cam", network, x, layer=name).values for name in ("layer4", "layer4.1"))
     assert torch.equal(by_name, by_alias)
     assert relative(explain("grad_cam", network, x, layer="layer3").values, by_name) > 0.1
+
+
+def test_guided_grad_cam_is_the_product() -> None:
+    network, x = classifier("resnet18", 64), random_picture(64)
+    for layer in ("auto", "layer3"):
+        guided = explain("guided_backprop", network, x, score=Score(3)).values
+        cam = explain("grad_cam", network, x, score=Score(3), layer=layer, relu=True).values
+        given = explain("guided_grad_cam", network, x, score=Score(3), layer=layer)
+        assert given.values.shape == (3, 64, 64)
+        assert torch.allclose(given.values, guided * cam, rtol=1e-5, atol=1e-9)
+        assert float(given.values.abs().max()) > 0
+
+
+def test_guided_grad_cam_names_its_own_field() -> None:
+    with pytest.raises(Unprocessable, match=r"guided_grad_cam\.layer") as caught:
+        explain("guided_grad_cam", classifier("resnet18", 64), random_picture(64), layer="layer9")
+    assert caught.value.errors[0]["field"] == "options.guided_grad_cam.layer"
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (Tiny(lambda x: x * x.sigmoid()), "Guided backprop does not know how to guide"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.ReLU(), nn.Linear(4, 3)), "spatial feature map"),
+    ],
+)
+def test_guided_grad_cam_is_refused_where_either_is(network: nn.Module, reason: str) -> None:
+    with pytest.raises(Refused, match=reason):
+        explain("guided_grad_cam", wrap(network), random_picture())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.engine import Engine, finite, noise
+from gradoscope.attribution.engine import Engine, finite, generator, noise
 from gradoscope.attribution.score import Score
 from gradoscope.errors import ComputationFailed, Refused
 from nets import Linear, Quadratic, Tiny, gradient, random_picture, relative, wrap
@@ -71,6 +71,15 @@ def test_noise_is_of_seed_and_sample_alone() -> None:
     different = [noise(seed, k, shape) for seed in (0, 1, 11) for k in (0, 1, 11)]
     for i, one in enumerate(different):
         assert not any(torch.equal(one, other) for other in different[:i])
+
+
+def test_generators_are_of_seed_and_names_alone() -> None:
+    """Each name its own stream: what a sample draws is not tied to its noise."""
+    streams = [(seed, *names) for seed in (0, 1) for names in ((), (0,), (1,), (0, "alpha"), (1, "alpha"))]
+    drawn = [torch.rand(4, generator=generator(*stream)) for stream in streams]
+    for i, (stream, values) in enumerate(zip(streams, drawn, strict=True)):
+        assert torch.equal(values, torch.rand(4, generator=generator(*stream)))
+        assert not any(torch.equal(values, other) for other in drawn[:i])
 
 
 def test_noise_is_standard_normal() -> None:

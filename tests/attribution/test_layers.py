@@ -10,7 +10,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gradoscope.attribution.cam import CamParameters, GradCam
+from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.layers import captured, choose_layer
+from gradoscope.attribution.score import Score
 from gradoscope.errors import Refused, Unprocessable
 from nets import Tiny, classifier, explain, lite0, random_picture, wrap
 from torch import Tensor, nn
@@ -42,14 +44,15 @@ EXPECTED = {
 def test_census(name: str) -> None:
     guided, gates, layer, shape = EXPECTED[name]
     census = classifier(name).census
+    assert census.differentiable
     assert census.unknown == {}
-    assert (census.guided, census.gates) == (guided, gates)
+    assert (census.guided.total(), census.gates.total()) == (guided, gates)
     assert (census.layers[-1].name, census.layers[-1].shape) == (layer, shape)
 
 
 def test_census_of_the_real_lite0() -> None:
     census = lite0().census
-    assert (census.guided, census.gates, census.unknown) == (33, 0, {})
+    assert (census.guided, census.gates, census.unknown) == ({"Hardtanh": 33}, {}, {})
     assert (census.layers[-1].name, census.layers[-1].shape) == ("bn2", (1280, 7, 7))
 
 
@@ -59,7 +62,10 @@ def test_transformers_on_tokens_have_no_layer(name: str) -> None:
     assert classifier(name).census.layers == []
     with pytest.raises(Refused, match="tokens"):
         GradCam().check(classifier(name), CamParameters())
-    assert (classifier(name).census.guided, classifier(name).census.unknown) == (12, {})  # a GELU for each block
+    assert (classifier(name).census.guided, classifier(name).census.unknown) == (
+        {"Gelu": 12},
+        {},
+    )  # a GELU for each block
 
 
 class Tail(nn.Module):
@@ -168,5 +174,22 @@ def test_layer_that_the_score_does_not_depend_on_is_refused() -> None:
             self.tail(self.body(x))
             return self.head(self.body(x).mean((2, 3)))
 
+    network, x = wrap(Aside(nn.Conv2d(6, 6, 1))), random_picture()
+    assert [layer.name for layer in network.census.layers] == ["body.0", "body"]
+    with pytest.raises(Unprocessable, match="«tail» is no layer"):
+        explain("grad_cam", network, x, layer="tail")
     with pytest.raises(Refused, match="does not depend on the layer «tail"):
-        explain("grad_cam", wrap(Aside(nn.Conv2d(6, 6, 1))), random_picture(), layer="tail")
+        Engine(network, Score(0)).features(x, "tail")
+
+
+def test_auxiliary_head_that_runs_last_gives_no_layer() -> None:
+    """The automatic layer is the last one that the logits come from."""
+
+    class Auxiliary(Tail):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            features = self.body(x)
+            return self.head(features.mean((2, 3))), self.tail(features).mean((2, 3))
+
+    network = wrap(Auxiliary(nn.Conv2d(6, 6, 1), nn.ReLU()))
+    assert network.census.layers[-1].name == "body"
+    assert explain("grad_cam", network, random_picture()).diagnostics["layer"] == "body"

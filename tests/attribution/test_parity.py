@@ -1,19 +1,32 @@
-"""The six methods against their peers: captum, PAIR saliency, and hooks written here."""
+"""The methods against their peers: captum, PAIR saliency, and hooks written here."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import saliency.core as pair
 import torch
-from captum.attr import GuidedBackprop, IntegratedGradients, LayerGradCam, Saliency
+import torch.nn.functional as F
+from captum.attr import (
+    Deconvolution,
+    DeepLift,
+    GradientShap,
+    GuidedBackprop,
+    GuidedGradCam,
+    InputXGradient,
+    IntegratedGradients,
+    LayerGradCam,
+    Saliency,
+)
 from gradoscope.attribution.score import Score
-from nets import classifier, explain, lite0, relative, sample_pixels
+from nets import Tiny, classifier, explain, gradient, lite0, random_picture, relative, sample_pixels, wrap
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
+from twins import DeconvolvedTwin
 
 MODELS = ("lite0", "resnet18")
 CAT = 282
@@ -71,21 +84,107 @@ def test_integrated_gradients_against_captum_in_float64(micro_batch: int) -> Non
     assert relative(given.values, expected) < 1e-7
 
 
+@contextmanager
+def out_of_place(network: nn.Module) -> Iterator[None]:
+    """captum hooks modules, which must not work in place for that."""
+    inplace = [m for m in network.modules() if isinstance(m, (nn.ReLU, nn.ReLU6)) and m.inplace]
+    for module in inplace:
+        module.inplace = False
+    yield
+    for module in inplace:
+        module.inplace = True
+
+
 @LEAF
 @HOOKS
 def test_guided_backprop_against_captum(cat: Tensor) -> None:
-    """captum hooks nn.ReLU modules, which must not work in place for that."""
     resnet = classifier("resnet18")
-    inplace = [m for m in resnet.modules() if isinstance(m, nn.ReLU) and m.inplace]
     given = explain("guided_backprop", resnet, cat, score=Score(CAT))
-    for module in inplace:
-        module.inplace = False
-    expected = GuidedBackprop(resnet).attribute(cat[None], target=CAT)[0]
-    for module in inplace:
-        module.inplace = True
+    with out_of_place(resnet):
+        expected = GuidedBackprop(resnet).attribute(cat[None], target=CAT)[0]
     assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 17, "gates": 0}
     assert relative(given.values, expected) < 1e-5
     assert relative(explain("vanilla_gradient", resnet, cat, score=Score(CAT)).values, expected) > 0.1
+
+
+@LEAF
+@HOOKS
+@pytest.mark.parametrize(("name", "activations"), [("resnet18", 17), ("vgg11", 10)])
+def test_deconvolution_against_captum(name: str, activations: int) -> None:
+    network, x = classifier(name, 64), sample_pixels("cat", 64)
+    given = explain("deconvolution", network, x, score=Score(CAT))
+    with out_of_place(network):
+        peer = Deconvolution(network)
+        expected = peer.attribute(x[None].contiguous(memory_format=torch.channels_last), target=CAT)[0]
+    assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": activations, "gates": 0}
+    assert relative(given.values, expected) < 1e-6
+    assert relative(explain("guided_backprop", network, x, score=Score(CAT)).values, expected) > 0.1
+
+
+@LEAF
+@HOOKS
+@pytest.mark.parametrize("activation", [F.relu, nn.ReLU6()])
+def test_deconvolution_where_captum_is_the_plain_gradient(activation: nn.Module) -> None:
+    """captum sees nn.ReLU modules only, and says nothing where there is none."""
+    network, x = wrap(Tiny(activation)).double(), random_picture().double()
+    theirs = Deconvolution(network).attribute(x[None], target=0)[0]
+    assert relative(theirs, explain("vanilla_gradient", network, x).values) < 1e-12
+    twin = wrap(Tiny(lambda value: DeconvolvedTwin.apply(value, activation))).double()
+    given = explain("deconvolution", network, x).values
+    assert relative(given, gradient(twin, x, lambda y: y[:, 0])) < 1e-12
+    assert relative(given, theirs) > 0.1
+
+
+@LEAF
+def test_input_x_gradient_against_captum(cat: Tensor) -> None:
+    expected = InputXGradient(lite0()).attribute(cat[None], target=CAT)[0]
+    assert relative(explain("input_x_gradient", lite0(), cat, score=Score(CAT)).values, expected.detach()) < 1e-4
+
+
+@LEAF
+@HOOKS
+def test_guided_grad_cam_against_captum(cat: Tensor) -> None:
+    resnet = classifier("resnet18")
+    given = explain("guided_grad_cam", resnet, cat, score=Score(CAT))
+    with out_of_place(resnet):
+        peer = GuidedGradCam(resnet, resnet.network.layer4)
+        expected = peer.attribute(cat[None], target=CAT, interpolate_mode="bilinear")[0]
+    assert given.diagnostics == {
+        "gradient_evaluations": 2,
+        "layer": "layer4",
+        "guided_activations": 17,
+        "gates": 0,
+    }
+    assert relative(given.values, expected) < 1e-4
+
+
+def test_gradient_shap_against_captum() -> None:
+    """captum draws other numbers, so the two meet as samples grow; one baseline, no noise on the picture."""
+    network, x = wrap(Tiny()).double(), random_picture().double()
+    torch.manual_seed(0)
+    peer = GradientShap(network)
+    expected = peer.attribute(x[None], x.new_zeros(1, 3, 8, 8), n_samples=2000, stdevs=0.0, target=0)[0]
+    given = explain("gradient_shap", network, x, samples=2000, baseline="black", micro_batch=64)
+    assert relative(given.values, expected) < 0.05
+    assert relative(given.values, explain("input_x_gradient", network, x).values) > 0.1
+
+
+@pytest.mark.filterwarnings("ignore:Setting forward, backward hooks and attributes:UserWarning")
+@pytest.mark.parametrize("baseline", [0.0, 1.0])
+def test_deep_lift_against_captum(baseline: float) -> None:
+    """On modules that are called once, work out of place, pool without overlap and do not follow on one another."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        *(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 6, 3), nn.MaxPool2d(2), nn.Conv2d(6, 6, 3), nn.ELU()),
+        *(nn.Conv2d(6, 6, 3), nn.LeakyReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5), nn.Tanh()),
+        *(nn.Linear(5, 5), nn.Sigmoid(), nn.Linear(5, 5), nn.Softplus(), nn.Linear(5, 3)),
+    )
+    model, x = wrap(network, 16).double(), random_picture(16).double()
+    leaf = x[None].clone().requires_grad_()
+    expected = DeepLift(model).attribute(leaf, torch.full_like(leaf, baseline), target=1)[0]
+    given = explain("deep_lift", model, x, score=Score(1), baseline="white" if baseline else "black")
+    assert given.diagnostics["rescaled"] == 7
+    assert relative(given.values, expected.detach()) < 1e-12
 
 
 def test_guided_backprop_against_hooks_on_every_relu6(cat: Tensor) -> None:
@@ -99,14 +198,11 @@ def test_guided_backprop_against_hooks_on_every_relu6(cat: Tensor) -> None:
         # the derivative is 0 or 1, so cutting what leaves backwards is the same as cutting what comes in
         return (downstream[0].clamp(min=0),)
 
-    handles = []
-    for module in activations:
-        module.inplace = False
-        handles.append(module.register_full_backward_hook(guide))
     x = cat[None].clone().requires_grad_()
-    (expected,) = torch.autograd.grad(network(x)[0, CAT], x)
-    for module, handle in zip(activations, handles, strict=True):
-        module.inplace = True
+    with out_of_place(network):
+        handles = [module.register_full_backward_hook(guide) for module in activations]
+        (expected,) = torch.autograd.grad(network(x)[0, CAT], x)
+    for handle in handles:
         handle.remove()
     assert relative(given.values, expected[0]) < 1e-4
 

@@ -226,9 +226,12 @@ def test_baselines(kind: str) -> None:
     if kind == "noise":
         assert torch.equal(given, make_baseline(kind, x, 3))
         assert not torch.equal(given, make_baseline(kind, x, 4))
+        assert torch.equal(given, make_baseline(kind, x, 3, 0))
+        assert not torch.equal(given, make_baseline(kind, x, 3, 1))
         assert float(given.mean()) == pytest.approx(0.5, abs=0.05)
     else:
         assert torch.allclose(given, expected[kind], atol=1e-6)
+        assert torch.equal(given, make_baseline(kind, x, 3, 1))
 
 
 def test_seed_takes_part_only_with_the_noise_baseline() -> None:

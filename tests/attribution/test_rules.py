@@ -1,37 +1,19 @@
-"""Guided backprop's rule: against a twin network whose activations guide themselves, or refused by name."""
+"""Guided backprop's and deconvolution's rules: against twins that carry them in themselves, or refused by name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 import torch
 import torch.nn.functional as F
-from gradoscope.attribution.backprop import GuidedBackprop, NoParameters
+from gradoscope.attribution.backprop import Deconvolution, GuidedBackprop, NoParameters
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.score import Score
 from gradoscope.errors import Refused
 from nets import Tiny, explain, gradient, random_picture, relative, wrap
 from torch import Tensor, nn
-
-Activation = Callable[[Tensor], Tensor]
-
-
-class GuidedTwin(torch.autograd.Function):
-    """f forward; max(0, upstream) · f′(x) backward: the definition, written down straight away."""
-
-    @staticmethod
-    def forward(ctx, x, activation):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(x)
-        ctx.activation = activation
-        return activation(x.clone())
-
-    @staticmethod
-    def backward(ctx, upstream):  # type: ignore[no-untyped-def]
-        (x,) = ctx.saved_tensors
-        with torch.enable_grad():
-            inner = x.detach().requires_grad_()
-            (derivative,) = torch.autograd.grad(ctx.activation(inner.clone()).sum(), inner)
-        return upstream.clamp(min=0) * derivative, None
+from twins import Activation, DeconvolvedTwin, GuidedTwin
 
 
 def check_guided(activation: Activation) -> None:
@@ -55,9 +37,6 @@ def check_refused(activation: Activation, name: str) -> None:
 
 
 def explain_unchecked(network: nn.Module) -> Tensor:
-    from gradoscope.attribution.engine import Engine
-    from gradoscope.attribution.score import Score
-
     steps = GuidedBackprop().attribute(Engine(network, Score(0)), random_picture(), NoParameters(), 0)
     return next(steps).estimate
 
@@ -100,6 +79,68 @@ KNOWN: dict[str, Activation] = {
 @pytest.mark.parametrize("name", KNOWN)
 def test_known_activations_are_guided(name: str) -> None:
     check_guided(KNOWN[name])
+
+
+RECTIFIERS = [name for name in KNOWN if name.startswith(("relu", "clamp", "threshold"))]
+
+
+@pytest.mark.parametrize("name", RECTIFIERS)
+def test_rectifiers_are_deconvolved(name: str) -> None:
+    network, x = wrap(Tiny(KNOWN[name])).double(), random_picture(seed=3).double()
+    twin = wrap(Tiny(lambda value: DeconvolvedTwin.apply(value, KNOWN[name]))).double()
+    given = explain("deconvolution", network, x)
+    expected = gradient(twin, x, lambda y: y[:, 0])
+    assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 2, "gates": 0}
+    assert relative(given.values, expected) < 1e-12
+    for other in ("vanilla_gradient", "guided_backprop"):
+        assert relative(explain(other, network, x).values, expected) > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("activation", "name"),
+    [
+        *((KNOWN[name], name.split()[0]) for name in KNOWN if name not in RECTIFIERS and name not in ("rrelu", "selu")),
+        (lambda x: x.clamp(max=1), "clamp"),
+        (lambda x: x.clamp(-1, 1), "clamp"),
+        (lambda x: x.clamp(min=x.new_zeros(1)), "clamp"),
+        (lambda x: x * x.sigmoid(), "written by hand"),
+        (torch.tanh, "tanh"),
+        (lambda x: x, "no activation to guide: deconvolution"),
+    ],
+)
+def test_deconvolution_refuses_what_is_no_rectifier(activation: Activation, name: str) -> None:
+    network = wrap(Tiny(activation))
+    with pytest.raises(Refused, match=f"(?i){name.replace('_', '')}|{name}"):
+        Deconvolution().check(network, NoParameters())
+    with pytest.raises(Refused):  # the pass itself is looked at again
+        next(Deconvolution().attribute(Engine(network, Score(0)), random_picture(), NoParameters(), 0))
+
+
+def test_deconvolution_refuses_one_foreign_activation_among_rectifiers() -> None:
+    calls = iter(range(100))
+    network = wrap(Tiny(lambda x: F.relu(x) if next(calls) % 2 else F.silu(x)))
+    with pytest.raises(Refused, match="Deconvolution does not know how to guide: silu"):
+        explain("deconvolution", network, random_picture())
+
+
+def test_max_pooling_goes_back_by_its_switches() -> None:
+    """One channel, by hand: each maximum's place takes its window's signal, and negative signals are cut."""
+
+    class Pooled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor([[2.0, -3.0]]))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.max_pool2d(F.relu(x - 5), (1, 2)).flatten(1) @ self.weight.mT
+
+    x = torch.tensor([[[0.1, 0.7, 0.9, 0.3]]])
+    network = wrap(Pooled(), classes=1, mean=(0.0,), std=(1.0,))
+    network.size = (1, 4)
+    given = explain("deconvolution", network, x).values
+    # every rectifier is off, so all of its outputs are 0 and the first place of a window is its maximum
+    assert given.tolist() == [[[2.0, 0.0, 0.0, 0.0]]]
+    assert not explain("vanilla_gradient", network, x).values.any()
 
 
 class PlainReLU(torch.autograd.Function):
@@ -210,6 +251,10 @@ def test_gates_are_left_alone(gate: Activation) -> None:
     given = explain("guided_backprop", network, x)
     assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 2, "gates": 1}
     assert relative(given.values, gradient(twin, x, lambda y: y[:, 0])) < 1e-12
+    twin.network.body.activation = lambda value: DeconvolvedTwin.apply(value, F.relu)
+    deconvolved = explain("deconvolution", network, x)
+    assert deconvolved.diagnostics == given.diagnostics
+    assert relative(deconvolved.values, gradient(twin, x, lambda y: y[:, 0])) < 1e-12
 
 
 def test_hidden_sigmoid_is_no_gate_where_squeeze_and_excitation_follows() -> None:

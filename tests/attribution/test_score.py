@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
+import torch.nn.functional as F
+from gradoscope.attribution.engine import generator
 from gradoscope.attribution.score import Score
+from gradoscope.errors import Refused
 from nets import Tiny, explain, gradient, random_picture, relative, seeded, wrap
 from torch import Tensor
+from twins import DeconvolvedTwin, GuidedTwin
 
 SCORES = {
     "logit": (Score(0), lambda y: y[:, 0]),
@@ -67,6 +73,28 @@ def test_every_method_explains_it(name: str) -> None:
     (slope,) = torch.autograd.grad(formula(body.head(features.mean((2, 3)))).sum(), features)
     coarse = (slope.mean((2, 3), keepdim=True) * features.detach()).sum(1)
     assert float(cam.mean()) == pytest.approx(float(coarse.mean()))  # enlarging by two keeps the mean
+    for rule, twin in (("guided_backprop", GuidedTwin), ("deconvolution", DeconvolvedTwin)):
+        body = Tiny(lambda value: twin.apply(value, F.relu), seed=4)  # noqa: B023
+        expected = gradient(wrap(body).double(), x, formula)
+        assert relative(explain(rule, network, x, score=score).values, expected) < 1e-12
+    product = explain("guided_grad_cam", network, x, score=score).values
     guided = explain("guided_backprop", network, x, score=score).values
-    assert relative(guided, plain(x)) > 1e-3
-    assert bool(torch.isfinite(guided).all())
+    assert torch.allclose(product, guided * explain("grad_cam", network, x, score=score).values, atol=1e-14)
+    assert relative(explain("input_x_gradient", network, x, score=score).values, x * plain(x)) < 1e-12
+    shap = explain("gradient_shap", network, x, score=score, samples=3, baseline="black", seed=2)
+    places = [float(torch.rand((), generator=generator(2, k, "alpha"))) for k in range(3)]
+    assert relative(shap.values, sum(x * plain(place * x) for place in places) / 3) < 1e-7
+    assert shap.diagnostics["completeness"]["expected"] == pytest.approx(difference(torch.zeros_like(x)))
+    if score.kind == "logit":
+        lifted = explain("deep_lift", network, x, score=score)
+        assert float(lifted.values.sum()) == pytest.approx(difference(torch.zeros_like(x)))
+    else:
+        with pytest.raises(Refused, match="score = logit"):
+            explain("deep_lift", network, x, score=score)
+
+
+@pytest.mark.parametrize(("kind", "formula"), [("probability", torch.sigmoid), ("log_probability", F.logsigmoid)])
+def test_class_that_stands_for_itself(kind: str, formula: Callable[[Tensor], Tensor]) -> None:
+    logits = seeded((5, 3)).double()
+    given = Score(1, kind, multilabel=True)(logits)  # type: ignore[arg-type]
+    assert torch.allclose(given, formula(logits[:, 1]), atol=1e-14)

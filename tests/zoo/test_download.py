@@ -179,7 +179,7 @@ def test_hub_file_is_pinned_at_the_commit_that_was_first_seen(tmp_path: Path, ho
 
 def test_hub_that_names_no_commit_is_not_believed(tmp_path: Path, host: Host) -> None:
     host.hub = False
-    with pytest.raises(DownloadFailed, match="which commit and hash the weights have. Write a card with `revision`"):
+    with pytest.raises(DownloadFailed, match=r"which commit and hash the weights have. Write a card with `revision`"):
         list(pull(HUB, "timm:net.tag", settings(tmp_path, host)))
     pinned = HUB.pinned(COMMIT, HASH, None)  # as a card with revision and sha256 says
     list(pull(pinned, "x", settings(tmp_path, host)))

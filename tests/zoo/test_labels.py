@@ -15,7 +15,9 @@ assert IMAGENET is not None
 
 def card(folder: Path = Path(), **given: object) -> Card:
     source = {"kind": "file", "file": "weights.pth"}
-    return Card.model_validate({"id": "x", "title": "x", "architecture": "x", "source": source, "folder": folder, **given})
+    return Card.model_validate(
+        {"id": "x", "title": "x", "architecture": "x", "source": source, "folder": folder, **given}
+    )
 
 
 def test_imagenet() -> None:
@@ -72,7 +74,7 @@ def test_file_that_is_not_there_or_has_a_hole(tmp_path: Path) -> None:
     with pytest.raises(CardError, match=r"gone\.txt cannot be read \(No such file"):
         read_labels(card(tmp_path, labels="gone.txt"))
     (tmp_path / "a.txt").write_text("cat\n\ndog\n")
-    with pytest.raises(CardError, match="line 2 of a.txt is empty"):
+    with pytest.raises(CardError, match=r"line 2 of a.txt is empty"):
         read_labels(card(tmp_path, labels="a.txt"))
 
 

@@ -73,13 +73,15 @@ def test_hash_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_remedies(tmp_path: Path) -> None:
-    with pytest.raises(WeightsMissing, match=r"Run «gradoscope models pull a», or put a-12345678.pth from https://host"):
+    with pytest.raises(
+        WeightsMissing, match=r"Run «gradoscope models pull a», or put a-12345678.pth from https://host"
+    ):
         weights(tmp_path).require(FILE, "a")
     with pytest.raises(WeightsMissing, match=r"offline: put a-12345678.pth from .* into .*/checkpoints/"):
         weights(tmp_path, offline=True).require(FILE, "a")
     with pytest.raises(WeightsMissing, match=r"mine.pth is not in .*mend `file` in the card"):
         weights(tmp_path).require(WeightFile(str(tmp_path / "mine.pth"), local=True), "a")
-    with pytest.raises(WeightsMissing, match="copy .*/hub/ from there"):
+    with pytest.raises(WeightsMissing, match=r"copy .*/hub/ from there"):
         weights(tmp_path, offline=True).require(WeightFile("x", hub=Hub("timm/a.b")), "a")
 
 

@@ -193,7 +193,7 @@ def test_labels_file_that_was_mended_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(card)
     (tmp_path / "names.txt").write_text("x\ny\n")
     here = zoo(tmp_path)
-    with pytest.raises(CardError, match="does not fit the architecture|2 labels|has 2"):
+    with pytest.raises(CardError, match=r"does not fit the architecture|2 labels|has 2"):
         here.load("a")
     (tmp_path / "names.txt").write_text("x\ny\nz\n")
     here.refresh()
@@ -203,7 +203,9 @@ def test_labels_file_that_was_mended_is_read_again(tmp_path: Path) -> None:
 def test_faults_of_a_card_that_can_be_read(tmp_path: Path) -> None:
     put(tmp_path, "gone", weights=False)
     put(tmp_path, "hash", more="")
-    card = (tmp_path / "hash.toml").read_text().replace('file = "hash.pth"', f'file = "hash.pth"\nsha256 = "{"0" * 64}"')
+    card = (
+        (tmp_path / "hash.toml").read_text().replace('file = "hash.pth"', f'file = "hash.pth"\nsha256 = "{"0" * 64}"')
+    )
     (tmp_path / "hash.toml").write_text(card)
     put(tmp_path, "size")
     tiny = Tiny().state_dict()
@@ -218,7 +220,7 @@ def test_faults_of_a_card_that_can_be_read(tmp_path: Path) -> None:
     exec((tmp_path / "fixed_net.py").read_text(), scope)
     torch.save(scope["build"]().state_dict(), tmp_path / "size.pth")  # type: ignore[operator]
     here = zoo(tmp_path)
-    with pytest.raises(WeightsMissing, match="gone: the weight file gone.pth is not in"):
+    with pytest.raises(WeightsMissing, match=r"gone: the weight file gone.pth is not in"):
         here.load("gone")
     with pytest.raises(WrongWeights, match=r"hash: hash.pth is not what it should be"):
         here.load("hash")

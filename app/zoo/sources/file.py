@@ -8,11 +8,11 @@ from pathlib import Path
 from torch import nn
 
 from ..cards import Card, CardError, File, Input
-from ..checkpoint import Misfit, read_nested, settle
+from ..checkpoint import Misfit, read_nested, settle, with_versions
 from ..labels import read_labels
 from ..recipe import Recipe
 from ..weights import WeightFile
-from .libraries import builders
+from .libraries import blaming, builders
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 
@@ -43,9 +43,13 @@ def build(card: Card, source: File, path: Path) -> nn.Module:
     faults = []
     for name, build_it in builders(card, len(read_labels(card))):
         network = build_it()
+        own = network.state_dict()
         try:
-            network.load_state_dict(settle(network.state_dict(), checkpoint, source.key, source.prefix).tensors)
-            return network
+            tensors = settle(own, checkpoint, source.key, source.prefix).tensors
         except Misfit as misfit:
             faults.append(f"{name}: {misfit}")
+            continue
+        with blaming(card, f"loading the weights into {name}"):
+            network.load_state_dict(with_versions(tensors, getattr(own, "_metadata", None)))
+        return network
     raise CardError(f"{card.file}: {path.name} does not fit the architecture. {' · '.join(faults)}")
