@@ -9,7 +9,8 @@ ENV PYTHONUNBUFFERED=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
     GRADOSCOPE_HOST=0.0.0.0 \
     GRADOSCOPE_PORT=8000 \
-    GRADOSCOPE_STORE=/var/lib/gradoscope
+    GRADOSCOPE_STORE=/var/lib/gradoscope \
+    GRADOSCOPE_WEIGHTS=/var/lib/gradoscope/weights
 
 WORKDIR /src
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]

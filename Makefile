@@ -6,7 +6,7 @@ PORT ?= 8000
 DOWNLOADS ?= cards
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image clean
+.PHONY: serve test lint check-image table memory clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -24,6 +24,14 @@ lint: $(VENV)/.tested
 # builds and runs the container without a Docker engine; needs root on Debian, and takes some minutes
 check-image:
 	CHECK_COMMAND='tests/check_container.sh' ../shared/tools/check_image.sh . /healthz 8000
+
+# every shipped card × every method, beside captum: writes docs/models-and-methods.md (some minutes)
+table: $(VENV)/.tested
+	$(BIN)/python tests/table.py
+
+# ten models under a cap that holds two, a hundred switches: the worker's memory after each (some minutes)
+memory: $(VENV)/.tested
+	$(BIN)/python tests/switching.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -19,10 +20,10 @@ EXAMPLES = re.findall(r"<!-- runs in tests -->\n```(\w+)\n(.*?)```", README, fla
 
 
 def shown(name, default):
-    if name == "models":
-        return "the cards that ship"
-    if name == "store":
-        return "~/.cache/gradoscope"
+    if default in (None, ""):
+        return "none"
+    if isinstance(default, Path):
+        return str(default).replace(str(Path.home()), "~")
     return ", ".join(default) if isinstance(default, list) else str(default)
 
 

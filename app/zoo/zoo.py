@@ -79,7 +79,7 @@ class Zoo:
             if id not in cards and card_of_id(id) is not None:
                 self.recipes[id] = recipe
         for id in list(self._loaded):
-            if id not in self.recipes or (id in before and before[id].card != self.recipes[id].card):
+            if id not in self.recipes or _told(before[id]) != _told(self.recipes[id]):
                 self._known.pop(id, None)
                 self._drop(id)
         for fault in self.faults:
@@ -321,6 +321,11 @@ def _at(classifier: Classifier, size: tuple[int, int]) -> Classifier:
             field="size",
         ) from error
     return view
+
+
+def _told(recipe: Recipe) -> tuple[Any, ...]:
+    """What a classifier takes from its recipe."""
+    return recipe.card, recipe.labels, recipe.input
 
 
 def _has_files(recipe: Recipe) -> bool:

@@ -198,6 +198,9 @@ def test_labels_file_that_was_mended_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("x\ny\nz\n")
     here.refresh()
     assert here.load("a").labels == ("x", "y", "z")
+    (tmp_path / "names.txt").write_text("x\ny\nzebra\n")
+    here.refresh()
+    assert here.load("a").label(2) == "zebra"
 
 
 def test_faults_of_a_card_that_can_be_read(tmp_path: Path) -> None:
