@@ -19,10 +19,11 @@ Read = Callable[[str], bytes | None]  # a part of the explanation by its name in
 
 
 def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
-    """(path, bytes) of record, contact sheet, picture, what each model saw, and each map as PNG and .npy.
+    """(path, bytes) of README, record, contact sheet, picture, what each model saw, and each map as PNG and .npy.
 
     Raises `NotFound` where a part is gone.
     """
+    yield "README.md", guide(record).encode()
     yield "explanation.json", json.dumps(record, indent=2, ensure_ascii=False).encode()
     yield "contact_sheet.png", png(sheet(record, read, titles))
     yield "image.png", _part(read, "image")
@@ -34,6 +35,45 @@ def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterato
             data = _part(read, f"panel:{panel['id']}")
             yield f"{name}.npy", data
             yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), "inferno", 99, None, 0.0))
+
+
+GUIDE = """# Explanation {id}
+Made by Gradoscope {version} with {models}; score: {score}, seed: {seed}.
+
+- `explanation.json`: the record: predictions, targets, parameters, statistics, diagnostics, versions
+- `contact_sheet.png`: all maps with captions and scales
+- `image.png`: the picture · `inputs/MODEL.png`: exactly the pixels that a model saw
+- `panels/PANEL-MODEL-METHOD-CLASS.npy`: the raw map, float32, (channels, height, width), signed; beside it a PNG
+  (sum of |·| over the channels, clipped at the 99th percentile)
+
+Values are the score's change for a pixel value in [0, 1] (gradients), or shares of it (integrated methods).
+
+```python
+import json
+import pathlib
+
+import numpy as np
+
+record = json.load(open("explanation.json"))
+for panel in record["panels"]:
+    if panel["status"] == "done":
+        (path,) = pathlib.Path("panels").glob(f"{{panel['id']}}-*.npy")
+        values = np.load(path)
+        print(panel["model"], panel["method"], panel["target"]["label"], values.shape, values.sum())
+```
+"""
+
+
+def guide(record: dict[str, Any]) -> str:
+    """What the files are, and how to load them in Python."""
+    models = ", ".join(dict.fromkeys(panel["model"] for panel in record["panels"]))
+    return GUIDE.format(
+        id=record["id"],
+        version=record["versions"]["gradoscope"],
+        models=models,
+        score=record["score"],
+        seed=record["seed"],
+    )
 
 
 def sheet(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Image.Image:

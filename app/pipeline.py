@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,8 @@ from .attribution.base import Attribution, Progress
 from .attribution.engine import Engine
 from .attribution.score import Score
 from .errors import ComputationFailed, NotFound, OutOfMemory, Problem
-from .plan import Panel, examine, plan, settle_targets
-from .service.jobs import Event, Explain, Job, Labels, Locate, Predict, Refresh
+from .plan import Panel, choose_methods, examine, plan, settle_targets
+from .service.jobs import Estimate, Event, Explain, Job, Labels, Locate, Predict, Refresh
 from .service.store import Store
 from .settings import Settings
 from .vision.decode import decode
@@ -42,6 +42,7 @@ Run = Generator[Event | None, None, None]
 SHOWN_PIXELS = 2048  # longest side of the picture that is served again
 PARTIAL_SECONDS = 0.25  # at most four partial maps a second for a panel
 PROGRESS_SECONDS = 0.1
+CLOCKED = 8  # evaluations that a pace is learnt from
 REFERENCE_PIXELS = 320 * 320  # up to this size of input, a micro-batch is as large as the setting says
 
 
@@ -52,6 +53,7 @@ class Workshop:
     settings: Settings
     zoo: Zoo
     store: Store
+    pace: dict[str, float] = field(default_factory=dict)  # by model: seconds for an evaluation, per input pixel
 
     @property
     def versions(self) -> dict[str, str]:
@@ -64,7 +66,22 @@ def run(job: Job, workshop: Workshop) -> Run:
         return explain(job, workshop)
     if isinstance(job, Predict):
         return predict(job, workshop)
+    if isinstance(job, Estimate):
+        return estimate(job, workshop)
     return tell(job, workshop.zoo)
+
+
+def estimate(job: Estimate, workshop: Workshop) -> Run:
+    """Evaluations of each method, and seconds by the pace that was last measured on this model; null before."""
+    own = asked(workshop.zoo.recipe(job.model).input, None, job.size)
+    pixels = own.size[0] * own.size[1]
+    pace = workshop.pace.get(job.model)
+    listed = []
+    for method, parameters in choose_methods(job):
+        count = method.cost(parameters, own.size)
+        seconds = None if pace is None else round(pace * pixels * count, 3)
+        listed.append({"method": method.id, "gradient_evaluations": count, "seconds": seconds})
+    yield Event("result", {"model": job.model, "estimates": listed})
 
 
 def tell(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
@@ -275,6 +292,7 @@ def make(panel: Panel, job: Explain, workshop: Workshop, sight: Sight) -> Run:
             score = Score(panel.target, job.score, panel.against, classifier.multilabel)
             engine = Engine(classifier, score, micro_batch(workshop.settings, classifier.size))
             values, stored = yield from compute(panel, engine, sight.x, job.seed)
+            _clock(workshop, panel, stored["seconds"], sight.input.size)
             workshop.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
         url = f"/api/v1/explanations/{job.id}/panels/{panel.id}"
         panel.record |= {"status": "done", **stored, "urls": {"npy": f"{url}.npy", "png": f"{url}.png"}}
@@ -319,6 +337,14 @@ def compute(
         "seconds": round(seconds, 3),
     }
     return values, meta
+
+
+def _clock(workshop: Workshop, panel: Panel, seconds: float, size: tuple[int, int]) -> None:
+    """Learn a model's pace from a panel of many evaluations; the newer counts more."""
+    count = panel.method.cost(panel.parameters, size)
+    if count >= CLOCKED:
+        pace = seconds / count / (size[0] * size[1])
+        workshop.pace[panel.model] = 0.5 * (workshop.pace.get(panel.model, pace) + pace)
 
 
 def as_problem(error: Exception) -> Problem:

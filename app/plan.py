@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from .attribution.base import Method, Parameters, find_method, methods
 from .errors import Problem, Unprocessable
-from .service.jobs import Explain
+from .service.jobs import Estimate, Explain
 from .settings import Settings
 from .zoo.classifier import Classifier
 from .zoo.zoo import Zoo
@@ -87,7 +87,7 @@ def _refuse_if_nothing_is_left(panels: list[Panel]) -> None:
     raise Unprocessable(refusals[0].detail, errors=list(errors.values()))
 
 
-def choose_methods(job: Explain) -> list[tuple[Method[Any], Parameters]]:
+def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameters]]:
     """The methods asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
     names = dict.fromkeys(job.methods) or [id for id, method in methods().items() if method.default]
     for name in (*names, *job.options):

@@ -124,6 +124,17 @@ class Predictions(BaseModel):
     predictions: list[Prediction]
 
 
+class EstimateBody(BaseModel):
+    method: str
+    gradient_evaluations: int
+    seconds: float | None = Field(description="by the pace last measured on this model; null before")
+
+
+class Estimates(BaseModel):
+    model: str
+    estimates: list[EstimateBody]
+
+
 class ImageBody(BaseModel):
     width: int
     height: int

@@ -9,16 +9,25 @@ from typing import Any, Literal
 import numpy as np
 
 ScoreKind = Literal["logit", "log_probability", "probability"]
-Reduce = Literal["none", "sum", "abs", "max"]
+Reduction = Literal["sum", "abs", "max", "positive", "negative"]
+Reduce = Literal["none"] | Reduction
 
 
 def reduce_channels(values: np.ndarray, how: Reduce) -> np.ndarray:
-    """(C, H, W) → (H, W): sum with sign, sum of |·|, or max |·|; `none` leaves it as it is."""
+    """(C, H, W) → (H, W): sum with sign, sum of |·|, max |·|, or what of the sum is above or below zero.
+
+    `none` leaves it as it is; positive and negative are both ≥ 0: their difference is the sum.
+    """
     if how == "none":
         return values
+    if how == "abs":
+        return np.asarray(np.abs(values).sum(0))
+    if how == "max":
+        return np.asarray(np.abs(values).max(0))
+    summed = np.asarray(values.sum(0))
     if how == "sum":
-        return np.asarray(values.sum(0))
-    return np.asarray(np.abs(values).sum(0) if how == "abs" else np.abs(values).max(0))
+        return summed
+    return np.asarray(np.maximum(summed if how == "positive" else -summed, 0))
 
 
 def to_half(values: np.ndarray) -> tuple[np.ndarray, float]:

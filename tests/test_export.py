@@ -27,7 +27,8 @@ def panel(id, status="done", method="grad_cam"):
 
 def record(*panels):
     inputs = [{"model": "timm:net"}]
-    return {"score": "logit", "seed": 0, "versions": {"gradoscope": "0"}, "inputs": inputs, "panels": list(panels)}
+    versions = {"gradoscope": "0"}
+    return {"id": "x", "score": "logit", "seed": 0, "versions": versions, "inputs": inputs, "panels": list(panels)}
 
 
 def parts(**maps):
@@ -39,6 +40,7 @@ def test_all_files_of_an_explanation():
     values = np.linspace(-1, 1, 3 * 48 * 32, dtype=np.float32).reshape(3, 48, 32)
     listed = dict(files(record(panel("p1"), panel("p2", "refused")), parts(p1=values), {}))
     assert set(listed) == {
+        "README.md",
         "explanation.json",
         "contact_sheet.png",
         "image.png",

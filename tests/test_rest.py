@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -75,7 +77,10 @@ def test_a_panel_as_a_picture(server, record):
     assert len(shown.getcolors(1 << 17)) > 16
     over = server.http.get(url, params={"overlay": 0.5, "colormap": "blue_orange", "reduce": "sum", "percentile": 90})
     assert Image.open(io.BytesIO(over.content)).size == (224, 224)
-    for query in ({"colormap": "jet"}, {"percentile": 0}, {"overlay": 2}, {"reduce": "none"}):
+    large = np.asarray(Image.open(io.BytesIO(server.http.get(url, params={"zoom": 3}).content)))
+    assert np.array_equal(large[1::3, 1::3], np.asarray(shown))  # each value is a square of its own
+    assert np.array_equal(large[::3, 2::3], np.asarray(shown))
+    for query in ({"colormap": "jet"}, {"percentile": 0}, {"overlay": 2}, {"reduce": "none"}, {"zoom": 5}):
         assert server.http.get(url, params=query).status_code == 422
 
 
@@ -135,7 +140,7 @@ def test_a_panel_that_cannot_be_made_does_not_stop_the_others(server):
     assert sheet.status_code == 200
 
 
-def test_contact_sheet_and_zip(server, record):
+def test_contact_sheet_and_zip(server, record, tmp_path):
     sheet = Image.open(io.BytesIO(server.http.get(f"/api/v1/explanations/{record['id']}.png").content))
     assert sheet.width > 6 * 224
     archive = zipfile.ZipFile(io.BytesIO(server.http.get(f"/api/v1/explanations/{record['id']}.zip").content))
@@ -143,6 +148,10 @@ def test_contact_sheet_and_zip(server, record):
     assert sum(name.endswith(".npy") for name in names) == 6
     assert {"explanation.json", "contact_sheet.png", "image.png", "inputs/efficientnet_lite0.png"} <= set(names)
     assert json.loads(archive.read("explanation.json"))["id"] == record["id"]
+    archive.extractall(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", archive.read("README.md").decode(), flags=re.S)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert [line.split()[1] for line in done.stdout.splitlines()] == [panel["method"] for panel in record["panels"]]
 
 
 def test_occlusion_is_one_more_method(server):

@@ -60,7 +60,8 @@ async def openapi(request: Request, executor: ExecutorOf) -> Any:
     forms = {name: schema for name, schema in document["components"]["schemas"].items() if name.startswith("Body_")}
     for form in forms.values():
         form["properties"] = {name: _without_null(field) for name, field in form["properties"].items()}
-        form["properties"]["image"] = {**form["properties"]["image"], "format": "binary"}
+        if "image" in form["properties"]:
+            form["properties"]["image"] = {**form["properties"]["image"], "format": "binary"}
     if not executor.unready:
         options = {entry["id"]: entry["parameters"] for entry in (await executor.catalogue())["methods"]}
         for form in forms.values():

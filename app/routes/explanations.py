@@ -25,6 +25,7 @@ router = APIRouter(prefix="/api/v1", tags=["explanations"])
 FORMS = ("application/json", "text/event-stream", "image/png", "application/zip")
 FIELDS = ("image", "sample", "from", "model", "method", "target", "against", "score", "options", "seed", "fit", "size")
 MAX_SEED = 2**63 - 1
+OptionsText = Annotated[str, Form(description='Parameters by method, JSON: {"smooth_grad": {"samples": 100}}')]
 
 
 @router.post(
@@ -57,7 +58,7 @@ async def explain(
     ] = None,
     against: Annotated[int | None, Form(description="Class index: explain logit(target) − logit(against)")] = None,
     score: Annotated[ScoreKind, Form(description="The number that is explained")] = "logit",
-    options: Annotated[str, Form(description='Parameters by method, JSON: {"smooth_grad": {"samples": 100}}')] = "{}",
+    options: OptionsText = "{}",
     seed: Annotated[int, Form(ge=0, le=MAX_SEED, description="Of the methods that draw")] = 0,
     fit: FitName = None,
     size: SizeText = None,

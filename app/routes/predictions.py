@@ -1,4 +1,4 @@
-"""POST /predictions: what models believe of a picture."""
+"""POST /predictions: what models believe of a picture; POST /estimates: what an explanation would cost."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 
-from ..schemas import Predictions
-from ..service.jobs import Predict
+from ..schemas import Estimates, Predictions
+from ..service.jobs import Estimate, Predict
 from .asking import answer, while_connected
-from .dependencies import ExecutorOf, StoreOf
+from .dependencies import ExecutorOf, SettingsOf, StoreOf
+from .explanations import OptionsText, parse_options
 from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["predictions"])
@@ -36,3 +37,23 @@ async def predict(
     picture = await read_picture(store, image, sample, origin)
     job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k, fit, parse_size(size))
     return await while_connected(request, answer(executor, job))
+
+
+@router.post(
+    "/estimates",
+    response_model=Estimates,
+    dependencies=[only("model", "method", "options", "size")],
+    tags=["estimates"],
+)
+async def estimate(
+    executor: ExecutorOf,
+    settings: SettingsOf,
+    model: Annotated[str | None, Form(description="Id; the default model where none is named")] = None,
+    method: Annotated[list[str] | None, Form(description="Repeatable; the six where none is named")] = None,
+    options: OptionsText = "{}",
+    size: SizeText = None,
+) -> Any:
+    """Gradient evaluations and seconds of each method with these options, before anything is computed."""
+    chosen = model or settings.default_model
+    job = Estimate(chosen, tuple(method or ()), parse_options(options), parse_size(size))
+    return await answer(executor, job)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query, Response
+from PIL import Image
 
 from .. import export
 from ..errors import NotFound, Unprocessable
@@ -18,7 +19,7 @@ from ..service.executor import Executor
 from ..service.store import Store
 from ..vision.palettes import palettes
 from ..vision.render import draw
-from ..wire import Reduce, npy, reduce_channels, to_half
+from ..wire import Reduce, Reduction, npy, reduce_channels, to_half
 from .dependencies import ExecutorOf, ExplanationId, StoreOf, gone
 
 router = APIRouter(prefix="/api/v1/explanations", tags=["explanations"])
@@ -93,9 +94,10 @@ def coloured(
     panel: str,
     store: StoreOf,
     colormap: Annotated[str, Query(max_length=40, description="inferno, viridis, gray or blue_orange")] = "inferno",
-    reduce: Literal["sum", "abs", "max"] = "abs",
+    reduce: Reduction = "abs",
     percentile: Percentile = 99,
     overlay: Overlay = None,
+    zoom: Annotated[int, Query(ge=1, le=4, description="Pixels of the picture for each pixel of the map")] = 1,
 ) -> Response:
     """The map coloured; over the picture that the model saw, where an overlay is given."""
     if colormap not in palettes():
@@ -108,7 +110,10 @@ def coloured(
         record = _record(store, id)
         model = next(entry["model"] for entry in record["panels"] if entry["id"] == panel)
         under = export.picture(_bytes(store, id, f"input:{model}"))
-    return _png(export.png(draw(values, colormap, percentile, under, overlay or 0.0)))
+    drawn = draw(values, colormap, percentile, under, overlay or 0.0)
+    if zoom > 1:  # each value stays a square of its own
+        drawn = drawn.resize((drawn.width * zoom, drawn.height * zoom), Image.Resampling.NEAREST)
+    return _png(export.png(drawn))
 
 
 async def contact_sheet_response(store: Store, executor: Executor, record: dict[str, Any]) -> Response:

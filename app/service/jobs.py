@@ -38,6 +38,16 @@ class Predict:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """What methods with these options would cost on a model, before anything is computed."""
+
+    model: str
+    methods: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Labels:
     """The labels of a model's classes."""
 
@@ -56,7 +66,7 @@ class Refresh:
     """Look again at cards and weights: something changed on disk."""
 
 
-Job = Explain | Predict | Labels | Locate | Refresh
+Job = Explain | Predict | Estimate | Labels | Locate | Refresh
 
 
 @dataclass(frozen=True)

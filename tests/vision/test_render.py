@@ -126,6 +126,10 @@ def test_reduce_channels() -> None:
     assert np.allclose(reduce_channels(values, "abs"), abs(values[0]) + abs(values[1]) + abs(values[2]))
     assert np.allclose(reduce_channels(values, "max"), np.maximum(np.maximum(*abs(values[:2])), abs(values[2])))
     assert reduce_channels(values, "none") is values
+    positive, negative = (reduce_channels(values, how) for how in ("positive", "negative"))  # type: ignore[arg-type]
+    assert min(positive.min(), negative.min()) == 0
+    assert np.allclose(positive - negative, values.sum(0))
+    assert np.all((positive == 0) | (negative == 0))
 
 
 def test_statistics_and_npy() -> None:

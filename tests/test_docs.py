@@ -1,0 +1,31 @@
+"""What is checked in to the docs belongs to what ships."""
+
+from __future__ import annotations
+
+import re
+
+from conftest import ROOT
+from gradoscope.attribution.base import methods
+from gradoscope.settings import Settings
+from gradoscope.zoo.cards import read_cards
+
+TABLE = (ROOT / "docs" / "models-and-methods.md").read_text("utf-8")
+
+
+def test_table_has_every_model_and_every_method_and_no_failure():
+    header, _, *rows = (line for line in TABLE.splitlines() if line.startswith("|"))
+    assert [cell.strip() for cell in header.strip("|").split("|")][1:] == [m.title for m in methods().values()]
+    cells = {row.strip("|").split("|")[0].strip(): [c.strip() for c in row.strip("|").split("|")[1:]] for row in rows}
+    assert set(cells) == set(read_cards(*Settings().card_folders)[0])
+    reasons = dict(re.findall(r"^(\d+)\. (.+)$", TABLE, flags=re.M))
+    for model, said in cells.items():
+        for verdict in said:
+            assert verdict in ("ok", "ok =") or verdict.strip("[]") in reasons, (model, verdict)
+    assert re.search(r"on 20\d\d-\d\d-\d\d with PyTorch", TABLE)
+
+
+def test_links_lead_somewhere():
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+            if not target.startswith(("http://", "https://")):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"

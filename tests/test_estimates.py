@@ -1,0 +1,57 @@
+"""POST /estimates: what an explanation would cost, before it is computed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+API = "/api/v1"
+
+
+def ask(server, **fields):
+    return server.http.post(f"{API}/estimates", data=fields)
+
+
+def test_the_six_by_their_defaults(server):
+    body = ask(server).json()
+    assert body["model"] == "efficientnet_lite0"
+    costs = {entry["method"]: entry["gradient_evaluations"] for entry in body["estimates"]}
+    assert costs == {
+        "vanilla_gradient": 1, "guided_backprop": 1, "grad_cam": 1, "smooth_grad": 50, "integrated_gradients": 50,
+        "blur_integrated_gradients": 50,
+    }  # fmt: skip
+    assert all(entry["seconds"] > 0 for entry in body["estimates"])  # the worker has measured the default model
+
+
+def test_options_and_size_count(server):
+    fields = {"method": ["smooth_grad", "occlusion"], "options": json.dumps({"smooth_grad": {"samples": 10}})}
+    small, large = (
+        {entry["method"]: entry for entry in ask(server, **fields, **size).json()["estimates"]}
+        for size in ({}, {"size": "448"})
+    )
+    assert small["smooth_grad"]["gradient_evaluations"] == large["smooth_grad"]["gradient_evaluations"] == 10
+    assert large["smooth_grad"]["seconds"] == pytest.approx(4 * small["smooth_grad"]["seconds"], rel=0.05)
+    assert large["occlusion"]["gradient_evaluations"] > small["occlusion"]["gradient_evaluations"]
+
+
+def test_a_model_never_computed_with_has_no_pace_yet(server):
+    body = ask(server, model="resnet152", method="smooth_grad").json()
+    assert body["estimates"] == [{"method": "smooth_grad", "gradient_evaluations": 50, "seconds": None}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "field"),
+    [
+        ({"model": "no_such"}, 404, "model"),
+        ({"method": "no_such"}, 422, "method"),
+        ({"options": '{"smooth_grad": {"samples": 0}}'}, 422, "options.smooth_grad.samples"),
+        ({"options": "{"}, 422, "options"),
+        ({"size": "3"}, 422, "size"),
+        ({"methods": "grad_cam"}, 422, "methods"),
+    ],
+)
+def test_refusals_name_the_field(server, fields, status, field):
+    answer = ask(server, **fields)
+    assert answer.status_code == status
+    assert answer.json()["errors"][0]["field"] == field
