@@ -23,7 +23,7 @@ export class Problem extends Error {
   }
 }
 
-export const lost = () => new Problem({ title: t("problem.lost"), detail: t("problem.lost.detail") });
+const lost = (detail) => new Problem({ title: t("problem.lost"), detail: t(detail) });
 
 async function problemOf(response) {
   const { status, statusText } = response;
@@ -70,11 +70,9 @@ export async function rawArray(url, options) {
   return { buffer: await response.arrayBuffer(), scale: Number(response.headers.get("X-Scale") ?? 1) };
 }
 
-/** POST /explanations as a stream; yields {event, data} with data parsed. */
-export async function* explain(fields, signal) {
-  const body = new FormData();
-  for (const [name, value] of fields) body.append(name, value);
-  const response = await request(`${BASE}/explanations`, { method: "POST", body, signal, headers: { Accept: "text/event-stream" } });
+/** POST that answers with a stream; yields {event, data} with data parsed, and ends with `done` or `error`. */
+async function* follow(path, options, detail) {
+  const response = await request(BASE + path, { method: "POST", headers: { Accept: "text/event-stream" }, ...options });
   let over = false;
   try {
     for await (const { event, data } of readEvents(response.body)) {
@@ -83,8 +81,17 @@ export async function* explain(fields, signal) {
       if (over) return;
     }
   } catch (error) {
-    if (signal.aborted || error instanceof Problem || error instanceof SyntaxError) throw error;
-    throw lost();
+    if (options.signal.aborted || error instanceof Problem || error instanceof SyntaxError) throw error;
+    throw lost(detail);
   }
-  if (!over) throw lost();
+  if (!over) throw lost(detail);
 }
+
+export function explain(fields, signal) {
+  const body = new FormData();
+  for (const [name, value] of fields) body.append(name, value);
+  return follow("/explanations", { body, signal }, "problem.lost.detail");
+}
+
+/** Has the server download a model's weights; aborting ends it there too. */
+export const fetchWeights = (model, signal) => follow(`/models/${encodeURIComponent(model)}/weights`, { signal }, "problem.lost.weights");

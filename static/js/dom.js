@@ -21,6 +21,7 @@ const SHAPES = {
   plus: [["path", { d: "M8 3v10M3 8h10" }]],
   previous: [["path", { d: "M10 3L5 8l5 5" }]],
   next: [["path", { d: "M6 3l5 5-5 5" }]],
+  open: [["path", { d: "M4 6l4 4 4-4" }]],
 };
 
 export function icon(name) {

@@ -30,3 +30,11 @@ export function percent(fraction) {
   const value = 100 * Math.abs(fraction);
   return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} %`;
 }
+
+/** In MiB as the server counts them: whole ones, but one decimal below ten. */
+export function mebibytes(value) {
+  const size = value / 2 ** 20;
+  return size < 10 ? size.toFixed(1) : String(Math.round(size));
+}
+
+export const bytes = (value) => `${mebibytes(value)} MiB`;

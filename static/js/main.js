@@ -3,8 +3,11 @@
 import * as api from "./api.js";
 import { AskForm } from "./elements/ask-form.js";
 import { ClassSearch } from "./elements/class-search.js";
+import { InputFields } from "./elements/input-fields.js";
+import { LayerSearch } from "./elements/layer-search.js";
 import { MapPanel } from "./elements/map-panel.js";
 import { MapViewer } from "./elements/map-viewer.js";
+import { ModelPicker } from "./elements/model-picker.js";
 import { PanelGrid } from "./elements/panel-grid.js";
 import { PanelMenu } from "./elements/panel-menu.js";
 import { PictureView } from "./elements/picture-view.js";
@@ -14,6 +17,7 @@ import { ReadingBar } from "./elements/reading-bar.js";
 import { SampleList } from "./elements/sample-list.js";
 import { ScaleBar } from "./elements/scale-bar.js";
 import { ThemeToggle } from "./elements/theme-toggle.js";
+import { WeightsDownload } from "./elements/weights-download.js";
 import { choose, listenForPictures } from "./intake.js";
 import { loadPalettes } from "./palettes.js";
 import { followAddress } from "./session.js";
@@ -28,6 +32,10 @@ const ELEMENTS = {
   "picture-view": PictureView,
   "prediction-list": PredictionList,
   "class-search": ClassSearch,
+  "model-picker": ModelPicker,
+  "layer-search": LayerSearch,
+  "input-fields": InputFields,
+  "weights-download": WeightsDownload,
   "ask-form": AskForm,
   "scale-bar": ScaleBar,
   "panel-menu": PanelMenu,

@@ -15,7 +15,3 @@ export const DEFAULT_METHODS = [
 export const methodOf = (id) => store.state.methods?.find((method) => method.id === id);
 
 export const titleOf = (id) => methodOf(id)?.title ?? textOr(`method.${id}`, id);
-
-export const modelOf = (id) => store.state.models?.models.find((model) => model.id === id);
-
-export const modelTitle = (id) => modelOf(id)?.title ?? id ?? "";

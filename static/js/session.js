@@ -3,6 +3,7 @@
 import { announce } from "./announce.js";
 import * as api from "./api.js";
 import * as format from "./format.js";
+import { askedInput, modelOf } from "./models.js";
 import { acceptedPanels, expectedPanels, fetchArray, isFinal, recordedPanel, showEstimate } from "./panels.js";
 import { emptyView, store } from "./store.js";
 import { t } from "./texts.js";
@@ -38,6 +39,9 @@ function fieldsOf(source, ask) {
   if (ask.target) fields.push(["target", ask.target.index]);
   if (ask.against) fields.push(["against", ask.against.index]);
   if (ask.score !== "logit") fields.push(["score", ask.score]);
+  if (ask.fit) fields.push(["fit", ask.fit]);
+  if (ask.size) fields.push(["size", ask.size]);
+  if (Object.keys(ask.options).length) fields.push(["options", JSON.stringify(ask.options)]);
   return fields;
 }
 
@@ -64,6 +68,7 @@ export function explainAgain(change = {}) {
   const { id, ask } = store.state;
   const before = snapshot();
   const next = { ...ask, ...change };
+  if (next.model !== ask.model) next.options = {}; // they name layers, and another model has others
   store.set({ phase: "running", ask: next, notice: null, seconds: null });
   run(id ? { field: "from", value: id } : origin, next, before);
 }
@@ -112,10 +117,18 @@ function again(source, ask, before) {
   run(source, ask, before);
 }
 
-/** Then maps that are on the page already answer the new request too. */
-function sameQuestion(before, { picture, ask }) {
-  return before.picture === picture && before.ask.score === ask.score
-    && before.ask.target?.index === ask.target?.index && before.ask.against?.index === ask.against?.index;
+/** Computes one panel's map of another layer; the others answer the same question as before and stay. */
+export function chooseLayer({ method }, layer) {
+  const { [method]: before, ...options } = store.state.ask.options;
+  explainAgain({ options: layer === "auto" ? options : { ...options, [method]: { ...before, layer } } });
+}
+
+/** Maps that are on the page already and answer the new request too. */
+function answersOf(before, { picture, ask }) {
+  const asked = ({ score, target, against, fit, size }) => [score, target?.index, against?.index, fit, size].join();
+  if (before.picture !== picture || asked(before.ask) !== asked(ask)) return [];
+  const options = (from, method) => JSON.stringify(from.options[method] ?? {});
+  return before.panels.filter(({ method }) => options(before.ask, method) === options(ask, method));
 }
 
 const receive = {
@@ -123,7 +136,7 @@ const receive = {
     const { ask } = store.state;
     // The stream names a target by its index; its label comes with the panel, or is the one asked for.
     const named = panels.map((panel) => ({ ...panel, target: panel.target === ask.target?.index ? ask.target : null }));
-    store.set({ id, panels: acceptedPanels(named, sameQuestion(before, store.state) ? before.panels : []) });
+    store.set({ id, panels: acceptedPanels(named, answersOf(before, store.state)) });
     // The entry remembers what was asked: after a reload in the middle, the maps that are missing are known.
     history.pushState({ methods: panels.map(({ method }) => method) }, "", addressOf(id));
     if (before.picture && before.picture.url !== store.state.picture.url) URL.revokeObjectURL(before.picture.url);
@@ -186,16 +199,16 @@ function fail(problem, { accepted, retry, before, signals }) {
     store.set({ notice: { place: "grid", problem, retry } });
     return;
   }
-  const aboutAsk = before.id && problem.fields.some((field) => /target|against|score|model|method|options/.test(field));
+  const aboutAsk = problem.fields.some((field) => /target|against|score|model|method|options|fit|size/.test(field));
   const { picture } = store.state;
-  const notice = { place: aboutAsk ? "ask" : "picture", problem, name: picture === before.picture ? null : picture.name, retry: null };
+  const name = aboutAsk || picture === before.picture ? null : picture.name;
+  const notice = { place: aboutAsk && before.id ? "ask" : "picture", problem, name, retry: null };
   if (problem.passing) {
     stopped("failed");
     store.set({ notice: { ...notice, retry } });
   } else {
     // Asking the same again would not help: what was there before comes back, nothing is lost.
-    restore(before, signals);
-    store.set({ notice });
+    restore({ ...before, notice }, signals);
   }
 }
 
@@ -216,19 +229,37 @@ export async function open(id) {
 function showRecord(record, signals) {
   const panels = withMissing(record.panels.map(recordedPanel));
   const inputs = new Map(record.inputs.map((input) => [input.model, input]));
-  const [first] = record.panels;
+  // A model whose weights are missing has no input: it is not the one to ask on.
+  const first = record.panels.find(({ model }) => inputs.has(model)) ?? record.panels[0];
   const top = inputs.get(first?.model)?.predictions[0];
   const ask = {
     model: first?.model ?? null,
     target: first?.target && first.target.index !== top?.index ? first.target : null,
     against: first?.against ?? null,
     score: record.score,
-    methods: panels.length ? panels.map((panel) => panel.method) : null,
+    methods: panels.length ? [...new Set(panels.map((panel) => panel.method))] : null,
+    fit: null,
+    size: null,
+    options: layersOf(record.panels.filter(({ model }) => model === first.model)),
   };
   const whole = panels.length > 0 && panels.every(isFinal);
   store.set({ phase: whole ? "done" : "cancelled", id: record.id, inputs, panels, ask, seconds: record.seconds ?? null });
   if (record.image) measure(record);
   for (const panel of panels) if (panel.status === "done") fetchArray(panel.id, signals.view);
+  const input = inputs.get(ask.model);
+  if (input) store.watch(["models"], () => restoreInput(input), signals.view);
+}
+
+/** What was asked for of the input is what differs from the model's own way, once that is known. */
+function restoreInput(input) {
+  const own = modelOf(input.model);
+  if (own) store.set({ ask: { ...store.state.ask, ...askedInput(input, own) } });
+}
+
+/** The layers that were asked for by name. */
+function layersOf(records) {
+  const named = records.filter(({ parameters }) => (parameters.layer ?? "auto") !== "auto");
+  return Object.fromEntries(named.map(({ method, parameters: { layer } }) => [method, { layer }]));
 }
 
 /** The panels in the order asked for, with those that a broken off request left out. */

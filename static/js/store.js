@@ -8,9 +8,10 @@ export function emptyView() {
     phase: "empty", // empty | loading | running | done | cancelled | failed
     id: null,
     picture: null, // {url, name, width, height}
-    inputs: new Map(), // model id -> {size, crop, url, predictions}
+    inputs: new Map(), // model id -> {size, fit, crop, url, predictions}
     panels: [],
-    ask: { model: null, target: null, against: null, score: "logit" },
+    // fit, size: null is the model's own; options: {method: {parameter: value}}
+    ask: { model: null, target: null, against: null, score: "logit", fit: null, size: null, options: {} },
     notice: null, // {place: "picture" | "ask" | "grid", problem, retry}
     seconds: null,
   };
@@ -19,7 +20,8 @@ export function emptyView() {
 class Store extends EventTarget {
   state = {
     ...emptyView(),
-    models: null, // {default, models}
+    models: null, // {default, downloads, models, faults}
+    downloads: [], // {model, status: offered | forbidden | running | stopped | failed | ready, done, total, problem}
     methods: null,
     samples: null,
     palettes: null,

@@ -1,4 +1,6 @@
 import { el, iconButton } from "../dom.js";
+import { dismiss, offer } from "../downloads.js";
+import { askedModel, modelOf, shownInput } from "../models.js";
 import { explainAgain } from "../session.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
@@ -14,44 +16,79 @@ export class AskForm extends View {
     this.target = el("class-search", { label: t("ask.class"), class: "field" });
     this.against = el("class-search", { label: t("ask.against"), placeholder: t("ask.against.placeholder"), class: "field" });
     this.noAgainst = iconButton("close", t("ask.against.clear"), { hidden: true, class: "icon-button clear-against" });
-    this.model = el("select");
+    this.model = el("model-picker", { label: t("ask.model"), class: "field", chooser: true });
+    this.about = el("p", { class: "small muted model-about" });
+    this.downloads = el("div", { class: "downloads" });
     this.score = el("select", {}, ...SCORES.map((score) => el("option", { value: score }, t(`ask.score.${score}`))));
     this.append(this.target, el("div", { class: "against" }, this.against, this.noAgainst),
-      el("div", { class: "field-pair" }, field(t("ask.model"), this.model), field(t("ask.score"), this.score)));
+      el("div", {}, this.model, this.about, this.downloads),
+      el("div", { class: "settings" }, field(t("ask.score"), this.score), el("input-fields")));
 
-    this.target.addEventListener("choose", ({ detail }) => explainAgain({ target: detail }));
-    this.against.addEventListener("choose", ({ detail }) => explainAgain({ against: detail, score: "logit" }));
+    this.target.addEventListener("choose", ({ detail: { index, label } }) => explainAgain({ target: { index, label } }));
+    this.against.addEventListener("choose", ({ detail: { index, label } }) => explainAgain({ against: { index, label }, score: "logit" }));
     this.noAgainst.addEventListener("click", () => {
       explainAgain({ against: null });
       this.against.input.focus();
     });
-    this.model.addEventListener("change", () => explainAgain({ model: this.model.value }));
+    this.model.addEventListener("choose", (event) => this.chooseModel(event));
     this.score.addEventListener("change", () => explainAgain({ score: this.score.value }));
   }
 
   listen(signal) {
-    store.watch(["models"], ({ models }) => this.offer(models), signal);
     store.watch(["ask", "inputs", "models"], () => this.show(), signal);
+    store.watch(["downloads"], ({ downloads }) => this.arrange(downloads), signal);
   }
 
-  offer(models) {
-    this.model.replaceChildren(...(models?.models ?? []).map(({ id, title, availability }) => el("option",
-      { value: id, disabled: availability !== "ready" },
-      availability === "ready" ? title : t(`ask.model.${availability}`, { title }))));
+  /** A model whose weights are not here is not asked yet: first it is said what a download would fetch. */
+  chooseModel(event) {
+    const { id, availability } = event.detail;
+    if (availability === "downloadable") {
+      event.preventDefault();
+      offer(id);
+    } else {
+      dismiss();
+      explainAgain({ model: id });
+    }
   }
 
   show() {
-    const { ask, inputs, models } = store.state;
-    const model = ask.model ?? models?.default;
-    const { classes: count = "" } = models?.models.find(({ id }) => id === model) ?? {};
-    this.target.chosen = ask.target ?? inputs.get(model)?.predictions[0] ?? null;
-    this.target.placeholder = t("ask.class.placeholder", { count });
+    const { ask } = store.state;
+    const id = askedModel();
+    const model = modelOf(id);
+    this.target.chosen = ask.target ?? shownInput()?.predictions[0] ?? null;
+    this.target.placeholder = t("ask.class.placeholder", { count: model?.classes ?? "" });
     this.against.chosen = ask.against;
     this.noAgainst.hidden = !ask.against;
-    if (model) this.model.value = model;
+    this.model.value = id;
+    this.about.replaceChildren(...this.tell(model));
     this.score.value = ask.score;
     // The contract: a second class goes with logits only.
     this.score.disabled = Boolean(ask.against);
     this.score.title = ask.against ? t("ask.score.against") : "";
+  }
+
+  /** Licence and paper of the model that is asked. */
+  tell(model) {
+    if (!model) return [];
+    const { licence, paper, url } = model;
+    const link = paper ?? (url ? { title: t("model.source"), url } : null);
+    if (!link) return [licence];
+    return [el("span", {}, licence), el("a", { href: link.url, title: link.title, target: "_blank", rel: "noopener noreferrer" }, link.title)];
+  }
+
+  /** One element for every download; it stays while its state changes. */
+  arrange(downloads) {
+    const old = new Map([...this.downloads.children].map((child) => [child.entry.model, child]));
+    const hadFocus = this.downloads.contains(document.activeElement);
+    for (const entry of downloads) {
+      const child = old.get(entry.model) ?? el("weights-download");
+      old.delete(entry.model);
+      child.take(entry);
+      if (child.isConnected) continue;
+      this.downloads.append(child);
+      child.scrollIntoView({ block: "nearest" });
+    }
+    for (const child of old.values()) child.remove();
+    if (hadFocus && !this.downloads.contains(document.activeElement)) this.model.input.focus();
   }
 }

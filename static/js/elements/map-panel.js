@@ -1,6 +1,7 @@
 import { draw } from "../draw.js";
 import { el, iconButton } from "../dom.js";
 import { factNodes, factsOf } from "../facts.js";
+import { hairline, setHairline } from "../hairline.js";
 import { isFinal } from "../panels.js";
 import { methodOf, titleOf } from "../methods.js";
 import { store } from "../store.js";
@@ -19,7 +20,7 @@ export class MapPanel extends View {
     this.seen = el("img", { class: "seen", alt: "", hidden: true });
     this.canvas = el("canvas", { class: "map", role: "img", hidden: true });
     this.words = el("div", { class: "panel-words" });
-    this.hairline = el("div", { class: "hairline", role: "progressbar", "aria-valuemin": "0" });
+    this.hairline = hairline();
     this.square = el("div", { class: "well map-well", onclick: () => this.open() }, this.seen, this.canvas, this.words, this.hairline);
     this.facts = el("p", { class: "facts" });
     this.scale = el("scale-bar");
@@ -69,11 +70,7 @@ export class MapPanel extends View {
     const { status, done, total } = this.panel;
     const running = status === "running" && total;
     this.hairline.hidden = !running;
-    if (!running) return;
-    this.hairline.setAttribute("aria-valuemax", String(total));
-    this.hairline.setAttribute("aria-valuenow", String(done));
-    this.hairline.setAttribute("aria-label", t("panel.progress", { done, total, method }));
-    this.hairline.style.setProperty("--done", done / total);
+    if (running) setHairline(this.hairline, this.panel, t("panel.progress", { done, total, method }));
   }
 
   /** What stands in the square instead of a map. */

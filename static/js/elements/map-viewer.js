@@ -49,7 +49,8 @@ export class MapViewer extends View {
     this.heading.textContent = [title, methodOf(method)?.year].filter(Boolean).join(" ");
     this.context.textContent = target?.label ?? "";
     this.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target?.label ?? "" }));
-    const url = store.state.inputs.get(model)?.url;
+    const { url, size } = store.state.inputs.get(model) ?? {};
+    if (size) this.dialog.style.setProperty("--ratio", size[1] / size[0]);
     if (url && this.seen.getAttribute("src") !== url) this.seen.src = url;
     this.facts.replaceChildren(...factNodes(record ? factsOf(record) : []));
     this.redraw();

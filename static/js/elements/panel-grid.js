@@ -2,7 +2,7 @@ import { el } from "../dom.js";
 import * as api from "../api.js";
 import * as format from "../format.js";
 import { isFinal } from "../panels.js";
-import { modelTitle } from "../methods.js";
+import { askedModel, modelTitle, shownInput } from "../models.js";
 import { addMethod, cancel, explainAgain } from "../session.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
@@ -43,9 +43,8 @@ export class PanelGrid extends View {
   }
 
   head() {
-    const { ask, inputs, phase, id, models, notice } = store.state;
-    const model = ask.model ?? models?.default;
-    const input = inputs.get(model) ?? inputs.values().next().value;
+    const { ask, phase, id, notice } = store.state;
+    const input = shownInput();
     const target = ask.target ?? input?.predictions[0];
     const against = ask.against?.label;
     const label = target?.label;
@@ -53,7 +52,7 @@ export class PanelGrid extends View {
     const score = t(`ask.score.${ask.score}`).toLowerCase();
     const value = input?.predictions.find(({ index }) => index === target?.index)?.[ask.score];
     const valued = value === undefined || against ? score : `${score} ${format.number(value)}`;
-    this.context.textContent = [modelTitle(model), valued].filter(Boolean).join(" · ");
+    this.context.textContent = [modelTitle(askedModel()), valued].filter(Boolean).join(" · ");
     const running = phase === "running";
     this.cancel.hidden = !running;
     this.rest.hidden = phase !== "cancelled" || Boolean(notice?.retry);
@@ -72,7 +71,7 @@ export class PanelGrid extends View {
     const absent = (methods ?? []).filter(({ id }) => !panels.some(({ method }) => method === id));
     this.add.hidden = phase !== "done" || absent.length === 0;
     this.add.replaceChildren(el("option", { value: "", selected: true }, `${t("grid.add")} …`),
-      ...absent.map(({ id, title, year }) => el("option", { value: id }, `${title}, ${year}`)));
+      ...absent.map(({ id, title, year, summary }) => el("option", { value: id, title: summary }, `${title}, ${year}`)));
   }
 
   addChosen() {

@@ -2,6 +2,7 @@ import { el } from "../dom.js";
 import { valueText } from "../facts.js";
 import { methodOf, titleOf } from "../methods.js";
 import { paletteOf } from "../reading.js";
+import { chooseLayer } from "../session.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
 
@@ -49,6 +50,7 @@ export class PanelMenu extends HTMLElement {
     this.replaceChildren(
       el("button", { type: "button", class: "menu-item", onclick: () => this.openViewer() }, t("panel.fullscreen")),
       ...(record?.urls?.npy ? this.downloads(record) : []),
+      ...(methodOf(method)?.parameters?.properties?.layer ? [this.layer(record)] : []),
       ...(record ? this.details(record) : []),
       ...this.about(methodOf(method)),
     );
@@ -60,6 +62,18 @@ export class PanelMenu extends HTMLElement {
       el("a", { class: "menu-item", href: urls.npy, download: fileName(this.panel, "npy") }, t("panel.npy")),
       el("a", { class: "menu-item", href: asShown(urls.png), download: fileName(this.panel, "png") }, t("panel.png")),
     ];
+  }
+
+  /** Methods that look into the network do so at a layer, which may be another. */
+  layer(record) {
+    const search = el("layer-search", { label: t("panel.layer.title"), class: "field", chooser: true });
+    search.addEventListener("choose", ({ detail }) => {
+      this.hidePopover();
+      this.button.focus();
+      chooseLayer(this.panel, detail.name);
+    });
+    search.serve(this.panel.model, record?.diagnostics.layer ?? record?.parameters.layer);
+    return search;
   }
 
   details(record) {

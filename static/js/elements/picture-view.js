@@ -1,10 +1,29 @@
 import { el } from "../dom.js";
 import { choose } from "../intake.js";
+import { shownInput } from "../models.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
 import { View } from "./view.js";
 
-/** The picture as it came, with the frame of what the model saw. */
+const HALF = 0.5; // pixels by which a rounded frame may miss an edge
+
+const unionOf = ([a0, b0, a1, b1], [c0, d0, c1, d1]) => [Math.min(a0, c0), Math.min(b0, d0), Math.max(a1, c1), Math.max(b1, d1)];
+
+/** Whether the first box has anything outside the second. */
+const reaches = ([a0, b0, a1, b1], [c0, d0, c1, d1]) => a0 < c0 - HALF || b0 < d0 - HALF || a1 > c1 + HALF || b1 > d1 + HALF;
+
+/** Places `node` at a box, within the stage that shows `around`; both in pixels of the picture. */
+function put(node, [x0, y0, x1, y1], [left, top, right, bottom]) {
+  const [width, height] = [right - left, bottom - top];
+  Object.assign(node.style, {
+    left: `${(100 * (x0 - left)) / width}%`,
+    top: `${(100 * (y0 - top)) / height}%`,
+    width: `${(100 * (x1 - x0)) / width}%`,
+    height: `${(100 * (y1 - y0)) / height}%`,
+  });
+}
+
+/** The picture as it came, with the frame of what the model saw; where it was padded, the frame reaches beyond. */
 export class PictureView extends View {
   build() {
     this.image = el("img", { class: "original", alt: t("picture.alt") });
@@ -20,7 +39,7 @@ export class PictureView extends View {
 
   listen(signal) {
     store.watch(["picture"], ({ picture }) => this.load(picture), signal);
-    store.watch(["picture", "inputs"], () => this.mark(), signal);
+    store.watch(["picture", "inputs", "ask", "models"], () => this.mark(), signal);
   }
 
   load(picture) {
@@ -39,27 +58,30 @@ export class PictureView extends View {
 
   /** Frame and caption; the crop is in pixels of the upright original. */
   mark() {
-    const { picture, inputs } = store.state;
+    const { picture } = store.state;
     const width = picture?.width ?? this.image.naturalWidth;
     const height = picture?.height ?? this.image.naturalHeight;
-    const input = inputs.values().next().value;
+    const input = shownInput();
     const known = Boolean(width && height);
-    this.frame.hidden = !(known && input?.crop);
+    const crop = known && input?.crop;
+    this.frame.hidden = !crop;
     this.caption.textContent = known ? this.describe(width, height, input) : (picture?.name ?? "");
-    if (this.frame.hidden) return;
-    const [x0, y0, x1, y1] = input.crop;
-    const style = this.frame.style;
-    style.left = `${(100 * x0) / width}%`;
-    style.top = `${(100 * y0) / height}%`;
-    style.width = `${(100 * (x1 - x0)) / width}%`;
-    style.height = `${(100 * (y1 - y0)) / height}%`;
+    if (!known) return;
+    const whole = [0, 0, width, height];
+    const around = crop ? unionOf(whole, crop) : whole;
+    this.stage.classList.toggle("padded", reaches(around, whole));
+    this.stage.style.setProperty("--wide", around[2] - around[0]);
+    this.stage.style.setProperty("--ratio", (around[2] - around[0]) / (around[3] - around[1]));
+    put(this.image, whole, around);
+    if (crop) put(this.frame, crop, around);
   }
 
   describe(width, height, input) {
     if (!input?.crop) return t("picture.size", { width, height });
-    const [x0, y0, x1, y1] = input.crop;
-    const whole = x1 - x0 >= width && y1 - y0 >= height;
+    const whole = [0, 0, width, height];
     const [seenHigh, seen] = input.size;
-    return t(whole ? "picture.whole" : "picture.crop", { width, height, seen, seenHigh });
+    const seesAll = !reaches(whole, input.crop);
+    const way = !seesAll ? "crop" : reaches(input.crop, whole) ? "padded" : input.fit === "squash" ? "squashed" : "whole";
+    return t(`picture.${way}`, { width, height, seen, seenHigh });
   }
 }

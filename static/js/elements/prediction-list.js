@@ -1,5 +1,6 @@
 import { el } from "../dom.js";
 import * as format from "../format.js";
+import { shownInput } from "../models.js";
 import { explainAgain } from "../session.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
@@ -25,12 +26,12 @@ export class PredictionList extends View {
   }
 
   listen(signal) {
-    store.watch(["inputs", "ask", "id"], () => this.show(), signal);
+    store.watch(["inputs", "ask", "id", "models"], () => this.show(), signal);
   }
 
   show() {
-    const { inputs, ask, id } = store.state;
-    const predictions = inputs.values().next().value?.predictions ?? [];
+    const { ask, id } = store.state;
+    const predictions = shownInput()?.predictions ?? [];
     const target = ask.target ?? predictions[0];
     this.rows.forEach((row, place) => {
       const prediction = predictions[place];

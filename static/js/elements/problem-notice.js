@@ -13,6 +13,7 @@ export class ProblemNotice extends View {
     const here = notice?.place === this.getAttribute("place") || (this.hasAttribute("any") && notice);
     this.hidden = !here;
     this.replaceChildren(...(here ? this.content(notice) : []));
+    if (here) this.scrollIntoView({ block: "nearest" });
   }
 
   content({ problem, name, retry }) {

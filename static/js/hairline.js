@@ -1,0 +1,18 @@
+// Progress as a thin line: along the lower edge of a map, or under a text.
+
+import { el } from "./dom.js";
+
+export const hairline = () => el("div", { class: "hairline", role: "progressbar", "aria-valuemin": "0", hidden: true });
+
+/** Shows `done` of `total`; a total that is not known shows no length. */
+export function setHairline(line, { done, total }, label) {
+  line.setAttribute("aria-label", label);
+  line.style.setProperty("--done", total ? done / total : 0);
+  if (total) {
+    line.setAttribute("aria-valuemax", String(total));
+    line.setAttribute("aria-valuenow", String(done));
+  } else {
+    line.removeAttribute("aria-valuemax");
+    line.removeAttribute("aria-valuenow");
+  }
+}
