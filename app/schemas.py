@@ -57,6 +57,7 @@ class ModelBody(BaseModel):
     classes: int
     parameters: int | None
     availability: Literal["ready", "downloadable", "missing"]
+    remedy: str | None = Field(description="what to do where the weights are not here")
     weights: WeightsBody
     layers: list[LayerBody] | None = Field(description="null until the model was loaded once")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import re
 from typing import Annotated, Any
 
 from fastapi import Depends, File, Form, Request, UploadFile
@@ -26,7 +27,7 @@ FitName = Annotated[
 SizeText = Annotated[
     str | None,
     Form(
-        pattern=r"^\d{1,4}([x×]\d{1,4})?$",
+        max_length=40,
         description="Input size, where the model allows another: a side in pixels, or HEIGHTxWIDTH",
     ),
 ]
@@ -38,7 +39,13 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     """`"320"` → (320, 320), `"240x320"` → (240, 320). Raises `Unprocessable`."""
     if text is None:
         return None
-    sides = [int(side) for side in text.replace("×", "x").split("x")]
+    given = re.fullmatch(r"(\d{1,5})(?:[x×](\d{1,5}))?", text.strip())
+    if given is None:
+        raise Unprocessable(
+            f"size: «{text[:40]}» is no size. Write a side in pixels, e.g. 320, or height x width, e.g. 240x320.",
+            field="size",
+        )
+    sides = [int(side) for side in given.groups() if side]
     if not all(side in SIDES for side in sides):
         raise Unprocessable(
             f"size: {text} is out of bounds. A side is {SIDES.start} … {SIDES.stop - 1} pixels.", field="size"

@@ -20,7 +20,13 @@ class Freshness:
         return before != self._seen
 
     def _signature(self) -> dict[str, int]:
-        folders = [*self._settings.card_folders, self._settings.weights / "checkpoints"]
+        weights = self._settings.weights
+        folders = [
+            *self._settings.card_folders,
+            weights / "checkpoints",
+            *weights.glob("hub/*/*"),
+            *weights.glob("hub/*/*/*"),
+        ]
         paths = [path for folder in folders for path in (folder, *_entries(folder))]
         return {str(path): when for path in paths if (when := _modified(path)) is not None}
 

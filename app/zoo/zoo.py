@@ -213,6 +213,7 @@ class Zoo:
         """What `GET /models` tells; layers are null until the model was loaded once."""
         recipe, known = self.recipes[model], self._known.get(model)
         card, file = recipe.card, self.weights.settled(recipe.weights)
+        availability = self.weights.availability(recipe.weights)
         return {
             "id": card.id,
             "title": card.title,
@@ -227,7 +228,8 @@ class Zoo:
             "fit": recipe.input.fit,
             "classes": len(recipe.labels),
             "parameters": known.parameters if known else recipe.parameters,
-            "availability": self.weights.availability(recipe.weights),
+            "availability": availability,
+            "remedy": None if availability == "ready" else self.weights.remedy(recipe.weights, model),
             "weights": {"file": file.file, "bytes": file.size, "sha256": file.sha256 or None},
             "layers": known.layers if known else None,
         }
