@@ -61,10 +61,10 @@ print(int(peak.split()[1]) * 1024 - before)
 """
 
 
-def write_models(folder: Path) -> dict[str, int]:
+def write_models(folder: Path, nets: tuple[str, ...] = NETS) -> dict[str, int]:
     """Cards and weights; bytes of each model."""
     sizes = {}
-    for name in NETS:
+    for name in nets:
         torch.manual_seed(0)
         quiet = {"init_weights": False} if name == "googlenet" else {}
         state = tv.get_model(name, weights=None, **quiet).state_dict()
@@ -89,9 +89,9 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def switch(folder: Path, switches: int) -> dict[str, float]:
+def switch(folder: Path, switches: int, nets: tuple[str, ...] = NETS) -> dict[str, float]:
     """Run it; prints a line for each switch. Returns the figures in MiB."""
-    sizes = write_models(folder)
+    sizes = write_models(folder, nets)
     cap = sum(sorted(sizes.values())[-2:]) + MIB
     variables = {"GRADOSCOPE_MODELS": str(folder), "GRADOSCOPE_MODEL_BYTES": str(cap)}
     base = measure(BASE, **variables)

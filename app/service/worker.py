@@ -15,6 +15,7 @@ from typing import Any
 from ..settings import Settings
 
 REST_SECONDS = 2.0
+WORKSPACE = 512 * 2**20  # bytes beside the models that may stay with the process from one request to the next
 
 
 def work(connection: Connection, settings: Settings) -> None:
@@ -38,7 +39,7 @@ class _Worker:
 
         from ..catalogue import catalogue
         from ..pipeline import Workshop, run
-        from ..zoo.memory import give_back
+        from ..zoo.memory import give_back, resident
         from ..zoo.zoo import Zoo
         from .scheduler import Scheduler
         from .store import Store
@@ -46,7 +47,8 @@ class _Worker:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32
-        self._connection, self._run, self._give_back = connection, run, give_back
+        self._connection, self._run = connection, run
+        self._give_back, self._resident, self._bare = give_back, resident, resident()
         self._scheduler = Scheduler()
         store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
         self._workshop = Workshop(settings, Zoo(settings), store)
@@ -66,6 +68,7 @@ class _Worker:
                 self._receive(self._connection.recv())
             for number, event in self._scheduler.turn():
                 if event.final:
+                    self._tidy()
                     self._tell_catalogue()  # first: whoever asks again after the answer sees what came of it
                 self._connection.send(("event", number, event))
             self._tell_catalogue()
@@ -76,6 +79,12 @@ class _Worker:
         if not self._connection.poll(REST_SECONDS):
             self._give_back()
             self._connection.poll(None)
+
+    def _tidy(self) -> None:
+        """Give back what the allocator has piled up. It keeps freed memory in pieces, which is quick for the next
+        micro-batch, but the pieces of one model's layers seldom fit another's."""
+        if self._resident() - self._bare - self._workshop.zoo.bytes > WORKSPACE:
+            self._give_back()
 
     def _receive(self, message: tuple[Any, ...]) -> None:
         if message[0] == "run":

@@ -200,6 +200,11 @@ class Zoo:
         """Ids of the models in memory, the least recently used first."""
         return tuple(self._loaded)
 
+    @property
+    def bytes(self) -> int:
+        """Memory that the loaded models take."""
+        return sum(resident.bytes for resident in self._loaded.values())
+
     def labels(self, model: str) -> tuple[str, ...]:
         """Labels of a model's classes; the model itself need not be loaded for them. Raises `NotFound`."""
         return self.recipe(model).labels
@@ -286,7 +291,7 @@ class Zoo:
     def _make_room(self, wanted: int) -> None:
         """Unload models, the least recently used first, until `wanted` bytes more are under the cap."""
         idle = [id for id in self._loaded if self._holders[id] <= 0]
-        while idle and sum(r.bytes for r in self._loaded.values()) + wanted > self.settings.model_bytes:
+        while idle and self.bytes + wanted > self.settings.model_bytes:
             self._drop(idle.pop(0))
 
     def _drop(self, model: str) -> None:
