@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,12 +102,19 @@ def fetch(zoo: Any, model: str, settings: Settings, console: Console) -> None:
 
 @app.command("check")
 def check_card(
-    card: Annotated[Path, typer.Argument(help="A model card (.toml), with its weights beside it", exists=True)],
-    image: Annotated[Path | None, typer.Option(help="A picture that the model is for", exists=True)] = None,
+    card: Annotated[
+        Path, typer.Argument(help="A model card (.toml), with its weights beside it", exists=True, dir_okay=False)
+    ],
+    image: Annotated[
+        Path | None, typer.Option(help="A picture that the model is for", exists=True, dir_okay=False)
+    ] = None,
 ) -> None:
     """Load a card's model, ask it, run every method; say what is wrong and what to do. Exit code 1 if anything is."""
     from .zoo.check import check
 
+    if card.suffix != ".toml":
+        raise typer.BadParameter(f"{card.name} is no card: name the .toml that stands beside it")
+    logging.getLogger("gradoscope").setLevel(logging.ERROR)  # the findings tell it
     wrong = 0
     for finding in check(card, operator_settings(), image.read_bytes() if image else None):
         wrong += finding.verdict == "wrong"
@@ -113,4 +122,8 @@ def check_card(
         console.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
     if wrong:
         raise typer.Exit(1)
-    console.print(f"\nShow it: GRADOSCOPE_MODELS={card.parent} gradoscope serve", highlight=False, soft_wrap=True)
+    console.print(
+        f"\nShow it: GRADOSCOPE_MODELS={shlex.quote(str(card.parent))} gradoscope serve",
+        highlight=False,
+        soft_wrap=True,
+    )

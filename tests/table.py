@@ -175,8 +175,8 @@ def page(table: list[tuple[str, dict[str, tuple[str, str]]]]) -> str:
         "# Models and methods",
         "",
         f"Made by `make table` on {datetime.date.today().isoformat()} with PyTorch {torch.__version__.split('+')[0]}, "
-        f"torchvision {torchvision.__version__.split('+')[0]}, timm {timm.__version__}, captum {captum.__version__}, on a "
-        f"CPU: every card that ships, with seeded random weights, on the sample cat; {STEPS} samples or steps for each "
+        f"torchvision {torchvision.__version__.split('+')[0]}, timm {timm.__version__}, captum {captum.__version__}, on "
+        f"a CPU: every card that ships, with seeded random weights, on the sample cat; {STEPS} samples or steps for each "
         "method.",
         "",
         f"`ok =`: the same map as captum's (relative L2 distance up to {SAME:.0e}) · `ok` with a number: that far from "
@@ -199,7 +199,9 @@ def page(table: list[tuple[str, dict[str, tuple[str, str]]]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", help="ids; all that ship where none is named (and then the page is written)")
+    parser.add_argument(
+        "models", nargs="*", help="ids; all that ship where none is named (and then the page is written)"
+    )
     names = parser.parse_args().models
     table = list(rows(names))
     if names:

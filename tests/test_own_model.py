@@ -381,20 +381,20 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
     "no_label_file": ({"labels": 'labels = "labels.txt"'}, "labels: labels.txt cannot be read"),
     "whole": (
         {"file": "whole.pth"},
-        "whole.pth holds Python objects besides tensors, and reading those can run code, so it is not read.",
+        "whole.pth holds Python objects besides tensors (",
     ),
-    "script": ({"file": "script.pt"}, "It may be a TorchScript file: save model.state_dict() instead."),
+    "script": ({"file": "script.pt"}, "script.pt is a TorchScript file: save model.state_dict() instead."),
     "mean": ({"mean": "[0.5]"}, "mean has 1 values, the input has 3 channels"),
     "std": ({"std": "[0.5, 0.5]"}, "std has 2 values, the input has 3 channels"),
     "missing": ({"file": "elsewhere.pth"}, "the weight file elsewhere.pth is not in"),
     "suffix": ({"file": "model.onnx"}, "model.onnx is none of .safetensors, .pth, .pt, .bin, .ckpt."),
-    "nan": ({"file": "nan.safetensors"}, "hold values that are not finite (fc.bias)"),
-    "empty": ({"file": "empty.pth"}, "empty.pth cannot be read as weights"),
+    "nan": ({"file": "nan.safetensors"}, "nan.safetensors is broken: 1 tensors hold NaN or infinity (fc.bias)"),
+    "empty": ({"file": "empty.pth"}, "empty.pth cannot be read as weights: it is empty."),
     "key": ({"source": 'key = "ema"'}, "there are no tensors under the key «ema»"),
     "module": ({"architecture": "nowhere:build"}, "there is no module «nowhere»"),
     "function": ({"architecture": "own_nets:build", "file": "small.pth"}, "the module own_nets has no «build»"),
     "hash": ({"source": f'sha256 = "{"0" * 64}"'}, "sound.safetensors is not what it should be"),
-    "field": ({"top": 'licens = "MIT"'}, "licens"),
+    "field": ({"top": 'licens = "MIT"'}, "licens: there is no such field; did you mean `licence`?"),
 }
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from ..errors import Problem
 from ..settings import Settings
 
 REST_SECONDS = 2.0
@@ -53,7 +54,10 @@ class _Worker:
         store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
         self._workshop = Workshop(settings, Zoo(settings), store)
         self._catalogue: Callable[[], dict[str, Any]] = lambda: catalogue(self._workshop.zoo, settings)
-        warm_up(self._workshop)
+        try:
+            warm_up(self._workshop)
+        except Problem as problem:  # its card or weights: others can still be used, and requests for it say why
+            logging.getLogger(__name__).error("the default model cannot be used: %s", problem.detail)
         self._workshop.zoo.take_change()
         ready = self._catalogue()
         gc.collect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,10 +92,16 @@ class Input(_Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _grey_defaults(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("channels") == 1:
-            return {"mean": (0.5,), "std": (0.5,), **values}
-        return values
+    def _short_forms(cls, values: Any) -> Any:
+        """One number for `size`, `mean` or `std` stands for all of them; grey has defaults of its own."""
+        if not isinstance(values, dict):
+            return values
+        channels = values.get("channels", 3)
+        given = {"mean": (0.5,), "std": (0.5,), **values} if channels == 1 else dict(values)
+        for name, count in (("size", 2), ("mean", channels), ("std", channels)):
+            if isinstance(given.get(name), (int, float)) and count in (1, 2, 3):
+                given[name] = (given[name],) * count
+        return given
 
     @model_validator(mode="after")
     def _a_value_for_each_channel(self) -> Input:
@@ -146,10 +153,34 @@ def read_card(path: Path) -> Card:
         given = tomllib.loads(path.read_text("utf-8"))
         return Card.model_validate({**given, "id": path.stem, "folder": path.resolve().parent})
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise CardError(f"{path.name}: {faults}") from error
+        raise CardError(f"{path.name}: {'; '.join(map(_in_words, error.errors()))}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise CardError(f"{path.name}: {error}") from error
+
+
+TABLES: dict[str, type[BaseModel]] = {"input": Input, "paper": Paper}
+SOURCES: dict[str, type[BaseModel]] = {"embedded": Embedded, "torchvision": Torchvision, "timm": Timm, "file": File}
+
+
+def _in_words(fault: Any) -> str:
+    """A fault that pydantic found, as the writer of a card understands it."""
+    place = [str(part) for part in fault["loc"]]
+    table: type[BaseModel] = Card
+    if place[0] == "source" and len(place) > 1:
+        table = SOURCES[place.pop(1)]  # pydantic names the kind there, which is no part of the card
+    elif len(place) > 1:
+        table = TABLES.get(place[0], Card)
+    name, field = place[-1], ".".join(place)
+    if fault["type"] == "missing":
+        return f"{field}: is missing"
+    if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return f"source.kind: must be one of {', '.join(SOURCES)}"
+    if fault["type"] == "extra_forbidden":
+        if table is not Card and name in Card.model_fields:
+            return f"{field}: belongs to the top of the card: write `{name}` above [{place[0]}]"
+        near = difflib.get_close_matches(name, table.model_fields, 1)
+        return f"{field}: there is no such field" + (f"; did you mean `{near[0]}`?" if near else "")
+    return f"{field}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def read_cards(*folders: Path) -> tuple[dict[str, Card], list[Fault]]:
@@ -160,6 +191,8 @@ def read_cards(*folders: Path) -> tuple[dict[str, Card], list[Fault]]:
     cards: dict[str, Card] = {}
     faults: dict[str, Fault] = {}
     for folder in folders:
+        if not folder.is_dir():
+            faults[str(folder)] = Fault(folder.name, f"There is no folder {folder}: no card is read from there.")
         for path in sorted(folder.glob("*.toml")):
             try:
                 cards[path.stem] = read_card(path)

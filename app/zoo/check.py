@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,9 +91,13 @@ def _network(recipe: Recipe, classifier: Classifier) -> Finding:
     return Finding(
         "network",
         "ok",
-        f"{count:,} parameters, input {size}, {len(recipe.labels)} classes; {census.guided} activations, "
-        f"{census.gates} gates",
+        f"{count:,} parameters, input {size}, {len(recipe.labels)} classes; activations: {_counted(census.guided)}, "
+        f"gates: {_counted(census.gates)}",
     )
+
+
+def _counted(kinds: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none"
 
 
 def _check_answers(recipe: Recipe, classifier: Classifier, picture: bytes | None) -> Iterator[Finding]:
@@ -128,7 +133,7 @@ def _layers(classifier: Classifier) -> Finding:
 
 
 def _try(method: Method[Any], classifier: Classifier, x: torch.Tensor, settings: Settings) -> Finding:
-    parameters = few(method)
+    parameters = few(method, side=min(x.shape[-2:]))
     try:
         method.check(classifier, parameters)
         with torch.no_grad():
@@ -149,13 +154,15 @@ def _try(method: Method[Any], classifier: Classifier, x: torch.Tensor, settings:
     low, high = float(values.min()), float(values.max())
     if low == high == 0:
         return Finding(method.id, "note", "The map is zero everywhere: nothing in the picture speaks for the class.")
+    if low == high:
+        return Finding(method.id, "note", f"The map is {low:.3g} everywhere: it tells no place from another.")
     return Finding(method.id, "ok", f"{tuple(values.shape)}, {low:.3g} … {high:.3g}")
 
 
-def few(method: Method[Any], count: int = FEW) -> Parameters:
-    """A method's parameters with few steps or samples."""
+def few(method: Method[Any], count: int = FEW, side: int = 128) -> Parameters:
+    """A method's parameters with few steps or samples, for pictures of `side`."""
     fields = method.Parameters.model_fields
     given: dict[str, Any] = {name: count for name in ("steps", "samples") if name in fields}
     if "stride" in fields:
-        given |= {"window": 64, "stride": 64}
+        given |= {"window": max(1, side // 2), "stride": max(1, side // 2)}
     return method.Parameters.model_validate(given)

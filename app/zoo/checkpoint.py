@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +25,10 @@ class Misfit(Exception):
     """The tensors do not fit the network; says which."""
 
 
+class Broken(Exception):
+    """The tensors fit the network, but hold NaN or infinity; says which."""
+
+
 @dataclass(frozen=True)
 class Settled:
     """Tensors under the network's own names, and what was found out on the way."""
@@ -36,26 +42,52 @@ class Settled:
 def read_nested(path: Path, card: str) -> Mapping[str, Any]:
     """What a file holds: tensors by name, perhaps deeper down. Raises `CardError`; nothing in the file is ever run."""
     try:
+        _look_at_first_bytes(path)
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             return load_file(path)
-        found = torch.load(path, weights_only=True, map_location="cpu", mmap=_can_be_mapped(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of TorchScript files; they are refused below
+            found = torch.load(path, weights_only=True, map_location="cpu", mmap=_can_be_mapped(path))
     except FileNotFoundError as error:
         raise CardError(f"{card}: {path.name} is not there.") from error
-    except pickle.UnpicklingError as error:
-        raise CardError(
-            f"{card}: {path.name} holds Python objects besides tensors, and reading those can run code, so it is not "
-            "read. Save the tensors alone: torch.save(model.state_dict(), …), or better a .safetensors file."
-        ) from error
+    except OSError as error:
+        raise CardError(f"{card}: {path.name} cannot be read ({error.strerror or error}).") from error
     except Exception as error:
-        hint = " It may be a TorchScript file: save model.state_dict() instead." if "TorchScript" in str(error) else ""
-        raise CardError(
-            f"{card}: {path.name} cannot be read as weights ({type(error).__name__}: {str(error)[:160]}).{hint}"
-        ) from error
+        raise CardError(f"{card}: {path.name} {_fault(error)}") from error
     if not isinstance(found, Mapping):
         raise CardError(f"{card}: {path.name} holds a {type(found).__name__}, not tensors by name.")
     return found
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong with a file that cannot be read as weights, and the remedy."""
+    said = str(error)
+    if "TorchScript" in said:
+        return "is a TorchScript file: save model.state_dict() instead."
+    kind = re.search(r"(?:GLOBAL|type|class|function) ([\w.]*\w)", said)
+    if isinstance(error, pickle.UnpicklingError) and kind:
+        return (
+            f"holds Python objects besides tensors ({kind[1]}), and reading those can run code, so it is not read. "
+            "Save the tensors alone: torch.save(model.state_dict(), …), or better a .safetensors file."
+        )
+    if isinstance(error, _NotWeights):
+        return said
+    return f"cannot be read as weights: it is damaged or not whole ({type(error).__name__}). Copy or save it again."
+
+
+class _NotWeights(Exception):
+    """What the first bytes of a file tell."""
+
+
+def _look_at_first_bytes(path: Path) -> None:
+    with path.open("rb") as file:
+        begins = file.read(64)
+    if not begins:
+        raise _NotWeights("cannot be read as weights: it is empty. Copy or save it again.")
+    if begins.startswith(b"version https://git-lfs"):
+        raise _NotWeights("cannot be read as weights: it is a pointer of Git LFS. Fetch the file itself: git lfs pull.")
 
 
 def read_checkpoint(path: Path, card: str) -> dict[str, Tensor]:
@@ -80,13 +112,17 @@ def settle(
 
     Parts are looked for under every key (`state_dict`, `model`, `model_ema` …), and under prefixes of the names
     (`module.`, `model.`, `_orig_mod.` …). Where several fit, the first that is no moving average counts; `key` takes
-    another. Raises `Misfit` with what the best part lacks.
+    another. Raises `Misfit` with what the best part lacks, `Broken` where what fits holds NaN or infinity.
     """
     parts = dict(_parts(checkpoint))
     if key is not None:
         if key not in parts:
             raise Misfit(f"there are no tensors under the key «{key}»; there are some under: {_listed(parts)}")
         parts = {key: parts[key]}
+    if prefix and not any(name.startswith(prefix) for tensors in parts.values() for name in tensors):
+        others = {_prefix(expected, tensors) for tensors in parts.values()} - {""}
+        hint = f"; «{min(others)}» would fit" if others else "; leave `prefix` out"
+        raise Misfit(f"no name begins with «{prefix}»{hint}")
     fitting: dict[str, tuple[dict[str, Tensor], str]] = {}
     misfits: list[tuple[int, str]] = []
     for name, tensors in parts.items():
@@ -94,6 +130,7 @@ def settle(
         renamed = {n.removeprefix(begins): t for n, t in tensors.items() if n.startswith(begins)}
         faults, count = _faults(expected, renamed)
         if not count:
+            _refuse_broken(expected, renamed)
             fitting[name] = renamed, begins
         misfits.append((count, f"{_place(name)}{faults}"))
     if not fitting:
@@ -138,18 +175,32 @@ def _faults(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> tupl
         for name in common
         if given[name].shape != expected[name].shape
     ]
-    broken = [name for name in common if given[name].is_floating_point() and not given[name].isfinite().all()]
     told = [
         f"{len(names)} {what} ({_listed(names)})"
         for names, what in (
             (missing, "tensors are missing"),
             (strange, "tensors are too many"),
             (shapes, "have another shape"),
-            (broken, "hold values that are not finite"),
         )
         if names
     ]
-    return "; ".join(told), len(missing) + len(strange) + len(shapes) + len(broken)
+    if len(shapes) in (1, 2) and not missing and not strange and (rows := _last_rows(expected, given)):
+        told.append(f"the weights are of {rows[0]} classes, the card is of {rows[1]}")
+    return "; ".join(told), len(missing) + len(strange) + len(shapes)
+
+
+def _refuse_broken(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    floats = [name for name in expected if name in given and given[name].is_floating_point()]
+    broken = [name for name in floats if not given[name].isfinite().all()]
+    if broken:
+        raise Broken(f"{len(broken)} tensors hold NaN or infinity ({_listed(broken)})")
+
+
+def _last_rows(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> tuple[int, int] | None:
+    """How many classes the last matrix has, in the checkpoint and in the network, where these differ."""
+    last = [name for name in expected if expected[name].ndim >= 2][-1]
+    counts = len(given[last]), len(expected[last])
+    return counts if counts[0] != counts[1] else None
 
 
 def _listed(names: Any) -> str:

@@ -95,11 +95,15 @@ class Classifier(nn.Module):
         return take_census(self)
 
 
+class NoLogits(ValueError):
+    """A network's answer is not (N, classes)."""
+
+
 def main_logits(output: object) -> Tensor:
     """The logits in what a network answers: itself, or the first of several outputs (auxiliary heads), (N, classes).
 
     Named outputs (`.logits` as of GoogLeNet and Inception, `{"logits": …}`) go by their name. A network of one class
-    may answer with (N,). Raises `ValueError` where there are no logits in it.
+    may answer with (N,). Raises `NoLogits` where there are none in it.
     """
     found = output
     if isinstance(found, Mapping):
@@ -112,5 +116,5 @@ def main_logits(output: object) -> Tensor:
         found = found[:, None]
     if not isinstance(found, Tensor) or found.ndim != 2:
         shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise ValueError(f"the network must answer with logits of shape (N, classes), not {shape}")
+        raise NoLogits(f"the network must answer with logits of shape (N, classes), not {shape}")
     return found

@@ -49,6 +49,8 @@ def imagenet(classes: int) -> tuple[str, ...] | None:
 
 def _read_file(card: Card, name: str) -> tuple[str, ...]:
     path = card.folder / name
+    if path.suffix not in (".txt", ".json"):
+        raise CardError(f"{card.file}: labels: {name} is neither .txt (a label a line) nor .json.")
     try:
         text = path.read_text("utf-8-sig")
         if path.suffix == ".json":

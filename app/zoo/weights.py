@@ -142,8 +142,21 @@ class Weights:
         return self._hashes[key]
 
     def verified(self, file: WeightFile, path: Path, model: str) -> str:
-        """The hash of the file at `path`. Raises `WrongWeights` where another one was stated."""
-        expected, found = self.settled(file).sha256, self.sha256(path)
+        """The hash of the file at `path`. Raises `WrongWeights` where another one was stated, or it may not be read."""
+        try:
+            expected, found = self.settled(file).sha256, self.sha256(path)
+        except OSError as error:
+            raise WrongWeights(
+                f"{model}: {path.name} cannot be read ({error.strerror}). The server runs as another user, perhaps: "
+                f"chmod a+r {path.name}.",
+                field="model",
+            ) from error
+        if not found.startswith(expected) and file.local:
+            raise WrongWeights(
+                f"{model}: {path.name} is not what it should be: its SHA-256 is {found}, the card states {expected}. "
+                "Put the right file there, or mend `sha256` in the card.",
+                field="model",
+            )
         if not found.startswith(expected):
             raise WrongWeights(
                 f"{model}: {path.name} is not what it should be: its SHA-256 begins with "

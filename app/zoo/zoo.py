@@ -15,7 +15,7 @@ import torch
 from ..errors import Forbidden, NotFound, OutOfMemory, Problem, Unprocessable
 from ..settings import Settings
 from .cards import CardError, Fault, read_cards
-from .classifier import Classifier
+from .classifier import Classifier, NoLogits
 from .memory import give_back, size_of
 from .recipe import Recipe
 from .sources import card_of_id, recipe_of
@@ -261,6 +261,8 @@ class Zoo:
             layers = classifier.census.layers
         except torch.OutOfMemoryError:
             raise
+        except NoLogits as error:
+            raise CardError(f"{recipe.card.file}: {error}. It is no classifier, or a part of one.") from error
         except Exception as error:
             raise CardError(
                 f"{recipe.card.file}: the network does not take a picture of {recipe.input.channels}×"

@@ -46,13 +46,19 @@ def test_shortest_card(tmp_path: Path) -> None:
     assert card.licence == "not stated"
 
 
+def test_one_number_stands_for_all(tmp_path: Path) -> None:
+    input = read_card(write(tmp_path, CARD.replace("[64, 96]", "64\nmean = 0.5\nstd = 0.25"))).input
+    assert input is not None
+    assert (input.size, input.mean, input.std) == ((64, 64), (0.5,) * 3, (0.25,) * 3)
+
+
 def test_one_channel(tmp_path: Path) -> None:
     grey = CARD + "channels = 1\n"
     card = read_card(write(tmp_path, grey))
     assert card.input is not None
     assert (card.input.mean, card.input.std) == ((0.5,), (0.5,))
     assert read_card(write(tmp_path, grey + "mean = [0.13]\nstd = [0.3]\n")).input.mean == (0.13,)  # type: ignore[union-attr]
-    with pytest.raises(CardError, match="mean has 3 values, the input has 1 channels"):
+    with pytest.raises(CardError, match="input: mean has 3 values, the input has 1 channels"):
         read_card(write(tmp_path, grey + "mean = [0.1, 0.1, 0.1]\n"))
 
 
@@ -71,7 +77,15 @@ def test_one_channel(tmp_path: Path) -> None:
         ("[64, 96]", "[64, 96]\nchannels = 4", "input.channels"),
         ("[64, 96]", "[64, 96]\nmean = [0.5]", "mean has 1 values, the input has 3 channels"),
         ("[64, 96]", "[64, 96]\nstd = [1, 1, 0]", "input.std.2"),
-        ('kind = "embedded"', 'kind = "pickle"', "source"),
+        ('kind = "embedded"', 'kind = "pickle"', "source.kind: must be one of embedded, torchvision, timm, file"),
+        ('kind = "embedded"', 'kind = "embedded"\nlicence = "MIT"', "source.licence: belongs to the top of the card"),
+        (
+            'kind = "embedded"',
+            'kind = "embedded"\nmodul = "x"',
+            "source.modul: there is no such field; did you mean `module`",
+        ),
+        ('licence = "MIT"', 'licens = "MIT"', "licens: there is no such field; did you mean `licence`?"),
+        ('title = "A net"', "", "title: is missing"),
         ('kind = "embedded"', 'kind = "timm"\nrevision = "main"', "revision"),
         ("classes = 7", "classes =", "a-net.toml: "),
     ],
@@ -100,11 +114,12 @@ def test_folders(tmp_path: Path) -> None:
         write(shipped_ones, CARD, name)
     write(own, CARD.replace("A net", "My net"), "a.toml")
     write(own, "title = 3", "broken.toml")
-    cards, faults = read_cards(shipped_ones, own, tmp_path / "there_is_none")
+    cards, faults = read_cards(shipped_ones, own)
     assert list(cards) == ["a", "b"]
     assert cards["a"].title == "My net"
     assert [fault.card for fault in faults] == ["broken.toml"]
     assert "broken.toml: title" in faults[0].detail
+    assert "There is no folder" in read_cards(tmp_path / "there_is_none")[1][0].detail
     write(own, "", "b.toml")
     assert list(read_cards(shipped_ones, own)[0]) == ["a"]  # and not the shipped one in its place
 

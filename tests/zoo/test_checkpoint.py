@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from gradoscope.zoo.cards import CardError
-from gradoscope.zoo.checkpoint import Misfit, read_checkpoint, read_nested, settle
+from gradoscope.zoo.checkpoint import Broken, Misfit, read_checkpoint, read_nested, settle
 from nets import Tiny
 from safetensors.torch import save_file
 from torch import Tensor
@@ -58,8 +58,13 @@ def test_prefix_can_be_named() -> None:
     both = {**named("student."), **named("teacher.", Tiny(seed=2).state_dict())}
     teacher = settle(EXPECTED, both, prefix="teacher.").tensors
     assert torch.equal(teacher["head.bias"], both["teacher.head.bias"])
-    with pytest.raises(Misfit, match="are missing"):
+    with pytest.raises(Misfit, match=r"no name begins with «pupil\.»; «(student|teacher)\.» would fit"):
         settle(EXPECTED, both, prefix="pupil.")
+    with pytest.raises(Misfit, match="leave `prefix` out"):
+        settle(EXPECTED, GIVEN, prefix="module.")
+    rows = {**GIVEN, "head.weight": torch.ones(4, 8), "head.bias": torch.ones(4)}
+    with pytest.raises(Misfit, match="the weights are of 4 classes, the card is of 3"):
+        settle(EXPECTED, rows)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +73,6 @@ def test_prefix_can_be_named() -> None:
         ({"head.weight": None}, r"1 tensors are missing \(head.weight\)"),
         ({"extra.weight": torch.ones(2)}, r"1 tensors are too many \(extra.weight\)"),
         ({"head.weight": torch.ones(4, 8)}, r"head.weight is \(4, 8\), the network has \(3, 8\)"),
-        ({"head.bias": torch.tensor([1.0, float("nan"), 0.0])}, r"1 hold values that are not finite \(head.bias\)"),
     ],
 )
 def test_what_does_not_fit_is_told(change: dict[str, Tensor | None], fault: str) -> None:
@@ -76,6 +80,11 @@ def test_what_does_not_fit_is_told(change: dict[str, Tensor | None], fault: str)
     for checkpoint in (given, {"state_dict": named("module.", given)}):
         with pytest.raises(Misfit, match=fault):
             settle(EXPECTED, checkpoint)
+
+
+def test_broken_weights_are_told() -> None:
+    with pytest.raises(Broken, match=r"1 tensors hold NaN or infinity \(head.bias\)"):
+        settle(EXPECTED, {**GIVEN, "head.bias": torch.tensor([1.0, float("nan"), 0.0])})
 
 
 def test_nothing_in_it() -> None:
@@ -111,7 +120,9 @@ def test_pickles_are_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     torch.save({"a": Payload()}, tmp_path / "a.pth")
     torch.save(Tiny(), tmp_path / "whole.pth")
     for name in ("a.pth", "whole.pth"):
-        with pytest.raises(CardError, match=r"Save the tensors alone: torch.save\(model.state_dict\(\)"):
+        with pytest.raises(
+            CardError, match=r"besides tensors \(.*Save the tensors alone: torch.save\(model.state_dict\(\)"
+        ):
             read_nested(tmp_path / name, "x.toml")
     assert "the pickle ran" not in capsys.readouterr().out
 
@@ -121,11 +132,15 @@ def test_other_files(tmp_path: Path) -> None:
     torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / "script.pt"))
     (tmp_path / "cut.pth").write_bytes(b"PK\x03\x04 cut off")
     (tmp_path / "text.safetensors").write_text("no tensors")
+    (tmp_path / "empty.pth").touch()
+    (tmp_path / "pointer.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     torch.save([torch.ones(2)], tmp_path / "list.pth")
     for name, fault in (
-        ("script.pt", "TorchScript"),
-        ("cut.pth", "cannot be read as weights"),
-        ("text.safetensors", "cannot be read as weights"),
+        ("script.pt", "is a TorchScript file: save model.state_dict"),
+        ("cut.pth", "cannot be read as weights: it is damaged or not whole"),
+        ("text.safetensors", "cannot be read as weights: it is damaged"),
+        ("empty.pth", "it is empty"),
+        ("pointer.safetensors", "git lfs pull"),
         ("list.pth", "holds a list, not tensors by name"),
         ("gone.pth", "is not there"),
     ):

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from ..cards import Card, CardError, File, Input
-from ..checkpoint import Misfit, read_nested, settle, with_versions
+from ..checkpoint import Broken, Misfit, read_nested, settle, with_versions
 from ..labels import read_labels
 from ..recipe import Recipe
 from ..weights import WeightFile
@@ -49,6 +49,8 @@ def build(card: Card, source: File, path: Path) -> nn.Module:
         except Misfit as misfit:
             faults.append(f"{name}: {misfit}")
             continue
+        except Broken as broken:
+            raise CardError(f"{card.file}: {path.name} is broken: {broken}. Take an earlier checkpoint.") from broken
         with blaming(card, f"loading the weights into {name}"):
             network.load_state_dict(with_versions(tensors, getattr(own, "_metadata", None)))
         return network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import sys
@@ -35,9 +36,12 @@ def builders(card: Card, classes: int) -> list[tuple[str, Build]]:
     if knows_timm(library):
         ways.append((f"timm:{library}", lambda: build_timm(card, library, classes)))
     if not ways:
+        import timm
+
         raise CardError(
-            f"{card.file}: architecture: neither torchvision nor timm knows «{library}». A network of your own is "
-            "«package.module:function», the function that builds it."
+            f"{card.file}: architecture: neither torchvision nor timm knows «{library}»."
+            f"{_near(library, timm.list_models())} A network of your own is «package.module:function», the function "
+            "that builds it."
         )
     return ways
 
@@ -58,7 +62,7 @@ def build_torchvision(card: Card, name: str, classes: int) -> nn.Module:
     from torchvision import models
 
     if not knows_torchvision(name):
-        raise CardError(f"{card.file}: architecture: torchvision knows no classification model «{name}».")
+        raise unknown_to_torchvision(card, name)
     quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     with blaming(card, f"torchvision.models.{name}"):
         network: nn.Module = models.get_model(name, weights=None, num_classes=classes, **{**quiet, **card.arguments})
@@ -69,7 +73,7 @@ def build_timm(card: Card, name: str, classes: int) -> nn.Module:
     import timm
 
     if not knows_timm(name):
-        raise CardError(f"{card.file}: architecture: timm knows no «{name}».")
+        raise CardError(f"{card.file}: architecture: timm knows no «{name}».{_near(name, timm.list_models())}")
     with blaming(card, f"timm.create_model({name!r})"):
         network: nn.Module = timm.create_model(
             name, pretrained=False, **{"num_classes": classes, "in_chans": _channels(card), **card.arguments}
@@ -83,10 +87,10 @@ def build_own(card: Card, module: str, function: str, classes: int) -> nn.Module
         try:
             build = getattr(importlib.import_module(module), function)
         except ModuleNotFoundError as error:
-            raise CardError(
-                f"{card.file}: architecture: there is no module «{error.name}». Install its package, or put its .py "
-                "file beside the card."
-            ) from error
+            hint = "Install its package, or put its .py file beside the card."
+            if module.endswith(".py"):
+                hint = f"Write «{module.removesuffix('.py')}:{function}», without .py."
+            raise CardError(f"{card.file}: architecture: there is no module «{error.name}». {hint}") from error
         except AttributeError as error:
             raise CardError(f"{card.file}: architecture: the module {module} has no «{function}».") from error
         arguments = dict(card.arguments)
@@ -96,6 +100,18 @@ def build_own(card: Card, module: str, function: str, classes: int) -> nn.Module
     if not isinstance(network, nn.Module):
         raise CardError(f"{card.file}: {card.architecture} returned a {type(network).__name__}, not an nn.Module.")
     return network
+
+
+def unknown_to_torchvision(card: Card, name: str) -> CardError:
+    from torchvision import models
+
+    near = _near(name, models.list_models(module=models))
+    return CardError(f"{card.file}: architecture: torchvision knows no classification model «{name}».{near}")
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 3)
+    return f" Near: {', '.join(near)}." if near else ""
 
 
 def grey_stem(network: nn.Module) -> nn.Module:
@@ -149,7 +165,7 @@ def blaming(card: Card, what: str) -> Iterator[None]:
         yield
     except CardError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CardError(f"{card.file}: {what} failed: {type(error).__name__}: {str(error)[:300]}") from error
 
 

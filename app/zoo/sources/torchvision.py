@@ -15,7 +15,7 @@ from ..checkpoint import read_checkpoint
 from ..labels import read_labels
 from ..recipe import Recipe
 from ..weights import WeightFile
-from .libraries import blaming, knows_torchvision
+from .libraries import blaming, knows_torchvision, unknown_to_torchvision
 
 HASH = re.compile(r"-([0-9a-f]{8,64})\.pth$")
 MEGABYTE = 2**20  # torchvision counts file sizes so
@@ -52,7 +52,7 @@ def weights_of(card: Card, source: Torchvision) -> Any:
     from torchvision import models
 
     if not knows_torchvision(card.architecture):
-        raise CardError(f"{card.file}: architecture: torchvision knows no classification model «{card.architecture}».")
+        raise unknown_to_torchvision(card, card.architecture)
     known = models.get_model_weights(card.architecture)
     if source.weights not in known.__members__:
         names = ", ".join(known.__members__)
