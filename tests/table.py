@@ -168,16 +168,20 @@ def rows(names: list[str]) -> Iterator[tuple[str, dict[str, tuple[str, str]]]]:
         yield name, cells
 
 
+def plain(library: Any) -> str:
+    """A library's version without its build."""
+    return str(library.__version__).partition("+")[0]
+
+
 def page(table: list[tuple[str, dict[str, tuple[str, str]]]]) -> str:
     columns = list(methods())
     reasons: dict[str, int] = {}
     lines = [
         "# Models and methods",
         "",
-        f"Made by `make table` on {datetime.date.today().isoformat()} with PyTorch {torch.__version__.split('+')[0]}, "
-        f"torchvision {torchvision.__version__.split('+')[0]}, timm {timm.__version__}, captum {captum.__version__}, on "
-        f"a CPU: every card that ships, with seeded random weights, on the sample cat; {STEPS} samples or steps for each "
-        "method.",
+        f"Made by `make table` on {datetime.date.today().isoformat()} with PyTorch {plain(torch)}, torchvision "
+        f"{plain(torchvision)}, timm {plain(timm)}, captum {plain(captum)}, on a CPU: every card that ships, with seeded "
+        f"random weights, on the sample cat; {STEPS} samples or steps for each method.",
         "",
         f"`ok =`: the same map as captum's (relative L2 distance up to {SAME:.0e}) · `ok` with a number: that far from "
         "captum's · `ok`: finite and of the right shape, where captum has no such method, or its own is not the method "
