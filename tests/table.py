@@ -180,8 +180,8 @@ def page(table: list[tuple[str, dict[str, tuple[str, str]]]]) -> str:
         "# Models and methods",
         "",
         f"Made by `make table` on {datetime.date.today().isoformat()} with PyTorch {plain(torch)}, torchvision "
-        f"{plain(torchvision)}, timm {plain(timm)}, captum {plain(captum)}, on a CPU: every card that ships, with seeded "
-        f"random weights, on the sample cat; {STEPS} samples or steps for each method.",
+        f"{plain(torchvision)}, timm {plain(timm)}, captum {plain(captum)}, on a CPU: every card that ships, with "
+        f"seeded random weights, on the sample cat; {STEPS} samples or steps for each method.",
         "",
         f"`ok =`: the same map as captum's (relative L2 distance up to {SAME:.0e}) · `ok` with a number: that far from "
         "captum's · `ok`: finite and of the right shape, where captum has no such method, or its own is not the method "
