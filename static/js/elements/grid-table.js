@@ -25,7 +25,6 @@ export class GridTable extends HTMLElement {
     this.head = el("tr");
     this.body = el("tbody");
     this.corner = el("td", { class: "corner" });
-    this.edge = el("td", { class: "edge" });
     this.table = el("table", {}, el("caption", { class: "unseen" }, t("grid.table")), el("thead", {}, this.head), this.body);
     this.append(el("div", { class: "table-scroll", role: "region", tabindex: "0", "aria-label": t("grid.table") }, this.table));
   }
@@ -42,10 +41,9 @@ export class GridTable extends HTMLElement {
   }
 
   /** `cellOf` gives the element that shows a panel. */
-  show(rows, methods, cellOf, add) {
+  show(rows, methods, cellOf) {
     this.style.setProperty("--columns", methods.length);
-    arrange(this.head, [this.corner, ...this.columns.take(methods), this.edge]);
-    arrange(this.edge, [add]);
+    arrange(this.head, [this.corner, ...this.columns.take(methods)]);
     const lines = this.rows.take(rows.map(({ key }) => key));
     arrange(this.body, lines);
     rows.forEach((row, place) => this.fill(lines[place], row, methods, cellOf));

@@ -30,7 +30,7 @@ export class PanelGrid extends View {
     this.addRow = el("button", { type: "button", class: "link add-row" }, t("row.add"));
     this.rowPopup = el("add-row");
     this.add = el("select", { class: "add-method", "aria-label": t("grid.add"), onchange: () => this.addChosen() });
-    this.actions = el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.sheet, this.archive, this.hiddenButton, this.hiddenMenu);
+    this.actions = el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.sheet, this.archive, this.hiddenButton, this.hiddenMenu, this.add);
     this.maps = el("div", { class: "grid-body" });
     this.stack = el("grid-stack");
     this.table = el("grid-table");
@@ -56,11 +56,9 @@ export class PanelGrid extends View {
     const cellOf = this.cellsFor(state);
     const tabular = rows.length > 1 && !NARROW.matches;
     const focused = document.activeElement;
-    arrange(this.maps, [tabular ? this.table : this.stack]);
-    if (tabular) this.table.show(rows, methods, cellOf, this.add);
+    arrange(this.maps, [tabular ? this.table : this.stack, this.addRow]);
+    if (tabular) this.table.show(rows, methods, cellOf);
     else this.stack.show(rows, cellOf);
-    if (tabular) arrange(this.maps, [this.table, this.addRow]);
-    else arrange(this.actions, [...[...this.actions.children].filter((node) => node !== this.addRow && node !== this.add), this.addRow, this.add]);
     if (focused !== document.activeElement && focused?.isConnected) focused.focus();
   }
 

@@ -26,7 +26,6 @@ export class ParameterDialog extends View {
     this.dialog = el("dialog", { class: "parameters", "aria-labelledby": "parameters-title", onclose: () => this.closed(), onclick: ({ target }) => target === this.dialog && this.dialog.close() },
       el("div", { class: "parameters-inner" },
         el("header", {}, el("div", {}, this.heading, this.summary), iconButton("close", t("parameters.close"), { onclick: () => this.dialog.close() })), this.form));
-    this.append(this.dialog);
   }
 
   listen(signal) {
@@ -39,6 +38,7 @@ export class ParameterDialog extends View {
 
   follow(method) {
     if (!method) return this.dialog.close();
+    this.append(this.dialog);
     this.opener = document.activeElement;
     this.heading.textContent = t("parameters.title", { method: titleOf(method) });
     this.summary.textContent = methodOf(method).summary;
@@ -58,7 +58,7 @@ export class ParameterDialog extends View {
   closed() {
     clearTimeout(this.#timer);
     this.#pricing.abort();
-    this.fields.replaceChildren();
+    this.dialog.remove();
     store.set({ setting: null });
     if (this.opener?.isConnected) this.opener.focus();
   }

@@ -1,7 +1,8 @@
 import { el, iconButton } from "../dom.js";
 import { boundsOf, complaintOf } from "../parameters.js";
-import { valueText } from "../facts.js";
 import { t } from "../texts.js";
+
+const shown = (value) => (typeof value === "boolean" ? t(value ? "value.yes" : "value.no") : String(value).replaceAll("_", " "));
 
 const id = (name, part) => `parameter-${name}-${part}`;
 
@@ -58,13 +59,13 @@ export class ParameterField extends HTMLElement {
       changed();
     };
     this.control = (CONTROLS[kind] ?? textControl)(parameter, { model, change });
-    this.restore = iconButton("undo", t("parameter.restore", { title, value: valueText(initial) }), { class: "icon-button restore", onclick: () => {
+    this.restore = iconButton("undo", t("parameter.restore", { title, value: shown(initial) }), { class: "icon-button restore", onclick: () => {
       this.value = initial;
       this.control.input.focus();
       change();
     } });
     this.message = el("p", { id: id(name, "message"), class: "small search-message", role: "alert", hidden: true });
-    const hint = [boundsOf(parameter), t("parameter.default", { value: valueText(initial) })].filter(Boolean).join(" · ");
+    const hint = [boundsOf(parameter), t("parameter.default", { value: shown(initial) })].filter(Boolean).join(" · ");
     const label = kind === "layer" ? null : el("label", { for: id(name, "control"), class: "parameter-title" }, title);
     this.append(...[label, el("div", { class: "parameter-control" }, this.control.node, this.restore),
       el("p", { id: id(name, "help"), class: "small muted" }, help), el("p", { class: "small muted" }, hint), this.message].filter(Boolean));
