@@ -241,6 +241,7 @@ class Sight:
     seen: Seen
     x: Tensor
     classes: list[dict[str, Any]]
+    targets: list[dict[str, Any]]  # what it believes of the classes that were asked for
 
     def classifier(self, zoo: Zoo) -> Classifier:
         """The model for pictures of this size; to be held meanwhile."""
@@ -253,7 +254,8 @@ def look(workshop: Workshop, picture: Image.Image, model: str, job: Explain | Pr
     classifier = workshop.zoo.load(model, own.size)
     seen = preprocess(picture, own)
     x = torch.from_numpy(seen.pixels).to(device=classifier.device, dtype=classifier.dtype)
-    return Sight(model, own, seen, x, top_classes(classifier, x, count))
+    asked_for = () if isinstance(job, Predict) else tuple(index for index in job.targets if index is not None)
+    return Sight(model, own, seen, x, *believed_classes(classifier, x, count, asked_for))
 
 
 def keep_input(job: Explain, workshop: Workshop, model: str, sight: Sight, record: dict[str, Any]) -> None:
@@ -270,6 +272,7 @@ def keep_input(job: Explain, workshop: Workshop, model: str, sight: Sight, recor
             "crop": [round(edge, 3) for edge in sight.seen.crop],
             "url": f"/api/v1/explanations/{job.id}/inputs/{model}.png",
             "predictions": sight.classes,
+            "targets": sight.targets,
         }
     )
     store.update(job.id, record)
@@ -358,21 +361,24 @@ def as_problem(error: Exception) -> Problem:
     return ComputationFailed(f"The computation broke off ({reason}). The server's log has the details.")
 
 
-def top_classes(classifier: Classifier, x: Tensor, count: int) -> list[dict[str, Any]]:
-    """The `count` likeliest classes with probability and logit, best first."""
+def believed_classes(
+    classifier: Classifier, x: Tensor, count: int, targets: Iterable[int]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The `count` likeliest classes with probability and logit, best first; and the same of `targets`."""
     with torch.no_grad():
         logits = classifier(x[None])[0].double()
     probabilities = classifier.probabilities(logits)
     best = probabilities.argsort(descending=True, stable=True)[:count].tolist()
-    return [
-        {
+
+    def believed(index: int) -> dict[str, Any]:
+        return {
             "index": index,
             "label": classifier.label(index),
             "probability": float(probabilities[index]),
             "logit": float(logits[index]),
         }
-        for index in best
-    ]
+
+    return [believed(index) for index in best], [believed(i) for i in targets if 0 <= i < len(logits)]
 
 
 def micro_batch(settings: Settings, size: tuple[int, int]) -> int:

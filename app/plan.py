@@ -63,7 +63,7 @@ def examine(panels: list[Panel], job: Explain, classifier: Classifier) -> None:
 def settle_targets(panels: list[Panel], believed: dict[str, int]) -> None:
     """Where no target was asked for, a panel explains its model's top class, `believed`.
 
-    Raises the refusal where no panel is left.
+    A top class that is asked for by its index too stays once. Raises the refusal where no panel is left.
     """
     for panel in panels:
         if panel.target is None and panel.model in believed:
@@ -74,6 +74,8 @@ def settle_targets(panels: list[Panel], believed: dict[str, int]) -> None:
                     "target is named; name another target.",
                     field="against",
                 )
+    distinct = {(panel.model, panel.target, panel.method.id): panel for panel in reversed(panels)}
+    panels[:] = [panel for panel in panels if distinct[panel.model, panel.target, panel.method.id] is panel]
     _refuse_if_nothing_is_left(panels)
 
 

@@ -150,6 +150,7 @@ class InputBody(BaseModel):
     )
     url: str
     predictions: list[PredictedClass]
+    targets: list[PredictedClass] = Field([], description="the classes that were asked for by their index")
 
 
 class PanelUrls(BaseModel):

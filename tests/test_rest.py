@@ -128,6 +128,15 @@ def test_panels_are_models_by_targets_by_methods(server):
     assert len({panel["id"] for panel in record["panels"]}) == 4
 
 
+def test_the_top_class_beside_others_is_explained_once(server):
+    record = explain(server, method=["grad_cam", "vanilla_gradient"], target=["top", 967, 282, 0])
+    assert [panel["target"]["index"] for panel in record["panels"]] == [282, 282, 967, 967, 0, 0]
+    (input,) = record["inputs"]
+    assert [believed["index"] for believed in input["targets"]] == [967, 282, 0]
+    assert input["targets"][1] == input["predictions"][0]
+    assert 0 < input["targets"][0]["probability"] < 0.001
+
+
 def test_a_panel_that_cannot_be_made_does_not_stop_the_others(server):
     options = json.dumps({"grad_cam": {"layer": "blocks.99"}})
     record = explain(server, method=["vanilla_gradient", "grad_cam"], options=options)

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
+from pydantic import BeforeValidator, WithJsonSchema
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from ..errors import Unprocessable
@@ -25,6 +26,11 @@ router = APIRouter(prefix="/api/v1", tags=["explanations"])
 FORMS = ("application/json", "text/event-stream", "image/png", "application/zip")
 FIELDS = ("image", "sample", "from", "model", "method", "target", "against", "score", "options", "seed", "fit", "size")
 MAX_SEED = 2**63 - 1
+Target = Annotated[
+    int | None,
+    BeforeValidator(lambda value: None if value == "top" else value),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"const": "top"}]}),
+]
 OptionsText = Annotated[str, Form(description='Parameters by method, JSON: {"smooth_grad": {"samples": 100}}')]
 
 
@@ -54,7 +60,8 @@ async def explain(
     model: ModelNames = None,
     method: Annotated[list[str] | None, Form(description="Repeatable; the six where none is named")] = None,
     target: Annotated[
-        list[int] | None, Form(description="Class index, repeatable; else each model's top class")
+        list[Target] | None,
+        Form(description="Class index, repeatable; `top`, or none at all, is each model's top class"),
     ] = None,
     against: Annotated[int | None, Form(description="Class index: explain logit(target) − logit(against)")] = None,
     score: Annotated[ScoreKind, Form(description="The number that is explained")] = "logit",

@@ -17,7 +17,7 @@ class Explain:
     picture: bytes
     models: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
-    targets: tuple[int, ...] = ()
+    targets: tuple[int | None, ...] = ()  # None is each model's top class
     against: int | None = None
     score: ScoreKind = "logit"
     options: dict[str, Any] = field(default_factory=dict)

@@ -23,6 +23,12 @@ export class Problem extends Error {
   }
 }
 
+function formOf(fields) {
+  const body = new FormData();
+  for (const [name, value] of fields) body.append(name, value);
+  return body;
+}
+
 const lost = (detail) => new Problem({ title: t("problem.lost"), detail: t(detail) });
 
 async function problemOf(response) {
@@ -87,10 +93,13 @@ async function* follow(path, options, detail) {
   if (!over) throw lost(detail);
 }
 
+/** What methods would cost on a model: [{method, gradient_evaluations, seconds}]. */
+export async function estimates(fields, options) {
+  return (await get("/estimates", { method: "POST", body: formOf(fields), ...options })).estimates;
+}
+
 export function explain(fields, signal) {
-  const body = new FormData();
-  for (const [name, value] of fields) body.append(name, value);
-  return follow("/explanations", { body, signal }, "problem.lost.detail");
+  return follow("/explanations", { body: formOf(fields), signal }, "problem.lost.detail");
 }
 
 /** Has the server download a model's weights; aborting ends it there too. */

@@ -15,12 +15,22 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** Makes these nodes the children, and leaves alone those that stay: a node that is moved loses focus and popover. */
+export function arrange(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  nodes.forEach((node, place) => {
+    if (parent.children[place] !== node) parent.insertBefore(node, parent.children[place] ?? null);
+  });
+}
+
 const SHAPES = {
   more: [["circle", { cx: 3.5, cy: 8, r: 1.25 }], ["circle", { cx: 8, cy: 8, r: 1.25 }], ["circle", { cx: 12.5, cy: 8, r: 1.25 }]],
   close: [["path", { d: "M4 4l8 8M12 4l-8 8" }]],
   plus: [["path", { d: "M8 3v10M3 8h10" }]],
   previous: [["path", { d: "M10 3L5 8l5 5" }]],
   next: [["path", { d: "M6 3l5 5-5 5" }]],
+  undo: [["path", { d: "M5.5 3L2.5 6l3 3M3 6h6.5a3.5 3.5 0 0 1 0 7H6" }]],
   open: [["path", { d: "M4 6l4 4 4-4" }]],
 };
 

@@ -4,7 +4,7 @@ import { announce } from "./announce.js";
 import * as api from "./api.js";
 import * as format from "./format.js";
 import { askedModel, modelOf, modelTitle, replaceModel } from "./models.js";
-import { explainAgain } from "./session.js";
+import { addModel, replaceModel as askModel } from "./layout.js";
 import { store } from "./store.js";
 import { t } from "./texts.js";
 
@@ -21,14 +21,14 @@ export function dismiss(model = null) {
   store.set({ downloads: store.state.downloads.filter((entry) => entry.status === "running" || (model !== null && entry.model !== model)) });
 }
 
-/** Shows what a download would fetch, or how the operator has it fetched. Nothing is fetched yet. */
-export function offer(model) {
+/** Shows what a download would fetch, or how the operator has it fetched. Nothing is fetched yet; `adding` a row, or changing one. */
+export function offer(model, { adding = false } = {}) {
   const known = entryOf(model);
   dismiss();
   if (known?.status === "running") return;
   const { weights } = modelOf(model);
   const status = store.state.models.downloads === "none" ? "forbidden" : "offered";
-  const entry = known ?? { model, status, done: 0, total: weights.bytes, problem: null };
+  const entry = { ...(known ?? { model, status, done: 0, total: weights.bytes, problem: null }), adding };
   store.set({ downloads: [...store.state.downloads, entry] });
   announce(t(`weights.${status}.heard`, { title: modelTitle(model) }));
 }
@@ -70,8 +70,10 @@ function arrived(record, asked) {
 }
 
 export function use(model) {
+  const { adding } = entryOf(model);
   store.set({ downloads: store.state.downloads.filter((entry) => entry.model !== model) });
-  explainAgain({ model });
+  if (adding) addModel(model);
+  else askModel(model);
 }
 
 /** How much of the file is here, in words. */

@@ -1,7 +1,7 @@
 // How pictures come in, apart from samples: chosen, dropped anywhere, pasted.
 
 import { Problem } from "./api.js";
-import { explainFile } from "./session.js";
+import { take as takePictures } from "./pictures.js";
 import { store } from "./store.js";
 import { t } from "./texts.js";
 
@@ -13,9 +13,10 @@ export function choose() {
 }
 
 function take(files) {
-  const file = [...files].find((candidate) => candidate.type.startsWith("image/")) ?? files[0];
-  if (file) explainFile(file);
-  return Boolean(file);
+  const pictures = [...files].filter(({ type }) => type.startsWith("image/"));
+  const taken = pictures.length ? pictures : [...files].slice(0, 1);
+  if (taken.length) takePictures(taken.map((file) => ({ url: URL.createObjectURL(file), name: file.name || t("picture.pasted"), source: { field: "image", value: file } })));
+  return taken.length > 0;
 }
 
 function dragging(on) {

@@ -1,8 +1,13 @@
 // Wires the page: elements, catalogue, address.
 
 import * as api from "./api.js";
+import { ActionMenu } from "./elements/action-menu.js";
+import { AddRow } from "./elements/add-row.js";
 import { AskForm } from "./elements/ask-form.js";
 import { ClassSearch } from "./elements/class-search.js";
+import { ColumnHead } from "./elements/column-head.js";
+import { GridStack } from "./elements/grid-stack.js";
+import { GridTable } from "./elements/grid-table.js";
 import { InputFields } from "./elements/input-fields.js";
 import { LayerSearch } from "./elements/layer-search.js";
 import { MapPanel } from "./elements/map-panel.js";
@@ -10,16 +15,21 @@ import { MapViewer } from "./elements/map-viewer.js";
 import { ModelPicker } from "./elements/model-picker.js";
 import { PanelGrid } from "./elements/panel-grid.js";
 import { PanelMenu } from "./elements/panel-menu.js";
+import { ParameterDialog } from "./elements/parameter-dialog.js";
+import { ParameterField } from "./elements/parameter-field.js";
+import { PictureStrip } from "./elements/picture-strip.js";
 import { PictureView } from "./elements/picture-view.js";
 import { PredictionList } from "./elements/prediction-list.js";
 import { ProblemNotice } from "./elements/problem-notice.js";
 import { ReadingBar } from "./elements/reading-bar.js";
+import { RowHead } from "./elements/row-head.js";
 import { SampleList } from "./elements/sample-list.js";
 import { ScaleBar } from "./elements/scale-bar.js";
 import { ThemeToggle } from "./elements/theme-toggle.js";
 import { WeightsDownload } from "./elements/weights-download.js";
 import { choose, listenForPictures } from "./intake.js";
 import { loadPalettes } from "./palettes.js";
+import { takeSamples } from "./pictures.js";
 import { followAddress } from "./session.js";
 import { store } from "./store.js";
 import { translate } from "./texts.js";
@@ -29,6 +39,7 @@ const ELEMENTS = {
   "theme-toggle": ThemeToggle,
   "problem-notice": ProblemNotice,
   "sample-list": SampleList,
+  "picture-strip": PictureStrip,
   "picture-view": PictureView,
   "prediction-list": PredictionList,
   "class-search": ClassSearch,
@@ -38,11 +49,19 @@ const ELEMENTS = {
   "weights-download": WeightsDownload,
   "ask-form": AskForm,
   "scale-bar": ScaleBar,
+  "action-menu": ActionMenu,
+  "add-row": AddRow,
   "panel-menu": PanelMenu,
   "map-panel": MapPanel,
+  "row-head": RowHead,
+  "column-head": ColumnHead,
+  "grid-stack": GridStack,
+  "grid-table": GridTable,
   "panel-grid": PanelGrid,
   "reading-bar": ReadingBar,
   "map-viewer": MapViewer,
+  "parameter-field": ParameterField,
+  "parameter-dialog": ParameterDialog,
 };
 
 const RETRY_MS = 2000;
@@ -74,6 +93,7 @@ translate(document);
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
 switchViews(document.getElementById("start"), document.getElementById("bench"));
 document.getElementById("choose").addEventListener("click", choose);
+document.getElementById("all-samples").addEventListener("click", () => takeSamples(store.state.samples ?? []));
 listenForPictures();
 addEventListener("popstate", followAddress);
 followAddress();

@@ -2,18 +2,28 @@
 
 import * as api from "./api.js";
 import { store } from "./store.js";
+import { currentRow } from "./table.js";
 
 export const modelOf = (id) => store.state.models?.models.find((model) => model.id === id);
 
 export const modelTitle = (id) => modelOf(id)?.title ?? id ?? "";
 
-/** The id of the model that the question goes to. */
-export const askedModel = () => store.state.ask.model ?? store.state.models?.default;
+/** The id of the model of the current row: what the question's fields and the predictions belong to. */
+export const askedModel = () => currentRow(store.state)?.model ?? store.state.models?.default;
 
 /** What that model saw and believes; until it has answered, what stands on the page is another's. */
 export function shownInput() {
   const { inputs } = store.state;
   return inputs.get(askedModel()) ?? inputs.values().next().value;
+}
+
+/** The class that the current row explains, as far as it is known yet. */
+export const askedTarget = () => currentRow(store.state)?.target ?? shownInput()?.predictions[0] ?? null;
+
+/** What a model believes of a class, {index, label, probability, logit}, where it has told. */
+export function beliefIn(model, target) {
+  const { predictions = [], targets = [] } = store.state.inputs.get(model) ?? {};
+  return target ? [...predictions, ...targets].find(({ index }) => index === target.index) : predictions[0];
 }
 
 /** Asks for the list again: weights may have come, a model that was loaded once tells its layers. */

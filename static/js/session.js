@@ -3,16 +3,15 @@
 import { announce } from "./announce.js";
 import * as api from "./api.js";
 import * as format from "./format.js";
-import { askedInput, modelOf } from "./models.js";
-import { acceptedPanels, expectedPanels, fetchArray, isFinal, recordedPanel, showEstimate } from "./panels.js";
+import { askOf, restoreInput, withoutDefaults } from "./asked.js";
+import { acceptedPanel, everyPanel, expectedPanels, fetchArray, fetchShown, isFinal, keepPanel, place, recordedPanel, showEstimate } from "./panels.js";
 import { emptyView, store } from "./store.js";
+import { keyOf, requested, shownMethods } from "./table.js";
 import { t } from "./texts.js";
 
 // Two lifetimes: the stream ends by Cancel, the view (its arrays too) when something else is shown.
 let stream = new AbortController();
 let view = new AbortController();
-// The picture on the page, for as long as the server has not given it an id.
-let origin = null;
 
 function supersede() {
   stream.abort();
@@ -24,6 +23,7 @@ function supersede() {
 
 const VIEW_KEYS = Object.keys(emptyView());
 const snapshot = () => Object.fromEntries(VIEW_KEYS.map((key) => [key, store.state[key]]));
+const unique = (values) => [...new Set(values)];
 
 export const addressOf = (id) => (id ? `/e/${encodeURIComponent(id)}` : "/");
 
@@ -32,49 +32,76 @@ export function idOfAddress() {
   return match ? decodeURIComponent(match[1]) : null;
 }
 
-function fieldsOf(source, ask) {
+function fieldsOf(source) {
+  const { ask } = store.state;
+  const { models, targets, methods } = requested(store.state);
   const fields = [[source.field, source.value]];
-  if (ask.model) fields.push(["model", ask.model]);
-  for (const method of ask.methods ?? []) fields.push(["method", method]);
-  if (ask.target) fields.push(["target", ask.target.index]);
+  for (const model of models) fields.push(["model", model]);
+  for (const method of methods) fields.push(["method", method]);
+  for (const target of targets) if (target || targets.length > 1) fields.push(["target", target?.index ?? "top"]);
   if (ask.against) fields.push(["against", ask.against.index]);
   if (ask.score !== "logit") fields.push(["score", ask.score]);
+  if (ask.seed) fields.push(["seed", ask.seed]);
   if (ask.fit) fields.push(["fit", ask.fit]);
   if (ask.size) fields.push(["size", ask.size]);
-  if (Object.keys(ask.options).length) fields.push(["options", JSON.stringify(ask.options)]);
+  const options = Object.entries(ask.options).filter(([method]) => shownMethods(store.state).includes(method));
+  if (options.length) fields.push(["options", JSON.stringify(Object.fromEntries(options))]);
   return fields;
 }
 
-/** A file from disk, clipboard or another window: shown at once from the browser's own decoding. */
-export function explainFile(file) {
-  const picture = { url: URL.createObjectURL(file), name: file.name || t("picture.pasted") };
-  explainPicture({ field: "image", value: file }, picture);
+// The entry of the browser's history remembers what the server's record does not tell: order, what is hidden,
+// what was asked and broken off; and the other pictures.
+function remembered() {
+  const { ask, layout, row, picture, pictures } = store.state;
+  // A file that the server has not seen yet cannot be remembered.
+  const strip = pictures.filter(({ id, source }) => id || source.field === "sample").map(({ key, id, name, source, url }) => (
+    source.field === "sample" ? { key, id, name, source, url } : { key, id, name, source: null, url: api.pictureUrl(id) }));
+  return { ask, layout, row, picture: picture.key, pictures: strip };
 }
 
-export function explainSample(sample) {
-  explainPicture({ field: "sample", value: sample.id }, { url: sample.url, name: sample.title });
+/** Lets the address remember how the view is arranged now. */
+export function remember() {
+  if (store.state.id) history.replaceState({ ...history.state, ...remembered() }, "");
 }
 
-function explainPicture(source, picture) {
-  const ask = { ...store.state.ask, target: null, against: null };
+/** Where the server gets a picture from: once it has it, only an id is sent. */
+const sourceOf = ({ id, source }) => (id ? { field: "from", value: id } : source);
+
+const entryOf = (picture) => store.state.pictures.find(({ key }) => key === picture?.key);
+
+/** Changes the view, to panels that are yet to come or were here before. */
+const expect = (patch) => place(expectedPanels({ ...store.state, ...patch }), patch);
+
+/** Explains another picture of the strip. */
+export function explainPicture({ key, url, name }, change = {}) {
   const before = snapshot();
-  origin = source;
-  store.set({ ...emptyView(), phase: "running", picture, ask, panels: expectedPanels(ask) });
-  run(source, ask, before);
+  const { ask, layout, row } = before;
+  expect({ ...emptyView(), phase: "running", picture: { key, url, name }, layout, row, ask: { ...ask, ...change } });
+  run(before);
 }
 
-/** Asks something else of the picture that is shown: once the server has it, only its id is sent. */
-export function explainAgain(change = {}) {
-  const { id, ask } = store.state;
+/** Asks something else of the picture that is shown; `layout` and `row` may change with the question. */
+export function explainAgain(change = {}, { layout, row } = store.state) {
   const before = snapshot();
-  const next = { ...ask, ...change };
-  if (next.model !== ask.model) next.options = {}; // they name layers, and another model has others
-  store.set({ phase: "running", ask: next, notice: null, seconds: null });
-  run(id ? { field: "from", value: id } : origin, next, before);
+  expect({ phase: "running", ask: { ...before.ask, ...change }, layout, row, notice: null, seconds: null });
+  run(before);
 }
 
-export function addMethod(method) {
-  explainAgain({ methods: [...store.state.panels.map((panel) => panel.method), method] });
+/** Shows a view that was left: the same question, all maps here. */
+export function showAgain(seen) {
+  const signals = supersede();
+  place([...seen.panels, ...seen.aside], { ...seen, notice: null });
+  history.pushState(remembered(), "", addressOf(seen.id));
+  fetchShown(signals.view);
+}
+
+/** Shows what was hidden; only what is not here is asked for. */
+export function showArranged(layout) {
+  const { ask, row } = store.state;
+  if (withMissing(everyPanel(), { ...store.state, layout }).length > everyPanel().length) return explainAgain(ask, { layout, row });
+  place(everyPanel(), { layout });
+  remember();
+  return fetchShown(view.signal);
 }
 
 export function cancel() {
@@ -84,7 +111,7 @@ export function cancel() {
 }
 
 function stopped(phase) {
-  for (const panel of store.state.panels) if (!isFinal(panel)) store.setPanel(panel.id, { status: "cancelled" });
+  for (const panel of everyPanel()) if (!isFinal(panel)) store.setPanel(panel.id, { status: "cancelled" });
   store.set({ phase });
 }
 
@@ -92,59 +119,50 @@ function stopped(phase) {
 function restore(before, signals) {
   store.set(before);
   if (before.phase === "running") stopped("cancelled");
-  for (const panel of before.panels) if (panel.status === "done" && !panel.raw) fetchArray(panel.id, signals.view);
+  fetchShown(signals.view);
 }
 
-async function run(source, ask, before) {
+async function run(before) {
   const signals = supersede();
   let accepted = false;
   try {
-    for await (const { event, data } of api.explain(fieldsOf(source, ask), signals.stream)) {
+    const source = sourceOf(entryOf(store.state.picture));
+    for await (const { event, data } of api.explain(fieldsOf(source), signals.stream)) {
       if (signals.stream.aborted) return;
       accepted ||= event === "accepted";
       if (event === "error") throw new api.Problem(data);
-      receive[event]?.(data, signals, before);
+      receive[event]?.(data, signals);
     }
   } catch (error) {
     if (signals.stream.aborted) return;
-    const retry = () => (accepted ? explainAgain() : again(source, ask, before));
+    const retry = () => (accepted ? explainAgain() : again(before));
     fail(problemOf(error), { accepted, retry, before, signals });
   }
 }
 
-function again(source, ask, before) {
-  store.set({ phase: "running", notice: null });
-  run(source, ask, before);
-}
-
-/** Computes one panel's map of another layer; the others answer the same question as before and stay. */
-export function chooseLayer({ method }, layer) {
-  const { [method]: before, ...options } = store.state.ask.options;
-  explainAgain({ options: layer === "auto" ? options : { ...options, [method]: { ...before, layer } } });
-}
-
-/** Maps that are on the page already and answer the new request too. */
-function answersOf(before, { picture, ask }) {
-  const asked = ({ score, target, against, fit, size }) => [score, target?.index, against?.index, fit, size].join();
-  if (before.picture !== picture || asked(before.ask) !== asked(ask)) return [];
-  const options = (from, method) => JSON.stringify(from.options[method] ?? {});
-  return before.panels.filter(({ method }) => options(before.ask, method) === options(ask, method));
+function again(before) {
+  expect({ phase: "running", notice: null });
+  run(before);
 }
 
 const receive = {
-  accepted({ id, panels }, signals, before) {
-    const { ask } = store.state;
-    // The stream names a target by its index; its label comes with the panel, or is the one asked for.
-    const named = panels.map((panel) => ({ ...panel, target: panel.target === ask.target?.index ? ask.target : null }));
-    store.set({ id, panels: acceptedPanels(named, answersOf(before, store.state)) });
-    // The entry remembers what was asked: after a reload in the middle, the maps that are missing are known.
-    history.pushState({ methods: panels.map(({ method }) => method) }, "", addressOf(id));
-    if (before.picture && before.picture.url !== store.state.picture.url) URL.revokeObjectURL(before.picture.url);
+  accepted({ id, panels }) {
+    const { state } = store;
+    // From now on the question names what the server took by default.
+    const ask = {
+      ...state.ask,
+      models: state.ask.models.length ? state.ask.models : unique(panels.map(({ model }) => model)),
+      methods: state.ask.methods ?? unique(panels.map(({ method }) => method)),
+    };
+    const pictures = state.pictures.map((entry) => (entry.key === state.picture.key ? { ...entry, id } : entry));
+    const inputs = new Map([...state.inputs].filter(([model]) => ask.models.includes(model)));
+    place(panels.map((panel) => acceptedPanel(panel, { ...state, ask })), { id, ask, pictures, inputs });
+    history.pushState(remembered(), "", addressOf(id));
   },
 
   prediction({ model, input, predictions }) {
     store.set({ inputs: new Map(store.state.inputs).set(model, { ...input, predictions }) });
-    for (const panel of store.state.panels) {
+    for (const panel of everyPanel()) {
       if (panel.model === model && !panel.target) store.setPanel(panel.id, { target: predictions[0] });
     }
     const [{ label, probability }] = predictions;
@@ -172,17 +190,20 @@ const receive = {
   },
 
   done(record, signals) {
-    for (const panel of record.panels) if (!isFinal(store.panel(panel.id) ?? {})) takeRecord(panel, signals);
+    const open = (panel) => panel && (!isFinal(panel) || panel.kept);
+    for (const panel of record.panels) if (open(store.panel(panel.id))) takeRecord(panel, signals);
     store.set({ phase: "done", seconds: record.seconds });
     measure(record);
-    announce(t("announce.done", { of: record.panels.length }));
+    announce(t("announce.done", { of: store.state.panels.length }));
   },
 };
 
 function takeRecord(record, signals) {
   const { status, target, against, problem } = record;
-  store.setPanel(record.id, { status, target, against, record, problem: problem ?? null });
-  if (status === "done" && !store.panel(record.id)?.raw) fetchArray(record.id, signals.view);
+  store.setPanel(record.id, { status, target, against, record, problem: problem ?? null, kept: false });
+  const panel = store.panel(record.id);
+  if (status === "refused") keepPanel(panel);
+  if (status === "done" && !panel?.raw && store.state.panels.includes(panel)) fetchArray(record.id, signals.view);
 }
 
 /** The upright original's size: the crop is given in its pixels, whatever size the shown copy has. */
@@ -199,9 +220,10 @@ function fail(problem, { accepted, retry, before, signals }) {
     store.set({ notice: { place: "grid", problem, retry } });
     return;
   }
-  const aboutAsk = problem.fields.some((field) => /target|against|score|model|method|options|fit|size/.test(field));
+  const aboutAsk = problem.fields.some((field) => /target|against|score|seed|model|method|options|fit|size/.test(field));
   const { picture } = store.state;
-  const name = aboutAsk || picture === before.picture ? null : picture.name;
+  const another = picture.key !== before.picture?.key;
+  const name = aboutAsk || !another ? null : picture.name;
   const notice = { place: aboutAsk && before.id ? "ask" : "picture", problem, name, retry: null };
   if (problem.passing) {
     stopped("failed");
@@ -209,6 +231,7 @@ function fail(problem, { accepted, retry, before, signals }) {
   } else {
     // Asking the same again would not help: what was there before comes back, nothing is lost.
     restore({ ...before, notice }, signals);
+    if (another && !(aboutAsk && before.id)) store.set({ pictures: store.state.pictures.filter(({ key }) => key !== picture.key) });
   }
 }
 
@@ -216,63 +239,51 @@ function fail(problem, { accepted, retry, before, signals }) {
 export async function open(id) {
   const signals = supersede();
   const retry = () => open(id);
-  store.set({ ...emptyView(), phase: "loading", id, picture: { url: api.pictureUrl(id), name: null }, panels: expectedPanels({}) });
+  const { ask, layout, row, picture: key = id, pictures } = history.state ?? {};
+  const strip = stripWith({ key, id }, store.state.pictures.length ? store.state.pictures : (pictures ?? []));
+  const { url, name } = strip.find((entry) => entry.key === key);
+  const start = emptyView();
+  expect({ ...start, phase: "loading", id, picture: { key, url, name }, pictures: strip, ask: ask ?? start.ask, layout: layout ?? start.layout, row: row ?? null });
   try {
-    showRecord(await api.explanation(id, { signal: signals.view }), signals);
+    showRecord(await api.explanation(id, { signal: signals.view }), Boolean(ask), signals);
   } catch (error) {
     if (signals.view.aborted) return;
     const problem = error.status === 404 ? new api.Problem({ ...error, title: t("problem.gone"), detail: error.detail }) : error;
-    store.set({ ...emptyView(), notice: { place: "picture", problem, retry: error.passing ? retry : null } });
+    store.set({ ...emptyView(), pictures: [], notice: { place: "picture", problem, retry: error.passing ? retry : null } });
   }
 }
 
-function showRecord(record, signals) {
-  const panels = withMissing(record.panels.map(recordedPanel));
+/** The strip; the picture that is shown is in it, and asked for by this explanation's id. */
+function stripWith({ key, id }, known) {
+  if (known.some((entry) => entry.key === key)) return known.map((entry) => (entry.key === key ? { ...entry, id } : entry));
+  return [...known, { key, id, name: null, source: null, url: api.pictureUrl(id) }];
+}
+
+function showRecord(record, known, signals) {
   const inputs = new Map(record.inputs.map((input) => [input.model, input]));
-  // A model whose weights are missing has no input: it is not the one to ask on.
-  const first = record.panels.find(({ model }) => inputs.has(model)) ?? record.panels[0];
-  const top = inputs.get(first?.model)?.predictions[0];
-  const ask = {
-    model: first?.model ?? null,
-    target: first?.target && first.target.index !== top?.index ? first.target : null,
-    against: first?.against ?? null,
-    score: record.score,
-    methods: panels.length ? [...new Set(panels.map((panel) => panel.method))] : null,
-    fit: null,
-    size: null,
-    options: layersOf(record.panels.filter(({ model }) => model === first.model)),
-  };
+  const ask = known ? store.state.ask : askOf(record, inputs);
+  const state = { ...store.state, ask, inputs };
+  const panels = withMissing(record.panels.map((panel) => recordedPanel(panel, state)), state);
   const whole = panels.length > 0 && panels.every(isFinal);
-  store.set({ phase: whole ? "done" : "cancelled", id: record.id, inputs, panels, ask, seconds: record.seconds ?? null });
+  place(panels, { phase: whole ? "done" : "cancelled", id: record.id, inputs, ask, seconds: record.seconds ?? null });
   if (record.image) measure(record);
-  for (const panel of panels) if (panel.status === "done") fetchArray(panel.id, signals.view);
-  const input = inputs.get(ask.model);
-  if (input) store.watch(["models"], () => restoreInput(input), signals.view);
+  fetchShown(signals.view);
+  if (known) return;
+  store.watch(["methods"], withoutDefaults, signals.view);
+  store.watch(["models"], () => restoreInput(inputs), signals.view);
 }
 
-/** What was asked for of the input is what differs from the model's own way, once that is known. */
-function restoreInput(input) {
-  const own = modelOf(input.model);
-  if (own) store.set({ ask: { ...store.state.ask, ...askedInput(input, own) } });
-}
-
-/** The layers that were asked for by name. */
-function layersOf(records) {
-  const named = records.filter(({ parameters }) => (parameters.layer ?? "auto") !== "auto");
-  return Object.fromEntries(named.map(({ method, parameters: { layer } }) => [method, { layer }]));
-}
-
-/** The panels in the order asked for, with those that a broken off request left out. */
-function withMissing(panels) {
-  const asked = history.state?.methods ?? [];
-  const missing = asked.filter((method) => panels.every((panel) => panel.method !== method));
-  const all = [...panels, ...expectedPanels({ methods: missing }).map((panel) => ({ ...panel, status: "cancelled" }))];
-  return missing.length ? all.sort((a, b) => asked.indexOf(a.method) - asked.indexOf(b.method)) : all;
+/** The panels, with those that a broken off request left out. */
+function withMissing(panels, state) {
+  const there = new Set(panels.map((panel) => `${keyOf(panel, state.ask)} ${panel.method}`));
+  const missing = expectedPanels(state).filter((panel) => !there.has(`${keyOf(panel, state.ask)} ${panel.method}`));
+  return [...panels, ...missing.map((panel) => (isFinal(panel) ? panel : { ...panel, status: "cancelled" }))];
 }
 
 export function clear() {
   supersede();
-  store.set(emptyView());
+  for (const { url } of store.state.pictures) URL.revokeObjectURL(url);
+  store.set({ ...emptyView(), pictures: [] });
 }
 
 export function followAddress() {

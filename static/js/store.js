@@ -1,17 +1,34 @@
-// The state of the page, in one place. Elements watch it; only session.js and the controls write to it.
+// The state of the page, in one place. Elements watch it; only session.js, its helpers and the controls write to it.
 
 import { restoredReading, rememberReading } from "./reading.js";
 
-/** What a fresh page holds, apart from the catalogue and the reading. */
+/** The question: models × targets are rows, methods columns. */
+export function emptyAsk() {
+  return {
+    models: [], // ids; empty: the server's default model
+    targets: [], // {index, label}, or null for each model's top class; empty: that alone
+    methods: null, // ids; null: the server's default methods
+    options: {}, // {method: {parameter: value}}, without what is the default
+    against: null, // {index, label}
+    score: "logit",
+    seed: 0,
+    fit: null, // fit, size: null is the model's own
+    size: null,
+  };
+}
+
+/** What a fresh page holds, apart from the catalogue, the strip of pictures and the reading. */
 export function emptyView() {
   return {
     phase: "empty", // empty | loading | running | done | cancelled | failed
     id: null,
-    picture: null, // {url, name, width, height}
-    inputs: new Map(), // model id -> {size, fit, crop, url, predictions}
-    panels: [],
-    // fit, size: null is the model's own; options: {method: {parameter: value}}
-    ask: { model: null, target: null, against: null, score: "logit", fit: null, size: null, options: {} },
+    picture: null, // {key, url, name, width, height}
+    inputs: new Map(), // model id -> {size, fit, crop, url, predictions, targets}
+    panels: [], // those that are shown, row by row in the order shown
+    aside: [], // those of hidden rows and columns
+    ask: emptyAsk(),
+    layout: { rows: [], hiddenRows: [], hiddenMethods: [] }, // keys of rows as in table.js; ids of methods
+    row: null, // the key of the row that picture, predictions and question belong to; null: the first
     notice: null, // {place: "picture" | "ask" | "grid", problem, retry}
     seconds: null,
   };
@@ -25,8 +42,10 @@ class Store extends EventTarget {
     methods: null,
     samples: null,
     palettes: null,
+    pictures: [], // the strip: {key, url, name, source, id}
     reading: restoredReading(),
     viewing: null, // the id of the panel that is open full screen
+    setting: null, // the id of the method whose parameters are being set
   };
 
   set(patch) {
@@ -40,7 +59,7 @@ class Store extends EventTarget {
   }
 
   panel(id) {
-    return this.state.panels.find((panel) => panel.id === id);
+    return this.state.panels.find((panel) => panel.id === id) ?? this.state.aside.find((panel) => panel.id === id);
   }
 
   /** Changes one panel; only the elements that show this panel hear of it. */

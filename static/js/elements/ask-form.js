@@ -1,12 +1,15 @@
 import { el, iconButton } from "../dom.js";
 import { dismiss, offer } from "../downloads.js";
-import { askedModel, modelOf, shownInput } from "../models.js";
+import { replaceModel, replaceTarget } from "../layout.js";
+import { askedModel, askedTarget, modelOf } from "../models.js";
 import { explainAgain } from "../session.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
 import { View } from "./view.js";
 
 const SCORES = ["logit", "log_probability", "probability"];
+
+const MOST_SEED = Number.MAX_SAFE_INTEGER;
 
 const field = (label, control) => el("label", { class: "field" }, el("span", { class: "field-label" }, label), control);
 
@@ -20,11 +23,16 @@ export class AskForm extends View {
     this.about = el("p", { class: "small muted model-about" });
     this.downloads = el("div", { class: "downloads" });
     this.score = el("select", {}, ...SCORES.map((score) => el("option", { value: score }, t(`ask.score.${score}`))));
+    this.seed = el("input", {
+      type: "number", class: "seed", min: "0", max: String(MOST_SEED), step: "1", inputmode: "numeric", autocomplete: "off", title: t("ask.seed.long"),
+      onchange: () => this.askSeed(), onkeydown: ({ key }) => key === "Escape" && this.show(),
+    });
     this.append(this.target, el("div", { class: "against" }, this.against, this.noAgainst),
       el("div", {}, this.model, this.about, this.downloads),
-      el("div", { class: "settings" }, field(t("ask.score"), this.score), el("input-fields")));
+      el("div", { class: "settings" },
+        el("div", { class: "scored" }, field(t("ask.score"), this.score), field(t("ask.seed"), this.seed)), el("input-fields")));
 
-    this.target.addEventListener("choose", ({ detail: { index, label } }) => explainAgain({ target: { index, label } }));
+    this.target.addEventListener("choose", ({ detail: { index, label } }) => replaceTarget({ index, label }));
     this.against.addEventListener("choose", ({ detail: { index, label } }) => explainAgain({ against: { index, label }, score: "logit" }));
     this.noAgainst.addEventListener("click", () => {
       explainAgain({ against: null });
@@ -35,7 +43,7 @@ export class AskForm extends View {
   }
 
   listen(signal) {
-    store.watch(["ask", "inputs", "models"], () => this.show(), signal);
+    store.watch(["ask", "layout", "row", "inputs", "models"], () => this.show(), signal);
     store.watch(["downloads"], ({ downloads }) => this.arrange(downloads), signal);
   }
 
@@ -47,21 +55,30 @@ export class AskForm extends View {
       offer(id);
     } else {
       dismiss();
-      explainAgain({ model: id });
+      replaceModel(id);
     }
+  }
+
+  /** An empty field is the seed that is there without asking; what is no seed goes back to what was asked. */
+  askSeed() {
+    const { seed } = store.state.ask;
+    const asked = this.seed.validity.valid ? Number(this.seed.value) : seed;
+    this.seed.value = String(asked);
+    if (asked !== seed) explainAgain({ seed: asked });
   }
 
   show() {
     const { ask } = store.state;
     const id = askedModel();
     const model = modelOf(id);
-    this.target.chosen = ask.target ?? shownInput()?.predictions[0] ?? null;
+    this.target.chosen = askedTarget();
     this.target.placeholder = t("ask.class.placeholder", { count: model?.classes ?? "" });
     this.against.chosen = ask.against;
     this.noAgainst.hidden = !ask.against;
     this.model.value = id;
     this.about.replaceChildren(...this.tell(model));
     this.score.value = ask.score;
+    this.seed.value = String(ask.seed);
     // The contract: a second class goes with logits only.
     this.score.disabled = Boolean(ask.against);
     this.score.title = ask.against ? t("ask.score.against") : "";

@@ -25,7 +25,7 @@ export class InputFields extends View {
   }
 
   listen(signal) {
-    store.watch(["models", "ask", "notice"], () => this.show(), signal);
+    store.watch(["models", "ask", "layout", "row", "notice"], () => this.show(), signal);
   }
 
   ask() {

@@ -1,15 +1,22 @@
-import { el } from "../dom.js";
+import { arrange, el } from "../dom.js";
 import * as api from "../api.js";
 import * as format from "../format.js";
 import { isFinal } from "../panels.js";
-import { askedModel, modelTitle, shownInput } from "../models.js";
-import { addMethod, cancel, explainAgain } from "../session.js";
+import { addMethod, showMethod, showRow } from "../layout.js";
+import { titleOf } from "../methods.js";
+import { askedModel, askedTarget, beliefIn, modelTitle } from "../models.js";
+import { cancel, explainAgain } from "../session.js";
 import { store } from "../store.js";
+import { filledRows, hiddenMethods, hiddenRows, keyOf, methodsOf } from "../table.js";
 import { t } from "../texts.js";
 import { View } from "./view.js";
 
+const NARROW = matchMedia("(max-width: 600px)");
+
 /** The maps, with the question above them and the state of the answer. */
 export class PanelGrid extends View {
+  #cells = new Map(); // row and method -> map-panel
+
   build() {
     this.question = el("h2", { class: "question", tabindex: "-1" });
     this.context = el("p", { class: "small muted context" });
@@ -18,41 +25,56 @@ export class PanelGrid extends View {
     this.rest = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
     this.sheet = el("a", { class: "link", download: "gradoscope.png" }, t("grid.sheet"));
     this.archive = el("a", { class: "link", download: "gradoscope.zip" }, t("grid.archive"));
+    this.hiddenButton = el("button", { type: "button", class: "link" });
+    this.hiddenMenu = el("action-menu");
+    this.addRow = el("button", { type: "button", class: "link add-row" }, t("row.add"));
+    this.rowPopup = el("add-row");
     this.add = el("select", { class: "add-method", "aria-label": t("grid.add"), onchange: () => this.addChosen() });
-    this.row = el("div", { class: "panels" });
+    this.actions = el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.sheet, this.archive, this.hiddenButton, this.hiddenMenu, this.add);
+    this.maps = el("div", { class: "grid-body" });
+    this.stack = el("grid-stack");
+    this.table = el("grid-table");
     this.append(
-      el("header", { class: "grid-head" },
-        el("div", { class: "grid-title" }, this.question, this.context),
-        el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.sheet, this.archive, this.add)),
+      el("header", { class: "grid-head" }, el("div", { class: "grid-title" }, this.question, this.context), this.actions),
       el("problem-notice", { place: "grid" }),
-      this.row,
+      this.maps, this.rowPopup,
     );
+    this.rowPopup.hang(this.addRow, t("row.add"));
   }
 
   listen(signal) {
-    store.watch(["panels"], ({ panels }) => this.arrange(panels), signal);
-    store.watch(["panels", "phase", "ask", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.head(), signal);
+    store.watch(["panels"], () => this.arrange(), signal);
+    store.watch(["panels", "phase", "ask", "layout", "row", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.head(), signal);
     store.addEventListener("panel", () => this.tally(), { signal });
+    NARROW.addEventListener("change", () => this.arrange(), { signal });
   }
 
-  /** As many elements as panels; those that exist take the new panel. */
-  arrange(panels) {
-    while (this.row.children.length > panels.length) this.row.lastChild.remove();
-    while (this.row.children.length < panels.length) this.row.append(el("map-panel"));
-    panels.forEach((panel, place) => this.row.children[place].take(panel));
+  arrange() {
+    const { state } = store;
+    const rows = filledRows(state);
+    const methods = methodsOf(state).filter((method) => state.panels.some((panel) => panel.method === method));
+    const cellOf = this.cellsFor(state);
+    const tabular = rows.length > 1 && !NARROW.matches;
+    const focused = document.activeElement;
+    arrange(this.maps, [tabular ? this.table : this.stack, this.addRow]);
+    if (tabular) this.table.show(rows, methods, cellOf);
+    else this.stack.show(rows, cellOf);
+    if (focused !== document.activeElement && focused?.isConnected) focused.focus();
+  }
+
+  /** Every panel has an element; those of panels that are gone show the new ones, so that as little as possible moves. */
+  cellsFor({ panels, ask }) {
+    const keyed = new Map(panels.map((panel) => [`${keyOf(panel, ask)} ${panel.method}`, panel]));
+    const spare = [...this.#cells].filter(([key]) => !keyed.has(key)).map(([, cell]) => cell);
+    this.#cells = new Map([...keyed.keys()].map((key) => [key, this.#cells.get(key) ?? spare.shift() ?? el("map-panel")]));
+    const cells = new Map([...keyed].map(([key, panel]) => [panel, this.#cells.get(key)]));
+    for (const [panel, cell] of cells) cell.take(panel);
+    return (panel) => cells.get(panel);
   }
 
   head() {
-    const { ask, phase, id, notice } = store.state;
-    const input = shownInput();
-    const target = ask.target ?? input?.predictions[0];
-    const against = ask.against?.label;
-    const label = target?.label;
-    this.question.textContent = label ? t(against ? "grid.whyNot" : "grid.why", { label, against }) : t("grid.top");
-    const score = t(`ask.score.${ask.score}`).toLowerCase();
-    const value = input?.predictions.find(({ index }) => index === target?.index)?.[ask.score];
-    const valued = value === undefined || against ? score : `${score} ${format.number(value)}`;
-    this.context.textContent = [modelTitle(askedModel()), valued].filter(Boolean).join(" · ");
+    const { phase, id, notice } = store.state;
+    this.title();
     const running = phase === "running";
     this.cancel.hidden = !running;
     this.rest.hidden = phase !== "cancelled" || Boolean(notice?.retry);
@@ -61,23 +83,60 @@ export class PanelGrid extends View {
       this.sheet.href = api.sheetUrl(id);
       this.archive.href = api.archiveUrl(id);
     }
-    this.offer(phase);
+    this.addRow.hidden = !id;
+    this.offer(id);
+    this.tellHidden();
     this.tally();
   }
 
+  /** The question of the only row; of several, how many there are. */
+  title() {
+    const { ask, panels } = store.state;
+    const rows = filledRows(store.state).length;
+    const target = askedTarget();
+    const against = ask.against?.label;
+    const score = t(`ask.score.${ask.score}`).toLowerCase();
+    if (rows > 1) {
+      this.question.textContent = t("grid.several", { rows, methods: new Set(panels.map(({ method }) => method)).size });
+      this.context.textContent = [against ? t("grid.against", { against }) : null, score].filter(Boolean).join(" · ");
+      return;
+    }
+    const label = target?.label;
+    this.question.textContent = label ? t(against ? "grid.whyNot" : "grid.why", { label, against }) : t("grid.top");
+    const value = beliefIn(askedModel(), target)?.[ask.score];
+    const valued = value === undefined || against ? score : `${score} ${format.number(value)}`;
+    this.context.textContent = [modelTitle(askedModel()), valued].filter(Boolean).join(" · ");
+  }
+
   /** Methods that are not in the grid yet. */
-  offer(phase) {
-    const { methods, panels } = store.state;
-    const absent = (methods ?? []).filter(({ id }) => !panels.some(({ method }) => method === id));
-    this.add.hidden = phase !== "done" || absent.length === 0;
-    this.add.replaceChildren(el("option", { value: "", selected: true }, `${t("grid.add")} …`),
-      ...absent.map(({ id, title, year, summary }) => el("option", { value: id, title: summary }, `${title}, ${year}`)));
+  offer(id) {
+    const { methods } = store.state;
+    const absent = (methods ?? []).filter((method) => !methodsOf(store.state).includes(method.id));
+    this.add.hidden = !id || absent.length === 0;
+    if (this.add === document.activeElement) return; // an open list must not change under the pointer
+    this.add.replaceChildren(el("option", { value: "", selected: true }, t("grid.add.more")),
+      ...absent.map(({ id: method, title, year, summary }) => el("option", { value: method, title: summary }, `${title}, ${year}`)));
   }
 
   addChosen() {
     const { value } = this.add;
     this.add.value = "";
+    this.add.blur();
     if (value) addMethod(value);
+  }
+
+  tellHidden() {
+    const rows = hiddenRows(store.state);
+    const methods = hiddenMethods(store.state);
+    const count = rows.length + methods.length;
+    this.hiddenButton.hidden = count === 0;
+    this.hiddenButton.textContent = t("grid.hidden", { count });
+    this.hiddenMenu.serve(this.hiddenButton, this.hiddenButton.textContent, () => [
+      ...rows.map(({ key, model, target }) => ({
+        text: t("row.show", { model: modelTitle(model), label: (target ?? beliefIn(model, null))?.label ?? t("row.top") }), run: () => showRow(key),
+      })),
+      ...methods.map((method) => ({ text: t("column.show", { method: titleOf(method) }), run: () => showMethod(method) })),
+    ]);
   }
 
   tally() {

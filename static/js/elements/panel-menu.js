@@ -1,13 +1,12 @@
+import { columnActions, hasParameters, setParameters } from "../actions.js";
 import { el } from "../dom.js";
 import { valueText } from "../facts.js";
 import { methodOf, titleOf } from "../methods.js";
 import { paletteOf } from "../reading.js";
-import { chooseLayer } from "../session.js";
+import { chooseLayer } from "../parameters.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
-
-const WIDTH = 280;
-const EDGE = 8;
+import { Popup } from "./popup.js";
 
 const definitions = (entries) => el("dl", {}, ...entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 
@@ -31,30 +30,36 @@ function valuesOf({ shape, statistics = {}, diagnostics = {} }) {
   return entries;
 }
 
-/** The "⋯" of a panel: what it was computed with, and ways to take it along. */
-export class PanelMenu extends HTMLElement {
-  connectedCallback() {
-    if (this.popover) return;
-    this.popover = "auto";
-    this.className = "menu";
-    this.addEventListener("beforetoggle", ({ newState }) => newState === "open" && this.fill());
-    // The menu hangs on its button; when that moves away, it goes. (A scroll that brought the button
-    // into view may be reported after the menu opened: the button has not moved since.)
-    const moved = () => this.matches(":popover-open") && Math.abs(this.button.getBoundingClientRect().top - this.top) > 4;
-    addEventListener("scroll", () => moved() && this.hidePopover(), { capture: true, passive: true });
-    addEventListener("resize", () => this.hidePopover());
-  }
-
-  fill() {
+/** The "⋯" of a panel: what it was computed with, what else may be done with it, and ways to take it along. */
+export class PanelMenu extends Popup {
+  content() {
     const { record, method } = this.panel;
-    this.replaceChildren(
-      el("button", { type: "button", class: "menu-item", onclick: () => this.openViewer() }, t("panel.fullscreen")),
+    return [
+      this.action({ text: t("panel.fullscreen"), run: () => store.set({ viewing: this.panel.id }) }),
+      ...(hasParameters(method) ? [this.action({ text: t("column.parameters"), run: () => setParameters(method) })] : []),
       ...(record?.urls?.npy ? this.downloads(record) : []),
       ...(methodOf(method)?.parameters?.properties?.layer ? [this.layer(record)] : []),
       ...(record ? this.details(record) : []),
       ...this.about(methodOf(method)),
-    );
-    this.place();
+      ...this.column(method),
+    ];
+  }
+
+  action({ text, run, href }) {
+    if (href) return el("a", { class: "menu-item", href }, text);
+    return el("button", { type: "button", class: "menu-item", onclick: () => this.act(run) }, text);
+  }
+
+  act(run) {
+    this.hidePopover();
+    run();
+  }
+
+  /** In a table the column has a head with a menu of its own. */
+  column(method) {
+    if (this.closest("table")) return [];
+    const actions = columnActions(method).filter((action) => action && action.text !== t("column.parameters"));
+    return [el("div", { class: "menu-group" }, ...actions.map((action) => this.action(action)))];
   }
 
   downloads({ urls }) {
@@ -95,32 +100,9 @@ export class PanelMenu extends HTMLElement {
     ].filter(Boolean);
   }
 
-  openViewer() {
-    this.hidePopover();
-    store.set({ viewing: this.panel.id });
-  }
-
-  place() {
-    const button = this.button.getBoundingClientRect();
-    this.top = button.top;
-    const left = Math.max(EDGE, Math.min(button.right - WIDTH, innerWidth - WIDTH - EDGE));
-    const below = innerHeight - button.bottom;
-    const downwards = below >= 320 || below >= button.top;
-    Object.assign(this.style, {
-      left: `${left}px`,
-      top: downwards ? `${button.bottom + 4}px` : "auto",
-      bottom: downwards ? "auto" : `${innerHeight - button.top + 4}px`,
-      maxHeight: `${(downwards ? below : button.top) - 4 - EDGE}px`,
-    });
-  }
-
-  /** Ties the menu to the button that opens it; the browser then handles Escape and a click beside. */
+  /** Ties the menu to the button that opens it. */
   serve(button, panel) {
-    this.button = button;
     this.panel = panel;
-    button.popoverTargetElement = this;
-    button.setAttribute("aria-haspopup", "dialog");
-    this.setAttribute("role", "dialog");
-    this.setAttribute("aria-label", t("panel.more", { method: titleOf(panel.method) }));
+    this.hang(button, t("panel.more", { method: titleOf(panel.method) }));
   }
 }

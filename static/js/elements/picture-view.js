@@ -39,7 +39,7 @@ export class PictureView extends View {
 
   listen(signal) {
     store.watch(["picture"], ({ picture }) => this.load(picture), signal);
-    store.watch(["picture", "inputs", "ask", "models"], () => this.mark(), signal);
+    store.watch(["picture", "inputs", "ask", "layout", "row", "models"], () => this.mark(), signal);
   }
 
   load(picture) {

@@ -1,7 +1,7 @@
 import { el } from "../dom.js";
 import * as format from "../format.js";
-import { shownInput } from "../models.js";
-import { explainAgain } from "../session.js";
+import { replaceTarget } from "../layout.js";
+import { askedTarget, shownInput } from "../models.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
 import { View } from "./view.js";
@@ -20,19 +20,23 @@ export class PredictionList extends View {
     const value = el("span", { class: "prediction-value" });
     const bar = el("span", { class: "prediction-bar" });
     const row = { label, value, bar, prediction: null };
-    row.button = el("button", { type: "button", class: "prediction", disabled: true, onclick: () => explainAgain({ target: row.prediction }) }, label, value, bar);
+    row.button = el("button", { type: "button", class: "prediction", disabled: true, onclick: () => this.explain(row) }, label, value, bar);
     row.item = el("li", {}, row.button);
     return row;
   }
 
   listen(signal) {
-    store.watch(["inputs", "ask", "id", "models"], () => this.show(), signal);
+    store.watch(["inputs", "ask", "layout", "row", "id", "models"], () => this.show(), signal);
+  }
+
+  explain({ prediction: { index, label } }) {
+    replaceTarget({ index, label });
   }
 
   show() {
-    const { ask, id } = store.state;
+    const { id } = store.state;
     const predictions = shownInput()?.predictions ?? [];
-    const target = ask.target ?? predictions[0];
+    const target = askedTarget();
     this.rows.forEach((row, place) => {
       const prediction = predictions[place];
       row.prediction = prediction ?? null;

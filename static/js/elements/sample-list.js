@@ -1,5 +1,5 @@
 import { el } from "../dom.js";
-import { explainSample } from "../session.js";
+import { takeSamples } from "../pictures.js";
 import { store } from "../store.js";
 import { View } from "./view.js";
 
@@ -21,7 +21,7 @@ export class SampleList extends View {
       const image = el("img", { src: thumbnail(sample), alt: "", width: 84, height: 84 });
       image.addEventListener("error", () => { image.src = sample.url; }, { once: true });
       const credit = [sample.credit, sample.licence].filter(Boolean).join(", ");
-      return el("li", {}, el("button", { type: "button", class: "sample", title: credit, onclick: () => explainSample(sample) }, image, el("span", {}, sample.title)));
+      return el("li", {}, el("button", { type: "button", class: "sample", title: credit, onclick: () => takeSamples([sample]) }, image, el("span", {}, sample.title)));
     }));
   }
 }

@@ -1,0 +1,51 @@
+// The base of what hangs on a button: opened by it, closed by Escape, by a click beside, or when the button moves away.
+
+const EDGE = 8;
+
+export class Popup extends HTMLElement {
+  connectedCallback() {
+    if (this.popover) return;
+    this.popover = "auto";
+    this.classList.add("menu");
+    this.addEventListener("beforetoggle", ({ newState }) => newState === "open" && this.opening());
+    this.addEventListener("toggle", ({ newState }) => newState === "open" && this.opened());
+    // A scroll that brought the button into view may be reported after the menu opened: it has not moved since.
+    const moved = () => this.matches(":popover-open") && Math.abs(this.button.getBoundingClientRect().top - this.top) > 4;
+    addEventListener("scroll", () => moved() && this.hidePopover(), { capture: true, passive: true });
+    addEventListener("resize", () => this.hidePopover());
+  }
+
+  /** The nodes that it holds now. */
+  content() { return []; }
+
+  opened() {}
+
+  opening() {
+    this.replaceChildren(...this.content());
+    this.place();
+  }
+
+  /** Ties the popup to its button; the browser then opens and closes it. */
+  hang(button, label) {
+    this.button = button;
+    button.popoverTargetElement = this;
+    button.setAttribute("aria-haspopup", this.getAttribute("role") ?? "dialog");
+    if (!this.hasAttribute("role")) this.setAttribute("role", "dialog");
+    this.setAttribute("aria-label", label);
+  }
+
+  place() {
+    const button = this.button.getBoundingClientRect();
+    const width = Number.parseFloat(getComputedStyle(this).width) || 280;
+    this.top = button.top;
+    const left = Math.max(EDGE, Math.min(button.right - width, innerWidth - width - EDGE));
+    const below = innerHeight - button.bottom;
+    const downwards = below >= 320 || below >= button.top;
+    Object.assign(this.style, {
+      left: `${left}px`,
+      top: downwards ? `${button.bottom + 4}px` : "auto",
+      bottom: downwards ? "auto" : `${innerHeight - button.top + 4}px`,
+      maxHeight: `${(downwards ? below : button.top) - 4 - EDGE}px`,
+    });
+  }
+}

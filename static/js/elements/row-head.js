@@ -1,0 +1,51 @@
+import { el, iconButton } from "../dom.js";
+import * as format from "../format.js";
+import { rowActions } from "../actions.js";
+import { choose } from "../layout.js";
+import { beliefIn, modelTitle } from "../models.js";
+import { store } from "../store.js";
+import { currentRow } from "../table.js";
+import { t } from "../texts.js";
+import { View } from "./view.js";
+
+/** The head of a row: model and class with its probability; a click makes it the one that the side belongs to. */
+export class RowHead extends View {
+  build() {
+    this.model = el("span", { class: "row-model" });
+    this.label = el("span", { class: "row-label" });
+    this.value = el("span", { class: "row-value muted" });
+    this.choose = el("button", { type: "button", class: "row-choose", title: t("row.choose"), onclick: () => choose(this.row.key) },
+      this.model, " ", this.label, " ", this.value);
+    this.more = iconButton("more", "");
+    this.menu = el("action-menu");
+    this.append(this.choose, this.more, this.menu);
+  }
+
+  listen(signal) {
+    store.watch(["row", "layout", "ask", "models", "inputs"], () => this.render(), signal);
+    store.addEventListener("panel", () => this.render(), { signal });
+  }
+
+  take(row) {
+    this.row = row;
+    if (this.isConnected) this.render();
+  }
+
+  render() {
+    if (!this.row) return;
+    const { key, model, panels } = this.row;
+    const target = panels.find((panel) => panel.target)?.target;
+    const belief = target && beliefIn(model, target);
+    const current = currentRow(store.state)?.key === key;
+    this.model.textContent = modelTitle(model);
+    this.label.textContent = target?.label ?? t("row.top");
+    this.value.textContent = belief ? format.probability(belief.probability) : "";
+    this.value.title = belief ? t("row.probability") : "";
+    this.choose.setAttribute("aria-pressed", String(current));
+    this.toggleAttribute("current", current);
+    const label = t("row.more", { model: this.model.textContent, label: this.label.textContent });
+    this.more.setAttribute("aria-label", label);
+    this.more.title = label;
+    this.menu.serve(this.more, label, () => rowActions(this.row, target));
+  }
+}
