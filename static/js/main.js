@@ -2,20 +2,28 @@
 
 import * as api from "./api.js";
 import { AskForm } from "./elements/ask-form.js";
+import { BoxFields } from "./elements/box-fields.js";
 import { ClassSearch } from "./elements/class-search.js";
+import { ClipHistogram } from "./elements/clip-histogram.js";
 import { InputFields } from "./elements/input-fields.js";
 import { LayerSearch } from "./elements/layer-search.js";
+import { LookFacts } from "./elements/look-facts.js";
+import { LookingBar } from "./elements/looking-bar.js";
+import { MapCompare } from "./elements/map-compare.js";
+import { MapLens } from "./elements/map-lens.js";
 import { MapPanel } from "./elements/map-panel.js";
 import { MapViewer } from "./elements/map-viewer.js";
 import { ModelPicker } from "./elements/model-picker.js";
 import { PanelGrid } from "./elements/panel-grid.js";
 import { PanelMenu } from "./elements/panel-menu.js";
+import { PictureBox } from "./elements/picture-box.js";
 import { PictureView } from "./elements/picture-view.js";
 import { PredictionList } from "./elements/prediction-list.js";
 import { ProblemNotice } from "./elements/problem-notice.js";
 import { ReadingBar } from "./elements/reading-bar.js";
 import { SampleList } from "./elements/sample-list.js";
 import { ScaleBar } from "./elements/scale-bar.js";
+import { SplitDivider } from "./elements/split-divider.js";
 import { ThemeToggle } from "./elements/theme-toggle.js";
 import { WeightsDownload } from "./elements/weights-download.js";
 import { choose, listenForPictures } from "./intake.js";
@@ -29,6 +37,7 @@ const ELEMENTS = {
   "theme-toggle": ThemeToggle,
   "problem-notice": ProblemNotice,
   "sample-list": SampleList,
+  "picture-box": PictureBox,
   "picture-view": PictureView,
   "prediction-list": PredictionList,
   "class-search": ClassSearch,
@@ -38,11 +47,18 @@ const ELEMENTS = {
   "weights-download": WeightsDownload,
   "ask-form": AskForm,
   "scale-bar": ScaleBar,
+  "box-fields": BoxFields,
+  "looking-bar": LookingBar,
+  "clip-histogram": ClipHistogram,
+  "map-lens": MapLens,
+  "look-facts": LookFacts,
+  "split-divider": SplitDivider,
   "panel-menu": PanelMenu,
   "map-panel": MapPanel,
   "panel-grid": PanelGrid,
   "reading-bar": ReadingBar,
   "map-viewer": MapViewer,
+  "map-compare": MapCompare,
 };
 
 const RETRY_MS = 2000;

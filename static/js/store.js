@@ -1,5 +1,6 @@
 // The state of the page, in one place. Elements watch it; only session.js and the controls write to it.
 
+import { AT_REST } from "./frame.js";
 import { restoredReading, rememberReading } from "./reading.js";
 
 /** What a fresh page holds, apart from the catalogue and the reading. */
@@ -26,6 +27,8 @@ class Store extends EventTarget {
     samples: null,
     palettes: null,
     reading: restoredReading(),
+    looking: AT_REST, // zoom, crosshair, box, comparison: see frame.js
+    tool: null, // "box" while the next drag on a map draws one
     viewing: null, // the id of the panel that is open full screen
   };
 

@@ -1,5 +1,6 @@
 import { el } from "../dom.js";
 import { valueText } from "../facts.js";
+import { compareWith } from "../looking.js";
 import { methodOf, titleOf } from "../methods.js";
 import { paletteOf } from "../reading.js";
 import { chooseLayer } from "../session.js";
@@ -49,6 +50,7 @@ export class PanelMenu extends HTMLElement {
     const { record, method } = this.panel;
     this.replaceChildren(
       el("button", { type: "button", class: "menu-item", onclick: () => this.openViewer() }, t("panel.fullscreen")),
+      el("button", { type: "button", class: "menu-item", onclick: () => this.compare() }, t("panel.compare")),
       ...(record?.urls?.npy ? this.downloads(record) : []),
       ...(methodOf(method)?.parameters?.properties?.layer ? [this.layer(record)] : []),
       ...(record ? this.details(record) : []),
@@ -98,6 +100,11 @@ export class PanelMenu extends HTMLElement {
   openViewer() {
     this.hidePopover();
     store.set({ viewing: this.panel.id });
+  }
+
+  compare() {
+    this.hidePopover();
+    compareWith(this.panel);
   }
 
   place() {
