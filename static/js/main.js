@@ -23,6 +23,7 @@ import { ProblemNotice } from "./elements/problem-notice.js";
 import { ReadingBar } from "./elements/reading-bar.js";
 import { SampleList } from "./elements/sample-list.js";
 import { ScaleBar } from "./elements/scale-bar.js";
+import { ShowBar } from "./elements/show-bar.js";
 import { SplitDivider } from "./elements/split-divider.js";
 import { ThemeToggle } from "./elements/theme-toggle.js";
 import { WeightsDownload } from "./elements/weights-download.js";
@@ -49,6 +50,7 @@ const ELEMENTS = {
   "scale-bar": ScaleBar,
   "box-fields": BoxFields,
   "looking-bar": LookingBar,
+  "show-bar": ShowBar,
   "clip-histogram": ClipHistogram,
   "map-lens": MapLens,
   "look-facts": LookFacts,

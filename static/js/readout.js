@@ -50,8 +50,9 @@ export function heardOf(panel, image) {
   return t("cross.heard", { method: nameOf(panel), value: found.value, rank: found.rank, x, y, red, green, blue });
 }
 
-/** The box's shares of a panel, as facts. */
+/** The box's shares of a panel, as facts; a difference of two maps is no attribution to have a share of. */
 export function boxFacts(panel) {
+  if (panel.difference) return [];
   const { reading, looking } = store.state;
   const map = mapOf(panel, reading);
   if (!map || !looking.box) return [];

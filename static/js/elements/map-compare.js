@@ -104,13 +104,13 @@ export class MapCompare extends View {
     // Read as signed values, all of them: the two were clipped already.
     this.lenses[2].reading = { reduction: "sum", palettes: { ...palettes, signed: DIVERGING }, percentile: 100, scale: "own", show: "map", top: 100 };
     reduce(raw, "sum");
-    this.show(2, { ...grid, id: "difference", raw, estimate: null });
+    this.show(2, { ...grid, id: "difference", difference: true, raw, estimate: null });
     this.lenses[2].canvas.setAttribute("aria-label", t("compare.difference"));
     this.lenses[2].setAttribute("aria-label", t("compare.difference"));
   }
 
   showNumbers({ signed, magnitudes, union, share, pixels }, { reduction, percentile }) {
-    const number = (value) => (value === null ? "–" : format.number(Number(value.toFixed(2)) === 0 ? 0 : value, 2));
+    const number = (value) => (value === null ? "–" : format.correlation(value));
     const portion = (value) => (value === null ? "–" : format.percent(value));
     const entries = [
       ...(reduction === "sum" ? [[t("compare.signed"), number(signed)]] : []),
