@@ -62,9 +62,9 @@ export function compareWith(panel) {
   if (a && b) look({ compare: [a.id, b.id] });
 }
 
-/** A box in any order of its corners; null where it has no area. */
+/** A box in any order of its corners, in whole pixels of the original; null where it has no area. */
 export function boxBetween([ax, ay], [bx, by]) {
-  const box = [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)];
+  const box = [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)].map(Math.round);
   return box[2] - box[0] > 0 && box[3] - box[1] > 0 ? box : null;
 }
 

@@ -27,6 +27,21 @@ export function histogramOf({ magnitudes }, bins) {
   });
 }
 
+const totals = new WeakMap();
+
+/** Sums over all of a map, made once. */
+function totalsOf(map) {
+  if (!totals.has(map)) {
+    let [magnitude, positive] = [0, 0];
+    for (const value of map.values) {
+      magnitude += Math.abs(value);
+      if (value > 0) positive += value;
+    }
+    totals.set(map, { magnitude, positive });
+  }
+  return totals.get(map);
+}
+
 /** How much of each of `count` cells lies between two fractions of their row. */
 function coverage(from, to, count) {
   const [start, end] = [from * count, to * count];
@@ -38,23 +53,25 @@ function coverage(from, to, count) {
  * of the sum of |values|, `positive` that of what is above zero in `signed`, the sum over channels. A
  * pixel that is cut counts for what of it is inside; null where there is nothing to have a share of.
  */
-export function sharesOf({ values, width, height }, signed, [u0, v0, u1, v1]) {
+export function sharesOf(map, signed, [u0, v0, u1, v1]) {
+  const { values, width, height } = map;
   const across = coverage(u0, u1, width);
   const down = coverage(v0, v1, height);
   const within = { area: 0, map: 0, positive: 0 };
-  const whole = { area: width * height, map: 0, positive: 0 };
-  for (let y = 0, i = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1, i += 1) {
+  for (let y = 0; y < height; y += 1) {
+    if (down[y] === 0) continue;
+    for (let x = 0, i = y * width; x < width; x += 1, i += 1) {
       const weight = across[x] * down[y];
-      const size = Math.abs(values[i]);
-      const positive = Math.max(signed.values[i], 0);
-      whole.map += size;
-      whole.positive += positive;
+      if (weight === 0) continue;
       within.area += weight;
-      within.map += weight * size;
-      within.positive += weight * positive;
+      within.map += weight * Math.abs(values[i]);
+      within.positive += weight * Math.max(signed.values[i], 0);
     }
   }
-  const share = (name) => (whole[name] > 0 ? within[name] / whole[name] : null);
-  return { area: share("area"), map: share("map"), positive: share("positive") };
+  const share = (part, whole) => (whole > 0 ? part / whole : null);
+  return {
+    area: share(within.area, width * height),
+    map: share(within.map, totalsOf(map).magnitude),
+    positive: share(within.positive, totalsOf(signed).positive),
+  };
 }

@@ -39,10 +39,9 @@ function outline({ values, width, height }, threshold, pixels) {
 export function restrict(map, show, threshold, pixels) {
   if (show === "outline") return outline(map, threshold, pixels);
   const { values } = map;
+  if (show === "window") pixels.fill(VEIL);
   for (let i = 0; i < pixels.length; i += 1) {
-    const top = Math.abs(values[i]) >= threshold;
-    if (show === "window") pixels[i] = top ? CLEAR : VEIL;
-    else if (!top) pixels[i] = CLEAR;
+    if (Math.abs(values[i]) >= threshold === (show === "window")) pixels[i] = CLEAR;
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import { statusLine } from "../announce.js";
 import { compareMaps } from "../decoder.js";
 import { el, iconButton } from "../dom.js";
 import { clipOf, reduce } from "../reading.js";
@@ -29,7 +30,7 @@ export class MapCompare extends View {
     this.scales = ["a", "b", "d"].map(() => el("scale-bar"));
     this.lenses = this.scales.map((scale) => el("map-lens", { ondrawn: ({ detail }) => scale.show(detail) }));
     this.looks = this.scales.map(() => el("look-facts"));
-    this.numbers = el("dl", { class: "agreement", role: "status" });
+    this.numbers = el("dl", { class: "agreement" });
     this.note = el("p", { class: "small muted" });
     const captions = [this.selects[0], this.selects[1], el("span", {}, t("compare.difference"))];
     this.dialog = el("dialog", { class: "viewer compare", "aria-labelledby": "compare-title", onclose: () => look({ compare: null }) },
@@ -37,7 +38,7 @@ export class MapCompare extends View {
         iconButton("swap", t("compare.swap"), { onclick: () => look({ compare: [...store.state.looking.compare].reverse() }) }),
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "comparison" }, ...this.lenses.map((lens, place) => figure(captions[place], lens, this.scales[place], this.looks[place]))),
-      this.numbers, this.note);
+      el("div", { role: "status" }, this.numbers), this.note, statusLine());
     this.append(this.dialog);
   }
 

@@ -1,3 +1,4 @@
+import { statusLine } from "../announce.js";
 import { el, iconButton } from "../dom.js";
 import { factNodes, factsOf } from "../facts.js";
 import { methodOf, titleOf } from "../methods.js";
@@ -22,7 +23,7 @@ export class MapViewer extends View {
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.lens, this.divider)),
       el("div", { class: "viewer-foot" }, this.scale, this.facts, this.look),
-      el("div", { class: "instruments" }, el("looking-bar", { whole: true }), el("show-bar"), el("reading-bar")));
+      el("div", { class: "instruments" }, el("looking-bar", { whole: true }), el("show-bar"), el("reading-bar")), statusLine());
     this.append(this.dialog);
   }
 

@@ -18,8 +18,6 @@ export class ShowBar extends View {
   build() {
     this.choices = [choice("scale", SCALES), choice("show", SHOWS)];
     this.top = slider("top", { min: 1, max: 50, step: 1 }, () => store.read({ top: Number(this.top.input.value) }));
-    this.setAttribute("role", "group");
-    this.setAttribute("aria-label", t("reading.show.long"));
     this.append(...this.choices.map(({ field }) => field), this.top.field);
   }
 
