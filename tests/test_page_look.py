@@ -148,7 +148,7 @@ def test_reductions_are_the_servers(opened: Visit) -> None:
     for reduction in ("sum", "abs", "max", "positive", "negative"):
         array = {"shape": [3, 5, 4], "values": floats(raw)}
         reduced = call(opened, "reading", "reduce", array, reduction)
-        assert np.allclose(reduced["values"], reduce_channels(raw, reduction).ravel(), atol=1e-6)  # type: ignore[arg-type]
+        assert np.allclose(reduced["values"], reduce_channels(raw, reduction).ravel(), atol=1e-6)
         assert reduced["signed"] is (reduction == "sum")
 
 
@@ -221,7 +221,7 @@ class Panel:
         self.element = visit.page.locator("map-panel").nth(place)
 
     def read(self, reduction: str = "abs") -> np.ndarray:
-        return reduce_channels(self.raw, reduction)  # type: ignore[arg-type]
+        return reduce_channels(self.raw, reduction)
 
     def fraction(self, x: float, y: float) -> tuple[float, float]:
         x0, y0, x1, y1 = self.input["crop"]
@@ -443,7 +443,9 @@ def test_reading_asks_nothing_and_shares_scales(look: Visit, record: Any) -> Non
 
     assert ends() == pytest.approx(clips, rel=6e-3)
     scale.select_option("Per method")
-    by_method = [max(c for c, m in zip(clips, maps, strict=True) if m.record["method"] == p.record["method"]) for p in maps]
+    by_method = [
+        max(c for c, m in zip(clips, maps, strict=True) if m.record["method"] == p.record["method"]) for p in maps
+    ]
     assert ends() == pytest.approx(by_method, rel=6e-3)
     scale.select_option("Shared")
     assert ends() == pytest.approx([max(clips)] * PANELS, rel=6e-3)

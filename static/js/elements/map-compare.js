@@ -33,13 +33,12 @@ export class MapCompare extends View {
     this.numbers = el("dl", { class: "agreement" });
     this.note = el("p", { class: "small muted" });
     const captions = [this.selects[0], this.selects[1], el("span", {}, t("compare.difference"))];
-    this.dialog = el("dialog", { class: "viewer compare", "aria-labelledby": "compare-title", onclose: () => look({ compare: null }) },
+    this.dialog = el("dialog", { class: "viewer compare", "aria-labelledby": "compare-title", onclose: () => this.closed() },
       el("header", { class: "viewer-head" }, el("div", {}, el("h2", { class: "question", id: "compare-title" }, t("compare.title"))),
         iconButton("swap", t("compare.swap"), { onclick: () => look({ compare: [...store.state.looking.compare].reverse() }) }),
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "comparison" }, ...this.lenses.map((lens, place) => figure(captions[place], lens, this.scales[place], this.looks[place]))),
       el("div", { role: "status" }, this.numbers), this.note, statusLine());
-    this.append(this.dialog);
   }
 
   listen(signal) {
@@ -55,7 +54,7 @@ export class MapCompare extends View {
       if (this.dialog.open) this.dialog.close();
       return;
     }
-    if (!this.dialog.open) this.dialog.showModal();
+    if (!this.dialog.open) this.open();
     const { reduction, percentile } = store.state.reading;
     const asked = [...compare, reduction, percentile, ...panels.map(({ raw, done }) => (raw ? "raw" : done))].join();
     if (asked === this.#asked) return;
@@ -63,6 +62,17 @@ export class MapCompare extends View {
     this.offer(panels);
     panels.forEach((panel, place) => this.show(place, panel));
     this.measure(panels);
+  }
+
+  /** On the page only while it is open: nothing in it listens otherwise. */
+  open() {
+    this.append(this.dialog);
+    this.dialog.showModal();
+  }
+
+  closed() {
+    this.dialog.remove();
+    look({ compare: null });
   }
 
   offer(panels) {
