@@ -6,7 +6,7 @@ PORT ?= 8000
 DOWNLOADS ?= cards
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory clean
+.PHONY: serve test lint check-image table memory bench-page clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -32,6 +32,11 @@ table: $(VENV)/.tested
 # ten models under a cap that holds two, a hundred switches: the worker's memory after each (some minutes)
 memory: $(VENV)/.tested
 	$(BIN)/python tests/switching.py
+
+# twelve maps in the browser, every control: milliseconds of drawing and from frame to frame
+bench-page: $(VENV)/.tested
+	@tests/ensure_browser.sh $(BIN)/python
+	$(BIN)/python tests/bench_page.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

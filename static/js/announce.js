@@ -1,5 +1,11 @@
 // Tells a screen reader what a sighted person sees happen. Polite: it waits until speech pauses.
 
+import { el } from "./dom.js";
+
+/** While a dialog is open the page's own line is silent: a dialog that has something to tell brings one. */
+export const statusLine = () => el("p", { class: "unseen status-line", role: "status" });
+
 export function announce(text) {
-  document.getElementById("status").textContent = text;
+  const line = document.querySelector("dialog[open] .status-line") ?? document.getElementById("status");
+  line.textContent = text;
 }

@@ -29,3 +29,6 @@ export const decodeMap = (map) => ask({ task: "map", map });
 
 /** The bytes of an .npy: {shape, values}. */
 export const decodeNpy = (buffer, scale) => ask({ task: "npy", buffer, scale }, [buffer]);
+
+/** Two reduced maps {width, height, values, crop, clip} against each other: see comparison.js. */
+export const compareMaps = (a, b) => ask({ task: "compare", a, b });

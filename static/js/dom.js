@@ -28,6 +28,8 @@ const SHAPES = {
   more: [["circle", { cx: 3.5, cy: 8, r: 1.25 }], ["circle", { cx: 8, cy: 8, r: 1.25 }], ["circle", { cx: 12.5, cy: 8, r: 1.25 }]],
   close: [["path", { d: "M4 4l8 8M12 4l-8 8" }]],
   plus: [["path", { d: "M8 3v10M3 8h10" }]],
+  minus: [["path", { d: "M3 8h10" }]],
+  swap: [["path", { d: "M3 5.5h9.5M10 3l2.5 2.5L10 8M13 10.5H3.5M6 8l-2.5 2.5L6 13" }]],
   previous: [["path", { d: "M10 3L5 8l5 5" }]],
   next: [["path", { d: "M6 3l5 5-5 5" }]],
   undo: [["path", { d: "M5.5 3L2.5 6l3 3M3 6h6.5a3.5 3.5 0 0 1 0 7H6" }]],

@@ -22,6 +22,9 @@ export function probability(value) {
   return value.toFixed(2).replace(/^0/, "");
 }
 
+/** Two decimals, −1.00 … 1.00; never a minus zero. */
+export const correlation = (value) => minus((Math.round(100 * value) / 100 || 0).toFixed(2));
+
 export function seconds(value) {
   return value < 10 ? `${value.toFixed(2)} s` : `${value.toFixed(1)} s`;
 }

@@ -4,12 +4,18 @@ import * as api from "./api.js";
 import { ActionMenu } from "./elements/action-menu.js";
 import { AddRow } from "./elements/add-row.js";
 import { AskForm } from "./elements/ask-form.js";
+import { BoxFields } from "./elements/box-fields.js";
 import { ClassSearch } from "./elements/class-search.js";
 import { ColumnHead } from "./elements/column-head.js";
 import { GridStack } from "./elements/grid-stack.js";
 import { GridTable } from "./elements/grid-table.js";
+import { ClipHistogram } from "./elements/clip-histogram.js";
 import { InputFields } from "./elements/input-fields.js";
 import { LayerSearch } from "./elements/layer-search.js";
+import { LookFacts } from "./elements/look-facts.js";
+import { LookingBar } from "./elements/looking-bar.js";
+import { MapCompare } from "./elements/map-compare.js";
+import { MapLens } from "./elements/map-lens.js";
 import { MapPanel } from "./elements/map-panel.js";
 import { MapViewer } from "./elements/map-viewer.js";
 import { ModelPicker } from "./elements/model-picker.js";
@@ -18,6 +24,7 @@ import { PanelMenu } from "./elements/panel-menu.js";
 import { ParameterDialog } from "./elements/parameter-dialog.js";
 import { ParameterField } from "./elements/parameter-field.js";
 import { PictureStrip } from "./elements/picture-strip.js";
+import { PictureBox } from "./elements/picture-box.js";
 import { PictureView } from "./elements/picture-view.js";
 import { PredictionList } from "./elements/prediction-list.js";
 import { ProblemNotice } from "./elements/problem-notice.js";
@@ -25,6 +32,8 @@ import { ReadingBar } from "./elements/reading-bar.js";
 import { RowHead } from "./elements/row-head.js";
 import { SampleList } from "./elements/sample-list.js";
 import { ScaleBar } from "./elements/scale-bar.js";
+import { ShowBar } from "./elements/show-bar.js";
+import { SplitDivider } from "./elements/split-divider.js";
 import { ThemeToggle } from "./elements/theme-toggle.js";
 import { WeightsDownload } from "./elements/weights-download.js";
 import { choose, listenForPictures } from "./intake.js";
@@ -40,6 +49,7 @@ const ELEMENTS = {
   "problem-notice": ProblemNotice,
   "sample-list": SampleList,
   "picture-strip": PictureStrip,
+  "picture-box": PictureBox,
   "picture-view": PictureView,
   "prediction-list": PredictionList,
   "class-search": ClassSearch,
@@ -51,6 +61,13 @@ const ELEMENTS = {
   "scale-bar": ScaleBar,
   "action-menu": ActionMenu,
   "add-row": AddRow,
+  "box-fields": BoxFields,
+  "looking-bar": LookingBar,
+  "show-bar": ShowBar,
+  "clip-histogram": ClipHistogram,
+  "map-lens": MapLens,
+  "look-facts": LookFacts,
+  "split-divider": SplitDivider,
   "panel-menu": PanelMenu,
   "map-panel": MapPanel,
   "row-head": RowHead,
@@ -62,6 +79,7 @@ const ELEMENTS = {
   "map-viewer": MapViewer,
   "parameter-field": ParameterField,
   "parameter-dialog": ParameterDialog,
+  "map-compare": MapCompare,
 };
 
 const RETRY_MS = 2000;

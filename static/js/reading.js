@@ -1,6 +1,9 @@
 // How a raw attribution becomes a picture: reduction over channels, clipping, colour. Pure functions.
 
-export const REDUCTIONS = ["sum", "abs", "max"];
+export const REDUCTIONS = ["sum", "abs", "max", "positive", "negative"];
+
+/** Whose clip holds for a panel: its own, the largest of its method's panels, the largest of all. */
+export const SCALES = ["own", "method", "all"];
 
 const DEFAULT = {
   reduction: "abs",
@@ -8,6 +11,9 @@ const DEFAULT = {
   palettes: { signed: "blue_orange", unsigned: "inferno" },
   percentile: 99,
   overlay: 100,
+  scale: "own",
+  show: "map", // see threshold.js
+  top: 10, // per cent of the pixels
 };
 
 const KEY = "gradoscope.reading";
@@ -34,12 +40,16 @@ export const signOf = (reduction) => (reduction === "sum" ? "signed" : "unsigned
 
 export const paletteOf = (reading) => reading.palettes[signOf(reading.reduction)];
 
+function sum(values, size, channels, i) {
+  let total = 0;
+  for (let c = 0; c < channels; c += 1) total += values[c * size + i];
+  return total;
+}
+
 const OVER_CHANNELS = {
-  sum: (values, size, channels, i) => {
-    let total = 0;
-    for (let c = 0; c < channels; c += 1) total += values[c * size + i];
-    return total;
-  },
+  sum,
+  positive: (values, size, channels, i) => Math.max(sum(values, size, channels, i), 0),
+  negative: (values, size, channels, i) => Math.max(-sum(values, size, channels, i), 0),
   abs: (values, size, channels, i) => {
     let total = 0;
     for (let c = 0; c < channels; c += 1) total += Math.abs(values[c * size + i]);
@@ -59,7 +69,7 @@ function compute({ shape: [channels, height, width], values }, reduction) {
   let low = Infinity;
   let high = -Infinity;
   for (let i = 0; i < size; i += 1) {
-    const value = over(values, size, channels, i);
+    const value = Math.fround(over(values, size, channels, i)); // as it is kept: the ends must be values of the map
     reduced[i] = value;
     if (value < low) low = value;
     if (value > high) high = value;
@@ -87,15 +97,19 @@ export function percentileOf(sorted, percentile) {
   return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
 }
 
+/** The magnitude at which a map is clipped, alone on its scale. */
+export function clipOf(map, percentile) {
+  // Where hardly any pixel is above zero the percentile may be zero: then nothing is clipped.
+  return percentileOf(map.magnitudes, percentile) || map.magnitudes[map.magnitudes.length - 1];
+}
+
 /**
  * The values that the two ends of the palette stand for. Zero is the bottom of a sequential palette
  * and the middle of a diverging one; signed values are symmetric about zero in any palette.
- * `flat`: nothing to tell apart, all of the map takes the colour of zero.
+ * `flat`: nothing to tell apart, all of the map takes the colour of zero. `limit` is the clip of a
+ * scale that is shared with other maps.
  */
-export function scaleOf(map, percentile, palette) {
-  const most = map.magnitudes[map.magnitudes.length - 1];
-  // Where hardly any pixel is above zero the percentile may be zero: then nothing is clipped.
-  const limit = percentileOf(map.magnitudes, percentile) || most;
+export function scaleOf(map, percentile, palette, limit = clipOf(map, percentile)) {
   const symmetric = map.signed || palette.kind === "diverging";
   return {
     low: symmetric ? -limit : 0,

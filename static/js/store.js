@@ -1,5 +1,6 @@
 // The state of the page, in one place. Elements watch it; only session.js, its helpers and the controls write to it.
 
+import { AT_REST } from "./frame.js";
 import { restoredReading, rememberReading } from "./reading.js";
 
 /** The question: models × targets are rows, methods columns. */
@@ -44,6 +45,8 @@ class Store extends EventTarget {
     palettes: null,
     pictures: [], // the strip: {key, url, name, source, id}
     reading: restoredReading(),
+    looking: AT_REST, // zoom, crosshair, box, comparison: see frame.js
+    tool: null, // "box" while the next drag on a map draws one
     viewing: null, // the id of the panel that is open full screen
     setting: null, // the id of the method whose parameters are being set
   };

@@ -1,5 +1,6 @@
-// Decoding away from the main thread, so that sliding stays smooth while maps arrive.
+// Decoding and comparing away from the main thread, so that sliding stays smooth while maps arrive.
 
+import { compare } from "./comparison.js";
 import { decodeFloat16 } from "./float16.js";
 import { parseNpy } from "./npy.js";
 
@@ -13,6 +14,7 @@ function decodeMap({ shape, scale, data }) {
 const tasks = {
   map: ({ map }) => decodeMap(map),
   npy: ({ buffer, scale }) => parseNpy(buffer, scale),
+  compare: ({ a, b }) => compare(a, b),
 };
 
 addEventListener("message", ({ data }) => {

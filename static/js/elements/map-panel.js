@@ -1,4 +1,4 @@
-import { draw } from "../draw.js";
+import { arrayOf } from "../draw.js";
 import { el, iconButton } from "../dom.js";
 import { factNodes, factsOf } from "../facts.js";
 import { hairline, setHairline } from "../hairline.js";
@@ -10,26 +10,23 @@ import { View } from "./view.js";
 
 /** One map of the grid: title and year, the map, its facts, its scale. */
 export class MapPanel extends View {
-  #frame = 0;
-
   build() {
     this.name = el("span");
     this.year = el("span", { class: "muted" });
     this.more = iconButton("more", "");
     this.menu = el("panel-menu");
-    this.seen = el("img", { class: "seen", alt: "", hidden: true });
-    this.canvas = el("canvas", { class: "map", role: "img", hidden: true });
+    this.lens = el("map-lens", { onopen: () => this.open(), ondrawn: ({ detail }) => this.drawn(detail) });
     this.words = el("div", { class: "panel-words" });
     this.hairline = hairline();
-    this.square = el("div", { class: "well map-well", onclick: () => this.open() }, this.seen, this.canvas, this.words, this.hairline);
+    this.square = el("div", { class: "well map-well" }, this.lens, this.words, this.hairline);
     this.facts = el("p", { class: "facts" });
+    this.look = el("look-facts");
     this.scale = el("scale-bar");
-    this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale, this.facts);
+    this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale, this.facts, this.look);
   }
 
   listen(signal) {
     store.addEventListener("panel", ({ detail }) => detail === this.panel?.id && this.render(), { signal });
-    store.watch(["reading", "palettes"], () => this.redraw(), signal);
     store.watch(["inputs", "methods"], () => this.render(), signal);
   }
 
@@ -51,19 +48,18 @@ export class MapPanel extends View {
     this.more.disabled = !isFinal(panel);
     this.menu.serve(this.more, panel);
     const label = panel.target?.label;
-    this.canvas.setAttribute("aria-label", label ? t("panel.mapFor", { method, label }) : t("panel.map", { method }));
-    this.showSeen();
+    this.lens.canvas.setAttribute("aria-label", label ? t("panel.mapFor", { method, label }) : t("panel.map", { method }));
+    this.showSquare();
     this.showProgress(method);
     this.showWords();
     this.showFacts();
-    this.redraw();
+    this.lens.take(panel);
+    this.look.take(this.lens);
   }
 
-  showSeen() {
-    const { url, size } = store.state.inputs.get(this.panel.model) ?? {};
+  showSquare() {
+    const { size } = store.state.inputs.get(this.panel.model) ?? {};
     if (size) this.square.style.aspectRatio = `${size[1]} / ${size[0]}`;
-    if (url && this.seen.getAttribute("src") !== url) this.seen.src = url;
-    if (!url) this.seen.removeAttribute("src");
   }
 
   showProgress(method) {
@@ -99,20 +95,12 @@ export class MapPanel extends View {
     this.facts.replaceChildren(...factNodes(facts));
   }
 
-  /** Drawn with the next frame, once, however many reasons there were. */
-  redraw() {
-    if (this.#frame || !this.panel) return;
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0;
-      const scale = draw(this.canvas, this.panel, store.state);
-      this.canvas.hidden = !scale;
-      this.seen.hidden = !scale;
-      this.square.classList.toggle("has-map", Boolean(scale));
-      this.scale.show(scale);
-    });
+  drawn(scale) {
+    this.square.classList.toggle("has-map", Boolean(scale));
+    this.scale.show(scale);
   }
 
   open() {
-    if (this.panel.raw || this.panel.estimate) store.set({ viewing: this.panel.id });
+    if (arrayOf(this.panel)) store.set({ viewing: this.panel.id });
   }
 }

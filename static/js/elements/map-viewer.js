@@ -1,4 +1,4 @@
-import { draw } from "../draw.js";
+import { statusLine } from "../announce.js";
 import { el, iconButton } from "../dom.js";
 import { factNodes, factsOf } from "../facts.js";
 import { methodOf, titleOf } from "../methods.js";
@@ -11,24 +11,24 @@ export class MapViewer extends View {
   build() {
     this.heading = el("h2", { class: "question", id: "viewer-title" });
     this.context = el("p", { class: "small muted context" });
-    this.seen = el("img", { class: "seen", alt: "" });
-    this.canvas = el("canvas", { class: "map", role: "img" });
+    this.lens = el("map-lens", { whole: true, ondrawn: ({ detail }) => this.scale.show(detail) });
+    this.divider = el("split-divider");
     this.facts = el("p", { class: "facts" });
+    this.look = el("look-facts");
     this.scale = el("scale-bar");
     this.previous = iconButton("previous", t("viewer.previous"), { onclick: () => this.step(-1) });
     this.next = iconButton("next", t("viewer.next"), { onclick: () => this.step(1) });
     this.dialog = el("dialog", { class: "viewer", "aria-labelledby": "viewer-title", onclose: () => this.closed(), onkeydown: (event) => this.key(event) },
       el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), this.previous, this.next,
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
-      el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.seen, this.canvas)),
-      el("div", { class: "viewer-foot" }, this.scale, this.facts),
-      el("reading-bar"));
+      el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.lens, this.divider)),
+      el("div", { class: "viewer-foot" }, this.scale, this.facts, this.look),
+      el("div", { class: "instruments" }, el("looking-bar", { whole: true }), el("show-bar"), el("reading-bar")), statusLine());
     this.append(this.dialog);
   }
 
   listen(signal) {
     store.watch(["viewing", "panels"], () => this.follow(), signal);
-    store.watch(["reading", "palettes"], () => this.redraw(), signal);
     store.addEventListener("panel", ({ detail }) => detail === store.state.viewing && this.render(), { signal });
   }
 
@@ -48,16 +48,12 @@ export class MapViewer extends View {
     const title = titleOf(method);
     this.heading.textContent = [title, methodOf(method)?.year].filter(Boolean).join(" ");
     this.context.textContent = target?.label ?? "";
-    this.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target?.label ?? "" }));
-    const { url, size } = store.state.inputs.get(model) ?? {};
+    this.lens.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target?.label ?? "" }));
+    const { size } = store.state.inputs.get(model) ?? {};
     if (size) this.dialog.style.setProperty("--ratio", size[1] / size[0]);
-    if (url && this.seen.getAttribute("src") !== url) this.seen.src = url;
     this.facts.replaceChildren(...factNodes(record ? factsOf(record) : []));
-    this.redraw();
-  }
-
-  redraw() {
-    if (this.panel) this.scale.show(draw(this.canvas, this.panel, store.state));
+    this.lens.take(this.panel);
+    this.look.take(this.lens);
   }
 
   step(by) {
@@ -68,7 +64,7 @@ export class MapViewer extends View {
 
   key(event) {
     // In a slider or a list the arrows belong to the control.
-    if (event.target.matches("input, select")) return;
+    if (event.target.matches("input, select, [role=slider]")) return;
     if (event.key === "ArrowLeft") this.step(-1);
     if (event.key === "ArrowRight") this.step(1);
   }

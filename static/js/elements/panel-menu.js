@@ -1,6 +1,7 @@
 import { columnActions, hasParameters, setParameters } from "../actions.js";
 import { el } from "../dom.js";
 import { valueText } from "../facts.js";
+import { compareWith } from "../looking.js";
 import { methodOf, titleOf } from "../methods.js";
 import { paletteOf } from "../reading.js";
 import { chooseLayer } from "../parameters.js";
@@ -36,6 +37,7 @@ export class PanelMenu extends Popup {
     const { record, method } = this.panel;
     return [
       this.action({ text: t("panel.fullscreen"), run: () => store.set({ viewing: this.panel.id }) }),
+      this.action({ text: t("panel.compare"), run: () => compareWith(this.panel) }),
       ...(hasParameters(method) ? [this.action({ text: t("column.parameters"), run: () => setParameters(method) })] : []),
       ...(record?.urls?.npy ? this.downloads(record) : []),
       ...(methodOf(method)?.parameters?.properties?.layer ? [this.layer(record)] : []),

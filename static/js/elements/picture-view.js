@@ -28,7 +28,7 @@ export class PictureView extends View {
   build() {
     this.image = el("img", { class: "original", alt: t("picture.alt") });
     this.frame = el("div", { class: "crop", hidden: true });
-    this.stage = el("div", { class: "stage" }, this.image, this.frame);
+    this.stage = el("div", { class: "stage" }, this.image, this.frame, el("picture-box"));
     this.unreadable = el("p", { class: "small unreadable", hidden: true }, t("picture.unreadable"));
     this.caption = el("p", { class: "small muted caption" });
     const replace = el("button", { type: "button", class: "link", onclick: choose }, t("picture.replace"));

@@ -6,7 +6,8 @@ import { View } from "./view.js";
 
 let count = 0;
 
-function slider(name, attributes, oninput) {
+/** A slider with its value; the texts are those of `name`. */
+export function slider(name, attributes, oninput) {
   const output = el("output", { class: "reading-value" });
   const input = el("input", { type: "range", "aria-label": t(`reading.${name}.long`), title: t(`reading.${name}.long`), oninput, ...attributes });
   return { input, output, field: el("label", { class: `reading-field reading-${name}` }, el("span", { class: "field-label" }, t(`reading.${name}`)), input, output) };
@@ -19,12 +20,14 @@ export class ReadingBar extends View {
     this.palette = el("select", { onchange: () => this.choosePalette() });
     this.radios = REDUCTIONS.map((reduction) => this.radio(reduction, `reduction-${count}`));
     this.clip = slider("clip", { min: 80, max: 100, step: 0.5 }, () => store.read({ percentile: Number(this.clip.input.value) }));
+    this.clip.field.append(el("clip-histogram"));
     this.overlay = slider("overlay", { min: 0, max: 100, step: 1 }, () => store.read({ overlay: Number(this.overlay.input.value) }));
+    this.more = el("button", { type: "button", class: "button more-reading", "aria-expanded": "false", onclick: () => this.unfold() }, t("reading.more"));
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", t("reading.title"));
     this.append(
-      el("label", { class: "reading-field reading-palette" }, el("span", { class: "field-label" }, t("reading.palette")), this.palette),
-      el("fieldset", { class: "reading-field segments" }, el("legend", { class: "unseen" }, t("reading.channels")), ...this.radios.map(({ label }) => label)),
+      el("label", { class: "reading-field reading-palette" }, el("span", { class: "field-label" }, t("reading.palette")), this.palette), this.more,
+      el("fieldset", { class: "reading-field segments reading-channels" }, el("legend", { class: "unseen" }, t("reading.channels")), ...this.radios.map(({ label }) => label)),
       this.clip.field, this.overlay.field,
     );
   }
@@ -33,6 +36,12 @@ export class ReadingBar extends View {
     const input = el("input", { type: "radio", name, value, onchange: () => store.read({ reduction: value }) });
     const label = el("label", { class: "segment", title: t(`reading.${value}.long`) }, input, el("span", {}, t(`reading.${value}`)));
     return { input, label };
+  }
+
+  /** On a phone the bar is short until more is wanted. */
+  unfold() {
+    const open = this.closest(".instruments").classList.toggle("open");
+    this.more.setAttribute("aria-expanded", String(open));
   }
 
   listen(signal) {

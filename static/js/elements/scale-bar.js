@@ -5,7 +5,7 @@ import { t } from "../texts.js";
 
 /** The palette with the values that its ends stand for, in the units of the map. */
 export class ScaleBar extends HTMLElement {
-  #palette = null;
+  #colours = null;
 
   connectedCallback() {
     if (this.strip) return;
@@ -17,16 +17,20 @@ export class ScaleBar extends HTMLElement {
   }
 
   show(scale) {
-    this.classList.toggle("vacant", !scale);
-    if (!scale) {
-      this.low.textContent = this.middle.textContent = this.high.textContent = "";
-      return;
-    }
-    if (this.#palette !== scale.palette) drawStrip(this.strip, scale.palette.colours);
-    this.#palette = scale.palette;
-    this.low.textContent = (scale.clipsLow ? "≤ " : "") + format.number(scale.low);
-    this.middle.textContent = scale.symmetric && scale.high > 0 ? "0" : "";
-    this.high.textContent = (scale.clipsHigh ? "≥ " : "") + format.number(scale.high);
-    this.title = scale.clipsLow || scale.clipsHigh ? t("scale.clipped") : "";
+    // An outline and a window have no colours to explain, only where they begin.
+    const plain = scale?.show === "outline" || scale?.show === "window";
+    this.classList.toggle("vacant", !scale || plain);
+    this.low.textContent = this.middle.textContent = this.high.textContent = this.title = "";
+    if (plain) this.low.textContent = t("scale.top", { top: scale.top, value: format.number(scale.threshold) });
+    else if (scale) this.showEnds(scale);
+  }
+
+  showEnds({ colours, low, high, symmetric, clipsLow, clipsHigh }) {
+    if (this.#colours !== colours) drawStrip(this.strip, colours);
+    this.#colours = colours;
+    this.low.textContent = (clipsLow ? "≤ " : "") + format.number(low);
+    this.middle.textContent = symmetric && high > 0 ? "0" : "";
+    this.high.textContent = (clipsHigh ? "≥ " : "") + format.number(high);
+    this.title = clipsLow || clipsHigh ? t("scale.clipped") : "";
   }
 }
