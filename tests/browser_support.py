@@ -104,7 +104,7 @@ class Visit:
 
     def finished(self, count: int = SIX) -> None:
         """Waits until that many maps are done and drawn from their raw arrays."""
-        self.page.locator("a.link", has_text="Contact sheet").wait_for()
+        self.page.get_by_role("button", name="Export", exact=True).wait_for()
         for place in range(count):
             panel = self.page.locator("map-panel").nth(place)
             panel.and_(self.page.locator("[data-status=done]")).wait_for()

@@ -3,6 +3,11 @@
 import * as api from "./api.js";
 import { AskForm } from "./elements/ask-form.js";
 import { ClassSearch } from "./elements/class-search.js";
+import { CopyLink } from "./elements/copy-link.js";
+import { EarlierList } from "./elements/earlier-list.js";
+import { ExportMenu } from "./elements/export-menu.js";
+import { ForgetDialog } from "./elements/forget-dialog.js";
+import { HistoryPanel } from "./elements/history-panel.js";
 import { InputFields } from "./elements/input-fields.js";
 import { LayerSearch } from "./elements/layer-search.js";
 import { MapPanel } from "./elements/map-panel.js";
@@ -19,6 +24,8 @@ import { ScaleBar } from "./elements/scale-bar.js";
 import { ThemeToggle } from "./elements/theme-toggle.js";
 import { WeightsDownload } from "./elements/weights-download.js";
 import { choose, listenForPictures } from "./intake.js";
+import { keepAddress } from "./keep/address.js";
+import { keepHistory } from "./keep/chronicle.js";
 import { loadPalettes } from "./palettes.js";
 import { followAddress } from "./session.js";
 import { store } from "./store.js";
@@ -38,6 +45,11 @@ const ELEMENTS = {
   "weights-download": WeightsDownload,
   "ask-form": AskForm,
   "scale-bar": ScaleBar,
+  "copy-link": CopyLink,
+  "export-menu": ExportMenu,
+  "forget-dialog": ForgetDialog,
+  "history-panel": HistoryPanel,
+  "earlier-list": EarlierList,
   "panel-menu": PanelMenu,
   "map-panel": MapPanel,
   "panel-grid": PanelGrid,
@@ -77,6 +89,8 @@ document.getElementById("choose").addEventListener("click", choose);
 listenForPictures();
 addEventListener("popstate", followAddress);
 followAddress();
+keepAddress();
+keepHistory();
 delete document.documentElement.dataset.opening; // theme.js kept the start page from flashing
 
 load("palettes", loadPalettes);

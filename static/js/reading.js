@@ -2,7 +2,7 @@
 
 export const REDUCTIONS = ["sum", "abs", "max"];
 
-const DEFAULT = {
+export const DEFAULT = {
   reduction: "abs",
   // Signed values want a palette with a middle, magnitudes one with a bottom: each remembers its own.
   palettes: { signed: "blue_orange", unsigned: "inferno" },

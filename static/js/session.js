@@ -3,6 +3,7 @@
 import { announce } from "./announce.js";
 import * as api from "./api.js";
 import * as format from "./format.js";
+import { fragmentOf, restoreView } from "./keep/address.js";
 import { askedInput, modelOf } from "./models.js";
 import { acceptedPanels, expectedPanels, fetchArray, isFinal, recordedPanel, showEstimate } from "./panels.js";
 import { emptyView, store } from "./store.js";
@@ -52,7 +53,7 @@ export function explainFile(file) {
 }
 
 export function explainSample(sample) {
-  explainPicture({ field: "sample", value: sample.id }, { url: sample.url, name: sample.title });
+  explainPicture({ field: "sample", value: sample.id }, { url: sample.url, name: sample.title, sample: sample.id });
 }
 
 function explainPicture(source, picture) {
@@ -138,7 +139,7 @@ const receive = {
     const named = panels.map((panel) => ({ ...panel, target: panel.target === ask.target?.index ? ask.target : null }));
     store.set({ id, panels: acceptedPanels(named, answersOf(before, store.state)) });
     // The entry remembers what was asked: after a reload in the middle, the maps that are missing are known.
-    history.pushState({ methods: panels.map(({ method }) => method) }, "", addressOf(id));
+    history.pushState({ methods: panels.map(({ method }) => method) }, "", addressOf(id) + fragmentOf(store.state));
     if (before.picture && before.picture.url !== store.state.picture.url) URL.revokeObjectURL(before.picture.url);
   },
 
@@ -277,6 +278,14 @@ export function clear() {
 
 export function followAddress() {
   const id = idOfAddress();
-  if (id) open(id);
-  else clear();
+  // Another view of what is on the page already asks nothing of the server.
+  if (!id) clear();
+  else if (id !== store.state.id) open(id);
+  if (id) restoreView();
+}
+
+/** Goes to an address of ours, as a click on a link would. */
+export function visit(address) {
+  history.pushState(null, "", address);
+  followAddress();
 }

@@ -1,5 +1,4 @@
 import { el } from "../dom.js";
-import * as api from "../api.js";
 import * as format from "../format.js";
 import { isFinal } from "../panels.js";
 import { askedModel, modelTitle, shownInput } from "../models.js";
@@ -16,14 +15,12 @@ export class PanelGrid extends View {
     this.state = el("span", { class: "small muted tally" });
     this.cancel = el("button", { type: "button", class: "button", onclick: cancel }, t("grid.cancel"));
     this.rest = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
-    this.sheet = el("a", { class: "link", download: "gradoscope.png" }, t("grid.sheet"));
-    this.archive = el("a", { class: "link", download: "gradoscope.zip" }, t("grid.archive"));
     this.add = el("select", { class: "add-method", "aria-label": t("grid.add"), onchange: () => this.addChosen() });
     this.row = el("div", { class: "panels" });
     this.append(
       el("header", { class: "grid-head" },
         el("div", { class: "grid-title" }, this.question, this.context),
-        el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.sheet, this.archive, this.add)),
+        el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.add, el("copy-link"), el("export-menu"))),
       el("problem-notice", { place: "grid" }),
       this.row,
     );
@@ -31,7 +28,7 @@ export class PanelGrid extends View {
 
   listen(signal) {
     store.watch(["panels"], ({ panels }) => this.arrange(panels), signal);
-    store.watch(["panels", "phase", "ask", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.head(), signal);
+    store.watch(["panels", "phase", "ask", "inputs", "models", "methods", "seconds", "notice"], () => this.head(), signal);
     store.addEventListener("panel", () => this.tally(), { signal });
   }
 
@@ -43,7 +40,7 @@ export class PanelGrid extends View {
   }
 
   head() {
-    const { ask, phase, id, notice } = store.state;
+    const { ask, phase, notice } = store.state;
     const input = shownInput();
     const target = ask.target ?? input?.predictions[0];
     const against = ask.against?.label;
@@ -56,11 +53,6 @@ export class PanelGrid extends View {
     const running = phase === "running";
     this.cancel.hidden = !running;
     this.rest.hidden = phase !== "cancelled" || Boolean(notice?.retry);
-    this.sheet.hidden = this.archive.hidden = phase !== "done";
-    if (id) {
-      this.sheet.href = api.sheetUrl(id);
-      this.archive.href = api.archiveUrl(id);
-    }
     this.offer(phase);
     this.tally();
   }

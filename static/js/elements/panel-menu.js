@@ -1,7 +1,7 @@
 import { el } from "../dom.js";
 import { valueText } from "../facts.js";
+import { panelItems } from "../keep/panel-items.js";
 import { methodOf, titleOf } from "../methods.js";
-import { paletteOf } from "../reading.js";
 import { chooseLayer } from "../session.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
@@ -10,17 +10,6 @@ const WIDTH = 280;
 const EDGE = 8;
 
 const definitions = (entries) => el("dl", {}, ...entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
-
-function asShown(url) {
-  const { reading } = store.state;
-  const query = new URLSearchParams({ colormap: paletteOf(reading), reduce: reading.reduction, percentile: reading.percentile });
-  if (reading.overlay < 100) query.set("overlay", reading.overlay / 100);
-  return `${url}?${query}`;
-}
-
-function fileName({ method, target }, extension) {
-  return `${method}${target ? `-${target.index}` : ""}.${extension}`;
-}
 
 function valuesOf({ shape, statistics = {}, diagnostics = {} }) {
   const entries = [];
@@ -49,19 +38,12 @@ export class PanelMenu extends HTMLElement {
     const { record, method } = this.panel;
     this.replaceChildren(
       el("button", { type: "button", class: "menu-item", onclick: () => this.openViewer() }, t("panel.fullscreen")),
-      ...(record?.urls?.npy ? this.downloads(record) : []),
+      ...(record?.urls?.npy ? panelItems(this.panel) : []),
       ...(methodOf(method)?.parameters?.properties?.layer ? [this.layer(record)] : []),
       ...(record ? this.details(record) : []),
       ...this.about(methodOf(method)),
     );
     this.place();
-  }
-
-  downloads({ urls }) {
-    return [
-      el("a", { class: "menu-item", href: urls.npy, download: fileName(this.panel, "npy") }, t("panel.npy")),
-      el("a", { class: "menu-item", href: asShown(urls.png), download: fileName(this.panel, "png") }, t("panel.png")),
-    ];
   }
 
   /** Methods that look into the network do so at a layer, which may be another. */
