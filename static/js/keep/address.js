@@ -16,7 +16,7 @@ const EVERY_MS = 350;
 const waiting = new Map();
 let timer = 0;
 
-const plain = (text) => encodeURIComponent(text).replaceAll("%2C", ",").replaceAll("%3A", ":");
+const plain = (text) => encodeURIComponent(text).replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/");
 
 function decoded(text) {
   try {

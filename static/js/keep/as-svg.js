@@ -4,10 +4,13 @@ import { FONT } from "./marks.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const XLINK = "http://www.w3.org/1999/xlink";
+const XMLNS = "http://www.w3.org/2000/xmlns/";
+
+const brief = (value) => (typeof value === "number" ? String(Number(value.toFixed(2))) : value);
 
 function node(document, tag, attributes, text = null) {
   const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== null) element.setAttribute(name, String(value));
+  for (const [name, value] of Object.entries(attributes)) if (value !== null) element.setAttribute(name, brief(value));
   if (text !== null) element.textContent = text;
   return element;
 }
@@ -29,7 +32,7 @@ export function figureSvg({ width, height, marks, title, description }) {
   // A document of its own: what is made in it is none of the page's business.
   const svg = document.implementation.createDocument(SVG, "svg");
   const root = svg.documentElement;
-  root.setAttribute("xmlns:xlink", XLINK);
+  root.setAttributeNS(XMLNS, "xmlns:xlink", XLINK);
   for (const [name, value] of Object.entries({ version: "1.1", width, height, viewBox: `0 0 ${width} ${height}`, "font-family": FONT })) root.setAttribute(name, String(value));
   root.append(node(svg, "title", {}, title), node(svg, "desc", {}, description), node(svg, "rect", { width, height, fill: "#fff" }), ...marks.map((mark) => make[mark.kind](svg, mark)));
   return new Blob(['<?xml version="1.0" encoding="UTF-8"?>\n', new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });

@@ -5,6 +5,7 @@ import { shownInput } from "../models.js";
 import { idOfAddress } from "../session.js";
 import { store } from "../store.js";
 import { past } from "./history.js";
+import { originOf } from "./request.js";
 import { thumbnailOf } from "./thumbnail.js";
 
 const unique = (values) => [...new Set(values)];
@@ -16,7 +17,7 @@ async function enter() {
   const known = past.of(id);
   past.put(id, {
     name: picture.name ?? known?.name ?? null,
-    sample: picture.sample ?? known?.sample ?? null,
+    sample: originOf(store.state).sample ?? known?.sample ?? null,
     models: unique(panels.map(({ model }) => model)),
     label: top?.label ?? null,
     target: ask.target && ask.target.index !== top?.index ? ask.target.label : null,

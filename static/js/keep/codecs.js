@@ -23,9 +23,10 @@ export const word = {
   parse: (text) => (/^[\w.:-]{1,200}$/.test(text) ? text : undefined),
 };
 
-export const yes = {
-  format: () => "1",
-  parse: (text) => (text === "1" ? true : undefined),
+/** The key of a row, «model class»: a slash is easier on the eye than %20. */
+export const row = {
+  format: (key) => key.replace(" ", "/"),
+  parse: (text) => (/^[^\s,]{0,200}\/(\d{1,9}|top)$/.test(text) ? text.replace(/\/(?=[^/]*$)/, " ") : undefined),
 };
 
 /** Several of the same kind, `count` of them where that is given; in the address with commas between. */

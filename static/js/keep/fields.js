@@ -3,7 +3,7 @@
 
 import { DEFAULT, REDUCTIONS } from "../reading.js";
 import { store } from "../store.js";
-import { number, oneOf, word } from "./codecs.js";
+import { list, number, oneOf, row, word } from "./codecs.js";
 
 const fresh = { ...store.state, reading: DEFAULT };
 
@@ -34,13 +34,31 @@ function field(key, place, codec, fits = () => true) {
 }
 
 const palette = (value, { palettes }) => (palettes ? value in palettes : null);
-const panel = (value, { phase, panels }) => (phase === "loading" || phase === "running" ? null : panels.some(({ id }) => id === value));
+const settled = ({ phase }) => phase !== "loading" && phase !== "running";
+const panels = (ids, state) => (settled(state) ? ids.every((id) => state.panels.some((panel) => panel.id === id)) : null);
+const panel = (id, state) => panels([id], state);
+
+const place = number({ digits: 1 });
 
 export const FIELDS = [
   field("reduce", "reading.reduction", oneOf(REDUCTIONS)),
   field("palette", "reading.palettes.unsigned", word, palette),
   field("signed-palette", "reading.palettes.signed", word, palette),
   field("clip", "reading.percentile", number({ min: 50, max: 100 })),
+  field("scale", "reading.scale", oneOf(["own", "method", "all"])),
   field("overlay", "reading.overlay", number({ min: 0, max: 100 })),
-  field("panel", "viewing", word, panel),
+  field("show", "reading.show", oneOf(["map", "top", "window", "outline"])),
+  field("top", "reading.top", number({ min: 0.1, max: 100 })),
+  field("zoom", "looking.zoom", number({ min: 1, max: 16, digits: 2 })),
+  field("centre", "looking.centre", list(place, 2)),
+  field("cross", "looking.cross", list(place, 2)),
+  field("box", "looking.box", list(place, 4)),
+  field("compare", "looking.compare", list(word, 2), panels),
+  field("split", "looking.split", number({ min: 0, max: 1, digits: 3 })),
+  field("panel", "looking.panel", word, panel),
+  field("rows", "layout.rows", list(row)),
+  field("hide-rows", "layout.hiddenRows", list(row)),
+  field("hide", "layout.hiddenMethods", list(word)),
+  field("row", "row", row),
+  field("full", "viewing", word, panel),
 ].filter(({ there }) => there);

@@ -95,43 +95,65 @@ export function tickTexts(scale) {
 }
 
 function drawScale(column, scale) {
+  column.space(8);
+  // An outline and a window have no colours to explain, only where they begin.
+  if (scale.show === "outline" || scale.show === "window") {
+    return column.text(t("scale.top", { top: scale.top, value: format.number(scale.threshold) }), { size: 11, colour: MUTED });
+  }
   const strip = canvasOf(256, 1);
-  drawStrip(strip, scale.palette.colours);
-  column.space(8).image(strip, 6, { smooth: true });
+  drawStrip(strip, scale.colours ?? scale.palette.colours);
+  column.image(strip, 6, { smooth: true });
   const places = [[column.x, "start"], [column.x + column.width / 2, "middle"], [column.x + column.width, "end"]];
   tickTexts(scale).forEach((text, place) => {
     const [x, anchor] = places[place];
     if (text) column.marks.push({ kind: "text", text, x, y: column.y + 14, size: 11, weight: 400, colour: MUTED, anchor });
   });
-  column.space(20);
+  return column.space(20);
 }
 
 const optionText = (options) => Object.entries(options).map(([name, value]) => `${name.replaceAll("_", " ")} ${valueText(value)}`).join(", ");
 
-async function drawPanel(column, panel, options, state) {
-  const { method, model, target, record, problem } = panel;
+function drawHead(column, { method, model, target }) {
   const title = titleOf(method);
   const year = String(methodOf(method)?.year ?? "");
-  const under = [modelTitle(model), target?.label].filter(Boolean).join(" · ");
-  const top = column.y;
   column.text(title, { size: 13, weight: 600 });
   const end = column.marks.at(-1);
   const across = end.x + widthOf(end.text, 13, 600) + 5;
   if (across + widthOf(year, 13) <= column.x + column.width) column.marks.push({ ...end, text: year, x: across, weight: 400, colour: MUTED });
-  column.text(under, { size: 11, colour: MUTED });
-  column.y = Math.max(column.y + 4, top + 52);
+  column.text([modelTitle(model), target?.label].filter(Boolean).join(" · "), { size: 11, colour: MUTED }).space(6);
+}
+
+/** A panel without a map says why. */
+function drawRefusal(column, { status, problem }) {
+  column.marks.push({ kind: "frame", x: column.x + 0.5, y: column.y + 0.5, width: column.width - 1, height: column.width - 1, colour: "#d8d8d6", line: 1 });
+  const words = new Column(column.x + 12, column.y + 12, column.width - 24);
+  words.text(t(`panel.${status}`), { weight: 600 }).text(problem?.detail ?? "", { size: 11, colour: MUTED });
+  column.marks.push(...words.marks);
+  column.space(Math.max(column.width, words.y - column.y));
+}
+
+async function drawMap(column, panel, options, state) {
+  const { method, target, record } = panel;
   const drawn = await mapPicture(panel, state);
-  if (!drawn) {
-    column.marks.push({ kind: "frame", x: column.x + 0.5, y: column.y + 0.5, width: column.width - 1, height: column.width - 1, colour: "#d8d8d6", line: 1 });
-    const words = new Column(column.x + 12, column.y + 12, column.width - 24);
-    words.text(t(`panel.${panel.status}`), { weight: 600 }).text(problem?.detail ?? "", { size: 11, colour: MUTED });
-    column.marks.push(...words.marks);
-    return column.space(Math.max(column.width, words.y - column.y));
-  }
-  column.image(drawn.canvas, Math.round((column.width * drawn.canvas.height) / drawn.canvas.width), { title: t("panel.mapFor", { method: title, label: target?.label ?? "" }) });
-  drawScale(column, drawn.scale);
+  if (!drawn) return drawRefusal(column, panel);
+  const { canvas, scale } = drawn;
+  column.image(canvas, Math.round((column.width * canvas.height) / canvas.width), { title: t("panel.mapFor", { method: titleOf(method), label: target?.label ?? "" }) });
+  drawScale(column, scale);
   column.text((record ? factsOf(record) : []).map(({ text }) => text).join(" · "), { size: 11, colour: MUTED });
   return column.text(optionText(options), { size: 11, colour: MUTED });
+}
+
+/** One row of panels: the maps stand on one line, however long their titles are. */
+async function drawRow(panels, top, options, state) {
+  const columns = panels.map((_, place) => new Column(MARGIN + place * (CELL + GAP), top, CELL));
+  const bottom = () => Math.max(...columns.map(({ y }) => y));
+  panels.forEach((panel, place) => drawHead(columns[place], panel));
+  const line = bottom();
+  for (const [place, panel] of panels.entries()) {
+    columns[place].y = line;
+    await drawMap(columns[place], panel, options[panel.method] ?? {}, state);
+  }
+  return { marks: columns.flatMap(({ marks }) => marks), bottom: bottom() };
 }
 
 /** {width, height, marks, title, description} of the panels on the page, as they are read now. */
@@ -147,14 +169,9 @@ export async function figureOf(record, state) {
   const marks = [...picture.marks, ...words.marks];
   let y = Math.max(picture.y, words.y) + 28;
   for (const row of rows) {
-    let bottom = y;
-    for (const [place, panel] of row.entries()) {
-      const column = new Column(MARGIN + place * (CELL + GAP), y, CELL);
-      await drawPanel(column, panel, options[panel.method] ?? {}, state);
-      marks.push(...column.marks);
-      bottom = Math.max(bottom, column.y);
-    }
-    y = bottom + GAP;
+    const drawn = await drawRow(row, y, options, state);
+    marks.push(...drawn.marks);
+    y = drawn.bottom + GAP;
   }
   return { width, height: Math.ceil(y - GAP + MARGIN), marks, title: questionOf(record.panels), description: t("figure.description", { count: state.panels.length, software: `gradoscope ${record.versions.gradoscope}` }) };
 }

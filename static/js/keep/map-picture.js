@@ -1,7 +1,7 @@
 // One map as it is read now, over what the model saw: what the page lays over each other, as pixels.
 
 import { el } from "../dom.js";
-import { draw } from "../draw.js";
+import * as drawing from "../draw.js";
 import { loadImage } from "./thumbnail.js";
 
 export function canvasOf(width, height) {
@@ -13,7 +13,8 @@ export function canvasOf(width, height) {
 /** {canvas, scale}: one pixel for each value; null where there is no map. */
 export async function mapPicture(panel, state) {
   const map = el("canvas");
-  const scale = draw(map, panel, state);
+  // A scale that panels share ends at the largest of their clips.
+  const scale = drawing.draw(map, panel, state, drawing.limitOf?.(panel, state));
   if (!scale) return null;
   const canvas = canvasOf(map.width, map.height);
   const context = canvas.getContext("2d");

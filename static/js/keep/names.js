@@ -1,12 +1,13 @@
 // What exported files are called: they say what is in them.
 
 import { past } from "./history.js";
+import { originOf } from "./request.js";
 
 const part = (text) => text.normalize("NFC").replace(/\.[a-z0-9]{1,5}$/i, "").replace(/[^\p{L}\p{N}.-]+/gu, "_").replace(/^[_.]+|[_.]+$/g, "").slice(0, 48);
 
 const join = (parts, extension) => `${parts.filter(Boolean).map(part).filter(Boolean).join("-")}.${extension}`;
 
-const pictureOf = ({ id, picture }) => picture?.sample ?? picture?.name ?? past.of(id)?.name ?? "gradoscope";
+const pictureOf = (state) => originOf(state).sample ?? state.picture.name ?? past.of(state.id)?.name ?? "gradoscope";
 
 /** cat-grad_cam-tiger_cat-efficientnet_lite0.npy */
 export function panelFile(panel, state, extension, zoom = 1) {

@@ -16,11 +16,17 @@ export function optionsOf({ panels }, methods) {
   return options;
 }
 
-/** Class indices that were asked for; none where each model explains its own top class. */
+/** Classes that were asked for; none where each model explains its own top class alone. */
 function targetsOf({ panels, inputs }) {
   const targeted = panels.filter(({ target }) => target);
   const top = new Map(inputs.map(({ model, predictions }) => [model, predictions[0].index]));
-  return targeted.every(({ model, target }) => target.index === top.get(model)) ? [] : unique(targeted.map(({ target }) => target.index));
+  if (targeted.every(({ model, target }) => target.index === top.get(model))) return [];
+  const classes = unique(targeted.map(({ target }) => target.index));
+  const models = unique(targeted.map(({ model }) => model));
+  const everywhere = (index) => models.every((model) => targeted.some((panel) => panel.model === model && panel.target.index === index));
+  // A class that is explained of some models only is there as their top class.
+  const common = classes.filter(everywhere);
+  return common.length < classes.length ? ["top", ...common] : classes;
 }
 
 function methodsOf({ panels }, methods) {
@@ -54,8 +60,16 @@ export function requestOf(record, { models, methods, source }) {
   ];
 }
 
-/** Where the picture comes from: a sample, a file of this browser's, or, where that is not known, the explanation itself. */
-export function sourceOf({ id, picture }) {
-  if (picture.sample) return ["sample", picture.sample];
-  return picture.url.startsWith("blob:") && picture.name ? ["image", picture.name] : ["from", id];
+/** The picture as it first came: a sample's id or a file's name, as far as this page knows. */
+export function originOf({ picture, pictures = [] }) {
+  const { source = null } = pictures.find(({ key }) => key === picture.key) ?? {};
+  const sample = picture.sample ?? (source?.field === "sample" ? source.value : null);
+  return { sample, file: !sample && picture.url.startsWith("blob:") ? picture.name : null };
+}
+
+/** As a field of the request; where nothing else is known, the explanation itself has the picture. */
+export function sourceOf(state) {
+  const { sample, file } = originOf(state);
+  if (sample) return ["sample", sample];
+  return file ? ["image", file] : ["from", state.id];
 }
