@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, Request
 
 CAT = Path(__file__).parent.parent / "static" / "samples" / "cat.jpg"
 SIX = 6
-LONG = 300_000  # milliseconds until something computed on a slow machine is given up
+LONG = 300_000
 EXPLANATIONS = "**/api/v1/explanations"
 FLAGS = [
     "--no-sandbox",
@@ -151,12 +151,15 @@ class Visit:
         return self.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
 
 
+V = TypeVar("V", bound=Visit)
+
+
 @contextmanager
-def visiting(browser: Browser, root: str, **options: Any) -> Iterator[Visit]:
+def visiting(browser: Browser, root: str, kind: type[V] = Visit, **options: Any) -> Iterator[V]:  # type: ignore[assignment]
     """A visit that must end without an error of the page and without a request to another host."""
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
     try:
-        visit = Visit(context, root)
+        visit = kind(context, root)
         yield visit
         assert visit.complaints == []
         assert visit.foreign == []

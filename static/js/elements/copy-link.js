@@ -15,7 +15,7 @@ export class CopyLink extends View {
   build() {
     this.button = el("button", { type: "button", class: "link", title: t("link.long"), onclick: () => this.copy() },
       // Both texts lie in the same place: nothing beside them moves.
-      this.label = el("span", {}, t("link.copy")), this.said = el("span", { "aria-hidden": "true" }, t("link.copied")));
+      this.label = el("span", {}, t("link.copy")), this.said = el("span", { "aria-hidden": "true" }, t("link.done")));
     this.append(this.button);
   }
 

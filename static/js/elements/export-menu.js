@@ -15,7 +15,7 @@ export class ExportMenu extends View {
 
   build() {
     this.button = el("button", { type: "button", class: "link export-button" }, t("export.title"));
-    this.archive = el("a", { class: "menu-item" }, t("export.archive"), el("span", { class: "muted" }, t("export.archive.long")));
+    this.archive = el("a", { class: "menu-item", download: true }, t("export.archive"), el("span", { class: "muted" }, t("export.archive.long")));
     this.told = el("p", { class: "small menu-told", role: "status" });
     this.menu = el("div", { class: "menu export-menu", role: "dialog", "aria-label": t("export.title") },
       el("h3", {}, t("export.grid")),
@@ -44,7 +44,6 @@ export class ExportMenu extends View {
   fill() {
     const { id } = store.state;
     this.archive.href = api.archiveUrl(id);
-    this.archive.download = gridFile(store.state, "zip");
     this.told.textContent = "";
     // Fetched now, so that a copy follows its click at once: browsers want that.
     this.#record = recordOf(id);

@@ -1,4 +1,3 @@
-import { announce } from "../announce.js";
 import { el, iconButton } from "../dom.js";
 import { aboutOf, entryLink, makingOf, nameOf } from "../keep/entry.js";
 import { past } from "../keep/history.js";
@@ -12,7 +11,7 @@ export class HistoryPanel extends View {
 
   build() {
     this.list = el("ul", { class: "entries" });
-    this.note = el("p", { class: "small muted" });
+    this.note = el("p", { class: "small muted", role: "status" });
     this.clear = el("button", { type: "button", class: "button", onclick: () => this.clearAll() }, t("history.clear"));
     this.undo = el("button", { type: "button", class: "button", hidden: true, onclick: () => this.putBack() }, t("history.undo"));
     this.dialog = el("dialog", { class: "sheet", "aria-labelledby": "history-title", onclick: (event) => event.target === this.dialog && this.dialog.close(), onclose: () => this.forgetCleared() },
@@ -67,10 +66,10 @@ export class HistoryPanel extends View {
   }
 
   clearAll() {
-    this.#cleared = past.clear();
+    this.#cleared = past.entries;
+    past.clear();
     this.undo.hidden = false;
     this.undo.focus();
-    announce(t("history.cleared"));
   }
 
   putBack() {

@@ -10,7 +10,8 @@ import { t } from "../texts.js";
 import { fragmentOf } from "./address.js";
 import { stillThere } from "./chronicle.js";
 
-export const nameOf = ({ name }) => name ?? t("history.unnamed");
+/** A picture without a name goes by what the model believes it to be. */
+export const nameOf = ({ name, label }) => name ?? label ?? t("history.unnamed");
 
 const plainClick = (event) => event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
 
@@ -30,9 +31,9 @@ const dated = new Intl.DateTimeFormat(document.documentElement.lang || undefined
 export const timeOf = ({ time }) => el("time", { datetime: new Date(time).toISOString() }, dated.format(time));
 
 /** What it was about, in one line. */
-export function aboutOf({ label, target, models, gone }) {
+export function aboutOf({ name, label, target, models, gone }) {
   if (gone) return t("history.gone");
-  return [target ? t("history.why", { target }) : label, models.map(modelTitle).join(", ")].filter(Boolean).join(" · ");
+  return [target ? t("history.why", { target }) : name && label, models.map(modelTitle).join(", ")].filter(Boolean).join(" · ");
 }
 
 export const makingOf = (entry) => [methodsOf(entry), " · ", timeOf(entry)];

@@ -42,11 +42,8 @@ class History extends EventTarget {
     this.#write(this.entries.filter((entry) => entry.id !== id));
   }
 
-  /** Empties it; what is returned can be put back. */
   clear() {
-    const { entries } = this;
     this.#write([]);
-    return entries;
   }
 
   putBack(entries) {

@@ -1,14 +1,16 @@
 // A menu that hangs on its button: the browser handles Escape and a click beside, this its place.
 
+const WIDTH = 320;
 const EDGE = 8;
 
 function place(menu, button) {
   const { left, right, top, bottom } = button.getBoundingClientRect();
   const below = innerHeight - bottom;
   const downwards = below >= 320 || below >= top;
-  const width = menu.offsetWidth;
+  const width = Math.min(WIDTH, innerWidth - 2 * EDGE);
   const x = Math.min(right - width >= EDGE ? right - width : left, innerWidth - width - EDGE);
   Object.assign(menu.style, {
+    width: `${width}px`,
     left: `${Math.max(EDGE, x)}px`,
     top: downwards ? `${bottom + 4}px` : "auto",
     bottom: downwards ? "auto" : `${innerHeight - top + 4}px`,
@@ -22,7 +24,7 @@ export function hang(menu, button, fill, signal) {
   menu.popover = "auto";
   button.popoverTargetElement = menu;
   button.setAttribute("aria-haspopup", "dialog");
-  menu.addEventListener("toggle", ({ newState }) => {
+  menu.addEventListener("beforetoggle", ({ newState }) => {
     if (newState !== "open") return;
     top = button.getBoundingClientRect().top;
     fill();

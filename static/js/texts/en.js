@@ -195,6 +195,7 @@ export default {
   // What is kept: link, exports, history, forgetting
   "link.copy": "Copy link",
   "link.copied": "Link copied",
+  "link.done": "Copied",
   "link.long": "Copy the address of this explanation, with the way it is looked at now",
 
   "copy.title": "Copy by hand",
@@ -224,7 +225,7 @@ export default {
   "figure.picture": "{name}, {width} × {height}; the frame is what the model saw",
   "figure.predictions": "{model}: {classes}",
   "figure.asked": "Score: {score} · seed {seed}",
-  "figure.reading": "Reading: {palette}, {channels}, clipped at the {clip}th percentile, map over picture at {overlay} %",
+  "figure.reading": "Reading: {palette}, {channels}, clipped at percentile {clip}, map over picture at {overlay} %",
   "figure.made": "{software} · {date}",
   "figure.description": "{count} saliency maps, made by {software}",
 
