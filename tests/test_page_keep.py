@@ -92,11 +92,6 @@ class Keeping(Visit):
         return self.page.get_by_role("dialog", name="History")
 
 
-def asked_for(keep: Keeping) -> list[str]:
-    """What was requested, but for the icon, which the browser itself asks for at every step."""
-    return [request.url for request in keep.requests if not request.url.endswith("icon.svg")]
-
-
 def picture(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
@@ -137,7 +132,7 @@ def test_back_and_forward_restore_each_view_without_asking(keep: Keeping) -> Non
     keep.cheap("#reduce=sum")
     keep.page.evaluate("() => { location.hash = '#reduce=max&clip=90'; }")
     expect(keep.bar.get_by_role("radio", name="Maximum")).to_be_checked()
-    requests = len(asked_for(keep))
+    requests = len(keep.requests)
     keep.page.go_back()
     expect(keep.bar.get_by_role("radio", name="Sum")).to_be_checked()
     assert keep.reading()[2] == "99"
@@ -146,7 +141,7 @@ def test_back_and_forward_restore_each_view_without_asking(keep: Keeping) -> Non
     assert keep.reading()[2] == "90"
     keep.page.wait_for_timeout(500)
     assert keep.fragment == "reduce=max&clip=90"
-    assert len(asked_for(keep)) == requests
+    assert len(keep.requests) == requests
 
 
 def test_what_an_address_says_wrongly_is_passed_over(keep: Keeping) -> None:

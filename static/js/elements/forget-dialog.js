@@ -13,18 +13,18 @@ export class ForgetDialog extends View {
     this.problem = el("p", { class: "forget-problem", role: "alert", hidden: true });
     this.keep = el("button", { type: "button", class: "button", onclick: () => this.dialog.close() }, t("forget.keep"));
     this.forget = el("button", { type: "button", class: "button alarming", onclick: () => this.run() }, t("forget.do"));
-    this.dialog = el("dialog", { class: "ask-dialog", "aria-labelledby": "forget-title", "aria-describedby": "forget-what", onclose: () => this.opener?.focus() },
+    this.dialog = el("dialog", { class: "ask-dialog", "aria-labelledby": "forget-title", "aria-describedby": "forget-what", onclose: () => this.closed() },
       el("h2", { id: "forget-title" }, t("forget.title")),
       el("p", { id: "forget-what" }, t("forget.what")),
       this.problem,
       el("div", { class: "dialog-actions" }, this.keep, this.forget));
-    this.append(this.dialog);
   }
 
   /** `opener` has the focus again when the answer is no. */
   ask(opener) {
     this.opener = opener;
     this.problem.hidden = true;
+    this.append(this.dialog); // on the page only while it asks
     this.dialog.showModal();
     this.keep.focus();
   }
@@ -48,6 +48,11 @@ export class ForgetDialog extends View {
     clear();
     announce(t("forget.done"));
     return document.getElementById("choose").focus();
+  }
+
+  closed() {
+    this.dialog.remove();
+    this.opener?.focus();
   }
 
   complain({ title, detail, message }) {

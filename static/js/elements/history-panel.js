@@ -14,12 +14,12 @@ export class HistoryPanel extends View {
     this.note = el("p", { class: "small muted", role: "status" });
     this.clear = el("button", { type: "button", class: "button", onclick: () => this.clearAll() }, t("history.clear"));
     this.undo = el("button", { type: "button", class: "button", hidden: true, onclick: () => this.putBack() }, t("history.undo"));
-    this.dialog = el("dialog", { class: "sheet", "aria-labelledby": "history-title", onclick: (event) => event.target === this.dialog && this.dialog.close(), onclose: () => this.forgetCleared() },
+    this.dialog = el("dialog", { class: "sheet", "aria-labelledby": "history-title", onclick: (event) => event.target === this.dialog && this.dialog.close(), onclose: () => this.closed() },
       el("div", { class: "sheet-body" },
         el("header", { class: "sheet-head" }, el("h2", { id: "history-title" }, t("history.title")), iconButton("close", t("history.close"), { onclick: () => this.dialog.close() })),
         this.note, this.list, el("footer", { class: "sheet-foot" }, this.clear, this.undo)));
     this.button = el("button", { type: "button", class: "top-button", "aria-haspopup": "dialog", onclick: () => this.open() }, t("history.title"));
-    this.append(this.button, this.dialog);
+    this.append(this.button);
   }
 
   listen(signal) {
@@ -28,6 +28,7 @@ export class HistoryPanel extends View {
   }
 
   open() {
+    this.append(this.dialog); // on the page only while it is open
     this.dialog.showModal();
     this.show();
     this.dialog.scrollTop = 0;
@@ -76,6 +77,11 @@ export class HistoryPanel extends View {
     past.putBack(this.#cleared);
     this.forgetCleared();
     this.clear.focus();
+  }
+
+  closed() {
+    this.forgetCleared();
+    this.dialog.remove();
   }
 
   forgetCleared() {
