@@ -12,6 +12,8 @@ export class EarlierList extends View {
   build() {
     this.list = el("ul", { class: "earlier" });
     this.all = el("button", { type: "button", class: "link", onclick: () => document.querySelector("history-panel").open() });
+    this.setAttribute("role", "region");
+    this.setAttribute("aria-labelledby", "earlier-title");
     this.append(el("h2", { class: "section-title", id: "earlier-title" }, t("history.earlier")), this.list, this.all);
   }
 

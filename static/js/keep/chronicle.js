@@ -10,8 +10,14 @@ import { thumbnailOf } from "./thumbnail.js";
 
 const unique = (values) => [...new Set(values)];
 
+/** The classes that were explained, where it is not the top one alone. */
+function targetsOf(panels, top) {
+  const labels = unique(panels.map(({ target }) => target?.label).filter(Boolean));
+  return labels.length === 1 && labels[0] === top?.label ? null : labels.join(", ") || null;
+}
+
 async function enter() {
-  const { id, picture, panels, ask } = store.state;
+  const { id, picture, panels } = store.state;
   const input = shownInput();
   const top = input?.predictions[0];
   const known = past.of(id);
@@ -20,7 +26,7 @@ async function enter() {
     sample: originOf(store.state).sample ?? known?.sample ?? null,
     models: unique(panels.map(({ model }) => model)),
     label: top?.label ?? null,
-    target: ask.target && ask.target.index !== top?.index ? ask.target.label : null,
+    target: targetsOf(panels, top),
     methods: unique(panels.map(({ method }) => method)),
     gone: false,
   });
