@@ -38,12 +38,16 @@ export class PanelMenu extends HTMLElement {
     const { record, method } = this.panel;
     this.replaceChildren(
       el("button", { type: "button", class: "menu-item", onclick: () => this.openViewer() }, t("panel.fullscreen")),
-      ...(record?.urls?.npy ? panelItems(this.panel) : []),
+      ...(record?.urls?.npy ? this.downloads() : []),
       ...(methodOf(method)?.parameters?.properties?.layer ? [this.layer(record)] : []),
       ...(record ? this.details(record) : []),
       ...this.about(methodOf(method)),
     );
     this.place();
+  }
+
+  downloads() {
+    return panelItems(this.panel);
   }
 
   /** Methods that look into the network do so at a layer, which may be another. */
