@@ -59,8 +59,8 @@ function compute({ shape: [channels, height, width], values }, reduction) {
   let low = Infinity;
   let high = -Infinity;
   for (let i = 0; i < size; i += 1) {
-    reduced[i] = over(values, size, channels, i);
-    const value = reduced[i]; // as it was rounded: the ends of the scale are compared with it
+    const value = Math.fround(over(values, size, channels, i)); // as it is kept: the ends must be values of the map
+    reduced[i] = value;
     if (value < low) low = value;
     if (value > high) high = value;
   }

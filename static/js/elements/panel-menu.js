@@ -38,7 +38,7 @@ export class PanelMenu extends HTMLElement {
     const { record, method } = this.panel;
     this.replaceChildren(
       el("button", { type: "button", class: "menu-item", onclick: () => this.openViewer() }, t("panel.fullscreen")),
-      ...(record?.urls?.npy ? this.downloads() : []),
+      ...(record?.urls?.npy ? this.downloads(record) : []),
       ...(methodOf(method)?.parameters?.properties?.layer ? [this.layer(record)] : []),
       ...(record ? this.details(record) : []),
       ...this.about(methodOf(method)),
@@ -46,8 +46,8 @@ export class PanelMenu extends HTMLElement {
     this.place();
   }
 
-  downloads() {
-    return panelItems(this.panel);
+  downloads(record) {
+    return panelItems(this.panel, record);
   }
 
   /** Methods that look into the network do so at a layer, which may be another. */

@@ -17,9 +17,7 @@ async function save(panel, zoom) {
   announce(t("export.saved", { name }));
 }
 
-export function panelItems(panel) {
-  const { shape, urls } = panel.record;
-  const [, height, width] = shape;
+export function panelItems(panel, { shape: [, height, width], urls }) {
   return [
     el("div", { class: "menu-row", role: "group", "aria-label": t("export.panel") },
       el("span", {}, t("export.panel")),
