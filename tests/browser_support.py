@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, Request
@@ -104,7 +104,7 @@ class Visit:
 
     def finished(self, count: int = SIX) -> None:
         """Waits until that many maps are done and drawn from their raw arrays."""
-        self.page.locator("a.link", has_text="Contact sheet").wait_for()
+        self.page.get_by_role("button", name="Export", exact=True).wait_for()
         for place in range(count):
             panel = self.page.locator("map-panel").nth(place)
             panel.and_(self.page.locator("[data-status=done]")).wait_for()
@@ -151,12 +151,15 @@ class Visit:
         return self.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
 
 
+V = TypeVar("V", bound=Visit)
+
+
 @contextmanager
-def visiting(browser: Browser, root: str, **options: Any) -> Iterator[Visit]:
+def visiting(browser: Browser, root: str, kind: type[V] = Visit, **options: Any) -> Iterator[V]:  # type: ignore[assignment]
     """A visit that must end without an error of the page and without a request to another host."""
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
     try:
-        visit = Visit(context, root)
+        visit = kind(context, root)
         yield visit
         assert visit.complaints == []
         assert visit.foreign == []

@@ -118,11 +118,7 @@ def test_menu_tells_parameters_and_offers_downloads(visit: Visit) -> None:
         menu.get_by_role("link", name="Raw array, .npy").click()
     raw = np.load(download.value.path())
     assert raw.shape == (3, 224, 224)
-    assert download.value.suggested_filename.startswith("integrated_gradients-")
-    url = menu.get_by_role("link", name="As shown, .png").get_attribute("href")
-    answer = visit.page.request.get(visit.root + str(url))
-    assert answer.ok
-    assert Image.open(io.BytesIO(answer.body())).size == (224, 224)
+    assert download.value.suggested_filename == "cat-integrated_gradients-tiger_cat-efficientnet_lite0.npy"
 
 
 # Reading the maps

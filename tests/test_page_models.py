@@ -173,7 +173,7 @@ def test_a_missing_model_is_explained_as_soon_as_its_file_is_there(visit: Visit,
     choose(visit, "Grey")
     cam = visit.page.locator("map-panel").nth(2)
     expect(cam).to_contain_text("RefusedGrad-CAM needs a spatial feature map")
-    expect(visit.page.locator("a.link", has_text="Contact sheet")).to_be_visible()
+    expect(visit.page.get_by_role("button", name="Export", exact=True)).to_be_visible()
     visit.settled()
     assert [place["width"] for place in visit.pixels()][-3:] == [64] * 3
     well = visit.page.locator("map-panel .map-well").last.bounding_box()

@@ -65,6 +65,9 @@ export const pictureUrl = (id) => `${BASE}/explanations/${encodeURIComponent(id)
 export const sheetUrl = (id) => `${BASE}/explanations/${encodeURIComponent(id)}.png`;
 export const archiveUrl = (id) => `${BASE}/explanations/${encodeURIComponent(id)}.zip`;
 
+/** Has the server delete an explanation, its picture included. */
+export const forget = (id) => request(`${BASE}/explanations/${encodeURIComponent(id)}`, { method: "DELETE" });
+
 export async function classes(model, query, options) {
   const search = new URLSearchParams({ query, limit: 20 });
   return (await get(`/models/${encodeURIComponent(model)}/classes?${search}`, options)).classes;

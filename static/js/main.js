@@ -10,6 +10,11 @@ import { ColumnHead } from "./elements/column-head.js";
 import { GridStack } from "./elements/grid-stack.js";
 import { GridTable } from "./elements/grid-table.js";
 import { ClipHistogram } from "./elements/clip-histogram.js";
+import { CopyLink } from "./elements/copy-link.js";
+import { EarlierList } from "./elements/earlier-list.js";
+import { ExportMenu } from "./elements/export-menu.js";
+import { ForgetDialog } from "./elements/forget-dialog.js";
+import { HistoryPanel } from "./elements/history-panel.js";
 import { InputFields } from "./elements/input-fields.js";
 import { LayerSearch } from "./elements/layer-search.js";
 import { LookFacts } from "./elements/look-facts.js";
@@ -37,6 +42,8 @@ import { SplitDivider } from "./elements/split-divider.js";
 import { ThemeToggle } from "./elements/theme-toggle.js";
 import { WeightsDownload } from "./elements/weights-download.js";
 import { choose, listenForPictures } from "./intake.js";
+import { keepAddress } from "./keep/address.js";
+import { keepHistory } from "./keep/chronicle.js";
 import { loadPalettes } from "./palettes.js";
 import { takeSamples } from "./pictures.js";
 import { followAddress } from "./session.js";
@@ -68,6 +75,11 @@ const ELEMENTS = {
   "map-lens": MapLens,
   "look-facts": LookFacts,
   "split-divider": SplitDivider,
+  "copy-link": CopyLink,
+  "export-menu": ExportMenu,
+  "forget-dialog": ForgetDialog,
+  "history-panel": HistoryPanel,
+  "earlier-list": EarlierList,
   "panel-menu": PanelMenu,
   "map-panel": MapPanel,
   "row-head": RowHead,
@@ -115,6 +127,8 @@ document.getElementById("all-samples").addEventListener("click", () => takeSampl
 listenForPictures();
 addEventListener("popstate", followAddress);
 followAddress();
+keepAddress();
+keepHistory();
 delete document.documentElement.dataset.opening; // theme.js kept the start page from flashing
 
 load("palettes", loadPalettes);

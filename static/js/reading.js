@@ -5,7 +5,7 @@ export const REDUCTIONS = ["sum", "abs", "max", "positive", "negative"];
 /** Whose clip holds for a panel: its own, the largest of its method's panels, the largest of all. */
 export const SCALES = ["own", "method", "all"];
 
-const DEFAULT = {
+export const DEFAULT = {
   reduction: "abs",
   // Signed values want a palette with a middle, magnitudes one with a bottom: each remembers its own.
   palettes: { signed: "blue_orange", unsigned: "inferno" },

@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import * as format from "./format.js";
 import { askOf, restoreInput, withoutDefaults } from "./asked.js";
 import { acceptedPanel, everyPanel, expectedPanels, fetchArray, fetchShown, isFinal, keepPanel, place, recordedPanel, showEstimate } from "./panels.js";
+import { fragmentOf, restoreView } from "./keep/address.js";
 import { emptyView, store } from "./store.js";
 import { keyOf, requested, shownMethods } from "./table.js";
 import { t } from "./texts.js";
@@ -91,7 +92,7 @@ export function explainAgain(change = {}, { layout, row } = store.state) {
 export function showAgain(seen) {
   const signals = supersede();
   place([...seen.panels, ...seen.aside], { ...seen, notice: null });
-  history.pushState(remembered(), "", addressOf(seen.id));
+  history.pushState(remembered(), "", addressOf(seen.id) + fragmentOf(store.state));
   fetchShown(signals.view);
 }
 
@@ -157,7 +158,7 @@ const receive = {
     const pictures = state.pictures.map((entry) => (entry.key === state.picture.key ? { ...entry, id } : entry));
     const inputs = new Map([...state.inputs].filter(([model]) => ask.models.includes(model)));
     place(panels.map((panel) => acceptedPanel(panel, { ...state, ask })), { id, ask, pictures, inputs });
-    history.pushState(remembered(), "", addressOf(id));
+    history.pushState(remembered(), "", addressOf(id) + fragmentOf(store.state));
   },
 
   prediction({ model, input, predictions }) {
@@ -288,6 +289,14 @@ export function clear() {
 
 export function followAddress() {
   const id = idOfAddress();
-  if (id) open(id);
-  else clear();
+  // Another view of what is on the page already asks nothing of the server.
+  if (!id) clear();
+  else if (id !== store.state.id) open(id);
+  if (id) restoreView();
+}
+
+/** Goes to an address of ours, as a click on a link would. */
+export function visit(address) {
+  history.pushState(null, "", address);
+  followAddress();
 }

@@ -1,5 +1,4 @@
 import { arrange, el } from "../dom.js";
-import * as api from "../api.js";
 import * as format from "../format.js";
 import { isFinal } from "../panels.js";
 import { addMethod, showMethod, showRow } from "../layout.js";
@@ -23,14 +22,12 @@ export class PanelGrid extends View {
     this.state = el("span", { class: "small muted tally" });
     this.cancel = el("button", { type: "button", class: "button", onclick: cancel }, t("grid.cancel"));
     this.rest = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
-    this.sheet = el("a", { class: "link", download: "gradoscope.png" }, t("grid.sheet"));
-    this.archive = el("a", { class: "link", download: "gradoscope.zip" }, t("grid.archive"));
     this.hiddenButton = el("button", { type: "button", class: "link" });
     this.hiddenMenu = el("action-menu");
     this.addRow = el("button", { type: "button", class: "link add-row" }, t("row.add"));
     this.rowPopup = el("add-row");
     this.add = el("select", { class: "add-method", "aria-label": t("grid.add"), onchange: () => this.addChosen() });
-    this.actions = el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.sheet, this.archive, this.hiddenButton, this.hiddenMenu, this.add);
+    this.actions = el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.hiddenButton, this.hiddenMenu, this.add, el("copy-link"), el("export-menu"));
     this.maps = el("div", { class: "grid-body" });
     this.stack = el("grid-stack");
     this.table = el("grid-table");
@@ -78,11 +75,6 @@ export class PanelGrid extends View {
     const running = phase === "running";
     this.cancel.hidden = !running;
     this.rest.hidden = phase !== "cancelled" || Boolean(notice?.retry);
-    this.sheet.hidden = this.archive.hidden = phase !== "done";
-    if (id) {
-      this.sheet.href = api.sheetUrl(id);
-      this.archive.href = api.archiveUrl(id);
-    }
     this.addRow.hidden = !id;
     this.offer(id);
     this.tellHidden();

@@ -2,25 +2,14 @@ import { columnActions, hasParameters, setParameters } from "../actions.js";
 import { el } from "../dom.js";
 import { valueText } from "../facts.js";
 import { compareWith } from "../looking.js";
+import { panelItems } from "../keep/panel-items.js";
 import { methodOf, titleOf } from "../methods.js";
-import { paletteOf } from "../reading.js";
 import { chooseLayer } from "../parameters.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
 import { Popup } from "./popup.js";
 
 const definitions = (entries) => el("dl", {}, ...entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
-
-function asShown(url) {
-  const { reading } = store.state;
-  const query = new URLSearchParams({ colormap: paletteOf(reading), reduce: reading.reduction, percentile: reading.percentile });
-  if (reading.overlay < 100) query.set("overlay", reading.overlay / 100);
-  return `${url}?${query}`;
-}
-
-function fileName({ method, target }, extension) {
-  return `${method}${target ? `-${target.index}` : ""}.${extension}`;
-}
 
 function valuesOf({ shape, statistics = {}, diagnostics = {} }) {
   const entries = [];
@@ -64,11 +53,8 @@ export class PanelMenu extends Popup {
     return [el("div", { class: "menu-group" }, ...actions.map((action) => this.action(action)))];
   }
 
-  downloads({ urls }) {
-    return [
-      el("a", { class: "menu-item", href: urls.npy, download: fileName(this.panel, "npy") }, t("panel.npy")),
-      el("a", { class: "menu-item", href: asShown(urls.png), download: fileName(this.panel, "png") }, t("panel.png")),
-    ];
+  downloads(record) {
+    return panelItems(this.panel, record);
   }
 
   /** Methods that look into the network do so at a layer, which may be another. */

@@ -1,0 +1,84 @@
+import * as api from "../api.js";
+import { el } from "../dom.js";
+import { copy } from "../keep/clipboard.js";
+import { gridFile } from "../keep/names.js";
+import { zoomButton } from "../keep/panel-items.js";
+import { hang } from "../keep/popup.js";
+import { recordOf, requestText, saveGrid, saveGridSvg, ZOOMS } from "../keep/take.js";
+import { store } from "../store.js";
+import { t } from "../texts.js";
+import { View } from "./view.js";
+
+/** Ways to take the whole grid along; shown when all of it is done. */
+export class ExportMenu extends View {
+  #record = null;
+
+  build() {
+    this.button = el("button", { type: "button", class: "link export-button" }, t("export.title"));
+    this.archive = el("a", { class: "menu-item", download: true }, t("export.archive"), el("span", { class: "muted" }, t("export.archive.long")));
+    this.told = el("p", { class: "small menu-told", role: "status" });
+    this.menu = el("div", { class: "menu export-menu", role: "dialog", "aria-label": t("export.title") },
+      el("h3", {}, t("export.grid")),
+      el("div", { class: "menu-row", role: "group", "aria-label": t("export.grid.png") }, el("span", {}, t("export.grid.png")),
+        ...ZOOMS.map((zoom) => zoomButton(zoom, t("export.grid.png.long", { zoom }), () => this.save("png", zoom)))),
+      this.item("export.grid.svg", () => this.save("svg"), "export.grid.svg.long"),
+      el("h3", {}, t("export.everything")), this.archive,
+      el("h3", {}, t("export.ask")),
+      this.item("export.curl", () => this.copyRequest("curl")),
+      this.item("export.python", () => this.copyRequest("python")),
+      this.told,
+      el("hr"),
+      this.item("forget.menu", () => this.forget()));
+    this.append(this.button, this.menu);
+  }
+
+  item(key, run, more = null) {
+    return el("button", { type: "button", class: "menu-item", onclick: run }, t(key), more ? el("span", { class: "muted" }, t(more)) : null);
+  }
+
+  listen(signal) {
+    store.watch(["phase"], ({ phase }) => { this.button.hidden = phase !== "done"; }, signal);
+    hang(this.menu, this.button, () => this.fill(), signal);
+  }
+
+  fill() {
+    const { id } = store.state;
+    this.archive.href = api.archiveUrl(id);
+    this.told.textContent = "";
+    // Fetched now, so that a copy follows its click at once: browsers want that.
+    this.#record = recordOf(id);
+    this.#record.catch((error) => this.tell(error.message));
+  }
+
+  tell(text) {
+    this.told.textContent = text;
+    this.told.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Runs what may fail, and tells how it went. */
+  async run(work) {
+    try {
+      const said = await work(await this.#record);
+      if (said) this.tell(said);
+    } catch (error) {
+      this.tell(t("export.failed", { reason: error.message }));
+    }
+  }
+
+  save(kind, zoom) {
+    const name = gridFile(store.state, kind, zoom);
+    return this.run(async (record) => {
+      await (kind === "svg" ? saveGridSvg(record) : saveGrid(record, zoom));
+      return t("export.saved", { name });
+    });
+  }
+
+  copyRequest(language) {
+    return this.run(async (record) => ((await copy(requestText(record, language))) ? t(`export.copied.${language}`) : ""));
+  }
+
+  forget() {
+    this.menu.hidePopover();
+    document.querySelector("forget-dialog").ask(this.button);
+  }
+}

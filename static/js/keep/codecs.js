@@ -1,0 +1,39 @@
+// How one value is written in an address and read from it: {format(value), parse(text)}; parse gives undefined for what it cannot read.
+
+const NUMBER = /^-?\d+(\.\d+)?(e-?\d+)?$/i;
+
+const short = (value, digits) => String(Number(value.toFixed(digits)));
+
+export const number = ({ min = -Infinity, max = Infinity, digits = 4 } = {}) => ({
+  format: (value) => short(value, digits),
+  parse: (text) => {
+    const value = NUMBER.test(text) ? Number(text) : NaN;
+    return value >= min && value <= max ? value : undefined;
+  },
+});
+
+export const oneOf = (values) => ({
+  format: String,
+  parse: (text) => (values.includes(text) ? text : undefined),
+});
+
+/** An id or another single word. */
+export const word = {
+  format: String,
+  parse: (text) => (/^[\w.:-]{1,200}$/.test(text) ? text : undefined),
+};
+
+/** The key of a row, «model class»: a slash is easier on the eye than %20. */
+export const row = {
+  format: (key) => key.replace(" ", "/"),
+  parse: (text) => (/^[^\s,]{0,200}\/(\d{1,9}|top)$/.test(text) ? text.replace(/\/(?=[^/]*$)/, " ") : undefined),
+};
+
+/** Several of the same kind, `count` of them where that is given; in the address with commas between. */
+export const list = (codec, count = null) => ({
+  format: (values) => values.map(codec.format).join(","),
+  parse: (text) => {
+    const values = text.split(",").map(codec.parse);
+    return values.includes(undefined) || values.length !== (count ?? values.length) ? undefined : values;
+  },
+});
