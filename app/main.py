@@ -17,7 +17,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from . import __version__
+from . import __version__, texts
 from .errors import BY_STATUS, ComputationFailed, Problem, Unprocessable
 from .guard import Guard, problem_response, too_large
 from .routes import catalogue, explanations, health, pages, predictions, results, weights
@@ -94,7 +94,7 @@ class _Assets(StaticFiles):
 
 
 def _templates() -> Jinja2Templates:
-    templates = Jinja2Templates(directory=shipped("templates"))
+    templates = Jinja2Templates(directory=shipped("templates"), context_processors=[texts.context])
     templates.env.globals.update(version=__version__, static=lambda path: f"/static/{path}")
     return templates
 

@@ -1,0 +1,20 @@
+// The page's words, handed over in the page itself: <script type="application/json" id="texts">.
+
+const texts = JSON.parse(document.getElementById("texts").textContent);
+
+/** The text of a key, its {names} filled in. */
+export function t(key, values = {}) {
+  const text = texts[key];
+  if (text === undefined) throw new Error(`no text for ${key}`);
+  return text.replace(/\{(\w+)\}/g, (_, name) => {
+    if (values[name] === undefined) throw new Error(`no {${name}} for ${key}`);
+    return String(values[name]);
+  });
+}
+
+/** The text in pieces, with nodes in the place of some {names}: for phrases in another language. */
+export function pieces(key, values) {
+  return t(key, Object.fromEntries(Object.keys(values).map((name) => [name, `\u0000${name}\u0000`])))
+    .split("\u0000")
+    .map((part, place) => (place % 2 ? values[part] : part));
+}

@@ -1,0 +1,194 @@
+"""Words of the pages: the same in every language, all of them used; and which language a visitor gets."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import jinja2
+import pytest
+from gradoscope import texts
+from gradoscope.attribution.base import methods
+from gradoscope.texts import LANGUAGES, choose, preferred, script_texts, translator
+from jinja2 import nodes
+from markupsafe import Markup
+
+ROOT = Path(__file__).parent.parent
+ENGLISH = texts.texts("en")
+NAMES = re.compile(r"\{(\w+)\}")
+
+
+# The files
+
+
+def test_every_folder_is_a_language() -> None:
+    assert {folder.name for folder in (ROOT / "static" / "texts").iterdir()} == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_languages_have_the_same_texts(language: str) -> None:
+    own = texts.texts(language)
+    assert own.keys() == ENGLISH.keys()
+    assert all(isinstance(text, str) and text.strip() for text in own.values())
+    names = {key: set(NAMES.findall(text)) for key, text in own.items()}
+    assert names == {key: set(NAMES.findall(text)) for key, text in ENGLISH.items()}
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_languages_have_the_same_files(language: str) -> None:
+    def keys(code: str) -> dict[str, list[str]]:
+        files = (ROOT / "static" / "texts" / code).glob("*.json")
+        return {file.name: list(json.loads(file.read_text("utf-8"))) for file in files}
+
+    assert keys(language) == keys("en"), "the order too, so that two languages can be read beside each other"
+
+
+def test_a_key_in_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "texts" / "xx"
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text('{"page.title": "A"}')
+    (folder / "b.json").write_text('{"page.other": "B"}')
+    monkeypatch.setattr(texts, "shipped", lambda name: tmp_path)
+    assert dict(texts.texts.__wrapped__("xx")) == {"page.title": "A", "page.other": "B"}
+    (folder / "b.json").write_text('{"page.title": "B"}')
+    with pytest.raises(ValueError, match=r"page\.title"):
+        texts.texts.__wrapped__("xx")
+    (folder / "b.json").write_text('{"page.b": "B", "page.b": "C"}')
+    with pytest.raises(ValueError, match=r"page\.b"):
+        texts.texts.__wrapped__("xx")
+
+
+def test_english_parameters_are_as_the_methods_say() -> None:
+    for id, method in methods().items():
+        for name, field in method.Parameters.model_json_schema()["properties"].items() if method.default else ():
+            assert ENGLISH[f"learn.parameter.{id}.{name}"] == field["description"]
+
+
+# Every text is used, and every text used is there
+
+
+def _pattern(node: nodes.Node) -> str:
+    """The keys that an expression of a template may mean, as a regular expression."""
+    if isinstance(node, nodes.Const):
+        return re.escape(str(node.value))
+    if isinstance(node, nodes.Concat):
+        return "".join(map(_pattern, node.nodes))
+    if isinstance(node, nodes.CondExpr):
+        assert node.expr2 is not None
+        return f"(?:{_pattern(node.expr1)}|{_pattern(node.expr2)})"
+    return r"[\w.]+"
+
+
+def _template_patterns() -> Iterator[str]:
+    environment = jinja2.Environment()
+    for file in sorted((ROOT / "templates").rglob("*.html")):
+        tree = environment.parse(file.read_text("utf-8"))
+        for call in tree.find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name) and call.node.name in ("t", "has_text"):
+                yield _pattern(call.args[0])
+
+
+def _script_patterns() -> Iterator[str]:
+    """What scripts ask of the page's own block; the workbench still has its words in a module."""
+    for file in sorted((ROOT / "static" / "js" / "learn").rglob("*.js")):
+        source = file.read_text("utf-8")
+        for call in re.finditer(r"\b(?:t|pieces)\(([^()]*)", source):
+            yield from (re.escape(key) for key in re.findall(r'"(learn\.[\w.]+)"', call[1]))
+
+
+PATTERNS = sorted({*_template_patterns(), *_script_patterns()})
+
+
+def test_every_text_is_used() -> None:
+    unused = [key for key in ENGLISH if not any(re.fullmatch(pattern, key) for pattern in PATTERNS)]
+    assert unused == []
+
+
+def test_every_text_used_is_there() -> None:
+    missing = [pattern for pattern in PATTERNS if not any(re.fullmatch(pattern, key) for key in ENGLISH)]
+    assert missing == []
+
+
+def test_scripts_get_the_texts_they_ask_for() -> None:
+    page = (ROOT / "templates" / "methods.html").read_text("utf-8")
+    prefixes = tuple(re.findall(r"'([\w.]+)'", re.findall(r"script_texts\((.*?)\)", page)[0]))
+    asked = {pattern.replace("\\", "") for pattern in _script_patterns()}
+    assert asked
+    assert {key for key in asked if not key.startswith(prefixes)} == set()
+
+
+# Filling in
+
+
+def test_values_are_escaped_but_for_markup() -> None:
+    t = translator("en")
+    text = t("learn.seen", sample="<b>", label=Markup('<span lang="en">cat</span>'), probability=1, logit="&")
+    assert "&lt;b&gt;" in text
+    assert '<span lang="en">cat</span>' in text
+    assert "&amp;" in text
+
+
+def test_what_is_missing_is_never_shown() -> None:
+    t = translator("en")
+    with pytest.raises(KeyError):
+        t("learn.no_such_text")
+    with pytest.raises(KeyError):
+        t("learn.seen", sample="cat")
+
+
+def test_the_block_for_scripts_cannot_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "texts", lambda language: {"a.x": "</script><script>alert(1)", "b.y": "no"})
+    block = script_texts("en", "a.")
+    assert block.count("<") == 2
+    assert json.loads(block.partition(">")[2].rpartition("<")[0]) == {"a.x": "</script><script>alert(1)"}
+
+
+# Which language
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("", None),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("zh", "zh"),
+        ("zh-Hans", "zh"),
+        ("ZH-hans-CN", "zh"),
+        ("zh-TW", "zh"),
+        ("en-GB,en;q=0.9,zh;q=0.8", "en"),
+        ("de-DE,de;q=0.9,zh;q=0.5,en;q=0.3", "zh"),
+        ("en;q=0.4, zh ; q=0.7", "zh"),
+        ("en;q=0.5,zh;q=0.5", "en"),
+        ("zh;q=0.5,en;q=0.5", "zh"),
+        ("zh;q=0", None),
+        ("zh;q=0,en", "en"),
+        ("zh;q=2,en;q=0.1", "en"),
+        ("zh;q=x", None),
+        ("zh;level=1", None),
+        ("fr,de", None),
+        ("*", None),
+        (",;q=,;;", None),
+        ("zhx", None),
+    ],
+)
+def test_accept_language(header: str, expected: str | None) -> None:
+    assert preferred(header) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "cookie", "header", "expected"),
+    [
+        ("zh", "en", "en", "zh"),
+        (None, "zh", "en", "zh"),
+        ("xx", "zh", "en", "zh"),
+        ("", "../en", "zh", "zh"),
+        (None, None, None, "en"),
+        (None, None, "fr", "en"),
+    ],
+)
+def test_address_before_cookie_before_browser(
+    query: str | None, cookie: str | None, header: str | None, expected: str
+) -> None:
+    assert choose(query, cookie, header) == expected
