@@ -523,6 +523,13 @@ def test_two_maps_are_compared(look: Visit, record: Any) -> None:
     tops = [set(np.argsort(-np.abs(v))[: round(v.size / 10)].tolist()) for v in (a, b)]
     assert float(share[:-2]) == pytest.approx(100 * len(tops[0] & tops[1]) / len(tops[0]), abs=0.6)
     assert float(union[:-2]) == pytest.approx(100 * len(tops[0] & tops[1]) / len(tops[0] | tops[1]), abs=0.6)
+    dialog.locator("map-lens").last.hover(position={"x": 90, "y": 120})
+    difference = dialog.locator(".cross-value").last
+    expect(difference).to_have_text(re.compile(r"^([+−].*|0)$"))
+    clips = [np.percentile(np.abs(v), 99) for v in (a, b)]
+    cut = [np.clip(v / clip, -1, 1) for v, clip in zip((a, b), clips, strict=True)]
+    at = np.ravel_multi_index(Panel(look, record, 0).pixel(*state(look)["cross"]), (224, 224))
+    assert number(difference.inner_text()) == pytest.approx(cut[0][at] - cut[1][at], rel=6e-3, abs=2e-3)
     assert look.axe() == []
     # Another size and another crop: on the smaller grid, where both saw the picture.
     dialog.get_by_label("Map B").select_option(record["panels"][len(METHODS)]["id"])

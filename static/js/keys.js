@@ -3,7 +3,7 @@
 import { announce } from "./announce.js";
 import { mapOf } from "./draw.js";
 import { bringingIn, clamp, middleOf, pixelAt, toPanel, toPicture } from "./frame.js";
-import { boxBetween, compareWith, cropOf, look, resetZoom, zoomBy } from "./looking.js";
+import { boxBetween, compareWith, look, resetZoom, zoomBy } from "./looking.js";
 import { heardOf } from "./readout.js";
 import { store } from "./store.js";
 
@@ -15,15 +15,14 @@ let telling = 0;
 
 function tell(lens) {
   clearTimeout(telling);
-  telling = setTimeout(() => announce(heardOf(lens.panel, lens.seen)), PAUSE_MS);
+  telling = setTimeout(() => announce(heardOf(lens)), PAUSE_MS);
 }
 
 /** Moves the crosshair by pixels of this panel; the first press brings it to the middle of what is shown. */
 function move(lens, [across, down], far) {
-  const { looking, reading } = store.state;
-  const { panel } = lens;
+  const { looking } = store.state;
+  const { panel, reading, crop } = lens;
   const map = mapOf(panel, reading);
-  const crop = cropOf(panel);
   const at = looking.cross && pixelAt(toPanel(looking.cross, crop), map);
   const from = at ?? pixelAt(looking.centre ? toPanel(looking.centre, crop) : [0.5, 0.5], map) ?? { x: 0, y: 0 };
   const by = at ? (far ? 10 : 1) : 0;

@@ -1,9 +1,9 @@
 // Looking closely: what the visitor points at, magnifies, marks and compares; linked over all panels.
 
-import { arrayOf, mapOf } from "./draw.js";
+import { arrayOf } from "./draw.js";
 import { AT_REST, pixelAt, toPanel, zoomedAt } from "./frame.js";
 import { modelTitle } from "./models.js";
-import { methodOf, titleOf } from "./methods.js";
+import { titleOf } from "./methods.js";
 import { store } from "./store.js";
 
 export const look = (patch) => store.set({ looking: { ...store.state.looking, ...patch } });
@@ -35,11 +35,10 @@ export function nameOf({ method, model, target }) {
   return parts.join(" · ");
 }
 
-/** The pixel of the panel's map under the crosshair; null where the model saw nothing of that place. */
-export function crossedPixel(panel) {
-  const { looking, reading } = store.state;
-  const map = mapOf(panel, reading);
-  return map && looking.cross ? pixelAt(toPanel(looking.cross, cropOf(panel)), map) : null;
+/** The pixel of a map under the crosshair; null where the model saw nothing of that place. */
+export function crossedPixel(map, crop) {
+  const { cross } = store.state.looking;
+  return map && cross ? pixelAt(toPanel(cross, crop), map) : null;
 }
 
 /** Magnifies about the crosshair, or the middle. */
@@ -67,8 +66,6 @@ export function boxBetween([ax, ay], [bx, by]) {
   const box = [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)].map(Math.round);
   return box[2] - box[0] > 0 && box[3] - box[1] > 0 ? box : null;
 }
-
-export const yearOf = ({ method }) => methodOf(method)?.year ?? "";
 
 // Places mean nothing on another picture. (What an address asks to look at is set after its picture.)
 let shown = null;

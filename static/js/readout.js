@@ -13,14 +13,13 @@ import { t } from "./texts.js";
 
 const rankText = (rank) => `${(100 * rank).toFixed(1)} %`;
 
-/** {value, rank, colour} under the crosshair; null where the panel has nothing there. */
-function crossed(panel, image) {
-  const { reading, looking } = store.state;
-  const pixel = crossedPixel(panel);
-  if (!pixel) return null;
+/** {value, rank, colour} under the crosshair of a lens; null where its panel has nothing there. */
+function crossed({ panel, reading, crop, seen }) {
   const map = mapOf(panel, reading);
+  const pixel = crossedPixel(map, crop);
+  if (!pixel) return null;
   const value = map.values[pixel.index];
-  const colour = colourAt(image, toPanel(looking.cross, cropOf(panel)));
+  const colour = colourAt(seen, toPanel(store.state.looking.cross, crop));
   return { value: (map.signed && value > 0 ? "+" : "") + format.number(value), rank: rankText(rankOf(map, value)), colour };
 }
 
@@ -31,8 +30,8 @@ function swatch(colour) {
 }
 
 /** The crosshair's line as nodes. */
-export function crossNodes(panel, image) {
-  const found = crossed(panel, image);
+export function crossNodes(lens) {
+  const found = crossed(lens);
   if (!found) return [t("cross.outside")];
   const { value, rank, colour } = found;
   const nodes = [el("span", { class: "cross-value" }, t("cross.value", { value })), " · ", t("cross.rank", { rank })];
@@ -42,12 +41,12 @@ export function crossNodes(panel, image) {
 }
 
 /** The same for ears. */
-export function heardOf(panel, image) {
-  const found = crossed(panel, image);
+export function heardOf(lens) {
+  const found = crossed(lens);
   if (!found) return t("cross.outside");
   const [x, y] = store.state.looking.cross.map(Math.floor);
   const [red, green, blue] = found.colour ?? ["–", "–", "–"];
-  return t("cross.heard", { method: nameOf(panel), value: found.value, rank: found.rank, x, y, red, green, blue });
+  return t("cross.heard", { method: nameOf(lens.panel), value: found.value, rank: found.rank, x, y, red, green, blue });
 }
 
 /** The box's shares of a panel, as facts; a difference of two maps is no attribution to have a share of. */

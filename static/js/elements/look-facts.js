@@ -11,8 +11,8 @@ export class LookFacts extends View {
   #box = "";
 
   build() {
-    this.cross = el("p", { class: "facts cross-facts", hidden: true });
-    this.shares = el("p", { class: "facts box-facts", hidden: true });
+    this.cross = el("p", { class: "look-line cross-facts", hidden: true });
+    this.shares = el("p", { class: "look-line box-facts", hidden: true });
     this.append(this.cross, this.shares);
   }
 
@@ -36,10 +36,10 @@ export class LookFacts extends View {
 
   show() {
     const { looking, reading } = store.state;
-    const { panel, seen } = this.lens;
+    const { panel } = this.lens;
     const array = arrayOf(panel);
     this.cross.hidden = !looking.cross || !array;
-    if (!this.cross.hidden) this.cross.replaceChildren(...crossNodes(panel, seen));
+    if (!this.cross.hidden) this.cross.replaceChildren(...crossNodes(this.lens));
     this.shares.hidden = !looking.box || !array;
     // The shares are sums over all pixels: only when they can have changed.
     const box = [looking.box, reading.reduction, panel.id, panel.raw ? "raw" : panel.done].join();

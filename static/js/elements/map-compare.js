@@ -1,7 +1,7 @@
 import { statusLine } from "../announce.js";
 import { compareMaps } from "../decoder.js";
 import { el, iconButton } from "../dom.js";
-import { clipOf, reduce } from "../reading.js";
+import { clipOf } from "../reading.js";
 import { mapOf } from "../draw.js";
 import * as format from "../format.js";
 import { cropOf, drawable, look, nameOf } from "../looking.js";
@@ -113,8 +113,7 @@ export class MapCompare extends View {
     const raw = { shape, values };
     const { palettes } = store.state.reading;
     // Read as signed values, all of them: the two were clipped already.
-    this.lenses[2].reading = { reduction: "sum", palettes: { ...palettes, signed: DIVERGING }, percentile: 100, scale: "own", show: "map", top: 100 };
-    reduce(raw, "sum");
+    this.lenses[2].own = { reduction: "sum", palettes: { ...palettes, signed: DIVERGING }, percentile: 100, scale: "own", show: "map", top: 100 };
     this.show(2, { ...grid, id: "difference", difference: true, raw, estimate: null });
     this.lenses[2].canvas.setAttribute("aria-label", t("compare.difference"));
     this.lenses[2].setAttribute("aria-label", t("compare.difference"));

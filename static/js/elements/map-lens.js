@@ -1,10 +1,9 @@
 import { el } from "../dom.js";
-import { appearanceOf, arrayOf, draw, limitOf } from "../draw.js";
+import { appearanceOf, arrayOf, draw, limitOf, mapOf } from "../draw.js";
 import { boxToPanel, frameOf, middleOf, toPanel, toWindow } from "../frame.js";
 import { listenForGestures } from "../gestures.js";
 import { listenForKeys } from "../keys.js";
 import { cropOf, crossedPixel, look, nameOf } from "../looking.js";
-import { mapOf } from "../draw.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
 import { View } from "./view.js";
@@ -19,7 +18,7 @@ export class MapLens extends View {
   #frame = 0;
   #drawn = "";
   #array = null;
-  reading = null; // its own, where it is not to be read as the others are
+  own = null; // a reading, where this map is not to be read as the others are
 
   build() {
     this.seen = el("img", { class: "seen", alt: "", hidden: true, draggable: "false" });
@@ -47,6 +46,10 @@ export class MapLens extends View {
 
   get ready() {
     return Boolean(arrayOf(this.panel));
+  }
+
+  get reading() {
+    return this.own ?? store.state.reading;
   }
 
   get crop() {
@@ -82,7 +85,7 @@ export class MapLens extends View {
 
   /** The pixels, where something that they depend on has changed. */
   paint() {
-    const reading = this.reading ?? store.state.reading;
+    const { reading } = this;
     const array = arrayOf(this.panel);
     const limit = array ? limitOf(this.panel, { ...store.state, reading }) : 0;
     const drawn = store.state.palettes && array ? appearanceOf(reading, limit) : "";
@@ -96,7 +99,10 @@ export class MapLens extends View {
 
   /** Zoom, crosshair and box. */
   place() {
-    if (!this.ready) return;
+    if (!this.ready) {
+      this.across.hidden = this.down.hidden = this.box.hidden = true;
+      return;
+    }
     const { looking, tool } = store.state;
     const frame = frameOf(looking, this.crop);
     this.classList.toggle("magnified", frame.zoom > 1);
@@ -108,10 +114,11 @@ export class MapLens extends View {
   }
 
   showCross(frame) {
-    const pixel = crossedPixel(this.panel);
+    const map = mapOf(this.panel, this.reading);
+    const pixel = crossedPixel(map, this.crop);
     this.across.hidden = this.down.hidden = !pixel;
     if (!pixel) return;
-    const [left, top] = toWindow(middleOf(pixel, mapOf(this.panel, store.state.reading)), frame);
+    const [left, top] = toWindow(middleOf(pixel, map), frame);
     this.across.style.top = percent(top);
     this.down.style.left = percent(left);
   }

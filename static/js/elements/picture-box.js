@@ -9,6 +9,8 @@ const percent = (fraction) => `${100 * fraction}%`;
 
 /** Lies over the picture: a drag draws the box, and box and crosshair stand where they are in the maps. */
 export class PictureBox extends View {
+  #frame = 0;
+
   build() {
     this.box = el("div", { class: "box", hidden: true });
     this.spot = el("div", { class: "spot", hidden: true });
@@ -33,14 +35,23 @@ export class PictureBox extends View {
   }
 
   listen(signal) {
-    store.watch(["looking", "picture", "tool"], () => this.show(), signal);
+    store.watch(["looking", "tool", "picture", "inputs", "ask", "models"], () => this.refresh(), signal);
+    this.size.image.addEventListener("load", () => this.refresh(), { signal });
+  }
+
+  /** With the next frame: the picture is placed by then, whoever heard of the change first. */
+  refresh() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.show();
+    });
   }
 
   /** The picture in its own pixels; where it was padded, the stage around it is larger. */
   get size() {
     const { picture } = store.state;
     const image = this.parentElement.querySelector(".original");
-    return { image, width: picture?.width ?? image?.naturalWidth, height: picture?.height ?? image?.naturalHeight };
+    return { image, width: picture?.width ?? image.naturalWidth, height: picture?.height ?? image.naturalHeight };
   }
 
   placeOf({ clientX, clientY }) {
@@ -56,7 +67,7 @@ export class PictureBox extends View {
     this.box.hidden = !box || !width;
     this.spot.hidden = !cross || !width;
     // The stage is a frame around picture and crop: this element lies where the picture does.
-    if (image) Object.assign(this.style, { left: image.style.left, top: image.style.top, width: image.style.width, height: image.style.height });
+    Object.assign(this.style, { left: image.style.left, top: image.style.top, width: image.style.width, height: image.style.height });
     if (!this.box.hidden) {
       const [x0, y0, x1, y1] = box;
       Object.assign(this.box.style, { left: percent(x0 / width), top: percent(y0 / height), width: percent((x1 - x0) / width), height: percent((y1 - y0) / height) });
