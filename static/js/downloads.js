@@ -4,7 +4,7 @@ import { announce } from "./announce.js";
 import * as api from "./api.js";
 import * as format from "./format.js";
 import { askedModel, modelOf, modelTitle, replaceModel } from "./models.js";
-import { addModel, replaceModel as askModel } from "./layout.js";
+import { addModel, askModel } from "./layout.js";
 import { store } from "./store.js";
 import { t } from "./texts.js";
 

@@ -23,21 +23,27 @@ function renamed({ rows, hiddenRows, ...rest }, rename) {
 
 export const addMethod = (method) => explainAgain({ methods: [...methodsOf(store.state), method] });
 
+/** The layout with these rows shown. */
+function unhidden({ hiddenRows, ...rest }, belongs) {
+  return { ...rest, hiddenRows: hiddenRows.filter((key) => !belongs(key)) };
+}
+
 export function addModel(model) {
-  const { layout } = store.state;
-  explainAgain({ models: [...new Set([...models(), model])] }, { layout, row: rowKey(model, targetsOf(store.state.ask)[0]) });
+  const { ask, layout } = store.state;
+  const next = { layout: unhidden(layout, (key) => key.startsWith(`${model} `)), row: rowKey(model, targetsOf(ask)[0]) };
+  explainAgain({ models: [...new Set([...models(), model])] }, next);
 }
 
 export function addTarget(target) {
   const { ask, layout } = store.state;
   const targets = targetsOf(ask);
-  const row = rowKey(currentRow(store.state).model, target);
-  if (targets.some((other) => other && same(other, target))) choose(row);
-  else explainAgain({ targets: [...targets, target] }, { layout, row });
+  const there = targets.some((other) => other && same(other, target));
+  const next = { layout: unhidden(layout, (key) => key.endsWith(` ${target.index}`)), row: rowKey(currentRow(store.state).model, target) };
+  explainAgain({ targets: there ? targets : [...targets, target] }, next);
 }
 
 /** Explains another class in the place of the current row's. */
-export function replaceTarget(target) {
+export function askTarget(target) {
   const { ask, layout } = store.state;
   const row = currentRow(store.state);
   const targets = targetsOf(ask).map((other) => (same(other, row.target) ? target : other));
@@ -47,7 +53,7 @@ export function replaceTarget(target) {
 }
 
 /** Asks another model in the place of the current row's; layers are named by the model that has them. */
-export function replaceModel(model) {
+export function askModel(model) {
   const { ask, layout } = store.state;
   const row = currentRow(store.state);
   const all = [...new Set(models().map((other) => (other === row.model ? model : other)))];

@@ -14,7 +14,11 @@ import { t } from "./texts.js";
 let stream = new AbortController();
 let view = new AbortController();
 
+// Between a request and its answer, when the address is still that of what was shown before.
+let asking = false;
+
 function supersede() {
+  asking = false;
   stream.abort();
   view.abort();
   stream = new AbortController();
@@ -55,14 +59,14 @@ function fieldsOf(source) {
 function remembered() {
   const { ask, layout, row, picture, pictures } = store.state;
   // A file that the server has not seen yet cannot be remembered.
-  const strip = pictures.filter(({ id, source }) => id || source.field === "sample").map(({ key, id, name, source, url }) => (
-    source.field === "sample" ? { key, id, name, source, url } : { key, id, name, source: null, url: api.pictureUrl(id) }));
+  const strip = pictures.filter(({ id, source }) => id || source?.field === "sample").map(({ key, id, name, source, url }) => (
+    source?.field === "sample" ? { key, id, name, source, url } : { key, id, name, source: null, url: api.pictureUrl(id) }));
   return { ask, layout, row, picture: picture.key, pictures: strip };
 }
 
-/** Lets the address remember how the view is arranged now. */
+/** Lets the address remember how the view is arranged now, unless it still is that of another question. */
 export function remember() {
-  if (store.state.id) history.replaceState({ ...history.state, ...remembered() }, "");
+  if (store.state.id && !asking) history.replaceState({ ...history.state, ...remembered() }, "");
 }
 
 /** Where the server gets a picture from: once it has it, only an id is sent. */
@@ -126,6 +130,7 @@ function restore(before, signals) {
 async function run(before) {
   const signals = supersede();
   let accepted = false;
+  asking = true;
   try {
     const source = sourceOf(entryOf(store.state.picture));
     for await (const { event, data } of api.explain(fieldsOf(source), signals.stream)) {
@@ -158,6 +163,7 @@ const receive = {
     const pictures = state.pictures.map((entry) => (entry.key === state.picture.key ? { ...entry, id } : entry));
     const inputs = new Map([...state.inputs].filter(([model]) => ask.models.includes(model)));
     place(panels.map((panel) => acceptedPanel(panel, { ...state, ask })), { id, ask, pictures, inputs });
+    asking = false;
     history.pushState(remembered(), "", addressOf(id) + fragmentOf(store.state));
   },
 
@@ -231,8 +237,10 @@ function fail(problem, { accepted, retry, before, signals }) {
     store.set({ notice: { ...notice, retry } });
   } else {
     // Asking the same again would not help: what was there before comes back, nothing is lost.
+    asking = false;
     restore({ ...before, notice }, signals);
-    if (another && !(aboutAsk && before.id)) store.set({ pictures: store.state.pictures.filter(({ key }) => key !== picture.key) });
+    if (before.phase === "empty") store.set({ pictures: [] });
+    else if (another && !(aboutAsk && before.id)) store.set({ pictures: store.state.pictures.filter(({ key }) => key !== picture.key) });
   }
 }
 

@@ -22,18 +22,11 @@ export class ActionMenu extends Popup {
   content() {
     return this.actions().filter(Boolean).map(({ text, run, href }) => (href
       ? el("a", { class: "menu-item", role: "menuitem", tabindex: "-1", href }, text)
-      : el("button", { type: "button", class: "menu-item", role: "menuitem", tabindex: "-1", onclick: () => this.run(run) }, text)));
+      : el("button", { type: "button", class: "menu-item", role: "menuitem", tabindex: "-1", onclick: () => this.act(run) }, text)));
   }
 
   opened() {
     this.firstElementChild?.focus();
-  }
-
-  run(action) {
-    this.hidePopover();
-    action();
-    // What was done may have taken the button along.
-    if (this.button.isConnected && !document.activeElement?.closest("dialog")) this.button.focus();
   }
 
   key(event) {

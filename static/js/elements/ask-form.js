@@ -1,6 +1,6 @@
 import { el, iconButton } from "../dom.js";
 import { dismiss, offer } from "../downloads.js";
-import { replaceModel, replaceTarget } from "../layout.js";
+import { askModel, askTarget } from "../layout.js";
 import { askedModel, askedTarget, modelOf } from "../models.js";
 import { explainAgain } from "../session.js";
 import { store } from "../store.js";
@@ -32,7 +32,7 @@ export class AskForm extends View {
       el("div", { class: "settings" },
         el("div", { class: "scored" }, field(t("ask.score"), this.score), field(t("ask.seed"), this.seed)), el("input-fields")));
 
-    this.target.addEventListener("choose", ({ detail: { index, label } }) => replaceTarget({ index, label }));
+    this.target.addEventListener("choose", ({ detail: { index, label } }) => askTarget({ index, label }));
     this.against.addEventListener("choose", ({ detail: { index, label } }) => explainAgain({ against: { index, label }, score: "logit" }));
     this.noAgainst.addEventListener("click", () => {
       explainAgain({ against: null });
@@ -55,7 +55,7 @@ export class AskForm extends View {
       offer(id);
     } else {
       dismiss();
-      replaceModel(id);
+      askModel(id);
     }
   }
 

@@ -41,11 +41,6 @@ export class PanelMenu extends Popup {
     return el("button", { type: "button", class: "menu-item", onclick: () => this.act(run) }, text);
   }
 
-  act(run) {
-    this.hidePopover();
-    run();
-  }
-
   /** In a table the column has a head with a menu of its own. */
   column(method) {
     if (this.closest("table")) return [];

@@ -3,16 +3,18 @@
 const EDGE = 8;
 
 export class Popup extends HTMLElement {
+  #open = new AbortController();
+
   connectedCallback() {
     if (this.popover) return;
     this.popover = "auto";
     this.classList.add("menu");
-    this.addEventListener("beforetoggle", ({ newState }) => newState === "open" && this.opening());
+    this.addEventListener("beforetoggle", ({ newState }) => (newState === "open" ? this.opening() : this.#open.abort()));
     this.addEventListener("toggle", ({ newState }) => newState === "open" && this.opened());
-    // A scroll that brought the button into view may be reported after the menu opened: it has not moved since.
-    const moved = () => this.matches(":popover-open") && Math.abs(this.button.getBoundingClientRect().top - this.top) > 4;
-    addEventListener("scroll", () => moved() && this.hidePopover(), { capture: true, passive: true });
-    addEventListener("resize", () => this.hidePopover());
+  }
+
+  disconnectedCallback() {
+    this.#open.abort();
   }
 
   /** The nodes that it holds now. */
@@ -23,6 +25,21 @@ export class Popup extends HTMLElement {
   opening() {
     this.replaceChildren(...this.content());
     this.place();
+    this.#open = new AbortController();
+    const { signal } = this.#open;
+    // A scroll that brought the button into view may be reported after the menu opened: it has not moved since.
+    const moved = () => Math.abs(this.button.getBoundingClientRect().top - this.top) > 4;
+    addEventListener("scroll", () => moved() && this.hidePopover(), { capture: true, passive: true, signal });
+    addEventListener("resize", () => this.hidePopover(), { signal });
+  }
+
+  /** Closes and does it; the focus stays with the button, or with the question where the button is gone then. */
+  act(run) {
+    this.hidePopover();
+    run();
+    const { activeElement } = document;
+    if (activeElement && activeElement !== document.body) return;
+    (this.button.isConnected ? this.button : document.querySelector("panel-grid .question")).focus({ preventScroll: true });
   }
 
   /** Ties the popup to its button; the browser then opens and closes it. */

@@ -1,6 +1,6 @@
 import { el } from "../dom.js";
 import * as format from "../format.js";
-import { replaceTarget } from "../layout.js";
+import { askTarget } from "../layout.js";
 import { askedTarget, shownInput } from "../models.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
@@ -30,7 +30,7 @@ export class PredictionList extends View {
   }
 
   explain({ prediction: { index, label } }) {
-    replaceTarget({ index, label });
+    askTarget({ index, label });
   }
 
   show() {

@@ -23,7 +23,7 @@ export class RowHead extends View {
 
   listen(signal) {
     store.watch(["row", "layout", "ask", "models", "inputs"], () => this.render(), signal);
-    store.addEventListener("panel", () => this.render(), { signal });
+    store.addEventListener("panel", ({ detail }) => this.row?.panels.some(({ id }) => id === detail) && this.render(), { signal });
   }
 
   take(row) {
