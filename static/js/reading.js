@@ -59,7 +59,7 @@ function compute({ shape: [channels, height, width], values }, reduction) {
   let low = Infinity;
   let high = -Infinity;
   for (let i = 0; i < size; i += 1) {
-    const value = over(values, size, channels, i);
+    const value = Math.fround(over(values, size, channels, i)); // as it is kept: the ends must be values of the map
     reduced[i] = value;
     if (value < low) low = value;
     if (value > high) high = value;
