@@ -155,13 +155,26 @@ def test_beyond_the_queue_is_429_with_retry_after_and_sigterm_ends_all(tmp_path)
 
 
 def test_a_worker_that_cannot_start_is_told(tmp_path):
+    with pytest.raises(AssertionError, match="readiness") as failure:
+        Impatient(tmp_path / "store", GRADOSCOPE_DEVICE="abacus")
+    assert "the worker cannot start" in str(failure.value)
+    assert "abacus" in str(failure.value)
+
+
+def test_a_default_model_that_cannot_be_had_takes_no_other_with_it(tmp_path):
     cards = tmp_path / "models"
     cards.mkdir()
     (cards / "broken.toml").write_text('title = "Broken"\n')
-    store = tmp_path / "store"
-    with pytest.raises(AssertionError, match="readiness") as failure:
-        Impatient(store, GRADOSCOPE_MODELS=str(cards))
-    assert "architecture: Field required" in str(failure.value)
+    server = Server(tmp_path / "store", GRADOSCOPE_MODELS=str(cards), GRADOSCOPE_DEFAULT_MODEL="broken")
+    try:
+        refused = server.http.post("/api/v1/predictions", data={"sample": "cat"})
+        assert refused.status_code == 503
+        assert "broken.toml: architecture: is missing" in refused.json()["detail"]
+        others = {"sample": "cat", "model": "efficientnet_lite0"}
+        assert server.http.post("/api/v1/predictions", data=others).status_code == 200
+        assert "the default model cannot be used: broken.toml" in server.log.read_text()
+    finally:
+        server.stop()
 
 
 class Impatient(Server):

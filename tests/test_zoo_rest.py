@@ -97,7 +97,7 @@ def test_catalogue(zoo: Server) -> None:
     assert catalogue["downloads"] == "any"
     assert len(catalogue["models"]) >= 25
     assert [fault["card"] for fault in catalogue["faults"]] == ["broken.toml"]
-    assert "architecture: Field required" in catalogue["faults"][0]["detail"]
+    assert "architecture: is missing" in catalogue["faults"][0]["detail"]
     vgg = listed(zoo, "vgg16")
     assert (vgg["availability"], vgg["accuracy"], vgg["classes"]) == ("downloadable", 71.592, 1000)
     assert vgg["weights"] == {
@@ -140,7 +140,7 @@ def test_card_dropped_into_the_folder_needs_no_restart(zoo: Server, folder: Path
     ("model", "status", "detail"),
     [
         ("no_such_model", 404, "There is no model «no_such_model»"),
-        ("broken", 503, "broken.toml: architecture: Field required"),
+        ("broken", 503, "broken.toml: architecture: is missing"),
         ("resnet50", 409, "Run «gradoscope models pull resnet50», or put resnet50-11ad3fa6.pth from https://"),
         ("timm:no_such_net", 404, "There is no model"),
         ("timm:resnet18", 409, "«gradoscope models pull timm:resnet18»"),
