@@ -89,6 +89,11 @@ class Visit:
     def asked(self) -> list[Request]:
         return [r for r in self.requests if r.method == "POST"]
 
+    @property
+    def id(self) -> str:
+        """Of the explanation that the address names."""
+        return urlsplit(self.page.url).path.rsplit("/", 1)[1]
+
     def open(self, path: str = "/") -> None:
         self.page.goto(self.root + path)
         self.page.locator(".sample, map-panel").first.wait_for()
