@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -28,9 +29,18 @@ def texts(language: str) -> Mapping[str, str]:
     """All texts of a language: its files merged. Raises `ValueError` where two of them share a key."""
     merged: dict[str, str] = {}
     for file in sorted((shipped("static") / "texts" / language).glob("*.json")):
-        page = json.loads(file.read_text("utf-8"), object_pairs_hook=_unique)
-        merged = _unique([*merged.items(), *page.items()])
+        merged = _unique([*merged.items(), *_file(file).items()])
     return MappingProxyType(merged)
+
+
+def _file(file: Path) -> dict[str, str]:
+    return json.loads(file.read_text("utf-8"), object_pairs_hook=_unique)
+
+
+@cache
+def workbench_keys() -> frozenset[str]:
+    """The keys of page.json, the texts of the workbench."""
+    return frozenset(_file(shipped("static") / "texts" / FALLBACK / "page.json"))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -55,9 +65,9 @@ def translator(language: str) -> Callable[..., Markup]:
     return t
 
 
-def script_texts(language: str, *prefixes: str) -> Markup:
-    """The texts whose keys begin with one of `prefixes`, as a JSON block for the page's scripts to read."""
-    chosen = {key: text for key, text in texts(language).items() if key.startswith(prefixes)}
+def script_texts(language: str, *prefixes: str, also: Collection[str] = ()) -> Markup:
+    """The texts whose keys begin with one of `prefixes` or are in `also`, as a JSON block for the page's scripts."""
+    chosen = {key: text for key, text in texts(language).items() if key.startswith(prefixes) or key in also}
     data = json.dumps(chosen, ensure_ascii=False).replace("<", "\\u003c")  # nothing in it can end the element
     return Markup(f'<script type="application/json" id="texts">{data}</script>')
 
@@ -109,6 +119,7 @@ def context(request: Request) -> dict[str, Any]:
         "t": translator(language),
         "has_text": texts(language).__contains__,
         "script_texts": lambda *prefixes: script_texts(language, *prefixes),
+        "workbench_texts": lambda *prefixes: script_texts(language, *prefixes, also=workbench_keys()),
     }
 
 

@@ -11,7 +11,7 @@ import jinja2
 import pytest
 from gradoscope import texts
 from gradoscope.attribution.base import methods
-from gradoscope.texts import LANGUAGES, choose, preferred, script_texts, translator
+from gradoscope.texts import LANGUAGES, choose, preferred, script_texts, translator, workbench_keys
 from jinja2 import nodes
 from markupsafe import Markup
 
@@ -90,12 +90,55 @@ def _template_patterns() -> Iterator[str]:
                 yield _pattern(call.args[0])
 
 
+SCRIPTS = ROOT / "static" / "js"
+KEY = re.compile(r"[a-z]\w*(?:\.\w+)+")
+
+
+def _argument(source: str, start: int) -> str:
+    """From `start` to where the first argument of a call ends."""
+    depth = 0
+    for place in range(start, len(source)):
+        depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(source[place], 0)
+        if depth < 0 or (depth == 0 and source[place] == ","):
+            return source[start:place]
+    raise AssertionError(source[start : start + 80])
+
+
+def _asked_by(file: Path) -> Iterator[str]:
+    """What a script asks of the texts, as regular expressions: literals, and templates with anything for ${…}."""
+    source = file.read_text("utf-8")
+    for call in re.finditer(r"\b(?:t|pieces)\(", source):
+        argument = _argument(source, call.end())
+        yield from (re.escape(key) for key in re.findall(r'"([^"]*)"', argument) if KEY.fullmatch(key))
+        for template in re.findall(r"`([^`]*)`", argument):
+            yield r"\w+".join(map(re.escape, re.split(r"\$\{[^}]*\}", template)))
+
+
+def _named_in(file: Path) -> set[str]:
+    """Keys that stand in a script as they are, such as those that a menu is made of, and those that may be missing."""
+    source = file.read_text("utf-8")
+    spared = (re.sub(r"\\\$\\\{[^}]*\}", r"\\w+", re.escape(key)) for key in re.findall(r"\btextOr\(`([^`]*)`", source))
+    literals = (re.escape(text) for text in re.findall(r'"([^"\n]*)"', source) if text in ENGLISH)
+    return {*spared, *literals}
+
+
+def _reached_from(*entries: Path) -> set[Path]:
+    """The scripts that a page loads: what its entries import, and what those do."""
+    reached: set[Path] = set()
+    waiting = list(entries)
+    while waiting:
+        file = waiting.pop()
+        if file not in reached:
+            reached.add(file)
+            found = re.findall(r"""(?:from|import\()\s*["'](\.[^"']+)["']""", file.read_text("utf-8"))
+            waiting += [(file.parent / name).resolve() for name in found]
+    return reached
+
+
 def _script_patterns() -> Iterator[str]:
-    """What scripts ask of the page's own block; the workbench still has its words in a module."""
-    for file in sorted((ROOT / "static" / "js" / "learn").rglob("*.js")):
-        source = file.read_text("utf-8")
-        for call in re.finditer(r"\b(?:t|pieces)\(([^()]*)", source):
-            yield from (re.escape(key) for key in re.findall(r'"(learn\.[\w.]+)"', call[1]))
+    for file in sorted(SCRIPTS.rglob("*.js")):
+        yield from _asked_by(file)
+        yield from _named_in(file)
 
 
 PATTERNS = sorted({*_template_patterns(), *_script_patterns()})
@@ -111,12 +154,31 @@ def test_every_text_used_is_there() -> None:
     assert missing == []
 
 
-def test_scripts_get_the_texts_they_ask_for() -> None:
-    page = (ROOT / "templates" / "methods.html").read_text("utf-8")
-    prefixes = tuple(re.findall(r"'([\w.]+)'", re.findall(r"script_texts\((.*?)\)", page)[0]))
-    asked = {pattern.replace("\\", "") for pattern in _script_patterns()}
+def _block_of(template: str) -> set[str]:
+    """The keys that a page hands to its scripts."""
+    page = (ROOT / "templates" / template).read_text("utf-8")
+    whole, arguments = re.findall(r"(script|workbench)_texts\((.*?)\)", page)[0]
+    prefixes = tuple(re.findall(r"'([\w.]+)'", arguments))
+    return {key for key in ENGLISH if key.startswith(prefixes) or (whole == "workbench" and key in workbench_keys())}
+
+
+@pytest.mark.parametrize(
+    ("template", "entries"), [("methods.html", ["learn/main.js", "learn/figures/*.js"]), ("index.html", ["main.js"])]
+)
+def test_scripts_get_the_texts_they_ask_for(template: str, entries: list[str]) -> None:
+    block = _block_of(template)
+    reached = _reached_from(*(file for entry in entries for file in SCRIPTS.glob(entry)))
+    asked = {pattern for file in reached for pattern in _asked_by(file)}
     assert asked
-    assert {key for key in asked if not key.startswith(prefixes)} == set()
+    assert {pattern for pattern in asked if not any(re.fullmatch(pattern, key) for key in block)} == set()
+
+
+def test_workers_have_no_texts() -> None:
+    assert SCRIPTS / "texts.js" not in _reached_from(SCRIPTS / "worker.js")
+
+
+def test_english_titles_are_as_the_methods_say() -> None:
+    assert {id: ENGLISH[f"method.{id}"] for id in methods()} == {id: method.title for id, method in methods().items()}
 
 
 # Filling in

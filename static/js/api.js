@@ -12,6 +12,11 @@ export class Problem extends Error {
     Object.assign(this, { title, detail, status, errors, retryAfter });
   }
 
+  /** What the server says of itself is English. */
+  get language() {
+    return this.status ? "en" : null;
+  }
+
   /** The same request may succeed later. */
   get passing() {
     return PASSING.has(this.status);

@@ -44,11 +44,11 @@ import { WeightsDownload } from "./elements/weights-download.js";
 import { choose, listenForPictures } from "./intake.js";
 import { keepAddress } from "./keep/address.js";
 import { keepHistory } from "./keep/chronicle.js";
+import { offerLanguages } from "./language.js";
 import { loadPalettes } from "./palettes.js";
 import { takeSamples } from "./pictures.js";
 import { followAddress } from "./session.js";
 import { store } from "./store.js";
-import { translate } from "./texts.js";
 
 // Inner elements first: an element may use those that it contains as soon as it is built.
 const ELEMENTS = {
@@ -119,13 +119,13 @@ function switchViews(start, bench) {
   });
 }
 
-translate(document);
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
 switchViews(document.getElementById("start"), document.getElementById("bench"));
 document.getElementById("choose").addEventListener("click", choose);
 document.getElementById("all-samples").addEventListener("click", () => takeSamples(store.state.samples ?? []));
 listenForPictures();
 addEventListener("popstate", followAddress);
+offerLanguages();
 followAddress();
 keepAddress();
 keepHistory();

@@ -14,4 +14,4 @@ export const DEFAULT_METHODS = [
 
 export const methodOf = (id) => store.state.methods?.find((method) => method.id === id);
 
-export const titleOf = (id) => methodOf(id)?.title ?? textOr(`method.${id}`, id);
+export const titleOf = (id) => textOr(`method.${id}`, methodOf(id)?.title ?? id);

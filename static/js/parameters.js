@@ -6,7 +6,7 @@ import { explainAgain } from "./session.js";
 import { store } from "./store.js";
 import { methodOf } from "./methods.js";
 import { shownRows } from "./table.js";
-import { t } from "./texts.js";
+import { t, textOr } from "./texts.js";
 
 /** [{name, kind, title, help, ...}]: what a field needs to know; kind is integer, number, boolean, choice, layer or text. */
 export function parametersOf(method) {
@@ -15,7 +15,7 @@ export function parametersOf(method) {
     name,
     kind: kindOf(name, schema),
     title: schema.title ?? name,
-    help: schema.description ?? "",
+    help: textOr(`learn.parameter.${method}.${name}`, schema.description ?? ""),
     initial: schema.default,
     choices: schema.enum ?? [],
     low: schema.minimum ?? schema.exclusiveMinimum,

@@ -1,20 +1,23 @@
-// All words of the page come from here. Another language is another module with the same keys.
+// The page's words, handed over in the page itself: <script type="application/json" id="texts">.
 
-import en from "./texts/en.js";
-
-const language = en;
+const texts = JSON.parse(document.getElementById("texts").textContent);
 
 /** The text of a key, its {names} filled in. */
 export function t(key, values = {}) {
-  const text = language[key];
+  const text = texts[key];
   if (text === undefined) throw new Error(`no text for ${key}`);
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+  return text.replace(/\{(\w+)\}/g, (_, name) => {
+    if (values[name] === undefined) throw new Error(`no {${name}} for ${key}`);
+    return String(values[name]);
+  });
 }
 
 /** The text of a key that may be missing, such as the title of a method that a plug-in brought. */
-export const textOr = (key, fallback) => language[key] ?? fallback;
+export const textOr = (key, fallback) => texts[key] ?? fallback;
 
-/** Fills in the elements of the template, which are marked with data-text. */
-export function translate(root) {
-  for (const node of root.querySelectorAll("[data-text]")) node.textContent = t(node.dataset.text);
+/** The text in pieces, with nodes in the place of some {names}: for phrases in another language. */
+export function pieces(key, values) {
+  return t(key, Object.fromEntries(Object.keys(values).map((name) => [name, `\u0000${name}\u0000`])))
+    .split("\u0000")
+    .map((part, place) => (place % 2 ? values[part] : part));
 }

@@ -78,7 +78,7 @@ export class PanelMenu extends Popup {
     if (!method) return [];
     const { summary, paper } = method;
     return [
-      el("p", { class: "small muted" }, summary),
+      el("p", { class: "small muted", lang: "en" }, summary),
       paper?.url ? el("a", { class: "small", href: paper.url, target: "_blank", rel: "noopener noreferrer" }, paper.title || t("panel.paper")) : null,
     ].filter(Boolean);
   }

@@ -16,7 +16,7 @@ export class ParameterDialog extends View {
 
   build() {
     this.heading = el("h2", { id: "parameters-title", class: "question" });
-    this.summary = el("p", { class: "small muted" });
+    this.summary = el("p", { class: "small muted", lang: "en" });
     this.fields = el("div", { class: "parameter-fields" });
     this.price = el("p", { class: "small price", role: "status" });
     this.reset = el("button", { type: "button", class: "link", onclick: () => this.restore() }, t("parameters.restore"));

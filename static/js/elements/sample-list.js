@@ -1,6 +1,7 @@
 import { el } from "../dom.js";
 import { takeSamples } from "../pictures.js";
 import { store } from "../store.js";
+import { textOr } from "../texts.js";
 import { View } from "./view.js";
 
 /** Small copies that ship with the page; a sample without one shows itself. */
@@ -21,7 +22,7 @@ export class SampleList extends View {
       const image = el("img", { src: thumbnail(sample), alt: "", width: 84, height: 84 });
       image.addEventListener("error", () => { image.src = sample.url; }, { once: true });
       const credit = [sample.credit, sample.licence].filter(Boolean).join(", ");
-      return el("li", {}, el("button", { type: "button", class: "sample", title: credit, onclick: () => takeSamples([sample]) }, image, el("span", {}, sample.title)));
+      return el("li", {}, el("button", { type: "button", class: "sample", title: credit, onclick: () => takeSamples([sample]) }, image, el("span", {}, textOr(`learn.sample.${sample.id}`, sample.title))));
     }));
   }
 }

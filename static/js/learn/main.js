@@ -1,8 +1,9 @@
 // Wires the page of methods. Nothing is computed or fetched for a figure before it comes near the window.
 
-import { Theme } from "./theme.js";
+import { ThemeToggle } from "../elements/theme-toggle.js";
+import { offerLanguages } from "../language.js";
 import { followTimeline } from "./timeline.js";
-import { t } from "./texts.js";
+import { t } from "../texts.js";
 
 const NEAR = "400px 0px";
 
@@ -41,15 +42,8 @@ function offerRun(root) {
   });
 }
 
-/** The same section in the other language. */
-function keepPlace() {
-  for (const link of document.querySelectorAll("[data-language]")) {
-    link.addEventListener("click", () => { link.hash = location.hash; });
-  }
-}
-
-customElements.define("theme-toggle", Theme);
+customElements.define("theme-toggle", ThemeToggle);
 followTimeline();
-keepPlace();
+offerLanguages();
 for (const root of document.querySelectorAll("[data-run]")) offerRun(root);
 whenNear(document.querySelectorAll("[data-figure]"), startFigure);

@@ -1,6 +1,6 @@
 // The parts of a figure that its template has laid out, found by their data attributes.
 
-import { t } from "./texts.js";
+import { t } from "../texts.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const STEP_MS = 180;

@@ -7,7 +7,7 @@ import { draw } from "../draw.js";
 import { number } from "../format.js";
 import { hairline, setHairline } from "../hairline.js";
 import { palettes } from "./assets.js";
-import { pieces, t } from "./texts.js";
+import { pieces, t } from "../texts.js";
 
 // As the shipped maps are read, whatever the workbench remembers.
 const READING = { reduction: "abs", palettes: { unsigned: "inferno" }, percentile: 99 };

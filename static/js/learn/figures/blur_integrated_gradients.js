@@ -4,7 +4,7 @@ import { number } from "../../format.js";
 import { numbers, picture, pixelsOf, Strip } from "../assets.js";
 import { blurred } from "../blur.js";
 import { Slider, view } from "../parts.js";
-import { t } from "../texts.js";
+import { t } from "../../texts.js";
 import { chartOf, showGathered } from "./path.js";
 
 export async function start(root) {

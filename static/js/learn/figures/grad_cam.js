@@ -3,7 +3,7 @@
 import { number } from "../../format.js";
 import { colours, numbers, picture } from "../assets.js";
 import { chosen, gauge, onChoice, Slider, tell, view } from "../parts.js";
-import { t } from "../texts.js";
+import { t } from "../../texts.js";
 
 const SIDE = 224;
 const OPACITY = 0.65;

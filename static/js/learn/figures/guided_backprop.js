@@ -3,7 +3,7 @@
 import { number } from "../../format.js";
 import { numbers, Strip } from "../assets.js";
 import { chosen, gauge, onChoice, tell, view } from "../parts.js";
-import { t } from "../texts.js";
+import { t } from "../../texts.js";
 
 const KINDS = ["guided", "vanilla"];
 

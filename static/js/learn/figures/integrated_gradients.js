@@ -3,7 +3,7 @@
 import { number } from "../../format.js";
 import { numbers, picture, Strip } from "../assets.js";
 import { chosen, onChoice, Slider, view } from "../parts.js";
-import { t } from "../texts.js";
+import { t } from "../../texts.js";
 import { chartOf, linesOf, showGathered } from "./path.js";
 
 const strips = new Map();

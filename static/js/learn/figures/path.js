@@ -3,7 +3,7 @@
 import { number } from "../../format.js";
 import { Chart } from "../chart.js";
 import { tell, view } from "../parts.js";
-import { t } from "../texts.js";
+import { t } from "../../texts.js";
 
 /** The lines of a path: its scores, and the score at its start plus what has been gathered. */
 export const linesOf = (edges, { scores, sums }) => [

@@ -4,7 +4,7 @@ import { number } from "../../format.js";
 import { numbers, Strip } from "../assets.js";
 import { Chart } from "../chart.js";
 import { Slider, tell, view } from "../parts.js";
-import { t } from "../texts.js";
+import { t } from "../../texts.js";
 
 export async function start(root) {
   const [record, pictures, maps] = await Promise.all([numbers("vanilla"), Strip.load("vanilla-pictures", false), Strip.load("vanilla-maps")]);
