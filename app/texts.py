@@ -34,7 +34,8 @@ def texts(language: str) -> Mapping[str, str]:
 
 
 def _file(file: Path) -> dict[str, str]:
-    return json.loads(file.read_text("utf-8"), object_pairs_hook=_unique)
+    found: dict[str, str] = json.loads(file.read_text("utf-8"), object_pairs_hook=_unique)
+    return found
 
 
 @cache
