@@ -1,4 +1,4 @@
-"""The workbench in its languages: which one opens, that nothing of another is left, and the way from one to the next."""
+"""The workbench in its languages: which one opens, that nothing of another is left, and the way between them."""
 
 from __future__ import annotations
 
