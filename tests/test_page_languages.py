@@ -1,4 +1,4 @@
-"""The workbench in its languages: which one opens, that nothing of another is left, the way from one to the next."""
+"""The workbench in its languages: which one opens, that nothing of another is left, and the way between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradoscope import texts
 from playwright.sync_api import Browser, expect
 
 pytest_plugins = ["browser_fixtures"]
-expect.set_options(timeout=LONG)
+expect.set_options(timeout=20_000)
 
 CHEAP = ["vanilla_gradient", "grad_cam"]
 ZH = {"name": texts.COOKIE, "value": "zh"}
@@ -64,8 +64,8 @@ def test_start_page_and_explanation_in_chinese(chinese: Visit, explained: str) -
     expect(page.get_by_role("heading", level=1)).to_have_text(texts.texts("zh")["empty.sentence"])
     assert english_left(chinese) == []
     assert chinese.axe() == []
-    chinese.open(explained)
-    chinese.page.locator("map-panel[data-status=done] canvas.map").nth(len(CHEAP) - 1).wait_for()
+    page.goto(chinese.root + explained)
+    page.locator("map-panel[data-status=done] canvas.map").nth(len(CHEAP) - 1).wait_for()
     chinese.settled()
     assert english_left(chinese) == []
     expect(page.locator(".panel-title").first).to_contain_text("原始梯度")
@@ -83,7 +83,7 @@ def test_the_first_bytes_are_chinese(server_url: str, explained: str) -> None:
 
 def test_the_switch_keeps_the_explanation_and_the_view(visit: Visit, explained: str) -> None:
     page = visit.page
-    visit.open(f"{explained}#reduce=sum")
+    page.goto(f"{visit.root}{explained}#reduce=sum")
     visit.settled()
     switch = page.get_by_role("link", name="中文")
     expect(switch).to_have_attribute("lang", "zh-Hans")
@@ -92,7 +92,7 @@ def test_the_switch_keeps_the_explanation_and_the_view(visit: Visit, explained: 
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
     page.locator("map-panel[data-status=done]").nth(len(CHEAP) - 1).wait_for()
     expect(page).to_have_url(f"{visit.root}{explained}#reduce=sum")
-    expect(page.get_by_label(texts.texts("zh")["reading.sum"], exact=True)).to_be_checked()
+    expect(page.get_by_role("radio", name=texts.texts("zh")["reading.sum"], exact=True)).to_be_checked()
     page.reload()
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
     page.get_by_role("link", name="English").click()
@@ -103,7 +103,6 @@ def test_the_switch_keeps_the_explanation_and_the_view(visit: Visit, explained: 
 
 
 def test_the_servers_own_words_are_marked_as_english(chinese: Visit) -> None:
-    chinese.open("/")
     chinese.page.goto(chinese.root + "/e/" + "0" * 32)
     expect(chinese.notice.first).to_contain_text(texts.texts("zh")["problem.gone"])
     expect(chinese.notice.first.locator("p[lang=en]")).not_to_be_empty()
