@@ -90,7 +90,7 @@ class Visit:
         return [r for r in self.requests if r.method == "POST"]
 
     @property
-    def id(self) -> str:
+    def named(self) -> str:
         """Of the explanation that the address names."""
         return urlsplit(self.page.url).path.rsplit("/", 1)[1]
 

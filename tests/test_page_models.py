@@ -108,7 +108,7 @@ def choose(visit: Visit, title: str) -> Locator:
 
 
 def record(visit: Visit) -> Any:
-    id = visit.id
+    id = visit.named
     return visit.page.request.get(f"{visit.root}/api/v1/explanations/{id}").json()
 
 
