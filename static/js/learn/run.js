@@ -4,13 +4,14 @@ import * as api from "../api.js";
 import { decodeMap, decodeNpy } from "../decoder.js";
 import { el } from "../dom.js";
 import { draw } from "../draw.js";
+import { DEFAULT } from "../reading.js";
 import { number } from "../format.js";
 import { hairline, setHairline } from "../hairline.js";
 import { palettes } from "./assets.js";
 import { pieces, t } from "../texts.js";
 
 // As the shipped maps are read, whatever the workbench remembers.
-const READING = { reduction: "abs", palettes: { unsigned: "inferno" }, percentile: 99 };
+const READING = { ...DEFAULT, reduction: "abs", palettes: { unsigned: "inferno" }, percentile: 99 };
 
 const english = (text) => el("span", { lang: "en" }, text);
 
