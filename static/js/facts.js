@@ -7,23 +7,24 @@ import { t } from "./texts.js";
 // Below this the path's sum and the score's change agree as well as a reader needs.
 const GOOD = 0.05;
 
-function completeness({ expected, relative_error: error, reason }) {
+function completeness({ expected, attributed, relative_error: error, reason }) {
   if (error === null || error === undefined) {
     return { text: reason ? t("panel.incomplete", { reason }) : t("panel.incomplete.plain"), poor: true };
   }
   const amount = format.percent(error);
-  if (Math.abs(error) <= GOOD) return { text: t("panel.complete", { error: amount }) };
-  return { text: t(error * Math.sign(expected) < 0 ? "panel.short" : "panel.over", { error: amount }), poor: true };
+  const long = t("panel.sum", { expected: format.number(expected), attributed: format.number(attributed) });
+  if (Math.abs(error) <= GOOD) return { text: t("panel.complete", { error: amount }), long };
+  return { text: t(error * Math.sign(expected) < 0 ? "panel.short" : "panel.over", { error: amount }), long, poor: true };
 }
 
-/** [{text, poor?}] for a finished panel's record. */
+/** [{text, long?, poor?}] for a finished panel's record. */
 export function factsOf({ seconds, diagnostics = {} }) {
   const facts = [];
   const { gradient_evaluations: gradients, forward_evaluations: forwards, guided_activations: guided, layer } = diagnostics;
   if (Number.isFinite(seconds)) facts.push({ text: t("panel.seconds", { seconds: format.seconds(seconds) }) });
   if (gradients) facts.push({ text: gradients === 1 ? t("panel.evaluation") : t("panel.evaluations", { count: gradients }) });
   if (forwards) facts.push({ text: t("panel.forward", { count: forwards }) });
-  if (guided !== null && guided !== undefined) facts.push({ text: t("panel.guided", { count: guided }) });
+  if (guided !== null && guided !== undefined) facts.push({ text: t("panel.guided", { count: guided }), long: t("panel.guided.long") });
   if (layer) facts.push({ text: t("panel.layer", { layer }) });
   if (diagnostics.completeness) facts.push(completeness(diagnostics.completeness));
   return facts;
@@ -31,7 +32,7 @@ export function factsOf({ seconds, diagnostics = {} }) {
 
 /** Facts as nodes of one line; the separators are text too, for whoever copies or listens. */
 export function factNodes(facts) {
-  return facts.flatMap(({ text, poor }, place) => [place ? " · " : "", el("span", { class: poor ? "poor" : null }, text)]);
+  return facts.flatMap(({ text, long, poor }, place) => [place ? " · " : "", el("span", { class: poor ? "poor" : null, title: long ?? null }, text)]);
 }
 
 /** Parameters and diagnostics differ in kind; this is one value of either as text. */

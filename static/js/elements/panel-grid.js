@@ -27,7 +27,7 @@ export class PanelGrid extends View {
     this.addRow = el("button", { type: "button", class: "link add-row" }, t("row.add"));
     this.rowPopup = el("add-row");
     this.add = el("select", { class: "add-method", "aria-label": t("grid.add"), onchange: () => this.addChosen() });
-    this.actions = el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.hiddenButton, this.hiddenMenu, this.add, el("copy-link"), el("export-menu"));
+    this.actions = el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.hiddenButton, this.hiddenMenu, this.addRow, this.add, el("copy-link"), el("export-menu"));
     this.maps = el("div", { class: "grid-body" });
     this.stack = el("grid-stack");
     this.table = el("grid-table");
@@ -53,7 +53,7 @@ export class PanelGrid extends View {
     const cellOf = this.cellsFor(state);
     const tabular = rows.length > 1 && !NARROW.matches;
     const focused = document.activeElement;
-    arrange(this.maps, [tabular ? this.table : this.stack, this.addRow]);
+    arrange(this.maps, [tabular ? this.table : this.stack]);
     if (tabular) this.table.show(rows, methods, cellOf);
     else this.stack.show(rows, cellOf);
     if (focused !== document.activeElement && focused?.isConnected) focused.focus();
