@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import Scope
 
 from . import __version__, texts
@@ -32,6 +33,7 @@ from .settings import Settings, shipped
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 300
+ARRAY_TYPE = "application/octet-stream"
 REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "Refused: the problem says why and what to do", "model": ProblemBody},
     "5XX": {"description": "Not possible now: the problem says why and when to try again", "model": ProblemBody},
@@ -76,6 +78,10 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         app.include_router(router.router)
     app.mount("/static/swagger", _Assets(Path(fastapi_offline.__file__).parent / "static"))
     app.mount("/static", _Assets(shipped("static")))
+    # Arrays of floats hardly shrink, and would keep the processor from computing.
+    app.add_middleware(
+        GZipMiddleware, compresslevel=6, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, ARRAY_TYPE)
+    )
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, max_body=settings.max_upload)
     _handle_errors(app)
     return app

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import subprocess
 import sys
 
@@ -12,8 +14,9 @@ import timm
 import torch
 from conftest import SAMPLES
 from gradoscope import __version__
-from gradoscope.cli import parse_options
+from gradoscope.cli import _listen, parse_options
 from gradoscope.errors import Unprocessable
+from gradoscope.settings import Settings
 from PIL import Image
 from safetensors.torch import save_file
 from weight_host import COMMIT, weight_host
@@ -130,6 +133,29 @@ def test_a_port_that_is_taken_is_told():
         done = gradoscope("serve", "--port", taken.getsockname()[1])
     assert done.returncode == 2
     assert "Take another --port" in done.stderr
+
+
+def test_answers_go_out_at_once():
+    """With Nagle's algorithm on, each further answer on a connection would wait for 40 ms."""
+
+    async def connection() -> int:
+        listener = _listen(Settings(port=0))
+        connected = asyncio.get_running_loop().create_future()
+
+        class Peer(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                accepted = transport.get_extra_info("socket")
+                connected.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                transport.close()
+
+        async with await asyncio.get_running_loop().create_server(Peer, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            undelayed = await connected
+            writer.close()
+            await writer.wait_closed()
+            return undelayed
+
+    assert asyncio.run(connection())
 
 
 def test_options_on_the_command_line():

@@ -28,15 +28,6 @@ def picture() -> bytes:
 # What a visitor does
 
 
-def test_nothing_is_computed_before_a_choice(visit: Visit) -> None:
-    visit.open()
-    visit.settled()
-    assert visit.asked == []
-    previews = visit.page.locator(".previews img")
-    assert [image.evaluate("image => image.naturalWidth") for image in previews.all()] == [112] * SIX
-    expect(visit.page.locator(".sample")).to_have_count(5)
-
-
 def test_choosing_a_file_gives_six_maps(visit: Visit) -> None:
     visit.open()
     with visit.page.expect_file_chooser() as chooser:

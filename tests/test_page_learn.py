@@ -21,7 +21,6 @@ ROOT = Path(__file__).parent.parent
 FACTS = json.loads((ROOT / "static" / "learn" / "facts.json").read_text("utf-8"))
 SIX = [id for id, method in methods().items() if method.default]
 MORE = [id for id, method in methods().items() if not method.default]
-BUDGET = 150_000  # bytes for the first paint
 
 
 def read(visit: Visit, query: str = "") -> None:
@@ -123,18 +122,6 @@ def reader(browser: Browser, server_url: str):  # type: ignore[no-untyped-def]
     with visiting(browser, server_url) as visit:
         read(visit)
         yield visit
-
-
-def test_nothing_is_computed_and_little_is_loaded(browser: Browser, server_url: str) -> None:
-    with visiting(browser, server_url) as visit:
-        sizes: list[int] = []
-        visit.page.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
-        read(visit)
-        visit.settled()
-        paint = visit.page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime")
-        assert visit.asked == []
-        assert sum(sizes) < BUDGET, sizes
-        assert paint < 1000
 
 
 def test_the_timeline_leads_and_marks_where_one_is(reader: Visit) -> None:
