@@ -60,10 +60,13 @@ def test_a_key_in_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         texts.texts.__wrapped__("xx")
 
 
-def test_english_parameters_are_as_the_methods_say() -> None:
+def test_english_is_as_the_methods_say() -> None:
     for id, method in methods().items():
-        for name, field in method.Parameters.model_json_schema()["properties"].items() if method.default else ():
+        assert ENGLISH[f"catalogue.summary.{id}"] == method.summary
+        for name, field in method.Parameters.model_json_schema()["properties"].items():
             assert ENGLISH[f"learn.parameter.{id}.{name}"] == field["description"]
+            assert ENGLISH[f"catalogue.parameter.{name}"] == field["title"]
+            assert all(f"catalogue.choice.{value}" in ENGLISH for value in field.get("enum", ()))
 
 
 # Every text is used, and every text used is there

@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import * as format from "./format.js";
-import { t } from "./texts.js";
+import { t, textOr } from "./texts.js";
 
 // Below this the path's sum and the score's change agree as well as a reader needs.
 const GOOD = 0.05;
@@ -43,3 +43,6 @@ export function valueText(value) {
   if (Array.isArray(value)) return value.map(valueText).join(" × ");
   return String(value);
 }
+
+/** The value of a parameter as text; a name that is no choice of ours, such as a layer's, stays as it is. */
+export const settingText = (value) => (typeof value === "string" ? textOr(`catalogue.choice.${value}`, value) : valueText(value));

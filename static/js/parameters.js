@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { setBy } from "./asked.js";
 import { explainAgain } from "./session.js";
 import { store } from "./store.js";
-import { methodOf } from "./methods.js";
+import { methodOf, parameterTitle } from "./methods.js";
 import { shownRows } from "./table.js";
 import { t, textOr } from "./texts.js";
 
@@ -14,7 +14,7 @@ export function parametersOf(method) {
   return Object.entries(properties).map(([name, schema]) => ({
     name,
     kind: kindOf(name, schema),
-    title: schema.title ?? name,
+    title: parameterTitle(name, schema.title),
     help: textOr(`learn.parameter.${method}.${name}`, schema.description ?? ""),
     initial: schema.default,
     choices: schema.enum ?? [],

@@ -2,7 +2,7 @@ import { arrange, el } from "../dom.js";
 import * as format from "../format.js";
 import { isFinal } from "../panels.js";
 import { addMethod, showMethod, showRow } from "../layout.js";
-import { titleOf } from "../methods.js";
+import { summaryOf, titleOf } from "../methods.js";
 import { askedModel, askedTarget, beliefIn, modelTitle } from "../models.js";
 import { cancel, explainAgain } from "../session.js";
 import { store } from "../store.js";
@@ -107,7 +107,7 @@ export class PanelGrid extends View {
     this.add.hidden = !id || absent.length === 0;
     if (this.add === document.activeElement) return; // an open list must not change under the pointer
     this.add.replaceChildren(el("option", { value: "", selected: true }, t("grid.add.more")),
-      ...absent.map(({ id: method, title, year, summary }) => el("option", { value: method, title: summary }, `${title}, ${year}`)));
+      ...absent.map(({ id: method, year }) => el("option", { value: method, title: summaryOf(method) }, `${titleOf(method)}, ${year}`)));
   }
 
   addChosen() {

@@ -1,9 +1,9 @@
 import { columnActions, hasParameters, setParameters } from "../actions.js";
 import { el } from "../dom.js";
-import { valueText } from "../facts.js";
+import { settingText, valueText } from "../facts.js";
 import { compareWith } from "../looking.js";
 import { panelItems } from "../keep/panel-items.js";
-import { methodOf, titleOf } from "../methods.js";
+import { methodOf, parameterTitle, summaryOf, titleOf } from "../methods.js";
 import { chooseLayer } from "../parameters.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
@@ -65,7 +65,7 @@ export class PanelMenu extends Popup {
   }
 
   details(record) {
-    const parameters = Object.entries(record.parameters ?? {}).map(([name, value]) => [name.replaceAll("_", " "), valueText(value)]);
+    const parameters = Object.entries(record.parameters ?? {}).map(([name, value]) => [parameterTitle(name), settingText(value)]);
     const values = valuesOf(record);
     return [
       el("h4", {}, t("panel.parameters")),
@@ -76,9 +76,9 @@ export class PanelMenu extends Popup {
 
   about(method) {
     if (!method) return [];
-    const { summary, paper } = method;
+    const { id, paper } = method;
     return [
-      el("p", { class: "small muted", lang: "en" }, summary),
+      el("p", { class: "small muted" }, summaryOf(id)),
       paper?.url ? el("a", { class: "small", href: paper.url, target: "_blank", rel: "noopener noreferrer" }, paper.title || t("panel.paper")) : null,
     ].filter(Boolean);
   }

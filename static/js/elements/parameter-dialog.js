@@ -1,6 +1,6 @@
 import { el, iconButton } from "../dom.js";
 import * as format from "../format.js";
-import { methodOf, titleOf } from "../methods.js";
+import { summaryOf, titleOf } from "../methods.js";
 import { askedModel } from "../models.js";
 import { computeWith, parametersOf, priceOf, valuesOf } from "../parameters.js";
 import { store } from "../store.js";
@@ -16,7 +16,7 @@ export class ParameterDialog extends View {
 
   build() {
     this.heading = el("h2", { id: "parameters-title", class: "question" });
-    this.summary = el("p", { class: "small muted", lang: "en" });
+    this.summary = el("p", { class: "small muted" });
     this.fields = el("div", { class: "parameter-fields" });
     this.price = el("p", { class: "small price", role: "status" });
     this.reset = el("button", { type: "button", class: "link", onclick: () => this.restore() }, t("parameters.restore"));
@@ -41,7 +41,7 @@ export class ParameterDialog extends View {
     this.append(this.dialog);
     this.opener = document.activeElement;
     this.heading.textContent = t("parameters.title", { method: titleOf(method) });
-    this.summary.textContent = methodOf(method).summary;
+    this.summary.textContent = summaryOf(method);
     const values = valuesOf(method);
     this.fields.replaceChildren(...parametersOf(method).map((parameter) => {
       const field = el("parameter-field");

@@ -1,8 +1,9 @@
 import { el, iconButton } from "../dom.js";
+import { choiceTitle } from "../methods.js";
 import { boundsOf, complaintOf } from "../parameters.js";
 import { t } from "../texts.js";
 
-const shown = (value) => (typeof value === "boolean" ? t(value ? "value.yes" : "value.no") : String(value).replaceAll("_", " "));
+const shown = (value) => (typeof value === "boolean" ? t(value ? "value.yes" : "value.no") : choiceTitle(value));
 
 const id = (name, part) => `parameter-${name}-${part}`;
 
@@ -20,7 +21,7 @@ function booleanControl({ name }) {
 }
 
 function choiceControl({ name, choices }) {
-  const input = el("select", { id: id(name, "control") }, ...choices.map((choice) => el("option", { value: String(choice) }, String(choice).replaceAll("_", " "))));
+  const input = el("select", { id: id(name, "control") }, ...choices.map((choice) => el("option", { value: String(choice) }, choiceTitle(choice))));
   return { node: input, input, get: () => choices[input.selectedIndex], set: (value) => { input.selectedIndex = choices.indexOf(value); } };
 }
 

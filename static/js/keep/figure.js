@@ -1,8 +1,8 @@
 // The grid as a figure for paper: the picture and what was asked above, each map with all that is needed to read it.
 
-import { factsOf, valueText } from "../facts.js";
+import { factsOf, settingText } from "../facts.js";
 import * as format from "../format.js";
-import { methodOf, titleOf } from "../methods.js";
+import { methodOf, parameterTitle, titleOf } from "../methods.js";
 import { modelTitle } from "../models.js";
 import { paletteOf } from "../reading.js";
 import { addressOf } from "../session.js";
@@ -111,7 +111,7 @@ function drawScale(column, scale) {
   return column.space(20);
 }
 
-const optionText = (options) => Object.entries(options).map(([name, value]) => `${name.replaceAll("_", " ")} ${valueText(value)}`).join(", ");
+const optionText = (options) => Object.entries(options).map(([name, value]) => `${parameterTitle(name)} ${settingText(value)}`).join(", ");
 
 function drawHead(column, { method, model, target }) {
   const title = titleOf(method);
