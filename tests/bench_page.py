@@ -1,4 +1,6 @@
-"""How fast the page draws: twelve panels, every control. Prints a table; asserts nothing. `make bench-page`
+"""How fast the page opens and draws: twelve panels, every control. Prints tables; asserts nothing. `make bench-page`
+
+The first table is of a first visit: first contentful paint, and the bytes that came, headers included.
 
 `draw` is the time in which the page itself works for one change, from the control's event to the last canvas
 (the budget is 16 ms); `frame` is the time from one frame to the next while a control is dragged, the browser's
@@ -7,12 +9,13 @@ layout and painting included.
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 from pathlib import Path
 
-from browser_support import launch, visiting
+from browser_support import launch, transferred, visiting
 from conftest import Server
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 PANELS, SIDE, STEPS = 12, 224, 60
 BENCH = """async ([count, side, steps]) => {
@@ -22,8 +25,9 @@ BENCH = """async ([count, side, steps]) => {
   const random = (seed => () => ((seed = (Math.imul(seed, 1664525) + 1013904223) | 0) >>> 8) / 2 ** 24 - 0.5)(1);
   const frame = () => new Promise(requestAnimationFrame);
   const methods = ['vanilla_gradient', 'guided_backprop', 'smooth_grad', 'integrated_gradients'];
+  const targets = [0, 1, 2].map(index => ({ index, label: `class ${index}` }));
   const panels = Array.from({ length: count }, (_, place) => ({
-    id: `p${place}`, model: 'm', method: methods[place % 4], target: { index: place, label: 'cat' }, status: 'done',
+    id: `p${place}`, model: 'm', method: methods[place % 4], target: targets[place >> 2], status: 'done',
     done: 1, total: 1, estimate: null, problem: null, record: { seconds: 1, diagnostics: {} },
     raw: { shape: [3, side, side], values: Float32Array.from({ length: 3 * side * side }, () => random() ** 5) },
   }));
@@ -31,8 +35,12 @@ BENCH = """async ([count, side, steps]) => {
   const picture = { url: '/static/samples/cat.jpg', name: 'cat', width: 451, height: 300 };
   const input = { size: [side, side], crop: [75.5, 0, 375.5, 300], url: picture.url, predictions };
   for (const { raw } of panels) for (const reduction of REDUCTIONS) reduce(raw, reduction);
-  store.set({ phase: 'done', picture, inputs: new Map([['m', input]]), panels });
+  const ask = { ...store.state.ask, models: ['m'], targets, methods };
+  store.set({ phase: 'done', picture, inputs: new Map([['m', input]]), ask, panels });
   for (let i = 0; i < 20; i += 1) await frame();
+  const canvases = [...document.querySelectorAll('map-panel canvas.map')];
+  const drawn = canvases.filter(canvas => canvas.width === side && canvas.checkVisibility());
+  if (drawn.length !== count) throw new Error(`${drawn.length} maps are drawn, not ${count}`);
   const of = values => {
     const sorted = values.toSorted((a, b) => a - b);
     return [sorted[sorted.length >> 1], sorted[Math.floor(sorted.length * 0.95)]];
@@ -75,13 +83,40 @@ BENCH = """async ([count, side, steps]) => {
 }"""
 
 
+OPENINGS = 7
+PAINT = """() => new Promise(done => {
+  const of = list => list.find(({ name }) => name === 'first-contentful-paint')?.startTime;
+  const known = of(performance.getEntriesByType('paint'));
+  if (known) done(known);
+  else new PerformanceObserver(list => done(of(list.getEntries()))).observe({ type: 'paint', buffered: true });
+})"""
+
+
+def opening(browser: Browser, root: str, path: str) -> None:
+    """A first visit, in a browser that has seen nothing, several times."""
+    paints, sizes = [], []
+    for _ in range(OPENINGS):
+        with visiting(browser, root) as visit:
+            came = transferred(visit)
+            visit.page.goto(root + path)
+            paints.append(visit.page.evaluate(PAINT))
+            visit.settled()
+            sizes.append(sum(came) / 1000)
+    low, middle, high = min(paints), statistics.median(paints), max(paints)
+    print(f"{path:14}{middle:8.0f} ({low:.0f}-{high:.0f}) ms{statistics.median(sizes):10.0f} kB")
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server = Server(Path(folder) / "store")
         browser = launch(playwright)
         try:
+            print(f"first contentful paint, median of {OPENINGS} (least-most); transferred before a picture is taken")
+            for path in ("/", "/methods"):
+                opening(browser, server.url, path)
             with visiting(browser, server.url) as visit:
                 visit.open()
+                visit.page.keyboard.press("Shift")  # has the workbench fetched
                 visit.settled()
                 before = len(visit.requests)
                 found = visit.page.evaluate(BENCH, [PANELS, SIDE, STEPS])

@@ -172,6 +172,19 @@ def visiting(browser: Browser, root: str, kind: type[V] = Visit, **options: Any)
         context.close()
 
 
+def transferred(visit: Visit) -> list[int]:
+    """The sizes of what the network carries from now on, as the browser counts them."""
+    sizes: list[int] = []
+    network = visit.context.new_cdp_session(visit.page)
+    network.send("Network.enable")
+
+    def count(event: dict[str, Any]) -> None:
+        sizes.append(int(event["encodedDataLength"]))
+
+    network.on("Network.loadingFinished", count)
+    return sizes
+
+
 def fields(request: Request) -> dict[str, list[str]]:
     """The text fields of a multipart request."""
     body = request.post_data_buffer or b""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from browser_support import EXPLANATIONS, SIX, Visit, visiting
+from browser_support import EXPLANATIONS, SIX, Visit, transferred, visiting
 from playwright.sync_api import Browser, expect
 
 pytest_plugins = ["browser_fixtures"]
@@ -15,19 +13,6 @@ SHIFTS = """() => new Promise(done => {
   new PerformanceObserver(told).observe({ type: "layout-shift", buffered: true });
   setTimeout(done, 200, []);
 })"""
-
-
-def transferred(visit: Visit) -> list[int]:
-    """The sizes of what the network carries from now on, as the browser counts them."""
-    sizes: list[int] = []
-    network = visit.context.new_cdp_session(visit.page)
-    network.send("Network.enable")
-
-    def count(event: dict[str, Any]) -> None:
-        sizes.append(int(event["encodedDataLength"]))
-
-    network.on("Network.loadingFinished", count)
-    return sizes
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
