@@ -4,6 +4,7 @@ VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DOWNLOADS ?= cards
+JOBS ?= 2
 BIN = $(VENV)/bin
 
 .PHONY: serve test lint check-image table memory bench-page clean
@@ -13,7 +14,7 @@ serve: $(VENV)/.installed
 
 test: $(VENV)/.tested lint
 	@tests/ensure_browser.sh $(BIN)/python
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .

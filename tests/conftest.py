@@ -14,6 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+# Beside other test processes each computes with one thread: two threads that wait for each other at every layer
+# would take many times as long.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "static" / "samples"
 SHARED = ROOT.parent / "shared"
