@@ -12,6 +12,7 @@ import { GridTable } from "./elements/grid-table.js";
 import { ClipHistogram } from "./elements/clip-histogram.js";
 import { CopyLink } from "./elements/copy-link.js";
 import { EarlierList } from "./elements/earlier-list.js";
+import { ExportButton } from "./elements/export-button.js";
 import { ExportMenu } from "./elements/export-menu.js";
 import { ForgetDialog } from "./elements/forget-dialog.js";
 import { HistoryPanel } from "./elements/history-panel.js";
@@ -77,6 +78,7 @@ const ELEMENTS = {
   "split-divider": SplitDivider,
   "copy-link": CopyLink,
   "export-menu": ExportMenu,
+  "export-button": ExportButton,
   "forget-dialog": ForgetDialog,
   "history-panel": HistoryPanel,
   "earlier-list": EarlierList,
