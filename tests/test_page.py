@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import re
 
 import numpy as np
 import pytest
-from browser_support import CAT, EXPLANATIONS, LONG, SIX, Visit, fields, with_option
+from browser_support import CAT, EXPLANATIONS, LONG, SIX, Visit, fields, with_fields
 from PIL import Image
 from playwright.sync_api import Route, expect
 
@@ -288,7 +289,7 @@ def test_adding_occlusion_keeps_the_six(visit: Visit) -> None:
 
 def slowly(route: Route) -> None:
     """Lets the request ask for an integral that takes long enough to be watched and cancelled."""
-    route.continue_(post_data=with_option(route.request, integrated_gradients={"steps": 1000}))
+    route.continue_(post_data=with_fields(route.request, options=json.dumps({"integrated_gradients": {"steps": 1000}})))
 
 
 def test_maps_sharpen_and_cancel_keeps_what_is_done(visit: Visit) -> None:

@@ -63,13 +63,11 @@ def test_start_page_and_explanation_in_chinese(chinese: Visit, explained: str) -
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
     expect(page.get_by_role("heading", level=1)).to_have_text(texts.texts("zh")["empty.sentence"])
     assert english_left(chinese) == []
-    assert chinese.axe() == []
     page.goto(chinese.root + explained)
     page.locator("map-panel[data-status=done] canvas.map").nth(len(CHEAP) - 1).wait_for()
     chinese.settled()
     assert english_left(chinese) == []
     expect(page.locator(".panel-title").first).to_contain_text("原始梯度")
-    assert chinese.axe() == []
 
 
 def test_the_first_bytes_are_chinese(server_url: str, explained: str) -> None:

@@ -303,18 +303,6 @@ def test_errors_are_told_where_they_happen(browser: Browser, server_url: str) ->
 # For everyone
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_axe_finds_nothing(browser: Browser, server_url: str, language: str) -> None:
-    with visiting(browser, server_url, color_scheme="light") as visit:
-        read(visit, f"?lang={language}")
-        for id in SIX:
-            figure(visit, id)
-        assert visit.axe() == []
-        visit.page.emulate_media(color_scheme="dark")
-        found = visit.page.evaluate("() => axe.run({ runOnly: ['color-contrast', 'link-in-text-block'] })")
-        assert [violation["nodes"][0]["html"] for violation in found["violations"]] == []
-
-
 @pytest.mark.parametrize(("language", "width"), [("en", 360), ("zh", 360), ("en", 3840)])
 def test_the_page_fits_its_window(browser: Browser, server_url: str, language: str, width: int) -> None:
     with visiting(browser, server_url, viewport={"width": width, "height": 800}) as visit:

@@ -10,6 +10,7 @@ import { ClassSearch } from "./elements/class-search.js";
 import { ClipHistogram } from "./elements/clip-histogram.js";
 import { ColumnHead } from "./elements/column-head.js";
 import { CopyLink } from "./elements/copy-link.js";
+import { ExportButton } from "./elements/export-button.js";
 import { ExportMenu } from "./elements/export-menu.js";
 import { ForgetDialog } from "./elements/forget-dialog.js";
 import { GridStack } from "./elements/grid-stack.js";
@@ -62,6 +63,7 @@ const ELEMENTS = {
   "split-divider": SplitDivider,
   "copy-link": CopyLink,
   "export-menu": ExportMenu,
+  "export-button": ExportButton,
   "forget-dialog": ForgetDialog,
   "panel-menu": PanelMenu,
   "map-panel": MapPanel,

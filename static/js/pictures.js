@@ -1,8 +1,8 @@
 // The strip of pictures: one question, asked of a picture when it is looked at for the first time.
 
-import { addressOf, clear, explainPicture, showAgain } from "./session.js";
+import { addressOf, clear, explainPicture, goTo, remember, showAgain } from "./session.js";
 import { forget } from "./shelf.js";
-import { store } from "./store.js";
+import { emptyView, store } from "./store.js";
 
 const MOST = 24;
 const seen = new Map(); // picture key -> the view that was left, with the question that it answers
@@ -39,13 +39,13 @@ export function take(pictures) {
 
 export const takeSamples = (samples) => take(samples.map(({ id, title, url }) => ({ url, name: title, source: { field: "sample", value: id } })));
 
-/** Shows a picture of the strip with the question as it stands. */
-export function choosePicture(key) {
+/** Shows a picture of the strip with the question as it stands; `before` is what is shown again should it be refused. */
+export function choosePicture(key, before) {
   if (key === store.state.picture?.key) return;
   leave();
   const left = seen.get(key);
   if (left?.asked === question(store.state)) showAgain(left.view);
-  else explainPicture(store.state.pictures[placeOf(key)]);
+  else explainPicture(store.state.pictures[placeOf(key)], {}, before);
 }
 
 function drop(key) {
@@ -56,16 +56,25 @@ function drop(key) {
   store.set({ pictures: store.state.pictures.filter((entry) => entry.key !== key) });
 }
 
-/** Takes the shown picture out of the strip; its neighbour is shown. */
+/** Takes the shown picture out of the strip; its neighbour is shown, or the start page where there is none. */
 export function removePicture(key) {
-  const { pictures } = store.state;
+  const { pictures, ask, layout, row } = store.state;
   const place = placeOf(key);
   const neighbour = pictures[place + 1] ?? pictures[place - 1];
   if (!neighbour) {
     clear();
-    history.pushState(null, "", addressOf(null));
+    goTo(addressOf(null));
     return;
   }
-  if (key === store.state.picture.key) choosePicture(neighbour.key);
+  choosePicture(neighbour.key, { ...emptyView(), ask, layout, row });
   drop(key);
+  remember(); // or a reload brings it back
+}
+
+/** Takes out what the server has forgotten. The address leads nowhere now: that of what is shown next replaces it. */
+export function removeForgotten(id) {
+  const { pictures, picture } = store.state;
+  for (const entry of pictures) if (entry.id === id && entry.key !== picture.key) drop(entry.key);
+  history.replaceState({ gone: true }, "", addressOf(null));
+  removePicture(picture.key);
 }

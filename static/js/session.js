@@ -77,10 +77,15 @@ const entryOf = (picture) => store.state.pictures.find(({ key }) => key === pict
 /** Changes the view, to panels that are yet to come or were here before. */
 const expect = (patch) => place(expectedPanels({ ...store.state, ...patch }), patch);
 
-/** Explains another picture of the strip. */
-export function explainPicture({ key, url, name }, change = {}) {
-  const before = snapshot();
-  const { ask, layout, row } = before;
+/** A step on in the browser's history; an address that leads nowhere any more gives up its place. */
+export function goTo(address, state = null) {
+  if (history.state?.gone) history.replaceState(state, "", address);
+  else history.pushState(state, "", address);
+}
+
+/** Explains another picture of the strip; `before` is what is shown again should it be refused. */
+export function explainPicture({ key, url, name }, change = {}, before = snapshot()) {
+  const { ask, layout, row } = store.state;
   expect({ ...emptyView(), phase: "running", picture: { key, url, name }, layout, row, ask: { ...ask, ...change } });
   run(before);
 }
@@ -96,7 +101,7 @@ export function explainAgain(change = {}, { layout, row } = store.state) {
 export function showAgain(seen) {
   const signals = supersede();
   place([...seen.panels, ...seen.aside], { ...seen, notice: null });
-  history.pushState(remembered(), "", addressOf(seen.id) + fragmentOf(store.state));
+  goTo(addressOf(seen.id) + fragmentOf(store.state), remembered());
   fetchShown(signals.view);
 }
 
@@ -164,7 +169,7 @@ const receive = {
     const inputs = new Map([...state.inputs].filter(([model]) => ask.models.includes(model)));
     place(panels.map((panel) => acceptedPanel(panel, { ...state, ask })), { id, ask, pictures, inputs });
     asking = false;
-    history.pushState(remembered(), "", addressOf(id) + fragmentOf(store.state));
+    goTo(addressOf(id) + fragmentOf(store.state), remembered());
   },
 
   prediction({ model, input, predictions }) {
@@ -239,9 +244,18 @@ function fail(problem, { accepted, retry, before, signals }) {
     // Asking the same again would not help: what was there before comes back, nothing is lost.
     asking = false;
     restore({ ...before, notice }, signals);
-    if (before.phase === "empty") store.set({ pictures: [] });
-    else if (another && !(aboutAsk && before.id)) store.set({ pictures: store.state.pictures.filter(({ key }) => key !== picture.key) });
+    const others = store.state.pictures.filter(({ key }) => key !== picture.key);
+    if (before.phase === "empty") settleFor(aboutAsk ? [] : others, notice);
+    else if (another && !(aboutAsk && before.id)) store.set({ pictures: others });
   }
+}
+
+/** Where there is nothing to go back to, the next picture is explained; the start page takes none along. */
+function settleFor(pictures, notice) {
+  store.set({ pictures });
+  if (pictures.length) explainPicture(pictures[0]);
+  else store.set(emptyView());
+  store.set({ notice });
 }
 
 /** Shows a recorded explanation again: a reload, a shared address, back and forward. */

@@ -3,51 +3,39 @@ import { el } from "../dom.js";
 import { copy } from "../keep/clipboard.js";
 import { gridFile } from "../keep/names.js";
 import { zoomButton } from "../keep/panel-items.js";
-import { hang } from "../keep/popup.js";
 import { recordOf, requestText, saveGrid, saveGridSvg, ZOOMS } from "../keep/take.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
-import { View } from "./view.js";
+import { Popup } from "./popup.js";
 
-/** Ways to take the whole grid along; shown when all of it is done. */
-export class ExportMenu extends View {
+/** Ways to take the whole grid along. */
+export class ExportMenu extends Popup {
   #record = null;
 
-  build() {
-    this.button = el("button", { type: "button", class: "link export-button" }, t("export.title"));
-    this.archive = el("a", { class: "menu-item", download: true }, t("export.archive"), el("span", { class: "muted" }, t("export.archive.long")));
+  content() {
+    const { id } = store.state;
     this.told = el("p", { class: "small menu-told", role: "status" });
-    this.menu = el("div", { class: "menu export-menu", role: "dialog", "aria-label": t("export.title") },
+    // Fetched now, so that a copy follows its click at once: browsers want that.
+    this.#record = recordOf(id);
+    this.#record.catch((error) => this.tell(error.message));
+    return [
       el("h3", {}, t("export.grid")),
       el("div", { class: "menu-row", role: "group", "aria-label": t("export.grid.png") }, el("span", {}, t("export.grid.png")),
         ...ZOOMS.map((zoom) => zoomButton(zoom, t("export.grid.png.long", { zoom }), () => this.save("png", zoom)))),
       this.item("export.grid.svg", () => this.save("svg"), "export.grid.svg.long"),
-      el("h3", {}, t("export.everything")), this.archive,
+      el("h3", {}, t("export.everything")),
+      el("a", { class: "menu-item", download: true, href: api.archiveUrl(id) }, t("export.archive"), el("span", { class: "muted" }, t("export.archive.long"))),
       el("h3", {}, t("export.ask")),
       this.item("export.curl", () => this.copyRequest("curl")),
       this.item("export.python", () => this.copyRequest("python")),
       this.told,
       el("hr"),
-      this.item("forget.menu", () => this.forget()));
-    this.append(this.button, this.menu);
+      this.item("forget.menu", () => this.forget()),
+    ];
   }
 
   item(key, run, more = null) {
     return el("button", { type: "button", class: "menu-item", onclick: run }, t(key), more ? el("span", { class: "muted" }, t(more)) : null);
-  }
-
-  listen(signal) {
-    store.watch(["phase"], ({ phase }) => { this.button.hidden = phase !== "done"; }, signal);
-    hang(this.menu, this.button, () => this.fill(), signal);
-  }
-
-  fill() {
-    const { id } = store.state;
-    this.archive.href = api.archiveUrl(id);
-    this.told.textContent = "";
-    // Fetched now, so that a copy follows its click at once: browsers want that.
-    this.#record = recordOf(id);
-    this.#record.catch((error) => this.tell(error.message));
   }
 
   tell(text) {
@@ -78,7 +66,7 @@ export class ExportMenu extends View {
   }
 
   forget() {
-    this.menu.hidePopover();
+    this.hidePopover();
     document.querySelector("forget-dialog").ask(this.button);
   }
 }

@@ -2,7 +2,7 @@ import { announce } from "../announce.js";
 import * as api from "../api.js";
 import { el } from "../dom.js";
 import { past } from "../keep/history.js";
-import { clear } from "../session.js";
+import { removeForgotten } from "../pictures.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
 import { View } from "./view.js";
@@ -43,11 +43,10 @@ export class ForgetDialog extends View {
     this.opener = null;
     this.dialog.close();
     past.remove(id);
-    // The address leads nowhere now: the start page takes its place.
-    history.replaceState(null, "", "/");
-    clear();
+    removeForgotten(id);
     announce(t("forget.done"));
-    return document.getElementById("choose").focus();
+    const next = store.state.phase === "empty" ? "#choose" : "panel-grid .question";
+    return document.querySelector(next).focus();
   }
 
   closed() {

@@ -27,7 +27,7 @@ export class PanelGrid extends View {
     this.addRow = el("button", { type: "button", class: "link add-row" }, t("row.add"));
     this.rowPopup = el("add-row");
     this.add = el("select", { class: "add-method", "aria-label": t("grid.add"), onchange: () => this.addChosen() });
-    this.actions = el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.hiddenButton, this.hiddenMenu, this.addRow, this.add, el("copy-link"), el("export-menu"));
+    this.actions = el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.hiddenButton, this.hiddenMenu, this.addRow, this.add, el("copy-link"), el("export-button"));
     this.maps = el("div", { class: "grid-body" });
     this.stack = el("grid-stack");
     this.table = el("grid-table");
