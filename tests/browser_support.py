@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwrig
 
 CAT = Path(__file__).parent.parent / "static" / "samples" / "cat.jpg"
 SIX = 6
-LONG = 300_000  # milliseconds until something computed on a slow machine is given up
+LONG = 90_000  # milliseconds until something computed on a slow machine is given up
 EXPLANATIONS = "**/api/v1/explanations"
 FLAGS = [
     "--no-sandbox",

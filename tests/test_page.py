@@ -105,7 +105,7 @@ def test_menu_tells_parameters_and_offers_downloads(visit: Visit) -> None:
     visit.cat()
     visit.page.get_by_role("button", name="Details of Integrated gradients").click()
     menu = visit.page.get_by_role("dialog", name="Details of Integrated gradients")
-    expect(menu).to_contain_text("gauss_legendre")
+    expect(menu).to_contain_text("Gauss–Legendre")
     with visit.page.expect_download() as download:
         menu.get_by_role("link", name="Raw array, .npy").click()
     raw = np.load(download.value.path())

@@ -299,7 +299,7 @@ def test_the_grid_as_figure(keep: Keeping) -> None:
     for wanted in (
         "Why tiger cat and not espresso", "451 × 300", "EfficientNet-Lite0", "Score: logit", "seed 5",
         "percentile 95",
-        "Vanilla gradient", "2013", "Grad-CAM", "2016", "Integrated gradients", "steps 3, baseline white", "layer bn2",
+        "Vanilla gradient", "2013", "Grad-CAM", "2016", "Integrated gradients", "Steps 3, Baseline white", "layer bn2",
         f"/e/{keep.id}#reduce=sum&clip=95", "gradoscope", "torch",
     ):  # fmt: skip
         assert wanted in words, wanted

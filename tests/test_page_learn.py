@@ -94,7 +94,7 @@ def test_the_language_is_asked_for_remembered_or_preferred(
 ) -> None:
     answer = httpx.get(f"{server_url}/methods{query}", headers={"accept-language": "", **headers})
     assert f'<html lang="{tag}">' in answer.text
-    assert answer.headers["vary"] == "Accept-Language, Cookie"
+    assert answer.headers["vary"].startswith("Accept-Language, Cookie")
     cookie = answer.headers.get("set-cookie", "")
     if query in ("?lang=zh", "?lang=en"):
         assert cookie.lower().startswith(f"gradoscope-language={query[-2:]};")

@@ -32,7 +32,7 @@ export function factsOf({ seconds, diagnostics = {} }) {
 
 /** Facts as nodes of one line; the separators are text too, for whoever copies or listens. */
 export function factNodes(facts) {
-  return facts.flatMap(({ text, long, poor }, place) => [place ? " · " : "", el("span", { class: poor ? "poor" : null, title: long ?? null }, text)]);
+  return facts.flatMap(({ text, long, poor }, place) => [place ? "\u00a0· " : "", el("span", { class: poor ? "poor" : null, title: long ?? null }, text)]);
 }
 
 /** Parameters and diagnostics differ in kind; this is one value of either as text. */

@@ -15,7 +15,8 @@ export class AddRow extends Popup {
   }
 
   opened() {
-    this.querySelector("input").focus();
+    // The browser tells a moment after it has opened: whoever types already is left alone.
+    if (!this.contains(document.activeElement)) this.querySelector("input").focus();
   }
 
   add(run) {
