@@ -11,10 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .attribution.base import methods
 from .cli_models import fetch
 from .export import files
-from .pipeline import Workshop, run
+from .pipeline import run
 from .service.jobs import Event, Explain
 from .service.store import Store
 from .settings import Settings
+from .workshop import Workshop
 from .zoo.zoo import Zoo
 
 

@@ -5,32 +5,13 @@ from __future__ import annotations
 import pytest
 from conftest import sample
 from gradoscope.errors import NotFound, OutOfMemory
-from gradoscope.pipeline import Workshop, explain, micro_batch, run, side_by_side
-from gradoscope.service.jobs import Event, Explain, Labels, Predict
+from gradoscope.pipeline import explain, run
+from gradoscope.service.jobs import Explain, Labels, Predict
 from gradoscope.service.store import Store
 from gradoscope.settings import Settings
+from gradoscope.workshop import Workshop
 from gradoscope.zoo.weights import WeightsMissing
 from gradoscope.zoo.zoo import Zoo
-
-
-def counting(name, turns, closed):
-    try:
-        for turn in range(turns):
-            yield Event(name, {"turn": turn})
-            yield None
-    finally:
-        closed.append(name)
-
-
-def test_runs_side_by_side_take_turns_and_end_together():
-    closed = []
-    names = [e.name for e in side_by_side([counting("a", 3, closed), counting("b", 1, closed)]) if e is not None]
-    assert names == ["a", "b", "a", "a"]
-    assert closed == ["b", "a"]
-    together = side_by_side([counting("a", 3, closed), counting("b", 3, closed)])
-    assert [next(together) for _ in range(3)][2].name == "b"
-    together.close()
-    assert closed[2:] == ["a", "b"] or closed[2:] == ["b", "a"]
 
 
 @pytest.fixture(scope="module")
@@ -189,9 +170,3 @@ def test_panels_of_another_fit_are_not_those_in_the_store(tmp_path):
         job = Explain(str(number) * 32, sample("cat.jpg"), methods=("grad_cam",), targets=(5,), fit=fit, size=size)
         kept.append(told(job, workshop)[-1].data["panels"][0]["from_store"])
     assert kept == [False, False, False, False, True, True]  # the last two say what is so anyway
-
-
-def test_large_inputs_go_through_in_smaller_batches():
-    settings = Settings(micro_batch=4)
-    sides = (224, 320, 380, 512, 640, 1024, 2048)
-    assert [micro_batch(settings, (side, side)) for side in sides] == [4, 4, 3, 2, 1, 1, 1]

@@ -39,7 +39,8 @@ class _Worker:
         import torch  # here, not above: importing this module must stay cheap for the web process
 
         from ..catalogue import catalogue
-        from ..pipeline import Workshop, run
+        from ..pipeline import run
+        from ..workshop import Workshop
         from ..zoo.memory import give_back, resident
         from ..zoo.zoo import Zoo
         from .scheduler import Scheduler
