@@ -15,18 +15,17 @@ from torch import Tensor
 from .attribution.base import Attribution, Progress
 from .attribution.engine import Engine
 from .attribution.score import Score
-from .errors import ComputationFailed, Problem
 from .plan import Panel
+from .records import done, finished, outcome, panel_record
 from .service.jobs import Event, Explain
 from .service.store import Store
 from .settings import Settings
-from .sight import Sight, picture_hash
+from .sight import Sight, Subject
 from .turns import Run, as_problem
-from .wire import encode_map, npy, statistics
+from .wire import encode_map, npy
 from .workshop import Workshop
 from .zoo.cards import Input
 from .zoo.classifier import Classifier
-from .zoo.zoo import Zoo
 
 log = logging.getLogger(__name__)
 PARTIAL_SECONDS = 0.25  # at most four partial maps a second for a panel
@@ -35,7 +34,7 @@ CLOCKED = 8  # evaluations that a pace is learnt from
 REFERENCE_PIXELS = 320 * 320  # up to this size of input, a micro-batch is as large as the setting says
 
 
-def make(panel: Panel, job: Explain, workshop: Workshop, sight: Sight) -> Run:
+def make(panel: Panel, job: Explain, workshop: Workshop, subject: Subject, sight: Sight) -> Run:
     """One panel: from the store where it is there, else computed. Its record says what came of it."""
     panel.record = panel_record(panel, workshop.zoo)
     summed: dict[str, Any] | None = None
@@ -44,7 +43,7 @@ def make(panel: Panel, job: Explain, workshop: Workshop, sight: Sight) -> Run:
             raise panel.refusal
         assert panel.target is not None  # settled before
         classifier = sight.classifier(workshop.zoo)
-        key = _panel_key(panel, job, workshop, classifier, sight.input)
+        key = panel_key(panel, job, workshop, subject, classifier, sight.input)
         stored = workshop.store.attach(job.id, f"panel:{panel.id}", key)
         values = _stored_values(workshop.store, job.id, panel.id) if stored else None
         panel.record["from_store"] = values is not None
@@ -54,8 +53,7 @@ def make(panel: Panel, job: Explain, workshop: Workshop, sight: Sight) -> Run:
             values, stored = yield from compute(panel, engine, sight.x, job.seed)
             _clock(workshop, panel, stored["seconds"], sight.input.size)
             workshop.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
-        url = f"/api/v1/explanations/{job.id}/panels/{panel.id}"
-        panel.record |= {"status": "done", **stored, "urls": {"npy": f"{url}.npy", "png": f"{url}.png"}}
+        panel.record |= done(job, panel, stored)
         summed = encode_map(values.sum(0))
     except Exception as error:
         panel.record |= outcome(as_problem(error))
@@ -87,16 +85,7 @@ def compute(
         attribution: Attribution = end.value
     finally:
         steps.close()
-    values = attribution.values.detach().float().cpu().numpy()
-    if not np.isfinite(values).all():
-        raise ComputationFailed("The map holds values that are not finite (NaN or infinity), so it is not shown.")
-    meta = {
-        "shape": list(values.shape),
-        "statistics": statistics(values),
-        "diagnostics": attribution.diagnostics,
-        "seconds": round(seconds, 3),
-    }
-    return values, meta
+    return finished(attribution, seconds)
 
 
 def micro_batch(settings: Settings, size: tuple[int, int]) -> int:
@@ -112,42 +101,13 @@ def _clock(workshop: Workshop, panel: Panel, seconds: float, size: tuple[int, in
         workshop.pace[panel.model] = 0.5 * (workshop.pace.get(panel.model, pace) + pace)
 
 
-def panel_record(panel: Panel, zoo: Zoo) -> dict[str, Any]:
-    labels = zoo.labels(panel.model)
-
-    def named(index: int | None) -> dict[str, Any] | None:
-        if index is None:
-            return None
-        return {"index": index, "label": labels[index] if 0 <= index < len(labels) else f"class {index}"}
-
-    return {
-        "id": panel.id,
-        "status": None,  # not settled yet
-        "model": panel.model,
-        "method": panel.method.id,
-        "target": named(panel.target),
-        "against": named(panel.against),
-        "parameters": panel.parameters.model_dump(),
-        "shape": None,
-        "statistics": None,
-        "diagnostics": {},
-        "seconds": 0.0,
-        "from_store": False,
-        "urls": {"npy": None, "png": None},
-        "problem": None,
-    }
-
-
-def outcome(problem: Problem) -> dict[str, Any]:
-    """A panel that is not made: refused, where the request or the model is why, or failed."""
-    return {"status": "refused" if problem.status < 500 else "failed", "problem": problem.as_dict()}
-
-
-def _panel_key(panel: Panel, job: Explain, workshop: Workshop, classifier: Classifier, input: Input) -> str:
+def panel_key(
+    panel: Panel, job: Explain, workshop: Workshop, subject: Subject, classifier: Classifier, input: Input
+) -> str:
     """All that determines a panel's values, and only that: the seed counts only where the method draws."""
     return workshop.store.key(
         "panel",
-        picture_hash(job.picture),
+        subject.hash,
         input.model_dump(),
         (classifier.id, classifier.fingerprint),
         (panel.method.id, panel.parameters.model_dump()),

@@ -11,20 +11,16 @@ from collections.abc import Generator
 from contextlib import suppress
 from typing import Any
 
-from PIL import Image
-
 from .errors import ComputationFailed, NotFound
-from .making import make, outcome, panel_record
+from .making import make
 from .plan import Panel, choose_methods, examine, plan, settle_targets
+from .records import input_record, new_record, outcome, panel_record
 from .service.jobs import Estimate, Event, Explain, Job, Labels, Locate, Predict, Refresh
-from .sight import Sight, keep_input, look, picture_hash, png
+from .sight import Sight, Subject, look, png, shown
 from .turns import Run, as_problem, held, side_by_side
-from .vision.decode import decode
 from .vision.preprocess import asked
 from .workshop import Workshop
 from .zoo.zoo import Zoo
-
-SHOWN_PIXELS = 2048  # longest side of the picture that is served again
 
 
 def run(job: Job, workshop: Workshop) -> Run:
@@ -65,14 +61,14 @@ def tell(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
 
 def predict(job: Predict, workshop: Workshop) -> Run:
     """Top classes of a picture, model by model."""
-    picture = decode(job.picture, workshop.settings.max_pixels)
+    subject = Subject(job.picture, workshop)
     models = job.models or (workshop.settings.default_model,)
     for model in models:
         workshop.zoo.recipe(model)
     predictions = []
     for model in models:
         with (yield from held(workshop.zoo, [model])):
-            sight = look(workshop, picture, model, job, job.top_k)
+            sight = look(workshop, subject, model, job, job.top_k)
         predictions.append({"model": model, "classes": sight.classes})
         yield None
     yield Event("result", {"predictions": predictions})
@@ -81,17 +77,17 @@ def predict(job: Predict, workshop: Workshop) -> Run:
 def explain(job: Explain, workshop: Workshop) -> Run:
     """Explain one picture: events as in the REST contract. Refusals come as `Problem` before the first event."""
     began = time.monotonic()
-    picture = decode(job.picture, workshop.settings.max_pixels)
+    subject = Subject(job.picture, workshop)
     panels = plan(job, workshop.zoo, workshop.settings)
-    sights = yield from look_all(job, workshop, picture, panels)
-    record = begin(job, workshop, picture)
+    sights = yield from look_all(job, workshop, subject, panels)
+    record = begin(job, workshop, subject)
     try:
         yield Event("accepted", _accepted(job, workshop, panels, sights))
-        for model, sight in sights.items():
-            keep_input(job, workshop, model, sight, record)
+        for sight in sights.values():
+            keep_input(job, workshop, subject, sight, record)
             yield Event("prediction", _prediction(record["inputs"][-1]))
         yield None
-        for event in make_all(job, workshop, panels, sights):
+        for event in make_all(job, workshop, subject, panels, sights):
             if event is not None and event.name == "panel":
                 record["panels"] = [p.record for p in panels if p.record.get("status")]
                 record["seconds"] = round(time.monotonic() - began, 3)
@@ -107,7 +103,7 @@ def explain(job: Explain, workshop: Workshop) -> Run:
 
 
 def look_all(
-    job: Explain, workshop: Workshop, picture: Image.Image, panels: list[Panel]
+    job: Explain, workshop: Workshop, subject: Subject, panels: list[Panel]
 ) -> Generator[None, None, dict[str, Sight]]:
     """Show the picture to each model, and settle what can be made of it: which panels, and their targets.
 
@@ -118,7 +114,7 @@ def look_all(
         mine = [panel for panel in panels if panel.model == model]
         try:
             with (yield from held(workshop.zoo, [model])):
-                sight = look(workshop, picture, model, job)
+                sight = look(workshop, subject, model, job)
                 examine(mine, job, sight.classifier(workshop.zoo))
         except Exception as error:
             refusal = as_problem(error)
@@ -131,7 +127,7 @@ def look_all(
     return sights
 
 
-def make_all(job: Explain, workshop: Workshop, panels: list[Panel], sights: dict[str, Sight]) -> Run:
+def make_all(job: Explain, workshop: Workshop, subject: Subject, panels: list[Panel], sights: dict[str, Sight]) -> Run:
     """All panels: those of models that fit into memory together side by side, the others after them."""
     for panel in panels:
         if panel.model not in sights:
@@ -142,32 +138,29 @@ def make_all(job: Explain, workshop: Workshop, panels: list[Panel], sights: dict
         mine = [panel for panel in panels if panel.model in group]
         ordered = sorted(mine, key=lambda p: p.method.cost(p.parameters, sights[p.model].input.size))
         with (yield from held(workshop.zoo, group)):
-            yield from side_by_side(make(panel, job, workshop, sights[panel.model]) for panel in ordered)
+            yield from side_by_side(make(panel, job, workshop, subject, sights[panel.model]) for panel in ordered)
 
 
-def begin(job: Explain, workshop: Workshop, picture: Image.Image) -> dict[str, Any]:
+def begin(job: Explain, workshop: Workshop, subject: Subject) -> dict[str, Any]:
     """Open the record in the store, with the picture: as it was sent (to be used again), and as it is served."""
-    record = {
-        "id": job.id,
-        "url": f"/e/{job.id}",
-        "status": "running",
-        "seed": job.seed,
-        "score": job.score,
-        "seconds": 0.0,
-        "versions": workshop.versions,
-        "image": {"width": picture.width, "height": picture.height},
-        "inputs": [],
-        "panels": [],
-    }
-    store, source = workshop.store, picture_hash(job.picture)
+    record = new_record(job, workshop, subject.size)
+    store, source = workshop.store, subject.hash
     store.create(job.id, record)
     if store.attach(job.id, "source", store.key("source", source)) is None:
         store.put(job.id, "source", store.key("source", source), job.picture, {})
     if store.attach(job.id, "image", store.key("image", source)) is None:
-        shown = picture.copy()
-        shown.thumbnail((SHOWN_PIXELS, SHOWN_PIXELS), Image.Resampling.LANCZOS)
-        store.put(job.id, "image", store.key("image", source), png(shown), {})
+        store.put(job.id, "image", store.key("image", source), shown(subject.image), {})
     return record
+
+
+def keep_input(job: Explain, workshop: Workshop, subject: Subject, sight: Sight, record: dict[str, Any]) -> None:
+    """Put what a model saw, and what it believes, into the record and the store."""
+    store, name = workshop.store, f"input:{sight.model}"
+    key = store.key("input", subject.hash, sight.input.model_dump())
+    if store.attach(job.id, name, key) is None:
+        store.put(job.id, name, key, png(sight.seen.picture), {})
+    record["inputs"].append(input_record(job, sight))
+    store.update(job.id, record)
 
 
 def _accepted(job: Explain, workshop: Workshop, panels: list[Panel], sights: dict[str, Sight]) -> dict[str, Any]:
