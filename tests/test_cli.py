@@ -12,7 +12,7 @@ import timm
 import torch
 from conftest import SAMPLES
 from gradoscope import __version__
-from gradoscope.cli import parse_options
+from gradoscope.cli_explain import parse_options
 from gradoscope.errors import Unprocessable
 from PIL import Image
 from safetensors.torch import save_file
