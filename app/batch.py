@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 READERS = max(2, min(8, (os.cpu_count() or 2) // 2))
+TRAYS = 8  # micro-batches that are begun with one model before it makes room for the next
 TOP = 5  # classes that are told of each picture
 
 
@@ -105,6 +106,8 @@ class Batch:
             examine([panel for panel in panels if panel.model == id], question, classifier)
         refuse_if_nothing_is_left(panels)
         self.tray = max(micro_batch(workshop.settings, own.size) for own in self._inputs.values())
+        if len(zoo.groups(self.models)) > 1:  # models that take turns in memory stay for some pictures
+            self.tray *= TRAYS
 
     def explain(self, entries: Iterable[Entry]) -> Iterator[Shot | Kept | Fault]:
         """What comes of each picture; shots are whole, with their record. Those with nothing to compute come first."""

@@ -30,6 +30,7 @@ from gradoscope.settings import Settings
 from gradoscope.shell import write_shot
 from gradoscope.workshop import Workshop
 from gradoscope.zoo.classifier import Classifier
+from gradoscope.zoo.zoo import Zoo
 from nets import LITE0, relative
 from PIL import Image
 
@@ -121,6 +122,18 @@ def test_pictures_share_a_pass(pictures, workshop, monkeypatch):
     batch = Batch(question(methods=("vanilla_gradient",)), workshop, never)
     list(batch.explain(entries(pictures)))
     assert passes == [4, 2] if batch.tray == 4 else sum(passes) == 6 > len(passes)
+
+
+def test_models_that_do_not_fit_together_are_loaded_once_for_many_pictures(pictures, tmp_path, monkeypatch):
+    models = (LITE0, "efficientnet_lite1")
+    tight = Workshop.open(Settings(store=tmp_path, model_bytes=24 * 2**20))
+    batch = Batch(question(models=models, methods=("grad_cam",)), tight, never)
+    built = []
+    build = Zoo._build
+    monkeypatch.setattr(Zoo, "_build", lambda zoo, recipe, *rest: built.append(recipe.id) or build(zoo, recipe, *rest))
+    shots = list(batch.explain(entries(pictures)))
+    assert [[panel["status"] for panel in shot.record["panels"]] for shot in shots] == [["done", "done"]] * 6
+    assert len(built) <= 4  # each for the looking and for the maps, not for each picture
 
 
 def test_what_fails_together_is_tried_alone(pictures, workshop, monkeypatch):
