@@ -17,6 +17,10 @@ class Recent:
         self.bytes = 0
         self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
+    def clear(self) -> None:
+        self._kept.clear()
+        self.bytes = 0
+
     def recall(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
         """The value of `key`, made now where it is not there; kept where its `size` in bytes allows it."""
         if key in self._kept:

@@ -43,6 +43,14 @@ def test_a_large_one_drives_out_as_many_as_it_must():
     assert all(recall(recent, key, 1) for key in ("a", "b", "c"))
 
 
+def test_nothing_is_left_of_what_was_cleared():
+    recent = Recent(30)
+    recall(recent, "a")
+    recent.clear()
+    assert recent.bytes == 0
+    assert recall(recent, "a")
+
+
 def test_what_could_not_be_made_is_tried_again():
     recent = Recent(30)
     with pytest.raises(ZeroDivisionError):

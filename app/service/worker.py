@@ -95,6 +95,8 @@ class _Worker:
             self._scheduler.add(number, self._run(job, self._workshop))
         elif message[0] == "cancel":
             self._scheduler.cancel(message[1])
+        elif message[0] == "forget":
+            self._workshop.recent.clear()
         elif message[0] == "stop":
             raise EOFError
 
