@@ -44,6 +44,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 READERS = max(2, min(8, (os.cpu_count() or 2) // 2))
 TRAYS = 8  # micro-batches that are begun with one model before it makes room for the next
+WINDOW = 16  # pictures at most that are read ahead, and that wait to be written
 TOP = 5  # classes that are told of each picture
 
 
@@ -108,12 +109,13 @@ class Batch:
         self.tray = max(micro_batch(workshop.settings, own.size) for own in self._inputs.values())
         if len(zoo.groups(self.models)) > 1:  # models that take turns in memory stay for some pictures
             self.tray *= TRAYS
+        self.window = min(2 * self.tray, WINDOW)
 
     def explain(self, entries: Iterable[Entry]) -> Iterator[Shot | Kept | Fault]:
         """What comes of each picture; shots are whole, with their record. Those with nothing to compute come first."""
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             tray: list[Shot] = []
-            for found in ahead(readers, self._prepare, entries, 2 * self.tray):
+            for found in ahead(readers, self._prepare, entries, self.window):
                 if isinstance(found, Shot):
                     tray.append(found)
                 else:

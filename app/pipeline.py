@@ -86,6 +86,7 @@ def explain(job: Explain, workshop: Workshop) -> Run:
         for sight in sights.values():
             keep_input(job, workshop, subject, sight, record)
             yield Event("prediction", _prediction(record["inputs"][-1]))
+        keep_image(job, workshop, subject)
         yield None
         for event in make_all(job, workshop, subject, panels, sights):
             if event is not None and event.name == "panel":
@@ -142,15 +143,21 @@ def make_all(job: Explain, workshop: Workshop, subject: Subject, panels: list[Pa
 
 
 def begin(job: Explain, workshop: Workshop, subject: Subject) -> dict[str, Any]:
-    """Open the record in the store, with the picture: as it was sent (to be used again), and as it is served."""
+    """Open the record in the store, with the picture as it was sent, to be used again."""
     record = new_record(job, workshop, subject.size)
     store, source = workshop.store, subject.hash
     store.create(job.id, record)
     if store.attach(job.id, "source", store.key("source", source)) is None:
         store.put(job.id, "source", store.key("source", source), job.picture, {})
-    if store.attach(job.id, "image", store.key("image", source)) is None:
-        store.put(job.id, "image", store.key("image", source), shown(subject.image), {})
     return record
+
+
+def keep_image(job: Explain, workshop: Workshop, subject: Subject) -> None:
+    """Put the picture as it is served into the store: of a large one that takes longer than to see what it shows."""
+    store = workshop.store
+    key = store.key("image", subject.hash)
+    if store.attach(job.id, "image", key) is None:
+        store.put(job.id, "image", key, shown(subject.image), {})
 
 
 def keep_input(job: Explain, workshop: Workshop, subject: Subject, sight: Sight, record: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from .pipeline import run
 from .service.jobs import Event, Explain
 from .service.store import Store
 from .settings import Settings
+from .turns import as_problem
 from .workshop import Workshop
 
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
@@ -74,9 +75,9 @@ def explain_all_here(entries: Sequence[Entry], question: Explain, settings: Sett
 
 
 def explain_batch(batch: Batch, entries: Iterable[Entry]) -> Iterator[Shot | Kept | Fault]:
-    """What comes of each picture, in order, when it is written: that goes on in a thread behind the computing."""
+    """What comes of each picture, when it is written: that goes on in a thread behind the computing."""
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="writer") as writers:
-        yield from ahead(writers, write_shot, batch.explain(entries), 2 * batch.tray)
+        yield from ahead(writers, write_shot, batch.explain(entries), batch.window)
 
 
 def write_shot(result: Shot | Kept | Fault) -> Shot | Kept | Fault:
@@ -87,6 +88,8 @@ def write_shot(result: Shot | Kept | Fault) -> Shot | Kept | Fault:
         except OSError as error:
             reason = error.strerror or str(error)
             return Fault(result.entry, Problem(f"{result.entry.folder} cannot be written: {reason}."))
+        except Exception as error:
+            return Fault(result.entry, as_problem(error))
     return result
 
 

@@ -115,6 +115,12 @@ def predicting(figures: Figures, http: httpx.Client) -> None:
     for label, files in (("451×300", fresh()), ("12 MP JPEG", fresh(scale=9, kind="JPEG"))):
         with clocked(figures, f"POST /predictions, {label}"):
             assert http.post("/api/v1/predictions", files=files).status_code == 200
+    files = fresh(scale=9, kind="JPEG")
+    began = time.perf_counter()
+    with stream(http, files, method="grad_cam") as events:
+        for name, _data in events:
+            if name in ("prediction", "panel"):
+                figures[f"fresh, 12 MP JPEG: {name}"].append(time.perf_counter() - began)
 
 
 def known(figures: Figures, http: httpx.Client, number: int) -> None:
