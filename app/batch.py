@@ -13,7 +13,7 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from torch import Tensor
 
 from .attribution.base import Attribution, OnePass
 from .attribution.engine import Engine
+from .attribution.graph import Graph, SharedEngine
 from .attribution.score import Score
 from .errors import ComputationFailed, Problem
 from .gather import Entry
@@ -48,7 +49,7 @@ WINDOW = 16  # pictures at most that are read ahead, and that wait to be written
 TOP = 5  # classes that are told of each picture
 
 
-@dataclass
+@dataclass(eq=False)
 class Shot:
     """A picture on its way: what models saw and believe of it, its panels, and their maps."""
 
@@ -70,6 +71,18 @@ class Shot:
         if kind == "input":
             return png(self.seen[id].picture)
         return npy(self.maps[id]) if id in self.maps else None
+
+    def of(self, model: str) -> list[Panel]:
+        """A model's panels."""
+        return [panel for panel in self.panels if panel.model == model]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Pictures that went up through a network together."""
+
+    shots: list[Shot]
+    graph: Graph
 
 
 @dataclass(frozen=True)
@@ -106,6 +119,7 @@ class Batch:
             self._prints[id] = classifier.fingerprint
             examine([panel for panel in panels if panel.model == id], question, classifier)
         refuse_if_nothing_is_left(panels)
+        self._layers = {id: self._layers_of([panel for panel in panels if panel.model == id]) for id in self.models}
         self.tray = max(micro_batch(workshop.settings, own.size) for own in self._inputs.values())
         if len(zoo.groups(self.models)) > 1:  # models that take turns in memory stay for some pictures
             self.tray *= TRAYS
@@ -135,6 +149,14 @@ class Batch:
     def _classifier(self, model: str) -> Classifier:
         return self.workshop.zoo.load(model, self._inputs[model].size)
 
+    def _layers_of(self, panels: list[Panel]) -> tuple[str, ...] | None:
+        """Layers that a model's methods of one pass ask for; None where there is no such method."""
+        found: tuple[str, ...] | None = None
+        for panel in panels:
+            if isinstance(panel.method, OnePass) and not panel.refusal:
+                found = (*(found or ()), *panel.method.layers(self._classifier(panel.model), panel.parameters))
+        return found
+
     def _prepare(self, entry: Entry) -> Shot | Kept | Fault:
         """In a reader's thread: everything up to what the models see."""
         try:
@@ -158,8 +180,7 @@ class Batch:
         began = time.monotonic()
         for shot in tray:
             shot.panels = plan(shot.job, self.workshop.zoo, self.workshop.settings)
-        for model in self.models:
-            self._look(tray, model)
+        graphs = {model: self._look(tray, model) for model in self.models}
         kept: list[Shot] = []
         for shot in tray:
             try:
@@ -169,24 +190,24 @@ class Batch:
             else:
                 kept.append(shot)
         for model in self.models:
-            self._make(kept, model)
+            self._make(kept, model, graphs.pop(model))
         for shot in kept:
             shot.record["seconds"] = round((time.monotonic() - began) / len(tray), 3)
             yield self._close(shot)
 
-    def _look(self, tray: list[Shot], model: str) -> None:
-        """Show all pictures of a tray to a model at once; alone, where that fails."""
+    def _look(self, tray: list[Shot], model: str) -> Pass | None:
+        """Show the pictures of a tray to a model at once; alone, where that fails. The pass, where it is of use."""
         try:
-            x, logits = self._pass(tray, model)
+            x, logits, way = self._show(tray, model)
         except Exception as error:
             if len(tray) > 1:
                 for shot in tray:
                     self._look([shot], model)
-                return
-            for panel in tray[0].panels:
-                if panel.model == model:
-                    panel.refusal = as_problem(error)
-            return
+            else:
+                for panel in tray[0].panels:
+                    if panel.model == model:
+                        panel.refusal = as_problem(error)
+            return None
         own, classifier = self._inputs[model], self._classifier(model)
         for shot, seen, believed in zip(tray, x, logits, strict=True):
             targets = [index for index in shot.job.targets if index is not None]
@@ -194,49 +215,68 @@ class Batch:
             shot.sights[model] = Sight(model, own, shot.seen[model], seen, *classes)
             shot.record["inputs"].append(input_record(shot.job, shot.sights[model]))
             examine([panel for panel in shot.panels if panel.model == model], shot.job, classifier)
+        return way
 
-    @torch.no_grad()
-    def _pass(self, tray: list[Shot], model: str) -> tuple[Tensor, Tensor]:
-        """What a model sees of the pictures of a tray, and its logits for them, in float64 on the CPU."""
+    def _show(self, tray: list[Shot], model: str) -> tuple[Tensor, Tensor, Pass | None]:
+        """What a model sees, and its logits, in float64 on the CPU. With the pass, where there is one for all."""
         own, classifier = self._inputs[model], self._classifier(model)
         pixels = torch.from_numpy(np.stack([shot.seen[model].pixels for shot in tray]))
         x = pixels.to(device=classifier.device, dtype=classifier.dtype)
-        parts = torch.split(x, micro_batch(self.workshop.settings, own.size))
-        return x, torch.cat([classifier(part) for part in parts]).double().cpu()
+        size = micro_batch(self.workshop.settings, own.size)
+        if self._layers[model] is not None and len(self.models) == 1 and len(tray) <= size:
+            way = Pass(tray, Graph(classifier, x, self._layers[model] or ()))
+            return x, way.graph.logits.detach().double().cpu(), way
+        with torch.no_grad():
+            logits = torch.cat([classifier(part) for part in torch.split(x, size)])
+        return x, logits.double().cpu(), None
 
-    def _make(self, tray: list[Shot], model: str) -> None:
-        """A model's panels: method by method, each for all pictures of the tray."""
-        by_method: dict[str, list[tuple[Shot, Panel]]] = {}
+    def _make(self, tray: list[Shot], model: str, way: Pass | None) -> None:
+        """A model's panels: micro-batch by micro-batch, those of one pass together, then the others one by one."""
         for shot in tray:
-            for panel in shot.panels:
-                if panel.model == model:
-                    panel.record = panel_record(panel, self.workshop.zoo)
-                    if panel.refusal:
-                        panel.record |= outcome(panel.refusal)
-                    else:
-                        by_method.setdefault(panel.method.id, []).append((shot, panel))
+            for panel in shot.of(model):
+                panel.record = panel_record(panel, self.workshop.zoo)
+                if panel.refusal:
+                    panel.record |= outcome(panel.refusal)
+        classifier, layers = self._classifier(model), self._layers[model]
         size = micro_batch(self.workshop.settings, self._inputs[model].size)
-        for wanted in by_method.values():
-            for start in range(0, len(wanted), size):
-                self._make_together(wanted[start : start + size], self._classifier(model))
+        seeing = [shot for shot in tray if model in shot.sights]
+        for start in range(0, len(seeing), size) if layers is not None else ():
+            part = seeing[start : start + size]
+            if way is None or part != way.shots:
+                try:
+                    x = torch.stack([shot.sights[model].x for shot in part])
+                    way = Pass(part, Graph(classifier, x, layers or ()))
+                except Exception:
+                    log.warning("a pass of %d pictures failed: one by one", len(part), exc_info=True)
+                    break
+            self._make_together(way, model)
+            way = None
+        for shot in tray:
+            for panel in shot.of(model):
+                if panel.record["status"] is None:
+                    self._make_alone(shot, panel, classifier)
 
-    def _make_together(self, wanted: Sequence[tuple[Shot, Panel]], classifier: Classifier) -> None:
-        """Panels of one method, in one pass where the method allows it; alone, where they fail together."""
-        method = wanted[0][1].method
-        if isinstance(method, OnePass) and len(wanted) > 1:
+    def _make_together(self, way: Pass, model: str) -> None:
+        """The panels of one pass. Those that fail are left as they are."""
+        places = {panel.id: panel for shot in way.shots for panel in shot.of(model)}
+        any_class = int(self.question.against == 0)  # a picture without this panel goes along
+        for id, one in places.items():
+            if not isinstance(one.method, OnePass):
+                continue
+            wanted = [next((p for p in shot.of(model) if p.id == id and not p.refusal), None) for shot in way.shots]
             began = time.monotonic()
             try:
-                score = self._score(classifier, tuple(panel.target for _, panel in wanted))
-                x = torch.stack([shot.sights[classifier.id].x for shot, _ in wanted])
-                values, told = method.maps(Engine(classifier, score, len(wanted)), x, wanted[0][1].parameters)
+                score = self._score(
+                    way.graph.classifier, tuple(panel.target if panel else any_class for panel in wanted)
+                )
+                values, told = one.method.maps(SharedEngine(way.graph, score), way.graph.pictures, one.parameters)
                 seconds = (time.monotonic() - began) / len(wanted)
-                for (shot, panel), map in zip(wanted, values, strict=True):
-                    keep(shot, panel, *finished(Attribution(map, {"gradient_evaluations": 1, **told}), seconds))
-                return
+                for shot, panel, map in zip(way.shots, wanted, values, strict=True):
+                    if panel:
+                        attribution = Attribution(map, {"gradient_evaluations": 1, **told})
+                        keep(shot, panel, *finished(attribution, seconds))
             except Exception:
-                log.warning("%s of %d pictures at once failed: one by one", method.id, len(wanted), exc_info=True)
-        for shot, panel in wanted:
-            self._make_alone(shot, panel, classifier)
+                log.warning("%s of %d pictures at once failed: one by one", one.method.id, len(wanted), exc_info=True)
 
     def _make_alone(self, shot: Shot, panel: Panel, classifier: Classifier) -> None:
         engine = Engine(

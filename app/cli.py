@@ -68,8 +68,7 @@ def serve(
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # the protocol by its name: only then asyncio has answers sent at once; else each that goes out in two pieces waits
-    # 40 ms for the client's delayed acknowledgement of the first
+    # Named as TCP, or asyncio would leave Nagle's algorithm on: 40 ms for each further answer on a connection.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

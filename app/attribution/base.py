@@ -89,6 +89,10 @@ class OnePass(Method[P]):
     def cost(self, parameters: P, size: tuple[int, int]) -> int:
         return 1
 
+    def layers(self, classifier: Classifier, parameters: P) -> tuple[str, ...]:
+        """Names of the layers whose feature maps it asks for."""
+        return ()
+
     @abstractmethod
     def maps(self, engine: Engine, pictures: Tensor, parameters: P) -> tuple[Tensor, dict[str, Any]]:
         """Explain each of `pictures`, (N, C, H, W): their values, (N, C, H, W), and the diagnostics of all of them."""

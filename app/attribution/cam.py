@@ -51,8 +51,11 @@ class GradCam(OnePass[CamParameters]):
     def check(self, classifier: Classifier, parameters: CamParameters) -> None:
         choose_layer(classifier.census.layers, parameters.layer)
 
+    def layers(self, classifier: Classifier, parameters: CamParameters) -> tuple[str, ...]:
+        return (choose_layer(classifier.census.layers, parameters.layer),)
+
     def maps(self, engine: Engine, pictures: Tensor, parameters: CamParameters) -> tuple[Tensor, dict[str, Any]]:
-        layer = choose_layer(engine.classifier.census.layers, parameters.layer)
+        (layer,) = self.layers(engine.classifier, parameters)
         return class_activation(engine, pictures, layer, relu=parameters.relu), {"layer": layer}
 
 

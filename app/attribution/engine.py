@@ -1,10 +1,10 @@
-"""The only place that calls autograd: gradients of a score with respect to pixel values in [0, 1]."""
+"""With `graph`, the only place that calls autograd: gradients of a score with respect to pixel values in [0, 1]."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,7 +15,14 @@ from .layers import captured
 from .score import Score
 
 T = TypeVar("T")
-Rule = Callable[[Tensor], None]
+
+
+class Rule(Protocol):
+    """A change of the backward pass, put on the graph of logits and lifted from it again."""
+
+    def __call__(self, logits: Tensor) -> None: ...
+
+    def lift(self) -> None: ...
 
 
 class Engine:

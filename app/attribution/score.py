@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -32,14 +32,19 @@ class Score:
     def __call__(self, logits: Tensor) -> Tensor:
         """(N, classes) → (N,)"""
         if self.kind == "log_probability":
-            return self._of_target(logsigmoid(logits) if self.multilabel else logits.log_softmax(-1))
+            return self.of_target(logsigmoid(logits) if self.multilabel else logits.log_softmax(-1))
         if self.kind == "probability":
-            return self._of_target(logits.sigmoid() if self.multilabel else logits.softmax(-1))
+            return self.of_target(logits.sigmoid() if self.multilabel else logits.softmax(-1))
         if self.against is not None:
-            return self._of_target(logits) - logits[:, self.against]
-        return self._of_target(logits)
+            return self.of_target(logits) - logits[:, self.against]
+        return self.of_target(logits)
 
-    def _of_target(self, values: Tensor) -> Tensor:
+    def part(self, rows: slice) -> Score:
+        """The score of some of the pictures of a pass."""
+        return self if isinstance(self.target, int) else replace(self, target=self.target[rows])
+
+    def of_target(self, values: Tensor) -> Tensor:
+        """What of `values`, (N, classes), is of each picture's target: (N,)."""
         if isinstance(self.target, int):
             return values[:, self.target]
         if len(self.target) != len(values):
