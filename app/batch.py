@@ -120,7 +120,7 @@ class Batch:
             examine([panel for panel in panels if panel.model == id], question, classifier)
         refuse_if_nothing_is_left(panels)
         self._layers = {id: self._layers_of([panel for panel in panels if panel.model == id]) for id in self.models}
-        self.tray = max(micro_batch(workshop.settings, own.size) for own in self._inputs.values())
+        self.tray = max(map(self._at_once, self.models))
         if len(zoo.groups(self.models)) > 1:  # models that take turns in memory stay for some pictures
             self.tray *= TRAYS
         self.window = min(2 * self.tray, WINDOW)
@@ -148,6 +148,11 @@ class Batch:
 
     def _classifier(self, model: str) -> Classifier:
         return self.workshop.zoo.load(model, self._inputs[model].size)
+
+    def _at_once(self, model: str) -> int:
+        """Pictures in a pass of a model."""
+        classifier = self._classifier(model)
+        return Engine(classifier, Score(0), micro_batch(self.workshop.settings, classifier.size)).micro_batch
 
     def _layers_of(self, panels: list[Panel]) -> tuple[str, ...] | None:
         """Layers that a model's methods of one pass ask for; None where there is no such method."""
@@ -219,10 +224,10 @@ class Batch:
 
     def _show(self, tray: list[Shot], model: str) -> tuple[Tensor, Tensor, Pass | None]:
         """What a model sees, and its logits, in float64 on the CPU. With the pass, where there is one for all."""
-        own, classifier = self._inputs[model], self._classifier(model)
+        classifier = self._classifier(model)
         pixels = torch.from_numpy(np.stack([shot.seen[model].pixels for shot in tray]))
         x = pixels.to(device=classifier.device, dtype=classifier.dtype)
-        size = micro_batch(self.workshop.settings, own.size)
+        size = self._at_once(model)
         if self._layers[model] is not None and len(self.models) == 1 and len(tray) <= size:
             way = Pass(tray, Graph(classifier, x, self._layers[model] or ()))
             return x, way.graph.logits.detach().double().cpu(), way
@@ -238,7 +243,7 @@ class Batch:
                 if panel.refusal:
                     panel.record |= outcome(panel.refusal)
         classifier, layers = self._classifier(model), self._layers[model]
-        size = micro_batch(self.workshop.settings, self._inputs[model].size)
+        size = self._at_once(model)
         seeing = [shot for shot in tray if model in shot.sights]
         for start in range(0, len(seeing), size) if layers is not None else ():
             part = seeing[start : start + size]
