@@ -13,7 +13,9 @@ from rich.console import Console
 
 from . import cli_models
 from .errors import Unprocessable
-from .gather import gather, is_one_file
+from .gather import Entry, gather, is_one_file
+from .service.jobs import Explain
+from .settings import Settings
 
 console = Console()
 INTERRUPTED = 130  # as shells have it
@@ -43,8 +45,7 @@ def explain(
     Ends with 1 where some could not be explained.
     """
     from .routes.uploads import parse_size
-    from .service.jobs import Explain
-    from .shell import explain_all_here, explain_here
+    from .shell import explain_here
 
     if fit not in (None, "crop", "pad", "squash"):
         raise Unprocessable(f"fit: «{fit}» is none of crop, pad, squash.", field="fit")
@@ -68,12 +69,19 @@ def explain(
         settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
         if one:
             explain_here(job, settings, out or Path("explanations") / images[0].stem, console)
-            return
-        try:
-            faults = explain_all_here(gather(images, out, recursive), job, settings, console)
-        except KeyboardInterrupt:
-            console.print("Interrupted. The same command goes on where this one was.", highlight=False)
-            raise typer.Exit(INTERRUPTED) from None
+        else:
+            _explain_all(gather(images, out, recursive), job, settings)
+
+
+def _explain_all(entries: list[Entry], question: Explain, settings: Settings) -> None:
+    """Raises `typer.Exit` where some could not be explained, or where it is interrupted."""
+    from .shell import explain_all_here
+
+    try:
+        faults = explain_all_here(entries, question, settings, console)
+    except KeyboardInterrupt:
+        console.print("Interrupted. The same command goes on where this one was.", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
     if faults:
         raise typer.Exit(1)
 
