@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory bench-page clean
+.PHONY: serve test lint check-image table memory bench-page bench-latency bench-batch clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -38,6 +38,14 @@ memory: $(VENV)/.tested
 bench-page: $(VENV)/.tested
 	@tests/ensure_browser.sh $(BIN)/python
 	$(BIN)/python tests/bench_page.py
+
+# a server of its own: cold starts, fresh pictures, answers from the store; milliseconds until something is seen
+bench-latency: $(VENV)/.tested
+	$(BIN)/python tests/latency.py
+
+# a folder of pictures with one question, against one by one: pictures per second
+bench-batch: $(VENV)/.tested
+	$(BIN)/python tests/bench_batch.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

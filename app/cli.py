@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import secrets
 import signal
 import socket
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from . import __version__, cli_models
-from .errors import Problem, Unprocessable
+from . import __version__, cli_explain, cli_models
+from .errors import Problem
 from .settings import Settings
 
 app = typer.Typer(
@@ -95,64 +93,7 @@ def _address(settings: Settings, listener: socket.socket) -> str:
     return f"http://{host}:{listener.getsockname()[1]}"
 
 
-@app.command()
-def explain(
-    image: Annotated[Path, typer.Argument(help="The picture", exists=True, dir_okay=False)],
-    model: Annotated[list[str] | None, typer.Option(help="Model id, repeatable")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="Method id, repeatable; the six where none is named")] = None,
-    target: Annotated[list[int] | None, typer.Option(help="Class index, repeatable; else the top class")] = None,
-    against: Annotated[int | None, typer.Option(help="Class index to contrast the target with")] = None,
-    score: Annotated[str, typer.Option(help="logit, log_probability or probability")] = "logit",
-    option: Annotated[
-        list[str] | None, typer.Option("--option", "-o", help="METHOD.PARAMETER=VALUE, e.g. smooth_grad.samples=100")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the methods that draw")] = 0,
-    fit: Annotated[str | None, typer.Option(help="crop, pad or squash; else the model's own way")] = None,
-    size: Annotated[str | None, typer.Option(help="Input size: a side in pixels, or HEIGHTxWIDTH")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the results [explanations/IMAGE]")] = None,
-) -> None:
-    """Explain a picture here, without a server: PNG, npy and JSON, and a contact sheet."""
-    from .routes.uploads import parse_size
-    from .service.jobs import Explain
-    from .shell import explain_here
-
-    if fit not in (None, "crop", "pad", "squash"):
-        raise Unprocessable(f"fit: «{fit}» is none of crop, pad, squash.", field="fit")
-    if score not in ("logit", "log_probability", "probability"):
-        raise Unprocessable(f"score: «{score}» is none of logit, log_probability, probability.", field="score")
-    job = Explain(
-        id=secrets.token_hex(16),
-        picture=image.read_bytes(),
-        models=tuple(model or ()),
-        methods=tuple(method or ()),
-        targets=tuple(target or ()),
-        against=against,
-        score=score,  # type: ignore[arg-type]
-        options=parse_options(option or []),
-        seed=seed,
-        fit=fit,  # type: ignore[arg-type]
-        size=parse_size(size),
-    )
-    folder = out or Path("explanations") / image.stem
-    with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
-        settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
-        explain_here(job, settings, folder, console)
-
-
-def parse_options(given: list[str]) -> dict[str, dict[str, Any]]:
-    """`["smooth_grad.samples=100"]` → `{"smooth_grad": {"samples": 100}}`; a value that is no JSON is a string."""
-    options: dict[str, dict[str, Any]] = {}
-    for entry in given:
-        name, equals, text = entry.partition("=")
-        method, dot, parameter = name.partition(".")
-        if not equals or not dot:
-            raise Unprocessable(f"--option {entry}: write METHOD.PARAMETER=VALUE, e.g. smooth_grad.samples=100.")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-        options.setdefault(method, {})[parameter] = value
-    return options
+app.command()(cli_explain.explain)
 
 
 @app.command()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from .vision.render import draw
 from .vision.sheet import contact_sheet
 from .wire import reduce_channels
 
+RECORD = "explanation.json"
 Read = Callable[[str], bytes | None]  # a part of the explanation by its name in the store
 
 
@@ -24,7 +28,7 @@ def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterato
     Raises `NotFound` where a part is gone.
     """
     yield "README.md", guide(record).encode()
-    yield "explanation.json", json.dumps(record, indent=2, ensure_ascii=False).encode()
+    yield RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode()
     yield "contact_sheet.png", png(sheet(record, read, titles))
     yield "image.png", _part(read, "image")
     for seen in record["inputs"]:
@@ -35,6 +39,34 @@ def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterato
             data = _part(read, f"panel:{panel['id']}")
             yield f"{name}.npy", data
             yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), "inferno", 99, None, 0.0))
+
+
+def write_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write files into a folder that appears whole or not at all. An explanation that was there is replaced.
+
+    Raises `OSError`, also where the folder holds something else.
+    """
+    part = folder.with_name(f".gradoscope-{hashlib.sha256(folder.name.encode()).hexdigest()[:16]}.part")
+    shutil.rmtree(part, ignore_errors=True)  # a run that was killed has left it
+    try:
+        for name, data in files:
+            path = part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        if (folder / RECORD).is_file():
+            shutil.rmtree(folder)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def mark_of(folder: Path) -> str | None:
+    """The mark in the record of a folder that was written whole; None where there is none."""
+    try:
+        mark = json.loads((folder / RECORD).read_bytes())["mark"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(mark)
 
 
 GUIDE = """# Explanation {id}

@@ -62,6 +62,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
                 await sweeping
             app.state.pulls.close()
             await app.state.executor.stop()
+            app.state.store.close()
 
     app = FastAPI(
         title="Gradoscope",

@@ -76,10 +76,11 @@ def settle_targets(panels: list[Panel], believed: dict[str, int]) -> None:
                 )
     distinct = {(panel.model, panel.target, panel.method.id): panel for panel in reversed(panels)}
     panels[:] = [panel for panel in panels if distinct[panel.model, panel.target, panel.method.id] is panel]
-    _refuse_if_nothing_is_left(panels)
+    refuse_if_nothing_is_left(panels)
 
 
-def _refuse_if_nothing_is_left(panels: list[Panel]) -> None:
+def refuse_if_nothing_is_left(panels: list[Panel]) -> None:
+    """Raise the refusal where every panel has one."""
     refusals = [panel.refusal for panel in panels if panel.refusal]
     if len(refusals) < len(panels):
         return

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     model_bytes: int = Field(
         2 * 2**30, ge=2**20, description="Memory for loaded models in bytes; the least recently used goes first"
     )
+    picture_bytes: int = Field(
+        64 * 2**20, ge=0, description="Memory for what was lately made of pictures in bytes: decoded, resized, logits"
+    )
     max_requests: int = Field(32, ge=1, description="Requests in flight; one more is answered 429")
     max_panels: int = Field(64, ge=1, description="Panels (models × targets × methods) in one request")
     max_upload: int = Field(32 * 2**20, ge=1024, description="Bytes in one request's body")

@@ -1,31 +1,36 @@
-"""An explanation from a shell: the same pipeline in this process, with progress bars, into a folder."""
+"""Explanations from a shell: the same pipeline in this process, with progress bars, into folders."""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from .attribution.base import methods
+from .batch import Batch, Fault, Kept, Shot, ahead
 from .cli_models import fetch
-from .export import files
-from .pipeline import Workshop, run
+from .errors import Problem
+from .export import files, mark_of, write_whole
+from .gather import Entry
+from .pipeline import run
 from .service.jobs import Event, Explain
 from .service.store import Store
 from .settings import Settings
-from .zoo.zoo import Zoo
+from .turns import as_problem
+from .workshop import Workshop
+
+WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
 
 def explain_here(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
     """Run a job to its end and write its results into `folder`. Returns the record; raises `Problem`."""
-    store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
-    zoo = Zoo(settings)
-    for model in job.models:
-        if zoo.weights.availability(zoo.recipe(model).weights) == "downloadable":
-            fetch(zoo, model, settings, console)
-    workshop = Workshop(settings, zoo, store)
+    workshop = _open(job, settings, console)
     bars = Progress(
         TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
@@ -35,9 +40,71 @@ def explain_here(job: Explain, settings: Settings, folder: Path, console: Consol
         for event in run(job, workshop):
             if event is not None:
                 record = _follow(event, bars, tasks) or record
-    _write(record, store, folder)
+    _write(record, workshop.store, folder)
     _tell(record, folder, console)
     return record
+
+
+def explain_all_here(entries: Sequence[Entry], question: Explain, settings: Settings, console: Console) -> list[Fault]:
+    """Explain many pictures, each into its folder. Returns those that could not be explained; raises `Problem`."""
+    batch = Batch(question, _open(question, settings, console), lambda entry, mark: mark_of(entry.folder) == mark)
+    bars = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("pictures ·"),
+        TimeElapsedColumn(), TextColumn("· left"), TimeRemainingColumn(), console=console,
+    )  # fmt: skip
+    tally: Counter[str] = Counter()
+    faults: list[Fault] = []
+    refusals: dict[str, None] = {}
+    with bars:
+        task = bars.add_task("", total=len(entries))
+        for result in explain_batch(batch, entries):
+            tally[type(result).__name__] += 1
+            if isinstance(result, Fault):
+                faults.append(result)
+            elif isinstance(result, Shot):
+                refusals |= dict.fromkeys(_refusals(result.record))
+            bars.update(task, advance=1, description=result.entry.path.name[-28:])
+    for line in refusals:
+        console.print(line, highlight=False, markup=False)
+    console.print(f"{tally['Shot']} explained, {tally['Kept']} were there already.", highlight=False)
+    if faults:
+        console.print(f"{len(faults)} of {len(entries)} pictures could not be explained:", highlight=False)
+        for fault in faults:
+            console.print(f"{fault.entry.path}: {fault.problem.detail}", highlight=False, markup=False, soft_wrap=True)
+    return faults
+
+
+def explain_batch(batch: Batch, entries: Iterable[Entry]) -> Iterator[Shot | Kept | Fault]:
+    """What comes of each picture, when it is written: that goes on in a thread behind the computing."""
+    with ThreadPoolExecutor(WRITERS, thread_name_prefix="writer") as writers:
+        yield from ahead(writers, write_shot, batch.explain(entries), batch.window)
+
+
+def write_shot(result: Shot | Kept | Fault) -> Shot | Kept | Fault:
+    """Write what came of a picture into its folder."""
+    if isinstance(result, Shot):
+        try:
+            write_whole(result.entry.folder, files(result.record, result.read, titles()))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            return Fault(result.entry, Problem(f"{result.entry.folder} cannot be written: {reason}."))
+        except Exception as error:
+            return Fault(result.entry, as_problem(error))
+    return result
+
+
+def titles() -> dict[str, str]:
+    """The methods' titles, for captions."""
+    return {id: method.title for id, method in methods().items()}
+
+
+def _open(job: Explain, settings: Settings, console: Console) -> Workshop:
+    """A workshop that has the weights of the job's models; they are downloaded where that is possible."""
+    workshop = Workshop.open(settings)
+    for model in job.models:
+        if workshop.zoo.weights.availability(workshop.zoo.recipe(model).weights) == "downloadable":
+            fetch(workshop.zoo, model, settings, console)
+    return workshop
 
 
 def _follow(event: Event, bars: Progress, tasks: dict[str, Any]) -> dict[str, Any] | None:
@@ -54,18 +121,18 @@ def _follow(event: Event, bars: Progress, tasks: dict[str, Any]) -> dict[str, An
 
 
 def _write(record: dict[str, Any], store: Store, folder: Path) -> None:
-    titles = {id: method.title for id, method in methods().items()}
-    for name, data in files(record, lambda part: store.read(record["id"], part), titles):
+    for name, data in files(record, lambda part: store.read(record["id"], part), titles()):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
 
 def _tell(record: dict[str, Any], folder: Path, console: Console) -> None:
-    for panel in record["panels"]:
-        if panel["problem"]:
-            console.print(
-                f"{panel['method']} {panel['status']}: {panel['problem']['detail']}", highlight=False, markup=False
-            )
+    for line in _refusals(record):
+        console.print(line, highlight=False, markup=False)
     done = sum(panel["status"] == "done" for panel in record["panels"])
     console.print(f"{done} of {len(record['panels'])} maps in {record['seconds']:.1f} s: {folder}/", highlight=False)
+
+
+def _refusals(record: dict[str, Any]) -> list[str]:
+    return [f"{p['method']} {p['status']}: {p['problem']['detail']}" for p in record["panels"] if p["problem"]]

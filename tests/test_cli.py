@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import timm
 import torch
 from conftest import SAMPLES
 from gradoscope import __version__
-from gradoscope.cli import _listen, parse_options
+from gradoscope.cli import _listen
+from gradoscope.cli_explain import parse_options
 from gradoscope.errors import Unprocessable
 from gradoscope.settings import Settings
 from PIL import Image
@@ -23,8 +25,6 @@ from weight_host import COMMIT, weight_host
 
 
 def gradoscope(*arguments, cwd=None, **environment):
-    import os
-
     return subprocess.run(
         [sys.executable, "-m", "gradoscope", *map(str, arguments)],
         capture_output=True,
@@ -127,8 +127,6 @@ def test_a_model_without_a_card_is_pulled_and_explains(tmp_path, host):
 
 
 def test_a_port_that_is_taken_is_told():
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = gradoscope("serve", "--port", taken.getsockname()[1])
     assert done.returncode == 2

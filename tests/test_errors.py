@@ -6,8 +6,8 @@ import pickle
 
 import pytest
 from gradoscope.errors import BY_STATUS, Problem, Refused, TooManyRequests
-from gradoscope.pipeline import as_problem
 from gradoscope.routes.asking import revived
+from gradoscope.turns import as_problem
 
 
 def kinds(kind=Problem):

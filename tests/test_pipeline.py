@@ -4,39 +4,20 @@ from __future__ import annotations
 
 import pytest
 from conftest import sample
-from gradoscope.errors import NotFound, OutOfMemory
-from gradoscope.pipeline import Workshop, explain, micro_batch, run, side_by_side
-from gradoscope.service.jobs import Event, Explain, Labels, Predict
-from gradoscope.service.store import Store
+from gradoscope import sight
+from gradoscope.errors import NotFound, OutOfMemory, UnsupportedPicture
+from gradoscope.pipeline import explain, run
+from gradoscope.service.jobs import Explain, Labels, Predict
 from gradoscope.settings import Settings
+from gradoscope.workshop import Workshop
+from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.weights import WeightsMissing
-from gradoscope.zoo.zoo import Zoo
-
-
-def counting(name, turns, closed):
-    try:
-        for turn in range(turns):
-            yield Event(name, {"turn": turn})
-            yield None
-    finally:
-        closed.append(name)
-
-
-def test_runs_side_by_side_take_turns_and_end_together():
-    closed = []
-    names = [e.name for e in side_by_side([counting("a", 3, closed), counting("b", 1, closed)]) if e is not None]
-    assert names == ["a", "b", "a", "a"]
-    assert closed == ["b", "a"]
-    together = side_by_side([counting("a", 3, closed), counting("b", 3, closed)])
-    assert [next(together) for _ in range(3)][2].name == "b"
-    together.close()
-    assert closed[2:] == ["a", "b"] or closed[2:] == ["b", "a"]
 
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory):
     settings = Settings(store=tmp_path_factory.mktemp("store"), micro_batch=2)
-    return Workshop(settings, Zoo(settings), Store(settings.store, settings.store_bytes, 3600))
+    return Workshop.open(settings)
 
 
 def job(id, **fields):
@@ -96,7 +77,7 @@ CHEAP = ("vanilla_gradient", "grad_cam")
 
 def tight(tmp_path, mib):
     settings = Settings(store=tmp_path / "store", model_bytes=mib * 2**20, weights=tmp_path / "weights")
-    return Workshop(settings, Zoo(settings), Store(settings.store, settings.store_bytes, 3600))
+    return Workshop.open(settings)
 
 
 def told(job, workshop):
@@ -191,7 +172,50 @@ def test_panels_of_another_fit_are_not_those_in_the_store(tmp_path):
     assert kept == [False, False, False, False, True, True]  # the last two say what is so anyway
 
 
-def test_large_inputs_go_through_in_smaller_batches():
-    settings = Settings(micro_batch=4)
-    sides = (224, 320, 380, 512, 640, 1024, 2048)
-    assert [micro_batch(settings, (side, side)) for side in sides] == [4, 4, 3, 2, 1, 1, 1]
+def forbidden(*arguments):
+    raise AssertionError("this was made before")
+
+
+def test_what_was_lately_made_of_a_picture_is_not_made_again(tmp_path, monkeypatch):
+    """The same again needs no decoding and no pass; another class no decoding, another model no more than that."""
+    workshop = tight(tmp_path, 60)
+    first = told(Explain("7" * 32, sample("cat.jpg"), LITES[:1], CHEAP), workshop)[-1].data
+    monkeypatch.setattr(sight, "decode", forbidden)
+    with monkeypatch.context() as patch:
+        patch.setattr(sight, "preprocess", forbidden)
+        patch.setattr(Classifier, "forward", forbidden)
+        again = told(Explain("8" * 32, sample("cat.jpg"), LITES[:1], CHEAP), workshop)[-1].data
+        predicted = told(Predict(sample("cat.jpg"), LITES[:1], top_k=3), workshop)[-1].data
+    assert [panel["from_store"] for panel in again["panels"]] == [True, True]
+    assert again["inputs"][0]["predictions"] == first["inputs"][0]["predictions"]
+    assert predicted["predictions"][0]["classes"] == first["inputs"][0]["predictions"][:3]
+    with monkeypatch.context() as patch:
+        patch.setattr(sight, "preprocess", forbidden)
+        other = told(Explain("9" * 32, sample("cat.jpg"), LITES[:1], CHEAP, (7,)), workshop)[-1].data
+    assert [panel["target"]["index"] for panel in other["panels"]] == [7, 7]
+    second = told(Explain("a" * 32, sample("cat.jpg"), LITES[1:2], CHEAP), workshop)[-1].data
+    assert second["inputs"][0]["size"] == [240, 240]
+
+
+def test_what_is_remembered_is_of_that_picture_model_and_input(tmp_path):
+    """A workshop that remembers everything answers as one that remembers nothing."""
+    forgetful = Workshop.open(Settings(store=tmp_path / "other", picture_bytes=0))
+    workshop = tight(tmp_path, 60)
+    asked = [
+        Predict(sample(name), models, fit=fit, size=size)
+        for name in ("cat.jpg", "grid.jpg")
+        for models in (LITES[:1], LITES[1:2])
+        for fit, size in ((None, None), ("pad", None), (None, (160, 192)))
+    ]
+    given = [told(job, workshop)[-1].data for job in (*asked, *asked)]
+    expected = [told(job, forgetful)[-1].data for job in asked]
+    assert given == expected * 2
+    assert len({str(answer) for answer in expected}) == len(expected)
+    assert forgetful.recent.bytes == 0 < workshop.recent.bytes <= workshop.recent.max_bytes
+
+
+def test_a_picture_that_is_none_stays_one(tmp_path):
+    workshop = tight(tmp_path, 60)
+    for _ in range(2):
+        with pytest.raises(UnsupportedPicture):
+            told(Predict(b"no picture"), workshop)

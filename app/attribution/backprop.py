@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from ..zoo.classifier import Classifier
-from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from .base import OnePass, Paper, Parameters, register
 from .engine import Engine
 from .rules import Deconvolved, Guided
+
+Maps = tuple[Tensor, dict[str, Any]]
 
 
 class NoParameters(Parameters):
@@ -15,7 +19,7 @@ class NoParameters(Parameters):
 
 
 @register
-class VanillaGradient(Method[NoParameters]):
+class VanillaGradient(OnePass[NoParameters]):
     """g(x) = ∂S/∂x. Simonyan, Vedaldi, Zisserman 2013, arXiv:1312.6034."""
 
     id = "vanilla_gradient"
@@ -32,17 +36,12 @@ class VanillaGradient(Method[NoParameters]):
     )
     Parameters = NoParameters
 
-    def cost(self, parameters: NoParameters, size: tuple[int, int]) -> int:
-        return 1
-
-    def attribute(self, engine: Engine, picture: Tensor, parameters: NoParameters, seed: int) -> Steps:
-        (gradient,) = engine.gradients(picture[None])
-        yield Progress(1, 1, gradient)
-        return Attribution(gradient, {"gradient_evaluations": 1})
+    def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:
+        return engine.gradients(pictures), {}
 
 
 @register
-class Deconvolution(Method[NoParameters]):
+class Deconvolution(OnePass[NoParameters]):
     """As the gradient, but every rectifier passes back max(0, upstream), whatever it was given itself on the way up.
 
     Max pooling goes back by its switches, as always. Zeiler, Fergus 2013, arXiv:1311.2901. Diagnostics as guided
@@ -66,18 +65,15 @@ class Deconvolution(Method[NoParameters]):
     default = False
     Parameters = NoParameters
 
-    def cost(self, parameters: NoParameters, size: tuple[int, int]) -> int:
-        return 1
-
     def check(self, classifier: Classifier, parameters: NoParameters) -> None:
         Deconvolved.check(classifier.census)
 
-    def attribute(self, engine: Engine, picture: Tensor, parameters: NoParameters, seed: int) -> Steps:
-        return (yield from guide(engine, picture, Deconvolved()))
+    def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:
+        return guide(engine, pictures, Deconvolved())
 
 
 @register
-class GuidedBackprop(Method[NoParameters]):
+class GuidedBackprop(OnePass[NoParameters]):
     """As the gradient, but every activation passes back max(0, upstream) times its own derivative.
 
     Springenberg, Dosovitskiy, Brox, Riedmiller 2014, arXiv:1412.6806. Diagnostics: `guided_activations`, the number of
@@ -97,18 +93,15 @@ class GuidedBackprop(Method[NoParameters]):
     )
     Parameters = NoParameters
 
-    def cost(self, parameters: NoParameters, size: tuple[int, int]) -> int:
-        return 1
-
     def check(self, classifier: Classifier, parameters: NoParameters) -> None:
         Guided.check(classifier.census)
 
-    def attribute(self, engine: Engine, picture: Tensor, parameters: NoParameters, seed: int) -> Steps:
-        return (yield from guide(engine, picture, Guided()))
+    def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:
+        return guide(engine, pictures, Guided())
 
 
 @register
-class InputXGradient(Method[NoParameters]):
+class InputXGradient(OnePass[NoParameters]):
     """x ⊙ g(x). Shrikumar, Greenside, Shcherbina, Kundaje 2016, arXiv:1605.01713."""
 
     id = "input_x_gradient"
@@ -128,19 +121,11 @@ class InputXGradient(Method[NoParameters]):
     default = False
     Parameters = NoParameters
 
-    def cost(self, parameters: NoParameters, size: tuple[int, int]) -> int:
-        return 1
-
-    def attribute(self, engine: Engine, picture: Tensor, parameters: NoParameters, seed: int) -> Steps:
-        (gradient,) = engine.gradients(picture[None])
-        values = picture * gradient
-        yield Progress(1, 1, values)
-        return Attribution(values, {"gradient_evaluations": 1})
+    def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:
+        return pictures * engine.gradients(pictures), {}
 
 
-def guide(engine: Engine, picture: Tensor, rule: Guided) -> Steps:
-    """The gradient by a rule, with what the rule met."""
-    (gradient,) = engine.gradients(picture[None], rule)
-    yield Progress(1, 1, gradient)
-    diagnostics = {"gradient_evaluations": 1, "guided_activations": rule.activations, "gates": rule.gates}
-    return Attribution(gradient, diagnostics)
+def guide(engine: Engine, pictures: Tensor, rule: Guided) -> Maps:
+    """The gradients by a rule, with what the rule met."""
+    gradients = engine.gradients(pictures, rule)
+    return gradients, {"guided_activations": rule.activations, "gates": rule.gates}

@@ -7,6 +7,7 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -82,6 +83,26 @@ class Method(ABC, Generic[P]):
         """Explain `picture`, (C, H, W) in [0, 1]; yields after every micro-batch."""
 
 
+class OnePass(Method[P]):
+    """A method that takes one evaluation of a picture: several pictures can share a pass, each for its own class."""
+
+    def cost(self, parameters: P, size: tuple[int, int]) -> int:
+        return 1
+
+    def layers(self, classifier: Classifier, parameters: P) -> tuple[str, ...]:
+        """Names of the layers whose feature maps it asks for."""
+        return ()
+
+    @abstractmethod
+    def maps(self, engine: Engine, pictures: Tensor, parameters: P) -> tuple[Tensor, dict[str, Any]]:
+        """Explain each of `pictures`, (N, C, H, W): their values, (N, C, H, W), and the diagnostics of all of them."""
+
+    def attribute(self, engine: Engine, picture: Tensor, parameters: P, seed: int) -> Steps:
+        values, diagnostics = self.maps(engine, picture[None], parameters)
+        yield Progress(1, 1, values[0])
+        return Attribution(values[0], {"gradient_evaluations": 1, **diagnostics})
+
+
 _registry: dict[str, Method[Any]] = {}
 
 
@@ -94,10 +115,16 @@ def register(method: type[Method[Any]]) -> type[Method[Any]]:
 
 def methods() -> dict[str, Method[Any]]:
     """Every method by id, in historical order."""
+    _import_all()
+    return {m.id: m for m in sorted(_registry.values(), key=lambda m: (m.year, m.order))}
+
+
+@cache
+def _import_all() -> None:
+    """Import every module of this package: each registers its methods."""
     package = importlib.import_module(__package__)
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{__package__}.{module.name}")
-    return {m.id: m for m in sorted(_registry.values(), key=lambda m: (m.year, m.order))}
 
 
 def find_method(id: str) -> Method[Any]:

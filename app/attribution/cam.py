@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..zoo.classifier import Classifier
-from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from .base import Attribution, Method, OnePass, Paper, Parameters, Progress, Steps, register
 from .engine import Engine
 from .layers import choose_layer
 from .rules import Guided
@@ -24,7 +26,7 @@ class CamParameters(LayerParameters):
 
 
 @register
-class GradCam(Method[CamParameters]):
+class GradCam(OnePass[CamParameters]):
     """ReLU(Σ_k w_k A_k), w_k = mean over space of ∂S/∂A_k; bilinear to (H, W), align_corners = False.
 
     A is the feature map (K, h, w) of `layer`. Selvaraju et al. 2016, arXiv:1610.02391. Diagnostics: `layer`.
@@ -46,17 +48,15 @@ class GradCam(Method[CamParameters]):
     )
     Parameters = CamParameters
 
-    def cost(self, parameters: CamParameters, size: tuple[int, int]) -> int:
-        return 1
-
     def check(self, classifier: Classifier, parameters: CamParameters) -> None:
         choose_layer(classifier.census.layers, parameters.layer)
 
-    def attribute(self, engine: Engine, picture: Tensor, parameters: CamParameters, seed: int) -> Steps:
-        layer = choose_layer(engine.classifier.census.layers, parameters.layer)
-        values = class_activation(engine, picture, layer, relu=parameters.relu)
-        yield Progress(1, 1, values)
-        return Attribution(values, {"gradient_evaluations": 1, "layer": layer})
+    def layers(self, classifier: Classifier, parameters: CamParameters) -> tuple[str, ...]:
+        return (choose_layer(classifier.census.layers, parameters.layer),)
+
+    def maps(self, engine: Engine, pictures: Tensor, parameters: CamParameters) -> tuple[Tensor, dict[str, Any]]:
+        (layer,) = self.layers(engine.classifier, parameters)
+        return class_activation(engine, pictures, layer, relu=parameters.relu), {"layer": layer}
 
 
 @register
@@ -90,7 +90,7 @@ class GuidedGradCam(Method[LayerParameters]):
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: LayerParameters, seed: int) -> Steps:
         layer, rule = choose_layer(engine.classifier.census.layers, parameters.layer, self.id), Guided()
-        cam = class_activation(engine, picture, layer, relu=True)
+        (cam,) = class_activation(engine, picture[None], layer, relu=True)
         yield Progress(1, 2)
         (guided,) = engine.gradients(picture[None], rule)
         values = guided * cam
@@ -99,11 +99,8 @@ class GuidedGradCam(Method[LayerParameters]):
         return Attribution(values, {"gradient_evaluations": 2, "layer": layer, **met})
 
 
-def class_activation(engine: Engine, picture: Tensor, layer: str, relu: bool) -> Tensor:
-    """Grad-CAM of a layer, enlarged to the picture's (H, W): (1, H, W)."""
-    features, gradient = engine.features(picture, layer)
-    cam = (gradient.mean((1, 2), keepdim=True) * features).sum(0)
-    enlarged = interpolate(
-        (cam.relu() if relu else cam)[None, None], picture.shape[-2:], mode="bilinear", align_corners=False
-    )
-    return enlarged[0]
+def class_activation(engine: Engine, pictures: Tensor, layer: str, relu: bool) -> Tensor:
+    """Grad-CAM of a layer, enlarged to the pictures' (H, W): (N, 1, H, W)."""
+    features, gradients = engine.features(pictures, layer)
+    cam = (gradients.mean((2, 3), keepdim=True) * features).sum(1, keepdim=True)
+    return interpolate(cam.relu() if relu else cam, pictures.shape[-2:], mode="bilinear", align_corners=False)

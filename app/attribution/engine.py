@@ -1,10 +1,10 @@
-"""The only place that calls autograd: gradients of a score with respect to pixel values in [0, 1]."""
+"""With `graph`, the only place that calls autograd: gradients of a score with respect to pixel values in [0, 1]."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,7 +15,14 @@ from .layers import captured
 from .score import Score
 
 T = TypeVar("T")
-Rule = Callable[[Tensor], None]
+
+
+class Rule(Protocol):
+    """A change of the backward pass, put on the graph of logits and lifted from it again."""
+
+    def __call__(self, logits: Tensor) -> None: ...
+
+    def lift(self) -> None: ...
 
 
 class Engine:
@@ -62,19 +69,19 @@ class Engine:
             (gradient,) = torch.autograd.grad(self.score(logits).sum(), x)
         return finite(gradient.contiguous())
 
-    def features(self, picture: Tensor, layer: str) -> tuple[Tensor, Tensor]:
-        """Feature map A of a layer and ∂S/∂A for one picture (C, H, W), both (K, h, w).
+    def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+        """Feature maps A of a layer and ∂S/∂A for each of (N, C, H, W), both (N, K, h, w).
 
         The graph starts at the layer, so only what lies above it is differentiated.
         """
         with torch.enable_grad(), captured(self.classifier, layer) as capture:
-            score = self.score(self.classifier(_channels_last(picture[None]))).sum()
+            score = self.score(self.classifier(_channels_last(pictures))).sum()
             if not score.requires_grad:
                 raise Refused(f"The score does not depend on the layer «{layer}». Take another one.")
             (gradient,) = torch.autograd.grad(score, capture.features, allow_unused=True)
         if gradient is None:
             raise Refused(f"The score does not depend on the layer «{layer}». Take another one.")
-        return capture.features.detach()[0].contiguous(), finite(gradient[0].contiguous())
+        return capture.features.detach().contiguous(), finite(gradient.contiguous())
 
 
 def generator(seed: int, *names: int | str) -> torch.Generator:

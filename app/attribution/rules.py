@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 from torch.autograd.graph import Node
+from torch.utils.hooks import RemovableHandle
 
 from ..errors import Refused
 from .census import Census
@@ -26,12 +27,19 @@ class Guided:
     activations = 0
     gates = 0
 
+    def __init__(self) -> None:
+        self._handles: list[RemovableHandle] = []
+
     def __call__(self, logits: Tensor) -> None:
         found = survey(logits)
         self.check(found)
-        for node in found.guided:
-            self.guide(node)
+        self._handles += map(self.guide, found.guided)
         self.activations, self.gates = len(found.guided), len(found.gates)
+
+    def lift(self) -> None:
+        """Take the rule off the graphs that it was put on."""
+        while self._handles:
+            self._handles.pop().remove()
 
     @classmethod
     def check(cls, found: Nonlinearities | Census) -> None:
@@ -50,8 +58,8 @@ class Guided:
         return list(found.unknown)
 
     @classmethod
-    def guide(cls, node: Node) -> None:
-        node.register_prehook(_positive_parts)
+    def guide(cls, node: Node) -> RemovableHandle:
+        return node.register_prehook(_positive_parts)
 
 
 class Deconvolved(Guided):
@@ -69,8 +77,8 @@ class Deconvolved(Guided):
         return [*found.unknown, *found.unrectified]
 
     @classmethod
-    def guide(cls, node: Node) -> None:
-        node.register_hook(_upstream_instead)
+    def guide(cls, node: Node) -> RemovableHandle:
+        return node.register_hook(_upstream_instead)
 
 
 def _positive_parts(gradients: Gradients) -> Gradients:

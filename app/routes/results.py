@@ -49,10 +49,11 @@ def explanation(id: ExplanationId, store: StoreOf) -> Any:
 
 
 @router.delete("/{id}", status_code=204)
-def forget(id: ExplanationId, store: StoreOf) -> None:
+def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf) -> None:
     """Forget an explanation, its picture included, and each panel that no other explanation uses."""
     if not store.forget(id):
         raise gone(id)
+    executor.forget_pictures()
 
 
 @router.get("/{id}/image.png", response_class=Response, responses=PNG)

@@ -27,6 +27,9 @@ class Executor(Protocol):
     async def catalogue(self) -> dict[str, Any]:
         """Models and methods; waits for the start. Raises `Unavailable`."""
 
+    def forget_pictures(self) -> None:
+        """Let go of what is remembered of pictures: one of them was deleted. Does not wait."""
+
     def submit(self, job: Job) -> AsyncGenerator[Event, None]:
         """The events of a job, the last one final. Closing the generator ends the computation at the next micro-batch.
 

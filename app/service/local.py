@@ -128,6 +128,9 @@ class LocalExecutor:
         assert self._catalogue is not None
         return self._catalogue
 
+    def forget_pictures(self) -> None:
+        self._post("forget")
+
     async def submit(self, job: Job) -> AsyncGenerator[Event, None]:
         self._admit()
         number = next(self._numbers)

@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 
-from ..pipeline import Run, as_problem
+from ..turns import Run, as_problem
 from .jobs import Event
 
 log = logging.getLogger(__name__)

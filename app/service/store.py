@@ -13,6 +13,7 @@ import os
 import secrets
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,8 +42,14 @@ class Store:
         self.folder, self.max_bytes, self.max_age = folder, max_bytes, max_age
         (folder / "blobs").mkdir(parents=True, exist_ok=True, mode=0o700)
         self._secret = _read_secret(folder / "secret")
+        self._idle: list[sqlite3.Connection] = []
+        weakref.finalize(self, _close_all, self._idle)
         with self._transaction() as index:
             index.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Let go of the index. A later call opens it again."""
+        _close_all(self._idle)
 
     def key(self, *parts: object) -> str:
         """HMAC-SHA256, with the server's secret, of all that determines a blob: ids cannot be guessed from content."""
@@ -136,16 +143,37 @@ class Store:
 
     @contextmanager
     def _transaction(self, write: bool = True) -> Iterator[sqlite3.Connection]:
-        index = sqlite3.connect(self.folder / "index.sqlite3", timeout=30, isolation_level=None)
+        """Within: one transaction, rolled back where it raises.
+
+        Connections stay open, as many as there ever were transactions at once: when an index is closed for the last
+        time SQLite writes its log back and waits for the disk, which takes longer than all that is asked of it.
+        """
         try:
-            index.execute("PRAGMA foreign_keys = ON")
-            index.execute("PRAGMA synchronous = NORMAL")
+            index = self._idle.pop()
+        except IndexError:
+            index = self._open()
+        try:
             index.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             yield index
             if index.in_transaction:
                 index.execute("COMMIT")
-        finally:
+        except BaseException:
             index.close()
+            raise
+        self._idle.append(index)
+
+    def _open(self) -> sqlite3.Connection:
+        index = sqlite3.connect(
+            self.folder / "index.sqlite3", timeout=30, isolation_level=None, check_same_thread=False
+        )
+        index.execute("PRAGMA foreign_keys = ON")
+        index.execute("PRAGMA synchronous = NORMAL")
+        return index
+
+
+def _close_all(connections: list[sqlite3.Connection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 def _use(index: sqlite3.Connection, record: str, name: str, key: str) -> None:

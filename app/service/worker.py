@@ -39,11 +39,10 @@ class _Worker:
         import torch  # here, not above: importing this module must stay cheap for the web process
 
         from ..catalogue import catalogue
-        from ..pipeline import Workshop, run
+        from ..pipeline import run
+        from ..workshop import Workshop
         from ..zoo.memory import give_back, resident
-        from ..zoo.zoo import Zoo
         from .scheduler import Scheduler
-        from .store import Store
 
         if settings.threads:
             torch.set_num_threads(settings.threads)
@@ -51,8 +50,7 @@ class _Worker:
         self._connection, self._run = connection, run
         self._give_back, self._resident, self._bare = give_back, resident, resident()
         self._scheduler = Scheduler()
-        store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
-        self._workshop = Workshop(settings, Zoo(settings), store)
+        self._workshop = Workshop.open(settings)
         self._catalogue: Callable[[], dict[str, Any]] = lambda: catalogue(self._workshop.zoo, settings)
         try:
             warm_up(self._workshop)
@@ -87,7 +85,8 @@ class _Worker:
     def _tidy(self) -> None:
         """Give back what the allocator has piled up. It keeps freed memory in pieces, which is quick for the next
         micro-batch, but the pieces of one model's layers seldom fit another's."""
-        if self._resident() - self._bare - self._workshop.zoo.bytes > WORKSPACE:
+        kept = self._workshop.zoo.bytes + self._workshop.recent.bytes
+        if self._resident() - self._bare - kept > WORKSPACE:
             self._give_back()
 
     def _receive(self, message: tuple[Any, ...]) -> None:
@@ -96,6 +95,8 @@ class _Worker:
             self._scheduler.add(number, self._run(job, self._workshop))
         elif message[0] == "cancel":
             self._scheduler.cancel(message[1])
+        elif message[0] == "forget":
+            self._workshop.recent.clear()
         elif message[0] == "stop":
             raise EOFError
 

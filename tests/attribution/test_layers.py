@@ -179,7 +179,7 @@ def test_layer_that_the_score_does_not_depend_on_is_refused() -> None:
     with pytest.raises(Unprocessable, match="«tail» is no layer"):
         explain("grad_cam", network, x, layer="tail")
     with pytest.raises(Refused, match="does not depend on the layer «tail"):
-        Engine(network, Score(0)).features(x, "tail")
+        Engine(network, Score(0)).features(x[None], "tail")
 
 
 def test_auxiliary_head_that_runs_last_gives_no_layer() -> None:

@@ -30,6 +30,25 @@ def test_formula(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "against"), [("logit", None), ("logit", 4), ("log_probability", None), ("probability", None)]
+)
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_each_picture_of_a_pass_may_have_a_class_of_its_own(kind: str, against: int | None, multilabel: bool) -> None:
+    logits, targets = seeded((4, 5)).double(), (3, 0, 0, 2)
+    given = Score(targets, kind, against, multilabel)(logits)  # type: ignore[arg-type]
+    for row, target in enumerate(targets):
+        one = Score(target, kind, against, multilabel)(logits[row : row + 1])  # type: ignore[arg-type]
+        assert torch.equal(given[row : row + 1], one)
+
+
+def test_there_is_a_class_for_each_picture() -> None:
+    with pytest.raises(ValueError, match="2 targets for 3 pictures"):
+        Score((0, 1))(seeded((3, 5)))
+    with pytest.raises(ValueError, match="against"):
+        Score((0, 1), against=1)
+
+
+@pytest.mark.parametrize(
     ("kind", "target", "against"), [("probability", 0, 1), ("log_probability", 0, 1), ("logit", 1, 1), ("logit", 0, 0)]
 )
 def test_against_goes_with_two_logits(kind: str, target: int, against: int) -> None:

@@ -75,9 +75,9 @@ class Counting(Engine):
         self.gradient_count += len(pictures)
         return super().gradients(pictures, rule)
 
-    def features(self, picture: Tensor, layer: str) -> tuple[Tensor, Tensor]:
-        self.gradient_count += 1
-        return super().features(picture, layer)
+    def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+        self.gradient_count += len(pictures)
+        return super().features(pictures, layer)
 
 
 class Stage:
@@ -232,9 +232,9 @@ def cam(stage: Stage, target: int) -> dict[str, Any]:
     for name, index in GRID_TARGETS.items():
         engine, record["maps"][name], record["shares"][name] = stage.engine(index), [], []
         for layer in LAYERS:
-            features, gradient = engine.features(x, layer)
+            (features,), (gradient,) = engine.features(x[None], layer)
             values = (gradient.mean((1, 2), keepdim=True) * features).sum(0).relu().numpy()
-            enlarged = class_activation(engine, x, layer, relu=True)[0].numpy()
+            enlarged = class_activation(engine, x[None], layer, relu=True)[0, 0].numpy()
             most = float(values.max())
             levels = np.round(values / (most or 1) * 255).astype(np.uint8)
             data = base64.b64encode(levels.tobytes()).decode()

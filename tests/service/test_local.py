@@ -7,9 +7,13 @@ import os
 import signal
 import threading
 
+import pytest
 from conftest import sample
+from gradoscope.routes.results import forget
 from gradoscope.service.jobs import Labels, Predict
 from gradoscope.service.local import LocalExecutor
+from gradoscope.service.store import Store
+from gradoscope.service.worker import _Worker
 from gradoscope.settings import Settings
 
 
@@ -55,3 +59,47 @@ def test_a_death_leaves_no_thread_and_no_open_line(tmp_path):
         if thread.name.startswith("worker-"):
             thread.join(5)
     assert line_threads() == []
+
+
+class Line:
+    """A worker's end of the line: what comes in while it rests, time after time; at the end it is told to stop."""
+
+    def __init__(self, *arrivals):
+        self.arrivals, self.arrived, self.sent = [*arrivals, ("stop",)], [], []
+
+    def poll(self, seconds=0):
+        if seconds != 0 and not self.arrived:
+            self.arrived.append(self.arrivals.pop(0))
+        return bool(self.arrived)
+
+    def recv(self):
+        return self.arrived.pop(0)
+
+    def send(self, message):
+        self.sent.append(message)
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path):
+    """What it remembers of them goes at once; what it knows of models stays."""
+    line = Line(("run", 1, Predict(sample("cat.jpg"))), *[("forget",)] * deleted)
+    worker = _Worker(line, Settings(store=tmp_path))
+    with pytest.raises(EOFError):
+        worker.serve()
+    assert line.sent[-1][2].name == "result"
+    assert (worker._workshop.recent.bytes == 0) is deleted
+    assert worker._workshop.zoo.loaded == ("efficientnet_lite0",)
+
+
+def test_deleting_an_explanation_tells_the_worker(tmp_path):
+    async def scenario():
+        executor = LocalExecutor(Settings(store=tmp_path))
+        executor.forget_pictures()  # before there is a worker there is nothing to forget
+        posted = []
+        executor._link = type("Link", (), {"post": lambda self, *message: posted.append(message)})()
+        store = Store(tmp_path, 1000, 60)
+        store.create("r", {})
+        forget("r", store, executor)
+        return posted
+
+    assert asyncio.run(scenario()) == [("forget",)]

@@ -120,3 +120,30 @@ def test_a_new_use_and_a_removal_do_not_race(store):
         thread.join()
     assert lost == []
     assert files(store) == []
+
+
+def test_a_change_that_breaks_off_is_taken_back(store):
+    store.create("r", {"a": 1})
+
+    def break_off():
+        with store._transaction() as index:
+            index.execute("DELETE FROM record")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        break_off()
+    assert store.load("r") == {"a": 1}
+    store.update("r", {"a": 2})
+    assert store.load("r") == {"a": 2}
+
+
+def test_connections_are_used_again_and_let_go(store):
+    store.create("r", {})
+    for _ in range(20):
+        store.update("r", {})
+        store.load("r")
+    assert len(store._idle) == 1
+    store.close()
+    assert store._idle == []
+    assert not store.folder.joinpath("index.sqlite3-wal").exists()  # the last one to close writes the log back
+    assert store.load("r") == {}

@@ -1,0 +1,73 @@
+"""One pass up through the network for several questions about the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor
+
+from ..zoo.classifier import Classifier
+from .engine import Engine, Rule, finite
+from .score import Score
+
+
+class Graph:
+    """The way from pictures, (N, C, H, W), up to their `logits`, and the feature maps of the layers asked for.
+
+    It holds what a backward pass needs, as long as it lives.
+    """
+
+    def __init__(self, classifier: Classifier, pictures: Tensor, layers: Iterable[str] = ()) -> None:
+        self.classifier, self.pictures = classifier, pictures
+        with torch.enable_grad(), _recorded(classifier, layers) as self.features:
+            self.x = pictures.detach().contiguous(memory_format=torch.channels_last).clone().requires_grad_()
+            self.logits: Tensor = classifier(self.x)
+
+
+class SharedEngine(Engine):
+    """An engine that goes back on a graph that is there, where it is asked about the graph's own pictures."""
+
+    def __init__(self, graph: Graph, score: Score) -> None:
+        super().__init__(graph.classifier, score, len(graph.pictures))
+        self._graph = graph
+
+    def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:
+        graph = self._graph
+        if pictures is not graph.pictures or not graph.logits.requires_grad:
+            return super().gradients(pictures, rule)
+        try:
+            if rule is not None:
+                rule(graph.logits)
+            (gradient,) = torch.autograd.grad(self.score(graph.logits).sum(), graph.x, retain_graph=True)
+        finally:
+            if rule is not None:
+                rule.lift()  # others go back on this graph without it
+        return finite(gradient.contiguous())
+
+    def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+        graph = self._graph
+        features = graph.features.get(layer)
+        if pictures is not graph.pictures or features is None or not features.requires_grad:
+            return super().features(pictures, layer)
+        score = self.score(graph.logits).sum()
+        (gradient,) = torch.autograd.grad(score, features, retain_graph=True, allow_unused=True)
+        if gradient is None:
+            return super().features(pictures, layer)  # which says why
+        return features.detach().contiguous(), finite(gradient.contiguous())
+
+
+@contextmanager
+def _recorded(classifier: Classifier, layers: Iterable[str]) -> Iterator[dict[str, Tensor]]:
+    """Within: what each of the layers puts out, by its name; the pass goes on with a clone, as in `captured`."""
+    found: dict[str, Tensor] = {}
+    with ExitStack() as hooks:
+        for name in dict.fromkeys(layers):
+
+            def keep(module: object, inputs: object, output: Tensor, name: str = name) -> Tensor:
+                found[name] = output
+                return output.clone()
+
+            hooks.callback(classifier.network.get_submodule(name).register_forward_hook(keep).remove)
+        yield found

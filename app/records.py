@@ -1,0 +1,96 @@
+"""What is told and kept of an explanation, of what each model saw, and of each panel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .attribution.base import Attribution
+from .errors import ComputationFailed, Problem
+from .plan import Panel
+from .service.jobs import Explain
+from .sight import Sight
+from .wire import statistics
+from .workshop import Workshop
+from .zoo.zoo import Zoo
+
+
+def new_record(job: Explain, workshop: Workshop, size: tuple[int, int]) -> dict[str, Any]:
+    """The record of an explanation that begins; `size` is the picture's, (width, height)."""
+    return {
+        "id": job.id,
+        "url": f"/e/{job.id}",
+        "status": "running",
+        "seed": job.seed,
+        "score": job.score,
+        "seconds": 0.0,
+        "versions": workshop.versions,
+        "image": {"width": size[0], "height": size[1]},
+        "inputs": [],
+        "panels": [],
+    }
+
+
+def input_record(job: Explain, sight: Sight) -> dict[str, Any]:
+    """What a model saw, and what it believes."""
+    return {
+        "model": sight.model,
+        "size": list(sight.input.size),
+        "fit": sight.input.fit,
+        "crop": [round(edge, 3) for edge in sight.seen.crop],
+        "url": f"/api/v1/explanations/{job.id}/inputs/{sight.model}.png",
+        "predictions": sight.classes,
+        "targets": sight.targets,
+    }
+
+
+def panel_record(panel: Panel, zoo: Zoo) -> dict[str, Any]:
+    """A panel that nothing has come of yet."""
+    labels = zoo.labels(panel.model)
+
+    def named(index: int | None) -> dict[str, Any] | None:
+        if index is None:
+            return None
+        return {"index": index, "label": labels[index] if 0 <= index < len(labels) else f"class {index}"}
+
+    return {
+        "id": panel.id,
+        "status": None,  # not settled yet
+        "model": panel.model,
+        "method": panel.method.id,
+        "target": named(panel.target),
+        "against": named(panel.against),
+        "parameters": panel.parameters.model_dump(),
+        "shape": None,
+        "statistics": None,
+        "diagnostics": {},
+        "seconds": 0.0,
+        "from_store": False,
+        "urls": {"npy": None, "png": None},
+        "problem": None,
+    }
+
+
+def finished(attribution: Attribution, seconds: float) -> tuple[np.ndarray, dict[str, Any]]:
+    """A map's values, and what is told of them. Raises `ComputationFailed` where one is not finite."""
+    values = attribution.values.detach().float().cpu().numpy()
+    if not np.isfinite(values).all():
+        raise ComputationFailed("The map holds values that are not finite (NaN or infinity), so it is not shown.")
+    return values, {
+        "shape": list(values.shape),
+        "statistics": statistics(values),
+        "diagnostics": attribution.diagnostics,
+        "seconds": round(seconds, 3),
+    }
+
+
+def done(job: Explain, panel: Panel, about: dict[str, Any]) -> dict[str, Any]:
+    """A panel whose map is there."""
+    url = f"/api/v1/explanations/{job.id}/panels/{panel.id}"
+    return {"status": "done", **about, "urls": {"npy": f"{url}.npy", "png": f"{url}.png"}}
+
+
+def outcome(problem: Problem) -> dict[str, Any]:
+    """A panel that is not made: refused, where the request or the model is why, or failed."""
+    return {"status": "refused" if problem.status < 500 else "failed", "problem": problem.as_dict()}

@@ -1,0 +1,34 @@
+"""What runs work with: the models, the store, and what was learnt about the pace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from . import __version__
+from .recent import Recent
+from .service.store import Store
+from .settings import Settings
+from .zoo.zoo import Zoo
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a run works with."""
+
+    settings: Settings
+    zoo: Zoo
+    store: Store
+    recent: Recent
+    pace: dict[str, float] = field(default_factory=dict)  # by model: seconds for an evaluation, per input pixel
+
+    @classmethod
+    def open(cls, settings: Settings) -> Workshop:
+        """The workshop that the settings describe; loads no model."""
+        store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
+        return cls(settings, Zoo(settings), store, Recent(settings.picture_bytes))
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return {"gradoscope": __version__, "torch": str(torch.__version__), "device": self.zoo.device.type}

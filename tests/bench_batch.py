@@ -1,0 +1,94 @@
+"""Many pictures with one question, against one by one: pictures per second. `make bench-batch`
+
+One process, warm, both sides in turns (A B A B …), each from the file to the written folder; prints medians, spread and
+ratios, asserts nothing. One by one is what `gradoscope explain IMAGE` does, picture after picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import torch
+from conftest import SAMPLES
+from gradoscope.batch import Batch, Shot
+from gradoscope.export import files, write_whole
+from gradoscope.gather import Entry
+from gradoscope.pipeline import run
+from gradoscope.service.jobs import Explain
+from gradoscope.service.worker import warm_up
+from gradoscope.settings import Settings
+from gradoscope.shell import explain_batch, titles
+from gradoscope.workshop import Workshop
+from PIL import Image
+
+Side = Callable[[list[Entry], Explain, Workshop], None]
+THREE = Explain("", b"", methods=("vanilla_gradient", "guided_backprop", "grad_cam"))
+SIX = Explain("", b"")
+
+
+def fresh(folder: Path, count: int) -> list[Entry]:
+    """Pictures that were never explained before: samples with 4×4 random pixels, as JPEG."""
+    listed = []
+    for number in range(count):
+        with Image.open(SAMPLES / f"{('cat', 'espresso', 'rocket')[number % 3]}.jpg") as sample:
+            picture = sample.convert("RGB")
+        picture.paste(tuple(os.urandom(3)), (100, 100, 104, 104))
+        path = folder / f"{secrets.token_hex(8)}.jpg"
+        picture.save(path, quality=95)
+        listed.append(Entry(path, folder / "out" / path.name))
+    return listed
+
+
+def one_by_one(entries: list[Entry], asked: Explain, workshop: Workshop) -> None:
+    for entry in entries:
+        job = replace(asked, id=secrets.token_hex(16), picture=entry.path.read_bytes())
+        record = [event for event in run(job, workshop) if event is not None][-1].data
+        write_whole(entry.folder, files(record, partial(workshop.store.read, job.id), titles()))
+
+
+def together(entries: list[Entry], asked: Explain, workshop: Workshop) -> None:
+    shots = explain_batch(Batch(asked, workshop, lambda entry, mark: False), entries)
+    assert all(isinstance(shot, Shot) for shot in shots)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--three", type=int, default=24, help="pictures a round for the three methods of one pass")
+    parser.add_argument("--six", type=int, default=4, help="pictures a round for all six")
+    given = parser.parse_args()
+    sides: dict[str, Callable[[list[Entry], Explain, Workshop], None]] = {
+        "one by one": one_by_one,
+        "together": together,
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        workshop = Workshop.open(Settings(store=folder / "store"))
+        warm_up(workshop)
+        print(f"{torch.get_num_threads()} threads, {workshop.zoo.device}, micro-batch {workshop.settings.micro_batch}")
+        for title, asked, count in (("three of one pass", THREE, given.three), ("all six", SIX, given.six)):
+            rates: dict[str, list[float]] = {side: [] for side in sides}
+            for number in range(given.rounds + 1):
+                for side, explain in sides.items():
+                    entries = fresh(folder, count)
+                    began = time.perf_counter()
+                    explain(entries, asked, workshop)
+                    if number:  # the first round warms up
+                        rates[side].append(count / (time.perf_counter() - began))
+            for side, found in rates.items():
+                print(f"{title:18} {side:11} {median(found):6.2f} pictures/s ({min(found):.2f} … {max(found):.2f})")
+            ratios = [b / a for a, b in zip(*rates.values(), strict=True)]
+            print(f"{title:18} ratio       {median(ratios):6.2f} ({min(ratios):.2f} … {max(ratios):.2f})", flush=True)
+
+
+if __name__ == "__main__":
+    main()
