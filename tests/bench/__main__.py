@@ -10,11 +10,12 @@ from dataclasses import asdict
 
 from . import growth, memory, report
 from .measure import tell
+from .peers import BATCHES
 from .run import RESULTS, Plan, Record, measure
 from .sides import ENGINES, METHODS
 from .subjects import MODELS, REAL, Effort, load
 
-QUICK = Effort(8, 3)
+QUICK, QUICK_MODELS = Effort(8, 3), (REAL, "mobilenet_v3_large", "resnet50")
 DEFAULT_BATCHES = (REAL, "mobilenet_v3_large")  # where captum's default, all at once, needs no great memory
 
 
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure model by model; 1 where a map is out of bounds."""
     began = time.monotonic()
     records = []
-    for name in options.models or MODELS:
+    for name in options.models or (QUICK_MODELS if options.quick else MODELS):
         usual = QUICK if options.quick else MODELS.get(name, Effort(16, 3))
         plan = Plan(
             count=options.count or usual.count,
@@ -47,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
             floor=name in options.floor and not options.quick,
             memory=not options.quick,
             defaults=name in DEFAULT_BATCHES and not options.quick,
+            check=4 if options.quick else 8,
+            batches=(4, 8) if options.quick else BATCHES,
         )
         record = measure(load(name, options.picture), plan, options.picture)
         record.save(RESULTS / ("quick" if options.quick else ""))
@@ -78,7 +81,9 @@ def parse(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--count", type=int, help="samples and steps")
     parser.add_argument("--engine", default="both", help=f"{', '.join(ENGINES)}, or both")
     parser.add_argument("--picture", default="cat", help="a sample's id")
-    parser.add_argument("--quick", action="store_true", help="few steps; no equal error, floor and memory")
+    parser.add_argument(
+        "--quick", action="store_true", help="few steps, three models; no equal error, floor and memory"
+    )
     parser.add_argument("--equal-error", type=names, default=(REAL,), help="models; a reference takes 2000 gradients")
     parser.add_argument("--floor", type=names, default=(REAL,), help="models")
     parser.add_argument("--parts", type=names, default=growth.PARTS, help="of growth")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .peers import BATCHES, integrated_by_captum
+from .peers import integrated_by_captum
 from .sides import Run
 from .subjects import Subject
 
@@ -76,14 +76,14 @@ def in_turn(sides: Mapping[str, Callable[[], Any]], rounds: int, device: torch.d
     return {name: Spread(tuple(found)) for name, found in seconds.items()}
 
 
-def best_batch(subject: Subject, batches: tuple[int, ...] = BATCHES) -> int:
+def best_batch(subject: Subject, batches: tuple[int, ...]) -> int:
     """The peers' quickest batch size here, by captum's integrated gradients: twice each, the better of the two.
 
     All three sampled peers do the same with a batch: forward and backward, picture by picture alike.
     """
     found = {}
     for batch in batches:
-        steps = max(batch, min(8, max(batches)))
+        steps = max(batch, 8)
 
         def call(batch: int = batch, steps: int = steps) -> np.ndarray:
             return integrated_by_captum(subject.theirs, subject.x, subject.target, steps, batch)

@@ -15,12 +15,11 @@ import torch
 
 from . import error, floor, memory, rounding
 from .measure import Spread, best_batch, in_turn, tell, warm_up
-from .peers import DEFAULT_BATCH, DEFAULTS, PEERS, main_peer
+from .peers import BATCHES, DEFAULT_BATCH, DEFAULTS, PEERS, main_peer
 from .sides import METHODS, OURS, PATHS, Run, engine_of, ours, sampled
 from .subjects import REAL, WORK, Subject
 
 RESULTS = WORK / "results"
-CHECK = 8  # samples and steps at which maps are compared with float64
 WARM = 10
 SHOWN = ("torch", "torchvision", "timm", "captum", "saliency", "grad-cam", "torchcam", "onnxruntime", "openvino")
 
@@ -37,6 +36,8 @@ class Plan:
     floor: bool = False
     memory: bool = True
     fine: int = error.FINE
+    check: int = 8  # samples and steps at which maps are compared with float64
+    batches: tuple[int, ...] = BATCHES  # of the peers, to try
     defaults: bool = False  # the sampled peers at their default batch size too
 
 
@@ -98,7 +99,7 @@ def measure(subject: Subject, plan: Plan, picture: str = "cat") -> Record:
     began = time.monotonic()
     tell(f"{subject.name} on {subject.device}")
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32, on both sides
-    batch = best_batch(subject)
+    batch = best_batch(subject, plan.batches)
     record = Record(
         subject.name,
         "ImageNet" if subject.name == REAL else "seeded random",
@@ -111,7 +112,7 @@ def measure(subject: Subject, plan: Plan, picture: str = "cat") -> Record:
         batch,
         engine_of(subject).micro_batch,
     )
-    record.distances = rounding.distances(subject, list(plan.engines), list(plan.methods), min(CHECK, plan.count))
+    record.distances = rounding.distances(subject, list(plan.engines), list(plan.methods), min(plan.check, plan.count))
     record.faults = rounding.faults(record.distances)
     sides = contestants(subject, plan, batch)
     warm_up(list(sides.values()), min(plan.count, WARM))
