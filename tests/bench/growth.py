@@ -75,9 +75,9 @@ def grow(subject: Subject, parts: tuple[str, ...], rounds: int, kind: str = "pla
             for _ in range(rounds):
                 for number, call in enumerate(calls):
                     give_back()  # else a run finds the pages of the one before
-                    base = memory.reset()
+                    base = memory.reset(subject.device)
                     seconds[number].append(clock(call, subject.device))
-                    more[number] = max(more[number], memory.high_water() - base)
+                    more[number] = max(more[number], memory.high_water(subject.device) - base)
             found.append(Series(part, name, xs, seconds, more))
     return found
 

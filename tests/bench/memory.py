@@ -17,16 +17,14 @@ from .subjects import ROOT, Subject, load
 
 MIB = 2**20
 PEERS, DEFAULTS = "peers", "peers, their default batch"
-STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
 class Peak:
-    """MiB: with the model loaded and one gradient's worth of nothing done; at the peak; and at the peak on the GPU."""
+    """MiB of the device's memory with the model loaded, and at the most."""
 
     loaded: float
     peak: float
-    gpu: float | None = None
 
     @property
     def more(self) -> float:
@@ -35,10 +33,7 @@ class Peak:
 
 
 def peak_of(model: str, side: str, batch: int, count: int) -> Peak:
-    """Run `side` (`PEERS`, `DEFAULTS`, or the kind of an engine of ours) on `model` in a child, and ask it.
-
-    Not `ru_maxrss`: Linux hands the parent's on to a child.
-    """
+    """Run `side` (`PEERS`, `DEFAULTS`, or the kind of an engine of ours) on `model` in a child, and ask it."""
     answer = subprocess.run(
         [sys.executable, "-m", "bench", "peak", model, side, str(batch), str(count)],
         cwd=ROOT / "tests", check=True, stdout=subprocess.PIPE, text=True,
@@ -47,15 +42,14 @@ def peak_of(model: str, side: str, batch: int, count: int) -> Peak:
 
 
 def own_peak(model: str, side: str, batch: int, count: int) -> Peak:
-    """In the child: load, make all six maps, and look at the process's high-water mark."""
+    """In the child: load, make all six maps, and look at the high-water mark."""
     subject = load(model)
     runs = [run_of(subject, method, side, batch) for method in METHODS]
     drop_what(subject, side)
-    loaded = reset()
+    loaded = reset(subject.device)
     for run in runs:
         run(count)
-    gpu = torch.cuda.max_memory_allocated() / MIB if subject.device.type == "cuda" else None
-    return Peak(loaded, high_water(), gpu)
+    return Peak(loaded, high_water(subject.device))
 
 
 def run_of(subject: Subject, method: str, side: str, batch: int) -> Run:
@@ -71,15 +65,21 @@ def drop_what(subject: Subject, side: str) -> None:
     give_back()
 
 
-def reset() -> float:
+def reset(device: torch.device) -> float:
     """Forget the high-water mark, which what was read to load a model has raised; what is in memory now, MiB."""
-    Path("/proc/self/clear_refs").write_text("5")
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    return high_water()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        Path("/proc/self/clear_refs").write_text("5")
+    return high_water(device)
 
 
-def high_water() -> float:
-    """The most that this process had in memory, MiB. Linux only."""
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+def high_water(device: torch.device) -> float:
+    """The most that was in the device's memory, MiB: what PyTorch took of a GPU, or what this process had. Linux only.
+
+    Not `ru_maxrss`: Linux hands the parent's on to a child.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / MIB
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024

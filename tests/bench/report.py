@@ -121,8 +121,7 @@ def distance_table(record: Record) -> str:
 def memory_table(record: Record) -> str:
     lines = ["| side | MiB with the model loaded | MiB at the peak | more |", "| --- | ---: | ---: | ---: |"]
     for side, peak in record.memory.items():
-        gpu = f", {peak.gpu:.0f} on the GPU" if peak.gpu is not None else ""
-        lines.append(f"| {side} | {peak.loaded:.0f} | {peak.peak:.0f}{gpu} | {peak.more:.0f} |")
+        lines.append(f"| {side} | {peak.loaded:.0f} | {peak.peak:.0f} | {peak.more:.0f} |")
     return "\n".join(lines)
 
 
@@ -280,11 +279,12 @@ def page_part(records: list[Record]) -> str:
             "## Beside other libraries",
             "Both sides in turn in one process (A B A B …), after warm-up, on the same weights and picture; the model "
             "in eval mode, no parameter takes a gradient, float32. captum makes five maps, PAIR saliency the sixth, "
-            "each at the quickest of the batch sizes tried; pytorch-grad-cam and torch-cam make Grad-CAM too. A time "
-            "is the median (minimum–maximum, interquartile range) over the rounds; a ratio is the peer's median over "
-            "ours (smallest–largest of the rounds' own). captum's guided backprop is the method only where every "
-            "activation is an `nn.ReLU`; else it is the plain gradient, at the same cost. Memory is the peak of a "
-            "process for each side, beyond the loaded model.",
+            "each at the quickest of the batch sizes tried; pytorch-grad-cam and torch-cam make Grad-CAM too. «Its "
+            "default batch» is all samples at once for captum, one after the other for PAIR, and is measured after "
+            "the others. A time is the median (minimum–maximum, interquartile range) over the rounds; a ratio is the "
+            "peer's median over ours (smallest–largest of the rounds' own). captum's guided backprop is the method "
+            "only where every activation is an `nn.ReLU`; else it is the plain gradient, at the same cost. Memory is "
+            "the peak of a process for each side, beyond the loaded model.",
             machine_line(records),
             summary(records),
             "![Milliseconds a gradient, by model and library](speed-models.svg)",

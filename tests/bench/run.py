@@ -117,6 +117,8 @@ def measure(subject: Subject, plan: Plan, picture: str = "cat") -> Record:
     sides = contestants(subject, plan, batch)
     warm_up(list(sides.values()), min(plan.count, WARM))
     found = in_turn({key: at(run, plan.count) for key, run in sides.items()}, plan.rounds, subject.device)
+    apart = by_default(subject, plan)
+    found |= in_turn({key: at(run, plan.count) for key, run in apart.items()}, plan.rounds, subject.device)
     for (method, side), spread in found.items():
         evaluations = plan.count if sampled(method) else 1
         record.equal.append(Timing(method, side, evaluations, list(spread.seconds)))
@@ -142,9 +144,14 @@ def contestants(subject: Subject, plan: Plan, batch: int) -> dict[tuple[str, str
         for peer in PEERS:
             if peer.method == method and peer.installed:
                 found[method, peer.library] = peer.make(subject, batch)
-                if plan.defaults and sampled(method):
-                    found[method, peer.library + DEFAULTS] = peer.make(subject, DEFAULT_BATCH[peer.library])
     return found
+
+
+def by_default(subject: Subject, plan: Plan) -> dict[tuple[str, str], Run]:
+    """The sampled peers at their default batch size. Apart from the others: captum's takes gigabytes, and what runs
+    right after it pays for that."""
+    found = [main_peer(method) for method in plan.methods if plan.defaults and sampled(method)]
+    return {(peer.method, peer.library + DEFAULTS): peer.make(subject, DEFAULT_BATCH[peer.library]) for peer in found}
 
 
 def measure_equal_error(subject: Subject, plan: Plan, batch: int, record: Record) -> None:

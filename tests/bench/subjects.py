@@ -77,13 +77,16 @@ class Subject:
         self._exact.clear()
 
 
-def load(name: str, picture: str = "cat", device: str = "auto") -> Subject:
-    """The subject of a model's name, its weights from the install or drawn here."""
+def load(name: str, picture: str = "cat") -> Subject:
+    """The subject of a model's name, its weights from the install or drawn here; GRADOSCOPE_DEVICE, GRADOSCOPE_THREADS
+    and GRADOSCOPE_MICRO_BATCH count as for the product."""
     folder = WORK / "models"
     folder.mkdir(parents=True, exist_ok=True)
     if name != REAL:
         draw(name, folder)
-    settings = Settings(models=folder, device=device)
+    settings = Settings(models=folder)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
     zoo = Zoo(settings)
     recipe = zoo.recipe(name)
     classifier = zoo.load(name)

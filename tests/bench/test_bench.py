@@ -102,13 +102,13 @@ def test_an_engine_that_computes_something_else_is_told(monkeypatch: pytest.Monk
 
 
 def test_peers_run_the_same_network_in_the_usual_layout() -> None:
-    subject = subjects.load("mobilenet_v3_small", device="cpu")
+    subject = subjects.load("mobilenet_v3_small")
     theirs = dict(subject.theirs.named_parameters())
     for name, parameter in subject.classifier.named_parameters():
         assert torch.equal(parameter, theirs[name])
         assert theirs[name].is_contiguous()
         assert not theirs[name].requires_grad
-    again = subjects.load("mobilenet_v3_small", device="cpu")
+    again = subjects.load("mobilenet_v3_small")
     assert all(torch.equal(p, theirs[name]) for name, p in again.theirs.named_parameters())
 
 
@@ -164,10 +164,11 @@ def test_growth_of_a_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_high_water_sees_what_is_gone_again() -> None:
-    before = memory.reset()
+    host = torch.device("cpu")
+    before = memory.reset(host)
     np.ones(64 * memory.MIB, np.uint8)
-    assert memory.high_water() - before > 60
-    assert memory.reset() - before < 10
+    assert memory.high_water(host) - before > 60
+    assert memory.reset(host) - before < 10
 
 
 def test_ticks_are_round() -> None:
