@@ -33,8 +33,8 @@ class Effort:
 
 # Large networks get fewer samples and steps: the time of each is the same, whatever their number (see growth).
 MODELS = {
-    REAL: Effort(50, 7),
-    "mobilenet_v3_large": Effort(50, 5),
+    REAL: Effort(50, 5),
+    "mobilenet_v3_large": Effort(50, 4),
     "resnet50": Effort(50, 3),
     "densenet121": Effort(16, 3),
     "vgg16": Effort(10, 3),
