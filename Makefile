@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory bench-page bench-latency bench-batch clean
+.PHONY: serve test lint check-image table memory bench bench-growth bench-page bench-latency bench-batch clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -34,6 +34,16 @@ table: $(VENV)/.tested
 memory: $(VENV)/.tested
 	$(BIN)/python tests/switching.py
 
+# both sides in turn, beside captum, PAIR saliency and the CAM libraries: writes docs/speed.md; 1 where a map is wrong
+# (some minutes; BENCH="--quick", BENCH="--models resnet50 --rounds 5", … leave the page alone)
+BENCH ?= --write
+bench: $(VENV)/.benched
+	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+# time and memory over steps, pictures and image size: writes its part of docs/speed.md (some minutes)
+bench-growth: $(VENV)/.benched
+	PYTHONPATH=tests $(BIN)/python -m bench growth $(BENCH)
+
 # twelve maps in the browser, every control: milliseconds of drawing and from frame to frame
 bench-page: $(VENV)/.tested
 	@tests/ensure_browser.sh $(BIN)/python
@@ -56,6 +66,10 @@ $(VENV)/.installed: pyproject.toml $(VENV)/bin/python
 
 $(VENV)/.tested: $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[test]'
+	@touch $@
+
+$(VENV)/.benched: $(VENV)/.tested
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[bench]'
 	@touch $@
 
 clean:

@@ -1,0 +1,109 @@
+"""Clocks: both sides in turn, round by round, and what their times tell."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from .peers import integrated_by_captum
+from .sides import Run
+from .subjects import Subject
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Times of one side in all rounds, seconds."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        low, high = np.percentile(self.seconds, [25, 75]).tolist()
+        return low, high
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        return min(self.seconds), max(self.seconds)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times longer the peer takes: the ratio of the medians, and the range of the rounds' own ratios."""
+
+    medians: float
+    low: float
+    high: float
+
+
+def ratio(peer: Spread, ours: Spread) -> Ratio:
+    each = [theirs / mine for theirs, mine in zip(peer.seconds, ours.seconds, strict=True)]
+    return Ratio(peer.median / ours.median, min(each), max(each))
+
+
+def total(spreads: list[Spread]) -> Spread:
+    """Round by round, the sum of several."""
+    return Spread(tuple(map(sum, zip(*(spread.seconds for spread in spreads), strict=True))))
+
+
+def clock(call: Callable[[], Any], device: torch.device) -> float:
+    """Seconds until the result is in the host's memory and the device is idle."""
+    gc.collect()
+    settle(device)
+    began = time.perf_counter()
+    call()
+    settle(device)
+    return time.perf_counter() - began
+
+
+def in_turn(sides: Mapping[str, Callable[[], Any]], rounds: int, device: torch.device) -> dict[str, Spread]:
+    """A B A B …: `rounds` times through the sides in their order."""
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, call in sides.items():
+            seconds[name].append(clock(call, device))
+    return {name: Spread(tuple(found)) for name, found in seconds.items()}
+
+
+def best_batch(subject: Subject, batches: tuple[int, ...]) -> int:
+    """The peers' quickest batch size here, by captum's integrated gradients: twice each, the better of the two.
+
+    All three sampled peers do the same with a batch: forward and backward, picture by picture alike.
+    """
+    found = {}
+    for batch in batches:
+        steps = max(batch, 8)
+
+        def call(batch: int = batch, steps: int = steps) -> np.ndarray:
+            return integrated_by_captum(subject.theirs, subject.x, subject.target, steps, batch)
+
+        found[batch] = min(clock(call, subject.device) for _ in range(2)) / steps
+    tell(f"  peers' milliseconds a gradient by batch: { {b: round(s * 1e3, 1) for b, s in found.items()} }")
+    return min(found, key=lambda batch: found[batch])
+
+
+def warm_up(runs: list[Run], count: int) -> None:
+    """Once through everything, so that no round pays for what is made once."""
+    for run in runs:
+        run(count)
+
+
+def settle(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def tell(line: str) -> None:
+    """Say what is going on, apart from the result."""
+    print(line, file=sys.stderr, flush=True)
