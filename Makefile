@@ -6,7 +6,7 @@ PORT ?= 8000
 DOWNLOADS ?= cards
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory bench-page clean
+.PHONY: serve test lint check-image table memory convergence bench-page clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -33,6 +33,10 @@ table: $(VENV)/.tested
 memory: $(VENV)/.tested
 	$(BIN)/python tests/switching.py
 
+# error over gradients for schedules, rules and noise: writes docs/convergence.md and its curves (an hour or two)
+convergence: $(VENV)/.benched
+	$(BIN)/python tests/convergence.py $(CONVERGENCE)
+
 # twelve maps in the browser, every control: milliseconds of drawing and from frame to frame
 bench-page: $(VENV)/.tested
 	@tests/ensure_browser.sh $(BIN)/python
@@ -47,6 +51,10 @@ $(VENV)/.installed: pyproject.toml $(VENV)/bin/python
 
 $(VENV)/.tested: $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[test]'
+	@touch $@
+
+$(VENV)/.benched: $(VENV)/.tested
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[bench]'
 	@touch $@
 
 clean:

@@ -1,7 +1,9 @@
-"""Gradients at noisy pictures in pairs ±ε, kept on disk: what independent and mirrored noise make of as many samples."""
+"""Gradients at noisy pictures in pairs ±ε, kept on disk: what independent and mirrored noise make of them."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,8 @@ from nets import sample_picture
 from stored_paths import BATCH, kept_pixels, scored
 
 NOISE = 0.15
-PAIRS = 512
-SAMPLES = (10, 20, 50, 100)
+PAIRS = 128
+SAMPLES = 50
 
 
 def collect_noise(model: str, picture: str, file: Path, pairs: int = PAIRS) -> None:
@@ -35,38 +37,36 @@ def collect_noise(model: str, picture: str, file: Path, pairs: int = PAIRS) -> N
     file.with_suffix(".partial.npz").replace(file)
 
 
-def moments(gradients: np.ndarray) -> dict[str, np.ndarray]:
-    return {"mean": gradients.mean(0), "squared": (gradients**2).mean(0), "variance": gradients.var(0)}
+@dataclass(frozen=True)
+class Spread:
+    """How far one sample is from the mean of all, relative and squared; and how much of it both of a pair share."""
+
+    alone: float
+    together: float
+
+    def error(self, samples: int, mirrored: bool) -> float:
+        """Relative L2 error to be expected of a mean of so many samples."""
+        return math.sqrt((self.alone + (self.together if mirrored else 0)) / samples)
 
 
-def errors(file: Path) -> dict[tuple[str, str, int], float]:
-    """Relative L2 error of each variant by independent and by mirrored noise, mean over disjoint draws.
+def spread(pairs: np.ndarray) -> Spread:
+    """Of pairs (N, 2, values); unbiased, so no reference of many more samples is needed."""
+    count = len(pairs)
+    mean = pairs.mean((0, 1), dtype=np.float64).astype(np.float32)
+    away = pairs - mean
+    alone = float((away**2).sum(dtype=np.float64)) / (2 * count)
+    together = float((away[:, 0] * away[:, 1]).sum(dtype=np.float64)) / count
+    alone, together = ((value + (alone + together) / (2 * count)) for value in (alone, together))
+    norm = float((mean.astype(np.float64) ** 2).sum()) - (alone + together) / (2 * count)
+    return Spread(alone / norm, together / norm)
 
-    The reference of a draw is all gradients that take no part in it, so that none is compared with itself.
-    """
-    stored = np.load(file)["gradients"].astype(np.float32)
-    stored = stored.reshape(len(stored), 2, -1)
-    flat = stored.reshape(-1, stored.shape[-1])
-    sums = flat.sum(0, dtype=np.float64), (flat.astype(np.float64) ** 2).sum(0)
-    found: dict[tuple[str, str, int], float] = {}
-    for samples in SAMPLES:
-        draws = min(4, len(stored) // samples)
-        for way in ("independent", "mirrored"):
-            made: dict[str, list[float]] = {}
-            for draw in range(draws):
-                if way == "independent":
-                    taken = stored[draw * samples : (draw + 1) * samples, 0]
-                else:
-                    taken = stored[draw * samples // 2 : (draw + 1) * samples // 2].reshape(samples, -1)
-                left = len(flat) - samples
-                mean = (sums[0] - taken.sum(0, dtype=np.float64)) / left
-                square = (sums[1] - (taken.astype(np.float64) ** 2).sum(0)) / left
-                exact = {"mean": mean, "squared": square, "variance": square - mean**2}
-                for variant, values in moments(taken).items():
-                    error = np.linalg.norm(values - exact[variant]) / np.linalg.norm(exact[variant])
-                    made.setdefault(variant, []).append(float(error))
-            found |= {(variant, way, samples): float(np.mean(values)) for variant, values in made.items()}
-    return found
+
+def spreads(file: Path) -> dict[str, Spread]:
+    """Of what each variant averages: g, g², and the squared distance of g from its mean."""
+    pairs = np.load(file)["gradients"].astype(np.float32)
+    pairs = pairs.reshape(len(pairs), 2, -1)
+    away = pairs - pairs.mean((0, 1))
+    return {"mean": spread(pairs), "squared": spread(pairs**2), "variance": spread(away**2)}
 
 
 def noise_table(folder: Path, models: tuple[str, ...], pictures: tuple[str, ...]) -> str:
@@ -77,16 +77,18 @@ def noise_table(folder: Path, models: tuple[str, ...], pictures: tuple[str, ...]
             file = folder / f"{model}-{picture}-noise.npz"
             if not file.exists():
                 collect_noise(model, picture, file)
-            every.append(errors(file))
+            every.append(spreads(file))
     lines = [
-        "| | " + " | ".join(f"{samples} samples" for samples in SAMPLES) + " |",
-        "| --- " * (len(SAMPLES) + 1) + "|",
+        f"| | independent, {SAMPLES} | mirrored, {SAMPLES} | mirrored samples for the same error |",
+        "| --- " * 4 + "|",
     ]
     for variant in ("mean", "squared", "variance"):
-        for way in ("independent", "mirrored"):
-            cells = []
-            for samples in SAMPLES:
-                values = [found[variant, way, samples] for found in every]
-                cells.append(f"{np.median(values):.3f} / {max(values):.3f}")
-            lines.append(f"| {variant}, {way} | " + " | ".join(cells) + " |")
+        found = [each[variant] for each in every]
+        cells = [variant]
+        for mirrored in (False, True):
+            errors = [each.error(SAMPLES, mirrored) for each in found]
+            cells.append(f"{np.median(errors):.3f} / {max(errors):.3f}")
+        saved = [1 + each.together / each.alone for each in found]
+        cells.append(f"× {np.median(saved):.2f} / × {max(saved):.2f}")
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -16,6 +16,13 @@ function completeness({ expected, relative_error: error, reason }) {
   return { text: t(error * Math.sign(expected) < 0 ? "panel.short" : "panel.over", { error: amount }), poor: true };
 }
 
+/** Without a change there were too few steps to compare the map with itself. */
+function convergence({ converged, change }) {
+  if (converged) return { text: t("panel.converged", { change: format.percent(change) }) };
+  const text = Number.isFinite(change) ? t("panel.unconverged", { change: format.percent(change) }) : t("panel.unconverged.plain");
+  return { text, poor: true };
+}
+
 /** [{text, poor?}] for a finished panel's record. */
 export function factsOf({ seconds, diagnostics = {} }) {
   const facts = [];
@@ -26,6 +33,7 @@ export function factsOf({ seconds, diagnostics = {} }) {
   if (guided !== null && guided !== undefined) facts.push({ text: t("panel.guided", { count: guided }) });
   if (layer) facts.push({ text: t("panel.layer", { layer }) });
   if (diagnostics.completeness) facts.push(completeness(diagnostics.completeness));
+  if ("converged" in diagnostics) facts.push(convergence(diagnostics));
   return facts;
 }
 
