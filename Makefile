@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory bench bench-growth bench-page bench-latency bench-batch clean
+.PHONY: serve test lint check-image table memory convergence bench bench-growth bench-page bench-latency bench-batch clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -43,6 +43,10 @@ bench: $(VENV)/.benched
 # time and memory over steps, pictures and image size: writes its part of docs/speed.md (some minutes)
 bench-growth: $(VENV)/.benched
 	PYTHONPATH=tests $(BIN)/python -m bench growth $(BENCH)
+
+# error over gradients for schedules, rules and noise: writes docs/convergence.md and its curves (an hour or two)
+convergence: $(VENV)/.benched
+	$(BIN)/python tests/convergence.py $(CONVERGENCE)
 
 # twelve maps in the browser, every control: milliseconds of drawing and from frame to frame
 bench-page: $(VENV)/.tested

@@ -97,6 +97,30 @@ class Sine(Linear):
         return (x[:, None] * self.weight * 3).sin().sum((2, 3, 4))
 
 
+class Product(nn.Module):
+    """y_k = (u_k · x)(v_k · x): quadratic, with every pixel coupled to every other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = Linear(seed=1), Linear(seed=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.one(x) * self.other(x)
+
+
+class Keeping(Linear):
+    """A linear score that keeps the pictures at which its gradient is taken, in `shown`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.requires_grad:
+            self.shown.extend(x.detach())
+        return super().forward(x)
+
+
 class Tiny(nn.Module):
     """Two convolutions, each with an activation, and a linear layer: a CNN of the smallest kind."""
 
@@ -185,6 +209,11 @@ def relative(given: Tensor, expected: Tensor) -> float:
     """Relative L2 distance."""
     given, expected = (torch.as_tensor(values).detach().double() for values in (given, expected))
     return float((given - expected).norm() / expected.norm())
+
+
+def complete(record: dict[str, Any], below: float = 1e-3) -> bool:
+    """Whether a map's sum is what it should be, up to a share `below`."""
+    return abs(record["attributed"] - record["expected"]) <= below * max(abs(record["expected"]), 1e-6)
 
 
 def png(picture: Image.Image, **options: Any) -> bytes:

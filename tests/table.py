@@ -30,8 +30,9 @@ from captum.attr import (
     Saliency,
 )
 from gradoscope.attribution.base import Method, methods
-from gradoscope.attribution.engine import Engine, noise
+from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.score import Score
+from gradoscope.attribution.smoothing import mirrored
 from gradoscope.errors import Problem, Refused
 from gradoscope.samples import read_sample
 from gradoscope.settings import Settings
@@ -95,7 +96,7 @@ def guided_cam(classifier: Classifier, x: Tensor, target: int) -> Tensor:
 def smooth(classifier: Classifier, x: Tensor, target: int) -> Tensor:
     """captum's gradients at our noisy pictures: its own noise is another."""
     deviation = 0.15 * float(x.max() - x.min())
-    noisy = torch.stack([x[0] + deviation * noise(0, k, tuple(x.shape[1:])) for k in range(STEPS)])
+    noisy = torch.stack([x[0] + deviation * mirrored(0, k, tuple(x.shape[1:])) for k in range(STEPS)])
     return Saliency(classifier).attribute(noisy, target=target, abs=False).mean(0, keepdim=True)
 
 
@@ -120,6 +121,8 @@ NEED_RELU_MODULES = ("guided_backprop", "deconvolution", "guided_grad_cam")
 
 def run(method: Method[Any], classifier: Classifier, x: Tensor, target: int) -> Tensor:
     parameters = few(method, STEPS)
+    if method.id == "integrated_gradients":
+        parameters = parameters.model_copy(update={"rule": "gauss_legendre"})  # captum's
     method.check(classifier, parameters)
     steps = method.attribute(Engine(classifier, Score(target), 2), x, parameters, 0)
     try:

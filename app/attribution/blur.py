@@ -16,7 +16,9 @@ def blur(picture: Tensor, sigma: float) -> Tensor:
     """
     if sigma == 0:
         return picture
-    rows, columns = (toeplitz(side, sigma).to(picture) for side in picture.shape[-2:])
+    height, width = picture.shape[-2:]
+    rows = toeplitz(height, sigma).to(picture)
+    columns = rows if width == height else toeplitz(width, sigma).to(picture)
     return rows @ picture @ columns
 
 
@@ -26,6 +28,6 @@ def toeplitz(size: int, sigma: float) -> Tensor:
     offsets = np.arange(-radius, radius + 1)
     kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
     kernel /= kernel.sum()
-    distance = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
-    inside = distance <= radius
-    return torch.from_numpy(np.where(inside, kernel[radius + np.minimum(distance, radius)], 0.0))
+    line, reach = np.zeros(2 * size - 1), min(radius, size - 1)  # the matrix's diagonals, from corner to corner
+    line[size - 1 - reach : size + reach] = kernel[radius - reach : radius + reach + 1]
+    return torch.from_numpy(line).unfold(0, size, 1).flip(0)

@@ -32,9 +32,11 @@ class SmoothGradParameters(Parameters):
 class SmoothGrad(Method[SmoothGradParameters]):
     """Mean over k of g(x + ε_k), ε_k ~ N(0, (noise · (max x − min x))²), not clipped.
 
-    Smilkov et al. 2017, arXiv:1706.03825. Variants: mean of g², and the population variance of g. Sample k's noise
-    comes from (seed, k) alone; sums are kept in float64 and sample by sample, so the micro-batch does not matter, and
-    the variance by Welford's recurrence: where all g are the same, it is 0, not a remainder of rounding.
+    Smilkov et al. 2017, arXiv:1706.03825. Variants: mean of g², and the population variance of g. For the mean,
+    samples come in pairs of opposite noise, ε and −ε, which cancel more of the error than independent ones; for the
+    other two, which are even in it, they would cancel less (docs/convergence.md). Sample k's noise comes from (seed, k)
+    alone. Sums are kept in float64 and sample by sample, so the micro-batch does not matter, and the variance by
+    Welford's recurrence: where all g are the same, it is 0, not a remainder of rounding.
     """
 
     id = "smooth_grad"
@@ -57,7 +59,9 @@ class SmoothGrad(Method[SmoothGradParameters]):
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: SmoothGradParameters, seed: int) -> Steps:
         deviation = parameters.noise * float(picture.max() - picture.min())
-        noisy = (picture + deviation * engine.place(noise(seed, k, picture.shape)) for k in range(parameters.samples))
+        draw = mirrored if parameters.variant == "mean" else noise
+        drawn = (draw(seed, k, picture.shape) for k in range(parameters.samples))
+        noisy = (picture + deviation * engine.place(sample) for sample in drawn)
         mean, squares, deviations = (torch.zeros_like(picture, dtype=torch.float64) for _ in range(3))
         done = 0
         for batch in engine.batches(noisy):
@@ -71,3 +75,9 @@ class SmoothGrad(Method[SmoothGradParameters]):
             values = moments[parameters.variant].to(picture.dtype, copy=True)
             yield Progress(done, parameters.samples, values)
         return Attribution(values, {"gradient_evaluations": done})
+
+
+def mirrored(seed: int, index: int, shape: tuple[int, ...]) -> Tensor:
+    """Standard normal noise of sample `index`: ε₀, −ε₀, ε₁, −ε₁, …"""
+    drawn = noise(seed, index // 2, shape)
+    return -drawn if index % 2 else drawn

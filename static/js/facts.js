@@ -17,6 +17,13 @@ function completeness({ expected, attributed, relative_error: error, reason }) {
   return { text: t(error * Math.sign(expected) < 0 ? "panel.short" : "panel.over", { error: amount }), long, poor: true };
 }
 
+/** Without a change there were too few steps to compare the map with itself. */
+function convergence({ converged, change }) {
+  if (converged) return { text: t("panel.converged", { change: format.percent(change) }) };
+  const text = Number.isFinite(change) ? t("panel.unconverged", { change: format.percent(change) }) : t("panel.unconverged.plain");
+  return { text, poor: true };
+}
+
 /** [{text, long?, poor?}] for a finished panel's record. */
 export function factsOf({ seconds, diagnostics = {} }) {
   const facts = [];
@@ -27,6 +34,7 @@ export function factsOf({ seconds, diagnostics = {} }) {
   if (guided !== null && guided !== undefined) facts.push({ text: t("panel.guided", { count: guided }), long: t("panel.guided.long") });
   if (layer) facts.push({ text: t("panel.layer", { layer }) });
   if (diagnostics.completeness) facts.push(completeness(diagnostics.completeness));
+  if ("converged" in diagnostics) facts.push(convergence(diagnostics));
   return facts;
 }
 

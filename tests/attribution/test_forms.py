@@ -14,8 +14,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gradoscope.attribution.base import methods
-from gradoscope.attribution.engine import generator, noise
+from gradoscope.attribution.engine import generator
 from gradoscope.attribution.score import Score
+from gradoscope.attribution.smoothing import mirrored
 from gradoscope.errors import Refused
 from gradoscope.zoo.classifier import Classifier
 from nets import Tiny, explain, random_picture, relative, seeded, wrap
@@ -163,7 +164,7 @@ class Reference:
 
     def smooth_grad(self) -> Tensor:
         deviation = 0.1 * (self.x.max() - self.x.min())
-        return mean(self.slope(self.x + deviation * noise(SEED, k, self.x.shape)) for k in range(3))
+        return mean(self.slope(self.x + deviation * mirrored(SEED, k, self.x.shape)) for k in range(3))
 
     def integrated_gradients(self) -> Tensor:
         return self.x * mean(self.slope(self.x * (i + 0.5) / 3) for i in range(3))

@@ -80,7 +80,8 @@ def test_integrated_gradients_against_captum_in_float64(micro_batch: int) -> Non
     resnet, x = copy.deepcopy(classifier("resnet18")).double(), sample_pixels("cat", 64).double()
     peer = IntegratedGradients(resnet)
     expected = peer.attribute(x[None], target=CAT, n_steps=8, method="gausslegendre", internal_batch_size=8)[0]
-    given = explain("integrated_gradients", resnet, x, score=Score(CAT), steps=8, micro_batch=micro_batch)
+    options = {"steps": 8, "rule": "gauss_legendre", "micro_batch": micro_batch}
+    given = explain("integrated_gradients", resnet, x, score=Score(CAT), **options)
     assert relative(given.values, expected) < 1e-7
 
 

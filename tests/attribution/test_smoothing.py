@@ -1,4 +1,4 @@
-"""SmoothGrad against a naive loop with the same noise."""
+"""SmoothGrad against a naive loop with the same noise, and against moments that can be written down."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 from gradoscope.attribution.base import find_method
 from gradoscope.attribution.engine import noise
-from nets import Linear, Tiny, explain, finish, gradient, random_picture, relative, steps_of, wrap
+from gradoscope.attribution.smoothing import mirrored
+from nets import Linear, Quadratic, Tiny, explain, finish, gradient, random_picture, relative, steps_of, wrap
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -14,12 +15,16 @@ VARIANTS = ("mean", "squared", "variance")
 
 
 def naive(network: Tiny, x: Tensor, samples: int, share: float, seed: int) -> dict[str, Tensor]:
+    """Pairs of opposite noise for the mean, independent noise for the others."""
     deviation = share * (x.max() - x.min())
-    gradients = torch.stack(
-        [gradient(network, x + deviation * noise(seed, k, x.shape), lambda y: y[:, 0]) for k in range(samples)]
+    pairs = [(-1) ** k * noise(seed, k // 2, x.shape) for k in range(samples)]
+    alone = [noise(seed, k, x.shape) for k in range(samples)]
+    paired, gradients = (
+        torch.stack([gradient(network, x + deviation * drawn, lambda y: y[:, 0]) for drawn in way])
+        for way in (pairs, alone)
     )
     return {
-        "mean": gradients.mean(0),
+        "mean": paired.mean(0),
         "squared": gradients.square().mean(0),
         "variance": gradients.var(0, correction=0),
     }
@@ -42,6 +47,38 @@ def test_micro_batch_does_not_matter(variant: str) -> None:
     one = explain("smooth_grad", network, x, micro_batch=1, **options).values
     for size in range(2, 18):
         assert relative(explain("smooth_grad", network, x, micro_batch=size, **options).values, one) < 1e-12
+
+
+@pytest.mark.parametrize("samples", [2, 8, 50])
+def test_pairs_are_exact_for_a_quadratic_score(samples: int) -> None:
+    """Its gradient is linear in the noise, so that opposite noise cancels: the mean is the gradient at the picture."""
+    network, x = wrap(Quadratic()).double(), random_picture().double()
+    given = explain("smooth_grad", network, x, samples=samples, noise=0.5).values
+    assert relative(given, explain("vanilla_gradient", network, x).values) < 1e-12
+    odd = explain("smooth_grad", network, x, samples=samples + 1, noise=0.5).values
+    assert relative(odd, explain("vanilla_gradient", network, x).values) > 1e-4
+
+
+def test_moments_of_a_quadratic_score() -> None:
+    """g = 2 a (x + ε) + b has the variance 4 a² d², and the mean square of it on top: the noise is normal."""
+    network, x = Quadratic(), random_picture()
+    deviation = 0.1 * float(x.max() - x.min())
+    spread = (2 * deviation * network.square[0]) ** 2
+    mean = 2 * network.square[0] * x + network.weight[0]
+    options = {"samples": 2000, "noise": 0.1, "micro_batch": 16}
+    variance = explain("smooth_grad", wrap(network), x, variant="variance", **options).values
+    squared = explain("smooth_grad", wrap(network), x, variant="squared", **options).values
+    assert relative(variance, spread) < 3 * (2 / 2000) ** 0.5
+    assert relative(squared, mean**2 + spread) < 0.02
+
+
+def test_noise_is_mirrored_and_normal() -> None:
+    drawn = torch.stack([mirrored(5, k, (3, 40, 40)) for k in range(6)])
+    assert torch.equal(drawn[1::2], -drawn[::2])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert torch.equal(drawn[4], noise(5, 2, (3, 40, 40)))
+    assert float(drawn[::2].mean()) == pytest.approx(0, abs=0.03)
+    assert float(drawn[::2].std()) == pytest.approx(1, abs=0.03)
 
 
 def test_no_noise_is_the_gradient() -> None:
