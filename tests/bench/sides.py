@@ -9,7 +9,7 @@ import numpy as np
 from gradoscope.attribution.base import Attribution, Method, Parameters, find_method
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.score import Score
-from gradoscope.pipeline import micro_batch
+from gradoscope.making import micro_batch
 from gradoscope.zoo.classifier import Classifier
 
 from .subjects import Subject
