@@ -113,9 +113,11 @@ def warm_up(workshop: Any) -> None:
     settings = workshop.settings
     classifier = workshop.zoo.load(settings.default_model)
     engine = Engine(classifier, Score(0), settings.micro_batch)
-    for count in (1, settings.micro_batch, settings.micro_batch):
+    for _ in range(3):
+        count = engine.micro_batch
+        pictures = classifier.probe(count)
         began = time.monotonic()
-        engine.gradients(classifier.grey(count))
+        engine.gradients(pictures)
     pixels = count * classifier.size[0] * classifier.size[1]
     workshop.pace[settings.default_model] = (time.monotonic() - began) / pixels
     _ = classifier.census
