@@ -6,7 +6,7 @@ PORT ?= 8000
 DOWNLOADS ?= cards
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory bench-page clean
+.PHONY: serve test lint check-image table memory check-gpu bench-page clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -33,6 +33,10 @@ table: $(VENV)/.tested
 memory: $(VENV)/.tested
 	$(BIN)/python tests/switching.py
 
+# every method on a GPU against the CPU, memory that runs out, and the benchmark; says so where there is no GPU
+check-gpu: $(VENV)/.tested
+	@$(BIN)/python tests/check_gpu.py
+
 # twelve maps in the browser, every control: milliseconds of drawing and from frame to frame
 bench-page: $(VENV)/.tested
 	@tests/ensure_browser.sh $(BIN)/python
@@ -42,7 +46,8 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -q -e .
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[fast]' || \
+		$(BIN)/python -m pip install --disable-pip-version-check -q -e .  # where OpenVINO has no build
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed

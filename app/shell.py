@@ -15,11 +15,13 @@ from .pipeline import Workshop, run
 from .service.jobs import Event, Explain
 from .service.store import Store
 from .settings import Settings
+from .zoo.memory import keep_freed
 from .zoo.zoo import Zoo
 
 
 def explain_here(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
     """Run a job to its end and write its results into `folder`. Returns the record; raises `Problem`."""
+    keep_freed()
     store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
     zoo = Zoo(settings)
     for model in job.models:

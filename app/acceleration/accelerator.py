@@ -16,10 +16,11 @@ from ..zoo.memory import size_of
 from .batching import LONGEST, Sizes, weighed
 from .compiled import WEIGHTS, Compiled, available
 from .folding import folded_bytes, twin_of
-from .ways import Eager, Trial, Way, first_line
+from .ways import Eager, Trial, Way, first_line, timed
 
 log = logging.getLogger(__name__)
 BATCH = 4  # pictures in a compiled graph
+PREPARED = 16  # passes that suffice for every trial
 Kind = Literal["auto", "pytorch", "none"]
 
 
@@ -46,7 +47,7 @@ class Accelerator:
         """Give back all memory beside the classifier's own, and begin anew."""
         self.way: Way = Eager("plain", self.classifier)
         self.single: Way = self.way  # for less than a compiled batch
-        self._sizes = Sizes()
+        self._sizes = Sizes(self.way.sizes)
         self._trial: Trial | None = None
         self._twin: Classifier | None = None
         self._build: Build | None = None
@@ -77,12 +78,30 @@ class Accelerator:
             self._trial = None
         return found
 
+    def prepare(self) -> None:
+        """Find the quickest way and the best micro-batch now, on pictures of spots."""
+        for _ in range(PREPARED):
+            if self._build is not None:
+                self._build.wait()
+            self.gradients(self.classifier.probe(self.micro_batch), Score(0))
+
+    def settle(self) -> bool:
+        """Take a step of what was begun, on pictures of spots; whether there was one. For idle moments."""
+        if self._build is None or not (self._open or self._trial):
+            return False
+        if self._build.finished:
+            try:
+                self.gradients(self.classifier.probe(self.micro_batch), Score(0))
+            except Exception as error:  # nobody asked for these gradients
+                log.info("%s: no further way (%s: %s)", self.classifier.id, type(error).__name__, first_line(error))
+                self._open, self._trial, self._build = False, None, None
+        return True
+
     def _run(self, pictures: Tensor, score: Score) -> Tensor:
         way = self.way if len(pictures) >= self.way.sizes[0] else self.single
-        began = time.perf_counter()
-        found = way.gradients(pictures, score)
+        found, seconds = timed(way, pictures, score)
         if way is self.way:
-            self._sizes.note(len(pictures), time.perf_counter() - began)
+            self._sizes.note(len(pictures), seconds)
         return found
 
     def _next_trial(self) -> Trial | None:
@@ -138,6 +157,14 @@ class Accelerator:
         self.classifier.most = min(most, self.classifier.most or most)
         self._batch_bytes = None
         return found
+
+
+def accelerated(classifier: Classifier, kind: Kind = "auto") -> Classifier:
+    """The same network with an accelerator of its own, prepared, and as much room as it wants."""
+    view = classifier.view()
+    view.accelerator = Accelerator(view, kind, lambda size: True)
+    view.accelerator.prepare()
+    return view
 
 
 class Build:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-SIZES = (2, 4, 8)  # the small first: a first answer soon, and none is tried where it would take long
+# On the CPU, and on a GPU. The small first: a first answer soon, and none is tried where it would take long.
+SIZES = ((2, 4, 8), (4, 16, 64))
 LONGEST = 0.6  # seconds of a pass, so that others' turns and partial maps come soon
 ROUNDS = 2
 GAIN = 0.95  # a larger pass must be quicker than that share of a smaller one's time for each picture
@@ -19,7 +20,7 @@ GAIN = 0.95  # a larger pass must be quicker than that share of a smaller one's 
 class Sizes:
     """Sizes of micro-batches with the seconds that they took; `next` is the one to try, or the best."""
 
-    def __init__(self, sizes: tuple[int, ...] = SIZES) -> None:
+    def __init__(self, sizes: tuple[int, ...] = SIZES[0]) -> None:
         self._sizes = sizes
         self._seconds: dict[int, list[float]] = defaultdict(list)
 

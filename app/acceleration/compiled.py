@@ -30,9 +30,8 @@ class Compiled:
     sizes: tuple[int, ...]
 
     def __init__(self, classifier: Classifier, batch: int) -> None:
-        import openvino as ov
-
         from .graph import graph_of
+        from .runtime import ov
 
         classes = len(classifier.labels)
         shape = (batch, classifier.channels, *classifier.size)

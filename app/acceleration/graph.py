@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import openvino as ov
-from openvino import opset15 as op
 
 from . import translated_pointwise, translated_shapes, translated_windows  # noqa: F401 (they fill the table)
+from .runtime import op, ov
 from .tape import Operation, Tape, Unsupported, Value
 from .translation import TRANSLATORS
 

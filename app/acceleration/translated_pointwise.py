@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from openvino import opset15 as op
 from torch import Tensor
 
+from .runtime import op
 from .tape import Unsupported
 from .translation import Translator, channelwise, integers, node, shape_of, translates
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from openvino import opset15 as op
-
+from .runtime import op
 from .translation import integers, node, shape_of, translates
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from openvino import opset15 as op
 from torch import Tensor
 
+from .runtime import op
 from .tape import Unsupported
 from .translation import channelwise, integers, node, shape_of, translates
 
@@ -36,12 +36,13 @@ def convolution_backward(g: Any, x: Any, weight: Tensor, _: Any, *rest: Any) -> 
         (side - 1) * s - p + margin + 1
         for side, s, p, margin in zip(shape_of(g)[2:], stride, padding, margins, strict=True)
     ]
+    rests = [side - r for side, r in zip(shape_of(x)[2:], reached, strict=True)]
     settings = {
         "strides": list(stride),
         "pads_begin": list(padding),
-        "pads_end": list(padding),
+        "pads_end": [p + max(0, -rest) for p, rest in zip(padding, rests, strict=True)],
         "dilations": list(dilation),
-        "output_padding": [side - r for side, r in zip(shape_of(x)[2:], reached, strict=True)],
+        "output_padding": [max(0, rest) for rest in rests],
     }
     if groups == 1:
         return op.convolution_backprop_data(g, node(weight), **settings), None, None
@@ -60,19 +61,34 @@ def max_pool(
 
 
 @translates("max_pool2d_with_indices_backward.default")
-def max_pool_backward(g: Any, x: Any, *rest: Any) -> Any:
-    """Each value goes to the place that its window's maximum came from; several may go to the same."""
-    indices = rest[-1]
+def max_pool_backward(
+    g: Any, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, indices: Any
+) -> Any:
+    """What each place of a window gets, (N, C, places, h, w), is sent back as by the convolution that gathers them.
+
+    A scatter by indices says the same, and takes ten times as long.
+    """
     n, channels, height, width = shape_of(x)
-    flat = integers([n, channels, -1])
-    spread = op.scatter_elements_update(
-        node(torch.zeros(n, channels, height * width)),
-        op.reshape(indices, flat, False),
-        op.reshape(g, flat, False),
-        integers(2),
-        "sum",
+    h, w = shape_of(g)[2:]
+    rows, columns = (
+        torch.arange(cells) * s - p + d * torch.arange(k)[:, None]
+        for cells, k, s, p, d in zip((h, w), kernel, stride or kernel, padding, dilation, strict=True)
     )
-    return op.reshape(spread, integers([n, channels, height, width]), False)
+    inside = ((rows >= 0) & (rows < height))[:, None, :, None] & ((columns >= 0) & (columns < width))[None, :, None, :]
+    places = rows[:, None, :, None] * width + columns[None, :, None, :]  # (kernel, h, w), flat in the picture
+    places = torch.where(inside, places, -1)
+    count = kernel[0] * kernel[1]
+    chosen = op.equal(op.unsqueeze(indices, integers(2)), integers(places.reshape(1, 1, count, h, w).numpy()))
+    shares = op.select(chosen, op.unsqueeze(g, integers(2)), node(0.0))
+    if list(stride or kernel) == list(kernel) and [height, width] == [h * kernel[0], w * kernel[1]]:
+        tiles = op.reshape(shares, integers([n, channels, *kernel, h, w]), False)
+        return op.reshape(
+            op.transpose(tiles, integers([0, 1, 4, 2, 5, 3])), integers([n, channels, height, width]), False
+        )
+    flat = op.reshape(shares, integers([n, channels * count, h, w]), False)
+    gathers = torch.eye(count).view(count, 1, *kernel).repeat(channels, 1, 1, 1)
+    settings = (stride or kernel, padding, dilation, False, [0, 0], channels, None)
+    return convolution_backward(flat, x, gathers, None, *settings)[0]
 
 
 @translates("avg_pool2d.default")

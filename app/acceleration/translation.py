@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from openvino import opset15 as op
 from torch import Tensor
+
+from .runtime import op
 
 Translator = Callable[..., Any]
 TRANSLATORS: dict[str, Translator] = {}  # by ATen's name without `aten.`

@@ -32,10 +32,9 @@ class Way(Protocol):
 class Eager:
     """By PyTorch, operation by operation."""
 
-    sizes: tuple[int, ...] = SIZES
-
     def __init__(self, name: str, classifier: Classifier) -> None:
         self.name, self.classifier = name, classifier
+        self.sizes: tuple[int, ...] = SIZES[classifier.device.type == "cuda"]
 
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:
         return take_gradients(self.classifier, pictures, score)
@@ -61,9 +60,9 @@ class Trial:
 
     def run(self, pictures: Tensor, score: Score) -> Tensor:
         """The old way's gradients."""
-        expected, spent = _timed(self._old, pictures, score)
+        expected, spent = timed(self._old, pictures, score)
         try:
-            given, taken = _timed(self._new, pictures, score)
+            given, taken = timed(self._new, pictures, score)
         except Exception as error:
             self._give_up(f"{type(error).__name__}: {first_line(error)}")
             return expected
@@ -102,7 +101,8 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), "")[:200]
 
 
-def _timed(way: Way, pictures: Tensor, score: Score) -> tuple[Tensor, float]:
+def timed(way: Way, pictures: Tensor, score: Score) -> tuple[Tensor, float]:
+    """Gradients, and the seconds that they took."""
     began = time.perf_counter()
     found = way.gradients(pictures, score)
     if found.is_cuda:

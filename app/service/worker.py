@@ -16,6 +16,7 @@ from ..errors import Problem
 from ..settings import Settings
 
 REST_SECONDS = 2.0
+SETTLE_SECONDS = 0.05  # between steps towards the quickest way to gradients: a job that comes waits for one at most
 WORKSPACE = 512 * 2**20  # bytes beside the models that may stay with the process from one request to the next
 
 
@@ -40,11 +41,12 @@ class _Worker:
 
         from ..catalogue import catalogue
         from ..pipeline import Workshop, run
-        from ..zoo.memory import give_back, resident
+        from ..zoo.memory import give_back, keep_freed, resident
         from ..zoo.zoo import Zoo
         from .scheduler import Scheduler
         from .store import Store
 
+        keep_freed()
         if settings.threads:
             torch.set_num_threads(settings.threads)
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32
@@ -79,7 +81,9 @@ class _Worker:
 
     def _rest(self) -> None:
         """Wait for a job. One that is long in coming finds memory given back: what micro-batches took is kept for the
-        next ones meanwhile."""
+        next ones meanwhile; and it finds the models' quickest ways tried."""
+        while not self._connection.poll(SETTLE_SECONDS) and self._workshop.zoo.settle():
+            pass
         if not self._connection.poll(REST_SECONDS):
             self._give_back()
             self._connection.poll(None)

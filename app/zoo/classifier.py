@@ -74,11 +74,13 @@ class Classifier(nn.Module):
 
     def at(self, size: tuple[int, int]) -> Classifier:
         """The same network for pictures of another (height, width); the weights are shared."""
-        if size == self.size:
-            return self
+        return self if size == self.size else self.view(size)
+
+    def view(self, size: tuple[int, int] | None = None) -> Classifier:
+        """The same network again, with shared weights; for pictures of another size where one is given."""
         return Classifier(
             self.network,
-            size=size,
+            size=size or self.size,
             labels=self.labels,
             mean=self.mean.flatten().tolist(),
             std=self.std.flatten().tolist(),

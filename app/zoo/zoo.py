@@ -208,6 +208,11 @@ class Zoo:
         self._loaded.move_to_end(model)
         return self._view(self._loaded[model], size)
 
+    def settle(self) -> bool:
+        """A step towards the quickest gradients of what is loaded, for an idle moment; whether there are more."""
+        accelerators = [a for resident in self._loaded.values() for a in resident.accelerators]
+        return any(accelerator.settle() for accelerator in accelerators)
+
     @property
     def loaded(self) -> tuple[str, ...]:
         """Ids of the models in memory, the least recently used first."""

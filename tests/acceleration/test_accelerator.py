@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import logging
+import threading
+import time
 
 import pytest
 import torch
-from gradoscope.acceleration.accelerator import Accelerator
+from gradoscope.acceleration.accelerator import Accelerator, accelerated
 from gradoscope.acceleration.batching import SIZES, Sizes, weighed
 from gradoscope.acceleration.ways import Eager, Trial, agree
 from gradoscope.attribution.engine import Engine, take_gradients
 from gradoscope.attribution.score import Score
-from nets import Tiny, random_picture, wrap
+from nets import Tiny, random_picture, relative, wrap
 from torch import Tensor, nn
 
 PICTURES = torch.stack([random_picture(seed=seed) for seed in range(4)])
@@ -28,7 +30,7 @@ class Way:
     """Some way: its gradients are `factor` times the right ones."""
 
     def __init__(self, classifier, factor: float = 1, error: Exception | None = None) -> None:  # type: ignore[no-untyped-def]
-        self.name, self.sizes = "new", SIZES
+        self.name, self.sizes = "new", SIZES[0]
         self.classifier, self.factor, self.error = classifier, factor, error
 
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:
@@ -37,14 +39,14 @@ class Way:
         return self.factor * take_gradients(self.classifier, pictures, score)
 
 
-def accelerated(network: nn.Module, room: bool = True, kind: str = "pytorch", **options: int):  # type: ignore[no-untyped-def]
+def with_accelerator(network: nn.Module, room: bool = True, kind: str = "pytorch", **options: int):  # type: ignore[no-untyped-def]
     classifier = wrap(network)
     classifier.accelerator = Accelerator(classifier, kind, lambda size: room, **options)
     return classifier
 
 
 def test_folded_weights_are_used_once_they_are_proven() -> None:
-    classifier = accelerated(Normalised())
+    classifier = with_accelerator(Normalised())
     expected = take_gradients(classifier, PICTURES, Score(1))
     engine = Engine(classifier, Score(1))
     assert torch.equal(engine.gradients(PICTURES), expected), "while a way is tried, the answer is the old one's"
@@ -60,7 +62,7 @@ def test_folded_weights_are_used_once_they_are_proven() -> None:
 
 
 def test_nothing_is_made_where_there_is_no_room_or_no_wish() -> None:
-    for classifier in (accelerated(Normalised(), room=False), accelerated(Normalised(), kind="none")):
+    for classifier in (with_accelerator(Normalised(), room=False), with_accelerator(Normalised(), kind="none")):
         for _ in range(3):
             Engine(classifier, Score(1)).gradients(PICTURES)
         assert classifier.accelerator.way.name == "plain"
@@ -69,7 +71,7 @@ def test_nothing_is_made_where_there_is_no_room_or_no_wish() -> None:
 
 def test_rules_go_by_the_network_itself() -> None:
     """The graph that a rule is put on is the classifier's, whatever way the plain gradients take."""
-    classifier = accelerated(Normalised())
+    classifier = with_accelerator(Normalised())
     engine, met = Engine(classifier, Score(1)), []
     engine.gradients(PICTURES)
     engine.gradients(PICTURES, met.append)
@@ -133,7 +135,7 @@ def test_agreement_is_by_the_bounds() -> None:
 
 
 def test_a_copy_of_a_classifier_has_no_accelerator() -> None:
-    assert copy.deepcopy(accelerated(Tiny())).accelerator is None
+    assert copy.deepcopy(with_accelerator(Tiny())).accelerator is None
 
 
 def test_sizes_are_tried_and_the_quickest_kept() -> None:
@@ -167,8 +169,55 @@ def test_memory_budget_limits_the_micro_batch() -> None:
         take_gradients(classifier, PICTURES, Score(0))
     each = weight.bytes / len(PICTURES)
     assert each > 4 * 3 * 8 * 8
-    limited = accelerated(Tiny(), batch_bytes=int(2.5 * each))
+    limited = with_accelerator(Tiny(), batch_bytes=int(2.5 * each))
     engine = Engine(limited, Score(0), micro_batch=4)
     assert torch.equal(engine.gradients(PICTURES), take_gradients(limited, PICTURES, Score(0)))
     assert engine.micro_batch == 2
     assert [len(batch) for batch in engine.batches(range(5))] == [2, 2, 1]
+
+
+def test_prepared() -> None:
+    """Every trial is through, the compiled one among them where it can be; the results are the network's."""
+    network = wrap(Normalised())
+    quick = accelerated(network, "auto")
+    assert quick.network is network.network
+    assert quick.accelerator is not None
+    assert not quick.accelerator.settle(), "nothing is left to try"
+    given = Engine(quick, Score(1), 0).gradients(PICTURES)
+    assert relative(given, take_gradients(network, PICTURES, Score(1))) < 1e-4
+    assert not [thread for thread in threading.enumerate() if thread.name == "compile"]
+
+
+def test_settles_in_idle_moments() -> None:
+    """What a first request has begun is brought to its end without another one."""
+    classifier = with_accelerator(Normalised(), kind="auto")
+    accelerator = classifier.accelerator
+    assert not accelerator.settle(), "nothing is begun unasked"
+    for _ in range(8):
+        Engine(classifier, Score(1), 4).gradients(PICTURES)
+    steps = 0
+    while accelerator.settle():
+        steps += 1
+        assert steps < 10_000
+        time.sleep(0.001)
+    assert accelerator._trial is None
+    assert (
+        relative(Engine(classifier, Score(1)).gradients(PICTURES), take_gradients(classifier, PICTURES, Score(1)))
+        < 1e-4
+    )
+
+
+def test_a_broken_compiler_is_no_trouble(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(classifier: object, batch: int) -> None:
+        raise RuntimeError("no such instruction")
+
+    monkeypatch.setattr("gradoscope.acceleration.accelerator.Compiled", broken)
+    monkeypatch.setattr("gradoscope.acceleration.accelerator.available", lambda classifier: True)
+    with caplog.at_level(logging.INFO):
+        quick = accelerated(wrap(Normalised()), "auto")
+    assert quick.accelerator is not None
+    assert quick.accelerator.way.name == "folded"
+    assert any("no such instruction" in record.getMessage() for record in caplog.records)
+    assert quick.accelerator.bytes == sum(
+        t.numel() * 4 for t in (quick.network.first.weight, quick.network.second[0].weight)
+    )

@@ -17,7 +17,7 @@ from nets import Tiny, random_picture, relative, wrap
 from test_folding import smooth
 from torch import Tensor, nn
 
-pytest.importorskip("openvino")
+pytest.importorskip("gradoscope.acceleration.runtime")
 
 PICTURES = torch.stack([random_picture(seed=seed) for seed in range(3)])
 SCORES = [
@@ -92,6 +92,8 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "layer normalisation": lambda x: nn.functional.layer_norm(x, (9,)),
     "max pooling": nn.MaxPool2d(2),
     "max pooling with overlap": nn.MaxPool2d(3, 2, 1),
+    "max pooling of the smallest": lambda x: nn.functional.max_pool2d(x[:, :, :2, :2], 3, 1, 1),
+    "max pooling with dilation": nn.MaxPool2d(2, 2, 1, dilation=3),
     "max pooling, ceiling": nn.MaxPool2d(3, 2, ceil_mode=True),
     "adaptive pooling": nn.AdaptiveAvgPool2d((4, 2)),
     "adaptive pooling to more": nn.AdaptiveAvgPool2d(12),
