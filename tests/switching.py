@@ -36,9 +36,12 @@ MIB = 2**20
 BASE = (
     "from gradoscope.service import worker\nfrom gradoscope import pipeline, catalogue\n"
     + """
+from contextlib import suppress
 from gradoscope.settings import Settings
 from gradoscope.zoo.zoo import Zoo
 from gradoscope.zoo.memory import resident
+with suppress(ImportError):
+    from gradoscope.acceleration import graph
 zoo = Zoo(Settings()); catalogue.catalogue(zoo, zoo.settings)
 print(resident())
 """

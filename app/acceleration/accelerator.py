@@ -33,11 +33,18 @@ class Accelerator:
     """
 
     def __init__(
-        self, classifier: Classifier, kind: Kind, spare: Callable[[int], bool], batch_bytes: int | None = None
+        self,
+        classifier: Classifier,
+        kind: Kind,
+        spare: Callable[[int], bool],
+        batch_bytes: int | None = None,
+        base: Accelerator | None = None,
     ) -> None:
         """`spare` says whether there is room for so many bytes more beside the models; a micro-batch that needs more
-        than `batch_bytes` is made smaller."""
+        than `batch_bytes` is made smaller; `base` is that of the same network for another size, and shares its weights.
+        """
         self.classifier, self._kind, self._spare, self._batch_bytes = classifier, kind, spare, batch_bytes
+        self._base = base
         self.release()
 
     def __deepcopy__(self, memo: object) -> None:
@@ -61,7 +68,8 @@ class Accelerator:
     @property
     def bytes(self) -> int:
         """What it takes beside the classifier."""
-        folded = folded_bytes(self.classifier) if self._twin is not None else 0
+        own = self._twin is not None and not (self._base and self._base.shares(self._twin))
+        folded = folded_bytes(self.classifier) if own else 0
         return folded + (WEIGHTS * size_of(self.classifier) if self._build is not None else 0)
 
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:
@@ -130,7 +138,13 @@ class Accelerator:
         else:
             self._build = None
 
+    def shares(self, twin: Classifier) -> bool:
+        """Whether it works with the same folded weights."""
+        return self._twin is not None and self._twin.network is twin.network
+
     def _fold(self) -> Classifier | None:
+        if self._base is not None and self._base._twin is not None:
+            return self._base._twin.view(self.classifier.size)
         if not self._spare(folded_bytes(self.classifier)):
             log.info("%s: no room for folded weights", self.classifier.id)
             return None

@@ -80,7 +80,8 @@ def max_pool_backward(
     count = kernel[0] * kernel[1]
     chosen = op.equal(op.unsqueeze(indices, integers(2)), integers(places.reshape(1, 1, count, h, w).numpy()))
     shares = op.select(chosen, op.unsqueeze(g, integers(2)), node(0.0))
-    if list(stride or kernel) == list(kernel) and [height, width] == [h * kernel[0], w * kernel[1]]:
+    tiled = list(stride or kernel) == list(kernel) and not any(padding) and set(dilation) == {1}
+    if tiled and [height, width] == [h * kernel[0], w * kernel[1]]:
         tiles = op.reshape(shares, integers([n, channels, *kernel, h, w]), False)
         return op.reshape(
             op.transpose(tiles, integers([0, 1, 4, 2, 5, 3])), integers([n, channels, height, width]), False

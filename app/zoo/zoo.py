@@ -302,7 +302,7 @@ class Zoo:
         if size is None or size == resident.classifier.size:
             return resident.classifier
         if size not in resident.views:
-            resident.views[size] = self._accelerate(_at(resident.classifier, size))
+            resident.views[size] = self._accelerate(_at(resident.classifier, size), resident.classifier.accelerator)
             while len(resident.views) > VIEWS:
                 resident.views.popitem(last=False)
         resident.views.move_to_end(size)
@@ -321,9 +321,9 @@ class Zoo:
         while idle and self.bytes + wanted > self.settings.model_bytes:
             self._drop(idle.pop(0))
 
-    def _accelerate(self, classifier: Classifier) -> Classifier:
-        settings = self.settings
-        classifier.accelerator = Accelerator(classifier, settings.acceleration, self._has_room, settings.batch_bytes)
+    def _accelerate(self, classifier: Classifier, base: Accelerator | None = None) -> Classifier:
+        kind, most = self.settings.acceleration, self.settings.batch_bytes
+        classifier.accelerator = Accelerator(classifier, kind, self._has_room, most, base)
         return classifier
 
     def _has_room(self, wanted: int) -> bool:

@@ -221,3 +221,16 @@ def test_a_broken_compiler_is_no_trouble(monkeypatch: pytest.MonkeyPatch, caplog
     assert quick.accelerator.bytes == sum(
         t.numel() * 4 for t in (quick.network.first.weight, quick.network.second[0].weight)
     )
+
+
+def test_views_share_folded_weights() -> None:
+    classifier = with_accelerator(Normalised())
+    Engine(classifier, Score(1)).gradients(PICTURES)
+    view = classifier.view((12, 12))
+    view.accelerator = Accelerator(view, "pytorch", lambda size: False, base=classifier.accelerator)
+    pictures = torch.stack([random_picture(12, seed) for seed in range(4)])
+    expected = take_gradients(view, pictures, Score(1))
+    for _ in range(2):
+        given = Engine(view, Score(1)).gradients(pictures)
+    assert (view.accelerator.way.name, view.accelerator.bytes) == ("folded", 0)
+    assert relative(given, expected) < 1e-5

@@ -282,15 +282,18 @@ def test_choose_device() -> None:
 
 
 class Quick:
-    """Stands for a compiled way."""
+    """Stands for a compiled way: it is quick because it knows its answers."""
 
     name, sizes = "compiled", (4,)
 
     def __init__(self, classifier: Classifier, batch: int) -> None:
-        self.classifier = classifier
+        self.classifier, self.known = classifier, {}
 
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:
-        return take_gradients(self.classifier, pictures, score)
+        key = pictures.numpy().tobytes()
+        if key not in self.known:
+            self.known[key] = take_gradients(self.classifier, pictures, score)
+        return self.known[key]
 
 
 @pytest.fixture
@@ -325,13 +328,11 @@ def test_what_makes_models_quicker_is_counted_and_goes_first(four: Path) -> None
 def test_acceleration_goes_with_its_model(four: Path) -> None:
     here = zoo(four, 60)
     quick = prepare(here, "a")
-    for name in "bcd":
-        here.load(name)
-    here.refresh()
+    assert quick.bytes > 40 * MIB
     (four / "a.pth").touch()  # another model, as far as the zoo can tell
     assert here.load("a").accelerator is not quick
     assert quick.bytes == 0
-    assert here.bytes <= here.settings.model_bytes
+    assert here.bytes < 15 * MIB
 
 
 def test_views_have_accelerators_of_their_own(four: Path) -> None:
@@ -339,8 +340,9 @@ def test_views_have_accelerators_of_their_own(four: Path) -> None:
     model, view = here.load("a"), here.load("a", (24, 32))
     assert model.accelerator is not view.accelerator
     assert view.accelerator is not None
+    before = here.bytes
     view.accelerator.prepare()
-    assert here.bytes > sum(p.numel() * 4 for p in model.parameters())
+    assert here.bytes == before + view.accelerator.bytes > before
 
 
 def test_settles_in_idle_moments(four: Path) -> None:
