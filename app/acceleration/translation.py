@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from .runtime import op
+from .runtime import op, ov
 
 Translator = Callable[..., Any]
 TRANSLATORS: dict[str, Translator] = {}  # by ATen's name without `aten.`
@@ -39,7 +39,10 @@ def integers(values: Any) -> Any:
 
 
 def shape_of(value: Any) -> list[int]:
-    return list(value.shape) if isinstance(value, Tensor) else [int(side) for side in value.get_shape()]
+    if isinstance(value, Tensor):
+        return list(value.shape)
+    output = value.output(0) if isinstance(value, ov.Node) else value
+    return [int(side) for side in output.get_shape()]
 
 
 def channelwise(values: Tensor, rank: int) -> Any:
