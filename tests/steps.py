@@ -20,11 +20,13 @@ def peak(code_steps: int) -> int:
 def run(steps: int) -> int:
     """In the child: a small convolutional network, so that what would pile up is more than the network."""
     import torch
+    from gradoscope.attribution.paths import quadrature
     from gradoscope.zoo.memory import keep_freed
     from nets import Tiny, explain, random_picture, wrap
 
     keep_freed()
     torch.set_num_threads(1)
+    quadrature("gauss_legendre", 1000)  # NumPy solves an eigenvalue problem for it, once, in tens of megabytes
     network, x = wrap(Tiny(), 96), random_picture(96)
     for method in METHODS:
         explain(method, network, x, **{"samples" if method == "smooth_grad" else "steps": steps})
