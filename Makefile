@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory convergence bench bench-growth bench-page bench-latency bench-batch clean
+.PHONY: serve test lint check-image table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -48,6 +48,10 @@ bench-growth: $(VENV)/.benched
 convergence: $(VENV)/.benched
 	$(BIN)/python tests/convergence.py $(CONVERGENCE)
 
+# every method on a GPU against the CPU, memory that runs out, and the benchmark; says so where there is no GPU
+check-gpu: $(VENV)/.tested
+	@$(BIN)/python tests/check_gpu.py
+
 # twelve maps in the browser, every control: milliseconds of drawing and from frame to frame
 bench-page: $(VENV)/.tested
 	@tests/ensure_browser.sh $(BIN)/python
@@ -65,7 +69,8 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -q -e .
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[fast]' || \
+		$(BIN)/python -m pip install --disable-pip-version-check -q -e .  # where OpenVINO has no build
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed

@@ -89,7 +89,9 @@ def compute(
 
 
 def micro_batch(settings: Settings, size: tuple[int, int]) -> int:
-    """Pictures of `size` per pass: fewer of large ones, so that a pass takes about the same memory."""
+    """Pictures of `size` per pass: fewer of large ones, so that a pass takes about the same memory; 0 is automatic."""
+    if not settings.micro_batch:
+        return 0
     return max(1, min(settings.micro_batch, round(settings.micro_batch * REFERENCE_PIXELS / (size[0] * size[1]))))
 
 

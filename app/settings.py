@@ -52,7 +52,20 @@ class Settings(BaseSettings):
         "auto", description="`auto` (CUDA where there is one, else the CPU), `cpu`, `cuda`, `cuda:1`, …"
     )
     threads: int = Field(0, ge=0, description="CPU threads for PyTorch; 0 leaves the choice to PyTorch")
-    micro_batch: int = Field(4, ge=1, le=256, description="Pictures per forward and backward pass")
+    micro_batch: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Pictures per forward and backward pass; 0 takes as many as are measured to be quickest",
+    )
+    batch_bytes: int = Field(
+        2**30, ge=2**20, description="Memory in bytes that a micro-batch may take; one that needs more is made smaller"
+    )
+    acceleration: Literal["auto", "pytorch", "none"] = Field(
+        "auto",
+        description="Quicker ways to the same gradients, each checked before it is used: `auto` takes all that are "
+        "installed, `pytorch` only PyTorch's, `none` runs every network as it is written",
+    )
     model_bytes: int = Field(
         2 * 2**30, ge=2**20, description="Memory for loaded models in bytes; the least recently used goes first"
     )

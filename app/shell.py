@@ -24,6 +24,7 @@ from .service.store import Store
 from .settings import Settings
 from .turns import as_problem
 from .workshop import Workshop
+from .zoo.memory import keep_freed
 
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
@@ -100,6 +101,7 @@ def titles() -> dict[str, str]:
 
 def _open(job: Explain, settings: Settings, console: Console) -> Workshop:
     """A workshop that has the weights of the job's models; they are downloaded where that is possible."""
+    keep_freed()
     workshop = Workshop.open(settings)
     for model in job.models:
         if workshop.zoo.weights.availability(workshop.zoo.recipe(model).weights) == "downloadable":

@@ -36,9 +36,12 @@ MIB = 2**20
 BASE = (
     "from gradoscope.service import worker\nfrom gradoscope import pipeline, catalogue\n"
     + """
+from contextlib import suppress
 from gradoscope.settings import Settings
 from gradoscope.zoo.zoo import Zoo
 from gradoscope.zoo.memory import resident
+with suppress(ImportError):
+    from gradoscope.acceleration import graph
 zoo = Zoo(Settings()); catalogue.catalogue(zoo, zoo.settings)
 print(resident())
 """
@@ -46,16 +49,19 @@ print(resident())
 BATCH = """
 import sys
 from pathlib import Path
+from gradoscope.acceleration.batching import SIZES
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.score import Score
 from gradoscope.settings import Settings
 from gradoscope.zoo.memory import resident
 from gradoscope.zoo.zoo import Zoo
-settings = Settings()
+settings = Settings(acceleration="none")
 classifier = Zoo(settings).load(sys.argv[1])
+engine = Engine(classifier, Score(0), max(SIZES[0]))
+engine.gradients(classifier.grey(1))
 before = resident()
 Path("/proc/self/clear_refs").write_text("5")
-Engine(classifier, Score(0), settings.micro_batch).gradients(classifier.grey(settings.micro_batch))
+engine.gradients(classifier.grey(engine.micro_batch))
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(int(peak.split()[1]) * 1024 - before)
 """

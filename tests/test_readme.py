@@ -44,8 +44,8 @@ def test_settings_come_from_the_environment(monkeypatch):
     settings = Settings()
     assert settings.allowed_hosts == ["a.example", "b.example"]
     assert settings.micro_batch == 7
-    monkeypatch.setenv("GRADOSCOPE_MICRO_BATCH", "0")
-    with pytest.raises(ValueError, match="greater than or equal to 1"):
+    monkeypatch.setenv("GRADOSCOPE_MICRO_BATCH", "-1")
+    with pytest.raises(ValueError, match="greater than or equal to 0"):
         Settings()
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from ..errors import ComputationFailed, Refused
+from ..errors import ComputationFailed, OutOfMemory, Refused
 from ..zoo.classifier import Classifier
 from .layers import captured
 from .score import Score
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
+MICRO_BATCH = 4  # where nothing was measured
 
 
 class Rule(Protocol):
@@ -31,15 +34,23 @@ class Engine:
     Nothing is left behind in the model: hooks live inside `with`, rules on the graph of one pass.
     """
 
-    def __init__(self, classifier: Classifier, score: Score, micro_batch: int = 4) -> None:
-        self.classifier, self.score, self.micro_batch = classifier, score, micro_batch
+    def __init__(self, classifier: Classifier, score: Score, micro_batch: int = MICRO_BATCH) -> None:
+        """`micro_batch` is a number of pictures, or 0 for as many as were measured to be quickest."""
+        self.classifier, self.score, self._wanted = classifier, score, micro_batch
+
+    @property
+    def micro_batch(self) -> int:
+        """Pictures in a pass: as wanted, but never more than memory has sufficed for."""
+        accelerator = self.classifier.accelerator
+        wanted = self._wanted or (accelerator.micro_batch if accelerator else MICRO_BATCH)
+        return min(wanted, self.classifier.most or wanted)
 
     def batches(self, items: Iterable[T]) -> Iterator[list[T]]:
         """`items` in lists of a micro-batch each; lazily, so that a thousand pictures never exist at once."""
         batch = []
         for item in items:
             batch.append(item)
-            if len(batch) == self.micro_batch:
+            if len(batch) >= self.micro_batch:
                 yield batch
                 batch = []
         if batch:
@@ -49,25 +60,45 @@ class Engine:
         """`picture` on the model's device and in its precision."""
         return picture.to(device=self.classifier.device, dtype=self.classifier.dtype)
 
-    @torch.no_grad()
     def scores(self, pictures: Tensor) -> Tensor:
         """S(x) for each of (N, C, H, W), without a gradient: (N,)."""
-        return self.score(self.classifier(_channels_last(pictures)))
+        return self._in_parts(pictures, self._scores)
+
+    @torch.no_grad()
+    def _scores(self, pictures: Tensor, score: Score) -> Tensor:
+        return score(self.classifier(_channels_last(pictures)))
 
     def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:
         """g(x) = ∂S/∂x for each of (N, C, H, W); `rule` may change the backward pass on the graph of the logits.
 
-        Raises `ComputationFailed` where a value is not finite.
+        Raises `ComputationFailed` where a value is not finite, `OutOfMemory` where one picture alone is too much.
         """
-        with torch.enable_grad():
-            x = _channels_last(pictures.detach()).clone().requires_grad_()
-            logits = self.classifier(x)
-            if not logits.requires_grad:
-                raise Refused("The logits do not depend on the picture by differentiable steps: there is no gradient.")
-            if rule is not None:
-                rule(logits)
-            (gradient,) = torch.autograd.grad(self.score(logits).sum(), x)
-        return finite(gradient.contiguous())
+        accelerator = self.classifier.accelerator
+        if rule is None and accelerator is not None and isinstance(self.score.target, int):
+            return finite(self._in_parts(pictures, accelerator.gradients))
+        return finite(self._in_parts(pictures, lambda part, score: take_gradients(self.classifier, part, score, rule)))
+
+    def _in_parts(self, pictures: Tensor, compute: Callable[[Tensor, Score], Tensor]) -> Tensor:
+        """`compute` of all pictures together, or of as many at a time as memory suffices for; that is remembered."""
+        parts: list[Tensor] = []
+        done = 0
+        while done < len(pictures):
+            count = min(len(pictures) - done, self.classifier.most or len(pictures))
+            rows = slice(done, done + count)
+            part = _attempt(compute, pictures[rows], self.score.part(rows))
+            if part is not None:
+                parts.append(part)
+                done += count
+            elif count == 1:
+                raise OutOfMemory(
+                    "The computation needs more memory than there is. Take a smaller model or input size."
+                )
+            else:
+                self.classifier.most = count // 2
+                log.warning(
+                    "%s: no memory for %d pictures in a pass, %d from now on", self.classifier.id, count, count // 2
+                )
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         """Feature maps A of a layer and ∂S/∂A for each of (N, C, H, W), both (N, K, h, w).
@@ -82,6 +113,41 @@ class Engine:
         if gradient is None:
             raise Refused(f"The score does not depend on the layer «{layer}». Take another one.")
         return capture.features.detach().contiguous(), finite(gradient.contiguous())
+
+
+def take_gradients(classifier: Classifier, pictures: Tensor, score: Score, rule: Rule | None = None) -> Tensor:
+    """∂S/∂x for each of (N, C, H, W) by autograd, in one pass."""
+    with torch.enable_grad():
+        x = _channels_last(pictures.detach()).clone().requires_grad_()
+        logits = classifier(x)
+        if not logits.requires_grad:
+            raise Refused("The logits do not depend on the picture by differentiable steps: there is no gradient.")
+        if rule is not None:
+            rule(logits)
+        (gradient,) = torch.autograd.grad(score(logits).sum(), x)
+    return gradient.contiguous()
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out: PyTorch has more than one way to say so."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        sign in text for sign in ("not enough memory", "can't allocate memory", "out of memory", "bad_alloc")
+    )
+
+
+def _attempt(compute: Callable[[Tensor, Score], Tensor], pictures: Tensor, score: Score) -> Tensor | None:
+    """`compute(pictures, score)`; None where memory has run out. The error is gone then, with all that it held."""
+    try:
+        return compute(pictures, score)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+    if pictures.is_cuda:
+        torch.cuda.empty_cache()
+    return None
 
 
 def generator(seed: int, *names: int | str) -> torch.Generator:

@@ -16,6 +16,7 @@ from ..errors import Problem
 from ..settings import Settings
 
 REST_SECONDS = 2.0
+SETTLE_SECONDS = 0.05  # between steps towards the quickest way to gradients: a job that comes waits for one at most
 WORKSPACE = 512 * 2**20  # bytes beside the models that may stay with the process from one request to the next
 
 
@@ -41,9 +42,10 @@ class _Worker:
         from ..catalogue import catalogue
         from ..pipeline import run
         from ..workshop import Workshop
-        from ..zoo.memory import give_back, resident
+        from ..zoo.memory import give_back, keep_freed, resident
         from .scheduler import Scheduler
 
+        keep_freed()
         if settings.threads:
             torch.set_num_threads(settings.threads)
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32
@@ -77,7 +79,9 @@ class _Worker:
 
     def _rest(self) -> None:
         """Wait for a job. One that is long in coming finds memory given back: what micro-batches took is kept for the
-        next ones meanwhile."""
+        next ones meanwhile; and it finds the models' quickest ways tried."""
+        while not self._connection.poll(SETTLE_SECONDS) and self._workshop.zoo.settle():
+            pass
         if not self._connection.poll(REST_SECONDS):
             self._give_back()
             self._connection.poll(None)
@@ -114,9 +118,11 @@ def warm_up(workshop: Any) -> None:
     settings = workshop.settings
     classifier = workshop.zoo.load(settings.default_model)
     engine = Engine(classifier, Score(0), settings.micro_batch)
-    for count in (1, settings.micro_batch, settings.micro_batch):
+    for _ in range(3):
+        count = engine.micro_batch
+        pictures = classifier.probe(count)
         began = time.monotonic()
-        engine.gradients(classifier.grey(count))
+        engine.gradients(pictures)
     pixels = count * classifier.size[0] * classifier.size[1]
     workshop.pace[settings.default_model] = (time.monotonic() - began) / pixels
     _ = classifier.census

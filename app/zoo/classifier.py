@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 if TYPE_CHECKING:
+    from ..acceleration.accelerator import Accelerator
     from ..attribution.census import Census
 
 
@@ -23,6 +25,8 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
+    accelerator: Accelerator | None = None  # quicker ways to its gradients, where the zoo has made some
+    most: int | None = None  # pictures that memory suffices for in a pass, where it has once run out
 
     def __init__(
         self,
@@ -70,11 +74,13 @@ class Classifier(nn.Module):
 
     def at(self, size: tuple[int, int]) -> Classifier:
         """The same network for pictures of another (height, width); the weights are shared."""
-        if size == self.size:
-            return self
+        return self if size == self.size else self.view(size)
+
+    def view(self, size: tuple[int, int] | None = None) -> Classifier:
+        """The same network again, with shared weights; for pictures of another size where one is given."""
         return Classifier(
             self.network,
-            size=size,
+            size=size or self.size,
             labels=self.labels,
             mean=self.mean.flatten().tolist(),
             std=self.std.flatten().tolist(),
@@ -86,6 +92,12 @@ class Classifier(nn.Module):
     def grey(self, count: int = 1) -> Tensor:
         """`count` grey pictures to probe the network with, (count, C, H, W)."""
         return torch.full((count, self.channels, *self.size), 0.5, device=self.device, dtype=self.dtype)
+
+    def probe(self, count: int) -> Tensor:
+        """`count` pictures of soft spots, always the same, for trials: (count, C, H, W)."""
+        spots = torch.rand((count, self.channels, 8, 8), generator=torch.Generator().manual_seed(0))
+        pictures = interpolate(spots, self.size, mode="bilinear", align_corners=False)
+        return pictures.to(device=self.device, dtype=self.dtype)
 
     @cached_property
     def census(self) -> Census:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ..acceleration.accelerator import Accelerator
 from ..errors import Forbidden, NotFound, OutOfMemory, Problem, Unprocessable
 from ..settings import Settings
 from .cards import CardError, Fault, read_cards
@@ -34,6 +35,17 @@ class _Resident:
     bytes: int
     source: tuple[str, int, int]  # path, time and size of its file: a file that was written anew is another model
     views: OrderedDict[tuple[int, int], Classifier] = field(default_factory=OrderedDict)
+
+    @property
+    def accelerators(self) -> list[Accelerator]:
+        """Those of the model and of its views; what they take can go at any time, and the model still works."""
+        classifiers = (self.classifier, *self.views.values())
+        return [c.accelerator for c in classifiers if c.accelerator is not None]
+
+    @property
+    def extra(self) -> int:
+        """Bytes that the accelerators take beside the model."""
+        return sum(accelerator.bytes for accelerator in self.accelerators)
 
 
 @dataclass(frozen=True)
@@ -189,11 +201,17 @@ class Zoo:
                 raise self._too_big(model, resident.bytes)
             self._make_room(resident.bytes)
             self._examine(recipe, resident)
+            self._accelerate(classifier)
             self._loaded[model] = resident
             give_back()  # what reading the file took
             self._changed = True
         self._loaded.move_to_end(model)
         return self._view(self._loaded[model], size)
+
+    def settle(self) -> bool:
+        """A step towards the quickest gradients of what is loaded, for an idle moment; whether there are more."""
+        accelerators = [a for resident in self._loaded.values() for a in resident.accelerators]
+        return any(accelerator.settle() for accelerator in accelerators)
 
     @property
     def loaded(self) -> tuple[str, ...]:
@@ -202,8 +220,8 @@ class Zoo:
 
     @property
     def bytes(self) -> int:
-        """Memory that the loaded models take."""
-        return sum(resident.bytes for resident in self._loaded.values())
+        """Memory that the loaded models take, with what makes them quicker."""
+        return sum(resident.bytes + resident.extra for resident in self._loaded.values())
 
     def labels(self, model: str) -> tuple[str, ...]:
         """Labels of a model's classes; the model itself need not be loaded for them. Raises `NotFound`."""
@@ -284,20 +302,37 @@ class Zoo:
         if size is None or size == resident.classifier.size:
             return resident.classifier
         if size not in resident.views:
-            resident.views[size] = _at(resident.classifier, size)
+            resident.views[size] = self._accelerate(_at(resident.classifier, size), resident.classifier.accelerator)
             while len(resident.views) > VIEWS:
                 resident.views.popitem(last=False)
         resident.views.move_to_end(size)
         return resident.views[size]
 
     def _make_room(self, wanted: int) -> None:
-        """Unload models, the least recently used first, until `wanted` bytes more are under the cap."""
+        """Unload models, the least recently used first, until `wanted` bytes more are under the cap.
+
+        Before them goes what only makes them quicker.
+        """
+        for resident in self._loaded.values():
+            if resident.extra and self.bytes + wanted > self.settings.model_bytes:
+                for accelerator in resident.accelerators:
+                    accelerator.release()
         idle = [id for id in self._loaded if self._holders[id] <= 0]
         while idle and self.bytes + wanted > self.settings.model_bytes:
             self._drop(idle.pop(0))
 
+    def _accelerate(self, classifier: Classifier, base: Accelerator | None = None) -> Classifier:
+        kind, most = self.settings.acceleration, self.settings.batch_bytes
+        classifier.accelerator = Accelerator(classifier, kind, self._has_room, most, base)
+        return classifier
+
+    def _has_room(self, wanted: int) -> bool:
+        return self.bytes + wanted <= self.settings.model_bytes
+
     def _drop(self, model: str) -> None:
-        self._loaded.pop(model, None)
+        resident = self._loaded.pop(model, None)
+        for accelerator in resident.accelerators if resident else ():
+            accelerator.release()
         give_back()
 
     def _too_big(self, model: str, size: int) -> Problem:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from gradoscope.attribution.engine import Engine, finite, generator, noise
 from gradoscope.attribution.score import Score
-from gradoscope.errors import ComputationFailed, Refused
-from nets import Linear, Quadratic, Tiny, gradient, random_picture, relative, wrap
+from gradoscope.errors import ComputationFailed, OutOfMemory, Refused
+from nets import Linear, Quadratic, Tiny, explain, gradient, random_picture, relative, wrap
 from torch import Tensor, nn
 
 
@@ -122,3 +122,68 @@ class Sealed(Tiny):
 def test_model_without_a_graph_is_refused(network: nn.Module) -> None:
     with pytest.raises(Refused, match="no gradient"):
         Engine(wrap(network), Score(0)).gradients(random_picture()[None])
+
+
+class Hungry(Tiny):
+    """A network that memory suffices for only up to `most` pictures at once."""
+
+    def __init__(self, most: int, error: type[Exception] = MemoryError, words: str = "") -> None:
+        super().__init__()
+        self.most, self.error, self.words, self.passes = most, error, words, []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.passes.append(len(x))
+        if len(x) > self.most:
+            raise self.error(self.words)
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError, ""),
+        (torch.OutOfMemoryError, "CUDA out of memory. Tried to allocate 2.00 GiB."),
+        (RuntimeError, "[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: not enough memory: you tried to …"),
+        (RuntimeError, "std::bad_alloc"),
+    ],
+)
+def test_micro_batch_is_halved_when_memory_runs_out(error: type[Exception], words: str) -> None:
+    """The result is the same, and the smaller size is remembered for this model."""
+    network = Hungry(3, error, words)
+    model, pictures = wrap(network), torch.stack([random_picture(seed=seed) for seed in range(8)])
+    engine = Engine(model, Score(1), micro_batch=8)
+    given = engine.gradients(pictures)
+    assert torch.allclose(given, Engine(wrap(Tiny()), Score(1)).gradients(pictures), atol=1e-7)
+    assert network.passes == [8, 4, 2, 2, 2, 2]
+    assert engine.micro_batch == 2
+    assert Engine(model, Score(0), micro_batch=8).micro_batch == 2
+    assert [len(batch) for batch in engine.batches(range(5))] == [2, 2, 1]
+    network.passes.clear()
+    engine.scores(pictures)
+    assert network.passes == [2, 2, 2, 2]
+
+
+def test_one_picture_too_much() -> None:
+    """507 only where nothing is left to halve."""
+    for compute in ("gradients", "scores"):
+        with pytest.raises(OutOfMemory) as refusal:
+            getattr(Engine(wrap(Hungry(0)), Score(1)), compute)(torch.stack([random_picture()] * 4))
+        assert refusal.value.status == 507
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
+    network = Hungry(0, RuntimeError, "mat1 and mat2 shapes cannot be multiplied")
+    with pytest.raises(RuntimeError, match="shapes"):
+        Engine(wrap(network), Score(1)).gradients(torch.stack([random_picture()] * 4))
+    assert network.passes == [4]
+
+
+@pytest.mark.parametrize(
+    "method", ["smooth_grad", "integrated_gradients", "blur_integrated_gradients", "gradient_shap"]
+)
+def test_methods_go_on_with_a_smaller_micro_batch(method: str) -> None:
+    options = {"samples": 7} if method in ("smooth_grad", "gradient_shap") else {"steps": 7}
+    given = explain(method, wrap(Hungry(2)), random_picture(), micro_batch=6, **options)
+    expected = explain(method, wrap(Tiny()), random_picture(), micro_batch=6, **options)
+    assert relative(given.values, expected.values) < 1e-6
+    assert given.diagnostics["gradient_evaluations"] == expected.diagnostics["gradient_evaluations"] == 7

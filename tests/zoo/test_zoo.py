@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from gradoscope.acceleration.accelerator import Accelerator
+from gradoscope.attribution.engine import take_gradients
+from gradoscope.attribution.score import Score
 from gradoscope.errors import Forbidden, NotFound, OutOfMemory, Unprocessable
 from gradoscope.settings import Settings
 from gradoscope.zoo import zoo as zoo_module
 from gradoscope.zoo.cards import CardError
+from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.weights import WeightsMissing, WrongWeights
 from gradoscope.zoo.zoo import Zoo, choose_device
 from nets import Tiny
+from torch import Tensor
 
 LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
 MIB = 2**20
@@ -274,3 +279,75 @@ def test_choose_device() -> None:
     assert choose_device("cpu").type == "cpu"
     assert choose_device("auto").type in ("cpu", "cuda")
     assert str(choose_device("cuda:1")) == "cuda:1"
+
+
+class Quick:
+    """Stands for a compiled way: it is quick because it knows its answers."""
+
+    name, sizes = "compiled", (4,)
+
+    def __init__(self, classifier: Classifier, batch: int) -> None:
+        self.classifier, self.known = classifier, {}
+
+    def gradients(self, pictures: Tensor, score: Score) -> Tensor:
+        key = pictures.numpy().tobytes()
+        if key not in self.known:
+            self.known[key] = take_gradients(self.classifier, pictures, score)
+        return self.known[key]
+
+
+@pytest.fixture
+def compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradoscope.acceleration.accelerator.Compiled", Quick)
+    monkeypatch.setattr("gradoscope.acceleration.accelerator.available", lambda classifier: True)
+
+
+def prepare(here: Zoo, name: str) -> Accelerator:
+    accelerator = here.load(name).accelerator
+    assert accelerator is not None
+    accelerator.prepare()
+    return accelerator
+
+
+@pytest.mark.usefixtures("compiler")
+def test_what_makes_models_quicker_is_counted_and_goes_first(four: Path) -> None:
+    here = zoo(four, 60)
+    bare = here.load("a") and here.bytes
+    quick = prepare(here, "a")
+    assert quick.bytes > 40 * MIB
+    assert here.bytes == bare + quick.bytes
+    here.load("b")
+    assert here.loaded == ("a", "b")
+    assert (quick.bytes, quick.way.name) == (0, "plain")
+    assert here.bytes == 2 * bare
+    assert prepare(here, "b").bytes < MIB, "beside two models there is no room for a compiled one"
+    assert here.bytes <= here.settings.model_bytes
+
+
+@pytest.mark.usefixtures("compiler")
+def test_acceleration_goes_with_its_model(four: Path) -> None:
+    here = zoo(four, 60)
+    quick = prepare(here, "a")
+    assert quick.bytes > 40 * MIB
+    (four / "a.pth").touch()  # another model, as far as the zoo can tell
+    assert here.load("a").accelerator is not quick
+    assert quick.bytes == 0
+    assert here.bytes < 15 * MIB
+
+
+def test_views_have_accelerators_of_their_own(four: Path) -> None:
+    here = zoo(four, acceleration="pytorch")
+    model, view = here.load("a"), here.load("a", (24, 32))
+    assert model.accelerator is not view.accelerator
+    assert view.accelerator is not None
+    before = here.bytes
+    view.accelerator.prepare()
+    assert here.bytes == before + view.accelerator.bytes > before
+
+
+def test_settles_in_idle_moments(four: Path) -> None:
+    """Nothing is begun unasked."""
+    here = zoo(four)
+    assert not here.settle()
+    here.load("a")
+    assert not here.settle()

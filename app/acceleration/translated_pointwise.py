@@ -1,0 +1,209 @@
+"""Translations of arithmetic, reductions, activations and normalisations, with their ways back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .runtime import op
+from .tape import Unsupported
+from .translation import Translator, channelwise, integers, node, shape_of, translates
+
+
+def _of_two(make: Callable[[Any, Any], Any]) -> Translator:
+    def translate(a: Any, b: Any, alpha: float = 1) -> Any:
+        return make(node(a), node(b) if alpha == 1 else op.multiply(node(b), node(alpha)))
+
+    return translate
+
+
+for _name, _make in {"add": op.add, "sub": op.subtract, "mul": op.multiply, "div": op.divide}.items():
+    translates(*(f"{_name}{place}.{kind}" for place in ("", "_") for kind in ("Tensor", "Scalar")))(_of_two(_make))
+
+
+@translates("rsub.Scalar", "rsub.Tensor")
+def rsub(a: Any, b: Any, alpha: float = 1) -> Any:
+    return op.subtract(node(b), a if alpha == 1 else op.multiply(a, node(alpha)))
+
+
+@translates("neg.default")
+def neg(x: Any) -> Any:
+    return op.negative(x)
+
+
+@translates("mean.dim")
+def mean(x: Any, axes: Any, keepdim: bool = False, **_: Any) -> Any:
+    return op.reduce_mean(x, integers(axes), keepdim)
+
+
+@translates("sum.dim_IntList")
+def total(x: Any, axes: Any, keepdim: bool = False, **_: Any) -> Any:
+    return op.reduce_sum(x, integers(axes), keepdim)
+
+
+@translates("mm.default", "bmm.default")
+def mm(a: Any, b: Any) -> Any:
+    return op.matmul(node(a), node(b), False, False)
+
+
+@translates("addmm.default")
+def addmm(bias: Any, a: Any, b: Any) -> Any:
+    return op.add(mm(a, b), node(bias))
+
+
+@translates("_softmax.default")
+def softmax(x: Any, axis: int, half_to_float: bool) -> Any:
+    return op.softmax(x, axis % len(shape_of(x)))
+
+
+@translates("zeros_like.default")
+def zeros_like(x: Any, **_: Any) -> Any:
+    return node(torch.zeros(shape_of(x)))
+
+
+@translates("relu.default", "relu_.default")
+def relu(x: Any) -> Any:
+    return op.relu(x)
+
+
+@translates("threshold_backward.default")
+def threshold_backward(g: Any, x: Any, threshold: float) -> Any:
+    return op.select(op.greater(x, node(threshold)), g, node(0.0))
+
+
+@translates("hardtanh.default", "hardtanh_.default")
+def hardtanh(x: Any, low: float = -1.0, high: float = 1.0) -> Any:
+    return op.clamp(x, float(low), float(high))
+
+
+@translates("hardtanh_backward.default")
+def hardtanh_backward(g: Any, x: Any, low: float, high: float) -> Any:
+    return op.select(_between(x, low, high), g, node(0.0))
+
+
+@translates("sigmoid.default")
+def sigmoid(x: Any) -> Any:
+    return op.sigmoid(x)
+
+
+@translates("sigmoid_backward.default")
+def sigmoid_backward(g: Any, y: Any) -> Any:
+    return op.multiply(g, op.multiply(y, op.subtract(node(1.0), y)))
+
+
+@translates("silu.default", "silu_.default")
+def silu(x: Any) -> Any:
+    return op.swish(x)
+
+
+@translates("silu_backward.default")
+def silu_backward(g: Any, x: Any) -> Any:
+    s = op.sigmoid(x)
+    slope = op.multiply(s, op.add(node(1.0), op.multiply(x, op.subtract(node(1.0), s))))
+    return op.multiply(g, slope)
+
+
+@translates("hardswish.default", "hardswish_.default")
+def hardswish(x: Any) -> Any:
+    return op.hswish(x)
+
+
+@translates("hardswish_backward.default")
+def hardswish_backward(g: Any, x: Any) -> Any:
+    """0 below −3, x/3 + 1/2 up to 3, then 1."""
+    slope = op.add(op.multiply(x, node(1 / 3)), node(0.5))
+    slope = op.select(op.greater_equal(x, node(3.0)), node(1.0), slope)
+    return op.multiply(g, op.select(op.less_equal(x, node(-3.0)), node(0.0), slope))
+
+
+@translates("hardsigmoid.default", "hardsigmoid_.default")
+def hardsigmoid(x: Any) -> Any:
+    return op.hsigmoid(x)
+
+
+@translates("hardsigmoid_backward.default")
+def hardsigmoid_backward(g: Any, x: Any) -> Any:
+    return op.select(_between(x, -3.0, 3.0), op.multiply(g, node(1 / 6)), node(0.0))
+
+
+@translates("gelu.default")
+def gelu(x: Any, approximate: str = "none") -> Any:
+    if approximate != "none":
+        raise Unsupported("GELU by tanh")
+    return op.gelu(x, "erf")
+
+
+@translates("gelu_backward.default")
+def gelu_backward(g: Any, x: Any, approximate: str = "none") -> Any:
+    """Φ(x) + x φ(x)"""
+    below = op.multiply(node(0.5), op.add(node(1.0), op.erf(op.multiply(x, node(2**-0.5)))))
+    density = op.multiply(op.exp(op.multiply(node(-0.5), op.multiply(x, x))), node((2 * math.pi) ** -0.5))
+    return op.multiply(g, op.add(below, op.multiply(x, density)))
+
+
+@translates("softplus.default")
+def softplus(x: Any, beta: float = 1, threshold: float = 20) -> Any:
+    if beta != 1:
+        raise Unsupported("softplus with another beta")
+    return op.softplus(x)
+
+
+@translates("softplus_backward.default")
+def softplus_backward(g: Any, x: Any, beta: float, threshold: float) -> Any:
+    return op.multiply(g, op.sigmoid(x))
+
+
+@translates("native_batch_norm.default")
+def batch_norm(x: Any, weight: Any, bias: Any, mean: Any, var: Any, training: bool, momentum: float, eps: float) -> Any:
+    scale, shift = _affine(weight, bias, mean, var, training, eps)
+    rank = len(shape_of(x))
+    return op.add(op.multiply(x, channelwise(scale, rank)), channelwise(shift, rank)), None, None
+
+
+@translates("native_batch_norm_backward.default")
+def batch_norm_backward(g: Any, x: Any, weight: Any, mean: Any, var: Any, *rest: Any) -> Any:
+    _, _, training, eps, _ = rest
+    scale, _ = _affine(weight, None, mean, var, training, eps)
+    return op.multiply(g, channelwise(scale, len(shape_of(x)))), None, None
+
+
+@translates("native_layer_norm.default")
+def layer_norm(x: Any, shape: Any, weight: Any, bias: Any, eps: float) -> Any:
+    axes = integers(list(range(-len(shape), 0)))
+    mean = op.reduce_mean(x, axes, True)
+    centred = op.subtract(x, mean)
+    variance = op.reduce_mean(op.multiply(centred, centred), axes, True)
+    inverse = op.divide(node(1.0), op.sqrt(op.add(variance, node(eps))))
+    y = op.multiply(centred, inverse)
+    y = y if weight is None else op.multiply(y, node(weight))
+    return (y if bias is None else op.add(y, node(bias))), mean, inverse
+
+
+@translates("native_layer_norm_backward.default")
+def layer_norm_backward(g: Any, x: Any, shape: Any, mean: Any, inverse: Any, weight: Any, *_: Any) -> Any:
+    axes = integers(list(range(-len(shape), 0)))
+    normal = op.multiply(op.subtract(x, mean), inverse)
+    h = g if weight is None else op.multiply(g, node(weight))
+    along = op.multiply(normal, op.reduce_mean(op.multiply(h, normal), axes, True))
+    return op.multiply(op.subtract(op.subtract(h, op.reduce_mean(h, axes, True)), along), inverse), None, None
+
+
+def _between(x: Any, low: float, high: float) -> Any:
+    return op.logical_and(op.greater(x, node(low)), op.less(x, node(high)))
+
+
+def _affine(
+    weight: Any, bias: Any, mean: Tensor, variance: Tensor, training: bool, eps: float
+) -> tuple[Tensor, Tensor]:
+    """γ/σ and β − μ γ/σ, by stored statistics."""
+    if training:
+        raise Unsupported("batch normalisation by the batch itself")
+    scale = (variance.double() + eps).rsqrt()
+    scale = scale if weight is None else scale * weight.double()
+    shift = -mean.double() * scale
+    shift = shift if bias is None else shift + bias.double()
+    return scale.float(), shift.float()
