@@ -53,43 +53,45 @@ def convolution_backward(g: Any, x: Any, weight: Tensor, _: Any, *rest: Any) -> 
 def max_pool(
     x: Any, kernel: Any, stride: Any = (), padding: Any = (0, 0), dilation: Any = (1, 1), ceil: bool = False
 ) -> Any:
+    """The places of the maxima are found by comparing: where OpenVINO gives them, it pools by plain loops."""
     margins, rounding = list(padding), "ceil_torch" if ceil else "floor"
-    made = op.max_pool(
-        x, list(stride or kernel), list(dilation), margins, margins, list(kernel), rounding, "explicit", "i64", 2
-    )
-    return made.output(0), made.output(1)
+    made = op.max_pool(x, list(stride or kernel), list(dilation), margins, margins, list(kernel), rounding)
+    return made.output(0), _places(x, made.output(0), kernel, stride or kernel, padding, dilation)
+
+
+def _places(x: Any, y: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    """For each maximum the first place that has its value, flat in (height, width), as a float: exact up to 2²⁴."""
+    sides, cells = shape_of(x)[2:], shape_of(y)[2:]
+    reach = [(c - 1) * s + d * (k - 1) + 1 for c, s, d, k in zip(cells, stride, dilation, kernel, strict=True)]
+    after = [max(0, r - side - p) for r, side, p in zip(reach, sides, padding, strict=True)]
+    padded = op.pad(x, integers([0, 0, *padding]), integers([0, 0, *after]), "constant", node(-3.0e38))
+    found = None
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            first = [i * dilation[0], j * dilation[1]]
+            last = [f + (c - 1) * s + 1 for f, c, s in zip(first, cells, stride, strict=True)]
+            seen = op.slice(padded, integers(first), integers(last), integers(list(stride)), integers([2, 3]))
+            rows = torch.arange(cells[0]) * stride[0] + first[0] - padding[0]
+            columns = torch.arange(cells[1]) * stride[1] + first[1] - padding[1]
+            place = (rows[:, None] * sides[1] + columns)[None, None].float()
+            here = op.select(op.equal(seen, y), node(place), node(float(2**25)))
+            found = here if found is None else op.minimum(found, here)
+    return found
 
 
 @translates("max_pool2d_with_indices_backward.default")
-def max_pool_backward(
-    g: Any, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, indices: Any
-) -> Any:
-    """What each place of a window gets, (N, C, places, h, w), is sent back as by the convolution that gathers them.
-
-    A scatter by indices says the same, and takes ten times as long.
-    """
+def max_pool_backward(g: Any, x: Any, *rest: Any) -> Any:
+    """Each value goes to the place that its window's maximum came from; several may go to the same."""
     n, channels, height, width = shape_of(x)
-    h, w = shape_of(g)[2:]
-    rows, columns = (
-        torch.arange(cells) * s - p + d * torch.arange(k)[:, None]
-        for cells, k, s, p, d in zip((h, w), kernel, stride or kernel, padding, dilation, strict=True)
+    flat = integers([n, channels, -1])
+    spread = op.scatter_elements_update(
+        node(torch.zeros(n, channels, height * width)),
+        op.reshape(op.convert(rest[-1], "i32"), flat, False),
+        op.reshape(g, flat, False),
+        integers(2),
+        "sum",
     )
-    inside = ((rows >= 0) & (rows < height))[:, None, :, None] & ((columns >= 0) & (columns < width))[None, :, None, :]
-    places = rows[:, None, :, None] * width + columns[None, :, None, :]  # (kernel, h, w), flat in the picture
-    places = torch.where(inside, places, -1)
-    count = kernel[0] * kernel[1]
-    chosen = op.equal(op.unsqueeze(indices, integers(2)), integers(places.reshape(1, 1, count, h, w).numpy()))
-    shares = op.select(chosen, op.unsqueeze(g, integers(2)), node(0.0))
-    tiled = list(stride or kernel) == list(kernel) and not any(padding) and set(dilation) == {1}
-    if tiled and [height, width] == [h * kernel[0], w * kernel[1]]:
-        tiles = op.reshape(shares, integers([n, channels, *kernel, h, w]), False)
-        return op.reshape(
-            op.transpose(tiles, integers([0, 1, 4, 2, 5, 3])), integers([n, channels, height, width]), False
-        )
-    flat = op.reshape(shares, integers([n, channels * count, h, w]), False)
-    gathers = torch.eye(count).view(count, 1, *kernel).repeat(channels, 1, 1, 1)
-    settings = (stride or kernel, padding, dilation, False, [0, 0], channels, None)
-    return convolution_backward(flat, x, gathers, None, *settings)[0]
+    return op.reshape(spread, integers([n, channels, height, width]), False)
 
 
 @translates("avg_pool2d.default")
