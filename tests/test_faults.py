@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -117,10 +118,10 @@ def test_a_killed_worker_comes_back_and_the_job_completes(server):
     assert told[-1] == "done"
     assert (told.count("accepted"), told.count("prediction"), told.count("panel")) == (1, 1, 2)
     assert [panel["status"] for panel in last["panels"]] == ["done", "done"]
-    assert np.array_equal(
-        np.frombuffer(server.http.get(last["panels"][1]["urls"]["npy"]).content, np.uint8),
-        np.frombuffer(reference, np.uint8),
+    again, before = (
+        np.load(io.BytesIO(data)) for data in (server.http.get(last["panels"][1]["urls"]["npy"]).content, reference)
     )
+    assert np.linalg.norm(again - before) < 1e-2 * np.linalg.norm(before)  # by another engine, which rounds otherwise
     assert set(answered) == {200}
 
 

@@ -62,14 +62,14 @@ def onnx_runtime(path: Path) -> Forward:
 
 
 def openvino_runtime(path: Path) -> Forward:
-    import openvino
+    from gradoscope.acceleration.runtime import ov
 
     wish = {
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "INFERENCE_PRECISION_HINT": "f32",
         "PERFORMANCE_HINT": "LATENCY",
     }
-    model = openvino.Core().compile_model(path, "CPU", wish)
+    model = ov.Core().compile_model(path, "CPU", wish)
     return lambda pictures: model(pictures)
 
 

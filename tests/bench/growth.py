@@ -63,7 +63,7 @@ def fit(x: list[float], y: list[float]) -> Fit:
     return Fit(slope, intercept, r2, float(np.max(np.abs(away) / np.maximum(values, 1e-9))))
 
 
-def grow(subject: Subject, parts: tuple[str, ...], rounds: int, kind: str = "plain") -> list[Series]:
+def grow(subject: Subject, parts: tuple[str, ...], rounds: int, kind: str = "pytorch") -> list[Series]:
     found = []
     for part in parts:
         for name, points in RUNS[part](subject, kind):

@@ -12,7 +12,7 @@ import torch
 from gradoscope.zoo.memory import give_back
 
 from .peers import DEFAULT_BATCH, main_peer
-from .sides import METHODS, Run, ours
+from .sides import METHODS, Run, as_usual, ours
 from .subjects import ROOT, Subject, load
 
 MIB = 2**20
@@ -56,7 +56,7 @@ def run_of(subject: Subject, method: str, side: str, batch: int) -> Run:
     if side not in (PEERS, DEFAULTS):
         return ours(subject, method, side)
     peer = main_peer(method)
-    return peer.make(subject, batch if side == PEERS else DEFAULT_BATCH[peer.library])
+    return as_usual(peer.make(subject, batch if side == PEERS else DEFAULT_BATCH[peer.library]))
 
 
 def drop_what(subject: Subject, side: str) -> None:

@@ -107,4 +107,4 @@ def _integrated(subject: Subject, count: int) -> Distance:
     theirs = peers.integrated_by_captum(subject.theirs, subject.x, subject.target, count, BATCH)
     engine = sides.engine_of(subject)
     given = sides.attribute(subject, "integrated_gradients", engine, count, rule="gauss_legendre")
-    return Distance("integrated_gradients", f"{sides.OURS} plain", "captum", distance(given, theirs), True)
+    return Distance("integrated_gradients", f"{sides.OURS} pytorch", "captum", distance(given, theirs), True)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from gradoscope.acceleration.accelerator import Kind, accelerated
 from gradoscope.attribution.base import Attribution, Method, Parameters, find_method
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.score import Score
 from gradoscope.making import micro_batch
 from gradoscope.zoo.classifier import Classifier
+from gradoscope.zoo.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed
 
 from .subjects import Subject
 
@@ -26,8 +33,22 @@ METHODS = (
 PATHS = ("integrated_gradients", "blur_integrated_gradients")
 Run = Callable[[int], np.ndarray]  # samples or steps → the map, (C, H, W), in the host's memory
 
-# How an engine is built, by kind; the pipeline's own is `plain`.
-ENGINES: dict[str, Callable[[Classifier, Score, int], Engine]] = {"plain": Engine}
+_views: WeakKeyDictionary[Classifier, dict[str, Classifier]] = WeakKeyDictionary()
+
+
+def quickest(kind: Kind, classifier: Classifier, score: Score, micro_batch: int) -> Engine:
+    """An engine by the quickest way that the accelerator finds, as a worker has it after some requests."""
+    views = _views.setdefault(classifier, {})
+    if kind not in views:
+        views[kind] = accelerated(classifier, kind)
+    return Engine(views[kind], score, micro_batch)
+
+
+# How an engine is built, by kind: PyTorch alone, and with the gradient compiled where that is found right and quicker.
+ENGINES: dict[str, Callable[[Classifier, Score, int], Engine]] = {
+    "pytorch": partial(quickest, "pytorch"),
+    "compiled": partial(quickest, "auto"),
+}
 
 
 def sampled(method: str) -> bool:
@@ -42,15 +63,33 @@ def parameters_at(method: Method[Any], count: int, **options: Any) -> Parameters
     return found
 
 
-def engine_of(subject: Subject, kind: str = "plain") -> Engine:
+def as_usual(run: Run) -> Run:
+    """A peer's run with glibc's own habits, where ours keeps what was freed: each side as it is when it is used alone.
+
+    The thresholds are those at which glibc's adaptation to large blocks ends.
+    """
+
+    def usual(count: int) -> np.ndarray:
+        if sys.platform == "linux":
+            with suppress(OSError, AttributeError):
+                libc = ctypes.CDLL(None)
+                libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+                libc.mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
+        return run(count)
+
+    return usual
+
+
+def engine_of(subject: Subject, kind: str = "pytorch") -> Engine:
     """An engine as `pipeline.make` builds it."""
     return ENGINES[kind](subject.classifier, subject.score, micro_batch(subject.settings, subject.classifier.size))
 
 
-def ours(subject: Subject, method: str, kind: str = "plain") -> Run:
+def ours(subject: Subject, method: str, kind: str = "pytorch") -> Run:
     """One of our methods on a new engine, as for a request."""
 
     def run(count: int) -> np.ndarray:
+        keep_freed()  # as the worker does
         return attribute(subject, method, engine_of(subject, kind), count)
 
     return run

@@ -12,6 +12,7 @@ import pytest
 import torch
 from gradoscope.attribution.engine import Engine
 from gradoscope.settings import Settings
+from gradoscope.zoo.memory import give_back
 from nets import Tiny, random_picture, wrap
 
 from bench import error, growth, memory, plot, report, rounding, run, sides, subjects
@@ -45,7 +46,7 @@ def plan(**changes) -> run.Plan:
 def test_record_has_both_sides_of_every_method_and_equal_maps(tmp_path: Path) -> None:
     record = run.measure(tiny(), plan(defaults=True))
     for method in METHODS:
-        for side in (f"{OURS} plain", main_peer(method).library):
+        for side in (f"{OURS} pytorch", main_peer(method).library):
             timing = report.pick(record.equal, method, side)
             assert timing.evaluations == (COUNT if sides.sampled(method) else 1)
             assert len(timing.seconds) == 2
@@ -55,7 +56,7 @@ def test_record_has_both_sides_of_every_method_and_equal_maps(tmp_path: Path) ->
     assert max(d.value for d in ours) < 1e-5
     assert record.faults == []
     for method in PATHS:
-        timing = report.pick(record.equal_error, method, f"{OURS} plain")
+        timing = report.pick(record.equal_error, method, f"{OURS} pytorch")
         assert timing.error <= record.goals[method]
         assert report.pick(record.equal_error, method, main_peer(method).library).evaluations <= error.PEER_STEPS
     record.save(tmp_path)
@@ -65,7 +66,7 @@ def test_record_has_both_sides_of_every_method_and_equal_maps(tmp_path: Path) ->
 def test_tables_have_what_they_need(tmp_path: Path) -> None:
     record = run.measure(tiny(), plan(defaults=True))
     record.floor = {"ONNX Runtime": 0.001, "OpenVINO": 0.002}
-    record.memory = {side: memory.Peak(100, 150) for side in (f"{OURS} plain", memory.PEERS)}
+    record.memory = {side: memory.Peak(100, 150) for side in (f"{OURS} pytorch", memory.PEERS)}
     text = report.page_part([record])
     for method in METHODS:
         assert text.count(f"| {report.title(method)} |") >= 3  # times, distances; paths at equal error
@@ -94,11 +95,11 @@ def test_an_engine_that_computes_something_else_is_told(monkeypatch: pytest.Monk
         def gradients(self, pictures, rule=None):  # type: ignore[no-untyped-def]
             return 1.2 * super().gradients(pictures, rule)
 
-    monkeypatch.setitem(sides.ENGINES, "plain", Wrong)
-    found = rounding.distances(tiny(), ["plain"], ["vanilla_gradient", "smooth_grad"], COUNT)
+    monkeypatch.setitem(sides.ENGINES, "pytorch", Wrong)
+    found = rounding.distances(tiny(), ["pytorch"], ["vanilla_gradient", "smooth_grad"], COUNT)
     said = rounding.faults(found)
-    assert any(line.startswith("vanilla_gradient: Gradoscope plain") for line in said)
-    assert any(line.startswith("smooth_grad: Gradoscope plain") for line in said)
+    assert any(line.startswith("vanilla_gradient: Gradoscope pytorch") for line in said)
+    assert any(line.startswith("smooth_grad: Gradoscope pytorch") for line in said)
 
 
 def test_peers_run_the_same_network_in_the_usual_layout() -> None:
@@ -165,9 +166,11 @@ def test_growth_of_a_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_high_water_sees_what_is_gone_again() -> None:
     host = torch.device("cpu")
+    give_back()  # what other tests left
     before = memory.reset(host)
     np.ones(64 * memory.MIB, np.uint8)
     assert memory.high_water(host) - before > 60
+    give_back()
     assert memory.reset(host) - before < 10
 
 
