@@ -49,7 +49,7 @@ convergence: $(VENV)/.benched
 	$(BIN)/python tests/convergence.py $(CONVERGENCE)
 
 # every method on a GPU against the CPU, memory that runs out, and the benchmark; says so where there is no GPU
-check-gpu: $(VENV)/.tested
+check-gpu: $(VENV)/.benched
 	@$(BIN)/python tests/check_gpu.py
 
 # twelve maps in the browser, every control: milliseconds of drawing and from frame to frame

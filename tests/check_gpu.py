@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import copy
 import statistics
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import torch
 from gradoscope.acceleration.accelerator import accelerated
@@ -113,7 +115,10 @@ def main() -> None:
             recover(quick)
     median, worst = statistics.median(distances), max(distances)
     print(f"median {median:.1e} (at most {MEDIAN:.0e}), worst {worst:.1e} (at most {WORST:.0e})")
-    sys.exit(median > MEDIAN or worst > WORST)
+    if median > MEDIAN or worst > WORST:
+        sys.exit(1)
+    bench = [sys.executable, "-m", "bench", "--quick"]
+    sys.exit(subprocess.run(bench, cwd=Path(__file__).parent, check=False).returncode)
 
 
 if __name__ == "__main__":
