@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import * as format from "./format.js";
 import { askOf, restoreInput, withoutDefaults } from "./asked.js";
 import { acceptedPanel, everyPanel, expectedPanels, fetchArray, fetchShown, isFinal, keepPanel, place, recordedPanel, showEstimate } from "./panels.js";
-import { fragmentOf, restoreView } from "./keep/address.js";
+import { addressNow, fragmentOf, restoreView } from "./keep/address.js";
 import { emptyView, store } from "./store.js";
 import { keyOf, requested, shownMethods } from "./table.js";
 import { t } from "./texts.js";
@@ -64,9 +64,9 @@ function remembered() {
   return { ask, layout, row, picture: picture.key, pictures: strip };
 }
 
-/** Lets the address remember how the view is arranged now, unless it still is that of another question. */
+/** Lets the address remember at once how the view is arranged now, unless it still is that of another question. */
 export function remember() {
-  if (store.state.id && !asking) history.replaceState({ ...history.state, ...remembered() }, "");
+  if (store.state.id && !asking) history.replaceState({ ...history.state, ...remembered() }, "", addressNow());
 }
 
 /** Where the server gets a picture from: once it has it, only an id is sent. */

@@ -79,13 +79,17 @@ function settleWaiting() {
   if (draft !== store.state) commit(draft);
 }
 
-function write() {
-  // Only the explanation that is on the page has its view written, and not before all of it was read.
+/** The address with the view as it is now; undefined where it is another's, or was not read whole yet. */
+export function addressNow() {
   const { id } = store.state;
-  if (!id || waiting.size || location.pathname !== `/e/${encodeURIComponent(id)}`) return false;
-  const text = fragmentOf(store.state);
-  if (text === canonical(location.hash)) return false;
-  history.replaceState(history.state, "", location.pathname + location.search + text);
+  if (!id || waiting.size || location.pathname !== `/e/${encodeURIComponent(id)}`) return undefined;
+  return location.pathname + location.search + fragmentOf(store.state);
+}
+
+function write() {
+  const address = addressNow();
+  if (address === undefined || fragmentOf(store.state) === canonical(location.hash)) return false;
+  history.replaceState(history.state, "", address);
   return true;
 }
 
