@@ -145,13 +145,12 @@ class Visit:
         """A DataTransfer in the page that holds one file."""
         return self.page.evaluate_handle(TRANSFER, [name, kind, base64.b64encode(data).decode()])
 
-    def axe(self, *rules: str) -> list[str]:
-        """What axe finds wrong with the page as it is now; by these of its rules, where some are named."""
+    def axe(self) -> list[str]:
+        """What axe finds wrong with the page as it is now."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
         # Targets of 24 px (WCAG 2.5.8) are no rule of axe's own choice.
-        chosen = {"runOnly": list(rules)} if rules else {"rules": {"target-size": {"enabled": True}}}
-        options = {"resultTypes": ["violations"], **chosen}
+        options = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
         found = self.page.evaluate("options => axe.run(options)", options)["violations"]
         return [
             f"{v['id']} ({v['impact']}): {n['html'][:200]} {n['failureSummary']}" for v in found for n in v["nodes"][:3]

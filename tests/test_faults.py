@@ -90,7 +90,18 @@ def idle(server):
     return False
 
 
-def test_a_killed_worker_comes_back_and_the_job_completes(server):
+@pytest.fixture(scope="module")
+def as_written(tmp_path_factory):
+    """A server that runs every network as it is written, so that the same job gives the same bits."""
+    running = Server(tmp_path_factory.mktemp("as-written") / "store", GRADOSCOPE_ACCELERATION="none")
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize(("kind", "bound"), [("as_written", 0), ("server", 1e-2)])
+def test_a_killed_worker_comes_back_and_the_job_completes(kind, bound, request):
+    """Quicker ways round otherwise, and a new worker has yet to find them: the maps are the same but for that."""
+    server = request.getfixturevalue(kind)
     options = json.dumps({"integrated_gradients": {"steps": 100}})
     fields = {"method": ["grad_cam", "integrated_gradients"], "options": options, "target": 13}
     undisturbed = server.http.post("/api/v1/explanations", files={"image": sample("rocket.jpg")}, data=fields).json()
@@ -121,7 +132,7 @@ def test_a_killed_worker_comes_back_and_the_job_completes(server):
     again, before = (
         np.load(io.BytesIO(data)) for data in (server.http.get(last["panels"][1]["urls"]["npy"]).content, reference)
     )
-    assert np.linalg.norm(again - before) < 1e-2 * np.linalg.norm(before)  # by another engine, which rounds otherwise
+    assert np.linalg.norm(again - before) <= bound * np.linalg.norm(before)
     assert set(answered) == {200}
 
 

@@ -21,7 +21,6 @@ from playwright.sync_api import Browser, Locator, Route, expect
 
 pytest_plugins = ["browser_fixtures"]
 expect.set_options(timeout=LONG)
-COLOURS = ("color-contrast", "link-in-text-block")
 CHEAP = ["vanilla_gradient", "guided_backprop", "grad_cam"]
 PHONE: Any = {"width": 320, "height": 740}  # where a desktop at 400 % is too: WCAG 1.4.10
 MODELS = "**/api/v1/models"
@@ -55,7 +54,7 @@ class Story(Visit):
         self.frame()
         self.note(f"{state}, light", self.axe())
         self.page.emulate_media(color_scheme="dark")
-        self.note(f"{state}, dark", self.axe(*COLOURS))
+        self.note(f"{state}, dark", self.axe())
         self.page.emulate_media(color_scheme="light")
         if self.overflow() > 0:
             self.note(state, [f"{self.overflow()} px wider than the window"])
