@@ -206,9 +206,10 @@ def gradient(classifier: Classifier, picture: Tensor, score: Callable[[Tensor], 
 
 
 def relative(given: Tensor, expected: Tensor) -> float:
-    """Relative L2 distance."""
+    """Relative L2 distance; of two maps of zeros, as ReLU makes some CAMs, 0."""
     given, expected = (torch.as_tensor(values).detach().double() for values in (given, expected))
-    return float((given - expected).norm() / expected.norm())
+    distance, size = float((given - expected).norm()), float(expected.norm())
+    return distance / size if size else distance and float("inf")
 
 
 def complete(record: dict[str, Any], below: float = 1e-3) -> bool:
