@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from . import __version__, cli_explain, cli_models
+from .cores import share_cores
 from .errors import Problem
 from .settings import Settings
 
@@ -28,6 +29,7 @@ console = Console()
 
 def main() -> None:
     """Entry point of the console command; a problem ends it with its detail and exit code 2."""
+    share_cores()
     try:
         app()
     except Problem as problem:

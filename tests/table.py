@@ -96,7 +96,7 @@ def guided_cam(classifier: Classifier, x: Tensor, target: int) -> Tensor:
 def smooth(classifier: Classifier, x: Tensor, target: int) -> Tensor:
     """captum's gradients at our noisy pictures: its own noise is another."""
     deviation = 0.15 * float(x.max() - x.min())
-    noisy = torch.stack([x[0] + deviation * mirrored(0, k, tuple(x.shape[1:])) for k in range(STEPS)])
+    noisy = torch.stack([x[0] + deviation * sample for sample in mirrored(0, STEPS, tuple(x.shape[1:]))])
     return Saliency(classifier).attribute(noisy, target=target, abs=False).mean(0, keepdim=True)
 
 

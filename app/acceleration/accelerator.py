@@ -14,12 +14,12 @@ from ..attribution.score import Score
 from ..zoo.classifier import Classifier
 from ..zoo.memory import size_of
 from .batching import LONGEST, Sizes, weighed
-from .compiled import WEIGHTS, Compiled, available
+from .compiled import STREAMS, WEIGHTS, Compiled, available
 from .folding import folded_bytes, twin_of
 from .ways import Eager, Trial, Way, first_line, timed
 
 log = logging.getLogger(__name__)
-BATCH = 5  # pictures in a compiled graph: as quick as 4 or 8, and people ask for 50 or 100, which leave no rest
+BATCH = 2  # pictures in a compiled graph, of which there are two at once: quicker than 1, 4 or 5
 PREPARED = 16  # passes that suffice for every trial
 Kind = Literal["auto", "pytorch", "none"]
 
@@ -160,7 +160,7 @@ class Accelerator:
         if not self._spare(WEIGHTS * size_of(self.classifier)):
             log.info("%s: no room for a compiled gradient", self.classifier.id)
             return None
-        return Build(twin, 1 if (self._sizes.seconds or 0) * BATCH > LONGEST else BATCH)
+        return Build(twin, 1 if (self._sizes.seconds or 0) * BATCH * STREAMS > LONGEST else BATCH)
 
     def _weigh(self, pictures: Tensor, score: Score) -> Tensor:
         """The first pass tells what a picture takes, and so how many fit into the memory that is allowed."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,15 @@ from ..attribution.score import Score
 from ..zoo.classifier import Classifier
 from .tape import Unsupported, record
 
+STREAMS = 2
 WEIGHTS = 3  # times a network's own, that a compiled graph takes: packed for the way up, for the way back, and work
 
 
 class Compiled:
-    """Gradients of `batch` pictures in one call; where there are fewer, the rest is left empty.
+    """Gradients of some pictures in one call, `batch` of them on each of a few streams, that have threads of their own.
+
+    Where there are fewer pictures, the rest is left empty. Threads that share one stream wait for each other at every
+    layer; on two cores two streams of two pictures are quicker than one of four or five, by some 3 to 10 %.
 
     One graph serves every score of the classifier. With y the logits and p their softmax it gives J^T (c − s p) for a
     vector c and a number s for each picture: c = e_t explains a logit, c = e_t − e_a a difference of two, and with
@@ -33,7 +38,8 @@ class Compiled:
         from .graph import graph_of
         from .runtime import ov
 
-        classes = len(classifier.labels)
+        classes, threads = len(classifier.labels), torch.get_num_threads()
+        streams = min(STREAMS, threads)
         shape = (batch, classifier.channels, *classifier.size)
         tape = record(classifier, (shape, (batch, classes), (batch, 1)), _gradient)
         if tape.outputs[1].shape != (batch, classes):
@@ -41,36 +47,54 @@ class Compiled:
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",  # the default is bfloat16 where the processor has it
             "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,
         }
         compiled = ov.Core().compile_model(graph_of(tape), "CPU", settings)
-        self._request = compiled.create_infer_request()
+        self._requests = [compiled.create_infer_request() for _ in range(streams)]
         self._shape, self._classes = shape, classes
-        self.sizes = (batch,)
+        self.sizes = (batch * streams,)
 
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:
         """∂S/∂x for each of (N, C, H, W)."""
         direction, share, factor = direction_of(score, self._classes)
-        batch = self._shape[0]
+        batch, at_once = self._shape[0], self.sizes[0]
         cotangents = np.tile(direction, (batch, 1))
         shares = np.full((batch, 1), share, np.float32)
-        x = np.zeros(self._shape, np.float32)
         found = []
-        for start in range(0, len(pictures), batch):
-            part = pictures[start : start + batch].numpy()
-            given = np.ascontiguousarray(part)
-            if len(part) < batch:
-                x[: len(part)], given = part, x
-            gradient, logits = self._request.infer(
-                [given, cotangents, shares], share_inputs=True, share_outputs=True
-            ).values()
-            taken = torch.from_numpy(gradient[: len(part)].copy())
-            if factor is not None:
-                taken *= factor(torch.from_numpy(logits[: len(part)].copy())).view(-1, 1, 1, 1)
-            found.append(taken)
+        for start in range(0, len(pictures), at_once):
+            parts = torch.split(pictures[start : start + at_once], batch)
+            given = [self._whole(part) for part in parts]  # to live until all are done: it is read where it lies
+            with _all_ended(self._requests[: len(parts)]) as started:
+                for request, x in zip(started, given, strict=True):
+                    request.start_async([x, cotangents, shares], share_inputs=True)
+            for request, part in zip(self._requests, parts, strict=False):
+                gradient, logits = (request.get_output_tensor(place).data[: len(part)].copy() for place in (0, 1))
+                taken = torch.from_numpy(gradient)
+                if factor is not None:
+                    taken *= factor(torch.from_numpy(logits)).view(-1, 1, 1, 1)
+                found.append(taken)
         return found[0] if len(found) == 1 else torch.cat(found)
+
+    def _whole(self, part: Tensor) -> np.ndarray:
+        """`part` as a whole batch, and in one piece."""
+        if len(part) == self._shape[0]:
+            return np.ascontiguousarray(part.numpy())
+        x = np.zeros(self._shape, np.float32)
+        x[: len(part)] = part.numpy()
+        return x
+
+
+@contextmanager
+def _all_ended(requests: list[Any]) -> Iterator[list[Any]]:
+    """Waits for all that were started within, also where one fails: they read and write where others may soon."""
+    try:
+        yield requests
+    finally:
+        with ExitStack() as waiting:
+            for request in requests:
+                waiting.callback(request.wait)
 
 
 def available(classifier: Classifier) -> bool:

@@ -16,6 +16,8 @@ from .schedules import Cell, Sweep, Warp, hyperbolic, power
 
 HALF = 9.0  # pixels of blur, before which half the steps of an endless path lie: the least error in docs/convergence.md
 
+EDGES_BYTES = 48 * 2**20  # 80 pictures of 224×224
+
 
 class BlurIntegratedGradientsParameters(PathParameters):
     max_sigma: float = Field(
@@ -29,10 +31,15 @@ class BlurIntegratedGradientsParameters(PathParameters):
 
 
 class Unblur:
-    """L(t·σmax): the picture blurred by a Gaussian of that standard deviation, from sharp at t = 0 on."""
+    """L(t·σmax): the picture blurred by a Gaussian of that standard deviation, from sharp at t = 0 on.
+
+    Neighbouring cells share an edge; what it looks like is kept until the second one asks, as far as memory suffices.
+    """
 
     def __init__(self, picture: Tensor, max_sigma: float) -> None:
         self.picture, self.max_sigma = picture, max_sigma
+        self._edges: dict[float, Tensor] = {}
+        self._most = EDGES_BYTES // picture.nbytes
 
     @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
@@ -42,7 +49,15 @@ class Unblur:
         return blur(self.picture, self.max_sigma * place)
 
     def change(self, cell: Cell) -> Tensor:
-        return self.at(cell.start) - self.at(cell.end)
+        return self._edge(cell.start) - self._edge(cell.end)
+
+    def _edge(self, place: float) -> Tensor:
+        edge = self._edges.pop(place, None)
+        if edge is None:
+            edge = self.at(place)
+            if len(self._edges) < self._most:
+                self._edges[place] = edge
+        return edge
 
     def share(self, cell: Cell, cells: int) -> float:
         return 1 / cells

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Literal
 
 import torch
@@ -59,8 +61,8 @@ class SmoothGrad(Method[SmoothGradParameters]):
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: SmoothGradParameters, seed: int) -> Steps:
         deviation = parameters.noise * float(picture.max() - picture.min())
-        draw = mirrored if parameters.variant == "mean" else noise
-        drawn = (draw(seed, k, picture.shape) for k in range(parameters.samples))
+        draw = mirrored if parameters.variant == "mean" else independent
+        drawn = draw(seed, parameters.samples, picture.shape)
         noisy = (picture + deviation * engine.place(sample) for sample in drawn)
         mean, squares, deviations = (torch.zeros_like(picture, dtype=torch.float64) for _ in range(3))
         done = 0
@@ -77,7 +79,12 @@ class SmoothGrad(Method[SmoothGradParameters]):
         return Attribution(values, {"gradient_evaluations": done})
 
 
-def mirrored(seed: int, index: int, shape: tuple[int, ...]) -> Tensor:
-    """Standard normal noise of sample `index`: ε₀, −ε₀, ε₁, −ε₁, …"""
-    drawn = noise(seed, index // 2, shape)
-    return -drawn if index % 2 else drawn
+def independent(seed: int, samples: int, shape: tuple[int, ...]) -> Iterator[Tensor]:
+    """Standard normal noise ε₀, ε₁, …"""
+    return (noise(seed, k, shape) for k in range(samples))
+
+
+def mirrored(seed: int, samples: int, shape: tuple[int, ...]) -> Iterator[Tensor]:
+    """Standard normal noise ε₀, −ε₀, ε₁, −ε₁, …"""
+    pairs = ((drawn, -drawn) for drawn in independent(seed, (samples + 1) // 2, shape))
+    return islice(chain.from_iterable(pairs), samples)

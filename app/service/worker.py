@@ -12,6 +12,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from ..cores import share_cores
 from ..errors import Problem
 from ..settings import Settings
 
@@ -22,6 +23,7 @@ WORKSPACE = 512 * 2**20  # bytes beside the models that may stay with the proces
 
 def work(connection: Connection, settings: Settings) -> None:
     """Serve jobs that come over `connection` until it closes. First says `ready` with the catalogue, or `failed`."""
+    share_cores()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the web process, which ends this one
     logging.basicConfig(level="INFO", format="%(levelname)s:     worker: %(message)s")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from gradoscope.attribution import blur_integrated
 from gradoscope.attribution.base import find_method
 from gradoscope.attribution.blur import blur
 from nets import Keeping, Linear, Product, Quadratic, complete, explain, random_picture, relative, wrap
@@ -106,3 +107,23 @@ def test_constant_picture_is_zero_where_the_border_is_far() -> None:
 
 def test_seed_takes_no_part() -> None:
     assert not find_method(BLUR).seeded(find_method(BLUR).Parameters())
+
+
+def test_cells_share_their_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two blurs a step, for the gradient and for the next edge; where memory allows no more, three."""
+    x, made = random_picture(seed=2), []
+
+    def counted(picture: torch.Tensor, sigma: float) -> torch.Tensor:
+        made.append(sigma)
+        return blur(picture, sigma)
+
+    monkeypatch.setattr(blur_integrated, "blur", counted)
+    maps = []
+    for room, blurs in ((blur_integrated.EDGES_BYTES, 2 * 20 + 1), (x.nbytes, None), (0, 3 * 20)):
+        monkeypatch.setattr(blur_integrated, "EDGES_BYTES", room)
+        made.clear()
+        maps.append(explain(BLUR, wrap(Quadratic()), x, steps=20).values)
+        # the sharp picture needs no blur and is not counted apart; the blurred end is asked for its score too
+        assert blurs is None or abs(len(made) - blurs) <= 2
+    assert torch.equal(maps[0], maps[1])
+    assert torch.equal(maps[0], maps[2])

@@ -164,7 +164,7 @@ class Reference:
 
     def smooth_grad(self) -> Tensor:
         deviation = 0.1 * (self.x.max() - self.x.min())
-        return mean(self.slope(self.x + deviation * mirrored(SEED, k, self.x.shape)) for k in range(3))
+        return mean(self.slope(self.x + deviation * noise) for noise in mirrored(SEED, 3, self.x.shape))
 
     def integrated_gradients(self) -> Tensor:
         return self.x * mean(self.slope(self.x * (i + 0.5) / 3) for i in range(3))

@@ -8,12 +8,16 @@ import sys
 import time
 from dataclasses import asdict
 
-from . import growth, memory, report
-from .measure import tell
-from .peers import BATCHES
-from .run import RESULTS, Plan, Record, measure
-from .sides import ENGINES, METHODS
-from .subjects import MODELS, REAL, Effort, load
+from gradoscope.cores import share_cores
+
+share_cores()  # before PyTorch is imported, as the worker does
+
+from . import growth, memory, report  # noqa: E402
+from .measure import tell  # noqa: E402
+from .peers import BATCHES  # noqa: E402
+from .run import RESULTS, Plan, Record, measure  # noqa: E402
+from .sides import ENGINES, METHODS  # noqa: E402
+from .subjects import MODELS, REAL, Effort, load  # noqa: E402
 
 QUICK, QUICK_MODELS = Effort(8, 3), (REAL, "mobilenet_v3_large", "resnet50")
 DEFAULT_BATCHES = (REAL,)  # where the peers run at their default batch size too: it takes long, and gigabytes
