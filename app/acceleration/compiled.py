@@ -62,20 +62,20 @@ class Compiled:
         batch, at_once = self._shape[0], self.sizes[0]
         cotangents = np.tile(direction, (batch, 1))
         shares = np.full((batch, 1), share, np.float32)
-        found = []
+        found = torch.empty(len(pictures), *self._shape[1:])
         for start in range(0, len(pictures), at_once):
             parts = torch.split(pictures[start : start + at_once], batch)
             given = [self._whole(part) for part in parts]  # to live until all are done: it is read where it lies
             with _all_ended(self._requests[: len(parts)]) as started:
                 for request, x in zip(started, given, strict=True):
                     request.start_async([x, cotangents, shares], share_inputs=True)
-            for request, part in zip(self._requests, parts, strict=False):
-                gradient, logits = (request.get_output_tensor(place).data[: len(part)].copy() for place in (0, 1))
-                taken = torch.from_numpy(gradient)
-                if factor is not None:
-                    taken *= factor(torch.from_numpy(logits)).view(-1, 1, 1, 1)
-                found.append(taken)
-        return found[0] if len(found) == 1 else torch.cat(found)
+            targets = torch.split(found[start : start + at_once], batch)
+            for request, taken in zip(self._requests, targets, strict=False):
+                gradient, logits = (
+                    torch.from_numpy(request.get_output_tensor(place).data[: len(taken)]) for place in (0, 1)
+                )
+                torch.mul(gradient, factor(logits).view(-1, 1, 1, 1), out=taken) if factor else taken.copy_(gradient)
+        return found
 
     def _whole(self, part: Tensor) -> np.ndarray:
         """`part` as a whole batch, and in one piece."""

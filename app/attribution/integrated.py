@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -38,13 +39,15 @@ class Fade:
 
     ends: tuple[Tensor, Tensor]
 
+    @cached_property
+    def way(self) -> Tensor:
+        return self.ends[0] - self.ends[1]
+
     def at(self, place: float) -> Tensor:
-        picture, baseline = self.ends
-        return baseline + place * (picture - baseline)
+        return self.ends[1] + place * self.way
 
     def change(self, cell: Cell) -> Tensor:
-        picture, baseline = self.ends
-        return (cell.end - cell.start) * (picture - baseline)
+        return (cell.end - cell.start) * self.way
 
     def share(self, cell: Cell, cells: int) -> float:
         return cell.end - cell.start

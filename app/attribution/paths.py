@@ -60,7 +60,7 @@ def integrate(engine: Engine, path: Path, sweeps: list[Sweep], tolerance: float 
         for batch in engine.batches(sweep):
             gradients = engine.gradients(torch.stack([path.at(cell.place) for cell in batch]))
             for gradient, cell in zip(gradients, batch, strict=True):
-                total += gradient.double() * path.change(cell).double()
+                total += gradient * path.change(cell)  # the sum is in float64
                 share += path.share(cell, len(sweep))
             count += len(batch)
             estimate = mean + (total / share - mean) * (count / (done + count))

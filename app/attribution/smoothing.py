@@ -30,6 +30,38 @@ class SmoothGradParameters(Parameters):
         return self
 
 
+class Mean:
+    """Of gradients that come one by one, in float64."""
+
+    def __init__(self, like: Tensor) -> None:
+        self.value, self.count = torch.zeros_like(like, dtype=torch.float64), 0
+
+    def take(self, gradient: Tensor) -> None:
+        self.count += 1
+        self.value += (gradient - self.value) / self.count
+
+
+class MeanSquare(Mean):
+    def take(self, gradient: Tensor) -> None:
+        super().take(gradient.square())
+
+
+class Variance(Mean):
+    """By Welford's recurrence: where all are the same, it is 0, not a remainder of rounding."""
+
+    def __init__(self, like: Tensor) -> None:
+        super().__init__(like)
+        self.mean = Mean(like)
+
+    def take(self, gradient: Tensor) -> None:
+        before = gradient - self.mean.value
+        self.mean.take(gradient)
+        super().take(before * (gradient - self.mean.value))
+
+
+SUMS: dict[str, type[Mean]] = {"mean": Mean, "squared": MeanSquare, "variance": Variance}
+
+
 @register
 class SmoothGrad(Method[SmoothGradParameters]):
     """Mean over k of g(x + ε_k), ε_k ~ N(0, (noise · (max x − min x))²), not clipped.
@@ -64,17 +96,13 @@ class SmoothGrad(Method[SmoothGradParameters]):
         draw = mirrored if parameters.variant == "mean" else independent
         drawn = draw(seed, parameters.samples, picture.shape)
         noisy = (picture + deviation * engine.place(sample) for sample in drawn)
-        mean, squares, deviations = (torch.zeros_like(picture, dtype=torch.float64) for _ in range(3))
+        sums = SUMS[parameters.variant](picture)
         done = 0
         for batch in engine.batches(noisy):
             for gradient in engine.gradients(torch.stack(batch)).double():
-                done += 1
-                change = gradient - mean
-                mean += change / done
-                squares += gradient.square()
-                deviations += change * (gradient - mean)
-            moments = {"mean": mean, "squared": squares / done, "variance": deviations / done}
-            values = moments[parameters.variant].to(picture.dtype, copy=True)
+                sums.take(gradient)
+            done += len(batch)
+            values = sums.value.to(picture.dtype, copy=True)
             yield Progress(done, parameters.samples, values)
         return Attribution(values, {"gradient_evaluations": done})
 
