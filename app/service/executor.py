@@ -30,8 +30,9 @@ class Executor(Protocol):
     def forget_pictures(self) -> None:
         """Let go of what is remembered of pictures: one of them was deleted. Does not wait."""
 
-    def submit(self, job: Job) -> AsyncGenerator[Event, None]:
+    def submit(self, job: Job, client: str = "") -> AsyncGenerator[Event, None]:
         """The events of a job, the last one final. Closing the generator ends the computation at the next micro-batch.
 
+        `client` names who asks: turns are fair between clients first, then between the jobs of each.
         Raises `TooManyRequests` where the queue is full.
         """

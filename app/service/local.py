@@ -32,6 +32,7 @@ TRIES = 2
 @dataclass
 class _Running:
     job: Job
+    client: str
     mailbox: Mailbox = field(default_factory=Mailbox)
     began: float = field(default_factory=time.monotonic)
     tries: int = 1
@@ -131,12 +132,12 @@ class LocalExecutor:
     def forget_pictures(self) -> None:
         self._post("forget")
 
-    async def submit(self, job: Job) -> AsyncGenerator[Event, None]:
+    async def submit(self, job: Job, client: str = "") -> AsyncGenerator[Event, None]:
         self._admit()
         number = next(self._numbers)
-        running = self._jobs[number] = _Running(job)
+        running = self._jobs[number] = _Running(job, client)
         self.metrics.in_flight.set(len(self._jobs))
-        self._post("run", number, job)
+        self._post("run", number, job, client)
         try:
             while True:
                 event = await running.mailbox.get()
@@ -174,7 +175,7 @@ class LocalExecutor:
 
         self._link = _Link(self._settings, on_loop(self._receive), on_loop(self._died))
         for number, running in self._jobs.items():
-            self._link.post("run", number, running.job)
+            self._link.post("run", number, running.job, running.client)
 
     def _receive(self, message: tuple[Any, ...]) -> None:
         if message[0] == "event":

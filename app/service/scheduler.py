@@ -1,10 +1,11 @@
-"""Fair turns: the running jobs go round, one micro-batch at a time."""
+"""Fair turns: clients go round, and with each client its running jobs, one micro-batch at a time."""
 
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..turns import Run, as_problem
 from .jobs import Event
@@ -12,42 +13,58 @@ from .jobs import Event
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Entry:
+    client: str
+    run: Run
+
+
 class Scheduler:
-    """Runs by number. A Grad-CAM never waits behind someone's thousand-step integral, only beside it."""
+    """Runs by number. A Grad-CAM never waits behind someone's thousand-step integral, only beside it; and one client's
+    twenty jobs together take as many turns as another's one."""
 
     def __init__(self) -> None:
-        self._runs: dict[int, Run] = {}
-        self._turns: deque[int] = deque()
+        self._entries: dict[int, _Entry] = {}
+        self._rounds: OrderedDict[str, deque[int]] = OrderedDict()  # by client, the next one first
 
     def __len__(self) -> int:
-        return len(self._runs)
+        return len(self._entries)
 
-    def add(self, number: int, run: Run) -> None:
-        self._runs[number] = run
-        self._turns.append(number)
+    def add(self, number: int, run: Run, client: str = "") -> None:
+        self._entries[number] = _Entry(client, run)
+        self._rounds.setdefault(client, deque()).append(number)
 
     def cancel(self, number: int) -> None:
         """End a run where it stands, at the end of a micro-batch; what it holds is freed. Unknown numbers are fine."""
-        run = self._runs.pop(number, None)
-        if run is not None:
-            self._turns.remove(number)
-            _close(run)
+        entry = self._entries.get(number)
+        if entry is not None:
+            self._remove(number)
+            _close(entry.run)
 
     def turn(self) -> Iterator[tuple[int, Event]]:
         """Let the next run go on to the end of its micro-batch; yields its events. Does nothing where none runs."""
-        if not self._turns:
+        if not self._rounds:
             return
-        number = self._turns.popleft()
-        run = self._runs[number]
+        client, numbers = next(iter(self._rounds.items()))
+        number = numbers[0]
         try:
-            for event in run:
+            for event in self._entries[number].run:
                 if event is None:
-                    self._turns.append(number)
+                    numbers.rotate(-1)
+                    self._rounds.move_to_end(client)
                     return
                 yield number, event
         except Exception as error:
             yield number, Event("error", as_problem(error).as_dict())
-        del self._runs[number]
+        self._remove(number)
+        if client in self._rounds:
+            self._rounds.move_to_end(client)
+
+    def _remove(self, number: int) -> None:
+        client = self._entries.pop(number).client
+        self._rounds[client].remove(number)
+        if not self._rounds[client]:
+            del self._rounds[client]
 
 
 def _close(run: Run) -> None:

@@ -97,8 +97,8 @@ class _Worker:
 
     def _receive(self, message: tuple[Any, ...]) -> None:
         if message[0] == "run":
-            _, number, job = message
-            self._scheduler.add(number, self._run(job, self._workshop))
+            _, number, job, client = message
+            self._scheduler.add(number, self._run(job, self._workshop), client)
         elif message[0] == "cancel":
             self._scheduler.cancel(message[1])
         elif message[0] == "forget":

@@ -67,3 +67,26 @@ def test_an_exception_ends_only_its_own_run():
     assert final[1].data["detail"] == "no layer"
     assert final[2].data["status"] == 503
     assert final[3].name == "done"
+
+
+def test_one_client_with_many_jobs_takes_no_more_turns_than_another_with_one():
+    scheduler = Scheduler()
+    for number in range(20):
+        scheduler.add(number, counting(str(number), 100), "many")
+    scheduler.add(20, counting("one", 10), "single")
+    told = drain(scheduler)
+    before = [number for number, _ in told[: told.index((20, "done"))]]
+    assert before.count(20) == 10
+    assert len(before) - 10 <= 11  # the other's twenty together, by turns
+    assert before[0::2][:10] == list(range(10))  # and each of the twenty in its turn
+
+
+def test_a_client_that_comes_again_waits_for_its_turn():
+    scheduler = Scheduler()
+    for number, client in enumerate("aab"):
+        scheduler.add(number, counting(client, 3), client)
+    assert [n for _ in range(4) for n, _ in scheduler.turn()] == [0, 2, 1, 2]
+    scheduler.cancel(1)
+    scheduler.cancel(0)
+    scheduler.add(3, counting("again", 1), "a")
+    assert [n for _ in range(2) for n, _ in scheduler.turn()] == [2, 3]
