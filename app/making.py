@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .attribution.base import Attribution, Progress
+from .attribution.base import Attribution, OnePass, Progress
 from .attribution.engine import Engine
+from .attribution.graph import Way
 from .attribution.score import Score
 from .plan import Panel
 from .records import done, finished, outcome, panel_record
@@ -26,6 +27,7 @@ from .wire import encode_map, npy
 from .workshop import Workshop
 from .zoo.cards import Input
 from .zoo.classifier import Classifier
+from .zoo.zoo import Zoo
 
 log = logging.getLogger(__name__)
 PARTIAL_SECONDS = 0.25  # at most four partial maps a second for a panel
@@ -34,8 +36,11 @@ CLOCKED = 8  # evaluations that a pace is learnt from
 REFERENCE_PIXELS = 320 * 320  # up to this size of input, a micro-batch is as large as the setting says
 
 
-def make(panel: Panel, job: Explain, workshop: Workshop, subject: Subject, sight: Sight) -> Run:
-    """One panel: from the store where it is there, else computed. Its record says what came of it."""
+def make(panel: Panel, job: Explain, workshop: Workshop, subject: Subject, sight: Sight, way: Way | None = None) -> Run:
+    """One panel: from the store where it is there, else computed. Its record says what came of it.
+
+    With a `way` its method is of one pass, and takes the one that is shared.
+    """
     panel.record = panel_record(panel, workshop.zoo)
     summed: dict[str, Any] | None = None
     try:
@@ -49,7 +54,8 @@ def make(panel: Panel, job: Explain, workshop: Workshop, subject: Subject, sight
         panel.record["from_store"] = values is not None
         if stored is None or values is None:
             score = Score(panel.target, job.score, panel.against, classifier.multilabel)
-            engine = Engine(classifier, score, micro_batch(workshop.settings, classifier.size))
+            size = micro_batch(workshop.settings, classifier.size)
+            engine = way.engine(score) if way else Engine(classifier, score, size)
             values, stored = yield from compute(panel, engine, sight.x, job.seed)
             _clock(workshop, panel, stored["seconds"], sight.input.size)
             workshop.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
@@ -57,7 +63,23 @@ def make(panel: Panel, job: Explain, workshop: Workshop, subject: Subject, sight
         summed = encode_map(values.sum(0))
     except Exception as error:
         panel.record |= outcome(as_problem(error))
+    finally:
+        if way:
+            way.leave()
     yield Event("panel", {"panel": panel.record, "map": summed})
+
+
+def shared_ways(panels: list[Panel], sights: dict[str, Sight], zoo: Zoo) -> dict[str, Way]:
+    """A pass for all methods of one pass on the same model, by panel; none where a panel would have it for itself."""
+    ways: dict[str, Way] = {}
+    for model, sight in sights.items():
+        sharing = [(panel, panel.method) for panel in panels if panel.model == model and not panel.refusal]
+        one_pass = [(panel, method) for panel, method in sharing if isinstance(method, OnePass)]
+        if len(one_pass) > 1:
+            classifier = sight.classifier(zoo)
+            layers = [name for panel, method in one_pass for name in method.layers(classifier, panel.parameters)]
+            ways |= dict.fromkeys((panel.id for panel, _ in one_pass), Way(classifier, sight.x, layers, len(one_pass)))
+    return ways
 
 
 def compute(

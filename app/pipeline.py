@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from .errors import ComputationFailed, NotFound
-from .making import make
+from .making import make, shared_ways
 from .plan import Panel, choose_methods, examine, plan, settle_targets
 from .records import input_record, new_record, outcome, panel_record
 from .service.jobs import Estimate, Event, Explain, Job, Labels, Locate, Predict, Refresh
@@ -139,7 +139,10 @@ def make_all(job: Explain, workshop: Workshop, subject: Subject, panels: list[Pa
         mine = [panel for panel in panels if panel.model in group]
         ordered = sorted(mine, key=lambda p: p.method.cost(p.parameters, sights[p.model].input.size))
         with (yield from held(workshop.zoo, group)):
-            yield from side_by_side(make(panel, job, workshop, subject, sights[panel.model]) for panel in ordered)
+            ways = shared_ways(mine, {model: sights[model] for model in group}, workshop.zoo)
+            yield from side_by_side(
+                make(panel, job, workshop, subject, sights[panel.model], ways.get(panel.id)) for panel in ordered
+            )
 
 
 def begin(job: Explain, workshop: Workshop, subject: Subject) -> dict[str, Any]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
+
+import numpy as np
 import pytest
 from conftest import sample
 from gradoscope import sight
@@ -12,6 +16,7 @@ from gradoscope.settings import Settings
 from gradoscope.workshop import Workshop
 from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.weights import WeightsMissing
+from nets import relative
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +224,38 @@ def test_a_picture_that_is_none_stays_one(tmp_path):
     for _ in range(2):
         with pytest.raises(UnsupportedPicture):
             told(Predict(b"no picture"), workshop)
+
+
+def test_methods_of_one_pass_share_it(tmp_path, monkeypatch):
+    """Two targets and three methods: one way up beside the one that tells the classes; the maps are as each alone."""
+    workshop = Workshop.open(Settings(store=tmp_path, device="cpu", acceleration="none"))
+    methods, passes = ("vanilla_gradient", "guided_backprop", "grad_cam"), []
+    forward = Classifier.forward
+
+    def counted(self, x):
+        passes.append(len(x))
+        return forward(self, x)
+
+    alone = {}
+    for method in methods:
+        for target in (282, 10):
+            record, maps = explained(workshop, (method,), (target,))
+            (alone[method, target],) = maps.values()
+            workshop.store.forget(record["id"])
+    workshop.recent.clear()
+    monkeypatch.setattr(Classifier, "forward", counted)
+    record, maps = explained(workshop, methods, (282, 10))
+    assert passes == [1, 1]
+    for panel in record["panels"]:
+        assert panel["status"] == "done"
+        assert relative(maps[panel["id"]], alone[panel["method"], panel["target"]["index"]]) < 1e-5
+    passes.clear()
+    assert {panel["from_store"] for panel in explained(workshop, methods, (282, 10))[0]["panels"]} == {True}
+    assert passes == []
+
+
+def explained(workshop, methods, targets):
+    job = Explain(os.urandom(16).hex(), sample("cat.jpg"), methods=methods, targets=targets)
+    record = [event for event in explain(job, workshop) if event is not None][-1].data
+    read = workshop.store.read
+    return record, {p["id"]: np.load(io.BytesIO(read(job.id, f"panel:{p['id']}"))) for p in record["panels"]}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..zoo.classifier import Classifier
-from .engine import Engine, Rule, finite
+from .engine import Engine, Rule, finite, out_of_memory
 from .score import Score
 
 
@@ -25,6 +25,38 @@ class Graph:
             self.x = pictures.detach().contiguous(memory_format=torch.channels_last).clone().requires_grad_()
             self.logits: Tensor = classifier(self.x)
 
+    def starts_at(self, pictures: Tensor) -> bool:
+        """Whether these are its own pictures, not just as many others."""
+        own = self.pictures
+        return pictures.data_ptr() == own.data_ptr() and pictures.shape == own.shape and pictures.dtype == own.dtype
+
+
+class Way:
+    """The pass of one picture, (C, H, W), that several questions about it share: gone after the last of them.
+
+    Where memory does not suffice for a graph that stays, each has an engine of its own.
+    """
+
+    def __init__(self, classifier: Classifier, picture: Tensor, layers: Iterable[str], questions: int) -> None:
+        self._classifier, self._pictures, self._layers = classifier, picture[None], tuple(layers)
+        self._left = questions
+        self._graph: Graph | None = None
+
+    def engine(self, score: Score) -> Engine:
+        try:
+            self._graph = self._graph or Graph(self._classifier, self._pictures, self._layers)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            return Engine(self._classifier, score, 1)
+        return SharedEngine(self._graph, score)
+
+    def leave(self) -> None:
+        """A question is done with, answered or not."""
+        self._left -= 1
+        if not self._left:
+            self._graph = None
+
 
 class SharedEngine(Engine):
     """An engine that goes back on a graph that is there, where it is asked about the graph's own pictures."""
@@ -35,7 +67,7 @@ class SharedEngine(Engine):
 
     def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:
         graph = self._graph
-        if pictures is not graph.pictures or not graph.logits.requires_grad:
+        if not graph.starts_at(pictures) or not graph.logits.requires_grad:
             return super().gradients(pictures, rule)
         try:
             if rule is not None:
@@ -49,7 +81,7 @@ class SharedEngine(Engine):
     def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         graph = self._graph
         features = graph.features.get(layer)
-        if pictures is not graph.pictures or features is None or not features.requires_grad:
+        if not graph.starts_at(pictures) or features is None or not features.requires_grad:
             return super().features(pictures, layer)
         score = self.score(graph.logits).sum()
         (gradient,) = torch.autograd.grad(score, features, retain_graph=True, allow_unused=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 
 import pytest
 import torch
+from gradoscope.attribution import graph
 from gradoscope.attribution.base import OnePass, find_method, methods
 from gradoscope.attribution.engine import Engine
-from gradoscope.attribution.graph import Graph, SharedEngine
+from gradoscope.attribution.graph import Graph, SharedEngine, Way
 from gradoscope.attribution.score import Score
 from gradoscope.errors import Refused
 from nets import Tiny, classifier, random_picture, relative, wrap
@@ -33,11 +35,11 @@ def test_each_answer_is_that_of_a_pass_of_its_own(order: tuple[str, ...], inplac
     """In any order, and again: a rule is off the graph when another goes back on it."""
     network, x = wrap(Tiny(nn.ReLU(inplace=inplace), seed=4)).double(), pictures().double()
     layer = network.census.layers[-1].name
-    graph = Graph(network, x, [layer])
-    assert torch.allclose(graph.logits, network(x))
+    shared = Graph(network, x, [layer])
+    assert torch.allclose(shared.logits, network(x))
     for method in (*order, *METHODS, *order):
         for score in (Score((0, 2, 1)), Score((1, 1, 2), "probability")):
-            given, expected = maps(method, SharedEngine(graph, score), x), maps(method, Engine(network, score), x)
+            given, expected = maps(method, SharedEngine(shared, score), x), maps(method, Engine(network, score), x)
             assert torch.allclose(given, expected, rtol=1e-10, atol=1e-14), method
 
 
@@ -45,9 +47,9 @@ def test_each_answer_is_that_of_a_pass_of_its_own(order: tuple[str, ...], inplac
 def test_large_networks(architecture: str) -> None:
     network, x, score = classifier(architecture, 96), pictures(96, 2), Score((3, 7))
     with left_as_it_was(network):
-        graph = Graph(network, x, [network.census.layers[-1].name])
+        shared = Graph(network, x, [network.census.layers[-1].name])
         for method in ("vanilla_gradient", "guided_backprop", "grad_cam"):
-            given, expected = maps(method, SharedEngine(graph, score), x), maps(method, Engine(network, score), x)
+            given, expected = maps(method, SharedEngine(shared, score), x), maps(method, Engine(network, score), x)
             assert relative(given, expected) < 1e-5, method
 
 
@@ -56,12 +58,12 @@ def test_one_way_up_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = network.census.layers[-1].name
     passes = []
     monkeypatch.setattr(network.network, "forward", lambda x: passes.append(len(x)) or Tiny.forward(network.network, x))
-    graph = Graph(network, x, [layer])
+    shared = Graph(network, x, [layer])
     for method in ("vanilla_gradient", "guided_backprop", "grad_cam"):
-        maps(method, SharedEngine(graph, Score((0, 1, 2))), x)
+        maps(method, SharedEngine(shared, Score((0, 1, 2))), x)
     assert passes == [3]
-    maps("vanilla_gradient", SharedEngine(graph, Score(0)), x.clone())  # other pictures
-    SharedEngine(graph, Score(0)).features(x, "first")  # a layer that was not asked for
+    maps("vanilla_gradient", SharedEngine(shared, Score(0)), x.clone())  # other pictures
+    SharedEngine(shared, Score(0)).features(x, "first")  # a layer that was not asked for
     assert passes == [3, 3, 3]
 
 
@@ -76,11 +78,11 @@ def test_a_model_that_raises_is_left_as_it_was() -> None:
 
 def test_a_rule_that_refuses_leaves_nothing_on_the_graph() -> None:
     network, x = wrap(Tiny(torch.sin)).double(), pictures().double()
-    graph = Graph(network, x)
+    shared = Graph(network, x)
     with pytest.raises(Refused):
-        maps("guided_backprop", SharedEngine(graph, Score(0)), x)
+        maps("guided_backprop", SharedEngine(shared, Score(0)), x)
     expected = maps("vanilla_gradient", Engine(network, Score(0)), x)
-    assert torch.allclose(maps("vanilla_gradient", SharedEngine(graph, Score(0)), x), expected)
+    assert torch.allclose(maps("vanilla_gradient", SharedEngine(shared, Score(0)), x), expected)
 
 
 def test_what_has_no_gradient_is_refused() -> None:
@@ -102,3 +104,26 @@ def test_a_layer_that_the_score_does_not_depend_on_is_refused() -> None:
     network, x = wrap(Aside()), pictures()
     with pytest.raises(Refused, match="does not depend on the layer «second»"):
         SharedEngine(Graph(network, x, ["second"]), Score(0)).features(x, "second")
+
+
+def test_a_way_is_gone_after_the_last_question() -> None:
+    network, x = wrap(Tiny()), random_picture(8)
+    way = Way(network, x, (network.census.layers[-1].name,), 2)
+    assert isinstance(way.engine(Score(0)), SharedEngine)
+    kept = weakref.ref(way.engine(Score(1))._graph)  # type: ignore[attr-defined]
+    way.leave()
+    assert kept() is not None
+    way.leave()
+    assert kept() is None
+
+
+def test_without_memory_for_a_graph_each_question_has_a_pass_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, x = wrap(Tiny()), random_picture(8)
+
+    def no_memory(*given: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: not enough memory")
+
+    monkeypatch.setattr(graph, "Graph", no_memory)
+    engine = Way(network, x, (), 2).engine(Score(1))
+    assert type(engine) is Engine
+    assert torch.allclose(engine.gradients(x[None]), Engine(network, Score(1)).gradients(x[None]))
