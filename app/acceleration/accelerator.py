@@ -87,14 +87,14 @@ class Accelerator:
         return found
 
     def prepare(self) -> None:
-        """Find the quickest way and the best micro-batch now, on pictures of spots."""
+        """Find the quickest way and the best micro-batch now, on pictures of clouds."""
         for _ in range(PREPARED):
             if self._build is not None:
                 self._build.wait()
             self.gradients(self.classifier.probe(self.micro_batch), Score(0))
 
     def settle(self) -> bool:
-        """Take a step of what was begun, on pictures of spots; whether there was one. For idle moments."""
+        """Take a step of what was begun, on pictures of clouds; whether there was one. For idle moments."""
         if self._build is None or not (self._open or self._trial):
             return False
         if self._build.finished:

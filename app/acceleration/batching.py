@@ -14,7 +14,7 @@ from torch import Tensor, nn
 SIZES = ((2, 4, 8), (4, 16, 64))
 LONGEST = 0.6  # seconds of a pass, so that others' turns and partial maps come soon
 ROUNDS = 2
-GAIN = 0.95  # a larger pass must be quicker than that share of a smaller one's time for each picture
+GAIN = 0.98  # a larger pass must be quicker than that share of a smaller one's time for each picture
 
 
 class Sizes:

@@ -94,10 +94,17 @@ class Classifier(nn.Module):
         return torch.full((count, self.channels, *self.size), 0.5, device=self.device, dtype=self.dtype)
 
     def probe(self, count: int) -> Tensor:
-        """`count` pictures of soft spots, always the same, for trials: (count, C, H, W)."""
-        spots = torch.rand((count, self.channels, 8, 8), generator=torch.Generator().manual_seed(0))
-        pictures = interpolate(spots, self.size, mode="bilinear", align_corners=False)
-        return pictures.to(device=self.device, dtype=self.dtype)
+        """`count` pictures of clouds, always the same, for trials: (count, C, H, W).
+
+        Noise in octaves, each half as strong as the coarser one before it, as in photographs: on smooth pictures far
+        more activations lie at a kink, and no two right engines agree there.
+        """
+        draw = torch.Generator().manual_seed(0)
+        clouds = torch.zeros((count, self.channels, *self.size))
+        for octave in range(2, max(3, max(self.size).bit_length())):
+            grid = torch.randn((count, self.channels, 2**octave, 2**octave), generator=draw)
+            clouds += 0.5 ** (octave - 2) * interpolate(grid, self.size, mode="bilinear", align_corners=False)
+        return (0.5 + 0.2 * clouds).clamp(0, 1).to(device=self.device, dtype=self.dtype)
 
     @cached_property
     def census(self) -> Census:

@@ -8,9 +8,10 @@ import torch
 import torchvision.models as tv
 from gradoscope.acceleration.activations import Clipped
 from gradoscope.acceleration.folding import find_pairs, folded_bytes, twin_of
+from gradoscope.acceleration.ways import agree
 from gradoscope.attribution.engine import take_gradients
 from gradoscope.attribution.score import Score
-from nets import Tiny, random_picture, relative, seeded, wrap
+from nets import Tiny, lite0, random_picture, relative, seeded, wrap
 from torch import Tensor, nn
 
 NETS = {
@@ -117,3 +118,14 @@ def test_network_without_a_graph_has_no_pairs() -> None:
             return super().forward(x.detach())
 
     assert find_pairs(wrap(Detached())) == []
+
+
+@pytest.mark.parametrize("side", [224, 320])
+def test_probes_are_pictures_on_which_right_engines_agree(side: int) -> None:
+    """Also at sizes that the network was not trained for, where on smooth pictures they do not."""
+    plain = lite0().view((side, side))
+    x, score = plain.probe(4), Score(0)
+    assert float(x.min()) >= 0
+    assert float(x.max()) <= 1
+    assert float(x.std()) > 0.1
+    assert agree(take_gradients(twin_of(plain), x, score), take_gradients(plain, x, score))
