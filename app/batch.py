@@ -34,7 +34,6 @@ from .records import done, finished, input_record, new_record, outcome, panel_re
 from .service.jobs import Explain
 from .sight import Sight, believed_classes, png, shown
 from .turns import as_problem
-from .vision.decode import decode
 from .vision.preprocess import Seen, asked, preprocess
 from .wire import npy
 from .workshop import Workshop
@@ -169,7 +168,7 @@ class Batch:
             mark = self.mark(data)
             if self._is_kept(entry, mark):
                 return Kept(entry)
-            image = decode(data, self.workshop.settings.max_pixels)
+            image = self.workshop.decoders.decode(data)
             seen = {model: preprocess(image, own) for model, own in self._inputs.items()}
             job = replace(self.question, id=secrets.token_hex(16))
             shot = Shot(entry, job, shown(image), image.size, seen)

@@ -90,6 +90,12 @@ class Unprocessable(Problem):
     title = "Unprocessable"
 
 
+class TooDemanding(Unprocessable):
+    """Decoding a picture took more time or memory than is granted, or ended the process that does it."""
+
+    title = "Picture too demanding"
+
+
 class Refused(Unprocessable):
     """This method cannot explain this model rightly, so it does not: the reason is in `detail`."""
 

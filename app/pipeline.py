@@ -7,7 +7,6 @@ micro-batch, where another request may take its turn or this one be closed.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +15,7 @@ from .making import make, shared_ways
 from .plan import Panel, choose_methods, examine, plan, settle_targets
 from .records import input_record, new_record, outcome, panel_record
 from .service.jobs import Estimate, Event, Explain, Job, Labels, Locate, Predict, Refresh
-from .sight import Sight, Subject, look, png, shown
+from .sight import Sight, Subject, Waiting, look, png, shown
 from .turns import Run, as_problem, held, side_by_side
 from .vision.preprocess import asked
 from .workshop import Workshop
@@ -61,14 +60,14 @@ def tell(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
 
 def predict(job: Predict, workshop: Workshop) -> Run:
     """Top classes of a picture, model by model."""
-    subject = Subject(job.picture, workshop)
     models = job.models or (workshop.settings.default_model,)
     for model in models:
         workshop.zoo.recipe(model)
+    subject = yield from Subject.open(job.picture, workshop)
     predictions = []
     for model in models:
         with (yield from held(workshop.zoo, [model])):
-            sight = look(workshop, subject, model, job, job.top_k)
+            sight = yield from look(workshop, subject, model, job, job.top_k)
         predictions.append({"model": model, "classes": sight.classes})
         yield None
     yield Event("result", {"predictions": predictions})
@@ -77,8 +76,8 @@ def predict(job: Predict, workshop: Workshop) -> Run:
 def explain(job: Explain, workshop: Workshop) -> Run:
     """Explain one picture: events as in the REST contract. Refusals come as `Problem` before the first event."""
     began = time.monotonic()
-    subject = Subject(job.picture, workshop)
     panels = plan(job, workshop.zoo, workshop.settings)
+    subject = yield from Subject.open(job.picture, workshop)
     sights = yield from look_all(job, workshop, subject, panels)
     record = begin(job, workshop, subject)
     try:
@@ -86,7 +85,7 @@ def explain(job: Explain, workshop: Workshop) -> Run:
         for sight in sights.values():
             keep_input(job, workshop, subject, sight, record)
             yield Event("prediction", _prediction(record["inputs"][-1]))
-        keep_image(job, workshop, subject)
+        yield from keep_image(job, workshop, subject)
         yield None
         for event in make_all(job, workshop, subject, panels, sights):
             if event is not None and event.name == "panel":
@@ -103,9 +102,7 @@ def explain(job: Explain, workshop: Workshop) -> Run:
     yield Event("done", record)
 
 
-def look_all(
-    job: Explain, workshop: Workshop, subject: Subject, panels: list[Panel]
-) -> Generator[None, None, dict[str, Sight]]:
+def look_all(job: Explain, workshop: Workshop, subject: Subject, panels: list[Panel]) -> Waiting[dict[str, Sight]]:
     """Show the picture to each model, and settle what can be made of it: which panels, and their targets.
 
     A model that cannot be had takes only its own panels with it. Raises the refusal where no panel is left.
@@ -115,7 +112,7 @@ def look_all(
         mine = [panel for panel in panels if panel.model == model]
         try:
             with (yield from held(workshop.zoo, [model])):
-                sight = look(workshop, subject, model, job)
+                sight = yield from look(workshop, subject, model, job)
                 examine(mine, job, sight.classifier(workshop.zoo))
         except Exception as error:
             refusal = as_problem(error)
@@ -155,11 +152,12 @@ def begin(job: Explain, workshop: Workshop, subject: Subject) -> dict[str, Any]:
     return record
 
 
-def keep_image(job: Explain, workshop: Workshop, subject: Subject) -> None:
+def keep_image(job: Explain, workshop: Workshop, subject: Subject) -> Waiting[None]:
     """Put the picture as it is served into the store: of a large one that takes longer than to see what it shows."""
     store = workshop.store
     key = store.key("image", subject.hash)
     if store.attach(job.id, "image", key) is None:
+        yield from subject.decoded()
         store.put(job.id, "image", key, shown(subject.image), {})
 
 

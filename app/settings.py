@@ -76,6 +76,12 @@ class Settings(BaseSettings):
     max_panels: int = Field(64, ge=1, description="Panels (models × targets × methods) in one request")
     max_upload: int = Field(32 * 2**20, ge=1024, description="Bytes in one request's body")
     max_pixels: int = Field(24_000_000, ge=1, description="Pixels in one picture")
+    decode_bytes: int = Field(
+        2**30,
+        ge=2**27,
+        description="Memory in bytes that decoding a picture may take, in its own process",
+    )
+    decode_seconds: float = Field(10, gt=0, description="Seconds that decoding a picture may take")
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

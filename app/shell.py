@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from .attribution.base import methods
-from .batch import Batch, Fault, Kept, Shot, ahead
+from .batch import READERS, Batch, Fault, Kept, Shot, ahead
 from .cli_models import fetch
 from .errors import Problem
 from .export import files, mark_of, write_whole
@@ -102,7 +102,8 @@ def titles() -> dict[str, str]:
 def _open(job: Explain, settings: Settings, console: Console) -> Workshop:
     """A workshop that has the weights of the job's models; they are downloaded where that is possible."""
     keep_freed()
-    workshop = Workshop.open(settings)
+    workshop = Workshop.open(settings, READERS)
+    workshop.decoders.warm()
     for model in job.models:
         if workshop.zoo.weights.availability(workshop.zoo.recipe(model).weights) == "downloadable":
             fetch(workshop.zoo, model, settings, console)

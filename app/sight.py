@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import wait
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from .service.jobs import Explain, Predict
-from .vision.decode import decode
 from .vision.preprocess import Seen, asked, preprocess
 from .workshop import Workshop
 from .zoo.cards import Input
@@ -23,26 +22,56 @@ from .zoo.zoo import Zoo
 
 SHOWN_PIXELS = 2048  # longest side of the picture that is served again
 FEW = 256  # bytes of what is kept beside pixels and logits
+PATIENCE = 0.002  # seconds of a turn in which a run waits for its picture, before another run takes its own
+T = TypeVar("T")
+Waiting = Generator[None, None, T]
 
 
 class Subject:
-    """The picture of a request. Raises `Problem` where it is none; what was lately made of it is not made again."""
+    """The picture of a request; what was lately made of it is not made again."""
+
+    size: tuple[int, int]
 
     def __init__(self, data: bytes, workshop: Workshop) -> None:
         self.data, self._workshop = data, workshop
         self.hash = hashlib.sha256(data).hexdigest()
-        self.size: tuple[int, int] = workshop.recent.recall(
-            ("size", self.hash), lambda: self.image.size, lambda size: FEW
-        )
+        self._image: Image.Image | None = None
 
-    @cached_property
+    @classmethod
+    def open(cls, data: bytes, workshop: Workshop) -> Waiting[Subject]:
+        """The picture in `data`; where its size is not known, it is decoded, turn by turn. Raises `Problem`."""
+        subject = cls(data, workshop)
+        key = ("size", subject.hash)
+        if key not in workshop.recent:
+            yield from subject.decoded()
+        subject.size = workshop.recent.recall(key, lambda: subject.image.size, lambda size: FEW)
+        return subject
+
+    def decoded(self) -> Waiting[None]:
+        """Wait for its pixels, turn by turn: they come from another process. Raises `Problem`."""
+        if self._image is not None or ("image", self.hash) in self._workshop.recent:
+            return
+        coming = self._workshop.decoders.submit(self.data)
+        try:
+            while wait((coming,), PATIENCE).not_done:
+                yield None
+        finally:
+            coming.cancel()
+        self._image = self._recall_image(coming.result)
+
+    @property
     def image(self) -> Image.Image:
-        """Upright, as RGB; decoded when it is first asked for."""
-        return self._workshop.recent.recall(
-            ("image", self.hash),
-            lambda: decode(self.data, self._workshop.settings.max_pixels),
-            lambda image: 3 * image.width * image.height,
-        )
+        """Upright, as RGB. Waits, where `decoded` did not before. Raises `Problem`."""
+        if self._image is None:
+            self._image = self._recall_image(lambda: self._workshop.decoders.decode(self.data))
+        return self._image
+
+    def _recall_image(self, make: Callable[[], Image.Image]) -> Image.Image:
+        return self._workshop.recent.recall(("image", self.hash), make, lambda image: 3 * image.width * image.height)
+
+    def was_seen(self, own: Input) -> bool:
+        """Whether a model with that input lately saw it: that needs no pixels."""
+        return ("seen", self.hash, own) in self._workshop.recent
 
     def seen(self, own: Input) -> tuple[Seen, Tensor]:
         """What a model with that input sees of it, as pixels and as x, (C, H, W), on the device."""
@@ -80,9 +109,11 @@ class Sight:
         return zoo.load(self.model, self.input.size)
 
 
-def look(workshop: Workshop, subject: Subject, model: str, job: Explain | Predict, count: int = 5) -> Sight:
+def look(workshop: Workshop, subject: Subject, model: str, job: Explain | Predict, count: int = 5) -> Waiting[Sight]:
     """Show a picture to a model, in the size and by the fit asked for; its `count` likeliest classes, best first."""
     own = asked(workshop.zoo.recipe(model).input, job.fit, job.size)
+    if not subject.was_seen(own):
+        yield from subject.decoded()
     classifier = workshop.zoo.load(model, own.size)
     seen, x = subject.seen(own)
     asked_for = () if isinstance(job, Predict) else tuple(index for index in job.targets if index is not None)

@@ -8,6 +8,7 @@ import torch
 
 from . import __version__
 from .recent import Recent
+from .service.decoders import Decoders
 from .service.store import Store
 from .settings import Settings
 from .zoo.zoo import Zoo
@@ -21,13 +22,14 @@ class Workshop:
     zoo: Zoo
     store: Store
     recent: Recent
+    decoders: Decoders
     pace: dict[str, float] = field(default_factory=dict)  # by model: seconds for an evaluation, per input pixel
 
     @classmethod
-    def open(cls, settings: Settings) -> Workshop:
-        """The workshop that the settings describe; loads no model."""
+    def open(cls, settings: Settings, decoders: int = 2) -> Workshop:
+        """The workshop that the settings describe, with up to so many decoding processes; loads no model."""
         store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
-        return cls(settings, Zoo(settings), store, Recent(settings.picture_bytes))
+        return cls(settings, Zoo(settings), store, Recent(settings.picture_bytes), Decoders(settings, decoders))
 
     @property
     def versions(self) -> dict[str, str]:

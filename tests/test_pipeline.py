@@ -11,6 +11,7 @@ from conftest import sample
 from gradoscope import sight
 from gradoscope.errors import NotFound, OutOfMemory, UnsupportedPicture
 from gradoscope.pipeline import explain, run
+from gradoscope.service.decoders import Decoders
 from gradoscope.service.jobs import Explain, Labels, Predict
 from gradoscope.settings import Settings
 from gradoscope.workshop import Workshop
@@ -185,7 +186,7 @@ def test_what_was_lately_made_of_a_picture_is_not_made_again(tmp_path, monkeypat
     """The same again needs no decoding and no pass; another class no decoding, another model no more than that."""
     workshop = tight(tmp_path, 60)
     first = told(Explain("7" * 32, sample("cat.jpg"), LITES[:1], CHEAP), workshop)[-1].data
-    monkeypatch.setattr(sight, "decode", forbidden)
+    monkeypatch.setattr(Decoders, "submit", forbidden)
     with monkeypatch.context() as patch:
         patch.setattr(sight, "preprocess", forbidden)
         patch.setattr(Classifier, "forward", forbidden)

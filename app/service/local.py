@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from ..errors import ComputationFailed, TooManyRequests, Unavailable
+from ..errors import ComputationFailed, TooDemanding, TooManyRequests, Unavailable
 from ..settings import Settings
 from .jobs import Event, Job
 from .mailbox import Mailbox
@@ -197,6 +197,8 @@ class LocalExecutor:
             self._seconds += 0.2 * (time.monotonic() - running.began - self._seconds)
             self.metrics.in_flight.set(len(self._jobs))
             self.metrics.ended(_outcome(event))
+            if event.data.get("title") == TooDemanding.title:
+                self.metrics.decoder_deaths.inc()
         elif event.name == "panel":
             self.metrics.panel(event.data["panel"])
         running.mailbox.put(event)

@@ -16,6 +16,11 @@ class Metrics:
         self._registry = CollectorRegistry()
         self.in_flight = Gauge("gradoscope_requests_in_flight", "Requests being computed", registry=self._registry)
         self.worker_deaths = Counter("gradoscope_worker_deaths", "Workers that died", registry=self._registry)
+        self.decoder_deaths = Counter(
+            "gradoscope_decoder_deaths",
+            "Decoding processes that died, overran, or ran out of memory: each is a picture that was refused",
+            registry=self._registry,
+        )
         self._ended = Counter("gradoscope_requests", "Requests by how they ended", ["outcome"], registry=self._registry)
         self._panels = Counter(
             "gradoscope_panels", "Panels by what came of them", ["method", "model", "status"], registry=self._registry

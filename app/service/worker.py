@@ -55,6 +55,7 @@ class _Worker:
         self._give_back, self._resident, self._bare = give_back, resident, resident()
         self._scheduler = Scheduler()
         self._workshop = Workshop.open(settings)
+        self._workshop.decoders.warm()
         self._catalogue: Callable[[], dict[str, Any]] = lambda: catalogue(self._workshop.zoo, settings)
         try:
             warm_up(self._workshop)

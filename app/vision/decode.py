@@ -5,14 +5,41 @@ from __future__ import annotations
 import io
 import warnings
 
-import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from ..errors import Unprocessable, UnsupportedPicture
 
-FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", *(["AVIF"] if features.check("avif") else [])]
+READERS = {  # by format, imported here: Pillow would else import all it has when it meets the first WebP
+    "JPEG": JpegImagePlugin,
+    "PNG": PngImagePlugin,
+    "WEBP": WebPImagePlugin,
+    "GIF": GifImagePlugin,
+    "BMP": BmpImagePlugin,
+    "AVIF": AvifImagePlugin,
+}
+FORMATS = [name for name, reader in READERS.items() if getattr(reader, "SUPPORTED", True)]
 ALLOWED = ", ".join(FORMATS)
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
+T = Image.Transpose
+TURNS = {
+    2: T.FLIP_LEFT_RIGHT,
+    3: T.ROTATE_180,
+    4: T.FLIP_TOP_BOTTOM,
+    5: T.TRANSPOSE,
+    6: T.ROTATE_270,
+    7: T.TRANSVERSE,
+    8: T.ROTATE_90,
+}  # what sets a picture upright, by the EXIF orientation
 
 
 def decode(data: bytes, max_pixels: int) -> Image.Image:
@@ -43,13 +70,15 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
             ) from error
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes) -> ImageFile.ImageFile:
     try:
+        if data.startswith(SIGNATURES[0]):  # and not by Pillow's factory: of several pictures in one, the first counts
+            return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except MemoryError:
         raise
     except UnidentifiedImageError as error:
-        if data.startswith(SIGNATURES) or data[8:12] == b"WEBP" or data[4:12] == b"ftypavif":
+        if _is_of_a_format(data):
             raise Unprocessable("The picture's header is damaged or cut off. Save it anew.", field="image") from error
         raise UnsupportedPicture(
             f"These bytes are not a picture of an allowed format. Send one of: {ALLOWED}.", field="image"
@@ -58,6 +87,16 @@ def _open(data: bytes) -> Image.Image:
         raise Unprocessable(
             f"The picture's header is damaged or beyond the limits ({_reason(error)}). Save it anew.", field="image"
         ) from error
+
+
+def _is_of_a_format(data: bytes) -> bool:
+    """By the first bytes. HEIC and AVIF share theirs, but for a list of brands."""
+    brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    return (
+        data.startswith(SIGNATURES)
+        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+        or (data[4:8] == b"ftyp" and (b"avif" in brands or b"avis" in brands))
+    )
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -77,9 +116,12 @@ def _reason(error: Exception) -> str:
 
 def _upright(picture: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(picture)
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError, ZeroDivisionError, OverflowError):
+        turn = TURNS.get(picture.getexif().get(0x0112, 1))
+    except MemoryError:
+        raise
+    except Exception:
         return picture  # damaged EXIF says nothing about the orientation; the pixels are still good
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
@@ -89,14 +131,12 @@ def _flatten(picture: Image.Image) -> Image.Image:
         rgba = picture.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _from_deep_grey(picture: Image.Image) -> Image.Image:
     """16 bits a pixel: Pillow's own conversion clips at 255, so divide."""
-    values = np.asarray(picture).astype(np.float64)
-    grey = np.clip(np.round(values / 257), 0, 255).astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
+    return picture.convert("I").point([(value + 128) // 257 for value in range(65536)], "L").convert("RGB")
 
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False  # half a picture is refused, not filled up with grey
