@@ -54,16 +54,14 @@ def serve(
     ] = None,
 ) -> None:
     """Start the server: the page at /, the REST interface at /api/v1, its documentation at /docs."""
-    import uvicorn
-
     from .main import create_app
-    from .serving import Server
+    from .serving import Server, configuration
 
     options = {"host": host, "port": port, "models": models, "downloads": downloads}
     settings = Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
     listener = _listen(settings)
     settings = _answer_to_own_name(settings)
-    config = uvicorn.Config(create_app(settings), log_level="info", access_log=False, timeout_graceful_shutdown=10)
+    config = configuration(create_app(settings), settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends itself the signal again when it has ended
     Server(config, _address(settings, listener)).run(sockets=[listener])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 
 class Problem(Exception):
@@ -14,6 +16,7 @@ class Problem(Exception):
 
     status = 400
     title = "Bad request"
+    headers: ClassVar[Mapping[str, str]] = {}  # of an answer that tells of it
 
     def __init__(
         self,
@@ -53,6 +56,14 @@ class MalformedRequest(Problem):
     pass
 
 
+class Unauthorized(Problem):
+    """An API key is asked for, and is missing or unknown."""
+
+    status = 401
+    title = "API key needed"
+    headers = MappingProxyType({"www-authenticate": 'Bearer realm="gradoscope"'})
+
+
 class Forbidden(Problem):
     status = 403
     title = "Forbidden"
@@ -66,6 +77,14 @@ class NotFound(Problem):
 class MethodNotAllowed(Problem):
     status = 405
     title = "Method not allowed"
+
+
+class TooSlow(Problem):
+    """The request did not come in time; the connection is closed."""
+
+    status = 408
+    title = "Too slow"
+    headers = MappingProxyType({"connection": "close"})
 
 
 class TooLarge(Problem):
@@ -107,6 +126,11 @@ class TooManyRequests(Problem):
     title = "Too many requests"
 
 
+class HeadTooLarge(Problem):
+    status = 431
+    title = "Head too large"
+
+
 class ComputationFailed(Problem):
     """The computation broke off or gave values that are not finite; nothing is shown instead of something wrong."""
 
@@ -126,9 +150,11 @@ class OutOfMemory(Problem):
 
 BY_STATUS: dict[int, type[Problem]] = {
     400: MalformedRequest,
+    401: Unauthorized,
     403: Forbidden,
     404: NotFound,
     405: MethodNotAllowed,
+    408: TooSlow,
     413: TooLarge,
     422: Unprocessable,
     429: TooManyRequests,

@@ -19,8 +19,13 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.types import Scope
 
 from . import __version__, texts
-from .errors import BY_STATUS, ComputationFailed, Problem, Unprocessable
-from .guard import Guard, problem_response, too_large
+from .door.addresses import Addresses
+from .door.body import Bounded
+from .door.guard import Guard
+from .door.headers import Secured
+from .door.problems import Stopped, problem_response
+from .door.quota import Quota
+from .errors import BY_STATUS, Problem, Unprocessable
 from .routes import catalogue, explanations, health, pages, predictions, results, weights
 from .routes.asking import ClientLeft
 from .schemas import ProblemBody
@@ -83,7 +88,12 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
     app.add_middleware(
         GZipMiddleware, compresslevel=6, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, ARRAY_TYPE)
     )
-    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, max_body=settings.max_upload)
+    # The last one added is the outermost.
+    app.add_middleware(Bounded, max_bytes=settings.max_upload, seconds=settings.body_seconds)
+    app.add_middleware(Quota, in_flight=settings.client_requests, rate=settings.client_rate)
+    app.add_middleware(Addresses, trusted=settings.trusted_proxies)
+    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(Secured)
     _handle_errors(app)
     return app
 
@@ -128,7 +138,10 @@ def _handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        problem = BY_STATUS.get(error.status_code, Problem)(_detail(error, request))
+        if isinstance(error, Stopped):
+            return problem_response(error.problem)
+        field = "body" if error.status_code == 400 else None  # a form that cannot be read
+        problem = BY_STATUS.get(error.status_code, Problem)(_detail(error, request), field=field)
         problem.status = error.status_code
         response = problem_response(problem)
         response.headers.update(error.headers or {})
@@ -142,17 +155,8 @@ def _handle_errors(app: FastAPI) -> None:
             errors.append({"field": field, "detail": f"{field}: {fault['msg']}."})
         return problem_response(Unprocessable(" ".join(e["detail"] for e in errors), errors=errors))
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
-        log.error("unexpected", exc_info=error)
-        problem = ComputationFailed("Something in the server went wrong; its log has the details.")
-        problem.status = 500
-        return problem_response(problem)
-
 
 def _detail(error: HTTPException, request: Request) -> str:
     if error.status_code == 404:
         return f"There is nothing at {request.url.path[:200]}."
-    if error.status_code == 413:
-        return too_large(request.app.state.settings.max_upload).detail
     return str(error.detail)

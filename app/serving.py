@@ -1,4 +1,4 @@
-"""uvicorn, with a log that ends in where to open the page."""
+"""uvicorn: how it is set up, and a log that ends in where to open the page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,25 @@ import logging
 import socket
 
 import uvicorn
+from fastapi import FastAPI
 
 from . import __version__
+from .door.connection import connections
+from .settings import Settings
+
+
+def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """What uvicorn is to do, and what it is not: it tells nobody its name, and believes no header of a stranger."""
+    return uvicorn.Config(
+        app,
+        http=connections(settings),
+        ws="none",
+        log_level="info",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=10,
+    )
 
 
 class Server(uvicorn.Server):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +31,28 @@ class Settings(BaseSettings):
         ["localhost", "127.0.0.1", "::1"],
         description="Host names, separated by commas, under which the server answers; `*` allows all",
     )
+    keys: Path | None = Field(
+        None,
+        description="File of API keys, a `name:key` in each line; read again when it changes. None: nobody is asked "
+        "for one",
+    )
+    cors_origins: Names = Field(
+        [],
+        description="Origins, separated by commas, whose pages may ask, e.g. `https://lab.example`",
+    )
+    trusted_proxies: Names = Field(
+        [],
+        description="Addresses or networks, separated by commas, of reverse proxies whose `X-Forwarded-For` counts",
+    )
+    header_seconds: float = Field(10, gt=0, description="Seconds within which a request's head has to be here")
+    body_seconds: float = Field(60, gt=0, description="Seconds within which a request's body has to be here")
+    max_connections: int = Field(
+        512, ge=8, description="Connections at once; one more takes the place of the one that has said nothing longest"
+    )
+    client_requests: int = Field(
+        16, ge=1, description="POST and DELETE requests in flight of one client (its key, or else its address)"
+    )
+    client_rate: float = Field(0, ge=0, description="POST and DELETE requests a minute of one client; 0 sets no limit")
     default_model: str = Field("efficientnet_lite0", description="Id of the model that is used when none is named")
     models: Path | None = Field(
         None, description="Folder of your own model cards (*.toml), beside those that ship; read again when it changes"
@@ -83,12 +107,27 @@ class Settings(BaseSettings):
     )
     decode_seconds: float = Field(10, gt=0, description="Seconds that decoding a picture may take")
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
-    @field_validator("store", "models", "weights")
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            if not re.fullmatch(r"https?://[^/\s]+", origin):
+                raise ValueError(f"«{origin}» is no origin: write scheme and host, e.g. https://lab.example")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for network in value:
+            ipaddress.ip_network(network, strict=False)  # raises where it is none
+        return value
+
+    @field_validator("store", "models", "weights", "keys")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value and value.expanduser()

@@ -20,7 +20,7 @@ EXAMPLES = re.findall(r"<!-- runs in tests -->\n```(\w+)\n(.*?)```", README, fla
 
 
 def shown(name, default):
-    if default in (None, ""):
+    if default in (None, "", []):
         return "none"
     if isinstance(default, Path):
         return str(default).replace(str(Path.home()), "~")

@@ -1,0 +1,1 @@
+"""The edge towards HTTP: who may ask, how much, and how slowly."""
