@@ -30,6 +30,7 @@ READERS = {  # by format, imported here: Pillow would else import all it has whe
 FORMATS = [name for name, reader in READERS.items() if getattr(reader, "SUPPORTED", True)]
 ALLOWED = ", ".join(FORMATS)
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
+MAX_SIDE = 65_535  # JPEG's own: resampling a longer one takes more memory than its pixels
 T = Image.Transpose
 TURNS = {
     2: T.FLIP_LEFT_RIGHT,
@@ -103,6 +104,11 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width < 1 or height < 1:
         raise Unprocessable(f"The picture is {width}×{height} pixels: it has no pixels to explain.", field="image")
+    if max(width, height) > MAX_SIDE:
+        raise Unprocessable(
+            f"The picture is {width}×{height} pixels; a side may have {MAX_SIDE:,}. Scale it down or cut it.",
+            field="image",
+        )
     if width * height > max_pixels:
         raise Unprocessable(
             f"It has {width}×{height} = {width * height:,} pixels; the limit is {max_pixels:,}. Scale it down.",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bad_pictures import many_scans
 from conftest import sample
 from gradoscope.errors import TooDemanding, Unavailable, Unprocessable, UnsupportedPicture
 from gradoscope.service import decoders as outside
@@ -28,15 +29,6 @@ def png(width: int, height: int, colour: str = "teal") -> bytes:
     out = io.BytesIO()
     Image.new("RGBA", (width, height), colour).save(out, "PNG", compress_level=1)
     return out.getvalue()
-
-
-def many_scans(side: int = 2000, scans: int = 20_000) -> bytes:
-    """A progressive JPEG that tells its last scan again and again: every one costs a pass over all its blocks."""
-    out = io.BytesIO()
-    Image.new("L", (side, side)).save(out, "JPEG", progressive=True)
-    whole = out.getvalue()
-    last = whole.rindex(b"\xff\xda")
-    return whole[:-2] + whole[last:-2] * scans + whole[-2:]
 
 
 def gone(pid: int) -> bool:
