@@ -21,12 +21,16 @@ from starlette.types import Scope
 from . import __version__, texts
 from .door.addresses import Addresses
 from .door.body import Bounded
+from .door.cors import Cors
+from .door.gate import Gate
 from .door.guard import Guard
 from .door.headers import Secured
+from .door.keys import Keys
 from .door.problems import Stopped, problem_response
 from .door.quota import Quota
+from .door.sessions import Sessions
 from .errors import BY_STATUS, Problem, Unprocessable
-from .routes import catalogue, explanations, health, pages, predictions, results, weights
+from .routes import catalogue, explanations, health, pages, predictions, results, session, weights
 from .routes.asking import ClientLeft
 from .schemas import ProblemBody
 from .service.executor import Executor
@@ -48,6 +52,8 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 def create_app(settings: Settings | None = None, executor: Callable[[Settings], Executor] = LocalExecutor) -> FastAPI:
     """The application with its own executor and store, which start and end with it."""
     settings = settings or Settings()
+    keys = Keys(settings.keys) if settings.keys else None
+    sessions = Sessions(keys) if keys else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -80,7 +86,8 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         responses=REFUSALS,
         form_limits={"max_files": 2, "max_fields": 256, "max_part_size": 256 * 1024},
     )
-    for router in (pages, health, catalogue, weights, predictions, results, explanations):
+    app.state.keys, app.state.sessions = keys, sessions
+    for router in (pages, health, catalogue, weights, predictions, results, explanations, session):
         app.include_router(router.router)
     app.mount("/static/swagger", _Assets(Path(fastapi_offline.__file__).parent / "static"))
     app.mount("/static", _Assets(shipped("static")))
@@ -91,8 +98,12 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
     # The last one added is the outermost.
     app.add_middleware(Bounded, max_bytes=settings.max_upload, seconds=settings.body_seconds)
     app.add_middleware(Quota, in_flight=settings.client_requests, rate=settings.client_rate)
+    if keys and sessions:
+        app.add_middleware(Gate, keys=keys, sessions=sessions)
     app.add_middleware(Addresses, trusted=settings.trusted_proxies)
-    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, origins=settings.cors_origins)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(Secured)
     _handle_errors(app)
     return app

@@ -63,7 +63,7 @@ def predict(job: Predict, workshop: Workshop) -> Run:
     models = job.models or (workshop.settings.default_model,)
     for model in models:
         workshop.zoo.recipe(model)
-    subject = yield from Subject.open(job.picture, workshop)
+    subject = yield from Subject.open(job.picture, workshop, job.owner)
     predictions = []
     for model in models:
         with (yield from held(workshop.zoo, [model])):
@@ -77,7 +77,7 @@ def explain(job: Explain, workshop: Workshop) -> Run:
     """Explain one picture: events as in the REST contract. Refusals come as `Problem` before the first event."""
     began = time.monotonic()
     panels = plan(job, workshop.zoo, workshop.settings)
-    subject = yield from Subject.open(job.picture, workshop)
+    subject = yield from Subject.open(job.picture, workshop, job.owner)
     sights = yield from look_all(job, workshop, subject, panels)
     record = begin(job, workshop, subject)
     try:
@@ -146,7 +146,7 @@ def begin(job: Explain, workshop: Workshop, subject: Subject) -> dict[str, Any]:
     """Open the record in the store, with the picture as it was sent, to be used again."""
     record = new_record(job, workshop, subject.size)
     store, source = workshop.store, subject.hash
-    store.create(job.id, record)
+    store.create(job.id, record, job.owner)
     if store.attach(job.id, "source", store.key("source", source)) is None:
         store.put(job.id, "source", store.key("source", source), job.picture, {})
     return record

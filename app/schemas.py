@@ -196,3 +196,7 @@ class Explanation(BaseModel):
 
 class Health(BaseModel):
     status: str
+
+
+class SessionBody(BaseModel):
+    name: str = Field(description="whose key it is")

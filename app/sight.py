@@ -32,15 +32,15 @@ class Subject:
 
     size: tuple[int, int]
 
-    def __init__(self, data: bytes, workshop: Workshop) -> None:
+    def __init__(self, data: bytes, workshop: Workshop, owner: str = "") -> None:
         self.data, self._workshop = data, workshop
-        self.hash = hashlib.sha256(data).hexdigest()
+        self.hash = hash_of(data, owner)
         self._image: Image.Image | None = None
 
     @classmethod
-    def open(cls, data: bytes, workshop: Workshop) -> Waiting[Subject]:
+    def open(cls, data: bytes, workshop: Workshop, owner: str = "") -> Waiting[Subject]:
         """The picture in `data`; where its size is not known, it is decoded, turn by turn. Raises `Problem`."""
-        subject = cls(data, workshop)
+        subject = cls(data, workshop, owner)
         key = ("size", subject.hash)
         if key not in workshop.recent:
             yield from subject.decoded()
@@ -91,6 +91,13 @@ class Subject:
 
         key = ("logits", self.hash, own, classifier.id, classifier.fingerprint)
         return self._workshop.recent.recall(key, make, lambda logits: FEW + logits.nbytes)
+
+
+def hash_of(data: bytes, owner: str = "") -> str:
+    """What is remembered and kept of a picture hangs on it. Another one for each owner: that something is known
+    already, by `from_store` or by the time that it takes, tells nobody what others have sent."""
+    digest = hashlib.sha256(data)
+    return hashlib.sha256(owner.encode() + b"\0" + digest.digest()).hexdigest() if owner else digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,28 @@ def test_what_is_remembered_is_of_that_picture_model_and_input(tmp_path):
     assert forgetful.recent.bytes == 0 < workshop.recent.bytes <= workshop.recent.max_bytes
 
 
+def test_nobody_is_answered_from_what_another_key_has_sent(tmp_path, monkeypatch):
+    """Neither from the store nor from memory; with the same key from both, and without keys as ever."""
+    workshop = tight(tmp_path, 60)
+    submitted, submit = [], Decoders.submit
+
+    def counted(decoders, data):
+        submitted.append(data)
+        return submit(decoders, data)
+
+    monkeypatch.setattr(Decoders, "submit", counted)
+    for number, (owner, known) in enumerate([("ann", False), ("bob", False), ("ann", True), ("", False), ("", True)]):
+        before = len(submitted)
+        job = Explain(str(number) * 32, sample("cat.jpg"), LITES[:1], ("grad_cam",), owner=owner)
+        record = told(job, workshop)[-1].data
+        assert (record["panels"][0]["from_store"], len(submitted) == before) == (known, known)
+        assert workshop.store.owner(record["id"]) == owner
+    for owner, known in (("ann", True), ("carl", False)):
+        before = len(submitted)
+        told(Predict(sample("cat.jpg"), LITES[:1], owner=owner), workshop)
+        assert (len(submitted) == before) == known
+
+
 def test_a_picture_that_is_none_stays_one(tmp_path):
     workshop = tight(tmp_path, 60)
     for _ in range(2):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from ..door.gate import OPEN
 from ..errors import TooManyRequests
 from ..samples import samples
 from ..schemas import Classes, Methods, Models, Samples
@@ -62,6 +63,8 @@ async def openapi(request: Request, executor: ExecutorOf) -> Any:
         form["properties"] = {name: _without_null(field) for name, field in form["properties"].items()}
         if "image" in form["properties"]:
             form["properties"]["image"] = {**form["properties"]["image"], "format": "binary"}
+    if request.app.state.keys:
+        _ask_for_keys(document)
     if not executor.unready:
         options = {entry["id"]: entry["parameters"] for entry in (await executor.catalogue())["methods"]}
         for form in forms.values():
@@ -71,6 +74,18 @@ async def openapi(request: Request, executor: ExecutorOf) -> Any:
                     "contentSchema": {"type": "object", "properties": options, "additionalProperties": False},
                 }
     return document
+
+
+def _ask_for_keys(document: dict[str, Any]) -> None:
+    """Say in the document where a key is asked for, and how it is shown."""
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    document["security"] = [{"bearer": []}, {"header": []}]
+    for path in OPEN:
+        for operation in document["paths"].get(path, {}).values():
+            operation["security"] = []
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
-from ..errors import NotFound
+from ..errors import Forbidden, NotFound
 from ..service.executor import Executor
 from ..service.freshness import Freshness
 from ..service.pulls import Pulls
@@ -34,13 +34,30 @@ def _freshness(request: Request) -> Freshness:
     return request.app.state.freshness  # type: ignore[no-any-return]
 
 
+def _owner(request: Request) -> str | None:
+    """The name of the API key that asks; None where keys are off, and everything is everybody's."""
+    return request.state.owner if request.app.state.keys else None
+
+
 SettingsOf = Annotated[Settings, Depends(_settings)]
 StoreOf = Annotated[Store, Depends(_store)]
 ExecutorOf = Annotated[Executor, Depends(_executor)]
 PullsOf = Annotated[Pulls, Depends(_pulls)]
 FreshnessOf = Annotated[Freshness, Depends(_freshness)]
+OwnerOf = Annotated[str | None, Depends(_owner)]
 ExplanationId = Annotated[str, Path(description="Id of an explanation", max_length=200)]
 
 
 def gone(id: str) -> NotFound:
     return NotFound(f"The explanation «{id[:40]}» expired or never existed.")
+
+
+def own(store: Store, id: str, owner: str | None, what: str) -> None:
+    """Raise `Forbidden` where an explanation was made with another key; `NotFound` where it is gone."""
+    if owner is None:
+        return
+    whose = store.owner(id)
+    if whose is None:
+        raise gone(id)
+    if whose != owner:
+        raise Forbidden(f"The explanation «{id[:40]}» was made with another API key. Only that key can {what}.")

@@ -18,7 +18,7 @@ from ..service.executor import Executor
 from ..service.jobs import Event, Explain
 from ..wire import ScoreKind
 from .asking import checked, last, while_connected
-from .dependencies import ExecutorOf, StoreOf
+from .dependencies import ExecutorOf, OwnerOf, StoreOf
 from .results import contact_sheet_response, zip_response
 from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
 
@@ -54,6 +54,7 @@ async def explain(
     request: Request,
     executor: ExecutorOf,
     store: StoreOf,
+    owner: OwnerOf,
     image: Picture = None,
     sample: SampleName = None,
     origin: Origin = None,
@@ -73,7 +74,7 @@ async def explain(
     """Explain a picture: one panel for every model × target × method. Closing the connection ends the computation."""
     job = Explain(
         id=secrets.token_hex(16),
-        picture=await read_picture(store, image, sample, origin),
+        picture=await read_picture(store, owner, image, sample, origin),
         models=tuple(model or ()),
         methods=tuple(method or ()),
         targets=tuple(target or ()),
@@ -83,6 +84,7 @@ async def explain(
         seed=seed,
         fit=fit,
         size=parse_size(size),
+        owner=owner or "",
     )
     form = negotiate(request.headers.get("accept", ""))
     if form == "text/event-stream":

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from ..schemas import Estimates, Predictions
 from ..service.jobs import Estimate, Predict
 from .asking import answer, while_connected
-from .dependencies import ExecutorOf, SettingsOf, StoreOf
+from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import OptionsText, parse_options
 from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
 
@@ -25,6 +25,7 @@ async def predict(
     request: Request,
     executor: ExecutorOf,
     store: StoreOf,
+    owner: OwnerOf,
     image: Picture = None,
     sample: SampleName = None,
     origin: Origin = None,
@@ -34,8 +35,8 @@ async def predict(
     size: SizeText = None,
 ) -> Any:
     """Top classes with probability and logit, for each model."""
-    picture = await read_picture(store, image, sample, origin)
-    job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k, fit, parse_size(size))
+    picture = await read_picture(store, owner, image, sample, origin)
+    job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k, fit, parse_size(size), owner or "")
     return await while_connected(request, answer(executor, job))
 
 

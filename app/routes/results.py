@@ -20,7 +20,7 @@ from ..service.store import Store
 from ..vision.palettes import palettes
 from ..vision.render import draw
 from ..wire import Reduce, Reduction, npy, reduce_channels, to_half
-from .dependencies import ExecutorOf, ExplanationId, StoreOf, gone
+from .dependencies import ExecutorOf, ExplanationId, OwnerOf, StoreOf, gone, own
 
 router = APIRouter(prefix="/api/v1/explanations", tags=["explanations"])
 Percentile = Annotated[float, Query(gt=0, le=100, description="|values| beyond it take the palette's last colour")]
@@ -49,8 +49,9 @@ def explanation(id: ExplanationId, store: StoreOf) -> Any:
 
 
 @router.delete("/{id}", status_code=204)
-def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf) -> None:
+def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf, owner: OwnerOf) -> None:
     """Forget an explanation, its picture included, and each panel that no other explanation uses."""
+    own(store, id, owner, "forget it")
     if not store.forget(id):
         raise gone(id)
     executor.forget_pictures()

@@ -13,7 +13,7 @@ from ..errors import Unprocessable
 from ..samples import read_sample
 from ..service.store import Store
 from ..zoo.cards import Fit
-from .dependencies import gone
+from .dependencies import gone, own
 
 Picture = Annotated[UploadFile | None, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or AVIF")]
 SampleName = Annotated[str | None, Form(description="A sample's id, instead of `image`", max_length=200)]
@@ -72,7 +72,9 @@ def only(*known: str) -> Any:
     return Depends(check)
 
 
-async def read_picture(store: Store, image: UploadFile | None, sample: str | None, origin: str | None) -> bytes:
+async def read_picture(
+    store: Store, owner: str | None, image: UploadFile | None, sample: str | None, origin: str | None
+) -> bytes:
     """The bytes of the one picture that is meant. Raises `Unprocessable` where it is none or several."""
     given = [name for name, value in (("image", image), ("sample", sample), ("from", origin)) if value]
     if len(given) != 1:
@@ -87,6 +89,7 @@ async def read_picture(store: Store, image: UploadFile | None, sample: str | Non
     if sample:
         return await asyncio.to_thread(read_sample, sample)
     assert origin is not None
+    await asyncio.to_thread(own, store, origin, owner, "use its picture again; send the picture itself")
     data = await asyncio.to_thread(store.read, origin, "source")
     if data is None:
         raise gone(origin)

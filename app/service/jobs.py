@@ -11,7 +11,10 @@ from ..zoo.cards import Fit
 
 @dataclass(frozen=True)
 class Explain:
-    """One POST /explanations: `id` is the explanation's, `picture` the bytes as they were sent."""
+    """One POST /explanations: `id` is the explanation's, `picture` the bytes as they were sent.
+
+    `owner` names the API key that asks: what is kept of one is nothing that another is answered from.
+    """
 
     id: str
     picture: bytes
@@ -24,6 +27,7 @@ class Explain:
     seed: int = 0
     fit: Fit | None = None
     size: tuple[int, int] | None = None
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Predict:
     top_k: int = 5
     fit: Fit | None = None
     size: tuple[int, int] | None = None
+    owner: str = ""
 
 
 @dataclass(frozen=True)

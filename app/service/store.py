@@ -23,7 +23,9 @@ from ..errors import NotFound
 
 SCHEMA = """
 PRAGMA journal_mode = WAL;
-CREATE TABLE IF NOT EXISTS record (id TEXT PRIMARY KEY, created REAL NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS record (
+    id TEXT PRIMARY KEY, created REAL NOT NULL, body TEXT NOT NULL, owner TEXT NOT NULL DEFAULT ''
+);
 CREATE TABLE IF NOT EXISTS blob (key TEXT PRIMARY KEY, bytes INTEGER NOT NULL, meta TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS uses (
     record TEXT NOT NULL REFERENCES record (id) ON DELETE CASCADE,
@@ -46,6 +48,8 @@ class Store:
         weakref.finalize(self, _close_all, self._idle)
         with self._transaction() as index:
             index.executescript(SCHEMA)
+            if "owner" not in {column[1] for column in index.execute("PRAGMA table_info(record)")}:
+                index.execute("ALTER TABLE record ADD COLUMN owner TEXT NOT NULL DEFAULT ''")
 
     def close(self) -> None:
         """Let go of the index. A later call opens it again."""
@@ -56,10 +60,13 @@ class Store:
         message = json.dumps(parts, sort_keys=True, default=str).encode()
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
-    def create(self, record: str, body: dict[str, Any]) -> None:
-        """Begin a record, or begin it again."""
+    def create(self, record: str, body: dict[str, Any], owner: str = "") -> None:
+        """Begin a record, or begin it again. `owner` is the name of the API key that asked, where keys are on."""
         with self._transaction() as index:
-            index.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (record, time.time(), json.dumps(body)))
+            index.execute(
+                "INSERT OR REPLACE INTO record (id, created, body, owner) VALUES (?, ?, ?, ?)",
+                (record, time.time(), json.dumps(body), owner),
+            )
 
     def update(self, record: str, body: dict[str, Any]) -> None:
         """Replace a record. Raises `NotFound` where it was forgotten meanwhile: what is deleted does not come back."""
@@ -71,6 +78,12 @@ class Store:
         with self._transaction(write=False) as index:
             row = index.execute("SELECT body FROM record WHERE id = ?", (record,)).fetchone()
         return json.loads(row[0]) if row else None
+
+    def owner(self, record: str) -> str | None:
+        """Whose a record is; None where there is none."""
+        with self._transaction(write=False) as index:
+            row = index.execute("SELECT owner FROM record WHERE id = ?", (record,)).fetchone()
+        return row[0] if row else None
 
     def attach(self, record: str, name: str, key: str) -> dict[str, Any] | None:
         """Let `record` use the blob `key`; its meta, or None where it is not there."""

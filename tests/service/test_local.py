@@ -99,7 +99,7 @@ def test_deleting_an_explanation_tells_the_worker(tmp_path):
         executor._link = type("Link", (), {"post": lambda self, *message: posted.append(message)})()
         store = Store(tmp_path, 1000, 60)
         store.create("r", {})
-        forget("r", store, executor)
+        forget("r", store, executor, None)
         return posted
 
     assert asyncio.run(scenario()) == [("forget",)]

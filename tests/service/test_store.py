@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 
 import pytest
 from gradoscope.errors import NotFound
@@ -147,3 +149,16 @@ def test_connections_are_used_again_and_let_go(store):
     assert store._idle == []
     assert not store.folder.joinpath("index.sqlite3-wal").exists()  # the last one to close writes the log back
     assert store.load("r") == {}
+
+
+def test_owners_are_kept_and_old_stores_get_them(tmp_path):
+    index = sqlite3.connect(tmp_path / "index.sqlite3")
+    index.execute("CREATE TABLE record (id TEXT PRIMARY KEY, created REAL NOT NULL, body TEXT NOT NULL)")
+    index.execute("INSERT INTO record VALUES ('old', ?, '{}')", (time.time(),))
+    index.commit()
+    index.close()
+    store = Store(tmp_path, 10**6, 10**6)
+    store.create("new", {}, "ann")
+    assert [store.owner(id) for id in ("old", "new", "none")] == ["", "ann", None]
+    store.close()
+    assert Store(tmp_path, 10**6, 10**6).owner("new") == "ann"
