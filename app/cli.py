@@ -54,11 +54,13 @@ def serve(
     ] = None,
 ) -> None:
     """Start the server: the page at /, the REST interface at /api/v1, its documentation at /docs."""
+    from . import logs
     from .main import create_app
     from .serving import Server, configuration
 
     options = {"host": host, "port": port, "models": models, "downloads": downloads}
     settings = Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
+    logs.configure(settings.log_format)
     listener = _listen(settings)
     settings = _answer_to_own_name(settings)
     config = configuration(create_app(settings), settings)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+from . import request_id
+
 
 class Problem(Exception):
     """A refusal or failure that a client is told about.
@@ -39,12 +41,14 @@ class Problem(Exception):
         return f"urn:gradoscope:problem:{self.title.lower().replace(' ', '-')}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The `application/problem+json` body."""
+        """The `application/problem+json` body; with the id of the request, by which the log can be searched."""
         body: dict[str, Any] = {"type": self.type, "title": self.title, "status": self.status, "detail": self.detail}
         if self.errors:
             body["errors"] = self.errors
         if self.retry_after is not None:
             body["retry_after"] = self.retry_after
+        if id := request_id.current():
+            body["request_id"] = id
         return body
 
 

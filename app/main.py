@@ -29,6 +29,7 @@ from .door.keys import Keys
 from .door.problems import Stopped, problem_response
 from .door.quota import Quota
 from .door.sessions import Sessions
+from .door.trace import Trace
 from .errors import BY_STATUS, Problem, Unprocessable
 from .routes import catalogue, explanations, health, pages, predictions, results, session, weights
 from .routes.asking import ClientLeft
@@ -105,6 +106,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(Secured)
+    app.add_middleware(Trace)
     _handle_errors(app)
     return app
 

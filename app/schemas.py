@@ -23,6 +23,7 @@ class ProblemBody(BaseModel):
     detail: str
     errors: list[FieldError] = []
     retry_after: int | None = None
+    request_id: str | None = None
 
 
 class LayerBody(BaseModel):

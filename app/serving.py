@@ -17,9 +17,9 @@ def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """What uvicorn is to do, and what it is not: it tells nobody its name, and believes no header of a stranger."""
     return uvicorn.Config(
         app,
-        http=connections(settings),
+        http=connections(settings, lambda problem: app.state.executor.metrics.refused(problem.title, problem.status)),
         ws="none",
-        log_level="info",
+        log_config=None,  # its lines go the way of ours
         access_log=False,
         server_header=False,
         proxy_headers=False,

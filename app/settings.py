@@ -20,6 +20,7 @@ def shipped(folder: str) -> Path:
 
 
 Names = Annotated[list[str], NoDecode]
+LogFormat = Literal["text", "json"]
 
 
 class Settings(BaseSettings):
@@ -53,6 +54,9 @@ class Settings(BaseSettings):
         16, ge=1, description="POST and DELETE requests in flight of one client (its key, or else its address)"
     )
     client_rate: float = Field(0, ge=0, description="POST and DELETE requests a minute of one client; 0 sets no limit")
+    log_format: LogFormat = Field(
+        "text", description="How log lines are written: `text` for people, `json` for what collects them"
+    )
     default_model: str = Field("efficientnet_lite0", description="Id of the model that is used when none is named")
     models: Path | None = Field(
         None, description="Folder of your own model cards (*.toml), beside those that ship; read again when it changes"

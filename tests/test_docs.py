@@ -6,6 +6,7 @@ import re
 
 from conftest import ROOT
 from gradoscope.attribution.base import methods
+from gradoscope.service.metrics import Metrics
 from gradoscope.settings import Settings
 from gradoscope.zoo.cards import read_cards
 
@@ -22,6 +23,16 @@ def test_table_has_every_model_and_every_method_and_no_failure():
         for verdict in said:
             assert verdict in ("ok", "ok =") or verdict.strip("[]") in reasons, (model, verdict)
     assert re.search(r"on 20\d\d-\d\d-\d\d with PyTorch", TABLE)
+
+
+def test_every_metric_is_in_the_docs():
+    rows = {}
+    for metric in Metrics().registry.collect():
+        ending = {"counter": "_total", "info": "_info"}.get(metric.type, "")
+        rows[f"{metric.name}{ending}"] = (metric.type, metric.documentation)
+    page = (ROOT / "docs" / "service.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(gradoscope_\w+)` \| (\w+) \| .*? \| (.+?) \|$", page, flags=re.M)
+    assert {name: (kind, text) for name, kind, text in listed} == rows
 
 
 def test_links_lead_somewhere():

@@ -334,4 +334,14 @@ def test_metrics_count_what_happened(server):
     assert grown('gradoscope_requests_total{outcome="done"}') == 1
     assert grown('gradoscope_requests_total{outcome="refused"}') == 1
     assert grown('gradoscope_panels_total{method="grad_cam",model="efficientnet_lite0",status="done"}') == 1
-    assert after["gradoscope_requests_in_flight"] == 0
+    assert grown('gradoscope_store_lookups_total{result="miss"}') == 1
+    assert grown("gradoscope_gradient_evaluations_total") == 1
+    assert grown("gradoscope_micro_batches_total") == 1
+    assert grown('gradoscope_refusals_total{reason="Unprocessable",status="422"}') == 1
+    assert after["gradoscope_requests_in_flight"] == after["gradoscope_requests_waiting"] == 0
+    assert after["gradoscope_models_loaded"] >= 1
+    assert after["gradoscope_store_bytes"] > before["gradoscope_store_bytes"]
+    for process in ("web", "worker"):
+        assert after[f'gradoscope_resident_bytes{{process="{process}"}}'] > 30e6
+    explain(server, method="grad_cam", target=21)
+    assert read()['gradoscope_store_lookups_total{result="hit"}'] >= 1

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import ComputationFailed, OutOfMemory, Refused
 from ..zoo.classifier import Classifier
+from .effort import effort
 from .layers import captured
 from .score import Score
 
@@ -62,7 +63,7 @@ class Engine:
 
     def scores(self, pictures: Tensor) -> Tensor:
         """S(x) for each of (N, C, H, W), without a gradient: (N,)."""
-        return self._in_parts(pictures, self._scores)
+        return self._in_parts(pictures, self._scores, gradients=False)
 
     @torch.no_grad()
     def _scores(self, pictures: Tensor, score: Score) -> Tensor:
@@ -78,7 +79,7 @@ class Engine:
             return finite(self._in_parts(pictures, accelerator.gradients))
         return finite(self._in_parts(pictures, lambda part, score: take_gradients(self.classifier, part, score, rule)))
 
-    def _in_parts(self, pictures: Tensor, compute: Callable[[Tensor, Score], Tensor]) -> Tensor:
+    def _in_parts(self, pictures: Tensor, compute: Callable[[Tensor, Score], Tensor], gradients: bool = True) -> Tensor:
         """`compute` of all pictures together, or of as many at a time as memory suffices for; that is remembered."""
         parts: list[Tensor] = []
         done = 0
@@ -89,6 +90,7 @@ class Engine:
             if part is not None:
                 parts.append(part)
                 done += count
+                effort.add(count, gradients)
             elif count == 1:
                 raise OutOfMemory(
                     "The computation needs more memory than there is. Take a smaller model or input size."
@@ -110,6 +112,7 @@ class Engine:
             if not score.requires_grad:
                 raise Refused(f"The score does not depend on the layer «{layer}». Take another one.")
             (gradient,) = torch.autograd.grad(score, capture.features, allow_unused=True)
+            effort.add(len(pictures))
         if gradient is None:
             raise Refused(f"The score does not depend on the layer «{layer}». Take another one.")
         return capture.features.detach().contiguous(), finite(gradient.contiguous())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..zoo.classifier import Classifier
+from .effort import effort
 from .engine import Engine, Rule, finite, out_of_memory
 from .score import Score
 
@@ -76,6 +77,7 @@ class SharedEngine(Engine):
         finally:
             if rule is not None:
                 rule.lift()  # others go back on this graph without it
+        effort.add(len(pictures))
         return finite(gradient.contiguous())
 
     def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
@@ -87,6 +89,7 @@ class SharedEngine(Engine):
         (gradient,) = torch.autograd.grad(score, features, retain_graph=True, allow_unused=True)
         if gradient is None:
             return super().features(pictures, layer)  # which says why
+        effort.add(len(pictures))
         return features.detach().contiguous(), finite(gradient.contiguous())
 
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .. import request_id
 from ..errors import HeadTooLarge, MalformedRequest, Problem, TooSlow, Unavailable
 from ..settings import Settings
 from .headers import SECURITY
 
+log = logging.getLogger(__name__)
 STALL_SECONDS = 60.0  # a reader that takes nothing for so long is disconnected
 LINGER_SECONDS = 2.0  # for which a refused client may read why, before what it still sends resets the connection
 RETRY_SECONDS = 5
@@ -28,6 +32,10 @@ class Connection(H11Protocol):
 
     header_seconds: ClassVar[float] = 10.0
     max_connections: ClassVar[int] = 512
+
+    @staticmethod
+    def refused(problem: Problem) -> None:
+        """Told of a problem with which a connection ends."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -129,7 +137,10 @@ class Connection(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.close()
             return
-        self.transport.write(self._answer(problem))
+        with request_id.about(request_id.accepted(None)):
+            self.transport.write(self._answer(problem))
+            log.info("a connection is refused: %d, %s", problem.status, problem.detail)
+        self.refused(problem)
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self._late = self.loop.call_later(LINGER_SECONDS, self.transport.close)
@@ -144,6 +155,7 @@ class Connection(H11Protocol):
             "content-type": "application/problem+json",
             "content-length": str(len(body)),
             "connection": "close",
+            "x-request-id": request_id.current(),
         }
         if problem.retry_after is not None:
             headers["retry-after"] = str(problem.retry_after)
@@ -161,7 +173,10 @@ class Connection(H11Protocol):
         self._pulse = self.loop.call_later(STALL_SECONDS, self._check_progress)
 
 
-def connections(settings: Settings) -> type[Connection]:
-    """The class of connections with these settings; uvicorn makes them without arguments of ours."""
+def connections(settings: Settings, refused: Callable[[Problem], None]) -> type[Connection]:
+    """The class of connections with these settings; uvicorn makes them without arguments of ours.
+
+    `refused` is told of the problems with which connections end before there is a request.
+    """
     limits = {"header_seconds": settings.header_seconds, "max_connections": settings.max_connections}
-    return type("Connection", (Connection,), limits)
+    return type("Connection", (Connection,), {**limits, "refused": staticmethod(refused)})

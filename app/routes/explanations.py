@@ -12,10 +12,12 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import BeforeValidator, WithJsonSchema
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from .. import request_id
 from ..errors import Unprocessable
 from ..schemas import Explanation
 from ..service.executor import Executor
 from ..service.jobs import Event, Explain
+from ..service.metrics import Metrics
 from ..wire import ScoreKind
 from .asking import checked, last, while_connected
 from .dependencies import ExecutorOf, OwnerOf, StoreOf
@@ -106,19 +108,24 @@ async def stream(request: Request, executor: Executor, job: Explain) -> Response
         await events.aclose()
         raise
     return EventSourceResponse(
-        _messages(first, events), ping=15, send_timeout=60, headers={"cache-control": "no-store"}
+        _messages(first, events, executor.metrics), ping=15, send_timeout=60, headers={"cache-control": "no-store"}
     )
 
 
-async def _messages(first: Event, events: AsyncGenerator[Event, None]) -> AsyncIterator[ServerSentEvent]:
+async def _messages(
+    first: Event, events: AsyncGenerator[Event, None], metrics: Metrics
+) -> AsyncIterator[ServerSentEvent]:
     async with aclosing(events):
         yield _message(first)
         async for event in events:
+            if event.name == "error":
+                metrics.refused(event.data["title"], event.data["status"])
             yield _message(event)
 
 
 def _message(event: Event) -> ServerSentEvent:
-    return ServerSentEvent(json.dumps(event.data), event=event.name)
+    data = event.data | {"request_id": request_id.current()} if event.name == "error" else event.data
+    return ServerSentEvent(json.dumps(data), event=event.name)
 
 
 async def _collect(executor: Executor, job: Explain) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from ..errors import Unavailable
+from ..errors import Problem, Unavailable
 from ..schemas import Health
-from .dependencies import ExecutorOf
+from .dependencies import ExecutorOf, StoreOf
 
 router = APIRouter(tags=["health"])
 
@@ -27,6 +30,8 @@ async def readyz(executor: ExecutorOf) -> Health:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics(executor: ExecutorOf) -> Response:
-    """Requests, panels and their seconds, deaths of the worker, for Prometheus."""
+async def metrics(executor: ExecutorOf, store: StoreOf) -> Response:
+    """Requests, panels and their seconds, memory, store, deaths of the worker, for Prometheus."""
+    with suppress(Problem):  # then they stay as they were
+        executor.metrics.stored(*await asyncio.to_thread(store.usage))
     return Response(executor.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from .. import request_id
 from ..errors import ComputationFailed, TooDemanding, TooManyRequests, Unavailable
 from ..settings import Settings
 from .jobs import Event, Job
@@ -33,9 +34,11 @@ TRIES = 2
 class _Running:
     job: Job
     client: str
+    request: str  # its id
     mailbox: Mailbox = field(default_factory=Mailbox)
     began: float = field(default_factory=time.monotonic)
     tries: int = 1
+    told: bool = False  # whether something came of it yet
 
 
 class _Link:
@@ -87,6 +90,7 @@ class LocalExecutor:
 
     def __init__(self, settings: Settings) -> None:
         self.metrics = Metrics()
+        self.metrics.limit.set(settings.max_requests)
         self._settings = settings
         self._jobs: dict[int, _Running] = {}
         self._numbers = itertools.count()
@@ -135,9 +139,9 @@ class LocalExecutor:
     async def submit(self, job: Job, client: str = "") -> AsyncGenerator[Event, None]:
         self._admit()
         number = next(self._numbers)
-        running = self._jobs[number] = _Running(job, client)
-        self.metrics.in_flight.set(len(self._jobs))
-        self._post("run", number, job, client)
+        running = self._jobs[number] = _Running(job, client, request_id.current())
+        self._count()
+        self._post("run", number, job, client, running.request)
         try:
             while True:
                 event = await running.mailbox.get()
@@ -148,7 +152,11 @@ class LocalExecutor:
             if self._jobs.pop(number, None) is not None:
                 self._post("cancel", number)
                 self.metrics.ended("cancelled")
-            self.metrics.in_flight.set(len(self._jobs))
+            self._count()
+
+    def _count(self) -> None:
+        self.metrics.in_flight.set(len(self._jobs))
+        self.metrics.waiting.set(sum(not running.told for running in self._jobs.values()))
 
     def _admit(self) -> None:
         if self._stopping:
@@ -174,12 +182,15 @@ class LocalExecutor:
             return call
 
         self._link = _Link(self._settings, on_loop(self._receive), on_loop(self._died))
+        self.metrics.worker_began(self._link.process.pid)
         for number, running in self._jobs.items():
-            self._link.post("run", number, running.job, running.client)
+            self._link.post("run", number, running.job, running.client, running.request)
 
     def _receive(self, message: tuple[Any, ...]) -> None:
         if message[0] == "event":
             self._deliver(message[1], message[2])
+        elif message[0] == "effort":
+            self.metrics.worker_told(message[1])
         elif message[0] == "failed":
             self._reason = f"the worker cannot start: {message[1]}"
         else:
@@ -192,15 +203,18 @@ class LocalExecutor:
         running = self._jobs.get(number)
         if running is None:
             return  # cancelled meanwhile
+        running.told = True
         if event.final:
             del self._jobs[number]
             self._seconds += 0.2 * (time.monotonic() - running.began - self._seconds)
-            self.metrics.in_flight.set(len(self._jobs))
+            self._count()
             self.metrics.ended(_outcome(event))
             if event.data.get("title") == TooDemanding.title:
                 self.metrics.decoder_deaths.inc()
-        elif event.name == "panel":
-            self.metrics.panel(event.data["panel"])
+        else:
+            self._count()
+            if event.name == "panel":
+                self.metrics.panel(event.data["panel"])
         running.mailbox.put(event)
 
     def _died(self) -> None:

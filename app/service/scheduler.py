@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .. import request_id
 from ..turns import Run, as_problem
 from .jobs import Event
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 class _Entry:
     client: str
     run: Run
+    request: str
 
 
 class Scheduler:
@@ -30,8 +32,9 @@ class Scheduler:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, number: int, run: Run, client: str = "") -> None:
-        self._entries[number] = _Entry(client, run)
+    def add(self, number: int, run: Run, client: str = "", request: str = "") -> None:
+        """Have it take turns. `request` is the id under which its log lines and problems go."""
+        self._entries[number] = _Entry(client, run, request)
         self._rounds.setdefault(client, deque()).append(number)
 
     def cancel(self, number: int) -> None:
@@ -39,7 +42,8 @@ class Scheduler:
         entry = self._entries.get(number)
         if entry is not None:
             self._remove(number)
-            _close(entry.run)
+            with request_id.about(entry.request):
+                _close(entry.run)
 
     def turn(self) -> Iterator[tuple[int, Event]]:
         """Let the next run go on to the end of its micro-batch; yields its events. Does nothing where none runs."""
@@ -47,15 +51,16 @@ class Scheduler:
             return
         client, numbers = next(iter(self._rounds.items()))
         number = numbers[0]
-        try:
-            for event in self._entries[number].run:
-                if event is None:
-                    numbers.rotate(-1)
-                    self._rounds.move_to_end(client)
-                    return
-                yield number, event
-        except Exception as error:
-            yield number, Event("error", as_problem(error).as_dict())
+        with request_id.about(self._entries[number].request):
+            try:
+                for event in self._entries[number].run:
+                    if event is None:
+                        numbers.rotate(-1)
+                        self._rounds.move_to_end(client)
+                        return
+                    yield number, event
+            except Exception as error:
+                yield number, Event("error", as_problem(error).as_dict())
         self._remove(number)
         if client in self._rounds:
             self._rounds.move_to_end(client)

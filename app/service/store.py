@@ -141,6 +141,11 @@ class Store:
                 self._drop_unused(index)
         return gone
 
+    def usage(self) -> tuple[int, int]:
+        """How many records there are, and the bytes of all blobs."""
+        with self._transaction(write=False) as index:
+            return int(index.execute("SELECT COUNT(*) FROM record").fetchone()[0]), self._bytes(index)
+
     def _drop_unused(self, index: sqlite3.Connection) -> None:
         unused = index.execute("SELECT key FROM blob WHERE key NOT IN (SELECT key FROM uses)").fetchall()
         for (key,) in unused:

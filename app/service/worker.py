@@ -12,11 +12,13 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from .. import logs
 from ..cores import share_cores
 from ..errors import Problem
 from ..settings import Settings
 
 REST_SECONDS = 2.0
+TELL_SECONDS = 1.0
 SETTLE_SECONDS = 0.05  # between steps towards the quickest way to gradients: a job that comes waits for one at most
 WORKSPACE = 512 * 2**20  # bytes beside the models that may stay with the process from one request to the next
 
@@ -25,7 +27,7 @@ def work(connection: Connection, settings: Settings) -> None:
     """Serve jobs that come over `connection` until it closes. First says `ready` with the catalogue, or `failed`."""
     share_cores()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the web process, which ends this one
-    logging.basicConfig(level="INFO", format="%(levelname)s:     worker: %(message)s")
+    logs.configure(settings.log_format, "worker")
     try:
         worker = _Worker(connection, settings)
     except Exception as error:
@@ -41,6 +43,7 @@ class _Worker:
     def __init__(self, connection: Connection, settings: Settings) -> None:
         import torch  # here, not above: importing this module must stay cheap for the web process
 
+        from ..attribution.effort import effort
         from ..catalogue import catalogue
         from ..pipeline import run
         from ..workshop import Workshop
@@ -53,6 +56,9 @@ class _Worker:
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32
         self._connection, self._run = connection, run
         self._give_back, self._resident, self._bare = give_back, resident, resident()
+        self._effort = effort
+        self._told: dict[str, int] = {}
+        self._told_when = 0.0
         self._scheduler = Scheduler()
         self._workshop = Workshop.open(settings)
         self._workshop.decoders.warm()
@@ -77,12 +83,16 @@ class _Worker:
                 if event.final:
                     self._tidy()
                     self._tell_catalogue()  # first: whoever asks again after the answer sees what came of it
+                    self._tell_effort()
                 self._connection.send(("event", number, event))
             self._tell_catalogue()
+            if time.monotonic() - self._told_when > TELL_SECONDS:
+                self._tell_effort()
 
     def _rest(self) -> None:
         """Wait for a job. One that is long in coming finds memory given back: what micro-batches took is kept for the
         next ones meanwhile; and it finds the models' quickest ways tried."""
+        self._tell_effort()
         while not self._connection.poll(SETTLE_SECONDS) and self._workshop.zoo.settle():
             pass
         if not self._connection.poll(REST_SECONDS):
@@ -98,8 +108,8 @@ class _Worker:
 
     def _receive(self, message: tuple[Any, ...]) -> None:
         if message[0] == "run":
-            _, number, job, client = message
-            self._scheduler.add(number, self._run(job, self._workshop), client)
+            _, number, job, client, request = message
+            self._scheduler.add(number, self._run(job, self._workshop), client, request)
         elif message[0] == "cancel":
             self._scheduler.cancel(message[1])
         elif message[0] == "forget":
@@ -111,6 +121,15 @@ class _Worker:
         """Layers are known once a model was loaded, cards and weights may come and go: say so."""
         if self._workshop.zoo.take_change():
             self._connection.send(("catalogue", self._catalogue()))
+
+    def _tell_effort(self) -> None:
+        """What was computed so far, and what is in memory."""
+        zoo = self._workshop.zoo
+        told = {**vars(self._effort), "models": len(zoo.loaded), "model_bytes": zoo.bytes}
+        self._told_when = time.monotonic()
+        if told != self._told:
+            self._told = told
+            self._connection.send(("effort", told))
 
 
 def warm_up(workshop: Any) -> None:

@@ -82,7 +82,7 @@ class Line:
 @pytest.mark.parametrize("deleted", [False, True])
 def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path):
     """What it remembers of them goes at once; what it knows of models stays."""
-    line = Line(("run", 1, Predict(sample("cat.jpg")), ""), *[("forget",)] * deleted)
+    line = Line(("run", 1, Predict(sample("cat.jpg")), "", ""), *[("forget",)] * deleted)
     worker = _Worker(line, Settings(store=tmp_path))
     with pytest.raises(EOFError):
         worker.serve()
