@@ -112,14 +112,20 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
 
 
 class _Assets(StaticFiles):
-    """Files that a browser keeps but asks about each time, so that page and scripts always belong together."""
+    """Files that a browser keeps but asks about each time, so that page and scripts always belong together.
+
+    They are small, and served whole: there is nothing that a flood of ranges could make of them.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        scope["headers"] = [header for header in scope["headers"] if header[0] != b"range"]
         response = await super().get_response(path, scope)
         response.headers["cache-control"] = "no-cache"
+        if "accept-ranges" in response.headers:
+            del response.headers["accept-ranges"]
         return response
 
 

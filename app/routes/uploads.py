@@ -31,6 +31,7 @@ SizeText = Annotated[
         description="Input size, where the model allows another: a side in pixels, or HEIGHTxWIDTH",
     ),
 ]
+LONGEST_NAME = 255  # bytes, as in file systems
 SIDES = range(32, 1025)
 ModelNames = Annotated[list[str] | None, Form(description="Repeatable; the default model where none is named")]
 
@@ -72,6 +73,16 @@ def only(*known: str) -> Any:
     return Depends(check)
 
 
+def check_name(name: str) -> None:
+    """Raise `Unprocessable` where a file's name is none. It is used for nothing; who sends a path means something by
+    it."""
+    if len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME or re.search(r"[/\\\x00-\x1f\x7f]", name):
+        raise Unprocessable(
+            f"image: the file's name is at most {LONGEST_NAME} bytes without slashes and control characters, or none.",
+            field="image",
+        )
+
+
 async def read_picture(
     store: Store, owner: str | None, image: UploadFile | None, sample: str | None, origin: str | None
 ) -> bytes:
@@ -85,6 +96,7 @@ async def read_picture(
             field="image",
         )
     if image:
+        check_name(image.filename or "")
         return await image.read()
     if sample:
         return await asyncio.to_thread(read_sample, sample)

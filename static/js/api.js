@@ -47,17 +47,34 @@ async function problemOf(response) {
   }
 }
 
-/** fetch that throws a Problem for every answer that is not 2xx; an abort stays an AbortError. */
-export async function request(url, options = {}) {
-  let response;
+/** fetch; an abort stays an AbortError, and what else there is becomes a Problem. */
+async function send(url, options) {
   try {
-    response = await fetch(url, options);
+    return await fetch(url, options);
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new Problem({ title: t("problem.unreachable"), detail: t("problem.unreachable.detail") });
   }
+}
+
+/** Throws a Problem for every answer that is not 2xx. Where an API key is asked for, whoever is there is asked first. */
+export async function request(url, options = {}) {
+  let response = await send(url, options);
+  if (response.status === 401) {
+    const refusal = await problemOf(response);
+    const { askForKey } = await import("./key.js");
+    if (!(await askForKey())) throw refusal;
+    response = await send(url, options);
+  }
   if (!response.ok) throw await problemOf(response);
   return response;
+}
+
+/** Shows an API key, for which the browser has a cookie from then on. Resolves to whose it is. */
+export async function beginSession(key) {
+  const response = await send(`${BASE}/session`, { method: "POST", body: new URLSearchParams({ key }) });
+  if (!response.ok) throw await problemOf(response);
+  return (await response.json()).name;
 }
 
 const get = async (path, options) => (await request(BASE + path, options)).json();

@@ -34,6 +34,7 @@ async function load(key, fetcher) {
     store.set({ [key]: await fetcher() });
   } catch (error) {
     if (error.passing) setTimeout(load, RETRY_MS, key, fetcher);
+    else if (error.status === 401) store.set({ notice: { place: "picture", problem: error, retry: () => location.reload() } });
     else throw error;
   }
 }
