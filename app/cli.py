@@ -63,9 +63,10 @@ def serve(
     logs.configure(settings.log_format)
     listener = _listen(settings)
     settings = _answer_to_own_name(settings)
-    config = configuration(create_app(settings), settings)
+    web = create_app(settings)
+    config = configuration(web, settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends itself the signal again when it has ended
-    Server(config, _address(settings, listener)).run(sockets=[listener])
+    Server(config, web, _address(settings, listener)).run(sockets=[listener])
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -147,6 +147,11 @@ class Unavailable(Problem):
     title = "Unavailable"
 
 
+class DeadlinePassed(Problem):
+    status = 504
+    title = "Deadline passed"
+
+
 class OutOfMemory(Problem):
     status = 507
     title = "Not enough memory"
@@ -163,4 +168,5 @@ BY_STATUS: dict[int, type[Problem]] = {
     422: Unprocessable,
     429: TooManyRequests,
     503: Unavailable,
+    504: DeadlinePassed,
 }

@@ -11,6 +11,7 @@ from .attribution.base import Method, Parameters, find_method, methods
 from .errors import Problem, Unprocessable
 from .service.jobs import Estimate, Explain
 from .settings import Settings
+from .vision.preprocess import asked
 from .zoo.classifier import Classifier
 from .zoo.zoo import Zoo
 
@@ -46,12 +47,29 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[Panel]:
             "Send several requests.",
             field="method",
         )
-    return [
+    panels = [
         Panel(f"p{number}", model, method, parameters, target, job.against)
         for number, (model, target, (method, parameters)) in enumerate(
             ((m, t, c) for m in models for t in targets for c in chosen), start=1
         )
     ]
+    sizes = {model: asked(zoo.recipe(model).input, job.fit, job.size).size for model in models}
+    check_work(panels, sizes, settings.max_work)
+    return panels
+
+
+def check_work(panels: list[Panel], sizes: dict[str, tuple[int, int]], limit: int) -> None:
+    """Raise `Unprocessable` where a request is more work than one may be: evaluations × pixels, over all panels."""
+    work = 0
+    for panel in panels:
+        height, width = sizes[panel.model]
+        work += panel.method.cost(panel.parameters, (height, width)) * height * width
+    if work > limit:
+        raise Unprocessable(
+            f"This is {work:,} gradient evaluations × pixels of input; the limit of one request is {limit:,}. Ask for "
+            "fewer steps or samples, a smaller size, or fewer panels at once.",
+            field="options",
+        )
 
 
 def examine(panels: list[Panel], job: Explain, classifier: Classifier) -> None:

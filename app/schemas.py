@@ -185,7 +185,9 @@ class PanelBody(BaseModel):
 class Explanation(BaseModel):
     id: str
     url: str
-    status: Literal["running", "done", "cancelled"] = Field(description="only `done` has all the panels asked for")
+    status: Literal["running", "done", "cancelled", "failed"] = Field(
+        description="only `done` has all the panels asked for"
+    )
     seed: int
     score: str
     seconds: float

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from sse_starlette.sse import AppStatus
 
 from . import __version__
 from .door.connection import connections
 from .settings import Settings
+
+LEEWAY_SECONDS = 5  # after the time of grace, for answers to be sent
 
 
 def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
@@ -23,17 +28,34 @@ def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=round(settings.grace_seconds + LEEWAY_SECONDS),
     )
 
 
 class Server(uvicorn.Server):
-    """As uvicorn's; `address` is the URL for people."""
+    """As uvicorn's; `address` is the URL for people.
 
-    def __init__(self, config: uvicorn.Config, address: str) -> None:
+    Asked to end, it takes no more work at once; what runs has a time of grace, and is then told that it will not be
+    done. Asked a second time, it ends as it is.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, address: str) -> None:
         super().__init__(config)
-        self.address = address
+        self.app, self.address = app, address
+        AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]  # streams end by their last event
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         logging.getLogger("uvicorn.error").info("Gradoscope %s: open %s", __version__, self.address)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            self.force_exit = True
+        elif self.started:
+            self._loop.call_soon_threadsafe(self._drain)
+        super().handle_exit(sig, frame)
+
+    def _drain(self) -> None:
+        self.app.state.executor.drain()
+        self._loop.call_later(self.app.state.settings.grace_seconds, self.app.state.pulls.close)

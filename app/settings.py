@@ -102,6 +102,15 @@ class Settings(BaseSettings):
     )
     max_requests: int = Field(32, ge=1, description="Requests in flight; one more is answered 429")
     max_panels: int = Field(64, ge=1, description="Panels (models × targets × methods) in one request")
+    max_work: int = Field(
+        10**9,
+        ge=1,
+        description="Work in one request: gradient evaluations times the pixels of the model's input, over all panels",
+    )
+    deadline: float = Field(600, gt=0, description="Seconds that a request may take; then it is ended and answered 504")
+    grace_seconds: float = Field(
+        10, ge=0, description="Seconds that running requests may still take when the server is asked to end"
+    )
     max_upload: int = Field(32 * 2**20, ge=1024, description="Bytes in one request's body")
     max_pixels: int = Field(24_000_000, ge=1, description="Pixels in one picture")
     decode_bytes: int = Field(

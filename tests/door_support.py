@@ -126,7 +126,7 @@ def serving(store: Path, **settings: Any) -> Iterator[Door]:
 
     app = create_app(made, executor)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(configuration(app, made), "here")
+    server = Server(configuration(app, made), app, "here")
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:

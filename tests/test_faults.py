@@ -144,12 +144,18 @@ def test_a_job_that_kills_the_worker_twice_is_reported(server):
         problem = until(events, "error")
     assert problem["status"] == 503
     assert "died twice" in problem["detail"]
+    again = httpx.post(
+        f"{server.url}/api/v1/explanations", data={"target": 14, **LONG}, files={"image": sample("cat.jpg")}
+    )
+    assert again.status_code == 503
+    assert 500 < int(again.headers["retry-after"]) <= 601
+    assert "not tried again yet" in again.json()["detail"]
     with stream(server.http, {"image": sample("cat.jpg")}, method="grad_cam", target=14) as events:
         assert until(events, "done")
 
 
 def test_beyond_the_queue_is_429_with_retry_after_and_sigterm_ends_all(tmp_path):
-    server = Server(tmp_path / "store", GRADOSCOPE_MAX_REQUESTS="1")
+    server = Server(tmp_path / "store", GRADOSCOPE_MAX_REQUESTS="1", GRADOSCOPE_GRACE_SECONDS="1")
     worker = server.worker_pid()
     with running(server, target=15) as events:
         until(events, "accepted")
@@ -161,9 +167,74 @@ def test_beyond_the_queue_is_429_with_retry_after_and_sigterm_ends_all(tmp_path)
     assert answer.status_code == 200, answer.text
     with running(server, target=16) as events:
         until(events, "accepted")
-        assert server.stop() == 0
+        server.process.send_signal(signal.SIGTERM)
+        problem = until(events, "error")  # after the time of grace
+        assert problem["status"] == 503
+        assert "shutting down" in problem["detail"]
+        assert problem["retry_after"] >= 1
+    assert server.process.wait(30) == 0
+    server.http.close()
     assert "Finished server process" in server.log.read_text().splitlines()[-1]
     assert not os.path.exists(f"/proc/{worker}")
+
+
+def test_what_ends_within_the_grace_is_finished(tmp_path):
+    """And nothing more is taken, nor a process or a file of ours left."""
+    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60")
+    worker, kept = server.worker_pid(), httpx.Client(base_url=server.url, timeout=30)
+    children = descendants(server.process.pid)
+    assert worker in children
+    options = json.dumps({"integrated_gradients": {"steps": 60}})
+    with stream(server.http, {"image": sample("cat.jpg")}, method="integrated_gradients", options=options) as events:
+        until(events, "progress")
+        server.process.send_signal(signal.SIGTERM)
+        assert until(events, "done")["status"] == "done"
+    assert server.process.wait(30) == 0
+    kept.close()
+    server.http.close()
+    assert gone(children)
+    assert not list((tmp_path / "store").rglob("*.part"))
+
+
+def gone(processes):
+    """Whether they end: those that only wait for a line to close need a moment."""
+    for _ in range(100):
+        if not [process for process in processes if os.path.exists(f"/proc/{process}")]:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def descendants(process):
+    found = []
+    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+        found += [int(child), *descendants(int(child))]
+    return found
+
+
+def test_past_the_deadline_a_request_is_ended(tmp_path):
+    server = Server(tmp_path / "store", GRADOSCOPE_DEADLINE="2")
+    try:
+        with running(server, target=17) as events:
+            explanation = until(events, "accepted")["id"]
+            problem = until(events, "error")
+        assert (problem["status"], problem["title"]) == (504, "Deadline passed")
+        answer = httpx.post(f"{server.url}/api/v1/explanations", data={"sample": "cat", **LONG}, timeout=60)
+        assert answer.status_code == 504
+        assert "within 2 s" in answer.json()["detail"]
+        assert idle(server)
+        assert server.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "failed"
+    finally:
+        server.stop()
+
+
+def test_more_work_than_one_request_may_be_is_refused(server):
+    steps = {name: {"steps": 2000} for name in ("integrated_gradients", "blur_integrated_gradients")}
+    fields = {"sample": "cat", "target": list(range(10)), "method": list(steps), "options": json.dumps(steps)}
+    refused = server.http.post("/api/v1/explanations", data=fields)
+    assert refused.status_code == 422
+    assert "2,007,040,000" in refused.json()["detail"]
+    assert refused.json()["errors"][0]["field"] == "options"
 
 
 def test_a_worker_that_cannot_start_is_told(tmp_path):

@@ -20,9 +20,19 @@ class ClientLeft(Exception):
     """The connection was closed before the answer was ready; nobody reads what is answered now."""
 
 
-async def answer(executor: Executor, job: Job) -> dict[str, Any]:
+def client_of(request: Request) -> str:
+    """Who asks, as the middleware has found out."""
+    return getattr(request.state, "client", "")
+
+
+async def answer(request: Request, executor: Executor, job: Job) -> dict[str, Any]:
+    """The data of a job's final event, while the client waits for it. Raises its problem."""
+    return await while_connected(request, result(executor, job, client_of(request)))
+
+
+async def result(executor: Executor, job: Job, client: str = "") -> dict[str, Any]:
     """The data of a job's final event. Raises its problem."""
-    async with aclosing(executor.submit(job)) as events:
+    async with aclosing(executor.submit(job, client)) as events:
         return await last(events)
 
 

@@ -22,23 +22,24 @@ router = APIRouter(tags=["catalogue"])
 
 
 @router.get("/api/v1/models", response_model=Models)
-async def models(executor: ExecutorOf, freshness: FreshnessOf) -> Any:
+async def models(request: Request, executor: ExecutorOf, freshness: FreshnessOf) -> Any:
     """Models, with where their weights are and the layers that Grad-CAM can take. Cards are read anew if need be."""
     if not executor.unready and await asyncio.to_thread(freshness.changed):
         with suppress(TooManyRequests):  # then the list as it was is better than none
-            await answer(executor, Refresh())
+            await answer(request, executor, Refresh())
     return await executor.catalogue()
 
 
 @router.get("/api/v1/models/{id}/classes", response_model=Classes)
 async def classes(
+    request: Request,
     executor: ExecutorOf,
     id: str,
     query: Annotated[str, Query(max_length=200)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> Any:
     """Classes of a model whose label matches, best match first; a number matches as an index."""
-    labels = tuple((await answer(executor, Labels(id)))["labels"])
+    labels = tuple((await answer(request, executor, Labels(id)))["labels"])
     return {"classes": [{"index": index, "label": label} for index, label in search(labels, query, limit)]}
 
 

@@ -19,7 +19,7 @@ from ..service.executor import Executor
 from ..service.jobs import Event, Explain
 from ..service.metrics import Metrics
 from ..wire import ScoreKind
-from .asking import checked, last, while_connected
+from .asking import answer, checked, client_of, while_connected
 from .dependencies import ExecutorOf, OwnerOf, StoreOf
 from .results import contact_sheet_response, zip_response
 from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
@@ -91,7 +91,7 @@ async def explain(
     form = negotiate(request.headers.get("accept", ""))
     if form == "text/event-stream":
         return await stream(request, executor, job)
-    record = await while_connected(request, _collect(executor, job))
+    record = await answer(request, executor, job)
     if form == "image/png":
         return await contact_sheet_response(store, executor, record)
     if form == "application/zip":
@@ -101,7 +101,7 @@ async def explain(
 
 async def stream(request: Request, executor: Executor, job: Explain) -> Response:
     """The events as they happen. Refusals still come as a status, since nothing is sent before the first event."""
-    events = executor.submit(job)
+    events = executor.submit(job, client_of(request))
     try:
         first = checked(await while_connected(request, anext(events)))
     except BaseException:
@@ -126,11 +126,6 @@ async def _messages(
 def _message(event: Event) -> ServerSentEvent:
     data = event.data | {"request_id": request_id.current()} if event.name == "error" else event.data
     return ServerSentEvent(json.dumps(data), event=event.name)
-
-
-async def _collect(executor: Executor, job: Explain) -> dict[str, Any]:
-    async with aclosing(executor.submit(job)) as events:
-        return await last(events)
 
 
 def negotiate(accept: str) -> str:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 
 from ..schemas import Estimates, Predictions
 from ..service.jobs import Estimate, Predict
-from .asking import answer, while_connected
+from .asking import answer
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import OptionsText, parse_options
 from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
@@ -37,7 +37,7 @@ async def predict(
     """Top classes with probability and logit, for each model."""
     picture = await read_picture(store, owner, image, sample, origin)
     job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k, fit, parse_size(size), owner or "")
-    return await while_connected(request, answer(executor, job))
+    return await answer(request, executor, job)
 
 
 @router.post(
@@ -47,6 +47,7 @@ async def predict(
     tags=["estimates"],
 )
 async def estimate(
+    request: Request,
     executor: ExecutorOf,
     settings: SettingsOf,
     model: Annotated[str | None, Form(description="Id; the default model where none is named")] = None,
@@ -57,4 +58,4 @@ async def estimate(
     """Gradient evaluations and seconds of each method with these options, before anything is computed."""
     chosen = model or settings.default_model
     job = Estimate(chosen, tuple(method or ()), parse_options(options), parse_size(size))
-    return await answer(executor, job)
+    return await answer(request, executor, job)

@@ -15,7 +15,7 @@ from ..schemas import ModelBody
 from ..service.executor import Executor
 from ..service.jobs import Locate, Refresh
 from ..zoo.download import Fetched
-from .asking import answer, while_connected
+from .asking import answer, result, while_connected
 from .dependencies import ExecutorOf, PullsOf, SettingsOf
 
 router = APIRouter(prefix="/api/v1", tags=["catalogue"])
@@ -34,7 +34,7 @@ router = APIRouter(prefix="/api/v1", tags=["catalogue"])
 )
 async def fetch(request: Request, id: str, executor: ExecutorOf, pulls: PullsOf, settings: SettingsOf) -> Any:
     """Download a model's weights: resumed, checked by hash. Closing the connection ends it; what came is kept."""
-    place = await answer(executor, Locate(id))
+    place = await answer(request, executor, Locate(id))
     if not place["ready"]:
         allow(id, settings.downloads, settings.offline)
     streamed = "text/event-stream" in request.headers.get("accept", "")
@@ -64,7 +64,7 @@ def allow(model: str, downloads: str, offline: bool) -> None:
 
 async def described(executor: Executor, id: str) -> dict[str, Any]:
     """The model as the catalogue has it now."""
-    await answer(executor, Refresh())
+    await result(executor, Refresh())
     models = (await executor.catalogue())["models"]
     return next(model for model in models if model["id"] == id)
 

@@ -13,6 +13,9 @@ class Executor(Protocol):
     async def start(self) -> None:
         """Begin to get ready; does not wait until it is."""
 
+    def drain(self) -> None:
+        """Take no further job; those that run have a time of grace. Does not wait."""
+
     async def stop(self) -> None:
         """End everything that was started."""
 
@@ -34,5 +37,5 @@ class Executor(Protocol):
         """The events of a job, the last one final. Closing the generator ends the computation at the next micro-batch.
 
         `client` names who asks: turns are fair between clients first, then between the jobs of each.
-        Raises `TooManyRequests` where the queue is full.
+        Raises `TooManyRequests` where the queue is full, `ComputationFailed` for what has killed a worker lately.
         """

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import logs
 from ..cores import share_cores
-from ..errors import Problem
+from ..errors import NotFound, Problem
 from ..settings import Settings
 
 REST_SECONDS = 2.0
@@ -87,7 +87,7 @@ class _Worker:
                 self._connection.send(("event", number, event))
             self._tell_catalogue()
             if time.monotonic() - self._told_when > TELL_SECONDS:
-                self._tell_effort()
+                self._tell_effort(at_work=True)
 
     def _rest(self) -> None:
         """Wait for a job. One that is long in coming finds memory given back: what micro-batches took is kept for the
@@ -114,20 +114,30 @@ class _Worker:
             self._scheduler.cancel(message[1])
         elif message[0] == "forget":
             self._workshop.recent.clear()
+        elif message[0] == "mark":
+            self._mark(*message[1:])
         elif message[0] == "stop":
             raise EOFError
+
+    def _mark(self, explanation: str, status: str) -> None:
+        """Note what has become of an explanation whose run did not get to say so itself."""
+        store = self._workshop.store
+        record = store.load(explanation)
+        if record is not None and record["status"] != "done":
+            with suppress(NotFound):  # deleted meanwhile
+                store.update(explanation, {**record, "status": status})
 
     def _tell_catalogue(self) -> None:
         """Layers are known once a model was loaded, cards and weights may come and go: say so."""
         if self._workshop.zoo.take_change():
             self._connection.send(("catalogue", self._catalogue()))
 
-    def _tell_effort(self) -> None:
-        """What was computed so far, and what is in memory."""
+    def _tell_effort(self, at_work: bool = False) -> None:
+        """What was computed so far, and what is in memory. One at work says so in any case: it does not hang."""
         zoo = self._workshop.zoo
         told = {**vars(self._effort), "models": len(zoo.loaded), "model_bytes": zoo.bytes}
         self._told_when = time.monotonic()
-        if told != self._told:
+        if told != self._told or at_work:
             self._told = told
             self._connection.send(("effort", told))
 
