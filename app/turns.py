@@ -7,10 +7,9 @@ from collections import deque
 from collections.abc import Generator, Iterable
 from contextlib import AbstractContextManager
 
-import torch
-
 from .errors import ComputationFailed, OutOfMemory, Problem
 from .service.jobs import Event
+from .zoo.memory import out_of_memory
 from .zoo.zoo import Zoo
 
 log = logging.getLogger(__name__)
@@ -51,7 +50,7 @@ def as_problem(error: Exception) -> Problem:
     """What a client is told of an exception; what is not meant for clients goes to the log."""
     if isinstance(error, Problem):
         return error
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+    if out_of_memory(error):
         return OutOfMemory("The computation needs more memory than there is. Take a smaller model or fewer requests.")
     log.error("computation failed", exc_info=error)
     reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}" if str(error) else type(error).__name__

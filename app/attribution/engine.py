@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import ComputationFailed, OutOfMemory, Refused
 from ..zoo.classifier import Classifier
+from ..zoo.memory import out_of_memory
 from .effort import effort
 from .layers import captured
 from .score import Score
@@ -129,16 +130,6 @@ def take_gradients(classifier: Classifier, pictures: Tensor, score: Score, rule:
             rule(logits)
         (gradient,) = torch.autograd.grad(score(logits).sum(), x)
     return gradient.contiguous()
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory has run out: PyTorch has more than one way to say so."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(
-        sign in text for sign in ("not enough memory", "can't allocate memory", "out of memory", "bad_alloc")
-    )
 
 
 def _attempt(compute: Callable[[Tensor, Score], Tensor], pictures: Tensor, score: Score) -> Tensor | None:

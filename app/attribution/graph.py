@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from ..zoo.classifier import Classifier
+from ..zoo.memory import out_of_memory
 from .effort import effort
-from .engine import Engine, Rule, finite, out_of_memory
+from .engine import Engine, Rule, finite
 from .score import Score
 
 

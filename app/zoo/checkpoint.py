@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .cards import CardError
+from .memory import out_of_memory
 
 EMA = ("ema", "average")
 PASSED_OVER = ("num_batches_tracked", "n_averaged")  # counters of training
@@ -53,8 +54,12 @@ def read_nested(path: Path, card: str) -> Mapping[str, Any]:
     except FileNotFoundError as error:
         raise CardError(f"{card}: {path.name} is not there.") from error
     except OSError as error:
+        if out_of_memory(error):
+            raise
         raise CardError(f"{card}: {path.name} cannot be read ({error.strerror or error}).") from error
     except Exception as error:
+        if out_of_memory(error):
+            raise
         raise CardError(f"{card}: {path.name} {_fault(error)}") from error
     if not isinstance(found, Mapping):
         raise CardError(f"{card}: {path.name} holds a {type(found).__name__}, not tensors by name.")

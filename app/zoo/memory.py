@@ -1,8 +1,9 @@
-"""Memory that a model leaves behind: given back to the system, and measured."""
+"""Memory that a model takes and leaves behind: measured, given back to the system, and noticed where it has run out."""
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import sys
 from contextlib import suppress
@@ -13,6 +14,7 @@ from torch import nn
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
 KEPT = 2**30
+SIGNS = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory", "bad_alloc")
 
 
 def size_of(network: nn.Module) -> int:
@@ -45,6 +47,16 @@ def give_back() -> None:
             ctypes.CDLL(None).malloc_trim(0)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out: PyTorch and the system have several ways to say so."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(sign in text for sign in SIGNS)
 
 
 def resident() -> int:

@@ -17,7 +17,7 @@ from ..errors import Forbidden, NotFound, OutOfMemory, Problem, Unprocessable
 from ..settings import Settings
 from .cards import CardError, Fault, read_cards
 from .classifier import Classifier, NoLogits
-from .memory import give_back, size_of
+from .memory import give_back, out_of_memory, size_of
 from .recipe import Recipe
 from .sources import card_of_id, recipe_of
 from .weights import Weights
@@ -277,11 +277,11 @@ class Zoo:
             with torch.no_grad():
                 logits = classifier(classifier.grey())
             layers = classifier.census.layers
-        except torch.OutOfMemoryError:
-            raise
         except NoLogits as error:
             raise CardError(f"{recipe.card.file}: {error}. It is no classifier, or a part of one.") from error
         except Exception as error:
+            if out_of_memory(error):
+                raise
             raise CardError(
                 f"{recipe.card.file}: the network does not take a picture of {recipe.input.channels}×"
                 f"{recipe.input.size[0]}×{recipe.input.size[1]} ({str(error).splitlines()[0][:200]}). Mend `input` in "
@@ -355,9 +355,9 @@ def _at(classifier: Classifier, size: tuple[int, int]) -> Classifier:
     try:
         view(view.grey())
         _ = view.census
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:
+        if out_of_memory(error):
+            raise
         own = "×".join(map(str, classifier.size))
         raise Unprocessable(
             f"size: {classifier.id} cannot take pictures of {size[0]}×{size[1]} ({str(error).splitlines()[0][:160]}). "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gradoscope.attribution.engine import take_gradients
 from gradoscope.attribution.score import Score
 from gradoscope.errors import Forbidden, NotFound, OutOfMemory, Unprocessable
 from gradoscope.settings import Settings
+from gradoscope.turns import as_problem
 from gradoscope.zoo import zoo as zoo_module
 from gradoscope.zoo.cards import CardError
 from gradoscope.zoo.classifier import Classifier
@@ -108,6 +110,33 @@ def test_larger_than_the_cap(four: Path) -> None:
         here.load("a")
     with pytest.raises(OutOfMemory):
         here.room(["a"], object())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: tried 9 bytes."),
+    ],
+)
+@pytest.mark.parametrize("where", ["torch.nn.Linear.forward", "gradoscope.zoo.checkpoint._look_at_first_bytes"])
+def test_memory_that_runs_out_is_nobodys_fault(
+    error: Exception, where: str, four: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the card's nor the file's: it is 507, and the model can be had when there is memory again."""
+
+    def fail(*arguments: object) -> None:
+        raise error
+
+    models = zoo(four)
+    with monkeypatch.context() as patched:
+        patched.setattr(where, fail)
+        with pytest.raises(type(error)) as raised:
+            models.load("a")
+    assert as_problem(raised.value).status == 507
+    assert models.loaded == ()
+    models.load("a")
 
 
 def test_what_is_held_stays(four: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from torch import nn
 
 from ..cards import Card, CardError
+from ..memory import out_of_memory
 
 Build = Callable[[], nn.Module]
 
@@ -166,6 +167,8 @@ def blaming(card: Card, what: str) -> Iterator[None]:
     except CardError:
         raise
     except (Exception, SystemExit) as error:
+        if out_of_memory(error):
+            raise
         raise CardError(f"{card.file}: {what} failed: {type(error).__name__}: {str(error)[:300]}") from error
 
 
