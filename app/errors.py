@@ -157,6 +157,25 @@ class OutOfMemory(Problem):
     title = "Not enough memory"
 
 
+class NotStored(Problem):
+    """What is to be kept cannot be: the store's folder cannot be written, or its disk fails."""
+
+    status = 507
+    title = "Cannot be stored"
+    said = (
+        "The server cannot write to its store, so nothing can be explained now; predictions need none. Its operator "
+        "finds the reason in the log."
+    )
+
+
+class StorageFull(NotStored):
+    title = "Storage full"
+    said = (
+        "The disk of the server's store is full, so nothing can be explained now; predictions need none. Its operator "
+        "makes room on it, or lowers GRADOSCOPE_STORE_BYTES."
+    )
+
+
 BY_STATUS: dict[int, type[Problem]] = {
     400: MalformedRequest,
     401: Unauthorized,

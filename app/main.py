@@ -42,7 +42,7 @@ from .service.store import Store
 from .settings import Settings, shipped
 
 log = logging.getLogger(__name__)
-SWEEP_SECONDS = 300
+SWEEP_SECONDS = 60
 ARRAY_TYPE = "application/octet-stream"
 REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "Refused: the problem says why and what to do", "model": ProblemBody},
@@ -136,9 +136,12 @@ def _templates() -> Jinja2Templates:
 
 
 async def _sweep(store: Store) -> None:
+    await asyncio.to_thread(store.check)
     while True:
         try:
             await asyncio.to_thread(store.sweep)
+        except Problem as problem:
+            log.error("the store could not be swept: %s", problem.detail)
         except Exception:
             log.exception("the store could not be swept")
         await asyncio.sleep(SWEEP_SECONDS)

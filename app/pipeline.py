@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from .errors import ComputationFailed, NotFound
+from .errors import ComputationFailed, Problem
 from .making import make, shared_ways
 from .plan import Panel, choose_methods, examine, plan, settle_targets
 from .records import input_record, new_record, outcome, panel_record
@@ -96,7 +96,7 @@ def explain(job: Explain, workshop: Workshop) -> Run:
             yield event
     except GeneratorExit:
         if record["status"] != "done":  # a client may leave with the last panel in its hands
-            with suppress(NotFound):  # it may be cancelled because it was deleted
+            with suppress(Problem):  # it may be cancelled because it was deleted, or the disk be full
                 workshop.store.update(job.id, {**record, "status": "cancelled"})
         raise
     yield Event("done", record)

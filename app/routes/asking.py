@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
@@ -52,11 +52,16 @@ def checked(event: Event) -> Event:
 
 def revived(body: dict[str, Any]) -> Problem:
     """A problem from its body."""
-    kinds: list[type[Problem]] = [*Problem.__subclasses__(), *BY_STATUS.values()]
-    kind = next((k for k in kinds if k.title == body["title"]), BY_STATUS.get(body["status"], Problem))
+    kind = next((k for k in _kinds(Problem) if k.title == body["title"]), BY_STATUS.get(body["status"], Problem))
     problem = kind(body["detail"], errors=body.get("errors"), retry_after=body.get("retry_after"))
     problem.status, problem.title = body["status"], body["title"]
     return problem
+
+
+def _kinds(kind: type[Problem]) -> Iterator[type[Problem]]:
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
+        yield below
 
 
 async def while_connected(request: Request, asked: Coroutine[Any, Any, T]) -> T:

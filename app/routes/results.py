@@ -165,7 +165,10 @@ def _bytes(store: Store, id: str, name: str) -> bytes:
     if data is not None:
         return data
     _record(store, id)  # tells apart an explanation that is gone from a part that it has not
-    raise NotFound(f"This explanation has no {name.replace(':', ' ')}.")
+    raise NotFound(
+        f"This explanation has no {name.replace(':', ' ')[:80]}, or the server's disk has lost it. Explain the picture "
+        "again."
+    )
 
 
 def _values(store: Store, id: str, panel: str) -> np.ndarray:
