@@ -34,7 +34,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gradoscope", "serve"], stdout=out, stderr=out, env=variables
             )
-        self.url = self._wait(lambda: re.search(r"open (http://[^\s"]+)", self.log.read_text()), "an address")[1]
+        self.url = self._wait(lambda: re.search(r"open (http://[\w.:\[\]-]+)", self.log.read_text()), "an address")[1]
         self.http = httpx.Client(base_url=self.url, timeout=300)
         self._wait(lambda: self.http.get("/readyz").status_code == 200, "readiness")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import logs
 from ..cores import share_cores
-from ..errors import NotFound, Problem
+from ..errors import Problem
 from ..settings import Settings
 
 REST_SECONDS = 2.0
@@ -122,9 +122,9 @@ class _Worker:
     def _mark(self, explanation: str, status: str) -> None:
         """Note what has become of an explanation whose run did not get to say so itself."""
         store = self._workshop.store
-        record = store.load(explanation)
-        if record is not None and record["status"] != "done":
-            with suppress(NotFound):  # deleted meanwhile
+        with suppress(Problem):  # deleted meanwhile, or the disk is full
+            record = store.load(explanation)
+            if record is not None and record["status"] != "done":
                 store.update(explanation, {**record, "status": status})
 
     def _tell_catalogue(self) -> None:
