@@ -39,7 +39,9 @@ class Idle:
     async def catalogue(self) -> dict[str, Any]:
         return {"default": "none", "downloads": "none", "models": [], "methods": [], "faults": []}
 
-    def forget_pictures(self) -> None: ...
+    def drain(self) -> None: ...
+
+    def forget(self, explanation: str) -> None: ...
 
     async def submit(self, job: Job, client: str = "") -> AsyncGenerator[Event, None]:
         self.asked.append((job, client))

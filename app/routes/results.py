@@ -54,7 +54,7 @@ def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf, owner: Owner
     own(store, id, owner, "forget it")
     if not store.forget(id):
         raise gone(id)
-    executor.forget_pictures()
+    executor.forget(id)
 
 
 @router.get("/{id}/image.png", response_class=Response, responses=PNG)

@@ -30,8 +30,11 @@ class Executor(Protocol):
     async def catalogue(self) -> dict[str, Any]:
         """Models and methods; waits for the start. Raises `Unavailable`."""
 
-    def forget_pictures(self) -> None:
-        """Let go of what is remembered of pictures: one of them was deleted. Does not wait."""
+    def forget(self, explanation: str) -> None:
+        """An explanation was deleted: end what still computes it, and let go of what is remembered of pictures.
+
+        Does not wait; for any thread.
+        """
 
     def submit(self, job: Job, client: str = "") -> AsyncGenerator[Event, None]:
         """The events of a job, the last one final. Closing the generator ends the computation at the next micro-batch.

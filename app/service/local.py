@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .. import request_id
-from ..errors import ComputationFailed, DeadlinePassed, Problem, TooDemanding, TooManyRequests, Unavailable
+from ..errors import ComputationFailed, DeadlinePassed, NotFound, Problem, TooDemanding, TooManyRequests, Unavailable
 from ..settings import Settings
 from .forecast import Forecast, Progress
 from .jobs import Event, Explain, Job
@@ -102,8 +102,15 @@ class LocalExecutor:
         assert self._catalogue is not None
         return self._catalogue
 
-    def forget_pictures(self) -> None:
-        self._post("forget")
+    def forget(self, explanation: str) -> None:
+        self._loop.call_soon_threadsafe(self._forget, explanation)
+
+    def _forget(self, explanation: str) -> None:
+        for number, running in list(self._jobs.items()):
+            if isinstance(running.job, Explain) and running.job.id == explanation:
+                self._fail(number, NotFound("This explanation was deleted while it was being computed."))
+        self._unmarked.pop(explanation, None)
+        self._post("forget", explanation)
 
     async def submit(self, job: Job, client: str = "") -> AsyncGenerator[Event, None]:
         self._admit(job)

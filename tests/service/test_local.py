@@ -82,7 +82,7 @@ class Line:
 @pytest.mark.parametrize("deleted", [False, True])
 def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path):
     """What it remembers of them goes at once; what it knows of models stays."""
-    line = Line(("run", 1, Predict(sample("cat.jpg")), "", ""), *[("forget",)] * deleted)
+    line = Line(("run", 1, Predict(sample("cat.jpg")), "", ""), *[("forget", "x")] * deleted)
     worker = _Worker(line, Settings(store=tmp_path))
     with pytest.raises(EOFError):
         worker.serve()
@@ -94,12 +94,15 @@ def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path):
 def test_deleting_an_explanation_tells_the_worker(tmp_path):
     async def scenario():
         executor = LocalExecutor(Settings(store=tmp_path))
-        executor.forget_pictures()  # before there is a worker there is nothing to forget
+        executor._loop = asyncio.get_running_loop()
+        executor.forget("r")  # before there is a worker there is nothing to forget
+        await asyncio.sleep(0)
         posted = []
         executor._link = type("Link", (), {"post": lambda self, *message: posted.append(message)})()
         store = Store(tmp_path, 1000, 60)
         store.create("r", {})
         forget("r", store, executor, None)
+        await asyncio.sleep(0)
         return posted
 
-    assert asyncio.run(scenario()) == [("forget",)]
+    assert asyncio.run(scenario()) == [("forget", "r")]
