@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch clean
+.PHONY: serve test lint check-image table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -64,6 +64,10 @@ bench-latency: $(VENV)/.tested
 # a folder of pictures with one question, against one by one: pictures per second
 bench-batch: $(VENV)/.tested
 	$(BIN)/python tests/bench_batch.py
+
+# two hundred slow sockets, and what a good client notices of them (two minutes); 1 where it is more than it should
+slow: $(VENV)/.tested
+	$(BIN)/python tests/slow_sockets.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -14,21 +14,24 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from gradoscope.errors import Unavailable
 from gradoscope.main import create_app
-from gradoscope.service.jobs import Event, Job
+from gradoscope.service.jobs import Event, Explain, Job
 from gradoscope.service.metrics import Metrics
 from gradoscope.serving import Server, configuration
 from gradoscope.settings import Settings
 
 
 class Idle:
-    """An executor that answers everything at once, or when `gate` is opened, and remembers what it was asked."""
+    """An executor that answers everything at once, or when `gate` is opened; remembers what it was asked, and how many
+    have their answer or have left."""
 
-    unready = None
+    unready = "nothing is computed here"
 
     def __init__(self, settings: Settings) -> None:
         self.metrics = Metrics()
         self.asked: list[tuple[Job, str]] = []
+        self.left = 0
         self.gate = threading.Event()
         self.gate.set()
 
@@ -37,7 +40,7 @@ class Idle:
     async def stop(self) -> None: ...
 
     async def catalogue(self) -> dict[str, Any]:
-        return {"default": "none", "downloads": "none", "models": [], "methods": [], "faults": []}
+        raise Unavailable("Nothing is computed here.")
 
     def drain(self) -> None: ...
 
@@ -45,9 +48,14 @@ class Idle:
 
     async def submit(self, job: Job, client: str = "") -> AsyncGenerator[Event, None]:
         self.asked.append((job, client))
-        while not self.gate.is_set():
-            await asyncio.sleep(0.01)
-        yield Event("result", {"predictions": [], "labels": [], "model": "none", "estimates": []})
+        try:
+            if isinstance(job, Explain):
+                yield Event("accepted", {"id": job.id})
+            while not self.gate.is_set():
+                await asyncio.sleep(0.01)
+            yield Event("result", {"predictions": [], "labels": [], "model": "none", "estimates": []})
+        finally:
+            self.left += 1
 
 
 class Door:
