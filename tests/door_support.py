@@ -26,7 +26,8 @@ class Idle:
     """An executor that answers everything at once, or when `gate` is opened; remembers what it was asked, and how many
     have their answer or have left."""
 
-    unready = "nothing is computed here"
+    unready: str | None = None
+    known = True  # whether it tells what there is
 
     def __init__(self, settings: Settings) -> None:
         self.metrics = Metrics()
@@ -40,7 +41,9 @@ class Idle:
     async def stop(self) -> None: ...
 
     async def catalogue(self) -> dict[str, Any]:
-        raise Unavailable("Nothing is computed here.")
+        if not self.known:
+            raise Unavailable("Nothing is known yet.")
+        return {"default": "none", "downloads": "none", "models": [], "methods": [], "faults": []}
 
     def drain(self) -> None: ...
 

@@ -87,6 +87,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     subprocess.run([OPENSSL, *certify, *where], check=True, capture_output=True)
     limits = {"trusted_proxies": ["127.0.0.1"], "allowed_hosts": [NAME], "client_rate": 3}
     with serving(folder / "store", **limits) as door:
+        door.executor.known = False  # /methods does without
         plain, tls = free_port(), free_port()
         (folder / "nginx.conf").write_text(adapted(folder, door, plain, tls))
         with (folder / "log").open("wb") as log:
@@ -169,7 +170,8 @@ def test_events_come_as_they_happen_and_a_client_that_leaves_is_gone(proxy):
         client.stream("POST", "/api/v1/explanations", data={"sample": "cat"}, headers=headers) as answer,
     ):
         assert answer.status_code == 200
-        assert next(answer.iter_lines()) == "event: accepted"
+        lines = answer.iter_lines()
+        assert next(lines) == "event: accepted"
         assert proxy.executor.left == before
     wait(lambda: proxy.executor.left == before + 1)
     proxy.executor.gate.set()

@@ -23,7 +23,6 @@ def client(tmp_path_factory):
     ("path", "status"),
     [
         ("/", 200),
-        ("/methods", 200),
         ("/docs", 200),
         ("/e/0", 200),
         ("/openapi.json", 200),

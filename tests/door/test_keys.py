@@ -178,8 +178,8 @@ def test_a_wrong_key_is_not_helped_by_a_cookie(client):
 def test_jobs_are_told_whose_they_are(door, client):
     for key, name in ((ANN, "ann"), ("ann-another-0123456789", "ann"), (BOB, "bob")):
         client.post("/api/v1/predictions", data={"sample": "cat"}, headers={"x-api-key": key})
-        job, _ = door.executor.asked[-1]
-        assert job.owner == name
+        job, asking = door.executor.asked[-1]
+        assert (job.owner, asking) == (name, name)
 
 
 def test_a_session(client):
@@ -253,6 +253,6 @@ def test_without_keys_nobody_is_asked(tmp_path):
         door.app.state.store.create("x", {"id": "x"}, "ann")  # made when keys were on
         assert client.delete("/api/v1/explanations/x").status_code == 204
         client.post("/api/v1/predictions", data={"sample": "cat"})
-        job, _ = door.executor.asked[-1]
-        assert job.owner == ""
+        job, asking = door.executor.asked[-1]
+        assert (job.owner, asking) == ("", "127.0.0.1")
         assert "securitySchemes" not in client.get("/openapi.json").json()["components"]
