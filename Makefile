@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow clean
+.PHONY: serve test lint check-image table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow chaos clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -68,6 +68,9 @@ bench-batch: $(VENV)/.tested
 # two hundred slow sockets, and what a good client notices of them (two minutes); 1 where it is more than it should
 slow: $(VENV)/.tested
 	$(BIN)/python tests/slow_sockets.py
+# 300 requests while the worker is killed 20 times, and 100 clients that leave in the middle (some minutes)
+chaos: $(VENV)/.tested
+	$(BIN)/python tests/chaos.py $(CHAOS)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
