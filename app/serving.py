@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from types import FrameType
 
@@ -15,7 +16,7 @@ from . import __version__
 from .door.connection import connections
 from .settings import Settings
 
-LEEWAY_SECONDS = 5  # after the time of grace, for answers to be sent
+LEEWAY_SECONDS = 3  # after the time of grace, for answers to be sent
 
 
 def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
@@ -28,20 +29,21 @@ def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=round(settings.grace_seconds + LEEWAY_SECONDS),
+        timeout_graceful_shutdown=LEEWAY_SECONDS,
     )
 
 
 class Server(uvicorn.Server):
     """As uvicorn's; `address` is the URL for people.
 
-    Asked to end, it takes no more work at once; what runs has a time of grace, and is then told that it will not be
-    done. Asked a second time, it ends as it is.
+    Asked to end, it takes no more work at once and says so to whoever asks; what runs has a time of grace, and is then
+    told that it will not be done. Asked a second time, it ends as it is.
     """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, address: str) -> None:
         super().__init__(config)
         self.app, self.address = app, address
+        self._leave_by: float | None = None
         AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]  # streams end by their last event
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -50,12 +52,26 @@ class Server(uvicorn.Server):
         logging.getLogger("uvicorn.error").info("Gradoscope %s: open %s", __version__, self.address)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.should_exit:
-            self.force_exit = True
+        """In place of uvicorn's, which stops listening at once, and ends by sending itself the signal again."""
+        if self._leave_by is not None:
+            self._end_now()
         elif self.started:
-            self._loop.call_soon_threadsafe(self._drain)
-        super().handle_exit(sig, frame)
+            grace = self.app.state.settings.grace_seconds
+            self._leave_by = self._loop.time() + grace
+            self._loop.call_soon_threadsafe(self.app.state.executor.drain)
+            self._loop.call_soon_threadsafe(self._loop.call_later, grace, self.app.state.pulls.close)
+        else:
+            self.should_exit = True
 
-    def _drain(self) -> None:
-        self.app.state.executor.drain()
-        self._loop.call_later(self.app.state.settings.grace_seconds, self.app.state.pulls.close)
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop listening: there are no requests left to answer, or no time to answer them."""
+        if self._leave_by is not None:
+            late = self._loop.time() > self._leave_by + LEEWAY_SECONDS
+            self.should_exit = late or not self.server_state.tasks
+        return await super().on_tick(counter)
+
+    def _end_now(self) -> None:
+        logging.getLogger("uvicorn.error").warning("Asked a second time to end: it ends as it is")
+        self.app.state.executor.kill()
+        logging.shutdown()
+        os._exit(1)

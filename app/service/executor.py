@@ -19,6 +19,9 @@ class Executor(Protocol):
     async def stop(self) -> None:
         """End everything that was started."""
 
+    def kill(self) -> None:
+        """End what computes as it stands, and tell nobody. Does not wait."""
+
     @property
     def metrics(self) -> Metrics:
         """What was counted so far."""

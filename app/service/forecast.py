@@ -18,6 +18,7 @@ class Progress:
     """How far a job is, in evaluations, as its events tell."""
 
     total: int | None = None  # not known before it was accepted
+    costs: dict[str, int] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -28,6 +29,11 @@ class Progress:
         """Take an event in; the evaluations that it tells of."""
         if event.name == "accepted":
             self.total = event.data["gradient_evaluations"]
+            self.costs = {panel["id"]: panel["cost"] for panel in event.data.get("panels", ())}
+            self.done = {}  # it may have been begun before
+        if event.name == "panel":  # one that was stored, or refused, told of no progress
+            panel = event.data["panel"]["id"]
+            self.done[panel] = max(self.done.get(panel, 0), self.costs.get(panel, 0))
         if event.name != "progress":
             return 0
         panel = event.data["panel"]
@@ -66,8 +72,8 @@ class Forecast:
     def wait(self, jobs: Iterable[tuple[Progress, float]]) -> int:
         """Whole seconds until the first of the running jobs, with the time when each began, has ended: 1 … 120.
 
-        They share the worker, so each has its part of the pace; of one that has not told how much it is, the usual time
-        of a job is taken.
+        They share the worker, so each has its part of the pace; of one that has not told how much it is, and where none
+        runs because the worker starts, the usual time of a job is taken.
         """
         listed, now = list(jobs), self._clock()
         pace = self._evaluations / self._busy if self._evaluations and self._busy else None
@@ -77,4 +83,4 @@ class Forecast:
                 seconds.append(self._job_seconds - (now - began))
             else:
                 seconds.append(progress.left * len(listed) / pace)
-        return max(1, min(LONGEST, math.ceil(min(seconds, default=1) - 1e-6)))
+        return max(1, min(LONGEST, math.ceil(min(seconds, default=self._job_seconds) - 1e-6)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import queue
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 
 from ..settings import Settings
 
+log = logging.getLogger(__name__)
 STOP_SECONDS = 5
 
 Work = Callable[[Connection, Settings], None]
@@ -61,11 +63,18 @@ class Link:
             self._connection.send(("stop",))
 
     def _read(self, receive: Callable[[Any], None], died: Callable[[], None]) -> None:
-        with suppress(EOFError, OSError):
+        try:
             while True:
                 receive(self._connection.recv())
+        except (EOFError, OSError):
+            pass
+        except Exception:
+            log.exception("what the worker says cannot be understood")
+            self.process.kill()
         self._outbox.put(None)  # ends the writer
         self._writer.join()
         self.process.join(STOP_SECONDS)
+        self.process.kill()  # where it has closed the line and lives
+        self.process.join()
         self._connection.close()
         died()

@@ -24,7 +24,8 @@ from .worker import work
 
 log = logging.getLogger(__name__)
 START_SECONDS = 120  # how long a request for the catalogue waits for a starting worker
-SILENT_SECONDS = 300  # a worker that starts, or has jobs, and says nothing for so long hangs
+PULSE_SECONDS = 15  # between two questions to the worker whether it is there; it answers between two turns
+SILENT_PULSES = 20  # unanswered, after which it hangs: no start and no turn takes so long
 REFUSED_SECONDS = 600  # how long what has killed the worker is not tried again
 STARTS = 3  # failed starts in a row, after which nobody is kept waiting for the next
 
@@ -58,7 +59,7 @@ class LocalExecutor:
         self._known = asyncio.Event()
         self._reason: str | None = "the worker is starting"
         self._deaths = 0  # since one was ready
-        self._heard = 0.0
+        self._silent = 0  # pulses
         self._watching: asyncio.Task[None] | None = None
         self._unmarked: dict[str, str] = {}  # states of explanations that the next worker is to note
 
@@ -81,7 +82,14 @@ class LocalExecutor:
         if self._watching is not None:
             self._watching.cancel()
         if self._link is not None:
+            if not self._ready:  # one that starts does not listen
+                self._link.kill()
             await asyncio.to_thread(self._link.stop)
+
+    def kill(self) -> None:
+        """End the worker as it stands, from wherever this is called; nothing is told to anyone."""
+        if self._link is not None:
+            self._link.kill()
 
     @property
     def unready(self) -> str | None:
@@ -128,8 +136,7 @@ class LocalExecutor:
                     return
         finally:
             if number in self._jobs:
-                self._end(number)
-                self.metrics.ended("cancelled")
+                self._leave(number)
 
     def _admit(self, job: Job) -> None:
         """Raise the problem where a job cannot be taken now."""
@@ -162,7 +169,6 @@ class LocalExecutor:
             if len(self._roll.running) == 1:
                 self._forecast.rested()
             running = self._jobs[number]
-            self._heard = time.monotonic()
             self._post("run", number, running.job, running.client, running.request)
 
     def _end(self, number: int) -> _Running:
@@ -176,6 +182,14 @@ class LocalExecutor:
         self._count()
         self._dispatch()
         return running
+
+    def _leave(self, number: int) -> None:
+        """Nobody waits for a job any more."""
+        with_worker = number in self._roll.running
+        running = self._end(number)
+        self.metrics.ended("cancelled")
+        if running.told and not with_worker and isinstance(running.job, Explain):
+            self._mark(running.job.id, "cancelled")  # it waits to run again, and there is no run to say so
 
     def _expire(self, number: int) -> None:
         problem = DeadlinePassed(
@@ -221,12 +235,12 @@ class LocalExecutor:
 
             return call
 
-        self._heard = time.monotonic()
+        self._silent = 0
         self._link = Link(self._work, self._settings, on_loop(self._receive), on_loop(self._died))
         self.metrics.worker_began(self._link.process.pid)
 
     def _receive(self, message: tuple[Any, ...]) -> None:
-        self._heard = time.monotonic()
+        self._silent = 0
         if message[0] == "event":
             self._deliver(message[1], message[2])
         elif message[0] == "effort":
@@ -295,13 +309,17 @@ class LocalExecutor:
             self._spawn()
 
     async def _watch(self) -> None:
-        """End a worker that hangs: it starts or has jobs, and has said nothing for long; one at work says so."""
+        """End a worker that hangs. Pulses are counted, not seconds: a machine that sleeps is no worker that hangs."""
         while True:
-            await asyncio.sleep(SILENT_SECONDS / 8)
-            busy = self._roll.running or not self._ready
-            if self._link and busy and time.monotonic() - self._heard > SILENT_SECONDS:
-                log.error("the worker has said nothing for %d s and is ended", SILENT_SECONDS)
-                self._heard = time.monotonic()
+            await asyncio.sleep(PULSE_SECONDS)
+            if self._link is None:
+                continue
+            if self._silent == 0:
+                self._post("ping")
+            self._silent += 1
+            if self._silent > SILENT_PULSES:
+                log.error("the worker has said nothing for %d s and is ended", PULSE_SECONDS * SILENT_PULSES)
+                self._silent = 0
                 self._link.kill()
 
 

@@ -114,7 +114,10 @@ class _Worker:
             self._scheduler.cancel(message[1])
         elif message[0] == "forget":
             self._workshop.recent.clear()
-            self._workshop.store.forget(message[1])  # a run that was told to end just now may have begun it again
+            with suppress(Problem):
+                self._workshop.store.forget(message[1])  # a run that was told to end just now may have begun it again
+        elif message[0] == "ping":
+            self._connection.send(("pong",))
         elif message[0] == "mark":
             self._mark(*message[1:])
         elif message[0] == "stop":
