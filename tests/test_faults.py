@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 from conftest import Server, sample
+from processes import descendants, gone
 from streams import stream
 
 LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
@@ -194,22 +195,6 @@ def test_what_ends_within_the_grace_is_finished(tmp_path):
     server.http.close()
     assert gone(children)
     assert not list((tmp_path / "store").rglob("*.part"))
-
-
-def gone(processes):
-    """Whether they end: those that only wait for a line to close need a moment."""
-    for _ in range(100):
-        if not [process for process in processes if os.path.exists(f"/proc/{process}")]:
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def descendants(process):
-    found = []
-    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
-        found += [int(child), *descendants(int(child))]
-    return found
 
 
 def test_past_the_deadline_a_request_is_ended(tmp_path):

@@ -7,10 +7,12 @@ import os
 import signal
 import threading
 
+import deaf_worker
 import pytest
 from conftest import sample
 from gradoscope.routes.results import forget
-from gradoscope.service.jobs import Labels, Predict
+from gradoscope.service import local
+from gradoscope.service.jobs import Explain, Labels, Predict
 from gradoscope.service.local import LocalExecutor
 from gradoscope.service.store import Store
 from gradoscope.service.worker import _Worker
@@ -59,6 +61,35 @@ def test_a_death_leaves_no_thread_and_no_open_line(tmp_path):
         if thread.name.startswith("worker-"):
             thread.join(5)
     assert line_threads() == []
+
+
+@pytest.mark.parametrize("work", [deaf_worker.work, deaf_worker.work_that_mumbles])
+def test_a_worker_that_hangs_is_ended_and_its_job_completes(work, tmp_path, monkeypatch):
+    """Whether or not more is asked of it meanwhile, and whether or not those who ask stay."""
+    monkeypatch.setattr(local, "PULSE_SECONDS", 0.4)
+
+    async def scenario():
+        executor = LocalExecutor(Settings(store=tmp_path), work)
+        await executor.start()
+        await readiness(executor)
+        first = executor.worker_pid
+        waiting = asyncio.create_task(result(executor, fake(1)))
+        number = 2
+        while not waiting.done():
+            leaving = asyncio.create_task(result(executor, fake(number)))
+            await asyncio.sleep(0.05)
+            leaving.cancel()
+            number += 1
+        assert (await waiting).name == "done"
+        assert executor.worker_pid != first
+        assert not os.path.exists(f"/proc/{first}")
+        await executor.stop()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def fake(number):
+    return Explain(f"{number:032x}", b"", options={"fake": {"steps": 2}})
 
 
 class Line:

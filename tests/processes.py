@@ -1,0 +1,23 @@
+"""The processes below another one, and their end."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+
+def gone(processes):
+    """Whether they end: those that only wait for a line to close need a moment."""
+    for _ in range(100):
+        if not [process for process in processes if os.path.exists(f"/proc/{process}")]:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def descendants(process):
+    found = []
+    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+        found += [int(child), *descendants(int(child))]
+    return found
