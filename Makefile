@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow chaos clean
+.PHONY: serve test lint check-image table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow chaos fuzz audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -71,6 +71,15 @@ slow: $(VENV)/.tested
 # 300 requests while the worker is killed 20 times, and 100 clients that leave in the middle (some minutes)
 chaos: $(VENV)/.tested
 	$(BIN)/python tests/chaos.py $(CHAOS)
+
+# requests made of the OpenAPI document, many of each kind (some minutes)
+fuzz: $(VENV)/.tested
+	FUZZ=300 $(BIN)/python -m pytest -q tests/test_openapi.py
+
+# known faults of the pinned dependencies, by the databases of PyPI and OSV: needs a network
+audit: $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q pip-audit
+	$(BIN)/python -m pip_audit --no-deps --disable-pip -r constraints.txt
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

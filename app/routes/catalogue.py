@@ -66,6 +66,10 @@ async def openapi(request: Request, executor: ExecutorOf) -> Any:
             form["properties"]["image"] = {**form["properties"]["image"], "format": "binary"}
     if request.app.state.keys:
         _ask_for_keys(document)
+    for operation in (one for verbs in document["paths"].values() for one in verbs.values()):
+        for status, response in operation["responses"].items():
+            if status in ("4XX", "5XX"):  # FastAPI knows models as application/json only
+                response["content"] = {"application/problem+json": response["content"]["application/json"]}
     if not executor.unready:
         options = {entry["id"]: entry["parameters"] for entry in (await executor.catalogue())["methods"]}
         for form in forms.values():
