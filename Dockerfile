@@ -16,11 +16,11 @@ WORKDIR /src
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 
 # The dependencies, the pretrained weights among them, in a layer of their own: they change seldom.
-COPY pyproject.toml ./
+COPY pyproject.toml constraints.txt ./
 # hadolint ignore=SC2086
 RUN python -c "import tomllib; about = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
       print(*about['dependencies'], *about['optional-dependencies']['fast'], sep='\n')" > /tmp/requirements.txt \
- && python -m pip install ${PIP_ARGS} -r /tmp/requirements.txt \
+ && python -m pip install ${PIP_ARGS} -c constraints.txt -r /tmp/requirements.txt \
  && rm /tmp/requirements.txt
 
 COPY . .

@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow chaos fuzz audit clean
+.PHONY: serve test lint check-image table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow chaos fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -75,6 +75,10 @@ chaos: $(VENV)/.tested
 # requests made of the OpenAPI document, many of each kind (some minutes)
 fuzz: $(VENV)/.tested
 	FUZZ=300 $(BIN)/python -m pytest -q tests/test_openapi.py
+
+# writes constraints.txt: the versions that are installed here, for the container and for who wants the same
+pins: $(VENV)/.tested
+	$(BIN)/python tests/pins.py
 
 # known faults of the pinned dependencies, by the databases of PyPI and OSV: needs a network
 audit: $(VENV)/bin/python
