@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.routing import Match
 from starlette.types import Scope
 
 from . import __version__, texts
@@ -43,6 +44,7 @@ from .settings import Settings, shipped
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 60
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 ARRAY_TYPE = "application/octet-stream"
 REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "Refused: the problem says why and what to do", "model": ProblemBody},
@@ -167,15 +169,23 @@ def _handle_errors(app: FastAPI) -> None:
         problem.status = error.status_code
         response = problem_response(problem)
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["allow"] = ", ".join(_allowed(request))
         return response
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         errors = []
         for fault in error.errors():
-            field = ".".join(str(part) for part in fault["loc"] if part not in ("body", "query", "path"))
+            field = ".".join(str(part) for part in fault["loc"][1:])  # the first says where: body, query, path
             errors.append({"field": field, "detail": f"{field}: {fault['msg']}."})
         return problem_response(Unprocessable(" ".join(e["detail"] for e in errors), errors=errors))
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that this path takes: several routes may share it, and Starlette knows of the first only."""
+    routes = request.app.routes
+    return [m for m in METHODS if any(r.matches({**request.scope, "method": m})[0] is Match.FULL for r in routes)]
 
 
 def _detail(error: HTTPException, request: Request) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from fastapi import APIRouter, Query, Response
 from PIL import Image
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from .. import export
 from ..errors import NotFound, Unprocessable
@@ -22,6 +23,14 @@ from ..vision.render import draw
 from ..wire import Reduce, Reduction, npy, reduce_channels, to_half
 from .dependencies import ExecutorOf, ExplanationId, OwnerOf, StoreOf, gone, own
 
+
+class _Plain(StringConvertor):
+    """A part of a path without a dot: `/{id}.png` is not the explanation «….png»."""
+
+    regex = "[^/.]+"
+
+
+register_url_convertor("plain", _Plain())
 router = APIRouter(prefix="/api/v1/explanations", tags=["explanations"])
 Percentile = Annotated[float, Query(gt=0, le=100, description="|values| beyond it take the palette's last colour")]
 Overlay = Annotated[float | None, Query(ge=0, le=1, description="Opacity of the map over the picture; none: map alone")]
@@ -42,13 +51,13 @@ async def archive(id: ExplanationId, store: StoreOf, executor: ExecutorOf) -> Re
     return await zip_response(store, executor, await asyncio.to_thread(_record, store, id))
 
 
-@router.get("/{id}", response_model=Explanation)
+@router.get("/{id:plain}", response_model=Explanation)
 def explanation(id: ExplanationId, store: StoreOf) -> Any:
     """The record again, with the panels that are finished."""
     return _record(store, id)
 
 
-@router.delete("/{id}", status_code=204)
+@router.delete("/{id:plain}", status_code=204)
 def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf, owner: OwnerOf) -> None:
     """Forget an explanation, its picture included, and each panel that no other explanation uses."""
     own(store, id, owner, "forget it")
@@ -95,7 +104,7 @@ def coloured(
     id: ExplanationId,
     panel: str,
     store: StoreOf,
-    colormap: Annotated[str, Query(max_length=40, description="inferno, viridis, gray or blue_orange")] = "inferno",
+    colormap: Annotated[str, Query(max_length=40)] = "inferno",
     reduce: Reduction = "abs",
     percentile: Percentile = 99,
     overlay: Overlay = None,

@@ -18,7 +18,9 @@ router = APIRouter(prefix="/api/v1/session", tags=["session"])
 
 @router.post("", response_model=SessionBody, dependencies=[only("key")])
 async def begin(
-    request: Request, response: Response, key: Annotated[str, Form(max_length=512, description="An API key")]
+    request: Request,
+    response: Response,
+    key: Annotated[str, Form(min_length=1, max_length=512, description="An API key")],
 ) -> SessionBody:
     """Have a cookie that stands for an API key for a week: HttpOnly, and of this site alone."""
     keys: Keys | None = request.app.state.keys
