@@ -56,11 +56,12 @@ def serve(
     """Start the server: the page at /, the REST interface at /api/v1, its documentation at /docs."""
     from . import logs
     from .main import create_app
-    from .serving import Server, configuration
+    from .serving import Server, configuration, give_back_freed
 
     options = {"host": host, "port": port, "models": models, "downloads": downloads}
     settings = Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
     logs.configure(settings.log_format)
+    give_back_freed()
     listener = _listen(settings)
     settings = _answer_to_own_name(settings)
     web = create_app(settings)
