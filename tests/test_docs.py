@@ -35,6 +35,16 @@ def test_every_metric_is_in_the_docs():
     assert {name: (kind, text) for name, kind, text in listed} == rows
 
 
+def test_the_figures_under_load_are_in_the_docs():
+    page = (ROOT / "docs" / "service.md").read_text("utf-8")
+    table = page.partition("<!-- load -->\n")[2].partition("<!-- /load -->")[0]
+    assert table.startswith("50 clients for 300 s")
+    for kind, others in re.findall(r"^\| ([^|]+) \| \d+ \| \d+ \| (\d+) \|", table, flags=re.M):
+        assert others == "0", kind
+    drift = re.search(r"^\| both \|.*\| ([+-][\d.]+)% \|$", table, flags=re.M)
+    assert abs(float(drift[1])) < 5
+
+
 def test_links_lead_somewhere():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
