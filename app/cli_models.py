@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -114,12 +116,12 @@ def check_card(
 
     if card.suffix != ".toml":
         raise typer.BadParameter(f"{card.name} is no card: name the .toml that stands beside it")
-    logging.getLogger("gradoscope").setLevel(logging.ERROR)  # the findings tell it
     wrong = 0
-    for finding in check(card, operator_settings(), image.read_bytes() if image else None):
-        wrong += finding.verdict == "wrong"
-        console.print(f"{MARKS[finding.verdict]:<20} {finding.what:<26} ", end="", highlight=False)
-        console.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
+    with _quiet():  # the findings tell it
+        for finding in check(card, operator_settings(), image.read_bytes() if image else None):
+            wrong += finding.verdict == "wrong"
+            console.print(f"{MARKS[finding.verdict]:<20} {finding.what:<26} ", end="", highlight=False)
+            console.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
     if wrong:
         raise typer.Exit(1)
     console.print(
@@ -127,3 +129,15 @@ def check_card(
         highlight=False,
         soft_wrap=True,
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within: only errors are logged."""
+    log = logging.getLogger("gradoscope")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

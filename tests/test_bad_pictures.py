@@ -112,7 +112,7 @@ def fetched(server, id, part):
 
 def test_what_a_file_is_its_bytes_say(server):
     """Neither the content type nor the name."""
-    for name, kind in (("a.svg", "image/svg+xml"), ("../../a.exe", "application/x-msdownload"), ("a", "text/html")):
+    for name, kind in (("a.svg", "image/svg+xml"), ("a.exe", "application/x-msdownload"), ("a", "text/html")):
         assert predict(server, sample("cat.jpg"), name, kind).status_code == 200
     refused(predict(server, b"<svg/>", "a.png", "image/png"), 415)
 

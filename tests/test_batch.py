@@ -111,7 +111,7 @@ def test_what_comes_of_a_picture_is_what_comes_of_it_alone(asked, pictures, work
 
 def test_pictures_share_a_pass(pictures, tmp_path, monkeypatch):
     """What they are, and all their maps of one pass, come from one way up."""
-    workshop, passes = Workshop.open(Settings(store=tmp_path, device="cpu", micro_batch=4)), []
+    workshop, passes = Workshop.open(Settings(store=tmp_path, device="cpu", micro_batch=4, acceleration="none")), []
 
     def counted(self, x):
         passes.append(len(x))
@@ -121,7 +121,10 @@ def test_pictures_share_a_pass(pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(Classifier, "forward", counted)
     batch = Batch(question(methods=CHEAP), workshop, never)
     assert all(isinstance(shot, Shot) for shot in batch.explain(entries(pictures)))
-    assert passes == [4, 2]
+    probing, shared = passes[:-2], passes[-2:]  # a network that is new is probed by one picture at a time
+    assert shared == [4, 2]
+    assert len(probing) <= 3
+    assert set(probing) <= {1}
 
 
 def test_a_picture_whose_class_cannot_be_explained_goes_along(pictures, workshop):
@@ -299,7 +302,7 @@ def test_a_run_that_was_interrupted_goes_on(blow, pictures, tmp_path):
     folder.mkdir()
     for number in range(24):
         (folder / f"{number:02}.png").write_bytes((pictures / f"{number % 6}.png").read_bytes())
-    options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=8", "--out", out]
+    options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=24", "--out", out]
     process = subprocess.Popen(gradoscope(folder, *options), stdout=subprocess.PIPE, text=True)
     for _ in range(1200):
         if len(list(out.glob("[0-9]*"))) >= 2 or process.poll() is not None:

@@ -16,7 +16,7 @@ from .schedules import Cell, Sweep, Warp, hyperbolic, power
 
 HALF = 9.0  # pixels of blur, before which half the steps of an endless path lie: the least error in docs/convergence.md
 
-EDGES_BYTES = 48 * 2**20  # 80 pictures of 224×224
+EDGES, EDGES_BYTES = 64, 48 * 2**20  # kept at most: enough for the default steps, and no more for any number of them
 
 
 class BlurIntegratedGradientsParameters(PathParameters):
@@ -39,7 +39,7 @@ class Unblur:
     def __init__(self, picture: Tensor, max_sigma: float) -> None:
         self.picture, self.max_sigma = picture, max_sigma
         self._edges: dict[float, Tensor] = {}
-        self._most = EDGES_BYTES // picture.nbytes
+        self._most = min(EDGES, EDGES_BYTES // picture.nbytes)
 
     @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
