@@ -13,7 +13,7 @@ from typing import Any
 from .errors import ComputationFailed, Problem
 from .making import make, shared_ways
 from .plan import Panel, choose_methods, examine, plan, settle_targets
-from .records import input_record, new_record, outcome, panel_record
+from .records import end_of, input_record, new_record, outcome, panel_record
 from .service.jobs import Estimate, Event, Explain, Job, Labels, Locate, Predict, Refresh
 from .sight import Sight, Subject, Waiting, look, png, shown
 from .turns import Run, as_problem, held, side_by_side
@@ -94,10 +94,10 @@ def explain(job: Explain, workshop: Workshop) -> Run:
                 record["status"] = "done" if len(record["panels"]) == len(panels) else "running"
                 workshop.store.update(job.id, record)
             yield event
-    except GeneratorExit:
+    except (GeneratorExit, Exception) as error:
         if record["status"] != "done":  # a client may leave with the last panel in its hands
             with suppress(Problem):  # it may be cancelled because it was deleted, or the disk be full
-                workshop.store.update(job.id, {**record, "status": "cancelled"})
+                workshop.store.update(job.id, record | end_of(error))
         raise
     yield Event("done", record)
 

@@ -11,6 +11,7 @@ from .errors import ComputationFailed, Problem
 from .plan import Panel
 from .service.jobs import Explain
 from .sight import Sight
+from .turns import as_problem
 from .wire import statistics
 from .workshop import Workshop
 from .zoo.zoo import Zoo
@@ -22,6 +23,7 @@ def new_record(job: Explain, workshop: Workshop, size: tuple[int, int]) -> dict[
         "id": job.id,
         "url": f"/e/{job.id}",
         "status": "running",
+        "problem": None,
         "seed": job.seed,
         "score": job.score,
         "seconds": 0.0,
@@ -30,6 +32,13 @@ def new_record(job: Explain, workshop: Workshop, size: tuple[int, int]) -> dict[
         "inputs": [],
         "panels": [],
     }
+
+
+def end_of(error: GeneratorExit | Exception) -> dict[str, Any]:
+    """What the record says of an explanation that is not done, by what has ended it."""
+    if isinstance(error, GeneratorExit):
+        return {"status": "cancelled"}
+    return {"status": "failed", "problem": as_problem(error).as_dict()}
 
 
 def input_record(job: Explain, sight: Sight) -> dict[str, Any]:

@@ -188,6 +188,7 @@ class Explanation(BaseModel):
     status: Literal["running", "done", "cancelled", "failed"] = Field(
         description="only `done` has all the panels asked for"
     )
+    problem: ProblemBody | None = Field(None, description="why it is `failed`")
     seed: int
     score: str
     seconds: float

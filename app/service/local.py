@@ -61,7 +61,7 @@ class LocalExecutor:
         self._deaths = 0  # since one was ready
         self._silent = 0  # pulses
         self._watching: asyncio.Task[None] | None = None
-        self._unmarked: dict[str, str] = {}  # states of explanations that the next worker is to note
+        self._unmarked: dict[str, dict[str, Any]] = {}  # what the next worker is to note of explanations
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -189,7 +189,7 @@ class LocalExecutor:
         running = self._end(number)
         self.metrics.ended("cancelled")
         if running.told and not with_worker and isinstance(running.job, Explain):
-            self._mark(running.job.id, "cancelled")  # it waits to run again, and there is no run to say so
+            self._mark(running.job.id, {"status": "cancelled"})  # it waits to run again, and there is no run to say so
 
     def _expire(self, number: int) -> None:
         problem = DeadlinePassed(
@@ -204,19 +204,22 @@ class LocalExecutor:
             running = self._end(number)
             self.metrics.ended(_outcome(Event("error", problem.as_dict())))
             if isinstance(running.job, Explain):
-                self._mark(running.job.id, "failed")
+                self._mark(running.job.id, {"status": "failed", "problem": problem.as_dict()})
             running.mailbox.put(Event("error", problem.as_dict()))
 
     def _end_all(self) -> None:
         for number in list(self._jobs):
             self._fail(number, Unavailable("The server is shutting down.", retry_after=5))
 
-    def _mark(self, explanation: str, status: str) -> None:
+    def _mark(self, explanation: str, end: dict[str, Any]) -> None:
         """Have it noted what has become of an explanation that did not get to say so itself."""
-        self._unmarked[explanation] = status
+        self._unmarked[explanation] = end
+        self._note()
+
+    def _note(self) -> None:
         if self._ready:
-            for id, state in self._unmarked.items():
-                self._post("mark", id, state)
+            for marked in self._unmarked.items():
+                self._post("mark", *marked)
             self._unmarked.clear()
 
     def _post(self, *message: Any) -> None:
@@ -254,8 +257,9 @@ class LocalExecutor:
                 self._ready, self._deaths = True, 0
                 if not self._stopping:
                     self._reason = None
-                for id in list(self._unmarked):
-                    self._mark(id, self._unmarked[id])
+                going_on = [running.job.id for running in self._jobs.values() if isinstance(running.job, Explain)]
+                self._post("begin", going_on)
+                self._note()
                 self._dispatch()
 
     def _deliver(self, number: int, event: Event) -> None:

@@ -15,7 +15,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -83,6 +83,19 @@ class Store:
                     raise _forgotten()
 
         self._fitting(record, 0, write)
+
+    def end_all(self, but: Collection[str]) -> int:
+        """Note of each record that is said to run, other than `but`, that it was cancelled: nobody computes it now.
+
+        Returns how many there were.
+        """
+        status = "CASE WHEN json_valid(body) THEN json_extract(body, '$.status') END"
+        with self._index.transaction() as index:
+            return index.execute(
+                f"UPDATE record SET body = json_set(body, '$.status', 'cancelled') WHERE {status} = 'running' "
+                "AND id NOT IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(but)),),
+            ).rowcount
 
     def load(self, record: str) -> dict[str, Any] | None:
         with self._index.transaction(write=False) as index:

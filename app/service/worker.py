@@ -118,18 +118,21 @@ class _Worker:
                 self._workshop.store.forget(message[1])  # a run that was told to end just now may have begun it again
         elif message[0] == "ping":
             self._connection.send(("pong",))
+        elif message[0] == "begin":
+            with suppress(Problem):
+                self._workshop.store.end_all(message[1])
         elif message[0] == "mark":
             self._mark(*message[1:])
         elif message[0] == "stop":
             raise EOFError
 
-    def _mark(self, explanation: str, status: str) -> None:
+    def _mark(self, explanation: str, end: dict[str, Any]) -> None:
         """Note what has become of an explanation whose run did not get to say so itself."""
         store = self._workshop.store
         with suppress(Problem):  # deleted meanwhile, or the disk is full
             record = store.load(explanation)
             if record is not None and record["status"] != "done":
-                store.update(explanation, {**record, "status": status})
+                store.update(explanation, record | end)
 
     def _tell_catalogue(self) -> None:
         """Layers are known once a model was loaded, cards and weights may come and go: say so."""

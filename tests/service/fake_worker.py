@@ -40,6 +40,8 @@ def work(connection: Connection, settings: Settings) -> None:
                             runs.remove((number, events))
                 elif message[0] == "forget":
                     store.forget(message[1])
+                elif message[0] == "begin":
+                    store.end_all(message[1])
                 elif message[0] == "mark":
                     mark(store, *message[1:])
                 if runs:
@@ -52,11 +54,11 @@ def work(connection: Connection, settings: Settings) -> None:
                     runs.append((number, events))
 
 
-def mark(store: Store, id: str, status: str) -> None:
+def mark(store: Store, id: str, end: dict[str, Any]) -> None:
     record = store.load(id)
     if record is not None and record["status"] != "done":
         with suppress(NotFound):
-            store.update(id, {**record, "status": status})
+            store.update(id, record | end)
 
 
 def run(job: Any, store: Store) -> Iterator[Event]:

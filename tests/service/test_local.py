@@ -8,6 +8,7 @@ import signal
 import threading
 
 import deaf_worker
+import fake_worker
 import pytest
 from conftest import sample
 from gradoscope.routes.results import forget
@@ -88,8 +89,39 @@ def test_a_worker_that_hangs_is_ended_and_its_job_completes(work, tmp_path, monk
     asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
-def fake(number):
-    return Explain(f"{number:032x}", b"", options={"fake": {"steps": 2}})
+def test_records_say_what_became_of_what_no_worker_computes_any_more(tmp_path):
+    """Left by a server that was killed, by clients while there was no worker, and by the deadline."""
+    store = Store(tmp_path, 10**6, 3600)
+    store.create("old", {"status": "running"})
+    store.create("whole", {"status": "done"})
+
+    async def scenario():
+        executor = LocalExecutor(Settings(store=tmp_path, deadline=3), fake_worker.work)
+        await executor.start()
+        await readiness(executor)
+        asked = [asyncio.create_task(result(executor, fake(number, 10**6))) for number in range(3)]
+        while not all(store.load(f"{number:032x}") for number in range(3)):
+            await asyncio.sleep(0.01)
+        os.kill(executor.worker_pid, signal.SIGKILL)
+        while executor.unready is None:
+            await asyncio.sleep(0.01)
+        for left in asked[:2]:
+            left.cancel()
+        await asyncio.sleep(0)
+        assert (await asked[2]).data["status"] == 504
+        assert len(executor) == 0
+        await readiness(executor)
+        await executor.stop()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+    assert [store.load(f"{number:032x}")["status"] for number in range(3)] == ["cancelled", "cancelled", "failed"]
+    assert store.load(f"{2:032x}")["problem"]["title"] == "Deadline passed"
+    assert store.load("old")["status"] == "cancelled"
+    assert store.load("whole")["status"] == "done"
+
+
+def fake(number, steps=2):
+    return Explain(f"{number:032x}", b"", options={"fake": {"steps": steps}})
 
 
 class Line:

@@ -167,3 +167,15 @@ def test_owners_are_kept_and_old_stores_get_them(tmp_path):
     assert [store.owner(id) for id in ("old", "new", "none")] == ["", "ann", None]
     store.close()
     assert Store(tmp_path, 10**6, 10**6).owner("new") == "ann"
+
+
+def test_what_nobody_computes_any_more_was_cancelled(store):
+    """One that is damaged is left to be found out."""
+    for name, body in {"a": {"status": "running", "panels": ["«"]}, "b": {"status": "running"}, "c": {"n": 1}}.items():
+        store.create(name, body)
+    store.create("d", {})
+    with store._index.transaction() as index:
+        index.execute("UPDATE record SET body = '{' WHERE id = 'd'")
+    assert store.end_all(["b"]) == 1
+    assert store.load("a") == {"status": "cancelled", "panels": ["«"]}
+    assert (store.load("b"), store.load("c")) == ({"status": "running"}, {"n": 1})
