@@ -193,10 +193,17 @@ class Batch:
                 yield Fault(shot.entry, problem)
             else:
                 kept.append(shot)
-        for model in self.models:
-            self._make(kept, model, graphs.pop(model))
-        for shot in kept:
-            shot.record["seconds"] = round((time.monotonic() - began) / len(tray), 3)
+        *others, last = self.models
+        for model in others:
+            self._make_shared(kept, model, graphs.pop(model))
+            for shot in kept:
+                self._make_rest(shot, model)
+        self._make_shared(kept, last, graphs.pop(last))
+        shared = (time.monotonic() - began) / len(tray)
+        for shot in kept:  # each is told when it is whole: what is written is not lost by an interruption
+            began = time.monotonic()
+            self._make_rest(shot, last)
+            shot.record["seconds"] = round(shared + time.monotonic() - began, 3)
             yield self._close(shot)
 
     def _look(self, tray: list[Shot], model: str) -> Pass | None:
@@ -234,31 +241,32 @@ class Batch:
             logits = torch.cat([classifier(part) for part in torch.split(x, size)])
         return x, logits.double().cpu(), None
 
-    def _make(self, tray: list[Shot], model: str, way: Pass | None) -> None:
-        """A model's panels: micro-batch by micro-batch, those of one pass together, then the others one by one."""
+    def _make_shared(self, tray: list[Shot], model: str, way: Pass | None) -> None:
+        """A model's panels of one pass, micro-batch by micro-batch."""
         for shot in tray:
             for panel in shot.of(model):
                 panel.record = panel_record(panel, self.workshop.zoo)
                 if panel.refusal:
                     panel.record |= outcome(panel.refusal)
-        classifier, layers = self._classifier(model), self._layers[model]
-        size = self._at_once(model)
+        layers, size = self._layers[model], self._at_once(model)
         seeing = [shot for shot in tray if model in shot.sights]
         for start in range(0, len(seeing), size) if layers is not None else ():
             part = seeing[start : start + size]
             if way is None or part != way.shots:
                 try:
                     x = torch.stack([shot.sights[model].x for shot in part])
-                    way = Pass(part, Graph(classifier, x, layers or ()))
+                    way = Pass(part, Graph(self._classifier(model), x, layers or ()))
                 except Exception:
                     log.warning("a pass of %d pictures failed: one by one", len(part), exc_info=True)
                     break
             self._make_together(way, model)
             way = None
-        for shot in tray:
-            for panel in shot.of(model):
-                if panel.record["status"] is None:
-                    self._make_alone(shot, panel, classifier)
+
+    def _make_rest(self, shot: Shot, model: str) -> None:
+        """The panels of a model that a picture does not have yet, one by one."""
+        for panel in shot.of(model):
+            if panel.record["status"] is None:
+                self._make_alone(shot, panel, self._classifier(model))
 
     def _make_together(self, way: Pass, model: str) -> None:
         """The panels of one pass. Those that fail are left as they are."""

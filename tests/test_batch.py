@@ -300,9 +300,9 @@ def test_a_folder_from_the_shell(pictures, tmp_path):
 def test_a_run_that_was_interrupted_goes_on(blow, pictures, tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
-    for number in range(8):
+    for number in range(6):
         (folder / f"{number:02}.png").write_bytes((pictures / f"{number % 6}.png").read_bytes())
-    options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=100", "--out", out]
+    options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=60", "--out", out]
     process = subprocess.Popen(gradoscope(folder, *options), stdout=subprocess.PIPE, text=True)
     for _ in range(1200):
         if len(list(out.glob("[0-9]*"))) >= 2 or process.poll() is not None:
@@ -314,9 +314,9 @@ def test_a_run_that_was_interrupted_goes_on(blow, pictures, tmp_path):
         assert process.returncode == 130
         assert "The same command goes on" in said
     written = {path: path.stat().st_mtime_ns for path in out.glob("[0-9]*/explanation.json")}
-    assert 2 <= len(written) < 8
+    assert 2 <= len(written) < 6
     again = subprocess.run(gradoscope(folder, *options), capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
-    assert f"{8 - len(written)} explained, {len(written)} were there already" in again.stdout
-    assert len(list(out.iterdir())) == 8  # and nothing half-written beside them
+    assert f"{6 - len(written)} explained, {len(written)} were there already" in again.stdout
+    assert len(list(out.iterdir())) == 6  # and nothing half-written beside them
     assert {path: path.stat().st_mtime_ns for path in written} == written
