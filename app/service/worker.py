@@ -29,7 +29,7 @@ def work(connection: Connection, settings: Settings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the web process, which ends this one
     logs.configure(settings.log_format, "worker")
     try:
-        worker = _Worker(connection, settings)
+        worker = Worker(connection, settings)
     except Exception as error:
         logging.getLogger(__name__).exception("the worker cannot start")
         connection.send(("failed", f"{type(error).__name__}: {error}"))
@@ -39,7 +39,7 @@ def work(connection: Connection, settings: Settings) -> None:
     os._exit(0)  # nothing is left to tidy up, and what libraries tidy up at the end is slow and fills the log
 
 
-class _Worker:
+class Worker:
     def __init__(self, connection: Connection, settings: Settings) -> None:
         import torch  # here, not above: importing this module must stay cheap for the web process
 

@@ -16,7 +16,7 @@ from gradoscope.service import local
 from gradoscope.service.jobs import Explain, Labels, Predict
 from gradoscope.service.local import LocalExecutor
 from gradoscope.service.store import Store
-from gradoscope.service.worker import _Worker
+from gradoscope.service.worker import Worker
 from gradoscope.settings import Settings
 
 
@@ -146,7 +146,7 @@ class Line:
 def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path):
     """What it remembers of them goes at once; what it knows of models stays."""
     line = Line(("run", 1, Predict(sample("cat.jpg")), "", ""), *[("forget", "x")] * deleted)
-    worker = _Worker(line, Settings(store=tmp_path))
+    worker = Worker(line, Settings(store=tmp_path))
     with pytest.raises(EOFError):
         worker.serve()
     assert line.sent[-1][2].name == "result"
