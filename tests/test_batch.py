@@ -303,7 +303,10 @@ def test_a_run_that_was_interrupted_goes_on(blow, pictures, tmp_path):
     for number in range(6):
         (folder / f"{number:02}.png").write_bytes((pictures / f"{number % 6}.png").read_bytes())
     options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=60", "--out", out]
-    process = subprocess.Popen(gradoscope(folder, *options), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        gradoscope(folder, *options), stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
+    )  # fmt: skip
     for _ in range(1200):
         if len(list(out.glob("[0-9]*"))) >= 2 or process.poll() is not None:
             break
