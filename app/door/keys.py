@@ -42,6 +42,9 @@ class Keys:
             problem.title = "Cannot start"
             raise problem from error
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def find(self, given: str) -> Key | None:
         """The key that was given, where it is one. Takes as long for any other, however much of it is right."""
         self._refresh()
