@@ -29,6 +29,7 @@ def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
         app,
         http=connections(settings, lambda problem: app.state.executor.metrics.refused(problem.title, problem.status)),
         ws="none",
+        loop="asyncio",  # also where another package has brought uvloop along: this is the one that tests run with
         log_config=None,  # its lines go the way of ours
         access_log=False,
         server_header=False,

@@ -9,6 +9,9 @@ import time
 import httpx
 import pytest
 from conftest import Server, sample
+from fastapi import FastAPI
+from gradoscope.serving import configuration
+from gradoscope.settings import Settings
 from processes import descendants, gone
 from streams import stream
 
@@ -59,3 +62,7 @@ class Unready(Server):
 
     def _wait(self, condition, what):
         return None if what == "readiness" else super()._wait(condition, what)
+
+
+def test_the_event_loop_is_the_one_that_tests_run_with():
+    assert configuration(FastAPI(), Settings()).loop == "asyncio"
