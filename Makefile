@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint check-image table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow chaos load fuzz pins audit clean
+.PHONY: serve test lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -21,10 +21,27 @@ lint: $(VENV)/.tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec compose.yaml compose.gpu.yaml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-# builds and runs the container without a Docker engine; needs root on Debian, and takes some minutes
+# before each commit: what lint asks, and tidy files
+hooks: $(VENV)/.tested
+	$(BIN)/pre-commit install
+
+# the tests, and how much of app/ they run, in servers, workers and commands too: 1 below 90 %
+coverage: $(VENV)/.tested
+	@tests/ensure_browser.sh $(BIN)/python
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term $(PYTEST)
+
+# builds and runs the container without a Docker engine; needs root on Debian, and takes some minutes. Torch is PyPI's
+# build, with CUDA; BUILD_ARGS= takes the Dockerfile's default, where the index of CPU builds can be reached
+BUILD_ARGS ?= --build-arg TORCH_INDEX=
 check-image:
-	CHECK_COMMAND='tests/check_container.sh' ../shared/tools/check_image.sh . /healthz 8000
+	BUILD_ARGS='$(BUILD_ARGS)' CHECK_COMMAND='tests/check_container.sh' ../shared/tools/check_image.sh . /healthz 8000
+
+# the wheel, in a new environment away from the checkout: it serves the six maps
+check-wheel: $(VENV)/.tested
+	$(BIN)/python tests/check_wheel.py
 
 # every shipped card × every method, beside captum: writes docs/models-and-methods.md (some minutes)
 table: $(VENV)/.tested

@@ -15,6 +15,7 @@ from ..zoo.zoo import choose_device
 from .finding import Finding, size
 
 NVIDIA = Path("/proc/driver/nvidia/version")
+CGROUP = Path("/sys/fs/cgroup")
 SPARE = 700 * 2**20  # what both processes take before any model
 FILES = 512  # open files beside those of connections
 
@@ -107,10 +108,16 @@ def _free_memory() -> tuple[int | None, str]:
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
     ):
         with suppress(OSError, ValueError):
-            left = int((CGROUP / limit).read_text()) - int((CGROUP / used).read_text())
+            left = int((CGROUP / limit).read_text()) - int((CGROUP / used).read_text()) + _cached()
             if machine is None or left < machine:
                 return left, "in this container"
     return machine, "on this machine"
 
 
-CGROUP = Path("/sys/fs/cgroup")
+def _cached() -> int:
+    """Bytes of files that a container's memory holds, and that go when others need the room."""
+    with suppress(OSError, ValueError):
+        for line in (CGROUP / "memory.stat").read_text().splitlines():
+            if line.startswith("inactive_file "):
+                return int(line.split()[1])
+    return 0

@@ -124,7 +124,8 @@ def test_ways_to_gradients_are_told(monkeypatch):
 def test_memory_that_does_not_suffice_is_told(monkeypatch, tmp_path):
     assert only(computing.memory, "memory", model_bytes=2**50).verdict == "attention"
     (tmp_path / "memory.max").write_text(str(2**30))
-    (tmp_path / "memory.current").write_text("0")
+    (tmp_path / "memory.current").write_text(str(2**28))
+    (tmp_path / "memory.stat").write_text(f"file 7\ninactive_file {2**28}\n")
     monkeypatch.setattr(computing, "CGROUP", tmp_path)
     assert "1.0 GiB free in this container" in only(computing.memory, "memory").detail
     monkeypatch.setattr(computing.resource, "getrlimit", lambda _: (600, 600))
