@@ -1,3 +1,38 @@
 """Gradoscope: see, by six attribution methods side by side, why a pretrained CNN says what it says."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .client.async_client import AsyncClient
+    from .client.client import Client
+    from .client.local import explain
+    from .client.results import Explanation, Panel
+    from .errors import Problem
+    from .zoo.cards import Input
+
 __version__ = "0.1.0"
+__all__ = ["AsyncClient", "Client", "Explanation", "Input", "Panel", "Problem", "explain"]
+
+# Imported when they are asked for: the server's web process and the command line need none of them.
+_PLACES = {
+    "AsyncClient": ".client.async_client",
+    "Client": ".client.client",
+    "Explanation": ".client.results",
+    "Input": ".zoo.cards",
+    "Panel": ".client.results",
+    "Problem": ".errors",
+    "explain": ".client.local",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -13,12 +13,14 @@ class Problem(Exception):
     """A refusal or failure that a client is told about.
 
     `status` is the HTTP status, `detail` says what happened and what to do, `field` names the offending
-    request field, and `errors` lists several fields where more than one is at fault.
+    request field, and `errors` lists several fields where more than one is at fault. `request_id` is the id of the
+    request at the server that a client has it from.
     """
 
     status = 400
     title = "Bad request"
     headers: ClassVar[Mapping[str, str]] = {}  # of an answer that tells of it
+    request_id: str | None = None
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class Problem(Exception):
             body["errors"] = self.errors
         if self.retry_after is not None:
             body["retry_after"] = self.retry_after
-        if id := request_id.current():
+        if id := request_id.current() or self.request_id:
             body["request_id"] = id
         return body
 
@@ -125,6 +127,13 @@ class Refused(Unprocessable):
     title = "Method refused"
 
 
+class BadAnswer(Problem):
+    """To a client: what has come is not what a Gradoscope server answers."""
+
+    status = 502
+    title = "Bad answer"
+
+
 class TooManyRequests(Problem):
     status = 429
     title = "Too many requests"
@@ -145,6 +154,12 @@ class ComputationFailed(Problem):
 class Unavailable(Problem):
     status = 503
     title = "Unavailable"
+
+
+class NotReached(Unavailable):
+    """To a client: the server does not answer, or the connection broke off."""
+
+    title = "Server not reached"
 
 
 class DeadlinePassed(Problem):
@@ -189,3 +204,17 @@ BY_STATUS: dict[int, type[Problem]] = {
     503: Unavailable,
     504: DeadlinePassed,
 }
+
+
+def revived(body: Mapping[str, Any]) -> Problem:
+    """A problem from its body."""
+    kind = next((k for k in _kinds(Problem) if k.title == body["title"]), BY_STATUS.get(body["status"], Problem))
+    problem = kind(body["detail"], errors=body.get("errors"), retry_after=body.get("retry_after"))
+    problem.status, problem.title, problem.request_id = body["status"], body["title"], body.get("request_id")
+    return problem
+
+
+def _kinds(kind: type[Problem]) -> Iterator[type[Problem]]:
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
+        yield below

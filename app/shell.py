@@ -25,6 +25,7 @@ from .settings import Settings
 from .turns import as_problem
 from .workshop import Workshop
 from .zoo.memory import keep_freed
+from .zoo.zoo import Zoo
 
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
@@ -104,10 +105,15 @@ def _open(job: Explain, settings: Settings, console: Console) -> Workshop:
     keep_freed()
     workshop = Workshop.open(settings, READERS)
     workshop.decoders.warm()
-    for model in job.models:
-        if workshop.zoo.weights.availability(workshop.zoo.recipe(model).weights) == "downloadable":
-            fetch(workshop.zoo, model, settings, console)
+    fetch_all(workshop.zoo, job.models, settings, console)
     return workshop
+
+
+def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Console | None = None) -> None:
+    """Download the weights of models that are not here. Raises `Problem`."""
+    for model in models:
+        if zoo.weights.availability(zoo.recipe(model).weights) == "downloadable":
+            fetch(zoo, model, settings, console or Console(stderr=True))
 
 
 def _follow(event: Event, bars: Progress, tasks: dict[str, Any]) -> dict[str, Any] | None:

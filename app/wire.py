@@ -47,6 +47,12 @@ def encode_map(summed: np.ndarray) -> dict[str, Any]:
     return {"shape": list(half.shape), "dtype": "float16", "scale": scale, "data": data}
 
 
+def decode_map(encoded: dict[str, Any]) -> np.ndarray:
+    """What `encode_map` has made of a map: (h, w), float32."""
+    half = np.frombuffer(base64.b64decode(encoded["data"]), "<f2").reshape(encoded["shape"])
+    return np.asarray(half.astype(np.float64) * encoded["scale"], dtype=np.float32)
+
+
 def statistics(values: np.ndarray) -> dict[str, float]:
     return {
         "min": float(values.min()),

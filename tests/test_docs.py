@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 from conftest import ROOT
 from gradoscope.attribution.base import methods
@@ -43,6 +45,20 @@ def test_the_figures_under_load_are_in_the_docs():
         assert others == "0", kind
     drift = re.search(r"^\| both \|.*\| ([+-][\d.]+)% \|$", table, flags=re.M)
     assert abs(float(drift[1])) < 5
+
+
+def test_the_python_page_runs_as_written(server_url, tmp_path):
+    (tmp_path / "static").symlink_to(ROOT / "static")
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", page, flags=re.M | re.S))
+    code = code.replace("http://127.0.0.1:8000", server_url)
+    command = [sys.executable, "-W", "error::UserWarning", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for told in ("tiger cat (3, 224, 224)", "281", "422 Unprocessable", "['vanilla_gradient: done'", "[128, 128]"):
+        assert told in done.stdout.replace("integrated_gradients ", ""), done.stdout
+    assert (tmp_path / "maps.png").is_file()
+    assert len(list((tmp_path / "explanations" / "cat" / "panels").glob("*.npy"))) == 2
 
 
 def test_links_lead_somewhere():

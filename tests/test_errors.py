@@ -5,8 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from gradoscope.errors import BY_STATUS, Problem, Refused, TooManyRequests
-from gradoscope.routes.asking import revived
+from gradoscope.errors import BY_STATUS, Problem, Refused, TooManyRequests, revived
 from gradoscope.turns import as_problem
 
 

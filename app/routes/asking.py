@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
 from fastapi import Request
 
-from ..errors import BY_STATUS, Problem
+from ..errors import revived
 from ..service.executor import Executor
 from ..service.jobs import Event, Job
 
@@ -48,20 +48,6 @@ def checked(event: Event) -> Event:
     if event.name == "error":
         raise revived(event.data)
     return event
-
-
-def revived(body: dict[str, Any]) -> Problem:
-    """A problem from its body."""
-    kind = next((k for k in _kinds(Problem) if k.title == body["title"]), BY_STATUS.get(body["status"], Problem))
-    problem = kind(body["detail"], errors=body.get("errors"), retry_after=body.get("retry_after"))
-    problem.status, problem.title = body["status"], body["title"]
-    return problem
-
-
-def _kinds(kind: type[Problem]) -> Iterator[type[Problem]]:
-    for below in kind.__subclasses__():
-        yield from _kinds(below)
-        yield below
 
 
 async def while_connected(request: Request, asked: Coroutine[Any, Any, T]) -> T:

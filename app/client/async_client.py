@@ -1,0 +1,194 @@
+"""The same client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+import httpx2
+
+from .. import __version__, schemas
+from ..errors import NotFound
+from ..zoo.cards import Fit
+from . import calls
+from .answers import closed, ended, headers, parsed, pause, place, problem_of, reaching
+from .bars import listening
+from .calls import Call
+from .client import TIMEOUT
+from .events import Done, Event, Listener, typed
+from .pictures import Picture
+from .question import Asked, Options
+from .results import Explanation, Held, part_names
+
+AT_ONCE = 8  # parts of an explanation that are fetched side by side
+
+
+class AsyncClient:
+    """As `Client`, to be awaited. An explanation comes with all its arrays and pictures, so that nothing waits later.
+
+    Cancelling the task that waits ends the computation on the server.
+    """
+
+    def __init__(
+        self, url: str = "http://127.0.0.1:8000", key: str | None = None, *, retries: int = 0,
+        timeout: float | httpx2.Timeout | None = TIMEOUT, **options: Any,
+    ) -> None:  # fmt: skip
+        self.url, self.retries = url.rstrip("/"), retries
+        own = headers(key, __version__)
+        self._http = httpx2.AsyncClient(base_url=self.url, timeout=timeout, headers=own, **options)
+        self._titles: dict[str, str] | None = None
+
+    async def explain(
+        self, image: Picture | None = None, *, progress: bool | Listener = False, **asked: Unpack[Asked]
+    ) -> Explanation:
+        """Explain a picture, and wait until all maps are there; see `Client.explain`. Raises `Problem`."""
+        if progress is False:
+            return await self._whole(parsed(schemas.Explanation, await self._send(calls.explain(image, asked))))
+        async with await self.explain_stream(image, **asked) as stream:
+            with listening(progress) as listener:
+                async for event in stream:
+                    listener(event)
+        return stream.explanation
+
+    async def explain_stream(self, image: Picture | None = None, **asked: Unpack[Asked]) -> AsyncStream:
+        """Explain a picture: events as they happen. To be used by `async with await …`. Raises `Problem`."""
+        return AsyncStream(self, await self._send(calls.explain(image, asked, calls.EVENTS), stream=True))
+
+    async def predict(
+        self, image: Picture | None = None, *, sample: str | None = None, model: str | Sequence[str] | None = None,
+        top_k: int = 5, fit: Fit | None = None, size: int | tuple[int, int] | None = None,
+    ) -> list[schemas.Prediction]:  # fmt: skip
+        """The likeliest classes of a picture, for each model."""
+        response = await self._send(calls.predict(image, sample, model, top_k, fit, size))
+        return parsed(schemas.Predictions, response).predictions
+
+    async def estimate(
+        self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,
+        size: int | tuple[int, int] | None = None,
+    ) -> list[schemas.EstimateBody]:  # fmt: skip
+        """Gradient evaluations and seconds of each method, before anything is computed."""
+        response = await self._send(calls.estimate(model, methods, options, size))
+        return parsed(schemas.Estimates, response).estimates
+
+    async def models(self) -> schemas.Models:
+        """The models, with where their weights are; which is the default; cards that cannot be used."""
+        return parsed(schemas.Models, await self._send(calls.get("/models")))
+
+    async def methods(self) -> list[schemas.MethodBody]:
+        """The methods in historical order, each with the JSON Schema of its parameters."""
+        return parsed(schemas.Methods, await self._send(calls.get("/methods"))).methods
+
+    async def samples(self) -> list[schemas.SampleBody]:
+        """Pictures that ship with the server."""
+        return parsed(schemas.Samples, await self._send(calls.get("/samples"))).samples
+
+    async def classes(self, model: str, query: str = "", limit: int = 20) -> list[schemas.ClassBody]:
+        """Classes of a model whose label matches, best match first."""
+        return parsed(schemas.Classes, await self._send(calls.classes(model, query, limit))).classes
+
+    async def get(self, id: str) -> Explanation:
+        """An explanation that was made before, by its id. Raises `NotFound` where it is gone."""
+        return await self._whole(parsed(schemas.Explanation, await self._send(calls.explanation(id))))
+
+    async def forget(self, explanation: str | Explanation) -> None:
+        """Remove an explanation from the server, its picture included."""
+        await self._send(calls.forget(explanation))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _send(self, call: Call, stream: bool = False) -> httpx2.Response:
+        """The answer to a call. Raises `Problem`."""
+        if self._http.is_closed:
+            raise closed(self.url)
+        for left in range(self.retries, -1, -1):
+            with reaching(self.url):
+                async with AsyncExitStack() as unless_right:
+                    request = self._http.build_request(call.method, call.path, **call.arguments)
+                    response = await self._http.send(request, stream=stream)
+                    unless_right.push_async_callback(response.aclose)
+                    if response.is_success:
+                        unless_right.pop_all()
+                        return response
+                    await response.aread()
+            seconds = pause(response, left)
+            if seconds is None:
+                break
+            await asyncio.sleep(seconds)
+        raise problem_of(response) or ended()
+
+    async def _whole(self, record: schemas.Explanation) -> Explanation:
+        """An explanation with all its parts."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def fetch(name: str) -> tuple[str, bytes | None]:
+            async with gate:
+                try:
+                    return name, (await self._send(calls.part(record.id, place(name)))).content
+                except NotFound:  # gone meanwhile
+                    return name, None
+
+        if self._titles is None:
+            self._titles = {method.id: method.title for method in await self.methods()}
+        fetched = await asyncio.gather(*map(fetch, part_names(record)))
+        return Explanation(record, Held({n: data for n, data in fetched if data is not None}, self._titles, self.url))
+
+
+class AsyncStream(AsyncIterator[Event]):
+    """The events of an explanation that is being made; closing it ends the computation on the server."""
+
+    def __init__(self, client: AsyncClient, response: httpx2.Response) -> None:
+        self._explanation: Explanation | None = None
+        self._client, self._response = client, response
+        self._events = aiter(httpx2.EventSource(response))
+
+    @property
+    def explanation(self) -> Explanation:
+        """What has come of it; once `Done` has come."""
+        if self._explanation is None:
+            raise ended()
+        return self._explanation
+
+    async def __anext__(self) -> Event:
+        """The next event. Raises `Problem` where the computation has failed, or the connection."""
+        while not self._response.is_closed:
+            with reaching(self._client.url):
+                message = await anext(self._events, None)
+            if message is None:
+                raise ended()
+            data: Any = message.json()
+            if message.event == "done":
+                self._explanation = await self._client._whole(schemas.Explanation.model_validate(data))
+                await self.aclose()
+                return Done(self._explanation)
+            if (event := typed(message.event, data, _never)) is not None:
+                return event
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """End it."""
+        await self._response.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _never(data: dict[str, Any]) -> Explanation:
+    raise AssertionError("`done` is not read here")

@@ -1,0 +1,119 @@
+"""Maps as matplotlib figures, in the product's own palettes and by its own clipping."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.figure import Figure
+except ImportError as error:
+    raise ImportError("Figures are drawn by matplotlib: pip install 'gradoscope[notebook]'.") from error
+
+from ..errors import Unprocessable
+from ..vision.palettes import diverging, palettes
+from ..vision.render import colourise, scale_of
+from ..wire import Reduction
+
+if TYPE_CHECKING:
+    from .results import Explanation, Panel
+
+CELL = 2.6  # inches of a map's side
+TICKS = 5
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How maps are read: `reduce` of the channels; `palette`, by its name, the one that suits where none is named;
+    |values| beyond their `percentile` take the palette's last colour."""
+
+    reduce: Reduction = "abs"
+    palette: str | None = None
+    percentile: float = 99
+
+    def __post_init__(self) -> None:
+        if self.palette is not None and self.palette not in palettes():
+            raise Unprocessable(
+                f"palette: there is no «{self.palette}». There are: {', '.join(palettes())}.", field="palette"
+            )
+
+    @property
+    def colours(self) -> str:
+        return self.palette or ("blue_orange" if self.reduce == "sum" else "inferno")
+
+
+class Shown(Figure):
+    """A figure that a notebook shows also where pyplot was never imported."""
+
+    def _repr_png_(self) -> bytes:
+        out = io.BytesIO()
+        self.savefig(out, format="png", bbox_inches="tight", dpi=100)
+        return out.getvalue()
+
+
+def of_panel(panel: Panel, reading: Reading) -> Figure:
+    """One map, with its bar."""
+    figure = Shown(figsize=(CELL * 1.9, CELL * 1.6), layout="constrained")
+    _draw(figure.add_subplot(), panel, reading)
+    return figure
+
+
+def of_explanation(explanation: Explanation, reading: Reading) -> Figure:
+    """Rows are model × class, the first column what the model saw, the others methods."""
+    rows = _rows(explanation)
+    columns = list(dict.fromkeys(panel.method for panel in explanation))
+    width, height = len(columns) + 1, max(1, len(rows))
+    figure = Shown(figsize=(CELL * 1.25 * width, CELL * 1.2 * height), layout="constrained")
+    grid: Any = figure.subplots(height, width, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    looked = {seen.model for seen in explanation.inputs}
+    for row, panels in zip(grid, rows, strict=False):
+        first = panels[0]
+        if first.model in looked:
+            picture = first.picture()
+            row[0].imshow(picture, cmap="gray" if picture.mode == "L" else None)
+        row[0].set_title(f"{first.model}\n{_target(first)}", fontsize=9, parse_math=False)
+        for panel in panels:
+            _draw(row[1 + columns.index(panel.method)], panel, reading)
+    return figure
+
+
+def _draw(axes: Axes, panel: Panel, reading: Reading) -> None:
+    axes.axis("off")
+    error = panel.completeness_error
+    told = _target(panel) if error is None else f"{_target(panel)} · completeness {error:+.1%}"
+    axes.set_title(f"{panel.title}\n{told}", fontsize=9, parse_math=False)
+    if panel.status != "done":
+        detail = panel.problem.detail if panel.problem else panel.status
+        axes.text(0.5, 0.5, textwrap.fill(detail, 28), ha="center", va="center", fontsize=7, parse_math=False)
+        return
+    values = panel.reduce(reading.reduce)
+    scale = scale_of(values, reading.colours, reading.percentile)
+    axes.imshow(colourise(values, reading.colours, scale), interpolation="nearest")
+    colours = ListedColormap(palettes()[reading.colours] / 255)
+    if scale.high > scale.low:
+        ticks = [scale.low + (scale.high - scale.low) * number / (TICKS - 1) for number in range(TICKS)]
+        norm = Normalize(scale.low, scale.high)
+    else:  # a map of zeros
+        ticks, norm = [0.0], Normalize(-1.0 if reading.colours in diverging() else 0.0, 1.0)
+    assert axes.figure is not None
+    bar = axes.figure.colorbar(ScalarMappable(norm, colours), ax=axes, ticks=ticks, fraction=0.046, pad=0.03)
+    bar.ax.set_yticklabels([f"{tick:.2g}" for tick in ticks], fontsize=7)
+
+
+def _rows(explanation: Explanation) -> list[list[Panel]]:
+    rows: dict[tuple[str, int | None], list[Panel]] = {}
+    for panel in explanation:
+        rows.setdefault((panel.model, panel.target.index if panel.target else None), []).append(panel)
+    return list(rows.values())
+
+
+def _target(panel: Panel) -> str:
+    against = f" − {panel.against.label}" if panel.against else ""
+    return f"{panel.target.label if panel.target else 'no class'}{against}"
