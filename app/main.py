@@ -39,11 +39,10 @@ from .service.executor import Executor
 from .service.freshness import Freshness
 from .service.local import LocalExecutor
 from .service.pulls import Pulls
-from .service.store import Store
+from .service.stores import AnyStore, open_store
 from .settings import Settings, shipped
 
 log = logging.getLogger(__name__)
-SWEEP_SECONDS = 60
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 ARRAY_TYPE = "application/octet-stream"
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -61,7 +60,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.settings = settings
-        app.state.store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
+        app.state.store = open_store(settings)
         app.state.executor = executor(settings)
         app.state.pulls = Pulls(settings)
         app.state.freshness = Freshness(settings)
@@ -137,7 +136,7 @@ def _templates() -> Jinja2Templates:
     return templates
 
 
-async def _sweep(store: Store) -> None:
+async def _sweep(store: AnyStore) -> None:
     await asyncio.to_thread(store.check)
     while True:
         try:
@@ -146,7 +145,7 @@ async def _sweep(store: Store) -> None:
             log.error("the store could not be swept: %s", problem.detail)
         except Exception:
             log.exception("the store could not be swept")
-        await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.sleep(store.sweep_seconds)
 
 
 def _handle_errors(app: FastAPI) -> None:

@@ -19,7 +19,7 @@ from .attribution.score import Score
 from .plan import Panel
 from .records import done, finished, outcome, panel_record
 from .service.jobs import Event, Explain
-from .service.store import Store
+from .service.stores import AnyStore
 from .settings import Settings
 from .sight import Sight, Subject
 from .turns import Run, as_problem
@@ -141,7 +141,7 @@ def panel_key(
     )
 
 
-def _stored_values(store: Store, record: str, panel: str) -> np.ndarray | None:
+def _stored_values(store: AnyStore, record: str, panel: str) -> np.ndarray | None:
     data = store.read(record, f"panel:{panel}")
     try:
         return None if data is None else np.load(io.BytesIO(data), allow_pickle=False)

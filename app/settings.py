@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,9 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PACKAGE = Path(__file__).resolve().parent
+# Where a store may be that many servers share, and what fsspec needs for it: places where a file or an object appears
+# whole or not at all, and at once for all.
+SHARED = {"file": "", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
 def shipped(folder: str) -> Path:
@@ -24,7 +28,7 @@ LogFormat = Literal["text", "json"]
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="GRADOSCOPE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="GRADOSCOPE_", frozen=True, hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
@@ -71,8 +75,10 @@ class Settings(BaseSettings):
         "torchvision's by id",
     )
     offline: bool = Field(False, description="Never download anything, not even for the command line")
-    store: Path = Field(
-        Path("~/.cache/gradoscope"), description="Folder in which explanations are kept, with the pictures in them"
+    store: Path | str = Field(
+        Path("~/.cache/gradoscope"),
+        description="Folder in which explanations are kept, with the pictures in them; or an address that many servers "
+        "share, `file:///mnt/shared/gradoscope` or `s3://bucket/prefix`",
     )
     store_bytes: int = Field(2 * 2**30, ge=0, description="Size of the store; the oldest explanations go first")
     store_days: float = Field(7, gt=0, description="Age in days at which an explanation is forgotten")
@@ -140,10 +146,26 @@ class Settings(BaseSettings):
             ipaddress.ip_network(network, strict=False)  # raises where it is none
         return value
 
-    @field_validator("store", "models", "weights", "keys")
+    @field_validator("models", "weights", "keys")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value and value.expanduser()
+
+    @field_validator("store")
+    @classmethod
+    def _place(cls, value: Path | str) -> Path | str:
+        if isinstance(value, Path) or "://" not in value:
+            return Path(value).expanduser()
+        scheme, _, rest = value.partition("://")
+        if scheme not in SHARED:
+            raise ValueError(f"«{scheme}» is none of {', '.join(SHARED)}")
+        if scheme == "file" and not rest.startswith("/"):
+            raise ValueError("must go on with an absolute path: file:///mnt/shared/gradoscope")
+        if "@" in rest.partition("/")[0]:
+            raise ValueError("credentials do not belong into an address: they come from the environment")
+        if (package := SHARED[scheme]) and find_spec(package) is None:
+            raise ValueError(f"{scheme}:// needs the package {package}: pip install {package}")
+        return value.rstrip("/")
 
     @field_validator("weights_mirror")
     @classmethod

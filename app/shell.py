@@ -20,7 +20,7 @@ from .export import files, mark_of, write_whole
 from .gather import Entry
 from .pipeline import run
 from .service.jobs import Event, Explain
-from .service.store import Store
+from .service.stores import AnyStore
 from .settings import Settings
 from .turns import as_problem
 from .workshop import Workshop
@@ -129,7 +129,7 @@ def _follow(event: Event, bars: Progress, tasks: dict[str, Any]) -> dict[str, An
     return data if event.name == "done" else None
 
 
-def _write(record: dict[str, Any], store: Store, folder: Path) -> None:
+def _write(record: dict[str, Any], store: AnyStore, folder: Path) -> None:
     for name, data in files(record, lambda part: store.read(record["id"], part), titles()):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

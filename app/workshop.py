@@ -9,7 +9,7 @@ import torch
 from . import __version__
 from .recent import Recent
 from .service.decoders import Decoders
-from .service.store import Store
+from .service.stores import AnyStore, open_store
 from .settings import Settings
 from .zoo.zoo import Zoo
 
@@ -20,7 +20,7 @@ class Workshop:
 
     settings: Settings
     zoo: Zoo
-    store: Store
+    store: AnyStore
     recent: Recent
     decoders: Decoders
     pace: dict[str, float] = field(default_factory=dict)  # by model: seconds for an evaluation, per input pixel
@@ -28,8 +28,9 @@ class Workshop:
     @classmethod
     def open(cls, settings: Settings, decoders: int = 2) -> Workshop:
         """The workshop that the settings describe, with up to so many decoding processes; loads no model."""
-        store = Store(settings.store, settings.store_bytes, settings.store_days * 86400)
-        return cls(settings, Zoo(settings), store, Recent(settings.picture_bytes), Decoders(settings, decoders))
+        return cls(
+            settings, Zoo(settings), open_store(settings), Recent(settings.picture_bytes), Decoders(settings, decoders)
+        )
 
     @property
     def versions(self) -> dict[str, str]:

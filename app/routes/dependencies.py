@@ -10,7 +10,7 @@ from ..errors import Forbidden, NotFound
 from ..service.executor import Executor
 from ..service.freshness import Freshness
 from ..service.pulls import Pulls
-from ..service.store import Store
+from ..service.stores import AnyStore
 from ..settings import Settings
 
 
@@ -18,7 +18,7 @@ def _settings(request: Request) -> Settings:
     return request.app.state.settings  # type: ignore[no-any-return]
 
 
-def _store(request: Request) -> Store:
+def _store(request: Request) -> AnyStore:
     return request.app.state.store  # type: ignore[no-any-return]
 
 
@@ -40,7 +40,7 @@ def _owner(request: Request) -> str | None:
 
 
 SettingsOf = Annotated[Settings, Depends(_settings)]
-StoreOf = Annotated[Store, Depends(_store)]
+StoreOf = Annotated[AnyStore, Depends(_store)]
 ExecutorOf = Annotated[Executor, Depends(_executor)]
 PullsOf = Annotated[Pulls, Depends(_pulls)]
 FreshnessOf = Annotated[Freshness, Depends(_freshness)]
@@ -52,7 +52,7 @@ def gone(id: str) -> NotFound:
     return NotFound(f"The explanation «{id[:40]}» expired or never existed.")
 
 
-def own(store: Store, id: str, owner: str | None, what: str) -> None:
+def own(store: AnyStore, id: str, owner: str | None, what: str) -> None:
     """Raise `Forbidden` where an explanation was made with another key; `NotFound` where it is gone."""
     if owner is None:
         return

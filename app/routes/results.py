@@ -17,7 +17,7 @@ from .. import export
 from ..errors import NotFound, Unprocessable
 from ..schemas import Explanation
 from ..service.executor import Executor
-from ..service.store import Store
+from ..service.stores import AnyStore
 from ..vision.palettes import palettes
 from ..vision.render import draw
 from ..wire import Reduce, Reduction, npy, reduce_channels, to_half
@@ -127,12 +127,12 @@ def coloured(
     return _png(export.png(drawn))
 
 
-async def contact_sheet_response(store: Store, executor: Executor, record: dict[str, Any]) -> Response:
+async def contact_sheet_response(store: AnyStore, executor: Executor, record: dict[str, Any]) -> Response:
     titles = await _titles(executor)
     return _png(await asyncio.to_thread(lambda: export.png(export.sheet(record, _reader(store, record["id"]), titles))))
 
 
-async def zip_response(store: Store, executor: Executor, record: dict[str, Any]) -> Response:
+async def zip_response(store: AnyStore, executor: Executor, record: dict[str, Any]) -> Response:
     data = await asyncio.to_thread(_zip, store, record, await _titles(executor))
     headers = {"content-disposition": f'attachment; filename="gradoscope-{record["id"][:8]}.zip"'}
     return Response(data, media_type="application/zip", headers=headers)
@@ -142,7 +142,7 @@ async def _titles(executor: Executor) -> dict[str, str]:
     return {entry["id"]: entry["title"] for entry in (await executor.catalogue())["methods"]}
 
 
-def _zip(store: Store, record: dict[str, Any], titles: dict[str, str]) -> bytes:
+def _zip(store: AnyStore, record: dict[str, Any], titles: dict[str, str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name, data in export.files(record, _reader(store, record["id"]), titles):
@@ -150,7 +150,7 @@ def _zip(store: Store, record: dict[str, Any], titles: dict[str, str]) -> bytes:
     return out.getvalue()
 
 
-def _reader(store: Store, id: str) -> Callable[[str], bytes | None]:
+def _reader(store: AnyStore, id: str) -> Callable[[str], bytes | None]:
     """Reads parts of an explanation; one that was forgotten in the middle is 404, like one that never was."""
 
     def read(name: str) -> bytes | None:
@@ -162,14 +162,14 @@ def _reader(store: Store, id: str) -> Callable[[str], bytes | None]:
     return read
 
 
-def _record(store: Store, id: str) -> dict[str, Any]:
+def _record(store: AnyStore, id: str) -> dict[str, Any]:
     record = store.load(id)
     if record is None:
         raise gone(id)
     return record
 
 
-def _bytes(store: Store, id: str, name: str) -> bytes:
+def _bytes(store: AnyStore, id: str, name: str) -> bytes:
     data = store.read(id, name)
     if data is not None:
         return data
@@ -180,7 +180,7 @@ def _bytes(store: Store, id: str, name: str) -> bytes:
     )
 
 
-def _values(store: Store, id: str, panel: str) -> np.ndarray:
+def _values(store: AnyStore, id: str, panel: str) -> np.ndarray:
     return export.array(_bytes(store, id, f"panel:{panel}"))
 
 

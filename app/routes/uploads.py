@@ -11,7 +11,7 @@ from fastapi import Depends, File, Form, Request, UploadFile
 
 from ..errors import Unprocessable
 from ..samples import read_sample
-from ..service.store import Store
+from ..service.stores import AnyStore
 from ..zoo.cards import Fit
 from .dependencies import gone, own
 
@@ -84,7 +84,7 @@ def check_name(name: str) -> None:
 
 
 async def read_picture(
-    store: Store, owner: str | None, image: UploadFile | None, sample: str | None, origin: str | None
+    store: AnyStore, owner: str | None, image: UploadFile | None, sample: str | None, origin: str | None
 ) -> bytes:
     """The bytes of the one picture that is meant. Raises `Unprocessable` where it is none or several."""
     given = [name for name, value in (("image", image), ("sample", sample), ("from", origin)) if value]

@@ -39,6 +39,8 @@ class Store:
     the oldest explanations did not help, `Unavailable` where the index is locked or was damaged.
     """
 
+    sweep_seconds = 60.0
+
     def __init__(self, folder: Path, max_bytes: int, max_age: float) -> None:
         self.folder, self.max_bytes, self.max_age = folder, max_bytes, max_age
         self._index = Index(folder)
@@ -80,7 +82,7 @@ class Store:
         def write() -> None:
             with self._index.transaction() as index:
                 if not index.execute("UPDATE record SET body = ? WHERE id = ?", (json.dumps(body), record)).rowcount:
-                    raise _forgotten()
+                    raise forgotten()
 
         self._fitting(record, 0, write)
 
@@ -275,10 +277,11 @@ def _use(index: sqlite3.Connection, record: str, name: str, key: str) -> None:
     try:
         index.execute("INSERT OR REPLACE INTO uses VALUES (?, ?, ?)", (record, name, key))
     except sqlite3.IntegrityError as error:
-        raise _forgotten() from error
+        raise forgotten() from error
 
 
-def _forgotten() -> NotFound:
+def forgotten() -> NotFound:
+    """What a run is told that writes for a record which was deleted meanwhile."""
     return NotFound("This explanation was deleted while it was being computed.")
 
 

@@ -1,31 +1,76 @@
-"""Content-addressed store: counted uses, deletion, age, size, two processes at once."""
+"""What both kinds of store do: blobs under keys, deletion, age, size, many at once; and what the index does alone."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 from gradoscope.errors import NotFound
 from gradoscope.service import clock
+from gradoscope.service.places import Bucket, Folder
+from gradoscope.service.shared_store import OWNER, RECORD, SharedStore
 from gradoscope.service.store import Store
 
 
 @pytest.fixture
-def store(tmp_path):
+def indexed(tmp_path):
     return Store(tmp_path / "store", max_bytes=10_000, max_age=3600)
 
 
+@pytest.fixture(params=["index", "folder", "objects"])
+def opened(request, tmp_path):
+    """Opens a store of one kind, again and again the same one; another one under another name."""
+
+    def open(name="store", max_bytes=10_000, max_age=3600):
+        if request.param == "index":
+            return Store(tmp_path / name, max_bytes, max_age)
+        place = Folder(tmp_path / name) if request.param == "folder" else Bucket(f"memory://{tmp_path}/{name}")
+        return SharedStore(place, max_bytes, max_age, deadline=60)
+
+    return open
+
+
+@pytest.fixture
+def store(opened):
+    return opened()
+
+
 def files(store):
-    return [path for path in (store.folder / "blobs").rglob("*") if path.is_file()]
+    """Blobs of all records, those that share their bytes once."""
+    if isinstance(store, Store):
+        return [path for path in (store.folder / "blobs").rglob("*") if path.is_file()]
+    items = store._place.below("records")
+    return sorted({item.file: item.path for item in items if not item.path.endswith((OWNER, RECORD))}.values())
 
 
-def wait(monkeypatch, seconds):
-    """Time goes on, for the machine and on the wall."""
+def lose(store):
+    (path,) = files(store)
+    if isinstance(store, Store):
+        path.unlink()
+    else:
+        store._place.remove(path)
+
+
+def wait(monkeypatch, store, seconds):
+    """Time goes on: for the machine and on the wall; or what there is was written earlier."""
+    if not isinstance(store, Store):
+        for item in store._place.below(""):
+            age(store._place, item.path, item.modified - seconds)
+        return
     for name in ("_uptime", "_wall"):
         real = getattr(clock, name)
         monkeypatch.setattr(clock, name, lambda real=real: real() + seconds)
+
+
+def age(place, path, when):
+    if isinstance(place, Folder):
+        os.utime(place._root / path, (when, when))
+    else:
+        place._files.store[f"{place._root}/{path}"].created = datetime.fromtimestamp(when, UTC)
 
 
 def keep(store, record, name, data):
@@ -48,7 +93,8 @@ def test_a_blob_goes_with_its_last_record(store):
     for record in ("one", "two"):
         store.create(record, {})
         keep(store, record, "source", b"same picture")
-    assert len(files(store)) == 1
+    copies = isinstance(getattr(store, "_place", None), Bucket)
+    assert len(files(store)) == (2 if copies else 1)
     assert store.forget("one")
     assert store.read("two", "source") == b"same picture"
     assert store.forget("two")
@@ -68,12 +114,12 @@ def test_what_is_deleted_while_it_is_made_does_not_come_back(store):
     assert files(store) == []
 
 
-def test_keys_need_the_secret(tmp_path):
-    one, two = (Store(tmp_path / name, 1000, 60) for name in ("one", "two"))
+def test_keys_need_the_secret(opened):
+    one, two = (opened(name) for name in ("one", "two"))
     assert one.key("cat") == one.key("cat")
     assert one.key("cat") != two.key("cat")
     assert one.key("cat") != one.key("dog")
-    assert Store(tmp_path / "one", 1000, 60).key("cat") == one.key("cat")
+    assert opened("one").key("cat") == one.key("cat")
 
 
 def test_the_oldest_go_until_the_size_holds(store):
@@ -85,11 +131,11 @@ def test_the_oldest_go_until_the_size_holds(store):
     assert len(files(store)) == 3
 
 
-def test_records_leave_by_age(tmp_path, monkeypatch):
-    store = Store(tmp_path, 10_000, max_age=100)
+def test_records_leave_by_age(opened, monkeypatch):
+    store = opened(max_age=100)
     store.create("old", {})
     keep(store, "old", "source", b"old")
-    wait(monkeypatch, 101)
+    wait(monkeypatch, store, 101)
     store.create("new", {})
     assert store.sweep() == 1
     assert store.load("old") is None
@@ -100,20 +146,21 @@ def test_records_leave_by_age(tmp_path, monkeypatch):
 def test_a_missing_file_is_computed_again(store):
     store.create("r", {})
     keep(store, "r", "panel:p1", b"values")
-    files(store)[0].unlink()
+    lose(store)
     assert store.attach("r", "panel:p1", store.key("values")) is None
     assert store.read("r", "panel:p1") is None
     keep(store, "r", "panel:p1", b"values")
     assert store.read("r", "panel:p1") == b"values"
 
 
-def test_a_new_use_and_a_removal_do_not_race(store):
-    """Two records take turns in using and dropping the same blob: whoever holds it can read it."""
+def test_a_new_use_and_a_removal_do_not_race(opened, store):
+    """Records take turns in using and dropping the same blob: whoever holds it can read it."""
     lost = []
 
-    def use(record):
-        own = Store(store.folder, 10_000, 3600)
-        for _ in range(40):
+    def use(name):
+        own = opened()
+        for turn in range(40):
+            record = f"{name}{turn}"
             own.create(record, {})
             keep(own, record, "source", b"shared")
             if own.read(record, "source") != b"shared":
@@ -129,31 +176,31 @@ def test_a_new_use_and_a_removal_do_not_race(store):
     assert files(store) == []
 
 
-def test_a_change_that_breaks_off_is_taken_back(store):
-    store.create("r", {"a": 1})
+def test_a_change_that_breaks_off_is_taken_back(indexed):
+    indexed.create("r", {"a": 1})
 
     def break_off():
-        with store._index.transaction() as index:
+        with indexed._index.transaction() as index:
             index.execute("DELETE FROM record")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         break_off()
-    assert store.load("r") == {"a": 1}
-    store.update("r", {"a": 2})
-    assert store.load("r") == {"a": 2}
+    assert indexed.load("r") == {"a": 1}
+    indexed.update("r", {"a": 2})
+    assert indexed.load("r") == {"a": 2}
 
 
-def test_connections_are_used_again_and_let_go(store):
-    store.create("r", {})
+def test_connections_are_used_again_and_let_go(indexed):
+    indexed.create("r", {})
     for _ in range(20):
-        store.update("r", {})
-        store.load("r")
-    assert len(store._index._idle) == 1
-    store.close()
-    assert store._index._idle == []
-    assert not list(store.folder.glob("*-wal"))  # the last one to close writes the log back
-    assert store.load("r") == {}
+        indexed.update("r", {})
+        indexed.load("r")
+    assert len(indexed._index._idle) == 1
+    indexed.close()
+    assert indexed._index._idle == []
+    assert not list(indexed.folder.glob("*-wal"))  # the last one to close writes the log back
+    assert indexed.load("r") == {}
 
 
 def test_owners_are_kept_and_old_stores_get_them(tmp_path):
@@ -169,13 +216,13 @@ def test_owners_are_kept_and_old_stores_get_them(tmp_path):
     assert Store(tmp_path, 10**6, 10**6).owner("new") == "ann"
 
 
-def test_what_nobody_computes_any_more_was_cancelled(store):
+def test_what_nobody_computes_any_more_was_cancelled(indexed):
     """One that is damaged is left to be found out."""
     for name, body in {"a": {"status": "running", "panels": ["«"]}, "b": {"status": "running"}, "c": {"n": 1}}.items():
-        store.create(name, body)
-    store.create("d", {})
-    with store._index.transaction() as index:
+        indexed.create(name, body)
+    indexed.create("d", {})
+    with indexed._index.transaction() as index:
         index.execute("UPDATE record SET body = '{' WHERE id = 'd'")
-    assert store.end_all(["b"]) == 1
-    assert store.load("a") == {"status": "cancelled", "panels": ["«"]}
-    assert (store.load("b"), store.load("c")) == ({"status": "running"}, {"n": 1})
+    assert indexed.end_all(["b"]) == 1
+    assert indexed.load("a") == {"status": "cancelled", "panels": ["«"]}
+    assert (indexed.load("b"), indexed.load("c")) == ({"status": "running"}, {"n": 1})
