@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,11 +28,12 @@ UNREACHABLE = "The server's store cannot be reached. Try again in some seconds."
 CONNECT_SECONDS, READ_SECONDS = 5, 30
 OPTIONS: dict[str, dict[str, Any]] = {  # of fsspec's file systems; endpoint and credentials are in the environment
     "s3": {
+        "max_concurrency": 1,  # objects are small: they are read in one piece, without asking for their size first
         "config_kwargs": {
             "connect_timeout": CONNECT_SECONDS,
             "read_timeout": READ_SECONDS,
             "retries": {"max_attempts": 2, "mode": "standard"},
-        }
+        },
     }
 }
 
@@ -56,14 +57,14 @@ class Place(Protocol):
     def starts(self, paths: Sequence[str], size: int) -> list[bytes | None]:
         """The first `size` bytes at each path."""
 
-    def write(self, path: str, data: bytes) -> None:
-        """Put an object in place, whole, also of one that is there."""
+    def write(self, objects: Mapping[str, bytes]) -> None:
+        """Put objects in place, each whole, in any order; also of ones that are there."""
 
     def create(self, path: str, data: bytes) -> None:
         """Put an object where there is none; of several who do so at once one succeeds, the others change nothing."""
 
-    def share(self, path: str, source: str, data: bytes) -> None:
-        """Put at `path` the bytes `data` that are at `source` too; the room that they take may be the same."""
+    def share(self, path: str, source: str, data: bytes, also: Mapping[str, bytes]) -> None:
+        """Put at `path` the bytes `data` that are at `source` too, in the same room where that can be; and others."""
 
     def remove(self, *paths: str) -> None:
         """Take objects away; those that are not there are none the less gone."""
@@ -96,14 +97,15 @@ class Folder:
         except OSError as error:
             raise _unreachable(error) from error
 
-    def write(self, path: str, data: bytes) -> None:
-        self._place(path, lambda part: _write(part, data), os.replace)
+    def write(self, objects: Mapping[str, bytes]) -> None:
+        for path, data in objects.items():
+            self._place(path, lambda part, data=data: _write(part, data), os.replace)  # type: ignore[misc]
 
     def create(self, path: str, data: bytes) -> None:
         with suppress(FileExistsError):
             self._place(path, lambda part: _write(part, data), os.link)
 
-    def share(self, path: str, source: str, data: bytes) -> None:
+    def share(self, path: str, source: str, data: bytes, also: Mapping[str, bytes]) -> None:
         def make(part: Path) -> None:
             try:
                 os.link(self._root / source, part)
@@ -111,6 +113,7 @@ class Folder:
                 _write(part, data)
 
         self._place(path, make, os.replace)
+        self.write(also)
 
     def _place(self, path: str, make: Callable[[Path], object], settle: Callable[[Path, Path], object]) -> None:
         """Make a file beside `path` and put it there. Whoever forgets may take the folder away meanwhile."""
@@ -118,7 +121,8 @@ class Folder:
         part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
         for turn in range(TRIES):
             try:
-                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                with suppress(FileExistsError):  # it was there, and is away again
+                    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 make(part)
                 settle(part, target)
                 return
@@ -154,7 +158,7 @@ class Folder:
         return found
 
     def now(self) -> float:
-        self.write("clock", b"")
+        self.write({"clock": b""})
         try:
             return (self._root / "clock").stat().st_mtime
         except OSError as error:
@@ -174,8 +178,9 @@ class Bucket:
 
     def read(self, *paths: str) -> list[bytes | None]:
         with _problems():
-            found = self._files.cat(self._at(paths), on_error="return")
-            return [_present(found[path]) for path in self._at(paths)]
+            # `cat` would ask first whether there is anything
+            found = self._files.cat_ranges(self._at(paths), None, None, on_error="return")
+            return [_present(data) for data in found]
 
     def starts(self, paths: Sequence[str], size: int) -> list[bytes | None]:
         if not paths:
@@ -184,9 +189,9 @@ class Bucket:
             found = self._files.cat_ranges(self._at(paths), 0, size, on_error="return")
             return [data if isinstance(data, bytes) else None for data in found]
 
-    def write(self, path: str, data: bytes) -> None:
-        with _problems(writing=True):
-            self._files.pipe_file(self._at([path])[0], data)
+    def write(self, objects: Mapping[str, bytes]) -> None:
+        with _problems(writing=True):  # many at once
+            self._files.pipe(dict(zip(self._at([*objects]), objects.values(), strict=True)))
 
     def create(self, path: str, data: bytes) -> None:
         """By a conditional put; where the object store knows none, the one who writes last is heeded by all."""
@@ -197,12 +202,12 @@ class Bucket:
             pass
         except NotStored:
             if self.read(path) == [None]:
-                self.write(path, data)
+                self.write({path: data})
                 time.sleep(SETTLE_SECONDS)
 
-    def share(self, path: str, source: str, data: bytes) -> None:
-        """What was read and found sound is written: a copy on the other side would cost as many requests."""
-        self.write(path, data)
+    def share(self, path: str, source: str, data: bytes, also: Mapping[str, bytes]) -> None:
+        """What was read and found sound is written: a copy on the other side would cost more requests."""
+        self.write({path: data, **also})
 
     def remove(self, *paths: str) -> None:
         with _problems(writing=True):
@@ -224,7 +229,7 @@ class Bucket:
         return [Item(name[cut:], about["size"] or 0, _modified(about), name) for name, about in found.items()]
 
     def now(self) -> float:
-        self.write("clock", b"now")
+        self.write({"clock": b"now"})
         with _problems():
             return float(self._files.modified(self._at(["clock"])[0]).timestamp())
 

@@ -22,7 +22,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from ..errors import NotStored, Problem, StorageFull, Unavailable
+from ..errors import NotFound, NotStored, Problem, StorageFull, Unavailable
 from .places import Item, Place
 from .store import PART_SECONDS, SECRET_BYTES, SPARE, forgotten
 
@@ -33,6 +33,7 @@ GONE_SECONDS = 86400  # for which it is known that a record was forgotten: longe
 TIDY_SECONDS = 3600  # between looks at pointers and at what is known of forgotten records
 USAGE_SECONDS = 30  # for which a count holds
 NAME_LENGTH = 180  # of an object's name; file systems take 255 bytes
+KNOWN = 4096  # pointers
 OWNER, RECORD = "owner", "record.json"
 DIGEST = 64  # hexadecimal digits of a hash, and of a key
 
@@ -46,6 +47,7 @@ class SharedStore:
         self.max_bytes, self.max_age = max_bytes, max_age
         self._place, self._deadline = place, deadline
         self._tidied = 0.0
+        self._known: dict[str, bytes] = {}  # pointers that this process has met: they may have changed since
         self._counted: tuple[float, tuple[int, int]] | None = None
         self._attached = threading.local()  # what this thread has just read while it was attached
 
@@ -73,8 +75,7 @@ class SharedStore:
         lives, told = _at(record, OWNER), _at(record, RECORD)
 
         def write() -> None:
-            self._place.write(lives, json.dumps({"owner": owner}).encode())
-            self._place.write(told, _dated(body))
+            self._place.write({lives: json.dumps({"owner": owner}).encode(), told: _dated(body)})
             if self._place.read(_gone(record)) != [None]:
                 self._place.remove(lives, told)
                 raise forgotten()
@@ -84,7 +85,7 @@ class SharedStore:
     def update(self, record: str, body: dict[str, Any]) -> None:
         """Replace a record. Raises `NotFound` where it was forgotten meanwhile: what is deleted does not come back."""
         path = _at(record, RECORD)
-        self._fitting(record, 0, lambda: self._place.write(path, _dated(body)))
+        self._fitting(record, 0, lambda: self._place.write({path: _dated(body)}))
         self._require(record, path)
 
     def end_all(self, but: Collection[str]) -> int:
@@ -115,30 +116,34 @@ class SharedStore:
     def attach(self, record: str, name: str, key: str) -> dict[str, Any] | None:
         """Let `record` have the blob `key` of another record too; its meta, or None where it is not there or damaged.
 
-        Five requests in the mean: the pointer, the blob, the copy, whether the record lives, the pointer again.
+        Five requests in four turns: the pointer, the blob, the copy together with the pointer to it, whether the record
+        lives. Where this process has met the key before, the first is spared.
         """
-        (pointer,) = self._place.read(_pointer(key))
-        if pointer is None:
+        found = self._find(key)
+        if found is None:
             return None
-        about = _parsed(pointer)
-        source, target = _at(str(about.get("record")), str(about.get("name"))), _at(record, name)
-        blob = self._sound(source)
-        if blob is None or blob.key != key:
-            return None
+        (source, pointer), blob = found
+        target = _at(record, name)
         if source != target:
-            self._fitting(record, len(blob.data), lambda: self._place.share(target, source, blob.packed()))
-        self._require(record, target)
-        if source != target:
-            self._point(key, record, name)
+            packed, also = blob.packed(), {_pointer(key): _lead(record, name)}
+            self._fitting(record, len(packed), lambda: self._place.share(target, source, packed, also))
+        try:
+            self._require(record, target)
+        except NotFound:  # the key leads where it led before
+            if source != target:
+                self._place.write({_pointer(key): pointer})
+            raise
+        self._learn(key, record, name)
         self._attached.blob = record, name, blob.data
         return blob.meta
 
     def put(self, record: str, name: str, key: str, data: bytes, meta: dict[str, Any]) -> None:
         """Write a blob, whole, for `record`, and let others find it."""
         target, packed = _at(record, name), Blob(key, meta, data).packed()
-        self._fitting(record, len(packed), lambda: self._place.write(target, packed))
-        self._require(record, target)
-        self._point(key, record, name)
+        objects = {target: packed, _pointer(key): _lead(record, name)}
+        self._fitting(record, len(packed), lambda: self._place.write(objects))
+        self._require(record, *objects)
+        self._learn(key, record, name)
 
     def read(self, record: str, name: str) -> bytes | None:
         """The bytes that `record` has under `name`; None where there is nothing, or it is damaged."""
@@ -155,7 +160,7 @@ class SharedStore:
         if self._place.read(_at(record, OWNER)) == [None] and not self._place.below(folder):
             return False
         with suppress(StorageFull):  # of use only where somebody else is about to begin it again
-            self._place.write(_gone(record), b"{}")
+            self._place.write({_gone(record): b"{}"})
         self._remove(folder, pointers=True)
         return True
 
@@ -192,15 +197,28 @@ class SharedStore:
             self._counted = time.monotonic(), (census.records, census.bytes)
         return self._counted[1]
 
-    def _require(self, record: str, written: str) -> None:
+    def _require(self, record: str, *written: str) -> None:
         """Take away what was just written where its record lives no more."""
         if self._place.read(_at(record, OWNER)) == [None]:
-            self._place.remove(written)
+            self._place.remove(*written)
             raise forgotten()
 
-    def _point(self, key: str, record: str, name: str) -> None:
-        pointer = json.dumps({"record": record, "name": name}).encode()
-        self._fitting(record, 0, lambda: self._place.write(_pointer(key), pointer))
+    def _find(self, key: str) -> tuple[tuple[str, bytes], Blob] | None:
+        """Where a blob is, the pointer that leads there, and the blob."""
+        for pointer in (self._known.pop(key, None), None):
+            if pointer is None and (pointer := self._place.read(_pointer(key))[0]) is None:
+                return None
+            about = _parsed(pointer)
+            source = _at(str(about.get("record")), str(about.get("name")))
+            blob = self._sound(source)
+            if blob is not None and blob.key == key:
+                return (source, pointer), blob
+        return None
+
+    def _learn(self, key: str, record: str, name: str) -> None:
+        if len(self._known) >= KNOWN:
+            self._known.clear()
+        self._known[key] = _lead(record, name)
 
     def _sound(self, path: str) -> Blob | None:
         """A blob; None where it is not there, or is not what was written: then it is taken away."""
@@ -342,6 +360,11 @@ def _parsed(data: bytes) -> dict[str, Any]:
         return dict(json.loads(data))
     except (ValueError, TypeError):
         return {}
+
+
+def _lead(record: str, name: str) -> bytes:
+    """A pointer: what leads from a key to a blob."""
+    return json.dumps({"record": record, "name": name}).encode()
 
 
 def _folder(pointer: bytes) -> str:
