@@ -1,4 +1,4 @@
-"""The folder in which explanations are kept: looked at, and nothing of it changed."""
+"""Where explanations are kept: looked at, and nothing of it changed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from ..errors import Problem
+from ..service.places import Bucket, said
+from ..service.stores import open_store
 from ..settings import Settings
 from ..zoo.weights import shown
 from .finding import Finding, size
@@ -20,7 +23,10 @@ LEAST = 64 * 2**20  # bytes free, below which not even some records fit
 
 def store(settings: Settings) -> Iterator[Finding]:
     """Whether it can be written, what is in it, and whether the disk holds what it may grow to."""
-    folder = settings.store
+    if isinstance(settings.store, str) and not settings.store.startswith("file:"):
+        yield _bucket(settings)
+        return
+    folder = place(settings)
     if not folder.exists() and may_write(folder):
         yield Finding("store", "ok", f"{shown(folder)} is made at the first start")
     elif not _written(folder):
@@ -29,17 +35,39 @@ def store(settings: Settings) -> Iterator[Finding]:
         return
     used = 0
     if folder.exists():
-        used, finding = _content(folder)
+        used, finding = _content(folder) if isinstance(settings.store, Path) else _shared(settings)
         yield finding
     yield _space(settings, used)
 
 
 def may_write(folder: Path) -> bool:
     """Whether files can be put there, the folder being made where it is not there yet."""
-    place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    nearest = folder.absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+
+
+def place(settings: Settings) -> Path:
+    """The folder of a store that is in one."""
+    return settings.store if isinstance(settings.store, Path) else Path(settings.store.removeprefix("file://"))
+
+
+def _bucket(settings: Settings) -> Finding:
+    """Whether it can be reached and written, by the object that every sweep of a server writes."""
+    remedy = "Give endpoint and credentials in the environment, as AWS_ENDPOINT_URL and AWS_ACCESS_KEY_ID do for s3://"
+    try:
+        Bucket(str(settings.store)).now()
+        return _shared(settings)[1]
+    except Problem as problem:
+        reason = said(problem.__cause__ or problem)
+        return Finding("store", "wrong", f"{settings.store} cannot be used: {reason}", remedy)
+
+
+def _shared(settings: Settings) -> tuple[int, Finding]:
+    """Bytes of all that is stored, those that explanations share counted once."""
+    records, used = open_store(settings).usage()
+    return used, Finding("store", "ok", f"{settings.store}, shared, holds {records} explanations, {size(used)}")
 
 
 def _content(folder: Path) -> tuple[int, Finding]:
@@ -63,10 +91,10 @@ def _content(folder: Path) -> tuple[int, Finding]:
 
 
 def _space(settings: Settings, used: int) -> Finding:
-    place = settings.store
-    while not place.exists():
-        place = place.parent
-    free, wanted = shutil.disk_usage(place).free, max(0, settings.store_bytes - used)
+    folder = place(settings)
+    while not folder.exists():
+        folder = folder.parent
+    free, wanted = shutil.disk_usage(folder).free, max(0, settings.store_bytes - used)
     detail = f"{size(free)} free on its disk; the store may grow to {size(settings.store_bytes)}"
     if free < LEAST:
         return Finding("disk", "wrong", detail, "Make room, or set GRADOSCOPE_STORE to another disk")

@@ -273,17 +273,17 @@ def _problems(writing: bool = False) -> Iterator[None]:
     except (PermissionError, NotImplementedError, *ABSENT) as error:
         if not writing:
             raise _unreachable(error) from error
-        log.error("the store cannot be written: %s", _said(error))
+        log.error("the store cannot be written: %s", said(error))
         raise NotStored(NotStored.said) from error
     except Exception as error:
         raise _unreachable(error) from error
 
 
 def _unreachable(error: Exception) -> Unavailable:
-    log.error("the store cannot be reached: %s", _said(error))
+    log.error("the store cannot be reached: %s", said(error))
     return Unavailable(UNREACHABLE, retry_after=5)
 
 
-def _said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """What an error says, without credentials that somebody has put into an address."""
     return re.sub(r"//[^/@\s]+@", "//…@", f"{type(error).__name__}: {error}")

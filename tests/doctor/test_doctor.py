@@ -17,6 +17,7 @@ from gradoscope import cli, doctor
 from gradoscope.doctor import computing, examine, models, network, setup, store, worst
 from gradoscope.doctor.finding import size
 from gradoscope.service.store import Store
+from gradoscope.service.stores import open_store
 from gradoscope.settings import Settings
 from typer.testing import CliRunner
 
@@ -177,6 +178,27 @@ def test_what_the_store_holds_is_told(tmp_path):
     assert index.read_bytes() == damaged
     with pytest.raises(sqlite3.DatabaseError):
         sqlite3.connect(index).execute("SELECT * FROM record")
+
+
+def test_a_shared_store_is_told(tmp_path):
+    address = f"file://{tmp_path}/shared"
+    assert {finding.what for finding in found(store.store, store=address)} == {"store", "disk"}
+    assert "is made at the first start" in only(store.store, "store", store=address).detail
+    open_store(Settings(store=address)).create("one", {"status": "done"})
+    assert "shared, holds 1 explanations, 0 B" in only(store.store, "store", store=address).detail
+
+
+def test_a_bucket_that_cannot_be_reached_is_wrong(monkeypatch):
+    for name, value in {
+        "ENDPOINT_URL": "http://127.0.0.1:1",
+        "ACCESS_KEY_ID": "id",
+        "SECRET_ACCESS_KEY": SECRET,
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    wrong = only(store.store, store="s3://bucket/prefix")
+    assert wrong.verdict == "wrong"
+    assert "127.0.0.1:1" in wrong.detail
+    assert SECRET not in str(wrong)
 
 
 def test_a_full_disk_is_told(monkeypatch):

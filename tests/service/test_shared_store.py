@@ -364,9 +364,9 @@ def test_errors_of_reading_are_told_and_can_be_tried_again(store, monkeypatch):
 
 
 def test_what_errors_say_holds_no_credentials():
-    said = places._said(OSError("cannot reach http://user:secret@host/bucket"))
-    assert "secret" not in said
-    assert "//…@host/bucket" in said
+    told = places.said(OSError("cannot reach http://user:secret@host/bucket"))
+    assert "secret" not in told
+    assert "//…@host/bucket" in told
 
 
 # settings
