@@ -182,6 +182,33 @@ def shared_write(store):
     store._place.write({"records/one/panel%3Ap1": b"of a process that died before it could look"})
 
 
+def test_who_writes_once_it_is_listed_what_to_remove_is_told(store, tmp_path):
+    class Listed(Folder):
+        def below(self, path):
+            found = super().below(path)
+            with pytest.raises(NotFound):
+                keep(store, "one")
+            return found
+
+    store.create("one", {})
+    assert SharedStore(Listed(tmp_path / "shared"), 10**7, 3600, 60).forget("one")
+    assert [path for path in left(store) if path.startswith("records/")] == []
+
+
+def test_a_folder_that_others_take_away_is_made_again(store, monkeypatch):
+    real, turns = Path.mkdir, []
+
+    def mkdir(path, *rest, **named):
+        turns.append(path)
+        if len(turns) < 3:
+            raise FileExistsError(path)  # as pathlib does where it is there, and away when it looks
+        real(path, *rest, **named)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    store.create("one", {"a": 1})
+    assert store.load("one") == {"a": 1}
+
+
 def test_what_was_forgotten_is_not_begun_again(store):
     store.create("one", {})
     assert store.forget("one")
