@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow chaos load fuzz pins audit clean
+.PHONY: serve test test-cluster lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -15,6 +15,10 @@ serve: $(VENV)/.installed
 test: $(VENV)/.tested lint
 	@tests/ensure_browser.sh $(BIN)/python
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
+
+# the contract on Ray Serve, two replicas on this machine; prints pictures per second and the time after a death
+test-cluster: $(VENV)/.tested
+	$(BIN)/python -m pytest -q --cluster tests/cluster/live tests/test_rest.py tests/test_acceptance.py $(CLUSTER)
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .

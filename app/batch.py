@@ -6,8 +6,6 @@ the rounding of another micro-batch.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import secrets
@@ -15,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -27,12 +26,13 @@ from .attribution.engine import Engine
 from .attribution.graph import Graph, SharedEngine
 from .attribution.score import Score
 from .errors import ComputationFailed, Problem
+from .export import mark as mark_from
 from .gather import Entry
 from .making import compute, micro_batch
 from .plan import Panel, examine, plan, refuse_if_nothing_is_left, settle_targets
 from .records import done, finished, input_record, new_record, outcome, panel_record
 from .service.jobs import Explain
-from .sight import Sight, believed_classes, png, shown
+from .sight import Sight, Waiting, believed_classes, png, shown
 from .turns import as_problem
 from .vision.preprocess import Seen, asked, preprocess
 from .wire import npy
@@ -99,6 +99,9 @@ class Fault:
     problem: Problem
 
 
+Turns = Generator[Shot | Kept | Fault | None, None, None]
+
+
 class Batch:
     """One question about many pictures. `question` is a job without a picture of its own.
 
@@ -126,6 +129,11 @@ class Batch:
 
     def explain(self, entries: Iterable[Entry]) -> Iterator[Shot | Kept | Fault]:
         """What comes of each picture; shots are whole, with their record. Those with nothing to compute come first."""
+        with closing(self.turns(entries)) as turns:
+            yield from (result for result in turns if result is not None)
+
+    def turns(self, entries: Iterable[Entry]) -> Turns:
+        """The same, with `None` after every micro-batch, where something else may take its turn."""
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             tray: list[Shot] = []
             for found in ahead(readers, self._prepare, entries, self.window):
@@ -139,11 +147,11 @@ class Batch:
             if tray:
                 yield from self._explain_tray(tray)
 
-    def mark(self, data: bytes) -> str:
-        """A hash of all that determines what comes of a picture."""
+    @property
+    def about(self) -> tuple[Any, ...]:
+        """All but the picture that determines what comes of it."""
         asked_for = {name: value for name, value in asdict(self.question).items() if name not in ("id", "picture")}
-        about = (hashlib.sha256(data).hexdigest(), asked_for, self._prints, self.workshop.versions)
-        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        return asked_for, self._prints, self.workshop.versions
 
     def _classifier(self, model: str) -> Classifier:
         return self.workshop.zoo.load(model, self._inputs[model].size)
@@ -164,8 +172,8 @@ class Batch:
     def _prepare(self, entry: Entry) -> Shot | Kept | Fault:
         """In a reader's thread: everything up to what the models see."""
         try:
-            data = entry.path.read_bytes()
-            mark = self.mark(data)
+            data = entry.read()
+            mark = mark_from(data, self.about)
             if self._is_kept(entry, mark):
                 return Kept(entry)
             image = self.workshop.decoders.decode(data)
@@ -179,12 +187,15 @@ class Batch:
             return Fault(entry, as_problem(error))
         return shot
 
-    def _explain_tray(self, tray: list[Shot]) -> Iterator[Shot | Fault]:
+    def _explain_tray(self, tray: list[Shot]) -> Turns:
         """The pictures of a tray, side by side."""
         began = time.monotonic()
         for shot in tray:
             shot.panels = plan(shot.job, self.workshop.zoo, self.workshop.settings)
-        graphs = {model: self._look(tray, model) for model in self.models}
+        graphs = {}
+        for model in self.models:
+            graphs[model] = self._look(tray, model)
+            yield None
         kept: list[Shot] = []
         for shot in tray:
             try:
@@ -195,14 +206,14 @@ class Batch:
                 kept.append(shot)
         *others, last = self.models
         for model in others:
-            self._make_shared(kept, model, graphs.pop(model))
+            yield from self._make_shared(kept, model, graphs.pop(model))
             for shot in kept:
-                self._make_rest(shot, model)
-        self._make_shared(kept, last, graphs.pop(last))
+                yield from self._make_rest(shot, model)
+        yield from self._make_shared(kept, last, graphs.pop(last))
         shared = (time.monotonic() - began) / len(tray)
         for shot in kept:  # each is told when it is whole: what is written is not lost by an interruption
             began = time.monotonic()
-            self._make_rest(shot, last)
+            yield from self._make_rest(shot, last)
             shot.record["seconds"] = round(shared + time.monotonic() - began, 3)
             yield self._close(shot)
 
@@ -241,7 +252,7 @@ class Batch:
             logits = torch.cat([classifier(part) for part in torch.split(x, size)])
         return x, logits.double().cpu(), None
 
-    def _make_shared(self, tray: list[Shot], model: str, way: Pass | None) -> None:
+    def _make_shared(self, tray: list[Shot], model: str, way: Pass | None) -> Waiting[None]:
         """A model's panels of one pass, micro-batch by micro-batch."""
         for shot in tray:
             for panel in shot.of(model):
@@ -261,12 +272,13 @@ class Batch:
                     break
             self._make_together(way, model)
             way = None
+            yield None
 
-    def _make_rest(self, shot: Shot, model: str) -> None:
+    def _make_rest(self, shot: Shot, model: str) -> Waiting[None]:
         """The panels of a model that a picture does not have yet, one by one."""
         for panel in shot.of(model):
             if panel.record["status"] is None:
-                self._make_alone(shot, panel, self._classifier(model))
+                yield from self._make_alone(shot, panel, self._classifier(model))
 
     def _make_together(self, way: Pass, model: str) -> None:
         """The panels of one pass. Those that fail are left as they are."""
@@ -290,12 +302,12 @@ class Batch:
             except Exception:
                 log.warning("%s of %d pictures at once failed: one by one", one.method.id, len(wanted), exc_info=True)
 
-    def _make_alone(self, shot: Shot, panel: Panel, classifier: Classifier) -> None:
+    def _make_alone(self, shot: Shot, panel: Panel, classifier: Classifier) -> Waiting[None]:
         engine = Engine(
             classifier, self._score(classifier, panel.target), micro_batch(self.workshop.settings, classifier.size)
         )
         try:
-            keep(shot, panel, *ended(compute(panel, engine, shot.sights[panel.model].x, shot.job.seed)))
+            keep(shot, panel, *(yield from waits(compute(panel, engine, shot.sights[panel.model].x, shot.job.seed))))
         except Exception as error:
             panel.record |= outcome(as_problem(error))
 
@@ -318,13 +330,16 @@ def keep(shot: Shot, panel: Panel, values: np.ndarray, about: dict[str, Any]) ->
     panel.record |= done(shot.job, panel, about)
 
 
-def ended(run: Generator[Any, None, R]) -> R:
-    """What a generator returns; what it yields is passed over."""
-    while True:
-        try:
-            next(run)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+def waits(run: Generator[Any, None, R]) -> Waiting[R]:
+    """What a generator returns; of what it yields only the turns that it hands over are passed on."""
+    try:
+        while True:
+            if next(run) is None:
+                yield None
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    finally:
+        run.close()
 
 
 def ahead(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], window: int) -> Iterator[R]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from . import __version__, cli_doctor, cli_explain, cli_models
+from . import __version__, cli_cluster, cli_doctor, cli_explain, cli_models
 from .cores import share_cores
 from .errors import Problem
 from .settings import Settings
@@ -31,7 +31,7 @@ def main() -> None:
     """Entry point of the console command; a problem ends it with its detail and exit code 2."""
     share_cores()
     try:
-        app()
+        app(cli_cluster.addressed(sys.argv[1:]))
     except Problem as problem:
         Console(stderr=True).print(f"[red]{problem.title}:[/] {problem.detail}", highlight=False)
         raise SystemExit(2) from problem
@@ -52,10 +52,12 @@ def serve(
     downloads: Annotated[
         str | None, typer.Option(help="What clients may have downloaded: none, cards, any [GRADOSCOPE_DOWNLOADS]")
     ] = None,
+    cluster: cli_cluster.Address = None,
 ) -> None:
     """Start the server: the page at /, the REST interface at /api/v1, its documentation at /docs."""
     from . import logs
     from .main import create_app
+    from .service.local import LocalExecutor
     from .serving import Server, configuration, give_back_freed
 
     options = {"host": host, "port": port, "models": models, "downloads": downloads}
@@ -64,7 +66,7 @@ def serve(
     give_back_freed()
     listener = _listen(settings)
     settings = _answer_to_own_name(settings)
-    web = create_app(settings)
+    web = create_app(settings, cli_cluster.executor(cluster, settings) if cluster else LocalExecutor)
     config = configuration(web, settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends itself the signal again when it has ended
     Server(config, web, _address(settings, listener)).run(sockets=[listener])

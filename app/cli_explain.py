@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from . import cli_models
+from . import cli_cluster, cli_models
 from .errors import Unprocessable
 from .gather import Entry, gather, is_one_file
 from .service.jobs import Explain
@@ -38,6 +38,7 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results [explanations/IMAGE, explanations/DIR/IMAGE.jpg]")
     ] = None,
+    cluster: cli_cluster.Address = None,
 ) -> None:
     """Explain pictures here, without a server: PNG, npy and JSON, and a contact sheet of each.
 
@@ -45,13 +46,12 @@ def explain(
     Ends with 1 where some could not be explained.
     """
     from .routes.uploads import parse_size
-    from .shell import explain_here
 
     if fit not in (None, "crop", "pad", "squash"):
         raise Unprocessable(f"fit: «{fit}» is none of crop, pad, squash.", field="fit")
     if score not in ("logit", "log_probability", "probability"):
         raise Unprocessable(f"score: «{score}» is none of logit, log_probability, probability.", field="score")
-    one = is_one_file(images)
+    one = is_one_file(images) and not cluster
     job = Explain(
         id=secrets.token_hex(16) if one else "",
         picture=images[0].read_bytes() if one else b"",
@@ -65,24 +65,36 @@ def explain(
         fit=fit,  # type: ignore[arg-type]
         size=parse_size(size),
     )
+    settings = cli_models.operator_settings()
+    if cluster:
+        _explain_all(gather(images, out, recursive), job, settings, cluster)
+        return
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
-        settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
+        settings = settings.model_copy(update={"store": Path(kept)})
         if one:
+            from .shell import explain_here
+
             explain_here(job, settings, out or Path("explanations") / images[0].stem, console)
         else:
-            _explain_all(gather(images, out, recursive), job, settings)
+            _explain_all(gather(images, out, recursive), job, settings, None)
 
 
-def _explain_all(entries: list[Entry], question: Explain, settings: Settings) -> None:
+def _explain_all(entries: list[Entry], question: Explain, settings: Settings, cluster: str | None) -> None:
     """Raises `typer.Exit` where some could not be explained, or where it is interrupted."""
-    from .shell import explain_all_here
-
     try:
-        faults = explain_all_here(entries, question, settings, console)
+        if cluster:
+            cli_cluster.require()
+            from .cluster.batch import explain_all_there
+
+            all_could = explain_all_there(entries, question, settings, cluster, console)
+        else:
+            from .shell import explain_all_here
+
+            all_could = explain_all_here(entries, question, settings, console)
     except KeyboardInterrupt:
         console.print("Interrupted. The same command goes on where this one was.", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
-    if faults:
+    if not all_could:
         raise typer.Exit(1)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .errors import NotFound
+from .errors import NotFound, Problem
 from .vision.render import draw
 from .vision.sheet import contact_sheet
 from .wire import reduce_channels
@@ -58,6 +58,20 @@ def write_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def write_explanation(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """The same; raises `Problem` where it cannot be written."""
+    try:
+        write_whole(folder, files)
+    except OSError as error:
+        raise Problem(f"{folder} cannot be written: {error.strerror or error}.") from error
+
+
+def mark(data: bytes, about: tuple[Any, ...]) -> str:
+    """A hash of all that determines what comes of a picture: its bytes, and `Batch.about`."""
+    parts = (hashlib.sha256(data).hexdigest(), *about)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def mark_of(folder: Path) -> str | None:

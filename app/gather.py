@@ -20,6 +20,10 @@ class Entry:
     path: Path
     folder: Path
 
+    def read(self) -> bytes:
+        """The picture's bytes. Raises `OSError`."""
+        return self.path.read_bytes()
+
 
 def is_one_file(paths: Sequence[Path]) -> bool:
     """Whether exactly one picture is named, by itself and not by a folder or a pattern."""

@@ -126,6 +126,17 @@ class Settings(BaseSettings):
     )
     decode_seconds: float = Field(10, gt=0, description="Seconds that decoding a picture may take")
 
+    cluster_replicas_min: int = Field(1, ge=1, description="Replicas of the explainer on a Ray cluster at least")
+    cluster_replicas_max: int = Field(
+        4,
+        ge=1,
+        description="Replicas at most; GRADOSCOPE_MAX_REQUESTS counts for each",
+    )
+    cluster_cpus: float = Field(1, ge=0, description="CPU cores that Ray sets aside for each replica")
+    cluster_gpus: float = Field(
+        0, ge=0, description="GPUs that Ray sets aside for each replica; with 0.5 two share one"
+    )
+
     @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

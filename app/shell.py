@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .attribution.base import methods
 from .batch import READERS, Batch, Fault, Kept, Shot, ahead
 from .cli_models import fetch
-from .errors import Problem
-from .export import files, mark_of, write_whole
+from .export import files, mark_of, write_explanation
 from .gather import Entry
 from .pipeline import run
 from .service.jobs import Event, Explain
 from .service.stores import AnyStore
 from .settings import Settings
+from .tally import Tally, refusals
 from .turns import as_problem
 from .workshop import Workshop
 from .zoo.memory import keep_freed
@@ -47,33 +46,19 @@ def explain_here(job: Explain, settings: Settings, folder: Path, console: Consol
     return record
 
 
-def explain_all_here(entries: Sequence[Entry], question: Explain, settings: Settings, console: Console) -> list[Fault]:
-    """Explain many pictures, each into its folder. Returns those that could not be explained; raises `Problem`."""
+def explain_all_here(entries: Sequence[Entry], question: Explain, settings: Settings, console: Console) -> bool:
+    """Explain many pictures, each into its folder. Whether all could be; raises `Problem`."""
     batch = Batch(question, _open(question, settings, console), lambda entry, mark: mark_of(entry.folder) == mark)
-    bars = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("pictures ·"),
-        TimeElapsedColumn(), TextColumn("· left"), TimeRemainingColumn(), console=console,
-    )  # fmt: skip
-    tally: Counter[str] = Counter()
-    faults: list[Fault] = []
-    refusals: dict[str, None] = {}
-    with bars:
-        task = bars.add_task("", total=len(entries))
+    with Tally(len(entries), console) as tally:
         for result in explain_batch(batch, entries):
-            tally[type(result).__name__] += 1
             if isinstance(result, Fault):
-                faults.append(result)
+                tally.fault(result.entry, result.problem)
             elif isinstance(result, Shot):
-                refusals |= dict.fromkeys(_refusals(result.record))
-            bars.update(task, advance=1, description=result.entry.path.name[-28:])
-    for line in refusals:
-        console.print(line, highlight=False, markup=False)
-    console.print(f"{tally['Shot']} explained, {tally['Kept']} were there already.", highlight=False)
-    if faults:
-        console.print(f"{len(faults)} of {len(entries)} pictures could not be explained:", highlight=False)
-        for fault in faults:
-            console.print(f"{fault.entry.path}: {fault.problem.detail}", highlight=False, markup=False, soft_wrap=True)
-    return faults
+                tally.done(result.entry, result.record)
+            else:
+                tally.kept(result.entry)
+    tally.tell()
+    return not tally.faults
 
 
 def explain_batch(batch: Batch, entries: Iterable[Entry]) -> Iterator[Shot | Kept | Fault]:
@@ -86,10 +71,7 @@ def write_shot(result: Shot | Kept | Fault) -> Shot | Kept | Fault:
     """Write what came of a picture into its folder."""
     if isinstance(result, Shot):
         try:
-            write_whole(result.entry.folder, files(result.record, result.read, titles()))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            return Fault(result.entry, Problem(f"{result.entry.folder} cannot be written: {reason}."))
+            write_explanation(result.entry.folder, files(result.record, result.read, titles()))
         except Exception as error:
             return Fault(result.entry, as_problem(error))
     return result
@@ -137,11 +119,7 @@ def _write(record: dict[str, Any], store: AnyStore, folder: Path) -> None:
 
 
 def _tell(record: dict[str, Any], folder: Path, console: Console) -> None:
-    for line in _refusals(record):
+    for line in refusals(record):
         console.print(line, highlight=False, markup=False)
     done = sum(panel["status"] == "done" for panel in record["panels"])
     console.print(f"{done} of {len(record['panels'])} maps in {record['seconds']:.1f} s: {folder}/", highlight=False)
-
-
-def _refusals(record: dict[str, Any]) -> list[str]:
-    return [f"{p['method']} {p['status']}: {p['problem']['detail']}" for p in record["panels"] if p["problem"]]

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -25,14 +26,14 @@ SHARED = ROOT.parent / "shared"
 
 
 class Server:
-    """`gradoscope serve` on a free port, with a store of its own."""
+    """`gradoscope serve` on a free port, with a store of its own; `options` are the command's."""
 
-    def __init__(self, store: Path, **environment: str) -> None:
+    def __init__(self, store: Path, *options: str, **environment: str) -> None:
         self.log = store.parent / f"{store.name}.log"
         variables = {**os.environ, "GRADOSCOPE_STORE": str(store), "GRADOSCOPE_PORT": "0", **environment}
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gradoscope", "serve"], stdout=out, stderr=out, env=variables
+                [sys.executable, "-m", "gradoscope", "serve", *options], stdout=out, stderr=out, env=variables
             )
         self.url = self._wait(lambda: re.search(r"open (http://[\w.:\[\]-]+)", self.log.read_text()), "an address")[1]
         self.http = httpx.Client(base_url=self.url, timeout=300)
@@ -61,9 +62,26 @@ class Server:
         return self.process.wait(30)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cluster", action="store_true", help="the server computes on Ray Serve: `make test-cluster`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--cluster"):
+        config.addinivalue_line("filterwarnings", "ignore")  # Ray's own
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What needs a cluster lies in tests/cluster/live, and is not there without one."""
+    return True if collection_path.name == "live" and not config.getoption("--cluster") else None
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("server") / "store")
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if request.config.getoption("--cluster"):
+        running = Server(*request.getfixturevalue("cluster").server)
+    else:
+        running = Server(tmp_path_factory.mktemp("server") / "store")
     yield running
     running.stop()
 
@@ -75,3 +93,13 @@ def server_url(server: Server) -> str:
 
 def sample(name: str) -> bytes:
     return (SAMPLES / name).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Ray cluster with the explainers; only with --cluster."""
+    from cluster_support import TestCluster
+
+    running = TestCluster(tmp_path_factory.mktemp("cluster"))
+    yield running
+    running.stop()

@@ -162,18 +162,14 @@ class Desk(ABC):
             self._mark(running.job.id, {"status": "cancelled"})  # it waits to run again, and there is no run to say so
 
     def _expire(self, number: int) -> None:
-        problem = DeadlinePassed(
-            f"It was not done within {self._settings.deadline:g} s, the limit of a request, and was ended. Ask for "
-            "less at once; maps that were finished are in the store."
-        )
-        self._fail(number, problem)
+        self._fail(number, too_late(self._settings.deadline))
 
-    def _fail(self, number: int, problem: Problem) -> None:
-        """End a job from here."""
+    def _fail(self, number: int, problem: Problem, begun: bool = True) -> None:
+        """End a job from here. `begun`: there may be a record of it, which is to say so."""
         if running := self._jobs.get(number):
             self._end(number)
             self.metrics.ended(_outcome(Event("error", problem.as_dict())))
-            if isinstance(running.job, Explain):
+            if begun and isinstance(running.job, Explain):
                 self._mark(running.job.id, {"status": "failed", "problem": problem.as_dict()})
             running.mailbox.put(Event("error", problem.as_dict()))
 
@@ -208,6 +204,14 @@ class Desk(ABC):
     def _learn(self, catalogue: dict[str, Any]) -> None:
         self._catalogue = catalogue
         self._known.set()
+
+
+def too_late(seconds: float) -> DeadlinePassed:
+    """What is told of a job that was not done within its time."""
+    return DeadlinePassed(
+        f"It was not done within {seconds:g} s, the limit of a request, and was ended. Ask for less at once; maps that "
+        "were finished are in the store."
+    )
 
 
 def _outcome(event: Event) -> str:

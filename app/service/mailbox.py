@@ -8,6 +8,7 @@ from collections import deque
 from .jobs import Event
 
 SUPERSEDED = ("progress", "partial")
+ONCE = ("accepted", "prediction", "panel")
 
 
 class Mailbox:
@@ -28,7 +29,7 @@ class Mailbox:
                 if waiting.name == event.name and waiting.data["panel"] == event.data["panel"]:
                     self._events[i] = event
                     return
-        elif not self._first_time(event):
+        elif event.name in ONCE and not self._first_time(event):
             return
         self._events.append(event)
         self._arrived.set()

@@ -59,7 +59,7 @@ class Metrics:
         self._model_bytes = self._gauge("models_loaded_bytes", "Memory that they take, with what makes them quicker")
         self._resident = self._gauge("resident_bytes", "Memory of a process that is in RAM", "process")
         self._worker: int | None = None
-        self._told: dict[str, int] = {}
+        self._told: dict[str, dict[str, Any]] = {}  # by worker
 
     def _count_store(self) -> None:
         self._lookups = self._counter("store_lookups", "Panels looked for in the store", "result")
@@ -104,15 +104,29 @@ class Metrics:
     def worker_began(self, process: int | None) -> None:
         """A worker was started, as that process. It counts from zero."""
         self._starts.inc()
-        self._worker, self._told = process, {}
+        self._worker = process
+        if process is not None:  # the only one
+            self._told = {}
 
-    def worker_told(self, told: dict[str, int]) -> None:
-        """What the worker has counted since it began, and what it holds."""
-        for name, counter in (("micro_batches", self._micro_batches), ("gradient_evaluations", self._evaluations)):
-            counter.inc(told[name] - self._told.get(name, 0))
-        self._told = told
-        self._models.set(told["models"])
-        self._model_bytes.set(told["model_bytes"])
+    def worker_told(self, told: dict[str, Any], worker: str = "") -> None:
+        """What a worker has counted since it began, and what it holds; `worker` names it where there are several."""
+        before = self._told.get(worker, {})
+        counters = {"micro_batches": self._micro_batches, "gradient_evaluations": self._evaluations}
+        if any(told[name] < before.get(name, 0) for name in counters):
+            return  # it was overtaken on its way
+        for name, counter in counters.items():
+            counter.inc(told[name] - before.get(name, 0))
+        self._told[worker] = told
+        self._hold()
+
+    def worker_left(self, worker: str) -> None:
+        """One of several is there no more."""
+        self._told.pop(worker, None)
+        self._hold()
+
+    def _hold(self) -> None:
+        self._models.set(sum(told["models"] for told in self._told.values()))
+        self._model_bytes.set(sum(told["model_bytes"] for told in self._told.values()))
 
     def stored(self, records: int, size: int) -> None:
         """What is in the store now."""
@@ -122,7 +136,8 @@ class Metrics:
     def text(self) -> bytes:
         """In Prometheus' text format."""
         self._resident.labels("web").set(resident(os.getpid()))
-        self._resident.labels("worker").set(resident(self._worker) if self._worker else 0)
+        elsewhere = sum(told.get("resident", 0) for told in self._told.values())
+        self._resident.labels("worker").set(resident(self._worker) if self._worker else elsewhere)
         return generate_latest(self.registry)
 
 

@@ -10,6 +10,10 @@ from ..errors import ComputationFailed
 from .jobs import Job
 
 REFUSED_SECONDS = 600  # how long what has killed the worker is not tried again
+KILLER = (
+    "The worker died twice while it computed this and nothing else. Take a smaller model, input size "
+    "or number of steps."
+)
 
 
 class Quarantine:
@@ -32,11 +36,7 @@ class Quarantine:
     def add(self, job: Job) -> ComputationFailed:
         """Refuse the same from now on; the problem to tell whoever asked for it."""
         self._until[asked_of(job)] = time.monotonic() + REFUSED_SECONDS
-        return ComputationFailed(
-            "The worker died twice while it computed this and nothing else. Take a smaller model, input size "
-            "or number of steps.",
-            retry_after=REFUSED_SECONDS,
-        )
+        return ComputationFailed(KILLER, retry_after=REFUSED_SECONDS)
 
 
 def asked_of(job: Job) -> str:

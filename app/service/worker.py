@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 from .. import logs
 from ..cores import share_cores
@@ -39,13 +39,25 @@ def work(connection: Connection, settings: Settings) -> None:
     os._exit(0)  # nothing is left to tidy up, and what libraries tidy up at the end is slow and fills the log
 
 
+class Line(Protocol):
+    """What a worker takes of multiprocessing's connections."""
+
+    def poll(self, timeout: float | None = 0.0) -> bool: ...
+
+    def recv(self) -> Any: ...
+
+    def send(self, message: Any) -> None: ...
+
+
 class Worker:
-    def __init__(self, connection: Connection, settings: Settings) -> None:
+    """Computes what comes over a line, all in turns. `run` makes the run of a job; else it is the pipeline's."""
+
+    def __init__(self, connection: Line, settings: Settings, run: Callable[[Any, Any], Any] | None = None) -> None:
         import torch  # here, not above: importing this module must stay cheap for the web process
 
+        from .. import pipeline
         from ..attribution.effort import effort
         from ..catalogue import catalogue
-        from ..pipeline import run
         from ..workshop import Workshop
         from ..zoo.memory import give_back, keep_freed, resident
         from .scheduler import Scheduler
@@ -54,10 +66,10 @@ class Worker:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32
-        self._connection, self._run = connection, run
+        self._connection, self._run = connection, run or pipeline.run
         self._give_back, self._resident, self._bare = give_back, resident, resident()
         self._effort = effort
-        self._told: dict[str, int] = {}
+        self._told: dict[str, Any] = {}
         self._told_when = 0.0
         self._scheduler = Scheduler()
         self._workshop = Workshop.open(settings)
@@ -142,7 +154,7 @@ class Worker:
     def _tell_effort(self, at_work: bool = False) -> None:
         """What was computed so far, and what is in memory. One at work says so in any case: it does not hang."""
         zoo = self._workshop.zoo
-        told = {**vars(self._effort), "models": len(zoo.loaded), "model_bytes": zoo.bytes}
+        told = {**vars(self._effort), "models": len(zoo.loaded), "model_bytes": zoo.bytes, "loaded": zoo.loaded}
         self._told_when = time.monotonic()
         if told != self._told or at_work:
             self._told = told
