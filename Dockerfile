@@ -9,6 +9,8 @@ FROM ${BASE} AS dependencies
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Other versions than those pinned, e.g. for an older driver: "torch==2.13.0 torchvision==0.28.0"
 ARG TORCH=""
+# Extras of pyproject.toml, e.g. "fast s3" for a store in a bucket
+ARG EXTRAS=fast
 # For pip: a mirror ("--index-url …"), a certificate, …
 ARG PIP_ARGS=""
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -17,17 +19,20 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 
 # The dependencies, the pretrained weights among them, in a layer of their own: they change seldom. What only compilers
 # and test runs read (headers, static libraries, tests) stays behind, and what OpenVINO has for devices other than CPUs.
+# Builds of torch and torchvision that do not go together end it here.
 COPY pyproject.toml constraints.txt ./
 # hadolint ignore=SC2086
-RUN python -c "import tomllib; about = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-      print(*about['dependencies'], *about['optional-dependencies']['fast'], sep='\n')" > requirements.txt \
+RUN python -c "import sys, tomllib; about = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+      extras = [text for extra in sys.argv[1:] for text in about['optional-dependencies'][extra]]; \
+      print(*about['dependencies'], *extras, sep='\n')" ${EXTRAS} > requirements.txt \
  && { [ -z "${TORCH}" ] || sed -i -E '/^torch(vision)?==/d' constraints.txt; } \
  && python -m venv --without-pip /opt/venv \
  && python -m pip --python /opt/venv/bin/python install ${TORCH_INDEX:+--extra-index-url ${TORCH_INDEX}} ${PIP_ARGS} \
       -c constraints.txt -r requirements.txt ${TORCH} \
  && rm -rf /opt/venv/lib/python*/site-packages/{torch/{include,share,bin/protoc*},openvino/{include,cmake,libs/{cache.json,libopenvino_intel_{gpu,npu}_plugin.so}}} \
  && find /opt/venv -name '*.a' -delete \
- && find /opt/venv -depth -type d -name tests -path '*/site-packages/*' -exec rm -rf {} +
+ && find /opt/venv -depth -type d -name tests -path '*/site-packages/*' -exec rm -rf {} + \
+ && /opt/venv/bin/python -c "import torch, torchvision, timm, captum.attr"
 
 FROM dependencies AS package
 COPY . .

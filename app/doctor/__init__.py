@@ -10,6 +10,7 @@ from .finding import Finding, Verdict, worst
 from .setup import overridden, settings_or_faults, versions
 
 __all__ = ["Finding", "Verdict", "examine", "worst"]
+REMEDY = "Install anew: the versions of constraints.txt, and torch and torchvision both from one index"
 LATER = {  # by module: these import PyTorch and its libraries, or else what may not be there in a broken environment
     "computing": ("device", "acceleration", "memory"),
     "models": ("models", "weights_folder"),
@@ -19,8 +20,8 @@ LATER = {  # by module: these import PyTorch and its libraries, or else what may
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything in turn. Nothing is written that stays, nothing is asked of another machine, and no key, and
-    no password within an address, is in what is found."""
+    """Look at everything in turn. Nothing is written that stays, no other machine is asked but where a bucket is the
+    store, and no key, and no password within an address, is in what is found."""
     settings, faults = settings_or_faults()
     yield from faults
     if settings is None:
@@ -45,8 +46,7 @@ def _guarded(what: str, look: Callable[[Settings], Iterator[Finding]], settings:
     try:
         yield from look(settings)
     except Exception as error:
-        remedy = "Install it anew: pip install --force-reinstall with the versions of constraints.txt"
-        yield Finding(what, "wrong", f"{type(error).__name__}: {error}", remedy if _is_install(error) else "")
+        yield Finding(what, "wrong", f"{type(error).__name__}: {error}", REMEDY if _is_install(error) else "")
 
 
 def _is_install(error: Exception) -> bool:
