@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test test-cluster lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch slow chaos load fuzz pins audit clean
+.PHONY: serve test test-cluster lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch docs slow chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -85,6 +85,10 @@ bench-latency: $(VENV)/.tested
 # a folder of pictures with one question, against one by one: pictures per second
 bench-batch: $(VENV)/.tested
 	$(BIN)/python tests/bench_batch.py
+
+# the site, from the repository, into site/; 1 where there is a warning
+docs: $(VENV)/.tested
+	$(BIN)/python docs/_pages/build.py site
 
 # two hundred slow sockets, and what a good client notices of them (two minutes); 1 where it is more than it should
 slow: $(VENV)/.tested

@@ -61,8 +61,11 @@ def test_the_python_page_runs_as_written(server_url, tmp_path):
     assert len(list((tmp_path / "explanations" / "cat" / "panels").glob("*.npy"))) == 2
 
 
+GENERATED = ("settings.md", "rest.md", "command-line.md", "methods/index.md")  # tests/test_site.py builds these
+
+
 def test_links_lead_somewhere():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
-            if not target.startswith(("http://", "https://")):
+            if not target.startswith(("http://", "https://")) and target not in GENERATED:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
