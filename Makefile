@@ -25,8 +25,8 @@ lint: $(VENV)/.tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec compose.yaml compose.gpu.yaml
-	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.compose-spec compose.yaml compose.gpu.yaml
+	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # before each commit: what lint asks, and tidy files
 hooks: $(VENV)/.tested

@@ -44,6 +44,8 @@ def _gather(source: Path) -> None:
     docs = ROOT / "docs"
     shutil.copytree(docs, source, dirs_exist_ok=True, ignore=shutil.ignore_patterns("_pages"))
     shutil.copy(Path(__file__).with_name("conf.py"), source)
+    (source / "_own").mkdir()
+    shutil.copy(Path(__file__).with_name("site.css"), source / "_own")
     generated: dict[str, str | bytes] = {
         "settings.md": settings_page(),
         "rest.md": rest_page(),

@@ -12,14 +12,14 @@ def settings_page() -> str:
     """The page «Settings»."""
     schema = Settings.model_json_schema()["properties"]
     rows = [
-        (f"`GRADOSCOPE_{name.upper()}`", f"`{_shown(field.default)}`", _kind(schema[name]), field.description or "")
+        (f"`GRADOSCOPE_{name.upper()}`", field.description or "", f"`{_shown(field.default)}`", _kind(schema[name]))
         for name, field in Settings.model_fields.items()
     ]
     return (
         "# Settings\n"
         "Each setting is read from the environment; `docker run -e`, a compose file and a shell set them alike. "
         "`gradoscope doctor` says which differ from their defaults, and what is wrong with them.\n\n"
-        + table(("variable", "default", "values", "meaning"), rows)
+        + table(("variable", "meaning", "default", "values"), rows)
         + "\n"
     )
 
