@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,5 +99,15 @@ def at_rest(cluster: TestCluster) -> list[dict[str, Any]]:
     """What the replicas tell when nothing runs any more, and their workers have said so."""
     while any(told["running"] for told in cluster.told()):
         time.sleep(0.05)
-    time.sleep(0.5)  # a worker tells its effort when it rests
+    counted = None
+    while counted != (counted := [told["effort"]["gradient_evaluations"] for told in cluster.told()]):
+        time.sleep(1)  # a worker tells its effort when it rests, or each second
     return cluster.told()
+
+
+def status_at_last(load: Callable[[], Any], patience: float = 30) -> str:
+    """What a record says when it no longer says `running`: a worker notes it after the micro-batch that it is at."""
+    until = time.monotonic() + patience
+    while (status := str(load()["status"])) == "running" and time.monotonic() < until:
+        time.sleep(0.1)
+    return status

@@ -15,7 +15,7 @@ from contextlib import aclosing
 import numpy as np
 import pytest
 import torch
-from cluster_support import MICRO_BATCH, at_rest
+from cluster_support import MICRO_BATCH, at_rest, status_at_last
 from conftest import SAMPLES, sample
 from gradoscope.pipeline import run
 from gradoscope.service.jobs import Explain
@@ -113,7 +113,7 @@ def test_cancelling_ends_within_two_micro_batches(cluster, store):
 
     seen = cluster.with_executor(scenario)
     assert sum(evaluations(cluster).values()) - before <= seen + 2 * MICRO_BATCH
-    assert store.load(job.id)["status"] == "cancelled"
+    assert status_at_last(lambda: store.load(job.id)) == "cancelled"
 
 
 def test_a_replica_that_is_killed_and_the_job_completes(cluster, capsys):

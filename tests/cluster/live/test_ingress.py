@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 
 import httpx
 import pytest
 import yaml
-from cluster_support import at_rest
+from cluster_support import at_rest, status_at_last
 from conftest import ROOT, sample
 from gradoscope.cluster.application import build
 from ray import serve
@@ -43,11 +42,7 @@ def test_leaving_a_stream_ends_its_computation(http, cluster):
         explanation = next(events)[1]["id"]
         next(event for event in events if event[0] == "progress")
     at_rest(cluster)
-    until = time.monotonic() + 30  # the worker notes it after the micro-batch that it is at
-    while (status := http.get(f"/api/v1/explanations/{explanation}").json()["status"]) == "running":
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    assert status == "cancelled"
+    assert status_at_last(lambda: http.get(f"/api/v1/explanations/{explanation}").json()) == "cancelled"
 
 
 def test_the_file_for_serve_deploy_is_sound():
