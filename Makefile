@@ -7,14 +7,18 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test test-cluster lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch docs slow chaos load fuzz pins audit clean
+.PHONY: serve test test-slow test-cluster lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch docs slow chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
 
 test: $(VENV)/.tested lint
 	@tests/ensure_browser.sh $(BIN)/python
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(PYTEST)
+
+# those that train a model, measure a benchmark or walk a long way (some minutes)
+test-slow: $(VENV)/.tested
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow $(PYTEST)
 
 # the contract on Ray Serve, two replicas on this machine; prints pictures per second and the time after a death
 test-cluster: $(VENV)/.tested

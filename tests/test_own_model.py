@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 from typer.testing import CliRunner
 
+pytestmark = pytest.mark.slow  # it trains a network
 SHAPES = ROOT / "examples" / "shapes"
 GUIDE = (ROOT / "docs" / "your-own-model.md").read_text("utf-8")
 SIX = (

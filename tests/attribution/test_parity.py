@@ -239,6 +239,7 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_one_thread")
 def test_blur_integrated_gradients_against_pair_saliency(cat: Tensor) -> None:
     """Two approximations of one integral: ours of increments, PAIR's of a finite difference at each step's left end."""

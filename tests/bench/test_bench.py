@@ -43,6 +43,7 @@ def plan(**changes) -> run.Plan:
     return run.Plan(**{**usual, **changes})
 
 
+@pytest.mark.slow
 def test_record_has_both_sides_of_every_method_and_equal_maps(tmp_path: Path) -> None:
     record = run.measure(tiny(), plan(defaults=True))
     for method in METHODS:
@@ -63,6 +64,7 @@ def test_record_has_both_sides_of_every_method_and_equal_maps(tmp_path: Path) ->
     assert run.Record.read(tmp_path / "tiny.json") == record
 
 
+@pytest.mark.slow
 def test_tables_have_what_they_need(tmp_path: Path) -> None:
     record = run.measure(tiny(), plan(defaults=True))
     record.floor = {"ONNX Runtime": 0.001, "OpenVINO": 0.002}
@@ -153,6 +155,7 @@ def test_spread_and_ratio() -> None:
     assert total([ours, theirs]).seconds == (5.0, 8.0, 9.0)
 
 
+@pytest.mark.slow
 def test_growth_of_a_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(growth, "STEPS", (2, 4, 8))
     series = growth.grow(tiny(), ("steps",), 2)
