@@ -83,9 +83,7 @@ def test_one_replica_and_two(cluster, capsys):
     time.sleep(STATS_SECONDS)
     two, shares = pictures_per_second(cluster, 120)
     with capsys.disabled():
-        print(
-            f"\npictures (24-step integrals) per second: one replica {one:.2f}, two {two:.2f}: × {two / one:.2f}, {shares}"
-        )
+        print(f"\npictures (24 steps) per second: one replica {one:.2f}, two {two:.2f}: × {two / one:.2f}, {shares}")
     assert len(shares) == 2
     assert min(shares) > 0, shares
 
