@@ -65,6 +65,8 @@ class Method(ABC, Generic[P]):
     strengths: ClassVar[tuple[str, ...]]
     weaknesses: ClassVar[tuple[str, ...]]
     default: ClassVar[bool] = True  # computed where a request names no method
+    regional: ClassVar[bool] = False  # one value for a place, (1, H, W), whatever the picture's channels
+    differentiates: ClassVar[bool] = True  # its evaluations are gradients, else forward passes
     Parameters: ClassVar[type[Parameters]]
 
     def seeded(self, parameters: P) -> bool:

@@ -49,6 +49,8 @@ class Occlusion(Method[OcclusionParameters]):
         "Depends on the filling, and asks about pictures with holes",
     )
     default = False
+    regional = True
+    differentiates = False
     Parameters = OcclusionParameters
 
     def seeded(self, parameters: OcclusionParameters) -> bool:

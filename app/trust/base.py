@@ -1,0 +1,175 @@
+"""What a metric is: it declares itself, its parameters and its cost once, and measures how far a map can be trusted."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, ClassVar, Generic, TypeVar
+
+from torch import Tensor
+
+from ..attribution.base import Method, Paper, Parameters, Progress
+from ..attribution.engine import Engine
+from ..attribution.score import Score
+from ..errors import Unprocessable
+from ..zoo.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Evaluations of one picture: forward passes alone, and gradients (a forward and a backward pass)."""
+
+    forwards: int = 0
+    gradients: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.forwards + other.forwards, self.gradients + other.gradients)
+
+    def __mul__(self, count: int) -> Cost:
+        return Cost(self.forwards * count, self.gradients * count)
+
+    @property
+    def total(self) -> int:
+        return self.forwards + self.gradients
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A finished map with all that it was made of: `values` (C, H, W) by `method` of `picture` (C, H, W) in [0, 1].
+
+    The engine's score must be of one class.
+    """
+
+    engine: Engine
+    picture: Tensor
+    values: Tensor
+    method: Method[Any]
+    parameters: Any
+    seed: int = 0
+
+    @property
+    def classifier(self) -> Classifier:
+        return self.engine.classifier
+
+    @property
+    def score(self) -> Score:
+        return self.engine.score
+
+    @property
+    def target(self) -> int:
+        target = self.score.target
+        if not isinstance(target, int):
+            raise ValueError("a map is judged for one class")
+        return target
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.picture.shape[-2], self.picture.shape[-1]
+
+    @property
+    def map_cost(self) -> Cost:
+        """What one more map costs, as the method declares it."""
+        count = self.method.cost(self.parameters, self.size)
+        return Cost(gradients=count) if self.method.differentiates else Cost(forwards=count)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a metric found: `figures` are plain numbers and lists, `maps` the maps made on the way, each (C, H, W)."""
+
+    metric: str
+    figures: dict[str, Any]
+    maps: dict[str, Tensor] = field(default_factory=dict)
+
+
+Measuring = Generator[Progress, None, Measurement]
+P = TypeVar("P", bound=Parameters)
+
+
+class Metric(ABC, Generic[P]):
+    """A measure of a map. To add one, add a module to this package with a subclass marked `@register`."""
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    paper: ClassVar[Paper]
+    summary: ClassVar[str]
+    Parameters: ClassVar[type[Parameters]]
+
+    @abstractmethod
+    def cost(self, subject: Subject, parameters: P) -> Cost:
+        """Evaluations that measuring needs."""
+
+    def check(self, subject: Subject, parameters: P) -> None:
+        """Raise `Refused` where this map cannot be measured so."""
+
+    @abstractmethod
+    def measure(self, subject: Subject, parameters: P) -> Measuring:
+        """Measure; yields after every micro-batch."""
+
+
+class Meter:
+    """How much of a metric's cost is spent; runs methods on the way."""
+
+    def __init__(self, cost: Cost) -> None:
+        self.done, self.total = 0, cost.total
+
+    def spend(self, count: int) -> Progress:
+        self.done += count
+        return Progress(self.done, self.total)
+
+    def explain(
+        self, subject: Subject, engine: Engine, picture: Tensor | None = None, seed: int | None = None
+    ) -> Generator[Progress, None, Tensor]:
+        """The map of the subject's method by another engine, of another picture or with another seed: (C, H, W)."""
+        steps = subject.method.attribute(
+            engine,
+            subject.picture if picture is None else picture,
+            subject.parameters,
+            subject.seed if seed is None else seed,
+        )
+        before = self.done
+        try:
+            while True:
+                self.done = before + next(steps).done
+                yield Progress(self.done, self.total)
+        except StopIteration as end:
+            self.done = before + subject.map_cost.total  # it may have stopped early
+            values: Tensor = end.value.values
+            return values
+        finally:
+            steps.close()
+
+
+_registry: dict[str, Metric[Any]] = {}
+
+
+def register(metric: type[Metric[Any]]) -> type[Metric[Any]]:
+    if metric.id in _registry:
+        raise ValueError(f"two metrics call themselves {metric.id}")
+    _registry[metric.id] = metric()
+    return metric
+
+
+def metrics() -> dict[str, Metric[Any]]:
+    """Every metric by id, in alphabetical order."""
+    _import_all()
+    return dict(sorted(_registry.items()))
+
+
+@cache
+def _import_all() -> None:
+    """Import every module of this package: each registers its metrics."""
+    package = importlib.import_module(__package__)
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{__package__}.{module.name}")
+
+
+def find_metric(id: str) -> Metric[Any]:
+    known = metrics()
+    if id not in known:
+        raise Unprocessable(f"There is no metric «{id[:80]}». There are: {', '.join(known)}.", field="metric")
+    return known[id]

@@ -1,0 +1,43 @@
+"""Subjects for the tests of metrics: maps of tiny nets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradoscope.attribution.base import Progress, find_method
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.score import Score
+from gradoscope.trust.base import Measurement, Subject, find_metric
+from gradoscope.zoo.classifier import Classifier
+from nets import Tiny, explain, finish, random_picture, wrap
+from torch import Tensor
+
+
+def subject(
+    method: str = "vanilla_gradient",
+    model: Classifier | None = None,
+    picture: Tensor | None = None,
+    values: Tensor | None = None,
+    seed: int = 0,
+    micro_batch: int = 4,
+    **options: Any,
+) -> Subject:
+    """A map of a tiny net for class 0, or other `values` in its place."""
+    model, picture = model or wrap(Tiny()), random_picture(12) if picture is None else picture
+    if values is None:
+        values = explain(method, model, picture, seed=seed, **options).values
+    found = find_method(method)
+    engine = Engine(model, Score(0), micro_batch)
+    return Subject(engine, picture, values, found, found.Parameters(**options), seed)
+
+
+def run(metric: str, subject: Subject, **options: Any) -> tuple[list[Progress], Measurement]:
+    """All that a metric yields, and what it returns."""
+    found = find_metric(metric)
+    parameters = found.Parameters(**options)
+    found.check(subject, parameters)
+    return finish(found.measure(subject, parameters))
+
+
+def measure(metric: str, subject: Subject, **options: Any) -> Measurement:
+    return run(metric, subject, **options)[1]

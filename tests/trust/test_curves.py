@@ -1,0 +1,78 @@
+"""Deletion and insertion against a naive loop."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from gradoscope.attribution.baselines import make_baseline
+from gradoscope.attribution.engine import generator
+from gradoscope.trust.curves import centred_gaussian, exchanged, ranking
+from judged import measure, subject
+from nets import Tiny, random_picture, wrap
+from torch import Tensor
+
+
+def naive(model, picture: Tensor, replacement: Tensor, order: list[int], steps: int, inserts: bool) -> list[float]:
+    """Pixel by pixel, one picture at a time."""
+    start, end = (replacement, picture) if inserts else (picture, replacement)
+    width, given = picture.shape[-1], []
+    for k in range(steps + 1):
+        changed = start.clone()
+        for place in order[: round(k * len(order) / steps)]:
+            for channel in range(len(picture)):
+                changed[channel, place // width, place % width] = end[channel, place // width, place % width]
+        given.append(float(model(changed[None]).softmax(-1)[0, 0]))
+    return given
+
+
+@pytest.mark.parametrize("replacement", ["blurred", "black"])
+@pytest.mark.parametrize("metric", ["deletion", "insertion"])
+@pytest.mark.parametrize("method", ["vanilla_gradient", "grad_cam"])
+def test_naive_loop(metric: str, replacement: str, method: str) -> None:
+    model, picture = wrap(Tiny(), side=9), random_picture(9, width=9)
+    values = torch.randn((1 if method == "grad_cam" else 3, 9, 9), generator=generator(1))
+    given = measure(metric, subject(method, model, picture, values), replacement=replacement, steps=7, draws=2).figures
+    filling, inserts = make_baseline(replacement, picture, 0), metric == "insertion"
+    strength = (values[0] if method == "grad_cam" else values.abs().sum(0)).flatten().tolist()
+    bell = [math.exp(-(u * u + v * v) / (2 * 0.25**2)) for u in _middles(9) for v in _middles(9)]
+    drawn = torch.randperm(81, generator=generator(0, "ties")).tolist()
+    orders = {
+        "map": sorted(drawn, key=lambda place: -strength[place]),
+        "gaussian": sorted(drawn, key=lambda place: -round(bell[place], 9)),
+    }
+    for name, order in orders.items():
+        if name == "gaussian":  # equal by symmetry but for rounding: the order among them is not the same here
+            order = ranking(centred_gaussian((9, 9)), 0).tolist()
+            assert [round(bell[place], 9) for place in order] == sorted((round(p, 9) for p in bell), reverse=True)
+        expected = naive(model, picture, filling, order, 7, inserts)
+        assert given[name]["probabilities"] == pytest.approx(expected, rel=1e-4)
+        area = sum((a + b) / 2 / 7 for a, b in itertools.pairwise(expected))
+        assert given[name]["area"] == pytest.approx(area, rel=1e-4)
+    for draw, record in enumerate(given["random"]):
+        order = torch.randperm(81, generator=generator(0, "order", draw)).tolist()
+        assert record["probabilities"] == pytest.approx(naive(model, picture, filling, order, 7, inserts), rel=1e-4)
+    assert given["random_area"] == pytest.approx(np.mean([record["area"] for record in given["random"]]))
+    assert given["fractions"] == pytest.approx(np.linspace(0, 1, 8).tolist())
+
+
+def _middles(side: int) -> list[float]:
+    return [(i + 0.5) / side - 0.5 for i in range(side)]
+
+
+def test_exchanged_goes_from_end_to_end() -> None:
+    start, end, order = random_picture(6), random_picture(6, seed=1), torch.randperm(36)
+    assert torch.equal(exchanged(start, end, order, 0), start)
+    assert torch.equal(exchanged(start, end, order, 36), end)
+    assert int((exchanged(start, end, order, 10) == end).all(0).sum()) == 10
+
+
+def test_equal_values_go_by_chance() -> None:
+    """Else a map of zeros would delete from the top, and look as if it knew something."""
+    order = ranking(torch.zeros(8, 8), 3)
+    assert sorted(order.tolist()) == list(range(64))
+    assert order.tolist() != list(range(64))
+    assert torch.equal(order, ranking(torch.zeros(8, 8), 3))
