@@ -75,7 +75,7 @@ class GradientCheck(Metric[GradientCheckParameters]):
 def direction(subject: Subject, index: int) -> Tensor:
     """A random direction of length 1, (C, H, W) in float64; the same for each seed and index."""
     drawn = noise(subject.seed, index, subject.picture.shape).to(subject.picture).double()
-    return drawn / drawn.norm()
+    return drawn.div(drawn.norm())
 
 
 def relative_error(given: Tensor, expected: Tensor) -> float | None:
