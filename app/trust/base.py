@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from torch import Tensor
 
@@ -17,6 +17,7 @@ from ..attribution.engine import Engine
 from ..attribution.score import Score
 from ..errors import Unprocessable
 from ..zoo.classifier import Classifier
+from .networks import weighing
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,23 @@ class Cost:
     @property
     def total(self) -> int:
         return self.forwards + self.gradients
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What costs depend on; known before a map, or even its model, is there."""
+
+    method: Method[Any]
+    parameters: Any
+    size: tuple[int, int]
+    classes: int
+    layers: int | None = None  # that hold weights; None: not known before the model is loaded
+
+    @property
+    def map_cost(self) -> Cost:
+        """What one more map costs, as the method declares it."""
+        count = self.method.cost(self.parameters, self.size)
+        return Cost(gradients=count) if self.method.differentiates else Cost(forwards=count)
 
 
 @dataclass(frozen=True)
@@ -71,10 +89,9 @@ class Subject:
         return self.picture.shape[-2], self.picture.shape[-1]
 
     @property
-    def map_cost(self) -> Cost:
-        """What one more map costs, as the method declares it."""
-        count = self.method.cost(self.parameters, self.size)
-        return Cost(gradients=count) if self.method.differentiates else Cost(forwards=count)
+    def outline(self) -> Outline:
+        layers = weighing(self.classifier)
+        return Outline(self.method, self.parameters, self.size, len(self.classifier.labels), layers)
 
 
 @dataclass(frozen=True)
@@ -98,10 +115,11 @@ class Metric(ABC, Generic[P]):
     paper: ClassVar[Paper]
     summary: ClassVar[str]
     Parameters: ClassVar[type[Parameters]]
+    network: ClassVar[Literal["itself", "copy", "double"]] = "itself"  # what is evaluated: sets the pace
 
     @abstractmethod
-    def cost(self, subject: Subject, parameters: P) -> Cost:
-        """Evaluations that measuring needs."""
+    def cost(self, outline: Outline, parameters: P) -> Cost:
+        """Evaluations that measuring needs; the most that may be where the outline does not say."""
 
     def check(self, subject: Subject, parameters: P) -> None:
         """Raise `Refused` where this map cannot be measured so."""
@@ -137,7 +155,7 @@ class Meter:
                 self.done = before + next(steps).done
                 yield Progress(self.done, self.total)
         except StopIteration as end:
-            self.done = before + subject.map_cost.total  # it may have stopped early
+            self.done = before + subject.outline.map_cost.total  # it may have stopped early
             values: Tensor = end.value.values
             return values
         finally:

@@ -11,7 +11,7 @@ from pydantic import Field
 from ..attribution.base import Paper, Parameters
 from ..attribution.engine import Engine, finite, generator
 from ..attribution.score import Score
-from .base import Cost, Measurement, Measuring, Meter, Metric, Subject, register
+from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
 from .likeness import compare
 
 
@@ -38,12 +38,12 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
     summary = "How alike the map is to the maps of other classes: one that is about the class differs from them."
     Parameters = ClassSensitivityParameters
 
-    def cost(self, subject: Subject, parameters: ClassSensitivityParameters) -> Cost:
-        nearest, drawn = shares(len(subject.classifier.labels), parameters.nearest)
-        return Cost(forwards=1) + subject.map_cost * (nearest + drawn)
+    def cost(self, outline: Outline, parameters: ClassSensitivityParameters) -> Cost:
+        nearest, drawn = shares(outline.classes, parameters.nearest)
+        return Cost(forwards=1) + outline.map_cost * (nearest + drawn)
 
     def measure(self, subject: Subject, parameters: ClassSensitivityParameters) -> Measuring:
-        meter = Meter(self.cost(subject, parameters))
+        meter = Meter(self.cost(subject.outline, parameters))
         with torch.no_grad():
             logits = finite(subject.classifier(subject.picture[None])[0])
         yield meter.spend(1)

@@ -14,7 +14,7 @@ from ..attribution.base import Paper, Parameters, Progress
 from ..attribution.baselines import make_baseline
 from ..attribution.engine import Engine, finite, generator
 from ..attribution.score import Score
-from .base import Cost, Measurement, Measuring, Meter, Metric, Subject, register
+from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
 from .likeness import importance
 
 GAUSSIAN = 0.25  # standard deviation of the centred control, as a share of the side
@@ -43,11 +43,11 @@ class Curve(Metric[CurveParameters]):
     Parameters = CurveParameters
     inserts: ClassVar[bool]
 
-    def cost(self, subject: Subject, parameters: CurveParameters) -> Cost:
+    def cost(self, outline: Outline, parameters: CurveParameters) -> Cost:
         return Cost(forwards=(2 + parameters.draws) * (parameters.steps + 1))
 
     def measure(self, subject: Subject, parameters: CurveParameters) -> Measuring:
-        meter = Meter(self.cost(subject, parameters))
+        meter = Meter(self.cost(subject.outline, parameters))
         replacement = make_baseline(parameters.replacement, subject.picture, subject.seed)
         start, end = (replacement, subject.picture) if self.inserts else (subject.picture, replacement)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..attribution.base import Paper, Parameters
 from ..attribution.engine import Engine, finite, noise
 from ..errors import Refused
-from .base import Cost, Measurement, Measuring, Meter, Metric, Subject, register
+from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
 from .networks import private
 
 
@@ -40,18 +40,19 @@ class GradientCheck(Metric[GradientCheckParameters]):
     )
     summary = "Whether the map is the gradient: its slopes along random directions against differences of the score."
     Parameters = GradientCheckParameters
+    network = "double"
 
     def check(self, subject: Subject, parameters: GradientCheckParameters) -> None:
         if subject.method.regional:
             raise Refused(f"{subject.method.title} has one value for all channels of a place: it is no gradient.")
 
-    def cost(self, subject: Subject, parameters: GradientCheckParameters) -> Cost:
+    def cost(self, outline: Outline, parameters: GradientCheckParameters) -> Cost:
         return Cost(forwards=2 * parameters.directions)
 
     def measure(self, subject: Subject, parameters: GradientCheckParameters) -> Measuring:
         copy = private(subject.classifier).double()
         engine = Engine(copy, subject.score, max(1, subject.engine.micro_batch // 2))
-        meter = Meter(self.cost(subject, parameters))
+        meter = Meter(self.cost(subject.outline, parameters))
         picture, values = subject.picture.double(), subject.values.double()
         slopes: list[float] = []
         expected: list[float] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from ..zoo.classifier import Classifier
 
 # a module's name, and the module
 Named = tuple[str, nn.Module]
+_counted: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 
 
 def private(classifier: Classifier) -> Classifier:
@@ -38,6 +40,13 @@ def layers(classifier: Classifier) -> list[list[Named]]:
         else:
             groups.append([(name, module)])
     return groups[::-1]
+
+
+def weighing(classifier: Classifier) -> int:
+    """How many layers `layers` gives; a pass finds it out once for each network."""
+    if classifier.network not in _counted:
+        _counted[classifier.network] = len(layers(classifier))
+    return _counted[classifier.network]
 
 
 def randomise(layer: list[Named], seed: int) -> None:

@@ -9,9 +9,9 @@ from pydantic import Field
 from ..attribution.base import Paper, Parameters
 from ..attribution.engine import Engine
 from ..errors import ComputationFailed, Refused
-from .base import Cost, Measurement, Measuring, Meter, Metric, Subject, register
+from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
 from .likeness import compare
-from .networks import layers, private, randomise
+from .networks import layers, private, randomise, weighing
 
 
 class RandomisationParameters(Parameters):
@@ -40,19 +40,21 @@ class Randomisation(Metric[RandomisationParameters]):
     paper = Paper("Sanity Checks for Saliency Maps (Adebayo et al.)", "https://arxiv.org/abs/1810.03292")
     summary = "The map of a network whose layers are drawn at random, from the top down: it has to change."
     Parameters = RandomisationParameters
+    network = "copy"
 
     def check(self, subject: Subject, parameters: RandomisationParameters) -> None:
-        if not layers(subject.classifier):
+        if not weighing(subject.classifier):
             raise Refused("This network holds no weights that could be drawn at random.")
 
-    def cost(self, subject: Subject, parameters: RandomisationParameters) -> Cost:
-        return subject.map_cost * len(counts(len(layers(subject.classifier)), parameters.stages))
+    def cost(self, outline: Outline, parameters: RandomisationParameters) -> Cost:
+        held = parameters.stages if outline.layers is None else outline.layers
+        return outline.map_cost * len(counts(held, parameters.stages))
 
     def measure(self, subject: Subject, parameters: RandomisationParameters) -> Measuring:
         copy = private(subject.classifier)
         order = layers(copy)
         engine = Engine(copy, subject.score, subject.engine.micro_batch)
-        meter = Meter(self.cost(subject, parameters))
+        meter = Meter(self.cost(subject.outline, parameters))
         stages: list[dict[str, Any]] = []
         maps, done = {}, 0
         for count in counts(len(order), parameters.stages):
@@ -68,7 +70,7 @@ class Randomisation(Metric[RandomisationParameters]):
             except ComputationFailed as failure:
                 stage |= dict.fromkeys(("rank_correlation", "signed_rank_correlation", "ssim"))
                 stage["reason"] = failure.detail
-                yield meter.spend(before + subject.map_cost.total - meter.done)
+                yield meter.spend(before + subject.outline.map_cost.total - meter.done)
             stages.append(stage)
         return Measurement(self.id, {"layers": len(order), "stages": stages}, maps)
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..attribution.base import Paper, Parameters
-from .base import Cost, Measurement, Measuring, Meter, Metric, Subject, register
+from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
 from .likeness import compare
 
 Change = Callable[[Tensor], Tensor]
@@ -54,17 +54,17 @@ class Stability(Metric[StabilityParameters]):
     summary = "Whether the map stays with another seed, one pixel shifted, packed as JPEG, and mirrored."
     Parameters = StabilityParameters
 
-    def cost(self, subject: Subject, parameters: StabilityParameters) -> Cost:
-        count = len(trials(subject, parameters.quality))
-        return Cost(forwards=count + 1) + subject.map_cost * count
+    def cost(self, outline: Outline, parameters: StabilityParameters) -> Cost:
+        count = len(trials(outline, parameters.quality))
+        return Cost(forwards=count + 1) + outline.map_cost * count
 
     def measure(self, subject: Subject, parameters: StabilityParameters) -> Measuring:
-        meter = Meter(self.cost(subject, parameters))
+        meter = Meter(self.cost(subject.outline, parameters))
         engine = subject.engine
         figures: dict[str, Any] = {"score": float(engine.scores(subject.picture[None])), "trials": []}
         yield meter.spend(1)
         maps = {}
-        for trial in trials(subject, parameters.quality):
+        for trial in trials(subject.outline, parameters.quality):
             picture = trial.change(subject.picture)
             values = yield from meter.explain(subject, engine, picture, subject.seed + trial.reseeded)
             values = trial.back(values)
@@ -76,13 +76,13 @@ class Stability(Metric[StabilityParameters]):
         return Measurement(self.id, figures, maps)
 
 
-def trials(subject: Subject, quality: int) -> list[Trial]:
+def trials(outline: Outline, quality: int) -> list[Trial]:
     found = [
         Trial("shift", shifted, lambda values: values.roll(-1, -1), lambda values: values[..., :-1]),
         Trial("jpeg", lambda picture: packed(picture, quality), _same, _same),
         Trial("mirror", _mirrored, _mirrored, _same),
     ]
-    if subject.method.seeded(subject.parameters):
+    if outline.method.seeded(outline.parameters):
         found.insert(0, Trial("seed", _same, _same, _same, reseeded=True))
     return found
 
