@@ -1,4 +1,4 @@
-"""Models and methods as they describe themselves to a client."""
+"""Models, methods and metrics as they describe themselves to a client."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from typing import Any
 
 from .attribution.base import Method, methods
 from .settings import Settings
+from .trust.base import Metric, metrics
 from .zoo.zoo import Zoo
 
 
 def catalogue(zoo: Zoo, settings: Settings) -> dict[str, Any]:
-    """Models and methods as `GET /models` and `GET /methods` tell them."""
+    """Models, methods and metrics as `GET /models`, `GET /methods` and `GET /metrics` tell them."""
     return {
         "default": settings.default_model,
         "downloads": "none" if settings.offline else settings.downloads,
         "models": [zoo.describe(model) for model in zoo.recipes],
         "faults": [{"card": fault.card, "detail": fault.detail} for fault in zoo.faults],
         "methods": [describe_method(method) for method in methods().values()],
+        "metrics": [describe_metric(metric) for metric in metrics().values()],
     }
 
 
@@ -31,4 +33,14 @@ def describe_method(method: Method[Any]) -> dict[str, Any]:
         "weaknesses": list(method.weaknesses),
         "default": method.default,
         "parameters": method.Parameters.model_json_schema(),
+    }
+
+
+def describe_metric(metric: Metric[Any]) -> dict[str, Any]:
+    return {
+        "id": metric.id,
+        "title": metric.title,
+        "paper": {"title": metric.paper.title, "url": metric.paper.url},
+        "summary": metric.summary,
+        "parameters": metric.Parameters.model_json_schema(),
     }

@@ -29,11 +29,16 @@ def explain(
     against: Annotated[int | None, typer.Option(help="Class index to contrast the target with")] = None,
     score: Annotated[str, typer.Option(help="logit, log_probability or probability")] = "logit",
     option: Annotated[
-        list[str] | None, typer.Option("--option", "-o", help="METHOD.PARAMETER=VALUE, e.g. smooth_grad.samples=100")
+        list[str] | None,
+        typer.Option("--option", "-o", help="METHOD.PARAMETER=VALUE, e.g. smooth_grad.samples=100; or of a metric"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the methods that draw")] = 0,
     fit: Annotated[str | None, typer.Option(help="crop, pad or squash; else the model's own way")] = None,
     size: Annotated[str | None, typer.Option(help="Input size: a side in pixels, or HEIGHTxWIDTH")] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="What to measure of each map, repeatable, or all; of many pictures, see evaluate"),
+    ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders below, too")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results [explanations/IMAGE, explanations/DIR/IMAGE.jpg]")
@@ -52,6 +57,8 @@ def explain(
     if score not in ("logit", "log_probability", "probability"):
         raise Unprocessable(f"score: «{score}» is none of logit, log_probability, probability.", field="score")
     one = is_one_file(images) and not cluster
+    if metric and not one:
+        raise Unprocessable("--metric is of one picture here. Many pictures are measured by gradoscope evaluate.")
     job = Explain(
         id=secrets.token_hex(16) if one else "",
         picture=images[0].read_bytes() if one else b"",
@@ -64,6 +71,7 @@ def explain(
         seed=seed,
         fit=fit,  # type: ignore[arg-type]
         size=parse_size(size),
+        metrics=tuple(metric or ()),
     )
     settings = cli_models.operator_settings()
     if cluster:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
@@ -23,7 +24,8 @@ Read = Callable[[str], bytes | None]  # a part of the explanation by its name in
 
 
 def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
-    """(path, bytes) of README, record, contact sheet, picture, what each model saw, and each map as PNG and .npy.
+    """(path, bytes) of README, record, contact sheet, picture, what each model saw, each map as PNG and .npy, and a
+    table of what was measured.
 
     Raises `NotFound` where a part is gone.
     """
@@ -39,6 +41,36 @@ def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterato
             data = _part(read, f"panel:{panel['id']}")
             yield f"{name}.npy", data
             yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), "inferno", 99, None, 0.0))
+    if any(panel.get("metrics") for panel in record["panels"]):
+        yield "metrics.csv", metrics_table(record).encode()
+
+
+def metrics_table(record: dict[str, Any]) -> str:
+    """What was measured of the maps, as CSV: a line for each single number; curves and the like are in the record."""
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(("panel", "model", "method", "target", "label", "metric", "status", "figure", "value"))
+    for panel in record["panels"]:
+        about = [panel[name] for name in ("id", "model", "method")] + [
+            panel["target"][name] for name in ("index", "label")
+        ]
+        for id, measured in panel.get("metrics", {}).items():
+            numbers = dict(scalars(measured["figures"])) or {"": ""}
+            lines.writerows((*about, id, measured["status"], name, value) for name, value in numbers.items())
+    return out.getvalue()
+
+
+def scalars(figures: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The single values in a metric's figures, each with its place, as in `map.area` and `stages.3.ssim`."""
+    if isinstance(figures, dict):
+        for key, value in figures.items():
+            yield from scalars(value, f"{name}.{key}" if name else key)
+    elif isinstance(figures, list):
+        for number, value in enumerate(figures):
+            if isinstance(value, dict):
+                yield from scalars(value, f"{name}.{number}")
+    elif figures is not None:
+        yield name, figures
 
 
 def write_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
@@ -91,6 +123,7 @@ Made by Gradoscope {version} with {models}; score: {score}, seed: {seed}.
 - `image.png`: the picture · `inputs/MODEL.png`: exactly the pixels that a model saw
 - `panels/PANEL-MODEL-METHOD-CLASS.npy`: the raw map, float32, (channels, height, width), signed; beside it a PNG
   (sum of |·| over the channels, clipped at the 99th percentile)
+- `metrics.csv`, where metrics were asked for: a line for each number; their curves are in the record
 
 Values are the score's change for a pixel value in [0, 1] (gradients), or shares of it (integrated methods).
 

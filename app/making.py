@@ -16,12 +16,14 @@ from .attribution.base import Attribution, OnePass, Progress
 from .attribution.engine import Engine
 from .attribution.graph import Way
 from .attribution.score import Score
+from .measuring import measure_all
 from .plan import Panel
 from .records import done, finished, outcome, panel_record
 from .service.jobs import Event, Explain
 from .service.stores import AnyStore
 from .settings import Settings
 from .sight import Sight, Subject
+from .trust.base import Subject as Judged
 from .turns import Run, as_problem
 from .wire import encode_map, npy
 from .workshop import Workshop
@@ -37,36 +39,42 @@ REFERENCE_PIXELS = 320 * 320  # up to this size of input, a micro-batch is as la
 
 
 def make(panel: Panel, job: Explain, workshop: Workshop, subject: Subject, sight: Sight, way: Way | None = None) -> Run:
-    """One panel: from the store where it is there, else computed. Its record says what came of it.
+    """One panel: from the store where it is there, else computed; then its metrics. Its record says what came of it.
 
     With a `way` its method is of one pass, and takes the one that is shared.
     """
     panel.record = panel_record(panel, workshop.zoo)
     summed: dict[str, Any] | None = None
+    judged: tuple[str, Judged] | None = None
     try:
         if panel.refusal:
             raise panel.refusal
         assert panel.target is not None  # settled before
         classifier = sight.classifier(workshop.zoo)
+        score = Score(panel.target, job.score, panel.against, classifier.multilabel)
+        alone = Engine(classifier, score, micro_batch(workshop.settings, classifier.size))
         key = panel_key(panel, job, workshop, subject, classifier, sight.input)
         stored = workshop.store.attach(job.id, f"panel:{panel.id}", key)
         values = _stored_values(workshop.store, job.id, panel.id) if stored else None
         panel.record["from_store"] = values is not None
         if stored is None or values is None:
-            score = Score(panel.target, job.score, panel.against, classifier.multilabel)
-            size = micro_batch(workshop.settings, classifier.size)
-            engine = way.engine(score) if way else Engine(classifier, score, size)
+            engine = way.engine(score) if way else alone
             values, stored = yield from compute(panel, engine, sight.x, job.seed)
             _clock(workshop, panel, stored["seconds"], sight.input.size)
             workshop.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
         panel.record |= done(job, panel, stored)
         summed = encode_map(values.sum(0))
+        whole = torch.from_numpy(values).to(sight.x.device)
+        told = (panel.method, panel.parameters, job.seed, stored["diagnostics"])
+        judged = key, Judged(alone, alone.place(sight.x), whole, *told)
     except Exception as error:
         panel.record |= outcome(as_problem(error))
     finally:
         if way:
             way.leave()
     yield Event("panel", {"panel": panel.record, "map": summed})
+    if judged:
+        yield from measure_all(panel, *judged, job, workshop)
 
 
 def shared_ways(panels: list[Panel], sights: dict[str, Sight], zoo: Zoo) -> dict[str, Way]:
@@ -121,8 +129,7 @@ def _clock(workshop: Workshop, panel: Panel, seconds: float, size: tuple[int, in
     """Learn a model's pace from a panel of many evaluations; the newer counts more."""
     count = panel.method.cost(panel.parameters, size)
     if count >= CLOCKED:
-        pace = seconds / count / (size[0] * size[1])
-        workshop.pace[panel.model] = 0.5 * (workshop.pace.get(panel.model, pace) + pace)
+        workshop.pace.learn(panel.model, ("gradients",), seconds, count, size)
 
 
 def panel_key(

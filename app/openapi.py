@@ -64,15 +64,19 @@ def _mend_form(fields: Document) -> None:
 def _tell_choices(fields: Document, catalogue: Document) -> None:
     models = [entry["id"] for entry in catalogue["models"]]
     methods = {entry["id"]: entry["parameters"] for entry in catalogue["methods"]}
+    metrics = {entry["id"]: entry["parameters"] for entry in catalogue["metrics"]}
     if "method" in fields:
         fields["method"]["items"] = {"type": "string", "enum": list(methods)}
     if "model" in fields and catalogue["downloads"] != "any":  # else by any id of timm's and torchvision's
         fields["model"].get("items", fields["model"])["enum"] = models
     if "options" in fields:
+        known = (methods if "method" in fields else {}) | (metrics if "metrics" in fields else {})
         fields["options"] |= {
             "contentMediaType": "application/json",
-            "contentSchema": {"type": "object", "properties": methods, "additionalProperties": False},
+            "contentSchema": {"type": "object", "properties": known, "additionalProperties": False},
         }
+    if "metrics" in fields:
+        fields["metrics"]["items"] = {"type": "string", "enum": [*metrics, "all"]}
 
 
 def _link(paths: Document) -> None:
@@ -80,6 +84,8 @@ def _link(paths: Document) -> None:
     links = {}
     for path, operations in paths.items():
         if path.startswith(f"{EXPLANATIONS}/{{id}}"):
+            if "{metric}" in path:  # a record need not have any
+                continue
             given = {name: place for name, place in PLACES.items() if f"{{{name}}}" in path}
             for operation in operations.values():
                 id = operation["operationId"]

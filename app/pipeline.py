@@ -10,14 +10,15 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from .errors import ComputationFailed, Problem
+from .errors import ComputationFailed, Problem, revived
+from .estimating import estimate
 from .making import make, shared_ways
-from .plan import Panel, choose_methods, examine, plan, settle_targets
-from .records import end_of, input_record, new_record, outcome, panel_record
-from .service.jobs import Estimate, Event, Explain, Job, Labels, Locate, Predict, Refresh
+from .plan import Panel, examine, outline, plan, settle_targets
+from .records import end_of, input_record, new_record, outcome, panel_record, told_cost
+from .service.jobs import Estimate, Event, Explain, Job, Labels, Locate, Measure, Predict, Refresh
+from .service.store import forgotten
 from .sight import Sight, Subject, Waiting, look, png, shown
 from .turns import Run, as_problem, held, side_by_side
-from .vision.preprocess import asked
 from .workshop import Workshop
 from .zoo.zoo import Zoo
 
@@ -26,24 +27,13 @@ def run(job: Job, workshop: Workshop) -> Run:
     """The run of a job; its last event is `done`, or `result` for the small ones. Raises `Problem`."""
     if isinstance(job, Explain):
         return explain(job, workshop)
+    if isinstance(job, Measure):
+        return measure(job, workshop)
     if isinstance(job, Predict):
         return predict(job, workshop)
     if isinstance(job, Estimate):
         return estimate(job, workshop)
     return tell(job, workshop.zoo)
-
-
-def estimate(job: Estimate, workshop: Workshop) -> Run:
-    """Evaluations of each method, and seconds by the pace that was last measured on this model; null before."""
-    own = asked(workshop.zoo.recipe(job.model).input, None, job.size)
-    pixels = own.size[0] * own.size[1]
-    pace = workshop.pace.get(job.model)
-    listed = []
-    for method, parameters in choose_methods(job):
-        count = method.cost(parameters, own.size)
-        seconds = None if pace is None else round(pace * pixels * count, 3)
-        listed.append({"method": method.id, "gradient_evaluations": count, "seconds": seconds})
-    yield Event("result", {"model": job.model, "estimates": listed})
 
 
 def tell(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
@@ -88,10 +78,11 @@ def explain(job: Explain, workshop: Workshop) -> Run:
         yield from keep_image(job, workshop, subject)
         yield None
         for event in make_all(job, workshop, subject, panels, sights):
-            if event is not None and event.name == "panel":
+            if event is not None and event.name in ("panel", "metric"):
                 record["panels"] = [p.record for p in panels if p.record.get("status")]
                 record["seconds"] = round(time.monotonic() - began, 3)
-                record["status"] = "done" if len(record["panels"]) == len(panels) else "running"
+                record["status"] = "done" if all(map(is_settled, panels)) else "running"
+                keep_others_metrics(workshop, record)
                 workshop.store.update(job.id, record)
             yield event
     except (GeneratorExit, Exception) as error:
@@ -100,6 +91,56 @@ def explain(job: Explain, workshop: Workshop) -> Run:
                 workshop.store.update(job.id, record | end_of(error))
         raise
     yield Event("done", record)
+
+
+def measure(job: Measure, workshop: Workshop) -> Run:
+    """Measure a panel of an explanation that is kept, and write what comes of it into the explanation's record."""
+    question = job.question
+    (panel,) = panels = plan(question, workshop.zoo, workshop.settings)
+    panel.id = job.panel
+    subject = yield from Subject.open(question.picture, workshop, question.owner)
+    sights = yield from look_all(question, workshop, subject, panels)
+    yield Event("accepted", {"panel": panel.id, **_accepted(question, workshop, panels, sights)})
+    for event in make_all(question, workshop, subject, panels, sights):
+        if event is not None and event.name == "panel":
+            if panel.record["status"] != "done":
+                raise revived(panel.record["problem"])
+            continue  # it was told before
+        if event is not None and event.name == "metric":
+            note(workshop, job.id, panel.record)
+        yield event
+    record = workshop.store.load(job.id)
+    if record is None:
+        raise forgotten()
+    yield Event("done", record)
+
+
+def note(workshop: Workshop, explanation: str, told: dict[str, Any]) -> None:
+    """Write what is known of a panel now into the explanation's record. Raises `NotFound` where that is gone."""
+    record = workshop.store.load(explanation)
+    if record is None:
+        raise forgotten()
+    for number, panel in enumerate(record["panels"]):
+        if panel["id"] == told["id"]:
+            known = {"from_store": panel["from_store"], "metrics": {**panel.get("metrics", {}), **told["metrics"]}}
+            record["panels"][number] = told | known
+    workshop.store.update(explanation, record)
+
+
+def keep_others_metrics(workshop: Workshop, record: dict[str, Any]) -> None:
+    """Take over into a record that is still written what was measured of its panels by requests of their own."""
+    stored = workshop.store.load(record["id"])
+    if stored is not None:
+        measured = {panel["id"]: panel["metrics"] for panel in stored["panels"]}
+        for panel in record["panels"]:
+            panel["metrics"] = measured.get(panel["id"], {}) | panel["metrics"]
+
+
+def is_settled(panel: Panel) -> bool:
+    """Whether nothing more will come of a panel."""
+    record = panel.record
+    whole = record.get("status") == "done" and all(metric.id in record["metrics"] for metric, _ in panel.metrics)
+    return whole or record.get("status") in ("refused", "failed")
 
 
 def look_all(job: Explain, workshop: Workshop, subject: Subject, panels: list[Panel]) -> Waiting[dict[str, Sight]]:
@@ -172,16 +213,27 @@ def keep_input(job: Explain, workshop: Workshop, subject: Subject, sight: Sight,
 
 
 def _accepted(job: Explain, workshop: Workshop, panels: list[Panel], sights: dict[str, Sight]) -> dict[str, Any]:
-    evaluations = 0
+    evaluations = measuring = 0
     listed = []
     for panel in panels:
         input = sights[panel.model].input if panel.model in sights else workshop.zoo.recipe(panel.model).input
         cost = panel.method.cost(panel.parameters, input.size)
+        planned: dict[str, Any] = {
+            "id": panel.id,
+            "model": panel.model,
+            "method": panel.method.id,
+            "target": panel.target,
+            "cost": cost,
+        }
         evaluations += 0 if panel.refusal else cost
-        listed.append(
-            {"id": panel.id, "model": panel.model, "method": panel.method.id, "target": panel.target, "cost": cost}
-        )
-    return {"id": job.id, "panels": listed, "gradient_evaluations": evaluations}
+        if panel.metrics and not panel.refusal:
+            known = outline(panel, sights[panel.model].classifier(workshop.zoo))
+            costs = {metric.id: metric.cost(known, parameters) for metric, parameters in panel.metrics}
+            planned["metrics"] = [{"metric": id, **told_cost(cost)} for id, cost in costs.items()]
+            measuring += sum(cost.total for cost in costs.values())
+        listed.append(planned)
+    told = {"id": job.id, "panels": listed, "gradient_evaluations": evaluations}
+    return told | ({"metric_evaluations": measuring} if job.metrics else {})
 
 
 def _prediction(seen: dict[str, Any]) -> dict[str, Any]:

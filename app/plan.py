@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +12,15 @@ from .attribution.base import Method, Parameters, find_method, methods
 from .errors import Problem, Unprocessable
 from .service.jobs import Estimate, Explain
 from .settings import Settings
+from .trust.base import Metric, Outline, find_metric, metrics
+from .trust.networks import weighing
 from .vision.preprocess import asked
 from .zoo.classifier import Classifier
 from .zoo.zoo import Zoo
+
+ALL = "all"  # stands for every metric
+# a metric with its checked parameters
+Chosen = tuple[Metric[Any], Parameters]
 
 
 @dataclass
@@ -28,6 +35,7 @@ class Panel:
     against: int | None
     refusal: Problem | None = None
     record: dict[str, Any] = field(default_factory=dict)
+    metrics: tuple[Chosen, ...] = ()  # to be measured of its map
 
 
 def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[Panel]:
@@ -35,7 +43,7 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[Panel]:
 
     Raises `Problem` where a name, a parameter or their number is wrong.
     """
-    chosen = choose_methods(job)
+    chosen, measured = choose_methods(job), choose_metrics(job)
     models = tuple(dict.fromkeys(job.models)) or (settings.default_model,)
     for model in models:
         zoo.recipe(model)
@@ -48,26 +56,31 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[Panel]:
             field="method",
         )
     panels = [
-        Panel(f"p{number}", model, method, parameters, target, job.against)
+        Panel(f"p{number}", model, method, parameters, target, job.against, metrics=measured)
         for number, (model, target, (method, parameters)) in enumerate(
             ((m, t, c) for m in models for t in targets for c in chosen), start=1
         )
     ]
     sizes = {model: asked(zoo.recipe(model).input, job.fit, job.size).size for model in models}
-    check_work(panels, sizes, settings.max_work)
+    classes = {model: len(zoo.labels(model)) if measured else 0 for model in models}
+    check_work(
+        [Outline(panel.method, panel.parameters, sizes[panel.model], classes[panel.model]) for panel in panels],
+        measured,
+        settings.max_work,
+    )
     return panels
 
 
-def check_work(panels: list[Panel], sizes: dict[str, tuple[int, int]], limit: int) -> None:
+def check_work(outlines: Iterable[Outline], measured: Iterable[Chosen], limit: int) -> None:
     """Raise `Unprocessable` where a request is more work than one may be: evaluations × pixels, over all panels."""
     work = 0
-    for panel in panels:
-        height, width = sizes[panel.model]
-        work += panel.method.cost(panel.parameters, (height, width)) * height * width
+    for outline in outlines:
+        costs = (metric.cost(outline, parameters) for metric, parameters in measured)
+        work += sum(costs, outline.map_cost).total * outline.size[0] * outline.size[1]
     if work > limit:
         raise Unprocessable(
             f"This is {work:,} gradient evaluations × pixels of input; the limit of one request is {limit:,}. Ask for "
-            "fewer steps or samples, a smaller size, or fewer panels at once.",
+            "fewer steps or samples, a smaller size, or fewer panels or metrics at once.",
             field="options",
         )
 
@@ -111,13 +124,27 @@ def refuse_if_nothing_is_left(panels: list[Panel]) -> None:
 def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameters]]:
     """The methods asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
     names = dict.fromkeys(job.methods) or [id for id, method in methods().items() if method.default]
-    for name in (*names, *job.options):
+    options = {name: given for name, given in job.options.items() if name not in metrics()}
+    for name in (*names, *options):
         find_method(name)
-    checked = {id: _parameters(find_method(id), job.options.get(id, {})) for id in {*names, *job.options}}
+    checked = {id: _parameters(find_method(id), options.get(id, {})) for id in {*names, *options}}
     return [(find_method(id), checked[id]) for id in names]
 
 
-def _parameters(method: Method[Any], options: object) -> Parameters:
+def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
+    """The metrics asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
+    names = metrics() if ALL in job.metrics else dict.fromkeys(job.metrics)
+    options = {name: given for name, given in job.options.items() if name in metrics()}
+    checked = {id: _parameters(find_metric(id), options.get(id, {})) for id in {*names, *options}}
+    return tuple((find_metric(id), checked[id]) for id in names)
+
+
+def outline(panel: Panel, classifier: Classifier) -> Outline:
+    """What the costs of a panel's metrics depend on."""
+    return Outline(panel.method, panel.parameters, classifier.size, len(classifier.labels), weighing(classifier))
+
+
+def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameters:
     try:
         return method.Parameters.model_validate(options)
     except ValidationError as error:

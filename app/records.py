@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .attribution.base import Attribution
+from .attribution.base import Attribution, Parameters
 from .errors import ComputationFailed, Problem
 from .plan import Panel
 from .service.jobs import Explain
 from .sight import Sight
+from .trust.base import Cost, Metric
 from .turns import as_problem
 from .wire import statistics
 from .workshop import Workshop
@@ -77,8 +78,44 @@ def panel_record(panel: Panel, zoo: Zoo) -> dict[str, Any]:
         "seconds": 0.0,
         "from_store": False,
         "urls": {"npy": None, "png": None},
+        "metrics": {},
         "problem": None,
     }
+
+
+def metric_record(metric: Metric[Any], parameters: Parameters) -> dict[str, Any]:
+    """A metric of a panel that nothing has come of yet."""
+    return {
+        "metric": metric.id,
+        "status": None,  # not settled yet
+        "parameters": parameters.model_dump(),
+        "cost": None,
+        "seconds": 0.0,
+        "from_store": False,
+        "figures": None,
+        "findings": [],
+        "maps": {},
+        "problem": None,
+    }
+
+
+def metric_done(
+    explanation: str, panel: Panel, metric: Metric[Any], found: dict[str, Any], cost: Cost
+) -> dict[str, Any]:
+    """A metric that was measured: `found` are its figures, the names of its maps, and the seconds it took."""
+    url = f"/api/v1/explanations/{explanation}/panels/{panel.id}/metrics/{metric.id}"
+    return {
+        "status": "done",
+        "cost": told_cost(cost),
+        "seconds": found["seconds"],
+        "figures": found["figures"],
+        "maps": {name: f"{url}/{name}.npy" for name in found["maps"]},
+    }
+
+
+def told_cost(cost: Cost) -> dict[str, int]:
+    """Evaluations as they are told."""
+    return {"forwards": cost.forwards, "gradients": cost.gradients}
 
 
 def finished(attribution: Attribution, seconds: float) -> tuple[np.ndarray, dict[str, Any]]:

@@ -126,10 +126,30 @@ class Predictions(BaseModel):
     predictions: list[Prediction]
 
 
+class MetricBody(BaseModel):
+    id: str
+    title: str
+    paper: PaperBody
+    summary: str
+    parameters: dict[str, Any] = Field(description="JSON Schema")
+
+
+class Metrics(BaseModel):
+    metrics: list[MetricBody]
+
+
+class MetricEstimate(BaseModel):
+    metric: str
+    forwards: int
+    gradients: int
+    seconds: float | None = Field(description="by what was measured on this model, or tried for this estimate")
+
+
 class EstimateBody(BaseModel):
     method: str
     gradient_evaluations: int
     seconds: float | None = Field(description="by the pace last measured on this model; null before")
+    metrics: list[MetricEstimate] = Field([], description="of those asked for; none where the method is refused")
 
 
 class Estimates(BaseModel):
@@ -165,6 +185,32 @@ class Statistics(BaseModel):
     sum: float
 
 
+class MetricCost(BaseModel):
+    forwards: int = Field(description="evaluations of one picture without a gradient")
+    gradients: int
+
+
+class Finding(BaseModel):
+    code: str
+    level: Literal["support", "doubt", "note"]
+    detail: str
+    values: dict[str, Any]
+    url: str = Field(description="what it means")
+
+
+class MeasurementBody(BaseModel):
+    metric: str
+    status: Literal["done", "refused", "failed"]
+    parameters: dict[str, Any]
+    cost: MetricCost | None
+    seconds: float = Field(description="that the computation took, in this request or in the one that it was kept from")
+    from_store: bool = Field(description="whether it was known already, and not computed again")
+    figures: dict[str, Any] | None
+    findings: list[Finding] = Field(description="what the figures say, in plain words")
+    maps: dict[str, str] = Field(description="addresses of the arrays made on the way")
+    problem: ProblemBody | None
+
+
 class PanelBody(BaseModel):
     id: str
     status: Literal["done", "refused", "failed"]
@@ -179,6 +225,7 @@ class PanelBody(BaseModel):
     seconds: float = Field(description="that the computation took, in this request or in the one that it was kept from")
     from_store: bool = Field(description="whether it was known already, and not computed again")
     urls: PanelUrls
+    metrics: dict[str, MeasurementBody] = Field({}, description="what was measured of the map")
     problem: ProblemBody | None
 
 

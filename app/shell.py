@@ -37,7 +37,7 @@ def explain_here(job: Explain, settings: Settings, folder: Path, console: Consol
     )
     record: dict[str, Any] = {}
     with bars:
-        tasks: dict[str, Any] = {}
+        tasks: dict[Any, Any] = {}
         for event in run(job, workshop):
             if event is not None:
                 record = _follow(event, bars, tasks) or record
@@ -98,7 +98,7 @@ def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Cons
             fetch(zoo, model, settings, console or Console(stderr=True))
 
 
-def _follow(event: Event, bars: Progress, tasks: dict[str, Any]) -> dict[str, Any] | None:
+def _follow(event: Event, bars: Progress, tasks: dict[Any, Any]) -> dict[str, Any] | None:
     data = event.data
     if event.name == "accepted":
         for panel in data["panels"]:
@@ -107,7 +107,10 @@ def _follow(event: Event, bars: Progress, tasks: dict[str, Any]) -> dict[str, An
         best = data["predictions"][0]
         bars.console.print(f"{data['model']}: {best['label']} ({best['probability']:.2f})", highlight=False)
     elif event.name == "progress":
-        bars.update(tasks[data["panel"]], completed=data["done"], total=data["total"])
+        panel, metric = data["panel"], data.get("metric")
+        if metric and (panel, metric) not in tasks:
+            tasks[panel, metric] = bars.add_task(f"  {metric} of {panel}", total=data["total"])
+        bars.update(tasks[(panel, metric) if metric else panel], completed=data["done"], total=data["total"])
     return data if event.name == "done" else None
 
 
@@ -121,5 +124,11 @@ def _write(record: dict[str, Any], store: AnyStore, folder: Path) -> None:
 def _tell(record: dict[str, Any], folder: Path, console: Console) -> None:
     for line in refusals(record):
         console.print(line, highlight=False, markup=False)
+    for panel in record["panels"]:
+        for metric, measured in panel["metrics"].items():
+            said = [finding["detail"] for finding in measured["findings"]]
+            said = said or [measured["problem"]["detail"] if measured["problem"] else measured["status"]]
+            for line in said:
+                console.print(f"{panel['method']}, {metric}: {line}", highlight=False, markup=False)
     done = sum(panel["status"] == "done" for panel in record["panels"])
     console.print(f"{done} of {len(record['panels'])} maps in {record['seconds']:.1f} s: {folder}/", highlight=False)

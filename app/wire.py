@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -40,6 +41,11 @@ def to_half(values: np.ndarray) -> tuple[np.ndarray, float]:
         return (values / scale if scale else np.zeros_like(values)).astype(np.float16), scale
 
 
+def from_half(half: np.ndarray, scale: float) -> np.ndarray:
+    """What `to_half` has made of values, in float32."""
+    return np.asarray(half.astype(np.float64) * scale, dtype=np.float32)
+
+
 def encode_map(summed: np.ndarray) -> dict[str, Any]:
     """A map (h, w) for the event stream."""
     half, scale = to_half(np.asarray(summed, dtype=np.float64))
@@ -50,7 +56,7 @@ def encode_map(summed: np.ndarray) -> dict[str, Any]:
 def decode_map(encoded: dict[str, Any]) -> np.ndarray:
     """What `encode_map` has made of a map: (h, w), float32."""
     half = np.frombuffer(base64.b64decode(encoded["data"]), "<f2").reshape(encoded["shape"])
-    return np.asarray(half.astype(np.float64) * encoded["scale"], dtype=np.float32)
+    return from_half(half, encoded["scale"])
 
 
 def statistics(values: np.ndarray) -> dict[str, float]:
@@ -65,3 +71,27 @@ def npy(values: np.ndarray) -> bytes:
     out = io.BytesIO()
     np.save(out, np.ascontiguousarray(values), allow_pickle=False)
     return out.getvalue()
+
+
+def measurement_part(panel: str, metric: str) -> str:
+    """The name in the store of what a metric has found of a panel."""
+    return f"metric:{panel}:{metric}"
+
+
+def pack(maps: Mapping[str, np.ndarray]) -> bytes:
+    """Maps as an .npz: each as float16, NAME, with the number to multiply it by, NAME.scale."""
+    arrays: dict[str, Any] = {}
+    for name, values in maps.items():
+        half, scale = to_half(values)
+        arrays |= {name: half, f"{name}.scale": np.float64(scale)}
+    out = io.BytesIO()
+    np.savez(out, allow_pickle=False, **arrays)
+    return out.getvalue()
+
+
+def unpack(data: bytes, name: str) -> np.ndarray | None:
+    """A map of those that were packed, in float32; None where there is none of that name."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        if f"{name}.scale" not in arrays:
+            return None
+        return from_half(arrays[name], float(arrays[f"{name}.scale"]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from . import __version__
+from .pace import Pace
 from .recent import Recent
 from .service.decoders import Decoders
 from .service.stores import AnyStore, open_store
@@ -23,7 +24,7 @@ class Workshop:
     store: AnyStore
     recent: Recent
     decoders: Decoders
-    pace: dict[str, float] = field(default_factory=dict)  # by model: seconds for an evaluation, per input pixel
+    pace: Pace = field(default_factory=Pace)
 
     @classmethod
     def open(cls, settings: Settings, decoders: int = 2) -> Workshop:

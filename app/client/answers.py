@@ -95,6 +95,9 @@ def closed(url: str) -> NotReached:
 def place(part: str) -> str:
     """Where a part of an explanation is, below its address."""
     kind, _, id = part.partition(":")
+    if kind == "map":
+        panel, metric, name = id.split(":", 2)
+        return f"panels/{panel}/metrics/{metric}/{name}.npy"
     return {"image": "image.png", "input": f"inputs/{id}.png", "panel": f"panels/{id}.npy"}[kind]
 
 

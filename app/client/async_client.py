@@ -67,10 +67,10 @@ class AsyncClient:
 
     async def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,
-        size: int | tuple[int, int] | None = None,
+        size: int | tuple[int, int] | None = None, metrics: str | Sequence[str] | None = None,
     ) -> list[schemas.EstimateBody]:  # fmt: skip
-        """Gradient evaluations and seconds of each method, before anything is computed."""
-        response = await self._send(calls.estimate(model, methods, options, size))
+        """Gradient evaluations and seconds of each method, and of metrics of its map, before anything is computed."""
+        response = await self._send(calls.estimate(model, methods, options, size, metrics))
         return parsed(schemas.Estimates, response).estimates
 
     async def models(self) -> schemas.Models:
@@ -80,6 +80,21 @@ class AsyncClient:
     async def methods(self) -> list[schemas.MethodBody]:
         """The methods in historical order, each with the JSON Schema of its parameters."""
         return parsed(schemas.Methods, await self._send(calls.get("/methods"))).methods
+
+    async def metrics(self) -> list[schemas.MetricBody]:
+        """What can be measured of a map, each with the JSON Schema of its parameters."""
+        return parsed(schemas.Metrics, await self._send(calls.get("/metrics"))).metrics
+
+    async def measure(
+        self, explanation: str | Explanation, panel: str, metrics: str | Sequence[str] = "all", *,
+        options: Options | None = None,
+    ) -> Explanation:  # fmt: skip
+        """Measure how far a panel's map can be trusted, by metrics' ids or "all"; the explanation, with what was found.
+
+        Raises `Problem`.
+        """
+        call = calls.measure(explanation if isinstance(explanation, str) else explanation.id, panel, metrics, options)
+        return await self._whole(parsed(schemas.Explanation, await self._send(call)))
 
     async def samples(self) -> list[schemas.SampleBody]:
         """Pictures that ship with the server."""

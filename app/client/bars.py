@@ -32,14 +32,20 @@ class Bars:
 
     def __init__(self, shown: Progress) -> None:
         self._shown = shown
-        self._tasks: dict[str, Any] = {}
+        self._tasks: dict[Any, Any] = {}  # by panel, and by panel and metric
+        self._methods: dict[str, str] = {}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Accepted):
+            self._methods = {panel.id: panel.method for panel in event.panels}
             for panel in event.panels:
                 self._tasks[panel.id] = self._shown.add_task(panel.method, total=panel.cost)
         elif isinstance(event, Advanced):
-            self._shown.update(self._tasks[event.panel], completed=event.done, total=event.total)
+            if event.metric and (event.panel, event.metric) not in self._tasks:
+                name = f"  {self._methods.get(event.panel, '')}: {event.metric}"
+                self._tasks[event.panel, event.metric] = self._shown.add_task(name, total=event.total)
+            task = self._tasks[(event.panel, event.metric) if event.metric else event.panel]
+            self._shown.update(task, completed=event.done, total=event.total)
         elif isinstance(event, Finished) and event.panel.status == "done":
             task = self._tasks[event.panel.id]
             self._shown.update(task, completed=self._shown.tasks[task].total)

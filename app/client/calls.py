@@ -58,11 +58,20 @@ def predict(image: Picture | None, sample: str | None, models: Any, top_k: int, 
     return Call("POST", f"{BASE}/predictions", _said(given), picture)
 
 
-def estimate(model: str | None, methods: Any, options: Options | None, size: Any) -> Call:
+def estimate(model: str | None, methods: Any, options: Options | None, size: Any, metrics: Any) -> Call:
     """POST /estimates."""
     said = json.dumps(options) if options else "{}"
     given = {"model": model, "method": several(methods), "options": said, "size": as_sides(size)}
+    given["metrics"] = several(metrics)
     return Call("POST", f"{BASE}/estimates", _said(given))
+
+
+def measure(id: str, panel: str, metrics: Any, options: Options | None) -> Call:
+    """POST /explanations/{id}/panels/{panel}/metrics."""
+    place = f"{BASE}/explanations/{_segment(id)}/panels/{_segment(panel)}/metrics"
+    return Call(
+        "POST", place, _said({"metrics": several(metrics), "options": json.dumps(options) if options else "{}"})
+    )
 
 
 def classes(model: str, query: str, limit: int) -> Call:

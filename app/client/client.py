@@ -47,8 +47,8 @@ class Client:
         """Explain a picture, and wait until all maps are there: one for each model × target × method.
 
         Also `sample`, instead of `image`; `model`, `methods`, `target`, `against`, `score`, `options`, `seed`, `fit`,
-        `size`, as `question.Asked` says. `progress=True` shows bars meanwhile, a function is called with each event.
-        Raises `Problem`.
+        `size`, `metrics`, as `question.Asked` says. `progress=True` shows bars meanwhile, a function is called with
+        each event. Raises `Problem`.
         """
         if progress is False:
             return self._whole(parsed(schemas.Explanation, self._send(calls.explain(image, asked))))
@@ -74,10 +74,10 @@ class Client:
 
     def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,
-        size: int | tuple[int, int] | None = None,
+        size: int | tuple[int, int] | None = None, metrics: str | Sequence[str] | None = None,
     ) -> list[schemas.EstimateBody]:  # fmt: skip
-        """Gradient evaluations and seconds of each method, before anything is computed."""
-        return parsed(schemas.Estimates, self._send(calls.estimate(model, methods, options, size))).estimates
+        """Gradient evaluations and seconds of each method, and of metrics of its map, before anything is computed."""
+        return parsed(schemas.Estimates, self._send(calls.estimate(model, methods, options, size, metrics))).estimates
 
     def models(self) -> schemas.Models:
         """The models, with where their weights are; which is the default; cards that cannot be used."""
@@ -86,6 +86,21 @@ class Client:
     def methods(self) -> list[schemas.MethodBody]:
         """The methods in historical order, each with the JSON Schema of its parameters."""
         return parsed(schemas.Methods, self._send(calls.get("/methods"))).methods
+
+    def metrics(self) -> list[schemas.MetricBody]:
+        """What can be measured of a map, each with the JSON Schema of its parameters."""
+        return parsed(schemas.Metrics, self._send(calls.get("/metrics"))).metrics
+
+    def measure(
+        self, explanation: str | Explanation, panel: str, metrics: str | Sequence[str] = "all", *,
+        options: Options | None = None,
+    ) -> Explanation:  # fmt: skip
+        """Measure how far a panel's map can be trusted, by metrics' ids or "all"; the explanation, with what was found.
+
+        Raises `Problem`.
+        """
+        call = calls.measure(explanation if isinstance(explanation, str) else explanation.id, panel, metrics, options)
+        return self._whole(parsed(schemas.Explanation, self._send(call)))
 
     def samples(self) -> list[schemas.SampleBody]:
         """Pictures that ship with the server."""

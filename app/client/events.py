@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import revived
-from ..schemas import InputBody, PanelBody, PredictedClass
+from ..schemas import InputBody, MeasurementBody, PanelBody, PredictedClass
 from ..wire import decode_map
 from .results import Explanation
 
@@ -45,11 +45,12 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Advanced:
-    """`done` of `total` evaluations of a panel."""
+    """`done` of `total` evaluations of a panel, or of a metric of its map."""
 
     panel: str
     done: int
     total: int
+    metric: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,14 @@ class Finished:
     map: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What came of a metric of a panel."""
+
+    panel: str
+    metric: MeasurementBody
+
+
 @dataclass(frozen=True, eq=False)
 class Done:
     """The end: everything is there."""
@@ -77,7 +86,7 @@ class Done:
     explanation: Explanation
 
 
-Event = Accepted | Predicted | Advanced | Partial | Finished | Done
+Event = Accepted | Predicted | Advanced | Partial | Finished | Measured | Done
 Listener = Callable[[Event], object]
 
 
@@ -92,7 +101,9 @@ def typed(name: str, data: dict[str, Any], whole: Callable[[dict[str, Any]], Exp
         seen = InputBody.model_validate(data["input"])
         return Predicted(data["model"], seen, tuple(seen.predictions))
     if name == "progress":
-        return Advanced(data["panel"], data["done"], data["total"])
+        return Advanced(data["panel"], data["done"], data["total"], data.get("metric"))
+    if name == "metric":
+        return Measured(data["panel"], MeasurementBody.model_validate(data["metric"]))
     if name == "partial":
         return Partial(data["panel"], data["done"], data["total"], decode_map(data["map"]))
     if name == "panel":

@@ -18,6 +18,7 @@ from torch import nn
 from .. import schemas
 from ..cli_models import operator_settings
 from ..errors import ComputationFailed, Unprocessable
+from ..pace import Pace
 from ..pipeline import run
 from ..recent import Recent
 from ..routes.uploads import parse_size
@@ -25,12 +26,14 @@ from ..samples import read_sample
 from ..service.decoders import Decoders
 from ..service.jobs import Explain
 from ..service.store import Store
+from ..service.stores import AnyStore
 from ..shell import fetch_all, titles
 from ..sight import png
+from ..wire import measurement_part, npy, unpack
 from ..workshop import Workshop
 from ..zoo.borrowed import InputLike, Lender, Loan, device_of, settle_input
 from .events import Listener, typed
-from .question import Question
+from .question import Question, several
 from .results import Explanation, Held, part_names
 
 DECODERS = 1
@@ -94,7 +97,7 @@ class Here:
         self.zoo = Lender(self.settings)
         self._recent = Recent(self.settings.picture_bytes)
         self._decoders = Decoders(self.settings, DECODERS)
-        self._pace: dict[str, float] = {}
+        self._pace = Pace()
         self._lock = threading.RLock()
 
     @staticmethod
@@ -144,7 +147,7 @@ def follow(job: Explain, workshop: Workshop, listener: Listener) -> Explanation:
 
     def whole(record: dict[str, Any]) -> Explanation:
         told = schemas.Explanation.model_validate(record)
-        parts = {name: workshop.store.read(job.id, name) for name in part_names(told)}
+        parts = {name: _read(workshop.store, job.id, name) for name in part_names(told)}
         return Explanation(told, Held({name: data for name, data in parts.items() if data is not None}, titles()))
 
     explanation: Explanation | None = None
@@ -162,6 +165,16 @@ def follow(job: Explain, workshop: Workshop, listener: Listener) -> Explanation:
     return explanation
 
 
+def _read(store: AnyStore, explanation: str, name: str) -> bytes | None:
+    """A part by its name to a client: a metric's maps are kept together."""
+    if not name.startswith("map:"):
+        return store.read(explanation, name)
+    _, panel, metric, map = name.split(":", 3)
+    kept = store.read(explanation, measurement_part(panel, metric))
+    values = None if kept is None else unpack(kept, map)
+    return None if values is None else npy(values)
+
+
 def job_of(question: Question, picture: bytes, models: tuple[str, ...]) -> Explain:
     return Explain(
         id=secrets.token_hex(16),
@@ -175,6 +188,7 @@ def job_of(question: Question, picture: bytes, models: tuple[str, ...]) -> Expla
         seed=question.seed,
         fit=question.fit,
         size=parse_size(question.sides),
+        metrics=several(question.metrics),
     )
 
 

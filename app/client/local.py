@@ -36,8 +36,8 @@ def explain(
     image, RGB, that gives a tensor (C, H, W) in [0, 1], alone or as `transform` in the mapping. What is not named is
     not done: without it the network sees the picture in its own size, without normalisation, and a warning says so.
     `labels` name its classes. Also `sample`, instead of `image`; `methods`, `target`, `against`, `score`, `options`,
-    `seed`, `fit`, `size`, as `question.AskedAlike` says. `progress=True` shows bars; a function is called with each
-    event. Nothing is kept on disk. Raises `gradoscope.Problem`.
+    `seed`, `fit`, `size`, `metrics`, as `question.AskedAlike` says. `progress=True` shows bars; a function is called
+    with each event. Nothing is kept on disk. Raises `gradoscope.Problem`.
     """
     from .here import Here, Lot
 

@@ -24,6 +24,7 @@ class AskedAlike(TypedDict, total=False):
     `target` is a class index or "top", each model's top class, or several; `against` another class to contrast it
     with; `score` the number that is explained. `options` are parameters by method, `{"smooth_grad": {"samples": 100}}`;
     `seed` is of the methods that draw. `fit` and `size`, a side or (height, width), change what the model sees.
+    `metrics` are ids of what is to be measured of each map, or "all"; `options` may name metrics, too.
     """
 
     sample: str | None
@@ -35,6 +36,7 @@ class AskedAlike(TypedDict, total=False):
     seed: int
     fit: Fit | None
     size: int | tuple[int, int] | None
+    metrics: str | Sequence[str] | None
 
 
 class Asked(AskedAlike, total=False):
@@ -57,6 +59,7 @@ class Question:
     seed: int = 0
     fit: Fit | None = None
     size: int | tuple[int, int] | None = None
+    metrics: str | Sequence[str] | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -78,7 +81,7 @@ class Question:
 
     def form(self) -> dict[str, Any]:
         """The fields of a POST /explanations, but for the picture; only what was said."""
-        given = {
+        given: dict[str, Any] = {
             "sample": self.sample,
             "model": self.models,
             "method": self.named,
@@ -89,6 +92,7 @@ class Question:
             "seed": str(self.seed),
             "fit": self.fit,
             "size": self.sides,
+            "metrics": several(self.metrics),
         }
         return {name: value for name, value in given.items() if value is not None and value != () and value != []}
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from .. import export
 from ..errors import BadAnswer, NotFound, Problem, revived
-from ..schemas import ClassBody, ImageBody, InputBody, PanelBody, PredictedClass
+from ..schemas import ClassBody, ImageBody, InputBody, MeasurementBody, PanelBody, PredictedClass
 from ..schemas import Explanation as Record
 from ..wire import Reduction, reduce_channels
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 class Parts(Protocol):
-    """Where the bytes of an explanation come from, by their names in the store: image, input:MODEL, panel:ID."""
+    """Where the bytes of an explanation come from, by their names: image, input:MODEL, panel:ID, and those of maps that
+    a metric has made, map:PANEL:METRIC:NAME."""
 
     url: str | None
 
@@ -130,6 +131,18 @@ class Panel:
                 f"{tuple(self.record.shape or ())} of float32."
             )
         return np.asarray(values)
+
+    @property
+    def metrics(self) -> dict[str, MeasurementBody]:
+        """What was measured of the map, by the metrics' ids: `figures`, and the `findings` in plain words."""
+        return self.record.metrics
+
+    def metric_map(self, metric: str, name: str) -> np.ndarray:
+        """A map that a metric has made on the way, (C, H, W); its record lists their names in `maps`.
+
+        Raises `NotFound` where there is none.
+        """
+        return export.array(self.explanation.part(f"map:{self.id}:{metric}:{name}"))
 
     def reduce(self, how: Reduction = "abs") -> np.ndarray:
         """The map without its channels, (H, W): `sum` with sign, `abs` Σ|·|, `max` max|·|, `positive`, `negative`."""
@@ -239,7 +252,7 @@ class Explanation(Sequence[Panel]):
         raise KeyError(f"{len(found) or 'no'} panels are of {asked or 'it'}; there are: {listed}")
 
     def part(self, name: str) -> bytes:
-        """The bytes of `image`, `input:MODEL` or `panel:ID`. Raises `NotFound` where they are gone."""
+        """The bytes of a part by its name, as in `Parts`. Raises `NotFound` where they are gone."""
         data = self.parts.read(name)
         if data is None:
             raise NotFound(f"This explanation has no {name.replace(':', ' ')} any more. Explain the picture again.")
@@ -286,6 +299,12 @@ def part_names(record: Record) -> list[str]:
         "image",
         *(f"input:{seen.model}" for seen in record.inputs),
         *(f"panel:{panel.id}" for panel in record.panels if panel.status == "done"),
+        *(
+            f"map:{panel.id}:{metric}:{name}"
+            for panel in record.panels
+            for metric, measured in panel.metrics.items()
+            for name in measured.maps
+        ),
     ]
 
 

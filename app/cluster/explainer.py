@@ -16,7 +16,7 @@ from .. import logs
 from ..cores import share_cores
 from ..errors import NotFound, Problem, Unavailable
 from ..service.desk import too_late
-from ..service.jobs import Event, Explain, Job, Refresh
+from ..service.jobs import Event, Explain, Job, Measure, Refresh
 from ..service.mailbox import Mailbox
 from ..service.metrics import resident
 from ..settings import Settings
@@ -140,7 +140,7 @@ class Explainer:
     __del__ = stop
 
     def _of(self, explanation: str) -> list[int]:
-        return [n for n, r in self._running.items() if isinstance(r.job, Explain) and r.job.id == explanation]
+        return [n for n, r in self._running.items() if isinstance(r.job, Explain | Measure) and r.job.id == explanation]
 
     def _break_off(self, number: int, problem: Problem) -> None:
         self._line.post("cancel", number)

@@ -1,4 +1,4 @@
-"""What there is: models, their classes, methods, samples."""
+"""What there is: models, their classes, methods, metrics, samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from ..errors import TooManyRequests
 from ..openapi import describe
 from ..samples import samples
-from ..schemas import Classes, Methods, Models, Samples
+from ..schemas import Classes, Methods, Metrics, Models, Samples
 from ..service.jobs import Labels, Refresh
 from ..zoo.labels import search
 from .asking import answer
@@ -45,6 +45,12 @@ async def classes(
 @router.get("/api/v1/methods", response_model=Methods)
 async def methods(executor: ExecutorOf) -> Any:
     """Methods in historical order, each with the JSON Schema of its parameters."""
+    return await executor.catalogue()
+
+
+@router.get("/api/v1/metrics", response_model=Metrics)
+async def metrics(executor: ExecutorOf) -> Any:
+    """What can be measured of a map, each with the JSON Schema of its parameters."""
     return await executor.catalogue()
 
 

@@ -16,7 +16,7 @@ from .. import request_id
 from ..errors import Unprocessable
 from ..schemas import Explanation
 from ..service.executor import Executor
-from ..service.jobs import Event, Explain
+from ..service.jobs import Event, Explain, Measure
 from ..service.metrics import Metrics
 from ..wire import ScoreKind
 from .asking import answer, checked, client_of, while_connected
@@ -26,14 +26,22 @@ from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText,
 
 router = APIRouter(prefix="/api/v1", tags=["explanations"])
 FORMS = ("application/json", "text/event-stream", "image/png", "application/zip")
-FIELDS = ("image", "sample", "from", "model", "method", "target", "against", "score", "options", "seed", "fit", "size")
+FIELDS = (
+    *("image", "sample", "from", "model", "method", "target", "against"),
+    *("score", "options", "seed", "fit", "size", "metrics"),
+)
 MAX_SEED = 2**63 - 1
 Target = Annotated[
     int | None,
     BeforeValidator(lambda value: None if value == "top" else value),
     WithJsonSchema({"anyOf": [{"type": "integer"}, {"const": "top"}]}),
 ]
-OptionsText = Annotated[str, Form(description='Parameters by method, JSON: {"smooth_grad": {"samples": 100}}')]
+OptionsText = Annotated[
+    str, Form(description='Parameters by method or metric, JSON: {"smooth_grad": {"samples": 100}}')
+]
+MetricNames = Annotated[
+    list[str] | None, Form(description="What to measure of each map, repeatable; `all` stands for every metric")
+]
 
 
 @router.post(
@@ -72,6 +80,7 @@ async def explain(
     seed: Annotated[int, Form(ge=0, le=MAX_SEED, description="Of the methods that draw")] = 0,
     fit: FitName = None,
     size: SizeText = None,
+    metrics: MetricNames = None,
 ) -> Any:
     """Explain a picture: one panel for every model × target × method. Closing the connection ends the computation."""
     job = Explain(
@@ -87,6 +96,7 @@ async def explain(
         fit=fit,
         size=parse_size(size),
         owner=owner or "",
+        metrics=tuple(metrics or ()),
     )
     form = negotiate(request.headers.get("accept", ""))
     if form == "text/event-stream":
@@ -99,7 +109,7 @@ async def explain(
     return Response(json.dumps(record), media_type="application/json", headers={"location": record["url"]})
 
 
-async def stream(request: Request, executor: Executor, job: Explain) -> Response:
+async def stream(request: Request, executor: Executor, job: Explain | Measure) -> Response:
     """The events as they happen. Refusals still come as a status, since nothing is sent before the first event."""
     events = executor.submit(job, client_of(request))
     try:
@@ -146,7 +156,7 @@ def negotiate(accept: str) -> str:
 
 
 def parse_options(text: str) -> dict[str, Any]:
-    """Parameters by method. Raises `Unprocessable` where it is no JSON object of objects of plain finite values."""
+    """Parameters by method or metric. Raises `Unprocessable` where it is no JSON object of objects of finite values."""
     try:
         options = json.loads(text or "{}", parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

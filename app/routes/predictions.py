@@ -10,7 +10,7 @@ from ..schemas import Estimates, Predictions
 from ..service.jobs import Estimate, Predict
 from .asking import answer
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
-from .explanations import OptionsText, parse_options
+from .explanations import MetricNames, OptionsText, parse_options
 from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["predictions"])
@@ -43,7 +43,7 @@ async def predict(
 @router.post(
     "/estimates",
     response_model=Estimates,
-    dependencies=[only("model", "method", "options", "size")],
+    dependencies=[only("model", "method", "options", "size", "metrics")],
     tags=["estimates"],
 )
 async def estimate(
@@ -54,8 +54,10 @@ async def estimate(
     method: Annotated[list[str] | None, Form(description="Repeatable; the six where none is named")] = None,
     options: OptionsText = "{}",
     size: SizeText = None,
+    metrics: MetricNames = None,
 ) -> Any:
-    """Gradient evaluations and seconds of each method with these options, before anything is computed."""
+    """Gradient evaluations and seconds of each method with these options, and of metrics of its map, before anything is
+    computed. Where no pace was measured yet for a metric, a few pictures are tried."""
     chosen = model or settings.default_model
-    job = Estimate(chosen, tuple(method or ()), parse_options(options), parse_size(size))
+    job = Estimate(chosen, tuple(method or ()), parse_options(options), parse_size(size), tuple(metrics or ()))
     return await answer(request, executor, job)

@@ -42,19 +42,19 @@ PNG: Responses = {200: {"content": {"image/png": BYTES}}}
 @router.get("/{id}.png", response_class=Response, responses=PNG)
 async def sheet(id: ExplanationId, store: StoreOf, executor: ExecutorOf) -> Response:
     """Contact sheet with captions and scales."""
-    return await contact_sheet_response(store, executor, await asyncio.to_thread(_record, store, id))
+    return await contact_sheet_response(store, executor, await asyncio.to_thread(record_of, store, id))
 
 
 @router.get("/{id}.zip", response_class=Response, responses={200: {"content": {"application/zip": BYTES}}})
 async def archive(id: ExplanationId, store: StoreOf, executor: ExecutorOf) -> Response:
     """Everything: record, arrays, pictures."""
-    return await zip_response(store, executor, await asyncio.to_thread(_record, store, id))
+    return await zip_response(store, executor, await asyncio.to_thread(record_of, store, id))
 
 
 @router.get("/{id:plain}", response_model=Explanation)
 def explanation(id: ExplanationId, store: StoreOf) -> Any:
     """The record again, with the panels that are finished."""
-    return _record(store, id)
+    return record_of(store, id)
 
 
 @router.delete("/{id:plain}", status_code=204)
@@ -69,13 +69,13 @@ def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf, owner: Owner
 @router.get("/{id}/image.png", response_class=Response, responses=PNG)
 def image(id: ExplanationId, store: StoreOf) -> Response:
     """The picture: upright, without metadata, at most 2048 pixels on its longer side."""
-    return _png(_bytes(store, id, "image"))
+    return _png(bytes_of(store, id, "image"))
 
 
 @router.get("/{id}/inputs/{model}.png", response_class=Response, responses=PNG)
 def seen(id: ExplanationId, model: str, store: StoreOf) -> Response:
     """Exactly the pixels that the model saw."""
-    return _png(_bytes(store, id, f"input:{model}"))
+    return _png(bytes_of(store, id, f"input:{model}"))
 
 
 @router.get(
@@ -91,12 +91,7 @@ def array(
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Response:
     """The raw attribution; float16 is divided by the number in the header X-Scale."""
-    values = reduce_channels(_values(store, id, panel), reduce)
-    headers = {"cache-control": "private, max-age=3600"}
-    if dtype == "float16":
-        values, scale = to_half(values)
-        headers["x-scale"] = repr(scale)
-    return Response(npy(values.astype(dtype)), media_type="application/octet-stream", headers=headers)
+    return array_response(_values(store, id, panel), reduce, dtype)
 
 
 @router.get("/{id}/panels/{panel}.png", response_class=Response, responses=PNG)
@@ -118,13 +113,23 @@ def coloured(
     values = reduce_channels(_values(store, id, panel), reduce)
     under = None
     if overlay is not None:
-        record = _record(store, id)
+        record = record_of(store, id)
         model = next(entry["model"] for entry in record["panels"] if entry["id"] == panel)
-        under = export.picture(_bytes(store, id, f"input:{model}"))
+        under = export.picture(bytes_of(store, id, f"input:{model}"))
     drawn = draw(values, colormap, percentile, under, overlay or 0.0)
     if zoom > 1:  # each value stays a square of its own
         drawn = drawn.resize((drawn.width * zoom, drawn.height * zoom), Image.Resampling.NEAREST)
     return _png(export.png(drawn))
+
+
+def array_response(values: np.ndarray, reduce: Reduce, dtype: str) -> Response:
+    """An array (C, H, W) as .npy; float16 is divided by the number in the header X-Scale."""
+    values = reduce_channels(values, reduce)
+    headers = {"cache-control": "private, max-age=3600"}
+    if dtype == "float16":
+        values, scale = to_half(values)
+        headers["x-scale"] = repr(scale)
+    return Response(npy(values.astype(dtype)), media_type="application/octet-stream", headers=headers)
 
 
 async def contact_sheet_response(store: AnyStore, executor: Executor, record: dict[str, Any]) -> Response:
@@ -156,24 +161,26 @@ def _reader(store: AnyStore, id: str) -> Callable[[str], bytes | None]:
     def read(name: str) -> bytes | None:
         data = store.read(id, name)
         if data is None:
-            _record(store, id)
+            record_of(store, id)
         return data
 
     return read
 
 
-def _record(store: AnyStore, id: str) -> dict[str, Any]:
+def record_of(store: AnyStore, id: str) -> dict[str, Any]:
+    """The record of an explanation. Raises `NotFound`."""
     record = store.load(id)
     if record is None:
         raise gone(id)
     return record
 
 
-def _bytes(store: AnyStore, id: str, name: str) -> bytes:
+def bytes_of(store: AnyStore, id: str, name: str) -> bytes:
+    """A part of an explanation by its name in the store. Raises `NotFound`."""
     data = store.read(id, name)
     if data is not None:
         return data
-    _record(store, id)  # tells apart an explanation that is gone from a part that it has not
+    record_of(store, id)  # tells apart an explanation that is gone from a part that it has not
     raise NotFound(
         f"This explanation has no {name.replace(':', ' ')[:80]}, or the server's disk has lost it. Explain the picture "
         "again."
@@ -181,7 +188,7 @@ def _bytes(store: AnyStore, id: str, name: str) -> bytes:
 
 
 def _values(store: AnyStore, id: str, panel: str) -> np.ndarray:
-    return export.array(_bytes(store, id, f"panel:{panel}"))
+    return export.array(bytes_of(store, id, f"panel:{panel}"))
 
 
 def _png(data: bytes) -> Response:

@@ -14,7 +14,7 @@ from .. import request_id
 from ..errors import DeadlinePassed, NotFound, Problem, TooDemanding, TooManyRequests, Unavailable
 from ..settings import Settings
 from .forecast import Forecast, Progress
-from .jobs import Event, Explain, Job
+from .jobs import Event, Explain, Job, Measure
 from .mailbox import Mailbox
 from .metrics import Metrics
 from .quarantine import Quarantine
@@ -106,7 +106,7 @@ class Desk(ABC):
 
     def _forget(self, explanation: str) -> None:
         for number, running in list(self._jobs.items()):
-            if isinstance(running.job, Explain) and running.job.id == explanation:
+            if isinstance(running.job, Explain | Measure) and running.job.id == explanation:
                 self._fail(number, NotFound("This explanation was deleted while it was being computed."))
         self._let_go(explanation)
 
@@ -195,6 +195,8 @@ class Desk(ABC):
             self._count()
             if event.name == "panel":
                 self.metrics.panel(event.data["panel"])
+            elif event.name == "metric":
+                self.metrics.measured(event.data["metric"])
         running.mailbox.put(event)
 
     def _count(self) -> None:

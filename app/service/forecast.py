@@ -28,15 +28,20 @@ class Progress:
     def note(self, event: Event) -> int:
         """Take an event in; the evaluations that it tells of."""
         if event.name == "accepted":
-            self.total = event.data["gradient_evaluations"]
+            self.total = event.data["gradient_evaluations"] + event.data.get("metric_evaluations", 0)
             self.costs = {panel["id"]: panel["cost"] for panel in event.data.get("panels", ())}
             self.done = {}  # it may have been begun before
         if event.name == "panel":  # one that was stored, or refused, told of no progress
             panel = event.data["panel"]["id"]
             self.done[panel] = max(self.done.get(panel, 0), self.costs.get(panel, 0))
+        if event.name == "metric" and (cost := event.data["metric"]["cost"]):
+            panel = f"{event.data['panel']}:{event.data['metric']['metric']}"
+            self.done[panel] = max(self.done.get(panel, 0), sum(cost.values()))
         if event.name != "progress":
             return 0
         panel = event.data["panel"]
+        if "metric" in event.data:
+            panel = f"{panel}:{event.data['metric']}"
         before = self.done.get(panel, 0)
         self.done[panel] = max(before, event.data["done"])
         return self.done[panel] - before

@@ -28,6 +28,25 @@ class Explain:
     fit: Fit | None = None
     size: tuple[int, int] | None = None
     owner: str = ""
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One POST /explanations/{id}/panels/{panel}/metrics: `question` is the one that has made this panel alone, with
+    the metrics asked for now."""
+
+    question: Explain
+    panel: str
+
+    @property
+    def id(self) -> str:
+        """The explanation's."""
+        return self.question.id
+
+    @property
+    def picture(self) -> bytes:
+        return self.question.picture
 
 
 @dataclass(frozen=True)
@@ -44,12 +63,13 @@ class Predict:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What methods with these options would cost on a model, before anything is computed."""
+    """What methods with these options, and metrics of their maps, would cost on a model."""
 
     model: str
     methods: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     size: tuple[int, int] | None = None
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,12 +91,12 @@ class Refresh:
     """Look again at cards and weights: something changed on disk."""
 
 
-Job = Explain | Predict | Estimate | Labels | Locate | Refresh
+Job = Explain | Measure | Predict | Estimate | Labels | Locate | Refresh
 
 
 @dataclass(frozen=True)
 class Event:
-    """`accepted`, `prediction`, `progress`, `partial`, `panel`, and last `done` (or `result`) or `error`."""
+    """`accepted`, `prediction`, `progress`, `partial`, `panel`, `metric`, and last `done` (or `result`) or `error`."""
 
     name: str
     data: dict[str, Any]

@@ -42,6 +42,7 @@ class Metrics:
         self.limit = self._gauge("requests_limit", "Requests that are taken at once (GRADOSCOPE_MAX_REQUESTS)")
         self._ended = self._counter("requests", "Requests by how they ended", "outcome")
         self._panels = self._counter("panels", "Panels by what came of them", "method", "model", "status")
+        self._measurements = self._counter("measurements", "Metrics of panels by what came of them", "metric", "status")
         self._seconds = self._histogram(
             "panel_seconds", "Computing time of a panel, as told by its record", "method", "model"
         )
@@ -100,6 +101,9 @@ class Metrics:
         if record["status"] == "done":
             self._seconds.labels(method, model).observe(record["seconds"])
             self._lookups.labels("hit" if record["from_store"] else "miss").inc()
+
+    def measured(self, record: dict[str, Any]) -> None:
+        self._measurements.labels(record["metric"], record["status"]).inc()
 
     def worker_began(self, process: int | None) -> None:
         """A worker was started, as that process. It counts from zero."""

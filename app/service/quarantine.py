@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 
 from ..errors import ComputationFailed
-from .jobs import Job
+from .jobs import Job, Measure
 
 REFUSED_SECONDS = 600  # how long what has killed the worker is not tried again
 KILLER = (
@@ -41,6 +41,8 @@ class Quarantine:
 
 def asked_of(job: Job) -> str:
     """A hash of what is asked: the picture and all parameters, whoever asks and under whatever id."""
+    if isinstance(job, Measure):
+        job = job.question
     asked = {name: value for name, value in asdict(job).items() if name not in ("id", "owner", "picture")}
     picture = hashlib.sha256(getattr(job, "picture", b"")).hexdigest()
     return hashlib.sha256(repr((type(job).__name__, picture, sorted(asked.items()))).encode()).hexdigest()

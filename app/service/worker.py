@@ -174,6 +174,5 @@ def warm_up(workshop: Any) -> None:
         pictures = classifier.probe(count)
         began = time.monotonic()
         engine.gradients(pictures)
-    pixels = count * classifier.size[0] * classifier.size[1]
-    workshop.pace[settings.default_model] = (time.monotonic() - began) / pixels
+    workshop.pace.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, classifier.size)
     _ = classifier.census

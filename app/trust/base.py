@@ -22,16 +22,20 @@ from .networks import weighing
 
 @dataclass(frozen=True)
 class Cost:
-    """Evaluations of one picture: forward passes alone, and gradients (a forward and a backward pass)."""
+    """Evaluations of one picture: forward passes alone, and gradients (a forward and a backward pass).
+
+    `maps` of them are whole maps by the method: what those take is counted with the others.
+    """
 
     forwards: int = 0
     gradients: int = 0
+    maps: int = 0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(self.forwards + other.forwards, self.gradients + other.gradients)
+        return Cost(self.forwards + other.forwards, self.gradients + other.gradients, self.maps + other.maps)
 
     def __mul__(self, count: int) -> Cost:
-        return Cost(self.forwards * count, self.gradients * count)
+        return Cost(self.forwards * count, self.gradients * count, self.maps * count)
 
     @property
     def total(self) -> int:
@@ -52,14 +56,14 @@ class Outline:
     def map_cost(self) -> Cost:
         """What one more map costs, as the method declares it."""
         count = self.method.cost(self.parameters, self.size)
-        return Cost(gradients=count) if self.method.differentiates else Cost(forwards=count)
+        return Cost(gradients=count, maps=1) if self.method.differentiates else Cost(forwards=count, maps=1)
 
 
 @dataclass(frozen=True)
 class Subject:
     """A finished map with all that it was made of: `values` (C, H, W) by `method` of `picture` (C, H, W) in [0, 1].
 
-    The engine's score must be of one class.
+    The engine's score must be of one class. `diagnostics` are what was told beside the map.
     """
 
     engine: Engine
@@ -68,6 +72,7 @@ class Subject:
     method: Method[Any]
     parameters: Any
     seed: int = 0
+    diagnostics: dict[str, Any] = field(default_factory=dict)
 
     @property
     def classifier(self) -> Classifier:
@@ -189,5 +194,5 @@ def _import_all() -> None:
 def find_metric(id: str) -> Metric[Any]:
     known = metrics()
     if id not in known:
-        raise Unprocessable(f"There is no metric «{id[:80]}». There are: {', '.join(known)}.", field="metric")
+        raise Unprocessable(f"There is no metric «{id[:80]}». There are: {', '.join(known)}, or all.", field="metrics")
     return known[id]

@@ -26,8 +26,8 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
     """How alike the map is to those of the next classes, by their logits, and of one of the others at random.
 
     After Rao, Böhle, Schiele 2022, arXiv:2205.10435, and Adebayo et al. 2018: a map that is the same for every class
-    cannot say what speaks for one. Figures: for each of `classes` its `target`, whether it was drawn (`random`), and
-    the likeness (see `likeness.compare`). Maps: by the class's index.
+    cannot say what speaks for one. Figures: for each of `classes` its `target` and `label`, whether it was drawn
+    (`random`), and the likeness (see `likeness.compare`). Maps: by the class's index.
     """
 
     id = "class_sensitivity"
@@ -59,7 +59,8 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
             engine = Engine(subject.classifier, of_class(subject.score, target), subject.engine.micro_batch)
             values = yield from meter.explain(subject, engine)
             likeness = compare(subject.values, values, subject.method)
-            classes.append({"target": target, "random": index >= nearest, **likeness})
+            label = subject.classifier.label(target)
+            classes.append({"target": target, "label": label, "random": index >= nearest, **likeness})
             maps[str(target)] = values
         return Measurement(self.id, {"classes": classes}, maps)
 

@@ -36,7 +36,9 @@ class Curve(Metric[CurveParameters]):
     Pixels go in falling order of the map (see `likeness.importance`); of equal ones, as in the zeros of a rectified
     Grad-CAM, chance decides by the seed. Two controls go the same way: random orders, and a Gaussian at the centre with
     a standard deviation of a quarter of each side. Figures: `fractions`, `map`, `gaussian` and each of `random` with
-    `probabilities` and `area`; `random_area`, the mean over the draws.
+    `probabilities` and `area`; `random_area`, the mean over the draws. Maps: `order`, `order_gaussian` and
+    `order_random`, the first draw, (1, H, W): the point k of the curve from which on a pixel is exchanged; and the
+    `replacement`, (C, H, W). They give the picture at each point.
     """
 
     paper = Paper("RISE (Petsiuk, Das, Saenko)", "https://arxiv.org/abs/1806.07421")
@@ -54,17 +56,22 @@ class Curve(Metric[CurveParameters]):
         def curve(order: Tensor) -> Generator[Progress, None, dict[str, Any]]:
             return (yield from trace(subject, meter, start, end, order, parameters.steps))
 
+        order = ranking(importance(subject.values, subject.method), subject.seed)
+        gaussian = ranking(centred_gaussian(subject.size), subject.seed)
+        drawn = [random_order(subject.size, subject.seed, draw) for draw in range(parameters.draws)]
         figures: dict[str, Any] = {
             "replacement": parameters.replacement,
             "fractions": [k / parameters.steps for k in range(parameters.steps + 1)],
-            "map": (yield from curve(ranking(importance(subject.values, subject.method), subject.seed))),
-            "gaussian": (yield from curve(ranking(centred_gaussian(subject.size), subject.seed))),
+            "map": (yield from curve(order)),
+            "gaussian": (yield from curve(gaussian)),
             "random": [],
         }
-        for draw in range(parameters.draws):
-            figures["random"].append((yield from curve(random_order(subject.size, subject.seed, draw))))
+        for one in drawn:
+            figures["random"].append((yield from curve(one)))
         figures["random_area"] = float(np.mean([record["area"] for record in figures["random"]]))
-        return Measurement(self.id, figures)
+        orders = {"order": order, "order_gaussian": gaussian, "order_random": drawn[0]}
+        points = {name: exchanged_at(one, parameters.steps).view(1, *subject.size) for name, one in orders.items()}
+        return Measurement(self.id, figures, {**points, "replacement": replacement})
 
 
 @register
@@ -100,7 +107,20 @@ def trace(
 
 
 def _way(start: Tensor, end: Tensor, order: Tensor, steps: int) -> Iterator[Tensor]:
-    return (exchanged(start, end, order, round(k * len(order) / steps)) for k in range(steps + 1))
+    return (exchanged(start, end, order, count) for count in counts(len(order), steps))
+
+
+def counts(pixels: int, steps: int) -> list[int]:
+    """How many pixels are exchanged at each point of a curve, from none to all."""
+    return [round(k * pixels / steps) for k in range(steps + 1)]
+
+
+def exchanged_at(order: Tensor, steps: int) -> Tensor:
+    """For each pixel the point k ≥ 1 of the curve from which on it is exchanged: (H·W,)."""
+    places = torch.arange(len(order))
+    points = torch.empty(len(order))
+    points[order] = torch.searchsorted(torch.tensor(counts(len(order), steps)), places, right=True).float()
+    return points
 
 
 def exchanged(start: Tensor, end: Tensor, order: Tensor, count: int) -> Tensor:
