@@ -79,11 +79,16 @@ def measurement_part(panel: str, metric: str) -> str:
 
 
 def pack(maps: Mapping[str, np.ndarray]) -> bytes:
-    """Maps as an .npz: each as float16, NAME, with the number to multiply it by, NAME.scale."""
+    """Maps as an .npz: each as float16, NAME, with the number to multiply it by, NAME.scale.
+
+    That is a power of two: so whole numbers up to 2048 are kept exactly, and the rest to 11 bits.
+    """
     arrays: dict[str, Any] = {}
     for name, values in maps.items():
-        half, scale = to_half(values)
-        arrays |= {name: half, f"{name}.scale": np.float64(scale)}
+        _, exponent = np.frexp(np.abs(values).max(initial=0.0))
+        scale = 2.0 ** int(exponent)
+        with np.errstate(under="ignore"):
+            arrays |= {name: (values.astype(np.float64) / scale).astype(np.float16), f"{name}.scale": np.float64(scale)}
     out = io.BytesIO()
     np.savez(out, allow_pickle=False, **arrays)
     return out.getvalue()

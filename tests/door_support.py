@@ -43,7 +43,7 @@ class Idle:
     async def catalogue(self) -> dict[str, Any]:
         if not self.known:
             raise Unavailable("Nothing is known yet.")
-        return {"default": "none", "downloads": "none", "models": [], "methods": [], "faults": []}
+        return {"default": "none", "downloads": "none", "models": [], "methods": [], "metrics": [], "faults": []}
 
     def drain(self) -> None: ...
 

@@ -18,10 +18,11 @@ def stream(http: httpx.Client, files: Any = None, **fields: Any) -> Iterator[Ite
     headers = {"accept": "text/event-stream"}
     with http.stream("POST", "/api/v1/explanations", files=files, data=fields, headers=headers) as response:
         assert response.status_code == 200, response.read()
-        yield _events(response)
+        yield read_events(response)
 
 
-def _events(response: httpx.Response) -> Iterator[tuple[str, Any]]:
+def read_events(response: httpx.Response) -> Iterator[tuple[str, Any]]:
+    """The events of an answer, as (name, data)."""
     name, data = "", ""
     for line in response.iter_lines():
         if line.startswith("event:"):

@@ -37,7 +37,7 @@ def test_options_and_size_count(server):
 
 def test_a_model_never_computed_with_has_no_pace_yet(server):
     body = ask(server, model="resnet152", method="smooth_grad").json()
-    assert body["estimates"] == [{"method": "smooth_grad", "gradient_evaluations": 50, "seconds": None}]
+    assert body["estimates"] == [{"method": "smooth_grad", "gradient_evaluations": 50, "seconds": None, "metrics": []}]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ SECONDS = 0.002  # of a step
 def work(connection: Connection, settings: Settings) -> None:
     """As `gradoscope.service.worker.work`; a job's options are `steps`, and `die`: the step at which all ends."""
     store = Store(settings.store, settings.store_bytes, 3600)
-    connection.send(("ready", {"models": [], "methods": []}))
+    connection.send(("ready", {"models": [], "methods": [], "metrics": []}))
     runs: deque[tuple[int, Iterator[Event]]] = deque()
     with suppress(EOFError, OSError):
         while True:
