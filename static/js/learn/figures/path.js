@@ -1,7 +1,7 @@
 // What the two path methods share: the score along the path, the map gathered so far, and that they agree.
 
 import { number } from "../../format.js";
-import { Chart } from "../chart.js";
+import { Chart } from "../../chart.js";
 import { tell, view } from "../parts.js";
 import { t } from "../../texts.js";
 

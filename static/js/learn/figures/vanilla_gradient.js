@@ -2,7 +2,7 @@
 
 import { number } from "../../format.js";
 import { numbers, Strip } from "../assets.js";
-import { Chart } from "../chart.js";
+import { Chart } from "../../chart.js";
 import { Slider, tell, view } from "../parts.js";
 import { t } from "../../texts.js";
 

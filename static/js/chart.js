@@ -1,4 +1,4 @@
-// A small line chart as SVG, as wide as its place; colours and type come from learn.css.
+// A small line chart as SVG, as wide as its place; colours and type come from chart.css.
 
 const NS = "http://www.w3.org/2000/svg";
 const MARGIN = { top: 28, right: 12, bottom: 40, left: 40 };
@@ -14,7 +14,8 @@ function svg(tag, attributes, ...children) {
 /**
  * `x`, `y`: {ticks, label, at}, where the first and last tick bound the axis and `at` maps a value to its share of the
  * axis (linear unless given). `lines`: {name, points: [[x, y], …], kind}: the kind is a class, `dots` draws points
- * instead of a line. `mark(x, values)` moves the reading line, with a dot at each value.
+ * instead of a line, and one without a name has no entry in the key. `mark(x, values)` moves the reading line, with a
+ * dot at each value.
  */
 export class Chart {
   #marked = null;
@@ -93,6 +94,7 @@ export class Chart {
     key.className = "key";
     key.ariaHidden = "true";
     for (const { name, kind } of this.lines) {
+      if (!name) continue;
       const entry = document.createElement("span");
       entry.className = `entry ${kind}`;
       entry.textContent = name;
