@@ -1,0 +1,1 @@
+"""Methods and metrics over the pictures of a folder: what they say on average, and how sure that is."""
