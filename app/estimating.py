@@ -28,7 +28,7 @@ from .vision.preprocess import asked
 from .workshop import Workshop
 from .zoo.classifier import Classifier
 
-TRIED = 2  # micro-batches that a pace is taken from, after a first one that warms up
+TRIED = 3  # passes that a pace is taken from, after a first one that warms up
 # a pace's name, evaluations
 Spent = tuple[tuple[str, ...], int]
 
@@ -98,19 +98,18 @@ def parts(metric: Metric[Any], cost: Cost, outline: Outline) -> Iterator[Spent]:
 
 
 def _time(passes: Iterator[int], model: str, what: tuple[str, ...], workshop: Workshop, size: Size) -> Waiting[None]:
-    """Learn a pace from a few of `passes`, which tell how many evaluations each was; the first one warms up."""
-    seconds, count = 0.0, 0
-    for number in range(1 + TRIED):
+    """Learn a pace from the quickest of a few `passes`, which tell how many evaluations each was: anything else that
+    runs makes one slower. The first one warms up, and counts where it is the only one."""
+    paces = []
+    for _ in range(1 + TRIED):
         began = time.monotonic()
         done = next(passes, None)
         if done is None:
             break
-        if number:
-            seconds += time.monotonic() - began
-            count += done
+        paces.append((time.monotonic() - began) / done)
         yield None
-    if count:
-        workshop.pace.learn(model, what, seconds, count, size)
+    if paces:
+        workshop.pace.learn(model, what, min(paces[1:] or paces), 1, size)
 
 
 def _passes(what: tuple[str, ...], engine: Engine, outline: Outline) -> Iterator[int]:

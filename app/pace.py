@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
+from statistics import median
+
 Size = tuple[int, int]
+REMEMBERED = 3  # measurements: one that something else disturbed does not count in the median
 
 
 class Pace:
     """Seconds for an evaluation, per input pixel, by the model and what was evaluated (such as `gradients`)."""
 
     def __init__(self) -> None:
-        self._paces: dict[tuple[str, ...], float] = {}
+        self._paces: dict[tuple[str, ...], deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
 
     def learn(self, model: str, what: tuple[str, ...], seconds: float, evaluations: int, size: Size) -> None:
-        """So many evaluations took so long; the newer counts more."""
-        pace = seconds / evaluations / (size[0] * size[1])
-        key = (model, *what)
-        self._paces[key] = 0.5 * (self._paces.get(key, pace) + pace)
+        """So many evaluations took so long."""
+        self._paces[model, *what].append(seconds / evaluations / (size[0] * size[1]))
 
     def seconds(self, model: str, what: tuple[str, ...], evaluations: int, size: Size) -> float | None:
-        """What so many evaluations will take; None before any was measured."""
-        pace = self._paces.get((model, *what))
-        return None if pace is None else pace * evaluations * size[0] * size[1]
+        """What so many evaluations will take, by the median of the last measurements; None before the first."""
+        paces = self._paces.get((model, *what))
+        return None if paces is None else median(paces) * evaluations * size[0] * size[1]
