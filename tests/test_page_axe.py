@@ -277,6 +277,15 @@ def test_the_page_of_methods(browser: Browser, server_url: str, language: str) -
         visit.check("on a phone")
 
 
+def test_the_page_of_numbers(browser: Browser, server_url: str, language: str) -> None:
+    with story(browser, server_url, language) as visit:
+        visit.page.goto(f"{visit.root}/trust")
+        visit.settled()
+        visit.check("top")
+        visit.page.set_viewport_size(PHONE)
+        visit.check("on a phone")
+
+
 def test_the_interactive_documentation(browser: Browser, server_url: str) -> None:
     with story(browser, server_url, "en") as visit:
         visit.page.goto(f"{visit.root}/docs")

@@ -166,7 +166,12 @@ def _block_of(template: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("template", "entries"), [("methods.html", ["learn/main.js", "learn/figures/*.js"]), ("index.html", ["main.js"])]
+    ("template", "entries"),
+    [
+        ("methods.html", ["learn/main.js", "learn/figures/*.js"]),
+        ("trust.html", ["guide.js"]),
+        ("index.html", ["main.js"]),
+    ],
 )
 def test_scripts_get_the_texts_they_ask_for(template: str, entries: list[str]) -> None:
     block = _block_of(template)

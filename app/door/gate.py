@@ -10,7 +10,7 @@ from .keys import Keys
 from .problems import problem_response
 from .sessions import COOKIE, Sessions
 
-OPEN = ("/", "/methods", "/docs", "/openapi.json", "/healthz", "/readyz", "/api/v1/session")
+OPEN = ("/", "/methods", "/trust", "/docs", "/openapi.json", "/healthz", "/readyz", "/api/v1/session")
 OPEN_UNDER = ("/static/", "/e/")  # files that ship, and a page that knows nothing yet
 HOW = "Send it as «Authorization: Bearer KEY» or «X-API-Key: KEY»; the operator of this server gives keys."
 

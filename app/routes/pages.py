@@ -36,6 +36,12 @@ async def methods(request: Request, executor: ExecutorOf) -> Response:
     return _page(request, "methods.html", {"facts": _facts(), "samples": samples(), "methods": known})
 
 
+@router.get("/trust")
+async def trust(request: Request) -> Response:
+    """What each number about a map says, and what it does not."""
+    return _page(request, "trust.html")
+
+
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     return _page(request, "docs.html")

@@ -134,7 +134,7 @@ def client(door):
         yield client
 
 
-OPEN = ["/", "/methods", "/docs", "/openapi.json", "/healthz", "/readyz", "/static/palettes.json", "/e/0"]
+OPEN = ["/", "/methods", "/trust", "/docs", "/openapi.json", "/healthz", "/readyz", "/static/palettes.json", "/e/0"]
 CLOSED = ["/metrics", "/api/v1/models", "/api/v1/samples", "/api/v1/explanations/0", "/nothing", "/static"]
 
 
