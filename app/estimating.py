@@ -69,7 +69,7 @@ def _metrics(
     for metric, parameters in measured:
         cost = metric.cost(outline, parameters)
         own = (experience(method, metric, cost), cost.total)
-        seconds = workshop.pace.seconds(model, *own, classifier.size)
+        seconds = workshop.pace.seconds(model, *own, classifier.size) if cost.total else 0.0
         if seconds is None and cost.maps:
             composed = list(parts(metric, cost, outline))
             for what, count in composed:

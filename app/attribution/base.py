@@ -66,6 +66,7 @@ class Method(ABC, Generic[P]):
     weaknesses: ClassVar[tuple[str, ...]]
     default: ClassVar[bool] = True  # computed where a request names no method
     regional: ClassVar[bool] = False  # one value for a place, (1, H, W), whatever the picture's channels
+    shares_out: ClassVar[bool] = False  # its values are parts of the score, else slopes of it or of no unit
     differentiates: ClassVar[bool] = True  # its evaluations are gradients, else forward passes
     Parameters: ClassVar[type[Parameters]]
 

@@ -58,6 +58,7 @@ class DeepLift(Method[DeepLiftParameters]):
         "Depends on the baseline, and on how the network is written: equal functions can have different maps",
     )
     default = False
+    shares_out = True
     Parameters = DeepLiftParameters
 
     def seeded(self, parameters: DeepLiftParameters) -> bool:

@@ -51,6 +51,7 @@ class Occlusion(Method[OcclusionParameters]):
     default = False
     regional = True
     differentiates = False
+    shares_out = True
     Parameters = OcclusionParameters
 
     def seeded(self, parameters: OcclusionParameters) -> bool:

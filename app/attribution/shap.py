@@ -51,6 +51,7 @@ class GradientShap(Method[GradientShapParameters]):
         "Noise as a baseline is a choice like any other: no network was trained on such pictures",
     )
     default = False
+    shares_out = True
     Parameters = GradientShapParameters
 
     def seeded(self, parameters: GradientShapParameters) -> bool:

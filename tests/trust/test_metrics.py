@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from gradoscope.errors import Unprocessable
@@ -10,7 +12,8 @@ from judged import run, subject
 from nets import Tiny, wrap
 
 METRICS = list(metrics())
-QUICK = {"deletion": {"steps": 5}, "insertion": {"steps": 5}}
+QUICK = {"deletion": {"steps": 5}, "insertion": {"steps": 5}, "max_sensitivity": {"samples": 3}}
+COMPLETENESS = {"completeness": {"expected": 1.0, "attributed": 1.1, "relative_error": 0.1}}
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -33,6 +36,7 @@ def test_progress_reaches_the_cost_and_the_model_stays(metric: str, method: str)
     network = Tiny()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     asked = subject(method, wrap(network, side=12), **({"samples": 5} if method == "smooth_grad" else {}))
+    asked = replace(asked, diagnostics=COMPLETENESS)
     picture, values = asked.picture.clone(), asked.values.clone()
     options = QUICK.get(metric, {})
     yielded, given = run(metric, asked, **options)
