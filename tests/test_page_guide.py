@@ -10,6 +10,7 @@ from browser_support import visiting
 from gradoscope.trust.base import metrics
 from playwright.sync_api import Browser, expect
 
+pytest_plugins = ["browser_fixtures"]
 OTHERS = {"gradient_flow", "pointing_game", "verdict"}
 
 
