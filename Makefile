@@ -22,7 +22,7 @@ test-slow: $(VENV)/.tested
 
 # the contract on Ray Serve, two replicas on this machine; prints pictures per second and the time after a death
 test-cluster: $(VENV)/.tested
-	$(BIN)/python -m pytest -q --cluster tests/cluster/live tests/test_rest.py tests/test_acceptance.py $(CLUSTER)
+	$(BIN)/python -m pytest -q --cluster tests/cluster/live tests/test_rest.py tests/test_measuring.py tests/test_acceptance.py $(CLUSTER)
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
