@@ -15,7 +15,7 @@ from gradoscope.client.client import Client
 from gradoscope.schemas import Explanation
 from gradoscope.trust.base import metrics
 from gradoscope.wire import pack, unpack
-from streams import read_events
+from streams import read_events, stream
 
 API = "/api/v1"
 QUICK = {"deletion": {"steps": 5, "draws": 1}, "randomisation": {"stages": 2}, "class_sensitivity": {"nearest": 1}}
@@ -167,6 +167,19 @@ def test_a_client_that_leaves_ends_the_measuring(server):
         time.sleep(0.1)
     assert not working()
     assert server.http.get(f"{API}/explanations/{record['id']}").json()["panels"][0]["metrics"] == {}
+
+
+def test_a_panel_is_measured_while_others_are_still_computed(server):
+    options = '{"smooth_grad": {"samples": 120}}'
+    with stream(server.http, sample="rocket", method=["grad_cam", "smooth_grad"], options=options, seed=5) as events:
+        accepted = next(data for name, data in events if name == "accepted")
+        next(data for name, data in events if name == "panel")
+        assert measure(server, accepted, "p1", "deletion", **QUICK).status_code == 200
+        (done,) = (data for name, data in events if name == "done")
+    assert "deletion" in done["panels"][0]["metrics"]
+    kept = server.http.get(f"{API}/explanations/{accepted['id']}").json()
+    assert kept["status"] == "done"
+    assert kept["panels"][0]["metrics"]["deletion"]["status"] == "done"
 
 
 RUNNING = "gradoscope_requests_in_flight "
