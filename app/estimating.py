@@ -27,6 +27,7 @@ from .turns import Run, held
 from .vision.preprocess import asked
 from .workshop import Workshop
 from .zoo.classifier import Classifier
+from .zoo.zoo import Zoo
 
 TRIED = 3  # passes that a pace is taken from, after a first one that warms up
 # a pace's name, evaluations
@@ -36,7 +37,8 @@ Spent = tuple[tuple[str, ...], int]
 def estimate(job: Estimate, workshop: Workshop) -> Run:
     """Evaluations of each method, and seconds by the pace that was last measured on this model; null before.
 
-    Where metrics are asked for, theirs too: what was not measured yet is tried on a few pictures first.
+    Where metrics are asked for, theirs too: what was not measured yet is tried on a few pictures first. Where the model
+    cannot be loaded, their evaluations are the most that there may be, and seconds are null.
     """
     own = asked(workshop.zoo.recipe(job.model).input, None, job.size)
     chosen, measured = choose_methods(job), choose_metrics(job)
@@ -48,11 +50,22 @@ def estimate(job: Estimate, workshop: Workshop) -> Run:
         listed.append(told)
     if measured:
         with (yield from held(workshop.zoo, [job.model])):
-            classifier = workshop.zoo.load(job.model, own.size)
+            classifier = _load(workshop.zoo, job.model, own.size)
             for told, made in zip(listed, chosen, strict=True):
-                with suppress(Problem):  # a method that this model cannot be explained by
-                    told["metrics"] = yield from _metrics(classifier, job.model, made, measured, workshop)
+                if classifier is None:
+                    outline = Outline(*made, own.size, len(workshop.zoo.labels(job.model)))
+                    told["metrics"] = [_told(m, m.cost(outline, parameters), None) for m, parameters in measured]
+                else:
+                    with suppress(Problem):  # a method that this model cannot be explained by
+                        told["metrics"] = yield from _metrics(classifier, job.model, made, measured, workshop)
     yield Event("result", {"model": job.model, "estimates": listed})
+
+
+def _load(zoo: Zoo, model: str, size: Size) -> Classifier | None:
+    try:
+        return zoo.load(model, size)
+    except Problem:  # its weights are not here
+        return None
 
 
 def _metrics(
@@ -80,8 +93,12 @@ def _metrics(
             with suppress(Refused):  # this map cannot be measured so
                 yield from _time(_measuring(metric, parameters, engine, outline), model, own[0], workshop, outline.size)
             seconds = workshop.pace.seconds(model, *own, classifier.size)
-        listed.append({"metric": metric.id, **told_cost(cost), "seconds": _rounded(seconds)})
+        listed.append(_told(metric, cost, seconds))
     return listed
+
+
+def _told(metric: Metric[Any], cost: Cost, seconds: float | None) -> dict[str, Any]:
+    return {"metric": metric.id, **told_cost(cost), "seconds": _rounded(seconds)}
 
 
 def parts(metric: Metric[Any], cost: Cost, outline: Outline) -> Iterator[Spent]:

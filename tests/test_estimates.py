@@ -40,6 +40,13 @@ def test_a_model_never_computed_with_has_no_pace_yet(server):
     assert body["estimates"] == [{"method": "smooth_grad", "gradient_evaluations": 50, "seconds": None, "metrics": []}]
 
 
+def test_metrics_of_a_model_without_weights_are_told_in_evaluations(server):
+    (told,) = ask(server, model="resnet152", method="smooth_grad", metrics=["stability", "randomisation"]).json()[
+        "estimates"
+    ]
+    assert [(entry["gradients"], entry["seconds"]) for entry in told["metrics"]] == [(200, None), (500, None)]
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "field"),
     [

@@ -221,7 +221,7 @@ class Store:
         for key, _ in unused:
             self._path(key).unlink(missing_ok=True)
             index.execute("DELETE FROM blob WHERE key = ?", (key,))
-        return sum(size for _, size in unused)
+        return sum(size for _, size in unused if isinstance(size, int))  # else it is damaged
 
     def _drop_orphans(self) -> None:
         """Take away files that the index does not know: of a process that died, or of an index that was lost."""
@@ -266,7 +266,9 @@ class Store:
         return int(index.execute("SELECT COALESCE(SUM(bytes), 0) FROM blob").fetchone()[0])
 
     def _path(self, key: str) -> Path:
-        return self.folder / "blobs" / key[:2] / key
+        """Where a blob lies. A key that damage has changed leads nowhere, and never out of the folder."""
+        name = key if isinstance(key, str) and key.isascii() and key.isalnum() else _digest(repr(key).encode())
+        return self.folder / "blobs" / name[:2] / name
 
 
 def _digest(data: bytes) -> str:

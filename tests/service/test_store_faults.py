@@ -135,6 +135,20 @@ def test_a_damaged_index_is_begun_anew(store, how, opened):
     assert {path.name for path in store.folder.glob("index*.sqlite3*")} <= {current, f"{current}-wal", f"{current}-shm"}
 
 
+@pytest.mark.parametrize("key", ["a\0b", "../../outside", "", 7, b"\xff"])
+def test_a_key_that_is_damaged_leads_nowhere(store, key):
+    outside = store.folder.parent / "outside"
+    outside.write_text("not ours")
+    keep(store, "kept")
+    with store._index.transaction() as index:
+        row = index.execute("SELECT * FROM blob").fetchone()
+        index.execute(f"INSERT INTO blob VALUES ({', '.join('?' * len(row))})", (key, *row[1:]))
+        index.execute("UPDATE blob SET bytes = 'many' WHERE key = ?", (key,))
+    assert store.forget("kept")
+    assert store.load("kept") is None
+    assert outside.read_text() == "not ours"
+
+
 def test_damage_at_random_places_ends_in_an_answer(store):
     """Flipped bytes anywhere in the index: each call answers or says why not, and afterwards all is well."""
     draw = random.Random(1)
