@@ -12,6 +12,7 @@ import pytest
 from gradoscope import texts
 from gradoscope.attribution.base import methods
 from gradoscope.texts import LANGUAGES, choose, preferred, script_texts, translator, workbench_keys
+from gradoscope.trust.base import metrics
 from jinja2 import nodes
 from markupsafe import Markup
 
@@ -66,6 +67,16 @@ def test_english_is_as_the_methods_say() -> None:
         for name, field in method.Parameters.model_json_schema()["properties"].items():
             assert ENGLISH[f"learn.parameter.{id}.{name}"] == field["description"]
             assert ENGLISH[f"catalogue.parameter.{name}"] == field["title"]
+            assert all(f"catalogue.choice.{value}" in ENGLISH for value in field.get("enum", ()))
+
+
+def test_english_is_as_the_metrics_say() -> None:
+    for id, metric in metrics().items():
+        assert ENGLISH[f"trust.metric.{id}"] == metric.title
+        assert ENGLISH[f"trust.summary.{id}"] == metric.summary
+        for name, field in metric.Parameters.model_json_schema()["properties"].items():
+            assert ENGLISH[f"trust.setting.{name}"] == field["title"]
+            assert ENGLISH[f"trust.setting.{id}.{name}"] == field["description"]
             assert all(f"catalogue.choice.{value}" in ENGLISH for value in field.get("enum", ()))
 
 
@@ -178,7 +189,14 @@ def test_scripts_get_the_texts_they_ask_for(template: str, entries: list[str]) -
     reached = _reached_from(*(file for entry in entries for file in SCRIPTS.glob(entry)))
     asked = {pattern for file in reached for pattern in _asked_by(file)}
     assert asked
+    for name in {name for file in reached for name in re.findall(r'\baddTexts\("(\w+)"', file.read_text("utf-8"))}:
+        block |= _keys_in(name)
     assert {pattern for pattern in asked if not any(re.fullmatch(pattern, key) for key in block)} == set()
+
+
+def _keys_in(name: str) -> set[str]:
+    """The keys of a file of texts that a script fetches when it is wanted."""
+    return set(json.loads((ROOT / "static" / "texts" / "en" / f"{name}.json").read_text("utf-8")))
 
 
 def test_workers_have_no_texts() -> None:

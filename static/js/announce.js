@@ -6,6 +6,6 @@ import { el } from "./dom.js";
 export const statusLine = () => el("p", { class: "unseen status-line", role: "status" });
 
 export function announce(text) {
-  const line = document.querySelector("dialog[open] .status-line") ?? document.getElementById("status");
+  const line = [...document.querySelectorAll("dialog[open] .status-line")].at(-1) ?? document.getElementById("status");
   line.textContent = text;
 }

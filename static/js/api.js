@@ -81,6 +81,7 @@ const get = async (path, options) => (await request(BASE + path, options)).json(
 
 export const models = () => get("/models");
 export const methods = async () => (await get("/methods")).methods;
+export const metrics = async () => (await get("/metrics")).metrics;
 export const samples = async () => (await get("/samples")).samples;
 export const explanation = (id, options) => get(`/explanations/${encodeURIComponent(id)}`, options);
 export const pictureUrl = (id) => `${BASE}/explanations/${encodeURIComponent(id)}/image.png`;
@@ -118,13 +119,19 @@ async function* follow(path, options, detail) {
   if (!over) throw lost(detail);
 }
 
-/** What methods would cost on a model: [{method, gradient_evaluations, seconds}]. */
+/** What methods, and metrics of their maps, would cost on a model: [{method, gradient_evaluations, seconds, metrics}]. */
 export async function estimates(fields, options) {
   return (await get("/estimates", { method: "POST", body: formOf(fields), ...options })).estimates;
 }
 
 export function explain(fields, signal) {
   return follow("/explanations", { body: formOf(fields), signal }, "problem.lost.detail");
+}
+
+/** Measures metrics of a panel that the server keeps; aborting ends it there too. */
+export function measure(id, panel, fields, signal) {
+  const path = `/explanations/${encodeURIComponent(id)}/panels/${encodeURIComponent(panel)}/metrics`;
+  return follow(path, { body: formOf(fields), signal }, "problem.lost.measuring");
 }
 
 /** Has the server download a model's weights; aborting ends it there too. */

@@ -1,7 +1,6 @@
 // The workbench's elements and styles: fetched when a first picture is taken or an address is opened, so that the
 // start page stays small.
 
-import { el } from "./dom.js";
 import { ActionMenu } from "./elements/action-menu.js";
 import { AddRow } from "./elements/add-row.js";
 import { AskForm } from "./elements/ask-form.js";
@@ -38,6 +37,8 @@ import { ScaleBar } from "./elements/scale-bar.js";
 import { ShowBar } from "./elements/show-bar.js";
 import { SplitDivider } from "./elements/split-divider.js";
 import { WeightsDownload } from "./elements/weights-download.js";
+import { offerTrust } from "./opening.js";
+import { style } from "./sheets.js";
 
 // Inner elements first: an element may use those that it contains as soon as it is built.
 const ELEMENTS = {
@@ -81,14 +82,6 @@ const ELEMENTS = {
 
 const SHEETS = ["models", "panels", "reading", "grid", "looking"];
 
-/** Resolves when the sheet is in force; before the page's last sheet, whose rules are to win. */
-function style(name) {
-  return new Promise((resolve, reject) => {
-    const failed = () => reject(new Error(`/static/css/${name}.css`));
-    const link = el("link", { rel: "stylesheet", href: `/static/css/${name}.css`, onload: resolve, onerror: failed });
-    document.head.querySelector("link[href$='/keep.css']").before(link);
-  });
-}
-
 await Promise.all(SHEETS.map(style));
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
+offerTrust();

@@ -12,6 +12,9 @@ const whenIdle = globalThis.requestIdleCallback ?? ((run) => setTimeout(run, 50)
 const fetching = new WeakSet(); // records whose array is on its way
 const FINAL = new Set(["done", "refused", "failed"]);
 
+/** The server keeps what it is to measure. */
+export const canBeMeasured = ({ status, record, kept: old }) => status === "done" && Boolean(record) && !old;
+
 export const isFinal = (panel) => FINAL.has(panel.status);
 
 function blank(fields) {
@@ -26,6 +29,7 @@ function blank(fields) {
     raw: null, // the array itself, once it is fetched
     record: null,
     problem: null,
+    measuring: {}, // {metric: {status: waiting | running | cancelled | failed, done, total, problem}}, see trust/measuring.js
     kept: false, // shown from before, until the server has sent its record
     ...fields,
   };

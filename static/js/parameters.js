@@ -10,12 +10,17 @@ import { t, textOr } from "./texts.js";
 
 /** [{name, kind, title, help, ...}]: what a field needs to know; kind is integer, number, boolean, choice, layer or text. */
 export function parametersOf(method) {
-  const { properties = {} } = methodOf(method)?.parameters ?? {};
+  return declared(methodOf(method)?.parameters, parameterTitle, (name, words) => textOr(`learn.parameter.${method}.${name}`, words));
+}
+
+/** The same of any JSON Schema, with the words that the page has for its parameters. */
+export function declared({ properties = {} } = {}, titleOf, helpOf) {
   return Object.entries(properties).map(([name, schema]) => ({
+    key: name, // names its field on the page
     name,
     kind: kindOf(name, schema),
-    title: parameterTitle(name, schema.title),
-    help: textOr(`learn.parameter.${method}.${name}`, schema.description ?? ""),
+    title: titleOf(name, schema.title),
+    help: helpOf(name, schema.description ?? ""),
     initial: schema.default,
     choices: schema.enum ?? [],
     low: schema.minimum ?? schema.exclusiveMinimum,

@@ -2,7 +2,7 @@ import { arrayOf } from "../draw.js";
 import { el, iconButton } from "../dom.js";
 import { factNodes, factsOf } from "../facts.js";
 import { hairline, setHairline } from "../hairline.js";
-import { isFinal } from "../panels.js";
+import { canBeMeasured, isFinal } from "../panels.js";
 import { methodOf, titleOf } from "../methods.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
@@ -22,7 +22,9 @@ export class MapPanel extends View {
     this.facts = el("p", { class: "facts" });
     this.look = el("look-facts");
     this.scale = el("scale-bar");
-    this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale, this.facts, this.look);
+    this.trust = el("button", { type: "button", class: "link trust-open", onclick: () => store.set({ trusting: this.panel.id }) }, t("trust.open"));
+    this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale,
+      el("div", { class: "panel-foot" }, el("div", { class: "panel-told" }, this.facts, this.look), this.trust));
   }
 
   listen(signal) {
@@ -46,6 +48,8 @@ export class MapPanel extends View {
     this.more.setAttribute("aria-label", t("panel.more", { method }));
     this.more.title = this.more.getAttribute("aria-label");
     this.more.disabled = !isFinal(panel);
+    this.trust.setAttribute("aria-label", t("trust.open.of", { method }));
+    this.trust.disabled = !canBeMeasured(panel);
     this.menu.serve(this.more, panel);
     const label = panel.target?.label;
     this.lens.canvas.setAttribute("aria-label", label ? t("panel.mapFor", { method, label }) : t("panel.map", { method }));

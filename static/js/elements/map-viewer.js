@@ -2,6 +2,7 @@ import { statusLine } from "../announce.js";
 import { el, iconButton } from "../dom.js";
 import { factNodes, factsOf } from "../facts.js";
 import { methodOf, titleOf } from "../methods.js";
+import { canBeMeasured } from "../panels.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
 import { View } from "./view.js";
@@ -16,10 +17,11 @@ export class MapViewer extends View {
     this.facts = el("p", { class: "facts" });
     this.look = el("look-facts");
     this.scale = el("scale-bar");
+    this.trust = el("button", { type: "button", class: "link", onclick: () => store.set({ trusting: this.panel.id }) }, t("trust.open"));
     this.previous = iconButton("previous", t("viewer.previous"), { onclick: () => this.step(-1) });
     this.next = iconButton("next", t("viewer.next"), { onclick: () => this.step(1) });
     this.dialog = el("dialog", { class: "viewer", "aria-labelledby": "viewer-title", onclose: () => this.closed(), onkeydown: (event) => this.key(event) },
-      el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), this.previous, this.next,
+      el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), this.trust, this.previous, this.next,
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.lens, this.divider)),
       el("div", { class: "viewer-foot" }, this.scale, this.facts, this.look),
@@ -52,6 +54,7 @@ export class MapViewer extends View {
     const { size } = store.state.inputs.get(model) ?? {};
     if (size) this.dialog.style.setProperty("--ratio", size[1] / size[0]);
     this.facts.replaceChildren(...factNodes(record ? factsOf(record) : []));
+    this.trust.hidden = !canBeMeasured(this.panel);
     this.lens.take(this.panel);
     this.look.take(this.lens);
   }

@@ -4,6 +4,7 @@ import { settingText, valueText } from "../facts.js";
 import { compareWith } from "../looking.js";
 import { panelItems } from "../keep/panel-items.js";
 import { methodOf, parameterTitle, summaryOf, titleOf } from "../methods.js";
+import { canBeMeasured } from "../panels.js";
 import { chooseLayer } from "../parameters.js";
 import { store } from "../store.js";
 import { t } from "../texts.js";
@@ -27,6 +28,7 @@ export class PanelMenu extends Popup {
     return [
       this.action({ text: t("panel.fullscreen"), run: () => store.set({ viewing: this.panel.id }) }),
       this.action({ text: t("panel.compare"), run: () => compareWith(this.panel) }),
+      ...(canBeMeasured(this.panel) ? [this.action({ text: t("trust.open"), run: () => store.set({ trusting: this.panel.id }) })] : []),
       ...(hasParameters(method) ? [this.action({ text: t("column.parameters"), run: () => setParameters(method) })] : []),
       ...(record?.urls?.npy ? this.downloads(record) : []),
       ...(methodOf(method)?.parameters?.properties?.layer ? [this.layer(record)] : []),

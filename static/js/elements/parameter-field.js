@@ -5,28 +5,28 @@ import { t } from "../texts.js";
 
 const shown = (value) => (typeof value === "boolean" ? t(value ? "value.yes" : "value.no") : choiceTitle(value));
 
-const id = (name, part) => `parameter-${name}-${part}`;
+const id = (key, part) => `parameter-${key}-${part}`;
 
-function numberControl({ name, kind, low, high, openLow }) {
+function numberControl({ key, kind, low, high, openLow }) {
   const input = el("input", {
-    id: id(name, "control"), type: "number", inputmode: kind === "integer" ? "numeric" : "decimal", autocomplete: "off",
+    id: id(key, "control"), type: "number", inputmode: kind === "integer" ? "numeric" : "decimal", autocomplete: "off",
     min: openLow ? null : low, max: high, step: kind === "integer" ? "1" : "any",
   });
   return { node: input, input, get: () => input.valueAsNumber, set: (value) => { input.value = String(value); } };
 }
 
-function booleanControl({ name }) {
-  const input = el("input", { id: id(name, "control"), type: "checkbox" });
+function booleanControl({ key }) {
+  const input = el("input", { id: id(key, "control"), type: "checkbox" });
   return { node: input, input, get: () => input.checked, set: (value) => { input.checked = value; } };
 }
 
-function choiceControl({ name, choices }) {
-  const input = el("select", { id: id(name, "control") }, ...choices.map((choice) => el("option", { value: String(choice) }, choiceTitle(choice))));
+function choiceControl({ key, choices }) {
+  const input = el("select", { id: id(key, "control") }, ...choices.map((choice) => el("option", { value: String(choice) }, choiceTitle(choice))));
   return { node: input, input, get: () => choices[input.selectedIndex], set: (value) => { input.selectedIndex = choices.indexOf(value); } };
 }
 
-function textControl({ name, length }) {
-  const input = el("input", { id: id(name, "control"), type: "text", maxlength: length, autocomplete: "off", spellcheck: "false" });
+function textControl({ key, length }) {
+  const input = el("input", { id: id(key, "control"), type: "text", maxlength: length, autocomplete: "off", spellcheck: "false" });
   return { node: input, input, get: () => input.value, set: (value) => { input.value = value; } };
 }
 
@@ -52,7 +52,7 @@ const CONTROLS = { integer: numberControl, number: numberControl, boolean: boole
 export class ParameterField extends HTMLElement {
   /** `changed` is called whenever the value was changed by the visitor. */
   serve(parameter, { model, changed }) {
-    const { name, kind, title, help, initial } = parameter;
+    const { key, name, kind, title, help, initial } = parameter;
     this.parameter = parameter;
     this.dataset.name = name;
     const change = () => {
@@ -65,17 +65,17 @@ export class ParameterField extends HTMLElement {
       this.control.input.focus();
       change();
     } });
-    this.message = el("p", { id: id(name, "message"), class: "small search-message", role: "alert", hidden: true });
+    this.message = el("p", { id: id(key, "message"), class: "small search-message", role: "alert", hidden: true });
     const hint = [boundsOf(parameter), t("parameter.default", { value: shown(initial) })].filter(Boolean).join(" · ");
-    const label = kind === "layer" ? null : el("label", { for: id(name, "control"), class: "parameter-title" }, title);
+    const label = kind === "layer" ? null : el("label", { for: id(key, "control"), class: "parameter-title" }, title);
     this.append(...[label, el("div", { class: "parameter-control" }, this.control.node, this.restore),
-      el("p", { id: id(name, "help"), class: "small muted" }, help), el("p", { class: "small muted" }, hint), this.message].filter(Boolean));
+      el("p", { id: id(key, "help"), class: "small muted" }, help), el("p", { class: "small muted" }, hint), this.message].filter(Boolean));
     this.addEventListener("input", change);
     this.describe();
   }
 
   describe() {
-    this.control.input?.setAttribute("aria-describedby", `${id(this.parameter.name, "help")} ${id(this.parameter.name, "message")}`);
+    this.control.input?.setAttribute("aria-describedby", `${id(this.parameter.key, "help")} ${id(this.parameter.key, "message")}`);
   }
 
   connectedCallback() {

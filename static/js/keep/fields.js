@@ -61,4 +61,5 @@ export const FIELDS = [
   field("hide", "layout.hiddenMethods", list(word)),
   field("row", "row", row),
   field("full", "viewing", word, panel),
+  field("trust", "trusting", word, panel),
 ].filter(({ there }) => there);
