@@ -223,6 +223,40 @@ def test_in_two_languages_and_on_a_phone(browser: Browser, server_url: str, reco
             assert dialog.locator(".trust-body").evaluate("node => node.scrollWidth - node.clientWidth") == 0
 
 
+def finding(level: str, code: str, detail: str, **values: Any) -> dict[str, Any]:
+    return {"level": level, "code": code, "detail": detail, "values": values, "url": f"/trust#{code}"}
+
+
+def test_a_verdict_is_grouped_and_leads_to_its_reasons(visit: Visit, record: Any) -> None:
+    trust = Trust(visit)
+    panel = f"{visit.root}/api/v1/explanations/{record['id']}/panels/{record['panels'][0]['id']}"
+    asked = {"metrics": ["deletion", "stability"], "options": json.dumps({"deletion": SMALL["deletion"]})}
+    assert httpx.post(f"{panel}/metrics", data=asked, timeout=300).status_code == 200
+
+    def judged(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        found = told["panels"][0]["metrics"]
+        for metric in found.values():
+            metric["findings"] = []
+        known = finding("doubt", "deletion_no_better_than_random", "", area=0.21337, random=0.2)
+        found["deletion"]["findings"] = [known, finding("note", "of_a_plug_in", "In the server's words: 5.")]
+        found["stability"]["findings"] = [finding("support", "of_a_plug_in", "It stays.")]
+        route.fulfill(response=answer, json=told)
+
+    visit.page.route(f"**/explanations/{record['id']}", judged)
+    trust.open(record)
+    verdict = trust.dialog.locator("trust-verdict")
+    assert verdict.locator("h4").all_inner_texts() == ["Speaks for it", "Speaks against it", "Worth knowing"]
+    expect(verdict.locator(".doubt")).to_contain_text("area 0.213, by chance 0.200")
+    expect(verdict.locator(".note [lang=en]")).to_have_text("In the server's words: 5.")
+    assert "null" not in trust.dialog.inner_text()
+    assert verdict.locator(".doubt a").get_attribute("href") == "/trust#deletion_no_better_than_random"
+    verdict.get_by_role("button", name="Stability").click()
+    expect(trust.metric("stability").get_by_role("heading")).to_be_focused()
+    expect(trust.metric("stability").get_by_role("heading")).to_be_in_viewport()
+
+
 def in_flight(root: str) -> float:
     lines = httpx.get(f"{root}/metrics", timeout=60).text.splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith("gradoscope_requests_in_flight "))

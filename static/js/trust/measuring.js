@@ -59,6 +59,7 @@ async function follow(id, queue, { metric, values }) {
 async function work(id, queue) {
   const several = queue.waiting.length > 1;
   while (queue.waiting.length) await follow(id, queue, queue.waiting.shift());
+  if (queues.get(id) !== queue) return; // it was left
   queues.delete(id);
   store.setPanel(id, {});
   if (several) announce(t("trust.announce.all"));
@@ -100,7 +101,12 @@ export function cancelAll(id) {
   announce(t("announce.cancelled"));
 }
 
-// What belongs to an explanation that is left is not measured any more.
+// What belongs to an explanation that is left is not measured any more; another's panels have the same ids.
 store.watch(["id"], ({ id }) => {
-  for (const [panel, { explanation }] of queues) if (explanation !== id) cancelAll(panel);
+  for (const [panel, queue] of queues) {
+    if (queue.explanation === id) continue;
+    queues.delete(panel);
+    queue.waiting = [];
+    queue.controller.abort();
+  }
 });

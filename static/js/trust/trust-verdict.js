@@ -21,9 +21,9 @@ export class TrustVerdict extends HTMLElement {
     const groups = LEVELS.map((level) => [level, findings.filter((finding) => finding.level === level)]).filter(([, found]) => found.length);
     this.replaceChildren(
       el("h3", { class: "section-title" }, t("trust.verdict")),
-      groups.length ? null : el("p", { class: "muted" }, t(done.length ? "trust.verdict.silent" : "trust.verdict.none")),
       ...groups.map(([level, found]) => this.group(level, found, visit)),
-      groups.length ? el("p", { class: "small muted" }, t("trust.verdict.limits")) : "",
+      groups.length ? el("p", { class: "small muted" }, t("trust.verdict.limits"))
+        : el("p", { class: "muted" }, t(done.length ? "trust.verdict.silent" : "trust.verdict.none")),
     );
   }
 
