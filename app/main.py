@@ -32,7 +32,7 @@ from .door.quota import Quota
 from .door.sessions import Sessions
 from .door.trace import Trace
 from .errors import BY_STATUS, Problem, Unprocessable
-from .routes import catalogue, explanations, health, measuring, pages, predictions, results, session, weights
+from .routes import catalogue, explanations, flows, health, measuring, pages, predictions, results, session, weights
 from .routes.asking import ClientLeft
 from .schemas import ProblemBody
 from .service.executor import Executor
@@ -89,7 +89,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         form_limits={"max_files": 2, "max_fields": 256, "max_part_size": 256 * 1024},
     )
     app.state.keys, app.state.sessions = keys, sessions
-    for router in (pages, health, catalogue, weights, predictions, results, measuring, explanations, session):
+    for router in (pages, health, catalogue, weights, predictions, flows, results, measuring, explanations, session):
         app.include_router(router.router)
     app.mount("/static/swagger", _Assets(Path(fastapi_offline.__file__).parent / "static"))
     app.mount("/static", _Assets(shipped("static")))

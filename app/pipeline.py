@@ -12,10 +12,11 @@ from typing import Any
 
 from .errors import ComputationFailed, Problem, revived
 from .estimating import estimate
+from .flowing import flow
 from .making import make, shared_ways
 from .plan import Panel, examine, outline, plan, settle_targets
 from .records import end_of, input_record, new_record, outcome, panel_record, told_cost
-from .service.jobs import Estimate, Event, Explain, Job, Labels, Locate, Measure, Predict, Refresh
+from .service.jobs import Estimate, Event, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
 from .service.store import forgotten
 from .sight import Sight, Subject, Waiting, look, png, shown
 from .turns import Run, as_problem, held, side_by_side
@@ -31,6 +32,8 @@ def run(job: Job, workshop: Workshop) -> Run:
         return measure(job, workshop)
     if isinstance(job, Predict):
         return predict(job, workshop)
+    if isinstance(job, Flow):
+        return flow(job, workshop)
     if isinstance(job, Estimate):
         return estimate(job, workshop)
     return tell(job, workshop.zoo)

@@ -15,6 +15,7 @@ from .settings import Settings
 from .trust.base import Metric, Outline, find_metric, metrics
 from .trust.networks import weighing
 from .vision.preprocess import asked
+from .wire import ScoreKind
 from .zoo.classifier import Classifier
 from .zoo.zoo import Zoo
 
@@ -155,17 +156,22 @@ def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameter
         raise Unprocessable(" ".join(e["detail"] for e in errors), errors=errors) from error
 
 
-def _refusal(panel: Panel, job: Explain, classifier: Classifier) -> Problem | None:
-    classes = len(classifier.labels)
-    for name, index in (("target", panel.target), ("against", panel.against)):
+def misfit(model: str, target: int | None, against: int | None, score: ScoreKind, classes: int) -> Unprocessable | None:
+    """Why these classes cannot be asked of a model, or not with this score."""
+    for name, index in (("target", target), ("against", against)):
         if index is not None and not 0 <= index < classes:
-            return Unprocessable(f"{name}: class {index} is outside 0 … {classes - 1} of {panel.model}.", field=name)
-    if panel.against is not None and job.score != "logit":
-        return Unprocessable(f"against goes with score = logit, not with {job.score}.", field="against")
-    if panel.against is not None and panel.against == panel.target:
-        return Unprocessable(
-            f"against: class {panel.against} is the target itself; take another class.", field="against"
-        )
+            return Unprocessable(f"{name}: class {index} is outside 0 … {classes - 1} of {model}.", field=name)
+    if against is not None and score != "logit":
+        return Unprocessable(f"against goes with score = logit, not with {score}.", field="against")
+    if against is not None and against == target:
+        return Unprocessable(f"against: class {against} is the target itself; take another class.", field="against")
+    return None
+
+
+def _refusal(panel: Panel, job: Explain, classifier: Classifier) -> Problem | None:
+    refusal = misfit(panel.model, panel.target, panel.against, job.score, len(classifier.labels))
+    if refusal is not None:
+        return refusal
     try:
         panel.method.check(classifier, panel.parameters)
     except Problem as refusal:

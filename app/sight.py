@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .service.jobs import Explain, Predict
+from .service.jobs import Explain, Flow, Predict
 from .vision.preprocess import Seen, asked, preprocess
 from .workshop import Workshop
 from .zoo.cards import Input
@@ -116,14 +116,16 @@ class Sight:
         return zoo.load(self.model, self.input.size)
 
 
-def look(workshop: Workshop, subject: Subject, model: str, job: Explain | Predict, count: int = 5) -> Waiting[Sight]:
+def look(
+    workshop: Workshop, subject: Subject, model: str, job: Explain | Predict | Flow, count: int = 5
+) -> Waiting[Sight]:
     """Show a picture to a model, in the size and by the fit asked for; its `count` likeliest classes, best first."""
     own = asked(workshop.zoo.recipe(model).input, job.fit, job.size)
     if not subject.was_seen(own):
         yield from subject.decoded()
     classifier = workshop.zoo.load(model, own.size)
     seen, x = subject.seen(own)
-    asked_for = () if isinstance(job, Predict) else tuple(index for index in job.targets if index is not None)
+    asked_for = tuple(index for index in job.targets if index is not None) if isinstance(job, Explain) else ()
     return Sight(model, own, seen, x, *believed_classes(classifier, subject.logits(classifier, own), count, asked_for))
 
 

@@ -97,7 +97,7 @@ def survey(logits: Tensor) -> Nonlinearities:
             found.unknown["an activation written by hand as x · gate(x)"] += 1
         elif name == "Mul" and _masks(node):
             found.unknown["a multiplication by a mask, perhaps an activation written by hand"] += 1
-        elif name in (*ROOTS, "Clamp", "ClampMin") and _follows_reduction(node):
+        elif name in (*ROOTS, "Clamp", "ClampMin") and follows_reduction(node):
             pass  # the norm that something is divided by
         elif name in GUIDED:
             found.guided.append(node)
@@ -230,7 +230,7 @@ def _masks(product: Node) -> bool:
     )
 
 
-def _follows_reduction(node: Node) -> bool:
+def follows_reduction(node: Node) -> bool:
     """Whether the value comes from a sum, mean, variance or norm, as in x / max(‖x‖, ε)."""
     while len(branches := _branches(node)) == 1:
         node = branches[0][0]

@@ -14,7 +14,7 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from ..errors import ComputationFailed, Problem, Unavailable
 from ..service.desk import Desk, Running
-from ..service.jobs import Estimate, Event, Explain, Job, Labels, Locate, Measure, Predict, Refresh
+from ..service.jobs import Estimate, Event, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
 from ..settings import Settings
 from .catalogues import merged
 
@@ -204,6 +204,8 @@ def model_of(job: Job, settings: Settings) -> str:
         return job.models[0] if job.models else settings.default_model
     if isinstance(job, Measure):
         return model_of(job.question, settings)
+    if isinstance(job, Flow):
+        return job.model or settings.default_model
     if isinstance(job, Estimate | Labels | Locate):
         return job.model
     return ""

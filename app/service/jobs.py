@@ -62,6 +62,20 @@ class Predict:
 
 
 @dataclass(frozen=True)
+class Flow:
+    """One POST /gradient-flows."""
+
+    picture: bytes
+    model: str = ""
+    target: int | None = None  # None is the model's top class
+    against: int | None = None
+    score: ScoreKind = "logit"
+    fit: Fit | None = None
+    size: tuple[int, int] | None = None
+    owner: str = ""
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What methods with these options, and metrics of their maps, would cost on a model."""
 
@@ -91,7 +105,7 @@ class Refresh:
     """Look again at cards and weights: something changed on disk."""
 
 
-Job = Explain | Measure | Predict | Estimate | Labels | Locate | Refresh
+Job = Explain | Measure | Predict | Flow | Estimate | Labels | Locate | Refresh
 
 
 @dataclass(frozen=True)
