@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from . import __version__, cli_cluster, cli_doctor, cli_evaluate, cli_explain, cli_models
+from . import __version__, cli_cluster, cli_doctor, cli_evaluate, cli_explain, cli_flow, cli_models
 from .cores import share_cores
 from .errors import Problem
 from .settings import Settings
@@ -101,6 +101,7 @@ def _address(settings: Settings, listener: socket.socket) -> str:
 
 app.command()(cli_explain.explain)
 app.command()(cli_evaluate.evaluate)
+app.command()(cli_flow.flow)
 app.command()(cli_doctor.doctor)
 
 

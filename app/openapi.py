@@ -109,5 +109,7 @@ def _without_null(field: Document) -> Document:
     """A form's field is there or it is not: it is never null, and file choosers do not understand that it might be."""
     if "anyOf" not in field:
         return field
-    (kind,) = (one for one in field["anyOf"] if one != {"type": "null"})
+    kind, *others = (one for one in field["anyOf"] if one != {"type": "null"})
+    if others:
+        return {**field, "anyOf": [kind, *others]}
     return {**{name: value for name, value in field.items() if name != "anyOf"}, **kind}

@@ -56,6 +56,14 @@ def test_explain_writes_pictures_arrays_and_the_record(tmp_path):
     assert size(tmp_path / "out" / "contact_sheet.png")[0] > 3 * 224
 
 
+def test_flow_says_where_the_gradient_vanishes():
+    done = gradoscope("flow", SAMPLES / "cat.jpg", "--target", 285)
+    assert done.returncode == 0, done.stderr
+    assert "efficientnet_lite0: logit of Egyptian cat (285)" in done.stdout
+    assert "The gradient arrives at the picture" in done.stdout
+    assert "1000 " in done.stdout.splitlines()[-1]
+
+
 def test_a_refusal_is_one_sentence_and_exit_code_2(tmp_path):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")

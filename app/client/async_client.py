@@ -20,7 +20,7 @@ from .calls import Call
 from .client import TIMEOUT
 from .events import Done, Event, Listener, typed
 from .pictures import Picture
-from .question import Asked, Options
+from .question import Asked, FlowAsked, Options
 from .results import Explanation, Held, part_names
 
 AT_ONCE = 8  # parts of an explanation that are fetched side by side
@@ -64,6 +64,11 @@ class AsyncClient:
         """The likeliest classes of a picture, for each model."""
         response = await self._send(calls.predict(image, sample, model, top_k, fit, size))
         return parsed(schemas.Predictions, response).predictions
+
+    async def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowAsked]) -> schemas.GradientFlow:
+        """The gradient's norm at every layer between a picture and its score, and what is in its way. Also `sample`,
+        `model`, `target`, `against`, `score`, `fit`, `size`, as `question.FlowAsked` says. Raises `Problem`."""
+        return parsed(schemas.GradientFlow, await self._send(calls.gradient_flow(image, asked)))
 
     async def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ..zoo.cards import Fit
 from .pictures import Picture
-from .question import Asked, Options, Question, as_sides, picture_of, several
+from .question import Asked, FlowAsked, Options, Question, as_sides, picture_of, several
 from .results import Explanation
 
 BASE = "/api/v1"
@@ -56,6 +56,13 @@ def predict(image: Picture | None, sample: str | None, models: Any, top_k: int, 
     picture = picture_of(image, sample)
     given = {"sample": sample, "model": several(models), "top_k": str(top_k), "fit": fit, "size": as_sides(size)}
     return Call("POST", f"{BASE}/predictions", _said(given), picture)
+
+
+def gradient_flow(image: Picture | None, asked: FlowAsked) -> Call:
+    """POST /gradient-flows."""
+    picture = picture_of(image, asked.get("sample"))
+    given = {name: None if value is None else str(value) for name, value in asked.items() if name != "size"}
+    return Call("POST", f"{BASE}/gradient-flows", _said({**given, "size": as_sides(asked.get("size"))}), picture)
 
 
 def estimate(model: str | None, methods: Any, options: Options | None, size: Any, metrics: Any) -> Call:

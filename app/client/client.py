@@ -20,7 +20,7 @@ from .bars import listening
 from .calls import Call
 from .events import Done, Event, Listener, typed
 from .pictures import Picture
-from .question import Asked, Options
+from .question import Asked, FlowAsked, Options
 from .results import Explanation
 
 TIMEOUT = httpx2.Timeout(660, connect=10)  # a server's own deadline is 600 s where its operator has set no other
@@ -71,6 +71,11 @@ class Client:
         """The likeliest classes of a picture, for each model."""
         response = self._send(calls.predict(image, sample, model, top_k, fit, size))
         return parsed(schemas.Predictions, response).predictions
+
+    def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowAsked]) -> schemas.GradientFlow:
+        """The gradient's norm at every layer between a picture and its score, and what is in its way. Also `sample`,
+        `model`, `target`, `against`, `score`, `fit`, `size`, as `question.FlowAsked` says. Raises `Problem`."""
+        return parsed(schemas.GradientFlow, self._send(calls.gradient_flow(image, asked)))
 
     def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,

@@ -45,6 +45,18 @@ class Asked(AskedAlike, total=False):
     model: str | Sequence[str] | None
 
 
+class FlowAsked(TypedDict, total=False):
+    """The arguments of `gradient_flow` beside the picture: of `Asked`, those that it has, each for one model."""
+
+    sample: str | None
+    model: str | None
+    target: Target | None
+    against: int | None
+    score: ScoreKind
+    fit: Fit | None
+    size: int | tuple[int, int] | None
+
+
 @dataclass(frozen=True)
 class Question:
     """The arguments of a call."""

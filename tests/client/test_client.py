@@ -78,6 +78,22 @@ def test_every_kind_of_picture_is_taken(client):
     assert whole == client.predict(str(SAMPLES / "cat.jpg")) == client.predict(sample="cat")
 
 
+def test_gradient_flow(client, server):
+    asked = {"target": 285, "against": 967, "size": (96, 64)}
+    found = client.gradient_flow(SAMPLES / "cat.jpg", **asked)
+    fields = asked | {"size": "96x64", "sample": "cat"}
+    assert found.model_dump(mode="json") == server.http.post("/api/v1/gradient-flows", data=fields).json()
+    assert found.target.label == "Egyptian cat"
+
+    async def ask():
+        async with AsyncClient(server.url) as client:
+            return await client.gradient_flow(sample="cat", **asked)
+
+    assert asyncio.run(ask()) == found
+    with pytest.raises(Unprocessable, match="target"):
+        client.gradient_flow(sample="cat", target=1000)
+
+
 def test_the_catalogue(client):
     models = client.models()
     assert models.default in [model.id for model in models.models]

@@ -1,0 +1,66 @@
+"""The layers of a pass as a table for a terminal, with bars on a logarithmic scale."""
+
+from __future__ import annotations
+
+from math import log10
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+BAR = 24  # characters
+LEAST = 6  # decades that the bars span at most
+
+
+def table(layers: list[dict[str, Any]]) -> Table:
+    """The layers as the REST interface tells them: name, kind, shape, norm and RMS with a bar, shares."""
+    drawn = Table(
+        *("layer", "kind", "shape", "norm", "rms"), f"rms, {_scale(layers)}", *("dead", "saturated", "received"),
+        box=SIMPLE_HEAD, pad_edge=False, show_edge=False,
+    )  # fmt: skip
+    for place in (3, 4, 6, 7, 8):
+        drawn.columns[place].justify = "right"
+    lengths = bars([layer["rms"] for layer in layers])
+    for layer, length in zip(layers, lengths, strict=True):
+        pooling = layer["pooling"]
+        cells = (
+            layer["name"] + (f" #{layer['call']}" if layer["call"] > 1 else ""),
+            layer["kind"],
+            "×".join(map(str, layer["shape"])),
+            _number(layer["norm"]),
+            _number(layer["rms"]),
+            "█" * int(length) + ("▌" if length % 1 >= 0.5 else ""),
+            _share(layer["dead"]),
+            _share(layer["saturated"]),
+            _share(pooling and pooling["received"]),
+        )
+        drawn.add_row(*(Text(cell) for cell in cells))
+    return drawn
+
+
+def bars(values: list[float | None]) -> list[float]:
+    """Lengths in characters, on a logarithmic scale that ends at the largest; none for 0 and what is not finite."""
+    known = [value for value in values if value]
+    if not known:
+        return [0.0 for _ in values]
+    high, decades = log10(max(known)), _decades(known)
+    return [max(0.5, BAR * (1 - (high - log10(value)) / decades)) if value else 0.0 for value in values]
+
+
+def _decades(known: list[float]) -> float:
+    """How many decades the bars span: as many as there are, and not fewer than one."""
+    return min(LEAST, max(1.0, 1.1 * (log10(max(known)) - log10(min(known)))))
+
+
+def _scale(layers: list[dict[str, Any]]) -> str:
+    known = [layer["rms"] for layer in layers if layer["rms"]]
+    return f"{_decades(known):.1f} decades" if known else "all 0"
+
+
+def _number(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.3g}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"
