@@ -49,7 +49,7 @@ def evaluate(
     Each map is of the class that its model believes in most. A run that was interrupted goes on where it was; another
     method or metric takes what is there along. Ends with 1 where something failed; what is refused is told.
     """
-    from .evaluate.shell import evaluate_here
+    from .evaluate.shell import Order, evaluate_here
 
     if fit not in (None, "crop", "pad", "squash"):
         raise Unprocessable(f"fit: «{fit}» is none of crop, pad, squash.", field="fit")
@@ -65,19 +65,11 @@ def evaluate(
     )
     target = out or Path("evaluations") / os.path.basename(os.path.abspath(folder))
     entries = gather([folder], target, recursive)
+    order = Order(folder, target, grids, confidence, shlex.join(["gradoscope", *sys.argv[1:]]))
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
         settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
         try:
-            whole = evaluate_here(
-                entries,
-                question,
-                settings,
-                target,
-                console,
-                grids,
-                confidence,
-                shlex.join(["gradoscope", *sys.argv[1:]]),
-            )
+            whole = evaluate_here(entries, question, settings, order, console)
         except KeyboardInterrupt:
             console.print("Interrupted. The same command goes on where this one was.", highlight=False)
             raise typer.Exit(INTERRUPTED) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,13 +17,15 @@ WORDS = {"lower": "lower is better", "higher": "higher is better", "": ""}
 
 @dataclass(frozen=True)
 class Number:
-    """A number of a metric; `says` is a sentence for readers, `better` empty where neither way is."""
+    """A number of a metric; `says` is a sentence for readers, `better` is empty where neither way is, and `reference`
+    what a map worth nothing has."""
 
     id: str
     title: str
     better: Better
     says: str
     take: Callable[[Figures], float | None]
+    reference: float | None = None
 
     @property
     def metric(self) -> str:
@@ -46,12 +48,14 @@ def _curves(metric: str, better: Better, sign: int, does: str) -> list[Number]:
             f"By how much the area under the curve is better than where pixels {does} in a random order. At or below "
             "zero the map's order is worth no more than chance.",
             over(lambda figures: figures["random_area"]),
+            reference=0.0,
         ),
         Number(
             f"{metric}.gain_gaussian", f"{metric.capitalize()}: gain over a centred Gaussian", "higher",
             "The same against an order from the centre outwards, which knows nothing of the picture but where "
             "photographers put things.",
             over(lambda figures: figures["gaussian"]["area"]),
+            reference=0.0,
         ),
         Number(
             f"{metric}.area", f"{metric.capitalize()}: area under the curve", better,
@@ -82,8 +86,8 @@ def _size(name: str) -> Callable[[Figures], float | None]:
 FORGETS = "A map that stays as it was does not depend on what the network has learned. 1 is the same map, 0 unrelated."
 STAYS = "How alike the map is to that of the picture {}: rank correlation, 1 is the same map."
 NUMBERS = (
-    *_curves("deletion", "lower", -1, "are taken away"),
-    *_curves("insertion", "higher", 1, "are put in"),
+    *_curves("deletion", "lower", -1, "go"),
+    *_curves("insertion", "higher", 1, "come"),
     Number(
         "randomisation.rank_correlation_last", "Randomisation: rank correlation, all layers random", "lower",
         f"How alike the map is to that of the same network with every layer drawn at random. {FORGETS}",
@@ -109,14 +113,14 @@ NUMBERS = (
         "say what speaks for this one.",
         lambda figures: _mean(figures["classes"], "rank_correlation"),
     ),
-    Number("stability.seed", "Stability: another seed", "higher",
-           "How alike two maps are that differ in nothing but what was drawn. Take more samples where it is low.",
-           _trial("seed")),
     Number("stability.shift", "Stability: shifted by a pixel", "higher", STAYS.format("one pixel to the right"),
            _trial("shift")),
     Number("stability.jpeg", "Stability: packed as JPEG", "higher", STAYS.format("as a JPEG"), _trial("jpeg")),
     Number("stability.mirror", "Stability: mirrored", "higher", STAYS.format("mirrored, mirrored back"),
            _trial("mirror")),
+    Number("stability.seed", "Stability: another seed", "higher",
+           "How alike two maps are that differ in nothing but what was drawn. Take more samples where it is low.",
+           _trial("seed")),
     Number(
         "gradient_check.relative_error", "Gradient check: relative error", "lower",
         "How far the map is from the gradient, by the score's slopes along random directions. Only the plain gradient "
@@ -129,15 +133,15 @@ NUMBERS = (
         _size("relative_error"),
     ),
     Number(
+        "infidelity.unexplained", "Infidelity: share left unexplained", "lower",
+        "The share of the score's changes that the map's forecast misses: 0 is a perfect forecast, 1 none at all.",
+        _size("unexplained"),
+    ),
+    Number(
         "infidelity.infidelity", "Infidelity", "lower",
         "The mean squared error of the map's forecast of how the score falls where squares are taken away; in units of "
         "the squared score, so of one model only.",
         _size("infidelity"),
-    ),
-    Number(
-        "infidelity.unexplained", "Infidelity: share left unexplained", "lower",
-        "The share of the score's changes that the map's forecast misses: 0 is a perfect forecast, 1 none at all.",
-        _size("unexplained"),
     ),
     Number(
         "max_sensitivity.max_sensitivity", "Maximum sensitivity", "lower",
@@ -146,11 +150,26 @@ NUMBERS = (
     ),
 )  # fmt: skip
 LOCALISATION = Number(
-    "grid_pointing.localisation", "Grid pointing game: localisation", "higher",
+    "grid_pointing.localisation",
+    "Grid pointing game: localisation",
+    "higher",
     "The share of a map's positive values that lies in the cell of the class it is for, in grids of four pictures. "
     "Chance is 0.25.",
     lambda figures: None,
+    reference=0.25,
+)
+HITS = Number(
+    "grid_pointing.hits", "Grid pointing game: cells hit", "higher",
+    "How often the cell of the class gets more of the map's positive values than any other cell. Chance is 0.25.",
+    lambda figures: None,
+    reference=0.25,
 )  # fmt: skip
+
+
+def figure(value: float) -> str:
+    """Three decimals, or two digits where that says little; with a true minus."""
+    text = f"{value:.3f}" if 0.0095 <= abs(value) < 1000 or value == 0 else f"{value:.2g}"
+    return text.replace("-", "−")
 
 
 def numbers_of(metric: str, figures: Figures) -> Iterator[tuple[Number, float]]:
@@ -160,6 +179,13 @@ def numbers_of(metric: str, figures: Figures) -> Iterator[tuple[Number, float]]:
         value = number.take(figures)
         if value is not None and np.isfinite(value):
             yield number, float(value)
+
+
+def in_order(numbers: Iterable[Number]) -> list[Number]:
+    """As they are listed here; those that are not known here behind, the game last."""
+    places = {number.id: place for place, number in enumerate(NUMBERS)}
+    places |= {LOCALISATION.id: len(places) + 1, HITS.id: len(places) + 2}
+    return sorted(numbers, key=lambda number: places.get(number.id, len(NUMBERS)))
 
 
 def leading(metric: str) -> str | None:

@@ -155,7 +155,7 @@ class Evaluation:
 
     def look(self, shot: Shot, model: str) -> Record:
         """The classes that a model believes in most, and a thumbnail of what it saw."""
-        own = mark("look", shot.hash, self._about(model))
+        own = mark("look", shot.hash, self.about(model))
         kept = self.parts.read(own)
         if kept is None:
             classifier = self.classifier(model)
@@ -193,7 +193,7 @@ class Evaluation:
     def _judge(self, shot: Shot, panel: Panel, target: int) -> Record:
         """A map and its metrics; what was kept of them is not made again."""
         settled = panel.method.id, panel.parameters.model_dump()
-        own = mark("map", shot.hash, self._about(panel.model), settled, target, self.question.seed)
+        own = mark("map", shot.hash, self.about(panel.model), settled, target, self.question.seed)
         part = self.parts.read(own) or {"metrics": {}}
         wanted = {f"{metric.id} {mark(given.model_dump())[:12]}": (metric, given) for metric, given in panel.metrics}
         missing = [key for key in wanted if key not in part["metrics"]]
@@ -248,7 +248,7 @@ class Evaluation:
         map_weight, costs = self._weights[panel.id]
         return map_weight + sum(costs.values())
 
-    def _about(self, model: str) -> tuple[Any, ...]:
+    def about(self, model: str) -> tuple[Any, ...]:
         """All of a model that determines what comes of a picture."""
         classifier = self.classifier(model)
         named = (classifier.id, classifier.fingerprint)

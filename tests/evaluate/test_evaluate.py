@@ -1,37 +1,61 @@
-"""`gradoscope evaluate` on a folder of two pictures and one that is none."""
+"""`gradoscope evaluate` on a folder of small pictures and one that is none: once as a command, then here."""
 
 from __future__ import annotations
 
 import csv
+import io
+import json
+import os
+import re
 import subprocess
 import sys
+from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from conftest import SAMPLES
+from gradoscope.attribution.cam import GradCam
+from gradoscope.errors import ComputationFailed, Unprocessable
+from gradoscope.evaluate.shell import Order, evaluate_here
+from gradoscope.gather import gather
+from gradoscope.service.jobs import Explain
+from gradoscope.settings import Settings
 from PIL import Image
+from rich.console import Console
 
-OPTIONS = ["--method", "vanilla_gradient", "--method", "grad_cam", "-o", "deletion.steps=2", "-o", "deletion.draws=1"]
-
-
-def gradoscope(*arguments):
-    command = [sys.executable, "-m", "gradoscope", "evaluate", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+NAMES = ("cat", "espresso", "rocket", "astronaut")
+METHODS = ("vanilla_gradient", "grad_cam")
+OPTIONS = {"deletion": {"steps": 2, "draws": 1}}
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
-    for name in ("cat", "espresso"):
+    for name in NAMES:
         with Image.open(SAMPLES / f"{name}.jpg") as picture:
-            picture.resize((240, 240)).save(folder / f"{name}.png")
+            picture.resize((256, 256)).save(folder / f"{name}.png")
     (folder / "bad.jpg").write_bytes(b"no picture")
     return folder
 
 
 @pytest.fixture(scope="module")
 def run(pictures, tmp_path_factory):
+    """The command, with two grids."""
     out = tmp_path_factory.mktemp("run") / "out"
-    return gradoscope(pictures, *OPTIONS, "--metric", "deletion", "--out", out), out
+    command = [
+        "evaluate",
+        pictures,
+        *(f"--method={id}" for id in METHODS),
+        "--metric=deletion",
+        "--metric=completeness",
+    ]
+    command += [f"--option={id}.{name}={value}" for id, given in OPTIONS.items() for name, value in given.items()]
+    command += ["--grids=2", "--confidence=0.05", "--out", out]
+    done = subprocess.run(
+        [sys.executable, "-m", "gradoscope", *map(str, command)], capture_output=True, text=True, check=False,
+        env={**os.environ, "GRADOSCOPE_ACCELERATION": "none", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    return done, out
 
 
 def table(path):
@@ -39,18 +63,135 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-def test_the_command_writes_a_row_for_each_number(run):
+def again(pictures, out, tmp_path, *, methods=METHODS, metrics=("deletion", "completeness"), grids=2, console=None):
+    """The same here, with another selection."""
+    question = Explain("", b"", methods=methods, metrics=metrics, options=OPTIONS)
+    settings = Settings(store=tmp_path / "store", acceleration="none")
+    order = Order(pictures, out, grids, 0.05, "gradoscope evaluate")
+    return evaluate_here(gather([pictures], out, False), question, settings, order, console or Console(quiet=True))
+
+
+def test_a_row_for_each_number_and_what_they_come_to(run):
     done, out = run
     assert done.returncode == 1, done.stderr  # one picture is none
     rows = table(out / "results.csv")
-    assert {(row["picture"], row["method"]) for row in rows} == {
-        (f"{name}.png", method) for name in ("cat", "espresso") for method in ("vanilla_gradient", "grad_cam")
+    measured = [row for row in rows if not row["cell"]]
+    assert {(row["picture"], row["method"]) for row in measured} == {
+        (f"{name}.png", method) for name in NAMES for method in METHODS
     }
-    assert {row["number"] for row in rows} == {"deletion.area", "deletion.gain_random", "deletion.gain_gaussian"}
-    lines = table(out / "summary.csv")
-    assert {(line["method"], line["against"]) for line in lines} == {
-        ("vanilla_gradient", ""), ("grad_cam", ""), ("vanilla_gradient", "grad_cam"),
-    }  # fmt: skip
-    for line in lines:
-        assert line["n"] == "2"
-        assert float(line["low"]) <= float(line["mean"]) <= float(line["high"])
+    assert {row["number"] for row in measured} == {"deletion.area", "deletion.gain_random", "deletion.gain_gaussian"}
+    lines = {(line["method"], line["against"], line["number"]): line for line in table(out / "summary.csv")}
+    assert {key[:2] for key in lines} == {(METHODS[0], ""), (METHODS[1], ""), METHODS}
+    areas = {
+        m: [float(r["value"]) for r in measured if (r["method"], r["number"]) == (m, "deletion.area")] for m in METHODS
+    }
+    for method in METHODS:
+        line = lines[method, "", "deletion.area"]
+        assert (line["n"], line["better"]) == ("4", "lower")
+        assert float(line["mean"]) == pytest.approx(np.mean(areas[method]), rel=1e-4)
+        assert float(line["median"]) == pytest.approx(np.median(areas[method]), rel=1e-4)
+        assert min(areas[method]) <= float(line["low"]) <= float(line["mean"]) <= float(line["high"])
+    gap = lines[(*METHODS, "deletion.area")]
+    assert float(gap["mean"]) == pytest.approx(np.mean(areas[METHODS[0]]) - np.mean(areas[METHODS[1]]), rel=1e-3)
+
+
+def test_the_grids_are_of_the_folders_pictures(run):
+    _, out = run
+    cells = [row for row in table(out / "results.csv") if row["number"] == "grid_pointing.localisation"]
+    assert {row["picture"] for row in cells} == {"grid 1", "grid 2"}
+    assert {row["cell"] for row in cells} == {f"{name}.png" for name in NAMES}
+    assert len(cells) == 2 * 4 * len(METHODS)
+    mean = {id: np.mean([float(row["value"]) for row in cells if row["method"] == id]) for id in METHODS}
+    assert mean["grad_cam"] > 0.6
+    assert mean["grad_cam"] > mean["vanilla_gradient"]
+    (game,) = json.loads((out / "results.json").read_text())["results"]["games"]
+    assert (game["cell"], game["input"], game["scaled"], game["pictures"]) == ([224, 224], [448, 448], False, 4)
+
+
+def test_what_was_not_made_is_told_with_its_reason(run):
+    done, out = run
+    assert "not a picture of an allowed format" in done.stdout
+    assert "grad_cam, completeness, efficientnet_lite0 refused: Grad-CAM does not share out" in done.stdout
+    assert "(4 pictures)" in done.stdout
+    told = json.loads((out / "results.json").read_text())
+    assert {(one["picture"], one["status"]) for one in told["not_made"]} >= {
+        ("bad.jpg", "failed"),
+        ("cat.png", "refused"),
+    }
+    assert told["methods"]["grad_cam"] == {"layer": "", "relu": True} or "layer" in told["methods"]["grad_cam"]
+    assert told["metrics"]["deletion"]["steps"] == 2
+    assert told["command"].endswith(f"--out {out}")
+
+
+class Page(HTMLParser):
+    """What a page would fetch, and what it shows."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.fetched, self.images, self.ids, self.links = [], [], set(), []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        said = dict(attributes)
+        self.ids.add(said.get("id"))
+        if tag in ("img", "script", "link", "iframe"):
+            self.fetched.append(said.get("src") or said.get("href") or "")
+        if tag == "img":
+            self.images.append(said)
+        if tag == "a":
+            self.links.append(said["href"])
+
+
+def test_the_report_needs_nothing_beside_it(run):
+    _, out = run
+    html = (out / "report.html").read_text()
+    page = Page(html)
+    assert all(address.startswith("data:image/webp") for address in page.fetched)
+    assert all(one["alt"] for one in page.images)
+    assert not re.search(r"url\(|@import", html)
+    assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
+    for said in ("not a picture of an allowed format", "Vanilla gradient − Grad-CAM", "448×448"):
+        assert said in html
+    assert len(list((out / "plots").glob("*.svg"))) == 3 + 1 + 2  # deletion, its curve, the game
+
+
+def test_what_is_there_is_not_computed_again(run, pictures, tmp_path, monkeypatch):
+    _, out = run
+    before = {path: path.stat().st_mtime_ns for path in (out / ".parts").rglob("*.json")}
+    rows = (out / "results.csv").read_text()
+    monkeypatch.setattr(GradCam, "attribute", lambda *_: pytest.fail("computed again"))
+    assert not again(pictures, out, tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in (out / ".parts").rglob("*.json")} == before
+    assert (out / "results.csv").read_text() == rows
+
+
+def test_a_method_that_fails_ends_nothing(pictures, run, tmp_path, monkeypatch):
+    """Another method takes along what is there; what failed is tried again by the next run."""
+
+    def fail(*_):
+        yield from ()
+        raise ComputationFailed("It broke off.")
+
+    _, out = run
+    monkeypatch.setattr("gradoscope.attribution.backprop.InputXGradient.attribute", fail)
+    console = Console(record=True, width=200, file=io.StringIO())
+    assert not again(pictures, out, tmp_path, methods=("input_x_gradient", "grad_cam"), grids=0, console=console)
+    assert "input_x_gradient, efficientnet_lite0 failed: It broke off. (4 pictures)" in console.export_text()
+    assert {row["method"] for row in table(out / "results.csv")} == {"grad_cam"}
+    assert "It broke off." in (out / "report.html").read_text()
+
+
+def test_too_few_pictures_for_a_grid_are_told(pictures, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "cat.png").write_bytes((pictures / "cat.png").read_bytes())
+    assert again(folder, tmp_path / "out", tmp_path, methods=("grad_cam",), metrics=("deletion",), grids=None)
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert "No grids for efficientnet_lite0: 1 pictures of 1 classes" in html
+    line = table(tmp_path / "out" / "summary.csv")[0]
+    assert (line["n"], line["low"], line["high"]) == ("1", "", "")
+
+
+def test_a_wrong_question_is_refused(pictures, tmp_path):
+    with pytest.raises(Unprocessable, match="There is no metric «nonsense»"):
+        again(pictures, tmp_path / "out", tmp_path, metrics=("nonsense",))

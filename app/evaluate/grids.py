@@ -1,0 +1,63 @@
+"""The grid pointing game: four pictures of different classes in a grid, and how much of a class's map lies in its cell.
+
+Böhle, Fritz, Schiele 2021, arXiv:2104.00032; Rao, Böhle, Schiele 2022, arXiv:2205.10435. The picture that a class's map
+has to point at is known, without anybody's having drawn around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+SIDE = 2  # cells in a row and in a column
+CELLS = SIDE * SIDE
+CHANCE = 1 / CELLS
+TRIES = 50  # for each grid, until it is one that is not there yet
+
+
+def arrangements(classes: Mapping[int, Sequence[str]], count: int, seed: int) -> list[tuple[str, ...]]:
+    """Up to `count` different grids: a picture in each cell, row by row, of four different classes, drawn by the seed.
+
+    `classes` has the names of the pictures of each class. Of four pictures there are 24 grids.
+    """
+    known = sorted(classes)
+    if len(known) < CELLS:
+        return []
+    rng = np.random.default_rng(seed)
+    found: dict[tuple[str, ...], None] = {}
+    for _ in range(TRIES * count):
+        if len(found) == count:
+            break
+        drawn = [known[place] for place in rng.choice(len(known), CELLS, replace=False)]
+        found[tuple(classes[one][int(rng.integers(len(classes[one])))] for one in drawn)] = None
+    return list(found)
+
+
+def compose(cells: Sequence[Image.Image]) -> Image.Image:
+    """Four pictures of one size, row by row, as one of twice the size."""
+    width, height = cells[0].size
+    grid = Image.new(cells[0].mode, (SIDE * width, SIDE * height))
+    for place, cell in enumerate(cells):
+        grid.paste(cell, (place % SIDE * width, place // SIDE * height))
+    return grid
+
+
+def localisation(values: Tensor) -> list[float] | None:
+    """The share of the positive attribution in each cell, row by row, of a map (C, H, W).
+
+    L_k = Σ_{p in cell k} A⁺(p) / Σ_p A⁺(p), A⁺ the positive part of the signed sum over the channels. None where
+    nothing is positive.
+    """
+    positive = values.detach().double().cpu().sum(0).clamp(min=0)
+    total = float(positive.sum())
+    if not total:
+        return None
+    rows, columns = ([round(k * side / SIDE) for k in range(SIDE + 1)] for side in positive.shape)
+    return [
+        float(positive[rows[i] : rows[i + 1], columns[j] : columns[j + 1]].sum()) / total
+        for i in range(SIDE)
+        for j in range(SIDE)
+    ]
