@@ -99,7 +99,7 @@ def test_what_was_measured_stays_with_the_panel_and_is_not_computed_again(server
 def test_maps_made_on_the_way_give_the_picture_at_each_point(server, cam):
     found = measure(server, cam, "p1", "deletion", **QUICK).json()["panels"][0]["metrics"]["deletion"]
     read = {name: np.load(io.BytesIO(server.http.get(url).content)) for name, url in found["maps"].items()}
-    assert set(read) == {"order", "order_gaussian", "order_random", "replacement"}
+    assert set(read) == {"order", "order_gaussian", "order_random", "order_displaced", "replacement"}
     values = np.load(io.BytesIO(server.http.get(cam["panels"][0]["urls"]["npy"]).content))[0]
     order = read["order"]
     assert order.shape == (1, 224, 224)

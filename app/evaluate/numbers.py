@@ -51,6 +51,12 @@ def _curves(metric: str, better: Better, sign: int, does: str) -> list[Number]:
             reference=0.0,
         ),
         Number(
+            f"{metric}.gain_displaced", f"{metric.capitalize()}: gain over the map displaced", "higher",
+            "The same against the map itself, moved elsewhere: as coarse or as scattered as the map, which "
+            "a random order is not. At or below zero, where the map points is worth no more than any other place.",
+            over(lambda figures: figures["displaced_area"]),
+        ),
+        Number(
             f"{metric}.gain_gaussian", f"{metric.capitalize()}: gain over a centred Gaussian", "higher",
             "The same against an order from the centre outwards, which knows nothing of the picture but where "
             "photographers put things.",

@@ -27,18 +27,21 @@ class CurveParameters(Parameters):
     steps: int = Field(
         50, title="Steps", ge=1, le=1000, description="Points of the curve between 0 and 100 % of pixels"
     )
-    draws: int = Field(3, title="Random orders", ge=1, le=50, description="Random orders to compare with")
+    draws: int = Field(3, title="Draws", ge=1, le=50, description="Random orders, and displaced maps, to compare with")
 
 
 class Curve(Metric[CurveParameters]):
     """P(target) at k/N of the pixels, k = 0 … N, and the area under it by the trapezoid rule.
 
     Pixels go in falling order of the map (see `likeness.importance`); of equal ones, as in the zeros of a rectified
-    Grad-CAM, chance decides by the seed. Two controls go the same way: random orders, and a Gaussian at the centre with
-    a standard deviation of a quarter of each side. Figures: `fractions`, `map`, `gaussian` and each of `random` with
-    `probabilities` and `area`; `random_area`, the mean over the draws. Maps: `order`, `order_gaussian` and
-    `order_random`, the first draw, (1, H, W): the point k of the curve from which on a pixel is exchanged; and the
-    `replacement`, (C, H, W). They give the picture at each point.
+    Grad-CAM, chance decides by the seed. Three controls go the same way: random orders; the map itself, displaced; and
+    a Gaussian at the centre with a standard deviation of a quarter of each side. Single pixels scattered at random
+    destroy what a network looks for sooner than any region does, so against them alone a coarse map looks worse than it
+    is; a displaced map, moved by a quarter to three quarters of each side and round the border, is as coarse or as
+    scattered as the map. Figures: `fractions`, `map`, `gaussian` and each of `random` and of `displaced` with
+    `probabilities` and `area`; `random_area` and `displaced_area`, the means over the draws. Maps: `order`,
+    `order_gaussian`, `order_random` and `order_displaced`, the first draws, (1, H, W): the point k of the curve from
+    which on a pixel is exchanged; and the `replacement`, (C, H, W). They give the picture at each point.
     """
 
     paper = Paper("RISE (Petsiuk, Das, Saenko)", "https://arxiv.org/abs/1806.07421")
@@ -46,7 +49,7 @@ class Curve(Metric[CurveParameters]):
     inserts: ClassVar[bool]
 
     def cost(self, outline: Outline, parameters: CurveParameters) -> Cost:
-        return Cost(forwards=(2 + parameters.draws) * (parameters.steps + 1))
+        return Cost(forwards=(2 + 2 * parameters.draws) * (parameters.steps + 1))
 
     def measure(self, subject: Subject, parameters: CurveParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
@@ -56,20 +59,27 @@ class Curve(Metric[CurveParameters]):
         def curve(order: Tensor) -> Generator[Progress, None, dict[str, Any]]:
             return (yield from trace(subject, meter, start, end, order, parameters.steps))
 
-        order = ranking(importance(subject.values, subject.method), subject.seed)
+        strength = importance(subject.values, subject.method)
+        order = ranking(strength, subject.seed)
         gaussian = ranking(centred_gaussian(subject.size), subject.seed)
-        drawn = [random_order(subject.size, subject.seed, draw) for draw in range(parameters.draws)]
+        draws = range(parameters.draws)
+        drawn = {
+            "random": [random_order(subject.size, subject.seed, draw) for draw in draws],
+            "displaced": [ranking(displaced(strength, subject.seed, draw), subject.seed) for draw in draws],
+        }
         figures: dict[str, Any] = {
             "replacement": parameters.replacement,
             "fractions": [k / parameters.steps for k in range(parameters.steps + 1)],
             "map": (yield from curve(order)),
             "gaussian": (yield from curve(gaussian)),
-            "random": [],
         }
-        for one in drawn:
-            figures["random"].append((yield from curve(one)))
-        figures["random_area"] = float(np.mean([record["area"] for record in figures["random"]]))
-        orders = {"order": order, "order_gaussian": gaussian, "order_random": drawn[0]}
+        for name, control in drawn.items():
+            figures[name] = []
+            for one in control:
+                figures[name].append((yield from curve(one)))
+            figures[f"{name}_area"] = float(np.mean([record["area"] for record in figures[name]]))
+        orders = {"order": order, "order_gaussian": gaussian}
+        orders |= {f"order_{name}": control[0] for name, control in drawn.items()}
         points = {name: exchanged_at(one, parameters.steps).view(1, *subject.size) for name, one in orders.items()}
         return Measurement(self.id, figures, {**points, "replacement": replacement})
 
@@ -140,6 +150,13 @@ def ranking(values: Tensor, seed: int) -> Tensor:
 
 def random_order(size: tuple[int, int], seed: int, draw: int) -> Tensor:
     return torch.randperm(size[0] * size[1], generator=generator(seed, "order", draw))
+
+
+def displaced(strength: Tensor, seed: int, draw: int) -> Tensor:
+    """(H, W) moved by a quarter to three quarters of each side, what leaves it coming in on the other side."""
+    drawn = torch.rand(2, generator=generator(seed, "displaced", draw)).tolist()
+    moves = [round((0.25 + 0.5 * u) * side) for u, side in zip(drawn, strength.shape, strict=True)]
+    return strength.roll(moves, (0, 1))
 
 
 def centred_gaussian(size: tuple[int, int]) -> Tensor:

@@ -79,7 +79,8 @@ def test_a_row_for_each_number_and_what_they_come_to(run):
     assert {(row["picture"], row["method"]) for row in measured} == {
         (f"{name}.png", method) for name in NAMES for method in METHODS
     }
-    assert {row["number"] for row in measured} == {"deletion.area", "deletion.gain_random", "deletion.gain_gaussian"}
+    gains = {f"deletion.gain_{control}" for control in ("random", "displaced", "gaussian")}
+    assert {row["number"] for row in measured} == {"deletion.area", *gains}
     lines = {(line["method"], line["against"], line["number"]): line for line in table(out / "summary.csv")}
     assert {key[:2] for key in lines} == {(METHODS[0], ""), (METHODS[1], ""), METHODS}
     areas = {

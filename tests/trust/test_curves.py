@@ -8,9 +8,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from gradoscope.attribution.base import find_method
 from gradoscope.attribution.baselines import make_baseline
 from gradoscope.attribution.engine import generator
-from gradoscope.trust.curves import centred_gaussian, exchanged, ranking
+from gradoscope.trust.curves import centred_gaussian, displaced, exchanged, ranking
+from gradoscope.trust.likeness import importance
 from judged import measure, subject
 from nets import Tiny, random_picture, wrap
 from torch import Tensor
@@ -33,30 +35,35 @@ def naive(model, picture: Tensor, replacement: Tensor, order: list[int], steps: 
 @pytest.mark.parametrize("metric", ["deletion", "insertion"])
 @pytest.mark.parametrize("method", ["vanilla_gradient", "grad_cam"])
 def test_naive_loop(metric: str, replacement: str, method: str) -> None:
-    model, picture = wrap(Tiny(), side=9), random_picture(9, width=9)
-    values = torch.randn((1 if method == "grad_cam" else 3, 9, 9), generator=generator(1))
-    given = measure(metric, subject(method, model, picture, values), replacement=replacement, steps=7, draws=2).figures
+    model, picture = wrap(Tiny(), side=7), random_picture(7)
+    values = torch.randn((1 if method == "grad_cam" else 3, 7, 7), generator=generator(1))
+    given = measure(metric, subject(method, model, picture, values), replacement=replacement, steps=5, draws=2).figures
     filling, inserts = make_baseline(replacement, picture, 0), metric == "insertion"
     strength = (values[0] if method == "grad_cam" else values.abs().sum(0)).flatten().tolist()
-    bell = [math.exp(-(u * u + v * v) / (2 * 0.25**2)) for u in _middles(9) for v in _middles(9)]
-    drawn = torch.randperm(81, generator=generator(0, "ties")).tolist()
+    bell = [math.exp(-(u * u + v * v) / (2 * 0.25**2)) for u in _middles(7) for v in _middles(7)]
+    drawn = torch.randperm(49, generator=generator(0, "ties")).tolist()
     orders = {
         "map": sorted(drawn, key=lambda place: -strength[place]),
         "gaussian": sorted(drawn, key=lambda place: -round(bell[place], 9)),
     }
     for name, order in orders.items():
         if name == "gaussian":  # equal by symmetry but for rounding: the order among them is not the same here
-            order = ranking(centred_gaussian((9, 9)), 0).tolist()
+            order = ranking(centred_gaussian((7, 7)), 0).tolist()
             assert [round(bell[place], 9) for place in order] == sorted((round(p, 9) for p in bell), reverse=True)
-        expected = naive(model, picture, filling, order, 7, inserts)
+        expected = naive(model, picture, filling, order, 5, inserts)
         assert given[name]["probabilities"] == pytest.approx(expected, rel=1e-4)
-        area = sum((a + b) / 2 / 7 for a, b in itertools.pairwise(expected))
+        area = sum((a + b) / 2 / 5 for a, b in itertools.pairwise(expected))
         assert given[name]["area"] == pytest.approx(area, rel=1e-4)
     for draw, record in enumerate(given["random"]):
-        order = torch.randperm(81, generator=generator(0, "order", draw)).tolist()
-        assert record["probabilities"] == pytest.approx(naive(model, picture, filling, order, 7, inserts), rel=1e-4)
-    assert given["random_area"] == pytest.approx(np.mean([record["area"] for record in given["random"]]))
-    assert given["fractions"] == pytest.approx(np.linspace(0, 1, 8).tolist())
+        order = torch.randperm(49, generator=generator(0, "order", draw)).tolist()
+        assert record["probabilities"] == pytest.approx(naive(model, picture, filling, order, 5, inserts), rel=1e-4)
+    for draw, record in enumerate(given["displaced"]):
+        rolled = displaced(importance(values, find_method(method)), 0, draw).flatten().tolist()
+        order = sorted(drawn, key=lambda place: -rolled[place])
+        assert record["probabilities"] == pytest.approx(naive(model, picture, filling, order, 5, inserts), rel=1e-4)
+    for name in ("random", "displaced"):
+        assert given[f"{name}_area"] == pytest.approx(np.mean([record["area"] for record in given[name]]))
+    assert given["fractions"] == pytest.approx(np.linspace(0, 1, 6).tolist())
 
 
 def _middles(side: int) -> list[float]:
@@ -68,6 +75,18 @@ def test_exchanged_goes_from_end_to_end() -> None:
     assert torch.equal(exchanged(start, end, order, 0), start)
     assert torch.equal(exchanged(start, end, order, 36), end)
     assert int((exchanged(start, end, order, 10) == end).all(0).sum()) == 10
+
+
+def test_displaced_maps_are_the_map_elsewhere() -> None:
+    strength = random_picture(8, width=12)[0]
+    drawn = [displaced(strength, 0, draw) for draw in range(20)]
+    assert not torch.equal(drawn[0], drawn[1])
+    assert torch.equal(drawn[0], displaced(strength, 0, 0))
+    for moved in drawn:
+        (row,), (column,) = (moved == strength[0, 0]).nonzero(as_tuple=True)
+        assert 2 <= int(row) <= 6
+        assert 3 <= int(column) <= 9
+        assert torch.equal(moved, strength.roll((int(row), int(column)), (0, 1)))
 
 
 def test_equal_values_go_by_chance() -> None:
