@@ -50,17 +50,19 @@ def weighing(classifier: Classifier) -> int:
 
 
 def randomise(layer: list[Named], seed: int) -> None:
-    """Draw a layer's weights anew, in place: uniform within ±1/√fan-in, as PyTorch begins convolutions and linear maps.
+    """Draw a layer's weights anew, in place: uniform within ±√(6/fan-in), which keeps the size of what passes a ReLU
+    network (He, Zhang, Ren, Sun 2015, arXiv:1502.01852); offsets within ±1/√fan-in.
 
-    Its norms become as they begin too: scale 1, offset 0, mean 0, variance 1. Each tensor's draw comes from (seed, its
-    name) alone, so the stages share what is above them.
+    PyTorch's own draw, smaller by √6, lets the signal of fifty layers fade until a score's differences drown in the
+    rounding of float32. Norms become as they begin: scale 1, offset 0, mean 0, variance 1. Each tensor's draw comes
+    from (seed, its name) alone, so the stages share what is above them.
     """
     for name, module in layer:
         matrices = [p for p in module.parameters(recurse=False) if p.ndim >= 2]
         bound = max(m[0].numel() for m in matrices) ** -0.5 if matrices else 0.0
         for key, value in module.named_parameters(recurse=False):
             if value.ndim >= 2:
-                _draw(value, value[0].numel() ** -0.5, seed, f"{name}.{key}")
+                _draw(value, (6 / value[0].numel()) ** 0.5, seed, f"{name}.{key}")
             elif matrices:
                 _draw(value, bound, seed, f"{name}.{key}")
             elif key in ("weight", "bias"):

@@ -28,11 +28,11 @@ class RandomisationParameters(Parameters):
 class Randomisation(Metric[RandomisationParameters]):
     """The method's map at each stage of a network whose layers are drawn at random from the top down, one upon another.
 
-    Adebayo et al. 2018, arXiv:1810.03292, cascading. On a private copy of the network; the weights as they begin in
-    PyTorch (see `networks.randomise`), the draw by the seed. Figures: `layers`, how many hold weights, and for each of
-    `stages` the `count` of random layers, the name of the last of them, and how alike the map is to the original (see
-    `likeness.compare`): `rank_correlation`, `signed_rank_correlation` and `ssim`; None where the map is constant, or
-    cannot be computed any more. Maps: that of each stage by its count.
+    Adebayo et al. 2018, arXiv:1810.03292, cascading. On a private copy of the network; `networks.randomise` says how
+    weights are drawn, by the seed. Figures: `layers`, how many hold weights, and for each of `stages` the `count` of
+    random layers, the name of the last of them, and how alike the map is to the original (see `likeness.compare`):
+    `rank_correlation`, `signed_rank_correlation` and `ssim`; None where the map is constant, or cannot be computed any
+    more. Maps: that of each stage by its count.
     """
 
     id = "randomisation"

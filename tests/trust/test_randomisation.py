@@ -40,6 +40,15 @@ def test_layers_from_the_top_down() -> None:
     assert [names(layer)[0] for layer in layers(classifier("resnet18", 64))][:2] == ["fc", "layer4.1.conv2"]
 
 
+def test_a_signal_keeps_its_size_through_many_random_layers() -> None:
+    """Else the differences of scores drown in the rounding of float32."""
+    deep = nn.Sequential(*(nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU()) for _ in range(40)))
+    model = wrap(nn.Sequential(nn.Conv2d(3, 16, 3), deep, nn.Flatten(), nn.Linear(16 * 36, 3)))
+    for layer in layers(model):
+        randomise(layer, 0)
+    assert 1e-2 < float(model(random_picture(8)[None]).std()) < 1e2
+
+
 def test_every_weight_is_drawn_and_comes_from_the_seed() -> None:
     torch.manual_seed(0)
     network = Normed()
@@ -55,7 +64,7 @@ def test_every_weight_is_drawn_and_comes_from_the_seed() -> None:
         if "norm" not in key:
             assert not torch.equal(value, before[key])
             assert not torch.equal(value, drawn[2][key])
-            assert float(value.abs().max()) <= (1 if key.endswith("bias") else value[0].numel() ** -0.5)
+            assert float(value.abs().max()) <= (1 if key.endswith("bias") else (6 / value[0].numel()) ** 0.5)
     assert float(drawn[0]["norm.running_mean"].abs().max()) == 0
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
