@@ -12,6 +12,7 @@ from .plan import Panel
 from .service.jobs import Explain
 from .sight import Sight
 from .trust.base import Cost, Metric
+from .trust.verdict import findings
 from .turns import as_problem
 from .wire import statistics
 from .workshop import Workshop
@@ -109,6 +110,7 @@ def metric_done(
         "cost": told_cost(cost),
         "seconds": found["seconds"],
         "figures": found["figures"],
+        "findings": [finding.told() for finding in findings(metric.id, found["figures"], panel.method)],
         "maps": {name: f"{url}/{name}.npy" for name in found["maps"]},
     }
 

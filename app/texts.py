@@ -8,12 +8,14 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import Request, Response
 from markupsafe import Markup, escape
 
 from .settings import shipped
+
+if TYPE_CHECKING:
+    from fastapi import Request, Response  # the worker reads texts too, and has no use for it
 
 # Code in the query, the cookie and the folder's name: the tag for `lang`, and what the language calls itself.
 LANGUAGES: Mapping[str, tuple[str, str]] = MappingProxyType({"en": ("en", "English"), "zh": ("zh-Hans", "中文")})

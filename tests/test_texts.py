@@ -155,7 +155,8 @@ def _script_patterns() -> Iterator[str]:
         yield from _named_in(file)
 
 
-PATTERNS = sorted({*_template_patterns(), *_script_patterns()})
+SENTENCES = r"trust\.finding\.\w+"  # of app/trust/verdict.py: tests/trust/test_verdict.py holds them against each other
+PATTERNS = sorted({*_template_patterns(), *_script_patterns(), SENTENCES})
 
 
 def test_every_text_is_used() -> None:

@@ -34,8 +34,8 @@ class Infidelity(Metric[InfidelityParameters]):
     there. Squares have sides between an eighth and half of the picture's; square k comes from (seed, k) alone.
 
     Figures: `infidelity`, in units of S²; `changes`, the mean of (S(x) − S(x − d_k))², which a map that says nothing
-    would miss; `unexplained`, the share of it that the map misses, from 0 to 1. None with a `reason` where the map is
-    zero everywhere, or no square changes the score.
+    would miss; `unexplained`, the share of it that the map misses, from 0 to 1; `samples`. None with a `reason` where the
+    map is zero everywhere, or no square changes the score.
     """
 
     id = "infidelity"
@@ -52,6 +52,7 @@ class Infidelity(Metric[InfidelityParameters]):
     def measure(self, subject: Subject, parameters: InfidelityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
         figures: dict[str, Any] = dict.fromkeys(("infidelity", "changes", "unexplained"))
+        figures["samples"] = parameters.samples
         if not subject.values.any():
             yield meter.spend(meter.total)
             figures["reason"] = "the map is zero everywhere: it foretells nothing"

@@ -27,8 +27,8 @@ class MaxSensitivity(Metric[SensitivityParameters]):
     """max over k of ‖φ(x + ε_k) − φ(x)‖ / ‖φ(x)‖, ε_k uniform in ±radius for each pixel value, not clipped.
 
     Yeh, Hsieh, Suggala, Inouye, Ravikumar 2019, arXiv:1901.09392; by captum. Sample k's ε comes from (seed, k) alone;
-    the method keeps its own seed, so that only the picture differs. Figures: `max_sensitivity`; None with a `reason`
-    where the map is zero everywhere.
+    the method keeps its own seed, so that only the picture differs. Figures: `max_sensitivity`, `radius` and
+    `samples`; None with a `reason` where the map is zero everywhere.
     """
 
     id = "max_sensitivity"
@@ -44,7 +44,7 @@ class MaxSensitivity(Metric[SensitivityParameters]):
 
     def measure(self, subject: Subject, parameters: SensitivityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
-        figures: dict[str, Any] = {"max_sensitivity": None}
+        figures: dict[str, Any] = {"max_sensitivity": None, **parameters.model_dump()}
         if not subject.values.any():
             yield meter.spend(meter.total)
             figures["reason"] = "the map is zero everywhere: there is no size to compare a change with"
