@@ -239,7 +239,7 @@ def test_a_verdict_is_grouped_and_leads_to_its_reasons(visit: Visit, record: Any
         found = told["panels"][0]["metrics"]
         for metric in found.values():
             metric["findings"] = []
-        known = finding("doubt", "deletion_no_better_than_random", "", area=0.21337, random=0.2)
+        known = finding("doubt", "stability_shift", "", rank=0.31337, before=5.0, after=5.2)
         found["deletion"]["findings"] = [known, finding("note", "of_a_plug_in", "In the server's words: 5.")]
         found["stability"]["findings"] = [finding("support", "of_a_plug_in", "It stays.")]
         route.fulfill(response=answer, json=told)
@@ -248,10 +248,10 @@ def test_a_verdict_is_grouped_and_leads_to_its_reasons(visit: Visit, record: Any
     trust.open(record)
     verdict = trust.dialog.locator("trust-verdict")
     assert verdict.locator("h4").all_inner_texts() == ["Speaks for it", "Speaks against it", "Worth knowing"]
-    expect(verdict.locator(".doubt")).to_contain_text("area 0.213, by chance 0.200")
+    expect(verdict.locator(".doubt")).to_contain_text("rank correlation 0.313")
     expect(verdict.locator(".note [lang=en]")).to_have_text("In the server's words: 5.")
     assert "null" not in trust.dialog.inner_text()
-    assert verdict.locator(".doubt a").get_attribute("href") == "/trust#deletion_no_better_than_random"
+    assert verdict.locator(".doubt a").get_attribute("href") == "/trust#stability_shift"
     verdict.get_by_role("button", name="Stability").click()
     expect(trust.metric("stability").get_by_role("heading")).to_be_focused()
     expect(trust.metric("stability").get_by_role("heading")).to_be_in_viewport()

@@ -34,8 +34,8 @@ class Infidelity(Metric[InfidelityParameters]):
     there. Squares have sides between an eighth and half of the picture's; square k comes from (seed, k) alone.
 
     Figures: `infidelity`, in units of S²; `changes`, the mean of (S(x) − S(x − d_k))², which a map that says nothing
-    would miss; `unexplained`, the share of it that the map misses, from 0 to 1; `samples`. None with a `reason` where the
-    map is zero everywhere, or no square changes the score.
+    would miss; `unexplained`, the share of it that the map misses, from 0 to 1; `samples`. None with a `reason` where
+    the map is zero everywhere, or no square changes the score.
     """
 
     id = "infidelity"

@@ -62,8 +62,8 @@ Rule = Callable[[str, Figures, Method[Any]], Iterator[Found]]
 
 
 def short(value: float) -> float:
-    """Two significant digits."""
-    return float(f"{value:.2g}")
+    """Three significant digits."""
+    return float(f"{value:.3g}")
 
 
 def percent(share: float) -> float:

@@ -191,5 +191,5 @@ def test_clearly_better(area: float, drawn: list[float], expected: bool) -> None
 
 
 def test_rounding() -> None:
-    assert (short(0.12345), short(0.0081), short(12.3), short(-0.5)) == (0.12, 0.0081, 12, -0.5)
-    assert (percent(0.1234), percent(0.01234), percent(2.341)) == (12, 1.2, 234)
+    assert (short(0.12345), short(0.00812345), short(123.4), short(-0.5)) == (0.123, 0.00812, 123, -0.5)
+    assert (percent(0.1234), percent(0.01234), percent(2.341)) == (12, 1.23, 234)
