@@ -104,7 +104,7 @@ def test_every_metric_of_a_map(browser: Browser, server_url: str, record: Any) -
         costs_are_told_first(trust, record)
         for id, values in SMALL.items():
             trust.set(id, **values)
-        expect(trust.metric("deletion")).to_contain_text("55 forward passes")
+        expect(trust.metric("deletion")).to_contain_text("88 forward passes")
         trust.dialog.get_by_role("button", name="Measure all").click()
         for id in metrics():
             expect(trust.metric(id)).to_have_attribute("data-status", "done")
@@ -265,7 +265,7 @@ def in_flight(root: str) -> float:
 def test_cancel_ends_it_on_the_server_too(visit: Visit, record: Any) -> None:
     trust = Trust(visit, "Grad-CAM")
     trust.open(record, 1)
-    trust.set("deletion", steps=1000, draws=50)
+    trust.set("deletion", steps=1000, draws=25)
     section = trust.metric("deletion")
     run = section.locator(".trust-run")
     run.click()
