@@ -153,7 +153,7 @@ def test_the_report_needs_nothing_beside_it(run):
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
     for said in ("not a picture of an allowed format", "Vanilla gradient − Grad-CAM", "448×448"):
         assert said in html
-    assert len(list((out / "plots").glob("*.svg"))) == 3 + 1 + 2  # deletion, its curve, the game
+    assert len(list((out / "plots").glob("*.svg"))) == 4 + 1 + 2  # deletion, its curve, the game
 
 
 def test_what_is_there_is_not_computed_again(run, pictures, tmp_path, monkeypatch):
