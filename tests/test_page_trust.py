@@ -29,6 +29,7 @@ SMALL = {
     "completeness": {"tolerance": 0.001},
 }
 PHONE: Any = {"width": 390, "height": 844}
+NAMES = re.compile(r"\{(\w+)\}")
 MEASURING = "**/panels/*/metrics"
 READ = """canvas => {
   const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
@@ -229,6 +230,8 @@ def finding(level: str, code: str, detail: str, **values: Any) -> dict[str, Any]
 
 def test_a_verdict_is_grouped_and_leads_to_its_reasons(visit: Visit, record: Any) -> None:
     trust = Trust(visit)
+    code = "deletion_no_better_than_random"
+    words = texts.texts("en")[f"trust.finding.{code}"]
     panel = f"{visit.root}/api/v1/explanations/{record['id']}/panels/{record['panels'][0]['id']}"
     asked = {"metrics": ["deletion", "stability"], "options": json.dumps({"deletion": SMALL["deletion"]})}
     assert httpx.post(f"{panel}/metrics", data=asked, timeout=300).status_code == 200
@@ -239,7 +242,7 @@ def test_a_verdict_is_grouped_and_leads_to_its_reasons(visit: Visit, record: Any
         found = told["panels"][0]["metrics"]
         for metric in found.values():
             metric["findings"] = []
-        known = finding("doubt", "deletion_no_better_than_random", "", area=0.21337, random=0.2)
+        known = finding("doubt", code, "", **dict.fromkeys(NAMES.findall(words), -0.21337))
         found["deletion"]["findings"] = [known, finding("note", "of_a_plug_in", "In the server's words: 5.")]
         found["stability"]["findings"] = [finding("support", "of_a_plug_in", "It stays.")]
         route.fulfill(response=answer, json=told)
@@ -248,10 +251,10 @@ def test_a_verdict_is_grouped_and_leads_to_its_reasons(visit: Visit, record: Any
     trust.open(record)
     verdict = trust.dialog.locator("trust-verdict")
     assert verdict.locator("h4").all_inner_texts() == ["Speaks for it", "Speaks against it", "Worth knowing"]
-    expect(verdict.locator(".doubt")).to_contain_text("area 0.213, by chance 0.200")
+    expect(verdict.locator(".doubt")).to_contain_text(NAMES.sub("−0.213", words))
     expect(verdict.locator(".note [lang=en]")).to_have_text("In the server's words: 5.")
     assert "null" not in trust.dialog.inner_text()
-    assert verdict.locator(".doubt a").get_attribute("href") == "/trust#deletion_no_better_than_random"
+    assert verdict.locator(".doubt a").get_attribute("href") == f"/trust#{code}"
     verdict.get_by_role("button", name="Stability").click()
     expect(trust.metric("stability").get_by_role("heading")).to_be_focused()
     expect(trust.metric("stability").get_by_role("heading")).to_be_in_viewport()

@@ -24,7 +24,13 @@ export function spentText({ cost, seconds, from_store: known }) {
   return [...parts, t(known ? "trust.took.before" : "trust.took", { seconds: format.seconds(seconds) })].filter(Boolean).join(" · ");
 }
 
-const valueOf = (value) => (typeof value === "number" ? format.number(value) : String(value));
+/** A value of a finding, which the server has rounded: no digits are added. */
+function valueOf(value) {
+  if (typeof value !== "number" || !Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (!Number.isInteger(value) && (size < 1e-3 || size >= 1e4)) return format.number(value);
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(3))).replace("-", "−");
+}
 
 /** A finding in the page's words; in the server's English where the page has none for it. */
 export function findingNode({ code, detail, values = {} }) {
