@@ -196,3 +196,15 @@ def test_too_few_pictures_for_a_grid_are_told(pictures, tmp_path):
 def test_a_wrong_question_is_refused(pictures, tmp_path):
     with pytest.raises(Unprocessable, match="There is no metric «nonsense»"):
         again(pictures, tmp_path / "out", tmp_path, metrics=("nonsense",))
+
+
+def test_grids_are_scaled_down_for_a_model_of_a_fixed_size(pictures, run, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise Unprocessable("size: no other than its own.", field="size")
+
+    _, out = run
+    monkeypatch.setattr("gradoscope.zoo.zoo._at", refuse)
+    again(pictures, out, tmp_path, methods=("grad_cam",), metrics=("deletion",), grids=1)
+    (game,) = json.loads((out / "results.json").read_text())["results"]["games"]
+    assert (game["cell"], game["input"], game["scaled"]) == ([112, 112], [224, 224], True)
+    assert "scaled down to it" in (out / "report.html").read_text()
