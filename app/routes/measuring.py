@@ -72,7 +72,7 @@ def array(
     values = unpack(bytes_of(store, id, measurement_part(panel, metric)), name)
     if values is None:
         raise NotFound(f"{metric} of this panel has made no map «{name[:40]}». Its record lists those that there are.")
-    return array_response(values, reduce, dtype)
+    return array_response(values, reduce, dtype, "no-store")  # measured again by other parameters, it is another one
 
 
 def question_of(

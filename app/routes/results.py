@@ -122,10 +122,10 @@ def coloured(
     return _png(export.png(drawn))
 
 
-def array_response(values: np.ndarray, reduce: Reduce, dtype: str) -> Response:
+def array_response(values: np.ndarray, reduce: Reduce, dtype: str, cache: str = "private, max-age=3600") -> Response:
     """An array (C, H, W) as .npy; float16 is divided by the number in the header X-Scale."""
     values = reduce_channels(values, reduce)
-    headers = {"cache-control": "private, max-age=3600"}
+    headers = {"cache-control": cache}
     if dtype == "float16":
         values, scale = to_half(values)
         headers["x-scale"] = repr(scale)
