@@ -35,7 +35,7 @@ def test_the_layers_of_lite0(server):
     (pool,) = [layer for layer in layers if layer["pooling"]]
     assert pool["pooling"] == {"how": "average", "received": 1, "map": [[1.0] * 7] * 7}
     codes = [finding["code"] for finding in flow["findings"]]
-    assert codes[0] == "flow_arrives"
+    assert codes[0] == "flow_arrives_largest"
     assert "flow_vanishes" not in codes
 
 

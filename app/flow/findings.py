@@ -46,6 +46,14 @@ def _vanishing(layers: list[Layer]) -> Iterator[Finding]:
     largest = max(layers, key=_norm)
     picture = layers[0]
     place = gone_from(layers)
+    if place is None and largest is picture:
+        yield _finding(
+            "flow_arrives_largest", "note",
+            f"The gradient arrives at the picture: its norm there is {_short(_norm(picture))}, the largest of all.",
+            norm=_norm(picture),
+        )  # fmt: skip
+        yield from _thin(layers)
+        return
     if place is None:
         share = _norm(picture) / _norm(largest) if _norm(largest) else 0.0
         yield _finding(
@@ -124,13 +132,15 @@ def _drop(layers: list[Layer]) -> Iterator[Finding]:
     ratio, layer, taker = min(drops, key=lambda drop: drop[0])
     if ratio >= DROP:
         return
+    average = taker.pooling is not None and taker.pooling.how == "average"
     detail = (
         f"The largest drop between two layers is from {title(taker)} back to {title(layer)}: {_percent(ratio)} of the "
         "norm is left."
     )
-    if taker.pooling is not None and taker.pooling.how == "average":
+    if average:
         detail += " That is what an average does: each of its inputs gets its share only."
-    yield _finding("flow_drop", "note", detail, layer=title(layer), above=title(taker), ratio=ratio)
+    code = "flow_drop_average" if average else "flow_drop"
+    yield _finding(code, "note", detail, layer=title(layer), above=title(taker), ratio=ratio)
 
 
 def _dead(layers: list[Layer]) -> Iterator[Finding]:
@@ -139,13 +149,19 @@ def _dead(layers: list[Layer]) -> Iterator[Finding]:
         return
     worst = max(dead, key=lambda layer: layer.slopes.dead or 0)
     share, units = worst.slopes.dead or 0.0, worst.slopes.dead_units or 0.0
-    whole = share == 1
+    if share == 1:
+        yield _finding(
+            "flow_all_dead", "doubt",
+            f"All activations of {title(worst)} are dead (exactly 0, and let no gradient through): nothing goes "
+            "through it.", layer=title(worst),
+        )  # fmt: skip
+        return
     yield _finding(
-        "flow_dead", "doubt" if whole else "note",
+        "flow_dead", "note",
         f"More than 90 % of the activations are dead (exactly 0, and let no gradient through) at {_some(dead)}. The "
-        f"most are at {title(worst)}: {_percent(share)}, and {_percent(units)} of its channels everywhere. "
-        + ("Nothing goes through it." if whole else "In a ReLU network many are, late in the network above all."),
-        count=len(dead), layer=title(worst), dead=share, units=units,
+        f"most are at {title(worst)}: {_percent(share)}, and {_percent(units)} of its channels everywhere. In a ReLU "
+        "network many are, late in the network above all.", count=len(dead), layer=title(worst), dead=share,
+        units=units,
     )  # fmt: skip
 
 
@@ -166,7 +182,7 @@ def _saturated(layers: list[Layer]) -> Iterator[Finding]:
 def title(layer: Layer) -> str:
     """A layer's name for people; with its kind where the name does not say it."""
     call = f", call {layer.call}" if layer.call > 1 else ""
-    kind = "" if layer.kind.lower() in (layer.name.lower(), "input") else f" ({layer.kind})"
+    kind = "" if layer.kind == "Input" or layer.name.lower().endswith(layer.kind.lower()) else f" ({layer.kind})"
     return f"{layer.name}{kind}{call}"
 
 

@@ -98,7 +98,7 @@ def measure(classifier: Classifier, picture: Tensor, score: Score) -> list[Layer
         if logits.grad_fn is None:
             raise Refused("The logits do not depend on the picture by differentiable steps: there is no gradient.")
         operations = _operations(walk(logits.grad_fn), calls)
-        layers = [_layer(operation, calls) for operation in operations]
+        layers = _layers(operations, calls)
         for operation, layer in zip(operations, layers, strict=True):
             _listen(operation, layer)
         (gradient,) = torch.autograd.grad(score(logits).sum(), x)
@@ -134,15 +134,20 @@ def _is_layer(operation: Node) -> bool:
     )
 
 
-def _layer(operation: Node, calls: Calls) -> Layer:
-    call, name = calls.around(number_of(operation)), plain_name(operation)
-    own, what = name, name
-    if call is not None and call.name:
-        # a linear layer on tokens puts out a view of what it computes
-        itself = call.output is operation or (call.leaf and kind(operation) in WEIGHTED)
-        own = call.name if itself else f"{call.name}:{name}"
-        what = call.kind if itself and call.leaf else name
-    return Layer(own, what, name, _shape(operation), slopes=slopes(operation))
+def _layers(operations: list[Node], calls: Calls) -> list[Layer]:
+    """A layer for each operation, named after the module whose output it is, or in which it was done."""
+    around = [calls.around(number_of(operation)) for operation in operations]
+    within = Counter(id(call) for call in around)
+    layers = []
+    for operation, call in zip(operations, around, strict=True):
+        own = what = name = plain_name(operation)
+        if call is not None and call.name:
+            # what a module puts out may be a view of the one thing that it computes
+            itself = call.output is operation or (call.leaf and within[id(call)] == 1)
+            own = call.name if itself else f"{call.name}:{name}"
+            what = call.kind if itself and call.leaf else name
+        layers.append(Layer(own, what, name, _shape(operation), slopes=slopes(operation)))
+    return layers
 
 
 def plain_name(operation: Node) -> str:

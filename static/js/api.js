@@ -124,6 +124,9 @@ export async function estimates(fields, options) {
   return (await get("/estimates", { method: "POST", body: formOf(fields), ...options })).estimates;
 }
 
+/** How large the gradient is at each layer. */
+export const gradientFlow = (fields, options) => get("/gradient-flows", { method: "POST", body: formOf(fields), ...options });
+
 export function explain(fields, signal) {
   return follow("/explanations", { body: formOf(fields), signal }, "problem.lost.detail");
 }

@@ -37,7 +37,7 @@ import { ScaleBar } from "./elements/scale-bar.js";
 import { ShowBar } from "./elements/show-bar.js";
 import { SplitDivider } from "./elements/split-divider.js";
 import { WeightsDownload } from "./elements/weights-download.js";
-import { offerTrust } from "./opening.js";
+import { offerDialogs } from "./opening.js";
 import { style } from "./sheets.js";
 
 // Inner elements first: an element may use those that it contains as soon as it is built.
@@ -84,4 +84,4 @@ const SHEETS = ["models", "panels", "reading", "grid", "looking"];
 
 await Promise.all(SHEETS.map(style));
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
-offerTrust();
+offerDialogs();

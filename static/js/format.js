@@ -3,6 +3,9 @@
 const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 const minus = (text) => text.replace("-", "−");
 
+/** 10⁻³ */
+export const powerOfTen = (exponent) => `10${[...String(exponent)].map((character) => SUPERSCRIPTS[character]).join("")}`;
+
 /** Three significant digits, whole numbers whole; powers of ten below 0.001 and from 10000 on. */
 export function number(value, digits = 3) {
   if (!Number.isFinite(value)) return "–";
@@ -11,8 +14,7 @@ export function number(value, digits = 3) {
   if (Number.isInteger(value) && size < 1e4) return minus(String(value));
   if (size >= 1e-3 && size < 1e4) return minus(size < 10 ** (digits - 1) ? rounded.toPrecision(digits) : String(rounded));
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
-  const power = [...String(Number(exponent))].map((character) => SUPERSCRIPTS[character]).join("");
-  return `${minus(mantissa)}×10${power}`;
+  return `${minus(mantissa)}×${powerOfTen(Number(exponent))}`;
 }
 
 /** Two decimals, as the field writes probabilities; what would read 0.00 or 1.00 says so honestly. */

@@ -1,21 +1,24 @@
-// The trust panel is fetched when it is first opened.
+// Dialogs that are fetched when they are first opened.
 
 import { Problem } from "./api.js";
 import { store } from "./store.js";
 import { t } from "./texts.js";
 
-let coming = null;
-
-function lost({ message }, panel) {
-  coming = null;
-  const problem = new Problem({ title: t("problem.lost"), detail: message });
-  store.set({ trusting: null, notice: { place: "grid", problem, retry: () => store.set({ notice: null, trusting: panel }) } });
+/** While `key` of the state names something, its dialog is wanted: `load` fetches it once. */
+function offer(key, load) {
+  let coming = null;
+  store.watch([key], ({ [key]: wanted }) => {
+    if (!wanted || coming) return;
+    coming = load().then(({ begin }) => begin());
+    coming.catch(({ message }) => {
+      coming = null;
+      const problem = new Problem({ title: t("problem.lost"), detail: message });
+      store.set({ [key]: null, notice: { place: "grid", problem, retry: () => store.set({ notice: null, [key]: wanted }) } });
+    });
+  });
 }
 
-export function offerTrust() {
-  store.watch(["trusting"], ({ trusting }) => {
-    if (!trusting || coming) return;
-    coming = import("./trust/main.js").then(({ begin }) => begin());
-    coming.catch((error) => lost(error, trusting));
-  });
+export function offerDialogs() {
+  offer("trusting", () => import("./trust/main.js"));
+  offer("flowing", () => import("./flow/main.js"));
 }

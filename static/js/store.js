@@ -49,6 +49,7 @@ class Store extends EventTarget {
     tool: null, // "box" while the next drag on a map draws one
     viewing: null, // the id of the panel that is open full screen
     setting: null, // the id of the method whose parameters are being set
+    flowing: null, // the key of the row whose gradient flow is open
     trusting: null, // the id of the panel whose trust panel is open
   };
 

@@ -50,7 +50,11 @@ def test_a_deep_chain_of_sigmoids_vanishes_and_the_place_is_named():
     assert "flow_arrives" not in told
 
 
-def test_the_same_chain_with_relu_arrives():
+def test_a_gradient_that_arrives():
+    linear = nn.Linear(192, 3)
+    linear.weight.data.fill_(10.0)
+    told = found(nn.Sequential(nn.Flatten(), linear))
+    assert told["flow_arrives_largest"]["level"] == "note"
     told = found(deep(nn.LeakyReLU, depth=2))
     assert "flow_vanishes" not in told
     assert told["flow_arrives"]["level"] == "note"
@@ -63,8 +67,18 @@ def test_a_dead_layer_stops_it():
     told = found(network)
     assert told["flow_stops"]["values"]["layer"].startswith("second")
     assert told["flow_stops"]["level"] == "doubt"
-    assert told["flow_dead"]["values"] == {"count": 1, "layer": "activation (ReLU), call 2", "dead": 1, "units": 1}
-    assert told["flow_dead"]["level"] == "doubt"
+    assert told["flow_all_dead"]["values"] == {"layer": "activation (ReLU), call 2"}
+    assert told["flow_all_dead"]["level"] == "doubt"
+
+
+def test_many_dead_activations_are_told():
+    network, picture = Tiny(), random_picture(12)
+    before = network.second(network.first(picture[None]).relu())
+    network.second.bias.data -= before.quantile(0.95)
+    dead = found(network, picture=picture)["flow_dead"]
+    assert dead["values"]["count"] == 1
+    assert dead["values"]["dead"] == pytest.approx(0.95, abs=0.01)
+    assert dead["level"] == "note"
 
 
 def test_saturation_is_told():
@@ -80,8 +94,8 @@ def test_the_drop_at_an_average_is_explained():
         lambda: nn.Conv2d(3, 4, 1), lambda: nn.AdaptiveAvgPool2d(1), nn.Flatten, lambda: nn.Linear(4, 3)
     )
     told = found(network)
-    assert told["flow_drop"]["values"]["ratio"] == pytest.approx(1 / 8, rel=1e-4)  # 64 places: √64
-    assert "what an average does" in told["flow_drop"]["detail"]
+    assert told["flow_drop_average"]["values"]["ratio"] == pytest.approx(1 / 8, rel=1e-4)  # 64 places: √64
+    assert "what an average does" in told["flow_drop_average"]["detail"]
 
 
 def test_a_probability_that_is_certain_has_no_slope():

@@ -6,7 +6,7 @@ import { summaryOf, titleOf } from "../methods.js";
 import { askedModel, askedTarget, beliefIn, modelTitle } from "../models.js";
 import { cancel, explainAgain } from "../session.js";
 import { store } from "../store.js";
-import { filledRows, hiddenMethods, hiddenRows, keyOf, methodsOf } from "../table.js";
+import { currentRow, filledRows, hiddenMethods, hiddenRows, keyOf, methodsOf } from "../table.js";
 import { t } from "../texts.js";
 import { View } from "./view.js";
 
@@ -19,6 +19,7 @@ export class PanelGrid extends View {
   build() {
     this.question = el("h2", { class: "question", tabindex: "-1" });
     this.context = el("p", { class: "small muted context" });
+    this.flow = el("button", { type: "button", class: "link grid-flow", onclick: () => store.set({ flowing: currentRow(store.state).key }) }, t("flow.open"));
     this.state = el("span", { class: "small muted tally" });
     this.cancel = el("button", { type: "button", class: "button", onclick: cancel }, t("grid.cancel"));
     this.rest = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
@@ -32,7 +33,7 @@ export class PanelGrid extends View {
     this.stack = el("grid-stack");
     this.table = el("grid-table");
     this.append(
-      el("header", { class: "grid-head" }, el("div", { class: "grid-title" }, this.question, this.context), this.actions),
+      el("header", { class: "grid-head" }, el("div", { class: "grid-title" }, this.question, el("div", { class: "grid-about" }, this.context, this.flow)), this.actions),
       el("problem-notice", { place: "grid" }),
       this.maps, this.rowPopup,
     );
@@ -88,6 +89,7 @@ export class PanelGrid extends View {
     const target = askedTarget();
     const against = ask.against?.label;
     const score = t(`ask.score.${ask.score}`).toLowerCase();
+    this.flow.hidden = rows !== 1 || !store.state.inputs.has(askedModel());
     if (rows > 1) {
       this.question.textContent = t("grid.several", { rows, methods: new Set(panels.map(({ method }) => method)).size });
       this.context.textContent = [against ? t("grid.against", { against }) : null, score].filter(Boolean).join(" · ");

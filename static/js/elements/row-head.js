@@ -16,9 +16,10 @@ export class RowHead extends View {
     this.value = el("span", { class: "row-value muted" });
     this.choose = el("button", { type: "button", class: "row-choose", title: t("row.choose"), onclick: () => choose(this.row.key) },
       this.model, " ", this.label, " ", this.value);
+    this.flow = el("button", { type: "button", class: "link row-flow", onclick: () => store.set({ flowing: this.row.key }) }, t("flow.open"));
     this.more = iconButton("more", "");
     this.menu = el("action-menu");
-    this.append(this.choose, this.more, this.menu);
+    this.append(el("div", { class: "row-words" }, this.choose, this.flow), this.more, this.menu);
   }
 
   listen(signal) {
@@ -46,6 +47,8 @@ export class RowHead extends View {
     const label = t("row.more", { model: this.model.textContent, label: this.label.textContent });
     this.more.setAttribute("aria-label", label);
     this.more.title = label;
+    this.flow.setAttribute("aria-label", t("flow.open.of", { model: this.model.textContent, label: this.label.textContent }));
+    this.flow.hidden = !store.state.inputs.has(model);
     this.menu.serve(this.more, label, () => rowActions(this.row, target));
   }
 }

@@ -3,6 +3,7 @@
 
 import { DEFAULT, REDUCTIONS } from "../reading.js";
 import { store } from "../store.js";
+import { filledRows } from "../table.js";
 import { list, number, oneOf, row, word } from "./codecs.js";
 
 const fresh = { ...store.state, reading: DEFAULT };
@@ -36,6 +37,7 @@ function field(key, place, codec, fits = () => true) {
 const palette = (value, { palettes }) => (palettes ? value in palettes : null);
 const settled = ({ phase }) => phase !== "loading" && phase !== "running";
 const panels = (ids, state) => (settled(state) ? ids.every((id) => state.panels.some((panel) => panel.id === id)) : null);
+const filled = (key, state) => (settled(state) ? filledRows(state).some((row) => row.key === key) : null);
 const panel = (id, state) => panels([id], state);
 
 const place = number({ digits: 1 });
@@ -61,5 +63,6 @@ export const FIELDS = [
   field("hide", "layout.hiddenMethods", list(word)),
   field("row", "row", row),
   field("full", "viewing", word, panel),
+  field("flow", "flowing", row, filled),
   field("trust", "trusting", word, panel),
 ].filter(({ there }) => there);

@@ -1,0 +1,120 @@
+import { announce, statusLine } from "../announce.js";
+import { el, iconButton } from "../dom.js";
+import { View } from "../elements/view.js";
+import * as format from "../format.js";
+import { modelTitle } from "../models.js";
+import { store } from "../store.js";
+import { filledRows } from "../table.js";
+import { t } from "../texts.js";
+import { findingNode } from "../trust/words.js";
+import { flowOf } from "./flows.js";
+import { flowTable } from "./flow-table.js";
+
+const SHARES = ["share", "ratio", "dead", "units", "saturated"];
+
+/** A finding with its shares as percents. */
+function shown({ values, ...finding }) {
+  const percents = SHARES.filter((name) => name in values).map((name) => [name, format.percent(values[name])]);
+  return { ...finding, values: { ...values, ...Object.fromEntries(percents) } };
+}
+
+const LEVELS = ["doubt", "note"];
+
+/** Where the gradient vanishes between a picture and its score: findings, the figure, and the same as a table. */
+export class FlowDialog extends View {
+  #shown = null; // the row's key and its explanation's id
+  #asking = new AbortController();
+
+  build() {
+    this.heading = el("h2", { class: "question", id: "flow-title" }, t("flow.title"));
+    this.context = el("p", { class: "small muted" });
+    this.state = el("div", { class: "flow-state" });
+    this.findings = el("div", { class: "flow-findings" });
+    this.figure = el("flow-figure");
+    this.table = el("details", { class: "flow-details", ontoggle: () => this.tabulate() }, el("summary", { class: "small" }, t("flow.table.open")));
+    this.found = el("div", { class: "flow-found" }, this.findings, this.figure, this.table,
+      el("p", { class: "small muted flow-means" }, t("flow.means"), " ", el("a", { href: "/trust#gradient_flow", target: "_blank", rel: "noopener" }, t("flow.more"))));
+    this.body = el("div", { class: "flow-body", tabindex: "0", role: "region", "aria-labelledby": "flow-title" }, this.state, this.found);
+    this.dialog = el("dialog", { class: "flow", "aria-labelledby": "flow-title", onclose: () => this.closed(), onclick: ({ target }) => target === this.dialog && this.dialog.close() },
+      el("div", { class: "flow-inner" },
+        el("div", { class: "flow-head" }, el("div", {}, this.heading, this.context), iconButton("close", t("flow.close"), { onclick: () => this.dialog.close() })),
+        this.body, statusLine()));
+    this.append(this.dialog);
+  }
+
+  listen(signal) {
+    store.watch(["flowing", "panels", "id"], () => this.follow(), signal);
+  }
+
+  get row() {
+    return filledRows(store.state).find(({ key }) => key === store.state.flowing);
+  }
+
+  follow() {
+    const { row } = this;
+    if (!row) return this.dialog.close();
+    const shown = `${store.state.id} ${row.key}`;
+    if (shown === this.#shown) return undefined;
+    this.#shown = shown;
+    if (!this.dialog.open) {
+      this.opener = document.activeElement;
+      this.dialog.showModal();
+    }
+    return this.ask();
+  }
+
+  async ask() {
+    this.#asking.abort();
+    this.#asking = new AbortController();
+    const { signal } = this.#asking;
+    const { row } = this;
+    this.title(row);
+    this.found.hidden = true;
+    this.state.replaceChildren(el("p", { class: "muted" }, t("flow.computing")));
+    try {
+      const flow = await flowOf(row, signal);
+      if (!signal.aborted) this.show(flow);
+    } catch (error) {
+      if (!signal.aborted) this.complain(error);
+    }
+  }
+
+  /** {label} is the class that is explained; the top one's is known when the answer has come. */
+  title({ model, target }, label = target?.label) {
+    const { ask } = store.state;
+    const against = ask.against ? t("grid.against", { against: ask.against.label }) : null;
+    this.context.textContent = [label, against, modelTitle(model), t(`ask.score.${ask.score}`).toLowerCase()].filter(Boolean).join(" · ");
+  }
+
+  show({ layers, findings, target }) {
+    this.layers = layers;
+    this.title(this.row, target.label);
+    this.state.replaceChildren();
+    this.found.hidden = false;
+    this.findings.replaceChildren(...LEVELS.flatMap((level) => findings.filter((finding) => finding.level === level)).map((finding) => (
+      el("p", { class: `flow-finding ${finding.level}` }, el("strong", {}, t(`flow.level.${finding.level}`)), " ", findingNode(shown(finding))))));
+    this.figure.show(layers);
+    this.table.open = false;
+    this.table.querySelector(".flow-scroll")?.remove();
+    this.body.scrollTop = 0;
+    announce(t("flow.done", { layers: layers.length }));
+  }
+
+  complain({ title, detail, message, language }) {
+    this.state.replaceChildren(el("div", { class: "notice", role: "alert" },
+      el("strong", { lang: language }, title ?? t("problem.lost")), detail || message ? el("p", { lang: language }, detail || message) : null,
+      el("button", { type: "button", class: "button", onclick: () => this.ask() }, t("problem.retry"))));
+  }
+
+  /** Hundreds of rows are made only when they are wanted. */
+  tabulate() {
+    if (this.table.open && !this.table.querySelector("table")) this.table.append(flowTable(this.layers));
+  }
+
+  closed() {
+    this.#asking.abort();
+    this.#shown = null;
+    store.set({ flowing: null });
+    if (this.opener?.isConnected) this.opener.focus();
+  }
+}

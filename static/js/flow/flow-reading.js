@@ -1,0 +1,47 @@
+import { el } from "../dom.js";
+import { t } from "../texts.js";
+import { nameOf, shapeText, shareText, sizeText } from "./words.js";
+
+const shown = (canvas, rows) => {
+  Object.assign(canvas, { width: rows[0].length, height: rows.length });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(canvas.width, canvas.height);
+  rows.flat().forEach((share, place) => image.data.set([...Array(3).fill(255 * share), 255], 4 * place));
+  context.putImageData(image, 0, 0);
+};
+
+/** One layer: what it is, the size of its gradient, its shares; of a pooling a picture of the inputs that it reached. */
+export class FlowReading extends HTMLElement {
+  connectedCallback() {
+    if (this.name) return;
+    this.name = el("h3", { class: "flow-name" });
+    this.kind = el("p", { class: "small muted" });
+    this.facts = el("dl", { class: "flow-facts" });
+    this.canvas = el("canvas", { role: "img" });
+    this.caption = el("figcaption", { class: "small muted" });
+    this.picture = el("figure", { class: "flow-pooling" }, el("div", { class: "flow-cells" }, this.canvas), this.caption);
+    this.append(el("div", { class: "flow-layer" }, this.name, this.kind, this.facts), this.picture);
+  }
+
+  show(layer) {
+    const { pooling } = layer;
+    this.name.textContent = nameOf(layer);
+    this.kind.textContent = `${layer.kind} · ${shapeText(layer.shape)}`;
+    const facts = [
+      ["flow.norm", sizeText(layer.norm)],
+      ["flow.rms", sizeText(layer.rms)],
+      ["flow.dead", layer.dead, layer.dead_units],
+      ["flow.saturated", layer.saturated],
+    ].filter(([, value]) => value !== null);
+    this.facts.replaceChildren(...facts.map(([key, value, units]) => el("div", {},
+      el("dt", {}, t(key)), el("dd", {}, typeof value === "number" ? shareText(value) : value,
+        units ? el("span", { class: "muted" }, ` · ${t("flow.units.of", { share: shareText(units) })}`) : null))));
+    this.picture.hidden = !pooling;
+    if (!pooling) return;
+    this.caption.textContent = t(`flow.pooling.${pooling.how}`, { share: shareText(pooling.received) });
+    this.canvas.parentElement.hidden = !pooling.map;
+    if (!pooling.map) return;
+    this.canvas.setAttribute("aria-label", this.caption.textContent);
+    shown(this.canvas, pooling.map);
+  }
+}

@@ -1,0 +1,27 @@
+// The layers as a table.
+
+import { el } from "../dom.js";
+import { t } from "../texts.js";
+import { nameOf, shapeText, shareText, sizeText } from "./words.js";
+
+const COLUMNS = [
+  ["flow.layer", nameOf],
+  ["flow.kind", ({ kind }) => kind],
+  ["flow.shape", ({ shape }) => shapeText(shape)],
+  ["flow.norm", ({ norm }) => sizeText(norm)],
+  ["flow.rms", ({ rms }) => sizeText(rms)],
+  ["flow.dead", ({ dead }) => shareText(dead)],
+  ["flow.units", ({ dead_units: units }) => shareText(units)],
+  ["flow.saturated", ({ saturated }) => shareText(saturated)],
+  ["flow.received", ({ pooling }) => shareText(pooling?.received)],
+];
+
+/** A region that scrolls, with all layers in the order in which they are computed. */
+export function flowTable(layers) {
+  return el("div", { class: "flow-scroll", tabindex: "0", role: "region", "aria-label": t("flow.table") },
+    el("table", {},
+      el("caption", { class: "unseen" }, t("flow.table")),
+      el("thead", {}, el("tr", {}, ...COLUMNS.map(([key]) => el("th", { scope: "col" }, t(key))))),
+      el("tbody", {}, ...layers.map((layer) => el("tr", {}, ...COLUMNS.map(([, text], place) => (
+        el(place ? "td" : "th", place ? {} : { scope: "row" }, text(layer)))))))));
+}

@@ -1,0 +1,17 @@
+// The gradient flow's dialog: its words, styles and elements, fetched when it is first opened.
+
+import { el } from "../dom.js";
+import { style } from "../sheets.js";
+import { addTexts } from "../texts.js";
+import { FlowDialog } from "./flow-dialog.js";
+import { FlowFigure } from "./flow-figure.js";
+import { FlowReading } from "./flow-reading.js";
+
+// Inner elements first: an element may use those that it contains as soon as it is built.
+const ELEMENTS = { "flow-reading": FlowReading, "flow-figure": FlowFigure, "flow-dialog": FlowDialog };
+
+export async function begin() {
+  await Promise.all([addTexts("flow"), style("chart"), style("flow")]);
+  for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
+  document.body.append(el("flow-dialog"));
+}
