@@ -154,7 +154,8 @@ def test_rules(metric: str, method: str, figures: Figures, expected: dict[str, s
 
 def test_every_sentence_can_be_said_and_every_one_said_is_there() -> None:
     said = {code for *_, expected in CASES for code in expected}
-    assert said == {key.removeprefix(PREFIX) for key in texts("en") if key.startswith(PREFIX)}
+    known = {key.removeprefix(PREFIX) for key in texts("en") if key.startswith(PREFIX)}
+    assert said == {code for code in known if not code.startswith("flow_")}  # those are the gradient flow's
 
 
 def test_numbers_stand_in_the_sentence() -> None:
