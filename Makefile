@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test test-slow test-cluster lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust docs slow chaos load fuzz pins audit clean
+.PHONY: serve test test-slow test-cluster lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study docs slow chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -93,6 +93,10 @@ bench-batch: $(VENV)/.tested
 # each metric of each method: seconds told before and spent, on a server of its own; 1 where passes differ, or a fifth
 bench-trust: $(VENV)/.tested
 	$(BIN)/python tests/bench_trust.py $(TRUST)
+
+# what all metrics say of the six methods on the samples: writes docs/trust.md (twenty minutes; what was measured is kept)
+trust-study: $(VENV)/.benched
+	$(BIN)/python tests/trust_study.py
 
 # the site, from the repository, into site/; 1 where there is a warning
 docs: $(VENV)/.tested

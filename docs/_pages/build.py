@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = "https://github.com/gradoscope/gradoscope/blob/main"
 CONTENTS = {
     "Use": ["your-own-model", "python", "command-line", "rest"],
-    "Methods": ["methods/index", *(f"methods/{id}" for id in methods()), "models-and-methods", "evaluate"],
+    "Methods": ["methods/index", *(f"methods/{id}" for id in methods()), "models-and-methods", "trust", "evaluate"],
     "Run": ["deployment", "container", "cluster", "settings", "service", "scaling"],
     "Measured": ["speed", "convergence"],
     "Inside": ["architecture", "contributing"],
