@@ -89,28 +89,33 @@ def curves(metric: str, figures: Figures, method: Method[Any]) -> Iterator[Found
     for name, drawn in areas.items():
         values |= {name: short(mean(drawn)), f"{name}_low": short(min(drawn))}
         values[f"{name}_high"] = short(max(drawn))
-    chance, elsewhere = (clearly_better(area, areas[name], sign, margin) for name in ("random", "displaced"))
-    yield (f"{metric}_{_OUTCOMES[chance, elsewhere][0]}", _OUTCOMES[chance, elsewhere][1], values)
+    verdicts = tuple(against(area, areas[name], sign, margin) for name in ("random", "displaced"))
+    outcome, level = _OUTCOMES.get(verdicts, ("unclear", "note"))
+    yield f"{metric}_{outcome}", level, values
     gaussian = figures["gaussian"]["area"]
     if sign * (area - gaussian) < margin:
         yield f"{metric}_gaussian_as_good", "note", {"area": short(area), "gaussian": short(gaussian)}
 
 
-# better than random orders, better than the map displaced
-_OUTCOMES: dict[tuple[bool, bool], tuple[str, Level]] = {
-    (True, True): ("better", "support"),
-    (True, False): ("place_does_not_matter", "doubt"),
-    (False, True): ("random_as_good", "note"),
-    (False, False): ("no_better_than_random", "doubt"),
+Verdict = Literal["better", "unclear", "no better"]
+
+# of random orders, and of the map displaced
+_OUTCOMES: dict[tuple[Verdict, ...], tuple[str, Level]] = {
+    ("better", "better"): ("better", "support"),
+    ("better", "no better"): ("place_does_not_matter", "doubt"),
+    ("unclear", "better"): ("random_as_good", "note"),
+    ("no better", "better"): ("random_as_good", "note"),
+    ("no better", "no better"): ("no_better_than_random", "doubt"),
 }
 
 
-def clearly_better(area: float, drawn: list[float], sign: int, margin: float) -> bool:
-    """Whether an area is better than each of those drawn by more than a margin, and than their mean by two standard
-    deviations."""
+def against(area: float, drawn: list[float], sign: int, margin: float) -> Verdict:
+    """Better: than each of those drawn by more than a margin, and than their mean by two standard deviations."""
     gains = [sign * (area - other) for other in drawn]
+    if mean(gains) <= margin:
+        return "no better"
     spread = stdev(drawn) if len(drawn) > 1 else 0.0
-    return min(gains) > margin and mean(gains) > 2 * spread
+    return "better" if min(gains) > margin and mean(gains) > 2 * spread else "unclear"
 
 
 # Against other networks, classes, pictures
@@ -134,14 +139,20 @@ def randomisation(metric: str, figures: Figures, method: Method[Any]) -> Iterato
         rank = short(kept["rank_correlation"])
         yield "randomisation_unchanged", "doubt", {"count": kept["count"], "layers": layers, "rank": rank}
     if last["count"] == layers and last["rank_correlation"] >= APART:
-        code = "randomisation_picture_stays" if method.shares_out else "randomisation_alike_at_last"
-        yield code, "doubt", {"rank": ranks["last"], "layers": layers}
+        yield *_alike(method), {"rank": ranks["last"], "layers": layers}
     elif kept is None and first["rank_correlation"] < ALIKE:
         yield "randomisation_changes", "support", ranks
     elif kept is None:
         yield "randomisation_changes_late", "note", ranks
     if last is not stages[-1]:
         yield "randomisation_no_map", "note", {"count": stages[stages.index(last) + 1]["count"], "layers": layers}
+
+
+def _alike(method: Method[Any]) -> tuple[str, Level]:
+    """What it may be where a map is like that of a network that knows nothing."""
+    if method.regional:
+        return "randomisation_alike_coarse", "note"
+    return "randomisation_picture_stays" if method.shares_out else "randomisation_alike_at_last", "doubt"
 
 
 def class_sensitivity(metric: str, figures: Figures, method: Method[Any]) -> Iterator[Found]:
