@@ -61,6 +61,16 @@ def test_the_python_page_runs_as_written(server_url, tmp_path):
     assert len(list((tmp_path / "explanations" / "cat" / "panels").glob("*.npy"))) == 2
 
 
+def test_the_trust_study_is_in_the_docs_as_the_page_tells_it():
+    page = (ROOT / "docs" / "trust.md").read_text("utf-8")
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", page.partition("## Weight randomisation\n")[2], flags=re.M)
+    six = [method.title for method in methods().values() if method.default]
+    assert {name for name, _ in rows} >= set(six)
+    first = {name: float(cells.split()[0].replace("−", "-")) for name, cells in rows[1:8] if name in six}
+    assert first.keys() == set(six)
+    assert first.pop("Guided backprop") >= 0.9 > 0.7 > max(first.values())
+
+
 GENERATED = ("settings.md", "rest.md", "command-line.md", "methods/index.md")  # tests/test_site.py builds these
 
 

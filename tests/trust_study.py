@@ -16,6 +16,7 @@ from gradoscope.attribution.base import find_method
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 from trust_measured import METHODS, PICTURES, Record, everything
+from trust_weights import weights
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -37,7 +38,7 @@ def table(records: Records, cell: Cell, methods: Iterable[str] = METHODS) -> str
 
 
 def two(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+    return "–" if value is None else f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
 def three(value: float) -> str:
@@ -85,19 +86,46 @@ def randomised(records: Records, name: str) -> str:
     for method in METHODS:
         cells = []
         for count in shown:
-            values = [stage(records[method, picture], count)[name] for picture in PICTURES]
-            known = [value for value in values if value is not None]
+            known = _known(records, method, count, name)
             cells.append(f"{two(mean(known))} ({two(min(known))} to {two(max(known))})")
         out += f"| {titles()[method]} | {' | '.join(cells)} |\n"
     return out
 
 
+def signed(records: Records) -> str:
+    """Means over the pictures of the rank correlation with signs, at every stage."""
+    counts = [found["count"] for found in records[METHODS[0], PICTURES[0]]["randomisation"]["stages"]]
+    out = f"| random layers, of {counts[-1]} | {' | '.join(map(str, counts))} |\n| --- |{' --- |' * len(counts)}\n"
+    for method in METHODS:
+        means = [mean(_known(records, method, count, "signed_rank_correlation")) for count in counts]
+        out += f"| {titles()[method]} | {' | '.join(map(two, means))} |\n"
+    return out
+
+
+def drawn_weights(model: str) -> str:
+    """What hangs on how random weights are drawn."""
+    found = weights(model, KEPT)
+    methods = list(next(iter(found.values()))["ranks"])
+    heads = ("activations", "logits", "occlusion", *(find_method(method).title for method in methods))
+    out = f"| | {' | '.join(heads)} |\n| --- |{' --- |' * len(heads)}\n"
+    for name, figures in found.items():
+        spreads = (f"{figures[key]:.2g}".replace("e-0", "e−") for key in ("activations", "logits"))
+        ranks = (two(figures["ranks"][method]) for method in methods)
+        out += f"| {name} | {' | '.join((*spreads, two(figures['rounding']), *ranks))} |\n"
+    return out
+
+
+def _known(records: Records, method: str, count: int, name: str) -> list[float]:
+    values = (stage(records[method, picture], count)[name] for picture in PICTURES)
+    return [value for value in values if value is not None]
+
+
 def draw(records: Records, file: Path) -> None:
-    """Rank correlation and SSIM over the random layers, the mean of the pictures."""
+    """Likeness over the random layers, the mean of the pictures."""
     rcParams["svg.hashsalt"] = "gradoscope"  # the same file for the same numbers
-    figure = Figure((9, 3.6), layout="constrained")
-    axes = figure.subplots(1, 2, sharex=True)
-    for ax, name, said in zip(axes, ("rank_correlation", "ssim"), ("Spearman's rank correlation", "SSIM"), strict=True):
+    figure = Figure((10, 3.6), layout="constrained")
+    shown = {"rank_correlation": "rank correlation", "signed_rank_correlation": "with signs", "ssim": "SSIM"}
+    for ax, (name, said) in zip(figure.subplots(1, 3, sharex=True), shown.items(), strict=True):
         for method in METHODS:
             stages = [records[method, picture]["randomisation"]["stages"] for picture in PICTURES]
             counts = [found["count"] for found in stages[0]]
@@ -105,11 +133,11 @@ def draw(records: Records, file: Path) -> None:
             ax.plot(counts, values, marker="o", markersize=3, linewidth=1.4, label=titles()[method])
         ax.set(xlabel="layers drawn at random, from the top", title=said, ylim=(-0.2, 1.02))
         ax.grid(alpha=0.3)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8)
     figure.savefig(file, metadata={"Date": None})
 
 
-def page(records: Records) -> str:
+def page(records: Records, model: str) -> str:
     def ratio(name: str) -> Cell:
         return lambda record: two(record[name]["unexplained"]) if record[name] else "–"
 
@@ -136,6 +164,8 @@ def page(records: Records) -> str:
         ),
         ranks=randomised(records, "rank_correlation"),
         ssims=randomised(records, "ssim"),
+        signed=signed(records),
+        weights=drawn_weights(model),
         areas=areas,
         drawn=table(records, lambda r: two(r["class_sensitivity"]["classes"][-1]["rank_correlation"])),
         nearest=table(records, lambda r: two(r["class_sensitivity"]["classes"][0]["rank_correlation"])),
@@ -154,7 +184,7 @@ def main() -> None:
     given = options.parse_args()
     records = {(method, picture): record for method, picture, record in everything(given.model, KEPT)}
     draw(records, DOCS / "trust-randomisation.svg")
-    (DOCS / "trust.md").write_text(page(records))
+    (DOCS / "trust.md").write_text(page(records, given.model), "utf-8")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from ..texts import NAME, texts
 Level = Literal["support", "doubt", "note"]
 Figures = dict[str, Any]
 
-LITTLE = 0.05  # of probability: less than that there is nothing to lose on a curve
+LITTLE = 0.1  # of probability: less than that there is nothing to lose on a curve
 MARGIN = 0.02  # of the class's probability: areas that are closer are the same
 SAME, ALIKE, APART = (
     0.9,
@@ -139,7 +139,8 @@ def randomisation(metric: str, figures: Figures, method: Method[Any]) -> Iterato
         rank = short(kept["rank_correlation"])
         yield "randomisation_unchanged", "doubt", {"count": kept["count"], "layers": layers, "rank": rank}
     if last["count"] == layers and last["rank_correlation"] >= APART:
-        yield *_alike(method), {"rank": ranks["last"], "layers": layers}
+        signed = short(last["signed_rank_correlation"] or 0.0)
+        yield *_alike(method), {"rank": ranks["last"], "signed": signed, "layers": layers}
     elif kept is None and first["rank_correlation"] < ALIKE:
         yield "randomisation_changes", "support", ranks
     elif kept is None:

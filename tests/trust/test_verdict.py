@@ -37,7 +37,8 @@ def put_in(area: float, random: float = 0.4, displaced: float = 0.4, gaussian: f
 
 
 def stages(*ranks: float | None) -> Figures:
-    listed = [{"count": 1 + 3 * place, "rank_correlation": rank} for place, rank in enumerate(ranks)]
+    likeness = ({"rank_correlation": rank, "signed_rank_correlation": 0.0} for rank in ranks)
+    listed = [{"count": 1 + 3 * place, **alike} for place, alike in enumerate(likeness)]
     return {"layers": listed[-1]["count"], "stages": listed}
 
 
