@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 
 from . import cli_models
+from .cli_choices import fit_of
 from .cli_explain import INTERRUPTED, parse_options
-from .errors import Unprocessable
 from .gather import gather
 from .service.jobs import Explain
 
@@ -51,8 +51,6 @@ def evaluate(
     """
     from .evaluate.shell import Order, evaluate_here
 
-    if fit not in (None, "crop", "pad", "squash"):
-        raise Unprocessable(f"fit: «{fit}» is none of crop, pad, squash.", field="fit")
     question = Explain(
         id="",
         picture=b"",
@@ -60,7 +58,7 @@ def evaluate(
         methods=tuple(method or ()),
         options=parse_options(option or []),
         seed=seed,
-        fit=fit,  # type: ignore[arg-type]
+        fit=fit_of(fit),
         metrics=tuple(metric or DEFAULT),
     )
     target = out or Path("evaluations") / os.path.basename(os.path.abspath(folder))

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from . import cli_cluster, cli_models
+from .cli_choices import fit_of, score_of
 from .errors import Unprocessable
 from .gather import Entry, gather, is_one_file
 from .service.jobs import Explain
@@ -52,10 +53,6 @@ def explain(
     """
     from .routes.uploads import parse_size
 
-    if fit not in (None, "crop", "pad", "squash"):
-        raise Unprocessable(f"fit: «{fit}» is none of crop, pad, squash.", field="fit")
-    if score not in ("logit", "log_probability", "probability"):
-        raise Unprocessable(f"score: «{score}» is none of logit, log_probability, probability.", field="score")
     one = is_one_file(images) and not cluster
     if metric and not one:
         raise Unprocessable("--metric is of one picture here. Many pictures are measured by gradoscope evaluate.")
@@ -66,10 +63,10 @@ def explain(
         methods=tuple(method or ()),
         targets=tuple(target or ()),
         against=against,
-        score=score,  # type: ignore[arg-type]
+        score=score_of(score),
         options=parse_options(option or []),
         seed=seed,
-        fit=fit,  # type: ignore[arg-type]
+        fit=fit_of(fit),
         size=parse_size(size),
         metrics=tuple(metric or ()),
     )

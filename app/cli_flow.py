@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from . import cli_models
-from .errors import Unprocessable
+from .cli_choices import fit_of, score_of
 from .service.jobs import Flow
 from .settings import Settings
 
@@ -32,11 +32,7 @@ def flow(
     """Show the gradient's norm at every layer, dead and saturated activations, and what poolings pass on."""
     from .routes.uploads import parse_size
 
-    if fit not in (None, "crop", "pad", "squash"):
-        raise Unprocessable(f"fit: «{fit}» is none of crop, pad, squash.", field="fit")
-    if score not in ("logit", "log_probability", "probability"):
-        raise Unprocessable(f"score: «{score}» is none of logit, log_probability, probability.", field="score")
-    job = Flow(image.read_bytes(), model, target, against, score, fit, parse_size(size))  # type: ignore[arg-type]
+    job = Flow(image.read_bytes(), model, target, against, score_of(score), fit_of(fit), parse_size(size))
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
         settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
         found = _found(job, settings)

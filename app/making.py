@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .attribution.base import Attribution, OnePass, Progress
+from .attribution.base import OnePass, Progress
 from .attribution.engine import Engine
 from .attribution.graph import Way
 from .attribution.score import Score
@@ -24,7 +24,7 @@ from .service.stores import AnyStore
 from .settings import Settings
 from .sight import Sight, Subject
 from .trust.base import Subject as Judged
-from .turns import Run, as_problem
+from .turns import PROGRESS_SECONDS, Clocked, Run, as_problem
 from .wire import encode_map, npy
 from .workshop import Workshop
 from .zoo.cards import Input
@@ -33,7 +33,6 @@ from .zoo.zoo import Zoo
 
 log = logging.getLogger(__name__)
 PARTIAL_SECONDS = 0.25  # at most four partial maps a second for a panel
-PROGRESS_SECONDS = 0.1
 CLOCKED = 8  # evaluations that a pace is learnt from
 REFERENCE_PIXELS = 320 * 320  # up to this size of input, a micro-batch is as large as the setting says
 
@@ -94,14 +93,10 @@ def compute(
     panel: Panel, engine: Engine, x: Tensor, seed: int
 ) -> Generator[Event | None, None, tuple[np.ndarray, dict[str, Any]]]:
     """Run a method turn by turn, with its progress and partial maps. Seconds count its own turns only."""
-    steps = panel.method.attribute(engine, x, panel.parameters, seed)
-    seconds, last_partial, last_progress = 0.0, -1.0, -1.0
-    try:
-        while True:
-            began = time.monotonic()
-            step = next(steps)
+    last_partial = last_progress = -1.0
+    with Clocked(panel.method.attribute(engine, x, panel.parameters, seed)) as steps:
+        for step in steps:
             now = time.monotonic()
-            seconds += now - began
             if now - last_progress >= PROGRESS_SECONDS or step.done == step.total:
                 last_progress = now
                 yield Event("progress", {"panel": panel.id, "done": step.done, "total": step.total})
@@ -110,12 +105,7 @@ def compute(
                 yield _partial(panel.id, step)
             if step.done < step.total:  # a method of one step has its map now: it need not wait for another turn
                 yield None
-    except StopIteration as end:
-        seconds += time.monotonic() - began
-        attribution: Attribution = end.value
-    finally:
-        steps.close()
-    return finished(attribution, seconds)
+    return finished(steps.result, steps.seconds)
 
 
 def micro_batch(settings: Settings, size: tuple[int, int]) -> int:

@@ -16,11 +16,9 @@ from .plan import Chosen, Panel
 from .records import metric_done, metric_record, outcome
 from .service.jobs import Event, Explain
 from .trust.base import Cost, Measurement, Metric, Subject
-from .turns import Run, as_problem
+from .turns import PROGRESS_SECONDS, Clocked, Run, as_problem
 from .wire import measurement_part, pack
 from .workshop import Workshop
-
-PROGRESS_SECONDS = 0.1
 
 
 def measure_all(panel: Panel, key: str, subject: Subject, job: Explain, workshop: Workshop) -> Run:
@@ -59,25 +57,16 @@ def compute(
     panel: Panel, metric: Metric[Any], parameters: Parameters, subject: Subject
 ) -> Generator[Event | None, None, tuple[Measurement, float]]:
     """Run a metric turn by turn, with its progress. Seconds count its own turns only."""
-    steps = metric.measure(subject, parameters)
-    seconds, last = 0.0, -1.0
-    try:
-        while True:
-            began = time.monotonic()
-            step = next(steps)
+    last = -1.0
+    with Clocked(metric.measure(subject, parameters)) as steps:
+        for step in steps:
             now = time.monotonic()
-            seconds += now - began
             if now - last >= PROGRESS_SECONDS or step.done == step.total:
                 last = now
                 told = {"panel": panel.id, "metric": metric.id, "done": step.done, "total": step.total}
                 yield Event("progress", told)
             yield None
-    except StopIteration as end:
-        seconds += time.monotonic() - began
-        measurement: Measurement = end.value
-    finally:
-        steps.close()
-    return measurement, seconds
+    return steps.result, steps.seconds
 
 
 def experience(method: Method[Any], metric: Metric[Any], cost: Cost) -> tuple[str, ...]:

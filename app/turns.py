@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
+from typing import Generic, Self, TypeVar
 
 from .errors import ComputationFailed, OutOfMemory, Problem
 from .service.jobs import Event
@@ -13,6 +15,9 @@ from .zoo.memory import out_of_memory
 from .zoo.zoo import Zoo
 
 log = logging.getLogger(__name__)
+PROGRESS_SECONDS = 0.1  # from one event of progress to the next
+S = TypeVar("S")
+R = TypeVar("R")
 Run = Generator[Event | None, None, None]
 """Events for the client, and `None` where another run may take its turn or this one be closed."""
 
@@ -44,6 +49,37 @@ def held(zoo: Zoo, models: list[str]) -> Generator[None, None, AbstractContextMa
     finally:
         zoo.leave(asker)
     return zoo.hold(models)
+
+
+class Clocked(Generic[S, R]):
+    """The steps of a generator, one by one; then its `result`, and `seconds`, that its own turns took together.
+
+    To be used by `with`: leaving the block closes the generator.
+    """
+
+    result: R
+
+    def __init__(self, steps: Generator[S, None, R]) -> None:
+        self._steps = steps
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[S]:
+        while True:
+            began = time.monotonic()
+            try:
+                step = next(self._steps)
+            except StopIteration as end:
+                self.result = end.value
+                return
+            finally:
+                self.seconds += time.monotonic() - began
+            yield step
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._steps.close()
 
 
 def as_problem(error: Exception) -> Problem:

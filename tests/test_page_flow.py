@@ -44,7 +44,7 @@ def test_a_rows_flow_is_read_by_pointer_keys_and_table(
     with visiting(browser, server_url) as visit:
         dialog = opened(visit, record, 1)
         layers, page = told["layers"], visit.page
-        expect(dialog.locator(".flow-head")).to_contain_text("tiger cat · EfficientNet-Lite0 · logit")
+        expect(dialog.locator(".drawer-head")).to_contain_text("tiger cat · EfficientNet-Lite0 · logit")
         expect(dialog.locator(".flow-finding")).to_have_count(len(told["findings"]))
         expect(dialog.locator(".flow-finding").first).to_contain_text("arrives at the picture")
         reading, slider = dialog.locator("flow-reading"), dialog.get_by_role("slider", name="Layer")

@@ -75,7 +75,7 @@ def test_the_method_to_add_works_as_written():
             next(steps)
         assert torch.allclose(end.value.value.values.flatten(), weights.weight[1] ** 2)
     finally:
-        base._registry.pop("squared_gradient", None)
+        base._registry.drop("squared_gradient")
 
 
 @pytest.mark.parametrize(("language", "code"), EXAMPLES)

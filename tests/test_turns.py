@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from gradoscope import turns
 from gradoscope.service.jobs import Event
-from gradoscope.turns import side_by_side
+from gradoscope.turns import Clocked, side_by_side
 
 
 def counting(name, turns, closed):
@@ -24,3 +25,26 @@ def test_runs_side_by_side_take_turns_and_end_together():
     assert [next(together) for _ in range(3)][2].name == "b"
     together.close()
     assert closed[2:] == ["a", "b"] or closed[2:] == ["b", "a"]
+
+
+def test_only_a_generator_s_own_turns_are_clocked_and_it_is_closed(monkeypatch):
+    now, closed = [0.0], []
+    monkeypatch.setattr(turns.time, "monotonic", lambda: now[0])
+
+    def steps():
+        try:
+            for step in range(3):
+                now[0] += 1
+                yield step
+            now[0] += 1
+            return "the end"
+        finally:
+            closed.append(True)
+
+    with Clocked(steps()) as whole:
+        for _ in whole:
+            now[0] += 100  # others' turns
+    assert (whole.result, whole.seconds, closed) == ("the end", 4, [True])
+    with Clocked(steps()) as left:
+        next(iter(left))
+    assert closed == [True, True]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from ..errors import Unprocessable
+from ..registry import Registry
 
 if TYPE_CHECKING:
     from ..zoo.classifier import Classifier
@@ -106,32 +103,20 @@ class OnePass(Method[P]):
         return Attribution(values[0], {"gradient_evaluations": 1, **diagnostics})
 
 
-_registry: dict[str, Method[Any]] = {}
+_registry: Registry[Method[Any]] = Registry(__package__, "method", "method", order=lambda m: (m.year, m.order))
+M = TypeVar("M", bound=type[Method[Any]])
 
 
-def register(method: type[Method[Any]]) -> type[Method[Any]]:
-    if method.id in _registry:
-        raise ValueError(f"two methods call themselves {method.id}")
-    _registry[method.id] = method()
+def register(method: M) -> M:
+    _registry.register(method)
     return method
 
 
 def methods() -> dict[str, Method[Any]]:
     """Every method by id, in historical order."""
-    _import_all()
-    return {m.id: m for m in sorted(_registry.values(), key=lambda m: (m.year, m.order))}
-
-
-@cache
-def _import_all() -> None:
-    """Import every module of this package: each registers its methods."""
-    package = importlib.import_module(__package__)
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{__package__}.{module.name}")
+    return _registry.all()
 
 
 def find_method(id: str) -> Method[Any]:
-    known = methods()
-    if id not in known:
-        raise Unprocessable(f"There is no method «{id[:80]}». There are: {', '.join(known)}.", field="method")
-    return known[id]
+    """Raises `Unprocessable`."""
+    return _registry.find(id)

@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import h11
@@ -142,7 +143,8 @@ class Connection(H11Protocol):
             log.info("a connection is refused: %d, %s", problem.status, problem.detail)
         self.refused(problem)
         if self.transport.can_write_eof():
-            self.transport.write_eof()
+            with suppress(OSError):  # the client has gone
+                self.transport.write_eof()
             self._late = self.loop.call_later(LINGER_SECONDS, self.transport.close)
         else:
             self.transport.close()

@@ -65,24 +65,24 @@ def dots(title: str, model: str, under: str, rows: Sequence[Dot], reference: flo
     def x(value: float) -> float:
         return left + (right - left) * (value - low) / (high - low)
 
-    parts = [_text(8, 18, title, cls="title"), _text(8, 36, model, cls="small")]
+    parts = [text(8, 18, title, cls="title"), text(8, 36, model, cls="small")]
     for tick in marks:
-        parts += [_line(x(tick), top - 6, x(tick), bottom, "grid"), _text(x(tick), bottom + 16, _tick(tick), "middle")]
+        parts += [line(x(tick), top - 6, x(tick), bottom, "grid"), text(x(tick), bottom + 16, _tick(tick), "middle")]
     if reference is not None:
-        parts.append(_line(x(reference), top - 10, x(reference), bottom, "zero"))
+        parts.append(line(x(reference), top - 10, x(reference), bottom, "zero"))
     for number, row in enumerate(rows):
         y = top + step * (number + 0.5) - 2
         said = f"{row.name}: {figure(row.value)}"
         bar = ""
         if row.low is not None and row.high is not None:
             said += f" ({figure(row.low)} to {figure(row.high)})"
-            bar = _line(x(row.low), y, x(row.high), y, "line")
+            bar = line(x(row.low), y, x(row.high), y, "line")
         parts.append(
             f'<g class="s{row.colour % COLOURS}"><title>{escape(said)}</title>{bar}'
             f'<circle class="mark" cx="{x(row.value):.1f}" cy="{y:.1f}" r="5"/></g>'
         )
-        parts += [_text(left - 12, y + 4, row.name, "end"), _text(right + 10, y + 4, figure(row.value))]
-    parts.append(_text(right, bottom + 34, under, "end", "small"))
+        parts += [text(left - 12, y + 4, row.name, "end"), text(right + 10, y + 4, figure(row.value))]
+    parts.append(text(right, bottom + 34, under, "end", "small"))
     return _document(bottom + 42, f"{title}, {model}", parts)
 
 
@@ -97,17 +97,17 @@ def curves(title: str, model: str, across: str, series: Sequence[Curve]) -> str:
     def place(share: float, value: float) -> str:
         return f"{left + (right - left) * share:.1f},{top + high * (1 - value / max(marks[-1], most)):.1f}"
 
-    parts = [_text(8, 18, title, cls="title"), _text(8, 36, model, cls="small")]
+    parts = [text(8, 18, title, cls="title"), text(8, 36, model, cls="small")]
     for number, pair in enumerate(legend):
         for column, curve in enumerate(pair):
             parts.append(_key(8 + 236 * column, 58 + 20 * number, curve))
     for tick in marks:
         y = float(place(0, tick).partition(",")[2])
-        parts += [_line(left, y, right, y, "grid"), _text(left - 6, y + 4, _tick(tick), "end")]
+        parts += [line(left, y, right, y, "grid"), text(left - 6, y + 4, _tick(tick), "end")]
     for share in (0, 0.25, 0.5, 0.75, 1):
         at = left + (right - left) * share
         anchor = "end" if share == 1 else "middle"
-        parts.append(_text(at, top + high + 18, f"{100 * share:.0f} %", anchor))
+        parts.append(text(at, top + high + 18, f"{100 * share:.0f} %", anchor))
     for curve in series:
         steps = len(curve.values) - 1
         points = [place(k / steps, value) for k, value in enumerate(curve.values.tolist())]
@@ -119,7 +119,7 @@ def curves(title: str, model: str, across: str, series: Sequence[Curve]) -> str:
         parts.append(
             f'<g class="{_class(curve)}">{band}<polyline class="line {curve.dashes}" points="{" ".join(points)}"/></g>'
         )
-    parts.append(_text(right, top + high + 38, across, "end", "small"))
+    parts.append(text(right, top + high + 38, across, "end", "small"))
     return _document(top + high + 46, f"{title}, {model}", parts)
 
 
@@ -143,17 +143,17 @@ def _class(curve: Curve) -> str:
 
 def _key(x: float, y: float, curve: Curve) -> str:
     return (
-        f'<g class="{_class(curve)}">{_line(x, y - 4, x + 22, y - 4, f"line {curve.dashes}")}</g>'
-        f"{_text(x + 30, y, curve.name)}"
+        f'<g class="{_class(curve)}">{line(x, y - 4, x + 22, y - 4, f"line {curve.dashes}")}</g>'
+        f"{text(x + 30, y, curve.name)}"
     )
 
 
-def _text(x: float, y: float, words: str, anchor: str = "start", cls: str = "") -> str:
+def text(x: float, y: float, words: str, anchor: str = "start", cls: str = "") -> str:
     kind = f' class="{cls}"' if cls else ""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{kind}>{escape(words)}</text>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, cls: str) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, cls: str) -> str:
     return f'<line class="{cls}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from torch import Tensor
@@ -15,7 +12,7 @@ from torch import Tensor
 from ..attribution.base import Method, Paper, Parameters, Progress
 from ..attribution.engine import Engine
 from ..attribution.score import Score
-from ..errors import Unprocessable
+from ..registry import Registry
 from ..zoo.classifier import Classifier
 from .networks import weighing
 
@@ -167,32 +164,22 @@ class Meter:
             steps.close()
 
 
-_registry: dict[str, Metric[Any]] = {}
+_registry: Registry[Metric[Any]] = Registry(
+    __package__, "metric", "metrics", order=lambda metric: metric.id, also=", or all"
+)
+M = TypeVar("M", bound=type[Metric[Any]])
 
 
-def register(metric: type[Metric[Any]]) -> type[Metric[Any]]:
-    if metric.id in _registry:
-        raise ValueError(f"two metrics call themselves {metric.id}")
-    _registry[metric.id] = metric()
+def register(metric: M) -> M:
+    _registry.register(metric)
     return metric
 
 
 def metrics() -> dict[str, Metric[Any]]:
     """Every metric by id, in alphabetical order."""
-    _import_all()
-    return dict(sorted(_registry.items()))
-
-
-@cache
-def _import_all() -> None:
-    """Import every module of this package: each registers its metrics."""
-    package = importlib.import_module(__package__)
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{__package__}.{module.name}")
+    return _registry.all()
 
 
 def find_metric(id: str) -> Metric[Any]:
-    known = metrics()
-    if id not in known:
-        raise Unprocessable(f"There is no metric «{id[:80]}». There are: {', '.join(known)}, or all.", field="metrics")
-    return known[id]
+    """Raises `Unprocessable`."""
+    return _registry.find(id)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from gradoscope.evaluate.svg import line, text
+
 WIDTH = 720
 STYLE = """<style>
 text { font: 12px system-ui, sans-serif; fill: #333; font-variant-numeric: tabular-nums }
@@ -49,21 +51,21 @@ def dots(title: str, unit: str, rows: dict[str, dict[str, Dot]]) -> str:
     def x(value: float) -> float:
         return left + (right - left) * math.log(value / low) / math.log(high / low)
 
-    parts = [_text(left, 18, title), *_legend(series, left, 38)]
+    parts = [text(left, 18, title), *_legend(series, left, 38)]
     bottom = top + step * len(rows)
     for tick in log_ticks(low, high):
-        parts.append(_line(x(tick), top - 6, x(tick), bottom, "grid"))
-        parts.append(_text(x(tick), bottom + 16, f"{tick:g}", "middle", "small"))
-    parts.append(_text(right, bottom + 34, f"{unit}, logarithmic", "end", "small"))
+        parts.append(line(x(tick), top - 6, x(tick), bottom, "grid"))
+        parts.append(text(x(tick), bottom + 16, f"{tick:g}", "middle", "small"))
+    parts.append(text(right, bottom + 34, f"{unit}, logarithmic", "end", "small"))
     for number, (name, row) in enumerate(rows.items()):
         y = top + step * (number + 0.5)
-        parts.append(_text(left - 10, y + 4, name, "end"))
+        parts.append(text(left - 10, y + 4, name, "end"))
         for label, dot in row.items():
             place = series.index(label)
             at = y + (place - (len(series) - 1) / 2) * 6
             parts.append(
                 f'<g class="s{place % 4}"><title>{escape(name)}, {escape(label)}: {dot.value:.3g} {escape(unit)} '
-                f"({dot.low:.3g} to {dot.high:.3g})</title>{_line(x(dot.low), at, x(dot.high), at, 'line')}"
+                f"({dot.low:.3g} to {dot.high:.3g})</title>{line(x(dot.low), at, x(dot.high), at, 'line')}"
                 f'<circle class="mark" cx="{x(dot.value):.1f}" cy="{at:.1f}" r="4"/></g>'
             )
     return _document(height, title, parts)
@@ -73,7 +75,7 @@ def lines(title: str, panels: Sequence[Panel]) -> str:
     """Small panels, two in a row, from zero on both axes."""
     wide, high, left, gap = 270, 150, 62, 84
     rows = -(-len(panels) // 2)
-    parts = [_text(left, 18, title)]
+    parts = [text(left, 18, title)]
     for number, panel in enumerate(panels):
         x0 = left + (number % 2) * (wide + gap)
         y0 = 66 + (number // 2) * (high + 92)
@@ -88,20 +90,20 @@ def _panel(panel: Panel, x0: float, y0: float, wide: float, high: float) -> list
     def place(point: tuple[float, float]) -> tuple[float, float]:
         return x0 + wide * point[0] / right, y0 + high * (1 - point[1] / top)
 
-    parts = [_text(x0, y0 - 26, panel.title), *_legend(list(panel.series), x0, y0 - 10)]
+    parts = [text(x0, y0 - 26, panel.title), *_legend(list(panel.series), x0, y0 - 10)]
     for tick in ticks(top):
         y = place((0, tick))[1]
-        parts += [_line(x0, y, x0 + wide, y, "grid"), _text(x0 - 6, y + 4, f"{tick:g}", "end", "small")]
+        parts += [line(x0, y, x0 + wide, y, "grid"), text(x0 - 6, y + 4, f"{tick:g}", "end", "small")]
     for tick in ticks(right):
-        parts.append(_text(place((tick, 0))[0], y0 + high + 16, f"{tick:g}", "middle", "small"))
-    parts.append(_text(x0 + wide, y0 + high + 32, f"{panel.across} → {panel.up}", "end", "small"))
+        parts.append(text(place((tick, 0))[0], y0 + high + 16, f"{tick:g}", "middle", "small"))
+    parts.append(text(x0 + wide, y0 + high + 32, f"{panel.across} → {panel.up}", "end", "small"))
     for number, (name, found) in enumerate(panel.series.items()):
         slope, intercept = panel.fits[name]
         start, end = place((0, max(0, intercept))), place((right, slope * right + intercept))
         marks = "".join(
             f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>' for x, y in (place(point) for point in found)
         )
-        parts.append(f'<g class="s{number % 4}">{_line(*start, *end, "line")}{marks}</g>')
+        parts.append(f'<g class="s{number % 4}">{line(*start, *end, "line")}{marks}</g>')
     return parts
 
 
@@ -123,18 +125,9 @@ def _legend(series: list[str], x: float, y: float) -> list[str]:
     parts = []
     for number, name in enumerate(series):
         parts.append(f'<circle class="mark s{number % 4}" cx="{x + 4:.1f}" cy="{y - 4:.1f}" r="4"/>')
-        parts.append(_text(x + 13, y, name, cls="small"))
+        parts.append(text(x + 13, y, name, cls="small"))
         x += 30 + 6.2 * len(name)
     return parts
-
-
-def _text(x: float, y: float, words: str, anchor: str = "start", cls: str = "") -> str:
-    kind = f' class="{cls}"' if cls else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{kind}>{escape(words)}</text>'
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, cls: str) -> str:
-    return f'<line class="{cls}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
 def _document(height: float, title: str, parts: list[str]) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import socket
 import threading
 import time
+from asyncio import selector_events
 
 import pytest
 from door_support import one, read, serving
@@ -186,3 +189,21 @@ def until(condition):
             return
         time.sleep(0.01)
     raise AssertionError("it does not come")
+
+
+def test_a_client_that_has_gone_when_it_is_refused_leaves_nothing_in_the_log(door, caplog, monkeypatch):
+    """A request, then what is none: it is refused at the end of the first answer, and an error would be that one's."""
+
+    def gone(transport):
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    caplog.set_level(logging.INFO, "gradoscope")
+    monkeypatch.setattr(selector_events._SelectorSocketTransport, "write_eof", gone)
+    with door.connect() as sock:
+        sock.sendall(GET + b"--x\r\n\r\n")
+        assert one(sock).status == 200
+    with door.connect() as sock:
+        sock.sendall(GET)
+        assert one(sock).status == 200
+    assert [record.getMessage() for record in caplog.records if "is refused: 400" in record.getMessage()]
+    assert not [record for record in caplog.records if record.exc_info]

@@ -34,10 +34,10 @@ export class FlowDialog extends View {
     this.table = el("details", { class: "flow-details", ontoggle: () => this.tabulate() }, el("summary", { class: "small" }, t("flow.table.open")));
     this.found = el("div", { class: "flow-found" }, this.findings, this.figure, this.table,
       el("p", { class: "small muted flow-means" }, t("flow.means"), " ", el("a", { href: "/trust#gradient_flow", target: "_blank", rel: "noopener" }, t("flow.more"))));
-    this.body = el("div", { class: "flow-body", tabindex: "0", role: "region", "aria-labelledby": "flow-title" }, this.state, this.found);
-    this.dialog = el("dialog", { class: "flow", "aria-labelledby": "flow-title", onclose: () => this.closed(), onclick: ({ target }) => target === this.dialog && this.dialog.close() },
-      el("div", { class: "flow-inner" },
-        el("div", { class: "flow-head" }, el("div", {}, this.heading, this.context), iconButton("close", t("flow.close"), { onclick: () => this.dialog.close() })),
+    this.body = el("div", { class: "drawer-body", tabindex: "0", role: "region", "aria-labelledby": "flow-title" }, this.state, this.found);
+    this.dialog = el("dialog", { class: "drawer flow", "aria-labelledby": "flow-title", onclose: () => this.closed(), onclick: ({ target }) => target === this.dialog && this.dialog.close() },
+      el("div", { class: "drawer-inner" },
+        el("div", { class: "drawer-head" }, el("div", { class: "drawer-words" }, this.heading, this.context), iconButton("close", t("flow.close"), { onclick: () => this.dialog.close() })),
         this.body, statusLine()));
     this.append(this.dialog);
   }

@@ -11,7 +11,7 @@ import { FlowReading } from "./flow-reading.js";
 const ELEMENTS = { "flow-reading": FlowReading, "flow-figure": FlowFigure, "flow-dialog": FlowDialog };
 
 export async function begin() {
-  await Promise.all([addTexts("flow"), style("chart"), style("flow")]);
+  await Promise.all([addTexts("flow"), style("chart"), style("drawer"), style("flow")]);
   for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
   document.body.append(el("flow-dialog"));
 }

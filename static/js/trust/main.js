@@ -13,7 +13,7 @@ import { TrustVerdict } from "./trust-verdict.js";
 const ELEMENTS = { "small-map": SmallMap, "trust-verdict": TrustVerdict, "trust-metric": TrustMetric, "trust-dialog": TrustDialog };
 
 export async function begin() {
-  await Promise.all([addTexts("measuring"), addTexts("findings"), loadMetrics(), style("chart"), style("trust")]);
+  await Promise.all([addTexts("measuring"), addTexts("findings"), loadMetrics(), style("chart"), style("drawer"), style("trust")]);
   for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
   document.body.append(el("trust-dialog"));
 }

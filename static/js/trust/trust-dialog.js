@@ -24,11 +24,11 @@ export class TrustDialog extends View {
     this.all = el("button", { type: "button", class: "button", onclick: () => this.press() });
     this.total = el("p", { class: "small muted" });
     this.list = el("div", { class: "trust-list" });
-    this.body = el("div", { class: "trust-body", tabindex: "0", role: "region", "aria-labelledby": "trust-title" },
+    this.body = el("div", { class: "drawer-body trust-body", tabindex: "0", role: "region", "aria-labelledby": "trust-title" },
       this.verdict, el("div", { class: "trust-all" }, this.all, this.total), this.list);
-    this.dialog = el("dialog", { class: "trust", "aria-labelledby": "trust-title", onclose: () => this.closed(), onclick: ({ target }) => target === this.dialog && this.dialog.close() },
-      el("div", { class: "trust-inner" },
-        el("div", { class: "trust-head" }, this.map, el("div", {}, this.heading, this.context), iconButton("close", t("trust.close"), { onclick: () => this.dialog.close() })),
+    this.dialog = el("dialog", { class: "drawer trust", "aria-labelledby": "trust-title", onclose: () => this.closed(), onclick: ({ target }) => target === this.dialog && this.dialog.close() },
+      el("div", { class: "drawer-inner" },
+        el("div", { class: "drawer-head" }, this.map, el("div", { class: "drawer-words" }, this.heading, this.context), iconButton("close", t("trust.close"), { onclick: () => this.dialog.close() })),
         this.body, statusLine()));
     this.addEventListener("reprice", ({ target }) => this.ask([target]));
     this.append(this.dialog);
