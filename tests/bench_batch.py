@@ -19,15 +19,15 @@ from statistics import median
 
 import torch
 from conftest import SAMPLES
-from gradoscope.batch import Batch, Shot
-from gradoscope.export import files, write_whole
-from gradoscope.gather import Entry
-from gradoscope.pipeline import run
-from gradoscope.service.jobs import Explain
+from gradoscope.cli.explain_run import explain_batch, titles
+from gradoscope.contract.jobs import Explain
+from gradoscope.images.image_files import Entry
+from gradoscope.pipeline.archive import files, write_whole
+from gradoscope.pipeline.batch import Batch, Shot
+from gradoscope.pipeline.context import Workshop
+from gradoscope.pipeline.pipeline import run
 from gradoscope.service.worker import warm_up
 from gradoscope.settings import Settings
-from gradoscope.shell import explain_batch, titles
-from gradoscope.workshop import Workshop
 from PIL import Image
 
 Side = Callable[[list[Entry], Explain, Workshop], None]

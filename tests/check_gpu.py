@@ -16,15 +16,15 @@ import time
 from pathlib import Path
 
 import torch
-from gradoscope.acceleration.accelerator import accelerated
-from gradoscope.acceleration.ways import MEDIAN, WORST
-from gradoscope.attribution.base import methods
+from gradoscope.attribution.backends.backend import MEDIAN, WORST
+from gradoscope.attribution.backends.selection import accelerated
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.memory import give_back
+from gradoscope.attribution.methods.base import methods
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Refused
+from gradoscope.contract.problems import Refused
 from gradoscope.settings import Settings
-from gradoscope.zoo.classifier import Classifier
-from gradoscope.zoo.memory import give_back
 from gradoscope.zoo.zoo import Zoo
 from nets import LITE0, classifier, explain, relative, sample_pixels
 

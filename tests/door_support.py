@@ -14,12 +14,12 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from gradoscope.errors import Unavailable
-from gradoscope.main import create_app
-from gradoscope.service.jobs import Event, Explain, Job
-from gradoscope.service.metrics import Metrics
-from gradoscope.serving import Server, configuration
+from gradoscope.contract.jobs import Event, Explain, Job
+from gradoscope.contract.problems import Unavailable
+from gradoscope.service.telemetry import Metrics
 from gradoscope.settings import Settings
+from gradoscope.web.application import create_app
+from gradoscope.web.server import Server, configuration
 
 
 class Idle:

@@ -10,14 +10,14 @@ from typing import Any
 import timm
 import torch
 import torchvision.models as tv
-from gradoscope.attribution.base import Attribution, Progress, find_method
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.base import Attribution, Progress, find_method
 from gradoscope.attribution.score import Score
-from gradoscope.samples import read_sample
+from gradoscope.images.decode import decode
+from gradoscope.images.preprocess import Seen, preprocess
+from gradoscope.images.samples import read_sample
 from gradoscope.settings import Settings
-from gradoscope.vision.decode import decode
-from gradoscope.vision.preprocess import Seen, preprocess
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.zoo import Zoo
 from PIL import Image
 from torch import Tensor, nn

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from gradoscope.attribution.engine import noise
+from gradoscope.images.preprocess import Seen
 from gradoscope.settings import Settings
-from gradoscope.vision.preprocess import Seen
 from gradoscope.zoo.zoo import Zoo
 from nets import sample_picture
 from stored_paths import BATCH, kept_pixels, scored

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gradoscope.attribution.baselines import make_baseline
-from gradoscope.attribution.blur_integrated import Unblur
-from gradoscope.attribution.integrated import Fade
-from gradoscope.attribution.schedules import Cell, Sweep
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.methods.baselines import make_baseline
+from gradoscope.attribution.methods.blur_integrated import Unblur
+from gradoscope.attribution.methods.integrated import Fade
+from gradoscope.attribution.methods.schedules import Cell, Sweep
+from gradoscope.images.preprocess import Seen
 from gradoscope.settings import Settings
-from gradoscope.vision.preprocess import Seen
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.zoo import Zoo
 from nets import sample_picture
 from torch import Tensor

@@ -29,19 +29,19 @@ from captum.attr import (
     LayerGradCam,
     Saliency,
 )
-from gradoscope.attribution.base import Method, methods
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.base import Method, methods
+from gradoscope.attribution.methods.smoothing import mirrored
 from gradoscope.attribution.score import Score
-from gradoscope.attribution.smoothing import mirrored
-from gradoscope.errors import Problem, Refused
-from gradoscope.samples import read_sample
+from gradoscope.cli.check_card import few
+from gradoscope.contract.problems import Problem, Refused
+from gradoscope.images.decode import decode
+from gradoscope.images.preprocess import preprocess
+from gradoscope.images.samples import read_sample
 from gradoscope.settings import Settings
-from gradoscope.vision.decode import decode
-from gradoscope.vision.preprocess import preprocess
 from gradoscope.zoo.cards import Card, Embedded, read_cards
-from gradoscope.zoo.check import few
-from gradoscope.zoo.classifier import Classifier
-from gradoscope.zoo.recipe import Recipe
+from gradoscope.zoo.model_spec import Recipe
 from gradoscope.zoo.sources import recipe_of
 from torch import Tensor, nn
 from torch.nn.functional import interpolate

@@ -18,17 +18,17 @@ import numpy as np
 import pytest
 import torch
 from conftest import SAMPLES
-from gradoscope.attribution.backprop import VanillaGradient
-from gradoscope.batch import Batch, Fault, Kept, Shot, ahead
-from gradoscope.errors import Unprocessable
-from gradoscope.export import mark_of, write_whole
-from gradoscope.gather import Entry
-from gradoscope.pipeline import explain
-from gradoscope.service.jobs import Explain
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.methods.backprop import VanillaGradient
+from gradoscope.cli.explain_run import write_shot
+from gradoscope.contract.jobs import Explain
+from gradoscope.contract.problems import Unprocessable
+from gradoscope.images.image_files import Entry
+from gradoscope.pipeline.archive import mark_of, write_whole
+from gradoscope.pipeline.batch import Batch, Fault, Kept, Shot, ahead
+from gradoscope.pipeline.context import Workshop
+from gradoscope.pipeline.pipeline import explain
 from gradoscope.settings import Settings
-from gradoscope.shell import write_shot
-from gradoscope.workshop import Workshop
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.zoo import Zoo
 from nets import LITE0, relative
 from PIL import Image

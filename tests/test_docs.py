@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 from conftest import ROOT
-from gradoscope.attribution.base import methods
-from gradoscope.service.metrics import Metrics
+from gradoscope.attribution.methods.base import methods
+from gradoscope.service.telemetry import Metrics
 from gradoscope.settings import Settings
 from gradoscope.zoo.cards import read_cards
 

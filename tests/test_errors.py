@@ -5,8 +5,8 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from gradoscope.errors import BY_STATUS, Problem, Refused, TooManyRequests, revived
-from gradoscope.turns import as_problem
+from gradoscope.contract.problems import BY_STATUS, Problem, Refused, TooManyRequests, revived
+from gradoscope.pipeline.turns import as_problem
 
 
 def kinds(kind=Problem):

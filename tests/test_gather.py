@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from gradoscope.errors import Unprocessable
-from gradoscope.gather import gather, is_one_file
+from gradoscope.contract.problems import Unprocessable
+from gradoscope.images.image_files import gather, is_one_file
 
 
 @pytest.fixture

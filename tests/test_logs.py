@@ -7,7 +7,8 @@ import logging
 import warnings
 
 import pytest
-from gradoscope import logs, request_id
+from gradoscope.contract import request_id
+from gradoscope.service import logs
 
 log = logging.getLogger("gradoscope.somewhere")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gradoscope.pace import Pace
+from gradoscope.pipeline.throughput import Pace
 
 
 def test_a_pace_is_by_evaluation_and_pixel_and_one_outlier_does_not_count():

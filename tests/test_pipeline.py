@@ -8,14 +8,14 @@ import os
 import numpy as np
 import pytest
 from conftest import sample
-from gradoscope import sight
-from gradoscope.errors import NotFound, OutOfMemory, UnsupportedPicture
-from gradoscope.pipeline import explain, run
-from gradoscope.service.decoders import Decoders
-from gradoscope.service.jobs import Explain, Labels, Predict
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.contract.jobs import Explain, Labels, Predict
+from gradoscope.contract.problems import NotFound, OutOfMemory, UnsupportedPicture
+from gradoscope.images.decoder_pool import Decoders
+from gradoscope.pipeline import model_input as sight
+from gradoscope.pipeline.context import Workshop
+from gradoscope.pipeline.pipeline import explain, run
 from gradoscope.settings import Settings
-from gradoscope.workshop import Workshop
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.weights import WeightsMissing
 from nets import relative
 

@@ -55,10 +55,10 @@ def test_there_are_examples():
 
 def test_the_method_to_add_works_as_written():
     import torch
-    from gradoscope.attribution import base
+    from gradoscope.attribution.classifier import Classifier
     from gradoscope.attribution.engine import Engine
+    from gradoscope.attribution.methods import base
     from gradoscope.attribution.score import Score
-    from gradoscope.zoo.classifier import Classifier
 
     base.methods()
     code = re.search(r"### To add a method.*?```python\n(.*?)```", README, flags=re.S)[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gradoscope.recent import Recent
+from gradoscope.pipeline.lru_cache import Recent
 
 
 def recall(recent, key, size=10):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from gradoscope import request_id
-from gradoscope.errors import NotFound
+from gradoscope.contract import request_id
+from gradoscope.contract.problems import NotFound
 
 
 @pytest.mark.parametrize("given", ["a", "A-1_b.c", "0" * 64])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gradoscope import turns
-from gradoscope.service.jobs import Event
-from gradoscope.turns import Clocked, side_by_side
+from gradoscope.contract.jobs import Event
+from gradoscope.pipeline import turns
+from gradoscope.pipeline.turns import Clocked, side_by_side
 
 
 def counting(name, turns, closed):

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gradoscope.attribution.base import find_method
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.metrics.base import Subject, find_metric
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Problem
+from gradoscope.contract.problems import Problem
+from gradoscope.images.preprocess import Seen
 from gradoscope.settings import Settings
-from gradoscope.trust.base import Subject, find_metric
-from gradoscope.vision.preprocess import Seen
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.zoo import Zoo
 from nets import finish, sample_picture
 

@@ -10,11 +10,11 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from ..errors import ComputationFailed, OutOfMemory, Refused
-from ..zoo.classifier import Classifier
-from ..zoo.memory import out_of_memory
-from .effort import effort
+from ..contract.problems import ComputationFailed, OutOfMemory, Refused
+from .classifier import Classifier
+from .counters import effort
 from .layers import captured
+from .memory import out_of_memory
 from .score import Score
 
 log = logging.getLogger(__name__)

@@ -10,17 +10,18 @@ from typing import Any, Self, Unpack
 
 import httpx2
 
-from .. import __version__, schemas
-from ..errors import NotFound
+from .. import __version__
+from ..contract import schemas
+from ..contract.problems import NotFound
 from ..zoo.cards import Fit
-from . import calls
-from .answers import closed, ended, headers, parsed, pause, place, problem_of, reaching
-from .bars import listening
-from .calls import Call
+from . import requests as calls
+from .arguments import Asked, FlowAsked, Options
 from .client import TIMEOUT
 from .events import Done, Event, Listener, typed
 from .pictures import Picture
-from .question import Asked, FlowAsked, Options
+from .progress import listening
+from .requests import Call
+from .responses import closed, ended, headers, parsed, pause, place, problem_of, reaching
 from .results import Explanation, Held, part_names
 
 AT_ONCE = 8  # parts of an explanation that are fetched side by side

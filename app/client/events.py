@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import revived
-from ..schemas import InputBody, MeasurementBody, PanelBody, PredictedClass
-from ..wire import decode_map
+from ..contract.arrays import decode_map
+from ..contract.problems import revived
+from ..contract.schemas import InputBody, MeasurementBody, PanelBody, PredictedClass
 from .results import Explanation
 
 

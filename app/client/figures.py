@@ -15,10 +15,10 @@ try:
 except ImportError as error:
     raise ImportError("Figures are drawn by matplotlib: pip install 'gradoscope[notebook]'.") from error
 
-from ..errors import Unprocessable
-from ..vision.palettes import diverging, palettes
-from ..vision.render import colourise, scale_of
-from ..wire import Reduction
+from ..contract.arrays import Reduction
+from ..contract.problems import Unprocessable
+from ..images.palettes import diverging, palettes
+from ..images.render import colourise, scale_of
 
 if TYPE_CHECKING:
     from .results import Explanation, Panel

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from .bars import listening
+from .arguments import AskedAlike, Question, picture_of, several
 from .events import Listener
 from .pictures import Picture
-from .question import AskedAlike, Question, picture_of, several
+from .progress import listening
 from .results import Explanation
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..zoo.borrowed import InputLike
+    from ..zoo.in_memory import InputLike
 
     Model = str | nn.Module
 
@@ -39,7 +39,7 @@ def explain(
     `seed`, `fit`, `size`, `metrics`, as `question.AskedAlike` says. `progress=True` shows bars; a function is called
     with each event. Nothing is kept on disk. Raises `gradoscope.Problem`.
     """
-    from .here import Here, Lot
+    from .in_process import Here, Lot
 
     question = Question(**asked)
     picture = picture_of(image, question.sample)

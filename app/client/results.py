@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 import numpy as np
 from PIL import Image
 
-from .. import export
-from ..errors import BadAnswer, NotFound, Problem, revived
-from ..schemas import ClassBody, ImageBody, InputBody, MeasurementBody, PanelBody, PredictedClass
-from ..schemas import Explanation as Record
-from ..wire import Reduction, reduce_channels
+from ..contract.arrays import Reduction, reduce_channels
+from ..contract.problems import BadAnswer, NotFound, Problem, revived
+from ..contract.schemas import ClassBody, ImageBody, InputBody, MeasurementBody, PanelBody, PredictedClass
+from ..contract.schemas import Explanation as Record
+from ..pipeline import archive as export
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

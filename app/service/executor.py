@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
-from .jobs import Event, Job
-from .metrics import Metrics
+from ..contract.jobs import Event, Job
+from .telemetry import Metrics
 
 
 class Executor(Protocol):

@@ -7,9 +7,9 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .. import request_id
-from ..turns import Run, as_problem
-from .jobs import Event
+from ..contract import request_id
+from ..contract.jobs import Event
+from ..pipeline.turns import Run, as_problem
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from .. import logs
-from ..cores import share_cores
-from ..errors import Problem
+from ..contract.problems import Problem
 from ..settings import Settings
+from . import logs
+from .threads import share_cores
 
 REST_SECONDS = 2.0
 TELL_SECONDS = 1.0
@@ -55,11 +55,11 @@ class Worker:
     def __init__(self, connection: Line, settings: Settings, run: Callable[[Any, Any], Any] | None = None) -> None:
         import torch  # here, not above: importing this module must stay cheap for the web process
 
-        from .. import pipeline
-        from ..attribution.effort import effort
-        from ..catalogue import catalogue
-        from ..workshop import Workshop
-        from ..zoo.memory import give_back, keep_freed, resident
+        from ..attribution.counters import effort
+        from ..attribution.memory import give_back, keep_freed, resident
+        from ..pipeline import pipeline
+        from ..pipeline.catalogue import catalogue
+        from ..pipeline.context import Workshop
         from .scheduler import Scheduler
 
         keep_freed()

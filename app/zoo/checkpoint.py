@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..attribution.memory import out_of_memory
 from .cards import CardError
-from .memory import out_of_memory
 
 EMA = ("ema", "average")
 PASSED_OVER = ("num_batches_tracked", "n_averaged")  # counters of training

@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from ..acceleration.accelerator import Accelerator
-from ..errors import Forbidden, NotFound, OutOfMemory, Problem, Unprocessable
+from ..attribution.backends.selection import Accelerator
+from ..attribution.classifier import Classifier, NoLogits
+from ..attribution.memory import give_back, out_of_memory, size_of
+from ..contract.problems import Forbidden, NotFound, OutOfMemory, Problem, Unprocessable
 from ..settings import Settings
 from .cards import CardError, Fault, read_cards
-from .classifier import Classifier, NoLogits
-from .memory import give_back, out_of_memory, size_of
-from .recipe import Recipe
+from .model_spec import Recipe
 from .sources import card_of_id, recipe_of
 from .weights import Weights
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 from gradoscope import __version__
-from gradoscope.attribution.base import methods
-from gradoscope.pipeline import run
-from gradoscope.samples import read_sample
-from gradoscope.service.jobs import Explain
+from gradoscope.attribution.methods.base import methods
+from gradoscope.contract.arrays import reduce_channels
+from gradoscope.contract.jobs import Explain
+from gradoscope.images.render import draw
+from gradoscope.images.samples import read_sample
+from gradoscope.pipeline.context import Workshop
+from gradoscope.pipeline.pipeline import run
 from gradoscope.settings import PACKAGE, Settings
-from gradoscope.vision.render import draw
-from gradoscope.wire import reduce_channels
-from gradoscope.workshop import Workshop
 from PIL import Image
 
 MODEL, CLASS, SAMPLE = "efficientnet_lite0", 282, "cat"  # tiger cat

@@ -9,9 +9,9 @@ import time
 
 import pytest
 import torch
-from gradoscope.acceleration.accelerator import Accelerator, accelerated
-from gradoscope.acceleration.batching import SIZES, Sizes, weighed
-from gradoscope.acceleration.ways import Eager, Trial, agree
+from gradoscope.attribution.backends.backend import Eager, Trial, agree
+from gradoscope.attribution.backends.batching import SIZES, Sizes, weighed
+from gradoscope.attribution.backends.selection import Accelerator, accelerated
 from gradoscope.attribution.engine import Engine, take_gradients
 from gradoscope.attribution.score import Score
 from nets import Tiny, random_picture, relative, wrap
@@ -211,8 +211,8 @@ def test_a_broken_compiler_is_no_trouble(monkeypatch: pytest.MonkeyPatch, caplog
     def broken(classifier: object, batch: int) -> None:
         raise RuntimeError("no such instruction")
 
-    monkeypatch.setattr("gradoscope.acceleration.accelerator.Compiled", broken)
-    monkeypatch.setattr("gradoscope.acceleration.accelerator.available", lambda classifier: True)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.Compiled", broken)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.available", lambda classifier: True)
     with caplog.at_level(logging.INFO):
         quick = accelerated(wrap(Normalised()), "auto")
     assert quick.accelerator is not None

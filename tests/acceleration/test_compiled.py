@@ -8,16 +8,16 @@ import pytest
 import timm
 import torch
 import torchvision.models as tv
-from gradoscope.acceleration.compiled import Compiled, direction_of
-from gradoscope.acceleration.folding import twin_of
-from gradoscope.acceleration.tape import Unsupported, record
+from gradoscope.attribution.backends.compiled import Compiled, direction_of
+from gradoscope.attribution.backends.folding import twin_of
+from gradoscope.attribution.backends.tape import Unsupported, record
 from gradoscope.attribution.engine import take_gradients
 from gradoscope.attribution.score import Score
 from nets import Tiny, random_picture, relative, wrap
 from test_folding import smooth
 from torch import Tensor, nn
 
-pytest.importorskip("gradoscope.acceleration.runtime")
+pytest.importorskip("gradoscope.attribution.backends.runtime")
 
 PICTURES = torch.stack([random_picture(seed=seed) for seed in range(3)])
 SCORES = [

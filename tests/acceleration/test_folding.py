@@ -6,9 +6,9 @@ import pytest
 import timm
 import torch
 import torchvision.models as tv
-from gradoscope.acceleration.activations import Clipped
-from gradoscope.acceleration.folding import find_pairs, folded_bytes, twin_of
-from gradoscope.acceleration.ways import agree
+from gradoscope.attribution.backends.activations import Clipped
+from gradoscope.attribution.backends.backend import agree
+from gradoscope.attribution.backends.folding import find_pairs, folded_bytes, twin_of
 from gradoscope.attribution.engine import take_gradients
 from gradoscope.attribution.score import Score
 from nets import Tiny, lite0, random_picture, relative, seeded, wrap

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution import blur_integrated
-from gradoscope.attribution.base import find_method
-from gradoscope.attribution.blur import blur
+from gradoscope.attribution.methods import blur_integrated
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.methods.blur import blur
 from nets import Keeping, Linear, Product, Quadratic, complete, explain, random_picture, relative, wrap
 from scipy import ndimage
 from torch import nn

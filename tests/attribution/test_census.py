@@ -6,7 +6,7 @@ from collections import Counter
 
 import torch
 import torch.nn.functional as F
-from gradoscope.attribution.census import Operation
+from gradoscope.attribution.inspection import Operation
 from nets import Linear, Tiny, classifier, wrap
 from torch import Tensor, nn
 

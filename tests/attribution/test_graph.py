@@ -7,12 +7,12 @@ import weakref
 
 import pytest
 import torch
-from gradoscope.attribution import graph
-from gradoscope.attribution.base import OnePass, find_method, methods
+from gradoscope.attribution import shared_forward as graph
 from gradoscope.attribution.engine import Engine
-from gradoscope.attribution.graph import Graph, SharedEngine, Way
+from gradoscope.attribution.methods.base import OnePass, find_method, methods
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Refused
+from gradoscope.attribution.shared_forward import Graph, SharedEngine, Way
+from gradoscope.contract.problems import Refused
 from nets import Tiny, classifier, random_picture, relative, wrap
 from test_contract import Faulty, left_as_it_was
 from torch import Tensor, nn

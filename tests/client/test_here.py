@@ -9,8 +9,8 @@ import torch
 from conftest import SAMPLES
 from gradoscope import Client, explain
 from gradoscope.client.events import Accepted, Done, Finished
-from gradoscope.client.here import Here
-from gradoscope.errors import NotFound, Unprocessable
+from gradoscope.client.in_process import Here
+from gradoscope.contract.problems import NotFound, Unprocessable
 from nets import Linear, Tiny, gradient, relative
 from PIL import Image
 from torch import nn

@@ -10,11 +10,11 @@ import pytest
 from gradoscope import Explanation
 from gradoscope.client import figures
 from gradoscope.client.results import Held
-from gradoscope.errors import NotFound, Refused, Unprocessable
-from gradoscope.schemas import Explanation as Record
-from gradoscope.vision.palettes import palettes
-from gradoscope.vision.render import scale_of
-from gradoscope.wire import npy
+from gradoscope.contract.arrays import npy
+from gradoscope.contract.problems import NotFound, Refused, Unprocessable
+from gradoscope.contract.schemas import Explanation as Record
+from gradoscope.images.palettes import palettes
+from gradoscope.images.render import scale_of
 from nets import png
 from PIL import Image
 

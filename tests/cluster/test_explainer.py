@@ -7,13 +7,13 @@ from contextlib import aclosing
 
 import pytest
 from conftest import SAMPLES, sample
-from gradoscope.cluster.explainer import SILENT_CHECKS, Explainer
-from gradoscope.cluster.tray import Inquiry, Tray
-from gradoscope.errors import Unavailable
-from gradoscope.export import mark
-from gradoscope.service.jobs import Explain, Labels, Predict
-from gradoscope.service.store import Store
+from gradoscope.contract.jobs import Explain, Labels, Predict
+from gradoscope.contract.problems import Unavailable
+from gradoscope.pipeline.archive import mark
+from gradoscope.service.cluster.batch_job import Inquiry, Tray
+from gradoscope.service.cluster.explainer import SILENT_CHECKS, Explainer
 from gradoscope.settings import Settings
+from gradoscope.storage.store import Store
 from nets import LITE0
 
 QUICK = Explain("", b"", methods=("grad_cam",))

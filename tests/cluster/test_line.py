@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from gradoscope.cluster.line import Line
+from gradoscope.service.cluster.transport import Line
 
 
 def test_messages_come_in_order_and_answers_go_where_they_are_to():

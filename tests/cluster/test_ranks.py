@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from gradoscope.cluster.ranks import BUSY, ranks
+from gradoscope.service.cluster.routing_policy import BUSY, ranks
 
 
 @dataclass(eq=False)

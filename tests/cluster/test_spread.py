@@ -6,13 +6,13 @@ import asyncio
 import json
 
 import pytest
-from gradoscope.cluster import batch
-from gradoscope.cluster.batch import Spread
-from gradoscope.cluster.tray import Inquiry
-from gradoscope.errors import Unprocessable
-from gradoscope.export import mark
-from gradoscope.gather import Entry
-from gradoscope.service.jobs import Event, Explain
+from gradoscope.cli import cluster_batch as batch
+from gradoscope.cli.cluster_batch import Spread
+from gradoscope.contract.jobs import Event, Explain
+from gradoscope.contract.problems import Unprocessable
+from gradoscope.images.image_files import Entry
+from gradoscope.pipeline.archive import mark
+from gradoscope.service.cluster.batch_job import Inquiry
 from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from gradoscope.door.addresses import Addresses
+from gradoscope.web.middleware.proxy_headers import Addresses
 
 
 def asked(peer, forwarded=(), trusted=(), **headers):

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 from door_support import serving
-from gradoscope.door import quota
-from gradoscope.door.quota import Quota
-from gradoscope.errors import TooManyRequests
+from gradoscope.contract.problems import TooManyRequests
+from gradoscope.web.middleware import quota
+from gradoscope.web.middleware.quota import Quota
 
 
 class Clock:

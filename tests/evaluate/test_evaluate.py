@@ -14,11 +14,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from conftest import SAMPLES
-from gradoscope.attribution.cam import GradCam
-from gradoscope.errors import ComputationFailed, Unprocessable
-from gradoscope.evaluate.shell import Order, evaluate_here
-from gradoscope.gather import gather
-from gradoscope.service.jobs import Explain
+from gradoscope.attribution.methods.cam import GradCam
+from gradoscope.cli.evaluate_run import Order, evaluate_here
+from gradoscope.contract.jobs import Explain
+from gradoscope.contract.problems import ComputationFailed, Unprocessable
+from gradoscope.images.image_files import gather
 from gradoscope.settings import Settings
 from PIL import Image
 from rich.console import Console
@@ -174,7 +174,7 @@ def test_a_method_that_fails_ends_nothing(pictures, run, tmp_path, monkeypatch):
         raise ComputationFailed("It broke off.")
 
     _, out = run
-    monkeypatch.setattr("gradoscope.attribution.backprop.InputXGradient.attribute", fail)
+    monkeypatch.setattr("gradoscope.attribution.methods.backprop.InputXGradient.attribute", fail)
     console = Console(record=True, width=200, file=io.StringIO())
     assert not again(pictures, out, tmp_path, methods=("input_x_gradient", "grad_cam"), grids=0, console=console)
     assert "input_x_gradient, efficientnet_lite0 failed: It broke off. (4 pictures)" in console.export_text()

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 from conftest import ROOT
-from gradoscope.evaluate.numbers import NUMBERS, figure, leading, numbers_of
-from gradoscope.trust.base import metrics
+from gradoscope.attribution.metrics.base import metrics
+from gradoscope.evaluation.scalars import NUMBERS, figure, leading, numbers_of
 
 sys.path.insert(0, str(ROOT / "tests" / "trust"))
 FEW = {

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from gradoscope.evaluate.svg import WIDTH, Curve, Dot, curves, dots, ticks
+from gradoscope.evaluation.svg import WIDTH, Curve, Dot, curves, dots, ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from bad_pictures import many_scans
 from conftest import sample
-from gradoscope.errors import TooDemanding, Unavailable, Unprocessable, UnsupportedPicture
-from gradoscope.service import decoders as outside
-from gradoscope.service.decoders import Decoder, Decoders
+from gradoscope.contract.problems import TooDemanding, Unavailable, Unprocessable, UnsupportedPicture
+from gradoscope.images import decoder_pool as outside
+from gradoscope.images.decode import decode
+from gradoscope.images.decoder_pool import Decoder, Decoders
 from gradoscope.settings import Settings
-from gradoscope.vision.decode import decode
 from PIL import Image
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits and deaths as Linux has them")
@@ -82,7 +82,7 @@ def test_a_decoder_is_small_and_knows_nothing_of_torch():
     assert "numpy" not in loaded
     (resident,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")]
     assert int(resident.split()[1]) < 60_000
-    loads = "import sys, gradoscope.vision.decoder; print(*sys.modules)"
+    loads = "import sys, gradoscope.images.decoder_process; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "fastapi", "timm", "numpy", "pydantic"} & set(modules)
     decoder.close()
@@ -132,7 +132,7 @@ def test_a_decoder_ends_with_a_killed_parent(busy, tmp_path):
     (tmp_path / "slow.jpg").write_bytes(many_scans())
     program = f"""
 from pathlib import Path
-from gradoscope.service.decoders import Decoder
+from gradoscope.images.decoder_pool import Decoder
 from gradoscope.settings import Settings
 decoder = Decoder(Settings(decode_seconds=100))
 print(decoder.process.pid, flush=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from gradoscope.service.forecast import LONGEST, Forecast, Progress
-from gradoscope.service.jobs import Event
+from gradoscope.contract.jobs import Event
+from gradoscope.service.retry_after import LONGEST, Forecast, Progress
 
 
 class Clock:

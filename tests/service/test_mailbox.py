@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from gradoscope.service.jobs import Event
-from gradoscope.service.mailbox import Mailbox
+from gradoscope.contract.jobs import Event
+from gradoscope.service.event_queue import Mailbox
 
 
 def test_a_newer_partial_takes_the_place_of_an_unread_one():

@@ -6,9 +6,9 @@ import threading
 from contextlib import suppress
 
 import pytest
-from gradoscope.errors import NotFound, NotStored, Unavailable
-from gradoscope.service.places import Bucket
-from gradoscope.service.shared_store import SharedStore
+from gradoscope.contract.problems import NotFound, NotStored, Unavailable
+from gradoscope.storage.object_store import Bucket
+from gradoscope.storage.shared_store import SharedStore
 from object_store import BUCKET, object_store
 
 pytestmark = [

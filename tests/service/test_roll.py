@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradoscope.service.roll import Roll
+from gradoscope.service.crash_retry import Roll
 
 
 def rolled(*numbers):

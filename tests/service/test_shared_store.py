@@ -11,13 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from gradoscope.errors import NotFound, NotStored, StorageFull, Unavailable
-from gradoscope.service import places, shared_store
-from gradoscope.service.places import Bucket, Folder
-from gradoscope.service.shared_store import OWNER, RECORD, SharedStore
-from gradoscope.service.store import Store
-from gradoscope.service.stores import open_store
+from gradoscope.contract.problems import NotFound, NotStored, StorageFull, Unavailable
 from gradoscope.settings import Settings
+from gradoscope.storage import object_store as places
+from gradoscope.storage import shared_store
+from gradoscope.storage.object_store import Bucket, Folder
+from gradoscope.storage.shared_store import OWNER, RECORD, SharedStore
+from gradoscope.storage.store import Store
+from gradoscope.storage.stores import open_store
 
 KEYS = 4  # panels that all ask for
 

@@ -9,11 +9,11 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from gradoscope.errors import NotFound
-from gradoscope.service import clock
-from gradoscope.service.places import Bucket, Folder
-from gradoscope.service.shared_store import OWNER, RECORD, SharedStore
-from gradoscope.service.store import Store
+from gradoscope.contract.problems import NotFound
+from gradoscope.storage import clock
+from gradoscope.storage.object_store import Bucket, Folder
+from gradoscope.storage.shared_store import OWNER, RECORD, SharedStore
+from gradoscope.storage.store import Store
 
 
 @pytest.fixture

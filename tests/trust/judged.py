@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradoscope.attribution.base import Progress, find_method
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.base import Progress, find_method
+from gradoscope.attribution.metrics.base import Measurement, Subject, find_metric
 from gradoscope.attribution.score import Score
-from gradoscope.trust.base import Measurement, Subject, find_metric
-from gradoscope.zoo.classifier import Classifier
 from nets import Tiny, explain, finish, random_picture, wrap
 from torch import Tensor
 

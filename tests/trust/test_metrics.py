@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from gradoscope.errors import Unprocessable
-from gradoscope.trust.base import Cost, find_metric, metrics
+from gradoscope.attribution.metrics.base import Cost, find_metric, metrics
+from gradoscope.contract.problems import Unprocessable
 from judged import run, subject
 from nets import Tiny, wrap
 

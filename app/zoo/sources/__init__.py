@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..cards import Card, Embedded, File, Timm, Torchvision
-from ..recipe import Recipe
+from ..model_spec import Recipe
 from . import embedded, file, timm, torchvision
 
 

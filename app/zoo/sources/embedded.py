@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..cards import Card, CardError, Embedded, Input
 from ..checkpoint import read_checkpoint
 from ..labels import read_labels
-from ..recipe import Recipe
+from ..model_spec import Recipe
 from ..weights import WeightFile
 from .libraries import build_timm
 

@@ -10,7 +10,7 @@ from torch import nn
 from ..cards import Card, CardError, File, Input
 from ..checkpoint import Broken, Misfit, read_nested, settle, with_versions
 from ..labels import read_labels
-from ..recipe import Recipe
+from ..model_spec import Recipe
 from ..weights import WeightFile
 from .libraries import blaming, builders
 

@@ -11,7 +11,7 @@ from torch import nn
 from ..cards import Card, CardError, Fit, Input, Paper, Timm
 from ..checkpoint import read_checkpoint
 from ..labels import imagenet, numbered, read_labels
-from ..recipe import Recipe
+from ..model_spec import Recipe
 from ..weights import Hub, WeightFile
 from .libraries import blaming
 

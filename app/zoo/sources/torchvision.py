@@ -13,7 +13,7 @@ from torch import nn
 from ..cards import Card, CardError, Input, Paper, Torchvision
 from ..checkpoint import read_checkpoint
 from ..labels import read_labels
-from ..recipe import Recipe
+from ..model_spec import Recipe
 from ..weights import WeightFile
 from .libraries import blaming, knows_torchvision, unknown_to_torchvision
 

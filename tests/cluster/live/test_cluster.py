@@ -17,10 +17,10 @@ import pytest
 import torch
 from cluster_support import MICRO_BATCH, at_rest, status_at_last
 from conftest import SAMPLES, sample
-from gradoscope.pipeline import run
-from gradoscope.service.jobs import Explain
-from gradoscope.service.stores import open_store
-from gradoscope.workshop import Workshop
+from gradoscope.contract.jobs import Explain
+from gradoscope.pipeline.context import Workshop
+from gradoscope.pipeline.pipeline import run
+from gradoscope.storage.stores import open_store
 from nets import relative
 
 FEW = {"smooth_grad": {"samples": 8}, "integrated_gradients": {"steps": 8}, "blur_integrated_gradients": {"steps": 8}}
