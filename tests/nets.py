@@ -15,7 +15,7 @@ from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.methods.base import Attribution, Progress, find_method
 from gradoscope.attribution.score import Score
 from gradoscope.images.decode import decode
-from gradoscope.images.preprocess import Seen, preprocess
+from gradoscope.images.preprocess import PreprocessedImage, preprocess
 from gradoscope.images.samples import read_sample
 from gradoscope.settings import Settings
 from gradoscope.zoo.zoo import Zoo
@@ -164,7 +164,7 @@ def sample_pixels(name: str, side: int | None = None) -> Tensor:
     picture = sample_picture(name)
     if side:
         picture = picture.resize((side, side))
-    return torch.from_numpy(Seen(picture, (0, 0, *picture.size)).pixels)
+    return torch.from_numpy(PreprocessedImage(picture, (0, 0, *picture.size)).pixels)
 
 
 def steps_of(

@@ -8,7 +8,7 @@ import sys
 
 from conftest import ROOT
 from gradoscope.attribution.methods.base import methods
-from gradoscope.service.telemetry import Metrics
+from gradoscope.service.telemetry import Telemetry
 from gradoscope.settings import Settings
 from gradoscope.zoo.cards import read_cards
 
@@ -29,7 +29,7 @@ def test_table_has_every_model_and_every_method_and_no_failure():
 
 def test_every_metric_is_in_the_docs():
     rows = {}
-    for metric in Metrics().registry.collect():
+    for metric in Telemetry().registry.collect():
         ending = {"counter": "_total", "info": "_info"}.get(metric.type, "")
         rows[f"{metric.name}{ending}"] = (metric.type, metric.documentation)
     page = (ROOT / "docs" / "service.md").read_text("utf-8")

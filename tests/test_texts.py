@@ -155,7 +155,9 @@ def _script_patterns() -> Iterator[str]:
         yield from _named_in(file)
 
 
-SENTENCES = r"trust\.finding\.\w+"  # of app/pipeline/findings.py: tests/trust/test_verdict.py holds them against each other
+SENTENCES = (
+    r"trust\.finding\.\w+"  # of app/pipeline/findings.py: tests/trust/test_verdict.py holds them against each other
+)
 PATTERNS = sorted({*_template_patterns(), *_script_patterns(), SENTENCES})
 
 

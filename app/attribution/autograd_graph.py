@@ -82,7 +82,7 @@ class Nonlinearities:
         return Counter(kind(node).lower() for node in self.guided if not rectifies(node))
 
 
-def survey(logits: Tensor) -> Nonlinearities:
+def classify_nonlinearities(logits: Tensor) -> Nonlinearities:
     """Sort every operation between the picture and the logits into guided, gate, left alone, unknown."""
     found = Nonlinearities()
     if logits.grad_fn is None:

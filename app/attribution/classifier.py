@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 if TYPE_CHECKING:
-    from .backends.selection import Accelerator
-    from .inspection import Census
+    from .backends.selection import BackendSelector
+    from .inspection import Inspection
 
 
 class Classifier(nn.Module):
@@ -25,7 +25,7 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
-    accelerator: Accelerator | None = None  # quicker ways to its gradients, where the zoo has made some
+    accelerator: BackendSelector | None = None  # quicker ways to its gradients, where the zoo has made some
     most: int | None = None  # pictures that memory suffices for in a pass, where it has once run out
 
     def __init__(
@@ -107,11 +107,11 @@ class Classifier(nn.Module):
         return (0.5 + 0.2 * clouds).clamp(0, 1).to(device=self.device, dtype=self.dtype)
 
     @cached_property
-    def census(self) -> Census:
+    def census(self) -> Inspection:
         """The layers that Grad-CAM can take and the nonlinearities on the way, found by one probing pass."""
-        from .inspection import take_census
+        from .inspection import inspect_classifier
 
-        return take_census(self)
+        return inspect_classifier(self)
 
 
 class NoLogits(ValueError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Effort:
+class Counters:
     """Passes and gradients; only ever grows."""
 
     micro_batches: int = 0
@@ -18,4 +18,4 @@ class Effort:
         self.gradient_evaluations += pictures if gradients else 0
 
 
-effort = Effort()
+counters = Counters()

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from .autograd_graph import kind, nonlinear, survey
+from .autograd_graph import classify_nonlinearities, kind, nonlinear
 from .classifier import Classifier
 from .layers import Layer, find_layers
 
 
 @dataclass(frozen=True)
-class Operation:
+class NonlinearOperation:
     """A nonlinear operation, and the type of the module whose output it is; None where no module's is."""
 
     kind: str
@@ -28,7 +28,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Census:
+class Inspection:
     """The layers that hold feature maps, and the operations on the way from the picture to the logits, by number.
 
     `guided`, `gates` and `unknown` are as `survey` sorts them, `unrectified` are those of `guided` that are no
@@ -41,23 +41,23 @@ class Census:
     unrectified: Counter[str]
     gates: Counter[str]
     unknown: Counter[str]
-    nonlinear: Counter[Operation]
+    nonlinear: Counter[NonlinearOperation]
     differentiable: bool
 
 
-def take_census(classifier: Classifier) -> Census:
+def inspect_classifier(classifier: Classifier) -> Inspection:
     """Run one grey picture through the classifier and look."""
     probe = classifier.grey()
     with torch.enable_grad(), _makers(classifier) as makers:
         logits = classifier(probe.clone().requires_grad_())
-    found = survey(logits)
-    return Census(
+    found = classify_nonlinearities(logits)
+    return Inspection(
         layers=find_layers(classifier, probe),
         guided=Counter(map(kind, found.guided)),
         unrectified=found.unrectified,
         gates=Counter(map(kind, found.gates)),
         unknown=found.unknown,
-        nonlinear=Counter(Operation(kind(node), makers.get(node)) for node in nonlinear(logits)),
+        nonlinear=Counter(NonlinearOperation(kind(node), makers.get(node)) for node in nonlinear(logits)),
         differentiable=logits.requires_grad,
     )
 

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from .classifier import Classifier
-from .counters import effort
+from .counters import counters
 from .engine import Engine, Rule, finite
 from .memory import out_of_memory
 from .score import Score
 
 
-class Graph:
+class ForwardPass:
     """The way from pictures, (N, C, H, W), up to their `logits`, and the feature maps of the layers asked for.
 
     It holds what a backward pass needs, as long as it lives.
@@ -33,7 +33,7 @@ class Graph:
         return pictures.data_ptr() == own.data_ptr() and pictures.shape == own.shape and pictures.dtype == own.dtype
 
 
-class Way:
+class SharedForward:
     """The pass of one picture, (C, H, W), that several questions about it share: gone after the last of them.
 
     Where memory does not suffice for a graph that stays, each has an engine of its own.
@@ -42,11 +42,11 @@ class Way:
     def __init__(self, classifier: Classifier, picture: Tensor, layers: Iterable[str], questions: int) -> None:
         self._classifier, self._pictures, self._layers = classifier, picture[None], tuple(layers)
         self._left = questions
-        self._graph: Graph | None = None
+        self._graph: ForwardPass | None = None
 
     def engine(self, score: Score) -> Engine:
         try:
-            self._graph = self._graph or Graph(self._classifier, self._pictures, self._layers)
+            self._graph = self._graph or ForwardPass(self._classifier, self._pictures, self._layers)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
@@ -63,7 +63,7 @@ class Way:
 class SharedEngine(Engine):
     """An engine that goes back on a graph that is there, where it is asked about the graph's own pictures."""
 
-    def __init__(self, graph: Graph, score: Score) -> None:
+    def __init__(self, graph: ForwardPass, score: Score) -> None:
         super().__init__(graph.classifier, score, len(graph.pictures))
         self._graph = graph
 
@@ -78,7 +78,7 @@ class SharedEngine(Engine):
         finally:
             if rule is not None:
                 rule.lift()  # others go back on this graph without it
-        effort.add(len(pictures))
+        counters.add(len(pictures))
         return finite(gradient.contiguous())
 
     def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
@@ -90,7 +90,7 @@ class SharedEngine(Engine):
         (gradient,) = torch.autograd.grad(score, features, retain_graph=True, allow_unused=True)
         if gradient is None:
             return super().features(pictures, layer)  # which says why
-        effort.add(len(pictures))
+        counters.add(len(pictures))
         return features.detach().contiguous(), finite(gradient.contiguous())
 
 

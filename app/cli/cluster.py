@@ -46,7 +46,7 @@ def executor(address: str, settings: Settings) -> Callable[[Settings], Executor]
     """Executors on that cluster, which this process joins now."""
     require()
     from ..service.cluster.executor import ClusterExecutor
-    from ..web.cluster_app import Cluster
+    from ..web.cluster_app import ClusterConnection
 
-    cluster = Cluster(settings, address)
+    cluster = ClusterConnection(settings, address)
     return lambda settings: ClusterExecutor(settings, cluster.connect, cluster.leave)

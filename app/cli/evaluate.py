@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from ..contract.jobs import Explain
-from ..images.image_files import gather
+from ..images.image_files import find_image_files
 from . import models as cli_models
 from .explain import INTERRUPTED, parse_options
 from .options import fit_of
@@ -49,7 +49,7 @@ def evaluate(
     Each map is of the class that its model believes in most. A run that was interrupted goes on where it was; another
     method or metric takes what is there along. Ends with 1 where something failed; what is refused is told.
     """
-    from .evaluate_run import Order, evaluate_here
+    from .evaluate_run import EvaluateOptions, evaluate_folder
 
     question = Explain(
         id="",
@@ -62,12 +62,12 @@ def evaluate(
         metrics=tuple(metric or DEFAULT),
     )
     target = out or Path("evaluations") / os.path.basename(os.path.abspath(folder))
-    entries = gather([folder], target, recursive)
-    order = Order(folder, target, grids, confidence, shlex.join(["gradoscope", *sys.argv[1:]]))
+    entries = find_image_files([folder], target, recursive)
+    order = EvaluateOptions(folder, target, grids, confidence, shlex.join(["gradoscope", *sys.argv[1:]]))
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
         settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
         try:
-            whole = evaluate_here(entries, question, settings, order, console)
+            whole = evaluate_folder(entries, question, settings, order, console)
         except KeyboardInterrupt:
             console.print("Interrupted. The same command goes on where this one was.", highlight=False)
             raise typer.Exit(INTERRUPTED) from None

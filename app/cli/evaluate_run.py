@@ -13,14 +13,14 @@ from rich.console import Console
 from ..attribution.memory import keep_freed
 from ..contract.jobs import Explain
 from ..evaluation.output import write_all
-from ..evaluation.pointing_game import DEFAULT, Game
-from ..evaluation.progress import Course
+from ..evaluation.pointing_game import DEFAULT, PointingGame
+from ..evaluation.progress import EvaluationProgress
 from ..evaluation.report import gather
-from ..evaluation.result_cache import Parts
-from ..evaluation.run import Evaluation, Findings, Record
-from ..images.image_files import Entry
+from ..evaluation.result_cache import ResultCache
+from ..evaluation.run import Evaluation, EvaluationResults, Record
+from ..images.image_files import ImageFile
 from ..pipeline.batch import READERS
-from ..pipeline.context import Workshop
+from ..pipeline.context import Context
 from ..settings import Settings
 from .explain_run import fetch_all
 
@@ -28,7 +28,7 @@ PARTS = ".parts"
 
 
 @dataclass(frozen=True)
-class Order:
+class EvaluateOptions:
     """What is asked for beside the question: grids (None: the usual number, where enough pictures fit), the folder of
     pictures, where everything goes, and the command, to be told."""
 
@@ -39,34 +39,34 @@ class Order:
     command: str
 
 
-def evaluate_here(
-    entries: Sequence[Entry], question: Explain, settings: Settings, order: Order, console: Console
+def evaluate_folder(
+    entries: Sequence[ImageFile], question: Explain, settings: Settings, order: EvaluateOptions, console: Console
 ) -> bool:
     """Evaluate, and write everything. Whether nothing failed; raises `Problem`."""
     keep_freed()
     # a limit is for strangers' requests; here they are the operator's own hours
-    workshop = Workshop.open(settings.model_copy(update={"max_work": sys.maxsize, "max_panels": sys.maxsize}), READERS)
-    workshop.decoders.warm()
-    fetch_all(workshop.zoo, question.models or (settings.default_model,), settings, console)
+    context = Context.open(settings.model_copy(update={"max_work": sys.maxsize, "max_panels": sys.maxsize}), READERS)
+    context.decoders.warm()
+    fetch_all(context.zoo, question.models or (settings.default_model,), settings, console)
     names = {entry: str(entry.folder.relative_to(order.out)) for entry in entries}
-    with Course(console) as course:
-        evaluation = Evaluation(question, workshop, Parts(order.out / PARTS), course)
+    with EvaluationProgress(console) as course:
+        evaluation = Evaluation(question, context, ResultCache(order.out / PARTS), course)
         findings = evaluation.measure(entries, names)
         if order.grids != 0:
-            Game(evaluation, findings, order.grids or DEFAULT, order.confidence).play(entries, names)
+            PointingGame(evaluation, findings, order.grids or DEFAULT, order.confidence).play(entries, names)
     write_all(order.out, head(evaluation, order, len(entries)), findings, question.seed)
     tell(findings, order.out, console)
     return not findings.failed
 
 
-def head(evaluation: Evaluation, order: Order, count: int) -> Record:
+def head(evaluation: Evaluation, order: EvaluateOptions, count: int) -> Record:
     """What was asked, of what, and by what."""
     question = evaluation.question
     return {
         "folder": order.folder.resolve().name,
         "date": datetime.now(UTC).date().isoformat(),
         "command": order.command,
-        "versions": evaluation.workshop.versions,
+        "versions": evaluation.context.versions,
         "seed": question.seed,
         "score": question.score,
         "pictures": count,
@@ -80,7 +80,7 @@ def head(evaluation: Evaluation, order: Order, count: int) -> Record:
     }
 
 
-def tell(findings: Findings, out: Path, console: Console) -> None:
+def tell(findings: EvaluationResults, out: Path, console: Console) -> None:
     """What was not made, and where the rest is."""
     for one in gather(findings.failures):
         what = ", ".join(filter(None, (one["method"], one["metric"], *one["models"]))) or one["pictures"][0]

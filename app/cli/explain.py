@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ..contract.jobs import Explain
 from ..contract.problems import Unprocessable
-from ..images.image_files import Entry, gather, is_one_file
+from ..images.image_files import ImageFile, find_image_files, is_one_file
 from ..settings import Settings
 from . import cluster as cli_cluster
 from . import models as cli_models
@@ -73,30 +73,30 @@ def explain(
     )
     settings = cli_models.operator_settings()
     if cluster:
-        _explain_all(gather(images, out, recursive), job, settings, cluster)
+        _explain_all(find_image_files(images, out, recursive), job, settings, cluster)
         return
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
         settings = settings.model_copy(update={"store": Path(kept)})
         if one:
-            from .explain_run import explain_here
+            from .explain_run import explain_one
 
-            explain_here(job, settings, out or Path("explanations") / images[0].stem, console)
+            explain_one(job, settings, out or Path("explanations") / images[0].stem, console)
         else:
-            _explain_all(gather(images, out, recursive), job, settings, None)
+            _explain_all(find_image_files(images, out, recursive), job, settings, None)
 
 
-def _explain_all(entries: list[Entry], question: Explain, settings: Settings, cluster: str | None) -> None:
+def _explain_all(entries: list[ImageFile], question: Explain, settings: Settings, cluster: str | None) -> None:
     """Raises `typer.Exit` where some could not be explained, or where it is interrupted."""
     try:
         if cluster:
             cli_cluster.require()
-            from .cluster_batch import explain_all_there
+            from .cluster_batch import explain_on_cluster
 
-            all_could = explain_all_there(entries, question, settings, cluster, console)
+            all_could = explain_on_cluster(entries, question, settings, cluster, console)
         else:
-            from .explain_run import explain_all_here
+            from .explain_run import explain_many
 
-            all_could = explain_all_here(entries, question, settings, console)
+            all_could = explain_many(entries, question, settings, console)
     except KeyboardInterrupt:
         console.print("Interrupted. The same command goes on where this one was.", highlight=False)
         raise typer.Exit(INTERRUPTED) from None

@@ -14,46 +14,48 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..attribution.memory import keep_freed
 from ..attribution.methods.base import methods
 from ..contract.jobs import Event, Explain
-from ..images.image_files import Entry
-from ..pipeline.archive import files, mark_of, write_explanation
-from ..pipeline.batch import READERS, Batch, Fault, Kept, Shot, ahead
-from ..pipeline.context import Workshop
+from ..images.image_files import ImageFile
+from ..pipeline.archive import files, read_request_mark, write_explanation
+from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
+from ..pipeline.context import Context
 from ..pipeline.pipeline import run
 from ..pipeline.turns import as_problem
 from ..settings import Settings
 from ..storage.stores import AnyStore
 from ..zoo.zoo import Zoo
 from .models import fetch
-from .progress import Tally, refusals
+from .progress import FolderProgress, refusals
 
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
 
-def explain_here(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
+def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
     """Run a job to its end and write its results into `folder`. Returns the record; raises `Problem`."""
-    workshop = _open(job, settings, console)
+    context = _open(job, settings, console)
     bars = Progress(
         TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
     record: dict[str, Any] = {}
     with bars:
         tasks: dict[Any, Any] = {}
-        for event in run(job, workshop):
+        for event in run(job, context):
             if event is not None:
                 record = _follow(event, bars, tasks) or record
-    _write(record, workshop.store, folder)
+    _write(record, context.store, folder)
     _tell(record, folder, console)
     return record
 
 
-def explain_all_here(entries: Sequence[Entry], question: Explain, settings: Settings, console: Console) -> bool:
+def explain_many(entries: Sequence[ImageFile], question: Explain, settings: Settings, console: Console) -> bool:
     """Explain many pictures, each into its folder. Whether all could be; raises `Problem`."""
-    batch = Batch(question, _open(question, settings, console), lambda entry, mark: mark_of(entry.folder) == mark)
-    with Tally(len(entries), console) as tally:
+    batch = Batch(
+        question, _open(question, settings, console), lambda entry, mark: read_request_mark(entry.folder) == mark
+    )
+    with FolderProgress(len(entries), console) as tally:
         for result in explain_batch(batch, entries):
-            if isinstance(result, Fault):
+            if isinstance(result, FailedPicture):
                 tally.fault(result.entry, result.problem)
-            elif isinstance(result, Shot):
+            elif isinstance(result, ExplainedPicture):
                 tally.done(result.entry, result.record)
             else:
                 tally.kept(result.entry)
@@ -61,19 +63,23 @@ def explain_all_here(entries: Sequence[Entry], question: Explain, settings: Sett
     return not tally.faults
 
 
-def explain_batch(batch: Batch, entries: Iterable[Entry]) -> Iterator[Shot | Kept | Fault]:
+def explain_batch(
+    batch: Batch, entries: Iterable[ImageFile]
+) -> Iterator[ExplainedPicture | SkippedPicture | FailedPicture]:
     """What comes of each picture, when it is written: that goes on in a thread behind the computing."""
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="writer") as writers:
-        yield from ahead(writers, write_shot, batch.explain(entries), batch.window)
+        yield from ahead(writers, write_picture, batch.explain(entries), batch.window)
 
 
-def write_shot(result: Shot | Kept | Fault) -> Shot | Kept | Fault:
+def write_picture(
+    result: ExplainedPicture | SkippedPicture | FailedPicture,
+) -> ExplainedPicture | SkippedPicture | FailedPicture:
     """Write what came of a picture into its folder."""
-    if isinstance(result, Shot):
+    if isinstance(result, ExplainedPicture):
         try:
             write_explanation(result.entry.folder, files(result.record, result.read, titles()))
         except Exception as error:
-            return Fault(result.entry, as_problem(error))
+            return FailedPicture(result.entry, as_problem(error))
     return result
 
 
@@ -82,13 +88,13 @@ def titles() -> dict[str, str]:
     return {id: method.title for id, method in methods().items()}
 
 
-def _open(job: Explain, settings: Settings, console: Console) -> Workshop:
+def _open(job: Explain, settings: Settings, console: Console) -> Context:
     """A workshop that has the weights of the job's models; they are downloaded where that is possible."""
     keep_freed()
-    workshop = Workshop.open(settings, READERS)
-    workshop.decoders.warm()
-    fetch_all(workshop.zoo, job.models, settings, console)
-    return workshop
+    context = Context.open(settings, READERS)
+    context.decoders.warm()
+    fetch_all(context.zoo, job.models, settings, console)
+    return context
 
 
 def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Console | None = None) -> None:

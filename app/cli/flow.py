@@ -43,16 +43,16 @@ def flow(
 
 
 def _found(job: Flow, settings: Settings) -> dict[str, Any]:
-    from ..pipeline.context import Workshop
+    from ..pipeline.context import Context
     from ..pipeline.pipeline import run
     from .explain_run import fetch_all
 
-    workshop = Workshop.open(settings, 1)
-    fetch_all(workshop.zoo, [job.model or settings.default_model], settings)
+    context = Context.open(settings, 1)
+    fetch_all(context.zoo, [job.model or settings.default_model], settings)
     try:
-        events = [event for event in run(job, workshop) if event is not None]
+        events = [event for event in run(job, context) if event is not None]
     finally:
-        workshop.store.close()
+        context.store.close()
     return events[-1].data
 
 

@@ -8,14 +8,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..contract.problems import Problem
-from ..images.image_files import Entry
+from ..images.image_files import ImageFile
 
 
-class Tally:
+class FolderProgress:
     """A progress bar while the block lasts, and counts."""
 
     def __init__(self, total: int, console: Console) -> None:
-        self.faults: list[tuple[Entry, Problem]] = []
+        self.faults: list[tuple[ImageFile, Problem]] = []
         self._total, self._console = total, console
         self._done = self._kept = 0
         self._refusals: dict[str, None] = {}
@@ -25,25 +25,25 @@ class Tally:
         )  # fmt: skip
         self._task = self._bars.add_task("", total=total)
 
-    def __enter__(self) -> Tally:
+    def __enter__(self) -> FolderProgress:
         self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def done(self, entry: Entry, record: dict[str, Any]) -> None:
+    def done(self, entry: ImageFile, record: dict[str, Any]) -> None:
         """A picture was explained, and is written."""
         self._done += 1
         self._refusals |= dict.fromkeys(refusals(record))
         self._advance(entry)
 
-    def kept(self, entry: Entry) -> None:
+    def kept(self, entry: ImageFile) -> None:
         """Its results were there already."""
         self._kept += 1
         self._advance(entry)
 
-    def fault(self, entry: Entry, problem: Problem) -> None:
+    def fault(self, entry: ImageFile, problem: Problem) -> None:
         """It could not be explained."""
         self.faults.append((entry, problem))
         self._advance(entry)
@@ -60,7 +60,7 @@ class Tally:
             for entry, problem in self.faults:
                 self._console.print(f"{entry.path}: {problem.detail}", highlight=False, markup=False, soft_wrap=True)
 
-    def _advance(self, entry: Entry) -> None:
+    def _advance(self, entry: ImageFile) -> None:
         self._bars.update(self._task, advance=1, description=entry.path.name[-28:])
 
 

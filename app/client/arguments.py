@@ -17,7 +17,7 @@ Options = Mapping[str, Mapping[str, Any]]
 T = TypeVar("T")
 
 
-class AskedAlike(TypedDict, total=False):
+class SharedArguments(TypedDict, total=False):
     """The arguments of `explain` beside picture and model.
 
     `sample` is the id of a shipped picture, instead of `image`. `methods` are ids, the six where none is named.
@@ -39,14 +39,14 @@ class AskedAlike(TypedDict, total=False):
     metrics: str | Sequence[str] | None
 
 
-class Asked(AskedAlike, total=False):
-    """The arguments of `explain` beside the picture: `model` is an id, or several; the rest as `AskedAlike` says."""
+class ExplainArguments(SharedArguments, total=False):
+    """The arguments of `explain` beside the picture; `model` is an id, or several."""
 
     model: str | Sequence[str] | None
 
 
-class FlowAsked(TypedDict, total=False):
-    """The arguments of `gradient_flow` beside the picture: of `Asked`, those that it has, each for one model."""
+class FlowArguments(TypedDict, total=False):
+    """The arguments of `gradient_flow` beside the picture."""
 
     sample: str | None
     model: str | None
@@ -58,7 +58,7 @@ class FlowAsked(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Question:
+class Arguments:
     """The arguments of a call."""
 
     sample: str | None = None

@@ -21,20 +21,20 @@ from ..contract import schemas
 from ..contract.arrays import measurement_part, npy, unpack
 from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Unprocessable
-from ..images.decoder_pool import Decoders
+from ..images.decoder_pool import DecoderPool
 from ..images.samples import read_sample
-from ..pipeline.context import Workshop
-from ..pipeline.lru_cache import Recent
+from ..pipeline.context import Context
+from ..pipeline.lru_cache import LRUCache
 from ..pipeline.model_input import png
 from ..pipeline.pipeline import run
-from ..pipeline.throughput import Pace
+from ..pipeline.throughput import Throughput
 from ..storage.store import Store
 from ..storage.stores import AnyStore
 from ..web.routes.uploads import parse_size
-from ..zoo.in_memory import InputLike, Lender, Loan, device_of, settle_input
-from .arguments import Question, several
+from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, settle_input
+from .arguments import Arguments, several
 from .events import Listener, typed
-from .results import Explanation, Held, part_names
+from .results import Explanation, InMemoryParts, part_names
 
 DECODERS = 1
 UNSAID = (
@@ -45,7 +45,7 @@ UNSAID = (
 
 
 @dataclass(frozen=True)
-class Lot:
+class ModelSet:
     """The models of a call: `ids` of all, and of those the networks that are the caller's own."""
 
     ids: tuple[str, ...]
@@ -56,7 +56,7 @@ class Lot:
     @classmethod
     def of(
         cls, models: Mapping[Any, Any] | Sequence[Any], input: InputLike | None, labels: tuple[str, ...] | None
-    ) -> Lot:
+    ) -> ModelSet:
         """Models by the names that they are given, or else by ids and the names of their classes. Raises
         `Unprocessable`."""
         named: dict[str, Any] = {}
@@ -84,7 +84,7 @@ class Lot:
         return devices.pop() if devices else None
 
 
-class Here:
+class InProcess:
     """What stays in this process between calls: models in memory, a process that decodes pictures. One call at a time.
 
     The settings are those of the environment at the first call, as at a shell. How the process allocates memory is left
@@ -94,33 +94,33 @@ class Here:
     def __init__(self, device: torch.device | None) -> None:
         settings = operator_settings()
         self.settings = settings if device is None else settings.model_copy(update={"device": str(device)})
-        self.zoo = Lender(self.settings)
-        self._recent = Recent(self.settings.picture_bytes)
-        self._decoders = Decoders(self.settings, DECODERS)
-        self._pace = Pace()
+        self.zoo = InMemoryModels(self.settings)
+        self._recent = LRUCache(self.settings.picture_bytes)
+        self._decoders = DecoderPool(self.settings, DECODERS)
+        self._pace = Throughput()
         self._lock = threading.RLock()
 
     @staticmethod
     @cache
-    def at(device: torch.device | None) -> Here:
+    def at(device: torch.device | None) -> InProcess:
         """The one for a device; None is the one of the settings."""
-        return Here(device)
+        return InProcess(device)
 
-    def explain(self, picture: bytes | None, question: Question, lot: Lot, listener: Listener) -> Explanation:
+    def explain(self, picture: bytes | None, question: Arguments, lot: ModelSet, listener: Listener) -> Explanation:
         """Run a call to its end. Raises `Problem`."""
         with self._lock, tempfile.TemporaryDirectory(prefix="gradoscope-") as folder:
             store = Store(Path(folder), self.settings.store_bytes, self.settings.store_days * 86400)
-            workshop = Workshop(self.settings, self.zoo, store, self._recent, self._decoders, self._pace)
+            context = Context(self.settings, self.zoo, store, self._recent, self._decoders, self._pace)
             try:
-                return self._explain(picture, question, lot, listener, workshop)
+                return self._explain(picture, question, lot, listener, context)
             finally:
                 store.close()
 
     def _explain(
-        self, picture: bytes | None, question: Question, lot: Lot, listener: Listener, workshop: Workshop
+        self, picture: bytes | None, question: Arguments, lot: ModelSet, listener: Listener, context: Context
     ) -> Explanation:
         data = picture if picture is not None else read_sample(question.sample or "")
-        loans: list[Loan] = []
+        loans: list[InMemoryModel] = []
         if lot.networks:
             image = self._decoders.decode(data)
             own, shown = settle_input(lot.input, image)
@@ -132,26 +132,28 @@ class Here:
                         field="input",
                     )
                 data = png(shown)
-            loans = [Loan(id, network, own, lot.labels) for id, network in lot.networks.items()]
+            loans = [InMemoryModel(id, network, own, lot.labels) for id, network in lot.networks.items()]
             if lot.input is None:
                 # told of the line that called `explain`
                 warnings.warn(UNSAID.format(names=" and ".join(lot.networks)), stacklevel=4)
         job = job_of(question, data, lot.ids)
         with self.zoo.lent(loans):
             fetch_all(self.zoo, [id for id in lot.ids if id not in lot.networks], self.settings)
-            return follow(job, workshop, listener)
+            return follow(job, context, listener)
 
 
-def follow(job: Explain, workshop: Workshop, listener: Listener) -> Explanation:
+def follow(job: Explain, context: Context, listener: Listener) -> Explanation:
     """Run a job; its events go to the listener."""
 
     def whole(record: dict[str, Any]) -> Explanation:
         told = schemas.Explanation.model_validate(record)
-        parts = {name: _read(workshop.store, job.id, name) for name in part_names(told)}
-        return Explanation(told, Held({name: data for name, data in parts.items() if data is not None}, titles()))
+        parts = {name: _read(context.store, job.id, name) for name in part_names(told)}
+        return Explanation(
+            told, InMemoryParts({name: data for name, data in parts.items() if data is not None}, titles())
+        )
 
     explanation: Explanation | None = None
-    running = run(job, workshop)
+    running = run(job, context)
     try:
         for event in running:
             told = None if event is None else typed(event.name, event.data, whole)
@@ -175,7 +177,7 @@ def _read(store: AnyStore, explanation: str, name: str) -> bytes | None:
     return None if values is None else npy(values)
 
 
-def job_of(question: Question, picture: bytes, models: tuple[str, ...]) -> Explain:
+def job_of(question: Arguments, picture: bytes, models: tuple[str, ...]) -> Explain:
     return Explain(
         id=secrets.token_hex(16),
         picture=picture,

@@ -18,7 +18,7 @@ def listening(progress: bool | Listener) -> Iterator[Listener]:
         yield progress
     elif progress:
         with _progress() as shown:
-            yield Bars(shown)
+            yield ProgressBars(shown)
     else:
         yield lambda event: None
 
@@ -27,7 +27,7 @@ def _progress() -> Progress:
     return Progress(TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
-class Bars:
+class ProgressBars:
     """Moves the bars by the events that it is told."""
 
     def __init__(self, shown: Progress) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..zoo.cards import Fit
-from .arguments import Asked, FlowAsked, Options, Question, as_sides, picture_of, several
+from .arguments import Arguments, ExplainArguments, FlowArguments, Options, as_sides, picture_of, several
 from .pictures import Picture
 from .results import Explanation
 
@@ -17,7 +17,7 @@ EVENTS = "text/event-stream"
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiCall:
     """A request, to be made once or again."""
 
     method: str
@@ -40,62 +40,62 @@ class Call:
         return given
 
 
-def get(path: str, **params: Any) -> Call:
-    return Call("GET", BASE + path, params=params)
+def get(path: str, **params: Any) -> ApiCall:
+    return ApiCall("GET", BASE + path, params=params)
 
 
-def explain(image: Picture | None, asked: Asked, accept: str = "application/json") -> Call:
+def explain(image: Picture | None, asked: ExplainArguments, accept: str = "application/json") -> ApiCall:
     """POST /explanations."""
-    question = Question(**asked)
+    question = Arguments(**asked)
     picture = picture_of(image, question.sample)
-    return Call("POST", f"{BASE}/explanations", question.form(), picture, accept=accept)
+    return ApiCall("POST", f"{BASE}/explanations", question.form(), picture, accept=accept)
 
 
-def predict(image: Picture | None, sample: str | None, models: Any, top_k: int, fit: Fit | None, size: Any) -> Call:
+def predict(image: Picture | None, sample: str | None, models: Any, top_k: int, fit: Fit | None, size: Any) -> ApiCall:
     """POST /predictions."""
     picture = picture_of(image, sample)
     given = {"sample": sample, "model": several(models), "top_k": str(top_k), "fit": fit, "size": as_sides(size)}
-    return Call("POST", f"{BASE}/predictions", _said(given), picture)
+    return ApiCall("POST", f"{BASE}/predictions", _said(given), picture)
 
 
-def gradient_flow(image: Picture | None, asked: FlowAsked) -> Call:
+def gradient_flow(image: Picture | None, asked: FlowArguments) -> ApiCall:
     """POST /gradient-flows."""
     picture = picture_of(image, asked.get("sample"))
     given = {name: None if value is None else str(value) for name, value in asked.items() if name != "size"}
-    return Call("POST", f"{BASE}/gradient-flows", _said({**given, "size": as_sides(asked.get("size"))}), picture)
+    return ApiCall("POST", f"{BASE}/gradient-flows", _said({**given, "size": as_sides(asked.get("size"))}), picture)
 
 
-def estimate(model: str | None, methods: Any, options: Options | None, size: Any, metrics: Any) -> Call:
+def estimate(model: str | None, methods: Any, options: Options | None, size: Any, metrics: Any) -> ApiCall:
     """POST /estimates."""
     said = json.dumps(options) if options else "{}"
     given = {"model": model, "method": several(methods), "options": said, "size": as_sides(size)}
     given["metrics"] = several(metrics)
-    return Call("POST", f"{BASE}/estimates", _said(given))
+    return ApiCall("POST", f"{BASE}/estimates", _said(given))
 
 
-def measure(id: str, panel: str, metrics: Any, options: Options | None) -> Call:
+def measure(id: str, panel: str, metrics: Any, options: Options | None) -> ApiCall:
     """POST /explanations/{id}/panels/{panel}/metrics."""
     place = f"{BASE}/explanations/{_segment(id)}/panels/{_segment(panel)}/metrics"
-    return Call(
+    return ApiCall(
         "POST", place, _said({"metrics": several(metrics), "options": json.dumps(options) if options else "{}"})
     )
 
 
-def classes(model: str, query: str, limit: int) -> Call:
+def classes(model: str, query: str, limit: int) -> ApiCall:
     return get(f"/models/{_segment(model)}/classes", query=query, limit=limit)
 
 
-def explanation(id: str) -> Call:
+def explanation(id: str) -> ApiCall:
     return get(f"/explanations/{_segment(id)}")
 
 
-def part(id: str, place: str) -> Call:
+def part(id: str, place: str) -> ApiCall:
     """A part of an explanation, by its place below the explanation's address."""
-    return Call("GET", f"{BASE}/explanations/{_segment(id)}/{quote(place)}", accept="*/*")
+    return ApiCall("GET", f"{BASE}/explanations/{_segment(id)}/{quote(place)}", accept="*/*")
 
 
-def forget(which: str | Explanation) -> Call:
-    return Call("DELETE", f"{BASE}/explanations/{_segment(which if isinstance(which, str) else which.id)}")
+def forget(which: str | Explanation) -> ApiCall:
+    return ApiCall("DELETE", f"{BASE}/explanations/{_segment(which if isinstance(which, str) else which.id)}")
 
 
 def _segment(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, revived
+from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, problem_from_dict
 from ..contract.schemas import ProblemBody
 
 M = TypeVar("M", bound=BaseModel)
@@ -22,7 +22,7 @@ def problem_of(response: httpx2.Response) -> Problem | None:
     if response.is_success:
         return None
     try:
-        return revived(ProblemBody.model_validate_json(response.content).model_dump())
+        return problem_from_dict(ProblemBody.model_validate_json(response.content).model_dump())
     except ValidationError:
         return _strange(response)
 

@@ -206,7 +206,7 @@ BY_STATUS: dict[int, type[Problem]] = {
 }
 
 
-def revived(body: Mapping[str, Any]) -> Problem:
+def problem_from_dict(body: Mapping[str, Any]) -> Problem:
     """A problem from its body."""
     kind = next((k for k in _kinds(Problem) if k.title == body["title"]), BY_STATUS.get(body["status"], Problem))
     problem = kind(body["detail"], errors=body.get("errors"), retry_after=body.get("retry_after"))

@@ -23,7 +23,7 @@ def accepted(given: str | None) -> str:
 
 
 @contextmanager
-def about(id: str) -> Iterator[None]:
+def bound(id: str) -> Iterator[None]:
     """Within: everything is about the request with that id."""
     before = _current.set(id)
     try:

@@ -12,11 +12,11 @@ from ..contract.problems import Problem
 from .plots import by_method, mean_curves, name_of
 from .report import Plots, report
 from .result_cache import write_whole
-from .run import Findings, Record
-from .tables import Line, Row, csv_of, rows, summary
+from .run import EvaluationResults, Record
+from .tables import GroupedRow, Row, csv_of, rows, summary
 
 
-def write_all(out: Path, about: Record, findings: Findings, seed: int) -> None:
+def write_all(out: Path, about: Record, findings: EvaluationResults, seed: int) -> None:
     """Raises `Problem` where something cannot be written."""
     for name, text in files(about, findings, seed):
         try:
@@ -25,12 +25,12 @@ def write_all(out: Path, about: Record, findings: Findings, seed: int) -> None:
             raise Problem(f"{out / name} cannot be written: {error.strerror or error}.") from error
 
 
-def files(about: Record, findings: Findings, seed: int) -> Iterator[tuple[str, str]]:
+def files(about: Record, findings: EvaluationResults, seed: int) -> Iterator[tuple[str, str]]:
     """(path, text) of results.csv, summary.csv, results.json, the plots and the report."""
     found, known = rows(findings)
     lines = summary(found, known, seed)
     yield "results.csv", csv_of(Row, found)
-    yield "summary.csv", csv_of(Line, lines)
+    yield "summary.csv", csv_of(GroupedRow, lines)
     yield "results.json", json.dumps(whole(about, findings, lines), indent=1, ensure_ascii=False)
     titles = {id: method.title for id, method in methods().items()}
     colours = {id: place for place, id in enumerate(about["methods"])}
@@ -40,7 +40,7 @@ def files(about: Record, findings: Findings, seed: int) -> Iterator[tuple[str, s
     yield "report.html", report(about, findings, found, lines, known, plots)
 
 
-def whole(about: Record, findings: Findings, lines: list[Line]) -> Record:
+def whole(about: Record, findings: EvaluationResults, lines: list[GroupedRow]) -> Record:
     """All that was found, but for the thumbnails."""
     return {
         **about,

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..attribution.metrics.base import metrics
 from .bootstrap import interval
-from .run import Findings
-from .scalars import Number
-from .svg import Curve, Dot, curves, dots
-from .tables import FEWEST, Line
+from .run import EvaluationResults
+from .scalars import Scalar
+from .svg import PlotLine, PlotPoint, curves, dots
+from .tables import FEWEST, GroupedRow
 
 DRAWS = 999  # for each point of a curve; a band is no number
 
@@ -23,17 +23,17 @@ def name_of(model: str, number: str) -> str:
 
 
 def by_method(
-    lines: Iterable[Line], known: Mapping[str, Number], titles: Mapping[str, str], colours: Mapping[str, int]
+    lines: Iterable[GroupedRow], known: Mapping[str, Scalar], titles: Mapping[str, str], colours: Mapping[str, int]
 ) -> dict[tuple[str, str], str]:
     """By (model, number): a row for each method, with the mean and its interval."""
-    found: dict[tuple[str, str], list[Line]] = {}
+    found: dict[tuple[str, str], list[GroupedRow]] = {}
     for line in lines:
         if not line.against:
             found.setdefault((line.model, line.number), []).append(line)
     plots = {}
     for (model, number), own in found.items():
         about = known[number]
-        rows = [Dot(titles[line.method], colours[line.method], line.mean, line.low, line.high) for line in own]
+        rows = [PlotPoint(titles[line.method], colours[line.method], line.mean, line.low, line.high) for line in own]
         dashed = {None: "", 0.0: "dashed: no gain"}.get(about.reference, "dashed: chance")
         under = " · ".join(filter(None, (about.direction, f"mean of {own[0].n}, 95 % interval", dashed)))
         plots[model, number] = dots(about.title, model, under, rows, about.reference)
@@ -41,7 +41,7 @@ def by_method(
 
 
 def mean_curves(
-    findings: Findings, titles: Mapping[str, str], colours: Mapping[str, int], seed: int
+    findings: EvaluationResults, titles: Mapping[str, str], colours: Mapping[str, int], seed: int
 ) -> dict[tuple[str, str], str]:
     """By (model, metric): the mean curve of each method with its band, and of the two controls."""
     found: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
@@ -66,7 +66,7 @@ def mean_curves(
     return plots
 
 
-def _controls(methods: Iterable[Sequence[dict[str, Any]]], seed: int) -> list[Curve]:
+def _controls(methods: Iterable[Sequence[dict[str, Any]]], seed: int) -> list[PlotLine]:
     """The orders that do not come from a map: the same for every method of a picture."""
     pictures = {figures["picture"]: figures for own in methods for figures in own}
     drawn = [np.mean([one["probabilities"] for one in figures["random"]], axis=0) for figures in pictures.values()]
@@ -77,7 +77,7 @@ def _controls(methods: Iterable[Sequence[dict[str, Any]]], seed: int) -> list[Cu
     ]
 
 
-def _curve(name: str, colour: int | None, values: Sequence[Any], seed: int, dashes: str = "") -> Curve:
+def _curve(name: str, colour: int | None, values: Sequence[Any], seed: int, dashes: str = "") -> PlotLine:
     stacked = np.asarray(values, dtype=np.float64)
     low, high = interval(stacked, seed, draws=DRAWS) if len(stacked) >= FEWEST else (None, None)
-    return Curve(name, colour, stacked.mean(0), low, high, dashes)
+    return PlotLine(name, colour, stacked.mean(0), low, high, dashes)

@@ -13,16 +13,16 @@ from torch import Tensor
 
 from ..attribution.classifier import Classifier
 from ..contract.problems import Unprocessable
-from ..images.image_files import Entry
-from ..images.preprocess import Seen
-from ..pipeline.plan import Panel, examine, outline
+from ..images.image_files import ImageFile
+from ..images.preprocess import PreprocessedImage
+from ..pipeline.plan import PlannedPanel, examine, outline
 from ..pipeline.records import finished, outcome
 from ..pipeline.turns import as_problem
 from . import thumbnails as thumbs
 from .grids import CELLS, SIDE, arrangements, compose, localisation
 from .progress import weight
 from .result_cache import mark
-from .run import Evaluation, Findings, Record, Shot
+from .run import Evaluation, EvaluationResults, MeasuredPicture, Record
 
 DEFAULT = 20
 SHOWN = 3  # grids whose maps are kept for the report
@@ -41,15 +41,15 @@ class Grid:
     pixels: Tensor
 
 
-class Game:
+class PointingGame:
     """The game of one evaluation. `count` is how many grids for each model, `confidence` the probability of its top
     class that a picture has at least."""
 
-    def __init__(self, evaluation: Evaluation, findings: Findings, count: int, confidence: float) -> None:
+    def __init__(self, evaluation: Evaluation, findings: EvaluationResults, count: int, confidence: float) -> None:
         self.evaluation, self.findings, self.count, self.confidence = evaluation, findings, count, confidence
         self.course = evaluation.course
 
-    def play(self, entries: Sequence[Entry], names: dict[Entry, str]) -> None:
+    def play(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> None:
         """What comes of it goes into the findings."""
         for model in self.evaluation.models:
             game: Record = {"model": model, "status": "done", "problem": None, "grids": [], "pictures": 0}
@@ -59,7 +59,7 @@ class Game:
                 game |= outcome(as_problem(error))
             self.findings.games.append(game)
 
-    def _play(self, model: str, game: Record, entries: list[tuple[Entry, str]]) -> None:
+    def _play(self, model: str, game: Record, entries: list[tuple[ImageFile, str]]) -> None:
         fitting = self._fitting(model)
         game["pictures"] = len({name for found in fitting.values() for name in found})
         drawn = arrangements(fitting, self.count, self.evaluation.question.seed)
@@ -105,27 +105,29 @@ class Game:
         except Unprocessable:
             return self.evaluation.classifier(model), True
 
-    def _panels(self, model: str, classifier: Classifier) -> list[Panel]:
+    def _panels(self, model: str, classifier: Classifier) -> list[PlannedPanel]:
         """The model's panels that can be made of such pictures. Those that cannot were told of before, or are now."""
         own = self.evaluation.of(model)
         examine(own, self.evaluation.question, classifier)
         return [panel for panel in own if not panel.refusal]
 
-    def _shots(self, chosen: list[tuple[Entry, str]], model: str) -> list[Shot]:
+    def _shots(self, chosen: list[tuple[ImageFile, str]], model: str) -> list[MeasuredPicture]:
         found = self.evaluation.shots([entry for entry, _ in chosen], dict(chosen), (model,))
-        return [shot for shot in found if isinstance(shot, Shot)]
+        return [shot for shot in found if isinstance(shot, MeasuredPicture)]
 
-    def _grid(self, number: int, names: tuple[str, ...], shots: list[Shot], model: str, classifier: Classifier) -> Grid:
+    def _grid(
+        self, number: int, names: tuple[str, ...], shots: list[MeasuredPicture], model: str, classifier: Classifier
+    ) -> Grid:
         picture = compose([shot.seen[model].picture for shot in shots])
         height, width = classifier.size
         if picture.size != (width, height):
             picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-        pixels = torch.from_numpy(Seen(picture, (0, 0, width, height)).pixels)
+        pixels = torch.from_numpy(PreprocessedImage(picture, (0, 0, width, height)).pixels)
         classes = [self.evaluation.look(shot, model)["classes"][0] for shot in shots]
         hashes = tuple(shot.hash for shot in shots)
         return Grid(number, names, hashes, classes, picture, self.evaluation.engine(classifier, 0).place(pixels))
 
-    def _point(self, grid: Grid, panel: Panel, classifier: Classifier, weight: int) -> Record:
+    def _point(self, grid: Grid, panel: PlannedPanel, classifier: Classifier, weight: int) -> Record:
         """A method's maps of a grid, one for the class of each cell: where each lies."""
         record: Record = {"picture": f"grid {grid.number}", "grid": grid.number, "model": panel.model}
         record |= {"method": panel.method.id, "status": "done", "problem": None, "cells": []}
@@ -147,7 +149,7 @@ class Game:
         return record | kept
 
     def _cell(
-        self, grid: Grid, place: int, panel: Panel, classifier: Classifier, weight: float, shown: bool
+        self, grid: Grid, place: int, panel: PlannedPanel, classifier: Classifier, weight: float, shown: bool
     ) -> dict[str, Any]:
         target = grid.classes[place]
         engine = self.evaluation.engine(classifier, target["index"])

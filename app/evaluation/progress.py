@@ -10,19 +10,19 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainin
 from rich.progress import Progress as Bars
 
 from ..attribution.methods.base import Progress
-from ..attribution.metrics.base import Cost
+from ..attribution.metrics.base import MetricCost
 
 T = TypeVar("T")
 BACKWARD = 2  # forward passes that a backward pass takes as long as
 MEMORY = 300  # seconds that the pace is taken from
 
 
-def weight(cost: Cost) -> int:
+def weight(cost: MetricCost) -> int:
     """How long evaluations take, in forward passes."""
     return cost.forwards + (1 + BACKWARD) * cost.gradients
 
 
-class Course:
+class EvaluationProgress:
     """A bar while the block lasts: by evaluations, for pictures differ less than methods do."""
 
     def __init__(self, console: Console) -> None:
@@ -33,7 +33,7 @@ class Course:
         self._task: int | None = None
         self._done = self._total = 0.0
 
-    def __enter__(self) -> Course:
+    def __enter__(self) -> EvaluationProgress:
         self.bars.start()
         return self
 

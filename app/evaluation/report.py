@@ -13,10 +13,10 @@ from markupsafe import Markup
 from ..attribution.methods.base import methods
 from ..attribution.metrics.base import metrics
 from ..settings import shipped
-from .run import Findings, Record
-from .scalars import LOCALISATION, Number, figure, leading
+from .run import EvaluationResults, Record
+from .scalars import LOCALISATION, Scalar, figure, leading
 from .svg import STYLE
-from .tables import Line, Row, grouped
+from .tables import GroupedRow, Row, grouped
 
 SHOWN = 3  # pictures at each end
 
@@ -29,8 +29,14 @@ class Plots:
     curves: Mapping[tuple[str, str], str]
 
 
-def report(about: Record, findings: Findings, rows: list[Row], lines: list[Line], known: dict[str, Number],
-           plots: Plots) -> str:  # fmt: skip
+def report(
+    about: Record,
+    findings: EvaluationResults,
+    rows: list[Row],
+    lines: list[GroupedRow],
+    known: dict[str, Scalar],
+    plots: Plots,
+) -> str:
     """HTML. `about` is the head of results.json."""
     environment = Environment(
         loader=FileSystemLoader(shipped("templates")), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -71,11 +77,11 @@ def gather(failures: list[Record]) -> list[Record]:
     return sorted(found.values(), key=lambda one: one["status"] != "failed")
 
 
-def _first(metric: str, known: Mapping[str, Number]) -> str:
+def _first(metric: str, known: Mapping[str, Scalar]) -> str:
     return next(id for id, number in known.items() if number.metric == metric)
 
 
-def _section(metric: str, lines: list[Line], known: Mapping[str, Number], plots: Plots) -> Record:
+def _section(metric: str, lines: list[GroupedRow], known: Mapping[str, Scalar], plots: Plots) -> Record:
     """A metric's part: its numbers, each with its plots and lines, and its curves."""
     numbers = []
     for id, number in known.items():
@@ -98,16 +104,16 @@ def _inline(svg: str) -> Markup:
     return Markup(svg.replace(STYLE, ""))
 
 
-def _overview(lines: list[Line]) -> dict[str, dict[str, dict[str, Line]]]:
+def _overview(lines: list[GroupedRow]) -> dict[str, dict[str, dict[str, GroupedRow]]]:
     """By model, number and method."""
-    found: dict[str, dict[str, dict[str, Line]]] = {}
+    found: dict[str, dict[str, dict[str, GroupedRow]]] = {}
     for line in lines:
         if not line.against:
             found.setdefault(line.model, {}).setdefault(line.number, {})[line.method] = line
     return found
 
 
-def _examples(findings: Findings, rows: list[Row], known: Mapping[str, Number]) -> dict[str, list[Record]]:
+def _examples(findings: EvaluationResults, rows: list[Row], known: Mapping[str, Scalar]) -> dict[str, list[Record]]:
     """By metric: for each model and method the pictures at both ends of its first number, with their maps."""
     maps = {(r["model"], r["method"], r["picture"]): r for r in findings.maps if r.get("thumb")}
     looks = {(r["model"], r["picture"]): r for r in findings.looks if r.get("thumb")}
@@ -133,7 +139,7 @@ def _examples(findings: Findings, rows: list[Row], known: Mapping[str, Number]) 
     return examples
 
 
-def _game(game: Record, findings: Findings) -> Record:
+def _game(game: Record, findings: EvaluationResults) -> Record:
     """A model's game, with the grids that are shown and each method's maps of them."""
     shown = []
     made = [record for record in findings.grids if record["model"] == game["model"] and record["cells"]]

@@ -15,7 +15,7 @@ from ..contract.problems import Problem
 NOTE = "What evaluate has found so far. It may be deleted: the next run computes it again.\n"
 
 
-class Parts:
+class ResultCache:
     """Records by a mark, in `folder`; each appears whole or not at all. Those of other questions stay beside."""
 
     def __init__(self, folder: Path) -> None:

@@ -15,22 +15,22 @@ from torch import Tensor
 from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
 from ..attribution.methods.base import Parameters
-from ..attribution.metrics.base import Metric, Subject
+from ..attribution.metrics.base import ExplainedMap, Metric
 from ..attribution.score import Score
 from ..contract.jobs import Explain
 from ..contract.problems import Problem
-from ..images.image_files import Entry
-from ..images.preprocess import Seen, asked, preprocess
+from ..images.image_files import ImageFile
+from ..images.preprocess import PreprocessedImage, asked, preprocess
 from ..pipeline.batch import READERS, ahead
-from ..pipeline.context import Workshop
+from ..pipeline.context import Context
 from ..pipeline.model_input import believed_classes
 from ..pipeline.panel import micro_batch
-from ..pipeline.plan import Chosen, Panel, examine, outline, plan, refuse_if_nothing_is_left
+from ..pipeline.plan import Chosen, PlannedPanel, examine, outline, plan, refuse_if_nothing_is_left
 from ..pipeline.records import finished, outcome
 from ..pipeline.turns import as_problem
 from . import thumbnails as thumbs
-from .progress import Course, weight
-from .result_cache import Parts, mark
+from .progress import EvaluationProgress, weight
+from .result_cache import ResultCache, mark
 
 Record = dict[str, Any]
 AHEAD = 4  # pictures that are read and decoded before it is their turn
@@ -38,17 +38,17 @@ TOP = 5
 
 
 @dataclass(frozen=True)
-class Shot:
+class MeasuredPicture:
     """A picture that could be decoded, as the models see it."""
 
     name: str
     hash: str
     size: tuple[int, int]
-    seen: dict[str, Seen]
+    seen: dict[str, PreprocessedImage]
 
 
 @dataclass(frozen=True)
-class Fault:
+class FailedPicture:
     """A picture that could not."""
 
     name: str
@@ -56,7 +56,7 @@ class Fault:
 
 
 @dataclass
-class Findings:
+class EvaluationResults:
     """What a run has found: plain records, in the order of the pictures."""
 
     pictures: list[Record] = field(default_factory=list)
@@ -88,10 +88,10 @@ class Evaluation:
     Raises `Problem` where the question itself is wrong.
     """
 
-    def __init__(self, question: Explain, workshop: Workshop, parts: Parts, course: Course) -> None:
-        self.question, self.workshop, self.parts, self.course = question, workshop, parts, course
-        zoo = workshop.zoo
-        self.panels = plan(question, zoo, workshop.settings)
+    def __init__(self, question: Explain, context: Context, parts: ResultCache, course: EvaluationProgress) -> None:
+        self.question, self.context, self.parts, self.course = question, context, parts, course
+        zoo = context.zoo
+        self.panels = plan(question, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in self.panels))
         self.inputs = {id: asked(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
         self._weights: dict[str, tuple[int, dict[str, int]]] = {}
@@ -104,29 +104,29 @@ class Evaluation:
                 self._weights[panel.id] = weight(known.map_cost), costs
         refuse_if_nothing_is_left(self.panels)
 
-    def of(self, model: str) -> list[Panel]:
+    def of(self, model: str) -> list[PlannedPanel]:
         """A model's panels."""
         return [panel for panel in self.panels if panel.model == model]
 
     def classifier(self, model: str, size: tuple[int, int] | None = None) -> Classifier:
-        return self.workshop.zoo.load(model, size or self.inputs[model].size)
+        return self.context.zoo.load(model, size or self.inputs[model].size)
 
     def engine(self, classifier: Classifier, target: int) -> Engine:
         score = Score(target, self.question.score, None, classifier.multilabel)
-        return Engine(classifier, score, micro_batch(self.workshop.settings, classifier.size))
+        return Engine(classifier, score, micro_batch(self.context.settings, classifier.size))
 
-    def measure(self, entries: Sequence[Entry], names: dict[Entry, str]) -> Findings:
+    def measure(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> EvaluationResults:
         """What comes of the pictures; what is kept of an earlier run is taken from there."""
-        findings = Findings()
+        findings = EvaluationResults()
         each = sum(self._whole(panel) for panel in self.panels)
         self.course.begin("maps and metrics", each * len(entries))
-        for number, group in enumerate(self.workshop.zoo.groups(self.models)):
+        for number, group in enumerate(self.context.zoo.groups(self.models)):
             own = [panel for panel in self.panels if panel.model in group]
             for place, found in enumerate(self.shots(entries, names, group), start=1):
                 self.course.at(f"{place}/{len(entries)} {found.name}")
                 if number == 0:
                     findings.pictures.append(_picture(found))
-                if isinstance(found, Fault):
+                if isinstance(found, FailedPicture):
                     self.course.skip(sum(map(self._whole, own)))
                     continue
                 for model in group:
@@ -135,25 +135,27 @@ class Evaluation:
         findings.maps.sort(key=lambda record: order[record["id"]])  # stable: models that took turns in memory
         return findings
 
-    def shots(self, entries: Iterable[Entry], names: dict[Entry, str], models: Iterable[str]) -> Iterator[Shot | Fault]:
+    def shots(
+        self, entries: Iterable[ImageFile], names: dict[ImageFile, str], models: Iterable[str]
+    ) -> Iterator[MeasuredPicture | FailedPicture]:
         """The pictures, read and decoded ahead in threads."""
         wanted = tuple(models)
 
-        def ready(entry: Entry) -> Shot | Fault:
+        def ready(entry: ImageFile) -> MeasuredPicture | FailedPicture:
             try:
                 data = entry.read()
-                image = self.workshop.decoders.decode(data)
+                image = self.context.decoders.decode(data)
                 seen = {model: preprocess(image, self.inputs[model]) for model in wanted}
-                return Shot(names[entry], hashlib.sha256(data).hexdigest(), image.size, seen)
+                return MeasuredPicture(names[entry], hashlib.sha256(data).hexdigest(), image.size, seen)
             except OSError as error:
-                return Fault(names[entry], Problem(error.strerror or str(error)))
+                return FailedPicture(names[entry], Problem(error.strerror or str(error)))
             except Exception as error:
-                return Fault(names[entry], as_problem(error))
+                return FailedPicture(names[entry], as_problem(error))
 
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             yield from ahead(readers, ready, entries, AHEAD)
 
-    def look(self, shot: Shot, model: str) -> Record:
+    def look(self, shot: MeasuredPicture, model: str) -> Record:
         """The classes that a model believes in most, and a thumbnail of what it saw."""
         own = mark("look", shot.hash, self.about(model))
         kept = self.parts.read(own)
@@ -166,11 +168,11 @@ class Evaluation:
             self.parts.write(own, kept)
         return {"picture": shot.name, "model": model, "problem": None, **kept}
 
-    def pixels(self, shot: Shot, model: str) -> Tensor:
+    def pixels(self, shot: MeasuredPicture, model: str) -> Tensor:
         """What a model sees of it, (C, H, W) on the device."""
         return self.engine(self.classifier(model), 0).place(torch.from_numpy(shot.seen[model].pixels))
 
-    def _measure_one(self, shot: Shot, model: str, findings: Findings) -> None:
+    def _measure_one(self, shot: MeasuredPicture, model: str, findings: EvaluationResults) -> None:
         try:
             look = self.look(shot, model)
         except Exception as error:
@@ -190,7 +192,7 @@ class Evaluation:
                 self.course.skip(self._whole(panel) if panel.refusal else 0)
             findings.maps.append(record)
 
-    def _judge(self, shot: Shot, panel: Panel, target: int) -> Record:
+    def _judge(self, shot: MeasuredPicture, panel: PlannedPanel, target: int) -> Record:
         """A map and its metrics; what was kept of them is not made again."""
         settled = panel.method.id, panel.parameters.model_dump()
         own = mark("map", shot.hash, self.about(panel.model), settled, target, self.question.seed)
@@ -215,7 +217,7 @@ class Evaluation:
         found = {**part["metrics"], **failed}
         return {**part, "status": "done", "metrics": [found[key] for key in wanted]}
 
-    def _explain(self, shot: Shot, panel: Panel, target: int, part: Record) -> Subject:
+    def _explain(self, shot: MeasuredPicture, panel: PlannedPanel, target: int, part: Record) -> ExplainedMap:
         """The map, for its metrics; what is told of it goes into `part`."""
         engine, x = self.engine(self.classifier(panel.model), target), self.pixels(shot, panel.model)
         began = time.monotonic()
@@ -224,11 +226,11 @@ class Evaluation:
         values, about = finished(attribution, time.monotonic() - began)
         part |= {**about, "thumb": thumbs.of_map(values)}
         kept = torch.from_numpy(values).to(x)
-        return Subject(
+        return ExplainedMap(
             engine, x, kept, panel.method, panel.parameters, self.question.seed, diagnostics=attribution.diagnostics
         )
 
-    def _measured(self, subject: Subject, chosen: Chosen, weight: int) -> Record:
+    def _measured(self, subject: ExplainedMap, chosen: Chosen, weight: int) -> Record:
         metric, parameters = chosen
         began = time.monotonic()
         record = _metric_record(metric, parameters)
@@ -244,7 +246,7 @@ class Evaluation:
             record |= outcome(as_problem(error))
         return record | {"seconds": round(time.monotonic() - began, 3)}
 
-    def _whole(self, panel: Panel) -> int:
+    def _whole(self, panel: PlannedPanel) -> int:
         map_weight, costs = self._weights[panel.id]
         return map_weight + sum(costs.values())
 
@@ -252,7 +254,7 @@ class Evaluation:
         """All of a model that determines what comes of a picture."""
         classifier = self.classifier(model)
         named = (classifier.id, classifier.fingerprint)
-        return named, self.inputs[model].model_dump(), self.question.score, self.workshop.versions
+        return named, self.inputs[model].model_dump(), self.question.score, self.context.versions
 
 
 def rounded(figures: Any) -> Any:
@@ -269,8 +271,8 @@ def _metric_record(metric: Metric[Any], parameters: Parameters) -> Record:
             "problem": None}  # fmt: skip
 
 
-def _picture(found: Shot | Fault) -> Record:
-    if isinstance(found, Fault):
+def _picture(found: MeasuredPicture | FailedPicture) -> Record:
+    if isinstance(found, FailedPicture):
         return {"picture": found.name, "width": None, "height": None, "problem": found.problem.as_dict()}
     return {"picture": found.name, "width": found.size[0], "height": found.size[1], "problem": None}
 

@@ -16,7 +16,7 @@ WORDS = {"lower": "lower is better", "higher": "higher is better", "": ""}
 
 
 @dataclass(frozen=True)
-class Number:
+class Scalar:
     """A number of a metric; `says` is a sentence for readers, `better` is empty where neither way is, and `reference`
     what a map worth nothing has."""
 
@@ -36,34 +36,34 @@ class Number:
         return WORDS[self.better]
 
 
-def _curves(metric: str, better: Better, sign: int, does: str) -> list[Number]:
+def _curves(metric: str, better: Better, sign: int, does: str) -> list[Scalar]:
     """The numbers of deletion and insertion; a gain is positive where the map does better than a control."""
 
     def over(control: Callable[[Figures], float]) -> Callable[[Figures], float]:
         return lambda figures: sign * (figures["map"]["area"] - control(figures))
 
     return [
-        Number(
+        Scalar(
             f"{metric}.gain_random", f"{metric.capitalize()}: gain over a random order", "higher",
             f"By how much the area under the curve is better than where pixels {does} in a random order. At or below "
             "zero the map's order is worth no more than chance.",
             over(lambda figures: figures["random_area"]),
             reference=0.0,
         ),
-        Number(
+        Scalar(
             f"{metric}.gain_displaced", f"{metric.capitalize()}: gain over the map displaced", "higher",
             "The same against the map itself, moved elsewhere: as coarse or as scattered as the map, which "
             "a random order is not. At or below zero, where the map points is worth no more than any other place.",
             over(lambda figures: figures["displaced_area"]),
         ),
-        Number(
+        Scalar(
             f"{metric}.gain_gaussian", f"{metric.capitalize()}: gain over a centred Gaussian", "higher",
             "The same against an order from the centre outwards, which knows nothing of the picture but where "
             "photographers put things.",
             over(lambda figures: figures["gaussian"]["area"]),
             reference=0.0,
         ),
-        Number(
+        Scalar(
             f"{metric}.area", f"{metric.capitalize()}: area under the curve", better,
             f"The mean probability of the class while pixels {does}, the map's strongest first. It hangs on the "
             "picture and on how sure the model was: compare methods on the same pictures only.",
@@ -94,68 +94,68 @@ STAYS = "How alike the map is to that of the picture {}: rank correlation, 1 is 
 NUMBERS = (
     *_curves("deletion", "lower", -1, "go"),
     *_curves("insertion", "higher", 1, "come"),
-    Number(
+    Scalar(
         "randomisation.rank_correlation_last", "Randomisation: rank correlation, all layers random", "lower",
         f"How alike the map is to that of the same network with every layer drawn at random. {FORGETS}",
         _stage(-1, "rank_correlation"),
     ),
-    Number(
+    Scalar(
         "randomisation.ssim_last", "Randomisation: SSIM, all layers random", "lower",
         f"The same by structural similarity, which looks at local patterns rather than ranks. {FORGETS}",
         _stage(-1, "ssim"),
     ),
-    Number(
+    Scalar(
         "randomisation.rank_correlation_first", "Randomisation: rank correlation, top layer random", "lower",
         "How alike the map is once only the layer next to the logits, which tells the classes apart, is random.",
         _stage(0, "rank_correlation"),
     ),
-    Number(
+    Scalar(
         "randomisation.ssim_first", "Randomisation: SSIM, top layer random", "lower",
         "The same by structural similarity.", _stage(0, "ssim"),
     ),
-    Number(
+    Scalar(
         "class_sensitivity.rank_correlation", "Class sensitivity: rank correlation with other classes", "lower",
         "The mean likeness of the map to those of other classes. Near 1 it is much the same for any class, and cannot "
         "say what speaks for this one.",
         lambda figures: _mean(figures["classes"], "rank_correlation"),
     ),
-    Number("stability.shift", "Stability: shifted by a pixel", "higher", STAYS.format("one pixel to the right"),
+    Scalar("stability.shift", "Stability: shifted by a pixel", "higher", STAYS.format("one pixel to the right"),
            _trial("shift")),
-    Number("stability.jpeg", "Stability: packed as JPEG", "higher", STAYS.format("as a JPEG"), _trial("jpeg")),
-    Number("stability.mirror", "Stability: mirrored", "higher", STAYS.format("mirrored, mirrored back"),
+    Scalar("stability.jpeg", "Stability: packed as JPEG", "higher", STAYS.format("as a JPEG"), _trial("jpeg")),
+    Scalar("stability.mirror", "Stability: mirrored", "higher", STAYS.format("mirrored, mirrored back"),
            _trial("mirror")),
-    Number("stability.seed", "Stability: another seed", "higher",
+    Scalar("stability.seed", "Stability: another seed", "higher",
            "How alike two maps are that differ in nothing but what was drawn. Take more samples where it is low.",
            _trial("seed")),
-    Number(
+    Scalar(
         "gradient_check.relative_error", "Gradient check: relative error", "lower",
         "How far the map is from the gradient, by the score's slopes along random directions. Only the plain gradient "
         "is meant to pass.",
         _size("relative_error"),
     ),
-    Number(
+    Scalar(
         "completeness.relative_error", "Completeness: relative error, without its sign", "lower",
         "How far the map's sum is from the change of the score that it shares out. More steps make it smaller.",
         _size("relative_error"),
     ),
-    Number(
+    Scalar(
         "infidelity.unexplained", "Infidelity: share left unexplained", "lower",
         "The share of the score's changes that the map's forecast misses: 0 is a perfect forecast, 1 none at all.",
         _size("unexplained"),
     ),
-    Number(
+    Scalar(
         "infidelity.infidelity", "Infidelity", "lower",
         "The mean squared error of the map's forecast of how the score falls where squares are taken away; in units of "
         "the squared score, so of one model only.",
         _size("infidelity"),
     ),
-    Number(
+    Scalar(
         "max_sensitivity.max_sensitivity", "Maximum sensitivity", "lower",
         "How far the map moves at most, in its own size, when pixel values move a little.",
         _size("max_sensitivity"),
     ),
 )  # fmt: skip
-LOCALISATION = Number(
+LOCALISATION = Scalar(
     "grid_pointing.localisation",
     "Grid pointing game: localisation",
     "higher",
@@ -164,7 +164,7 @@ LOCALISATION = Number(
     lambda figures: None,
     reference=0.25,
 )
-HITS = Number(
+HITS = Scalar(
     "grid_pointing.hits", "Grid pointing game: cells hit", "higher",
     "How often the cell of the class gets more of the map's positive values than any other cell. Chance is 0.25.",
     lambda figures: None,
@@ -178,7 +178,7 @@ def figure(value: float) -> str:
     return text.replace("-", "−")
 
 
-def numbers_of(metric: str, figures: Figures) -> Iterator[tuple[Number, float]]:
+def scalars_of(metric: str, figures: Figures) -> Iterator[tuple[Scalar, float]]:
     """The numbers in the figures of a metric that have a finite value; of one not known here, each scalar figure."""
     known = [number for number in NUMBERS if number.metric == metric] or list(_any(metric, figures))
     for number in known:
@@ -187,7 +187,7 @@ def numbers_of(metric: str, figures: Figures) -> Iterator[tuple[Number, float]]:
             yield number, float(value)
 
 
-def in_order(numbers: Iterable[Number]) -> list[Number]:
+def in_order(numbers: Iterable[Scalar]) -> list[Scalar]:
     """As they are listed here; those that are not known here behind, the game last."""
     places = {number.id: place for place, number in enumerate(NUMBERS)}
     places |= {LOCALISATION.id: len(places) + 1, HITS.id: len(places) + 2}
@@ -199,12 +199,12 @@ def leading(metric: str) -> str | None:
     return next((number.id for number in NUMBERS if number.metric == metric), None)
 
 
-def _any(metric: str, figures: Figures) -> Iterator[Number]:
+def _any(metric: str, figures: Figures) -> Iterator[Scalar]:
     known = metrics().get(metric)
     title, summary = (known.title, known.summary) if known else (metric, "")
     for name, value in figures.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            yield Number(f"{metric}.{name}", f"{title}: {name.replace('_', ' ')}", "", summary, _value(name))
+            yield Scalar(f"{metric}.{name}", f"{title}: {name.replace('_', ' ')}", "", summary, _value(name))
 
 
 def _value(name: str) -> Callable[[Figures], float | None]:

@@ -31,7 +31,7 @@ STYLE = """<style>
 
 
 @dataclass(frozen=True)
-class Dot:
+class PlotPoint:
     """A mean with its interval, where there is one; the colour is that of its name everywhere."""
 
     name: str
@@ -42,7 +42,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Curve:
+class PlotLine:
     """A mean curve with its band; a control has no colour of its own, but dashes."""
 
     name: str
@@ -53,7 +53,7 @@ class Curve:
     dashes: str = ""
 
 
-def dots(title: str, model: str, under: str, rows: Sequence[Dot], reference: float | None) -> str:
+def dots(title: str, model: str, under: str, rows: Sequence[PlotPoint], reference: float | None) -> str:
     """A row for each of `rows`; a dashed line at the value that a map worth nothing has."""
     ends = [edge for row in rows for edge in (row.low, row.high, row.value) if edge is not None]
     ends += [] if reference is None else [reference]
@@ -86,7 +86,7 @@ def dots(title: str, model: str, under: str, rows: Sequence[Dot], reference: flo
     return _document(bottom + 42, f"{title}, {model}", parts)
 
 
-def curves(title: str, model: str, across: str, series: Sequence[Curve]) -> str:
+def curves(title: str, model: str, across: str, series: Sequence[PlotLine]) -> str:
     """Curves from 0 to 100 % of the pixels; the probability from zero up."""
     most = max(float(np.max(curve.values if curve.high is None else curve.high)) for curve in series)
     marks = ticks(0, most)
@@ -137,11 +137,11 @@ def _tick(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def _class(curve: Curve) -> str:
+def _class(curve: PlotLine) -> str:
     return "control" if curve.colour is None else f"s{curve.colour % COLOURS}"
 
 
-def _key(x: float, y: float, curve: Curve) -> str:
+def _key(x: float, y: float, curve: PlotLine) -> str:
     return (
         f'<g class="{_class(curve)}">{line(x, y - 4, x + 22, y - 4, f"line {curve.dashes}")}</g>'
         f"{text(x + 30, y, curve.name)}"

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .bootstrap import interval
-from .run import Findings
-from .scalars import HITS, LOCALISATION, Number, in_order, numbers_of
+from .run import EvaluationResults
+from .scalars import HITS, LOCALISATION, Scalar, in_order, scalars_of
 
 FEWEST = 2  # pictures that an interval can be drawn from
 
@@ -35,7 +35,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Line:
+class GroupedRow:
     """A number over `n` pictures; with `against`, the difference to that method on the pictures that both have."""
 
     model: str
@@ -51,16 +51,16 @@ class Line:
     median: float
 
 
-def rows(findings: Findings) -> tuple[list[Row], dict[str, Number]]:
+def rows(findings: EvaluationResults) -> tuple[list[Row], dict[str, Scalar]]:
     """The numbers of all maps, and what they are, by id."""
     found: list[Row] = []
-    known: dict[str, Number] = {}
+    known: dict[str, Scalar] = {}
     for record in findings.maps:
         target = record["target"]
         about = (record["picture"], "", record["model"], record["method"], *_named(target))
         for measured in record["metrics"]:
             if measured["status"] == "done":
-                for number, value in numbers_of(measured["metric"], measured["figures"]):
+                for number, value in scalars_of(measured["metric"], measured["figures"]):
                     known[number.id] = number
                     found.append(Row(*about, measured["metric"], number.id, value))
     for record in findings.grids:
@@ -77,7 +77,7 @@ def _named(target: dict[str, Any]) -> tuple[int, str, float]:
     return target["index"], target["label"], target["probability"]
 
 
-def summary(found: Iterable[Row], known: dict[str, Number], seed: int) -> list[Line]:
+def summary(found: Iterable[Row], known: dict[str, Scalar], seed: int) -> list[GroupedRow]:
     """Mean and median of each number over the pictures, with the mean's interval; then the methods' differences.
 
     The cells of a grid count as one, by their mean.
@@ -85,7 +85,7 @@ def summary(found: Iterable[Row], known: dict[str, Number], seed: int) -> list[L
     series: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
     for (model, number, method, picture), values in grouped(found).items():
         series.setdefault((model, number), {}).setdefault(method, {})[picture] = float(np.mean(values))
-    lines: list[Line] = []
+    lines: list[GroupedRow] = []
     for (model, number), methods in series.items():
         about = known[number]
         for method, by_picture in methods.items():
@@ -106,13 +106,15 @@ def grouped(found: Iterable[Row]) -> dict[tuple[str, str, str, str], list[float]
     return values
 
 
-def _line(model: str, method: str, against: str, number: Number, values: Sequence[float], seed: int) -> Line:
+def _line(model: str, method: str, against: str, number: Scalar, values: Sequence[float], seed: int) -> GroupedRow:
     low, high = map(float, interval(values, seed)) if len(values) >= FEWEST else (None, None)
     mean, median = float(np.mean(values)), float(np.median(values))
-    return Line(model, method, against, number.metric, number.id, number.better, len(values), mean, low, high, median)
+    return GroupedRow(
+        model, method, against, number.metric, number.id, number.better, len(values), mean, low, high, median
+    )
 
 
-def csv_of(kind: type[Row] | type[Line], lines: Iterable[Row | Line]) -> str:
+def csv_of(kind: type[Row] | type[GroupedRow], lines: Iterable[Row | GroupedRow]) -> str:
     """A header and a line each; numbers with 6 significant digits, and nothing where there is none."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
@@ -121,6 +123,6 @@ def csv_of(kind: type[Row] | type[Line], lines: Iterable[Row | Line]) -> str:
     return out.getvalue()
 
 
-def _cells(line: Row | Line) -> Iterator[str]:
+def _cells(line: Row | GroupedRow) -> Iterator[str]:
     for value in astuple(line):
         yield "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -20,7 +20,7 @@ from . import decoder_process as inside
 START_SECONDS = 30
 
 
-class Decoders:
+class DecoderPool:
     """Up to `most` processes that decode; another one starts only while the others are at work. For any thread.
 
     Its own threads start the processes and wait for them: Linux ends a process with the thread that started it.
@@ -28,7 +28,7 @@ class Decoders:
 
     def __init__(self, settings: Settings, most: int = 2) -> None:
         self._settings = settings
-        self._idle: deque[Decoder] = deque()
+        self._idle: deque[DecoderProcess] = deque()
         self._threads = ThreadPoolExecutor(most, thread_name_prefix="decoder")
 
     def warm(self) -> None:
@@ -51,15 +51,15 @@ class Decoders:
             if decoder.alive:
                 self._idle.append(decoder)
 
-    def _take(self) -> Decoder:
+    def _take(self) -> DecoderProcess:
         while self._idle:
             decoder = self._idle.pop()
             if decoder.alive:
                 return decoder
-        return Decoder(self._settings)
+        return DecoderProcess(self._settings)
 
 
-class Decoder:
+class DecoderProcess:
     """One process, started now and ended with this object. For one thread at a time. Raises `Unavailable`."""
 
     def __init__(self, settings: Settings) -> None:

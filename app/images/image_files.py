@@ -14,7 +14,7 @@ SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ImageFile:
     """A picture, and the folder of its results."""
 
     path: Path
@@ -30,7 +30,7 @@ def is_one_file(paths: Sequence[Path]) -> bool:
     return len(paths) == 1 and paths[0].is_file()
 
 
-def gather(paths: Sequence[Path], out: Path | None, recursive: bool) -> list[Entry]:
+def find_image_files(paths: Sequence[Path], out: Path | None, recursive: bool) -> list[ImageFile]:
     """The pictures in their order. A folder stands for its pictures, with `recursive` for those in folders below too.
 
     The results of DIR/a/cat.jpg go to OUT/a/cat.jpg/; OUT is explanations/DIR for one folder. For several paths OUT is
@@ -40,11 +40,11 @@ def gather(paths: Sequence[Path], out: Path | None, recursive: bool) -> list[Ent
     named = [found for path in paths for found in _matches(path)]
     alone = len(named) == 1 and named[0].is_dir()
     target = out or (Path("explanations") / _own_name(named[0]) if alone else Path("explanations"))
-    entries: dict[Path, Entry] = {}
+    entries: dict[Path, ImageFile] = {}
     for path in named:
         for picture in _pictures(path, target.resolve(), recursive):
             within = picture.relative_to(path)  # «.» where it was named itself
-            entry = Entry(picture, target / within if alone else target / _own_name(path) / within)
+            entry = ImageFile(picture, target / within if alone else target / _own_name(path) / within)
             other = entries.setdefault(entry.folder, entry)
             if other.path.resolve() != picture.resolve():
                 raise Unprocessable(

@@ -20,7 +20,7 @@ MOST = 16
 
 
 @dataclass(frozen=True)
-class Seen:
+class PreprocessedImage:
     """The pixels that a model saw, RGB or grey, and where they lie in the upright original.
 
     `crop` is (x0, y0, x1, y1) in pixels of the original; it reaches beyond the picture where it was padded.
@@ -55,7 +55,7 @@ def asked(own: Input, fit: Fit | None, size: tuple[int, int] | None) -> Input:
     return own.model_copy(update=changes)
 
 
-def preprocess(picture: Image.Image, card: Input) -> Seen:
+def preprocess(picture: Image.Image, card: Input) -> PreprocessedImage:
     """Bring a picture to the card's size.
 
     crop: the shorter side to size / crop_fraction, then the centre · pad: the longer side to it, then the mean colour
@@ -75,10 +75,10 @@ def preprocess(picture: Image.Image, card: Input) -> Seen:
     left, top = _offset(scaled_width, width), _offset(scaled_height, height)
     seen = Image.new(picture.mode, (width, height), _mean_colour(card))
     seen.paste(scaled, (-left, -top))
-    return Seen(seen, _frame(picture, (scaled_width, scaled_height), (left, top), card))
+    return PreprocessedImage(seen, _frame(picture, (scaled_width, scaled_height), (left, top), card))
 
 
-def _crop(picture: Image.Image, card: Input) -> Seen:
+def _crop(picture: Image.Image, card: Input) -> PreprocessedImage:
     """A picture so narrow that resizing all of it would make more than `MOST` times the crop (65500×1 would grow to
     gigabytes) is resampled from the box that the crop has in it: the same but for rounding."""
     height, width = card.size
@@ -88,9 +88,9 @@ def _crop(picture: Image.Image, card: Input) -> Seen:
     box = (max(crop[0], 0.0), max(crop[1], 0.0), min(crop[2], picture.width), min(crop[3], picture.height))
     kernel = FILTERS[card.interpolation]
     if scaled_width * scaled_height > MOST * width * height:
-        return Seen(picture.resize((width, height), kernel, box=box), box)
+        return PreprocessedImage(picture.resize((width, height), kernel, box=box), box)
     scaled = picture.resize((scaled_width, scaled_height), kernel)
-    return Seen(scaled.crop((left, top, left + width, top + height)), box)
+    return PreprocessedImage(scaled.crop((left, top, left + width, top + height)), box)
 
 
 def _offset(scaled: int, side: int) -> int:

@@ -100,19 +100,19 @@ def write_explanation(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
         raise Problem(f"{folder} cannot be written: {error.strerror or error}.") from error
 
 
-def mark(data: bytes, about: tuple[Any, ...]) -> str:
+def request_mark(data: bytes, about: tuple[Any, ...]) -> str:
     """A hash of all that determines what comes of a picture: its bytes, and `Batch.about`."""
     parts = (hashlib.sha256(data).hexdigest(), *about)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def mark_of(folder: Path) -> str | None:
+def read_request_mark(folder: Path) -> str | None:
     """The mark in the record of a folder that was written whole; None where there is none."""
     try:
-        mark = json.loads((folder / RECORD).read_bytes())["mark"]
+        request_mark = json.loads((folder / RECORD).read_bytes())["mark"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return str(mark)
+    return str(request_mark)
 
 
 GUIDE = """# Explanation {id}

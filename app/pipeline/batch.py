@@ -25,17 +25,17 @@ from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
 from ..attribution.methods.base import Attribution, OnePass
 from ..attribution.score import Score
-from ..attribution.shared_forward import Graph, SharedEngine
+from ..attribution.shared_forward import ForwardPass, SharedEngine
 from ..contract.arrays import npy
 from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem
-from ..images.image_files import Entry
-from ..images.preprocess import Seen, asked, preprocess
-from .archive import mark as mark_from
-from .context import Workshop
-from .model_input import Sight, Waiting, believed_classes, png, shown
+from ..images.image_files import ImageFile
+from ..images.preprocess import PreprocessedImage, asked, preprocess
+from .archive import request_mark as mark_from
+from .context import Context
+from .model_input import ModelInput, Waiting, believed_classes, png, shown
 from .panel import compute, micro_batch
-from .plan import Panel, examine, plan, refuse_if_nothing_is_left, settle_targets
+from .plan import PlannedPanel, examine, plan, refuse_if_nothing_is_left, settle_targets
 from .records import done, finished, input_record, new_record, outcome, panel_record
 from .turns import as_problem
 
@@ -49,16 +49,16 @@ TOP = 5  # classes that are told of each picture
 
 
 @dataclass(eq=False)
-class Shot:
+class ExplainedPicture:
     """A picture on its way: what models saw and believe of it, its panels, and their maps."""
 
-    entry: Entry
+    entry: ImageFile
     job: Explain
     picture: bytes  # as it is kept: a PNG without metadata
     size: tuple[int, int]
-    seen: dict[str, Seen]
-    sights: dict[str, Sight] = field(default_factory=dict)
-    panels: list[Panel] = field(default_factory=list)
+    seen: dict[str, PreprocessedImage]
+    sights: dict[str, ModelInput] = field(default_factory=dict)
+    panels: list[PlannedPanel] = field(default_factory=list)
     maps: dict[str, np.ndarray] = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
 
@@ -71,35 +71,35 @@ class Shot:
             return png(self.seen[id].picture)
         return npy(self.maps[id]) if id in self.maps else None
 
-    def of(self, model: str) -> list[Panel]:
+    def of(self, model: str) -> list[PlannedPanel]:
         """A model's panels."""
         return [panel for panel in self.panels if panel.model == model]
 
 
 @dataclass(frozen=True)
-class Pass:
+class SharedPass:
     """Pictures that went up through a network together."""
 
-    shots: list[Shot]
-    graph: Graph
+    shots: list[ExplainedPicture]
+    graph: ForwardPass
 
 
 @dataclass(frozen=True)
-class Kept:
+class SkippedPicture:
     """A picture whose results are there already."""
 
-    entry: Entry
+    entry: ImageFile
 
 
 @dataclass(frozen=True)
-class Fault:
+class FailedPicture:
     """A picture that could not be explained, and why."""
 
-    entry: Entry
+    entry: ImageFile
     problem: Problem
 
 
-Turns = Generator[Shot | Kept | Fault | None, None, None]
+Turns = Generator[ExplainedPicture | SkippedPicture | FailedPicture | None, None, None]
 
 
 class Batch:
@@ -109,10 +109,10 @@ class Batch:
     Raises `Problem` where the question itself is wrong.
     """
 
-    def __init__(self, question: Explain, workshop: Workshop, is_kept: Callable[[Entry, str], bool]) -> None:
-        self.question, self.workshop, self._is_kept = question, workshop, is_kept
-        zoo = workshop.zoo
-        panels = plan(question, zoo, workshop.settings)
+    def __init__(self, question: Explain, context: Context, is_kept: Callable[[ImageFile, str], bool]) -> None:
+        self.question, self.context, self._is_kept = question, context, is_kept
+        zoo = context.zoo
+        panels = plan(question, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in panels))
         self._inputs = {id: asked(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
         self._prints = {}
@@ -127,17 +127,17 @@ class Batch:
             self.tray *= TRAYS
         self.window = min(2 * self.tray, WINDOW)
 
-    def explain(self, entries: Iterable[Entry]) -> Iterator[Shot | Kept | Fault]:
+    def explain(self, entries: Iterable[ImageFile]) -> Iterator[ExplainedPicture | SkippedPicture | FailedPicture]:
         """What comes of each picture; shots are whole, with their record. Those with nothing to compute come first."""
         with closing(self.turns(entries)) as turns:
             yield from (result for result in turns if result is not None)
 
-    def turns(self, entries: Iterable[Entry]) -> Turns:
+    def turns(self, entries: Iterable[ImageFile]) -> Turns:
         """The same, with `None` after every micro-batch, where something else may take its turn."""
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
-            tray: list[Shot] = []
+            tray: list[ExplainedPicture] = []
             for found in ahead(readers, self._prepare, entries, self.window):
-                if isinstance(found, Shot):
+                if isinstance(found, ExplainedPicture):
                     tray.append(found)
                 else:
                     yield found
@@ -151,17 +151,17 @@ class Batch:
     def about(self) -> tuple[Any, ...]:
         """All but the picture that determines what comes of it."""
         asked_for = {name: value for name, value in asdict(self.question).items() if name not in ("id", "picture")}
-        return asked_for, self._prints, self.workshop.versions
+        return asked_for, self._prints, self.context.versions
 
     def _classifier(self, model: str) -> Classifier:
-        return self.workshop.zoo.load(model, self._inputs[model].size)
+        return self.context.zoo.load(model, self._inputs[model].size)
 
     def _at_once(self, model: str) -> int:
         """Pictures in a pass of a model."""
         classifier = self._classifier(model)
-        return Engine(classifier, Score(0), micro_batch(self.workshop.settings, classifier.size)).micro_batch
+        return Engine(classifier, Score(0), micro_batch(self.context.settings, classifier.size)).micro_batch
 
-    def _layers_of(self, panels: list[Panel]) -> tuple[str, ...] | None:
+    def _layers_of(self, panels: list[PlannedPanel]) -> tuple[str, ...] | None:
         """Layers that a model's methods of one pass ask for; None where there is no such method."""
         found: tuple[str, ...] | None = None
         for panel in panels:
@@ -169,39 +169,39 @@ class Batch:
                 found = (*(found or ()), *panel.method.layers(self._classifier(panel.model), panel.parameters))
         return found
 
-    def _prepare(self, entry: Entry) -> Shot | Kept | Fault:
+    def _prepare(self, entry: ImageFile) -> ExplainedPicture | SkippedPicture | FailedPicture:
         """In a reader's thread: everything up to what the models see."""
         try:
             data = entry.read()
             mark = mark_from(data, self.about)
             if self._is_kept(entry, mark):
-                return Kept(entry)
-            image = self.workshop.decoders.decode(data)
+                return SkippedPicture(entry)
+            image = self.context.decoders.decode(data)
             seen = {model: preprocess(image, own) for model, own in self._inputs.items()}
             job = replace(self.question, id=secrets.token_hex(16))
-            shot = Shot(entry, job, shown(image), image.size, seen)
-            shot.record = {**new_record(job, self.workshop, image.size), "source": str(entry.path), "mark": mark}
+            shot = ExplainedPicture(entry, job, shown(image), image.size, seen)
+            shot.record = {**new_record(job, self.context, image.size), "source": str(entry.path), "mark": mark}
         except OSError as error:
-            return Fault(entry, Problem(error.strerror or str(error)))
+            return FailedPicture(entry, Problem(error.strerror or str(error)))
         except Exception as error:
-            return Fault(entry, as_problem(error))
+            return FailedPicture(entry, as_problem(error))
         return shot
 
-    def _explain_tray(self, tray: list[Shot]) -> Turns:
+    def _explain_tray(self, tray: list[ExplainedPicture]) -> Turns:
         """The pictures of a tray, side by side."""
         began = time.monotonic()
         for shot in tray:
-            shot.panels = plan(shot.job, self.workshop.zoo, self.workshop.settings)
+            shot.panels = plan(shot.job, self.context.zoo, self.context.settings)
         graphs = {}
         for model in self.models:
             graphs[model] = self._look(tray, model)
             yield None
-        kept: list[Shot] = []
+        kept: list[ExplainedPicture] = []
         for shot in tray:
             try:
                 settle_targets(shot.panels, {id: sight.classes[0]["index"] for id, sight in shot.sights.items()})
             except Problem as problem:
-                yield Fault(shot.entry, problem)
+                yield FailedPicture(shot.entry, problem)
             else:
                 kept.append(shot)
         *others, last = self.models
@@ -217,7 +217,7 @@ class Batch:
             shot.record["seconds"] = round(shared + time.monotonic() - began, 3)
             yield self._close(shot)
 
-    def _look(self, tray: list[Shot], model: str) -> Pass | None:
+    def _look(self, tray: list[ExplainedPicture], model: str) -> SharedPass | None:
         """Show the pictures of a tray to a model at once; alone, where that fails. The pass, where it is of use."""
         try:
             x, logits, way = self._show(tray, model)
@@ -234,29 +234,29 @@ class Batch:
         for shot, seen, believed in zip(tray, x, logits, strict=True):
             targets = [index for index in shot.job.targets if index is not None]
             classes = believed_classes(classifier, believed, TOP, targets)
-            shot.sights[model] = Sight(model, own, shot.seen[model], seen, *classes)
+            shot.sights[model] = ModelInput(model, own, shot.seen[model], seen, *classes)
             shot.record["inputs"].append(input_record(shot.job, shot.sights[model]))
             examine([panel for panel in shot.panels if panel.model == model], shot.job, classifier)
         return way
 
-    def _show(self, tray: list[Shot], model: str) -> tuple[Tensor, Tensor, Pass | None]:
+    def _show(self, tray: list[ExplainedPicture], model: str) -> tuple[Tensor, Tensor, SharedPass | None]:
         """What a model sees, and its logits, in float64 on the CPU. With the pass, where there is one for all."""
         classifier = self._classifier(model)
         pixels = torch.from_numpy(np.stack([shot.seen[model].pixels for shot in tray]))
         x = pixels.to(device=classifier.device, dtype=classifier.dtype)
         size = self._at_once(model)
         if self._layers[model] is not None and len(self.models) == 1 and len(tray) <= size:
-            way = Pass(tray, Graph(classifier, x, self._layers[model] or ()))
+            way = SharedPass(tray, ForwardPass(classifier, x, self._layers[model] or ()))
             return x, way.graph.logits.detach().double().cpu(), way
         with torch.no_grad():
             logits = torch.cat([classifier(part) for part in torch.split(x, size)])
         return x, logits.double().cpu(), None
 
-    def _make_shared(self, tray: list[Shot], model: str, way: Pass | None) -> Waiting[None]:
+    def _make_shared(self, tray: list[ExplainedPicture], model: str, way: SharedPass | None) -> Waiting[None]:
         """A model's panels of one pass, micro-batch by micro-batch."""
         for shot in tray:
             for panel in shot.of(model):
-                panel.record = panel_record(panel, self.workshop.zoo)
+                panel.record = panel_record(panel, self.context.zoo)
                 if panel.refusal:
                     panel.record |= outcome(panel.refusal)
         layers, size = self._layers[model], self._at_once(model)
@@ -266,7 +266,7 @@ class Batch:
             if way is None or part != way.shots:
                 try:
                     x = torch.stack([shot.sights[model].x for shot in part])
-                    way = Pass(part, Graph(self._classifier(model), x, layers or ()))
+                    way = SharedPass(part, ForwardPass(self._classifier(model), x, layers or ()))
                 except Exception:
                     log.warning("a pass of %d pictures failed: one by one", len(part), exc_info=True)
                     break
@@ -274,13 +274,13 @@ class Batch:
             way = None
             yield None
 
-    def _make_rest(self, shot: Shot, model: str) -> Waiting[None]:
+    def _make_rest(self, shot: ExplainedPicture, model: str) -> Waiting[None]:
         """The panels of a model that a picture does not have yet, one by one."""
         for panel in shot.of(model):
             if panel.record["status"] is None:
                 yield from self._make_alone(shot, panel, self._classifier(model))
 
-    def _make_together(self, way: Pass, model: str) -> None:
+    def _make_together(self, way: SharedPass, model: str) -> None:
         """The panels of one pass. Those that fail are left as they are."""
         places = {panel.id: panel for shot in way.shots for panel in shot.of(model)}
         any_class = int(self.question.against == 0)  # a picture without this panel goes along
@@ -302,9 +302,9 @@ class Batch:
             except Exception:
                 log.warning("%s of %d pictures at once failed: one by one", one.method.id, len(wanted), exc_info=True)
 
-    def _make_alone(self, shot: Shot, panel: Panel, classifier: Classifier) -> Waiting[None]:
+    def _make_alone(self, shot: ExplainedPicture, panel: PlannedPanel, classifier: Classifier) -> Waiting[None]:
         engine = Engine(
-            classifier, self._score(classifier, panel.target), micro_batch(self.workshop.settings, classifier.size)
+            classifier, self._score(classifier, panel.target), micro_batch(self.context.settings, classifier.size)
         )
         try:
             keep(shot, panel, *(yield from waits(compute(panel, engine, shot.sights[panel.model].x, shot.job.seed))))
@@ -315,16 +315,18 @@ class Batch:
         return Score(target, self.question.score, self.question.against, classifier.multilabel)
 
     @staticmethod
-    def _close(shot: Shot) -> Shot | Fault:
+    def _close(shot: ExplainedPicture) -> ExplainedPicture | FailedPicture:
         """The shot with its record, or why it is worth nothing: a map that broke off is not silently left out."""
         shot.record |= {"status": "done", "panels": [panel.record for panel in shot.panels]}
         for panel in shot.panels:
             if panel.record["status"] == "failed":
-                return Fault(shot.entry, ComputationFailed(f"{panel.method.id}: {panel.record['problem']['detail']}"))
+                return FailedPicture(
+                    shot.entry, ComputationFailed(f"{panel.method.id}: {panel.record['problem']['detail']}")
+                )
         return shot
 
 
-def keep(shot: Shot, panel: Panel, values: np.ndarray, about: dict[str, Any]) -> None:
+def keep(shot: ExplainedPicture, panel: PlannedPanel, values: np.ndarray, about: dict[str, Any]) -> None:
     """Put a finished map into the shot and its panel's record."""
     shot.maps[panel.id] = values
     panel.record |= done(shot.job, panel, about)

@@ -1,4 +1,4 @@
-"""What runs work with: the models, the store, and what was learnt about the pace."""
+"""What all jobs share: models, store, caches, decoding processes, and measured speeds."""
 
 from __future__ import annotations
 
@@ -7,30 +7,34 @@ from dataclasses import dataclass, field
 import torch
 
 from .. import __version__
-from ..images.decoder_pool import Decoders
+from ..images.decoder_pool import DecoderPool
 from ..settings import Settings
 from ..storage.stores import AnyStore, open_store
 from ..zoo.zoo import Zoo
-from .lru_cache import Recent
-from .throughput import Pace
+from .lru_cache import LRUCache
+from .throughput import Throughput
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """What a run works with."""
+class Context:
+    """What all jobs of a process share."""
 
     settings: Settings
     zoo: Zoo
     store: AnyStore
-    recent: Recent
-    decoders: Decoders
-    pace: Pace = field(default_factory=Pace)
+    recent: LRUCache
+    decoders: DecoderPool
+    pace: Throughput = field(default_factory=Throughput)
 
     @classmethod
-    def open(cls, settings: Settings, decoders: int = 2) -> Workshop:
-        """The workshop that the settings describe, with up to so many decoding processes; loads no model."""
+    def open(cls, settings: Settings, decoders: int = 2) -> Context:
+        """The context that the settings describe, with up to so many decoding processes; loads no model."""
         return cls(
-            settings, Zoo(settings), open_store(settings), Recent(settings.picture_bytes), Decoders(settings, decoders)
+            settings,
+            Zoo(settings),
+            open_store(settings),
+            LRUCache(settings.picture_bytes),
+            DecoderPool(settings, decoders),
         )
 
     @property

@@ -151,9 +151,9 @@ def randomisation(metric: str, figures: Figures, method: Method[Any]) -> Iterato
 
 def _alike(method: Method[Any]) -> tuple[str, Level]:
     """What it may be where a map is like that of a network that knows nothing."""
-    if method.regional:
+    if method.single_channel:
         return "randomisation_alike_coarse", "note"
-    return "randomisation_picture_stays" if method.shares_out else "randomisation_alike_at_last", "doubt"
+    return "randomisation_picture_stays" if method.additive else "randomisation_alike_at_last", "doubt"
 
 
 def class_sensitivity(metric: str, figures: Figures, method: Method[Any]) -> Iterator[Found]:
@@ -221,7 +221,7 @@ def gradient_check(metric: str, figures: Figures, method: Method[Any]) -> Iterat
     elif method.id == "vanilla_gradient":
         yield "gradient_check_failed", "doubt", {"percent": percent(error)}
     else:
-        kind = "parts" if method.shares_out else _KINDS.get(method.id, "other")
+        kind = "parts" if method.additive else _KINDS.get(method.id, "other")
         yield f"gradient_check_{kind}", "note", {"percent": percent(error)}
 
 

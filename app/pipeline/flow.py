@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from ..attribution.classifier import Classifier
-from ..attribution.gradient_flow.profile import Layer, measure
+from ..attribution.gradient_flow.profile import LayerGradient, measure
 from ..attribution.score import Score
 from ..contract.jobs import Event, Flow
 from ..contract.problems import Unprocessable
-from .context import Workshop
+from .context import Context
 from .flow_findings import findings
-from .model_input import Subject, look
+from .model_input import InputImage, look
 from .plan import misfit
-from .turns import Run, held
+from .turns import Run, reserve_models
 
 
-def flow(job: Flow, workshop: Workshop) -> Run:
+def flow(job: Flow, context: Context) -> Run:
     """One pass up and one back, and what was seen on the way. Raises `Problem`."""
-    model = job.model or workshop.settings.default_model
-    workshop.zoo.recipe(model)
-    subject = yield from Subject.open(job.picture, workshop, job.owner)
-    with (yield from held(workshop.zoo, [model])):
-        sight = yield from look(workshop, subject, model, job)
+    model = job.model or context.settings.default_model
+    context.zoo.recipe(model)
+    subject = yield from InputImage.open(job.picture, context, job.owner)
+    with (yield from reserve_models(context.zoo, [model])):
+        sight = yield from look(context, subject, model, job)
         yield None
-        classifier = sight.classifier(workshop.zoo)
+        classifier = sight.classifier(context.zoo)
         target = settled(job, model, classifier, sight.classes[0]["index"])
         layers = measure(classifier, sight.x, Score(target, job.score, job.against, classifier.multilabel))
     yield Event(
@@ -60,7 +60,7 @@ def told_class(classifier: Classifier, index: int) -> dict[str, Any]:
     return {"index": index, "label": classifier.label(index)}
 
 
-def told(layer: Layer) -> dict[str, Any]:
+def told(layer: LayerGradient) -> dict[str, Any]:
     """A layer as it goes over the wire."""
     pooling = layer.pooling
     return {

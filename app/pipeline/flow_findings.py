@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..attribution.gradient_flow.profile import Layer
+from ..attribution.gradient_flow.profile import LayerGradient
 from ..contract.arrays import ScoreKind
 
 URL = "/trust#gradient_flow"
@@ -15,7 +15,7 @@ MANY = 0.9  # of the activations, dead or saturated
 Finding = dict[str, Any]
 
 
-def findings(layers: list[Layer], score: ScoreKind = "logit") -> list[Finding]:
+def findings(layers: list[LayerGradient], score: ScoreKind = "logit") -> list[Finding]:
     """Statements about a pass, the gravest first; the layers as `measure` gives them.
 
     Two measures are taken together. The norm per element falls wherever a layer is larger than the next one, as each
@@ -32,7 +32,7 @@ def _finding(code: str, level: str, detail: str, **values: Any) -> Finding:
     return {"code": code, "level": level, "detail": detail, "values": values, "url": URL}
 
 
-def _not_finite(broken: list[Layer]) -> Finding:
+def _not_finite(broken: list[LayerGradient]) -> Finding:
     place = title(broken[-1])
     return _finding(
         "flow_not_finite", "doubt",
@@ -41,7 +41,7 @@ def _not_finite(broken: list[Layer]) -> Finding:
     )  # fmt: skip
 
 
-def _vanishing(layers: list[Layer]) -> Iterator[Finding]:
+def _vanishing(layers: list[LayerGradient]) -> Iterator[Finding]:
     """Whether the gradient arrives at the picture; else the layer from which on it does not."""
     largest = max(layers, key=_norm)
     picture = layers[0]
@@ -81,7 +81,7 @@ def _vanishing(layers: list[Layer]) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def gone_from(layers: list[Layer]) -> int | None:
+def gone_from(layers: list[LayerGradient]) -> int | None:
     """The place of the last layer, in the order of computing, from which on back to the picture both measures are
     below `FALL` of their largest; None where they are not so at the picture."""
     norm, rms = max(map(_norm, layers)), max(map(_rms, layers))
@@ -94,7 +94,7 @@ def gone_from(layers: list[Layer]) -> int | None:
     return gone
 
 
-def _thin(layers: list[Layer]) -> Iterator[Finding]:
+def _thin(layers: list[LayerGradient]) -> Iterator[Finding]:
     """Where the norm per element alone is small, though the gradient arrives."""
     largest = max(layers, key=_rms)
     thin = [layer for layer in layers if _rms(layer) < FALL * _rms(largest)]
@@ -108,7 +108,7 @@ def _thin(layers: list[Layer]) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _flat_score(layers: list[Layer], score: ScoreKind) -> Iterator[Finding]:
+def _flat_score(layers: list[LayerGradient], score: ScoreKind) -> Iterator[Finding]:
     """A probability next to 1, or to 0, has next to no slope: then all norms are small alike."""
     last = layers[-1]
     if score == "probability" and _norm(last) < 1e-2:
@@ -120,7 +120,7 @@ def _flat_score(layers: list[Layer], score: ScoreKind) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _drop(layers: list[Layer]) -> Iterator[Finding]:
+def _drop(layers: list[LayerGradient]) -> Iterator[Finding]:
     """The largest drop of the norm from a layer's takers to itself."""
     drops = [
         (_norm(layer) / above, layer, max((layers[i] for i in layer.into), key=_norm))
@@ -143,7 +143,7 @@ def _drop(layers: list[Layer]) -> Iterator[Finding]:
     yield _finding(code, "note", detail, layer=title(layer), above=title(taker), ratio=ratio)
 
 
-def _dead(layers: list[Layer]) -> Iterator[Finding]:
+def _dead(layers: list[LayerGradient]) -> Iterator[Finding]:
     dead = [layer for layer in layers if (layer.slopes.dead or 0) > MANY]
     if not dead:
         return
@@ -165,7 +165,7 @@ def _dead(layers: list[Layer]) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _saturated(layers: list[Layer]) -> Iterator[Finding]:
+def _saturated(layers: list[LayerGradient]) -> Iterator[Finding]:
     saturated = [layer for layer in layers if (layer.slopes.saturated or 0) > MANY]
     if not saturated:
         return
@@ -179,23 +179,23 @@ def _saturated(layers: list[Layer]) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def title(layer: Layer) -> str:
+def title(layer: LayerGradient) -> str:
     """A layer's name for people; with its kind where the name does not say it."""
     call = f", call {layer.call}" if layer.call > 1 else ""
     kind = "" if layer.kind == "Input" or layer.name.lower().endswith(layer.kind.lower()) else f" ({layer.kind})"
     return f"{layer.name}{kind}{call}"
 
 
-def _some(layers: Iterable[Layer]) -> str:
+def _some(layers: Iterable[LayerGradient]) -> str:
     count = len(list(layers))
     return "one layer" if count == 1 else f"{count} layers"
 
 
-def _norm(layer: Layer) -> float:
+def _norm(layer: LayerGradient) -> float:
     return layer.norm or 0.0
 
 
-def _rms(layer: Layer) -> float:
+def _rms(layer: LayerGradient) -> float:
     return layer.rms or 0.0
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Recent:
+class LRUCache:
     """Values by key, under a cap of bytes; the least recently used goes first. For one thread."""
 
     def __init__(self, max_bytes: int) -> None:

@@ -11,22 +11,22 @@ import numpy as np
 from torch import Tensor
 
 from ..attribution.methods.base import Method, Parameters
-from ..attribution.metrics.base import Cost, Measurement, Metric, Subject
+from ..attribution.metrics.base import ExplainedMap, Measurement, Metric, MetricCost
 from ..contract.arrays import measurement_part, pack
 from ..contract.jobs import Event, Explain
 from ..contract.problems import ComputationFailed
-from .context import Workshop
-from .plan import Chosen, Panel
+from .context import Context
+from .plan import Chosen, PlannedPanel
 from .records import metric_done, metric_record, outcome
-from .turns import PROGRESS_SECONDS, Clocked, Run, as_problem
+from .turns import PROGRESS_SECONDS, Run, TimedGenerator, as_problem
 
 
-def measure_all(panel: Panel, key: str, subject: Subject, job: Explain, workshop: Workshop) -> Run:
+def measure_all(panel: PlannedPanel, key: str, subject: ExplainedMap, job: Explain, context: Context) -> Run:
     """The metrics of a panel whose map is there, kept under `key`: one after the other, into its record."""
     for metric, parameters in panel.metrics:
         record = metric_record(metric, parameters)
         try:
-            yield from _measure(record, panel, (metric, parameters), key, subject, job, workshop)
+            yield from _measure(record, panel, (metric, parameters), key, subject, job, context)
         except Exception as error:
             record |= outcome(as_problem(error))
         panel.record["metrics"][metric.id] = record
@@ -35,30 +35,36 @@ def measure_all(panel: Panel, key: str, subject: Subject, job: Explain, workshop
 
 
 def _measure(
-    record: dict[str, Any], panel: Panel, chosen: Chosen, key: str, subject: Subject, job: Explain, workshop: Workshop
+    record: dict[str, Any],
+    panel: PlannedPanel,
+    chosen: Chosen,
+    key: str,
+    subject: ExplainedMap,
+    job: Explain,
+    context: Context,
 ) -> Run:
     metric, parameters = chosen
     metric.check(subject, parameters)
     cost = metric.cost(subject.outline, parameters)
-    name, store = measurement_part(panel.id, metric.id), workshop.store
+    name, store = measurement_part(panel.id, metric.id), context.store
     kept = store.key("metric", key, metric.id, parameters.model_dump(), job.seed)
     found = store.attach(job.id, name, kept)
     record["from_store"] = found is not None
     if found is None:
         measurement, seconds = yield from compute(panel, metric, parameters, subject)
         if cost.total:
-            workshop.pace.learn(panel.model, experience(panel.method, metric, cost), seconds, cost.total, subject.size)
+            context.pace.learn(panel.model, experience(panel.method, metric, cost), seconds, cost.total, subject.size)
         found = {"figures": measurement.figures, "maps": list(measurement.maps), "seconds": round(seconds, 3)}
         store.put(job.id, name, kept, pack(whole(measurement.maps)), found)
     record |= metric_done(job.id, panel, metric, found, cost)
 
 
 def compute(
-    panel: Panel, metric: Metric[Any], parameters: Parameters, subject: Subject
+    panel: PlannedPanel, metric: Metric[Any], parameters: Parameters, subject: ExplainedMap
 ) -> Generator[Event | None, None, tuple[Measurement, float]]:
     """Run a metric turn by turn, with its progress. Seconds count its own turns only."""
     last = -1.0
-    with Clocked(metric.measure(subject, parameters)) as steps:
+    with TimedGenerator(metric.measure(subject, parameters)) as steps:
         for step in steps:
             now = time.monotonic()
             if now - last >= PROGRESS_SECONDS or step.done == step.total:
@@ -69,7 +75,7 @@ def compute(
     return steps.result, steps.seconds
 
 
-def experience(method: Method[Any], metric: Metric[Any], cost: Cost) -> tuple[str, ...]:
+def experience(method: Method[Any], metric: Metric[Any], cost: MetricCost) -> tuple[str, ...]:
     """Under what a metric's pace is learnt: it is the method's too, where the metric makes maps."""
     return ("metric", metric.id, method.id if cost.maps else "")
 

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from ..attribution.classifier import Classifier
 from ..contract.jobs import Explain, Flow, Predict
-from ..images.preprocess import Seen, asked, preprocess
+from ..images.preprocess import PreprocessedImage, asked, preprocess
 from ..zoo.cards import Input
 from ..zoo.zoo import Zoo
-from .context import Workshop
+from .context import Context
 
 SHOWN_PIXELS = 2048  # longest side of the picture that is served again
 FEW = 256  # bytes of what is kept beside pixels and logits
@@ -27,24 +27,24 @@ T = TypeVar("T")
 Waiting = Generator[None, None, T]
 
 
-class Subject:
+class InputImage:
     """The picture of a request; what was lately made of it is not made again."""
 
     size: tuple[int, int]
 
-    def __init__(self, data: bytes, workshop: Workshop, owner: str = "") -> None:
-        self.data, self._workshop = data, workshop
+    def __init__(self, data: bytes, context: Context, owner: str = "") -> None:
+        self.data, self._workshop = data, context
         self.hash = hash_of(data, owner)
         self._image: Image.Image | None = None
 
     @classmethod
-    def open(cls, data: bytes, workshop: Workshop, owner: str = "") -> Waiting[Subject]:
+    def open(cls, data: bytes, context: Context, owner: str = "") -> Waiting[InputImage]:
         """The picture in `data`; where its size is not known, it is decoded, turn by turn. Raises `Problem`."""
-        subject = cls(data, workshop, owner)
+        subject = cls(data, context, owner)
         key = ("size", subject.hash)
-        if key not in workshop.recent:
+        if key not in context.recent:
             yield from subject.decoded()
-        subject.size = workshop.recent.recall(key, lambda: subject.image.size, lambda size: FEW)
+        subject.size = context.recent.recall(key, lambda: subject.image.size, lambda size: FEW)
         return subject
 
     def decoded(self) -> Waiting[None]:
@@ -73,10 +73,10 @@ class Subject:
         """Whether a model with that input lately saw it: that needs no pixels."""
         return ("seen", self.hash, own) in self._workshop.recent
 
-    def seen(self, own: Input) -> tuple[Seen, Tensor]:
+    def seen(self, own: Input) -> tuple[PreprocessedImage, Tensor]:
         """What a model with that input sees of it, as pixels and as x, (C, H, W), on the device."""
 
-        def make() -> tuple[Seen, Tensor]:
+        def make() -> tuple[PreprocessedImage, Tensor]:
             seen = preprocess(self.image, own)
             return seen, torch.from_numpy(seen.pixels).to(self._workshop.zoo.device)
 
@@ -101,12 +101,12 @@ def hash_of(data: bytes, owner: str = "") -> str:
 
 
 @dataclass(frozen=True)
-class Sight:
+class ModelInput:
     """What a model sees of a picture, as pixels and as `x`, (C, H, W), and the classes that it believes in."""
 
     model: str
     input: Input
-    seen: Seen
+    seen: PreprocessedImage
     x: Tensor
     classes: list[dict[str, Any]]
     targets: list[dict[str, Any]]  # what it believes of the classes that were asked for
@@ -117,16 +117,18 @@ class Sight:
 
 
 def look(
-    workshop: Workshop, subject: Subject, model: str, job: Explain | Predict | Flow, count: int = 5
-) -> Waiting[Sight]:
+    context: Context, subject: InputImage, model: str, job: Explain | Predict | Flow, count: int = 5
+) -> Waiting[ModelInput]:
     """Show a picture to a model, in the size and by the fit asked for; its `count` likeliest classes, best first."""
-    own = asked(workshop.zoo.recipe(model).input, job.fit, job.size)
+    own = asked(context.zoo.recipe(model).input, job.fit, job.size)
     if not subject.was_seen(own):
         yield from subject.decoded()
-    classifier = workshop.zoo.load(model, own.size)
+    classifier = context.zoo.load(model, own.size)
     seen, x = subject.seen(own)
     asked_for = tuple(index for index in job.targets if index is not None) if isinstance(job, Explain) else ()
-    return Sight(model, own, seen, x, *believed_classes(classifier, subject.logits(classifier, own), count, asked_for))
+    return ModelInput(
+        model, own, seen, x, *believed_classes(classifier, subject.logits(classifier, own), count, asked_for)
+    )
 
 
 def believed_classes(

@@ -15,21 +15,21 @@ from torch import Tensor
 from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
 from ..attribution.methods.base import OnePass, Progress
-from ..attribution.metrics.base import Subject as Judged
+from ..attribution.metrics.base import ExplainedMap as Judged
 from ..attribution.score import Score
-from ..attribution.shared_forward import Way
+from ..attribution.shared_forward import SharedForward
 from ..contract.arrays import encode_map, npy
 from ..contract.jobs import Event, Explain
 from ..settings import Settings
 from ..storage.stores import AnyStore
 from ..zoo.cards import Input
 from ..zoo.zoo import Zoo
-from .context import Workshop
+from .context import Context
 from .measure import measure_all
-from .model_input import Sight, Subject
-from .plan import Panel
+from .model_input import InputImage, ModelInput
+from .plan import PlannedPanel
 from .records import done, finished, outcome, panel_record
-from .turns import PROGRESS_SECONDS, Clocked, Run, as_problem
+from .turns import PROGRESS_SECONDS, Run, TimedGenerator, as_problem
 
 log = logging.getLogger(__name__)
 PARTIAL_SECONDS = 0.25  # at most four partial maps a second for a panel
@@ -37,30 +37,37 @@ CLOCKED = 8  # evaluations that a pace is learnt from
 REFERENCE_PIXELS = 320 * 320  # up to this size of input, a micro-batch is as large as the setting says
 
 
-def make(panel: Panel, job: Explain, workshop: Workshop, subject: Subject, sight: Sight, way: Way | None = None) -> Run:
+def make_panel(
+    panel: PlannedPanel,
+    job: Explain,
+    context: Context,
+    subject: InputImage,
+    sight: ModelInput,
+    way: SharedForward | None = None,
+) -> Run:
     """One panel: from the store where it is there, else computed; then its metrics. Its record says what came of it.
 
     With a `way` its method is of one pass, and takes the one that is shared.
     """
-    panel.record = panel_record(panel, workshop.zoo)
+    panel.record = panel_record(panel, context.zoo)
     summed: dict[str, Any] | None = None
     judged: tuple[str, Judged] | None = None
     try:
         if panel.refusal:
             raise panel.refusal
         assert panel.target is not None  # settled before
-        classifier = sight.classifier(workshop.zoo)
+        classifier = sight.classifier(context.zoo)
         score = Score(panel.target, job.score, panel.against, classifier.multilabel)
-        alone = Engine(classifier, score, micro_batch(workshop.settings, classifier.size))
-        key = panel_key(panel, job, workshop, subject, classifier, sight.input)
-        stored = workshop.store.attach(job.id, f"panel:{panel.id}", key)
-        values = _stored_values(workshop.store, job.id, panel.id) if stored else None
+        alone = Engine(classifier, score, micro_batch(context.settings, classifier.size))
+        key = panel_key(panel, job, context, subject, classifier, sight.input)
+        stored = context.store.attach(job.id, f"panel:{panel.id}", key)
+        values = _stored_values(context.store, job.id, panel.id) if stored else None
         panel.record["from_store"] = values is not None
         if stored is None or values is None:
             engine = way.engine(score) if way else alone
             values, stored = yield from compute(panel, engine, sight.x, job.seed)
-            _clock(workshop, panel, stored["seconds"], sight.input.size)
-            workshop.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
+            _clock(context, panel, stored["seconds"], sight.input.size)
+            context.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
         panel.record |= done(job, panel, stored)
         summed = encode_map(values.sum(0))
         whole = torch.from_numpy(values).to(sight.x.device)
@@ -73,28 +80,30 @@ def make(panel: Panel, job: Explain, workshop: Workshop, subject: Subject, sight
             way.leave()
     yield Event("panel", {"panel": panel.record, "map": summed})
     if judged:
-        yield from measure_all(panel, *judged, job, workshop)
+        yield from measure_all(panel, *judged, job, context)
 
 
-def shared_ways(panels: list[Panel], sights: dict[str, Sight], zoo: Zoo) -> dict[str, Way]:
+def shared_passes(panels: list[PlannedPanel], sights: dict[str, ModelInput], zoo: Zoo) -> dict[str, SharedForward]:
     """A pass for all methods of one pass on the same model, by panel; none where a panel would have it for itself."""
-    ways: dict[str, Way] = {}
+    ways: dict[str, SharedForward] = {}
     for model, sight in sights.items():
         sharing = [(panel, panel.method) for panel in panels if panel.model == model and not panel.refusal]
         one_pass = [(panel, method) for panel, method in sharing if isinstance(method, OnePass)]
         if len(one_pass) > 1:
             classifier = sight.classifier(zoo)
             layers = [name for panel, method in one_pass for name in method.layers(classifier, panel.parameters)]
-            ways |= dict.fromkeys((panel.id for panel, _ in one_pass), Way(classifier, sight.x, layers, len(one_pass)))
+            ways |= dict.fromkeys(
+                (panel.id for panel, _ in one_pass), SharedForward(classifier, sight.x, layers, len(one_pass))
+            )
     return ways
 
 
 def compute(
-    panel: Panel, engine: Engine, x: Tensor, seed: int
+    panel: PlannedPanel, engine: Engine, x: Tensor, seed: int
 ) -> Generator[Event | None, None, tuple[np.ndarray, dict[str, Any]]]:
     """Run a method turn by turn, with its progress and partial maps. Seconds count its own turns only."""
     last_partial = last_progress = -1.0
-    with Clocked(panel.method.attribute(engine, x, panel.parameters, seed)) as steps:
+    with TimedGenerator(panel.method.attribute(engine, x, panel.parameters, seed)) as steps:
         for step in steps:
             now = time.monotonic()
             if now - last_progress >= PROGRESS_SECONDS or step.done == step.total:
@@ -115,26 +124,26 @@ def micro_batch(settings: Settings, size: tuple[int, int]) -> int:
     return max(1, min(settings.micro_batch, round(settings.micro_batch * REFERENCE_PIXELS / (size[0] * size[1]))))
 
 
-def _clock(workshop: Workshop, panel: Panel, seconds: float, size: tuple[int, int]) -> None:
+def _clock(context: Context, panel: PlannedPanel, seconds: float, size: tuple[int, int]) -> None:
     """Learn a model's pace from a panel of many evaluations; the newer counts more."""
     count = panel.method.cost(panel.parameters, size)
     if count >= CLOCKED:
-        workshop.pace.learn(panel.model, ("gradients",), seconds, count, size)
+        context.pace.learn(panel.model, ("gradients",), seconds, count, size)
 
 
 def panel_key(
-    panel: Panel, job: Explain, workshop: Workshop, subject: Subject, classifier: Classifier, input: Input
+    panel: PlannedPanel, job: Explain, context: Context, subject: InputImage, classifier: Classifier, input: Input
 ) -> str:
     """All that determines a panel's values, and only that: the seed counts only where the method draws."""
-    return workshop.store.key(
+    return context.store.key(
         "panel",
         subject.hash,
         input.model_dump(),
         (classifier.id, classifier.fingerprint),
         (panel.method.id, panel.parameters.model_dump()),
         (panel.target, panel.against, job.score),
-        job.seed if panel.method.seeded(panel.parameters) else None,
-        workshop.versions,
+        job.seed if panel.method.stochastic(panel.parameters) else None,
+        context.versions,
     )
 
 

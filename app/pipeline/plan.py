@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ..attribution.classifier import Classifier
 from ..attribution.methods.base import Method, Parameters, find_method, methods
-from ..attribution.metrics.base import Metric, Outline, find_metric, metrics
+from ..attribution.metrics.base import CostInputs, Metric, find_metric, metrics
 from ..attribution.metrics.networks import weighing
 from ..contract.arrays import ScoreKind
 from ..contract.jobs import Estimate, Explain
@@ -25,7 +25,7 @@ Chosen = tuple[Metric[Any], Parameters]
 
 
 @dataclass
-class Panel:
+class PlannedPanel:
     """One map to make: which method on which model for which of the targets asked for, or why not."""
 
     id: str
@@ -39,7 +39,7 @@ class Panel:
     metrics: tuple[Chosen, ...] = ()  # to be measured of its map
 
 
-def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[Panel]:
+def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
     """The panels of a request, model × target × method; nothing is loaded for it.
 
     Raises `Problem` where a name, a parameter or their number is wrong.
@@ -57,7 +57,7 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[Panel]:
             field="method",
         )
     panels = [
-        Panel(f"p{number}", model, method, parameters, target, job.against, metrics=measured)
+        PlannedPanel(f"p{number}", model, method, parameters, target, job.against, metrics=measured)
         for number, (model, target, (method, parameters)) in enumerate(
             ((m, t, c) for m in models for t in targets for c in chosen), start=1
         )
@@ -65,14 +65,14 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[Panel]:
     sizes = {model: asked(zoo.recipe(model).input, job.fit, job.size).size for model in models}
     classes = {model: len(zoo.labels(model)) if measured else 0 for model in models}
     check_work(
-        [Outline(panel.method, panel.parameters, sizes[panel.model], classes[panel.model]) for panel in panels],
+        [CostInputs(panel.method, panel.parameters, sizes[panel.model], classes[panel.model]) for panel in panels],
         measured,
         settings.max_work,
     )
     return panels
 
 
-def check_work(outlines: Iterable[Outline], measured: Iterable[Chosen], limit: int) -> None:
+def check_work(outlines: Iterable[CostInputs], measured: Iterable[Chosen], limit: int) -> None:
     """Raise `Unprocessable` where a request is more work than one may be: evaluations × pixels, over all panels."""
     work = 0
     for outline in outlines:
@@ -86,13 +86,13 @@ def check_work(outlines: Iterable[Outline], measured: Iterable[Chosen], limit: i
         )
 
 
-def examine(panels: list[Panel], job: Explain, classifier: Classifier) -> None:
+def examine(panels: list[PlannedPanel], job: Explain, classifier: Classifier) -> None:
     """Note at each panel of a model why it cannot be made, where that is so."""
     for panel in panels:
         panel.refusal = _refusal(panel, job, classifier)
 
 
-def settle_targets(panels: list[Panel], believed: dict[str, int]) -> None:
+def settle_targets(panels: list[PlannedPanel], believed: dict[str, int]) -> None:
     """Where no target was asked for, a panel explains its model's top class, `believed`.
 
     A top class that is asked for by its index too stays once. Raises the refusal where no panel is left.
@@ -111,7 +111,7 @@ def settle_targets(panels: list[Panel], believed: dict[str, int]) -> None:
     refuse_if_nothing_is_left(panels)
 
 
-def refuse_if_nothing_is_left(panels: list[Panel]) -> None:
+def refuse_if_nothing_is_left(panels: list[PlannedPanel]) -> None:
     """Raise the refusal where every panel has one."""
     refusals = [panel.refusal for panel in panels if panel.refusal]
     if len(refusals) < len(panels):
@@ -140,9 +140,9 @@ def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
     return tuple((find_metric(id), checked[id]) for id in names)
 
 
-def outline(panel: Panel, classifier: Classifier) -> Outline:
+def outline(panel: PlannedPanel, classifier: Classifier) -> CostInputs:
     """What the costs of a panel's metrics depend on."""
-    return Outline(panel.method, panel.parameters, classifier.size, len(classifier.labels), weighing(classifier))
+    return CostInputs(panel.method, panel.parameters, classifier.size, len(classifier.labels), weighing(classifier))
 
 
 def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameters:
@@ -168,7 +168,7 @@ def misfit(model: str, target: int | None, against: int | None, score: ScoreKind
     return None
 
 
-def _refusal(panel: Panel, job: Explain, classifier: Classifier) -> Problem | None:
+def _refusal(panel: PlannedPanel, job: Explain, classifier: Classifier) -> Problem | None:
     refusal = misfit(panel.model, panel.target, panel.against, job.score, len(classifier.labels))
     if refusal is not None:
         return refusal

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 
 from ..attribution.methods.base import Attribution, Parameters
-from ..attribution.metrics.base import Cost, Metric
+from ..attribution.metrics.base import Metric, MetricCost
 from ..contract.arrays import statistics
 from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem
 from ..zoo.zoo import Zoo
-from .context import Workshop
+from .context import Context
 from .findings import findings
-from .model_input import Sight
-from .plan import Panel
+from .model_input import ModelInput
+from .plan import PlannedPanel
 from .turns import as_problem
 
 
-def new_record(job: Explain, workshop: Workshop, size: tuple[int, int]) -> dict[str, Any]:
+def new_record(job: Explain, context: Context, size: tuple[int, int]) -> dict[str, Any]:
     """The record of an explanation that begins; `size` is the picture's, (width, height)."""
     return {
         "id": job.id,
@@ -29,7 +29,7 @@ def new_record(job: Explain, workshop: Workshop, size: tuple[int, int]) -> dict[
         "seed": job.seed,
         "score": job.score,
         "seconds": 0.0,
-        "versions": workshop.versions,
+        "versions": context.versions,
         "image": {"width": size[0], "height": size[1]},
         "inputs": [],
         "panels": [],
@@ -43,7 +43,7 @@ def end_of(error: GeneratorExit | Exception) -> dict[str, Any]:
     return {"status": "failed", "problem": as_problem(error).as_dict()}
 
 
-def input_record(job: Explain, sight: Sight) -> dict[str, Any]:
+def input_record(job: Explain, sight: ModelInput) -> dict[str, Any]:
     """What a model saw, and what it believes."""
     return {
         "model": sight.model,
@@ -56,7 +56,7 @@ def input_record(job: Explain, sight: Sight) -> dict[str, Any]:
     }
 
 
-def panel_record(panel: Panel, zoo: Zoo) -> dict[str, Any]:
+def panel_record(panel: PlannedPanel, zoo: Zoo) -> dict[str, Any]:
     """A panel that nothing has come of yet."""
     labels = zoo.labels(panel.model)
 
@@ -101,23 +101,18 @@ def metric_record(metric: Metric[Any], parameters: Parameters) -> dict[str, Any]
 
 
 def metric_done(
-    explanation: str, panel: Panel, metric: Metric[Any], found: dict[str, Any], cost: Cost
+    explanation: str, panel: PlannedPanel, metric: Metric[Any], found: dict[str, Any], cost: MetricCost
 ) -> dict[str, Any]:
     """A metric that was measured: `found` are its figures, the names of its maps, and the seconds it took."""
     url = f"/api/v1/explanations/{explanation}/panels/{panel.id}/metrics/{metric.id}"
     return {
         "status": "done",
-        "cost": told_cost(cost),
+        "cost": cost.to_dict(),
         "seconds": found["seconds"],
         "figures": found["figures"],
         "findings": [finding.told() for finding in findings(metric.id, found["figures"], panel.method)],
         "maps": {name: f"{url}/{name}.npy" for name in found["maps"]},
     }
-
-
-def told_cost(cost: Cost) -> dict[str, int]:
-    """Evaluations as they are told."""
-    return {"forwards": cost.forwards, "gradients": cost.gradients}
 
 
 def finished(attribution: Attribution, seconds: float) -> tuple[np.ndarray, dict[str, Any]]:
@@ -133,7 +128,7 @@ def finished(attribution: Attribution, seconds: float) -> tuple[np.ndarray, dict
     }
 
 
-def done(job: Explain, panel: Panel, about: dict[str, Any]) -> dict[str, Any]:
+def done(job: Explain, panel: PlannedPanel, about: dict[str, Any]) -> dict[str, Any]:
     """A panel whose map is there."""
     url = f"/api/v1/explanations/{job.id}/panels/{panel.id}"
     return {"status": "done", **about, "urls": {"npy": f"{url}.npy", "png": f"{url}.png"}}

@@ -9,7 +9,7 @@ Size = tuple[int, int]
 REMEMBERED = 3  # measurements: one that something else disturbed does not count in the median
 
 
-class Pace:
+class Throughput:
     """Seconds for an evaluation, per input pixel, by the model and what was evaluated (such as `gradients`)."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ Run = Generator[Event | None, None, None]
 """Events for the client, and `None` where another run may take its turn or this one be closed."""
 
 
-def side_by_side(runs: Iterable[Run]) -> Run:
+def round_robin(runs: Iterable[Run]) -> Run:
     """Let runs take turns by micro-batch, so that all maps of a request sharpen together, the cheap ones at once."""
     waiting = deque(runs)
     try:
@@ -40,7 +40,7 @@ def side_by_side(runs: Iterable[Run]) -> Run:
             run.close()
 
 
-def held(zoo: Zoo, models: list[str]) -> Generator[None, None, AbstractContextManager[None]]:
+def reserve_models(zoo: Zoo, models: list[str]) -> Generator[None, None, AbstractContextManager[None]]:
     """Wait, turn by turn, until there is room for these models; then hold them by the context manager."""
     asker = object()
     try:
@@ -51,7 +51,7 @@ def held(zoo: Zoo, models: list[str]) -> Generator[None, None, AbstractContextMa
     return zoo.hold(models)
 
 
-class Clocked(Generic[S, R]):
+class TimedGenerator(Generic[S, R]):
     """The steps of a generator, one by one; then its `result`, and `seconds`, that its own turns took together.
 
     To be used by `with`: leaving the block closes the generator.

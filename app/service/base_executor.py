@@ -14,10 +14,10 @@ from ..contract import request_id
 from ..contract.jobs import Event, Explain, Job, Measure
 from ..contract.problems import DeadlinePassed, NotFound, Problem, TooDemanding, TooManyRequests, Unavailable
 from ..settings import Settings
-from .event_queue import Mailbox
+from .event_queue import EventQueue
 from .quarantine import Quarantine
-from .retry_after import Forecast, Progress
-from .telemetry import Metrics
+from .retry_after import RetryAfter, WorkLeft
+from .telemetry import Telemetry
 
 START_SECONDS = 120  # how long a request for the catalogue waits for a starting worker
 
@@ -29,23 +29,23 @@ class Running:
     job: Job
     client: str
     request: str  # its id
-    mailbox: Mailbox = field(default_factory=Mailbox)
+    mailbox: EventQueue = field(default_factory=EventQueue)
     began: float = field(default_factory=time.monotonic)
-    progress: Progress = field(default_factory=Progress)
+    progress: WorkLeft = field(default_factory=WorkLeft)
     told: bool = False  # whether something came of it yet
     alarm: asyncio.TimerHandle | None = None  # of its deadline
 
 
-class Desk(ABC):
+class BaseExecutor(ABC):
     """What executors have in common. A subclass begins and ceases the computing of jobs by their number."""
 
     def __init__(self, settings: Settings, limit: int) -> None:
-        self.metrics = Metrics()
+        self.metrics = Telemetry()
         self.metrics.limit.set(limit)
         self._settings, self._limit = settings, limit
         self._jobs: dict[int, Running] = {}
         self._numbers = itertools.count()
-        self._forecast, self._quarantine = Forecast(), Quarantine()
+        self._forecast, self._quarantine = RetryAfter(), Quarantine()
         self._stopping = False
         self._catalogue: dict[str, Any] | None = None
         self._known = asyncio.Event()

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..settings import Settings
 
 
-class Freshness:
+class ChangeDetector:
     """A signature of the folders that a catalogue depends on; cheap enough to be taken at every request for it."""
 
     def __init__(self, settings: Settings) -> None:

@@ -7,7 +7,7 @@ from collections import deque
 ALONE = 2  # deaths of the worker with nothing but this job in it, after which it has failed
 
 
-class Roll:
+class CrashRetry:
     """Numbers of jobs, as far as the worker's deaths concern them; who may run is for the caller to send.
 
     All run side by side. When the worker dies, whoever ran is suspected, and runs again alone: one after the other, the

@@ -17,7 +17,7 @@ AT_ONCE = 2
 SECONDS = 0.2  # between two tellings of progress
 
 
-class _Pull:
+class _Download:
     """One download in a thread, with everyone who follows it; it stops when the last of them has left."""
 
     def __init__(self) -> None:
@@ -28,12 +28,12 @@ class _Pull:
         self.stop = threading.Event()
 
 
-class Pulls:
+class Downloads:
     """The downloads that are going on. Two at once; more wait."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pulls: dict[str, _Pull] = {}
+        self._pulls: dict[str, _Download] = {}
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="weights")
 
     async def follow(self, file: WeightFile, model: str) -> AsyncGenerator[Fetched, None]:
@@ -58,13 +58,13 @@ class Pulls:
             if not going.followers:
                 going.stop.set()
 
-    async def _begin(self, file: WeightFile, model: str) -> _Pull:
+    async def _begin(self, file: WeightFile, model: str) -> _Download:
         """The download that is going on, or a new one; one that is being stopped is waited for."""
         while (going := self._pulls.get(file.name)) is not None:
             if not going.stop.is_set():
                 return going
             await going.ended.wait()
-        going = self._pulls[file.name] = _Pull()
+        going = self._pulls[file.name] = _Download()
         loop = asyncio.get_running_loop()
         loop.run_in_executor(self._threads, self._run, going, file, model, loop)
         return going
@@ -80,7 +80,7 @@ class Pulls:
             going.stop.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, going: _Pull, file: WeightFile, model: str, loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self, going: _Download, file: WeightFile, model: str, loop: asyncio.AbstractEventLoop) -> None:
         try:
             steps = pull(file, model, self._settings)
             try:
@@ -97,6 +97,6 @@ class Pulls:
         with suppress(RuntimeError):  # the loop may be gone at shutdown
             loop.call_soon_threadsafe(self._end, going, file)
 
-    def _end(self, going: _Pull, file: WeightFile) -> None:
+    def _end(self, going: _Download, file: WeightFile) -> None:
         del self._pulls[file.name]
         going.ended.set()

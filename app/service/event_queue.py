@@ -11,7 +11,7 @@ SUPERSEDED = ("progress", "partial")
 ONCE = ("accepted", "prediction", "panel", "metric")
 
 
-class Mailbox:
+class EventQueue:
     """A queue in which a newer `progress` or `partial` of a panel takes the place of one not yet read.
 
     So a slow reader costs a bounded amount of memory, and gets the newest. A retried job tells again what was told

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from ..contract.jobs import Event, Job
-from .telemetry import Metrics
+from .telemetry import Telemetry
 
 
 class Executor(Protocol):
@@ -23,7 +23,7 @@ class Executor(Protocol):
         """End what computes as it stands, and tell nobody. Does not wait."""
 
     @property
-    def metrics(self) -> Metrics:
+    def metrics(self) -> Telemetry:
         """What was counted so far."""
 
     @property

@@ -10,10 +10,10 @@ from typing import Any
 from ..contract.jobs import Event, Explain
 from ..contract.problems import Unavailable
 from ..settings import Settings
-from .base_executor import Desk
-from .crash_retry import Roll
+from .base_executor import BaseExecutor
+from .crash_retry import CrashRetry
 from .worker import work
-from .worker_process import Link, Work
+from .worker_process import Work, WorkerProcess
 
 log = logging.getLogger(__name__)
 PULSE_SECONDS = 15  # between two questions to the worker whether it is there; it answers between two turns
@@ -21,14 +21,14 @@ SILENT_PULSES = 20  # unanswered, after which it hangs: no start and no turn tak
 STARTS = 3  # failed starts in a row, after which nobody is kept waiting for the next
 
 
-class LocalExecutor(Desk):
-    """Jobs in a worker process that is started again when it dies; what ran then runs again, as `Roll` has it."""
+class LocalExecutor(BaseExecutor):
+    """Jobs in a worker process that is started again when it dies; what ran then runs again, as `CrashRetry` has it."""
 
     def __init__(self, settings: Settings, work: Work = work) -> None:
         super().__init__(settings, settings.max_requests)
         self._work = work
-        self._roll = Roll()
-        self._link: Link | None = None
+        self._roll = CrashRetry()
+        self._link: WorkerProcess | None = None
         self._ready = False
         self._deaths = 0  # since one was ready
         self._silent = 0  # pulses
@@ -115,7 +115,7 @@ class LocalExecutor(Desk):
             return call
 
         self._silent = 0
-        self._link = Link(self._work, self._settings, on_loop(self._receive), on_loop(self._died))
+        self._link = WorkerProcess(self._work, self._settings, on_loop(self._receive), on_loop(self._died))
         self.metrics.worker_began(self._link.process.pid)
 
     def _receive(self, message: tuple[Any, ...]) -> None:

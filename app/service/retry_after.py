@@ -14,7 +14,7 @@ LONGEST = 120
 
 
 @dataclass
-class Progress:
+class WorkLeft:
     """How far a job is, in evaluations, as its events tell."""
 
     total: int | None = None  # not known before it was accepted
@@ -47,7 +47,7 @@ class Progress:
         return self.done[panel] - before
 
 
-class Forecast:
+class RetryAfter:
     """Evaluations a second, over all jobs, and a job's usual time; both weighted towards what was lately."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -74,7 +74,7 @@ class Forecast:
         """A job took so long."""
         self._job_seconds += 0.2 * (seconds - self._job_seconds)
 
-    def wait(self, jobs: Iterable[tuple[Progress, float]]) -> int:
+    def wait(self, jobs: Iterable[tuple[WorkLeft, float]]) -> int:
         """Whole seconds until the first of the running jobs, with the time when each began, has ended: 1 … 120.
 
         They share the worker, so each has its part of the pace; of one that has not told how much it is, and where none

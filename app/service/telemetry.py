@@ -15,7 +15,7 @@ SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
 
 
-class Metrics:
+class Telemetry:
     """Counted in the web process, of what executors and the edge tell; each application has its own registry.
 
     Labels take few values: routes are templates, models are those with a card.

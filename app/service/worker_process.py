@@ -20,7 +20,7 @@ STOP_SECONDS = 5
 Work = Callable[[Connection, Settings], None]
 
 
-class Link:
+class WorkerProcess:
     """A worker process with the threads that write to it and read from it, so that the event loop never blocks.
 
     `receive` gets each of its messages, `died` is called once it is gone; both in a thread.

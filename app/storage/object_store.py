@@ -39,7 +39,7 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of fsspec's file systems; endpoint and
 
 
 @dataclass(frozen=True)
-class Item:
+class StoredObject:
     """An object as it is listed. Those with the same `file` share their bytes."""
 
     path: str
@@ -48,7 +48,7 @@ class Item:
     file: Hashable
 
 
-class Place(Protocol):
+class ObjectStore(Protocol):
     """Objects by path. Each call raises `NotStored`, `StorageFull` or `Unavailable` where it cannot be done."""
 
     def read(self, *paths: str) -> list[bytes | None]:
@@ -69,14 +69,14 @@ class Place(Protocol):
     def remove(self, *paths: str) -> None:
         """Take objects away; those that are not there are none the less gone."""
 
-    def below(self, path: str) -> list[Item]:
+    def below(self, path: str) -> list[StoredObject]:
         """All objects below `path`."""
 
     def now(self) -> float:
         """Seconds on the place's own clock, which dates its objects: those of replicas may differ."""
 
 
-class Folder:
+class LocalObjectStore:
     """A folder on a disk or a network file system."""
 
     def __init__(self, root: Path) -> None:
@@ -146,7 +146,7 @@ class Folder:
             with suppress(OSError):  # not empty, or somebody else was quicker
                 target.parent.rmdir()
 
-    def below(self, path: str) -> list[Item]:
+    def below(self, path: str) -> list[StoredObject]:
         found = []
         for folder, _, names in os.walk(self._root / path):
             for name in names:
@@ -154,7 +154,7 @@ class Folder:
                 with suppress(OSError):
                     about = target.stat()
                     place = target.relative_to(self._root).as_posix()
-                    found.append(Item(place, about.st_size, about.st_mtime, about.st_ino))
+                    found.append(StoredObject(place, about.st_size, about.st_mtime, about.st_ino))
         return found
 
     def now(self) -> float:
@@ -165,7 +165,7 @@ class Folder:
             raise _unreachable(error) from error
 
 
-class Bucket:
+class FsspecObjectStore:
     """A prefix in an object store, where a put is atomic and listings are up to date (S3, Google's, Azure's)."""
 
     def __init__(self, url: str) -> None:
@@ -219,14 +219,14 @@ class Bucket:
                     with suppress(FileNotFoundError):
                         self._files.rm_file(path)
 
-    def below(self, path: str) -> list[Item]:
+    def below(self, path: str) -> list[StoredObject]:
         with _problems():
             try:
                 found = self._files.find(self._at([path])[0], detail=True)
             except FileNotFoundError:
                 return []
         cut = len(self._root) + 1
-        return [Item(name[cut:], about["size"] or 0, _modified(about), name) for name, about in found.items()]
+        return [StoredObject(name[cut:], about["size"] or 0, _modified(about), name) for name, about in found.items()]
 
     def now(self) -> float:
         self.write({"clock": b"now"})

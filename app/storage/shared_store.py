@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from ..contract.problems import NotFound, NotStored, Problem, StorageFull, Unavailable
-from .object_store import Item, Place
+from .object_store import ObjectStore, StoredObject
 from .store import PART_SECONDS, SECRET_BYTES, SPARE, forgotten
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class SharedStore:
 
     sweep_seconds = 300.0  # a sweep lists everything
 
-    def __init__(self, place: Place, max_bytes: int, max_age: float, deadline: float) -> None:
+    def __init__(self, place: ObjectStore, max_bytes: int, max_age: float, deadline: float) -> None:
         self.max_bytes, self.max_age = max_bytes, max_age
         self._place, self._deadline = place, deadline
         self._tidied = 0.0
@@ -175,7 +175,7 @@ class SharedStore:
         Servers may do so at the same time: what one has removed is gone for the other.
         """
         now = self._place.now()
-        census = _Census(self._place.below("records"))
+        census = _ObjectListing(self._place.below("records"))
         for path in census.unfinished(now - PART_SECONDS):
             self._place.remove(path)
         gone = 0
@@ -193,7 +193,7 @@ class SharedStore:
     def usage(self) -> tuple[int, int]:
         """How many records there are, and the bytes of all blobs; counted anew after half a minute."""
         if self._counted is None or time.monotonic() - self._counted[0] > USAGE_SECONDS:
-            census = _Census(self._place.below("records"))
+            census = _ObjectListing(self._place.below("records"))
             self._counted = time.monotonic(), (census.records, census.bytes)
         return self._counted[1]
 
@@ -269,7 +269,7 @@ class SharedStore:
         return write()
 
     def _make_room(self, beside: str, size: int) -> bool:
-        census = _Census(self._place.below("records"))
+        census = _ObjectListing(self._place.below("records"))
         gone, wanted = 0, census.bytes - size
         for folder, _ in census.oldest():
             if census.bytes <= wanted:
@@ -304,11 +304,11 @@ class Blob(NamedTuple):
         return cls(rest[:DIGEST].decode(), json.loads(meta), data)
 
 
-class _Census:
+class _ObjectListing:
     """What there is of each record, by the folder that it has, from a listing."""
 
-    def __init__(self, items: list[Item]) -> None:
-        self._items: dict[str, list[Item]] = {}
+    def __init__(self, items: list[StoredObject]) -> None:
+        self._items: dict[str, list[StoredObject]] = {}
         self._parts = [item for item in items if item.path.endswith(".part")]
         for item in items:
             if not item.path.endswith(".part"):
@@ -341,11 +341,11 @@ class _Census:
                 self.bytes -= 0 if self._uses[item.file] else item.size
 
 
-def _is_blob(item: Item) -> bool:
+def _is_blob(item: StoredObject) -> bool:
     return not item.path.endswith((f"/{OWNER}", f"/{RECORD}"))
 
 
-def _began(items: list[Item]) -> float:
+def _began(items: list[StoredObject]) -> float:
     """What says that a record lives is written once, when it begins."""
     return next((item.modified for item in items if item.path.endswith(f"/{OWNER}")), items[0].modified)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..settings import Settings
-from .object_store import Bucket, Folder
+from .object_store import FsspecObjectStore, LocalObjectStore
 from .shared_store import SharedStore
 from .store import Store
 
@@ -18,5 +18,5 @@ def open_store(settings: Settings) -> AnyStore:
     if isinstance(settings.store, Path):
         return Store(settings.store, settings.store_bytes, settings.store_days * DAY)
     scheme, _, path = settings.store.partition("://")
-    place = Folder(Path(path)) if scheme == "file" else Bucket(settings.store)
+    place = LocalObjectStore(Path(path)) if scheme == "file" else FsspecObjectStore(settings.store)
     return SharedStore(place, settings.store_bytes, settings.store_days * DAY, settings.deadline)

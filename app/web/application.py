@@ -22,23 +22,23 @@ from starlette.types import Scope
 from .. import __version__
 from ..contract.problems import BY_STATUS, Problem, Unprocessable
 from ..contract.schemas import ProblemBody
-from ..service.change_detector import Freshness
-from ..service.downloads import Pulls
+from ..service.change_detector import ChangeDetector
+from ..service.downloads import Downloads
 from ..service.executor import Executor
 from ..service.local_executor import LocalExecutor
 from ..settings import Settings, shipped
 from ..storage.stores import AnyStore, open_store
 from . import texts
-from .middleware.access_log import Trace
-from .middleware.api_key import Gate
-from .middleware.body_limit import Bounded
-from .middleware.cors import Cors
-from .middleware.host_origin import Guard
+from .middleware.access_log import AccessLogMiddleware
+from .middleware.api_key import ApiKeyMiddleware
+from .middleware.body_limit import BodyLimitMiddleware
+from .middleware.cors import CORSHeadersMiddleware
+from .middleware.host_origin import HostOriginMiddleware
 from .middleware.keys import Keys
-from .middleware.problems import Stopped, problem_response
-from .middleware.proxy_headers import Addresses
-from .middleware.quota import Quota
-from .middleware.security_headers import Secured
+from .middleware.problems import StopOnProblem, problem_response
+from .middleware.proxy_headers import ProxyHeadersMiddleware
+from .middleware.quota import QuotaMiddleware
+from .middleware.security_headers import SecurityHeadersMiddleware
 from .middleware.sessions import Sessions
 from .routes import catalogue, explanations, flows, health, pages, predictions, results, session, weights
 from .routes import metrics as measuring
@@ -64,8 +64,8 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         app.state.settings = settings
         app.state.store = open_store(settings)
         app.state.executor = executor(settings)
-        app.state.pulls = Pulls(settings)
-        app.state.freshness = Freshness(settings)
+        app.state.pulls = Downloads(settings)
+        app.state.freshness = ChangeDetector(settings)
         app.state.templates = _templates()
         await app.state.executor.start()
         sweeping = asyncio.create_task(_sweep(app.state.store))
@@ -100,16 +100,16 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         GZipMiddleware, compresslevel=6, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, ARRAY_TYPE)
     )
     # The last one added is the outermost.
-    app.add_middleware(Bounded, max_bytes=settings.max_upload, seconds=settings.body_seconds)
-    app.add_middleware(Quota, in_flight=settings.client_requests, rate=settings.client_rate)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload, seconds=settings.body_seconds)
+    app.add_middleware(QuotaMiddleware, in_flight=settings.client_requests, rate=settings.client_rate)
     if keys and sessions:
-        app.add_middleware(Gate, keys=keys, sessions=sessions)
-    app.add_middleware(Addresses, trusted=settings.trusted_proxies)
-    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, origins=settings.cors_origins)
+        app.add_middleware(ApiKeyMiddleware, keys=keys, sessions=sessions)
+    app.add_middleware(ProxyHeadersMiddleware, trusted=settings.trusted_proxies)
+    app.add_middleware(HostOriginMiddleware, allowed_hosts=settings.allowed_hosts, origins=settings.cors_origins)
     if settings.cors_origins:
-        app.add_middleware(Cors, origins=settings.cors_origins)
-    app.add_middleware(Secured)
-    app.add_middleware(Trace)
+        app.add_middleware(CORSHeadersMiddleware, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(AccessLogMiddleware)
     _handle_errors(app)
     return app
 
@@ -163,7 +163,7 @@ def _handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        if isinstance(error, Stopped):
+        if isinstance(error, StopOnProblem):
             return problem_response(error.problem)
         field = "body" if error.status_code == 400 else None  # a form that cannot be read
         problem = BY_STATUS.get(error.status_code, Problem)(_detail(error, request), field=field)

@@ -89,7 +89,7 @@ def ingress(settings: Settings, explainers: Any) -> serve.Application:
     return bound
 
 
-class Cluster:
+class ClusterConnection:
     """A Ray cluster and the explainers in it, for as long as this process wants them.
 
     `address` is HOST:PORT of a cluster's head, or `auto`: the cluster that runs on this machine (or RAY_ADDRESS), and

@@ -16,13 +16,13 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ..attribution.backends.selection import Accelerator
+from ..attribution.backends.selection import BackendSelector
 from ..attribution.classifier import Classifier, NoLogits, main_logits
 from ..attribution.memory import out_of_memory
 from ..contract.problems import Unprocessable
 from ..settings import Settings
 from .cards import Card, File, Input
-from .model_spec import Recipe
+from .model_spec import ModelSpec
 from .weights import WeightFile
 from .zoo import Zoo, _Resident
 
@@ -32,7 +32,7 @@ HINT = 'Say what it takes by input=, e.g. input={"size": 224, "mean": (0.485, 0.
 
 
 @dataclass(frozen=True)
-class Loan:
+class InMemoryModel:
     """A network to be explained, what it takes, and what its classes are called."""
 
     id: str
@@ -41,7 +41,7 @@ class Loan:
     labels: tuple[str, ...] | None = None
 
 
-class Lender(Zoo):
+class InMemoryModels(Zoo):
     """The zoo, and beside it networks that are lent to it for a while."""
 
     def __init__(self, settings: Settings) -> None:
@@ -49,7 +49,7 @@ class Lender(Zoo):
         self._lent: dict[str, _Resident] = {}
 
     @contextmanager
-    def lent(self, loans: Sequence[Loan]) -> Iterator[None]:
+    def lent(self, loans: Sequence[InMemoryModel]) -> Iterator[None]:
         """Within: the networks can be explained by their ids. Raises `Unprocessable` where one is no classifier."""
         try:
             for loan in loans:
@@ -69,15 +69,15 @@ class Lender(Zoo):
         """What is lent takes no memory that is the zoo's."""
         return 0 if model in self._lent else super().bytes_of(model)
 
-    def _accelerate(self, classifier: Classifier, base: Accelerator | None = None) -> Classifier:
+    def _accelerate(self, classifier: Classifier, base: BackendSelector | None = None) -> Classifier:
         """Compiling takes longer than a network that is asked once or twice would gain by it."""
         if classifier.id not in self._lent or self.settings.acceleration == "none":
             return super()._accelerate(classifier, base)
         most = self.settings.batch_bytes
-        classifier.accelerator = Accelerator(classifier, "pytorch", self._has_room, most, base)
+        classifier.accelerator = BackendSelector(classifier, "pytorch", self._has_room, most, base)
         return classifier
 
-    def _take(self, loan: Loan) -> None:
+    def _take(self, loan: InMemoryModel) -> None:
         network = shadow(loan.network).eval().float().to(self.device)
         input = loan.input
         labels = loan.labels or name_classes(loan, network, self.device)
@@ -89,11 +89,11 @@ class Lender(Zoo):
         self._check(loan, classifier)
         file = File(kind="file", file=Path(loan.id))
         card = Card(id=loan.id, title=loan.id, architecture=type(loan.network).__name__, source=file)
-        self.recipes[loan.id] = Recipe(card, WeightFile(loan.id, local=True), input, labels, lambda path: network)
+        self.recipes[loan.id] = ModelSpec(card, WeightFile(loan.id, local=True), input, labels, lambda path: network)
         self._lent[loan.id] = _Resident(classifier, 0, (loan.id, 0, 0))
         self._accelerate(classifier)
 
-    def _check(self, loan: Loan, classifier: Classifier) -> None:
+    def _check(self, loan: InMemoryModel, classifier: Classifier) -> None:
         count = ask(loan, classifier, classifier.grey()).shape[1]
         if count != len(classifier.labels):
             raise Unprocessable(
@@ -130,13 +130,13 @@ def shadow(network: nn.Module) -> nn.Module:
         ) from error
 
 
-def name_classes(loan: Loan, network: nn.Module, device: torch.device) -> tuple[str, ...]:
+def name_classes(loan: InMemoryModel, network: nn.Module, device: torch.device) -> tuple[str, ...]:
     """As many labels as the network has logits: class 0, class 1, …"""
     grey = torch.full((1, loan.input.channels, *loan.input.size), 0.5, device=device)
     return tuple(f"class {index}" for index in range(ask(loan, network, grey).shape[1]))
 
 
-def ask(loan: Loan, network: nn.Module, pictures: Tensor) -> Tensor:
+def ask(loan: InMemoryModel, network: nn.Module, pictures: Tensor) -> Tensor:
     """The logits of a network that may fail. Raises `Unprocessable`, with what to do."""
     try:
         with torch.no_grad():

@@ -13,7 +13,7 @@ from .weights import WeightFile
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModelSpec:
     """`build` makes the network with the weights of a file, on the CPU in float32. Raises `CardError`."""
 
     card: Card

@@ -106,7 +106,7 @@ def test_constant_picture_is_zero_where_the_border_is_far() -> None:
 
 
 def test_seed_takes_no_part() -> None:
-    assert not find_method(BLUR).seeded(find_method(BLUR).Parameters())
+    assert not find_method(BLUR).stochastic(find_method(BLUR).Parameters())
 
 
 def test_cells_share_their_edges(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -295,4 +295,4 @@ def test_every_covered_module_has_a_rule_of_captums() -> None:
 
 def test_seed_takes_part_only_with_the_noise_baseline() -> None:
     method = find_method("deep_lift")
-    assert [method.seeded(method.Parameters(baseline=kind)) for kind in BASELINES] == [False] * 4 + [True]
+    assert [method.stochastic(method.Parameters(baseline=kind)) for kind in BASELINES] == [False] * 4 + [True]

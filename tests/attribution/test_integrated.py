@@ -111,4 +111,4 @@ def test_picture_that_is_its_baseline_gives_zeros(baseline: str, value: float) -
 
 def test_seed_takes_part_only_with_the_noise_baseline() -> None:
     method = find_method(IG)
-    assert [method.seeded(method.Parameters(baseline=kind)) for kind in BASELINES] == [False] * 4 + [True]
+    assert [method.stochastic(method.Parameters(baseline=kind)) for kind in BASELINES] == [False] * 4 + [True]

@@ -102,7 +102,7 @@ def test_every_sample_draws_its_own_place_and_noise() -> None:
 
 def test_seed_always_takes_part() -> None:
     method = find_method(SHAP)
-    assert all(method.seeded(method.Parameters(baseline=kind)) for kind in BASELINES)
+    assert all(method.stochastic(method.Parameters(baseline=kind)) for kind in BASELINES)
     network, x = wrap(Tiny()), random_picture()
     for kind in BASELINES:
         maps = [explain(SHAP, network, x, samples=3, baseline=kind, seed=seed).values for seed in (0, 0, 1)]

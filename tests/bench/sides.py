@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from gradoscope.attribution.backends.selection import Kind, accelerated
+from gradoscope.attribution.backends.selection import Kind, with_backend
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed
@@ -40,7 +40,7 @@ def quickest(kind: Kind, classifier: Classifier, score: Score, micro_batch: int)
     """An engine by the quickest way that the accelerator finds, as a worker has it after some requests."""
     views = _views.setdefault(classifier, {})
     if kind not in views:
-        views[kind] = accelerated(classifier, kind)
+        views[kind] = with_backend(classifier, kind)
     return Engine(views[kind], score, micro_batch)
 
 

@@ -14,9 +14,9 @@ import torch
 from conftest import ROOT
 from door_support import serving
 from gradoscope.cli import doctor
-from gradoscope.cli.main import main as cli
 from gradoscope.cli.doctor import computing, examine, models, network, setup, store, worst
 from gradoscope.cli.doctor.finding import size
+from gradoscope.cli.main import main as cli
 from gradoscope.settings import Settings
 from gradoscope.storage.store import Store
 from gradoscope.storage.stores import open_store

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from conftest import SAMPLES
 from gradoscope.attribution.methods.cam import GradCam
-from gradoscope.cli.evaluate_run import Order, evaluate_here
+from gradoscope.cli.evaluate_run import EvaluateOptions, evaluate_folder
 from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import ComputationFailed, Unprocessable
-from gradoscope.images.image_files import gather
+from gradoscope.images.image_files import find_image_files
 from gradoscope.settings import Settings
 from PIL import Image
 from rich.console import Console
@@ -67,8 +67,10 @@ def again(pictures, out, tmp_path, *, methods=METHODS, metrics=("deletion", "com
     """The same here, with another selection."""
     question = Explain("", b"", methods=methods, metrics=metrics, options=OPTIONS)
     settings = Settings(store=tmp_path / "store", acceleration="none")
-    order = Order(pictures, out, grids, 0.05, "gradoscope evaluate")
-    return evaluate_here(gather([pictures], out, False), question, settings, order, console or Console(quiet=True))
+    order = EvaluateOptions(pictures, out, grids, 0.05, "gradoscope evaluate")
+    return evaluate_folder(
+        find_image_files([pictures], out, False), question, settings, order, console or Console(quiet=True)
+    )
 
 
 def test_a_row_for_each_number_and_what_they_come_to(run):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from gradoscope.attribution.backends.selection import Accelerator
+from gradoscope.attribution.backends.selection import BackendSelector
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import take_gradients
 from gradoscope.attribution.score import Score
@@ -331,7 +331,7 @@ def compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradoscope.attribution.backends.selection.available", lambda classifier: True)
 
 
-def prepare(here: Zoo, name: str) -> Accelerator:
+def prepare(here: Zoo, name: str) -> BackendSelector:
     accelerator = here.load(name).accelerator
     assert accelerator is not None
     accelerator.prepare()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import hardtanh, hardtanh_
 
 
-class Clipped(nn.Module):
+class ClippedActivation(nn.Module):
     """`nn.Hardtanh`, `nn.ReLU6`: keeps its output, where PyTorch's own in-place form keeps a copy of its input.
 
     Inside the bounds the two are the same, and at the bounds and beyond the derivative is 0 either way.

@@ -19,7 +19,7 @@ MEDIAN, WORST = 1e-2, 1e-1  # relative L2, of one right float32 engine from anot
 ROUNDS = 3
 
 
-class Way(Protocol):
+class Backend(Protocol):
     """A way to gradients; `name` is for people, `sizes` are micro-batches to choose from."""
 
     name: str
@@ -29,7 +29,7 @@ class Way(Protocol):
         """∂S/∂x for each of (N, C, H, W)."""
 
 
-class Eager:
+class EagerBackend:
     """By PyTorch, operation by operation."""
 
     def __init__(self, name: str, classifier: Classifier) -> None:
@@ -40,13 +40,13 @@ class Eager:
         return take_gradients(self.classifier, pictures, score)
 
 
-class Trial:
+class BackendTrial:
     """A new way beside an old one, on the same pictures: better where it is right, and quicker after some rounds."""
 
-    def __init__(self, old: Way, new: Way, rounds: int = ROUNDS) -> None:
+    def __init__(self, old: Backend, new: Backend, rounds: int = ROUNDS) -> None:
         self._old, self._new, self._left = old, new, rounds
         self._seconds: tuple[list[float], list[float]] = ([], [])
-        self.better: Way | None = None
+        self.better: Backend | None = None
         self.ended = False
 
     @property
@@ -101,7 +101,7 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), "")[:200]
 
 
-def timed(way: Way, pictures: Tensor, score: Score) -> tuple[Tensor, float]:
+def timed(way: Backend, pictures: Tensor, score: Score) -> tuple[Tensor, float]:
     """Gradients, and the seconds that they took."""
     began = time.perf_counter()
     found = way.gradients(pictures, score)

@@ -17,7 +17,7 @@ ROUNDS = 2
 GAIN = 0.98  # a larger pass must be quicker than that share of a smaller one's time for each picture
 
 
-class Sizes:
+class BatchSizes:
     """Sizes of micro-batches with the seconds that they took; `next` is the one to try, or the best."""
 
     def __init__(self, sizes: tuple[int, ...] = SIZES[0]) -> None:
@@ -56,7 +56,7 @@ class Sizes:
 
 
 @dataclass
-class Weight:
+class MemoryUse:
     """Bytes that passes keep for their way back; the weights of the network itself are not counted."""
 
     storages: dict[int, int] = field(default_factory=dict)
@@ -67,9 +67,9 @@ class Weight:
 
 
 @contextmanager
-def weighed(network: nn.Module) -> Iterator[Weight]:
+def weigh(network: nn.Module) -> Iterator[MemoryUse]:
     """Within: adds up what autograd saves."""
-    weight = Weight()
+    weight = MemoryUse()
     own = {tensor.untyped_storage().data_ptr() for tensor in (*network.parameters(), *network.buffers())}
 
     def keep(tensor: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch.autograd.graph import Node
 
 from ..autograd_graph import walk
 from ..classifier import Classifier
-from .activations import Clipped
+from .activations import ClippedActivation
 
 CONVOLUTIONS = (nn.Conv2d, Conv2dSame)  # subclasses may do something else with their weights
 NORMALISATIONS = (nn.BatchNorm2d, BatchNormAct2d)
@@ -24,14 +24,14 @@ CLIPS = (nn.ReLU6, nn.Hardtanh)
 
 
 @dataclass(frozen=True)
-class Pair:
+class ConvBatchNormPair:
     """Names of a convolution, and of the batch normalisation that alone reads what it puts out."""
 
     convolution: str
     normalisation: str
 
 
-def twin_of(classifier: Classifier) -> Classifier:
+def fold_batch_norm(classifier: Classifier) -> Classifier:
     """The same function with cheaper gradients; it shares all tensors but the folded weights.
 
     For a batch normalisation y = (Wx + b − μ) · γ/σ + β, the convolution takes W γ/σ and (b − μ) γ/σ + β.
@@ -47,11 +47,11 @@ def twin_of(classifier: Classifier) -> Classifier:
         twin.network.set_submodule(pair.normalisation, _rest(normalisation))
     for name, module in list(twin.network.named_modules(remove_duplicate=False)):
         if type(module) in CLIPS:
-            twin.network.set_submodule(name, Clipped(module))
+            twin.network.set_submodule(name, ClippedActivation(module))
     return twin
 
 
-def find_pairs(classifier: Classifier) -> list[Pair]:
+def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
     """By one probing pass: convolutions whose output goes to one batch normalisation and nowhere else.
 
     Each module is called once in the pass and has one name; the autograd graph tells who reads what.
@@ -89,7 +89,7 @@ def find_pairs(classifier: Classifier) -> list[Pair]:
         reader for node in walk(logits.grad_fn) for reader, _ in node.next_functions if reader is not None
     )
     return [
-        Pair(names[made[node]], names[module])
+        ConvBatchNormPair(names[made[node]], names[module])
         for module, node in read
         if node in made and readers[node] == 1 and calls[module] == calls[made[node]] == 1
     ]

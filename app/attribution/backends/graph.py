@@ -8,7 +8,7 @@ import numpy as np
 
 from . import translated_pointwise, translated_shapes, translated_windows  # noqa: F401 (they fill the table)
 from .runtime import op, ov
-from .tape import Operation, Tape, Unsupported, Value
+from .tape import Tape, TapeOperation, Unsupported, Value
 from .translation import TRANSLATORS
 
 
@@ -25,7 +25,7 @@ def graph_of(tape: Tape) -> ov.Model:
     return ov.Model(outputs, parameters, "gradient")
 
 
-def _translate(operation: Operation, nodes: dict[int, Any]) -> tuple[Any, ...]:
+def _translate(operation: TapeOperation, nodes: dict[int, Any]) -> tuple[Any, ...]:
     translator = TRANSLATORS.get(operation.name.removeprefix("aten."))
     if translator is None:
         raise Unsupported(f"no translation of {operation.name}")

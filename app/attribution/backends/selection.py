@@ -13,10 +13,10 @@ from torch import Tensor
 from ..classifier import Classifier
 from ..memory import size_of
 from ..score import Score
-from .backend import Eager, Trial, Way, first_line, timed
-from .batching import LONGEST, Sizes, weighed
-from .compiled import STREAMS, WEIGHTS, Compiled, available
-from .folding import folded_bytes, twin_of
+from .backend import Backend, BackendTrial, EagerBackend, first_line, timed
+from .batching import LONGEST, BatchSizes, weigh
+from .compiled import STREAMS, WEIGHTS, CompiledBackend, available
+from .folding import fold_batch_norm, folded_bytes
 
 log = logging.getLogger(__name__)
 BATCH = 2  # pictures in a compiled graph, of which there are two at once: quicker than 1, 4 or 5
@@ -24,7 +24,7 @@ PREPARED = 16  # passes that suffice for every trial
 Kind = Literal["auto", "pytorch", "none"]
 
 
-class Accelerator:
+class BackendSelector:
     """Gradients of one classifier for pictures of one size, by the quickest way that was found right.
 
     It begins with the network as it is written. Each further way is tried beside the one in use, on real micro-batches
@@ -38,7 +38,7 @@ class Accelerator:
         kind: Kind,
         spare: Callable[[int], bool],
         batch_bytes: int | None = None,
-        base: Accelerator | None = None,
+        base: BackendSelector | None = None,
     ) -> None:
         """`spare` says whether there is room for so many bytes more beside the models; a micro-batch that needs more
         than `batch_bytes` is made smaller; `base` is that of the same network for another size, and shares its weights.
@@ -52,10 +52,10 @@ class Accelerator:
 
     def release(self) -> None:
         """Give back all memory beside the classifier's own, and begin anew."""
-        self.way: Way = Eager("plain", self.classifier)
-        self.single: Way = self.way  # for less than a compiled batch
-        self._sizes = Sizes(self.way.sizes)
-        self._trial: Trial | None = None
+        self.way: Backend = EagerBackend("plain", self.classifier)
+        self.single: Backend = self.way  # for less than a compiled batch
+        self._sizes = BatchSizes(self.way.sizes)
+        self._trial: BackendTrial | None = None
         self._twin: Classifier | None = None
         self._build: Build | None = None
         self._open = self._kind != "none"  # whether there may be further ways
@@ -112,25 +112,27 @@ class Accelerator:
             self._sizes.note(len(pictures), seconds)
         return found
 
-    def _next_trial(self) -> Trial | None:
+    def _next_trial(self) -> BackendTrial | None:
         if self._twin is None:
             self._twin = self._fold()
             self._open = self._twin is not None
-            return Trial(self.way, Eager("folded", self._twin), rounds=1) if self._twin is not None else None
+            return (
+                BackendTrial(self.way, EagerBackend("folded", self._twin), rounds=1) if self._twin is not None else None
+            )
         if self._build is None:
             self._build = self._compile(self._twin)
             self._open = self._build is not None
         elif self._build.finished:
             self._open = False
             if self._build.way is not None:
-                return Trial(self.way, self._build.way)
+                return BackendTrial(self.way, self._build.way)
             self._build = None
         return None
 
-    def _conclude(self, trial: Trial) -> None:
+    def _conclude(self, trial: BackendTrial) -> None:
         """Take what was found better; forget what was not, and what would have built on it."""
         if trial.better is not None:
-            self.way, self._sizes = trial.better, Sizes(trial.better.sizes)
+            self.way, self._sizes = trial.better, BatchSizes(trial.better.sizes)
             if self._build is None:
                 self.single = self.way
         elif self._build is None:
@@ -149,7 +151,7 @@ class Accelerator:
             log.info("%s: no room for folded weights", self.classifier.id)
             return None
         try:
-            return twin_of(self.classifier)
+            return fold_batch_norm(self.classifier)
         except Exception as error:  # whatever a network does that a copy does not take
             log.info("%s: cannot be copied (%s: %s)", self.classifier.id, type(error).__name__, first_line(error))
             return None
@@ -164,7 +166,7 @@ class Accelerator:
 
     def _weigh(self, pictures: Tensor, score: Score) -> Tensor:
         """The first pass tells what a picture takes, and so how many fit into the memory that is allowed."""
-        with weighed(self.classifier) as weight:
+        with weigh(self.classifier) as weight:
             found = self.way.gradients(pictures, score)
         assert self._batch_bytes is not None
         most = max(1, self._batch_bytes * len(pictures) // max(1, weight.bytes))
@@ -173,10 +175,10 @@ class Accelerator:
         return found
 
 
-def accelerated(classifier: Classifier, kind: Kind = "auto") -> Classifier:
+def with_backend(classifier: Classifier, kind: Kind = "auto") -> Classifier:
     """The same network with an accelerator of its own, prepared, and as much room as it wants."""
     view = classifier.view()
-    view.accelerator = Accelerator(view, kind, lambda size: True)
+    view.accelerator = BackendSelector(view, kind, lambda size: True)
     view.accelerator.prepare()
     return view
 
@@ -188,7 +190,7 @@ class Build:
 
     def __init__(self, classifier: Classifier, batch: int) -> None:
         """`classifier` is to be nobody else's: it must not change meanwhile, nor have hooks."""
-        self.way: Way | None = None
+        self.way: Backend | None = None
         self._thread = threading.Thread(target=self._make, args=(classifier, batch), name="compile")
         self._thread.start()
 
@@ -203,7 +205,7 @@ class Build:
         with self._one:
             began = time.perf_counter()
             try:
-                self.way = Compiled(classifier, batch)
+                self.way = CompiledBackend(classifier, batch)
             except Exception as error:  # it is for speed only
                 log.info("%s: no compiled gradient (%s: %s)", classifier.id, type(error).__name__, first_line(error))
             else:

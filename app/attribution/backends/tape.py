@@ -27,7 +27,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Operation:
+class TapeOperation:
     """An ATen operation. In `args` and `kwargs` tensors are `Value`s, or real tensors where they are constants."""
 
     name: str  # such as aten.convolution.default
@@ -39,7 +39,7 @@ class Operation:
 @dataclass(frozen=True)
 class Tape:
     inputs: tuple[Value, ...]
-    operations: tuple[Operation, ...]
+    operations: tuple[TapeOperation, ...]
     outputs: tuple[Value, ...]
 
 
@@ -79,7 +79,7 @@ class _Plain(TorchFunctionMode):
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, inputs: tuple[Tensor, ...], real: dict[int, Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.operations: list[Operation] = []
+        self.operations: list[TapeOperation] = []
         self._real = real
         self._values: dict[int, Value] = {}
         self._kept: list[Tensor] = []  # so that no other tensor takes an identity over
@@ -107,7 +107,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func._schema.is_mutable:
             self._mutate(args[0], result)
         named = tuple(self._name(tensor) if isinstance(tensor, Tensor) else None for tensor in results)
-        self.operations.append(Operation(str(func), given[0], given[1], named))
+        self.operations.append(TapeOperation(str(func), given[0], given[1], named))
         return result
 
     def _look_up(self, argument: Any) -> Any:

@@ -12,7 +12,7 @@ from torch.autograd.graph import Node
 
 
 @dataclass
-class Call:
+class ModuleCall:
     """One call of a module: `begin` and `end` are the numbers that autograd gave to operations by then."""
 
     name: str
@@ -27,16 +27,16 @@ class Call:
 
 
 @dataclass
-class Calls:
+class ModuleCalls:
     """The calls of a pass, in the order in which they were entered."""
 
-    made: list[Call] = field(default_factory=list)
-    _open: list[Call] = field(default_factory=list)
+    made: list[ModuleCall] = field(default_factory=list)
+    _open: list[ModuleCall] = field(default_factory=list)
 
     def enter(self, name: str, kind: str) -> None:
         if self._open:
             self._open[-1].leaf = False
-        call = Call(name, kind, _operations())
+        call = ModuleCall(name, kind, _operations())
         self.made.append(call)
         self._open.append(call)
 
@@ -46,15 +46,15 @@ class Calls:
         if isinstance(output, Tensor):
             call.output = output.grad_fn
 
-    def around(self, number: int) -> Call | None:
+    def around(self, number: int) -> ModuleCall | None:
         """The innermost call in which an operation was done; None where it was done outside of the network."""
         return next((call for call in reversed(self.made) if call.holds(number)), None)
 
 
 @contextmanager
-def noted(network: nn.Module) -> Iterator[Calls]:
+def noted(network: nn.Module) -> Iterator[ModuleCalls]:
     """Within: every call of a module of `network` is noted. The hooks change nothing that passes through them."""
-    calls = Calls()
+    calls = ModuleCalls()
     with ExitStack() as hooks:
         for name, module in network.named_modules():
 

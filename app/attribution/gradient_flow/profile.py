@@ -12,10 +12,10 @@ from torch.autograd.graph import Node
 from ...contract.problems import Refused
 from ..autograd_graph import ATTENTION, GATES, GUIDED, NORMALISATIONS, follows_reduction, kind, walk  # fmt: skip
 from ..classifier import Classifier
-from ..counters import effort
+from ..counters import counters
 from ..score import Score
 from .activations import Slopes, slopes
-from .calls import Calls, noted, number_of
+from .calls import ModuleCalls, noted, number_of
 from .pooling import Pooling, how, pooled
 
 PICTURE = "picture"
@@ -43,7 +43,7 @@ MOVES = frozenset(
 
 
 @dataclass
-class Layer:
+class LayerGradient:
     """What came out of a layer, and the gradient of the score with respect to it, ∂S/∂output.
 
     `norm` is the gradient's L2 norm, `rms` = norm / √elements, so that layers of different size compare; both are None
@@ -77,7 +77,7 @@ class Layer:
         self.norm = norm if norm < float("inf") else None  # NaN is not below it either
 
 
-def measure(classifier: Classifier, picture: Tensor, score: Score) -> list[Layer]:
+def measure(classifier: Classifier, picture: Tensor, score: Score) -> list[LayerGradient]:
     """The layers between a picture, (C, H, W), and its score, in the order in which they are computed; first itself.
 
     Layers are found on the autograd graph of the pass, so functional, in-place and repeated ones are there, and none
@@ -94,14 +94,14 @@ def measure(classifier: Classifier, picture: Tensor, score: Score) -> list[Layer
         for operation, layer in zip(operations, layers, strict=True):
             _listen(operation, layer)
         (gradient,) = torch.autograd.grad(score(logits).sum(), x)
-    effort.add(1)
-    first = Layer(PICTURE, "Input", PICTURE, tuple(picture.shape))
+    counters.add(1)
+    first = LayerGradient(PICTURE, "Input", PICTURE, tuple(picture.shape))
     first.receive(gradient)
     _connect(first, layers, operations)
     return _counted([first, *layers])
 
 
-def _operations(way: list[Node], calls: Calls) -> list[Node]:
+def _operations(way: list[Node], calls: ModuleCalls) -> list[Node]:
     """The operations that are layers, in the order in which they were done."""
     outputs = {call.output for call in calls.made if call.output is not None}
     found = [
@@ -126,7 +126,7 @@ def _is_layer(operation: Node) -> bool:
     )
 
 
-def _layers(operations: list[Node], calls: Calls) -> list[Layer]:
+def _layers(operations: list[Node], calls: ModuleCalls) -> list[LayerGradient]:
     """A layer for each operation, named after the module whose output it is, or in which it was done."""
     around = [calls.around(number_of(operation)) for operation in operations]
     within = Counter(id(call) for call in around)
@@ -138,7 +138,7 @@ def _layers(operations: list[Node], calls: Calls) -> list[Layer]:
             itself = call.output is operation or (call.leaf and within[id(call)] == 1)
             own = call.name if itself else f"{call.name}:{name}"
             what = call.kind if itself and call.leaf else name
-        layers.append(Layer(own, what, name, _shape(operation), slopes=slopes(operation)))
+        layers.append(LayerGradient(own, what, name, _shape(operation), slopes=slopes(operation)))
     return layers
 
 
@@ -153,7 +153,7 @@ def _shape(operation: Node) -> tuple[int, ...]:
     return tuple(int(side) for side in saved._input_metadata[0].shape)[1:]  # type: ignore[attr-defined]
 
 
-def _listen(operation: Node, layer: Layer) -> None:
+def _listen(operation: Node, layer: LayerGradient) -> None:
     """Have a layer told of its gradient, and of that of a pooling's input, when the pass goes back."""
 
     def above(gradients: tuple[Tensor | None, ...]) -> None:
@@ -171,7 +171,7 @@ def _listen(operation: Node, layer: Layer) -> None:
     operation.register_hook(below)
 
 
-def _connect(first: Layer, layers: list[Layer], operations: list[Node]) -> None:
+def _connect(first: LayerGradient, layers: list[LayerGradient], operations: list[Node]) -> None:
     """Note at each layer which take its output; what lies between them is passed through."""
     places = {operation: place for place, operation in enumerate(operations, start=1)}
     into: dict[int, set[int]] = {}
@@ -192,7 +192,7 @@ def _connect(first: Layer, layers: list[Layer], operations: list[Node]) -> None:
         layer.into = tuple(sorted(into.get(place, ())))
 
 
-def _counted(layers: list[Layer]) -> list[Layer]:
+def _counted(layers: list[LayerGradient]) -> list[LayerGradient]:
     """Number the calls of those that have the same name."""
     met: Counter[str] = Counter()
     for layer in layers:

@@ -119,7 +119,7 @@ class InputXGradient(OnePass[NoParameters]):
         "As noisy and as blind to saturation as the gradient itself",
     )
     default = False
-    shares_out = True
+    additive = True
     Parameters = NoParameters
 
     def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:

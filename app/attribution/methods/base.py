@@ -62,12 +62,12 @@ class Method(ABC, Generic[P]):
     strengths: ClassVar[tuple[str, ...]]
     weaknesses: ClassVar[tuple[str, ...]]
     default: ClassVar[bool] = True  # computed where a request names no method
-    regional: ClassVar[bool] = False  # one value for a place, (1, H, W), whatever the picture's channels
-    shares_out: ClassVar[bool] = False  # its values are parts of the score, else slopes of it or of no unit
+    single_channel: ClassVar[bool] = False  # one value for a place, (1, H, W), whatever the picture's channels
+    additive: ClassVar[bool] = False  # its values are parts of the score, else slopes of it or of no unit
     differentiates: ClassVar[bool] = True  # its evaluations are gradients, else forward passes
     Parameters: ClassVar[type[Parameters]]
 
-    def seeded(self, parameters: P) -> bool:
+    def stochastic(self, parameters: P) -> bool:
         """Whether the seed takes part in the result, and so in the key under which it is kept."""
         return False
 

@@ -30,7 +30,7 @@ class BlurIntegratedGradientsParameters(PathParameters):
     )
 
 
-class Unblur:
+class DeblurPath:
     """L(t·σmax): the picture blurred by a Gaussian of that standard deviation, from sharp at t = 0 on.
 
     Neighbouring cells share an edge; what it looks like is kept until the second one asks, as far as memory suffices.
@@ -86,7 +86,7 @@ class BlurIntegratedGradients(Method[BlurIntegratedGradientsParameters]):
         "Costs one gradient a step, and needs more steps than integrated gradients for the same error",
         "Blur darkens towards the border (zero padding), which the map then explains too",
     )
-    shares_out = True
+    additive = True
     Parameters = BlurIntegratedGradientsParameters
 
     def cost(self, parameters: BlurIntegratedGradientsParameters, size: tuple[int, int]) -> int:
@@ -95,7 +95,7 @@ class BlurIntegratedGradients(Method[BlurIntegratedGradientsParameters]):
     def attribute(
         self, engine: Engine, picture: Tensor, parameters: BlurIntegratedGradientsParameters, seed: int
     ) -> Steps:
-        path = Unblur(picture, parameters.max_sigma)
+        path = DeblurPath(picture, parameters.max_sigma)
         return (yield from integrate(engine, path, sweeps(parameters), parameters.tolerance))
 
 

@@ -46,7 +46,7 @@ class GradCam(OnePass[CamParameters]):
         "Coarse: as fine as the feature map, often 7×7",
         "Averages the gradient over space, so it can miss what several places do together",
     )
-    regional = True
+    single_channel = True
     Parameters = CamParameters
 
     def check(self, classifier: Classifier, parameters: CamParameters) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...contract.problems import ComputationFailed, Refused
 from ..classifier import Classifier
 from ..engine import Engine, finite
-from ..inspection import Operation
+from ..inspection import NonlinearOperation
 from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
 from .baselines import Baseline, make_baseline
 from .paths import completeness
@@ -58,10 +58,10 @@ class DeepLift(Method[DeepLiftParameters]):
         "Depends on the baseline, and on how the network is written: equal functions can have different maps",
     )
     default = False
-    shares_out = True
+    additive = True
     Parameters = DeepLiftParameters
 
-    def seeded(self, parameters: DeepLiftParameters) -> bool:
+    def stochastic(self, parameters: DeepLiftParameters) -> bool:
         return parameters.baseline == "noise"
 
     def cost(self, parameters: DeepLiftParameters, size: tuple[int, int]) -> int:
@@ -99,7 +99,7 @@ class DeepLift(Method[DeepLiftParameters]):
         return Attribution(values, {"gradient_evaluations": 2, "completeness": record, "rescaled": rescaled})
 
 
-def covered(operation: Operation) -> bool:
+def covered(operation: NonlinearOperation) -> bool:
     """Whether an operation is the output of a module that captum has a rule for."""
     return operation.module is not None and COVERED.get(operation.module) == operation.kind
 

@@ -34,7 +34,7 @@ class IntegratedGradientsParameters(PathParameters):
 
 
 @dataclass(frozen=True)
-class Fade:
+class FadePath:
     """x′ + t (x − x′)"""
 
     ends: tuple[Tensor, Tensor]
@@ -74,17 +74,17 @@ class IntegratedGradients(Method[IntegratedGradientsParameters]):
         "Depends on the baseline: what is black in the picture gets nothing with a black one",
         "Gathers gradients at faded pictures that nobody ever sees",
     )
-    shares_out = True
+    additive = True
     Parameters = IntegratedGradientsParameters
 
-    def seeded(self, parameters: IntegratedGradientsParameters) -> bool:
+    def stochastic(self, parameters: IntegratedGradientsParameters) -> bool:
         return parameters.baseline == "noise"
 
     def cost(self, parameters: IntegratedGradientsParameters, size: tuple[int, int]) -> int:
         return sum(map(len, sweeps(parameters)))
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: IntegratedGradientsParameters, seed: int) -> Steps:
-        path = Fade((picture, make_baseline(parameters.baseline, picture, seed)))
+        path = FadePath((picture, make_baseline(parameters.baseline, picture, seed)))
         return (yield from integrate(engine, path, sweeps(parameters), parameters.tolerance))
 
 

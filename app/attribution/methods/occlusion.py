@@ -49,12 +49,12 @@ class Occlusion(Method[OcclusionParameters]):
         "Depends on the filling, and asks about pictures with holes",
     )
     default = False
-    regional = True
+    single_channel = True
     differentiates = False
-    shares_out = True
+    additive = True
     Parameters = OcclusionParameters
 
-    def seeded(self, parameters: OcclusionParameters) -> bool:
+    def stochastic(self, parameters: OcclusionParameters) -> bool:
         return parameters.fill == "noise"
 
     def cost(self, parameters: OcclusionParameters, size: tuple[int, int]) -> int:

@@ -51,7 +51,7 @@ class Rescalable(nn.Module):
         return self.score(self.classifier(pictures))[:, None]
 
 
-class Calls(nn.Module):
+class CallCounter(nn.Module):
     """Stands for a module of `count` calls in a pass: each goes to a module of its own, on a clone of its input.
 
     The calls of one pass come in the same order each time. A module that works in place does so here, too: who reads
@@ -114,7 +114,7 @@ class TwoReLUs(nn.Module):
         return difference
 
 
-def _calls(classifier: Classifier) -> dict[nn.Module, Calls]:
+def _calls(classifier: Classifier) -> dict[nn.Module, CallCounter]:
     """What stands for each module that captum has a rule for, by one probing pass."""
     made: Counter[nn.Module] = Counter()
 
@@ -127,7 +127,7 @@ def _calls(classifier: Classifier) -> dict[nn.Module, Calls]:
         classifier(classifier.grey())
     for handle in handles:
         handle.remove()
-    return {module: Calls(module, max(1, made[module])) for module in modules}
+    return {module: CallCounter(module, max(1, made[module])) for module in modules}
 
 
 def _alone(module: nn.Module) -> nn.Module:
@@ -137,7 +137,7 @@ def _alone(module: nn.Module) -> nn.Module:
         return TwoReLUs()
     alone = copy.deepcopy(module)
     if isinstance(alone, (nn.ReLU, nn.ELU, nn.LeakyReLU)):
-        alone.inplace = False  # `Calls` sees to it
+        alone.inplace = False  # `CallCounter` sees to it
     return alone
 
 

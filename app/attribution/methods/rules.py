@@ -9,8 +9,8 @@ from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
 from ...contract.problems import Refused
-from ..autograd_graph import Nonlinearities, survey
-from ..inspection import Census
+from ..autograd_graph import Nonlinearities, classify_nonlinearities
+from ..inspection import Inspection
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -31,7 +31,7 @@ class Guided:
         self._handles: list[RemovableHandle] = []
 
     def __call__(self, logits: Tensor) -> None:
-        found = survey(logits)
+        found = classify_nonlinearities(logits)
         self.check(found)
         self._handles += map(self.guide, found.guided)
         self.activations, self.gates = len(found.guided), len(found.gates)
@@ -42,7 +42,7 @@ class Guided:
             self._handles.pop().remove()
 
     @classmethod
-    def check(cls, found: Nonlinearities | Census) -> None:
+    def check(cls, found: Nonlinearities | Inspection) -> None:
         """Raise `Refused` where the map would be wrong, or the same as the plain gradient."""
         if names := cls.unguidable(found):
             raise Refused(
@@ -53,7 +53,7 @@ class Guided:
             raise Refused(f"This model has no activation to guide: {cls.title.lower()} would be the plain gradient.")
 
     @classmethod
-    def unguidable(cls, found: Nonlinearities | Census) -> list[str]:
+    def unguidable(cls, found: Nonlinearities | Inspection) -> list[str]:
         """The names of the operations that the rule is not defined for."""
         return list(found.unknown)
 
@@ -73,7 +73,7 @@ class Deconvolved(Guided):
     title = "Deconvolution"
 
     @classmethod
-    def unguidable(cls, found: Nonlinearities | Census) -> list[str]:
+    def unguidable(cls, found: Nonlinearities | Inspection) -> list[str]:
         return [*found.unknown, *found.unrectified]
 
     @classmethod

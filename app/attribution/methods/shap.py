@@ -51,10 +51,10 @@ class GradientShap(Method[GradientShapParameters]):
         "Noise as a baseline is a choice like any other: no network was trained on such pictures",
     )
     default = False
-    shares_out = True
+    additive = True
     Parameters = GradientShapParameters
 
-    def seeded(self, parameters: GradientShapParameters) -> bool:
+    def stochastic(self, parameters: GradientShapParameters) -> bool:
         return True  # the places are drawn, whatever the baseline
 
     def cost(self, parameters: GradientShapParameters, size: tuple[int, int]) -> int:

@@ -85,7 +85,7 @@ class SmoothGrad(Method[SmoothGradParameters]):
     )
     Parameters = SmoothGradParameters
 
-    def seeded(self, parameters: SmoothGradParameters) -> bool:
+    def stochastic(self, parameters: SmoothGradParameters) -> bool:
         return parameters.noise > 0
 
     def cost(self, parameters: SmoothGradParameters, size: tuple[int, int]) -> int:

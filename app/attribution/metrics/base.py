@@ -18,7 +18,7 @@ from .networks import weighing
 
 
 @dataclass(frozen=True)
-class Cost:
+class MetricCost:
     """Evaluations of one picture: forward passes alone, and gradients (a forward and a backward pass).
 
     `maps` of them are whole maps by the method: what those take is counted with the others.
@@ -28,19 +28,22 @@ class Cost:
     gradients: int = 0
     maps: int = 0
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.forwards + other.forwards, self.gradients + other.gradients, self.maps + other.maps)
+    def __add__(self, other: MetricCost) -> MetricCost:
+        return MetricCost(self.forwards + other.forwards, self.gradients + other.gradients, self.maps + other.maps)
 
-    def __mul__(self, count: int) -> Cost:
-        return Cost(self.forwards * count, self.gradients * count, self.maps * count)
+    def __mul__(self, count: int) -> MetricCost:
+        return MetricCost(self.forwards * count, self.gradients * count, self.maps * count)
 
     @property
     def total(self) -> int:
         return self.forwards + self.gradients
 
+    def to_dict(self) -> dict[str, int]:
+        return {"forwards": self.forwards, "gradients": self.gradients}
+
 
 @dataclass(frozen=True)
-class Outline:
+class CostInputs:
     """What costs depend on; known before a map, or even its model, is there."""
 
     method: Method[Any]
@@ -50,14 +53,14 @@ class Outline:
     layers: int | None = None  # that hold weights; None: not known before the model is loaded
 
     @property
-    def map_cost(self) -> Cost:
+    def map_cost(self) -> MetricCost:
         """What one more map costs, as the method declares it."""
         count = self.method.cost(self.parameters, self.size)
-        return Cost(gradients=count, maps=1) if self.method.differentiates else Cost(forwards=count, maps=1)
+        return MetricCost(gradients=count, maps=1) if self.method.differentiates else MetricCost(forwards=count, maps=1)
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExplainedMap:
     """A finished map with all that it was made of: `values` (C, H, W) by `method` of `picture` (C, H, W) in [0, 1].
 
     The engine's score must be of one class. `diagnostics` are what was told beside the map.
@@ -91,9 +94,9 @@ class Subject:
         return self.picture.shape[-2], self.picture.shape[-1]
 
     @property
-    def outline(self) -> Outline:
+    def outline(self) -> CostInputs:
         layers = weighing(self.classifier)
-        return Outline(self.method, self.parameters, self.size, len(self.classifier.labels), layers)
+        return CostInputs(self.method, self.parameters, self.size, len(self.classifier.labels), layers)
 
 
 @dataclass(frozen=True)
@@ -120,21 +123,21 @@ class Metric(ABC, Generic[P]):
     network: ClassVar[Literal["itself", "copy", "double"]] = "itself"  # what is evaluated: sets the pace
 
     @abstractmethod
-    def cost(self, outline: Outline, parameters: P) -> Cost:
+    def cost(self, outline: CostInputs, parameters: P) -> MetricCost:
         """Evaluations that measuring needs; the most that may be where the outline does not say."""
 
-    def check(self, subject: Subject, parameters: P) -> None:
+    def check(self, subject: ExplainedMap, parameters: P) -> None:
         """Raise `Refused` where this map cannot be measured so."""
 
     @abstractmethod
-    def measure(self, subject: Subject, parameters: P) -> Measuring:
+    def measure(self, subject: ExplainedMap, parameters: P) -> Measuring:
         """Measure; yields after every micro-batch."""
 
 
 class Meter:
     """How much of a metric's cost is spent; runs methods on the way."""
 
-    def __init__(self, cost: Cost) -> None:
+    def __init__(self, cost: MetricCost) -> None:
         self.done, self.total = 0, cost.total
 
     def spend(self, count: int) -> Progress:
@@ -142,7 +145,7 @@ class Meter:
         return Progress(self.done, self.total)
 
     def explain(
-        self, subject: Subject, engine: Engine, picture: Tensor | None = None, seed: int | None = None
+        self, subject: ExplainedMap, engine: Engine, picture: Tensor | None = None, seed: int | None = None
     ) -> Generator[Progress, None, Tensor]:
         """The map of the subject's method by another engine, of another picture or with another seed: (C, H, W)."""
         steps = subject.method.attribute(

@@ -11,7 +11,7 @@ from pydantic import Field
 from ..engine import Engine, finite, generator
 from ..methods.base import Paper, Parameters
 from ..score import Score
-from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
+from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 from .similarity import compare
 
 
@@ -38,11 +38,11 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
     summary = "How alike the map is to the maps of other classes: one that is about the class differs from them."
     Parameters = ClassSensitivityParameters
 
-    def cost(self, outline: Outline, parameters: ClassSensitivityParameters) -> Cost:
+    def cost(self, outline: CostInputs, parameters: ClassSensitivityParameters) -> MetricCost:
         nearest, drawn = shares(outline.classes, parameters.nearest)
-        return Cost(forwards=1) + outline.map_cost * (nearest + drawn)
+        return MetricCost(forwards=1) + outline.map_cost * (nearest + drawn)
 
-    def measure(self, subject: Subject, parameters: ClassSensitivityParameters) -> Measuring:
+    def measure(self, subject: ExplainedMap, parameters: ClassSensitivityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
         with torch.no_grad():
             logits = finite(subject.classifier(subject.picture[None])[0])

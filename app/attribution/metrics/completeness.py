@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ...contract.problems import Refused
 from ..methods.base import Paper, Parameters, Progress
-from .base import Cost, Measurement, Measuring, Metric, Outline, Subject, register
+from .base import CostInputs, ExplainedMap, Measurement, Measuring, Metric, MetricCost, register
 
 # Parameter of a method that makes its sum more exact, and the power of it with which the error falls
 EXACT = {"steps": 1.0, "samples": 0.5}
@@ -41,14 +41,14 @@ class Completeness(Metric[CompletenessParameters]):
     summary = "Whether the map sums to the change of the score that it shares out."
     Parameters = CompletenessParameters
 
-    def check(self, subject: Subject, parameters: CompletenessParameters) -> None:
+    def check(self, subject: ExplainedMap, parameters: CompletenessParameters) -> None:
         if "completeness" not in subject.diagnostics:
             raise Refused(f"{subject.method.title} does not share out a change of the score: its sum means nothing.")
 
-    def cost(self, outline: Outline, parameters: CompletenessParameters) -> Cost:
-        return Cost()
+    def cost(self, outline: CostInputs, parameters: CompletenessParameters) -> MetricCost:
+        return MetricCost()
 
-    def measure(self, subject: Subject, parameters: CompletenessParameters) -> Measuring:
+    def measure(self, subject: ExplainedMap, parameters: CompletenessParameters) -> Measuring:
         yield Progress(0, 0)
         figures: dict[str, Any] = dict(subject.diagnostics["completeness"])
         error = figures["relative_error"]
@@ -59,7 +59,7 @@ class Completeness(Metric[CompletenessParameters]):
         return Measurement(self.id, figures)
 
 
-def remedy(subject: Subject, excess: float) -> dict[str, Any] | None:
+def remedy(subject: ExplainedMap, excess: float) -> dict[str, Any] | None:
     """What to ask for instead, where the error is so many times what it may be."""
     fields = type(subject.parameters).model_fields
     for name, power in EXACT.items():

@@ -14,7 +14,7 @@ from ..engine import Engine, finite, generator
 from ..methods.base import Paper, Parameters, Progress
 from ..methods.baselines import make_baseline
 from ..score import Score
-from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
+from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 from .similarity import importance
 
 GAUSSIAN = 0.25  # standard deviation of the centred control, as a share of the side
@@ -30,7 +30,7 @@ class CurveParameters(Parameters):
     draws: int = Field(3, title="Draws", ge=1, le=50, description="Random orders, and displaced maps, to compare with")
 
 
-class Curve(Metric[CurveParameters]):
+class PerturbationCurve(Metric[CurveParameters]):
     """P(target) at k/N of the pixels, k = 0 … N, and the area under it by the trapezoid rule.
 
     Pixels go in falling order of the map (see `likeness.importance`); of equal ones, as in the zeros of a rectified
@@ -48,10 +48,10 @@ class Curve(Metric[CurveParameters]):
     Parameters = CurveParameters
     inserts: ClassVar[bool]
 
-    def cost(self, outline: Outline, parameters: CurveParameters) -> Cost:
-        return Cost(forwards=(2 + 2 * parameters.draws) * (parameters.steps + 1))
+    def cost(self, outline: CostInputs, parameters: CurveParameters) -> MetricCost:
+        return MetricCost(forwards=(2 + 2 * parameters.draws) * (parameters.steps + 1))
 
-    def measure(self, subject: Subject, parameters: CurveParameters) -> Measuring:
+    def measure(self, subject: ExplainedMap, parameters: CurveParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
         replacement = make_baseline(parameters.replacement, subject.picture, subject.seed)
         start, end = (replacement, subject.picture) if self.inserts else (subject.picture, replacement)
@@ -85,8 +85,8 @@ class Curve(Metric[CurveParameters]):
 
 
 @register
-class Deletion(Curve):
-    __doc__ = Curve.__doc__
+class Deletion(PerturbationCurve):
+    __doc__ = PerturbationCurve.__doc__
     id = "deletion"
     title = "Deletion"
     summary = "How soon the class is lost as the map's strongest pixels are taken away: a small area is good."
@@ -94,8 +94,8 @@ class Deletion(Curve):
 
 
 @register
-class Insertion(Curve):
-    __doc__ = Curve.__doc__
+class Insertion(PerturbationCurve):
+    __doc__ = PerturbationCurve.__doc__
     id = "insertion"
     title = "Insertion"
     summary = "How soon the class is found as the map's strongest pixels are put in: a large area is good."
@@ -103,7 +103,7 @@ class Insertion(Curve):
 
 
 def trace(
-    subject: Subject, meter: Meter, start: Tensor, end: Tensor, order: Tensor, steps: int
+    subject: ExplainedMap, meter: Meter, start: Tensor, end: Tensor, order: Tensor, steps: int
 ) -> Generator[Progress, None, dict[str, Any]]:
     """The probabilities on the way from `start` to `end`, pixel by pixel in `order`, and their area."""
     classifier = subject.classifier

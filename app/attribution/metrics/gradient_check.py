@@ -9,7 +9,7 @@ from torch import Tensor
 from ...contract.problems import Refused
 from ..engine import Engine, finite, noise
 from ..methods.base import Paper, Parameters
-from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
+from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 from .networks import private
 
 
@@ -42,14 +42,14 @@ class GradientCheck(Metric[GradientCheckParameters]):
     Parameters = GradientCheckParameters
     network = "double"
 
-    def check(self, subject: Subject, parameters: GradientCheckParameters) -> None:
-        if subject.method.regional:
+    def check(self, subject: ExplainedMap, parameters: GradientCheckParameters) -> None:
+        if subject.method.single_channel:
             raise Refused(f"{subject.method.title} has one value for all channels of a place: it is no gradient.")
 
-    def cost(self, outline: Outline, parameters: GradientCheckParameters) -> Cost:
-        return Cost(forwards=2 * parameters.directions)
+    def cost(self, outline: CostInputs, parameters: GradientCheckParameters) -> MetricCost:
+        return MetricCost(forwards=2 * parameters.directions)
 
-    def measure(self, subject: Subject, parameters: GradientCheckParameters) -> Measuring:
+    def measure(self, subject: ExplainedMap, parameters: GradientCheckParameters) -> Measuring:
         copy = private(subject.classifier).double()
         engine = Engine(copy, subject.score, max(1, subject.engine.micro_batch // 2))
         meter = Meter(self.cost(subject.outline, parameters))
@@ -73,7 +73,7 @@ class GradientCheck(Metric[GradientCheckParameters]):
         return Measurement(self.id, figures)
 
 
-def direction(subject: Subject, index: int) -> Tensor:
+def direction(subject: ExplainedMap, index: int) -> Tensor:
     """A random direction of length 1, (C, H, W) in float64; the same for each seed and index."""
     drawn = noise(subject.seed, index, subject.picture.shape).to(subject.picture).double()
     return drawn.div(drawn.norm())

@@ -12,8 +12,8 @@ from torch import Tensor
 from ..engine import finite, generator
 from ..methods.base import Paper, Parameters
 from ..methods.baselines import Baseline, make_baseline
-from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
-from .turned import Pause, in_turns
+from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from .turned import Pause, interleave
 
 LEAST, MOST = 1 / 8, 1 / 2  # side of a square, as a share of the picture's
 
@@ -46,10 +46,10 @@ class Infidelity(Metric[InfidelityParameters]):
     summary = "Whether the map's sum over a square foretells by how much the score falls when the square is taken away."
     Parameters = InfidelityParameters
 
-    def cost(self, outline: Outline, parameters: InfidelityParameters) -> Cost:
-        return Cost(forwards=1 + parameters.samples)
+    def cost(self, outline: CostInputs, parameters: InfidelityParameters) -> MetricCost:
+        return MetricCost(forwards=1 + parameters.samples)
 
-    def measure(self, subject: Subject, parameters: InfidelityParameters) -> Measuring:
+    def measure(self, subject: ExplainedMap, parameters: InfidelityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
         figures: dict[str, Any] = dict.fromkeys(("infidelity", "changes", "unexplained"))
         figures["samples"] = parameters.samples
@@ -57,8 +57,8 @@ class Infidelity(Metric[InfidelityParameters]):
             yield meter.spend(meter.total)
             figures["reason"] = "the map is zero everywhere: it foretells nothing"
             return Measurement(self.id, figures)
-        trial = Trial(subject, parameters, meter)
-        missed = yield from in_turns(meter, trial.infidelity)
+        trial = Perturbation(subject, parameters, meter)
+        missed = yield from interleave(meter, trial.infidelity)
         changes = float(trial.changes.square().mean())
         if not changes:
             figures["reason"] = "no square changes the score: there is nothing to foretell"
@@ -67,10 +67,10 @@ class Infidelity(Metric[InfidelityParameters]):
         return Measurement(self.id, figures)
 
 
-class Trial:
+class Perturbation:
     """One run of captum's function; keeps the scores that it asked for. Sums are in float64."""
 
-    def __init__(self, subject: Subject, parameters: InfidelityParameters, meter: Meter) -> None:
+    def __init__(self, subject: ExplainedMap, parameters: InfidelityParameters, meter: Meter) -> None:
         self.subject, self.parameters, self.meter = subject, parameters, meter
         self.replacement = make_baseline(parameters.replacement, subject.picture, subject.seed)
         self.asked: list[Tensor] = []
@@ -118,12 +118,12 @@ class Trial:
         return scores
 
 
-def sums(subject: Subject) -> bool:
+def sums(subject: ExplainedMap) -> bool:
     """Whether the map is summed over a square, else multiplied with what goes there first."""
-    return subject.method.shares_out or subject.method.regional
+    return subject.method.additive or subject.method.single_channel
 
 
-def square(subject: Subject, index: int) -> Tensor:
+def square(subject: ExplainedMap, index: int) -> Tensor:
     """1 within a square drawn for sample `index`, else 0: (1, H, W)."""
     u = torch.rand(3, generator=generator(subject.seed, "square", index)).tolist()
     height, width = subject.size

@@ -9,7 +9,7 @@ from pydantic import Field
 from ...contract.problems import ComputationFailed, Refused
 from ..engine import Engine
 from ..methods.base import Paper, Parameters
-from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
+from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 from .networks import layers, private, randomise, weighing
 from .similarity import compare
 
@@ -42,22 +42,22 @@ class Randomisation(Metric[RandomisationParameters]):
     Parameters = RandomisationParameters
     network = "copy"
 
-    def check(self, subject: Subject, parameters: RandomisationParameters) -> None:
+    def check(self, subject: ExplainedMap, parameters: RandomisationParameters) -> None:
         if not weighing(subject.classifier):
             raise Refused("This network holds no weights that could be drawn at random.")
 
-    def cost(self, outline: Outline, parameters: RandomisationParameters) -> Cost:
+    def cost(self, outline: CostInputs, parameters: RandomisationParameters) -> MetricCost:
         held = parameters.stages if outline.layers is None else outline.layers
-        return outline.map_cost * len(counts(held, parameters.stages))
+        return outline.map_cost * len(randomised_counts(held, parameters.stages))
 
-    def measure(self, subject: Subject, parameters: RandomisationParameters) -> Measuring:
+    def measure(self, subject: ExplainedMap, parameters: RandomisationParameters) -> Measuring:
         copy = private(subject.classifier)
         order = layers(copy)
         engine = Engine(copy, subject.score, subject.engine.micro_batch)
         meter = Meter(self.cost(subject.outline, parameters))
         stages: list[dict[str, Any]] = []
         maps, done = {}, 0
-        for count in counts(len(order), parameters.stages):
+        for count in randomised_counts(len(order), parameters.stages):
             for layer in order[done:count]:
                 randomise(layer, subject.seed)
             done = count
@@ -75,7 +75,7 @@ class Randomisation(Metric[RandomisationParameters]):
         return Measurement(self.id, {"layers": len(order), "stages": stages}, maps)
 
 
-def counts(layers: int, stages: int) -> list[int]:
+def randomised_counts(layers: int, stages: int) -> list[int]:
     """How many layers are random at each stage: from 1 to all, evenly."""
     stages = min(stages, layers)
     if stages == 1:

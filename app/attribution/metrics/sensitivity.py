@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..engine import generator
 from ..methods.base import Paper, Parameters
-from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
-from .turned import Pause, at_once, in_turns
+from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from .turned import Pause, at_once, interleave
 
 
 class SensitivityParameters(Parameters):
@@ -39,10 +39,10 @@ class MaxSensitivity(Metric[SensitivityParameters]):
     summary = "How far the map moves at most, in its own size, when every pixel value moves by up to 2 %."
     Parameters = SensitivityParameters
 
-    def cost(self, outline: Outline, parameters: SensitivityParameters) -> Cost:
+    def cost(self, outline: CostInputs, parameters: SensitivityParameters) -> MetricCost:
         return outline.map_cost * parameters.samples
 
-    def measure(self, subject: Subject, parameters: SensitivityParameters) -> Measuring:
+    def measure(self, subject: ExplainedMap, parameters: SensitivityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
         figures: dict[str, Any] = {"max_sensitivity": None, **parameters.model_dump()}
         if not subject.values.any():
@@ -53,11 +53,11 @@ class MaxSensitivity(Metric[SensitivityParameters]):
         def compute(pause: Pause) -> float:
             return float(largest_change(subject, parameters, meter, pause))
 
-        figures["max_sensitivity"] = yield from in_turns(meter, compute)
+        figures["max_sensitivity"] = yield from interleave(meter, compute)
         return Measurement(self.id, figures)
 
 
-def largest_change(subject: Subject, parameters: SensitivityParameters, meter: Meter, pause: Pause) -> Tensor:
+def largest_change(subject: ExplainedMap, parameters: SensitivityParameters, meter: Meter, pause: Pause) -> Tensor:
     """captum's figure, of the map that is there and maps of pictures near by: (1,)."""
     drawn = iter(range(parameters.samples))
 
@@ -78,7 +78,7 @@ def largest_change(subject: Subject, parameters: SensitivityParameters, meter: M
     return found
 
 
-def nudge(subject: Subject, index: int, radius: float) -> Tensor:
+def nudge(subject: ExplainedMap, index: int, radius: float) -> Tensor:
     """What sample `index` adds to the picture, (C, H, W)."""
     drawn = torch.rand(subject.picture.shape, generator=generator(subject.seed, "nudge", index))
     return ((2 * drawn - 1) * radius).to(subject.picture)

@@ -18,7 +18,7 @@ C1, C2 = 0.01**2, 0.03**2
 def importance(values: Tensor, method: Method[Any]) -> Tensor:
     """How much each place counts, (C, H, W) → (H, W) float64: Σ over channels of |values|; CAMs and occlusion as is."""
     values = values.detach().double().cpu()
-    return values.sum(0) if method.regional else values.abs().sum(0)
+    return values.sum(0) if method.single_channel else values.abs().sum(0)
 
 
 def compare(one: Tensor, other: Tensor, method: Method[Any]) -> dict[str, float | None]:

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..methods.base import Paper, Parameters
-from .base import Cost, Measurement, Measuring, Meter, Metric, Outline, Subject, register
+from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 from .similarity import compare
 
 Change = Callable[[Tensor], Tensor]
@@ -25,7 +25,7 @@ class StabilityParameters(Parameters):
 
 
 @dataclass(frozen=True)
-class Trial:
+class Transformation:
     """A change of the picture, how its map is laid over the original's, and what of both is compared."""
 
     id: str
@@ -54,11 +54,11 @@ class Stability(Metric[StabilityParameters]):
     summary = "Whether the map stays with another seed, one pixel shifted, packed as JPEG, and mirrored."
     Parameters = StabilityParameters
 
-    def cost(self, outline: Outline, parameters: StabilityParameters) -> Cost:
+    def cost(self, outline: CostInputs, parameters: StabilityParameters) -> MetricCost:
         count = len(trials(outline, parameters.quality))
-        return Cost(forwards=count + 1) + outline.map_cost * count
+        return MetricCost(forwards=count + 1) + outline.map_cost * count
 
-    def measure(self, subject: Subject, parameters: StabilityParameters) -> Measuring:
+    def measure(self, subject: ExplainedMap, parameters: StabilityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
         engine = subject.engine
         figures: dict[str, Any] = {"score": float(engine.scores(subject.picture[None])), "trials": []}
@@ -76,14 +76,14 @@ class Stability(Metric[StabilityParameters]):
         return Measurement(self.id, figures, maps)
 
 
-def trials(outline: Outline, quality: int) -> list[Trial]:
+def trials(outline: CostInputs, quality: int) -> list[Transformation]:
     found = [
-        Trial("shift", shifted, lambda values: values.roll(-1, -1), lambda values: values[..., :-1]),
-        Trial("jpeg", lambda picture: packed(picture, quality), _same, _same),
-        Trial("mirror", _mirrored, _mirrored, _same),
+        Transformation("shift", shifted, lambda values: values.roll(-1, -1), lambda values: values[..., :-1]),
+        Transformation("jpeg", lambda picture: packed(picture, quality), _same, _same),
+        Transformation("mirror", _mirrored, _mirrored, _same),
     ]
-    if outline.method.seeded(outline.parameters):
-        found.insert(0, Trial("seed", _same, _same, _same, reseeded=True))
+    if outline.method.stochastic(outline.parameters):
+        found.insert(0, Transformation("seed", _same, _same, _same, reseeded=True))
     return found
 
 

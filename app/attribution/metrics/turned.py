@@ -13,7 +13,7 @@ T = TypeVar("T")
 Pause = Callable[[], None]
 
 
-def in_turns(meter: Meter, compute: Callable[[Pause], T]) -> Generator[Progress, None, T]:
+def interleave(meter: Meter, compute: Callable[[Pause], T]) -> Generator[Progress, None, T]:
     """Run `compute(pause)`, yielding what `meter` says each time that it calls `pause`."""
     running = hand_over(compute)
     try:

@@ -11,7 +11,7 @@ ORDER: tuple[Verdict, ...] = ("ok", "attention", "wrong")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """What was looked at, how it stands, what was found, and what is to be done where it is not ok."""
 
     what: str
@@ -20,7 +20,7 @@ class Finding:
     remedy: str = ""
 
 
-def worst(findings: Iterable[Finding]) -> Verdict:
+def worst(findings: Iterable[Diagnosis]) -> Verdict:
     """The worst verdict of all."""
     return max((finding.verdict for finding in findings), key=ORDER.index, default="ok")
 

@@ -13,14 +13,14 @@ from contextlib import suppress
 from ...contract.problems import Problem
 from ...settings import Settings
 from ...web.middleware.keys import Keys
-from .finding import Finding
+from .finding import Diagnosis
 
 PROXIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 ANSWER_SECONDS = 3.0
 OWN_NAMES = set(Settings.model_fields["allowed_hosts"].default)
 
 
-def port(settings: Settings) -> Iterator[Finding]:
+def port(settings: Settings) -> Iterator[Diagnosis]:
     """Whether one can listen there; where a Gradoscope does already, that is as it should be."""
     where = f"{settings.host}:{settings.port}"
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -29,59 +29,59 @@ def port(settings: Settings) -> Iterator[Finding]:
         try:
             listener.bind((settings.host, settings.port))
             listener.listen(1)
-            yield Finding("port", "ok", f"{where} is free" if settings.port else "a free one is taken")
+            yield Diagnosis("port", "ok", f"{where} is free" if settings.port else "a free one is taken")
             return
         except OSError as error:
             reason, code = error.strerror or str(error), error.errno
     if code == errno.EADDRINUSE and _is_ours(settings):
-        yield Finding("port", "ok", f"a Gradoscope answers at {where}")
+        yield Diagnosis("port", "ok", f"a Gradoscope answers at {where}")
     elif code == errno.EADDRINUSE:
-        yield Finding(
+        yield Diagnosis(
             "port", "wrong", f"{where} is taken by another program", "Set GRADOSCOPE_PORT; 0 takes a free one"
         )
     else:
-        yield Finding("port", "wrong", f"{where}: {reason}", "Set GRADOSCOPE_HOST and GRADOSCOPE_PORT")
+        yield Diagnosis("port", "wrong", f"{where}: {reason}", "Set GRADOSCOPE_HOST and GRADOSCOPE_PORT")
 
 
-def answers(settings: Settings) -> Iterator[Finding]:
+def answers(settings: Settings) -> Iterator[Diagnosis]:
     """The names under which it answers; whether they go with where it listens."""
     names = ", ".join(settings.allowed_hosts) or "none"
     if not settings.allowed_hosts:
-        yield Finding("host names", "wrong", "it answers under no name", "Set GRADOSCOPE_ALLOWED_HOSTS")
+        yield Diagnosis("host names", "wrong", "it answers under no name", "Set GRADOSCOPE_ALLOWED_HOSTS")
     elif _is_loopback(settings.host):
-        yield Finding("host names", "ok", f"it listens on {settings.host}, and answers as {names}")
+        yield Diagnosis("host names", "ok", f"it listens on {settings.host}, and answers as {names}")
     elif "*" in settings.allowed_hosts:
         remedy = "Name them in GRADOSCOPE_ALLOWED_HOSTS, or pages of strangers can reach it through a visitor's browser"
-        yield Finding("host names", "attention", "it answers under any name", remedy)
+        yield Diagnosis("host names", "attention", "it answers under any name", remedy)
     elif settings.host in PROXIED and set(settings.allowed_hosts) <= OWN_NAMES:
         detail = f"it listens on {settings.host}, and answers only as {names}"
         remedy = "Where others are to reach it: GRADOSCOPE_ALLOWED_HOSTS, with the name that they use"
-        yield Finding("host names", "attention", detail, remedy)
+        yield Diagnosis("host names", "attention", detail, remedy)
     else:
-        yield Finding("host names", "ok", f"it listens on {settings.host}, and answers as {names}")
+        yield Diagnosis("host names", "ok", f"it listens on {settings.host}, and answers as {names}")
 
 
-def keys(settings: Settings) -> Iterator[Finding]:
+def keys(settings: Settings) -> Iterator[Diagnosis]:
     """Whether keys are asked for, and whether their file can be read: how many they are, and never one of them."""
     if settings.keys is None:
         if _is_loopback(settings.host):
-            yield Finding("API keys", "ok", "nobody is asked for one")
+            yield Diagnosis("API keys", "ok", "nobody is asked for one")
         else:
             remedy = "Set GRADOSCOPE_KEYS, unless all who can reach it may use it"
-            yield Finding(
+            yield Diagnosis(
                 "API keys", "attention", f"nobody is asked for one, and it listens on {settings.host}", remedy
             )
         return
     try:
         found = Keys(settings.keys)
     except Problem as problem:
-        yield Finding("API keys", "wrong", problem.detail, "A line is name:key, with a key of 16 characters or more")
+        yield Diagnosis("API keys", "wrong", problem.detail, "A line is name:key, with a key of 16 characters or more")
         return
     detail = f"{len(found)} in {settings.keys}"
     if settings.keys.stat().st_mode & 0o004:
-        yield Finding("API keys", "attention", f"{detail}, which everybody here can read", f"chmod o= {settings.keys}")
+        yield Diagnosis("API keys", "attention", f"{detail}, which everybody can read", f"chmod o= {settings.keys}")
     else:
-        yield Finding("API keys", "ok", detail)
+        yield Diagnosis("API keys", "ok", detail)
 
 
 def _is_ours(settings: Settings) -> bool:

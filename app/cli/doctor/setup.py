@@ -17,14 +17,14 @@ from pydantic import ValidationError
 
 from ... import __version__
 from ...settings import Settings
-from .finding import Finding
+from .finding import Diagnosis
 
 PREFIX = "GRADOSCOPE_"
 TOLD = ("torch", "torchvision", "timm", "captum", "numpy", "pillow", "fastapi", "uvicorn")
 PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 
 
-def settings_or_faults() -> tuple[Settings | None, list[Finding]]:
+def settings_or_faults() -> tuple[Settings | None, list[Diagnosis]]:
     """The settings, and each variable that cannot be one."""
     faults = [_unknown(name) for name in sorted(os.environ) if name.upper().startswith(PREFIX) and not _is_known(name)]
     try:
@@ -33,35 +33,35 @@ def settings_or_faults() -> tuple[Settings | None, list[Finding]]:
         for fault in error.errors(include_url=False, include_context=False, include_input=False):
             name = PREFIX + str(fault["loc"][0]).upper() if fault["loc"] else "settings"
             meaning = Settings.model_fields[str(fault["loc"][0])].description if fault["loc"] else ""
-            faults.append(Finding("settings", "wrong", f"{name}: {_without_value(fault['msg'])}", f"{meaning}"))
+            faults.append(Diagnosis("settings", "wrong", f"{name}: {_without_value(fault['msg'])}", f"{meaning}"))
         return None, faults
 
 
-def overridden(settings: Settings) -> Iterator[Finding]:
+def overridden(settings: Settings) -> Iterator[Diagnosis]:
     """Which settings are not as they are by default."""
     said = [
         f"{name}={shown(getattr(settings, name))}"
         for name, field in Settings.model_fields.items()
         if getattr(settings, name) != _default(field.default)
     ]
-    yield Finding("settings", "ok", ", ".join(said) if said else "all as they are by default")
+    yield Diagnosis("settings", "ok", ", ".join(said) if said else "all as they are by default")
 
 
-def versions(settings: Settings) -> Iterator[Finding]:
+def versions(settings: Settings) -> Iterator[Diagnosis]:
     """What runs here, and whether it is what the package asks for."""
-    yield Finding(
+    yield Diagnosis(
         "Gradoscope",
         "ok",
         f"{__version__} in {Path(__file__).parent.parent}, Python {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}",
     )
-    yield Finding("versions", "ok", ", ".join(f"{name} {version}" for name in TOLD if (version := _version(name))))
+    yield Diagnosis("versions", "ok", ", ".join(f"{name} {version}" for name in TOLD if (version := _version(name))))
     for wanted in map(Requirement, metadata.requires("gradoscope") or ()):
         if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
             continue
         version = _version(wanted.name)
         if version is None or not wanted.specifier.contains(version, prereleases=True):
-            yield Finding(
+            yield Diagnosis(
                 "versions",
                 "wrong",
                 f"{wanted.name} {version or 'is not installed'}; needed: {wanted.name}{wanted.specifier}",
@@ -83,11 +83,11 @@ def _is_known(variable: str) -> bool:
     return variable[len(PREFIX) :].lower() in Settings.model_fields
 
 
-def _unknown(variable: str) -> Finding:
+def _unknown(variable: str) -> Diagnosis:
     names = [PREFIX + name.upper() for name in Settings.model_fields]
     near = difflib.get_close_matches(variable.upper(), names, 1)
     remedy = f"{near[0]} is one" if near else "README.md lists them"
-    return Finding("settings", "attention", f"{variable} is no setting, and has no effect", remedy)
+    return Diagnosis("settings", "attention", f"{variable} is no setting, and has no effect", remedy)
 
 
 def _without_value(message: str) -> str:

@@ -13,25 +13,27 @@ from urllib.parse import quote
 
 from ...contract.problems import Problem
 from ...settings import Settings
-from ...storage.object_store import Bucket, said
+from ...storage.object_store import FsspecObjectStore, said
 from ...storage.stores import open_store
 from ...zoo.weights import shown
-from .finding import Finding, size
+from .finding import Diagnosis, size
 
 LEAST = 64 * 2**20  # bytes free, below which not even some records fit
 
 
-def store(settings: Settings) -> Iterator[Finding]:
+def store(settings: Settings) -> Iterator[Diagnosis]:
     """Whether it can be written, what is in it, and whether the disk holds what it may grow to."""
     if isinstance(settings.store, str) and not settings.store.startswith("file:"):
         yield _bucket(settings)
         return
     folder = place(settings)
     if not folder.exists() and may_write(folder):
-        yield Finding("store", "ok", f"{shown(folder)} is made at the first start")
+        yield Diagnosis("store", "ok", f"{shown(folder)} is made at the first start")
     elif not _written(folder):
         remedy = f"Give it to the server's user ({_user()}), or set GRADOSCOPE_STORE to another folder"
-        yield Finding("store", "wrong", f"{shown(folder)} cannot be written: nothing that is computed is kept", remedy)
+        yield Diagnosis(
+            "store", "wrong", f"{shown(folder)} cannot be written: nothing that is computed is kept", remedy
+        )
         return
     used = 0
     if folder.exists():
@@ -53,29 +55,29 @@ def place(settings: Settings) -> Path:
     return settings.store if isinstance(settings.store, Path) else Path(settings.store.removeprefix("file://"))
 
 
-def _bucket(settings: Settings) -> Finding:
+def _bucket(settings: Settings) -> Diagnosis:
     """Whether it can be reached and written, by the object that every sweep of a server writes."""
     remedy = "Give endpoint and credentials in the environment, as AWS_ENDPOINT_URL and AWS_ACCESS_KEY_ID do for s3://"
     try:
-        Bucket(str(settings.store)).now()
+        FsspecObjectStore(str(settings.store)).now()
         return _shared(settings)[1]
     except Problem as problem:
         reason = said(problem.__cause__ or problem)
-        return Finding("store", "wrong", f"{settings.store} cannot be used: {reason}", remedy)
+        return Diagnosis("store", "wrong", f"{settings.store} cannot be used: {reason}", remedy)
 
 
-def _shared(settings: Settings) -> tuple[int, Finding]:
+def _shared(settings: Settings) -> tuple[int, Diagnosis]:
     """Bytes of all that is stored, those that explanations share counted once."""
     records, used = open_store(settings).usage()
-    return used, Finding("store", "ok", f"{settings.store}, shared, holds {records} explanations, {size(used)}")
+    return used, Diagnosis("store", "ok", f"{settings.store}, shared, holds {records} explanations, {size(used)}")
 
 
-def _content(folder: Path) -> tuple[int, Finding]:
+def _content(folder: Path) -> tuple[int, Diagnosis]:
     """Bytes of all that is stored. The index is opened for reading only: the server, which begins a damaged one anew,
     is to be the one to say so."""
     indexes = sorted(folder.glob("index*.sqlite3"))
     if not indexes:
-        return 0, Finding("store", "ok", f"{shown(folder)} can be written, and is empty")
+        return 0, Diagnosis("store", "ok", f"{shown(folder)} can be written, and is empty")
     address = f"file:{quote(str(indexes[-1]))}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as index:
@@ -86,21 +88,21 @@ def _content(folder: Path) -> tuple[int, Finding]:
         faults, records, used = str(error), 0, 0
     if faults != "ok":
         remedy = "The server begins a new one by itself, and what was stored is forgotten"
-        return 0, Finding("store", "attention", f"the index in {shown(folder)} is damaged: {faults}", remedy)
-    return used, Finding("store", "ok", f"{shown(folder)} holds {records} explanations, {size(used)}")
+        return 0, Diagnosis("store", "attention", f"the index in {shown(folder)} is damaged: {faults}", remedy)
+    return used, Diagnosis("store", "ok", f"{shown(folder)} holds {records} explanations, {size(used)}")
 
 
-def _space(settings: Settings, used: int) -> Finding:
+def _space(settings: Settings, used: int) -> Diagnosis:
     folder = place(settings)
     while not folder.exists():
         folder = folder.parent
     free, wanted = shutil.disk_usage(folder).free, max(0, settings.store_bytes - used)
     detail = f"{size(free)} free on its disk; the store may grow to {size(settings.store_bytes)}"
     if free < LEAST:
-        return Finding("disk", "wrong", detail, "Make room, or set GRADOSCOPE_STORE to another disk")
+        return Diagnosis("disk", "wrong", detail, "Make room, or set GRADOSCOPE_STORE to another disk")
     if free < wanted:
-        return Finding("disk", "attention", detail, f"Lower GRADOSCOPE_STORE_BYTES to {used + free // 2}")
-    return Finding("disk", "ok", detail)
+        return Diagnosis("disk", "attention", detail, f"Lower GRADOSCOPE_STORE_BYTES to {used + free // 2}")
+    return Diagnosis("disk", "ok", detail)
 
 
 def _written(folder: Path) -> bool:

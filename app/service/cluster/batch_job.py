@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 
 from ...contract.jobs import Event, Explain, Job
 from ...contract.problems import Problem
-from ...images.image_files import Entry
+from ...images.image_files import ImageFile
 
 if TYPE_CHECKING:  # whoever only asks need not import PyTorch
-    from ...pipeline.batch import Batch, Shot
-    from ...pipeline.context import Workshop
+    from ...pipeline.batch import Batch, ExplainedPicture
+    from ...pipeline.context import Context
 
 Run = Generator[Event | None, None, None]
 
 
 @dataclass(frozen=True)
-class Inquiry:
+class DoneInquiry:
     """Whether a question can be asked: `{"about": …, "tray": pictures that are computed side by side}`."""
 
     question: Explain
 
 
 @dataclass(frozen=True)
-class Tray:
+class BatchJob:
     """Pictures with one question: (path, bytes). Their events, `whole` or `fault`, name them by their place."""
 
     question: Explain
@@ -36,7 +36,7 @@ class Tray:
 
 
 @dataclass(frozen=True)
-class Sent(Entry):
+class ReceivedPicture(ImageFile):
     """A picture that came with the question."""
 
     data: bytes
@@ -45,49 +45,49 @@ class Sent(Entry):
         return self.data
 
 
-def run(job: Job | Inquiry | Tray, workshop: Workshop) -> Run:
+def run(job: Job | DoneInquiry | BatchJob, context: Context) -> Run:
     """The run of whatever a replica is asked. Raises `Problem`."""
     from ...pipeline.pipeline import run
 
-    if isinstance(job, Inquiry):
-        return inquire(job, workshop)
-    if isinstance(job, Tray):
-        return explain(job, workshop)
-    return run(job, workshop)
+    if isinstance(job, DoneInquiry):
+        return inquire(job, context)
+    if isinstance(job, BatchJob):
+        return explain(job, context)
+    return run(job, context)
 
 
-def inquire(job: Inquiry, workshop: Workshop) -> Run:
+def inquire(job: DoneInquiry, context: Context) -> Run:
     from ...pipeline.batch import Batch
 
-    batch = Batch(job.question, workshop, lambda entry, mark: False)
+    batch = Batch(job.question, context, lambda entry, mark: False)
     yield Event("result", {"about": batch.about, "tray": batch.tray})
 
 
-def explain(job: Tray, workshop: Workshop) -> Run:
+def explain(job: BatchJob, context: Context) -> Run:
     """`whole` with the record and all files of each picture as it is done, or `fault` with the problem; then `done`."""
     from ...pipeline.batch import Batch
-    from ...pipeline.turns import held
+    from ...pipeline.turns import reserve_models
 
-    batch = Batch(job.question, workshop, lambda entry, mark: False)
-    if len(workshop.zoo.groups(batch.models)) > 1:  # they take turns in memory
+    batch = Batch(job.question, context, lambda entry, mark: False)
+    if len(context.zoo.groups(batch.models)) > 1:  # they take turns in memory
         yield from _explain(job, batch)
     else:
-        with (yield from held(workshop.zoo, list(batch.models))):
+        with (yield from reserve_models(context.zoo, list(batch.models))):
             yield from _explain(job, batch)
     yield Event("done", {})
 
 
-def _explain(job: Tray, batch: Batch) -> Run:
+def _explain(job: BatchJob, batch: Batch) -> Run:
     """Drawing goes on in a thread behind the computing."""
-    from ...pipeline.batch import Fault, Shot
+    from ...pipeline.batch import ExplainedPicture, FailedPicture
 
     drawn: deque[Future[Event]] = deque()
-    entries = [Sent(Path(name), Path(str(place)), data) for place, (name, data) in enumerate(job.pictures)]
+    entries = [ReceivedPicture(Path(name), Path(str(place)), data) for place, (name, data) in enumerate(job.pictures)]
     with ThreadPoolExecutor(1, thread_name_prefix="drawer") as drawer:
         for result in batch.turns(entries):
-            if isinstance(result, Shot):
+            if isinstance(result, ExplainedPicture):
                 drawn.append(drawer.submit(_whole, result))
-            elif isinstance(result, Fault):
+            elif isinstance(result, FailedPicture):
                 yield _fault(result.entry, result.problem)
             while drawn and drawn[0].done():
                 yield drawn.popleft().result()
@@ -96,7 +96,7 @@ def _explain(job: Tray, batch: Batch) -> Run:
             yield drawn.popleft().result()
 
 
-def _whole(shot: Shot) -> Event:
+def _whole(shot: ExplainedPicture) -> Event:
     from ...cli.explain_run import titles
     from ...pipeline.archive import files
     from ...pipeline.turns import as_problem
@@ -108,5 +108,5 @@ def _whole(shot: Shot) -> Event:
     return Event("whole", {"place": int(shot.entry.folder.name), "record": shot.record, "files": written})
 
 
-def _fault(entry: Entry, problem: Problem) -> Event:
+def _fault(entry: ImageFile, problem: Problem) -> Event:
     return Event("fault", {"place": int(entry.folder.name), "problem": problem.as_dict()})

@@ -15,7 +15,7 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ...contract.jobs import Estimate, Event, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
 from ...contract.problems import ComputationFailed, Problem, Unavailable
 from ...settings import Settings
-from ..base_executor import Desk, Running
+from ..base_executor import BaseExecutor, Running
 from .catalogues import merged
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ ANSWER_SECONDS = 10  # that a replica has for an answer: its event loop never co
 Connect = Callable[[], Awaitable[Any]]
 
 
-class ClusterExecutor(Desk):
+class ClusterExecutor(BaseExecutor):
     """Jobs on the replicas behind a handle of `Explainer`.
 
     What ran on a replica that dies runs again on another one, once, and one such job at a time: where that one dies

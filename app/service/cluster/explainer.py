@@ -17,11 +17,11 @@ from ...contract.problems import NotFound, Problem, Unavailable
 from ...settings import Settings
 from .. import logs
 from ..base_executor import too_late
-from ..event_queue import Mailbox
+from ..event_queue import EventQueue
 from ..telemetry import resident
 from ..threads import share_cores
-from .batch_job import Tray, run
-from .transport import Line
+from .batch_job import BatchJob, run
+from .transport import Transport
 
 log = logging.getLogger(__name__)
 SILENT_CHECKS = 30  # unanswered, after which the worker hangs; Serve checks every ten seconds
@@ -32,8 +32,8 @@ Told = tuple[str, Any]
 
 @dataclass
 class _Running:
-    job: Job | Tray
-    mailbox: Mailbox = field(default_factory=Mailbox)
+    job: Job | BatchJob
+    mailbox: EventQueue = field(default_factory=EventQueue)
 
 
 class Explainer:
@@ -55,12 +55,12 @@ class Explainer:
         self._silent = 0
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
-        self._line = Line(self._hear)
+        self._line = Transport(self._hear)
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
         self._thread.start()
         await self._ready
 
-    async def run(self, job: Job | Tray, client: str, request: str, seconds: float) -> AsyncGenerator[Told, None]:
+    async def run(self, job: Job | BatchJob, client: str, request: str, seconds: float) -> AsyncGenerator[Told, None]:
         """The events of a job as `("event", Event)`; before the last one what `tell` tells, as `("tell", …)`.
 
         `client` and `request` as in `Executor.submit`. After `seconds` and some leeway it ends in any case.

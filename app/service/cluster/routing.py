@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ray.serve.request_router import PendingRequest, RequestRouter, RunningReplica
 
-from .routing_policy import ranks
+from .routing_policy import rank_replicas
 
 
 class ByModel(RequestRouter):
@@ -18,7 +18,7 @@ class ByModel(RequestRouter):
         self, candidate_replicas: list[RunningReplica], pending_request: PendingRequest | None = None
     ) -> list[list[RunningReplica]]:
         model = pending_request.metadata.multiplexed_model_id if pending_request else ""
-        return ranks(candidate_replicas, model, self._requests)
+        return rank_replicas(candidate_replicas, model, self._requests)
 
     def _requests(self, replica: RunningReplica) -> int | None:
         """Requests of a replica as far as known here; None where nothing was heard of it lately."""

@@ -19,7 +19,7 @@ class Replica(Protocol):
 R = TypeVar("R", bound=Replica)
 
 
-def ranks(replicas: Sequence[R], model: str, requests: Callable[[R], int | None]) -> list[list[R]]:
+def rank_replicas(replicas: Sequence[R], model: str, requests: Callable[[R], int | None]) -> list[list[R]]:
     """Those that hold the model and have fewer than `BUSY` requests, then all; those that hold it first.
 
     `requests` tells of a replica how many it has, as far as known.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Line:
+class Transport:
     """Has the methods of multiprocessing's connections that a `Worker` calls; `receive` gets what it sends."""
 
     def __init__(self, receive: Callable[[Any], None]) -> None:

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...contract import request_id
-from ...service.telemetry import Metrics
+from ...service.telemetry import Telemetry
 
 log = logging.getLogger("gradoscope.access")
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds
@@ -19,7 +19,7 @@ CLIENT_LEFT = 499  # nobody reads an answer
 LONGEST_PATH = 300
 
 
-class Trace:
+class AccessLogMiddleware:
     """ASGI middleware, around all others: sets `request.state.request_id` and answers with it as `X-Request-ID`.
 
     An id that comes with the request is kept where it is sane, so that one id can go through several services.
@@ -37,7 +37,7 @@ class Trace:
         metrics = metrics_of(scope)
         metrics.began()
         answer = _Answer(scope, send, id)
-        with request_id.about(id):
+        with request_id.bound(id):
             try:
                 await self.app(scope, receive, answer.send)
             finally:
@@ -60,7 +60,7 @@ class _Answer:
             self._bytes += len(message.get("body", b""))
         await self._send(message)
 
-    def tell(self, metrics: Metrics) -> None:
+    def tell(self, metrics: Telemetry) -> None:
         """Write the line, and count."""
         scope, status, seconds = self._scope, self._status, time.monotonic() - self._began
         metrics.answered(route_of(scope), scope["method"], status, seconds)
@@ -87,5 +87,5 @@ def route_of(scope: Scope) -> str:
     return str(template)
 
 
-def metrics_of(scope: Scope) -> Metrics:
+def metrics_of(scope: Scope) -> Telemetry:
     return scope["app"].state.executor.metrics  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ OPEN_UNDER = ("/static/", "/e/")  # files that ship, and a page that knows nothi
 HOW = "Send it as «Authorization: Bearer KEY» or «X-API-Key: KEY»; the operator of this server gives keys."
 
 
-class Gate:
+class ApiKeyMiddleware:
     """ASGI middleware: sets `request.state.client` and `.owner` to the name of the key; 401 where there is none."""
 
     def __init__(self, app: ASGIApp, keys: Keys, sessions: Sessions) -> None:

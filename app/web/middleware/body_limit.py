@@ -8,10 +8,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...contract.problems import MalformedRequest, Problem, TooLarge, TooSlow
-from .problems import Stopped, problem_response
+from .problems import StopOnProblem, problem_response
 
 
-class Bounded:
+class BodyLimitMiddleware:
     """ASGI middleware: a body that says of itself that it is too long is refused before it is read; one that does not
     is counted. All of it has to be here `seconds` after it was first asked for."""
 
@@ -48,7 +48,7 @@ class Bounded:
 class _Body:
     """The body of one request on its way in."""
 
-    def __init__(self, receive: Receive, send: Send, bounds: Bounded) -> None:
+    def __init__(self, receive: Receive, send: Send, bounds: BodyLimitMiddleware) -> None:
         self._receive, self._send, self._bounds = receive, send, bounds
         self._taken = 0
         self._deadline: float | None = None
@@ -59,7 +59,7 @@ class _Body:
         await self._send(message)
 
     async def receive(self) -> Message:
-        """The next piece. Raises `Stopped` where there are too many, or they come too slowly."""
+        """The next piece. Raises `StopOnProblem` where there are too many, or they come too slowly."""
         if self._whole:
             return await self._receive()
         if self._deadline is None:
@@ -76,7 +76,7 @@ class _Body:
     def _stop(self, problem: Problem) -> Message:
         if self._answered:  # too late for another answer: to the application the client has gone
             return {"type": "http.disconnect"}
-        raise Stopped(problem)
+        raise StopOnProblem(problem)
 
 
 def too_large(limit: int) -> TooLarge:

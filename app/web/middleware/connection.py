@@ -138,7 +138,7 @@ class Connection(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.close()
             return
-        with request_id.about(request_id.accepted(None)):
+        with request_id.bound(request_id.accepted(None)):
             self.transport.write(self._answer(problem))
             log.info("a connection is refused: %d, %s", problem.status, problem.detail)
         self.refused(problem)

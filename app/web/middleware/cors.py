@@ -17,7 +17,7 @@ TOLD = ("location", "retry-after", "x-request-id", "x-scale")
 SECONDS = 600
 
 
-class Cors(CORSMiddleware):
+class CORSHeadersMiddleware(CORSMiddleware):
     """Starlette's, whose refusals are problems here. Cookies do not go along: such pages show a key in a header."""
 
     def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:

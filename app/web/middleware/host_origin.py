@@ -17,7 +17,7 @@ from .problems import problem_response
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 
-class Guard:
+class HostOriginMiddleware:
     """ASGI middleware: an allow-list of Host names; POST and DELETE that a browser marks as cross-site are refused.
 
     Those of `origins` are allowed: their pages may ask (CORS).

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from ...contract.problems import Problem
 
 
-class Stopped(HTTPException):
+class StopOnProblem(HTTPException):
     """A problem that shows while a body is being read: the one kind of exception that FastAPI lets pass there."""
 
     def __init__(self, problem: Problem) -> None:

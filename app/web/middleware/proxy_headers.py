@@ -12,7 +12,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 HOUSEHOLD = 64  # bits of an IPv6 address; whoever has one of them has all the others with the same
 
 
-class Addresses:
+class ProxyHeadersMiddleware:
     """ASGI middleware: sets `request.state.client`; of proxies in `trusted` their X-Forwarded-For and -Proto count."""
 
     def __init__(self, app: ASGIApp, trusted: Iterable[str] = ()) -> None:
@@ -28,7 +28,7 @@ class Addresses:
                 address = self._forwarded(headers, address)
                 if headers.get("x-forwarded-proto") in ("http", "https"):
                     scope["scheme"] = headers["x-forwarded-proto"]
-            scope.setdefault("state", {})["client"] = peer if address is None else household(address)
+            scope.setdefault("state", {})["client"] = peer if address is None else network_of(address)
         await self.app(scope, receive, send)
 
     def _forwarded(self, headers: Headers, peer: Address) -> Address:
@@ -61,7 +61,7 @@ def parse(text: str) -> Address | None:
     return address if mapped is None else mapped
 
 
-def household(address: Address) -> str:
+def network_of(address: Address) -> str:
     """What counts as one client."""
     if isinstance(address, ipaddress.IPv6Address) and not address.is_loopback:
         return str(ipaddress.ip_network((address, HOUSEHOLD), strict=False))

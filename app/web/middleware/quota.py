@@ -27,7 +27,7 @@ class _Tally:
     seconds: float = 1.0  # a request's usual time, a running mean
 
 
-class Quota:
+class QuotaMiddleware:
     """ASGI middleware: 429 for a POST or DELETE of a client that has `in_flight` of them, or made `rate` in a minute.
 
     The rate is a bucket of `rate` tokens that fills up in a minute; 0 sets no limit.

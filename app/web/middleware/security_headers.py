@@ -28,7 +28,7 @@ OF_DOCUMENTS = {
 }
 
 
-class Secured:
+class SecurityHeadersMiddleware:
     """ASGI middleware, around all others: their refusals have the headers too, and so have their failures."""
 
     def __init__(self, app: ASGIApp) -> None:

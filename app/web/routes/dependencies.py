@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from ...contract.problems import Forbidden, NotFound
-from ...service.change_detector import Freshness
-from ...service.downloads import Pulls
+from ...service.change_detector import ChangeDetector
+from ...service.downloads import Downloads
 from ...service.executor import Executor
 from ...settings import Settings
 from ...storage.stores import AnyStore
@@ -26,11 +26,11 @@ def _executor(request: Request) -> Executor:
     return request.app.state.executor  # type: ignore[no-any-return]
 
 
-def _pulls(request: Request) -> Pulls:
+def _pulls(request: Request) -> Downloads:
     return request.app.state.pulls  # type: ignore[no-any-return]
 
 
-def _freshness(request: Request) -> Freshness:
+def _freshness(request: Request) -> ChangeDetector:
     return request.app.state.freshness  # type: ignore[no-any-return]
 
 
@@ -42,8 +42,8 @@ def _owner(request: Request) -> str | None:
 SettingsOf = Annotated[Settings, Depends(_settings)]
 StoreOf = Annotated[AnyStore, Depends(_store)]
 ExecutorOf = Annotated[Executor, Depends(_executor)]
-PullsOf = Annotated[Pulls, Depends(_pulls)]
-FreshnessOf = Annotated[Freshness, Depends(_freshness)]
+PullsOf = Annotated[Downloads, Depends(_pulls)]
+FreshnessOf = Annotated[ChangeDetector, Depends(_freshness)]
 OwnerOf = Annotated[str | None, Depends(_owner)]
 ExplanationId = Annotated[str, Path(description="Id of an explanation", max_length=200)]
 
@@ -52,7 +52,7 @@ def gone(id: str) -> NotFound:
     return NotFound(f"The explanation «{id[:40]}» expired or never existed.")
 
 
-def own(store: AnyStore, id: str, owner: str | None, what: str) -> None:
+def require_owner(store: AnyStore, id: str, owner: str | None, what: str) -> None:
     """Raise `Forbidden` where an explanation was made with another key; `NotFound` where it is gone."""
     if owner is None:
         return

@@ -18,7 +18,7 @@ from ...contract.jobs import Event, Explain, Measure
 from ...contract.problems import Unprocessable
 from ...contract.schemas import Explanation
 from ...service.executor import Executor
-from ...service.telemetry import Metrics
+from ...service.telemetry import Telemetry
 from .dependencies import ExecutorOf, OwnerOf, StoreOf
 from .results import contact_sheet_response, zip_response
 from .submit import answer, checked, client_of, while_connected
@@ -123,7 +123,7 @@ async def stream(request: Request, executor: Executor, job: Explain | Measure) -
 
 
 async def _messages(
-    first: Event, events: AsyncGenerator[Event, None], metrics: Metrics
+    first: Event, events: AsyncGenerator[Event, None], metrics: Telemetry
 ) -> AsyncIterator[ServerSentEvent]:
     async with aclosing(events):
         yield _message(first)

@@ -21,7 +21,7 @@ from ...images.render import draw
 from ...pipeline import archive as export
 from ...service.executor import Executor
 from ...storage.stores import AnyStore
-from .dependencies import ExecutorOf, ExplanationId, OwnerOf, StoreOf, gone, own
+from .dependencies import ExecutorOf, ExplanationId, OwnerOf, StoreOf, gone, require_owner
 
 
 class _Plain(StringConvertor):
@@ -60,7 +60,7 @@ def explanation(id: ExplanationId, store: StoreOf) -> Any:
 @router.delete("/{id:plain}", status_code=204)
 def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf, owner: OwnerOf) -> None:
     """Forget an explanation, its picture included, and each panel that no other explanation uses."""
-    own(store, id, owner, "forget it")
+    require_owner(store, id, owner, "forget it")
     if not store.forget(id):
         raise gone(id)
     executor.forget(id)

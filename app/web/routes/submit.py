@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from ...contract.jobs import Event, Job
-from ...contract.problems import revived
+from ...contract.problems import problem_from_dict
 from ...service.executor import Executor
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ async def last(events: AsyncGenerator[Event, None]) -> dict[str, Any]:
 def checked(event: Event) -> Event:
     """`event`, or the problem that it tells of."""
     if event.name == "error":
-        raise revived(event.data)
+        raise problem_from_dict(event.data)
     return event
 
 

@@ -13,7 +13,7 @@ from ...contract.problems import Unprocessable
 from ...images.samples import read_sample
 from ...storage.stores import AnyStore
 from ...zoo.cards import Fit
-from .dependencies import gone, own
+from .dependencies import gone, require_owner
 
 Picture = Annotated[UploadFile | None, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or AVIF")]
 SampleName = Annotated[str | None, Form(description="A sample's id, instead of `image`", max_length=200)]
@@ -101,7 +101,7 @@ async def read_picture(
     if sample:
         return await asyncio.to_thread(read_sample, sample)
     assert origin is not None
-    await asyncio.to_thread(own, store, origin, owner, "use its picture again; send the picture itself")
+    await asyncio.to_thread(require_owner, store, origin, owner, "use its picture again; send the picture itself")
     data = await asyncio.to_thread(store.read, origin, "source")
     if data is None:
         raise gone(origin)
