@@ -19,23 +19,23 @@ from statistics import median
 
 import torch
 from conftest import SAMPLES
-from gradoscope.batch import Batch, Shot
-from gradoscope.export import files, write_whole
-from gradoscope.gather import Entry
-from gradoscope.pipeline import run
-from gradoscope.service.jobs import Explain
+from gradoscope.cli.explain_run import explain_batch, titles
+from gradoscope.contract.jobs import Explain
+from gradoscope.images.image_files import ImageFile
+from gradoscope.pipeline.archive import files, write_whole
+from gradoscope.pipeline.batch import Batch, ExplainedPicture
+from gradoscope.pipeline.context import Context
+from gradoscope.pipeline.pipeline import run
 from gradoscope.service.worker import warm_up
 from gradoscope.settings import Settings
-from gradoscope.shell import explain_batch, titles
-from gradoscope.workshop import Workshop
 from PIL import Image
 
-Side = Callable[[list[Entry], Explain, Workshop], None]
+Side = Callable[[list[ImageFile], Explain, Context], None]
 THREE = Explain("", b"", methods=("vanilla_gradient", "guided_backprop", "grad_cam"))
 SIX = Explain("", b"")
 
 
-def fresh(folder: Path, count: int) -> list[Entry]:
+def fresh(folder: Path, count: int) -> list[ImageFile]:
     """Pictures that were never explained before: samples with 4×4 random pixels, as JPEG."""
     listed = []
     for number in range(count):
@@ -44,20 +44,20 @@ def fresh(folder: Path, count: int) -> list[Entry]:
         picture.paste(tuple(os.urandom(3)), (100, 100, 104, 104))
         path = folder / f"{secrets.token_hex(8)}.jpg"
         picture.save(path, quality=95)
-        listed.append(Entry(path, folder / "out" / path.name))
+        listed.append(ImageFile(path, folder / "out" / path.name))
     return listed
 
 
-def one_by_one(entries: list[Entry], asked: Explain, workshop: Workshop) -> None:
+def one_by_one(entries: list[ImageFile], asked: Explain, context: Context) -> None:
     for entry in entries:
         job = replace(asked, id=secrets.token_hex(16), picture=entry.path.read_bytes())
-        record = [event for event in run(job, workshop) if event is not None][-1].data
-        write_whole(entry.folder, files(record, partial(workshop.store.read, job.id), titles()))
+        record = [event for event in run(job, context) if event is not None][-1].data
+        write_whole(entry.folder, files(record, partial(context.store.read, job.id), titles()))
 
 
-def together(entries: list[Entry], asked: Explain, workshop: Workshop) -> None:
-    shots = explain_batch(Batch(asked, workshop, lambda entry, mark: False), entries)
-    assert all(isinstance(shot, Shot) for shot in shots)
+def together(entries: list[ImageFile], asked: Explain, context: Context) -> None:
+    shots = explain_batch(Batch(asked, context, lambda entry, mark: False), entries)
+    assert all(isinstance(shot, ExplainedPicture) for shot in shots)
 
 
 def main() -> None:
@@ -66,22 +66,22 @@ def main() -> None:
     parser.add_argument("--three", type=int, default=24, help="pictures a round for the three methods of one pass")
     parser.add_argument("--six", type=int, default=4, help="pictures a round for all six")
     given = parser.parse_args()
-    sides: dict[str, Callable[[list[Entry], Explain, Workshop], None]] = {
+    sides: dict[str, Callable[[list[ImageFile], Explain, Context], None]] = {
         "one by one": one_by_one,
         "together": together,
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        workshop = Workshop.open(Settings(store=folder / "store"))
-        warm_up(workshop)
-        print(f"{torch.get_num_threads()} threads, {workshop.zoo.device}, micro-batch {workshop.settings.micro_batch}")
+        context = Context.open(Settings(store=folder / "store"))
+        warm_up(context)
+        print(f"{torch.get_num_threads()} threads, {context.zoo.device}, micro-batch {context.settings.micro_batch}")
         for title, asked, count in (("three of one pass", THREE, given.three), ("all six", SIX, given.six)):
             rates: dict[str, list[float]] = {side: [] for side in sides}
             for number in range(given.rounds + 1):
                 for side, explain in sides.items():
                     entries = fresh(folder, count)
                     began = time.perf_counter()
-                    explain(entries, asked, workshop)
+                    explain(entries, asked, context)
                     if number:  # the first round warms up
                         rates[side].append(count / (time.perf_counter() - began))
             for side, found in rates.items():

@@ -16,15 +16,15 @@ import time
 from pathlib import Path
 
 import torch
-from gradoscope.acceleration.accelerator import accelerated
-from gradoscope.acceleration.ways import MEDIAN, WORST
-from gradoscope.attribution.base import methods
+from gradoscope.attribution.backends.backend import MEDIAN, WORST
+from gradoscope.attribution.backends.selection import with_backend
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.memory import give_back
+from gradoscope.attribution.methods.base import methods
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Refused
+from gradoscope.contract.problems import Refused
 from gradoscope.settings import Settings
-from gradoscope.zoo.classifier import Classifier
-from gradoscope.zoo.memory import give_back
 from gradoscope.zoo.zoo import Zoo
 from nets import LITE0, classifier, explain, relative, sample_pixels
 
@@ -104,7 +104,7 @@ def main() -> None:
     distances = []
     for name, cpu in subjects().items():
         gpu = copy.deepcopy(cpu).to("cuda").to(memory_format=torch.channels_last)
-        plain, quick = accelerated(gpu, "none"), accelerated(gpu)
+        plain, quick = with_backend(gpu, "none"), with_backend(gpu)
         found = compare(cpu, quick)
         distances += [distance for distance in found.values() if distance is not None]
         told = ", ".join(f"{m} {'refused' if d is None else f'{d:.1e}'}" for m, d in found.items())

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from gradoscope.cluster.application import APPLICATION, EXPLAINER, explainer, ingress
-from gradoscope.cluster.executor import ClusterExecutor
+from gradoscope.service.cluster.executor import ClusterExecutor
 from gradoscope.settings import Settings
+from gradoscope.web.cluster_app import APPLICATION, EXPLAINER, explainer, ingress
 from ray import serve
 
 STORE_BYTES = 100 * 2**20  # of Ray's objects

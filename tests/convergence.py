@@ -14,9 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from gradoscope.attribution.blur_integrated import HALF
-from gradoscope.attribution.integrated import WARPS
-from gradoscope.attribution.schedules import (
+from gradoscope.attribution.methods.blur_integrated import HALF
+from gradoscope.attribution.methods.integrated import WARPS
+from gradoscope.attribution.methods.schedules import (
     Cell,
     Sweep,
     Warp,

@@ -14,12 +14,12 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from gradoscope.errors import Unavailable
-from gradoscope.main import create_app
-from gradoscope.service.jobs import Event, Explain, Job
-from gradoscope.service.metrics import Metrics
-from gradoscope.serving import Server, configuration
+from gradoscope.contract.jobs import Event, Explain, Job
+from gradoscope.contract.problems import Unavailable
+from gradoscope.service.telemetry import Telemetry
 from gradoscope.settings import Settings
+from gradoscope.web.application import create_app
+from gradoscope.web.server import Server, configuration
 
 
 class Idle:
@@ -30,7 +30,7 @@ class Idle:
     known = True  # whether it tells what there is
 
     def __init__(self, settings: Settings) -> None:
-        self.metrics = Metrics()
+        self.metrics = Telemetry()
         self.asked: list[tuple[Job, str]] = []
         self.left = 0
         self.gate = threading.Event()

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from bad_pictures import apng_frames, corners, mpo, noise, oriented, saved, translucent
-from gradoscope.vision.decode import FORMATS
+from gradoscope.images.decode import FORMATS
 
 Mutation = Callable[[bytearray, random.Random], None]
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)

@@ -10,14 +10,14 @@ from typing import Any
 import timm
 import torch
 import torchvision.models as tv
-from gradoscope.attribution.base import Attribution, Progress, find_method
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.base import Attribution, Progress, find_method
 from gradoscope.attribution.score import Score
-from gradoscope.samples import read_sample
+from gradoscope.images.decode import decode
+from gradoscope.images.preprocess import PreprocessedImage, preprocess
+from gradoscope.images.samples import read_sample
 from gradoscope.settings import Settings
-from gradoscope.vision.decode import decode
-from gradoscope.vision.preprocess import Seen, preprocess
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.zoo import Zoo
 from PIL import Image
 from torch import Tensor, nn
@@ -164,7 +164,7 @@ def sample_pixels(name: str, side: int | None = None) -> Tensor:
     picture = sample_picture(name)
     if side:
         picture = picture.resize((side, side))
-    return torch.from_numpy(Seen(picture, (0, 0, *picture.size)).pixels)
+    return torch.from_numpy(PreprocessedImage(picture, (0, 0, *picture.size)).pixels)
 
 
 def steps_of(

@@ -20,10 +20,10 @@ def peak(code_steps: int) -> int:
 def run(steps: int) -> int:
     """In the child: a small convolutional network, so that what would pile up is more than the network."""
     import torch
-    from gradoscope.attribution.base import find_method
     from gradoscope.attribution.engine import Engine
+    from gradoscope.attribution.memory import keep_freed
+    from gradoscope.attribution.methods.base import find_method
     from gradoscope.attribution.score import Score
-    from gradoscope.zoo.memory import keep_freed
     from nets import Tiny, random_picture, wrap
 
     keep_freed()

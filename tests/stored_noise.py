@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from gradoscope.attribution.engine import noise
+from gradoscope.images.preprocess import PreprocessedImage
 from gradoscope.settings import Settings
-from gradoscope.vision.preprocess import Seen
 from gradoscope.zoo.zoo import Zoo
 from nets import sample_picture
 from stored_paths import BATCH, kept_pixels, scored
@@ -24,7 +24,7 @@ def collect_noise(model: str, picture: str, file: Path, pairs: int = PAIRS) -> N
     """Gradients of the top class at x + ε and x − ε, (pairs, 2, C, kept pixels)."""
     classifier = Zoo(Settings(device="cpu")).load(model)
     seen = sample_picture(picture, model)
-    x = torch.from_numpy(Seen(seen, (0, 0, *seen.size)).pixels)
+    x = torch.from_numpy(PreprocessedImage(seen, (0, 0, *seen.size)).pixels)
     with torch.no_grad():
         target = int(classifier(x[None])[0].argmax())
     deviation, keep, gradients = NOISE * float(x.max() - x.min()), kept_pixels(x), []

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gradoscope.attribution.baselines import make_baseline
-from gradoscope.attribution.blur_integrated import Unblur
-from gradoscope.attribution.integrated import Fade
-from gradoscope.attribution.schedules import Cell, Sweep
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.methods.baselines import make_baseline
+from gradoscope.attribution.methods.blur_integrated import DeblurPath
+from gradoscope.attribution.methods.integrated import FadePath
+from gradoscope.attribution.methods.schedules import Cell, Sweep
+from gradoscope.images.preprocess import PreprocessedImage
 from gradoscope.settings import Settings
-from gradoscope.vision.preprocess import Seen
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.zoo import Zoo
 from nets import sample_picture
 from torch import Tensor
@@ -37,8 +37,8 @@ def collect(model: str, picture: str, kind: str, file: Path, points: int, baseli
     """Scores and gradients of two classes along one path: 1 forward and 2 backward passes a point."""
     classifier = Zoo(Settings(device="cpu")).load(model)
     seen = sample_picture(picture, model)
-    x = torch.from_numpy(Seen(seen, (0, 0, *seen.size)).pixels)
-    path = Unblur(x, MAX_SIGMA) if kind == "blur" else Fade((x, make_baseline(baseline, x, 0)))  # type: ignore[arg-type]
+    x = torch.from_numpy(PreprocessedImage(seen, (0, 0, *seen.size)).pixels)
+    path = DeblurPath(x, MAX_SIGMA) if kind == "blur" else FadePath((x, make_baseline(baseline, x, 0)))  # type: ignore[arg-type]
     with torch.no_grad():
         targets = classifier(x[None])[0].argsort(descending=True)[list(RANKS)].tolist()
         ends = classifier(torch.stack(path.ends))[:, targets].numpy()

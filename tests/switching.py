@@ -39,9 +39,9 @@ BASE = (
 from contextlib import suppress
 from gradoscope.settings import Settings
 from gradoscope.zoo.zoo import Zoo
-from gradoscope.zoo.memory import resident
+from gradoscope.attribution.memory import resident
 with suppress(ImportError):
-    from gradoscope.acceleration import graph
+    from gradoscope.attribution.backends import graph
 zoo = Zoo(Settings()); catalogue.catalogue(zoo, zoo.settings)
 print(resident())
 """
@@ -49,11 +49,11 @@ print(resident())
 BATCH = """
 import sys
 from pathlib import Path
-from gradoscope.acceleration.batching import SIZES
+from gradoscope.attribution.backends.batching import SIZES
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.score import Score
 from gradoscope.settings import Settings
-from gradoscope.zoo.memory import resident
+from gradoscope.attribution.memory import resident
 from gradoscope.zoo.zoo import Zoo
 settings = Settings(acceleration="none")
 classifier = Zoo(settings).load(sys.argv[1])

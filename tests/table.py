@@ -29,20 +29,20 @@ from captum.attr import (
     LayerGradCam,
     Saliency,
 )
-from gradoscope.attribution.base import Method, methods
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.base import Method, methods
+from gradoscope.attribution.methods.smoothing import mirrored
 from gradoscope.attribution.score import Score
-from gradoscope.attribution.smoothing import mirrored
-from gradoscope.errors import Problem, Refused
-from gradoscope.samples import read_sample
+from gradoscope.cli.check_card import few
+from gradoscope.contract.problems import Problem, Refused
+from gradoscope.images.decode import decode
+from gradoscope.images.preprocess import preprocess
+from gradoscope.images.samples import read_sample
 from gradoscope.settings import Settings
-from gradoscope.vision.decode import decode
-from gradoscope.vision.preprocess import preprocess
 from gradoscope.zoo.cards import Card, Embedded, read_cards
-from gradoscope.zoo.check import few
-from gradoscope.zoo.classifier import Classifier
-from gradoscope.zoo.recipe import Recipe
-from gradoscope.zoo.sources import recipe_of
+from gradoscope.zoo.model_spec import ModelSpec
+from gradoscope.zoo.sources import model_spec_of
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -61,7 +61,7 @@ def random_state(card: Card) -> dict[str, Tensor]:
     return tv.get_model(card.architecture, weights=None, **heads).state_dict()
 
 
-def build(recipe: Recipe, folder: Path) -> Classifier:
+def build(recipe: ModelSpec, folder: Path) -> Classifier:
     path = folder / "weights.pth"
     torch.save(random_state(recipe.card), path)
     classifier = Classifier(
@@ -160,7 +160,7 @@ def rows(names: list[str]) -> Iterator[tuple[str, dict[str, tuple[str, str]]]]:
     for name, card in cards.items():
         if names and name not in names:
             continue
-        recipe = recipe_of(card)
+        recipe = model_spec_of(card)
         with tempfile.TemporaryDirectory() as folder:
             classifier = build(recipe, Path(folder))
         x = torch.from_numpy(preprocess(picture, recipe.input).pixels)

@@ -18,17 +18,17 @@ import numpy as np
 import pytest
 import torch
 from conftest import SAMPLES
-from gradoscope.attribution.backprop import VanillaGradient
-from gradoscope.batch import Batch, Fault, Kept, Shot, ahead
-from gradoscope.errors import Unprocessable
-from gradoscope.export import mark_of, write_whole
-from gradoscope.gather import Entry
-from gradoscope.pipeline import explain
-from gradoscope.service.jobs import Explain
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.methods.backprop import VanillaGradient
+from gradoscope.cli.explain_run import write_picture
+from gradoscope.contract.jobs import Explain
+from gradoscope.contract.problems import Unprocessable
+from gradoscope.images.image_files import ImageFile
+from gradoscope.pipeline.archive import read_request_mark, write_whole
+from gradoscope.pipeline.batch import Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
+from gradoscope.pipeline.context import Context
+from gradoscope.pipeline.pipeline import explain
 from gradoscope.settings import Settings
-from gradoscope.shell import write_shot
-from gradoscope.workshop import Workshop
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.zoo import Zoo
 from nets import LITE0, relative
 from PIL import Image
@@ -38,8 +38,8 @@ FEW = {"smooth_grad": {"samples": 3}, "integrated_gradients": {"steps": 3}, "blu
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory):
-    return Workshop.open(Settings(store=tmp_path_factory.mktemp("store"), device="cpu"))
+def context(tmp_path_factory):
+    return Context.open(Settings(store=tmp_path_factory.mktemp("store"), device="cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def pictures(tmp_path_factory):
 
 
 def entries(folder, out=None):
-    return [Entry(path, (out or folder / "out") / path.name) for path in sorted(folder.glob("*.*"))]
+    return [ImageFile(path, (out or folder / "out") / path.name) for path in sorted(folder.glob("*.*"))]
 
 
 def never(entry, mark):
@@ -65,12 +65,12 @@ def question(**fields):
     return Explain("", b"", **fields)
 
 
-def one_by_itself(entry, asked, workshop):
+def one_by_itself(entry, asked, context):
     """The record and the maps of one picture by itself."""
     job = Explain(os.urandom(16).hex(), entry.path.read_bytes(), asked.models, asked.methods, asked.targets,
                   asked.against, asked.score, asked.options, asked.seed)  # fmt: skip
-    record = [event for event in explain(job, workshop) if event is not None][-1].data
-    read = workshop.store.read
+    record = [event for event in explain(job, context) if event is not None][-1].data
+    read = context.store.read
     return record, {p["id"]: np.load(io.BytesIO(read(job.id, f"panel:{p['id']}"))) for p in record["panels"]}
 
 
@@ -84,13 +84,13 @@ def one_by_itself(entry, asked, workshop):
     ],
     ids=["three", "models_and_targets", "against", "six"],
 )
-def test_what_comes_of_a_picture_is_what_comes_of_it_alone(asked, pictures, workshop):
+def test_what_comes_of_a_picture_is_what_comes_of_it_alone(asked, pictures, context):
     """To the bounds of two right float32 engines: rounding flips ReLU6 kinks."""
     listed, errors = entries(pictures), []
-    shots = list(Batch(asked, workshop, never).explain(listed))
+    shots = list(Batch(asked, context, never).explain(listed))
     assert [shot.entry for shot in shots] == listed
     for shot in shots:
-        record, maps = one_by_itself(shot.entry, asked, workshop)
+        record, maps = one_by_itself(shot.entry, asked, context)
         differ = ("id", "url", "seconds", "mark", "source", "inputs", "panels")
         for name in set(record) - set(differ):
             assert shot.record[name] == record[name], name
@@ -111,7 +111,7 @@ def test_what_comes_of_a_picture_is_what_comes_of_it_alone(asked, pictures, work
 
 def test_pictures_share_a_pass(pictures, tmp_path, monkeypatch):
     """What they are, and all their maps of one pass, come from one way up."""
-    workshop, passes = Workshop.open(Settings(store=tmp_path, device="cpu", micro_batch=4, acceleration="none")), []
+    context, passes = Context.open(Settings(store=tmp_path, device="cpu", micro_batch=4, acceleration="none")), []
 
     def counted(self, x):
         passes.append(len(x))
@@ -119,30 +119,30 @@ def test_pictures_share_a_pass(pictures, tmp_path, monkeypatch):
 
     forward = Classifier.forward
     monkeypatch.setattr(Classifier, "forward", counted)
-    batch = Batch(question(methods=CHEAP), workshop, never)
-    assert all(isinstance(shot, Shot) for shot in batch.explain(entries(pictures)))
+    batch = Batch(question(methods=CHEAP), context, never)
+    assert all(isinstance(shot, ExplainedPicture) for shot in batch.explain(entries(pictures)))
     probing, shared = passes[:-2], passes[-2:]  # a network that is new is probed by one picture at a time
     assert shared == [4, 2]
     assert len(probing) <= 3
     assert set(probing) <= {1}
 
 
-def test_a_picture_whose_class_cannot_be_explained_goes_along(pictures, workshop):
+def test_a_picture_whose_class_cannot_be_explained_goes_along(pictures, context):
     """`against` is the top class of some pictures only: they are faults, and the others are right."""
-    shots = Batch(question(methods=("grad_cam",)), workshop, never).explain(entries(pictures))
+    shots = Batch(question(methods=("grad_cam",)), context, never).explain(entries(pictures))
     top = [shot.record["inputs"][0]["predictions"][0]["index"] for shot in shots]
     asked = question(methods=("vanilla_gradient",), against=top[0])
-    results = list(Batch(asked, workshop, never).explain(entries(pictures)))
-    assert [type(result) for result in results].count(Fault) == top.count(top[0]) < 6
-    for shot in (result for result in results if isinstance(result, Shot)):
-        record, maps = one_by_itself(shot.entry, asked, workshop)
+    results = list(Batch(asked, context, never).explain(entries(pictures)))
+    assert [type(result) for result in results].count(FailedPicture) == top.count(top[0]) < 6
+    for shot in (result for result in results if isinstance(result, ExplainedPicture)):
+        record, maps = one_by_itself(shot.entry, asked, context)
         assert shot.record["panels"][0]["target"] == record["panels"][0]["target"]
         assert relative(torch.from_numpy(shot.maps["p1"]), torch.from_numpy(maps["p1"])) <= 1e-1
 
 
 def test_models_that_do_not_fit_together_are_loaded_once_for_many_pictures(pictures, tmp_path, monkeypatch):
     models = (LITE0, "efficientnet_lite1")
-    tight = Workshop.open(Settings(store=tmp_path, model_bytes=24 * 2**20))
+    tight = Context.open(Settings(store=tmp_path, model_bytes=24 * 2**20))
     batch = Batch(question(models=models, methods=("grad_cam",)), tight, never)
     built = []
     build = Zoo._build
@@ -152,7 +152,7 @@ def test_models_that_do_not_fit_together_are_loaded_once_for_many_pictures(pictu
     assert len(built) <= 4  # each for the looking and for the maps, not for each picture
 
 
-def test_what_fails_together_is_tried_alone(pictures, workshop, monkeypatch):
+def test_what_fails_together_is_tried_alone(pictures, context, monkeypatch):
     """One picture's overflow, or a micro-batch too large for the memory, is not the others' fault."""
 
     def failing(self, engine, x, parameters):
@@ -160,43 +160,43 @@ def test_what_fails_together_is_tried_alone(pictures, workshop, monkeypatch):
             raise ArithmeticError("too much")
         return maps(self, engine, x, parameters)
 
-    batch = Batch(question(methods=("vanilla_gradient",)), workshop, never)
+    batch = Batch(question(methods=("vanilla_gradient",)), context, never)
     shots = list(batch.explain(entries(pictures)))
     darkest = min(float(shot.sights[LITE0].x[None].mean()) for shot in shots)
     maps = VanillaGradient.maps
     monkeypatch.setattr(VanillaGradient, "maps", failing)
     results = list(batch.explain(entries(pictures)))
-    assert [type(result) for result in results].count(Shot) == 5
-    (fault,) = (result for result in results if isinstance(result, Fault))
+    assert [type(result) for result in results].count(ExplainedPicture) == 5
+    (fault,) = (result for result in results if isinstance(result, FailedPicture))
     assert "ArithmeticError: too much" in fault.problem.detail
 
 
-def test_a_pass_that_fails_for_one_picture_is_its_own_fault(pictures, workshop, monkeypatch):
+def test_a_pass_that_fails_for_one_picture_is_its_own_fault(pictures, context, monkeypatch):
     def failing(self, x):
         if float(x.mean(dim=(1, 2, 3)).min()) <= darkest:
             raise ArithmeticError("too much")
         return forward(self, x)
 
-    batch = Batch(question(methods=("grad_cam",)), workshop, never)
+    batch = Batch(question(methods=("grad_cam",)), context, never)
     darkest = min(float(shot.sights[LITE0].x.mean()) for shot in batch.explain(entries(pictures))) + 1e-6
     forward = Classifier.forward
     monkeypatch.setattr(Classifier, "forward", failing)
     results = list(batch.explain(entries(pictures)))
-    assert [type(result) for result in results].count(Shot) == 5
-    assert [r.problem.status for r in results if isinstance(r, Fault)] == [503]
+    assert [type(result) for result in results].count(ExplainedPicture) == 5
+    assert [r.problem.status for r in results if isinstance(r, FailedPicture)] == [503]
 
 
-def test_faulty_pictures_do_not_stop_the_others(pictures, workshop, tmp_path):
+def test_faulty_pictures_do_not_stop_the_others(pictures, context, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     (tmp_path / "b.jpg").write_bytes((SAMPLES / "cat.jpg").read_bytes()[:9000])
     (tmp_path / "c.jpg").write_bytes((SAMPLES / "cat.jpg").read_bytes())
-    listed = [*entries(tmp_path), Entry(tmp_path / "gone.jpg", tmp_path / "out")]
-    results = list(Batch(question(methods=("grad_cam",)), workshop, never).explain(listed))
-    told = {result.entry.path.name: result.problem.detail for result in results if isinstance(result, Fault)}
+    listed = [*entries(tmp_path), ImageFile(tmp_path / "gone.jpg", tmp_path / "out")]
+    results = list(Batch(question(methods=("grad_cam",)), context, never).explain(listed))
+    told = {result.entry.path.name: result.problem.detail for result in results if isinstance(result, FailedPicture)}
     assert set(told) == {"a.jpg", "b.jpg", "gone.jpg"}
     assert "not a picture of an allowed format" in told["a.jpg"]
     assert "No such file" in told["gone.jpg"]
-    assert [result.entry.path.name for result in results if isinstance(result, Shot)] == ["c.jpg"]
+    assert [result.entry.path.name for result in results if isinstance(result, ExplainedPicture)] == ["c.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -208,23 +208,23 @@ def test_faulty_pictures_do_not_stop_the_others(pictures, workshop, tmp_path):
         ({"options": {"smooth_grad": {"samples": 0}}}, r"smooth_grad\.samples"),
     ],
 )
-def test_a_wrong_question_is_refused_before_any_picture_is_read(fields, reason, workshop):
+def test_a_wrong_question_is_refused_before_any_picture_is_read(fields, reason, context):
     with pytest.raises(Unprocessable, match=reason):
-        Batch(question(**fields), workshop, never)
+        Batch(question(**fields), context, never)
 
 
-def test_what_is_there_is_kept_and_another_question_replaces_it(pictures, workshop, tmp_path):
+def test_what_is_there_is_kept_and_another_question_replaces_it(pictures, context, tmp_path):
     def results(**fields):
-        batch = Batch(question(**fields), workshop, lambda entry, mark: mark_of(entry.folder) == mark)
-        return Counter(type(write_shot(found)) for found in batch.explain(entries(pictures, tmp_path)))
+        batch = Batch(question(**fields), context, lambda entry, mark: read_request_mark(entry.folder) == mark)
+        return Counter(type(write_picture(found)) for found in batch.explain(entries(pictures, tmp_path)))
 
-    assert results(methods=("grad_cam",)) == {Shot: 6}
+    assert results(methods=("grad_cam",)) == {ExplainedPicture: 6}
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    assert results(methods=("grad_cam",)) == {Kept: 6}
+    assert results(methods=("grad_cam",)) == {SkippedPicture: 6}
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
     (tmp_path / "0.png" / "explanation.json").write_text("{")
-    assert results(methods=("grad_cam",)) == {Shot: 1, Kept: 5}
-    assert results(methods=("grad_cam",), targets=(1,)) == {Shot: 6}
+    assert results(methods=("grad_cam",)) == {ExplainedPicture: 1, SkippedPicture: 5}
+    assert results(methods=("grad_cam",), targets=(1,)) == {ExplainedPicture: 6}
     panels = {path.name for path in (tmp_path / "0.png" / "panels").iterdir()}
     assert panels == {f"p1-{LITE0}-grad_cam-1.npy", f"p1-{LITE0}-grad_cam-1.png"}
 
@@ -241,14 +241,14 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
     write_whole(tmp_path / "x", [("explanation.json", b"{}"), ("panels/a.npy", b"1")])
     write_whole(tmp_path / "x", [("explanation.json", b"[]")])
     assert [path.name for path in (tmp_path / "x").iterdir()] == ["explanation.json"]
-    assert mark_of(tmp_path / "x") is None
+    assert read_request_mark(tmp_path / "x") is None
 
 
-def test_what_is_no_explanation_is_left_alone(pictures, workshop, tmp_path):
+def test_what_is_no_explanation_is_left_alone(pictures, context, tmp_path):
     (tmp_path / "0.png").mkdir()
     (tmp_path / "0.png" / "mine.txt").write_text("mine")
-    batch = Batch(question(methods=("grad_cam",)), workshop, never)
-    (fault,) = (write_shot(found) for found in batch.explain(entries(pictures, tmp_path)[:1]))
+    batch = Batch(question(methods=("grad_cam",)), context, never)
+    (fault,) = (write_picture(found) for found in batch.explain(entries(pictures, tmp_path)[:1]))
     assert "cannot be written" in fault.problem.detail
     assert [path.name for path in tmp_path.rglob("*")] == ["0.png", "mine.txt"]
 

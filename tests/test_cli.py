@@ -15,9 +15,9 @@ import timm
 import torch
 from conftest import SAMPLES
 from gradoscope import __version__
-from gradoscope.cli import _listen
-from gradoscope.cli_explain import parse_options
-from gradoscope.errors import Unprocessable
+from gradoscope.cli.explain import parse_options
+from gradoscope.cli.main import _listen
+from gradoscope.contract.problems import Unprocessable
 from gradoscope.settings import Settings
 from PIL import Image
 from safetensors.torch import save_file

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from gradoscope.cli_cluster import addressed, require
-from gradoscope.errors import Unprocessable
+from gradoscope.cli.cluster import addressed, require
+from gradoscope.contract.problems import Unprocessable
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from gradoscope.cores import SPINS, share_cores
+from gradoscope.service.threads import SPINS, share_cores
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, SPINS), ("5", "5")])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from gradoscope.attribution.base import methods
-from gradoscope.service.metrics import Metrics
+from gradoscope.attribution.methods.base import methods
+from gradoscope.service.telemetry import Telemetry
 from gradoscope.settings import Settings
 from gradoscope.zoo.cards import read_cards
 
@@ -78,10 +78,10 @@ def example(heading):
 
 def test_the_method_to_add_works_as_written():
     import torch
-    from gradoscope.attribution import base
+    from gradoscope.attribution.classifier import Classifier
     from gradoscope.attribution.engine import Engine
+    from gradoscope.attribution.methods import base
     from gradoscope.attribution.score import Score
-    from gradoscope.zoo.classifier import Classifier
 
     base.methods()
     code = example("To add a method")
@@ -103,14 +103,14 @@ def test_the_method_to_add_works_as_written():
 
 def test_the_metric_to_add_works_as_written():
     import torch
-    from gradoscope.trust import base
+    from gradoscope.attribution.metrics import base
 
     base.metrics()
     try:
         exec(example("To add a metric"), {})
         metric = base.find_metric("concentration")
         values = torch.cat([torch.full((10,), 3.0), torch.full((90,), -1.0)])
-        subject = base.Subject(None, torch.zeros(1, 10, 10), values.view(1, 10, 10), None, None)
+        subject = base.ExplainedMap(None, torch.zeros(1, 10, 10), values.view(1, 10, 10), None, None)
         steps = metric.measure(subject, metric.Parameters())
         assert next(steps).total == metric.cost(None, metric.Parameters()).total == 0
         with pytest.raises(StopIteration) as end:
@@ -122,7 +122,7 @@ def test_the_metric_to_add_works_as_written():
 
 def test_every_metric_is_in_the_docs():
     rows = {}
-    for metric in Metrics().registry.collect():
+    for metric in Telemetry().registry.collect():
         ending = {"counter": "_total", "info": "_info"}.get(metric.type, "")
         rows[f"{metric.name}{ending}"] = (metric.type, metric.documentation)
     page = (ROOT / "docs" / "service.md").read_text("utf-8")

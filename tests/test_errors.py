@@ -5,8 +5,8 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from gradoscope.errors import BY_STATUS, Problem, Refused, TooManyRequests, revived
-from gradoscope.turns import as_problem
+from gradoscope.contract.problems import BY_STATUS, Problem, Refused, TooManyRequests, problem_from_dict
+from gradoscope.pipeline.turns import as_problem
 
 
 def kinds(kind=Problem):
@@ -16,7 +16,7 @@ def kinds(kind=Problem):
 @pytest.mark.parametrize("kind", kinds())
 def test_a_problem_survives_the_way_to_the_client(kind):
     problem = kind("what happened", field="image", retry_after=3)
-    for copy in (pickle.loads(pickle.dumps(problem)), revived(problem.as_dict())):
+    for copy in (pickle.loads(pickle.dumps(problem)), problem_from_dict(problem.as_dict())):
         assert copy.as_dict() == problem.as_dict()
     assert problem.as_dict()["errors"] == [{"field": "image", "detail": "what happened"}]
     assert 400 <= problem.status < 600

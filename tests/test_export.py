@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradoscope.errors import NotFound
-from gradoscope.export import array, files, png, sheet
-from gradoscope.wire import npy
+from gradoscope.contract.arrays import npy
+from gradoscope.contract.problems import NotFound
+from gradoscope.pipeline.archive import array, files, png, sheet
 from PIL import Image
 
 SEEN = png(Image.new("RGB", (32, 48), "teal"))

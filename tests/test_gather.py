@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from gradoscope.errors import Unprocessable
-from gradoscope.gather import gather, is_one_file
+from gradoscope.contract.problems import Unprocessable
+from gradoscope.images.image_files import find_image_files, is_one_file
 
 
 @pytest.fixture
@@ -28,7 +28,9 @@ def here(tmp_path, monkeypatch):
 
 
 def placed(*paths, out=None, recursive=False):
-    return {str(e.path): str(e.folder) for e in gather([Path(p) for p in paths], out and Path(out), recursive)}
+    return {
+        str(e.path): str(e.folder) for e in find_image_files([Path(p) for p in paths], out and Path(out), recursive)
+    }
 
 
 def test_a_folder_stands_for_its_pictures(here):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradoscope.making import micro_batch
+from gradoscope.pipeline.panel import micro_batch
 from gradoscope.settings import Settings
 
 

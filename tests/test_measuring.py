@@ -10,11 +10,11 @@ import zipfile
 
 import numpy as np
 import pytest
-from gradoscope.attribution.base import methods
+from gradoscope.attribution.methods.base import methods
+from gradoscope.attribution.metrics.base import metrics
 from gradoscope.client.client import Client
-from gradoscope.schemas import Explanation
-from gradoscope.trust.base import metrics
-from gradoscope.wire import pack, unpack
+from gradoscope.contract.arrays import pack, unpack
+from gradoscope.contract.schemas import Explanation
 from streams import read_events, stream
 
 API = "/api/v1"

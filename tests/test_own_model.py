@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT, Server
-from gradoscope.cli import app as console_command
+from gradoscope.cli.main import app as console_command
 from gradoscope.zoo import cards
 from PIL import Image
 from safetensors.torch import save_file

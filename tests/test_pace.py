@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from gradoscope.pace import Pace
+from gradoscope.pipeline.throughput import Throughput
 
 
 def test_a_pace_is_by_evaluation_and_pixel_and_one_outlier_does_not_count():
-    pace = Pace()
+    pace = Throughput()
     assert pace.seconds("net", ("gradients",), 1, (8, 8)) is None
     for seconds in (1.0, 1.1, 40.0):
         pace.learn("net", ("gradients",), seconds, 10, (10, 10))

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from browser_support import CAT, EXPLANATIONS, LONG, Visit, events, visiting, with_fields
-from gradoscope import texts
+from gradoscope.web import texts
 from playwright.sync_api import Browser, Locator, Route, expect
 
 pytest_plugins = ["browser_fixtures"]

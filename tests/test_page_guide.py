@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 from browser_support import visiting
-from gradoscope.trust.base import metrics
+from gradoscope.attribution.metrics.base import metrics
 from playwright.sync_api import Browser, expect
 
 pytest_plugins = ["browser_fixtures"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from browser_support import LONG, Visit, visiting
-from gradoscope import texts
+from gradoscope.web import texts
 from playwright.sync_api import Browser, expect
 
 pytest_plugins = ["browser_fixtures"]

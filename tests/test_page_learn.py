@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 from browser_support import EXPLANATIONS, LONG, PIXELS, Visit, visiting
-from gradoscope.attribution.base import methods
-from gradoscope.attribution.blur import blur
+from gradoscope.attribution.methods.base import methods
+from gradoscope.attribution.methods.blur import blur
 from playwright.sync_api import Browser, Locator, Route, expect
 
 pytest_plugins = ["browser_fixtures"]

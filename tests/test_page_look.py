@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 from browser_support import LONG, Visit, visiting
-from gradoscope.wire import reduce_channels
+from gradoscope.contract.arrays import reduce_channels
 from PIL import Image
 from playwright.sync_api import Browser, Locator, expect
 from scipy import stats

@@ -12,8 +12,8 @@ import httpx
 import numpy as np
 import pytest
 from browser_support import LONG, Visit, visiting
-from gradoscope import texts
-from gradoscope.trust.base import metrics
+from gradoscope.attribution.metrics.base import metrics
+from gradoscope.web import texts
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Route, expect
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gradoscope.recent import Recent
+from gradoscope.pipeline.lru_cache import LRUCache
 
 
 def recall(recent, key, size=10):
@@ -14,12 +14,12 @@ def recall(recent, key, size=10):
 
 
 def test_what_was_made_is_not_made_again():
-    recent = Recent(100)
+    recent = LRUCache(100)
     assert [recall(recent, key) for key in ("a", "b", "a", "b")] == [True, True, False, False]
 
 
 def test_the_least_recently_used_goes_first():
-    recent = Recent(30)
+    recent = LRUCache(30)
     for key in ("a", "b", "c", "a", "d"):  # `a` was used again, so `b` goes
         recall(recent, key)
     assert recent.bytes == 30
@@ -27,7 +27,7 @@ def test_the_least_recently_used_goes_first():
 
 
 def test_what_is_larger_than_the_cap_is_made_each_time_and_drives_nothing_out():
-    recent = Recent(30)
+    recent = LRUCache(30)
     recall(recent, "small")
     assert [recall(recent, "large", 31) for _ in range(2)] == [True, True]
     assert not recall(recent, "small")
@@ -35,7 +35,7 @@ def test_what_is_larger_than_the_cap_is_made_each_time_and_drives_nothing_out():
 
 
 def test_a_large_one_drives_out_as_many_as_it_must():
-    recent = Recent(30)
+    recent = LRUCache(30)
     for key in ("a", "b", "c"):
         recall(recent, key)
     recall(recent, "large", 25)
@@ -44,7 +44,7 @@ def test_a_large_one_drives_out_as_many_as_it_must():
 
 
 def test_nothing_is_left_of_what_was_cleared():
-    recent = Recent(30)
+    recent = LRUCache(30)
     recall(recent, "a")
     recent.clear()
     assert recent.bytes == 0
@@ -52,7 +52,7 @@ def test_nothing_is_left_of_what_was_cleared():
 
 
 def test_what_could_not_be_made_is_tried_again():
-    recent = Recent(30)
+    recent = LRUCache(30)
     with pytest.raises(ZeroDivisionError):
         recent.recall("a", lambda: 1 // 0, lambda value: 1)
     assert recent.bytes == 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from gradoscope.attribution.base import methods
-from gradoscope.errors import Unprocessable
-from gradoscope.registry import Registry
-from gradoscope.trust.base import metrics
+from gradoscope.attribution.methods.base import methods
+from gradoscope.attribution.metrics.base import metrics
+from gradoscope.attribution.registry import Registry
+from gradoscope.contract.problems import Unprocessable
 
 
 class Thing:
@@ -21,7 +21,9 @@ class Other(Thing):
 
 @pytest.fixture
 def registry():
-    registry = Registry("gradoscope.flow", "thing", "things", order=lambda thing: thing.rank, also=", or all")
+    registry = Registry(
+        "gradoscope.attribution.gradient_flow", "thing", "things", order=lambda thing: thing.rank, also=", or all"
+    )
     registry.register(Thing)
     registry.register(Other)
     return registry

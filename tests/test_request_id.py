@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from gradoscope import request_id
-from gradoscope.errors import NotFound
+from gradoscope.contract import request_id
+from gradoscope.contract.problems import NotFound
 
 
 @pytest.mark.parametrize("given", ["a", "A-1_b.c", "0" * 64])
@@ -26,7 +26,7 @@ def test_it_is_everywhere_within_and_nowhere_outside():
         return await asyncio.to_thread(request_id.current)
 
     assert request_id.current() == ""
-    with request_id.about("abc"):
+    with request_id.bound("abc"):
         assert asyncio.run(inside()) == "abc"
         assert NotFound("no").as_dict()["request_id"] == "abc"
     assert "request_id" not in NotFound("no").as_dict()

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from conftest import Server, sample
 from fastapi import FastAPI
-from gradoscope.serving import configuration
 from gradoscope.settings import Settings
+from gradoscope.web.server import configuration
 from processes import descendants, gone
 from streams import stream
 

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 from conftest import ROOT
-from gradoscope.attribution.base import methods
+from gradoscope.attribution.methods.base import methods
 from gradoscope.settings import Settings
 
 FETCHED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src"}

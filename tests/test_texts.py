@@ -9,10 +9,10 @@ from pathlib import Path
 
 import jinja2
 import pytest
-from gradoscope import texts
-from gradoscope.attribution.base import methods
-from gradoscope.texts import LANGUAGES, choose, preferred, script_texts, translator, workbench_keys
-from gradoscope.trust.base import metrics
+from gradoscope.attribution.methods.base import methods
+from gradoscope.attribution.metrics.base import metrics
+from gradoscope.web import texts
+from gradoscope.web.texts import LANGUAGES, choose, preferred, script_texts, translator, workbench_keys
 from jinja2 import nodes
 from markupsafe import Markup
 
@@ -155,7 +155,9 @@ def _script_patterns() -> Iterator[str]:
         yield from _named_in(file)
 
 
-SENTENCES = r"trust\.finding\.\w+"  # of app/trust/verdict.py: tests/trust/test_verdict.py holds them against each other
+SENTENCES = (
+    r"trust\.finding\.\w+"  # of app/pipeline/findings.py: tests/trust/test_verdict.py holds them against each other
+)
 PATTERNS = sorted({*_template_patterns(), *_script_patterns(), SENTENCES})
 
 

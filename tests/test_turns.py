@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gradoscope import turns
-from gradoscope.service.jobs import Event
-from gradoscope.turns import Clocked, side_by_side
+from gradoscope.contract.jobs import Event
+from gradoscope.pipeline import turns
+from gradoscope.pipeline.turns import TimedGenerator, round_robin
 
 
 def counting(name, turns, closed):
@@ -18,10 +18,10 @@ def counting(name, turns, closed):
 
 def test_runs_side_by_side_take_turns_and_end_together():
     closed = []
-    names = [e.name for e in side_by_side([counting("a", 3, closed), counting("b", 1, closed)]) if e is not None]
+    names = [e.name for e in round_robin([counting("a", 3, closed), counting("b", 1, closed)]) if e is not None]
     assert names == ["a", "b", "a", "a"]
     assert closed == ["b", "a"]
-    together = side_by_side([counting("a", 3, closed), counting("b", 3, closed)])
+    together = round_robin([counting("a", 3, closed), counting("b", 3, closed)])
     assert [next(together) for _ in range(3)][2].name == "b"
     together.close()
     assert closed[2:] == ["a", "b"] or closed[2:] == ["b", "a"]
@@ -41,10 +41,10 @@ def test_only_a_generator_s_own_turns_are_clocked_and_it_is_closed(monkeypatch):
         finally:
             closed.append(True)
 
-    with Clocked(steps()) as whole:
+    with TimedGenerator(steps()) as whole:
         for _ in whole:
             now[0] += 100  # others' turns
     assert (whole.result, whole.seconds, closed) == ("the end", 4, [True])
-    with Clocked(steps()) as left:
+    with TimedGenerator(steps()) as left:
         next(iter(left))
     assert closed == [True, True]

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gradoscope.attribution.base import find_method
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.metrics.base import ExplainedMap, find_metric
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Problem
+from gradoscope.contract.problems import Problem
+from gradoscope.images.preprocess import PreprocessedImage
 from gradoscope.settings import Settings
-from gradoscope.trust.base import Subject, find_metric
-from gradoscope.vision.preprocess import Seen
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.zoo import Zoo
 from nets import finish, sample_picture
 
@@ -48,16 +48,16 @@ def classifier(model: str) -> Classifier:
     return Zoo(Settings(device="cpu")).load(model)
 
 
-def subject(model: str, picture: str, method: str) -> Subject:
+def subject(model: str, picture: str, method: str) -> ExplainedMap:
     """A method's map, with its defaults, of a sample for the model's first class."""
     network, found = classifier(model), find_method(method)
     seen = sample_picture(picture, model)
-    x = torch.from_numpy(Seen(seen, (0, 0, *seen.size)).pixels)
+    x = torch.from_numpy(PreprocessedImage(seen, (0, 0, *seen.size)).pixels)
     with torch.no_grad():
         target = int(network(x[None])[0].argmax())
     engine, parameters = Engine(network, Score(target)), found.Parameters()
     attribution = finish(found.attribute(engine, x, parameters, 0))[1]
-    return Subject(engine, x, attribution.values, found, parameters, diagnostics=attribution.diagnostics)
+    return ExplainedMap(engine, x, attribution.values, found, parameters, diagnostics=attribution.diagnostics)
 
 
 def measure(model: str, picture: str, method: str) -> Record:

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from gradoscope.attribution.base import find_method
+from gradoscope.attribution.methods.base import find_method
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 from trust_measured import METHODS, PICTURES, Record, everything

@@ -9,9 +9,9 @@ from statistics import mean
 from typing import Any
 
 import torch
-from gradoscope.trust.likeness import compare
-from gradoscope.trust.networks import Named, layers, private, randomise
-from gradoscope.zoo.classifier import Classifier
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.metrics.networks import Named, layers, private, randomise
+from gradoscope.attribution.metrics.similarity import compare
 from nets import explain
 from torch import Tensor, nn
 from trust_measured import PICTURES, classifier, subject

@@ -9,9 +9,9 @@ import time
 
 import pytest
 import torch
-from gradoscope.acceleration.accelerator import Accelerator, accelerated
-from gradoscope.acceleration.batching import SIZES, Sizes, weighed
-from gradoscope.acceleration.ways import Eager, Trial, agree
+from gradoscope.attribution.backends.backend import BackendTrial, EagerBackend, agree
+from gradoscope.attribution.backends.batching import SIZES, BatchSizes, weigh
+from gradoscope.attribution.backends.selection import BackendSelector, with_backend
 from gradoscope.attribution.engine import Engine, take_gradients
 from gradoscope.attribution.score import Score
 from nets import Tiny, random_picture, relative, wrap
@@ -41,7 +41,7 @@ class Way:
 
 def with_accelerator(network: nn.Module, room: bool = True, kind: str = "pytorch", **options: int):  # type: ignore[no-untyped-def]
     classifier = wrap(network)
-    classifier.accelerator = Accelerator(classifier, kind, lambda size: room, **options)
+    classifier.accelerator = BackendSelector(classifier, kind, lambda size: room, **options)
     return classifier
 
 
@@ -89,7 +89,7 @@ def test_rules_go_by_the_network_itself() -> None:
 )
 def test_wrong_ways_are_left_alone(way: dict[str, object], words: str, caplog: pytest.LogCaptureFixture) -> None:
     classifier = wrap(Tiny())
-    trial = Trial(Eager("old", classifier), Way(classifier, **way))
+    trial = BackendTrial(EagerBackend("old", classifier), Way(classifier, **way))
     with caplog.at_level(logging.INFO):
         given = trial.run(PICTURES, Score(0))
     assert torch.equal(given, take_gradients(classifier, PICTURES, Score(0)))
@@ -113,7 +113,7 @@ def test_slow_ways_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for seconds, better in ((2.0, False), (0.5, True)):
         old, new = Timed(classifier), Timed(classifier)
         new.seconds = seconds
-        trial = Trial(old, new)
+        trial = BackendTrial(old, new)
         for _ in range(3):
             assert not trial.ended
             trial.run(PICTURES, Score(0))
@@ -139,7 +139,7 @@ def test_a_copy_of_a_classifier_has_no_accelerator() -> None:
 
 
 def test_sizes_are_tried_and_the_quickest_kept() -> None:
-    sizes, tried = Sizes(), []
+    sizes, tried = BatchSizes(), []
     for _ in range(12):
         count = sizes.next
         tried.append(count)
@@ -148,11 +148,11 @@ def test_sizes_are_tried_and_the_quickest_kept() -> None:
 
 
 def test_sizes_stay_small_where_a_pass_takes_long() -> None:
-    sizes = Sizes()
+    sizes = BatchSizes()
     for seconds, expected in ((0.9, 1), (0.9, 1)):
         sizes.note(2, seconds)
         assert sizes.next == expected
-    quick = Sizes()
+    quick = BatchSizes()
     quick.note(2, 0.25)
     assert quick.next == 2
     for _ in range(2):
@@ -165,7 +165,7 @@ def test_sizes_stay_small_where_a_pass_takes_long() -> None:
 
 def test_memory_budget_limits_the_micro_batch() -> None:
     classifier = wrap(Tiny())
-    with weighed(classifier) as weight:
+    with weigh(classifier) as weight:
         take_gradients(classifier, PICTURES, Score(0))
     each = weight.bytes / len(PICTURES)
     assert each > 4 * 3 * 8 * 8
@@ -179,7 +179,7 @@ def test_memory_budget_limits_the_micro_batch() -> None:
 def test_prepared() -> None:
     """Every trial is through, the compiled one among them where it can be; the results are the network's."""
     network = wrap(Normalised())
-    quick = accelerated(network, "auto")
+    quick = with_backend(network, "auto")
     assert quick.network is network.network
     assert quick.accelerator is not None
     assert not quick.accelerator.settle(), "nothing is left to try"
@@ -211,10 +211,10 @@ def test_a_broken_compiler_is_no_trouble(monkeypatch: pytest.MonkeyPatch, caplog
     def broken(classifier: object, batch: int) -> None:
         raise RuntimeError("no such instruction")
 
-    monkeypatch.setattr("gradoscope.acceleration.accelerator.Compiled", broken)
-    monkeypatch.setattr("gradoscope.acceleration.accelerator.available", lambda classifier: True)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.Compiled", broken)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.available", lambda classifier: True)
     with caplog.at_level(logging.INFO):
-        quick = accelerated(wrap(Normalised()), "auto")
+        quick = with_backend(wrap(Normalised()), "auto")
     assert quick.accelerator is not None
     assert quick.accelerator.way.name == "folded"
     assert any("no such instruction" in record.getMessage() for record in caplog.records)
@@ -227,7 +227,7 @@ def test_views_share_folded_weights() -> None:
     classifier = with_accelerator(Normalised())
     Engine(classifier, Score(1)).gradients(PICTURES)
     view = classifier.view((12, 12))
-    view.accelerator = Accelerator(view, "pytorch", lambda size: False, base=classifier.accelerator)
+    view.accelerator = BackendSelector(view, "pytorch", lambda size: False, base=classifier.accelerator)
     pictures = torch.stack([random_picture(12, seed) for seed in range(4)])
     expected = take_gradients(view, pictures, Score(1))
     for _ in range(2):

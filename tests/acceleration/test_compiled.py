@@ -8,16 +8,16 @@ import pytest
 import timm
 import torch
 import torchvision.models as tv
-from gradoscope.acceleration.compiled import Compiled, direction_of
-from gradoscope.acceleration.folding import twin_of
-from gradoscope.acceleration.tape import Unsupported, record
+from gradoscope.attribution.backends.compiled import CompiledBackend, direction_of
+from gradoscope.attribution.backends.folding import fold_batch_norm
+from gradoscope.attribution.backends.tape import Unsupported, record
 from gradoscope.attribution.engine import take_gradients
 from gradoscope.attribution.score import Score
 from nets import Tiny, random_picture, relative, wrap
 from test_folding import smooth
 from torch import Tensor, nn
 
-pytest.importorskip("gradoscope.acceleration.runtime")
+pytest.importorskip("gradoscope.attribution.backends.runtime")
 
 PICTURES = torch.stack([random_picture(seed=seed) for seed in range(3)])
 SCORES = [
@@ -33,7 +33,7 @@ SCORES = [
 @pytest.mark.parametrize("score", SCORES, ids=str)
 def test_scores(score: Score) -> None:
     network = wrap(Tiny())
-    given = Compiled(network, 3).gradients(PICTURES, score)
+    given = CompiledBackend(network, 3).gradients(PICTURES, score)
     assert relative(given, take_gradients(network, PICTURES, score)) < 1e-5
 
 
@@ -46,13 +46,13 @@ def test_direction_of_a_class_that_does_not_exist() -> None:
 def test_any_number_of_pictures(count: int) -> None:
     network = wrap(Tiny())
     pictures = torch.stack([random_picture(seed=seed) for seed in range(count)])
-    given = Compiled(network, 3).gradients(pictures, Score(1))
+    given = CompiledBackend(network, 3).gradients(pictures, Score(1))
     assert relative(given, take_gradients(network, pictures, Score(1))) < 1e-5
 
 
 def test_results_are_the_callers_own() -> None:
     """The next call does not change them."""
-    compiled = Compiled(wrap(Tiny()), 3)
+    compiled = CompiledBackend(wrap(Tiny()), 3)
     first = compiled.gradients(PICTURES, Score(1))
     kept = first.clone()
     compiled.gradients(PICTURES.flip(0), Score(0))
@@ -125,7 +125,7 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def test_operation(name: str) -> None:
     """Alone between a convolution and a mean; squared, so that its own gradient varies."""
     network = wrap(Of(OPERATIONS[name]))
-    given = Compiled(network, 3).gradients(PICTURES, Score(1))
+    given = CompiledBackend(network, 3).gradients(PICTURES, Score(1))
     expected = take_gradients(network, PICTURES, Score(1))
     assert float(expected.norm()) > 0
     assert relative(given, expected) < 1e-5
@@ -161,7 +161,7 @@ def test_twin_without_kinks(name: str) -> None:
     torch.manual_seed(0)
     network = wrap(smooth(NETS[name]()), 64, 1000)
     x = torch.stack([random_picture(64, seed) for seed in range(2)])
-    given = Compiled(twin_of(network), 2).gradients(x, Score(3))
+    given = CompiledBackend(fold_batch_norm(network), 2).gradients(x, Score(3))
     assert relative(given, take_gradients(network, x, Score(3))) < 1e-4
 
 
@@ -192,7 +192,7 @@ class Foreign(Tiny):
 )
 def test_networks_that_have_no_graph(network: nn.Module, error: type[Exception]) -> None:
     with pytest.raises(error):
-        Compiled(wrap(network), 2)
+        CompiledBackend(wrap(network), 2)
 
 
 def test_recording_leaves_the_network_as_it_was() -> None:

@@ -6,9 +6,9 @@ import pytest
 import timm
 import torch
 import torchvision.models as tv
-from gradoscope.acceleration.activations import Clipped
-from gradoscope.acceleration.folding import find_pairs, folded_bytes, twin_of
-from gradoscope.acceleration.ways import agree
+from gradoscope.attribution.backends.activations import ClippedActivation
+from gradoscope.attribution.backends.backend import agree
+from gradoscope.attribution.backends.folding import find_pairs, fold_batch_norm, folded_bytes
 from gradoscope.attribution.engine import take_gradients
 from gradoscope.attribution.score import Score
 from nets import Tiny, lite0, random_picture, relative, seeded, wrap
@@ -55,7 +55,7 @@ def test_twin(name: str) -> None:
     x = torch.stack([random_picture(64, seed) for seed in range(2)])
     found = find_pairs(classifier)
     assert len(found) == pairs
-    twin = twin_of(classifier)
+    twin = fold_batch_norm(classifier)
     expected = take_gradients(classifier, x, Score(3))
     assert relative(take_gradients(twin, x, Score(3)), expected) < 1e-4
     with torch.no_grad():
@@ -100,7 +100,7 @@ def test_clipped(module: type[nn.Module], inplace: bool) -> None:
     """Values and derivative as PyTorch's to the last bit, at the bounds too."""
     values = torch.cat([10 * seeded((100,)), torch.tensor([-1.0, 0.0, 1.0, 6.0])])
     own = module(inplace=inplace)
-    given, expected = Clipped(own), module()
+    given, expected = ClippedActivation(own), module()
     for x in (values, values.view(2, -1)):
         leaf, twin = x.clone().requires_grad_(), x.clone().requires_grad_()
         y, z = given(leaf * 1), expected(twin * 1)
@@ -128,4 +128,4 @@ def test_probes_are_pictures_on_which_right_engines_agree(side: int) -> None:
     assert float(x.min()) >= 0
     assert float(x.max()) <= 1
     assert float(x.std()) > 0.1
-    assert agree(take_gradients(twin_of(plain), x, score), take_gradients(plain, x, score))
+    assert agree(take_gradients(fold_batch_norm(plain), x, score), take_gradients(plain, x, score))

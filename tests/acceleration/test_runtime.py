@@ -14,7 +14,7 @@ PROBE = """
 import socket, sys, threading
 calls = []
 socket.socket.connect = lambda self, address: calls.append(address)
-import gradoscope.acceleration.runtime
+import gradoscope.attribution.backends.runtime
 from openvino.tools import ovc
 print(type(ovc.telemetry).__module__, threading.active_count(), calls)
 """

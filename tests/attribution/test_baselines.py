@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from gradoscope.attribution.baselines import make_baseline
+from gradoscope.attribution.methods.baselines import make_baseline
 from nets import random_picture
 from scipy import ndimage
 

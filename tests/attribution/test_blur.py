@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from gradoscope.attribution.blur import blur, toeplitz
+from gradoscope.attribution.methods.blur import blur, toeplitz
 from nets import random_picture
 from scipy import ndimage
 

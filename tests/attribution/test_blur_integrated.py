@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution import blur_integrated
-from gradoscope.attribution.base import find_method
-from gradoscope.attribution.blur import blur
+from gradoscope.attribution.methods import blur_integrated
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.methods.blur import blur
 from nets import Keeping, Linear, Product, Quadratic, complete, explain, random_picture, relative, wrap
 from scipy import ndimage
 from torch import nn
@@ -106,7 +106,7 @@ def test_constant_picture_is_zero_where_the_border_is_far() -> None:
 
 
 def test_seed_takes_no_part() -> None:
-    assert not find_method(BLUR).seeded(find_method(BLUR).Parameters())
+    assert not find_method(BLUR).stochastic(find_method(BLUR).Parameters())
 
 
 def test_cells_share_their_edges(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Refused, Unprocessable
+from gradoscope.contract.problems import Refused, Unprocessable
 from nets import Tiny, classifier, explain, random_picture, relative, wrap
 from torch import Tensor, nn
 from torch.nn.functional import interpolate

@@ -6,7 +6,7 @@ from collections import Counter
 
 import torch
 import torch.nn.functional as F
-from gradoscope.attribution.census import Operation
+from gradoscope.attribution.inspection import NonlinearOperation
 from nets import Linear, Tiny, classifier, wrap
 from torch import Tensor, nn
 
@@ -24,9 +24,9 @@ def test_operations_are_told_by_the_innermost_module_that_puts_them_out() -> Non
     )
     found = wrap(network).census.nonlinear
     assert found == {
-        Operation("Relu", nn.ReLU): 1,
-        Operation("MaxPool2DWithIndices", nn.MaxPool2d): 1,
-        Operation("Silu", Block): 1,
+        NonlinearOperation("Relu", nn.ReLU): 1,
+        NonlinearOperation("MaxPool2DWithIndices", nn.MaxPool2d): 1,
+        NonlinearOperation("Silu", Block): 1,
     }
     assert [str(operation) for operation in sorted(found, key=str)] == [
         "maxpool2dwithindices (MaxPool2d)",
@@ -37,14 +37,14 @@ def test_operations_are_told_by_the_innermost_module_that_puts_them_out() -> Non
 
 def test_operation_after_a_module_is_not_the_modules() -> None:
     census = wrap(Tiny(lambda x: F.relu(x))).census
-    assert census.nonlinear == {Operation("Relu", None): 2}
-    assert str(Operation("Relu", None)) == "relu (no module)"
+    assert census.nonlinear == {NonlinearOperation("Relu", None): 2}
+    assert str(NonlinearOperation("Relu", None)) == "relu (no module)"
 
 
 def test_batch_normalisation_by_stored_statistics_is_linear() -> None:
     assert classifier("resnet18", 64).census.nonlinear == {
-        Operation("Relu", nn.ReLU): 17,
-        Operation("MaxPool2DWithIndices", nn.MaxPool2d): 1,
+        NonlinearOperation("Relu", nn.ReLU): 17,
+        NonlinearOperation("MaxPool2DWithIndices", nn.MaxPool2d): 1,
     }
 
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from gradoscope.attribution.base import find_method, methods
+from gradoscope.attribution.methods.base import find_method, methods
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Refused
+from gradoscope.contract.problems import Refused
 from nets import Tiny, classifier, finish, random_picture, steps_of, wrap
 from torch import Tensor, nn
 

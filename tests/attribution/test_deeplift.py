@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from captum.attr import DeepLift as CaptumDeepLift
 from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
-from gradoscope.attribution.base import find_method
-from gradoscope.attribution.baselines import make_baseline
-from gradoscope.attribution.rescale import COVERED, Rescalable, WindowedMaxPool
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.methods.baselines import make_baseline
+from gradoscope.attribution.methods.rescale import COVERED, Rescalable, WindowedMaxPool
 from gradoscope.attribution.score import Score
-from gradoscope.errors import ComputationFailed, Refused
-from gradoscope.zoo.classifier import Classifier
+from gradoscope.contract.problems import ComputationFailed, Refused
 from nets import Linear, Tiny, classifier, explain, lite0, random_picture, relative, sample_pixels, seeded, wrap
 from torch import Tensor, nn
 from twins import Activation, RescaledTwin
@@ -295,4 +295,4 @@ def test_every_covered_module_has_a_rule_of_captums() -> None:
 
 def test_seed_takes_part_only_with_the_noise_baseline() -> None:
     method = find_method("deep_lift")
-    assert [method.seeded(method.Parameters(baseline=kind)) for kind in BASELINES] == [False] * 4 + [True]
+    assert [method.stochastic(method.Parameters(baseline=kind)) for kind in BASELINES] == [False] * 4 + [True]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from gradoscope.attribution.engine import Engine, finite, generator, noise
 from gradoscope.attribution.score import Score
-from gradoscope.errors import ComputationFailed, OutOfMemory, Refused
+from gradoscope.contract.problems import ComputationFailed, OutOfMemory, Refused
 from nets import Linear, Quadratic, Tiny, explain, gradient, random_picture, relative, wrap
 from torch import Tensor, nn
 

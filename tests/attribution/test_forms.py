@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import torch.nn.functional as F
-from gradoscope.attribution.base import methods
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import generator
+from gradoscope.attribution.methods.base import methods
+from gradoscope.attribution.methods.smoothing import mirrored
 from gradoscope.attribution.score import Score
-from gradoscope.attribution.smoothing import mirrored
-from gradoscope.errors import Refused
-from gradoscope.zoo.classifier import Classifier
+from gradoscope.contract.problems import Refused
 from nets import Tiny, explain, random_picture, relative, seeded, wrap
 from scipy import ndimage
 from torch import Tensor, nn

@@ -7,12 +7,12 @@ import weakref
 
 import pytest
 import torch
-from gradoscope.attribution import graph
-from gradoscope.attribution.base import OnePass, find_method, methods
+from gradoscope.attribution import shared_forward as graph
 from gradoscope.attribution.engine import Engine
-from gradoscope.attribution.graph import Graph, SharedEngine, Way
+from gradoscope.attribution.methods.base import OnePass, find_method, methods
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Refused
+from gradoscope.attribution.shared_forward import ForwardPass, SharedEngine, SharedForward
+from gradoscope.contract.problems import Refused
 from nets import Tiny, classifier, random_picture, relative, wrap
 from test_contract import Faulty, left_as_it_was
 from torch import Tensor, nn
@@ -35,7 +35,7 @@ def test_each_answer_is_that_of_a_pass_of_its_own(order: tuple[str, ...], inplac
     """In any order, and again: a rule is off the graph when another goes back on it."""
     network, x = wrap(Tiny(nn.ReLU(inplace=inplace), seed=4)).double(), pictures().double()
     layer = network.census.layers[-1].name
-    shared = Graph(network, x, [layer])
+    shared = ForwardPass(network, x, [layer])
     assert torch.allclose(shared.logits, network(x))
     for method in (*order, *METHODS, *order):
         for score in (Score((0, 2, 1)), Score((1, 1, 2), "probability")):
@@ -47,7 +47,7 @@ def test_each_answer_is_that_of_a_pass_of_its_own(order: tuple[str, ...], inplac
 def test_large_networks(architecture: str) -> None:
     network, x, score = classifier(architecture, 96), pictures(96, 2), Score((3, 7))
     with left_as_it_was(network):
-        shared = Graph(network, x, [network.census.layers[-1].name])
+        shared = ForwardPass(network, x, [network.census.layers[-1].name])
         for method in ("vanilla_gradient", "guided_backprop", "grad_cam"):
             given, expected = maps(method, SharedEngine(shared, score), x), maps(method, Engine(network, score), x)
             assert relative(given, expected) < 1e-5, method
@@ -58,7 +58,7 @@ def test_one_way_up_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = network.census.layers[-1].name
     passes = []
     monkeypatch.setattr(network.network, "forward", lambda x: passes.append(len(x)) or Tiny.forward(network.network, x))
-    shared = Graph(network, x, [layer])
+    shared = ForwardPass(network, x, [layer])
     for method in ("vanilla_gradient", "guided_backprop", "grad_cam"):
         maps(method, SharedEngine(shared, Score((0, 1, 2))), x)
     assert passes == [3]
@@ -73,12 +73,12 @@ def test_a_model_that_raises_is_left_as_it_was() -> None:
     with left_as_it_was(model):
         network.fuse = 1
         with pytest.raises(ArithmeticError):
-            Graph(model, pictures(), ["first", "second"])
+            ForwardPass(model, pictures(), ["first", "second"])
 
 
 def test_a_rule_that_refuses_leaves_nothing_on_the_graph() -> None:
     network, x = wrap(Tiny(torch.sin)).double(), pictures().double()
-    shared = Graph(network, x)
+    shared = ForwardPass(network, x)
     with pytest.raises(Refused):
         maps("guided_backprop", SharedEngine(shared, Score(0)), x)
     expected = maps("vanilla_gradient", Engine(network, Score(0)), x)
@@ -92,7 +92,7 @@ def test_what_has_no_gradient_is_refused() -> None:
 
     network, x = wrap(Detached()), pictures()
     with pytest.raises(Refused, match="no gradient"):
-        maps("vanilla_gradient", SharedEngine(Graph(network, x), Score(0)), x)
+        maps("vanilla_gradient", SharedEngine(ForwardPass(network, x), Score(0)), x)
 
 
 def test_a_layer_that_the_score_does_not_depend_on_is_refused() -> None:
@@ -103,12 +103,12 @@ def test_a_layer_that_the_score_does_not_depend_on_is_refused() -> None:
 
     network, x = wrap(Aside()), pictures()
     with pytest.raises(Refused, match="does not depend on the layer «second»"):
-        SharedEngine(Graph(network, x, ["second"]), Score(0)).features(x, "second")
+        SharedEngine(ForwardPass(network, x, ["second"]), Score(0)).features(x, "second")
 
 
 def test_a_way_is_gone_after_the_last_question() -> None:
     network, x = wrap(Tiny()), random_picture(8)
-    way = Way(network, x, (network.census.layers[-1].name,), 2)
+    way = SharedForward(network, x, (network.census.layers[-1].name,), 2)
     assert isinstance(way.engine(Score(0)), SharedEngine)
     kept = weakref.ref(way.engine(Score(1))._graph)  # type: ignore[attr-defined]
     way.leave()
@@ -123,7 +123,7 @@ def test_without_memory_for_a_graph_each_question_has_a_pass_of_its_own(monkeypa
     def no_memory(*given: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory")
 
-    monkeypatch.setattr(graph, "Graph", no_memory)
-    engine = Way(network, x, (), 2).engine(Score(1))
+    monkeypatch.setattr(graph, "ForwardPass", no_memory)
+    engine = SharedForward(network, x, (), 2).engine(Score(1))
     assert type(engine) is Engine
     assert torch.allclose(engine.gradients(x[None]), Engine(network, Score(1)).gradients(x[None]))

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from gradoscope.attribution.handover import hand_over
+from gradoscope.attribution.threaded_generator import hand_over
 
 
 @pytest.fixture(autouse=True)

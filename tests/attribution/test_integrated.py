@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.base import find_method
-from gradoscope.attribution.baselines import make_baseline
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.methods.baselines import make_baseline
 from gradoscope.attribution.score import Score
 from nets import Keeping, Linear, Quadratic, Sine, Tiny, complete, explain, random_picture, relative, wrap
 from pydantic import ValidationError
@@ -111,4 +111,4 @@ def test_picture_that_is_its_baseline_gives_zeros(baseline: str, value: float) -
 
 def test_seed_takes_part_only_with_the_noise_baseline() -> None:
     method = find_method(IG)
-    assert [method.seeded(method.Parameters(baseline=kind)) for kind in BASELINES] == [False] * 4 + [True]
+    assert [method.stochastic(method.Parameters(baseline=kind)) for kind in BASELINES] == [False] * 4 + [True]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.base import OnePass, find_method, methods
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.base import OnePass, find_method, methods
 from gradoscope.attribution.score import Score
 from nets import Tiny, classifier, explain, random_picture, relative, wrap
 from torch import Tensor, nn

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.base import find_method
-from gradoscope.attribution.baselines import make_baseline
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.methods.baselines import make_baseline
 from gradoscope.attribution.score import Score
 from nets import Tiny, explain, finish, random_picture, steps_of, wrap
 from pydantic import ValidationError

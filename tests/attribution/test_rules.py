@@ -7,10 +7,10 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
-from gradoscope.attribution.backprop import Deconvolution, GuidedBackprop, NoParameters
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.backprop import Deconvolution, GuidedBackprop, NoParameters
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Refused
+from gradoscope.contract.problems import Refused
 from nets import Tiny, explain, gradient, random_picture, relative, wrap
 from torch import Tensor, nn
 from twins import Activation, DeconvolvedTwin, GuidedTwin

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from gradoscope.attribution.schedules import (
+from gradoscope.attribution.methods.schedules import (
     FIRST,
     Sweep,
     Warp,

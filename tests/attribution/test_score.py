@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from gradoscope.attribution.engine import generator
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Refused
+from gradoscope.contract.problems import Refused
 from nets import Tiny, explain, gradient, random_picture, relative, seeded, wrap
 from torch import Tensor
 from twins import DeconvolvedTwin, GuidedTwin

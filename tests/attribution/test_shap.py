@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.base import find_method
-from gradoscope.attribution.baselines import make_baseline
 from gradoscope.attribution.engine import generator
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.methods.baselines import make_baseline
 from nets import Linear, Quadratic, Tiny, explain, finish, gradient, random_picture, relative, steps_of, wrap
 from pydantic import ValidationError
 from torch import Tensor
@@ -102,7 +102,7 @@ def test_every_sample_draws_its_own_place_and_noise() -> None:
 
 def test_seed_always_takes_part() -> None:
     method = find_method(SHAP)
-    assert all(method.seeded(method.Parameters(baseline=kind)) for kind in BASELINES)
+    assert all(method.stochastic(method.Parameters(baseline=kind)) for kind in BASELINES)
     network, x = wrap(Tiny()), random_picture()
     for kind in BASELINES:
         maps = [explain(SHAP, network, x, samples=3, baseline=kind, seed=seed).values for seed in (0, 0, 1)]

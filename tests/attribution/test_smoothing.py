@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.base import find_method
 from gradoscope.attribution.engine import noise
-from gradoscope.attribution.smoothing import mirrored
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.methods.smoothing import mirrored
 from nets import Linear, Quadratic, Tiny, explain, finish, gradient, random_picture, relative, steps_of, wrap
 from pydantic import ValidationError
 from torch import Tensor
@@ -114,8 +114,8 @@ def test_variance_needs_two_samples() -> None:
 
 def test_seed_takes_part_only_with_noise() -> None:
     method = find_method("smooth_grad")
-    assert method.seeded(method.Parameters(noise=0.1))
-    assert not method.seeded(method.Parameters(noise=0.0))
+    assert method.stochastic(method.Parameters(noise=0.1))
+    assert not method.stochastic(method.Parameters(noise=0.0))
     network, x = wrap(Tiny()), random_picture()
     maps = [explain("smooth_grad", network, x, samples=3, seed=seed).values for seed in (0, 0, 1)]
     assert torch.equal(maps[0], maps[1])

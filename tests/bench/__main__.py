@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import asdict
 
-from gradoscope.cores import share_cores
+from gradoscope.service.threads import share_cores
 
 share_cores()  # before PyTorch is imported, as the worker does
 

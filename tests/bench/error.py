@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from gradoscope.attribution.blur import blur
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.blur import blur
 from torch import Tensor
 
 from .measure import tell

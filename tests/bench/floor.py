@@ -62,7 +62,7 @@ def onnx_runtime(path: Path) -> Forward:
 
 
 def openvino_runtime(path: Path) -> Forward:
-    from gradoscope.acceleration.runtime import ov
+    from gradoscope.attribution.backends.runtime import ov
 
     wish = {
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),

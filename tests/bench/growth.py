@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from gradoscope.samples import read_sample, samples
-from gradoscope.vision.decode import decode
-from gradoscope.vision.preprocess import asked, preprocess
-from gradoscope.zoo.memory import give_back
+from gradoscope.attribution.memory import give_back
+from gradoscope.images.decode import decode
+from gradoscope.images.preprocess import asked, preprocess
+from gradoscope.images.samples import read_sample, samples
 from gradoscope.zoo.zoo import Zoo
 
 from . import memory, plot, report

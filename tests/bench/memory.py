@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from gradoscope.zoo.memory import give_back
+from gradoscope.attribution.memory import give_back
 
 from .peers import DEFAULT_BATCH, main_peer
 from .sides import METHODS, Run, as_usual, ours

@@ -16,7 +16,7 @@ import numpy as np
 import saliency.core as pair
 import torch
 from captum.attr import GuidedBackprop, IntegratedGradients, LayerGradCam, NoiseTunnel, Saliency
-from gradoscope.zoo.classifier import Classifier
+from gradoscope.attribution.classifier import Classifier
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from gradoscope.evaluate.svg import line, text
+from gradoscope.evaluation.svg import line, text
 
 WIDTH = 720
 STYLE = """<style>

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gradoscope.attribution.base import find_method
+from gradoscope.attribution.methods.base import find_method
 
 from . import plot
 from .measure import Ratio, Spread, ratio, total

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from captum.attr import Saliency
 from gradoscope.attribution.engine import Engine, Rule
-from gradoscope.attribution.rules import Guided
+from gradoscope.attribution.methods.rules import Guided
 from torch import Tensor
 
 from . import peers, sides

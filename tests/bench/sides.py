@@ -11,13 +11,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from gradoscope.acceleration.accelerator import Kind, accelerated
-from gradoscope.attribution.base import Attribution, Method, Parameters, find_method
+from gradoscope.attribution.backends.selection import Kind, with_backend
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed
+from gradoscope.attribution.methods.base import Attribution, Method, Parameters, find_method
 from gradoscope.attribution.score import Score
-from gradoscope.making import micro_batch
-from gradoscope.zoo.classifier import Classifier
-from gradoscope.zoo.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed
+from gradoscope.pipeline.panel import micro_batch
 
 from .subjects import Subject
 
@@ -40,7 +40,7 @@ def quickest(kind: Kind, classifier: Classifier, score: Score, micro_batch: int)
     """An engine by the quickest way that the accelerator finds, as a worker has it after some requests."""
     views = _views.setdefault(classifier, {})
     if kind not in views:
-        views[kind] = accelerated(classifier, kind)
+        views[kind] = with_backend(classifier, kind)
     return Engine(views[kind], score, micro_batch)
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 import torchvision.models as tv
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.score import Score
-from gradoscope.samples import read_sample
+from gradoscope.images.decode import decode
+from gradoscope.images.preprocess import preprocess
+from gradoscope.images.samples import read_sample
 from gradoscope.settings import Settings
-from gradoscope.vision.decode import decode
-from gradoscope.vision.preprocess import preprocess
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.zoo import Zoo
 from safetensors.torch import save_file
 from torch import Tensor

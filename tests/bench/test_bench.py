@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.memory import give_back
 from gradoscope.settings import Settings
-from gradoscope.zoo.memory import give_back
 from nets import Tiny, random_picture, wrap
 
 from bench import error, growth, memory, plot, report, rounding, run, sides, subjects

@@ -20,20 +20,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from gradoscope.attribution.base import find_method
-from gradoscope.attribution.baselines import make_baseline
-from gradoscope.attribution.blur import blur
-from gradoscope.attribution.cam import class_activation
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine, Rule, noise
-from gradoscope.attribution.rules import Guided
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.methods.baselines import make_baseline
+from gradoscope.attribution.methods.blur import blur
+from gradoscope.attribution.methods.cam import class_activation
+from gradoscope.attribution.methods.rules import Guided
 from gradoscope.attribution.score import Score
-from gradoscope.samples import read_sample, samples
+from gradoscope.images.decode import decode
+from gradoscope.images.palettes import palettes
+from gradoscope.images.preprocess import preprocess
+from gradoscope.images.render import colourise, scale_of
+from gradoscope.images.samples import read_sample, samples
 from gradoscope.settings import Settings
-from gradoscope.vision.decode import decode
-from gradoscope.vision.palettes import palettes
-from gradoscope.vision.preprocess import preprocess
-from gradoscope.vision.render import colourise, scale_of
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.zoo import Zoo
 from PIL import Image
 from torch import Tensor

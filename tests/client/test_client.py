@@ -15,7 +15,7 @@ import pytest
 from conftest import SAMPLES
 from gradoscope import AsyncClient, Client, Problem
 from gradoscope.client.events import Accepted, Advanced, Done, Finished, Partial, Predicted
-from gradoscope.errors import BadAnswer, NotFound, NotReached, TooManyRequests, Unprocessable
+from gradoscope.contract.problems import BadAnswer, NotFound, NotReached, TooManyRequests, Unprocessable
 from PIL import Image
 from test_leaving import become
 

@@ -9,8 +9,8 @@ import torch
 from conftest import SAMPLES
 from gradoscope import Client, explain
 from gradoscope.client.events import Accepted, Done, Finished
-from gradoscope.client.here import Here
-from gradoscope.errors import NotFound, Unprocessable
+from gradoscope.client.in_process import InProcess
+from gradoscope.contract.problems import NotFound, Unprocessable
 from nets import Linear, Tiny, gradient, relative
 from PIL import Image
 from torch import nn
@@ -172,7 +172,7 @@ def test_networks_beside_each_other_and_a_shipped_one():
     assert [panel.status for panel in made] == ["done"] * 3
     with pytest.raises(NotFound, match="no model «Linear»"):
         explain(PICTURE, model="Linear")
-    assert "Linear" not in Here.at(None).zoo.recipes
+    assert "Linear" not in InProcess.at(None).zoo.recipes
 
 
 class Failing(nn.Module):

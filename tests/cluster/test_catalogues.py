@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradoscope.cluster.catalogues import merged
+from gradoscope.service.cluster.catalogues import merged
 
 
 def model(id, layers=None, bytes=1, availability="ready"):

@@ -6,10 +6,10 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from gradoscope.cluster import executor as executor_module
-from gradoscope.cluster.executor import ClusterExecutor
-from gradoscope.errors import ComputationFailed, TooManyRequests
-from gradoscope.service.jobs import Event, Explain, Labels, Refresh
+from gradoscope.contract.jobs import Event, Explain, Labels, Refresh
+from gradoscope.contract.problems import ComputationFailed, TooManyRequests
+from gradoscope.service.cluster import executor as executor_module
+from gradoscope.service.cluster.executor import ClusterExecutor
 from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError

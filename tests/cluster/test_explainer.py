@@ -7,13 +7,13 @@ from contextlib import aclosing
 
 import pytest
 from conftest import SAMPLES, sample
-from gradoscope.cluster.explainer import SILENT_CHECKS, Explainer
-from gradoscope.cluster.tray import Inquiry, Tray
-from gradoscope.errors import Unavailable
-from gradoscope.export import mark
-from gradoscope.service.jobs import Explain, Labels, Predict
-from gradoscope.service.store import Store
+from gradoscope.contract.jobs import Explain, Labels, Predict
+from gradoscope.contract.problems import Unavailable
+from gradoscope.pipeline.archive import request_mark
+from gradoscope.service.cluster.batch_job import BatchJob, DoneInquiry
+from gradoscope.service.cluster.explainer import SILENT_CHECKS, Explainer
 from gradoscope.settings import Settings
+from gradoscope.storage.store import Store
 from nets import LITE0
 
 QUICK = Explain("", b"", methods=("grad_cam",))
@@ -66,14 +66,14 @@ def test_a_replica(tmp_path):
         assert refused.data["status"] == 404
 
     async def trays(explainer):
-        _, (_, answer) = await told_by(explainer, Inquiry(QUICK))
+        _, (_, answer) = await told_by(explainer, DoneInquiry(QUICK))
         about = tuple(answer.data["about"])
         pictures = ((str(SAMPLES / "cat.jpg"), sample("cat.jpg")), ("bad.jpg", b"no picture"))
-        told = [event for kind, event in await told_by(explainer, Tray(QUICK, pictures)) if kind == "event"]
+        told = [event for kind, event in await told_by(explainer, BatchJob(QUICK, pictures)) if kind == "event"]
         assert sorted((event.name, event.data.get("place")) for event in told[:-1]) == [("fault", 1), ("whole", 0)]
         assert told[-1].name == "done"
         (whole,) = [event.data for event in told if event.name == "whole"]
-        assert whole["record"]["mark"] == mark(sample("cat.jpg"), about)
+        assert whole["record"]["mark"] == request_mark(sample("cat.jpg"), about)
         assert whole["record"]["source"] == str(SAMPLES / "cat.jpg")
         assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole["files"]}
 

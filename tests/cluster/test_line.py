@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 
-from gradoscope.cluster.line import Line
+from gradoscope.service.cluster.transport import Transport
 
 
 def test_messages_come_in_order_and_answers_go_where_they_are_to():
     heard = []
-    line = Line(heard.append)
+    line = Transport(heard.append)
     assert not line.poll()
     assert not line.poll(0.001)
     line.post("run", 1)
@@ -21,7 +21,7 @@ def test_messages_come_in_order_and_answers_go_where_they_are_to():
 
 
 def test_one_that_waits_is_woken():
-    line = Line(lambda message: None)
+    line = Transport(lambda message: None)
     timer = threading.Timer(0.01, line.post, ("stop",))
     timer.start()
     assert line.poll(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from gradoscope.cluster.ranks import BUSY, ranks
+from gradoscope.service.cluster.routing_policy import BUSY, rank_replicas
 
 
 @dataclass(eq=False)
@@ -20,7 +20,9 @@ class Replica:
 
 
 def names(replicas, model):
-    return [[replica.name for replica in rank] for rank in ranks(replicas, model, lambda replica: replica.requests)]
+    return [
+        [replica.name for replica in rank] for rank in rank_replicas(replicas, model, lambda replica: replica.requests)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import asyncio
 import json
 
 import pytest
-from gradoscope.cluster import batch
-from gradoscope.cluster.batch import Spread
-from gradoscope.cluster.tray import Inquiry
-from gradoscope.errors import Unprocessable
-from gradoscope.export import mark
-from gradoscope.gather import Entry
-from gradoscope.service.jobs import Event, Explain
+from gradoscope.cli import cluster_batch as batch
+from gradoscope.cli.cluster_batch import ClusterBatch
+from gradoscope.contract.jobs import Event, Explain
+from gradoscope.contract.problems import Unprocessable
+from gradoscope.images.image_files import ImageFile
+from gradoscope.pipeline.archive import request_mark
+from gradoscope.service.cluster.batch_job import DoneInquiry
 from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError
@@ -50,7 +50,7 @@ class Handle:
         return [{}, RuntimeError()]
 
     async def remote(self, job, *arguments):
-        if isinstance(job, Inquiry):
+        if isinstance(job, DoneInquiry):
             yield "event", self.refusal or Event("result", {"about": ABOUT, "tray": 3})
             return
         if self.full:
@@ -73,9 +73,9 @@ def spread(handle, tmp_path, names):
     entries = []
     for name in names:
         (tmp_path / name).write_bytes(name.encode())
-        entries.append(Entry(tmp_path / name, tmp_path / "out" / name))
+        entries.append(ImageFile(tmp_path / name, tmp_path / "out" / name))
     tally = Tally()
-    asyncio.run(Spread(Explain("", b""), handle, Settings(), tally).explain(entries))
+    asyncio.run(ClusterBatch(Explain("", b""), handle, Settings(), tally).explain(entries))
     return tally.settled
 
 
@@ -93,7 +93,9 @@ def test_trays_are_computed_and_written(tmp_path):
 
 def test_what_is_there_is_not_sent(tmp_path):
     (tmp_path / "out" / "a").mkdir(parents=True)
-    (tmp_path / "out" / "a" / "explanation.json").write_text(json.dumps({"mark": mark(b"a", ABOUT), "status": "done"}))
+    (tmp_path / "out" / "a" / "explanation.json").write_text(
+        json.dumps({"mark": request_mark(b"a", ABOUT), "status": "done"})
+    )
     handle = Handle()
     assert spread(handle, tmp_path, ["a", "b"]) == {"a": "kept", "b": "done"}
     assert handle.trays == [["b"]]
@@ -123,7 +125,7 @@ def test_a_picture_that_cannot_be_read_and_a_folder_that_cannot_be_written(tmp_p
     handle, tally = Handle(), Tally()
     (tmp_path / "a").write_bytes(b"a")
     (tmp_path / "file").write_text("")
-    entries = [Entry(tmp_path / "gone", tmp_path / "x"), Entry(tmp_path / "a", tmp_path / "file" / "a")]
-    asyncio.run(Spread(Explain("", b""), handle, Settings(), tally).explain(entries))
+    entries = [ImageFile(tmp_path / "gone", tmp_path / "x"), ImageFile(tmp_path / "a", tmp_path / "file" / "a")]
+    asyncio.run(ClusterBatch(Explain("", b""), handle, Settings(), tally).explain(entries))
     assert "No such file" in tally.settled["gone"]
     assert "cannot be written" in tally.settled["a"]

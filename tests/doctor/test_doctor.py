@@ -13,12 +13,13 @@ import pytest
 import torch
 from conftest import ROOT
 from door_support import serving
-from gradoscope import cli, doctor
-from gradoscope.doctor import computing, examine, models, network, setup, store, worst
-from gradoscope.doctor.finding import size
-from gradoscope.service.store import Store
-from gradoscope.service.stores import open_store
+from gradoscope.cli import doctor
+from gradoscope.cli.doctor import computing, examine, models, network, setup, store, worst
+from gradoscope.cli.doctor.finding import size
+from gradoscope.cli.main import main as cli
 from gradoscope.settings import Settings
+from gradoscope.storage.store import Store
+from gradoscope.storage.stores import open_store
 from typer.testing import CliRunner
 
 SECRET = "not-to-be-seen-by-anybody"
@@ -118,7 +119,7 @@ def test_ways_to_gradients_are_told(monkeypatch):
     assert "OpenVINO" in only(computing.acceleration, device="cpu").detail
     assert only(computing.acceleration, device="cpu", acceleration="pytorch").detail == "pytorch: plain, folded"
     assert only(computing.acceleration, acceleration="none").detail == "none: plain"
-    monkeypatch.setitem(sys.modules, "gradoscope.acceleration.runtime", None)
+    monkeypatch.setitem(sys.modules, "gradoscope.attribution.backends.runtime", None)
     assert "gradoscope[fast]" in only(computing.acceleration, device="cpu").remedy
 
 

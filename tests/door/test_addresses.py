@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from gradoscope.door.addresses import Addresses
+from gradoscope.web.middleware.proxy_headers import ProxyHeadersMiddleware
 
 
 def asked(peer, forwarded=(), trusted=(), **headers):
@@ -18,7 +18,7 @@ def asked(peer, forwarded=(), trusted=(), **headers):
     raw = [(b"x-forwarded-for", value.encode()) for value in forwarded]
     raw += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "scheme": "http", "client": peer and (peer, 1234), "headers": raw}
-    asyncio.run(Addresses(app, trusted)(scope, None, None))
+    asyncio.run(ProxyHeadersMiddleware(app, trusted)(scope, None, None))
     return told
 
 

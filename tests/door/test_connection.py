@@ -11,8 +11,8 @@ from asyncio import selector_events
 
 import pytest
 from door_support import one, read, serving
-from gradoscope.door import connection
-from gradoscope.door.headers import SECURITY
+from gradoscope.web.middleware import connection
+from gradoscope.web.middleware.security_headers import SECURITY
 
 SHORT = 0.4
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"

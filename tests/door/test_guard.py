@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 from conftest import sample
-from gradoscope.door.headers import POLICY
+from gradoscope.web.middleware.security_headers import POLICY
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost:80:80", "", "[::1"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from door_support import serving
-from gradoscope.door.headers import OF_DOCUMENTS, SECURITY
+from gradoscope.web.middleware.security_headers import OF_DOCUMENTS, SECURITY
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import os
 
 import pytest
 from door_support import serving
-from gradoscope.door.keys import Keys, read_keys
-from gradoscope.door.sessions import COOKIE, MANY, SECONDS, Sessions
-from gradoscope.errors import Problem
+from gradoscope.contract.problems import Problem
+from gradoscope.web.middleware.keys import Keys, read_keys
+from gradoscope.web.middleware.sessions import COOKIE, MANY, SECONDS, Sessions
 
 ANN, BOB = "ann-0123456789abcdef", "bob-0123456789abcdef"
 FILE = f"# who may ask\nann:{ANN}\n\n bob : {BOB} \nann:ann-another-0123456789\n"

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 from door_support import serving
-from gradoscope.door import quota
-from gradoscope.door.quota import Quota
-from gradoscope.errors import TooManyRequests
+from gradoscope.contract.problems import TooManyRequests
+from gradoscope.web.middleware import quota
+from gradoscope.web.middleware.quota import QuotaMiddleware
 
 
 class Clock:
@@ -26,7 +26,7 @@ def once(counted, client="a"):
 
 def test_so_many_in_flight_of_each_client():
     clock = Clock()
-    own = Quota(None, 2, 0, clock)
+    own = QuotaMiddleware(None, 2, 0, clock)
     with ExitStack() as flight:
         flight.enter_context(own.counted("a"))
         flight.enter_context(own.counted("a"))
@@ -41,7 +41,7 @@ def test_so_many_in_flight_of_each_client():
 
 def test_retry_after_is_what_requests_take():
     clock = Clock()
-    own = Quota(None, 1, 0, clock)
+    own = QuotaMiddleware(None, 1, 0, clock)
     for _ in range(30):
         with own.counted("a"):
             clock.now += 20
@@ -53,7 +53,7 @@ def test_retry_after_is_what_requests_take():
 
 
 def test_a_request_that_fails_counts_no_longer():
-    own = Quota(None, 1, 0)
+    own = QuotaMiddleware(None, 1, 0)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), own.counted("a"):
             raise ZeroDivisionError
@@ -61,7 +61,7 @@ def test_a_request_that_fails_counts_no_longer():
 
 def test_so_many_a_minute():
     clock = Clock()
-    own = Quota(None, 9, 30, clock)
+    own = QuotaMiddleware(None, 9, 30, clock)
     for _ in range(30):
         once(own)
     with pytest.raises(TooManyRequests, match="30 requests a minute") as refused:
@@ -82,7 +82,7 @@ def test_so_many_a_minute():
 def test_clients_that_are_gone_are_forgotten(monkeypatch):
     monkeypatch.setattr(quota, "MANY", 10)
     clock = Clock()
-    own = Quota(None, 1, 60, clock)
+    own = QuotaMiddleware(None, 1, 60, clock)
     for number in range(100):
         once(own, str(number))
         clock.now += 1

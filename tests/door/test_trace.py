@@ -8,7 +8,7 @@ import time
 
 import pytest
 from door_support import serving
-from gradoscope import request_id
+from gradoscope.contract import request_id
 
 
 @pytest.fixture(scope="module")

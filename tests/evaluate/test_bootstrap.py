@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradoscope.evaluate.bootstrap import AT_ONCE, interval, resampled_means
+from gradoscope.evaluation.bootstrap import AT_ONCE, interval, resampled_means
 from scipy.stats import bootstrap
 
 
@@ -29,7 +29,7 @@ def test_each_column_is_drawn_alike_and_the_seed_counts():
 
 def test_in_chunks_and_of_equal_values(monkeypatch):
     assert interval([2.0] * 4, 0, draws=30) == (2.0, 2.0)
-    monkeypatch.setattr("gradoscope.evaluate.bootstrap.AT_ONCE", 40)
+    monkeypatch.setattr("gradoscope.evaluation.bootstrap.AT_ONCE", 40)
     assert AT_ONCE > 40
     means = resampled_means(np.arange(10.0), 0, 99)
     assert means.shape == (99,)

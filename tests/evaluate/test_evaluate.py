@@ -14,11 +14,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from conftest import SAMPLES
-from gradoscope.attribution.cam import GradCam
-from gradoscope.errors import ComputationFailed, Unprocessable
-from gradoscope.evaluate.shell import Order, evaluate_here
-from gradoscope.gather import gather
-from gradoscope.service.jobs import Explain
+from gradoscope.attribution.methods.cam import GradCam
+from gradoscope.cli.evaluate_run import EvaluateOptions, evaluate_folder
+from gradoscope.contract.jobs import Explain
+from gradoscope.contract.problems import ComputationFailed, Unprocessable
+from gradoscope.images.image_files import find_image_files
 from gradoscope.settings import Settings
 from PIL import Image
 from rich.console import Console
@@ -67,8 +67,10 @@ def again(pictures, out, tmp_path, *, methods=METHODS, metrics=("deletion", "com
     """The same here, with another selection."""
     question = Explain("", b"", methods=methods, metrics=metrics, options=OPTIONS)
     settings = Settings(store=tmp_path / "store", acceleration="none")
-    order = Order(pictures, out, grids, 0.05, "gradoscope evaluate")
-    return evaluate_here(gather([pictures], out, False), question, settings, order, console or Console(quiet=True))
+    order = EvaluateOptions(pictures, out, grids, 0.05, "gradoscope evaluate")
+    return evaluate_folder(
+        find_image_files([pictures], out, False), question, settings, order, console or Console(quiet=True)
+    )
 
 
 def test_a_row_for_each_number_and_what_they_come_to(run):
@@ -174,7 +176,7 @@ def test_a_method_that_fails_ends_nothing(pictures, run, tmp_path, monkeypatch):
         raise ComputationFailed("It broke off.")
 
     _, out = run
-    monkeypatch.setattr("gradoscope.attribution.backprop.InputXGradient.attribute", fail)
+    monkeypatch.setattr("gradoscope.attribution.methods.backprop.InputXGradient.attribute", fail)
     console = Console(record=True, width=200, file=io.StringIO())
     assert not again(pictures, out, tmp_path, methods=("input_x_gradient", "grad_cam"), grids=0, console=console)
     assert "input_x_gradient, efficientnet_lite0 failed: It broke off. (4 pictures)" in console.export_text()

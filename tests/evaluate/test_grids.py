@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradoscope.evaluate.grids import arrangements, compose, localisation
+from gradoscope.evaluation.grids import arrangements, compose, localisation
 from nets import seeded
 from PIL import Image
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 from conftest import ROOT
-from gradoscope.evaluate.numbers import NUMBERS, figure, leading, numbers_of
-from gradoscope.trust.base import metrics
+from gradoscope.attribution.metrics.base import metrics
+from gradoscope.evaluation.scalars import NUMBERS, figure, leading, scalars_of
 
 sys.path.insert(0, str(ROOT / "tests" / "trust"))
 FEW = {
@@ -34,14 +34,14 @@ def figures():
 
 
 def test_every_metric_has_its_numbers(figures):
-    found = {number.id: value for id, given in figures.items() for number, value in numbers_of(id, given)}
+    found = {number.id: value for id, given in figures.items() for number, value in scalars_of(id, given)}
     assert set(found) == {number.id for number in NUMBERS} - {"stability.seed"}  # the method draws nothing
     for id in figures:
         assert leading(id) in found
 
 
 def test_what_they_are(figures):
-    found = {number.id: value for id, given in figures.items() for number, value in numbers_of(id, given)}
+    found = {number.id: value for id, given in figures.items() for number, value in scalars_of(id, given)}
     deletion, insertion = figures["deletion"], figures["insertion"]
     assert found["deletion.gain_random"] == pytest.approx(deletion["random_area"] - deletion["map"]["area"])
     assert found["insertion.gain_gaussian"] == pytest.approx(insertion["map"]["area"] - insertion["gaussian"]["area"])
@@ -57,9 +57,9 @@ def test_what_they_are(figures):
 
 def test_a_metric_that_is_not_known_has_its_single_figures():
     given = {"area": 2, "share": 0.5, "passed": True, "name": "x", "curve": [1, 2], "none": None, "nan": float("nan")}
-    assert {number.id: value for number, value in numbers_of("new", given)} == {"new.area": 2.0, "new.share": 0.5}
+    assert {number.id: value for number, value in scalars_of("new", given)} == {"new.area": 2.0, "new.share": 0.5}
     assert leading("new") is None
-    assert [number.id for number, _ in numbers_of("completeness", {"relative_error": None})] == []
+    assert [number.id for number, _ in scalars_of("completeness", {"relative_error": None})] == []
 
 
 def test_figures_are_told_shortly():

@@ -7,13 +7,17 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from gradoscope.evaluate.svg import WIDTH, Curve, Dot, curves, dots, ticks
+from gradoscope.evaluation.svg import WIDTH, PlotLine, PlotPoint, curves, dots, ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_dots_lie_where_their_values_are():
-    rows = [Dot("One & two", 0, 0.0, -0.1, 0.1), Dot("<Two>", 9, 0.2, 0.15, 0.2), Dot("Alone", 2, 0.1, None, None)]
+    rows = [
+        PlotPoint("One & two", 0, 0.0, -0.1, 0.1),
+        PlotPoint("<Two>", 9, 0.2, 0.15, 0.2),
+        PlotPoint("Alone", 2, 0.1, None, None),
+    ]
     root = ElementTree.fromstring(dots("Gain <of>", "model", "under", rows, 0.0))
     groups = [group for group in root.iter(f"{SVG}g") if group.find(f"{SVG}circle") is not None]
     at = [float(group.find(f"{SVG}circle").get("cx")) for group in groups]
@@ -29,7 +33,10 @@ def test_dots_lie_where_their_values_are():
 
 def test_curves_have_bands_and_controls_have_dashes():
     values = np.linspace(1, 0, 5)
-    series = [Curve("Map", 0, values, values - 0.1, values + 0.1), Curve("random", None, values, None, None, "dash")]
+    series = [
+        PlotLine("Map", 0, values, values - 0.1, values + 0.1),
+        PlotLine("random", None, values, None, None, "dash"),
+    ]
     root = ElementTree.fromstring(curves("Deletion", "model", "share", series))
     lines = {line.get("class").strip(): line for line in root.iter(f"{SVG}polyline")}
     assert set(lines) == {"line", "line dash"}

@@ -7,9 +7,9 @@ import re
 
 import pytest
 import torch
+from gradoscope.attribution.gradient_flow.profile import measure
 from gradoscope.attribution.score import Score
-from gradoscope.flow.findings import URL, findings
-from gradoscope.flow.flow import measure
+from gradoscope.pipeline.flow_findings import URL, findings
 from nets import Tiny, random_picture, wrap
 from torch import nn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from gradoscope.flow.table import BAR, bars, table
+from gradoscope.cli.flow_table import BAR, bars, table
 from rich.console import Console
 
 

@@ -13,10 +13,10 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from gradoscope.errors import NotFound
-from gradoscope.service.jobs import Event, Explain
-from gradoscope.service.store import Store
+from gradoscope.contract.jobs import Event, Explain
+from gradoscope.contract.problems import NotFound
 from gradoscope.settings import Settings
+from gradoscope.storage.store import Store
 
 SECONDS = 0.002  # of a step
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from bad_pictures import many_scans
 from conftest import sample
-from gradoscope.errors import TooDemanding, Unavailable, Unprocessable, UnsupportedPicture
-from gradoscope.service import decoders as outside
-from gradoscope.service.decoders import Decoder, Decoders
+from gradoscope.contract.problems import TooDemanding, Unavailable, Unprocessable, UnsupportedPicture
+from gradoscope.images import decoder_pool as outside
+from gradoscope.images.decode import decode
+from gradoscope.images.decoder_pool import DecoderPool, DecoderProcess
 from gradoscope.settings import Settings
-from gradoscope.vision.decode import decode
 from PIL import Image
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits and deaths as Linux has them")
@@ -45,7 +45,7 @@ def gone(pid: int) -> bool:
 
 @pytest.fixture(scope="module")
 def decoders():
-    return Decoders(Settings())
+    return DecoderPool(Settings())
 
 
 @pytest.mark.parametrize("name", ["cat.jpg", "grid.jpg"])
@@ -74,7 +74,7 @@ def test_refusals_come_through(decoders):
 
 @linux
 def test_a_decoder_is_small_and_knows_nothing_of_torch():
-    decoder = Decoder(Settings())
+    decoder = DecoderProcess(Settings())
     pid = decoder.process.pid
     decoder.decode(sample("cat.jpg"))
     loaded = Path(f"/proc/{pid}/maps").read_text()
@@ -82,7 +82,7 @@ def test_a_decoder_is_small_and_knows_nothing_of_torch():
     assert "numpy" not in loaded
     (resident,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")]
     assert int(resident.split()[1]) < 60_000
-    loads = "import sys, gradoscope.vision.decoder; print(*sys.modules)"
+    loads = "import sys, gradoscope.images.decoder_process; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "fastapi", "timm", "numpy", "pydantic"} & set(modules)
     decoder.close()
@@ -91,7 +91,7 @@ def test_a_decoder_is_small_and_knows_nothing_of_torch():
 
 @linux
 def test_one_that_needs_too_much_memory_is_refused_and_the_next_is_right():
-    decoders = Decoders(Settings(decode_bytes=2**28))
+    decoders = DecoderPool(Settings(decode_bytes=2**28))
     with pytest.raises(TooDemanding, match="memory") as caught:
         decoders.decode(png(5000, 4500))
     assert (caught.value.status, caught.value.errors[0]["field"]) == (422, "image")
@@ -99,7 +99,7 @@ def test_one_that_needs_too_much_memory_is_refused_and_the_next_is_right():
 
 
 def test_one_that_takes_too_long_is_refused_and_the_next_is_right():
-    decoders = Decoders(Settings(decode_seconds=0.5))
+    decoders = DecoderPool(Settings(decode_seconds=0.5))
     with pytest.raises(TooDemanding, match=r"longer than 0\.5 s") as caught:
         decoders.decode(many_scans())
     assert caught.value.status == 422
@@ -108,7 +108,7 @@ def test_one_that_takes_too_long_is_refused_and_the_next_is_right():
 
 @linux
 def test_a_death_in_the_middle_is_that_pictures_refusal():
-    decoder = Decoder(Settings())
+    decoder = DecoderProcess(Settings())
     killer = threading.Timer(0.3, os.kill, (decoder.process.pid, signal.SIGKILL))
     killer.start()
     with pytest.raises(TooDemanding, match="ended the process"):
@@ -132,9 +132,9 @@ def test_a_decoder_ends_with_a_killed_parent(busy, tmp_path):
     (tmp_path / "slow.jpg").write_bytes(many_scans())
     program = f"""
 from pathlib import Path
-from gradoscope.service.decoders import Decoder
+from gradoscope.images.decoder_pool import Decoder
 from gradoscope.settings import Settings
-decoder = Decoder(Settings(decode_seconds=100))
+decoder = DecoderProcess(Settings(decode_seconds=100))
 print(decoder.process.pid, flush=True)
 {"decoder.decode(Path('slow.jpg').read_bytes())" if busy else "input()"}
 """
@@ -151,7 +151,7 @@ print(decoder.process.pid, flush=True)
 
 @linux
 def test_nothing_is_left_when_its_owner_is_gone():
-    decoders = Decoders(Settings())
+    decoders = DecoderPool(Settings())
     decoders.decode(png(3, 2))
     pids = [decoder.process.pid for decoder in decoders._idle]
     del decoders
@@ -161,4 +161,4 @@ def test_nothing_is_left_when_its_owner_is_gone():
 def test_one_that_cannot_start_is_told(monkeypatch):
     monkeypatch.setattr(outside.sys, "executable", "/bin/false")
     with pytest.raises(Unavailable, match="does not start"):
-        Decoders(Settings()).decode(b"")
+        DecoderPool(Settings()).decode(b"")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from gradoscope.service.forecast import LONGEST, Forecast, Progress
-from gradoscope.service.jobs import Event
+from gradoscope.contract.jobs import Event
+from gradoscope.service.retry_after import LONGEST, RetryAfter, WorkLeft
 
 
 class Clock:
@@ -20,7 +20,7 @@ def clock():
 
 
 def job(total, done=0):
-    progress = Progress()
+    progress = WorkLeft()
     progress.note(Event("accepted", {"gradient_evaluations": total}))
     progress.note(Event("progress", {"panel": "p1", "done": done, "total": total}))
     return progress
@@ -33,11 +33,11 @@ def test_progress_counts_each_evaluation_once():
     assert progress.note(Event("progress", {"panel": "p1", "done": 20, "total": 100})) == 0
     assert progress.note(Event("progress", {"panel": "p2", "done": 5, "total": 50})) == 5
     assert progress.left == 70
-    assert Progress().left is None
+    assert WorkLeft().left is None
 
 
 def test_a_panel_that_was_stored_is_no_work_left():
-    progress = Progress()
+    progress = WorkLeft()
     progress.note(Event("accepted", {"gradient_evaluations": 150, "panels": [{"id": "p1", "cost": 100}]}))
     assert progress.note(Event("panel", {"panel": {"id": "p1"}})) == 0
     assert progress.left == 50
@@ -46,7 +46,7 @@ def test_a_panel_that_was_stored_is_no_work_left():
 
 
 def paced(clock, per_second, seconds=10):
-    forecast = Forecast(clock)
+    forecast = RetryAfter(clock)
     forecast.worked(0)
     for _ in range(10 * seconds):
         clock.now += 0.1
@@ -79,12 +79,12 @@ def test_rest_is_not_work(clock):
 
 
 def test_where_nothing_is_known_a_jobs_usual_time_is_taken(clock):
-    forecast = Forecast(clock)
-    assert forecast.wait([(Progress(), clock.now)]) == 5
-    assert forecast.wait([(Progress(), clock.now - 3.5)]) == 2
+    forecast = RetryAfter(clock)
+    assert forecast.wait([(WorkLeft(), clock.now)]) == 5
+    assert forecast.wait([(WorkLeft(), clock.now - 3.5)]) == 2
     for _ in range(50):
         forecast.ended(30)
-    assert forecast.wait([(Progress(), clock.now)]) == 30
+    assert forecast.wait([(WorkLeft(), clock.now)]) == 30
     assert forecast.wait([]) == 30
     assert forecast.wait([(job(10**9), clock.now)]) == 30  # no pace yet either
 

@@ -11,13 +11,13 @@ import deaf_worker
 import fake_worker
 import pytest
 from conftest import sample
-from gradoscope.routes.results import forget
-from gradoscope.service import local
-from gradoscope.service.jobs import Explain, Labels, Predict
-from gradoscope.service.local import LocalExecutor
-from gradoscope.service.store import Store
+from gradoscope.contract.jobs import Explain, Labels, Predict
+from gradoscope.service import local_executor as local
+from gradoscope.service.local_executor import LocalExecutor
 from gradoscope.service.worker import Worker
 from gradoscope.settings import Settings
+from gradoscope.storage.store import Store
+from gradoscope.web.routes.results import forget
 
 
 def line_threads():

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import fake_worker
-from gradoscope.errors import ComputationFailed, Problem, TooManyRequests
-from gradoscope.service.jobs import Event, Explain
-from gradoscope.service.local import LocalExecutor
-from gradoscope.service.store import Store
+from gradoscope.contract.jobs import Event, Explain
+from gradoscope.contract.problems import ComputationFailed, Problem, TooManyRequests
+from gradoscope.service.local_executor import LocalExecutor
 from gradoscope.settings import Settings
+from gradoscope.storage.store import Store
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule

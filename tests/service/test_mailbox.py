@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from gradoscope.service.jobs import Event
-from gradoscope.service.mailbox import Mailbox
+from gradoscope.contract.jobs import Event
+from gradoscope.service.event_queue import EventQueue
 
 
 def test_a_newer_partial_takes_the_place_of_an_unread_one():
     async def scenario():
-        mailbox = Mailbox()
+        mailbox = EventQueue()
         for done in range(1000):
             for name in ("progress", "partial"):
                 mailbox.put(Event(name, {"panel": "p1", "done": done}))
@@ -29,7 +29,7 @@ def test_a_newer_partial_takes_the_place_of_an_unread_one():
 
 def test_a_retried_job_tells_each_panel_once():
     async def scenario():
-        mailbox = Mailbox()
+        mailbox = EventQueue()
         for _ in range(2):
             mailbox.put(Event("accepted", {"id": "r", "panels": []}))
             mailbox.put(Event("prediction", {"model": "m"}))
@@ -44,7 +44,7 @@ def test_a_retried_job_tells_each_panel_once():
 
 def test_a_reader_waits_for_what_comes_later():
     async def scenario():
-        mailbox = Mailbox()
+        mailbox = EventQueue()
         asyncio.get_running_loop().call_later(0.01, mailbox.put, Event("done", {"late": True}))
         return await asyncio.wait_for(mailbox.get(), 5)
 

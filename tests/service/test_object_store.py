@@ -6,9 +6,9 @@ import threading
 from contextlib import suppress
 
 import pytest
-from gradoscope.errors import NotFound, NotStored, Unavailable
-from gradoscope.service.places import Bucket
-from gradoscope.service.shared_store import SharedStore
+from gradoscope.contract.problems import NotFound, NotStored, Unavailable
+from gradoscope.storage.object_store import FsspecObjectStore
+from gradoscope.storage.shared_store import SharedStore
 from object_store import BUCKET, object_store
 
 pytestmark = [
@@ -27,7 +27,7 @@ def endpoint():
 @pytest.fixture
 def opened(endpoint, request):
     """Opens the store of this test, each time as another server would."""
-    return lambda: SharedStore(Bucket(f"s3://{BUCKET}/{request.node.name}"), 10**7, 3600, 60)
+    return lambda: SharedStore(FsspecObjectStore(f"s3://{BUCKET}/{request.node.name}"), 10**7, 3600, 60)
 
 
 @pytest.fixture
@@ -147,11 +147,11 @@ def test_many_use_and_forget_the_same_panel_at_once(opened):
 
 
 def test_a_bucket_that_is_not_there_and_an_endpoint_that_is_away_are_told(endpoint, monkeypatch, caplog):
-    missing = SharedStore(Bucket("s3://no-such-bucket/x"), 1, 1, 1)
+    missing = SharedStore(FsspecObjectStore("s3://no-such-bucket/x"), 1, 1, 1)
     with pytest.raises(NotStored):
         missing.create("r", {})
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    away = SharedStore(Bucket(f"s3://{BUCKET}/x"), 1, 1, 1)
+    away = SharedStore(FsspecObjectStore(f"s3://{BUCKET}/x"), 1, 1, 1)
     with pytest.raises(Unavailable) as told:
         away.load("r")
     assert told.value.retry_after == 5

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gradoscope.service.roll import Roll
+from gradoscope.service.crash_retry import CrashRetry
 
 
 def rolled(*numbers):
-    roll = Roll()
+    roll = CrashRetry()
     for number in numbers:
         roll.add(number)
     return roll

@@ -11,13 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from gradoscope.errors import NotFound, NotStored, StorageFull, Unavailable
-from gradoscope.service import places, shared_store
-from gradoscope.service.places import Bucket, Folder
-from gradoscope.service.shared_store import OWNER, RECORD, SharedStore
-from gradoscope.service.store import Store
-from gradoscope.service.stores import open_store
+from gradoscope.contract.problems import NotFound, NotStored, StorageFull, Unavailable
 from gradoscope.settings import Settings
+from gradoscope.storage import object_store as places
+from gradoscope.storage import shared_store
+from gradoscope.storage.object_store import FsspecObjectStore, LocalObjectStore
+from gradoscope.storage.shared_store import OWNER, RECORD, SharedStore
+from gradoscope.storage.store import Store
+from gradoscope.storage.stores import open_store
 
 KEYS = 4  # panels that all ask for
 
@@ -27,7 +28,7 @@ def panel(number):
 
 
 def shared(root, **settings):
-    return SharedStore(Folder(root), **{"max_bytes": 10**7, "max_age": 3600, "deadline": 60} | settings)
+    return SharedStore(LocalObjectStore(root), **{"max_bytes": 10**7, "max_age": 3600, "deadline": 60} | settings)
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_processes_use_and_forget_the_same_panels_at_once(store, tmp_path):
     assert [path for path in left(store) if path.startswith(("records/", "keys/"))] == []
 
 
-class Beside(Folder):
+class Beside(LocalObjectStore):
     """A folder where, just before a call, somebody else acts."""
 
     def __init__(self, root, call, act):
@@ -183,7 +184,7 @@ def shared_write(store):
 
 
 def test_who_writes_once_it_is_listed_what_to_remove_is_told(store, tmp_path):
-    class Listed(Folder):
+    class Listed(LocalObjectStore):
         def below(self, path):
             found = super().below(path)
             with pytest.raises(NotFound):
@@ -414,7 +415,7 @@ def test_the_setting_says_which_store(tmp_path):
 
 def test_an_object_store_without_conditional_puts_has_one_secret_too(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "SETTLE_SECONDS", 0)
-    bucket = Bucket(f"memory://{tmp_path}")
+    bucket = FsspecObjectStore(f"memory://{tmp_path}")
     pipe = bucket._files.pipe_file
 
     def plain(path, data, **options):

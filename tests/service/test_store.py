@@ -9,11 +9,11 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from gradoscope.errors import NotFound
-from gradoscope.service import clock
-from gradoscope.service.places import Bucket, Folder
-from gradoscope.service.shared_store import OWNER, RECORD, SharedStore
-from gradoscope.service.store import Store
+from gradoscope.contract.problems import NotFound
+from gradoscope.storage import clock
+from gradoscope.storage.object_store import FsspecObjectStore, LocalObjectStore
+from gradoscope.storage.shared_store import OWNER, RECORD, SharedStore
+from gradoscope.storage.store import Store
 
 
 @pytest.fixture
@@ -28,7 +28,11 @@ def opened(request, tmp_path):
     def open(name="store", max_bytes=10_000, max_age=3600):
         if request.param == "index":
             return Store(tmp_path / name, max_bytes, max_age)
-        place = Folder(tmp_path / name) if request.param == "folder" else Bucket(f"memory://{tmp_path}/{name}")
+        place = (
+            LocalObjectStore(tmp_path / name)
+            if request.param == "folder"
+            else FsspecObjectStore(f"memory://{tmp_path}/{name}")
+        )
         return SharedStore(place, max_bytes, max_age, deadline=60)
 
     return open
@@ -67,7 +71,7 @@ def wait(monkeypatch, store, seconds):
 
 
 def age(place, path, when):
-    if isinstance(place, Folder):
+    if isinstance(place, LocalObjectStore):
         os.utime(place._root / path, (when, when))
     else:
         place._files.store[f"{place._root}/{path}"].created = datetime.fromtimestamp(when, UTC)
@@ -93,7 +97,7 @@ def test_a_blob_goes_with_its_last_record(store):
     for record in ("one", "two"):
         store.create(record, {})
         keep(store, record, "source", b"same picture")
-    copies = isinstance(getattr(store, "_place", None), Bucket)
+    copies = isinstance(getattr(store, "_place", None), FsspecObjectStore)
     assert len(files(store)) == (2 if copies else 1)
     assert store.forget("one")
     assert store.read("two", "source") == b"same picture"

@@ -19,9 +19,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from gradoscope.errors import NotFound, NotStored, Problem, StorageFull, Unavailable
-from gradoscope.service import clock, index
-from gradoscope.service.store import Store
+from gradoscope.contract.problems import NotFound, NotStored, Problem, StorageFull, Unavailable
+from gradoscope.storage import clock, index
+from gradoscope.storage.store import Store
 
 NOBODY = 65534
 MAGIC = b"this-is-what-the-picture-shows"

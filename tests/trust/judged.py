@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradoscope.attribution.base import Progress, find_method
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.base import Progress, find_method
+from gradoscope.attribution.metrics.base import ExplainedMap, Measurement, find_metric
 from gradoscope.attribution.score import Score
-from gradoscope.trust.base import Measurement, Subject, find_metric
-from gradoscope.zoo.classifier import Classifier
 from nets import Tiny, explain, finish, random_picture, wrap
 from torch import Tensor
 
@@ -21,17 +21,17 @@ def subject(
     seed: int = 0,
     micro_batch: int = 4,
     **options: Any,
-) -> Subject:
+) -> ExplainedMap:
     """A map of a tiny net for class 0, or other `values` in its place."""
     model, picture = model or wrap(Tiny()), random_picture(12) if picture is None else picture
     if values is None:
         values = explain(method, model, picture, seed=seed, **options).values
     found = find_method(method)
     engine = Engine(model, Score(0), micro_batch)
-    return Subject(engine, picture, values, found, found.Parameters(**options), seed)
+    return ExplainedMap(engine, picture, values, found, found.Parameters(**options), seed)
 
 
-def run(metric: str, subject: Subject, **options: Any) -> tuple[list[Progress], Measurement]:
+def run(metric: str, subject: ExplainedMap, **options: Any) -> tuple[list[Progress], Measurement]:
     """All that a metric yields, and what it returns."""
     found = find_metric(metric)
     parameters = found.Parameters(**options)
@@ -39,5 +39,5 @@ def run(metric: str, subject: Subject, **options: Any) -> tuple[list[Progress], 
     return finish(found.measure(subject, parameters))
 
 
-def measure(metric: str, subject: Subject, **options: Any) -> Measurement:
+def measure(metric: str, subject: ExplainedMap, **options: Any) -> Measurement:
     return run(metric, subject, **options)[1]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from gradoscope.attribution.metrics.class_sensitivity import of_class
 from gradoscope.attribution.score import Score
-from gradoscope.trust.class_sensitivity import of_class
 from judged import measure, subject
 from nets import Tiny, explain, random_picture, wrap
 from scipy.stats import spearmanr

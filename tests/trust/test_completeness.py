@@ -6,14 +6,14 @@ import dataclasses
 
 import pytest
 import torch
-from gradoscope.errors import Refused
-from gradoscope.trust.base import Subject
-from gradoscope.trust.completeness import rounded
+from gradoscope.attribution.metrics.base import ExplainedMap
+from gradoscope.attribution.metrics.completeness import rounded
+from gradoscope.contract.problems import Refused
 from judged import measure, subject
 from nets import Tiny, explain, random_picture, wrap
 
 
-def shared_out(method: str, error: float | None = None, **options: object) -> Subject:
+def shared_out(method: str, error: float | None = None, **options: object) -> ExplainedMap:
     """A map with its own diagnostics, or with an error put there."""
     model, picture = wrap(Tiny(seed=2), side=12), random_picture(12)
     given = explain(method, model, picture, **options)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from captum.metrics import infidelity
-from gradoscope.attribution.baselines import make_baseline
-from gradoscope.trust.infidelity import square
+from gradoscope.attribution.methods.baselines import make_baseline
+from gradoscope.attribution.metrics.infidelity import square
 from judged import measure, run, subject
 from nets import Linear, Tiny, random_picture, seeded, wrap
 from torch import Tensor

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.base import find_method
-from gradoscope.trust.likeness import compare, importance, rank_correlation, ssim, unit
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.metrics.similarity import compare, importance, rank_correlation, ssim, unit
 from nets import random_picture, seeded
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from gradoscope.errors import Unprocessable
-from gradoscope.trust.base import Cost, find_metric, metrics
+from gradoscope.attribution.metrics.base import MetricCost, find_metric, metrics
+from gradoscope.contract.problems import Unprocessable
 from judged import run, subject
 from nets import Tiny, wrap
 
@@ -58,5 +58,5 @@ def test_unknown_metric() -> None:
 
 
 def test_cost_adds_up() -> None:
-    assert Cost(1, 2) + Cost(3) * 2 == Cost(7, 2)
-    assert (Cost(1, 2) + Cost(3) * 2).total == 9
+    assert MetricCost(1, 2) + MetricCost(3) * 2 == MetricCost(7, 2)
+    assert (MetricCost(1, 2) + MetricCost(3) * 2).total == 9

@@ -6,9 +6,9 @@ from copy import deepcopy
 
 import pytest
 import torch
-from gradoscope.errors import Refused
-from gradoscope.trust.networks import layers, private, randomise
-from gradoscope.trust.randomisation import counts
+from gradoscope.attribution.metrics.networks import layers, private, randomise
+from gradoscope.attribution.metrics.randomisation import randomised_counts
+from gradoscope.contract.problems import Refused
 from judged import measure, run, subject
 from nets import Tiny, classifier, explain, random_picture, wrap
 from scipy.stats import spearmanr
@@ -110,6 +110,6 @@ def test_a_network_without_weights_is_refused() -> None:
 
 
 def test_counts() -> None:
-    assert counts(3, 10) == [1, 2, 3]
-    assert counts(52, 4) == [1, 18, 35, 52]
-    assert counts(5, 1) == [5]
+    assert randomised_counts(3, 10) == [1, 2, 3]
+    assert randomised_counts(52, 4) == [1, 18, 35, 52]
+    assert randomised_counts(5, 1) == [5]

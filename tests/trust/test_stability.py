@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from gradoscope.trust.stability import packed, shifted
+from gradoscope.attribution.metrics.stability import packed, shifted
 from judged import measure, subject
 from nets import Tiny, explain, random_picture, wrap
 from PIL import Image

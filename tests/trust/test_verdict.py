@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from gradoscope.attribution.base import find_method
-from gradoscope.texts import texts
-from gradoscope.trust.base import metrics
-from gradoscope.trust.verdict import RULES, against, findings, percent, short
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.metrics.base import metrics
+from gradoscope.pipeline.findings import RULES, against, findings, percent, short
+from gradoscope.web.texts import texts
 from judged import measure, subject
 
 PREFIX = "trust.finding."

@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from gradoscope.errors import Problem, Unprocessable, UnsupportedPicture
-from gradoscope.samples import read_sample, samples
-from gradoscope.vision.decode import FORMATS, decode
+from gradoscope.contract.problems import Problem, Unprocessable, UnsupportedPicture
+from gradoscope.images.decode import FORMATS, decode
+from gradoscope.images.samples import read_sample, samples
 from PIL import Image
 
 LIMIT = 10_000_000

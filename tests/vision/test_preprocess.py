@@ -7,9 +7,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from gradoscope.samples import read_sample, samples
-from gradoscope.vision.decode import decode
-from gradoscope.vision.preprocess import asked, preprocess
+from gradoscope.images.decode import decode
+from gradoscope.images.preprocess import asked, preprocess
+from gradoscope.images.samples import read_sample, samples
 from gradoscope.zoo.cards import Input
 from PIL import Image, ImageFilter
 from timm.data import create_transform

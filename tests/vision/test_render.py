@@ -6,9 +6,9 @@ import base64
 
 import numpy as np
 import pytest
-from gradoscope.vision.palettes import diverging, palettes
-from gradoscope.vision.render import Scale, colourise, draw, scale_of
-from gradoscope.wire import encode_map, npy, reduce_channels, statistics, to_half
+from gradoscope.contract.arrays import encode_map, npy, reduce_channels, statistics, to_half
+from gradoscope.images.palettes import diverging, palettes
+from gradoscope.images.render import Scale, colourise, draw, scale_of
 from PIL import Image
 
 PALETTES = list(palettes())

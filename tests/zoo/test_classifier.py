@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from gradoscope.zoo.classifier import Classifier
+from gradoscope.attribution.classifier import Classifier
 from nets import Linear, Tiny, classifier, lite0, random_picture, wrap
 from torch import Tensor, nn
 

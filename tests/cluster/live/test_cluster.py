@@ -17,10 +17,10 @@ import pytest
 import torch
 from cluster_support import MICRO_BATCH, at_rest, status_at_last
 from conftest import SAMPLES, sample
-from gradoscope.pipeline import run
-from gradoscope.service.jobs import Explain
-from gradoscope.service.stores import open_store
-from gradoscope.workshop import Workshop
+from gradoscope.contract.jobs import Explain
+from gradoscope.pipeline.context import Context
+from gradoscope.pipeline.pipeline import run
+from gradoscope.storage.stores import open_store
 from nets import relative
 
 FEW = {"smooth_grad": {"samples": 8}, "integrated_gradients": {"steps": 8}, "blur_integrated_gradients": {"steps": 8}}
@@ -91,14 +91,14 @@ def test_one_replica_and_two(cluster, capsys):
 def test_the_same_maps_as_on_one_machine(cluster, store, tmp_path):
     job = question(1, options=FEW, seed=3)
     record = cluster.with_executor(lambda executor: events_of(executor, job))[-1].data
-    workshop = Workshop.open(cluster.settings.model_copy(update={"store": tmp_path}))
+    context = Context.open(cluster.settings.model_copy(update={"store": tmp_path}))
     threads = torch.get_num_threads()
     torch.set_num_threads(cluster.settings.threads)  # with others sums are rounded in another way
     try:
-        here = [event for event in run(job, workshop) if event][-1].data
+        here = [event for event in run(job, context) if event][-1].data
     finally:
         torch.set_num_threads(threads)
-    there, ours = maps(store, record), maps(workshop.store, here)
+    there, ours = maps(store, record), maps(context.store, here)
     assert len(there) == 6
     apart = {method: relative(there[method], values) for method, values in ours.items()}
     assert max(apart.values()) <= 1e-5, apart

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from cluster_support import at_rest, status_at_last
 from conftest import ROOT, sample
-from gradoscope.cluster.application import build
+from gradoscope.web.cluster_app import build
 from ray import serve
 from ray.serve.schema import ServeDeploySchema
 from streams import stream
