@@ -164,6 +164,29 @@ def test_the_trust_study_is_in_the_docs_as_the_page_tells_it():
     assert first.pop("Guided backprop") >= 0.9 > 0.7 > max(first.values())
 
 
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+
+def test_the_architecture_names_every_folder_of_the_code():
+    listed = re.findall(r"^\| `(\w+)/` \| ", ARCHITECTURE, flags=re.M)
+    assert sorted(listed) == sorted(file.parent.name for file in (ROOT / "app").glob("*/__init__.py"))
+
+
+def test_the_architecture_names_modules_that_exist():
+    named = set(re.findall(r"`((?:\w+/)+(?:\w+\.py)?)`", ARCHITECTURE)) - {"lab/"}  # that one is to come
+    assert len(named) > 10
+    roots = [ROOT, ROOT / "app", *(ROOT / "app" / name for name in ("attribution", "service", "web", "cli"))]
+    for path in named:
+        assert any((root / path).exists() for root in roots), path
+
+
+def test_the_glossary_says_each_term_once():
+    rows = re.findall(r"^\| (.+?) \| .+ \|$", ARCHITECTURE.partition("## Glossary\n")[2], flags=re.M)
+    terms = [term for row in rows if row not in ("term", "---") for term in row.split(", ")]
+    assert len(terms) > 60
+    assert len(terms) == len(set(terms))
+
+
 def test_links_lead_somewhere():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
