@@ -19,9 +19,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 PANELS, SIDE, STEPS = 12, 224, 60
 BENCH = """async ([count, side, steps]) => {
-  const { store } = await import('/static/js/store.js');
-  const { look } = await import('/static/js/looking.js');
-  const { reduce, REDUCTIONS } = await import('/static/js/reading.js');
+  const { store } = await import('/static/js/state/store.js');
+  const { look } = await import('/static/js/viewport/viewport.js');
+  const { reduce, REDUCTIONS } = await import('/static/js/rendering/reduction.js');
   const random = (seed => () => ((seed = (Math.imul(seed, 1664525) + 1013904223) | 0) >>> 8) / 2 ** 24 - 0.5)(1);
   const frame = () => new Promise(requestAnimationFrame);
   const methods = ['vanilla_gradient', 'guided_backprop', 'smooth_grad', 'integrated_gradients'];

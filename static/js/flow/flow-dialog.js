@@ -1,13 +1,13 @@
-import { announce, statusLine } from "../announce.js";
-import { el, iconButton } from "../dom.js";
-import { View } from "../elements/view.js";
-import * as format from "../format.js";
-import { modelTitle } from "../models.js";
-import { store } from "../store.js";
-import { filledRows } from "../table.js";
-import { t } from "../texts.js";
-import { findingNode } from "../trust/words.js";
-import { flowOf } from "./flows.js";
+import { announce, statusLine } from "../shared/announce.js";
+import { el, iconButton } from "../shared/dom.js";
+import { View } from "../widgets/view.js";
+import * as format from "../shared/format.js";
+import { modelTitle } from "../state/models.js";
+import { store } from "../state/store.js";
+import { filledRows } from "../state/rows.js";
+import { t } from "../shared/texts.js";
+import { findingNode } from "../metrics/metric-text.js";
+import { flowOf } from "./flow-requests.js";
 import { flowTable } from "./flow-table.js";
 
 const SHARES = ["share", "ratio", "dead", "units", "saturated"];

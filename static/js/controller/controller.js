@@ -1,0 +1,324 @@
+// What happens on the page: ask, follow the stream, cancel, open an address. The only writer of the view.
+
+import { announce } from "../shared/announce.js";
+import * as api from "../api/client.js";
+import * as format from "../shared/format.js";
+import { askOf, restoreInput, withoutDefaults } from "../state/recorded-question.js";
+import { acceptedPanel, everyPanel, expectedPanels, fetchArray, fetchShown, isFinal, keepPanel, place, recordedPanel, showEstimate } from "./panels.js";
+import { addressNow, fragmentOf, restoreView } from "../url-state/address.js";
+import { emptyView, store } from "../state/store.js";
+import { keyOf, requested, shownMethods } from "../state/rows.js";
+import { t } from "../shared/texts.js";
+
+// Two lifetimes: the stream ends by Cancel, the view (its arrays too) when something else is shown.
+let stream = new AbortController();
+let view = new AbortController();
+
+// Between a request and its answer, when the address is still that of what was shown before.
+let asking = false;
+
+function supersede() {
+  asking = false;
+  stream.abort();
+  view.abort();
+  stream = new AbortController();
+  view = new AbortController();
+  return { stream: stream.signal, view: view.signal, order: 0 };
+}
+
+const VIEW_KEYS = Object.keys(emptyView());
+const snapshot = () => Object.fromEntries(VIEW_KEYS.map((key) => [key, store.state[key]]));
+const unique = (values) => [...new Set(values)];
+
+export const addressOf = (id) => (id ? `/e/${encodeURIComponent(id)}` : "/");
+
+export function idOfAddress() {
+  const match = /^\/e\/([^/]+)$/.exec(location.pathname);
+  return match ? decodeURIComponent(match[1]) : null;
+}
+
+function fieldsOf(source) {
+  const { ask } = store.state;
+  const { models, targets, methods } = requested(store.state);
+  const fields = [[source.field, source.value]];
+  for (const model of models) fields.push(["model", model]);
+  for (const method of methods) fields.push(["method", method]);
+  for (const target of targets) if (target || targets.length > 1) fields.push(["target", target?.index ?? "top"]);
+  if (ask.against) fields.push(["against", ask.against.index]);
+  if (ask.score !== "logit") fields.push(["score", ask.score]);
+  if (ask.seed) fields.push(["seed", ask.seed]);
+  if (ask.fit) fields.push(["fit", ask.fit]);
+  if (ask.size) fields.push(["size", ask.size]);
+  const options = Object.entries(ask.options).filter(([method]) => shownMethods(store.state).includes(method));
+  if (options.length) fields.push(["options", JSON.stringify(Object.fromEntries(options))]);
+  return fields;
+}
+
+// The entry of the browser's history remembers what the server's record does not tell: order, what is hidden,
+// what was asked and broken off; and the other pictures.
+function remembered() {
+  const { ask, layout, row, picture, pictures } = store.state;
+  // A file that the server has not seen yet cannot be remembered.
+  const strip = pictures.filter(({ id, source }) => id || source?.field === "sample").map(({ key, id, name, source, url }) => (
+    source?.field === "sample" ? { key, id, name, source, url } : { key, id, name, source: null, url: api.pictureUrl(id) }));
+  return { ask, layout, row, picture: picture.key, pictures: strip };
+}
+
+/** Lets the address remember at once how the view is arranged now, unless it still is that of another question. */
+export function remember() {
+  if (store.state.id && !asking) history.replaceState({ ...history.state, ...remembered() }, "", addressNow());
+}
+
+/** Where the server gets a picture from: once it has it, only an id is sent. */
+const sourceOf = ({ id, source }) => (id ? { field: "from", value: id } : source);
+
+const entryOf = (picture) => store.state.pictures.find(({ key }) => key === picture?.key);
+
+/** Changes the view, to panels that are yet to come or were here before. */
+const expect = (patch) => place(expectedPanels({ ...store.state, ...patch }), patch);
+
+/** A step on in the browser's history; an address that leads nowhere any more gives up its place. */
+export function goTo(address, state = null) {
+  if (history.state?.gone) history.replaceState(state, "", address);
+  else history.pushState(state, "", address);
+}
+
+/** Explains another picture of the strip; `before` is what is shown again should it be refused. */
+export function explainPicture({ key, url, name }, change = {}, before = snapshot()) {
+  const { ask, layout, row } = store.state;
+  expect({ ...emptyView(), phase: "running", picture: { key, url, name }, layout, row, ask: { ...ask, ...change } });
+  run(before);
+}
+
+/** Asks something else of the picture that is shown; `layout` and `row` may change with the question. */
+export function explainAgain(change = {}, { layout, row } = store.state) {
+  const before = snapshot();
+  expect({ phase: "running", ask: { ...before.ask, ...change }, layout, row, notice: null, seconds: null });
+  run(before);
+}
+
+/** Shows a view that was left: the same question, all maps here. */
+export function showAgain(seen) {
+  const signals = supersede();
+  place([...seen.panels, ...seen.aside], { ...seen, notice: null });
+  goTo(addressOf(seen.id) + fragmentOf(store.state), remembered());
+  fetchShown(signals.view);
+}
+
+/** Shows what was hidden; only what is not here is asked for. */
+export function showArranged(layout) {
+  const { ask, row } = store.state;
+  if (withMissing(everyPanel(), { ...store.state, layout }).length > everyPanel().length) return explainAgain(ask, { layout, row });
+  place(everyPanel(), { layout });
+  remember();
+  return fetchShown(view.signal);
+}
+
+export function cancel() {
+  stream.abort();
+  stopped("cancelled");
+  announce(t("announce.cancelled"));
+}
+
+function stopped(phase) {
+  for (const panel of everyPanel()) if (!isFinal(panel)) store.setPanel(panel.id, { status: "cancelled" });
+  store.set({ phase });
+}
+
+/** Back to what was on the page; what was being computed or fetched then has been broken off since. */
+function restore(before, signals) {
+  store.set(before);
+  if (before.phase === "running") stopped("cancelled");
+  fetchShown(signals.view);
+}
+
+async function run(before) {
+  const signals = supersede();
+  let accepted = false;
+  asking = true;
+  try {
+    const source = sourceOf(entryOf(store.state.picture));
+    for await (const { event, data } of api.explain(fieldsOf(source), signals.stream)) {
+      if (signals.stream.aborted) return;
+      accepted ||= event === "accepted";
+      if (event === "error") throw new api.Problem(data);
+      receive[event]?.(data, signals);
+    }
+  } catch (error) {
+    if (signals.stream.aborted) return;
+    const retry = () => (accepted ? explainAgain() : again(before));
+    fail(problemOf(error), { accepted, retry, before, signals });
+  }
+}
+
+function again(before) {
+  expect({ phase: "running", notice: null });
+  run(before);
+}
+
+const receive = {
+  accepted({ id, panels }) {
+    const { state } = store;
+    // From now on the question names what the server took by default.
+    const ask = {
+      ...state.ask,
+      models: state.ask.models.length ? state.ask.models : unique(panels.map(({ model }) => model)),
+      methods: state.ask.methods ?? unique(panels.map(({ method }) => method)),
+    };
+    const pictures = state.pictures.map((entry) => (entry.key === state.picture.key ? { ...entry, id } : entry));
+    const inputs = new Map([...state.inputs].filter(([model]) => ask.models.includes(model)));
+    place(panels.map((panel) => acceptedPanel(panel, { ...state, ask })), { id, ask, pictures, inputs });
+    asking = false;
+    goTo(addressOf(id) + fragmentOf(store.state), remembered());
+  },
+
+  prediction({ model, input, predictions }) {
+    store.set({ inputs: new Map(store.state.inputs).set(model, { ...input, predictions }) });
+    for (const panel of everyPanel()) {
+      if (panel.model === model && !panel.target) store.setPanel(panel.id, { target: predictions[0] });
+    }
+    const [{ label, probability }] = predictions;
+    announce(t("announce.prediction", { label, probability: format.probability(probability) }));
+  },
+
+  progress({ panel, done, total }) {
+    store.setPanel(panel, { status: "running", done, total });
+  },
+
+  partial({ panel, done, total, map }, signals) {
+    store.setPanel(panel, { status: "running", done, total });
+    signals.order += 1;
+    showEstimate(panel, map, signals.order, signals.view);
+  },
+
+  panel({ panel: record, map }, signals) {
+    takeRecord(record, signals);
+    signals.order += 1;
+    if (map) showEstimate(record.id, map, signals.order, signals.view);
+    const { panels } = store.state;
+    const of = panels.length;
+    const done = panels.filter(isFinal).length;
+    if (done < of) announce(t("grid.progress", { done, of }));
+  },
+
+  done(record, signals) {
+    const open = (panel) => panel && (!isFinal(panel) || panel.kept);
+    for (const panel of record.panels) if (open(store.panel(panel.id))) takeRecord(panel, signals);
+    store.set({ phase: "done", seconds: record.seconds });
+    measure(record);
+    announce(t("announce.done", { of: store.state.panels.length }));
+  },
+};
+
+function takeRecord(record, signals) {
+  const { status, target, against, problem } = record;
+  store.setPanel(record.id, { status, target, against, record, problem: problem ?? null, kept: false });
+  const panel = store.panel(record.id);
+  if (status === "refused") keepPanel(panel);
+  if (status === "done" && !panel?.raw && store.state.panels.includes(panel)) fetchArray(record.id, signals.view);
+}
+
+/** The upright original's size: the crop is given in its pixels, whatever size the shown copy has. */
+function measure({ image }) {
+  store.set({ picture: { ...store.state.picture, width: image.width, height: image.height } });
+}
+
+const problemOf = (error) => (error instanceof api.Problem ? error : new api.Problem({ title: t("problem.lost"), detail: error.message }));
+
+/** An error is told where it happened: at the maps, at the question, or at the picture. */
+function fail(problem, { accepted, retry, before, signals }) {
+  if (accepted) {
+    stopped("cancelled");
+    store.set({ notice: { place: "grid", problem, retry } });
+    return;
+  }
+  const aboutAsk = problem.fields.some((field) => /target|against|score|seed|model|method|options|fit|size/.test(field));
+  const { picture } = store.state;
+  const another = picture.key !== before.picture?.key;
+  const name = aboutAsk || !another ? null : picture.name;
+  const notice = { place: aboutAsk && before.id ? "ask" : "picture", problem, name, retry: null };
+  if (problem.passing) {
+    stopped("failed");
+    store.set({ notice: { ...notice, retry } });
+  } else {
+    // Asking the same again would not help: what was there before comes back, nothing is lost.
+    asking = false;
+    restore({ ...before, notice }, signals);
+    const others = store.state.pictures.filter(({ key }) => key !== picture.key);
+    if (before.phase === "empty") settleFor(aboutAsk ? [] : others, notice);
+    else if (another && !(aboutAsk && before.id)) store.set({ pictures: others });
+  }
+}
+
+/** Where there is nothing to go back to, the next picture is explained; the start page takes none along. */
+function settleFor(pictures, notice) {
+  store.set({ pictures });
+  if (pictures.length) explainPicture(pictures[0]);
+  else store.set(emptyView());
+  store.set({ notice });
+}
+
+/** Shows a recorded explanation again: a reload, a shared address, back and forward. */
+export async function open(id) {
+  const signals = supersede();
+  const retry = () => open(id);
+  const { ask, layout, row, picture: key = id, pictures } = history.state ?? {};
+  const strip = stripWith({ key, id }, store.state.pictures.length ? store.state.pictures : (pictures ?? []));
+  const { url, name } = strip.find((entry) => entry.key === key);
+  const start = emptyView();
+  expect({ ...start, phase: "loading", id, picture: { key, url, name }, pictures: strip, ask: ask ?? start.ask, layout: layout ?? start.layout, row: row ?? null });
+  try {
+    showRecord(await api.explanation(id, { signal: signals.view }), Boolean(ask), signals);
+  } catch (error) {
+    if (signals.view.aborted) return;
+    const problem = error.status === 404 ? new api.Problem({ ...error, title: t("problem.gone"), detail: error.detail }) : error;
+    store.set({ ...emptyView(), pictures: [], notice: { place: "picture", problem, retry: error.passing ? retry : null } });
+  }
+}
+
+/** The strip; the picture that is shown is in it, and asked for by this explanation's id. */
+function stripWith({ key, id }, known) {
+  if (known.some((entry) => entry.key === key)) return known.map((entry) => (entry.key === key ? { ...entry, id } : entry));
+  return [...known, { key, id, name: null, source: null, url: api.pictureUrl(id) }];
+}
+
+function showRecord(record, known, signals) {
+  const inputs = new Map(record.inputs.map((input) => [input.model, input]));
+  const ask = known ? store.state.ask : askOf(record, inputs);
+  const state = { ...store.state, ask, inputs };
+  const panels = withMissing(record.panels.map((panel) => recordedPanel(panel, state)), state);
+  const whole = panels.length > 0 && panels.every(isFinal);
+  place(panels, { phase: whole ? "done" : "cancelled", id: record.id, inputs, ask, seconds: record.seconds ?? null });
+  if (record.image) measure(record);
+  fetchShown(signals.view);
+  if (known) return;
+  store.watch(["methods"], withoutDefaults, signals.view);
+  store.watch(["models"], () => restoreInput(inputs), signals.view);
+}
+
+/** The panels, with those that a broken off request left out. */
+function withMissing(panels, state) {
+  const there = new Set(panels.map((panel) => `${keyOf(panel, state.ask)} ${panel.method}`));
+  const missing = expectedPanels(state).filter((panel) => !there.has(`${keyOf(panel, state.ask)} ${panel.method}`));
+  return [...panels, ...missing.map((panel) => (isFinal(panel) ? panel : { ...panel, status: "cancelled" }))];
+}
+
+export function clear() {
+  supersede();
+  for (const { url } of store.state.pictures) URL.revokeObjectURL(url);
+  store.set({ ...emptyView(), pictures: [] });
+}
+
+export function followAddress() {
+  const id = idOfAddress();
+  // Another view of what is on the page already asks nothing of the server.
+  if (!id) clear();
+  else if (id !== store.state.id) open(id);
+  if (id) restoreView();
+}
+
+/** Goes to an address of ours, as a click on a link would. */
+export function visit(address) {
+  history.pushState(null, "", address);
+  followAddress();
+}

@@ -1,0 +1,54 @@
+// What the page knows of the models, and which one it asks.
+
+import * as api from "../api/client.js";
+import { store } from "./store.js";
+import { currentRow } from "./rows.js";
+
+export const modelOf = (id) => store.state.models?.models.find((model) => model.id === id);
+
+export const modelTitle = (id) => modelOf(id)?.title ?? id ?? "";
+
+/** The id of the model of the current row: what the question's fields and the predictions belong to. */
+export const askedModel = () => currentRow(store.state)?.model ?? store.state.models?.default;
+
+/** What that model saw and believes; until it has answered, what stands on the page is another's. */
+export function shownInput() {
+  const { inputs } = store.state;
+  return inputs.get(askedModel()) ?? inputs.values().next().value;
+}
+
+/** The class that the current row explains, as far as it is known yet. */
+export const askedTarget = () => currentRow(store.state)?.target ?? shownInput()?.predictions[0] ?? null;
+
+/** What a model believes of a class, {index, label, probability, logit}, where it has told. */
+export function beliefIn(model, target) {
+  const { predictions = [], targets = [] } = store.state.inputs.get(model) ?? {};
+  return target ? [...predictions, ...targets].find(({ index }) => index === target.index) : predictions[0];
+}
+
+/** Asks for the list again: weights may have come, a model that was loaded once tells its layers. */
+export async function refreshModels() {
+  try {
+    store.set({ models: await api.models() });
+  } catch {
+    // The list as it was is better than none; what the server has against a choice, it says to that choice.
+  }
+}
+
+/** Takes one model's new record into the list. */
+export function replaceModel(record) {
+  const { models } = store.state;
+  store.set({ models: { ...models, models: models.models.map((model) => (model.id === record.id ? record : model)) } });
+}
+
+/** {fit, size} as they are asked for: null where the model's own way was taken. */
+export function askedInput({ fit, size }, own) {
+  const same = size.join() === own.input_size.join();
+  return { fit: fit === own.fit ? null : fit, size: same ? null : sizeText(size) };
+}
+
+/** A size as it is written in the field and sent: one side, or height x width. */
+export const sizeText = ([height, width]) => (height === width ? String(height) : `${height}x${width}`);
+
+/** A size for the eye. */
+export const sizeShown = ([height, width]) => (height === width ? String(height) : `${height} × ${width}`);

@@ -1,0 +1,134 @@
+import { el } from "../shared/dom.js";
+import { appearanceOf, arrayOf, draw, limitOf, mapOf } from "../rendering/draw.js";
+import { boxToPanel, frameOf, middleOf, toPanel, toWindow } from "./geometry.js";
+import { listenForGestures } from "./gestures.js";
+import { listenForKeys } from "./keyboard.js";
+import { cropOf, crossedPixel, look, nameOf } from "./viewport.js";
+import { store } from "../state/store.js";
+import { t } from "../shared/texts.js";
+import { View } from "../widgets/view.js";
+
+const percent = (fraction) => `${100 * fraction}%`;
+
+/**
+ * One map over what its model saw, through the zoom that all maps share, with crosshair and box.
+ * Sends "drawn" with what the scale bar needs, "open" when it is to be seen full screen.
+ */
+export class MapLens extends View {
+  #frame = 0;
+  #drawn = "";
+  #array = null;
+  own = null; // a reading, where this map is not to be read as the others are
+
+  build() {
+    this.seen = el("img", { class: "seen", alt: "", hidden: true, draggable: "false" });
+    this.canvas = el("canvas", { class: "map", role: "img", hidden: true });
+    this.over = el("div", { class: "over" }, this.canvas);
+    this.across = el("div", { class: "cross across", hidden: true });
+    this.down = el("div", { class: "cross down", hidden: true });
+    this.box = el("div", { class: "box", hidden: true });
+    this.append(this.seen, this.over, el("div", { class: "marks", "aria-hidden": "true" }, this.across, this.down, this.box));
+    listenForGestures(this);
+    listenForKeys(this);
+  }
+
+  listen(signal) {
+    store.watch(["reading", "palettes"], () => this.redraw(), signal);
+    store.watch(["looking", "tool", "inputs"], () => this.redraw(), signal);
+    // On a scale that is shared, another panel's array may change this one's.
+    store.addEventListener("panel", () => store.state.reading.scale !== "own" && this.redraw(), { signal });
+  }
+
+  /** Whether it is large: then wheel and finger are its own. */
+  get whole() {
+    return this.hasAttribute("whole");
+  }
+
+  get ready() {
+    return Boolean(arrayOf(this.panel));
+  }
+
+  get reading() {
+    return this.own ?? store.state.reading;
+  }
+
+  get crop() {
+    return cropOf(this.panel);
+  }
+
+  take(panel, label = t("panel.look", { panel: nameOf(panel) })) {
+    this.panel = panel;
+    const { url } = store.state.inputs.get(panel.model) ?? {};
+    if (url && this.seen.getAttribute("src") !== url) this.seen.src = url;
+    if (!url) this.seen.removeAttribute("src");
+    if (this.ready) {
+      this.tabIndex = 0;
+      this.setAttribute("role", "application");
+      this.setAttribute("aria-label", label);
+    } else for (const name of ["tabindex", "role", "aria-label"]) this.removeAttribute(name);
+    this.redraw();
+  }
+
+  point(cross) {
+    look({ cross, panel: this.panel.id });
+  }
+
+  /** Drawn with the next frame, once, however many reasons there were. */
+  redraw() {
+    if (this.#frame || !this.panel) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.paint();
+      this.place();
+    });
+  }
+
+  /** The pixels, where something that they depend on has changed. */
+  paint() {
+    const { reading } = this;
+    const array = arrayOf(this.panel);
+    const limit = array ? limitOf(this.panel, { ...store.state, reading }) : 0;
+    const drawn = store.state.palettes && array ? appearanceOf(reading, limit) : "";
+    if (drawn === this.#drawn && array === this.#array) return;
+    this.#drawn = drawn;
+    this.#array = array;
+    const scale = draw(this.canvas, this.panel, { ...store.state, reading }, limit);
+    this.canvas.hidden = this.seen.hidden = !scale;
+    this.dispatchEvent(new CustomEvent("drawn", { detail: scale }));
+  }
+
+  /** Zoom, crosshair and box. */
+  place() {
+    if (!this.ready) {
+      this.across.hidden = this.down.hidden = this.box.hidden = true;
+      return;
+    }
+    const { looking, tool } = store.state;
+    const frame = frameOf(looking, this.crop);
+    this.classList.toggle("magnified", frame.zoom > 1);
+    this.classList.toggle("marking", tool === "box");
+    const transform = frame.zoom > 1 ? `translate(${percent(frame.left)}, ${percent(frame.top)}) scale(${frame.zoom})` : "";
+    for (const layer of [this.seen, this.canvas]) if (layer.style.transform !== transform) layer.style.transform = transform;
+    this.showCross(frame);
+    this.showBox(frame, looking.box);
+  }
+
+  showCross(frame) {
+    const map = mapOf(this.panel, this.reading);
+    const pixel = crossedPixel(map, this.crop);
+    this.across.hidden = this.down.hidden = !pixel;
+    if (!pixel) return;
+    const [left, top] = toWindow(middleOf(pixel, map), frame);
+    this.across.style.top = percent(top);
+    this.down.style.left = percent(left);
+  }
+
+  showBox(frame, box) {
+    this.box.hidden = !box;
+    if (!box) return;
+    const [u0, v0, u1, v1] = boxToPanel(box, this.crop);
+    const [left, top] = toWindow([u0, v0], frame);
+    const [right, bottom] = toWindow([u1, v1], frame);
+    Object.assign(this.box.style, { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) });
+  }
+}
