@@ -244,7 +244,7 @@ def panels(visit: Visit, record: Any) -> list[Panel]:
     return [Panel(visit, record, place) for place in range(PANELS)]
 
 
-def state(visit: Visit, key: str = "looking") -> Any:
+def state(visit: Visit, key: str = "viewport") -> Any:
     return visit.page.evaluate("async key => (await import('/static/js/state/store.js')).store.state[key]", key)
 
 
@@ -590,15 +590,15 @@ def test_what_is_looked_at_is_plain_json(look: Visit) -> None:
         look.page.keyboard.press(key)
     look.page.get_by_label("What is shown of a map").first.select_option("Outline")
     look.frame()
-    kept = {key: json.dumps(state(look, key)) for key in ("looking", "reading")}
+    kept = {key: json.dumps(state(look, key)) for key in ("viewport", "rendering")}
     shown = look.pixels(), look.maps.first.get_attribute("style"), box_facts(look)
     look.page.keyboard.press("0")
     look.page.evaluate(
         """async kept => {
           const { store } = await import('/static/js/state/store.js');
-          const { AT_REST } = await import('/static/js/viewport/geometry.js');
-          store.set({ looking: AT_REST });
-          store.read({ show: 'map' });
+          const { resetViewport, setRendering } = await import('/static/js/state/actions.js');
+          resetViewport();
+          setRendering({ show: 'map' });
           store.set(Object.fromEntries(Object.entries(kept).map(([key, text]) => [key, JSON.parse(text)])));
         }""",
         kept,

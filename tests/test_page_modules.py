@@ -102,7 +102,8 @@ def test_event_stream_in_pieces(opened: Visit, end: str, size: int) -> None:
 
 
 READ = """async ([shape, values, reduction, percentile, palette]) => {
-  const { reduce, scaleOf, paint } = await import('/static/js/rendering/reduction.js');
+  const { reduce } = await import('/static/js/rendering/reduction.js');
+  const { scaleOf, paint } = await import('/static/js/rendering/colour.js');
   const { loadPalettes } = await import('/static/js/rendering/palettes.js');
   const { kind, colours } = (await loadPalettes())[palette];
   const map = reduce({ shape, values: Float32Array.from(values) }, reduction);

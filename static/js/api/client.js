@@ -1,7 +1,7 @@
 // The REST contract as functions. Every failure leaves as a Problem that can be shown as it is.
 
-import { readEvents } from "./event-stream.js";
 import { t } from "../shared/texts.js";
+import { readEvents } from "./event-stream.js";
 
 const BASE = "/api/v1";
 const PASSING = new Set([0, 408, 429, 502, 503, 504]);
@@ -57,13 +57,19 @@ async function send(url, options) {
   }
 }
 
+let authorise = async () => false;
+
+/** Sets what asks whoever is there for an API key, where the server wants one; it resolves to whether there is a session now. */
+export function onUnauthorised(ask) {
+  authorise = ask;
+}
+
 /** Throws a Problem for every answer that is not 2xx. Where an API key is asked for, whoever is there is asked first. */
 export async function request(url, options = {}) {
   let response = await send(url, options);
   if (response.status === 401) {
     const refusal = await problemOf(response);
-    const { askForKey } = await import("./key-dialog.js");
-    if (!(await askForKey())) throw refusal;
+    if (!(await authorise())) throw refusal;
     response = await send(url, options);
   }
   if (!response.ok) throw await problemOf(response);

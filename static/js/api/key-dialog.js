@@ -1,8 +1,8 @@
 // Where the server asks for an API key: a dialog asks for it, and from then on a cookie stands for it.
 
-import { beginSession } from "./client.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
+import { beginSession } from "./client.js";
 
 let asking = null;
 

@@ -1,12 +1,13 @@
-import { statusLine } from "../shared/announce.js";
 import { compareMaps } from "../arrays/worker-client.js";
-import { el, iconButton } from "../shared/dom.js";
-import { clipOf } from "../rendering/reduction.js";
+import { clipOf } from "../rendering/colour.js";
 import { mapOf } from "../rendering/draw.js";
+import { statusLine } from "../shared/announce.js";
+import { el, iconButton } from "../shared/dom.js";
 import * as format from "../shared/format.js";
-import { cropOf, drawable, look, nameOf } from "../viewport/viewport.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { setViewport } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { cropOf, drawable, panelName } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
 
 const DIVERGING = "blue_orange";
@@ -14,10 +15,10 @@ const DIVERGING = "blue_orange";
 const figure = (caption, lens, ...below) => el("figure", { class: "compared" }, el("figcaption", {}, caption), el("div", { class: "well map-well has-map" }, lens), ...below);
 
 /** What the worker needs of a panel. */
-function comparable(panel, reading) {
-  const map = mapOf(panel, reading);
+function comparable(panel, rendering) {
+  const map = mapOf(panel, rendering);
   const { width, height, values } = map;
-  return { width, height, values, crop: cropOf(panel), clip: clipOf(map, reading.percentile) };
+  return { width, height, values, crop: cropOf(panel), clip: clipOf(map, rendering.percentile) };
 }
 
 /** Two panels and their difference, with how much they agree. */
@@ -35,19 +36,19 @@ export class MapCompare extends View {
     const captions = [this.selects[0], this.selects[1], el("span", {}, t("compare.difference"))];
     this.dialog = el("dialog", { class: "viewer compare", "aria-labelledby": "compare-title", onclose: () => this.closed() },
       el("header", { class: "viewer-head" }, el("div", {}, el("h2", { class: "question", id: "compare-title" }, t("compare.title"))),
-        iconButton("swap", t("compare.swap"), { onclick: () => look({ compare: [...store.state.looking.compare].reverse() }) }),
+        iconButton("swap", t("compare.swap"), { onclick: () => setViewport({ compare: [...store.state.viewport.compare].reverse() }) }),
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "comparison" }, ...this.lenses.map((lens, place) => figure(captions[place], lens, this.scales[place], this.looks[place]))),
       el("div", { role: "status" }, this.numbers), this.note, statusLine());
   }
 
   listen(signal) {
-    store.watch(["looking", "panels", "reading", "inputs"], () => this.follow(), signal);
-    store.addEventListener("panel", ({ detail }) => store.state.looking.compare?.includes(detail) && this.follow(), { signal });
+    store.watch(["viewport", "panels", "rendering", "inputs"], () => this.follow(), signal);
+    store.addEventListener("panel", ({ detail }) => store.state.viewport.compare?.includes(detail) && this.follow(), { signal });
   }
 
   follow() {
-    const { compare } = store.state.looking;
+    const { compare } = store.state.viewport;
     const panels = compare?.map((id) => drawable().find((panel) => panel.id === id));
     if (!panels?.every(Boolean)) {
       this.#asked = "";
@@ -55,7 +56,7 @@ export class MapCompare extends View {
       return;
     }
     if (!this.dialog.open) this.open();
-    const { reduction, percentile } = store.state.reading;
+    const { reduction, percentile } = store.state.rendering;
     const asked = [...compare, reduction, percentile, ...panels.map(({ raw, done }) => (raw ? "raw" : done))].join();
     if (asked === this.#asked) return;
     this.#asked = asked;
@@ -72,46 +73,46 @@ export class MapCompare extends View {
 
   closed() {
     this.dialog.remove();
-    look({ compare: null });
+    setViewport({ compare: null });
   }
 
   offer(panels) {
     const all = drawable();
     this.selects.forEach((select, place) => {
-      select.replaceChildren(...all.map((panel) => el("option", { value: panel.id }, nameOf(panel))));
+      select.replaceChildren(...all.map((panel) => el("option", { value: panel.id }, panelName(panel))));
       select.value = panels[place].id;
     });
   }
 
   choose(place) {
-    const compare = [...store.state.looking.compare];
+    const compare = [...store.state.viewport.compare];
     compare[place] = this.selects[place].value;
-    look({ compare });
+    setViewport({ compare });
   }
 
   show(place, panel) {
     const { size } = store.state.inputs.get(panel.model) ?? {};
     const lens = this.lenses[place];
     if (size) lens.parentElement.style.aspectRatio = `${size[1]} / ${size[0]}`;
-    lens.canvas.setAttribute("aria-label", t("panel.look", { panel: nameOf(panel) }));
+    lens.canvas.setAttribute("aria-label", t("panel.look", { panel: panelName(panel) }));
     lens.take(panel);
     this.looks[place].take(lens);
   }
 
   async measure(panels) {
-    const { reading } = store.state;
+    const { rendering } = store.state;
     this.#order += 1;
     const order = this.#order;
-    const result = await compareMaps(...panels.map((panel) => comparable(panel, reading)));
-    if (order !== this.#order || !store.state.looking.compare) return;
+    const result = await compareMaps(...panels.map((panel) => comparable(panel, rendering)));
+    if (order !== this.#order || !store.state.viewport.compare) return;
     this.showDifference(panels, result);
-    this.showNumbers(result, reading);
+    this.showNumbers(result, rendering);
   }
 
   showDifference(panels, { shape, values, first }) {
     const grid = panels[first ? 0 : 1];
     const raw = { shape, values };
-    const { palettes } = store.state.reading;
+    const { palettes } = store.state.rendering;
     // Read as signed values, all of them: the two were clipped already.
     this.lenses[2].own = { reduction: "sum", palettes: { ...palettes, signed: DIVERGING }, percentile: 100, scale: "own", show: "map", top: 100 };
     this.show(2, { ...grid, id: "difference", difference: true, raw, estimate: null });

@@ -1,14 +1,19 @@
-// What happens on the page: ask, follow the stream, cancel, open an address. The only writer of the view.
+// What happens on the page: ask, follow the stream, cancel, open an address.
 
-import { announce } from "../shared/announce.js";
 import * as api from "../api/client.js";
+import { announce } from "../shared/announce.js";
 import * as format from "../shared/format.js";
-import { askOf, restoreInput, withoutDefaults } from "../state/recorded-question.js";
-import { acceptedPanel, everyPanel, expectedPanels, fetchArray, fetchShown, isFinal, keepPanel, place, recordedPanel, showEstimate } from "./panels.js";
-import { addressNow, fragmentOf, restoreView } from "../url-state/address.js";
-import { emptyView, store } from "../state/store.js";
-import { keyOf, requested, shownMethods } from "../state/rows.js";
 import { t } from "../shared/texts.js";
+import {
+  clearView, describePicture, endRun, placePanels, restoreView, setAsk, setInput, setPictures, showNotice, stopRun, updatePanel,
+} from "../state/actions.js";
+import { emptyLayout, emptyView } from "../state/initial.js";
+import { acceptedPanel, everyPanel, expectedPanels, isFinal, recordedPanel } from "../state/panels.js";
+import { askOf, inputAsked, withoutDefaults } from "../state/recorded-question.js";
+import { keyOf, requested, rowId, shownMethods } from "../state/rows.js";
+import { store } from "../state/store.js";
+import { addressNow, fragmentOf, restoreAddress } from "../url-state/address.js";
+import { cachePanel, fetchArray, fetchShown, showEstimate } from "./panel-arrays.js";
 
 // Two lifetimes: the stream ends by Cancel, the view (its arrays too) when something else is shown.
 let stream = new AbortController();
@@ -75,7 +80,7 @@ const sourceOf = ({ id, source }) => (id ? { field: "from", value: id } : source
 const entryOf = (picture) => store.state.pictures.find(({ key }) => key === picture?.key);
 
 /** Changes the view, to panels that are yet to come or were here before. */
-const expect = (patch) => place(expectedPanels({ ...store.state, ...patch }), patch);
+const expect = (patch) => placePanels(expectedPanels({ ...store.state, ...patch }), patch);
 
 /** A step on in the browser's history; an address that leads nowhere any more gives up its place. */
 export function goTo(address, state = null) {
@@ -98,10 +103,10 @@ export function explainAgain(change = {}, { layout, row } = store.state) {
 }
 
 /** Shows a view that was left: the same question, all maps here. */
-export function showAgain(seen) {
+export function showAgain(left) {
   const signals = supersede();
-  place([...seen.panels, ...seen.aside], { ...seen, notice: null });
-  goTo(addressOf(seen.id) + fragmentOf(store.state), remembered());
+  placePanels([...left.panels, ...left.aside], { ...left, notice: null });
+  goTo(addressOf(left.id) + fragmentOf(store.state), remembered());
   fetchShown(signals.view);
 }
 
@@ -109,26 +114,21 @@ export function showAgain(seen) {
 export function showArranged(layout) {
   const { ask, row } = store.state;
   if (withMissing(everyPanel(), { ...store.state, layout }).length > everyPanel().length) return explainAgain(ask, { layout, row });
-  place(everyPanel(), { layout });
+  placePanels(everyPanel(), { layout });
   remember();
   return fetchShown(view.signal);
 }
 
 export function cancel() {
   stream.abort();
-  stopped("cancelled");
+  stopRun("cancelled");
   announce(t("announce.cancelled"));
-}
-
-function stopped(phase) {
-  for (const panel of everyPanel()) if (!isFinal(panel)) store.setPanel(panel.id, { status: "cancelled" });
-  store.set({ phase });
 }
 
 /** Back to what was on the page; what was being computed or fetched then has been broken off since. */
 function restore(before, signals) {
-  store.set(before);
-  if (before.phase === "running") stopped("cancelled");
+  restoreView(before);
+  if (before.phase === "running") stopRun("cancelled");
   fetchShown(signals.view);
 }
 
@@ -167,26 +167,26 @@ const receive = {
     };
     const pictures = state.pictures.map((entry) => (entry.key === state.picture.key ? { ...entry, id } : entry));
     const inputs = new Map([...state.inputs].filter(([model]) => ask.models.includes(model)));
-    place(panels.map((panel) => acceptedPanel(panel, { ...state, ask })), { id, ask, pictures, inputs });
+    placePanels(panels.map((panel) => acceptedPanel(panel, { ...state, ask })), { id, ask, pictures, inputs });
     asking = false;
     goTo(addressOf(id) + fragmentOf(store.state), remembered());
   },
 
   prediction({ model, input, predictions }) {
-    store.set({ inputs: new Map(store.state.inputs).set(model, { ...input, predictions }) });
+    setInput(model, { ...input, predictions });
     for (const panel of everyPanel()) {
-      if (panel.model === model && !panel.target) store.setPanel(panel.id, { target: predictions[0] });
+      if (panel.model === model && !panel.target) updatePanel(panel.id, { target: predictions[0] });
     }
     const [{ label, probability }] = predictions;
     announce(t("announce.prediction", { label, probability: format.probability(probability) }));
   },
 
   progress({ panel, done, total }) {
-    store.setPanel(panel, { status: "running", done, total });
+    updatePanel(panel, { status: "running", done, total });
   },
 
   partial({ panel, done, total, map }, signals) {
-    store.setPanel(panel, { status: "running", done, total });
+    updatePanel(panel, { status: "running", done, total });
     signals.order += 1;
     showEstimate(panel, map, signals.order, signals.view);
   },
@@ -202,34 +202,32 @@ const receive = {
   },
 
   done(record, signals) {
-    const open = (panel) => panel && (!isFinal(panel) || panel.kept);
+    const open = (panel) => panel && (!isFinal(panel) || panel.cached);
     for (const panel of record.panels) if (open(store.panel(panel.id))) takeRecord(panel, signals);
-    store.set({ phase: "done", seconds: record.seconds });
-    measure(record);
+    endRun(record.seconds);
+    tellSize(record);
     announce(t("announce.done", { of: store.state.panels.length }));
   },
 };
 
 function takeRecord(record, signals) {
   const { status, target, against, problem } = record;
-  store.setPanel(record.id, { status, target, against, record, problem: problem ?? null, kept: false });
+  updatePanel(record.id, { status, target, against, record, problem: problem ?? null, cached: false });
   const panel = store.panel(record.id);
-  if (status === "refused") keepPanel(panel);
+  if (status === "refused") cachePanel(panel);
   if (status === "done" && !panel?.raw && store.state.panels.includes(panel)) fetchArray(record.id, signals.view);
 }
 
 /** The upright original's size: the crop is given in its pixels, whatever size the shown copy has. */
-function measure({ image }) {
-  store.set({ picture: { ...store.state.picture, width: image.width, height: image.height } });
-}
+const tellSize = ({ image }) => describePicture({ width: image.width, height: image.height });
 
 const problemOf = (error) => (error instanceof api.Problem ? error : new api.Problem({ title: t("problem.lost"), detail: error.message }));
 
 /** An error is told where it happened: at the maps, at the question, or at the picture. */
 function fail(problem, { accepted, retry, before, signals }) {
   if (accepted) {
-    stopped("cancelled");
-    store.set({ notice: { place: "grid", problem, retry } });
+    stopRun("cancelled");
+    showNotice({ place: "grid", problem, retry });
     return;
   }
   const aboutAsk = problem.fields.some((field) => /target|against|score|seed|model|method|options|fit|size/.test(field));
@@ -238,42 +236,49 @@ function fail(problem, { accepted, retry, before, signals }) {
   const name = aboutAsk || !another ? null : picture.name;
   const notice = { place: aboutAsk && before.id ? "ask" : "picture", problem, name, retry: null };
   if (problem.passing) {
-    stopped("failed");
-    store.set({ notice: { ...notice, retry } });
+    stopRun("failed");
+    showNotice({ ...notice, retry });
   } else {
     // Asking the same again would not help: what was there before comes back, nothing is lost.
     asking = false;
     restore({ ...before, notice }, signals);
     const others = store.state.pictures.filter(({ key }) => key !== picture.key);
     if (before.phase === "empty") settleFor(aboutAsk ? [] : others, notice);
-    else if (another && !(aboutAsk && before.id)) store.set({ pictures: others });
+    else if (another && !(aboutAsk && before.id)) setPictures(others);
   }
 }
 
 /** Where there is nothing to go back to, the next picture is explained; the start page takes none along. */
 function settleFor(pictures, notice) {
-  store.set({ pictures });
+  setPictures(pictures);
   if (pictures.length) explainPicture(pictures[0]);
-  else store.set(emptyView());
-  store.set({ notice });
+  else clearView();
+  showNotice(notice);
 }
 
 /** Shows a recorded explanation again: a reload, a shared address, back and forward. */
 export async function open(id) {
   const signals = supersede();
   const retry = () => open(id);
-  const { ask, layout, row, picture: key = id, pictures } = history.state ?? {};
+  const { ask, picture: key = id, pictures } = history.state ?? {};
   const strip = stripWith({ key, id }, store.state.pictures.length ? store.state.pictures : (pictures ?? []));
   const { url, name } = strip.find((entry) => entry.key === key);
   const start = emptyView();
-  expect({ ...start, phase: "loading", id, picture: { key, url, name }, pictures: strip, ask: ask ?? start.ask, layout: layout ?? start.layout, row: row ?? null });
+  expect({ ...start, phase: "loading", id, picture: { key, url, name }, pictures: strip, ask: ask ?? start.ask, ...rememberedRows(history.state) });
   try {
     showRecord(await api.explanation(id, { signal: signals.view }), Boolean(ask), signals);
   } catch (error) {
     if (signals.view.aborted) return;
     const problem = error.status === 404 ? new api.Problem({ ...error, title: t("problem.gone"), detail: error.detail }) : error;
-    store.set({ ...emptyView(), pictures: [], notice: { place: "picture", problem, retry: error.passing ? retry : null } });
+    clearView({ place: "picture", problem, retry: error.passing ? retry : null });
   }
+}
+
+/** Layout and row of an entry of the browser's history; older pages wrote the keys of rows as text, which are passed over. */
+function rememberedRows(entry) {
+  const { layout = emptyLayout(), row = null } = entry ?? {};
+  const keys = [...layout.rows, ...layout.hiddenRows, ...(row ? [row] : [])];
+  return keys.every((key) => typeof key === "object") ? { layout, row } : { layout: emptyLayout(), row: null };
 }
 
 /** The strip; the picture that is shown is in it, and asked for by this explanation's id. */
@@ -288,25 +293,27 @@ function showRecord(record, known, signals) {
   const state = { ...store.state, ask, inputs };
   const panels = withMissing(record.panels.map((panel) => recordedPanel(panel, state)), state);
   const whole = panels.length > 0 && panels.every(isFinal);
-  place(panels, { phase: whole ? "done" : "cancelled", id: record.id, inputs, ask, seconds: record.seconds ?? null });
-  if (record.image) measure(record);
+  placePanels(panels, { phase: whole ? "done" : "cancelled", id: record.id, inputs, ask, seconds: record.seconds ?? null });
+  if (record.image) tellSize(record);
   fetchShown(signals.view);
   if (known) return;
-  store.watch(["methods"], withoutDefaults, signals.view);
-  store.watch(["models"], () => restoreInput(inputs), signals.view);
+  // Once defaults and models' own ways are known, the question is only what differs from them.
+  store.watch(["methods"], ({ methods }) => methods && setAsk({ options: withoutDefaults(store.state.ask.options) }), signals.view);
+  store.watch(["models"], () => inputAsked(inputs) && setAsk(inputAsked(inputs)), signals.view);
 }
 
 /** The panels, with those that a broken off request left out. */
 function withMissing(panels, state) {
-  const there = new Set(panels.map((panel) => `${keyOf(panel, state.ask)} ${panel.method}`));
-  const missing = expectedPanels(state).filter((panel) => !there.has(`${keyOf(panel, state.ask)} ${panel.method}`));
+  const idOf = (panel) => `${rowId(keyOf(panel, state.ask))} ${panel.method}`;
+  const there = new Set(panels.map(idOf));
+  const missing = expectedPanels(state).filter((panel) => !there.has(idOf(panel)));
   return [...panels, ...missing.map((panel) => (isFinal(panel) ? panel : { ...panel, status: "cancelled" }))];
 }
 
 export function clear() {
   supersede();
   for (const { url } of store.state.pictures) URL.revokeObjectURL(url);
-  store.set({ ...emptyView(), pictures: [] });
+  clearView();
 }
 
 export function followAddress() {
@@ -314,7 +321,7 @@ export function followAddress() {
   // Another view of what is on the page already asks nothing of the server.
   if (!id) clear();
   else if (id !== store.state.id) open(id);
-  if (id) restoreView();
+  if (id) restoreAddress();
 }
 
 /** Goes to an address of ours, as a click on a link would. */

@@ -1,9 +1,10 @@
 // What is done to rows and columns: added, removed, replaced, moved, hidden.
 
-import { explainAgain, remember, showArranged } from "./controller.js";
-import { everyPanel, place } from "./panels.js";
+import { placePanels, setRow } from "../state/actions.js";
+import { everyPanel } from "../state/panels.js";
+import { currentRow, methodsOf, moved, rowKey, rowsOf, sameRow, shownMethods, shownRows, targetsOf } from "../state/rows.js";
 import { store } from "../state/store.js";
-import { currentRow, methodsOf, moved, rowKey, rowsOf, shownMethods, shownRows, targetsOf } from "../state/rows.js";
+import { explainAgain, remember, showArranged } from "./controller.js";
 
 const without = (items, item) => items.filter((other) => other !== item);
 const same = (one, other) => one?.index === other?.index;
@@ -21,16 +22,16 @@ function renamed({ rows, hiddenRows, ...rest }, rename) {
   return { ...rest, rows: rows.map(rename), hiddenRows: hiddenRows.map(rename) };
 }
 
-export const addMethod = (method) => explainAgain({ methods: [...methodsOf(store.state), method] });
-
 /** The layout with these rows shown. */
 function unhidden({ hiddenRows, ...rest }, belongs) {
   return { ...rest, hiddenRows: hiddenRows.filter((key) => !belongs(key)) };
 }
 
+export const addMethod = (method) => explainAgain({ methods: [...methodsOf(store.state), method] });
+
 export function addModel(model) {
   const { ask, layout } = store.state;
-  const next = { layout: unhidden(layout, (key) => key.startsWith(`${model} `)), row: rowKey(model, targetsOf(ask)[0]) };
+  const next = { layout: unhidden(layout, (key) => key.model === model), row: rowKey(model, targetsOf(ask)[0]) };
   explainAgain({ models: [...new Set([...models(), model])] }, next);
 }
 
@@ -38,7 +39,7 @@ export function addTarget(target) {
   const { ask, layout } = store.state;
   const targets = targetsOf(ask);
   const there = targets.some((other) => other && same(other, target));
-  const next = { layout: unhidden(layout, (key) => key.endsWith(` ${target.index}`)), row: rowKey(currentRow(store.state).model, target) };
+  const next = { layout: unhidden(layout, (key) => key.target === target.index), row: rowKey(currentRow(store.state).model, target) };
   explainAgain({ targets: there ? targets : [...targets, target] }, next);
 }
 
@@ -48,7 +49,7 @@ export function askTarget(target) {
   const row = currentRow(store.state);
   const targets = targetsOf(ask).map((other) => (same(other, row.target) ? target : other));
   const unique = targets.filter((other, place) => targets.findIndex((first) => same(first, other)) === place);
-  const rename = (key) => (key.endsWith(` ${rowKey("", row.target).trim()}`) ? rowKey(key.slice(0, key.lastIndexOf(" ")), target) : key);
+  const rename = (key) => (key.target === row.key.target ? { ...key, target: target.index } : key);
   explainAgain({ targets: unique }, { layout: renamed(layout, rename), row: rowKey(row.model, target) });
 }
 
@@ -57,7 +58,7 @@ export function askModel(model) {
   const { ask, layout } = store.state;
   const row = currentRow(store.state);
   const all = [...new Set(models().map((other) => (other === row.model ? model : other)))];
-  const rename = (key) => (key.startsWith(`${row.model} `) ? model + key.slice(row.model.length) : key);
+  const rename = (key) => (key.model === row.model ? { ...key, model } : key);
   explainAgain({ models: all, options: withoutLayers(ask.options) }, { layout: renamed(layout, rename), row: rowKey(model, row.target) });
 }
 
@@ -68,13 +69,13 @@ export const removeModel = (model) => explainAgain({ models: without(models(), m
 export const removeTarget = (target) => explainAgain({ targets: targetsOf(store.state.ask).filter((other) => !same(other, target)) });
 
 /** Makes a row the one that picture, predictions and question belong to. */
-export function choose(row) {
-  store.set({ row });
+export function chooseRow(row) {
+  setRow(row);
   remember();
 }
 
 function arrange(patch) {
-  place(everyPanel(), patch);
+  placePanels(everyPanel(), patch);
   remember();
 }
 
@@ -86,7 +87,7 @@ export function moveMethod(method, by) {
 export function moveRow(key, by) {
   const { layout } = store.state;
   const keys = (rows) => rows.map((row) => row.key);
-  arrange({ layout: { ...layout, rows: moved(keys(rowsOf(store.state)), key, by, keys(shownRows(store.state))) } });
+  arrange({ layout: { ...layout, rows: moved(keys(rowsOf(store.state)), key, by, keys(shownRows(store.state)), sameRow) } });
 }
 
 export function hideMethod(method) {
@@ -106,5 +107,5 @@ export function showMethod(method) {
 
 export function showRow(key) {
   const { layout } = store.state;
-  showArranged({ ...layout, hiddenRows: without(layout.hiddenRows, key) });
+  showArranged({ ...layout, hiddenRows: layout.hiddenRows.filter((other) => !sameRow(other, key)) });
 }

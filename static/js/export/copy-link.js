@@ -1,10 +1,10 @@
 import { announce } from "../shared/announce.js";
 import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
 import { copy } from "./clipboard.js";
 import { linkOf } from "./export.js";
-import { store } from "../state/store.js";
-import { t } from "../shared/texts.js";
-import { View } from "../widgets/view.js";
 
 const SAID_MS = 2000;
 

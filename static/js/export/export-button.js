@@ -1,6 +1,6 @@
 import { el } from "../shared/dom.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
 /** Opens the ways to take the grid along; shown when all of it is done. */

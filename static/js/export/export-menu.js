@@ -1,12 +1,12 @@
 import * as api from "../api/client.js";
 import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { Popup } from "../widgets/popup.js";
 import { copy } from "./clipboard.js";
+import { recordOf, requestText, saveGrid, saveGridSvg, ZOOMS } from "./export.js";
 import { gridFile } from "./file-names.js";
 import { zoomButton } from "./panel-items.js";
-import { recordOf, requestText, saveGrid, saveGridSvg, ZOOMS } from "./export.js";
-import { store } from "../state/store.js";
-import { t } from "../shared/texts.js";
-import { Popup } from "../widgets/popup.js";
 
 /** Ways to take the whole grid along. */
 export class ExportMenu extends Popup {

@@ -1,14 +1,14 @@
 // What can be taken along from the page, each by one call.
 
 import * as api from "../api/client.js";
-import { store } from "../state/store.js";
 import { addressOf } from "../controller/controller.js";
+import { store } from "../state/store.js";
 import { fragmentOf } from "../url-state/address.js";
 import { figureCanvas } from "./figure-canvas.js";
 import { figureSvg } from "./figure-svg.js";
 import { figureOf } from "./figure.js";
-import { enlarged, mapPicture } from "./map-image.js";
 import { gridFile, panelFile } from "./file-names.js";
+import { enlarged, mapPicture } from "./map-image.js";
 import { requestOf, sourceOf } from "./request.js";
 import { pngOf, saveBlob } from "./save-file.js";
 import { curlOf, pythonOf } from "./snippets.js";

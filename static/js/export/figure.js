@@ -1,19 +1,20 @@
 // The grid as a figure for paper: the picture and what was asked above, each map with all that is needed to read it.
 
-import { factsOf, settingText } from "../shared/panel-facts.js";
+import { addressOf } from "../controller/controller.js";
+import { nameOf } from "../history/entry.js";
+import { drawStrip } from "../rendering/palettes.js";
+import { paletteOf } from "../rendering/settings.js";
 import * as format from "../shared/format.js";
+import { loadImage } from "../shared/load-image.js";
+import { factsOf, settingText } from "../shared/panel-facts.js";
+import { t } from "../shared/texts.js";
 import { methodOf, parameterTitle, titleOf } from "../state/methods.js";
 import { modelTitle } from "../state/models.js";
-import { paletteOf } from "../rendering/reduction.js";
-import { addressOf } from "../controller/controller.js";
-import { drawStrip } from "../rendering/palettes.js";
-import { t } from "../shared/texts.js";
+import { rowId, rowKey } from "../state/rows.js";
 import { fragmentOf } from "../url-state/address.js";
 import { canvasOf, mapPicture } from "./map-image.js";
 import { Column, MUTED, widthOf } from "./marks.js";
-import { nameOf } from "../history/entry.js";
 import { optionsOf } from "./request.js";
-import { loadImage } from "../history/thumbnail.js";
 
 const MARGIN = 24;
 const GAP = 20;
@@ -25,8 +26,9 @@ const unique = (values) => [...new Set(values)];
 
 /** Rows of the grid: one for each model and class where there are several, else lines of six. */
 function rowsOf(panels) {
-  const keys = unique(panels.map(({ model, target }) => `${model} ${target?.index}`));
-  if (keys.length > 1) return keys.map((key) => panels.filter(({ model, target }) => `${model} ${target?.index}` === key));
+  const idOf = ({ model, target }) => rowId(rowKey(model, target));
+  const ids = unique(panels.map(idOf));
+  if (ids.length > 1) return ids.map((id) => panels.filter((panel) => idOf(panel) === id));
   return Array.from({ length: Math.ceil(panels.length / ACROSS) }, (_, row) => panels.slice(row * ACROSS, (row + 1) * ACROSS));
 }
 
@@ -38,12 +40,12 @@ export function questionOf(panels) {
   return t(against ? "grid.whyNot" : "grid.why", { label, against });
 }
 
-function readingText({ reading, palettes }) {
+function renderingText({ rendering, palettes }) {
   return t("figure.reading", {
-    palette: palettes[paletteOf(reading)].title,
-    channels: t(`reading.${reading.reduction}.long`).toLowerCase(),
-    clip: reading.percentile,
-    overlay: reading.overlay,
+    palette: palettes[paletteOf(rendering)].title,
+    channels: t(`reading.${rendering.reduction}.long`).toLowerCase(),
+    clip: rendering.percentile,
+    overlay: rendering.overlay,
   });
 }
 
@@ -81,7 +83,7 @@ function describe(column, record, state) {
   column.text(t("figure.picture", { name: nameOf(state.picture), width: image.width, height: image.height }));
   for (const input of inputs) column.text(predictionText(input));
   column.text(t("figure.asked", { score: t(`ask.score.${score}`).toLowerCase(), seed }), { colour: MUTED, gap: 6 });
-  column.text(readingText(state), { colour: MUTED });
+  column.text(renderingText(state), { colour: MUTED });
   column.text(t("figure.made", { software, date: new Date().toISOString().slice(0, 10) }), { colour: MUTED });
   column.text(decodeURI(addressOf(id)) + fragmentOf(state), { colour: MUTED });
 }

@@ -1,7 +1,7 @@
 // What exported files are called: they say what is in them.
 
 import { past } from "../history/history.js";
-import { originOf } from "./request.js";
+import { originOf } from "../state/picture-origin.js";
 
 const part = (text) => text.normalize("NFC").replace(/\.[a-z0-9]{1,5}$/i, "").replace(/[^\p{L}\p{N}.-]+/gu, "_").replace(/^[_.]+|[_.]+$/g, "").slice(0, 48);
 

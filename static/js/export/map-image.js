@@ -1,8 +1,9 @@
 // One map as it is read now, over what the model saw: what the page lays over each other, as pixels.
 
-import { el } from "../shared/dom.js";
+import { opacityOf } from "../rendering/colour.js";
 import * as drawing from "../rendering/draw.js";
-import { loadImage } from "../history/thumbnail.js";
+import { el } from "../shared/dom.js";
+import { loadImage } from "../shared/load-image.js";
 
 export function canvasOf(width, height) {
   const canvas = el("canvas");
@@ -14,13 +15,13 @@ export function canvasOf(width, height) {
 export async function mapPicture(panel, state) {
   const map = el("canvas");
   // A scale that panels share ends at the largest of their clips.
-  const scale = drawing.draw(map, panel, state, drawing.limitOf?.(panel, state));
+  const scale = drawing.draw(map, panel, state, drawing.limitOf(panel, state));
   if (!scale) return null;
   const canvas = canvasOf(map.width, map.height);
   const context = canvas.getContext("2d");
   const { url } = state.inputs.get(panel.model) ?? {};
   if (url) context.drawImage(await loadImage(url), 0, 0, map.width, map.height);
-  context.globalAlpha = state.reading.overlay / 100;
+  context.globalAlpha = opacityOf(state.rendering);
   context.drawImage(map, 0, 0);
   return { canvas, scale };
 }

@@ -1,11 +1,11 @@
 // What a panel's menu offers to take along: the map as it is read now, enlarged or not, and the raw array.
 
-import { el } from "../shared/dom.js";
 import { announce } from "../shared/announce.js";
-import { store } from "../state/store.js";
+import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
-import { panelFile } from "./file-names.js";
+import { store } from "../state/store.js";
 import { savePanel, ZOOMS } from "./export.js";
+import { panelFile } from "./file-names.js";
 
 export function zoomButton(zoom, label, save) {
   return el("button", { type: "button", class: "zoom", "aria-label": label, title: label, onclick: save }, `${zoom}×`);

@@ -1,6 +1,7 @@
 // The request that makes an explanation, out of its record: what is not a default, and nothing else.
 
 import { askedInput } from "../state/models.js";
+import { originOf } from "../state/picture-origin.js";
 
 const unique = (values) => [...new Set(values)];
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -58,13 +59,6 @@ export function requestOf(record, { models, methods, source }) {
     ...(fit ? [["fit", fit]] : []),
     ...(size ? [["size", size]] : []),
   ];
-}
-
-/** The picture as it first came: a sample's id or a file's name, as far as this page knows. */
-export function originOf({ picture, pictures = [] }) {
-  const { source = null } = pictures.find(({ key }) => key === picture.key) ?? {};
-  const sample = picture.sample ?? (source?.field === "sample" ? source.value : null);
-  return { sample, file: !sample && picture.url.startsWith("blob:") ? picture.name : null };
 }
 
 /** As a field of the request; where nothing else is known, the explanation itself has the picture. */

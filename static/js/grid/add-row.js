@@ -1,6 +1,6 @@
-import { el } from "../shared/dom.js";
-import { offer } from "../models/downloads.js";
 import { addModel, addTarget } from "../controller/layout.js";
+import { offer } from "../models/downloads.js";
+import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { Popup } from "../widgets/popup.js";
 

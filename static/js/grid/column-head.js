@@ -1,9 +1,9 @@
 import { el, iconButton } from "../shared/dom.js";
-import { columnActions } from "./menu-actions.js";
+import { t } from "../shared/texts.js";
 import { methodOf, titleOf } from "../state/methods.js";
 import { store } from "../state/store.js";
-import { t } from "../shared/texts.js";
 import { View } from "../widgets/view.js";
+import { columnActions } from "./menu-actions.js";
 
 /** The head of a column: a method's title and year, and what can be done to the column. */
 export class ColumnHead extends View {

@@ -1,5 +1,6 @@
 import { arrange, el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
+import { rowId } from "../state/rows.js";
 
 /** Elements by key: those that are asked for again are the same ones. */
 class Pool {
@@ -21,7 +22,7 @@ export class GridTable extends HTMLElement {
   connectedCallback() {
     if (this.table) return;
     this.columns = new Pool((method) => this.column(method));
-    this.rows = new Pool((key) => this.row(key));
+    this.rows = new Pool(() => this.row());
     this.head = el("tr");
     this.body = el("tbody");
     this.corner = el("td", { class: "corner" });
@@ -44,7 +45,7 @@ export class GridTable extends HTMLElement {
   show(rows, methods, cellOf) {
     this.style.setProperty("--columns", methods.length);
     arrange(this.head, [this.corner, ...this.columns.take(methods)]);
-    const lines = this.rows.take(rows.map(({ key }) => key));
+    const lines = this.rows.take(rows.map(({ key }) => rowId(key)));
     arrange(this.body, lines);
     rows.forEach((row, place) => this.fill(lines[place], row, methods, cellOf));
   }

@@ -1,11 +1,12 @@
 import { arrayOf } from "../rendering/draw.js";
 import { el, iconButton } from "../shared/dom.js";
 import { factNodes, factsOf } from "../shared/panel-facts.js";
-import { hairline, setHairline } from "../shared/progress-line.js";
-import { canBeMeasured, isFinal } from "../controller/panels.js";
-import { methodOf, titleOf } from "../state/methods.js";
-import { store } from "../state/store.js";
+import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
+import { openMetrics, viewPanel } from "../state/actions.js";
+import { methodOf, titleOf } from "../state/methods.js";
+import { canBeMeasured, isFinal } from "../state/panels.js";
+import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
 /** One map of the grid: title and year, the map, its facts, its scale. */
@@ -17,12 +18,12 @@ export class MapPanel extends View {
     this.menu = el("panel-menu");
     this.lens = el("map-lens", { onopen: () => this.open(), ondrawn: ({ detail }) => this.drawn(detail) });
     this.words = el("div", { class: "panel-words" });
-    this.hairline = hairline();
+    this.hairline = progressLine();
     this.square = el("div", { class: "well map-well" }, this.lens, this.words, this.hairline);
     this.facts = el("p", { class: "facts" });
     this.look = el("look-facts");
     this.scale = el("scale-bar");
-    this.trust = el("button", { type: "button", class: "link trust-open", onclick: () => store.set({ trusting: this.panel.id }) }, t("trust.open"));
+    this.trust = el("button", { type: "button", class: "link trust-open", onclick: () => openMetrics(this.panel.id) }, t("trust.open"));
     this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale,
       el("div", { class: "panel-foot" }, el("div", { class: "panel-told" }, this.facts, this.look), this.trust));
   }
@@ -70,7 +71,7 @@ export class MapPanel extends View {
     const { status, done, total } = this.panel;
     const running = status === "running" && total;
     this.hairline.hidden = !running;
-    if (running) setHairline(this.hairline, this.panel, t("panel.progress", { done, total, method }));
+    if (running) setProgress(this.hairline, this.panel, t("panel.progress", { done, total, method }));
   }
 
   /** What stands in the square instead of a map. */
@@ -105,6 +106,6 @@ export class MapPanel extends View {
   }
 
   open() {
-    if (arrayOf(this.panel)) store.set({ viewing: this.panel.id });
+    if (arrayOf(this.panel)) viewPanel(this.panel.id);
   }
 }

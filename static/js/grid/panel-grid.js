@@ -1,13 +1,14 @@
+import { cancel, explainAgain } from "../controller/controller.js";
+import { addMethod, showMethod, showRow } from "../controller/layout.js";
 import { arrange, el } from "../shared/dom.js";
 import * as format from "../shared/format.js";
-import { isFinal } from "../controller/panels.js";
-import { addMethod, showMethod, showRow } from "../controller/layout.js";
+import { t } from "../shared/texts.js";
+import { openFlow } from "../state/actions.js";
 import { summaryOf, titleOf } from "../state/methods.js";
 import { askedModel, askedTarget, beliefIn, modelTitle } from "../state/models.js";
-import { cancel, explainAgain } from "../controller/controller.js";
+import { isFinal } from "../state/panels.js";
+import { currentRow, filledRows, hiddenMethods, hiddenRows, keyOf, methodsOf, rowId } from "../state/rows.js";
 import { store } from "../state/store.js";
-import { currentRow, filledRows, hiddenMethods, hiddenRows, keyOf, methodsOf } from "../state/rows.js";
-import { t } from "../shared/texts.js";
 import { View } from "../widgets/view.js";
 
 const NARROW = matchMedia("(max-width: 600px)");
@@ -19,7 +20,7 @@ export class PanelGrid extends View {
   build() {
     this.question = el("h2", { class: "question", tabindex: "-1" });
     this.context = el("p", { class: "small muted context" });
-    this.flow = el("button", { type: "button", class: "link grid-flow", onclick: () => store.set({ flowing: currentRow(store.state).key }) }, t("flow.open"));
+    this.flow = el("button", { type: "button", class: "link grid-flow", onclick: () => openFlow(currentRow(store.state).key) }, t("flow.open"));
     this.state = el("span", { class: "small muted tally" });
     this.cancel = el("button", { type: "button", class: "button", onclick: cancel }, t("grid.cancel"));
     this.rest = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
@@ -62,7 +63,7 @@ export class PanelGrid extends View {
 
   /** Every panel has an element; those of panels that are gone show the new ones, so that as little as possible moves. */
   cellsFor({ panels, ask }) {
-    const keyed = new Map(panels.map((panel) => [`${keyOf(panel, ask)} ${panel.method}`, panel]));
+    const keyed = new Map(panels.map((panel) => [`${rowId(keyOf(panel, ask))} ${panel.method}`, panel]));
     const spare = [...this.#cells].filter(([key]) => !keyed.has(key)).map(([, cell]) => cell);
     this.#cells = new Map([...keyed.keys()].map((key) => [key, this.#cells.get(key) ?? spare.shift() ?? el("map-panel")]));
     const cells = new Map([...keyed].map(([key, panel]) => [panel, this.#cells.get(key)]));

@@ -1,14 +1,14 @@
-import { columnActions, hasParameters, setParameters } from "./menu-actions.js";
+import { panelItems } from "../export/panel-items.js";
+import { chooseLayer } from "../parameters/parameters.js";
 import { el } from "../shared/dom.js";
 import { settingText, valueText } from "../shared/panel-facts.js";
-import { compareWith } from "../viewport/viewport.js";
-import { panelItems } from "../export/panel-items.js";
-import { methodOf, parameterTitle, summaryOf, titleOf } from "../state/methods.js";
-import { canBeMeasured } from "../controller/panels.js";
-import { chooseLayer } from "../parameters/parameters.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { openMetrics, openParameters, viewPanel } from "../state/actions.js";
+import { methodOf, parameterTitle, summaryOf, titleOf } from "../state/methods.js";
+import { canBeMeasured } from "../state/panels.js";
+import { compareWith } from "../viewport/viewport.js";
 import { Popup } from "../widgets/popup.js";
+import { columnActions, hasParameters } from "./menu-actions.js";
 
 const definitions = (entries) => el("dl", {}, ...entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 
@@ -26,10 +26,10 @@ export class PanelMenu extends Popup {
   content() {
     const { record, method } = this.panel;
     return [
-      this.action({ text: t("panel.fullscreen"), run: () => store.set({ viewing: this.panel.id }) }),
+      this.action({ text: t("panel.fullscreen"), run: () => viewPanel(this.panel.id) }),
       this.action({ text: t("panel.compare"), run: () => compareWith(this.panel) }),
-      ...(canBeMeasured(this.panel) ? [this.action({ text: t("trust.open"), run: () => store.set({ trusting: this.panel.id }) })] : []),
-      ...(hasParameters(method) ? [this.action({ text: t("column.parameters"), run: () => setParameters(method) })] : []),
+      ...(canBeMeasured(this.panel) ? [this.action({ text: t("trust.open"), run: () => openMetrics(this.panel.id) })] : []),
+      ...(hasParameters(method) ? [this.action({ text: t("column.parameters"), run: () => openParameters(method) })] : []),
       ...(record?.urls?.npy ? this.downloads(record) : []),
       ...(methodOf(method)?.parameters?.properties?.layer ? [this.layer(record)] : []),
       ...(record ? this.details(record) : []),

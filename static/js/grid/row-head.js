@@ -1,12 +1,13 @@
+import { chooseRow } from "../controller/layout.js";
 import { el, iconButton } from "../shared/dom.js";
 import * as format from "../shared/format.js";
-import { rowActions } from "./menu-actions.js";
-import { choose } from "../controller/layout.js";
-import { beliefIn, modelTitle } from "../state/models.js";
-import { store } from "../state/store.js";
-import { currentRow } from "../state/rows.js";
 import { t } from "../shared/texts.js";
+import { openFlow } from "../state/actions.js";
+import { beliefIn, modelTitle } from "../state/models.js";
+import { currentRow, sameRow } from "../state/rows.js";
+import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
+import { rowActions } from "./menu-actions.js";
 
 /** The head of a row: model and class with its probability; a click makes it the one that the side belongs to. */
 export class RowHead extends View {
@@ -14,9 +15,9 @@ export class RowHead extends View {
     this.model = el("span", { class: "row-model" });
     this.label = el("span", { class: "row-label" });
     this.value = el("span", { class: "row-value muted" });
-    this.choose = el("button", { type: "button", class: "row-choose", title: t("row.choose"), onclick: () => choose(this.row.key) },
+    this.choose = el("button", { type: "button", class: "row-choose", title: t("row.choose"), onclick: () => chooseRow(this.row.key) },
       this.model, " ", this.label, " ", this.value);
-    this.flow = el("button", { type: "button", class: "link row-flow", onclick: () => store.set({ flowing: this.row.key }) }, t("flow.open"));
+    this.flow = el("button", { type: "button", class: "link row-flow", onclick: () => openFlow(this.row.key) }, t("flow.open"));
     this.more = iconButton("more", "");
     this.menu = el("action-menu");
     this.append(el("div", { class: "row-words" }, this.choose, this.flow), this.more, this.menu);
@@ -37,7 +38,7 @@ export class RowHead extends View {
     const { key, model, panels } = this.row;
     const target = panels.find((panel) => panel.target)?.target;
     const belief = target && beliefIn(model, target);
-    const current = currentRow(store.state)?.key === key;
+    const current = sameRow(currentRow(store.state)?.key, key);
     this.model.textContent = modelTitle(model);
     this.label.textContent = target?.label ?? t("row.top");
     this.value.textContent = belief ? format.probability(belief.probability) : "";

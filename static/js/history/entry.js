@@ -1,12 +1,13 @@
 // One explanation of the history as it is shown: a link with its picture and what was asked.
 
+import { addressOf, visit } from "../controller/controller.js";
 import { announce } from "../shared/announce.js";
 import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { emptyView } from "../state/initial.js";
 import { titleOf } from "../state/methods.js";
 import { modelTitle } from "../state/models.js";
-import { addressOf, visit } from "../controller/controller.js";
-import { emptyView, store } from "../state/store.js";
-import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
 import { fragmentOf } from "../url-state/address.js";
 import { stillThere } from "./recorder.js";
 
@@ -15,8 +16,8 @@ export const nameOf = ({ name, label }) => name ?? label ?? t("history.unnamed")
 
 const plainClick = (event) => event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
 
-/** The reading goes along; where one had looked in the other picture does not. */
-const addressWithReading = (id) => addressOf(id) + fragmentOf({ ...store.state, ...emptyView(), viewing: null });
+/** The rendering goes along; where one had looked in the other picture does not. */
+const addressWithReading = (id) => addressOf(id) + fragmentOf({ ...store.state, ...emptyView(), viewedPanel: null });
 
 async function open(id, then) {
   if (!(await stillThere(id))) return announce(t("history.gone"));

@@ -1,11 +1,11 @@
-import { announce } from "../shared/announce.js";
 import * as api from "../api/client.js";
-import { el } from "../shared/dom.js";
-import { past } from "./history.js";
 import { removeForgotten } from "../picture/pictures.js";
-import { store } from "../state/store.js";
+import { announce } from "../shared/announce.js";
+import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
+import { past } from "./history.js";
 
 /** Asks before the server forgets an explanation, and says what that does. */
 export class ForgetDialog extends View {

@@ -1,9 +1,9 @@
 import { el, iconButton } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
 import { aboutOf, entryLink, makingOf, nameOf } from "./entry.js";
 import { past } from "./history.js";
-import { store } from "../state/store.js";
-import { t } from "../shared/texts.js";
-import { View } from "../widgets/view.js";
 
 /** The history of this browser: a button of the top bar, and the sheet that it opens. */
 export class HistoryPanel extends View {

@@ -1,11 +1,12 @@
 // Writes the history: what was finished or opened on this page, and what the server turned out to have forgotten.
 
 import * as api from "../api/client.js";
-import { shownInput } from "../state/models.js";
 import { idOfAddress } from "../controller/controller.js";
+import { describePicture } from "../state/actions.js";
+import { shownInput } from "../state/models.js";
+import { originOf } from "../state/picture-origin.js";
 import { store } from "../state/store.js";
 import { past } from "./history.js";
-import { originOf } from "../export/request.js";
 import { thumbnailOf } from "./thumbnail.js";
 
 const unique = (values) => [...new Set(values)];
@@ -39,7 +40,7 @@ async function enter() {
 function name() {
   const { id, picture } = store.state;
   const known = id && picture && picture.name === null ? past.of(id) : null;
-  if (known?.name) store.set({ picture: { ...picture, name: known.name, sample: known.sample } });
+  if (known?.name) describePicture({ name: known.name, sample: known.sample });
 }
 
 export function keepHistory() {

@@ -1,15 +1,10 @@
 // A picture small enough to be kept in the browser's storage.
 
+import { loadImage } from "../shared/load-image.js";
+
 const SIDE = 112;
 const MOST = 8000; // characters of the address
 const QUALITIES = [0.7, 0.5, 0.3];
-
-export async function loadImage(url) {
-  const image = new Image();
-  image.src = url;
-  await image.decode();
-  return image;
-}
 
 /** The middle square as a data: address; null where the picture cannot be read or stays too large. */
 export async function thumbnailOf(url) {

@@ -1,9 +1,9 @@
 // Wires the page of methods. Nothing is computed or fetched for a figure before it comes near the window.
 
-import { ThemeToggle } from "../widgets/theme-toggle.js";
-import { offerLanguages } from "../shared/language.js";
 import { followTimeline } from "../shared/contents-list.js";
+import { offerLanguages } from "../shared/language.js";
 import { t } from "../shared/texts.js";
+import { ThemeToggle } from "../widgets/theme-toggle.js";
 
 const NEAR = "400px 0px";
 
@@ -36,7 +36,8 @@ async function startFigure(root) {
 function offerRun(root) {
   let run = null;
   root.querySelector("[data-compute]").addEventListener("click", async () => {
-    const { Run } = await import("./run.js");
+    const [{ Run }, api] = await Promise.all([import("./run.js"), import("../api/client.js")]);
+    api.onUnauthorised(async () => (await import("../api/key-dialog.js")).askForKey());
     run ??= new Run(root);
     run.toggle();
   });

@@ -2,13 +2,13 @@
 
 import * as api from "../api/client.js";
 import { decodeMap, decodeNpy } from "../arrays/worker-client.js";
-import { el } from "../shared/dom.js";
 import { draw } from "../rendering/draw.js";
-import { DEFAULT } from "../rendering/reduction.js";
+import { DEFAULT } from "../rendering/settings.js";
+import { el } from "../shared/dom.js";
 import { number } from "../shared/format.js";
-import { hairline, setHairline } from "../shared/progress-line.js";
-import { palettes } from "./assets.js";
+import { progressLine, setProgress } from "../shared/progress-line.js";
 import { pieces, t } from "../shared/texts.js";
+import { palettes } from "./assets.js";
 
 // As the shipped maps are read, whatever the workbench remembers.
 const READING = { ...DEFAULT, reduction: "abs", palettes: { unsigned: "inferno" }, percentile: 99 };
@@ -32,7 +32,7 @@ export class Run {
     this.button = part("[data-compute]");
     this.sample = part("[data-sample]");
     this.link = part("[data-open]");
-    this.line = hairline();
+    this.line = progressLine();
     this.map.append(this.line);
   }
 
@@ -78,7 +78,7 @@ export class Run {
     this.progress = { done, total };
     const text = t("learn.live.running", this.progress);
     this.line.hidden = false;
-    setHairline(this.line, this.progress, text);
+    setProgress(this.line, this.progress, text);
     // Not announced: the line tells its value to whoever asks.
     this.facts.replaceChildren(el("span", { "aria-hidden": "true" }, text));
   }

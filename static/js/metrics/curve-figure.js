@@ -3,11 +3,11 @@
 import { Chart } from "../shared/chart.js";
 import { el } from "../shared/dom.js";
 import * as format from "../shared/format.js";
-import { loadImage } from "../history/thumbnail.js";
-import { store } from "../state/store.js";
+import { loadImage } from "../shared/load-image.js";
 import { t } from "../shared/texts.js";
-import { arrayOf, whenNear } from "./metric-maps.js";
+import { store } from "../state/store.js";
 import { exchange, wordsOf } from "./curve-picture.js";
+import { arrayOf, whenNear } from "./metric-maps.js";
 import { facts, score, ticksBetween } from "./metric-text.js";
 
 // Each order's array, and how its curve is drawn; the map and its controls.

@@ -2,9 +2,9 @@
 
 import { curveFigure } from "./curve-figure.js";
 import { gradientFigure } from "./gradient-figure.js";
-import { classFigure, stabilityFigure } from "./similarity-figure.js";
 import { completenessFigure, infidelityFigure, plainFigure, sensitivityFigure } from "./number-figure.js";
 import { randomisationFigure } from "./randomisation-figure.js";
+import { classFigure, stabilityFigure } from "./similarity-figure.js";
 
 const FIGURES = {
   deletion: curveFigure,

@@ -1,9 +1,10 @@
 // Measuring: one metric after the other, each a request of its own, so that one may be cancelled and the others go on.
 
-import { announce } from "../shared/announce.js";
 import * as api from "../api/client.js";
-import { store } from "../state/store.js";
+import { announce } from "../shared/announce.js";
 import { t } from "../shared/texts.js";
+import { updatePanel } from "../state/actions.js";
+import { store } from "../state/store.js";
 import { metricTitle } from "./metric-list.js";
 
 const queues = new Map(); // a panel's id -> {waiting: [{metric, values}], controller, explanation}
@@ -12,14 +13,14 @@ function note(id, metric, state) {
   const panel = store.panel(id);
   if (!panel) return;
   const { [metric]: before, ...others } = panel.measuring;
-  store.setPanel(id, { measuring: state ? { ...others, [metric]: { ...before, ...state } } : others });
+  updatePanel(id, { measuring: state ? { ...others, [metric]: { ...before, ...state } } : others });
 }
 
 /** Puts what a metric has found into the panel's record; nothing changes where it is what was known. */
 function take(id, measured) {
   const { record } = store.panel(id) ?? {};
   if (!record || JSON.stringify(record.metrics?.[measured.metric]) === JSON.stringify(measured)) return;
-  store.setPanel(id, { record: { ...record, metrics: { ...record.metrics, [measured.metric]: measured } } });
+  updatePanel(id, { record: { ...record, metrics: { ...record.metrics, [measured.metric]: measured } } });
 }
 
 const receive = {
@@ -61,7 +62,7 @@ async function work(id, queue) {
   while (queue.waiting.length) await follow(id, queue, queue.waiting.shift());
   if (queues.get(id) !== queue) return; // it was left
   queues.delete(id);
-  store.setPanel(id, {});
+  updatePanel(id);
   if (several) announce(t("trust.announce.all"));
 }
 

@@ -1,10 +1,10 @@
-// What was found and what it costs, in words.
+// What was measured and what it costs, in words.
 
 import { el } from "../shared/dom.js";
 import * as format from "../shared/format.js";
-import { filled, t, textOr } from "../shared/texts.js";
+import { t } from "../shared/texts.js";
 
-export const likeness = (value) => (Number.isFinite(value) ? format.correlation(value) : "–");
+export const similarity = (value) => (Number.isFinite(value) ? format.correlation(value) : "–");
 
 export const score = (value) => (Number.isFinite(value) ? format.number(value) : "–");
 
@@ -22,23 +22,6 @@ export function spentText({ cost, seconds, from_store: known }) {
   if (!cost?.forwards && !cost?.gradients) return t("trust.free");
   const parts = [counted("forwards", cost?.forwards), counted("gradients", cost?.gradients)];
   return [...parts, t(known ? "trust.took.before" : "trust.took", { seconds: format.seconds(seconds) })].filter(Boolean).join(" · ");
-}
-
-/** A value of a finding, which the server has rounded: no digits are added. */
-function valueOf(value) {
-  if (typeof value !== "number" || !Number.isFinite(value)) return String(value);
-  const size = Math.abs(value);
-  if (!Number.isInteger(value) && (size < 1e-3 || size >= 1e4)) return format.number(value);
-  return String(Number.isInteger(value) ? value : Number(value.toPrecision(3))).replace("-", "−");
-}
-
-/** A finding in the page's words; in the server's English where the page has none for it. */
-export function findingNode({ code, detail, values = {} }) {
-  const known = textOr(`trust.finding.${code}`, null);
-  const names = [...(known ?? "").matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
-  if (known === null || names.some((name) => values[name] === undefined || values[name] === null)) return el("span", { lang: "en" }, detail);
-  const shown = Object.fromEntries(names.map((name) => [name, valueOf(values[name])]));
-  return el("span", {}, filled(known, shown));
 }
 
 /** Names with their values, as a list of definitions. */

@@ -2,8 +2,8 @@
 
 import { el } from "../shared/dom.js";
 import * as format from "../shared/format.js";
-import { parameterTitle } from "../state/methods.js";
 import { t, textOr } from "../shared/texts.js";
+import { parameterTitle } from "../state/methods.js";
 import { facts, score } from "./metric-text.js";
 
 const words = (text) => el("p", { class: "small" }, text);

@@ -4,7 +4,7 @@ import { Chart } from "../shared/chart.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { arrayOf } from "./metric-maps.js";
-import { likeness, ticksBetween } from "./metric-text.js";
+import { similarity, ticksBetween } from "./metric-text.js";
 
 const MEASURES = { rank_correlation: "first strong", ssim: "second" };
 
@@ -19,7 +19,7 @@ function chartOf(place, { layers, stages }) {
   });
 }
 
-const numbers = (stage) => t("trust.stage.numbers", { rank: likeness(stage.rank_correlation), ssim: likeness(stage.ssim) });
+const numbers = (stage) => t("trust.stage.numbers", { rank: similarity(stage.rank_correlation), ssim: similarity(stage.ssim) });
 
 export function randomisationFigure(measured, { raw }) {
   const { layers, stages } = measured.figures;
@@ -44,7 +44,7 @@ export function randomisationFigure(measured, { raw }) {
     const look = () => show(stage);
     return el("li", {}, el("button", { type: "button", class: "trust-stage", "aria-label": sentence(stage), onclick: look, onfocus: look, onpointermove: ({ movementX, movementY }) => (movementX || movementY) && look() },
       picture, el("span", {}, stage.count ? t("trust.stage.short", { count: stage.count }) : t("trust.this")),
-      el("span", { class: "muted" }, stage.count ? likeness(stage.rank_correlation) : "")));
+      el("span", { class: "muted" }, stage.count ? similarity(stage.rank_correlation) : "")));
   }
 
   const original = { count: 0, rank_correlation: 1, ssim: 1 };

@@ -3,7 +3,7 @@
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { arrayOf } from "./metric-maps.js";
-import { likeness, score } from "./metric-text.js";
+import { score, similarity } from "./metric-text.js";
 
 /** A map under its title, with lines of numbers; without a map, the reason. */
 export function mapCard(load, title, lines, reason = null) {
@@ -13,7 +13,7 @@ export function mapCard(load, title, lines, reason = null) {
 
 const judged = ({ raw }, lines = []) => mapCard(raw ? () => raw : null, t("trust.this"), lines);
 
-const likenessLines = ({ rank_correlation: rank, ssim }) => [t("trust.rank", { value: likeness(rank) }), t("trust.ssim", { value: likeness(ssim) })];
+const likenessLines = ({ rank_correlation: rank, ssim }) => [t("trust.rank", { value: similarity(rank) }), t("trust.ssim", { value: similarity(ssim) })];
 
 const explained = (maps) => el("div", {}, maps, el("p", { class: "small muted trust-note" }, t("trust.likeness.means")));
 

@@ -1,7 +1,7 @@
-import { el } from "../shared/dom.js";
 import { appearanceOf, draw, limitOf, mapOf } from "../rendering/draw.js";
-import { store } from "../state/store.js";
+import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { whenNear } from "./metric-maps.js";
 
@@ -18,7 +18,7 @@ export class SmallMap extends View {
   }
 
   listen(signal) {
-    store.watch(["reading", "palettes"], () => this.paint(), signal);
+    store.watch(["rendering", "palettes"], () => this.paint(), signal);
     if (this.load && !this.#raw) whenNear(this, () => this.fetch());
   }
 
@@ -42,14 +42,14 @@ export class SmallMap extends View {
   paint() {
     const { palettes } = store.state;
     if (!this.#raw || !palettes) return;
-    const reading = { ...store.state.reading, scale: "own" };
+    const rendering = { ...store.state.rendering, scale: "own" };
     const panel = { raw: this.#raw };
-    const map = mapOf(panel, reading);
-    const limit = limitOf(panel, { reading, panels: [] });
-    const drawn = appearanceOf(reading, limit);
+    const map = mapOf(panel, rendering);
+    const limit = limitOf(panel, { rendering, panels: [] });
+    const drawn = appearanceOf(rendering, limit);
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
     this.style.aspectRatio = `${map.width} / ${map.height}`;
-    draw(this.canvas, panel, { reading, palettes }, limit);
+    draw(this.canvas, panel, { rendering, palettes }, limit);
   }
 }

@@ -1,14 +1,15 @@
 import { statusLine } from "../shared/announce.js";
 import { el, iconButton } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { openMetrics } from "../state/actions.js";
 import { methodOf, titleOf } from "../state/methods.js";
 import { modelTitle } from "../state/models.js";
-import { canBeMeasured } from "../controller/panels.js";
+import { canBeMeasured } from "../state/panels.js";
 import { store } from "../state/store.js";
-import { t } from "../shared/texts.js";
 import { View } from "../widgets/view.js";
+import { priceOf, sum } from "./cost.js";
 import { cancelAll, isMeasuring, measure } from "./measurements.js";
 import { metrics } from "./metric-list.js";
-import { priceOf, sum } from "./cost.js";
 import { costText } from "./metric-text.js";
 
 /** How far one map can be trusted: the verdict, and each metric with its cost and what it has found. */
@@ -35,13 +36,13 @@ export class TrustDialog extends View {
   }
 
   listen(signal) {
-    store.watch(["trusting", "panels"], () => this.follow(), signal);
+    store.watch(["metricsPanel", "panels"], () => this.follow(), signal);
     store.watch(["models", "methods"], () => this.panel && this.title(), signal);
     store.addEventListener("panel", ({ detail }) => detail === this.#shown && this.render(), { signal });
   }
 
   get panel() {
-    return store.panel(store.state.trusting);
+    return store.panel(store.state.metricsPanel);
   }
 
   follow() {
@@ -134,7 +135,7 @@ export class TrustDialog extends View {
     this.#pricing.abort();
     this.#shown = null;
     this.list.replaceChildren();
-    store.set({ trusting: null });
+    openMetrics(null);
     const element = [...document.querySelectorAll("map-panel")].find(({ panel }) => panel?.id === id);
     const back = this.opener?.isConnected && this.opener !== document.body ? this.opener : element?.trust;
     back?.focus();

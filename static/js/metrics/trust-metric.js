@@ -1,7 +1,7 @@
 import { el } from "../shared/dom.js";
-import { hairline, setHairline } from "../shared/progress-line.js";
-import { store } from "../state/store.js";
+import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
 import { figureOf } from "./figures.js";
 import { cancel, isMeasuring, measure } from "./measurements.js";
 import { metricSummary, metricTitle, settingsOf, settingValues } from "./metric-list.js";
@@ -20,7 +20,7 @@ export class TrustMetric extends HTMLElement {
     this.heading = el("h3", { tabindex: "-1" }, metricTitle(metric));
     this.cost = el("span", { class: "trust-cost" });
     this.run = el("button", { type: "button", class: "button trust-run", onclick: () => this.press() });
-    this.hairline = hairline();
+    this.hairline = progressLine();
     this.problem = el("div", { class: "trust-problem", hidden: true });
     this.figure = el("div", { class: "trust-figure" });
     this.append(
@@ -119,7 +119,7 @@ export class TrustMetric extends HTMLElement {
 
   progress(state) {
     this.hairline.hidden = !state?.total;
-    if (state?.total) setHairline(this.hairline, state, t("trust.progress", { metric: metricTitle(this.metric), done: state.done, total: state.total }));
+    if (state?.total) setProgress(this.hairline, state, t("trust.progress", { metric: metricTitle(this.metric), done: state.done, total: state.total }));
   }
 
   complain(problem, measured) {

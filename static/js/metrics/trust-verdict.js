@@ -1,7 +1,7 @@
 import { el } from "../shared/dom.js";
+import { findingNode } from "../shared/finding.js";
 import { t } from "../shared/texts.js";
-import { metricTitle, metrics } from "./metric-list.js";
-import { findingNode } from "./metric-text.js";
+import { metrics, metricTitle } from "./metric-list.js";
 
 const LEVELS = ["support", "doubt", "note"];
 

@@ -1,7 +1,8 @@
 import { el } from "../shared/dom.js";
-import { modelOf, refreshModels } from "../state/models.js";
 import { t } from "../shared/texts.js";
+import { modelOf } from "../state/models.js";
 import { Combobox } from "../widgets/combobox.js";
+import { refreshModels } from "./model-list.js";
 
 const AUTO = "auto";
 

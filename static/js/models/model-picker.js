@@ -1,9 +1,10 @@
 import { el } from "../shared/dom.js";
 import * as format from "../shared/format.js";
-import { modelOf, refreshModels, sizeShown } from "../state/models.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { modelOf, sizeShown } from "../state/models.js";
+import { store } from "../state/store.js";
 import { Combobox } from "../widgets/combobox.js";
+import { refreshModels } from "./model-list.js";
 
 const STATES = ["ready", "downloadable", "missing"];
 

@@ -1,10 +1,10 @@
 import { el, iconButton } from "../shared/dom.js";
-import { amountOf, dismiss, download, stop, use } from "./downloads.js";
 import * as format from "../shared/format.js";
-import { hairline, setHairline } from "../shared/progress-line.js";
-import { modelOf } from "../state/models.js";
+import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
+import { modelOf } from "../state/models.js";
 import { View } from "../widgets/view.js";
+import { amountOf, dismiss, download, stop, use } from "./downloads.js";
 
 const ACTIONS = { offered: download, running: stop, stopped: download, failed: download, ready: use };
 
@@ -13,7 +13,7 @@ export class WeightsDownload extends View {
   build() {
     this.heading = el("strong");
     this.text = el("p", { class: "small" });
-    this.line = hairline();
+    this.line = progressLine();
     this.command = el("code");
     this.copy = el("button", { type: "button", class: "link", onclick: () => this.copyCommand() }, t("weights.copy"));
     this.remedy = el("div", { class: "command" }, this.command, this.copy);
@@ -43,7 +43,7 @@ export class WeightsDownload extends View {
     else this.text.removeAttribute("role");
     this.text.textContent = this.words(model);
     this.line.hidden = status !== "running";
-    setHairline(this.line, this.entry, t("weights.progress", { title: model.title }));
+    setProgress(this.line, this.entry, t("weights.progress", { title: model.title }));
     this.remedy.hidden = status !== "forbidden";
     this.command.textContent = `gradoscope models pull ${id}`;
     this.action.hidden = !(status in ACTIONS);

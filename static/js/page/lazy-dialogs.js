@@ -1,8 +1,9 @@
 // Dialogs that are fetched when they are first opened.
 
 import { Problem } from "../api/client.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { failDialog, retryDialog } from "../state/actions.js";
+import { store } from "../state/store.js";
 
 /** While `key` of the state names something, its dialog is wanted: `load` fetches it once. */
 function offer(key, load) {
@@ -13,12 +14,12 @@ function offer(key, load) {
     coming.catch(({ message }) => {
       coming = null;
       const problem = new Problem({ title: t("problem.lost"), detail: message });
-      store.set({ [key]: null, notice: { place: "grid", problem, retry: () => store.set({ notice: null, [key]: wanted }) } });
+      failDialog(key, { place: "grid", problem, retry: () => retryDialog(key, wanted) });
     });
   });
 }
 
 export function offerDialogs() {
-  offer("trusting", () => import("../metrics/main.js"));
-  offer("flowing", () => import("../flow/main.js"));
+  offer("metricsPanel", () => import("../metrics/main.js"));
+  offer("flowRow", () => import("../flow/main.js"));
 }

@@ -1,21 +1,22 @@
 // Wires the page: the start, the catalogue, the address; and fetches the workbench when it is wanted.
 
 import * as api from "../api/client.js";
+import { followAddress } from "../controller/controller.js";
 import { EarlierList } from "../history/earlier-list.js";
 import { HistoryPanel } from "../history/history-panel.js";
-import { ProblemNotice } from "./problem-notice.js";
-import { SampleList } from "../picture/sample-list.js";
-import { ThemeToggle } from "../widgets/theme-toggle.js";
-import { choose, listenForPictures } from "../picture/picture-input.js";
-import { keepAddress } from "../url-state/address.js";
-import { keepHistory } from "../history/recorder.js";
 import { past } from "../history/history.js";
-import { offerLanguages } from "../shared/language.js";
+import { keepHistory } from "../history/recorder.js";
+import { choose, listenForPictures } from "../picture/picture-input.js";
+import { addSamples } from "../picture/pictures.js";
+import { SampleList } from "../picture/sample-list.js";
 import { loadPalettes } from "../rendering/palettes.js";
-import { takeSamples } from "../picture/pictures.js";
-import { followAddress } from "../controller/controller.js";
-import { store } from "../state/store.js";
+import { offerLanguages } from "../shared/language.js";
 import { t } from "../shared/texts.js";
+import { setCatalogue, showNotice } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { keepAddress } from "../url-state/address.js";
+import { ThemeToggle } from "../widgets/theme-toggle.js";
+import { ProblemNotice } from "./problem-notice.js";
 
 // What the start page needs; the others are in workbench.js.
 const ELEMENTS = {
@@ -29,12 +30,12 @@ const ELEMENTS = {
 const RETRY_MS = 2000;
 
 /** Fills one part of the catalogue; while the server is still starting, it asks again. */
-async function load(key, fetcher) {
+async function load(part, fetcher) {
   try {
-    store.set({ [key]: await fetcher() });
+    setCatalogue(part, await fetcher());
   } catch (error) {
-    if (error.passing) setTimeout(load, RETRY_MS, key, fetcher);
-    else if (error.status === 401) store.set({ notice: { place: "picture", problem: error, retry: () => location.reload() } });
+    if (error.passing) setTimeout(load, RETRY_MS, part, fetcher);
+    else if (error.status === 401) showNotice({ place: "picture", problem: error, retry: () => location.reload() });
     else throw error;
   }
 }
@@ -52,7 +53,7 @@ function loadCatalogue() {
 }
 
 /** Fetches the workbench, once. */
-function fetchBench() {
+function fetchWorkbench() {
   if (!coming) {
     coming = import("./workbench.js").then(() => { here = true; });
     load("palettes", loadPalettes);
@@ -79,21 +80,22 @@ function switchViews(start, bench) {
     start.hidden = false;
     delete document.documentElement.dataset.opening;
     const problem = new api.Problem({ title: t("problem.lost"), detail: message });
-    store.set({ notice: { place: "picture", problem, retry: () => location.reload() } });
+    showNotice({ place: "picture", problem, retry: () => location.reload() });
   };
   store.watch(["phase"], ({ phase }) => {
     if (here || phase === "empty") show(start, bench);
-    else fetchBench().then(() => show(start, bench), lost);
+    else fetchWorkbench().then(() => show(start, bench), lost);
   });
   // Whoever presses or drags something here will want the workbench in a moment.
   for (const event of ["pointerdown", "keydown", "dragenter", "paste"]) {
-    addEventListener(event, () => fetchBench().catch(() => {}), { once: true, passive: true, capture: true });
+    addEventListener(event, () => fetchWorkbench().catch(() => {}), { once: true, passive: true, capture: true });
   }
 }
 
+api.onUnauthorised(async () => (await import("../api/key-dialog.js")).askForKey());
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
 document.getElementById("choose").addEventListener("click", choose);
-document.getElementById("all-samples").addEventListener("click", () => takeSamples(store.state.samples ?? []));
+document.getElementById("all-samples").addEventListener("click", () => addSamples(store.state.samples ?? []));
 listenForPictures();
 addEventListener("popstate", followAddress);
 offerLanguages();

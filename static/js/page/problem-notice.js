@@ -1,6 +1,7 @@
 import { el, iconButton } from "../shared/dom.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { dismissNotice } from "../state/actions.js";
+import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
 /** Shows the notice that belongs to its `place`: an error is told where it happened. */
@@ -26,7 +27,7 @@ export class ProblemNotice extends View {
         detail && detail !== title ? el("p", { lang: problem.language }, detail) : null,
         wait ? el("p", {}, `${wait}.`) : null,
         retry ? el("button", { type: "button", class: "button", onclick: retry }, t("problem.retry")) : null,
-        iconButton("close", t("problem.dismiss"), { class: "icon-button notice-close", onclick: () => store.set({ notice: null }) })),
+        iconButton("close", t("problem.dismiss"), { class: "icon-button notice-close", onclick: dismissNotice })),
     ];
   }
 }

@@ -1,44 +1,44 @@
 // The workbench's elements and styles: fetched when a first picture is taken or an address is opened, so that the
 // start page stays small.
 
-import { ActionMenu } from "../widgets/action-menu.js";
-import { AddRow } from "../grid/add-row.js";
-import { AskForm } from "../question/ask-form.js";
-import { BoxFields } from "../toolbar/box-fields.js";
-import { ClassSearch } from "../question/class-search.js";
-import { ClipHistogram } from "../toolbar/clip-histogram.js";
-import { ColumnHead } from "../grid/column-head.js";
+import { MapCompare } from "../compare/map-compare.js";
 import { CopyLink } from "../export/copy-link.js";
 import { ExportButton } from "../export/export-button.js";
 import { ExportMenu } from "../export/export-menu.js";
-import { ForgetDialog } from "../history/forget-dialog.js";
+import { AddRow } from "../grid/add-row.js";
+import { ColumnHead } from "../grid/column-head.js";
 import { GridStack } from "../grid/grid-stack.js";
 import { GridTable } from "../grid/grid-table.js";
-import { InputFields } from "../question/input-fields.js";
-import { LayerSearch } from "../models/layer-search.js";
-import { LookFacts } from "../viewport/look-facts.js";
-import { LookingBar } from "../toolbar/looking-bar.js";
-import { MapCompare } from "../compare/map-compare.js";
-import { MapLens } from "../viewport/map-lens.js";
 import { MapPanel } from "../grid/map-panel.js";
-import { MapViewer } from "../viewport/map-viewer.js";
-import { ModelPicker } from "../models/model-picker.js";
 import { PanelGrid } from "../grid/panel-grid.js";
 import { PanelMenu } from "../grid/panel-menu.js";
+import { RowHead } from "../grid/row-head.js";
+import { ForgetDialog } from "../history/forget-dialog.js";
+import { LayerSearch } from "../models/layer-search.js";
+import { ModelPicker } from "../models/model-picker.js";
+import { WeightsDownload } from "../models/weights-download.js";
 import { ParameterDialog } from "../parameters/parameter-dialog.js";
 import { ParameterField } from "../parameters/parameter-field.js";
 import { PictureBox } from "../picture/picture-box.js";
 import { PictureStrip } from "../picture/picture-strip.js";
 import { PictureView } from "../picture/picture-view.js";
+import { AskForm } from "../question/ask-form.js";
+import { ClassSearch } from "../question/class-search.js";
+import { InputFields } from "../question/input-fields.js";
 import { PredictionList } from "../question/prediction-list.js";
-import { ReadingBar } from "../toolbar/reading-bar.js";
-import { RowHead } from "../grid/row-head.js";
-import { ScaleBar } from "../widgets/scale-bar.js";
-import { ShowBar } from "../toolbar/show-bar.js";
-import { SplitDivider } from "../viewport/split-divider.js";
-import { WeightsDownload } from "../models/weights-download.js";
-import { offerDialogs } from "./lazy-dialogs.js";
 import { style } from "../shared/style-sheets.js";
+import { BoxFields } from "../toolbar/box-fields.js";
+import { ClipHistogram } from "../toolbar/clip-histogram.js";
+import { LookingBar } from "../toolbar/looking-bar.js";
+import { ReadingBar } from "../toolbar/reading-bar.js";
+import { ShowBar } from "../toolbar/show-bar.js";
+import { LookFacts } from "../viewport/look-facts.js";
+import { MapLens } from "../viewport/map-lens.js";
+import { MapViewer } from "../viewport/map-viewer.js";
+import { SplitDivider } from "../viewport/split-divider.js";
+import { ActionMenu } from "../widgets/action-menu.js";
+import { ScaleBar } from "../widgets/scale-bar.js";
+import { offerDialogs } from "./lazy-dialogs.js";
 
 // Inner elements first: an element may use those that it contains as soon as it is built.
 const ELEMENTS = {

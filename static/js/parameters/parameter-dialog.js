@@ -1,11 +1,12 @@
 import { el, iconButton } from "../shared/dom.js";
 import * as format from "../shared/format.js";
+import { t } from "../shared/texts.js";
+import { openParameters } from "../state/actions.js";
 import { summaryOf, titleOf } from "../state/methods.js";
 import { askedModel } from "../state/models.js";
-import { computeWith, parametersOf, priceOf, valuesOf } from "./parameters.js";
 import { store } from "../state/store.js";
-import { t } from "../shared/texts.js";
 import { View } from "../widgets/view.js";
+import { computeWith, parametersOf, priceOf, valuesOf } from "./parameters.js";
 
 const PAUSE = 200; // milliseconds without a change before the price is asked for
 
@@ -29,11 +30,11 @@ export class ParameterDialog extends View {
   }
 
   listen(signal) {
-    store.watch(["setting"], ({ setting }) => this.follow(setting), signal);
+    store.watch(["parametersOf"], ({ parametersOf: method }) => this.follow(method), signal);
   }
 
   get method() {
-    return store.state.setting;
+    return store.state.parametersOf;
   }
 
   follow(method) {
@@ -59,7 +60,7 @@ export class ParameterDialog extends View {
     clearTimeout(this.#timer);
     this.#pricing.abort();
     this.dialog.remove();
-    store.set({ setting: null });
+    openParameters(null);
     if (this.opener?.isConnected) this.opener.focus();
   }
 

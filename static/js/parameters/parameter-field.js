@@ -1,7 +1,7 @@
 import { el, iconButton } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
 import { choiceTitle } from "../state/methods.js";
 import { boundsOf, complaintOf } from "./parameters.js";
-import { t } from "../shared/texts.js";
 
 const shown = (value) => (typeof value === "boolean" ? t(value ? "value.yes" : "value.no") : choiceTitle(value));
 

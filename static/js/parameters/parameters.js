@@ -1,12 +1,12 @@
 // A method's parameters, as its JSON Schema declares them: read, checked, priced, and computed with.
 
 import * as api from "../api/client.js";
-import { setBy } from "../state/recorded-question.js";
 import { explainAgain } from "../controller/controller.js";
-import { store } from "../state/store.js";
-import { methodOf, parameterTitle } from "../state/methods.js";
-import { shownRows } from "../state/rows.js";
 import { t, textOr } from "../shared/texts.js";
+import { methodOf, parameterTitle } from "../state/methods.js";
+import { setBy } from "../state/recorded-question.js";
+import { shownRows } from "../state/rows.js";
+import { store } from "../state/store.js";
 
 /** [{name, kind, title, help, ...}]: what a field needs to know; kind is integer, number, boolean, choice, layer or text. */
 export function parametersOf(method) {

@@ -1,7 +1,7 @@
 import { el } from "../shared/dom.js";
-import { toPicture } from "../viewport/geometry.js";
-import { boxBetween, look } from "../viewport/viewport.js";
+import { setTool, setViewport } from "../state/actions.js";
 import { store } from "../state/store.js";
+import { boxBetween, toPicture } from "../viewport/geometry.js";
 import { View } from "../widgets/view.js";
 
 const SLOP = 4;
@@ -24,10 +24,10 @@ export class PictureBox extends View {
     this.addEventListener("pointermove", (event) => {
       if (!from || Math.hypot(event.clientX - from.x, event.clientY - from.y) < SLOP) return;
       this.setPointerCapture(event.pointerId);
-      look({ box: boxBetween(from.place, this.placeOf(event)) ?? store.state.looking.box });
+      setViewport({ box: boxBetween(from.place, this.placeOf(event)) ?? store.state.viewport.box });
     });
     const end = () => {
-      if (from && store.state.tool) store.set({ tool: null });
+      if (from && store.state.tool) setTool(null);
       from = null;
     };
     this.addEventListener("pointerup", end);
@@ -35,7 +35,7 @@ export class PictureBox extends View {
   }
 
   listen(signal) {
-    store.watch(["looking", "tool", "picture", "inputs", "ask", "models"], () => this.refresh(), signal);
+    store.watch(["viewport", "tool", "picture", "inputs", "ask", "models"], () => this.refresh(), signal);
     this.size.image.addEventListener("load", () => this.refresh(), { signal });
   }
 
@@ -61,7 +61,7 @@ export class PictureBox extends View {
   }
 
   show() {
-    const { looking: { box, cross }, tool } = store.state;
+    const { viewport: { box, cross }, tool } = store.state;
     const { image, width, height } = this.size;
     this.classList.toggle("marking", tool === "box");
     this.box.hidden = !box || !width;

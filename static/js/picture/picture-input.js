@@ -1,9 +1,9 @@
 // How pictures come in, apart from samples: chosen, dropped anywhere, pasted.
 
 import { Problem } from "../api/client.js";
-import { take as takePictures } from "./pictures.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { showNotice } from "../state/actions.js";
+import { addPictures } from "./pictures.js";
 
 const chooser = document.getElementById("file");
 
@@ -15,7 +15,7 @@ export function choose() {
 function take(files) {
   const pictures = [...files].filter(({ type }) => type.startsWith("image/"));
   const taken = pictures.length ? pictures : [...files].slice(0, 1);
-  if (taken.length) takePictures(taken.map((file) => ({ url: URL.createObjectURL(file), name: file.name || t("picture.pasted"), source: { field: "image", value: file } })));
+  if (taken.length) addPictures(taken.map((file) => ({ url: URL.createObjectURL(file), name: file.name || t("picture.pasted"), source: { field: "image", value: file } })));
   return taken.length > 0;
 }
 
@@ -37,7 +37,7 @@ export function listenForPictures() {
     dragging(false);
     if (take(event.dataTransfer?.files ?? [])) return;
     const problem = new Problem({ title: t("picture.noFile"), detail: t("picture.noFile.detail") });
-    store.set({ notice: { place: "picture", problem, retry: null } });
+    showNotice({ place: "picture", problem, retry: null });
   });
 
   addEventListener("paste", (event) => {

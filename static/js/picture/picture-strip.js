@@ -1,9 +1,9 @@
 import { arrange, el, icon, iconButton } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
 import { choose } from "./picture-input.js";
 import { choosePicture, removePicture } from "./pictures.js";
-import { store } from "../state/store.js";
-import { t } from "../shared/texts.js";
-import { View } from "../widgets/view.js";
 
 const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 

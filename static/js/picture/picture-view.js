@@ -1,9 +1,9 @@
 import { el } from "../shared/dom.js";
-import { choose } from "./picture-input.js";
+import { t } from "../shared/texts.js";
 import { shownInput } from "../state/models.js";
 import { store } from "../state/store.js";
-import { t } from "../shared/texts.js";
 import { View } from "../widgets/view.js";
+import { choose } from "./picture-input.js";
 
 const HALF = 0.5; // pixels by which a rounded frame may miss an edge
 

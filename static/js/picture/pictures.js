@@ -1,11 +1,13 @@
 // The strip of pictures: one question, asked of a picture when it is looked at for the first time.
 
 import { addressOf, clear, explainPicture, goTo, remember, showAgain } from "../controller/controller.js";
-import { forget } from "../state/result-cache.js";
-import { emptyView, store } from "../state/store.js";
+import { setPictures } from "../state/actions.js";
+import { emptyView } from "../state/initial.js";
+import { dropPicture } from "../state/result-cache.js";
+import { store } from "../state/store.js";
 
 const MOST = 24;
-const seen = new Map(); // picture key -> the view that was left, with the question that it answers
+const leftViews = new Map(); // picture key -> the view that was left, with the question that it answers
 let count = 0;
 
 const placeOf = (key) => store.state.pictures.findIndex((entry) => entry.key === key);
@@ -22,28 +24,28 @@ function leave() {
   const { state } = store;
   if (state.phase !== "done") return;
   const { phase, id, picture, inputs, panels, aside, seconds } = state;
-  seen.set(picture.key, { asked: question(state), view: { phase, id, picture, inputs, panels, aside, seconds } });
+  leftViews.set(picture.key, { asked: question(state), view: { phase, id, picture, inputs, panels, aside, seconds } });
 }
 
 /** Takes pictures, [{url, name, source}], into the strip, and explains the first of them. */
-export function take(pictures) {
+export function addPictures(pictures) {
   leave();
   const entries = pictures.slice(0, MOST).map((picture) => ({ key: newKey(), id: null, ...picture }));
   const room = MOST - entries.length;
   const { ask, pictures: old } = store.state;
   for (const { key } of old.slice(0, Math.max(0, old.length - room))) drop(key);
-  store.set({ pictures: [...store.state.pictures, ...entries] });
+  setPictures([...store.state.pictures, ...entries]);
   // A single class was asked about another picture; several are a question of their own.
   explainPicture(entries[0], ask.targets.length > 1 ? {} : { targets: [], against: null });
 }
 
-export const takeSamples = (samples) => take(samples.map(({ id, title, url }) => ({ url, name: title, source: { field: "sample", value: id } })));
+export const addSamples = (samples) => addPictures(samples.map(({ id, title, url }) => ({ url, name: title, source: { field: "sample", value: id } })));
 
 /** Shows a picture of the strip with the question as it stands; `before` is what is shown again should it be refused. */
 export function choosePicture(key, before) {
   if (key === store.state.picture?.key) return;
   leave();
-  const left = seen.get(key);
+  const left = leftViews.get(key);
   if (left?.asked === question(store.state)) showAgain(left.view);
   else explainPicture(store.state.pictures[placeOf(key)], {}, before);
 }
@@ -51,9 +53,9 @@ export function choosePicture(key, before) {
 function drop(key) {
   const { url } = store.state.pictures[placeOf(key)];
   URL.revokeObjectURL(url);
-  seen.delete(key);
-  forget(key);
-  store.set({ pictures: store.state.pictures.filter((entry) => entry.key !== key) });
+  leftViews.delete(key);
+  dropPicture(key);
+  setPictures(store.state.pictures.filter((entry) => entry.key !== key));
 }
 
 /** Takes the shown picture out of the strip; its neighbour is shown, or the start page where there is none. */

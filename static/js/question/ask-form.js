@@ -1,10 +1,10 @@
-import { el, iconButton } from "../shared/dom.js";
-import { dismiss, offer } from "../models/downloads.js";
-import { askModel, askTarget } from "../controller/layout.js";
-import { askedModel, askedTarget, modelOf } from "../state/models.js";
 import { explainAgain } from "../controller/controller.js";
-import { store } from "../state/store.js";
+import { askModel, askTarget } from "../controller/layout.js";
+import { dismiss, offer } from "../models/downloads.js";
+import { el, iconButton } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
+import { askedModel, askedTarget, modelOf } from "../state/models.js";
+import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
 const SCORES = ["logit", "log_probability", "probability"];

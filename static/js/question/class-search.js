@@ -1,8 +1,8 @@
 import * as api from "../api/client.js";
 import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
 import { askedModel } from "../state/models.js";
 import { Combobox } from "../widgets/combobox.js";
-import { t } from "../shared/texts.js";
 
 /** A combobox over a model's classes: {index, label}. */
 export class ClassSearch extends Combobox {

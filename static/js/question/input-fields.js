@@ -1,8 +1,8 @@
-import { el } from "../shared/dom.js";
-import { askedModel, modelOf, sizeText } from "../state/models.js";
 import { explainAgain } from "../controller/controller.js";
-import { store } from "../state/store.js";
+import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
+import { askedModel, modelOf, sizeText } from "../state/models.js";
+import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
 const FITS = ["crop", "pad", "squash"];

@@ -1,9 +1,9 @@
+import { askTarget } from "../controller/layout.js";
 import { el } from "../shared/dom.js";
 import * as format from "../shared/format.js";
-import { askTarget } from "../controller/layout.js";
+import { t } from "../shared/texts.js";
 import { askedTarget, shownInput } from "../state/models.js";
 import { store } from "../state/store.js";
-import { t } from "../shared/texts.js";
 import { View } from "../widgets/view.js";
 
 const ROWS = 5;

@@ -1,6 +1,8 @@
 // From a panel's state to a canvas: shared by the grid, the full screen and the comparison.
 
-import { clipOf, paint, paletteOf, reduce, scaleOf } from "./reduction.js";
+import { clipOf, paint, scaleOf } from "./colour.js";
+import { reduce } from "./reduction.js";
+import { paletteOf } from "./settings.js";
 import { restrict, restrictColours, thresholdOf } from "./top-percent.js";
 
 const images = new WeakMap();
@@ -19,39 +21,39 @@ function imageOf(canvas, { width, height }) {
 export const arrayOf = (panel) => panel?.raw ?? panel?.estimate ?? null;
 
 /** The map of a panel as it is read now; null where there is nothing to read yet. */
-export function mapOf(panel, reading) {
+export function mapOf(panel, rendering) {
   const array = arrayOf(panel);
-  return array && reduce(array, reading.reduction);
+  return array && reduce(array, rendering.reduction);
 }
 
 /** The clip of a panel: its own, or the largest among those that it shares a scale with. */
-export function limitOf(panel, { reading, panels }) {
-  const { scale, percentile } = reading;
+export function limitOf(panel, { rendering, panels }) {
+  const { scale, percentile } = rendering;
   const sharing = scale === "own" ? [panel] : panels.filter(({ method }) => scale === "all" || method === panel.method);
-  const maps = sharing.map((one) => mapOf(one, reading)).filter(Boolean);
+  const maps = sharing.map((one) => mapOf(one, rendering)).filter(Boolean);
   return maps.reduce((most, map) => Math.max(most, clipOf(map, percentile)), 0);
 }
 
 /** All that the pixels depend on, apart from the array; opacity is left to CSS. */
-export const appearanceOf = ({ reduction, percentile, show, top, ...reading }, limit) =>
-  [reduction, paletteOf({ reduction, ...reading }), percentile, show, top, limit].join();
+export const appearanceOf = ({ reduction, percentile, show, top, ...rendering }, limit) =>
+  [reduction, paletteOf({ reduction, ...rendering }), percentile, show, top, limit].join();
 
 /**
  * Draws the panel's best array as it is to be read now, on a scale that ends at `limit`; returns what
  * the scale bar needs, or null where there is nothing to draw yet.
  */
-export function draw(canvas, panel, { reading, palettes }, limit) {
-  const map = mapOf(panel, reading);
+export function draw(canvas, panel, { rendering, palettes }, limit) {
+  const map = mapOf(panel, rendering);
   if (!map || !palettes) return null;
-  const palette = palettes[paletteOf(reading)];
-  const scale = scaleOf(map, reading.percentile, palette, limit);
+  const palette = palettes[paletteOf(rendering)];
+  const scale = scaleOf(map, rendering.percentile, palette, limit);
   const image = imageOf(canvas, map);
   const pixels = new Uint32Array(image.data.buffer);
-  const { show } = reading;
-  const threshold = show === "map" ? null : thresholdOf(map, reading.top);
+  const { show } = rendering;
+  const threshold = show === "map" ? null : thresholdOf(map, rendering.top);
   if (show === "map" || show === "top") paint(map, scale, palette.colours, pixels);
   if (threshold !== null) restrict(map, show, threshold, pixels);
   canvas.getContext("2d").putImageData(image, 0, 0);
   const colours = show === "top" ? restrictColours(palette.colours, scale, threshold) : palette.colours;
-  return { ...scale, colours, show, top: reading.top, threshold };
+  return { ...scale, colours, show, top: rendering.top, threshold };
 }

@@ -1,44 +1,4 @@
-// How a raw attribution becomes a picture: reduction over channels, clipping, colour. Pure functions.
-
-export const REDUCTIONS = ["sum", "abs", "max", "positive", "negative"];
-
-/** Whose clip holds for a panel: its own, the largest of its method's panels, the largest of all. */
-export const SCALES = ["own", "method", "all"];
-
-export const DEFAULT = {
-  reduction: "abs",
-  // Signed values want a palette with a middle, magnitudes one with a bottom: each remembers its own.
-  palettes: { signed: "blue_orange", unsigned: "inferno" },
-  percentile: 99,
-  overlay: 100,
-  scale: "own",
-  show: "map", // see top-percent.js
-  top: 10, // per cent of the pixels
-};
-
-const KEY = "gradoscope.reading";
-
-/** The reading of this tab before a reload; a new tab starts from the defaults. */
-export function restoredReading() {
-  try {
-    return { ...DEFAULT, ...JSON.parse(sessionStorage.getItem(KEY) ?? "{}") };
-  } catch {
-    return { ...DEFAULT };
-  }
-}
-
-export function rememberReading(reading) {
-  try {
-    sessionStorage.setItem(KEY, JSON.stringify(reading));
-  } catch {
-    // Storage may be full or switched off; the reading then lasts until the reload.
-  }
-}
-
-/** Which of the two remembered palettes holds for a reduction. */
-export const signOf = (reduction) => (reduction === "sum" ? "signed" : "unsigned");
-
-export const paletteOf = (reading) => reading.palettes[signOf(reading.reduction)];
+// From a raw attribution to a map: reduction over channels. Pure functions.
 
 function sum(values, size, channels, i) {
   let total = 0;
@@ -87,48 +47,4 @@ export function reduce(raw, reduction) {
   const reductions = cache.get(raw);
   if (!reductions.has(reduction)) reductions.set(reduction, compute(raw, reduction));
   return reductions.get(reduction);
-}
-
-/** numpy.percentile's linear interpolation, over sorted values. */
-export function percentileOf(sorted, percentile) {
-  const place = (percentile / 100) * (sorted.length - 1);
-  const below = Math.floor(place);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
-}
-
-/** The magnitude at which a map is clipped, alone on its scale. */
-export function clipOf(map, percentile) {
-  // Where hardly any pixel is above zero the percentile may be zero: then nothing is clipped.
-  return percentileOf(map.magnitudes, percentile) || map.magnitudes[map.magnitudes.length - 1];
-}
-
-/**
- * The values that the two ends of the palette stand for. Zero is the bottom of a sequential palette
- * and the middle of a diverging one; signed values are symmetric about zero in any palette.
- * `flat`: nothing to tell apart, all of the map takes the colour of zero. `limit` is the clip of a
- * scale that is shared with other maps.
- */
-export function scaleOf(map, percentile, palette, limit = clipOf(map, percentile)) {
-  const symmetric = map.signed || palette.kind === "diverging";
-  return {
-    low: symmetric ? -limit : 0,
-    high: limit,
-    symmetric,
-    flat: map.low === map.high,
-    clipsLow: map.low < -limit,
-    clipsHigh: map.high > limit,
-  };
-}
-
-/** Writes the colours of `map` into `pixels`, a Uint32Array over RGBA. */
-export function paint(map, scale, colours, pixels) {
-  const { low, high, flat, symmetric } = scale;
-  const perUnit = flat || high === low ? 0 : 255 / (high - low);
-  // + 0.5 rounds; zero in a symmetric scale falls on entry 128, the neutral middle.
-  const zero = symmetric ? 128 : 0;
-  for (let i = 0; i < pixels.length; i += 1) {
-    const place = perUnit === 0 ? zero : (map.values[i] - low) * perUnit + 0.5;
-    pixels[i] = colours[place <= 0 ? 0 : place >= 255 ? 255 : place | 0];
-  }
 }

@@ -1,8 +1,5 @@
 // The strongest part of a map: as colours over the picture, as a window onto it, or as an outline.
 
-/** all of the map | the top in colours, the picture elsewhere | the picture in the top only | the top's outline. */
-export const SHOWS = ["map", "top", "window", "outline"];
-
 const CLEAR = 0;
 const VEIL = pixel(27, 28, 30);
 const LIGHT = pixel(255, 255, 255);

@@ -2,10 +2,10 @@
 
 import { el } from "./dom.js";
 
-export const hairline = () => el("div", { class: "hairline", role: "progressbar", "aria-valuemin": "0", hidden: true });
+export const progressLine = () => el("div", { class: "hairline", role: "progressbar", "aria-valuemin": "0", hidden: true });
 
 /** Shows `done` of `total`; a total that is not known shows no length. */
-export function setHairline(line, { done, total }, label) {
+export function setProgress(line, { done, total }, label) {
   line.setAttribute("aria-label", label);
   line.style.setProperty("--done", total ? done / total : 0);
   if (total) {

@@ -1,7 +1,7 @@
 // What the page must know of the methods before the server has told: the first visit shows them at once.
 
-import { store } from "./store.js";
 import { textOr } from "../shared/texts.js";
+import { store } from "./store.js";
 
 export const DEFAULT_METHODS = [
   "vanilla_gradient",

@@ -1,8 +1,7 @@
 // What the page knows of the models, and which one it asks.
 
-import * as api from "../api/client.js";
-import { store } from "./store.js";
 import { currentRow } from "./rows.js";
+import { store } from "./store.js";
 
 export const modelOf = (id) => store.state.models?.models.find((model) => model.id === id);
 
@@ -24,21 +23,6 @@ export const askedTarget = () => currentRow(store.state)?.target ?? shownInput()
 export function beliefIn(model, target) {
   const { predictions = [], targets = [] } = store.state.inputs.get(model) ?? {};
   return target ? [...predictions, ...targets].find(({ index }) => index === target.index) : predictions[0];
-}
-
-/** Asks for the list again: weights may have come, a model that was loaded once tells its layers. */
-export async function refreshModels() {
-  try {
-    store.set({ models: await api.models() });
-  } catch {
-    // The list as it was is better than none; what the server has against a choice, it says to that choice.
-  }
-}
-
-/** Takes one model's new record into the list. */
-export function replaceModel(record) {
-  const { models } = store.state;
-  store.set({ models: { ...models, models: models.models.map((model) => (model.id === record.id ? record : model)) } });
 }
 
 /** {fit, size} as they are asked for: null where the model's own way was taken. */

@@ -1,8 +1,8 @@
 // What a recorded explanation was asked for, read back from its record.
 
-import { askedInput, modelOf } from "./models.js";
+import { emptyAsk } from "./initial.js";
 import { methodOf } from "./methods.js";
-import { emptyAsk, store } from "./store.js";
+import { askedInput, modelOf } from "./models.js";
 
 const unique = (values) => [...new Set(values)];
 
@@ -41,15 +41,14 @@ export function setBy(method, values) {
   return Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== properties[name]?.default));
 }
 
-/** Parameters of any method without what is the default, once the defaults are known. */
-export function withoutDefaults({ ask, methods }) {
-  if (!methods) return;
-  const options = Object.entries(ask.options).map(([method, values]) => [method, setBy(method, values)]);
-  store.set({ ask: { ...ask, options: Object.fromEntries(options.filter(([, values]) => Object.keys(values).length)) } });
+/** {method: {parameter: value}} without what is the default; needs the methods to be known. */
+export function withoutDefaults(options) {
+  const own = Object.entries(options).map(([method, values]) => [method, setBy(method, values)]);
+  return Object.fromEntries(own.filter(([, values]) => Object.keys(values).length));
 }
 
-/** What was asked for of the input is what differs from the model's own way, once that is known. */
-export function restoreInput(inputs) {
+/** {fit, size} as they were asked for, where that is not the model's own way; nothing while the models are not known. */
+export function inputAsked(inputs) {
   const input = [...inputs.values()].find(({ model }) => modelOf(model));
-  if (input) store.set({ ask: { ...store.state.ask, ...askedInput(input, modelOf(input.model)) } });
+  return input ? askedInput(input, modelOf(input.model)) : null;
 }

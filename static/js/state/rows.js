@@ -4,8 +4,15 @@ import { DEFAULT_METHODS } from "./methods.js";
 
 const unique = (values) => [...new Set(values)];
 
-/** What a row is known by, whatever the picture: a model, and a class by its index or as the model's top one. */
-export const rowKey = (model, target) => `${model ?? ""} ${target ? target.index : "top"}`;
+/** What a row is known by, whatever the picture: {model, target}, a class by its index; null is the model's top one. */
+export const rowKey = (model, target) => ({ model: model ?? null, target: target?.index ?? null });
+
+export const sameRow = (one, other) => one?.model === other?.model && one?.target === other?.target;
+
+/** A row's key as text, for what is kept by it. */
+export const rowId = ({ model, target }) => JSON.stringify([model, target]);
+
+const includesRow = (keys, key) => keys.some((other) => sameRow(other, key));
 
 export const targetsOf = ({ targets }) => (targets.length ? targets : [null]);
 
@@ -18,12 +25,6 @@ export function keyOf({ model, target }, ask) {
   return rowKey(model, ask.targets.find((asked) => asked && asked.index === target?.index));
 }
 
-/** Those that `order` names come first, in its order. */
-function ordered(keys, order) {
-  const place = (key) => (order.includes(key) ? order.indexOf(key) : order.length);
-  return keys.toSorted((one, other) => place(one) - place(other));
-}
-
 /** All rows of the question, {key, model, target}; target is null for the model's top class. */
 export function rowsOf(state) {
   const { ask, layout, inputs } = state;
@@ -32,22 +33,26 @@ export function rowsOf(state) {
   const rows = modelsOf(state)
     .flatMap((model) => targetsOf(ask).map((target) => ({ key: rowKey(model, target), model, target })))
     .filter(({ model, target }) => !twice(model, target));
-  const keys = ordered(rows.map(({ key }) => key), layout.rows);
-  return keys.map((key) => rows.find((row) => row.key === key));
+  // Those that the layout names come first, in its order.
+  const place = ({ key }) => {
+    const named = layout.rows.findIndex((other) => sameRow(other, key));
+    return named < 0 ? layout.rows.length : named;
+  };
+  return rows.toSorted((one, other) => place(one) - place(other));
 }
 
-export const shownRows = (state) => rowsOf(state).filter(({ key }) => !state.layout.hiddenRows.includes(key));
+export const shownRows = (state) => rowsOf(state).filter(({ key }) => !includesRow(state.layout.hiddenRows, key));
 
 export const shownMethods = (state) => methodsOf(state).filter((method) => !state.layout.hiddenMethods.includes(method));
 
-export const hiddenRows = (state) => rowsOf(state).filter(({ key }) => state.layout.hiddenRows.includes(key));
+export const hiddenRows = (state) => rowsOf(state).filter(({ key }) => includesRow(state.layout.hiddenRows, key));
 
 export const hiddenMethods = (state) => methodsOf(state).filter((method) => state.layout.hiddenMethods.includes(method));
 
 /** The row that picture, predictions and question belong to. */
 export function currentRow(state) {
   const rows = shownRows(state);
-  return rows.find(({ key }) => key === state.row) ?? rows[0] ?? rowsOf(state)[0];
+  return rows.find(({ key }) => sameRow(key, state.row)) ?? rows[0] ?? rowsOf(state)[0];
 }
 
 /** What has to be asked of the server: a model, class or method of which nothing is shown costs nothing. */
@@ -65,10 +70,11 @@ export function requested(state) {
 /** {panels, aside}: what is shown, row by row; and what is hidden. */
 export function arranged(all, state) {
   const { ask, layout } = state;
-  const rows = unique([...rowsOf(state).map(({ key }) => key), ...all.map((panel) => keyOf(panel, ask))]);
+  const idOf = (panel) => rowId(keyOf(panel, ask));
+  const rows = unique([...rowsOf(state).map(({ key }) => rowId(key)), ...all.map(idOf)]);
   const methods = unique([...methodsOf(state), ...all.map(({ method }) => method)]);
-  const place = (panel) => rows.indexOf(keyOf(panel, ask)) * methods.length + methods.indexOf(panel.method);
-  const hidden = (panel) => layout.hiddenRows.includes(keyOf(panel, ask)) || layout.hiddenMethods.includes(panel.method);
+  const place = (panel) => rows.indexOf(idOf(panel)) * methods.length + methods.indexOf(panel.method);
+  const hidden = (panel) => includesRow(layout.hiddenRows, keyOf(panel, ask)) || layout.hiddenMethods.includes(panel.method);
   const sorted = all.toSorted((one, other) => place(one) - place(other));
   return { panels: sorted.filter((panel) => !hidden(panel)), aside: sorted.filter(hidden) };
 }
@@ -78,17 +84,18 @@ export function filledRows({ panels, ask }) {
   const rows = new Map();
   for (const panel of panels) {
     const key = keyOf(panel, ask);
-    if (!rows.has(key)) rows.set(key, { key, model: panel.model, target: panel.target, panels: [] });
-    rows.get(key).panels.push(panel);
+    const id = rowId(key);
+    if (!rows.has(id)) rows.set(id, { key, model: panel.model, target: panel.target, panels: [] });
+    rows.get(id).panels.push(panel);
   }
   return [...rows.values()];
 }
 
 /** The list with the item moved by one place, over those that are not shown. */
-export function moved(items, item, by, shown = items) {
-  const neighbour = shown[shown.indexOf(item) + by];
+export function moved(items, item, by, shown = items, same = Object.is) {
+  const neighbour = shown[shown.findIndex((other) => same(other, item)) + by];
   if (neighbour === undefined) return items;
-  const rest = items.filter((other) => other !== item);
-  rest.splice(rest.indexOf(neighbour) + (by > 0 ? 1 : 0), 0, item);
+  const rest = items.filter((other) => !same(other, item));
+  rest.splice(rest.findIndex((other) => same(other, neighbour)) + (by > 0 ? 1 : 0), 0, item);
   return rest;
 }

@@ -1,7 +1,8 @@
 import { el, iconButton } from "../shared/dom.js";
-import { boxBetween, look } from "../viewport/viewport.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { setTool, setViewport } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { boxBetween } from "../viewport/geometry.js";
 import { View } from "../widgets/view.js";
 
 const NAMES = ["left", "top", "width", "height"];
@@ -19,7 +20,7 @@ export class BoxFields extends View {
   }
 
   listen(signal) {
-    store.watch(["looking"], ({ looking }) => this.show(looking.box), signal);
+    store.watch(["viewport"], ({ viewport }) => this.show(viewport.box), signal);
   }
 
   show(box) {
@@ -37,14 +38,14 @@ export class BoxFields extends View {
     const [left, top, width, height] = NAMES.map((name) => this.inputs[name].valueAsNumber);
     const [x, y] = [left || 0, top || 0];
     const box = boxBetween([x, y], [x + (width || (picture?.width ?? x) - x), y + (height || (picture?.height ?? y) - y)]);
-    if (box && width !== 0 && height !== 0) look({ box });
-    else this.show(store.state.looking.box);
+    if (box && width !== 0 && height !== 0) setViewport({ box });
+    else this.show(store.state.viewport.box);
   }
 
   clear() {
     const bar = this.closest("looking-bar");
-    look({ box: null });
-    store.set({ tool: null });
+    setViewport({ box: null });
+    setTool(null);
     bar.mark.focus();
   }
 }

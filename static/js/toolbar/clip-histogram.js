@@ -1,9 +1,9 @@
-import { el } from "../shared/dom.js";
-import { limitOf, mapOf } from "../rendering/draw.js";
-import { lookedAt, nameOf } from "../viewport/viewport.js";
 import { histogramOf } from "../arrays/statistics.js";
-import { store } from "../state/store.js";
+import { limitOf, mapOf } from "../rendering/draw.js";
+import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { currentPanel, panelName } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
 
 const BINS = 50;
@@ -22,7 +22,7 @@ export class ClipHistogram extends View {
   }
 
   listen(signal) {
-    store.watch(["reading", "looking", "viewing", "panels"], () => this.refresh(), signal);
+    store.watch(["rendering", "viewport", "viewedPanel", "panels"], () => this.refresh(), signal);
     store.addEventListener("panel", () => this.refresh(), { signal });
   }
 
@@ -35,9 +35,9 @@ export class ClipHistogram extends View {
   }
 
   show() {
-    const { reading } = store.state;
-    const panel = store.panel(store.state.viewing) ?? lookedAt();
-    const map = panel && mapOf(panel, reading);
+    const { rendering } = store.state;
+    const panel = store.panel(store.state.viewedPanel) ?? currentPanel();
+    const map = panel && mapOf(panel, rendering);
     this.hidden = !map;
     if (!map) return;
     const most = map.magnitudes[map.magnitudes.length - 1];
@@ -45,7 +45,7 @@ export class ClipHistogram extends View {
     if (map === this.#map) return;
     this.#map = map;
     this.draw(histogramOf(map, BINS));
-    this.title = t("histogram.of", { panel: nameOf(panel) });
+    this.title = t("histogram.of", { panel: panelName(panel) });
     this.setAttribute("aria-label", this.title);
   }
 

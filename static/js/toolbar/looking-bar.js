@@ -1,7 +1,8 @@
 import { el, iconButton } from "../shared/dom.js";
-import { compareWith, drawable, look, lookedAt, resetZoom, zoomBy } from "../viewport/viewport.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { setTool, setViewport } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { compareWith, currentPanel, drawable, resetZoom, zoomBy } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
 
 const STEP = 1.5;
@@ -16,8 +17,8 @@ export class LookingBar extends View {
     this.reset = el("button", { type: "button", class: "button zoom-value", title: t("zoom.reset"), onclick: resetZoom });
     this.mark = toggle(t("box.tool"), t("box.tool.long"), () => this.startBox());
     this.fields = el("box-fields");
-    this.compare = el("button", { type: "button", class: "button", title: t("compare.long"), onclick: () => compareWith(lookedAt()) }, t("compare.open"));
-    this.split = toggle(t("split.tool"), t("split.tool.long"), () => look({ split: store.state.looking.split === null ? 0.5 : null }));
+    this.compare = el("button", { type: "button", class: "button", title: t("compare.long"), onclick: () => compareWith(currentPanel()) }, t("compare.open"));
+    this.split = toggle(t("split.tool"), t("split.tool.long"), () => setViewport({ split: store.state.viewport.split === null ? 0.5 : null }));
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", t("looking.title"));
     this.append(
@@ -27,7 +28,7 @@ export class LookingBar extends View {
   }
 
   listen(signal) {
-    store.watch(["looking", "tool"], (state) => this.show(state), signal);
+    store.watch(["viewport", "tool"], (state) => this.show(state), signal);
     store.watch(["panels"], () => this.offer(), signal);
     store.addEventListener("panel", () => this.offer(), { signal });
   }
@@ -36,7 +37,7 @@ export class LookingBar extends View {
     this.compare.disabled = drawable().length < 2;
   }
 
-  show({ looking: { zoom, split, box }, tool }) {
+  show({ viewport: { zoom, split, box }, tool }) {
     const shown = t("zoom.value", { zoom: zoom < 10 ? Number(zoom.toFixed(1)) : Math.round(zoom) });
     this.reset.textContent = shown;
     this.reset.setAttribute("aria-label", t("zoom.reset.heard", { zoom: shown }));
@@ -46,6 +47,6 @@ export class LookingBar extends View {
   }
 
   startBox() {
-    store.set({ tool: store.state.tool === "box" ? null : "box" });
+    setTool(store.state.tool === "box" ? null : "box");
   }
 }

@@ -1,7 +1,9 @@
+import { opacityOf } from "../rendering/colour.js";
+import { paletteOf, REDUCTIONS, signOf } from "../rendering/settings.js";
 import { el } from "../shared/dom.js";
-import { paletteOf, REDUCTIONS, signOf } from "../rendering/reduction.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { setRendering } from "../state/actions.js";
+import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
 let count = 0;
@@ -19,9 +21,9 @@ export class ReadingBar extends View {
     count += 1;
     this.palette = el("select", { onchange: () => this.choosePalette() });
     this.radios = REDUCTIONS.map((reduction) => this.radio(reduction, `reduction-${count}`));
-    this.clip = slider("clip", { min: 80, max: 100, step: 0.5 }, () => store.read({ percentile: Number(this.clip.input.value) }));
+    this.clip = slider("clip", { min: 80, max: 100, step: 0.5 }, () => setRendering({ percentile: Number(this.clip.input.value) }));
     this.clip.field.append(el("clip-histogram"));
-    this.overlay = slider("overlay", { min: 0, max: 100, step: 1 }, () => store.read({ overlay: Number(this.overlay.input.value) }));
+    this.overlay = slider("overlay", { min: 0, max: 100, step: 1 }, () => setRendering({ overlay: Number(this.overlay.input.value) }));
     this.more = el("button", { type: "button", class: "button more-reading", "aria-expanded": "false", onclick: () => this.unfold() }, t("reading.more"));
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", t("reading.title"));
@@ -33,7 +35,7 @@ export class ReadingBar extends View {
   }
 
   radio(value, name) {
-    const input = el("input", { type: "radio", name, value, onchange: () => store.read({ reduction: value }) });
+    const input = el("input", { type: "radio", name, value, onchange: () => setRendering({ reduction: value }) });
     const label = el("label", { class: "segment", title: t(`reading.${value}.long`) }, input, el("span", {}, t(`reading.${value}`)));
     return { input, label };
   }
@@ -46,7 +48,7 @@ export class ReadingBar extends View {
 
   listen(signal) {
     store.watch(["palettes"], ({ palettes }) => this.offer(palettes ?? {}), signal);
-    store.watch(["reading", "palettes"], (state) => this.show(state), signal);
+    store.watch(["rendering", "palettes"], (state) => this.show(state), signal);
   }
 
   offer(palettes) {
@@ -54,18 +56,18 @@ export class ReadingBar extends View {
   }
 
   choosePalette() {
-    const { reading } = store.state;
-    store.read({ palettes: { ...reading.palettes, [signOf(reading.reduction)]: this.palette.value } });
+    const { rendering } = store.state;
+    setRendering({ palettes: { ...rendering.palettes, [signOf(rendering.reduction)]: this.palette.value } });
   }
 
-  show({ reading }) {
-    this.palette.value = paletteOf(reading);
-    for (const { input } of this.radios) input.checked = input.value === reading.reduction;
-    this.clip.input.value = reading.percentile;
-    this.clip.output.textContent = `${reading.percentile} %`;
-    this.overlay.input.value = reading.overlay;
-    this.overlay.output.textContent = `${reading.overlay} %`;
+  show({ rendering }) {
+    this.palette.value = paletteOf(rendering);
+    for (const { input } of this.radios) input.checked = input.value === rendering.reduction;
+    this.clip.input.value = rendering.percentile;
+    this.clip.output.textContent = `${rendering.percentile} %`;
+    this.overlay.input.value = rendering.overlay;
+    this.overlay.output.textContent = `${rendering.overlay} %`;
     // One variable for all maps: fading over the picture redraws no canvas.
-    document.documentElement.style.setProperty("--overlay", reading.overlay / 100);
+    document.documentElement.style.setProperty("--overlay", opacityOf(rendering));
   }
 }

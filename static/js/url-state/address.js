@@ -1,6 +1,6 @@
 // The view in the address: /e/ID#reduce=sum&clip=95. Written as the view changes, read on load and on back and forward.
 
-import { rememberReading } from "../rendering/reduction.js";
+import { restoreFromAddress } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { FIELDS } from "./fields.js";
 
@@ -49,7 +49,7 @@ function canonical(hash) {
 }
 
 /** Sets what the address says; what it does not say is as on a fresh page. */
-export function restoreView() {
+export function restoreAddress() {
   const pairs = pairsOf(location.hash);
   waiting.clear();
   let draft = store.state;
@@ -64,8 +64,7 @@ export function restoreView() {
 
 function commit(draft) {
   const slices = [...new Set(FIELDS.map(({ slice }) => slice))].filter((slice) => draft[slice] !== store.state[slice]);
-  if (slices.length) store.set(Object.fromEntries(slices.map((slice) => [slice, draft[slice]])));
-  rememberReading(store.state.reading);
+  restoreFromAddress(Object.fromEntries(slices.map((slice) => [slice, draft[slice]])));
 }
 
 function settleWaiting() {

@@ -23,10 +23,13 @@ export const word = {
   parse: (text) => (/^[\w.:-]{1,200}$/.test(text) ? text : undefined),
 };
 
-/** The key of a row, «model class»: a slash is easier on the eye than %20. */
+/** The key of a row, as model/class: {model, target}. */
 export const row = {
-  format: (key) => key.replace(" ", "/"),
-  parse: (text) => (/^[^\s,]{0,200}\/(\d{1,9}|top)$/.test(text) ? text.replace(/\/(?=[^/]*$)/, " ") : undefined),
+  format: ({ model, target }) => `${model ?? ""}/${target ?? "top"}`,
+  parse: (text) => {
+    const [, model, target] = /^([^\s,]{0,200})\/(\d{1,9}|top)$/.exec(text) ?? [];
+    return target === undefined ? undefined : { model: model || null, target: target === "top" ? null : Number(target) };
+  },
 };
 
 /** Several of the same kind, `count` of them where that is given; in the address with commas between. */

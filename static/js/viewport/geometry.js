@@ -4,17 +4,6 @@
 
 export const MOST = 16;
 
-/** How nothing in particular is looked at. All of it is plain JSON; places are pixels of the original. */
-export const AT_REST = {
-  zoom: 1, // of every panel, 1 … 16
-  centre: null, // [x, y], null: the middle of each panel
-  cross: null, // [x, y] of the crosshair
-  box: null, // [x0, y0, x1, y1]
-  compare: null, // ids of two panels
-  split: null, // 0 … 1: how much of the full screen is the picture
-  panel: null, // the id of the panel that was looked at last
-};
-
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 export const toPicture = ([u, v], [x0, y0, x1, y1]) => [x0 + u * (x1 - x0), y0 + v * (y1 - y0)];
@@ -31,7 +20,7 @@ export function frameOf({ zoom, centre }, crop) {
   return { zoom, left: inside(0.5 - u * zoom, zoom), top: inside(0.5 - v * zoom, zoom) };
 }
 
-function lookingOf({ zoom, left, top }, crop) {
+function viewportOf({ zoom, left, top }, crop) {
   if (zoom === 1) return { zoom, centre: null };
   return { zoom, centre: toPicture([(0.5 - inside(left, zoom)) / zoom, (0.5 - inside(top, zoom)) / zoom], crop) };
 }
@@ -41,25 +30,25 @@ export const fromWindow = ([f, g], { zoom, left, top }) => [(f - left) / zoom, (
 export const toWindow = ([u, v], { zoom, left, top }) => [u * zoom + left, v * zoom + top];
 
 /** {zoom, centre} magnified by `factor`; what lies at the place [f, g] of the window stays there. */
-export function zoomedAt(looking, crop, [f, g], factor) {
-  const frame = frameOf(looking, crop);
+export function zoomedAt(viewport, crop, [f, g], factor) {
+  const frame = frameOf(viewport, crop);
   const [u, v] = fromWindow([f, g], frame);
   const zoom = clamp(frame.zoom * factor, 1, MOST);
-  return lookingOf({ zoom, left: f - u * zoom, top: g - v * zoom }, crop);
+  return viewportOf({ zoom, left: f - u * zoom, top: g - v * zoom }, crop);
 }
 
 /** {zoom, centre} moved by fractions of the window. */
-export function pannedBy(looking, crop, [across, down]) {
-  const { zoom, left, top } = frameOf(looking, crop);
-  return lookingOf({ zoom, left: left + across, top: top + down }, crop);
+export function pannedBy(viewport, crop, [across, down]) {
+  const { zoom, left, top } = frameOf(viewport, crop);
+  return viewportOf({ zoom, left: left + across, top: top + down }, crop);
 }
 
 /** {zoom, centre} moved just as far as brings a place of the original into the window. */
-export function bringingIn(looking, crop, place) {
-  const [f, g] = toWindow(toPanel(place, crop), frameOf(looking, crop));
+export function bringingIn(viewport, crop, place) {
+  const [f, g] = toWindow(toPanel(place, crop), frameOf(viewport, crop));
   const margin = 0.05;
   const by = (at) => clamp(at, margin, 1 - margin) - at;
-  return pannedBy(looking, crop, [by(f), by(g)]);
+  return pannedBy(viewport, crop, [by(f), by(g)]);
 }
 
 /** {x, y, index} of the pixel at a fraction of the panel; null outside. */
@@ -71,3 +60,9 @@ export function pixelAt([u, v], { width, height }) {
 
 /** The middle of a pixel, as a fraction of the panel. */
 export const middleOf = ({ x, y }, { width, height }) => [(x + 0.5) / width, (y + 0.5) / height];
+
+/** A box in any order of its corners, in whole pixels of the original; null where it has no area. */
+export function boxBetween([ax, ay], [bx, by]) {
+  const box = [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)].map(Math.round);
+  return box[2] - box[0] > 0 && box[3] - box[1] > 0 ? box : null;
+}

@@ -1,9 +1,10 @@
 // Pointer, wheel and fingers on a map. In the grid the page scrolls as everywhere: one finger and the bare
 // wheel are the page's, Ctrl (or ⌘) with the wheel and two fingers are the map's. In full screen all are.
 
-import { fromWindow, frameOf, pannedBy, toPicture, zoomedAt } from "./geometry.js";
-import { boxBetween, look, resetZoom } from "./viewport.js";
+import { setTool, setViewport } from "../state/actions.js";
 import { store } from "../state/store.js";
+import { boxBetween, frameOf, fromWindow, pannedBy, toPicture, zoomedAt } from "./geometry.js";
+import { resetZoom } from "./viewport.js";
 
 const SLOP = 4; // pixels that a click may wander
 const TWICE_MS = 250; // within which a second click makes the two a double click
@@ -15,10 +16,10 @@ function placeOf(lens, { clientX, clientY }) {
   return [(clientX - left) / width, (clientY - top) / height];
 }
 
-const pictured = (lens, place) => toPicture(fromWindow(place, frameOf(store.state.looking, lens.crop)), lens.crop);
+const pictured = (lens, place) => toPicture(fromWindow(place, frameOf(store.state.viewport, lens.crop)), lens.crop);
 
 function zoomTo(lens, place, factor) {
-  look({ ...zoomedAt(store.state.looking, lens.crop, place, factor), panel: lens.panel.id });
+  setViewport({ ...zoomedAt(store.state.viewport, lens.crop, place, factor), panel: lens.panel.id });
 }
 
 function listenForWheel(lens) {
@@ -44,8 +45,8 @@ function listenForFingers(lens) {
     const before = last;
     remember(event);
     const moved = [last.place[0] - before.place[0], last.place[1] - before.place[1]];
-    const panned = { ...store.state.looking, ...pannedBy(store.state.looking, lens.crop, moved) };
-    look({ ...zoomedAt(panned, lens.crop, last.place, last.apart / before.apart), panel: lens.panel.id });
+    const panned = { ...store.state.viewport, ...pannedBy(store.state.viewport, lens.crop, moved) };
+    setViewport({ ...zoomedAt(panned, lens.crop, last.place, last.apart / before.apart), panel: lens.panel.id });
   };
   const start = (event) => {
     remember(event);
@@ -59,15 +60,15 @@ function listenForFingers(lens) {
 
 /** What a drag from here does: draws a box, moves the magnified map, or nothing. */
 function dragOf(lens, event) {
-  const { tool, looking } = store.state;
+  const { tool, viewport } = store.state;
   if (tool === "box" || event.shiftKey) {
     const from = pictured(lens, placeOf(lens, event));
-    return (to) => look({ box: boxBetween(from, pictured(lens, to)) ?? store.state.looking.box });
+    return (to) => setViewport({ box: boxBetween(from, pictured(lens, to)) ?? store.state.viewport.box });
   }
-  if (looking.zoom === 1 || (event.pointerType === "touch" && !lens.whole)) return null;
+  if (viewport.zoom === 1 || (event.pointerType === "touch" && !lens.whole)) return null;
   let last = placeOf(lens, event);
   return (to) => {
-    look(pannedBy(store.state.looking, lens.crop, [to[0] - last[0], to[1] - last[1]]));
+    setViewport(pannedBy(store.state.viewport, lens.crop, [to[0] - last[0], to[1] - last[1]]));
     last = to;
   };
 }
@@ -88,7 +89,7 @@ function listenForDrags(lens) {
     if (event.pointerType !== "touch" || drag?.act) lens.point(pictured(lens, placeOf(lens, event)));
   });
   const end = () => {
-    if (drag?.moved && drag.act && store.state.tool) store.set({ tool: null });
+    if (drag?.moved && drag.act && store.state.tool) setTool(null);
     // The click that follows a drag is none.
     lens.dragged = Boolean(drag?.moved);
     drag = null;
@@ -96,7 +97,7 @@ function listenForDrags(lens) {
   lens.addEventListener("pointerup", end);
   lens.addEventListener("pointercancel", end);
   lens.addEventListener("pointerleave", (event) => {
-    if (event.pointerType !== "touch" && !drag) look({ cross: null });
+    if (event.pointerType !== "touch" && !drag) setViewport({ cross: null });
   });
 }
 
@@ -110,7 +111,7 @@ function listenForClicks(lens) {
   lens.addEventListener("click", (event) => {
     if (lens.dragged || event.shiftKey || store.state.tool || !lens.ready) return;
     // Only a magnified map has something to reset: there a click waits whether it becomes two.
-    if (store.state.looking.zoom === 1) click(event);
+    if (store.state.viewport.zoom === 1) click(event);
     else if (!waiting) waiting = setTimeout(click, TWICE_MS, event);
   });
   lens.addEventListener("dblclick", () => {

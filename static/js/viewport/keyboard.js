@@ -1,11 +1,12 @@
 // The keyboard on a map: the crosshair pixel by pixel, the zoom, the box.
 
-import { announce } from "../shared/announce.js";
 import { mapOf } from "../rendering/draw.js";
-import { bringingIn, clamp, middleOf, pixelAt, toPanel, toPicture } from "./geometry.js";
-import { boxBetween, compareWith, look, resetZoom, zoomBy } from "./viewport.js";
-import { heardOf } from "./readout.js";
+import { announce } from "../shared/announce.js";
+import { setViewport } from "../state/actions.js";
 import { store } from "../state/store.js";
+import { boxBetween, bringingIn, clamp, middleOf, pixelAt, toPanel, toPicture } from "./geometry.js";
+import { heardOf } from "./readout.js";
+import { compareWith, resetZoom, zoomBy } from "./viewport.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const STEP = 1.5;
@@ -20,15 +21,15 @@ function tell(lens) {
 
 /** Moves the crosshair by pixels of this panel; the first press brings it to the middle of what is shown. */
 function move(lens, [across, down], far) {
-  const { looking } = store.state;
-  const { panel, reading, crop } = lens;
-  const map = mapOf(panel, reading);
-  const at = looking.cross && pixelAt(toPanel(looking.cross, crop), map);
-  const from = at ?? pixelAt(looking.centre ? toPanel(looking.centre, crop) : [0.5, 0.5], map) ?? { x: 0, y: 0 };
+  const { viewport } = store.state;
+  const { panel, rendering, crop } = lens;
+  const map = mapOf(panel, rendering);
+  const at = viewport.cross && pixelAt(toPanel(viewport.cross, crop), map);
+  const from = at ?? pixelAt(viewport.centre ? toPanel(viewport.centre, crop) : [0.5, 0.5], map) ?? { x: 0, y: 0 };
   const by = at ? (far ? 10 : 1) : 0;
   const pixel = { x: clamp(from.x + by * across, 0, map.width - 1), y: clamp(from.y + by * down, 0, map.height - 1) };
   const cross = toPicture(middleOf(pixel, map), crop);
-  look({ cross, panel: panel.id, ...bringingIn(looking, crop, cross) });
+  setViewport({ cross, panel: panel.id, ...bringingIn(viewport, crop, cross) });
   tell(lens);
 }
 
@@ -36,11 +37,11 @@ function move(lens, [across, down], far) {
 let corner = null;
 
 function mark() {
-  const { cross } = store.state.looking;
+  const { cross } = store.state.viewport;
   if (!cross) return;
   const box = corner && boxBetween(corner, cross);
   corner = box ? null : cross;
-  if (box) look({ box });
+  if (box) setViewport({ box });
 }
 
 const COMMANDS = {
@@ -57,9 +58,9 @@ const COMMANDS = {
 export function listenForKeys(lens) {
   lens.addEventListener("keydown", (event) => {
     if (!lens.ready || event.target !== lens || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { cross, box } = store.state.looking;
+    const { cross, box } = store.state.viewport;
     if (event.key in ARROWS) move(lens, ARROWS[event.key], event.shiftKey);
-    else if (event.key === "Escape" && (cross || box) && !lens.whole) look({ cross: null, ...(!cross && { box: null }) });
+    else if (event.key === "Escape" && (cross || box) && !lens.whole) setViewport({ cross: null, ...(!cross && { box: null }) });
     else if (event.key in COMMANDS) COMMANDS[event.key](lens);
     else return;
     event.preventDefault();

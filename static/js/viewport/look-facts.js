@@ -1,9 +1,9 @@
-import { factNodes } from "../shared/panel-facts.js";
-import { el } from "../shared/dom.js";
-import { boxFacts, crossNodes } from "./readout.js";
 import { arrayOf } from "../rendering/draw.js";
+import { el } from "../shared/dom.js";
+import { factNodes } from "../shared/panel-facts.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
+import { boxFacts, crossNodes } from "./readout.js";
 
 /** Under a map: what the crosshair stands on, and what share of the map the box holds. */
 export class LookFacts extends View {
@@ -17,7 +17,7 @@ export class LookFacts extends View {
   }
 
   listen(signal) {
-    store.watch(["looking", "reading", "inputs"], () => this.refresh(), signal);
+    store.watch(["viewport", "rendering", "inputs"], () => this.refresh(), signal);
   }
 
   /** `lens`: the map-lens that these facts are of. */
@@ -35,14 +35,14 @@ export class LookFacts extends View {
   }
 
   show() {
-    const { looking, reading } = store.state;
+    const { viewport, rendering } = store.state;
     const { panel } = this.lens;
     const array = arrayOf(panel);
-    this.cross.hidden = !looking.cross || !array;
+    this.cross.hidden = !viewport.cross || !array;
     if (!this.cross.hidden) this.cross.replaceChildren(...crossNodes(this.lens));
-    this.shares.hidden = !looking.box || !array;
+    this.shares.hidden = !viewport.box || !array;
     // The shares are sums over all pixels: only when they can have changed.
-    const box = [looking.box, reading.reduction, panel.id, panel.raw ? "raw" : panel.done].join();
+    const box = [viewport.box, rendering.reduction, panel.id, panel.raw ? "raw" : panel.done].join();
     if (this.shares.hidden || box === this.#box) return;
     this.#box = box;
     this.shares.replaceChildren(...factNodes(boxFacts(panel)));

@@ -1,12 +1,13 @@
-import { el } from "../shared/dom.js";
 import { appearanceOf, arrayOf, draw, limitOf, mapOf } from "../rendering/draw.js";
-import { boxToPanel, frameOf, middleOf, toPanel, toWindow } from "./geometry.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { setViewport } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { boxToPanel, frameOf, middleOf, toWindow } from "./geometry.js";
 import { listenForGestures } from "./gestures.js";
 import { listenForKeys } from "./keyboard.js";
-import { cropOf, crossedPixel, look, nameOf } from "./viewport.js";
-import { store } from "../state/store.js";
-import { t } from "../shared/texts.js";
-import { View } from "../widgets/view.js";
+import { cropOf, crossedPixel, panelName } from "./viewport.js";
 
 const percent = (fraction) => `${100 * fraction}%`;
 
@@ -18,7 +19,7 @@ export class MapLens extends View {
   #frame = 0;
   #drawn = "";
   #array = null;
-  own = null; // a reading, where this map is not to be read as the others are
+  own = null; // a rendering, where this map is not to be read as the others are
 
   build() {
     this.seen = el("img", { class: "seen", alt: "", hidden: true, draggable: "false" });
@@ -33,10 +34,10 @@ export class MapLens extends View {
   }
 
   listen(signal) {
-    store.watch(["reading", "palettes"], () => this.redraw(), signal);
-    store.watch(["looking", "tool", "inputs"], () => this.redraw(), signal);
+    store.watch(["rendering", "palettes"], () => this.redraw(), signal);
+    store.watch(["viewport", "tool", "inputs"], () => this.redraw(), signal);
     // On a scale that is shared, another panel's array may change this one's.
-    store.addEventListener("panel", () => store.state.reading.scale !== "own" && this.redraw(), { signal });
+    store.addEventListener("panel", () => store.state.rendering.scale !== "own" && this.redraw(), { signal });
   }
 
   /** Whether it is large: then wheel and finger are its own. */
@@ -48,15 +49,15 @@ export class MapLens extends View {
     return Boolean(arrayOf(this.panel));
   }
 
-  get reading() {
-    return this.own ?? store.state.reading;
+  get rendering() {
+    return this.own ?? store.state.rendering;
   }
 
   get crop() {
     return cropOf(this.panel);
   }
 
-  take(panel, label = t("panel.look", { panel: nameOf(panel) })) {
+  take(panel, label = t("panel.look", { panel: panelName(panel) })) {
     this.panel = panel;
     const { url } = store.state.inputs.get(panel.model) ?? {};
     if (url && this.seen.getAttribute("src") !== url) this.seen.src = url;
@@ -70,7 +71,7 @@ export class MapLens extends View {
   }
 
   point(cross) {
-    look({ cross, panel: this.panel.id });
+    setViewport({ cross, panel: this.panel.id });
   }
 
   /** Drawn with the next frame, once, however many reasons there were. */
@@ -85,14 +86,14 @@ export class MapLens extends View {
 
   /** The pixels, where something that they depend on has changed. */
   paint() {
-    const { reading } = this;
+    const { rendering } = this;
     const array = arrayOf(this.panel);
-    const limit = array ? limitOf(this.panel, { ...store.state, reading }) : 0;
-    const drawn = store.state.palettes && array ? appearanceOf(reading, limit) : "";
+    const limit = array ? limitOf(this.panel, { ...store.state, rendering }) : 0;
+    const drawn = store.state.palettes && array ? appearanceOf(rendering, limit) : "";
     if (drawn === this.#drawn && array === this.#array) return;
     this.#drawn = drawn;
     this.#array = array;
-    const scale = draw(this.canvas, this.panel, { ...store.state, reading }, limit);
+    const scale = draw(this.canvas, this.panel, { ...store.state, rendering }, limit);
     this.canvas.hidden = this.seen.hidden = !scale;
     this.dispatchEvent(new CustomEvent("drawn", { detail: scale }));
   }
@@ -103,18 +104,18 @@ export class MapLens extends View {
       this.across.hidden = this.down.hidden = this.box.hidden = true;
       return;
     }
-    const { looking, tool } = store.state;
-    const frame = frameOf(looking, this.crop);
+    const { viewport, tool } = store.state;
+    const frame = frameOf(viewport, this.crop);
     this.classList.toggle("magnified", frame.zoom > 1);
     this.classList.toggle("marking", tool === "box");
     const transform = frame.zoom > 1 ? `translate(${percent(frame.left)}, ${percent(frame.top)}) scale(${frame.zoom})` : "";
     for (const layer of [this.seen, this.canvas]) if (layer.style.transform !== transform) layer.style.transform = transform;
     this.showCross(frame);
-    this.showBox(frame, looking.box);
+    this.showBox(frame, viewport.box);
   }
 
   showCross(frame) {
-    const map = mapOf(this.panel, this.reading);
+    const map = mapOf(this.panel, this.rendering);
     const pixel = crossedPixel(map, this.crop);
     this.across.hidden = this.down.hidden = !pixel;
     if (!pixel) return;

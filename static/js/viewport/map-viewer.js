@@ -1,13 +1,15 @@
 import { statusLine } from "../shared/announce.js";
 import { el, iconButton } from "../shared/dom.js";
 import { factNodes, factsOf } from "../shared/panel-facts.js";
-import { methodOf, titleOf } from "../state/methods.js";
-import { canBeMeasured } from "../controller/panels.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { openMetrics, viewPanel } from "../state/actions.js";
+import { methodOf, titleOf } from "../state/methods.js";
+import { canBeMeasured } from "../state/panels.js";
+import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
+import { drawable } from "./viewport.js";
 
-/** One map as large as the window allows, with the same reading bar. */
+/** One map as large as the window allows, with the same rendering bar. */
 export class MapViewer extends View {
   build() {
     this.heading = el("h2", { class: "question", id: "viewer-title" });
@@ -17,7 +19,7 @@ export class MapViewer extends View {
     this.facts = el("p", { class: "facts" });
     this.look = el("look-facts");
     this.scale = el("scale-bar");
-    this.trust = el("button", { type: "button", class: "link", onclick: () => store.set({ trusting: this.panel.id }) }, t("trust.open"));
+    this.trust = el("button", { type: "button", class: "link", onclick: () => openMetrics(this.panel.id) }, t("trust.open"));
     this.previous = iconButton("previous", t("viewer.previous"), { onclick: () => this.step(-1) });
     this.next = iconButton("next", t("viewer.next"), { onclick: () => this.step(1) });
     this.dialog = el("dialog", { class: "viewer", "aria-labelledby": "viewer-title", onclose: () => this.closed(), onkeydown: (event) => this.key(event) },
@@ -30,12 +32,12 @@ export class MapViewer extends View {
   }
 
   listen(signal) {
-    store.watch(["viewing", "panels"], () => this.follow(), signal);
-    store.addEventListener("panel", ({ detail }) => detail === store.state.viewing && this.render(), { signal });
+    store.watch(["viewedPanel", "panels"], () => this.follow(), signal);
+    store.addEventListener("panel", ({ detail }) => detail === store.state.viewedPanel && this.render(), { signal });
   }
 
   get panel() {
-    return store.panel(store.state.viewing);
+    return store.panel(store.state.viewedPanel);
   }
 
   follow() {
@@ -60,9 +62,9 @@ export class MapViewer extends View {
   }
 
   step(by) {
-    const drawable = store.state.panels.filter(({ raw, estimate }) => raw || estimate);
-    const place = drawable.findIndex(({ id }) => id === store.state.viewing);
-    store.set({ viewing: drawable[(place + by + drawable.length) % drawable.length].id });
+    const panels = drawable();
+    const place = panels.findIndex(({ id }) => id === store.state.viewedPanel);
+    viewPanel(panels[(place + by + panels.length) % panels.length].id);
   }
 
   key(event) {
@@ -73,9 +75,9 @@ export class MapViewer extends View {
   }
 
   closed() {
-    const { viewing } = store.state;
-    store.set({ viewing: null });
-    const panel = [...document.querySelectorAll("map-panel")].find((element) => element.panel.id === viewing);
+    const { viewedPanel } = store.state;
+    viewPanel(null);
+    const panel = [...document.querySelectorAll("map-panel")].find((element) => element.panel.id === viewedPanel);
     panel?.more.focus();
   }
 }

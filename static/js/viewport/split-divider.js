@@ -1,9 +1,9 @@
 import { el } from "../shared/dom.js";
-import { clamp } from "./geometry.js";
-import { look } from "./viewport.js";
-import { store } from "../state/store.js";
 import { t } from "../shared/texts.js";
+import { setViewport } from "../state/actions.js";
+import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
+import { clamp } from "./geometry.js";
 
 const KEYS = { ArrowLeft: -0.01, ArrowDown: -0.01, ArrowRight: 0.01, ArrowUp: 0.01, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 };
 
@@ -22,7 +22,7 @@ export class SplitDivider extends View {
   }
 
   listen(signal) {
-    store.watch(["looking"], ({ looking }) => this.show(looking.split), signal);
+    store.watch(["viewport"], ({ viewport }) => this.show(viewport.split), signal);
   }
 
   show(split) {
@@ -36,12 +36,12 @@ export class SplitDivider extends View {
 
   drag({ clientX }) {
     const { left, width } = this.parentElement.getBoundingClientRect();
-    look({ split: clamp((clientX - left) / width, 0, 1) });
+    setViewport({ split: clamp((clientX - left) / width, 0, 1) });
   }
 
   key(event) {
     if (!(event.key in KEYS)) return;
     event.preventDefault();
-    look({ split: clamp(store.state.looking.split + KEYS[event.key], 0, 1) });
+    setViewport({ split: clamp(store.state.viewport.split + KEYS[event.key], 0, 1) });
   }
 }

@@ -1,12 +1,12 @@
 // Looking closely: what the visitor points at, magnifies, marks and compares; linked over all panels.
 
 import { arrayOf } from "../rendering/draw.js";
-import { AT_REST, pixelAt, toPanel, zoomedAt } from "./geometry.js";
-import { modelTitle } from "../state/models.js";
+import { resetViewport, setViewport } from "../state/actions.js";
+import { RESTING_VIEWPORT } from "../state/initial.js";
 import { titleOf } from "../state/methods.js";
+import { modelTitle } from "../state/models.js";
 import { store } from "../state/store.js";
-
-export const look = (patch) => store.set({ looking: { ...store.state.looking, ...patch } });
+import { pixelAt, toPanel, zoomedAt } from "./geometry.js";
 
 /** Where the panel's pixels lie in the upright original; before that is known, the panel is the original. */
 export function cropOf(panel) {
@@ -20,13 +20,13 @@ export function cropOf(panel) {
 export const drawable = () => store.state.panels.filter(arrayOf);
 
 /** The panel that was looked at last, or the first that can be. */
-export function lookedAt() {
+export function currentPanel() {
   const panels = drawable();
-  return panels.find(({ id }) => id === store.state.looking.panel) ?? panels[0] ?? null;
+  return panels.find(({ id }) => id === store.state.viewport.panel) ?? panels[0] ?? null;
 }
 
 /** A panel's name among the others: its method, and its model and class where those differ. */
-export function nameOf({ method, model, target }) {
+export function panelName({ method, model, target }) {
   const { panels } = store.state;
   const several = (key) => new Set(panels.map(key)).size > 1;
   const parts = [titleOf(method)];
@@ -37,39 +37,33 @@ export function nameOf({ method, model, target }) {
 
 /** The pixel of a map under the crosshair; null where the model saw nothing of that place. */
 export function crossedPixel(map, crop) {
-  const { cross } = store.state.looking;
+  const { cross } = store.state.viewport;
   return map && cross ? pixelAt(toPanel(cross, crop), map) : null;
 }
 
 /** Magnifies about the crosshair, or the middle. */
 export function zoomBy(factor) {
-  const { looking } = store.state;
-  const panel = lookedAt();
+  const { viewport } = store.state;
+  const panel = currentPanel();
   if (!panel) return;
   const crop = cropOf(panel);
-  const from = looking.cross && looking.zoom === 1 ? { ...looking, centre: looking.cross } : looking;
-  look(zoomedAt(from, crop, [0.5, 0.5], factor));
+  const from = viewport.cross && viewport.zoom === 1 ? { ...viewport, centre: viewport.cross } : viewport;
+  setViewport(zoomedAt(from, crop, [0.5, 0.5], factor));
 }
 
-export const resetZoom = () => look({ zoom: AT_REST.zoom, centre: AT_REST.centre });
+export const resetZoom = () => setViewport({ zoom: RESTING_VIEWPORT.zoom, centre: RESTING_VIEWPORT.centre });
 
 /** Two panels side by side; with one given, the other is its neighbour. */
 export function compareWith(panel) {
   const panels = drawable();
-  const a = panel && panels.includes(panel) ? panel : lookedAt();
+  const a = panel && panels.includes(panel) ? panel : currentPanel();
   const b = panels.find((other) => other !== a && other.model === a.model && other.method !== a.method) ?? panels.find((other) => other !== a);
-  if (a && b) look({ compare: [a.id, b.id] });
-}
-
-/** A box in any order of its corners, in whole pixels of the original; null where it has no area. */
-export function boxBetween([ax, ay], [bx, by]) {
-  const box = [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)].map(Math.round);
-  return box[2] - box[0] > 0 && box[3] - box[1] > 0 ? box : null;
+  if (a && b) setViewport({ compare: [a.id, b.id] });
 }
 
 // Places mean nothing on another picture. (What an address asks to look at is set after its picture.)
 let shown = null;
 store.watch(["picture"], ({ picture }) => {
-  if (shown && picture?.url !== shown) store.set({ looking: AT_REST, tool: null });
+  if (shown && picture?.url !== shown) resetViewport();
   shown = picture?.url ?? null;
 });

@@ -1,6 +1,6 @@
+import { drawStrip } from "../rendering/palettes.js";
 import { el } from "../shared/dom.js";
 import * as format from "../shared/format.js";
-import { drawStrip } from "../rendering/palettes.js";
 import { t } from "../shared/texts.js";
 
 /** The palette with the values that its ends stand for, in the units of the map. */

@@ -1,9 +1,9 @@
 // The picture coming out of a blur, which is computed here.
 
-import { number } from "../../shared/format.js";
 import { numbers, picture, pixelsOf, Strip } from "../assets.js";
 import { blurred } from "../blur.js";
 import { Slider, view } from "../parts.js";
+import { number } from "../../shared/format.js";
 import { t } from "../../shared/texts.js";
 import { chartOf, showGathered } from "./path.js";
 

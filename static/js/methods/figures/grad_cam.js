@@ -1,8 +1,8 @@
 // The numbers of Grad-CAM as a layer has them, and enlarged over the picture.
 
-import { number } from "../../shared/format.js";
 import { colours, numbers, picture } from "../assets.js";
 import { chosen, gauge, onChoice, Slider, tell, view } from "../parts.js";
+import { number } from "../../shared/format.js";
 import { t } from "../../shared/texts.js";
 
 const SIDE = 224;

@@ -1,8 +1,8 @@
 // The maps of two classes beside each other, guided and plain, and how far their pixels' ranks agree.
 
-import { number } from "../../shared/format.js";
 import { numbers, Strip } from "../assets.js";
 import { chosen, gauge, onChoice, tell, view } from "../parts.js";
+import { number } from "../../shared/format.js";
 import { t } from "../../shared/texts.js";
 
 const KINDS = ["guided", "vanilla"];

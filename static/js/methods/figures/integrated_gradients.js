@@ -1,8 +1,8 @@
 // The picture fading in from a baseline.
 
-import { number } from "../../shared/format.js";
 import { numbers, picture, Strip } from "../assets.js";
 import { chosen, onChoice, Slider, view } from "../parts.js";
+import { number } from "../../shared/format.js";
 import { t } from "../../shared/texts.js";
 import { chartOf, linesOf, showGathered } from "./path.js";
 

@@ -1,8 +1,8 @@
 // What the two path methods share: the score along the path, the map gathered so far, and that they agree.
 
-import { number } from "../../shared/format.js";
-import { Chart } from "../../shared/chart.js";
 import { tell, view } from "../parts.js";
+import { Chart } from "../../shared/chart.js";
+import { number } from "../../shared/format.js";
 import { t } from "../../shared/texts.js";
 
 /** The lines of a path: its scores, and the score at its start plus what has been gathered. */

@@ -1,9 +1,9 @@
 // Noisy copies, the gradient of each, and the running mean.
 
-import { number } from "../../shared/format.js";
 import { numbers, Strip } from "../assets.js";
-import { Chart } from "../../shared/chart.js";
 import { chosen, onChoice, Slider, tell, view } from "../parts.js";
+import { Chart } from "../../shared/chart.js";
+import { number } from "../../shared/format.js";
 import { t } from "../../shared/texts.js";
 
 const PARTS = ["copies", "single", "mean"];

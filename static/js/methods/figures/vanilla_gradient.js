@@ -1,9 +1,9 @@
 // The score and the gradient on the way from the picture into noise.
 
-import { number } from "../../shared/format.js";
 import { numbers, Strip } from "../assets.js";
-import { Chart } from "../../shared/chart.js";
 import { Slider, tell, view } from "../parts.js";
+import { Chart } from "../../shared/chart.js";
+import { number } from "../../shared/format.js";
 import { t } from "../../shared/texts.js";
 
 export async function start(root) {
