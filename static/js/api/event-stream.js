@@ -4,6 +4,7 @@
 class Lines {
   #rest = "";
 
+  /** @param {string} text */
   *push(text) {
     this.#rest += text;
     // A CR at the very end may be the first half of a CRLF: it waits for the next piece.
@@ -16,12 +17,16 @@ class Lines {
   }
 }
 
-/** Yields {event, data} for each event of a text/event-stream body; comments keep it alive only. */
+/**
+ * Yields {event, data} for each event of a text/event-stream body; comments keep it alive only.
+ * @param {ReadableStream<Uint8Array>} body
+ */
 export async function* readEvents(body) {
   const lines = new Lines();
   let event = "message";
+  /** @type {string[]} */
   let data = [];
-  const pieces = body.pipeThrough(new TextDecoderStream());
+  const pieces = body.pipeThrough(/** @type {ReadableWritablePair<string, Uint8Array>} */ (new TextDecoderStream()));
   for await (const piece of iterate(pieces)) {
     for (const line of lines.push(piece)) {
       if (line === "") {
@@ -40,7 +45,11 @@ export async function* readEvents(body) {
   }
 }
 
-/** ReadableStream is not async iterable in every browser yet. */
+/**
+ * ReadableStream is not async iterable in every browser yet.
+ * @template T
+ * @param {ReadableStream<T>} stream
+ */
 async function* iterate(stream) {
   const reader = stream.getReader();
   try {

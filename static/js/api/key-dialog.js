@@ -2,26 +2,28 @@
 
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
-import { beginSession } from "./client.js";
+import { beginSession, problemOf } from "./client.js";
 
+/** @type {Promise<boolean> | null} */
 let asking = null;
 
 /** Resolves to whether there is a session now. Requests that are refused at once ask together. */
 export function askForKey() {
-  asking ??= ask().finally(() => { asking = null; });
+  asking ??= new Promise(openDialog).finally(() => { asking = null; });
   return asking;
 }
 
-function ask() {
+/** @param {(known: boolean) => void} resolve */
+function openDialog(resolve) {
   style();
-  const { promise, resolve } = settled();
   const problem = el("p", { class: "key-problem", role: "alert", hidden: true });
   const input = el("input", { type: "password", id: "api-key", class: "key-input", autocomplete: "current-password", required: true, "aria-describedby": "key-what" });
   const enter = el("button", { class: "button primary" }, t("key.enter"));
   const cancel = el("button", { type: "button", class: "button", onclick: () => dialog.close() }, t("key.cancel"));
-  const opener = document.activeElement;
+  const opener = /** @type {HTMLElement | null} */ (document.activeElement);
   let known = false;
 
+  /** @param {SubmitEvent} event */
   async function begin(event) {
     event.preventDefault();
     enter.disabled = true;
@@ -30,7 +32,8 @@ function ask() {
       await beginSession(input.value);
       known = true;
       dialog.close();
-    } catch (error) {
+    } catch (failure) {
+      const error = problemOf(failure);
       problem.textContent = error.status === 401 ? t("key.unknown") : [error.title, error.detail].filter(Boolean).join(". ");
       problem.hidden = false;
       input.select();
@@ -56,14 +59,6 @@ function ask() {
   document.body.append(dialog);
   dialog.showModal();
   input.focus();
-  return promise;
-}
-
-/** A promise, and what settles it. */
-function settled() {
-  let resolve;
-  const promise = new Promise((done) => { resolve = done; });
-  return { promise, resolve };
 }
 
 function style() {

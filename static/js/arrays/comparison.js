@@ -2,9 +2,18 @@
 
 import { thresholdOf } from "../rendering/top-percent.js";
 
+/** @import { ReducedMap } from "../rendering/types.js" */
+
+/** @typedef {Pick<ReducedMap, "width" | "height" | "values"> & { crop: number[] }} Grid */
+
+/** @typedef {Grid & { clip: number }} Clipped */
+
 const TOP = 10; // per cent
 
-/** Ranks from 1; equal values share the mean of their ranks. */
+/**
+ * Ranks from 1; equal values share the mean of their ranks.
+ * @param {ArrayLike<number>} values
+ */
 export function ranksOf(values) {
   const order = Uint32Array.from(values, (_, i) => i).sort((i, j) => values[i] - values[j]);
   const ranks = new Float64Array(values.length);
@@ -16,8 +25,13 @@ export function ranksOf(values) {
   return ranks;
 }
 
-/** Pearson's correlation; null where one of the two is constant. */
+/**
+ * Pearson's correlation; null where one of the two is constant.
+ * @param {Float64Array} a
+ * @param {Float64Array} b
+ */
 function correlation(a, b) {
+  /** @param {Float64Array} values */
   const middle = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [meanA, meanB] = [middle(a), middle(b)];
   let [both, ownA, ownB] = [0, 0, 0];
@@ -29,10 +43,19 @@ function correlation(a, b) {
   return ownA > 0 && ownB > 0 ? both / Math.sqrt(ownA * ownB) : null;
 }
 
-/** Spearman's rank correlation. */
+/**
+ * Spearman's rank correlation.
+ * @param {ArrayLike<number>} a
+ * @param {ArrayLike<number>} b
+ */
 export const spearman = (a, b) => correlation(ranksOf(a), ranksOf(b));
 
-/** Of the pixels in the top of either: {union: |A ∩ B| / |A ∪ B|, share: |A ∩ B| / the smaller of |A|, |B|}. */
+/**
+ * Of the pixels in the top of either: {union: |A ∩ B| / |A ∪ B|, share: |A ∩ B| / the smaller of |A|, |B|}.
+ * @param {Float32Array} a
+ * @param {Float32Array} b
+ * @param {number} percent
+ */
 export function overlapOf(a, b, percent = TOP) {
   const [fromA, fromB] = [a, b].map((values) => thresholdOf({ magnitudes: values.map(Math.abs).sort() }, percent));
   let [inA, inB, inBoth] = [0, 0, 0];
@@ -46,7 +69,13 @@ export function overlapOf(a, b, percent = TOP) {
   return { union: inBoth / (inA + inB - inBoth), share: inBoth / Math.min(inA, inB) };
 }
 
-/** For each of `count` cells between two fractions of a row of `across`: [[cell of the row, weight], …]. */
+/**
+ * For each of `count` cells between two fractions of a row of `across`: [[cell of the row, weight], …].
+ * @param {number} count
+ * @param {number} from
+ * @param {number} to
+ * @param {number} across
+ */
 function cellsUnder(count, from, to, across) {
   return Array.from({ length: count }, (_, cell) => {
     const start = (from + ((to - from) * cell) / count) * across;
@@ -63,6 +92,8 @@ function cellsUnder(count, from, to, across) {
 /**
  * A map as another's pixels see it: the mean over what each of them covers in the original. NaN where
  * more than half of a pixel lies outside of the map.
+ * @param {Grid} map
+ * @param {Pick<Grid, "width" | "height" | "crop">} target
  */
 export function resample({ values, width, height, crop }, target) {
   const [x0, y0, x1, y1] = crop;
@@ -83,6 +114,10 @@ export function resample({ values, width, height, crop }, target) {
   return out;
 }
 
+/**
+ * @param {Grid} a
+ * @param {Grid} b
+ */
 const sameGrid = (a, b) => a.width === b.width && a.height === b.height && a.crop.join() === b.crop.join();
 
 /**
@@ -90,6 +125,8 @@ const sameGrid = (a, b) => a.width === b.width && a.height === b.height && a.cro
  * its own end, on the grid of the one with fewer pixels (`first`: that is A's); rank correlation of the
  * values and of their magnitudes; overlap of the strongest tenths. Pixels that only one of them saw
  * count nowhere, and are zero in the difference.
+ * @param {Clipped} a
+ * @param {Clipped} b
  */
 export function compare(a, b) {
   const first = a.width * a.height <= b.width * b.height;
@@ -97,6 +134,7 @@ export function compare(a, b) {
   const [valuesA, valuesB] = [a, b].map((map) => (sameGrid(map, grid) ? map.values : resample(map, grid)));
   const common = [...valuesA.keys()].filter((i) => !Number.isNaN(valuesA[i]) && !Number.isNaN(valuesB[i]));
   const values = new Float32Array(valuesA.length);
+  /** @type {(value: number, map: Clipped) => number} */
   const share = (value, { clip }) => (clip > 0 ? Math.min(Math.max(value / clip, -1), 1) : 0);
   for (const i of common) values[i] = share(valuesA[i], a) - share(valuesB[i], b);
   const [seenA, seenB] = [valuesA, valuesB].map((all) => Float32Array.from(common, (i) => all[i]));

@@ -2,7 +2,14 @@
 
 import { decodeFloat16 } from "./float16.js";
 
-/** {shape, values}: values are float32, multiplied by `scale`. */
+/** @import { RawArray } from "../rendering/types.js" */
+
+/**
+ * {shape, values}: values are float32, multiplied by `scale`.
+ * @param {ArrayBuffer} buffer
+ * @param {number} scale
+ * @returns {RawArray}
+ */
 export function parseNpy(buffer, scale = 1) {
   const view = new DataView(buffer);
   if (view.byteLength < 10 || view.getUint32(0) !== 0x934e554d || view.getUint16(4) !== 0x5059) throw new Error("not an .npy array");

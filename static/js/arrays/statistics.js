@@ -1,6 +1,14 @@
 // Numbers read off a reduced map: the rank of a value, the share of a box.
 
-/** How many of the ascending `sorted` are at most `value`. */
+/** @import { ReducedMap } from "../rendering/types.js" */
+
+/** @typedef {Pick<ReducedMap, "width" | "height" | "values">} Grid */
+
+/**
+ * How many of the ascending `sorted` are at most `value`.
+ * @param {ArrayLike<number>} sorted
+ * @param {number} value
+ */
 function countUpTo(sorted, value) {
   let low = 0;
   let high = sorted.length;
@@ -12,10 +20,18 @@ function countUpTo(sorted, value) {
   return low;
 }
 
-/** The fraction of the map's pixels whose magnitude is at most `value`'s. */
+/**
+ * The fraction of the map's pixels whose magnitude is at most `value`'s.
+ * @param {Pick<ReducedMap, "magnitudes">} map
+ * @param {number} value
+ */
 export const rankOf = ({ magnitudes }, value) => countUpTo(magnitudes, Math.abs(value)) / magnitudes.length;
 
-/** Counts of the magnitudes in equal bins from zero to the largest. */
+/**
+ * Counts of the magnitudes in equal bins from zero to the largest.
+ * @param {Pick<ReducedMap, "magnitudes">} map
+ * @param {number} bins
+ */
 export function histogramOf({ magnitudes }, bins) {
   const most = magnitudes[magnitudes.length - 1];
   let before = 0;
@@ -27,22 +43,32 @@ export function histogramOf({ magnitudes }, bins) {
   });
 }
 
+/** @type {WeakMap<Grid, { magnitude: number, positive: number }>} */
 const totals = new WeakMap();
 
-/** Sums over all of a map, made once. */
+/**
+ * Sums over all of a map, made once.
+ * @param {Grid} map
+ */
 function totalsOf(map) {
-  if (!totals.has(map)) {
-    let [magnitude, positive] = [0, 0];
-    for (const value of map.values) {
-      magnitude += Math.abs(value);
-      if (value > 0) positive += value;
-    }
-    totals.set(map, { magnitude, positive });
+  const known = totals.get(map);
+  if (known) return known;
+  let [magnitude, positive] = [0, 0];
+  for (const value of map.values) {
+    magnitude += Math.abs(value);
+    if (value > 0) positive += value;
   }
-  return totals.get(map);
+  const made = { magnitude, positive };
+  totals.set(map, made);
+  return made;
 }
 
-/** How much of each of `count` cells lies between two fractions of their row. */
+/**
+ * How much of each of `count` cells lies between two fractions of their row.
+ * @param {number} from
+ * @param {number} to
+ * @param {number} count
+ */
 function coverage(from, to, count) {
   const [start, end] = [from * count, to * count];
   return Float64Array.from({ length: count }, (_, cell) => Math.max(0, Math.min(cell + 1, end) - Math.max(cell, start)));
@@ -52,6 +78,9 @@ function coverage(from, to, count) {
  * Shares of a box [u0, v0, u1, v1] in fractions of the panel: {area, map, positive}. `map` is the share
  * of the sum of |values|, `positive` that of what is above zero in `signed`, the sum over channels. A
  * pixel that is cut counts for what of it is inside; null where there is nothing to have a share of.
+ * @param {Grid} map
+ * @param {Grid} signed
+ * @param {number[]} box
  */
 export function sharesOf(map, signed, [u0, v0, u1, v1]) {
   const { values, width, height } = map;
@@ -68,6 +97,7 @@ export function sharesOf(map, signed, [u0, v0, u1, v1]) {
       within.positive += weight * Math.max(signed.values[i], 0);
     }
   }
+  /** @type {(part: number, whole: number) => number | null} */
   const share = (part, whole) => (whole > 0 ? part / whole : null);
   return {
     area: share(within.area, width * height),

@@ -4,6 +4,12 @@ import { compare } from "./comparison.js";
 import { decodeFloat16 } from "./float16.js";
 import { parseNpy } from "./npy.js";
 
+/** @import { RawArray } from "../rendering/types.js" */
+
+/**
+ * @param {{ shape: number[], scale: number, data: string }} map
+ * @returns {RawArray}
+ */
 function decodeMap({ shape, scale, data }) {
   const text = atob(data);
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -11,6 +17,7 @@ function decodeMap({ shape, scale, data }) {
   return { shape: [1, ...shape], values: decodeFloat16(bytes.buffer, 0, shape[0] * shape[1], scale) };
 }
 
+/** @type {Record<string, (message: any) => { values: Float32Array }>} */
 const tasks = {
   map: ({ map }) => decodeMap(map),
   npy: ({ buffer, scale }) => parseNpy(buffer, scale),
@@ -20,8 +27,8 @@ const tasks = {
 addEventListener("message", ({ data }) => {
   try {
     const array = tasks[data.task](data);
-    postMessage({ ticket: data.ticket, array }, [array.values.buffer]);
+    self.postMessage({ ticket: data.ticket, array }, { transfer: [array.values.buffer] });
   } catch (error) {
-    postMessage({ ticket: data.ticket, error: error.message });
+    self.postMessage({ ticket: data.ticket, error: /** @type {Error} */ (error).message });
   }
 });

@@ -2,18 +2,24 @@
 
 import * as api from "../api/client.js";
 import { announce } from "../shared/announce.js";
-import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
-import {
-  clearView, describePicture, endRun, placePanels, restoreView, setAsk, setInput, setPictures, showNotice, stopRun, updatePanel,
-} from "../state/actions.js";
+import { clearView, describePicture, placePanels, restoreView, setAsk, setPictures, showNotice, stopRun } from "../state/actions.js";
 import { emptyLayout, emptyView } from "../state/initial.js";
-import { acceptedPanel, everyPanel, expectedPanels, isFinal, recordedPanel } from "../state/panels.js";
+import { everyPanel, expectedPanels, isFinal, recordedPanel } from "../state/panels.js";
 import { askOf, inputAsked, withoutDefaults } from "../state/recorded-question.js";
 import { keyOf, requested, rowId, shownMethods } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { addressNow, fragmentOf, restoreAddress } from "../url-state/address.js";
-import { cachePanel, fetchArray, fetchShown, showEstimate } from "./panel-arrays.js";
+import { fetchShown } from "./panel-arrays.js";
+import { pictureSize, takeEvent } from "./stream-events.js";
+
+/**
+ * @import { Explanation } from "../api/types.js"
+ * @import { Ask, Layout, Notice, Panel, Picture, PictureEntry, Source, State, ViewState } from "../state/types.js"
+ * @import { Signals } from "./stream-events.js"
+ */
+
+/** @typedef {Partial<Pick<State, "layout" | "row">>} Arrangement */
 
 // Two lifetimes: the stream ends by Cancel, the view (its arrays too) when something else is shown.
 let stream = new AbortController();
@@ -22,6 +28,7 @@ let view = new AbortController();
 // Between a request and its answer, when the address is still that of what was shown before.
 let asking = false;
 
+/** @returns {Signals} */
 function supersede() {
   asking = false;
   stream.abort();
@@ -31,10 +38,11 @@ function supersede() {
   return { stream: stream.signal, view: view.signal, order: 0 };
 }
 
-const VIEW_KEYS = Object.keys(emptyView());
-const snapshot = () => Object.fromEntries(VIEW_KEYS.map((key) => [key, store.state[key]]));
-const unique = (values) => [...new Set(values)];
+const VIEW_KEYS = /** @type {(keyof ViewState)[]} */ (Object.keys(emptyView()));
+/** @type {() => ViewState} */
+const snapshot = () => /** @type {any} */ (Object.fromEntries(VIEW_KEYS.map((key) => [key, store.state[key]])));
 
+/** @param {string | null} id */
 export const addressOf = (id) => (id ? `/e/${encodeURIComponent(id)}` : "/");
 
 export function idOfAddress() {
@@ -42,10 +50,12 @@ export function idOfAddress() {
   return match ? decodeURIComponent(match[1]) : null;
 }
 
+/** @param {Source | null | undefined} source */
 function fieldsOf(source) {
   const { ask } = store.state;
   const { models, targets, methods } = requested(store.state);
-  const fields = [[source.field, source.value]];
+  /** @type {[string, any][]} */
+  const fields = source ? [[source.field, source.value]] : [];
   for (const model of models) fields.push(["model", model]);
   for (const method of methods) fields.push(["method", method]);
   for (const target of targets) if (target || targets.length > 1) fields.push(["target", target?.index ?? "top"]);
@@ -65,8 +75,8 @@ function remembered() {
   const { ask, layout, row, picture, pictures } = store.state;
   // A file that the server has not seen yet cannot be remembered.
   const strip = pictures.filter(({ id, source }) => id || source?.field === "sample").map(({ key, id, name, source, url }) => (
-    source?.field === "sample" ? { key, id, name, source, url } : { key, id, name, source: null, url: api.pictureUrl(id) }));
-  return { ask, layout, row, picture: picture.key, pictures: strip };
+    source?.field === "sample" || !id ? { key, id, name, source, url } : { key, id, name, source: null, url: api.pictureUrl(id) }));
+  return { ask, layout, row, picture: picture?.key, pictures: strip };
 }
 
 /** Lets the address remember at once how the view is arranged now, unless it still is that of another question. */
@@ -74,35 +84,59 @@ export function remember() {
   if (store.state.id && !asking) history.replaceState({ ...history.state, ...remembered() }, "", addressNow());
 }
 
-/** Where the server gets a picture from: once it has it, only an id is sent. */
-const sourceOf = ({ id, source }) => (id ? { field: "from", value: id } : source);
+/**
+ * Where the server gets a picture from: once it has it, only an id is sent.
+ * @param {PictureEntry | undefined} entry
+ * @returns {Source | null | undefined}
+ */
+const sourceOf = (entry) => (entry?.id ? { field: "from", value: entry.id } : entry?.source);
 
+/** @param {Picture | null} picture */
 const entryOf = (picture) => store.state.pictures.find(({ key }) => key === picture?.key);
 
-/** Changes the view, to panels that are yet to come or were here before. */
+/**
+ * Changes the view, to panels that are yet to come or were here before.
+ * @param {Partial<State>} patch
+ */
 const expect = (patch) => placePanels(expectedPanels({ ...store.state, ...patch }), patch);
 
-/** A step on in the browser's history; an address that leads nowhere any more gives up its place. */
+/**
+ * A step on in the browser's history; an address that leads nowhere any more gives up its place.
+ * @param {string} address
+ * @param {any} state
+ */
 export function goTo(address, state = null) {
   if (history.state?.gone) history.replaceState(state, "", address);
   else history.pushState(state, "", address);
 }
 
-/** Explains another picture of the strip; `before` is what is shown again should it be refused. */
+/**
+ * Explains another picture of the strip; `before` is what is shown again should it be refused.
+ * @param {PictureEntry} entry
+ * @param {Partial<Ask>} change
+ * @param {ViewState} before
+ */
 export function explainPicture({ key, url, name }, change = {}, before = snapshot()) {
   const { ask, layout, row } = store.state;
   expect({ ...emptyView(), phase: "running", picture: { key, url, name }, layout, row, ask: { ...ask, ...change } });
   run(before);
 }
 
-/** Asks something else of the picture that is shown; `layout` and `row` may change with the question. */
+/**
+ * Asks something else of the picture that is shown; `layout` and `row` may change with the question.
+ * @param {Partial<Ask>} change
+ * @param {Arrangement} arrangement
+ */
 export function explainAgain(change = {}, { layout, row } = store.state) {
   const before = snapshot();
   expect({ phase: "running", ask: { ...before.ask, ...change }, layout, row, notice: null, seconds: null });
   run(before);
 }
 
-/** Shows a view that was left: the same question, all maps here. */
+/**
+ * Shows a view that was left: the same question, all maps here.
+ * @param {Pick<ViewState, "phase" | "id" | "picture" | "inputs" | "panels" | "aside" | "seconds">} left
+ */
 export function showAgain(left) {
   const signals = supersede();
   placePanels([...left.panels, ...left.aside], { ...left, notice: null });
@@ -110,7 +144,10 @@ export function showAgain(left) {
   fetchShown(signals.view);
 }
 
-/** Shows what was hidden; only what is not here is asked for. */
+/**
+ * Shows what was hidden; only what is not here is asked for.
+ * @param {Layout} layout
+ */
 export function showArranged(layout) {
   const { ask, row } = store.state;
   if (withMissing(everyPanel(), { ...store.state, layout }).length > everyPanel().length) return explainAgain(ask, { layout, row });
@@ -125,13 +162,18 @@ export function cancel() {
   announce(t("announce.cancelled"));
 }
 
-/** Back to what was on the page; what was being computed or fetched then has been broken off since. */
+/**
+ * Back to what was on the page; what was being computed or fetched then has been broken off since.
+ * @param {ViewState} before
+ * @param {Signals} signals
+ */
 function restore(before, signals) {
   restoreView(before);
   if (before.phase === "running") stopRun("cancelled");
   fetchShown(signals.view);
 }
 
+/** @param {ViewState} before */
 async function run(before) {
   const signals = supersede();
   let accepted = false;
@@ -142,88 +184,36 @@ async function run(before) {
       if (signals.stream.aborted) return;
       accepted ||= event === "accepted";
       if (event === "error") throw new api.Problem(data);
-      receive[event]?.(data, signals);
+      takeEvent(event, data, signals);
+      if (event === "accepted") settleAddress(data.id);
     }
   } catch (error) {
     if (signals.stream.aborted) return;
     const retry = () => (accepted ? explainAgain() : again(before));
-    fail(problemOf(error), { accepted, retry, before, signals });
+    fail(api.problemOf(error), { accepted, retry, before, signals });
   }
 }
 
+/**
+ * The explanation has an address now.
+ * @param {string} id
+ */
+function settleAddress(id) {
+  asking = false;
+  goTo(addressOf(id) + fragmentOf(store.state), remembered());
+}
+
+/** @param {ViewState} before */
 function again(before) {
   expect({ phase: "running", notice: null });
   run(before);
 }
 
-const receive = {
-  accepted({ id, panels }) {
-    const { state } = store;
-    // From now on the question names what the server took by default.
-    const ask = {
-      ...state.ask,
-      models: state.ask.models.length ? state.ask.models : unique(panels.map(({ model }) => model)),
-      methods: state.ask.methods ?? unique(panels.map(({ method }) => method)),
-    };
-    const pictures = state.pictures.map((entry) => (entry.key === state.picture.key ? { ...entry, id } : entry));
-    const inputs = new Map([...state.inputs].filter(([model]) => ask.models.includes(model)));
-    placePanels(panels.map((panel) => acceptedPanel(panel, { ...state, ask })), { id, ask, pictures, inputs });
-    asking = false;
-    goTo(addressOf(id) + fragmentOf(store.state), remembered());
-  },
-
-  prediction({ model, input, predictions }) {
-    setInput(model, { ...input, predictions });
-    for (const panel of everyPanel()) {
-      if (panel.model === model && !panel.target) updatePanel(panel.id, { target: predictions[0] });
-    }
-    const [{ label, probability }] = predictions;
-    announce(t("announce.prediction", { label, probability: format.probability(probability) }));
-  },
-
-  progress({ panel, done, total }) {
-    updatePanel(panel, { status: "running", done, total });
-  },
-
-  partial({ panel, done, total, map }, signals) {
-    updatePanel(panel, { status: "running", done, total });
-    signals.order += 1;
-    showEstimate(panel, map, signals.order, signals.view);
-  },
-
-  panel({ panel: record, map }, signals) {
-    takeRecord(record, signals);
-    signals.order += 1;
-    if (map) showEstimate(record.id, map, signals.order, signals.view);
-    const { panels } = store.state;
-    const of = panels.length;
-    const done = panels.filter(isFinal).length;
-    if (done < of) announce(t("grid.progress", { done, of }));
-  },
-
-  done(record, signals) {
-    const open = (panel) => panel && (!isFinal(panel) || panel.cached);
-    for (const panel of record.panels) if (open(store.panel(panel.id))) takeRecord(panel, signals);
-    endRun(record.seconds);
-    tellSize(record);
-    announce(t("announce.done", { of: store.state.panels.length }));
-  },
-};
-
-function takeRecord(record, signals) {
-  const { status, target, against, problem } = record;
-  updatePanel(record.id, { status, target, against, record, problem: problem ?? null, cached: false });
-  const panel = store.panel(record.id);
-  if (status === "refused") cachePanel(panel);
-  if (status === "done" && !panel?.raw && store.state.panels.includes(panel)) fetchArray(record.id, signals.view);
-}
-
-/** The upright original's size: the crop is given in its pixels, whatever size the shown copy has. */
-const tellSize = ({ image }) => describePicture({ width: image.width, height: image.height });
-
-const problemOf = (error) => (error instanceof api.Problem ? error : new api.Problem({ title: t("problem.lost"), detail: error.message }));
-
-/** An error is told where it happened: at the maps, at the question, or at the picture. */
+/**
+ * An error is told where it happened: at the maps, at the question, or at the picture.
+ * @param {InstanceType<typeof api.Problem>} problem
+ * @param {{ accepted: boolean, retry: () => void, before: ViewState, signals: Signals }} run
+ */
 function fail(problem, { accepted, retry, before, signals }) {
   if (accepted) {
     stopRun("cancelled");
@@ -232,8 +222,9 @@ function fail(problem, { accepted, retry, before, signals }) {
   }
   const aboutAsk = problem.fields.some((field) => /target|against|score|seed|model|method|options|fit|size/.test(field));
   const { picture } = store.state;
-  const another = picture.key !== before.picture?.key;
-  const name = aboutAsk || !another ? null : picture.name;
+  const another = picture?.key !== before.picture?.key;
+  const name = aboutAsk || !another ? null : picture?.name;
+  /** @type {Notice} */
   const notice = { place: aboutAsk && before.id ? "ask" : "picture", problem, name, retry: null };
   if (problem.passing) {
     stopRun("failed");
@@ -242,13 +233,17 @@ function fail(problem, { accepted, retry, before, signals }) {
     // Asking the same again would not help: what was there before comes back, nothing is lost.
     asking = false;
     restore({ ...before, notice }, signals);
-    const others = store.state.pictures.filter(({ key }) => key !== picture.key);
+    const others = store.state.pictures.filter(({ key }) => key !== picture?.key);
     if (before.phase === "empty") settleFor(aboutAsk ? [] : others, notice);
     else if (another && !(aboutAsk && before.id)) setPictures(others);
   }
 }
 
-/** Where there is nothing to go back to, the next picture is explained; the start page takes none along. */
+/**
+ * Where there is nothing to go back to, the next picture is explained; the start page takes none along.
+ * @param {PictureEntry[]} pictures
+ * @param {Notice} notice
+ */
 function settleFor(pictures, notice) {
   setPictures(pictures);
   if (pictures.length) explainPicture(pictures[0]);
@@ -256,37 +251,55 @@ function settleFor(pictures, notice) {
   showNotice(notice);
 }
 
-/** Shows a recorded explanation again: a reload, a shared address, back and forward. */
+/**
+ * Shows a recorded explanation again: a reload, a shared address, back and forward.
+ * @param {string} id
+ */
 export async function open(id) {
   const signals = supersede();
   const retry = () => open(id);
   const { ask, picture: key = id, pictures } = history.state ?? {};
   const strip = stripWith({ key, id }, store.state.pictures.length ? store.state.pictures : (pictures ?? []));
-  const { url, name } = strip.find((entry) => entry.key === key);
+  const { url, name } = /** @type {PictureEntry} */ (strip.find((entry) => entry.key === key));
   const start = emptyView();
   expect({ ...start, phase: "loading", id, picture: { key, url, name }, pictures: strip, ask: ask ?? start.ask, ...rememberedRows(history.state) });
   try {
     showRecord(await api.explanation(id, { signal: signals.view }), Boolean(ask), signals);
-  } catch (error) {
+  } catch (failure) {
     if (signals.view.aborted) return;
+    const error = api.problemOf(failure);
     const problem = error.status === 404 ? new api.Problem({ ...error, title: t("problem.gone"), detail: error.detail }) : error;
     clearView({ place: "picture", problem, retry: error.passing ? retry : null });
   }
 }
 
-/** Layout and row of an entry of the browser's history; older pages wrote the keys of rows as text, which are passed over. */
+/**
+ * Layout and row of an entry of the browser's history; older pages wrote the keys of rows as text, which are passed over.
+ * @param {any} entry
+ * @returns {Pick<State, "layout" | "row">}
+ */
 function rememberedRows(entry) {
   const { layout = emptyLayout(), row = null } = entry ?? {};
   const keys = [...layout.rows, ...layout.hiddenRows, ...(row ? [row] : [])];
   return keys.every((key) => typeof key === "object") ? { layout, row } : { layout: emptyLayout(), row: null };
 }
 
-/** The strip; the picture that is shown is in it, and asked for by this explanation's id. */
+/**
+ * The strip; the picture that is shown is in it, and asked for by this explanation's id.
+ * @param {{ key: string, id: string }} shown
+ * @param {PictureEntry[]} known
+ * @returns {PictureEntry[]}
+ */
 function stripWith({ key, id }, known) {
   if (known.some((entry) => entry.key === key)) return known.map((entry) => (entry.key === key ? { ...entry, id } : entry));
   return [...known, { key, id, name: null, source: null, url: api.pictureUrl(id) }];
 }
 
+/**
+ * @param {Explanation} record
+ * @param {boolean} known
+ * @param {Signals} signals
+ */
 function showRecord(record, known, signals) {
   const inputs = new Map(record.inputs.map((input) => [input.model, input]));
   const ask = known ? store.state.ask : askOf(record, inputs);
@@ -294,20 +307,29 @@ function showRecord(record, known, signals) {
   const panels = withMissing(record.panels.map((panel) => recordedPanel(panel, state)), state);
   const whole = panels.length > 0 && panels.every(isFinal);
   placePanels(panels, { phase: whole ? "done" : "cancelled", id: record.id, inputs, ask, seconds: record.seconds ?? null });
-  if (record.image) tellSize(record);
+  if (record.image) describePicture(pictureSize(record));
   fetchShown(signals.view);
   if (known) return;
   // Once defaults and models' own ways are known, the question is only what differs from them.
   store.watch(["methods"], ({ methods }) => methods && setAsk({ options: withoutDefaults(store.state.ask.options) }), signals.view);
-  store.watch(["models"], () => inputAsked(inputs) && setAsk(inputAsked(inputs)), signals.view);
+  store.watch(["models"], () => {
+    const asked = inputAsked(inputs);
+    if (asked) setAsk(asked);
+  }, signals.view);
 }
 
-/** The panels, with those that a broken off request left out. */
+/**
+ * The panels, with those that a broken off request left out.
+ * @param {Panel[]} panels
+ * @param {State} state
+ * @returns {Panel[]}
+ */
 function withMissing(panels, state) {
+  /** @param {Panel} panel */
   const idOf = (panel) => `${rowId(keyOf(panel, state.ask))} ${panel.method}`;
   const there = new Set(panels.map(idOf));
   const missing = expectedPanels(state).filter((panel) => !there.has(idOf(panel)));
-  return [...panels, ...missing.map((panel) => (isFinal(panel) ? panel : { ...panel, status: "cancelled" }))];
+  return [...panels, ...missing.map((panel) => /** @type {Panel} */ (isFinal(panel) ? panel : { ...panel, status: "cancelled" }))];
 }
 
 export function clear() {
@@ -324,7 +346,10 @@ export function followAddress() {
   if (id) restoreAddress();
 }
 
-/** Goes to an address of ours, as a click on a link would. */
+/**
+ * Goes to an address of ours, as a click on a link would.
+ * @param {string} address
+ */
 export function visit(address) {
   history.pushState(null, "", address);
   followAddress();

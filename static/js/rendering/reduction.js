@@ -1,11 +1,17 @@
 // From a raw attribution to a map: reduction over channels. Pure functions.
 
+/** @import { RawArray, ReducedMap, Reduction } from "./types.js" */
+
+/** @typedef {(values: Float32Array, size: number, channels: number, i: number) => number} Reduce */
+
+/** @type {Reduce} */
 function sum(values, size, channels, i) {
   let total = 0;
   for (let c = 0; c < channels; c += 1) total += values[c * size + i];
   return total;
 }
 
+/** @type {Record<Reduction, Reduce>} */
 const OVER_CHANNELS = {
   sum,
   positive: (values, size, channels, i) => Math.max(sum(values, size, channels, i), 0),
@@ -22,6 +28,11 @@ const OVER_CHANNELS = {
   },
 };
 
+/**
+ * @param {RawArray} raw
+ * @param {Reduction} reduction
+ * @returns {ReducedMap}
+ */
 function compute({ shape: [channels, height, width], values }, reduction) {
   const size = height * width;
   const reduced = new Float32Array(size);
@@ -39,12 +50,19 @@ function compute({ shape: [channels, height, width], values }, reduction) {
   return { height, width, values: reduced, low, high, magnitudes, signed: reduction === "sum" };
 }
 
+/** @type {WeakMap<RawArray, Map<Reduction, ReducedMap>>} */
 const cache = new WeakMap();
 
-/** The (h, w) map of a raw (c, h, w) array; computed once for every array and reduction. */
+/**
+ * The (h, w) map of a raw (c, h, w) array; computed once for every array and reduction.
+ * @param {RawArray} raw
+ * @param {Reduction} reduction
+ * @returns {ReducedMap}
+ */
 export function reduce(raw, reduction) {
-  if (!cache.has(raw)) cache.set(raw, new Map());
-  const reductions = cache.get(raw);
-  if (!reductions.has(reduction)) reductions.set(reduction, compute(raw, reduction));
-  return reductions.get(reduction);
+  const reductions = cache.get(raw) ?? new Map();
+  cache.set(raw, reductions);
+  const known = reductions.get(reduction) ?? compute(raw, reduction);
+  reductions.set(reduction, known);
+  return known;
 }

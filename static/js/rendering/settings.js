@@ -1,13 +1,23 @@
 // How maps are rendered: the settings that all maps share, their defaults, and their memory in this tab.
 
+/** @import { Reduction, Settings } from "./types.js" */
+
+/** @type {Reduction[]} */
 export const REDUCTIONS = ["sum", "abs", "max", "positive", "negative"];
 
-/** Whose clip holds for a panel: its own, the largest of its method's panels, the largest of all. */
+/**
+ * Whose clip holds for a panel: its own, the largest of its method's panels, the largest of all.
+ * @type {Settings["scale"][]}
+ */
 export const SCALES = ["own", "method", "all"];
 
-/** All of the map | its top in colours, the picture elsewhere | the picture in the top only | the top's outline. */
+/**
+ * All of the map | its top in colours, the picture elsewhere | the picture in the top only | the top's outline.
+ * @type {Settings["show"][]}
+ */
 export const SHOWS = ["map", "top", "window", "outline"];
 
+/** @type {Settings} */
 export const DEFAULT = {
   reduction: "abs",
   // Signed values want a palette with a middle, magnitudes one with a bottom: each remembers its own.
@@ -21,7 +31,10 @@ export const DEFAULT = {
 
 const KEY = "gradoscope.reading"; // as older pages of this tab wrote it
 
-/** The settings of this tab before a reload; a new tab starts from the defaults. */
+/**
+ * The settings of this tab before a reload; a new tab starts from the defaults.
+ * @returns {Settings}
+ */
 export function restoredSettings() {
   try {
     return { ...DEFAULT, ...JSON.parse(sessionStorage.getItem(KEY) ?? "{}") };
@@ -30,6 +43,7 @@ export function restoredSettings() {
   }
 }
 
+/** @param {Settings} settings */
 export function rememberSettings(settings) {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(settings));
@@ -38,7 +52,11 @@ export function rememberSettings(settings) {
   }
 }
 
-/** Which of the two remembered palettes holds for a reduction. */
+/**
+ * Which of the two remembered palettes holds for a reduction.
+ * @param {Reduction} reduction
+ */
 export const signOf = (reduction) => (reduction === "sum" ? "signed" : "unsigned");
 
+/** @param {Pick<Settings, "palettes" | "reduction">} settings */
 export const paletteOf = (settings) => settings.palettes[signOf(settings.reduction)];

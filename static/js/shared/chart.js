@@ -1,9 +1,18 @@
 // A small line chart as SVG, as wide as its place; colours and type come from chart.css.
 
+/** @typedef {{ ticks: number[], label?: string, at?: (value: number) => number }} Axis */
+
+/** @typedef {{ name: string | null, points: number[][], kind: string }} Line */
+
 const NS = "http://www.w3.org/2000/svg";
 const MARGIN = { top: 28, right: 12, bottom: 40, left: 40 };
 const HEIGHT = 208;
 
+/**
+ * @param {string} tag
+ * @param {Record<string, any>} attributes
+ * @param {...(Node | string)} children
+ */
 function svg(tag, attributes, ...children) {
   const node = document.createElementNS(NS, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -18,18 +27,32 @@ function svg(tag, attributes, ...children) {
  * dot at each value.
  */
 export class Chart {
+  /** @type {{ x: number, values: number[] } | null} */
   #marked = null;
+  inner = { width: 0, height: 0 };
 
+  /**
+   * @param {HTMLElement} place
+   * @param {{ x: Axis, y: Axis, lines: Line[] }} content
+   */
   constructor(place, { x, y, lines }) {
-    Object.assign(this, { place, x, y, lines });
+    this.place = place;
+    this.x = x;
+    this.y = y;
+    this.lines = lines;
     new ResizeObserver(() => this.draw()).observe(place);
   }
 
+  /** @param {{ lines: Line[] }} patch */
   set(patch) {
     Object.assign(this, patch);
     this.draw();
   }
 
+  /**
+   * @param {number} x
+   * @param {number[]} values
+   */
   mark(x, values) {
     this.#marked = { x, values };
     this.draw();
@@ -44,20 +67,26 @@ export class Chart {
     this.place.replaceChildren(root, this.#key());
   }
 
+  /**
+   * @param {Axis} axis
+   * @param {number} value
+   */
   #share(axis, value) {
     const { ticks, at } = axis;
     if (at) return at(value);
     return (value - ticks[0]) / (ticks[ticks.length - 1] - ticks[0]);
   }
 
+  /** @param {number} value */
   #left = (value) => MARGIN.left + this.inner.width * this.#share(this.x, value);
+  /** @param {number} value */
   #top = (value) => MARGIN.top + this.inner.height * (1 - this.#share(this.y, value));
 
   #xAxis() {
     const bottom = MARGIN.top + this.inner.height;
     const ticks = this.x.ticks.map((value) =>
       svg("text", { x: this.#left(value), y: bottom + 16, class: "tick", "text-anchor": "middle" }, this.#text(value)));
-    const label = svg("text", { x: MARGIN.left + this.inner.width, y: bottom + 34, class: "axis", "text-anchor": "end" }, this.x.label);
+    const label = svg("text", { x: MARGIN.left + this.inner.width, y: bottom + 34, class: "axis", "text-anchor": "end" }, this.x.label ?? "");
     return [...ticks, label];
   }
 
@@ -69,8 +98,10 @@ export class Chart {
     return this.y.label ? [...lines, svg("text", { x: 0, y: 14, class: "axis" }, this.y.label)] : lines;
   }
 
+  /** @param {number} value */
   #text = (value) => String(value).replace("-", "−");
 
+  /** @param {Line} line */
   #line({ points, kind }) {
     if (kind.includes("dots")) {
       return svg("g", { class: kind }, ...points.map(([x, y]) => svg("circle", { cx: this.#left(x), cy: this.#top(y), r: 2.5 })));

@@ -1,8 +1,8 @@
 // The table of contents marks the section that is being read.
 
 export function followTimeline() {
-  const links = new Map([...document.querySelectorAll(".timeline a")].map((link) => [link.hash.slice(1), link]));
-  const sections = [...links.keys()].map((id) => document.getElementById(id));
+  const links = new Map([.../** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll(".timeline a"))].map((link) => [link.hash.slice(1), link]));
+  const sections = [...links.keys()].flatMap((id) => document.getElementById(id) ?? []);
   const seen = new Set();
   const observer = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) seen[isIntersecting ? "add" : "delete"](target.id);

@@ -1,5 +1,9 @@
 // Builds elements. Text goes in as text nodes only: nothing that a user typed is ever parsed as HTML.
 
+/**
+ * @param {Element} node
+ * @param {Record<string, any>} attributes
+ */
 function apply(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
@@ -8,14 +12,24 @@ function apply(node, attributes) {
   }
 }
 
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, any>} attributes
+ * @param {...(Node | string | null | undefined)} children
+ */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   apply(node, attributes);
-  node.append(...children.filter((child) => child !== null && child !== undefined));
+  node.append(...children.flatMap((child) => child ?? []));
   return node;
 }
 
-/** Makes these nodes the children, and leaves alone those that stay: a node that is moved loses focus and popover. */
+/**
+ * Makes these nodes the children, and leaves alone those that stay: a node that is moved loses focus and popover.
+ * @param {Element} parent
+ * @param {Element[]} nodes
+ */
 export function arrange(parent, nodes) {
   const wanted = new Set(nodes);
   for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
@@ -24,6 +38,7 @@ export function arrange(parent, nodes) {
   });
 }
 
+/** @type {Record<string, [string, Record<string, any>][]>} */
 const SHAPES = {
   more: [["circle", { cx: 3.5, cy: 8, r: 1.25 }], ["circle", { cx: 8, cy: 8, r: 1.25 }], ["circle", { cx: 12.5, cy: 8, r: 1.25 }]],
   close: [["path", { d: "M4 4l8 8M12 4l-8 8" }]],
@@ -36,6 +51,7 @@ const SHAPES = {
   open: [["path", { d: "M4 6l4 4 4-4" }]],
 };
 
+/** @param {string} name */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   apply(svg, { viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true", focusable: "false" });
@@ -47,7 +63,12 @@ export function icon(name) {
   return svg;
 }
 
-/** An icon with a name for those who cannot see it, and for the pointer. */
+/**
+ * An icon with a name for those who cannot see it, and for the pointer.
+ * @param {string} name
+ * @param {string} label
+ * @param {Record<string, any>} attributes
+ */
 export function iconButton(name, label, attributes = {}) {
   return el("button", { type: "button", class: "icon-button", "aria-label": label, title: label, ...attributes }, icon(name));
 }

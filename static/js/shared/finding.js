@@ -4,7 +4,12 @@ import { el } from "./dom.js";
 import * as format from "./format.js";
 import { filled, textOr } from "./texts.js";
 
-/** A value of a finding, which the server has rounded: no digits are added. */
+/** @import { Finding } from "../api/types.js" */
+
+/**
+ * A value of a finding, which the server has rounded: no digits are added.
+ * @param {any} value
+ */
 function valueOf(value) {
   if (typeof value !== "number" || !Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
@@ -12,7 +17,10 @@ function valueOf(value) {
   return String(Number.isInteger(value) ? value : Number(value.toPrecision(3))).replace("-", "−");
 }
 
-/** A finding in the page's words; in the server's English where the page has none for it. */
+/**
+ * A finding in the page's words; in the server's English where the page has none for it.
+ * @param {Pick<Finding, "code" | "detail" | "values">} finding
+ */
 export function findingNode({ code, detail, values = {} }) {
   const known = textOr(`trust.finding.${code}`, null);
   const names = [...(known ?? "").matchAll(/\{(\w+)\}/g)].map(([, name]) => name);

@@ -12,14 +12,24 @@ export const DEFAULT_METHODS = [
   "blur_integrated_gradients",
 ];
 
+/** @param {string | null} id */
 export const methodOf = (id) => store.state.methods?.find((method) => method.id === id);
 
-/** What the server says of a method in English, in the visitor's language; a plug-in's own words stay as they are. */
+/**
+ * What the server says of a method in English, in the visitor's language; a plug-in's own words stay as they are.
+ * @param {string} id
+ */
 export const summaryOf = (id) => textOr(`catalogue.summary.${id}`, methodOf(id)?.summary ?? "");
 
-/** The name of a parameter, and of one of its choices, for the eye. */
+/**
+ * The name of a parameter, and of one of its choices, for the eye.
+ * @param {string} name
+ * @param {string} [title]
+ */
 export const parameterTitle = (name, title = name.replaceAll("_", " ")) => textOr(`catalogue.parameter.${name}`, title);
 
+/** @param {any} value */
 export const choiceTitle = (value) => textOr(`catalogue.choice.${value}`, String(value).replaceAll("_", " "));
 
+/** @param {string} id */
 export const titleOf = (id) => textOr(`method.${id}`, methodOf(id)?.title ?? id);

@@ -3,34 +3,43 @@
 import { restoredSettings } from "../rendering/settings.js";
 import { emptyView, RESTING_VIEWPORT } from "./initial.js";
 
+/** @import { Panel, State } from "./types.js" */
+
 class Store extends EventTarget {
+  /** @type {State} */
   state = {
     ...emptyView(),
-    models: null, // {default, downloads, models, faults}
-    downloads: [], // {model, status: offered | forbidden | running | stopped | failed | ready, done, total, problem}
+    models: null,
+    downloads: [],
     methods: null,
     samples: null,
     palettes: null,
-    pictures: [], // the strip: {key, url, name, source, id}
+    pictures: [],
     rendering: restoredSettings(),
     viewport: RESTING_VIEWPORT,
-    tool: null, // "box" while the next drag on a map draws one
-    viewedPanel: null, // the id of the panel that is open full screen
-    parametersOf: null, // the id of the method whose parameters are being set
-    flowRow: null, // the key of the row whose gradient flow is open
-    metricsPanel: null, // the id of the panel whose metrics are open
+    tool: null,
+    viewedPanel: null,
+    parametersOf: null,
+    flowRow: null,
+    metricsPanel: null,
   };
 
+  /** @param {Partial<State>} patch */
   set(patch) {
     Object.assign(this.state, patch);
     this.dispatchEvent(new CustomEvent("change", { detail: Object.keys(patch) }));
   }
 
+  /** @param {string | null} id */
   panel(id) {
     return this.state.panels.find((panel) => panel.id === id) ?? this.state.aside.find((panel) => panel.id === id);
   }
 
-  /** Changes one panel; only the elements that show this panel hear of it. */
+  /**
+   * Changes one panel; only the elements that show this panel hear of it.
+   * @param {string} id
+   * @param {Partial<Panel>} patch
+   */
   setPanel(id, patch) {
     const panel = this.panel(id);
     if (!panel) return;
@@ -38,10 +47,16 @@ class Store extends EventTarget {
     this.dispatchEvent(new CustomEvent("panel", { detail: id }));
   }
 
-  /** Calls `run` now, and whenever one of the keys is set, until the signal aborts. */
+  /**
+   * Calls `run` now, and whenever one of the keys is set, until the signal aborts.
+   * @param {(keyof State)[]} keys
+   * @param {(state: State) => void} run
+   * @param {AbortSignal} [signal]
+   */
   watch(keys, run, signal) {
-    this.addEventListener("change", ({ detail }) => {
-      if (detail.some((key) => keys.includes(key))) run(this.state);
+    this.addEventListener("change", (event) => {
+      const set = /** @type {CustomEvent<(keyof State)[]>} */ (event).detail;
+      if (set.some((key) => keys.includes(key))) run(this.state);
     }, { signal });
     run(this.state);
   }

@@ -4,8 +4,16 @@ import { restoreFromAddress } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { FIELDS } from "./fields.js";
 
+/**
+ * @import { State } from "../state/types.js"
+ * @import { Field } from "./fields.js"
+ */
+
+/** @typedef {Record<string, string>} Pairs */
+
 // The version of the keys and of what their absence means; written from 2 on. An old link goes through the steps
 // from its version up: UPGRADES[n - 1] takes the pairs of version n, and gives those of version n + 1.
+/** @type {((pairs: Pairs) => Pairs)[]} */
 const UPGRADES = [];
 const VERSION = UPGRADES.length + 1;
 
@@ -13,11 +21,14 @@ const VERSION = UPGRADES.length + 1;
 const EVERY_MS = 350;
 
 // Values that came before what they name: a palette, a panel.
+/** @type {Map<Field, any>} */
 const waiting = new Map();
 let timer = 0;
 
+/** @param {string} text */
 const plain = (text) => encodeURIComponent(text).replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/");
 
+/** @param {string} text */
 function decoded(text) {
   try {
     return decodeURIComponent(text);
@@ -26,23 +37,38 @@ function decoded(text) {
   }
 }
 
-/** {key: text} of an address's fragment, in today's keys. */
+/**
+ * {key: text} of an address's fragment, in today's keys.
+ * @param {string} hash
+ * @param {((pairs: Pairs) => Pairs)[]} upgrades
+ * @returns {Pairs}
+ */
 export function pairsOf(hash, upgrades = UPGRADES) {
   const parts = hash.replace(/^#/, "").split("&").filter(Boolean).map((part) => part.split("="));
   const { v = "1", ...pairs } = Object.fromEntries(parts.map(([key, ...rest]) => [decoded(key), decoded(rest.join("="))]));
   return upgrades.slice(Math.max(0, Number(v) - 1 || 0)).reduce((old, upgrade) => upgrade(old), pairs);
 }
 
+/** @param {(field: Field) => any} valueOf */
 function fragment(valueOf) {
-  const parts = FIELDS.map((field) => [field.key, field.text(valueOf(field))]).filter(([, text]) => text !== null);
+  const parts = FIELDS.flatMap((field) => {
+    const text = field.text(valueOf(field));
+    return text === null ? [] : [[field.key, text]];
+  });
   if (parts.length && VERSION > 1) parts.unshift(["v", String(VERSION)]);
   return parts.length ? `#${parts.map(([key, text]) => `${key}=${plain(text)}`).join("&")}` : "";
 }
 
-/** The view as a fragment; empty where nothing differs from a fresh page. */
+/**
+ * The view as a fragment; empty where nothing differs from a fresh page.
+ * @param {State} state
+ */
 export const fragmentOf = (state) => fragment((field) => field.read(state));
 
-/** The fragment as it would be written for what it says. */
+/**
+ * The fragment as it would be written for what it says.
+ * @param {string} hash
+ */
 function canonical(hash) {
   const pairs = pairsOf(hash);
   return fragment(({ key, parse }) => (key in pairs ? parse(pairs[key]) : undefined));
@@ -62,6 +88,7 @@ export function restoreAddress() {
   commit(draft);
 }
 
+/** @param {State} draft */
 function commit(draft) {
   const slices = [...new Set(FIELDS.map(({ slice }) => slice))].filter((slice) => draft[slice] !== store.state[slice]);
   restoreFromAddress(Object.fromEntries(slices.map((slice) => [slice, draft[slice]])));

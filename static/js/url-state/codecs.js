@@ -1,9 +1,19 @@
 // How one value is written in an address and read from it: {format(value), parse(text)}; parse gives undefined for what it cannot read.
 
+/** @typedef {{ format: (value: any) => string, parse: (text: string) => any }} Codec */
+
 const NUMBER = /^-?\d+(\.\d+)?(e-?\d+)?$/i;
 
+/**
+ * @param {number} value
+ * @param {number} digits
+ */
 const short = (value, digits) => String(Number(value.toFixed(digits)));
 
+/**
+ * @param {{ min?: number, max?: number, digits?: number }} range
+ * @returns {Codec}
+ */
 export const number = ({ min = -Infinity, max = Infinity, digits = 4 } = {}) => ({
   format: (value) => short(value, digits),
   parse: (text) => {
@@ -12,18 +22,28 @@ export const number = ({ min = -Infinity, max = Infinity, digits = 4 } = {}) => 
   },
 });
 
+/**
+ * @param {string[]} values
+ * @returns {Codec}
+ */
 export const oneOf = (values) => ({
   format: String,
   parse: (text) => (values.includes(text) ? text : undefined),
 });
 
-/** An id or another single word. */
+/**
+ * An id or another single word.
+ * @type {Codec}
+ */
 export const word = {
   format: String,
   parse: (text) => (/^[\w.:-]{1,200}$/.test(text) ? text : undefined),
 };
 
-/** The key of a row, as model/class: {model, target}. */
+/**
+ * The key of a row, as model/class: {model, target}.
+ * @type {Codec}
+ */
 export const row = {
   format: ({ model, target }) => `${model ?? ""}/${target ?? "top"}`,
   parse: (text) => {
@@ -32,7 +52,12 @@ export const row = {
   },
 };
 
-/** Several of the same kind, `count` of them where that is given; in the address with commas between. */
+/**
+ * Several of the same kind, `count` of them where that is given; in the address with commas between.
+ * @param {Codec} codec
+ * @param {number | null} count
+ * @returns {Codec}
+ */
 export const list = (codec, count = null) => ({
   format: (values) => values.map(codec.format).join(","),
   parse: (text) => {

@@ -6,16 +6,41 @@ import { filledRows, sameRow } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { list, number, oneOf, row, word } from "./codecs.js";
 
+/**
+ * @import { State } from "../state/types.js"
+ * @import { Codec } from "./codecs.js"
+ */
+
+/**
+ * A field; `fits` says whether a value fits the state, null where that is not known yet.
+ * @typedef {ReturnType<typeof field>} Field
+ * @typedef {(value: any, state: State) => boolean | null} Fits
+ */
+
 const fresh = { ...store.state, rendering: DEFAULT };
 
+/** @type {(state: any, path: string[]) => any} */
 const at = (state, path) => path.reduce((part, name) => part?.[name], state);
 
+/** @type {(a: any, b: any) => boolean} */
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
+/**
+ * @param {any} draft
+ * @param {string[]} path
+ * @param {any} value
+ * @returns {any}
+ */
 function put(draft, [name, ...rest], value) {
   return { ...draft, [name]: rest.length ? put(draft[name], rest, value) : value };
 }
 
+/**
+ * @param {string} key
+ * @param {string} place
+ * @param {Codec} codec
+ * @param {Fits} fits
+ */
 function field(key, place, codec, fits = () => true) {
   const path = place.split(".");
   const start = at(fresh, path);
@@ -23,21 +48,26 @@ function field(key, place, codec, fits = () => true) {
     key,
     fits,
     start,
-    slice: path[0],
+    slice: /** @type {keyof State} */ (path[0]),
     /** A part of the page that is not there has no field. */
     there: start !== undefined,
     parse: codec.parse,
     /** The value as text; null where it is a fresh page's. */
-    text: (value) => (value === undefined || value === null || same(value, start) ? null : codec.format(value)),
-    read: (state) => at(state, path),
-    write: (draft, value) => put(draft, path, value),
+    text: (/** @type {any} */ value) => (value === undefined || value === null || same(value, start) ? null : codec.format(value)),
+    read: (/** @type {State} */ state) => at(state, path),
+    write: (/** @type {State} */ draft, /** @type {any} */ value) => /** @type {State} */ (put(draft, path, value)),
   };
 }
 
+/** @type {Fits} */
 const palette = (value, { palettes }) => (palettes ? value in palettes : null);
+/** @param {State} state */
 const settled = ({ phase }) => phase !== "loading" && phase !== "running";
-const panels = (ids, state) => (settled(state) ? ids.every((id) => state.panels.some((panel) => panel.id === id)) : null);
+/** @type {Fits} */
+const panels = (ids, state) => (settled(state) ? ids.every((/** @type {string} */ id) => state.panels.some((panel) => panel.id === id)) : null);
+/** @type {Fits} */
 const filled = (key, state) => (settled(state) ? filledRows(state).some((row) => sameRow(row.key, key)) : null);
+/** @type {Fits} */
 const panel = (id, state) => panels([id], state);
 
 const place = number({ digits: 1 });
