@@ -28,8 +28,9 @@ export function requestText(record, language) {
 }
 
 export async function savePanel(panel, zoom) {
-  const { canvas } = await mapPicture(panel, store.state);
-  saveBlob(await pngOf(enlarged(canvas, zoom)), panelFile(panel, store.state, "png", zoom));
+  const drawn = await mapPicture(panel, store.state);
+  if (!drawn) return;
+  saveBlob(await pngOf(enlarged(drawn.canvas, zoom)), panelFile(panel, store.state, "png", zoom));
 }
 
 export async function saveGrid(record, zoom) {

@@ -1,5 +1,6 @@
 // A figure's marks on a canvas.
 
+import { contextOf } from "../shared/dom.js";
 import { canvasOf } from "./map-image.js";
 import { FONT } from "./marks.js";
 
@@ -26,7 +27,7 @@ const paint = {
 
 export function figureCanvas({ width, height, marks }, zoom) {
   const canvas = canvasOf(width * zoom, height * zoom);
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   context.scale(zoom, zoom);
   context.fillStyle = "#fff";
   context.fillRect(0, 0, width, height);

@@ -4,6 +4,7 @@ import { addressOf } from "../controller/controller.js";
 import { nameOf } from "../history/entry.js";
 import { drawStrip } from "../rendering/palettes.js";
 import { paletteOf } from "../rendering/settings.js";
+import { contextOf } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { loadImage } from "../shared/load-image.js";
 import { factsOf, settingText } from "../shared/panel-facts.js";
@@ -63,7 +64,7 @@ async function drawPicture(column, record, { picture, inputs }) {
   const scale = column.width / Math.max(wide, high);
   const small = Math.min(1, PICTURE_PIXELS / Math.max(width, height));
   const copy = canvasOf(Math.round(width * small), Math.round(height * small));
-  const context = copy.getContext("2d");
+  const context = contextOf(copy);
   context.imageSmoothingQuality = "high";
   context.drawImage(await loadImage(picture.url), 0, 0, copy.width, copy.height);
   const place = (x, y) => ({ x: column.x + (x - left) * scale, y: column.y + (y - top) * scale });

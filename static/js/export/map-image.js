@@ -2,7 +2,7 @@
 
 import { opacityOf } from "../rendering/colour.js";
 import * as drawing from "../rendering/draw.js";
-import { el } from "../shared/dom.js";
+import { contextOf, el } from "../shared/dom.js";
 import { loadImage } from "../shared/load-image.js";
 
 export function canvasOf(width, height) {
@@ -18,7 +18,7 @@ export async function mapPicture(panel, state) {
   const scale = drawing.draw(map, panel, state, drawing.limitOf(panel, state));
   if (!scale) return null;
   const canvas = canvasOf(map.width, map.height);
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const { url } = state.inputs.get(panel.model) ?? {};
   if (url) context.drawImage(await loadImage(url), 0, 0, map.width, map.height);
   context.globalAlpha = opacityOf(state.rendering);
@@ -29,7 +29,7 @@ export async function mapPicture(panel, state) {
 /** Each pixel as a square of zoom × zoom. */
 export function enlarged(canvas, zoom) {
   const large = canvasOf(canvas.width * zoom, canvas.height * zoom);
-  const context = large.getContext("2d");
+  const context = contextOf(large);
   context.imageSmoothingEnabled = false;
   context.drawImage(canvas, 0, 0, large.width, large.height);
   return large;

@@ -1,5 +1,7 @@
 // What a figure is made of: texts, images and frames at places in pixels. Drawn as SVG and as canvas alike.
 
+import { contextOf } from "../shared/dom.js";
+
 export const FONT = "Helvetica, Arial, 'Liberation Sans', 'Noto Sans', sans-serif";
 
 const rulers = new Map();
@@ -7,7 +9,7 @@ const rulers = new Map();
 function ruler(size, weight) {
   const font = `${weight} ${size}px ${FONT}`;
   if (!rulers.has(font)) {
-    const context = document.createElement("canvas").getContext("2d");
+    const context = contextOf(document.createElement("canvas"));
     context.font = font;
     rulers.set(font, context);
   }
@@ -45,10 +47,18 @@ export const MUTED = "#595c60";
 
 /** Marks are put one under the other; `y` is where the next goes. */
 export class Column {
+  /** @type {Record<string, any>[]} */
   marks = [];
 
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @param {number} width
+   */
   constructor(x, y, width) {
-    Object.assign(this, { x, y, width });
+    this.x = x;
+    this.y = y;
+    this.width = width;
   }
 
   text(text, { size = 12, weight = 400, colour = INK, gap = 0 } = {}) {

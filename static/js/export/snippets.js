@@ -4,7 +4,7 @@ const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replac
 
 const plain = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
-/** A field as curl takes it: -F reads @, < and ; in its own way. */
+// A field as curl takes it: -F reads @, < and ; in its own way.
 function curlField([name, value]) {
   if (name === "image") return `-F ${quoted(`image=@${/[,;"]/.test(value) ? `"${value.replaceAll(/(["\\])/g, "\\$1")}"` : value}`)}`;
   const text = plain(value);

@@ -4,6 +4,8 @@ import { t } from "../shared/texts.js";
 import { sentenceOf } from "./layer-text.js";
 import { decadesOf, runsOf, ticksOf, vanished } from "./log-scale.js";
 
+/** @import { FlowReading } from "./flow-reading.js" */
+
 const NS = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 44, right: 12 };
 const PLOT = { top: 8, height: 196 };
@@ -25,6 +27,13 @@ const entry = (kind, key) => el("span", { class: `entry ${kind}` }, t(key));
  * below with the arrow keys, reads a layer.
  */
 export class FlowFigure extends HTMLElement {
+  /** @type {HTMLParagraphElement} */ key;
+  /** @type {HTMLDivElement} */ plot;
+  /** @type {HTMLInputElement} */ slider;
+  /** @type {FlowReading} */ reading;
+  /** @type {{ low: number, high: number }} */ decades;
+  /** @type {SVGElement} */ cursor;
+
   #layers = [];
 
   connectedCallback() {
@@ -35,13 +44,13 @@ export class FlowFigure extends HTMLElement {
     this.slider = el("input", { type: "range", min: 0, step: 1, class: "flow-slider", "aria-label": t("flow.layer"), oninput: () => this.read(Number(this.slider.value)) });
     this.reading = el("flow-reading");
     this.append(this.key, this.plot, this.slider, this.reading);
-    for (const kind of ["pointermove", "pointerdown"]) this.plot.addEventListener(kind, ({ clientX }) => this.point(clientX));
+    for (const kind of /** @type {const} */ (["pointermove", "pointerdown"])) this.plot.addEventListener(kind, ({ clientX }) => this.point(clientX));
     new ResizeObserver(() => this.draw()).observe(this.plot);
   }
 
   show(layers) {
     this.#layers = layers;
-    this.slider.max = layers.length - 1;
+    this.slider.max = String(layers.length - 1);
     this.draw();
     this.read(0);
   }

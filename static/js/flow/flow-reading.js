@@ -1,10 +1,10 @@
-import { el } from "../shared/dom.js";
+import { contextOf, el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { nameOf, shapeText, shareText, sizeText } from "./layer-text.js";
 
 const shown = (canvas, rows) => {
   Object.assign(canvas, { width: rows[0].length, height: rows.length });
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const image = context.createImageData(canvas.width, canvas.height);
   rows.flat().forEach((share, place) => image.data.set([...Array(3).fill(255 * share), 255], 4 * place));
   context.putImageData(image, 0, 0);
@@ -12,6 +12,13 @@ const shown = (canvas, rows) => {
 
 /** One layer: what it is, the size of its gradient, its shares; of a pooling a picture of the inputs that it reached. */
 export class FlowReading extends HTMLElement {
+  /** @type {HTMLHeadingElement} */ name;
+  /** @type {HTMLParagraphElement} */ kind;
+  /** @type {HTMLDListElement} */ facts;
+  /** @type {HTMLCanvasElement} */ canvas;
+  /** @type {HTMLElement} */ caption;
+  /** @type {HTMLElement} */ picture;
+
   connectedCallback() {
     if (this.name) return;
     this.name = el("h3", { class: "flow-name" });
@@ -39,7 +46,7 @@ export class FlowReading extends HTMLElement {
     this.picture.hidden = !pooling;
     if (!pooling) return;
     this.caption.textContent = t(`flow.pooling.${pooling.how}`, { share: shareText(pooling.received) });
-    this.canvas.parentElement.hidden = !pooling.map;
+    if (this.canvas.parentElement) this.canvas.parentElement.hidden = !pooling.map;
     if (!pooling.map) return;
     this.canvas.setAttribute("aria-label", this.caption.textContent);
     shown(this.canvas, pooling.map);

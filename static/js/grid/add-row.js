@@ -16,7 +16,7 @@ export class AddRow extends Popup {
 
   opened() {
     // The browser tells a moment after it has opened: whoever types already is left alone.
-    if (!this.contains(document.activeElement)) this.querySelector("input").focus();
+    if (!this.contains(document.activeElement)) this.querySelector("input")?.focus();
   }
 
   add(run) {

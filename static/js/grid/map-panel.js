@@ -9,8 +9,30 @@ import { canBeMeasured, isFinal } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
+/**
+ * @import { PanelMenu } from "./panel-menu.js"
+ * @import { Panel } from "../state/types.js"
+ * @import { LookFacts } from "../viewport/look-facts.js"
+ * @import { MapLens } from "../viewport/map-lens.js"
+ * @import { ScaleBar } from "../widgets/scale-bar.js"
+ */
+
 /** One map of the grid: title and year, the map, its facts, its scale. */
 export class MapPanel extends View {
+  /** @type {HTMLSpanElement} */ name;
+  /** @type {HTMLSpanElement} */ year;
+  /** @type {HTMLButtonElement} */ more;
+  /** @type {PanelMenu} */ menu;
+  /** @type {MapLens} */ lens;
+  /** @type {HTMLDivElement} */ words;
+  /** @type {HTMLDivElement} */ hairline;
+  /** @type {HTMLDivElement} */ square;
+  /** @type {HTMLParagraphElement} */ facts;
+  /** @type {LookFacts} */ look;
+  /** @type {ScaleBar} */ scale;
+  /** @type {HTMLButtonElement} */ trust;
+  /** @type {Panel} */ panel;
+
   build() {
     this.name = el("span");
     this.year = el("span", { class: "muted" });
@@ -29,7 +51,7 @@ export class MapPanel extends View {
   }
 
   listen(signal) {
-    store.addEventListener("panel", ({ detail }) => detail === this.panel?.id && this.render(), { signal });
+    store.watchPanels((id) => id === this.panel?.id && this.render(), signal);
     store.watch(["inputs", "methods"], () => this.render(), signal);
   }
 
@@ -45,9 +67,10 @@ export class MapPanel extends View {
     const method = titleOf(panel.method);
     this.dataset.status = panel.status;
     this.name.textContent = method;
-    this.year.textContent = methodOf(panel.method)?.year ?? "";
-    this.more.setAttribute("aria-label", t("panel.more", { method }));
-    this.more.title = this.more.getAttribute("aria-label");
+    this.year.textContent = String(methodOf(panel.method)?.year ?? "");
+    const more = t("panel.more", { method });
+    this.more.setAttribute("aria-label", more);
+    this.more.title = more;
     this.more.disabled = !isFinal(panel);
     this.trust.setAttribute("aria-label", t("trust.open.of", { method }));
     this.trust.disabled = !canBeMeasured(panel);

@@ -1,6 +1,6 @@
 import { cancel, explainAgain } from "../controller/controller.js";
 import { addMethod, showMethod, showRow } from "../controller/layout.js";
-import { arrange, el } from "../shared/dom.js";
+import { arrange, el, focused } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { openFlow } from "../state/actions.js";
@@ -11,16 +11,39 @@ import { currentRow, filledRows, hiddenMethods, hiddenRows, keyOf, methodsOf, ro
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
+/**
+ * @import { AddRow } from "./add-row.js"
+ * @import { GridStack } from "./grid-stack.js"
+ * @import { GridTable } from "./grid-table.js"
+ * @import { ActionMenu } from "../widgets/action-menu.js"
+ */
+
 const NARROW = matchMedia("(max-width: 600px)");
 
 /** The maps, with the question above them and the state of the answer. */
 export class PanelGrid extends View {
+  /** @type {HTMLHeadingElement} */ question;
+  /** @type {HTMLParagraphElement} */ context;
+  /** @type {HTMLButtonElement} */ flow;
+  /** @type {HTMLSpanElement} */ state;
+  /** @type {HTMLButtonElement} */ cancel;
+  /** @type {HTMLButtonElement} */ rest;
+  /** @type {HTMLButtonElement} */ hiddenButton;
+  /** @type {ActionMenu} */ hiddenMenu;
+  /** @type {HTMLButtonElement} */ addRow;
+  /** @type {AddRow} */ rowPopup;
+  /** @type {HTMLSelectElement} */ add;
+  /** @type {HTMLDivElement} */ actions;
+  /** @type {HTMLDivElement} */ maps;
+  /** @type {GridStack} */ stack;
+  /** @type {GridTable} */ table;
+
   #cells = new Map(); // row and method -> map-panel
 
   build() {
     this.question = el("h2", { class: "question", tabindex: "-1" });
     this.context = el("p", { class: "small muted context" });
-    this.flow = el("button", { type: "button", class: "link grid-flow", onclick: () => openFlow(currentRow(store.state).key) }, t("flow.open"));
+    this.flow = el("button", { type: "button", class: "link grid-flow", onclick: () => openFlow(currentRow(store.state)?.key ?? null) }, t("flow.open"));
     this.state = el("span", { class: "small muted tally" });
     this.cancel = el("button", { type: "button", class: "button", onclick: cancel }, t("grid.cancel"));
     this.rest = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
@@ -44,7 +67,7 @@ export class PanelGrid extends View {
   listen(signal) {
     store.watch(["panels"], () => this.arrange(), signal);
     store.watch(["panels", "phase", "ask", "layout", "row", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.head(), signal);
-    store.addEventListener("panel", () => this.tally(), { signal });
+    store.watchPanels(() => this.tally(), signal);
     NARROW.addEventListener("change", () => this.arrange(), { signal });
   }
 
@@ -54,11 +77,11 @@ export class PanelGrid extends View {
     const methods = methodsOf(state).filter((method) => state.panels.some((panel) => panel.method === method));
     const cellOf = this.cellsFor(state);
     const tabular = rows.length > 1 && !NARROW.matches;
-    const focused = document.activeElement;
+    const before = focused();
     arrange(this.maps, [tabular ? this.table : this.stack]);
     if (tabular) this.table.show(rows, methods, cellOf);
     else this.stack.show(rows, cellOf);
-    if (focused !== document.activeElement && focused?.isConnected) focused.focus();
+    if (before !== focused() && before?.isConnected) before.focus();
   }
 
   /** Every panel has an element; those of panels that are gone show the new ones, so that as little as possible moves. */
@@ -73,7 +96,7 @@ export class PanelGrid extends View {
 
   head() {
     const { phase, id, notice } = store.state;
-    this.title();
+    this.tellQuestion();
     const running = phase === "running";
     this.cancel.hidden = !running;
     this.rest.hidden = phase !== "cancelled" || Boolean(notice?.retry);
@@ -84,7 +107,7 @@ export class PanelGrid extends View {
   }
 
   /** The question of the only row; of several, how many there are. */
-  title() {
+  tellQuestion() {
     const { ask, panels } = store.state;
     const rows = filledRows(store.state).length;
     const target = askedTarget();

@@ -9,9 +9,12 @@ const SHOWN = 4;
 
 /** The newest explanations of this browser, on the start page; nothing where there are none. */
 export class EarlierList extends View {
+  /** @type {HTMLUListElement} */ list;
+  /** @type {HTMLButtonElement} */ all;
+
   build() {
     this.list = el("ul", { class: "earlier" });
-    this.all = el("button", { type: "button", class: "link", onclick: () => document.querySelector("history-panel").open() });
+    this.all = el("button", { type: "button", class: "link", onclick: () => document.querySelector("history-panel")?.open() });
     this.setAttribute("role", "region");
     this.setAttribute("aria-labelledby", "earlier-title");
     this.append(el("h2", { class: "section-title", id: "earlier-title" }, t("history.earlier")), this.list, this.all);
@@ -29,7 +32,7 @@ export class EarlierList extends View {
     this.all.textContent = t("history.all", { count: entries.length });
     const focused = [...this.list.children].findIndex((row) => row.contains(document.activeElement));
     this.list.replaceChildren(...entries.slice(0, SHOWN).map((entry) => this.row(entry)));
-    if (focused >= 0) this.list.children[focused]?.querySelector("a").focus();
+    if (focused >= 0) this.list.children[focused]?.querySelector("a")?.focus();
   }
 
   row(entry) {

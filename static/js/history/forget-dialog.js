@@ -9,6 +9,12 @@ import { past } from "./history.js";
 
 /** Asks before the server forgets an explanation, and says what that does. */
 export class ForgetDialog extends View {
+  /** @type {HTMLParagraphElement} */ problem;
+  /** @type {HTMLButtonElement} */ keep;
+  /** @type {HTMLButtonElement} */ forget;
+  /** @type {HTMLDialogElement} */ dialog;
+  /** @type {HTMLElement | null} */ opener;
+
   build() {
     this.problem = el("p", { class: "forget-problem", role: "alert", hidden: true });
     this.keep = el("button", { type: "button", class: "button", onclick: () => this.dialog.close() }, t("forget.keep"));
@@ -30,7 +36,7 @@ export class ForgetDialog extends View {
   }
 
   async run() {
-    const { id } = store.state;
+    const id = store.state.id ?? "";
     this.forget.disabled = true;
     try {
       await api.forget(id);
@@ -46,7 +52,7 @@ export class ForgetDialog extends View {
     removeForgotten(id);
     announce(t("forget.done"));
     const next = store.state.phase === "empty" ? "#choose" : "panel-grid .question";
-    return document.querySelector(next).focus();
+    return /** @type {HTMLElement | null} */ (document.querySelector(next))?.focus();
   }
 
   closed() {

@@ -1,6 +1,7 @@
 // What make_learn.py has written, fetched once: numbers, pictures, strips of frames, and the palette to colour them.
 
 import { loadPalettes } from "../rendering/palettes.js";
+import { contextOf } from "../shared/dom.js";
 
 const BASE = new URL("../../learn/", import.meta.url);
 let loading = null;
@@ -21,7 +22,7 @@ export async function numbers(name) {
 
 export async function picture(name) {
   const image = new Image();
-  image.src = new URL(`${name}.webp`, BASE);
+  image.src = new URL(`${name}.webp`, BASE).href;
   await image.decode();
   return image;
 }
@@ -31,7 +32,7 @@ export function pixelsOf(image, x = 0, width = image.naturalWidth) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = image.naturalHeight;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const context = contextOf(canvas, { willReadFrequently: true });
   context.drawImage(image, -x, 0);
   return context.getImageData(0, 0, canvas.width, canvas.height);
 }
@@ -61,6 +62,6 @@ export class Strip {
     }
     canvas.width = this.side;
     canvas.height = this.side;
-    canvas.getContext("2d").putImageData(frame, 0, 0);
+    contextOf(canvas).putImageData(frame, 0, 0);
   }
 }

@@ -10,12 +10,23 @@ import { progressLine, setProgress } from "../shared/progress-line.js";
 import { pieces, t } from "../shared/texts.js";
 import { palettes } from "./assets.js";
 
+/**
+ * @import { Fields } from "../api/client.js"
+ * @import { Settings } from "../rendering/types.js"
+ */
+
 // As the shipped maps are read, whatever the workbench remembers.
-const READING = { ...DEFAULT, reduction: "abs", palettes: { unsigned: "inferno" }, percentile: 99 };
+/** @type {Settings} */
+const RENDERING = { ...DEFAULT, reduction: "abs", palettes: { ...DEFAULT.palettes, unsigned: "inferno" }, percentile: 99 };
 
 const english = (text) => el("span", { lang: "en" }, text);
 
 export class Run {
+  /** @type {{ done: number, total: number } | null} */ progress;
+  /** @type {boolean} */ drawn;
+  /** @type {string} */ id;
+
+  /** @type {AbortController | null} */
   #stream = null;
   #order = 0;
 
@@ -64,6 +75,7 @@ export class Run {
   }
 
   async follow(signal) {
+    /** @type {Fields} */
     const fields = [["sample", this.sample.value], ["method", this.method]];
     for await (const { event, data } of api.explain(fields, signal)) {
       if (event === "error") throw new api.Problem(data);
@@ -109,7 +121,8 @@ export class Run {
   }
 
   async show(arrays) {
-    const scale = draw(this.canvas, arrays, { reading: READING, palettes: await palettes() });
+    const scale = draw(this.canvas, arrays, { rendering: RENDERING, palettes: await palettes() });
+    if (!scale) return;
     this.shipped.hidden = true;
     this.canvas.hidden = false;
     this.drawn = true;

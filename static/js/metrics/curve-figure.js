@@ -1,7 +1,7 @@
 // Deletion and insertion: the curves, their areas, and the picture at any point of them.
 
 import { Chart } from "../shared/chart.js";
-import { el } from "../shared/dom.js";
+import { contextOf, el } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { loadImage } from "../shared/load-image.js";
 import { t } from "../shared/texts.js";
@@ -10,8 +10,12 @@ import { exchange, wordsOf } from "./curve-picture.js";
 import { arrayOf, whenNear } from "./metric-maps.js";
 import { facts, score, ticksBetween } from "./metric-text.js";
 
+/** @import { Panel } from "../state/types.js" */
+
 // Each order's array, and how its curve is drawn; the map and its controls.
+/** @type {Record<string, string>} */
 const ORDERS = { map: "order", displaced: "order_displaced", random: "order_random", gaussian: "order_gaussian" };
+/** @type {Record<string, string>} */
 const KINDS = { map: "first strong", displaced: "second", random: "third", gaussian: "fourth" };
 const BEGIN = 0.2; // of the pixels: where something is gone, and something left
 
@@ -20,11 +24,15 @@ const ordersOf = (figures) => Object.keys(ORDERS).filter((order) => order in fig
 /** The curves of an order: several where it is drawn. */
 const curvesOf = (figures, order) => [figures[order]].flat();
 
-/** The pixels of the picture as the model saw it, as RGBA words. */
+/**
+ * The pixels of the picture as the model saw it, as RGBA words.
+ * @param {Panel} panel
+ */
 async function pictureWords({ model }) {
-  const image = await loadImage(store.state.inputs.get(model).url);
+  const image = await loadImage(store.state.inputs.get(model)?.url ?? "");
   const { naturalWidth: width, naturalHeight: height } = image;
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  const canvas = new OffscreenCanvas(width, height);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
   context.drawImage(image, 0, 0);
   return { width, height, words: new Uint32Array(context.getImageData(0, 0, width, height).data.buffer) };
 }
@@ -39,10 +47,16 @@ function orderChoice(name, orders, changed) {
 
 class CurveFigure {
   #order = "map";
+  /** @type {{ picture: Uint32Array, replacement: Uint32Array, orders: Record<string, Uint16Array> } | null} */
   #pixels = null;
 
+  /**
+   * @param {any} measured
+   * @param {Panel} panel
+   */
   constructor(measured, panel) {
-    Object.assign(this, { measured, panel });
+    this.measured = measured;
+    this.panel = panel;
     const { metric, figures } = measured;
     this.inserts = metric === "insertion";
     this.last = figures.fractions.length - 1;
@@ -68,7 +82,7 @@ class CurveFigure {
     const most = Math.max(...lines.flatMap(({ points }) => points.map(([, value]) => value)));
     return new Chart(place, {
       x: { ticks: [0, 25, 50, 75, 100], label: t(`trust.share.${this.measured.metric}`) },
-      y: { ticks: ticksBetween(0, most), label: t("trust.probability", { label: this.panel.target.label }) },
+      y: { ticks: ticksBetween(0, most), label: t("trust.probability", { label: this.panel.target?.label ?? "" }) },
       lines,
     });
   }
@@ -117,12 +131,17 @@ class CurveFigure {
   }
 
   paint(k) {
+    if (!this.#pixels) return;
     const { orders, ...pixels } = this.#pixels;
-    const context = this.canvas.getContext("2d");
+    const context = contextOf(this.canvas);
     const image = context.createImageData(this.canvas.width, this.canvas.height);
     exchange(k, { ...pixels, order: orders[this.#order], inserts: this.inserts }, new Uint32Array(image.data.buffer));
     context.putImageData(image, 0, 0);
   }
 }
 
+/**
+ * @param {any} measured
+ * @param {Panel} panel
+ */
 export const curveFigure = (measured, panel) => new CurveFigure(measured, panel).node;

@@ -6,6 +6,7 @@ import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { facts, ticksBetween } from "./metric-text.js";
 
+/** @param {any} measured */
 export function gradientFigure({ figures, parameters }) {
   const { slopes, expected, relative_error: error, passed } = figures;
   const all = [...slopes, ...expected];
@@ -13,7 +14,7 @@ export function gradientFigure({ figures, parameters }) {
   const up = ticksBetween(Math.min(...all), Math.max(...all));
   const place = el("div", { class: "chart" });
   // The line of those that agree, as far as it lies within both axes.
-  const [low, high] = [Math.max(across[0], up[0]), Math.min(across.at(-1), up.at(-1))];
+  const [low, high] = [Math.max(across[0], up[0]), Math.min(across[across.length - 1], up[up.length - 1])];
   new Chart(place, {
     x: { ticks: across, label: t("trust.gradient.expected") },
     y: { ticks: up, label: t("trust.gradient.slope") },

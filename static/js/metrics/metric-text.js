@@ -31,11 +31,16 @@ export function facts(entries) {
 
 const NICE = [1, 2, 2.5, 5, 10];
 
-/** Round values about evenly from `low` to `high`, both within. */
+/**
+ * Round values about evenly from `low` to `high`, both within.
+ * @param {number} low
+ * @param {number} high
+ * @param {number} count
+ */
 export function ticksBetween(low, high, count = 4) {
   const span = high - low || Math.abs(high) || 1;
   const power = 10 ** Math.floor(Math.log10(span / count));
-  const step = power * NICE.find((nice) => nice * power * count >= span * 0.999);
+  const step = power * (NICE.find((nice) => nice * power * count >= span * 0.999) ?? 10);
   const first = Math.floor(low / step + 1e-9);
   const last = Math.max(Math.ceil(high / step - 1e-9), first + 1);
   return Array.from({ length: last - first + 1 }, (_, place) => Number(((first + place) * step).toPrecision(6)));

@@ -13,6 +13,7 @@ export function mapCard(load, title, lines, reason = null) {
 
 const judged = ({ raw }, lines = []) => mapCard(raw ? () => raw : null, t("trust.this"), lines);
 
+/** @param {Record<string, any>} found */
 const likenessLines = ({ rank_correlation: rank, ssim }) => [t("trust.rank", { value: similarity(rank) }), t("trust.ssim", { value: similarity(ssim) })];
 
 const explained = (maps) => el("div", {}, maps, el("p", { class: "small muted trust-note" }, t("trust.likeness.means")));

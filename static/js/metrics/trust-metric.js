@@ -7,16 +7,38 @@ import { cancel, isMeasuring, measure } from "./measurements.js";
 import { metricSummary, metricTitle, settingsOf, settingValues } from "./metric-list.js";
 import { costText, spentText } from "./metric-text.js";
 
+/**
+ * @import { MeasurementBody, MetricEstimate } from "../api/types.js"
+ * @import { ParameterField } from "../parameters/parameter-field.js"
+ */
+
 const PAUSE = 300; // milliseconds without a change before the price is asked for
 
 /** One metric of the panel: what it is, what it costs, the way to measure it, and what it has found. Sends "reprice". */
 export class TrustMetric extends HTMLElement {
+  /** @type {HTMLHeadingElement} */ heading;
+  /** @type {HTMLSpanElement} */ cost;
+  /** @type {HTMLButtonElement} */ run;
+  /** @type {HTMLDivElement} */ hairline;
+  /** @type {HTMLDivElement} */ problem;
+  /** @type {HTMLDivElement} */ figure;
+  /** @type {ParameterField[] | undefined} */ fields;
+  /** @type {string} */ panel;
+  /** @type {string} */ metric;
+
   #timer = 0;
+  /** @type {MeasurementBody | null} */
   #figured = null;
+  /** @type {MetricEstimate | null | undefined} */
   #price; // undefined: asked for; null: could not be told
 
+  /**
+   * @param {string} panel - its id
+   * @param {string} metric
+   */
   serve(panel, metric) {
-    Object.assign(this, { panel, metric });
+    this.panel = panel;
+    this.metric = metric;
     this.heading = el("h3", { tabindex: "-1" }, metricTitle(metric));
     this.cost = el("span", { class: "trust-cost" });
     this.run = el("button", { type: "button", class: "button trust-run", onclick: () => this.press() });
@@ -29,7 +51,7 @@ export class TrustMetric extends HTMLElement {
         el("p", { class: "small" }, metricSummary(metric)),
         el("p", { class: "small muted trust-line" }, this.cost, this.meaning(metric)),
         this.hairline),
-      this.problem, this.figure, ...this.settings(panel));
+      this.problem, this.figure, ...this.settings());
     this.dataset.metric = metric;
     return this;
   }
@@ -86,7 +108,7 @@ export class TrustMetric extends HTMLElement {
   press() {
     if (isMeasuring(this.panel, this.metric)) cancel(this.panel, this.metric);
     else if (this.valid) measure(this.panel, [{ metric: this.metric, values: this.values }]);
-    else this.fields.find((field) => field.problem).control.input.focus();
+    else this.fields?.find((field) => field.problem)?.control.input.focus();
   }
 
   render() {

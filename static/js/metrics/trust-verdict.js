@@ -9,7 +9,7 @@ const meaning = (url) => el("a", { class: "small", href: url, target: "_blank", 
 
 /** What the measured metrics say, in plain words: for the map, against it, beside it. Never one number. */
 export class TrustVerdict extends HTMLElement {
-  #shown = null;
+  #shown = "";
 
   /** `visit` shows the metric that a finding comes from. */
   show(measured, visit) {

@@ -8,7 +8,13 @@ const AUTO = "auto";
 
 /** A combobox over the layers that a class activation map can be taken of. */
 export class LayerSearch extends Combobox {
-  /** The model whose layers are offered, and the layer that the map was made of. */
+  /** @type {string | null} */ model;
+
+  /**
+   * The model whose layers are offered, and the layer that the map was made of.
+   * @param {string | null} model
+   * @param {string | null | undefined} layer
+   */
   serve(model, layer) {
     this.model = model;
     this.chosen = layer ? { name: layer } : null;

@@ -5,7 +5,7 @@ const plainPaths = ({ React }) => ({ wrapComponents: { DeepLink: () => ({ text }
 
 /** Groups of operations are of level 3: the title above them is of level 2, below that of the page. */
 function levels() {
-  document.querySelector(".info .title").setAttribute("aria-level", "2");
+  document.querySelector(".info .title")?.setAttribute("aria-level", "2");
 }
 
 window.SwaggerUIBundle({

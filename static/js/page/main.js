@@ -94,8 +94,8 @@ function switchViews(start, bench) {
 
 api.onUnauthorised(async () => (await import("../api/key-dialog.js")).askForKey());
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
-document.getElementById("choose").addEventListener("click", choose);
-document.getElementById("all-samples").addEventListener("click", () => addSamples(store.state.samples ?? []));
+document.getElementById("choose")?.addEventListener("click", choose);
+document.getElementById("all-samples")?.addEventListener("click", () => addSamples(store.state.samples ?? []));
 listenForPictures();
 addEventListener("popstate", followAddress);
 offerLanguages();

@@ -41,6 +41,7 @@ import { ScaleBar } from "../widgets/scale-bar.js";
 import { offerDialogs } from "./lazy-dialogs.js";
 
 // Inner elements first: an element may use those that it contains as soon as it is built.
+/** @type {Record<string, CustomElementConstructor>} */
 const ELEMENTS = {
   "picture-strip": PictureStrip,
   "picture-box": PictureBox,

@@ -1,4 +1,4 @@
-import { el, iconButton } from "../shared/dom.js";
+import { el, focused, iconButton } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { openParameters } from "../state/actions.js";
@@ -8,10 +8,21 @@ import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { computeWith, parametersOf, priceOf, valuesOf } from "./parameters.js";
 
+/** @import { ParameterField } from "./parameter-field.js" */
+
 const PAUSE = 200; // milliseconds without a change before the price is asked for
 
 /** The parameters of a method: a form made from its schema, the price, and the way to compute with them. */
 export class ParameterDialog extends View {
+  /** @type {HTMLHeadingElement} */ heading;
+  /** @type {HTMLParagraphElement} */ summary;
+  /** @type {HTMLDivElement} */ fields;
+  /** @type {HTMLParagraphElement} */ price;
+  /** @type {HTMLButtonElement} */ reset;
+  /** @type {HTMLFormElement} */ form;
+  /** @type {HTMLDialogElement} */ dialog;
+  /** @type {HTMLElement | null} */ opener;
+
   #timer = 0;
   #pricing = new AbortController();
 
@@ -37,10 +48,11 @@ export class ParameterDialog extends View {
     return store.state.parametersOf;
   }
 
+  /** @param {string | null} method */
   follow(method) {
     if (!method) return this.dialog.close();
     this.append(this.dialog);
-    this.opener = document.activeElement;
+    this.opener = focused();
     this.heading.textContent = t("parameters.title", { method: titleOf(method) });
     this.summary.textContent = summaryOf(method);
     const values = valuesOf(method);
@@ -52,7 +64,7 @@ export class ParameterDialog extends View {
     }));
     this.price.textContent = "";
     this.dialog.showModal();
-    this.fields.querySelector("input, select")?.focus();
+    /** @type {HTMLElement | null} */ (this.fields.querySelector("input, select"))?.focus();
     return this.ask();
   }
 
@@ -65,7 +77,7 @@ export class ParameterDialog extends View {
   }
 
   get all() {
-    return [...this.fields.children];
+    return /** @type {ParameterField[]} */ ([...this.fields.children]);
   }
 
   get values() {
@@ -93,7 +105,7 @@ export class ParameterDialog extends View {
       return;
     }
     try {
-      const price = await priceOf(this.method, this.values, signal);
+      const price = await priceOf(this.method ?? "", this.values, signal);
       if (!signal.aborted) this.price.textContent = priceText(price);
     } catch (error) {
       if (!signal.aborted) this.refused(error);
@@ -117,7 +129,7 @@ export class ParameterDialog extends View {
       wrong.control.input.focus();
       return;
     }
-    computeWith(this.method, this.values);
+    if (this.method) computeWith(this.method, this.values);
   }
 }
 

@@ -5,17 +5,23 @@ import { View } from "../widgets/view.js";
 import { choose } from "./picture-input.js";
 import { choosePicture, removePicture } from "./pictures.js";
 
+/** @type {Record<string, number>} */
 const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 
 /** Several pictures as a row of thumbnails; one is shown (ARIA's radio group). */
 export class PictureStrip extends View {
+  /** @type {HTMLDivElement} */ list;
+  /** @type {HTMLButtonElement} */ add;
+  /** @type {HTMLButtonElement} */ removeButton;
+
+  /** @type {Map<string | undefined, HTMLButtonElement>} */
   #thumbs = new Map();
 
   build() {
     this.list = el("div", { class: "thumbs", role: "radiogroup", "aria-label": t("strip.title"), onkeydown: (event) => this.key(event) });
     this.add = el("button", { type: "button", class: "icon-button", title: t("strip.add"), "aria-label": t("strip.add"), onclick: choose }, icon("plus"));
-    this.remove = iconButton("close", t("strip.remove"), { onclick: () => removePicture(store.state.picture.key) });
-    this.append(this.list, el("div", { class: "strip-actions" }, this.remove, this.add));
+    this.removeButton = iconButton("close", t("strip.remove"), { onclick: () => store.state.picture && removePicture(store.state.picture.key) });
+    this.append(this.list, el("div", { class: "strip-actions" }, this.removeButton, this.add));
   }
 
   listen(signal) {
@@ -29,6 +35,7 @@ export class PictureStrip extends View {
     arrange(this.list, [...this.#thumbs.values()]);
     pictures.forEach(({ key, name }, place) => {
       const thumb = this.#thumbs.get(key);
+      if (!thumb) return;
       const current = key === picture?.key;
       const label = name ?? t("strip.picture", { number: place + 1 });
       thumb.setAttribute("aria-checked", String(current));
@@ -44,9 +51,10 @@ export class PictureStrip extends View {
       el("img", { src: url, alt: "", width: 48, height: 48, decoding: "async" }));
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
-    const keys = [...this.#thumbs.keys()];
-    const place = keys.indexOf(store.state.picture?.key);
+    const keys = store.state.pictures.map((entry) => entry.key);
+    const place = keys.indexOf(store.state.picture?.key ?? "");
     const step = STEPS[event.key];
     const to = event.key === "Home" ? 0 : event.key === "End" ? keys.length - 1 : place + step;
     if (event.key === "Delete") removePicture(keys[place]);

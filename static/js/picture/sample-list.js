@@ -8,6 +8,8 @@ import { addSamples } from "./pictures.js";
 const thumbnail = (sample) => new URL(`../../samples/thumbs/${encodeURIComponent(sample.id)}.jpg`, import.meta.url);
 
 export class SampleList extends View {
+  /** @type {HTMLUListElement} */ list;
+
   build() {
     this.list = el("ul", { class: "samples" });
     this.append(this.list);

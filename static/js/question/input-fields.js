@@ -10,6 +10,10 @@ const SIZE = /^\d{1,4}(\s*[x×]\s*\d{1,4})?$/i;
 
 /** How the picture is brought to the model: the way it is fitted, and the size. Empty is the model's own. */
 export class InputFields extends View {
+  /** @type {HTMLSelectElement} */ fit;
+  /** @type {HTMLInputElement} */ size;
+  /** @type {HTMLParagraphElement} */ message;
+
   build() {
     this.fit = el("select", { title: t("input.fit.long"), onchange: () => explainAgain({ fit: this.fit.value || null }) });
     this.size = el("input", {

@@ -72,3 +72,13 @@ export function icon(name) {
 export function iconButton(name, label, attributes = {}) {
   return el("button", { type: "button", class: "icon-button", "aria-label": label, title: label, ...attributes }, icon(name));
 }
+
+/**
+ * What draws on a canvas.
+ * @param {HTMLCanvasElement} canvas
+ * @param {CanvasRenderingContext2DSettings} [settings]
+ */
+export const contextOf = (canvas, settings) => /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", settings));
+
+/** The element that has the focus. */
+export const focused = () => /** @type {HTMLElement | null} */ (document.activeElement);

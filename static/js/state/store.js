@@ -60,6 +60,15 @@ class Store extends EventTarget {
     }, { signal });
     run(this.state);
   }
+
+  /**
+   * Calls `run` with the id of each panel that is changed, until the signal aborts.
+   * @param {(id: string) => void} run
+   * @param {AbortSignal} signal
+   */
+  watchPanels(run, signal) {
+    this.addEventListener("panel", (event) => run(/** @type {CustomEvent<string>} */ (event).detail), { signal });
+  }
 }
 
 export const store = new Store();

@@ -8,7 +8,12 @@ import { View } from "../widgets/view.js";
 
 let count = 0;
 
-/** A slider with its value; the texts are those of `name`. */
+/**
+ * A slider with its value; the texts are those of `name`.
+ * @param {string} name
+ * @param {Record<string, number>} attributes
+ * @param {() => void} oninput
+ */
 export function slider(name, attributes, oninput) {
   const output = el("output", { class: "reading-value" });
   const input = el("input", { type: "range", "aria-label": t(`reading.${name}.long`), title: t(`reading.${name}.long`), oninput, ...attributes });
@@ -17,6 +22,12 @@ export function slider(name, attributes, oninput) {
 
 /** How all maps are read: acts at once, on arrays that are here already; nothing is asked of the server. */
 export class ReadingBar extends View {
+  /** @type {HTMLSelectElement} */ palette;
+  /** @type {{ input: HTMLInputElement, label: HTMLLabelElement }[]} */ radios;
+  /** @type {ReturnType<typeof slider>} */ clip;
+  /** @type {ReturnType<typeof slider>} */ overlay;
+  /** @type {HTMLButtonElement} */ more;
+
   build() {
     count += 1;
     this.palette = el("select", { onchange: () => this.choosePalette() });
@@ -42,7 +53,7 @@ export class ReadingBar extends View {
 
   /** On a phone the bar is short until more is wanted. */
   unfold() {
-    const open = this.closest(".instruments").classList.toggle("open");
+    const open = this.closest(".instruments")?.classList.toggle("open");
     this.more.setAttribute("aria-expanded", String(open));
   }
 
@@ -68,6 +79,6 @@ export class ReadingBar extends View {
     this.overlay.input.value = rendering.overlay;
     this.overlay.output.textContent = `${rendering.overlay} %`;
     // One variable for all maps: fading over the picture redraws no canvas.
-    document.documentElement.style.setProperty("--overlay", opacityOf(rendering));
+    document.documentElement.style.setProperty("--overlay", String(opacityOf(rendering)));
   }
 }

@@ -6,7 +6,11 @@ import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { slider } from "./reading-bar.js";
 
-/** A list of choices; `key` is both the rendering's and the texts'. */
+/**
+ * A list of choices; `key` is both the rendering's and the texts'.
+ * @param {"scale" | "show"} key
+ * @param {string[]} values
+ */
 function choice(key, values) {
   const options = values.map((value) => el("option", { value, title: t(`reading.${key}.${value}.long`) }, t(`reading.${key}.${value}`)));
   const select = el("select", { "aria-label": t(`reading.${key}.long`), onchange: () => setRendering({ [key]: select.value }) }, ...options);
@@ -15,6 +19,9 @@ function choice(key, values) {
 
 /** What of the maps is shown, and on whose scale. */
 export class ShowBar extends View {
+  /** @type {ReturnType<typeof choice>[]} */ choices;
+  /** @type {ReturnType<typeof slider>} */ top;
+
   build() {
     this.choices = [choice("scale", SCALES), choice("show", SHOWS)];
     this.top = slider("top", { min: 1, max: 50, step: 1 }, () => setRendering({ top: Number(this.top.input.value) }));

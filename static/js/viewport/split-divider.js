@@ -9,6 +9,8 @@ const KEYS = { ArrowLeft: -0.01, ArrowDown: -0.01, ArrowRight: 0.01, ArrowUp: 0.
 
 /** The line between picture and map; --split clips the map. */
 export class SplitDivider extends View {
+  /** @type {HTMLDivElement} */ handle;
+
   build() {
     this.handle = el("div", { class: "split-handle", role: "slider", tabindex: "0", "aria-label": t("split.label"), "aria-valuemin": "0", "aria-valuemax": "100" });
     this.append(this.handle);
@@ -27,7 +29,7 @@ export class SplitDivider extends View {
 
   show(split) {
     this.hidden = split === null;
-    this.parentElement.style.setProperty("--split", split ?? 0);
+    this.parentElement?.style.setProperty("--split", String(split ?? 0));
     if (split === null) return;
     const percent = Math.round(100 * split);
     this.handle.setAttribute("aria-valuenow", String(percent));
@@ -35,7 +37,7 @@ export class SplitDivider extends View {
   }
 
   drag({ clientX }) {
-    const { left, width } = this.parentElement.getBoundingClientRect();
+    const { left, width } = /** @type {HTMLElement} */ (this.parentElement).getBoundingClientRect();
     setViewport({ split: clamp((clientX - left) / width, 0, 1) });
   }
 

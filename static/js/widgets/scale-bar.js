@@ -5,6 +5,11 @@ import { t } from "../shared/texts.js";
 
 /** The palette with the values that its ends stand for, in the units of the map. */
 export class ScaleBar extends HTMLElement {
+  /** @type {HTMLCanvasElement} */ strip;
+  /** @type {HTMLSpanElement} */ low;
+  /** @type {HTMLSpanElement} */ middle;
+  /** @type {HTMLSpanElement} */ high;
+
   #colours = null;
 
   connectedCallback() {

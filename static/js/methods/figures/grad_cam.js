@@ -33,7 +33,7 @@ function coloured(levels, side, table) {
   const words = new Uint32Array(image.data.buffer);
   levels.forEach((level, i) => { words[i] = table[Math.round(level)]; });
   const canvas = new OffscreenCanvas(side, side);
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(image, 0, 0);
   return canvas;
 }
 
