@@ -7,7 +7,6 @@ import { shownInput } from "../state/models.js";
 import { originOf } from "../state/picture-origin.js";
 import { store } from "../state/store.js";
 import { past } from "./history.js";
-import { thumbnailOf } from "./thumbnail.js";
 
 /**
  * @import { ClassBody } from "../api/types.js"
@@ -43,6 +42,7 @@ async function enter() {
     gone: false,
   });
   if (known?.thumbnail) return;
+  const { thumbnailOf } = await import("./thumbnail.js");
   const thumbnail = (await thumbnailOf(picture.url)) ?? (await thumbnailOf(api.pictureUrl(id)));
   if (thumbnail && past.of(id)) past.put(id, { thumbnail });
 }

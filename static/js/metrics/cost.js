@@ -16,7 +16,7 @@ import { store } from "../state/store.js";
  * @param {Record<string, any>} values
  * @param {AbortSignal} signal
  */
-export async function priceOf({ model, method, record }, metric, values, signal) {
+export async function costOf({ model, method, record }, metric, values, signal) {
   const { size } = store.state.ask;
   const options = { [method]: record?.parameters ?? {}, [metric]: values };
   /** @type {Fields} */
@@ -30,7 +30,7 @@ export async function priceOf({ model, method, record }, metric, values, signal)
  * The price of several metrics at once; seconds is null where one of them is not known.
  * @param {MetricEstimate[]} prices
  */
-export function sum(prices) {
+export function sumCosts(prices) {
   let [forwards, gradients] = [0, 0];
   /** @type {number | null} */
   let seconds = 0;

@@ -6,7 +6,7 @@ import * as format from "../shared/format.js";
 import { loadImage } from "../shared/load-image.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
-import { exchange, wordsOf } from "./curve-picture.js";
+import { paintCurvePicture, wordsOf } from "./curve-picture.js";
 import { arrayOf, whenNear } from "./metric-maps.js";
 import { facts, score, ticksBetween } from "./metric-text.js";
 
@@ -135,7 +135,7 @@ class CurveFigure {
     const { orders, ...pixels } = this.#pixels;
     const context = contextOf(this.canvas);
     const image = context.createImageData(this.canvas.width, this.canvas.height);
-    exchange(k, { ...pixels, order: orders[this.#order], inserts: this.inserts }, new Uint32Array(image.data.buffer));
+    paintCurvePicture(k, { ...pixels, order: orders[this.#order], inserts: this.inserts }, new Uint32Array(image.data.buffer));
     context.putImageData(image, 0, 0);
   }
 }

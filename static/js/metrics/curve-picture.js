@@ -15,7 +15,7 @@ export function wordsOf({ shape: [channels, height, width], values }) {
  * Writes the picture at point `k` into `pixels`. `order` holds the point from which on each pixel is exchanged: in a
  * deletion for the replacement, in an insertion for the picture.
  */
-export function exchange(k, { picture, replacement, order, inserts }, pixels) {
+export function paintCurvePicture(k, { picture, replacement, order, inserts }, pixels) {
   const [before, after] = inserts ? [replacement, picture] : [picture, replacement];
   for (let i = 0; i < pixels.length; i += 1) pixels[i] = order[i] <= k ? after[i] : before[i];
 }

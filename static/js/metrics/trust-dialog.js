@@ -7,7 +7,7 @@ import { modelTitle } from "../state/models.js";
 import { canBeMeasured } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
-import { priceOf, sum } from "./cost.js";
+import { costOf, sumCosts } from "./cost.js";
 import { cancelAll, isMeasuring, measure } from "./measurements.js";
 import { metrics } from "./metric-list.js";
 import { costText } from "./metric-text.js";
@@ -133,7 +133,7 @@ export class TrustDialog extends View {
   sumText(prices) {
     if (!prices.length) return this.tally(0);
     if (prices.includes(undefined)) return t("trust.pricing");
-    return prices.includes(null) ? t("trust.price.unknown") : costText(sum(/** @type {MetricEstimate[]} */ (prices)));
+    return prices.includes(null) ? t("trust.price.unknown") : costText(sumCosts(/** @type {MetricEstimate[]} */ (prices)));
   }
 
   press() {
@@ -155,7 +155,7 @@ export class TrustDialog extends View {
     for (const element of asked) element.price = undefined;
     for (const element of asked) {
       const { metric, values } = element;
-      const price = await priceOf(panel, metric, values, signal).catch(() => null); // it can be measured still
+      const price = await costOf(panel, metric, values, signal).catch(() => null); // it can be measured still
       if (signal.aborted) return;
       // Other values since: their price is on its way.
       if (JSON.stringify(element.values) === JSON.stringify(values)) element.price = price;

@@ -9,7 +9,6 @@ import { keepHistory } from "../history/recorder.js";
 import { choose, listenForPictures } from "../picture/picture-input.js";
 import { addSamples } from "../picture/pictures.js";
 import { SampleList } from "../picture/sample-list.js";
-import { loadPalettes } from "../rendering/palettes.js";
 import { offerLanguages } from "../shared/language.js";
 import { t } from "../shared/texts.js";
 import { setCatalogue, showNotice } from "../state/actions.js";
@@ -56,7 +55,7 @@ function loadCatalogue() {
 function fetchWorkbench() {
   if (!coming) {
     coming = import("./workbench.js").then(() => { here = true; });
-    load("palettes", loadPalettes);
+    load("palettes", async () => (await import("../rendering/palettes.js")).loadPalettes());
     loadCatalogue();
   }
   return coming;

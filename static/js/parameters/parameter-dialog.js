@@ -6,7 +6,7 @@ import { summaryOf, titleOf } from "../state/methods.js";
 import { askedModel } from "../state/models.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
-import { computeWith, parametersOf, priceOf, valuesOf } from "./parameters.js";
+import { computeWith, parametersOf, costOf, valuesOf } from "./parameters.js";
 
 /** @import { ParameterField } from "./parameter-field.js" */
 
@@ -105,7 +105,7 @@ export class ParameterDialog extends View {
       return;
     }
     try {
-      const price = await priceOf(this.method ?? "", this.values, signal);
+      const price = await costOf(this.method ?? "", this.values, signal);
       if (!signal.aborted) this.price.textContent = priceText(price);
     } catch (error) {
       if (!signal.aborted) this.refused(error);

@@ -127,7 +127,7 @@ const optionsWith = (options, method, values) => {
  * @param {Record<string, any>} values
  * @param {AbortSignal} signal
  */
-export async function priceOf(method, values, signal) {
+export async function costOf(method, values, signal) {
   const rows = shownRows(store.state);
   const { size } = store.state.ask;
   /** @type {Map<string | null, EstimateBody>} */

@@ -31,8 +31,8 @@ const question = ({ ask, layout: { hiddenRows, hiddenMethods } }) => JSON.string
 function leave() {
   const { state } = store;
   if (state.phase !== "done" || !state.picture) return;
-  const { phase, id, picture, inputs, panels, aside, seconds } = state;
-  leftViews.set(picture.key, { asked: question(state), view: { phase, id, picture, inputs, panels, aside, seconds } });
+  const { phase, id, picture, inputs, panels, hiddenPanels, seconds } = state;
+  leftViews.set(picture.key, { asked: question(state), view: { phase, id, picture, inputs, panels, hiddenPanels, seconds } });
 }
 
 /**

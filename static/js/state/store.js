@@ -32,7 +32,7 @@ class Store extends EventTarget {
 
   /** @param {string | null} id */
   panel(id) {
-    return this.state.panels.find((panel) => panel.id === id) ?? this.state.aside.find((panel) => panel.id === id);
+    return this.state.panels.find((panel) => panel.id === id) ?? this.state.hiddenPanels.find((panel) => panel.id === id);
   }
 
   /**
