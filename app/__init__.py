@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .client.client import Client
     from .client.local import explain
     from .client.results import Explanation, Panel
-    from .errors import Problem
+    from .contract.problems import Problem
     from .zoo.cards import Input
 
 __version__ = "0.1.0"
@@ -23,7 +23,7 @@ _PLACES = {
     "Explanation": ".client.results",
     "Input": ".zoo.cards",
     "Panel": ".client.results",
-    "Problem": ".errors",
+    "Problem": ".contract.problems",
     "explain": ".client.local",
 }
 

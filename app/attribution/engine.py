@@ -10,11 +10,11 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from ..errors import ComputationFailed, OutOfMemory, Refused
-from ..zoo.classifier import Classifier
-from ..zoo.memory import out_of_memory
-from .effort import effort
+from ..contract.problems import ComputationFailed, OutOfMemory, Refused
+from .classifier import Classifier
+from .counters import counters
 from .layers import captured
+from .memory import out_of_memory
 from .score import Score
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Engine:
             if part is not None:
                 parts.append(part)
                 done += count
-                effort.add(count, gradients)
+                counters.add(count, gradients)
             elif count == 1:
                 raise OutOfMemory(
                     "The computation needs more memory than there is. Take a smaller model or input size."
@@ -113,7 +113,7 @@ class Engine:
             if not score.requires_grad:
                 raise Refused(f"The score does not depend on the layer «{layer}». Take another one.")
             (gradient,) = torch.autograd.grad(score, capture.features, allow_unused=True)
-            effort.add(len(pictures))
+            counters.add(len(pictures))
         if gradient is None:
             raise Refused(f"The score does not depend on the layer «{layer}». Take another one.")
         return capture.features.detach().contiguous(), finite(gradient.contiguous())

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from ..errors import Refused, Unprocessable
-from ..zoo.classifier import Classifier
-from .survey import walk
+from ..contract.problems import Refused, Unprocessable
+from .autograd_graph import walk
+from .classifier import Classifier
 
 
 @dataclass(frozen=True)

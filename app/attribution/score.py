@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ..wire import ScoreKind
+from ..contract.arrays import ScoreKind
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,19 @@ from typing import Any, Self, Unpack
 
 import httpx2
 
-from .. import __version__, schemas
-from ..errors import NotFound
+from .. import __version__
+from ..contract import schemas
+from ..contract.problems import NotFound
 from ..zoo.cards import Fit
-from . import calls
-from .answers import closed, ended, headers, parsed, pause, place, problem_of, reaching
-from .bars import listening
-from .calls import Call
+from . import requests as calls
+from .arguments import ExplainArguments, FlowArguments, Options
 from .client import TIMEOUT
 from .events import Done, Event, Listener, typed
 from .pictures import Picture
-from .question import Asked, FlowAsked, Options
-from .results import Explanation, Held, part_names
+from .progress import listening
+from .requests import ApiCall
+from .responses import closed, ended, headers, parsed, pause, place, problem_of, reaching
+from .results import Explanation, InMemoryParts, part_names
 
 AT_ONCE = 8  # parts of an explanation that are fetched side by side
 
@@ -42,7 +43,7 @@ class AsyncClient:
         self._titles: dict[str, str] | None = None
 
     async def explain(
-        self, image: Picture | None = None, *, progress: bool | Listener = False, **asked: Unpack[Asked]
+        self, image: Picture | None = None, *, progress: bool | Listener = False, **asked: Unpack[ExplainArguments]
     ) -> Explanation:
         """Explain a picture, and wait until all maps are there; see `Client.explain`. Raises `Problem`."""
         if progress is False:
@@ -53,7 +54,7 @@ class AsyncClient:
                     listener(event)
         return stream.explanation
 
-    async def explain_stream(self, image: Picture | None = None, **asked: Unpack[Asked]) -> AsyncStream:
+    async def explain_stream(self, image: Picture | None = None, **asked: Unpack[ExplainArguments]) -> AsyncStream:
         """Explain a picture: events as they happen. To be used by `async with await …`. Raises `Problem`."""
         return AsyncStream(self, await self._send(calls.explain(image, asked, calls.EVENTS), stream=True))
 
@@ -65,7 +66,7 @@ class AsyncClient:
         response = await self._send(calls.predict(image, sample, model, top_k, fit, size))
         return parsed(schemas.Predictions, response).predictions
 
-    async def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowAsked]) -> schemas.GradientFlow:
+    async def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowArguments]) -> schemas.GradientFlow:
         """The gradient's norm at every layer between a picture and its score, and what is in its way. Also `sample`,
         `model`, `target`, `against`, `score`, `fit`, `size`, as `question.FlowAsked` says. Raises `Problem`."""
         return parsed(schemas.GradientFlow, await self._send(calls.gradient_flow(image, asked)))
@@ -129,7 +130,7 @@ class AsyncClient:
     ) -> None:
         await self.aclose()
 
-    async def _send(self, call: Call, stream: bool = False) -> httpx2.Response:
+    async def _send(self, call: ApiCall, stream: bool = False) -> httpx2.Response:
         """The answer to a call. Raises `Problem`."""
         if self._http.is_closed:
             raise closed(self.url)
@@ -163,7 +164,9 @@ class AsyncClient:
         if self._titles is None:
             self._titles = {method.id: method.title for method in await self.methods()}
         fetched = await asyncio.gather(*map(fetch, part_names(record)))
-        return Explanation(record, Held({n: data for n, data in fetched if data is not None}, self._titles, self.url))
+        return Explanation(
+            record, InMemoryParts({n: data for n, data in fetched if data is not None}, self._titles, self.url)
+        )
 
 
 class AsyncStream(AsyncIterator[Event]):

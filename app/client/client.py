@@ -11,16 +11,17 @@ from typing import Any, Self, Unpack
 
 import httpx2
 
-from .. import __version__, schemas
-from ..errors import NotFound
+from .. import __version__
+from ..contract import schemas
+from ..contract.problems import NotFound
 from ..zoo.cards import Fit
-from . import calls
-from .answers import closed, ended, headers, parsed, pause, place, problem_of, reaching
-from .bars import listening
-from .calls import Call
+from . import requests as calls
+from .arguments import ExplainArguments, FlowArguments, Options
 from .events import Done, Event, Listener, typed
 from .pictures import Picture
-from .question import Asked, FlowAsked, Options
+from .progress import listening
+from .requests import ApiCall
+from .responses import closed, ended, headers, parsed, pause, place, problem_of, reaching
 from .results import Explanation
 
 TIMEOUT = httpx2.Timeout(660, connect=10)  # a server's own deadline is 600 s where its operator has set no other
@@ -42,7 +43,7 @@ class Client:
         self._titles: dict[str, str] | None = None
 
     def explain(
-        self, image: Picture | None = None, *, progress: bool | Listener = False, **asked: Unpack[Asked]
+        self, image: Picture | None = None, *, progress: bool | Listener = False, **asked: Unpack[ExplainArguments]
     ) -> Explanation:
         """Explain a picture, and wait until all maps are there: one for each model × target × method.
 
@@ -57,7 +58,7 @@ class Client:
                 listener(event)
         return stream.explanation
 
-    def explain_stream(self, image: Picture | None = None, **asked: Unpack[Asked]) -> Stream:
+    def explain_stream(self, image: Picture | None = None, **asked: Unpack[ExplainArguments]) -> Stream:
         """Explain a picture: events as they happen, with progress and maps that sharpen. To be used by `with`.
 
         Closing the stream, or leaving its block, ends the computation on the server. Raises `Problem`.
@@ -72,7 +73,7 @@ class Client:
         response = self._send(calls.predict(image, sample, model, top_k, fit, size))
         return parsed(schemas.Predictions, response).predictions
 
-    def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowAsked]) -> schemas.GradientFlow:
+    def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowArguments]) -> schemas.GradientFlow:
         """The gradient's norm at every layer between a picture and its score, and what is in its way. Also `sample`,
         `model`, `target`, `against`, `score`, `fit`, `size`, as `question.FlowAsked` says. Raises `Problem`."""
         return parsed(schemas.GradientFlow, self._send(calls.gradient_flow(image, asked)))
@@ -135,7 +136,7 @@ class Client:
     ) -> None:
         self.close()
 
-    def _send(self, call: Call, stream: bool = False) -> httpx2.Response:
+    def _send(self, call: ApiCall, stream: bool = False) -> httpx2.Response:
         """The answer to a call. Raises `Problem`."""
         if self._http.is_closed:
             raise closed(self.url)
@@ -155,7 +156,7 @@ class Client:
         raise problem_of(response) or ended()
 
     def _whole(self, record: schemas.Explanation) -> Explanation:
-        return Explanation(record, Remote(self, record.id))
+        return Explanation(record, RemoteParts(self, record.id))
 
     def titles(self) -> Mapping[str, str]:
         """The methods' titles by id; asked for once."""
@@ -164,7 +165,7 @@ class Client:
         return self._titles
 
 
-class Remote:
+class RemoteParts:
     """The parts of an explanation at a server, fetched when they are wanted."""
 
     def __init__(self, client: Client, id: str) -> None:

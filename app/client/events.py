@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import revived
-from ..schemas import InputBody, MeasurementBody, PanelBody, PredictedClass
-from ..wire import decode_map
+from ..contract.arrays import decode_map
+from ..contract.problems import problem_from_dict
+from ..contract.schemas import InputBody, MeasurementBody, PanelBody, PredictedClass
 from .results import Explanation
 
 
@@ -93,7 +93,7 @@ Listener = Callable[[Event], object]
 def typed(name: str, data: dict[str, Any], whole: Callable[[dict[str, Any]], Explanation]) -> Event | None:
     """An event as it goes over the wire; None for a kind that is not known here. Raises the problem of an `error`."""
     if name == "error":
-        raise revived(data)
+        raise problem_from_dict(data)
     if name == "accepted":
         panels = tuple(Planned(**{key: panel[key] for key in Planned.__annotations__}) for panel in data["panels"])
         return Accepted(data["id"], panels, data["gradient_evaluations"])

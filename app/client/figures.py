@@ -15,10 +15,10 @@ try:
 except ImportError as error:
     raise ImportError("Figures are drawn by matplotlib: pip install 'gradoscope[notebook]'.") from error
 
-from ..errors import Unprocessable
-from ..vision.palettes import diverging, palettes
-from ..vision.render import colourise, scale_of
-from ..wire import Reduction
+from ..contract.arrays import Reduction
+from ..contract.problems import Unprocessable
+from ..images.palettes import diverging, palettes
+from ..images.render import colourise, scale_of
 
 if TYPE_CHECKING:
     from .results import Explanation, Panel
@@ -28,7 +28,7 @@ TICKS = 5
 
 
 @dataclass(frozen=True)
-class Reading:
+class Appearance:
     """How maps are read: `reduce` of the channels; `palette`, by its name, the one that suits where none is named;
     |values| beyond their `percentile` take the palette's last colour."""
 
@@ -47,7 +47,7 @@ class Reading:
         return self.palette or ("blue_orange" if self.reduce == "sum" else "inferno")
 
 
-class Shown(Figure):
+class NotebookFigure(Figure):
     """A figure that a notebook shows also where pyplot was never imported."""
 
     def _repr_png_(self) -> bytes:
@@ -56,19 +56,19 @@ class Shown(Figure):
         return out.getvalue()
 
 
-def of_panel(panel: Panel, reading: Reading) -> Figure:
+def of_panel(panel: Panel, reading: Appearance) -> Figure:
     """One map, with its bar."""
-    figure = Shown(figsize=(CELL * 1.9, CELL * 1.6), layout="constrained")
+    figure = NotebookFigure(figsize=(CELL * 1.9, CELL * 1.6), layout="constrained")
     _draw(figure.add_subplot(), panel, reading)
     return figure
 
 
-def of_explanation(explanation: Explanation, reading: Reading) -> Figure:
+def of_explanation(explanation: Explanation, reading: Appearance) -> Figure:
     """Rows are model × class, the first column what the model saw, the others methods."""
     rows = _rows(explanation)
     columns = list(dict.fromkeys(panel.method for panel in explanation))
     width, height = len(columns) + 1, max(1, len(rows))
-    figure = Shown(figsize=(CELL * 1.25 * width, CELL * 1.2 * height), layout="constrained")
+    figure = NotebookFigure(figsize=(CELL * 1.25 * width, CELL * 1.2 * height), layout="constrained")
     grid: Any = figure.subplots(height, width, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
@@ -84,7 +84,7 @@ def of_explanation(explanation: Explanation, reading: Reading) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, panel: Panel, reading: Reading) -> None:
+def _draw(axes: Axes, panel: Panel, reading: Appearance) -> None:
     axes.axis("off")
     error = panel.completeness_error
     told = _target(panel) if error is None else f"{_target(panel)} · completeness {error:+.1%}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from ..export import png
-from ..vision.render import draw, scale_of
+from ..images.render import draw, scale_of
+from ..pipeline.archive import png
 
 if TYPE_CHECKING:
     from .results import Explanation, Panel

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from .bars import listening
+from .arguments import Arguments, SharedArguments, picture_of, several
 from .events import Listener
 from .pictures import Picture
-from .question import AskedAlike, Question, picture_of, several
+from .progress import listening
 from .results import Explanation
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..zoo.borrowed import InputLike
+    from ..zoo.in_memory import InputLike
 
     Model = str | nn.Module
 
@@ -26,7 +26,7 @@ def explain(
     input: InputLike | None = None,
     labels: Sequence[str] | None = None,
     progress: bool | Listener = False,
-    **asked: Unpack[AskedAlike],
+    **asked: Unpack[SharedArguments],
 ) -> Explanation:
     """Explain a picture here, as `Client.explain` has it done by a server; the first call loads PyTorch.
 
@@ -39,11 +39,11 @@ def explain(
     `seed`, `fit`, `size`, `metrics`, as `question.AskedAlike` says. `progress=True` shows bars; a function is called
     with each event. Nothing is kept on disk. Raises `gradoscope.Problem`.
     """
-    from .here import Here, Lot
+    from .in_process import InProcess, ModelSet
 
-    question = Question(**asked)
+    question = Arguments(**asked)
     picture = picture_of(image, question.sample)
     named: Mapping[Any, Model] | Sequence[Model] = model if isinstance(model, Mapping) else several(model)
-    lot = Lot.of(named, input, None if labels is None else tuple(labels))
+    lot = ModelSet.of(named, input, None if labels is None else tuple(labels))
     with listening(progress) as listener:
-        return Here.at(lot.device).explain(picture, question, lot, listener)
+        return InProcess.at(lot.device).explain(picture, question, lot, listener)

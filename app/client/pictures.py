@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..errors import Unprocessable
+from ..contract.problems import Unprocessable
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 """A path, the bytes of a file, a Pillow image, or an array (H, W, 3) or (H, W): uint8, or floats in [0, 1]."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 import numpy as np
 from PIL import Image
 
-from .. import export
-from ..errors import BadAnswer, NotFound, Problem, revived
-from ..schemas import ClassBody, ImageBody, InputBody, MeasurementBody, PanelBody, PredictedClass
-from ..schemas import Explanation as Record
-from ..wire import Reduction, reduce_channels
+from ..contract.arrays import Reduction, reduce_channels
+from ..contract.problems import BadAnswer, NotFound, Problem, problem_from_dict
+from ..contract.schemas import ClassBody, ImageBody, InputBody, MeasurementBody, PanelBody, PredictedClass
+from ..contract.schemas import Explanation as Record
+from ..pipeline import archive as export
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +34,7 @@ class Parts(Protocol):
         ...
 
 
-class Held:
+class InMemoryParts:
     """Parts that are in memory already."""
 
     def __init__(self, parts: Mapping[str, bytes], titles: Mapping[str, str], url: str | None = None) -> None:
@@ -111,7 +111,7 @@ class Panel:
     @property
     def problem(self) -> Problem | None:
         """Why there is no map."""
-        return revived(self.record.problem.model_dump()) if self.record.problem else None
+        return problem_from_dict(self.record.problem.model_dump()) if self.record.problem else None
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -156,7 +156,7 @@ class Panel:
         """The map as a matplotlib figure with a bar that says which colour is which value; see `figures.Reading`."""
         from . import figures
 
-        return figures.of_panel(self, figures.Reading(**reading))
+        return figures.of_panel(self, figures.Appearance(**reading))
 
     def _repr_png_(self) -> bytes | None:
         from . import html
@@ -196,7 +196,7 @@ class Explanation(Sequence[Panel]):
     @property
     def problem(self) -> Problem | None:
         """Why it has failed."""
-        return revived(self.record.problem.model_dump()) if self.record.problem else None
+        return problem_from_dict(self.record.problem.model_dump()) if self.record.problem else None
 
     @property
     def score(self) -> str:
@@ -270,7 +270,7 @@ class Explanation(Sequence[Panel]):
         """What the models saw and all maps, side by side, as a matplotlib figure; see `figures.Reading`."""
         from . import figures
 
-        return figures.of_explanation(self, figures.Reading(**reading))
+        return figures.of_explanation(self, figures.Appearance(**reading))
 
     def save(self, folder: str | Path) -> Path:
         """Write everything into a folder: record, arrays, pictures, contact sheet. One that is there is replaced.

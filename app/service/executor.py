@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
-from .jobs import Event, Job
-from .metrics import Metrics
+from ..contract.jobs import Event, Job
+from .telemetry import Telemetry
 
 
 class Executor(Protocol):
@@ -23,7 +23,7 @@ class Executor(Protocol):
         """End what computes as it stands, and tell nobody. Does not wait."""
 
     @property
-    def metrics(self) -> Metrics:
+    def metrics(self) -> Telemetry:
         """What was counted so far."""
 
     @property

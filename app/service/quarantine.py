@@ -6,8 +6,8 @@ import hashlib
 import time
 from dataclasses import asdict
 
-from ..errors import ComputationFailed
-from .jobs import Job, Measure
+from ..contract.jobs import Job, Measure
+from ..contract.problems import ComputationFailed
 
 REFUSED_SECONDS = 600  # how long what has killed the worker is not tried again
 KILLER = (

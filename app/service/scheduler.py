@@ -7,9 +7,9 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .. import request_id
-from ..turns import Run, as_problem
-from .jobs import Event
+from ..contract import request_id
+from ..contract.jobs import Event
+from ..pipeline.turns import Run, as_problem
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Scheduler:
         entry = self._entries.get(number)
         if entry is not None:
             self._remove(number)
-            with request_id.about(entry.request):
+            with request_id.bound(entry.request):
                 _close(entry.run)
 
     def turn(self) -> Iterator[tuple[int, Event]]:
@@ -51,7 +51,7 @@ class Scheduler:
             return
         client, numbers = next(iter(self._rounds.items()))
         number = numbers[0]
-        with request_id.about(self._entries[number].request):
+        with request_id.bound(self._entries[number].request):
             try:
                 for event in self._entries[number].run:
                     if event is None:

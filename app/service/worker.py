@@ -12,10 +12,10 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from .. import logs
-from ..cores import share_cores
-from ..errors import Problem
+from ..contract.problems import Problem
 from ..settings import Settings
+from . import logs
+from .threads import share_cores
 
 REST_SECONDS = 2.0
 TELL_SECONDS = 1.0
@@ -39,7 +39,7 @@ def work(connection: Connection, settings: Settings) -> None:
     os._exit(0)  # nothing is left to tidy up, and what libraries tidy up at the end is slow and fills the log
 
 
-class Line(Protocol):
+class PipeTransport(Protocol):
     """What a worker takes of multiprocessing's connections."""
 
     def poll(self, timeout: float | None = 0.0) -> bool: ...
@@ -52,14 +52,16 @@ class Line(Protocol):
 class Worker:
     """Computes what comes over a line, all in turns. `run` makes the run of a job; else it is the pipeline's."""
 
-    def __init__(self, connection: Line, settings: Settings, run: Callable[[Any, Any], Any] | None = None) -> None:
+    def __init__(
+        self, connection: PipeTransport, settings: Settings, run: Callable[[Any, Any], Any] | None = None
+    ) -> None:
         import torch  # here, not above: importing this module must stay cheap for the web process
 
-        from .. import pipeline
-        from ..attribution.effort import effort
-        from ..catalogue import catalogue
-        from ..workshop import Workshop
-        from ..zoo.memory import give_back, keep_freed, resident
+        from ..attribution.counters import counters
+        from ..attribution.memory import give_back, keep_freed, resident
+        from ..pipeline import pipeline
+        from ..pipeline.catalogue import catalogue
+        from ..pipeline.context import Context
         from .scheduler import Scheduler
 
         keep_freed()
@@ -68,11 +70,11 @@ class Worker:
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32
         self._connection, self._run = connection, run or pipeline.run
         self._give_back, self._resident, self._bare = give_back, resident, resident()
-        self._effort = effort
+        self._effort = counters
         self._told: dict[str, Any] = {}
         self._told_when = 0.0
         self._scheduler = Scheduler()
-        self._workshop = Workshop.open(settings)
+        self._workshop = Context.open(settings)
         self._workshop.decoders.warm()
         self._catalogue: Callable[[], dict[str, Any]] = lambda: catalogue(self._workshop.zoo, settings)
         try:
@@ -161,18 +163,18 @@ class Worker:
             self._connection.send(("effort", told))
 
 
-def warm_up(workshop: Any) -> None:
+def warm_up(context: Any) -> None:
     """Load the default model and take one gradient, so that the first request pays for neither."""
     from ..attribution.engine import Engine
     from ..attribution.score import Score
 
-    settings = workshop.settings
-    classifier = workshop.zoo.load(settings.default_model)
+    settings = context.settings
+    classifier = context.zoo.load(settings.default_model)
     engine = Engine(classifier, Score(0), settings.micro_batch)
     for _ in range(3):
         count = engine.micro_batch
         pictures = classifier.probe(count)
         began = time.monotonic()
         engine.gradients(pictures)
-    workshop.pace.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, classifier.size)
+    context.pace.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, classifier.size)
     _ = classifier.census

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..errors import Problem
+from ..contract.problems import Problem
 
 
 class CardError(Problem):
@@ -140,7 +140,7 @@ class Card(_Strict):
 
 
 @dataclass(frozen=True)
-class Fault:
+class FaultyCard:
     """A card that could not be read, and why."""
 
     card: str
@@ -183,21 +183,21 @@ def _in_words(fault: Any) -> str:
     return f"{field}: {fault['msg'].removeprefix('Value error, ')}"
 
 
-def read_cards(*folders: Path) -> tuple[dict[str, Card], list[Fault]]:
+def read_cards(*folders: Path) -> tuple[dict[str, Card], list[FaultyCard]]:
     """All cards of the folders by id, in the order of their names, and those that cannot be read.
 
     A card in a later folder takes the place of one with the same name in an earlier.
     """
     cards: dict[str, Card] = {}
-    faults: dict[str, Fault] = {}
+    faults: dict[str, FaultyCard] = {}
     for folder in folders:
         if not folder.is_dir():
-            faults[str(folder)] = Fault(folder.name, f"There is no folder {folder}: no card is read from there.")
+            faults[str(folder)] = FaultyCard(folder.name, f"There is no folder {folder}: no card is read from there.")
         for path in sorted(folder.glob("*.toml")):
             try:
                 cards[path.stem] = read_card(path)
                 faults.pop(path.stem, None)
             except CardError as error:
                 cards.pop(path.stem, None)
-                faults[path.stem] = Fault(path.name, error.detail)
+                faults[path.stem] = FaultyCard(path.name, error.detail)
     return dict(sorted(cards.items())), list(faults.values())

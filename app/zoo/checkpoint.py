@@ -14,24 +14,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..attribution.memory import out_of_memory
 from .cards import CardError
-from .memory import out_of_memory
 
 EMA = ("ema", "average")
 PASSED_OVER = ("num_batches_tracked", "n_averaged")  # counters of training
 NAMED = 3  # names that a misfit tells of each kind
 
 
-class Misfit(Exception):
+class MismatchedWeights(Exception):
     """The tensors do not fit the network; says which."""
 
 
-class Broken(Exception):
+class BrokenCheckpoint(Exception):
     """The tensors fit the network, but hold NaN or infinity; says which."""
 
 
 @dataclass(frozen=True)
-class Settled:
+class MatchedStateDict:
     """Tensors under the network's own names, and what was found out on the way."""
 
     tensors: dict[str, Tensor]
@@ -110,24 +110,27 @@ def with_versions(tensors: Mapping[str, Tensor], versions: object) -> dict[str, 
     return state
 
 
-def settle(
+def match_state_dict(
     expected: Mapping[str, Tensor], checkpoint: Mapping[str, Any], key: str | None = None, prefix: str | None = None
-) -> Settled:
+) -> MatchedStateDict:
     """The part of a checkpoint that fits `expected`, under its names.
 
     Parts are looked for under every key (`state_dict`, `model`, `model_ema` …), and under prefixes of the names
     (`module.`, `model.`, `_orig_mod.` …). Where several fit, the first that is no moving average counts; `key` takes
-    another. Raises `Misfit` with what the best part lacks, `Broken` where what fits holds NaN or infinity.
+    another. Raises `MismatchedWeights` with what the best part lacks, `BrokenCheckpoint` where what fits holds NaN or
+    infinity.
     """
     parts = dict(_parts(checkpoint))
     if key is not None:
         if key not in parts:
-            raise Misfit(f"there are no tensors under the key «{key}»; there are some under: {_listed(parts)}")
+            raise MismatchedWeights(
+                f"there are no tensors under the key «{key}»; there are some under: {_listed(parts)}"
+            )
         parts = {key: parts[key]}
     if prefix and not any(name.startswith(prefix) for tensors in parts.values() for name in tensors):
         others = {_prefix(expected, tensors) for tensors in parts.values()} - {""}
         hint = f"; «{min(others)}» would fit" if others else "; leave `prefix` out"
-        raise Misfit(f"no name begins with «{prefix}»{hint}")
+        raise MismatchedWeights(f"no name begins with «{prefix}»{hint}")
     fitting: dict[str, tuple[dict[str, Tensor], str]] = {}
     misfits: list[tuple[int, str]] = []
     for name, tensors in parts.items():
@@ -139,11 +142,11 @@ def settle(
             fitting[name] = renamed, begins
         misfits.append((count, f"{_place(name)}{faults}"))
     if not fitting:
-        raise Misfit(min(misfits)[1] if misfits else "there are no tensors in it")
+        raise MismatchedWeights(min(misfits)[1] if misfits else "there are no tensors in it")
     chosen = min(fitting, key=lambda name: any(word in name.lower() for word in EMA))
     renamed, begins = fitting[chosen]
     tensors = {name: renamed.get(name, value) for name, value in expected.items()}
-    return Settled(tensors, chosen, begins, tuple(name for name in fitting if name != chosen))
+    return MatchedStateDict(tensors, chosen, begins, tuple(name for name in fitting if name != chosen))
 
 
 def _parts(checkpoint: Mapping[str, Any], key: str = "", depth: int = 3) -> Iterator[tuple[str, dict[str, Tensor]]]:
@@ -198,7 +201,7 @@ def _refuse_broken(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) 
     floats = [name for name in expected if name in given and given[name].is_floating_point()]
     broken = [name for name in floats if not given[name].isfinite().all()]
     if broken:
-        raise Broken(f"{len(broken)} tensors hold NaN or infinity ({_listed(broken)})")
+        raise BrokenCheckpoint(f"{len(broken)} tensors hold NaN or infinity ({_listed(broken)})")
 
 
 def _last_rows(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> tuple[int, int] | None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from ..errors import Problem
+from ..contract.problems import Problem
 from ..settings import Settings
 from .weights import WeightFile, Weights, WrongWeights, shown
 

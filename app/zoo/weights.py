@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ..errors import Problem
+from ..contract.problems import Problem
 from ..settings import Settings
 
 Availability = Literal["ready", "downloadable", "missing"]

@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 
-from ..acceleration.accelerator import Accelerator
-from ..errors import Forbidden, NotFound, OutOfMemory, Problem, Unprocessable
+from ..attribution.backends.selection import BackendSelector
+from ..attribution.classifier import Classifier, NoLogits
+from ..attribution.memory import give_back, out_of_memory, size_of
+from ..contract.problems import Forbidden, NotFound, OutOfMemory, Problem, Unprocessable
 from ..settings import Settings
-from .cards import CardError, Fault, read_cards
-from .classifier import Classifier, NoLogits
-from .memory import give_back, out_of_memory, size_of
-from .recipe import Recipe
-from .sources import card_of_id, recipe_of
+from .cards import CardError, FaultyCard, read_cards
+from .model_spec import ModelSpec
+from .sources import card_of_id, model_spec_of
 from .weights import Weights
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class _Resident:
     views: OrderedDict[tuple[int, int], Classifier] = field(default_factory=OrderedDict)
 
     @property
-    def accelerators(self) -> list[Accelerator]:
+    def accelerators(self) -> list[BackendSelector]:
         """Those of the model and of its views; what they take can go at any time, and the model still works."""
         classifiers = (self.classifier, *self.views.values())
         return [c.accelerator for c in classifiers if c.accelerator is not None]
@@ -68,8 +68,8 @@ class Zoo:
         self.settings = settings
         self.device = choose_device(settings.device)
         self.weights = Weights(settings)
-        self.recipes: dict[str, Recipe] = {}
-        self.faults: list[Fault] = []
+        self.recipes: dict[str, ModelSpec] = {}
+        self.faults: list[FaultyCard] = []
         self._loaded: OrderedDict[str, _Resident] = OrderedDict()
         self._known: dict[str, _Known] = {}
         self._holders: Counter[str] = Counter()
@@ -84,9 +84,9 @@ class Zoo:
         for card in cards.values():
             try:
                 old = before.get(card.id)
-                self.recipes[card.id] = old if old and old.card == card and not _has_files(old) else recipe_of(card)
+                self.recipes[card.id] = old if old and old.card == card and not _has_files(old) else model_spec_of(card)
             except CardError as error:
-                self.faults.append(Fault(card.file, error.detail))
+                self.faults.append(FaultyCard(card.file, error.detail))
         for id, recipe in before.items():  # those without a card stay listed
             if id not in cards and card_of_id(id) is not None:
                 self.recipes[id] = recipe
@@ -98,7 +98,7 @@ class Zoo:
             log.warning("a card cannot be used: %s", fault.detail)
         self._changed = True
 
-    def recipe(self, model: str) -> Recipe:
+    def recipe(self, model: str) -> ModelSpec:
         """The recipe of a card, or of a model that timm or torchvision knows by that id.
 
         Raises `NotFound`; `Forbidden` where only the operator may have models without a card.
@@ -118,7 +118,7 @@ class Zoo:
                 field="model",
             )
         try:
-            recipe = self.recipes[model] = recipe_of(card)
+            recipe = self.recipes[model] = model_spec_of(card)
         except CardError as error:  # the id is the client's, not a card of the operator's
             raise NotFound(error.detail.replace(card.file, model), field="model") from error
         self._changed = True
@@ -257,7 +257,7 @@ class Zoo:
             "layers": known.layers if known else None,
         }
 
-    def _build(self, recipe: Recipe, network: torch.nn.Module, fingerprint: str) -> Classifier:
+    def _build(self, recipe: ModelSpec, network: torch.nn.Module, fingerprint: str) -> Classifier:
         classifier = Classifier(
             network.float(),
             size=recipe.input.size,
@@ -270,7 +270,7 @@ class Zoo:
         )
         return classifier.to(self.device).to(memory_format=torch.channels_last)
 
-    def _examine(self, recipe: Recipe, resident: _Resident) -> None:
+    def _examine(self, recipe: ModelSpec, resident: _Resident) -> None:
         """One probing pass: the card must not promise what the network does not keep."""
         classifier = resident.classifier
         try:
@@ -321,9 +321,9 @@ class Zoo:
         while idle and self.bytes + wanted > self.settings.model_bytes:
             self._drop(idle.pop(0))
 
-    def _accelerate(self, classifier: Classifier, base: Accelerator | None = None) -> Classifier:
+    def _accelerate(self, classifier: Classifier, base: BackendSelector | None = None) -> Classifier:
         kind, most = self.settings.acceleration, self.settings.batch_bytes
-        classifier.accelerator = Accelerator(classifier, kind, self._has_room, most, base)
+        classifier.accelerator = BackendSelector(classifier, kind, self._has_room, most, base)
         return classifier
 
     def _has_room(self, wanted: int) -> bool:
@@ -367,12 +367,12 @@ def _at(classifier: Classifier, size: tuple[int, int]) -> Classifier:
     return view
 
 
-def _told(recipe: Recipe) -> tuple[Any, ...]:
+def _told(recipe: ModelSpec) -> tuple[Any, ...]:
     """What a classifier takes from its recipe."""
     return recipe.card, recipe.labels, recipe.input
 
 
-def _has_files(recipe: Recipe) -> bool:
+def _has_files(recipe: ModelSpec) -> bool:
     """Whether files beside the card take part (labels): they may have changed though the card has not."""
     labels = recipe.card.labels
     return isinstance(labels, str) and labels != "imagenet-1k"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from command_line import command_line_page
 from gradoscope import __version__
-from gradoscope.attribution.base import methods
+from gradoscope.attribution.methods.base import methods
 from method_pages import method_pages
 from pictures import pictures
 from rest_page import rest_page

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 import typer
-from gradoscope.cli import app
+from gradoscope.cli.main import app
 from tables import table
 
 

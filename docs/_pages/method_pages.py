@@ -6,7 +6,7 @@ import inspect
 import json
 from typing import Any
 
-from gradoscope.attribution.base import Method, methods
+from gradoscope.attribution.methods.base import Method, methods
 from tables import bounds_of, table, type_of
 
 SIZE = (224, 224)

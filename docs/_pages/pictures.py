@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 from gradoscope import __version__
-from gradoscope.attribution.base import methods
-from gradoscope.pipeline import run
-from gradoscope.samples import read_sample
-from gradoscope.service.jobs import Explain
+from gradoscope.attribution.methods.base import methods
+from gradoscope.contract.arrays import reduce_channels
+from gradoscope.contract.jobs import Explain
+from gradoscope.images.render import draw
+from gradoscope.images.samples import read_sample
+from gradoscope.pipeline.context import Context
+from gradoscope.pipeline.pipeline import run
 from gradoscope.settings import PACKAGE, Settings
-from gradoscope.vision.render import draw
-from gradoscope.wire import reduce_channels
-from gradoscope.workshop import Workshop
 from PIL import Image
 
 MODEL, CLASS, SAMPLE = "efficientnet_lite0", 282, "cat"  # tiger cat
@@ -43,17 +43,17 @@ def _mark() -> str:
 
 def _make(folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
-        workshop = Workshop.open(Settings(store=Path(store), default_model=MODEL))
+        context = Context.open(Settings(store=Path(store), default_model=MODEL))
         job = Explain(ID, read_sample(SAMPLE), (MODEL,), tuple(methods()), (CLASS,))
-        record = next(event.data for event in run(job, workshop) if event is not None and event.name == "done")
-        seen = Image.open(io.BytesIO(workshop.store.read(ID, f"input:{MODEL}") or b"")).convert("RGB")
+        record = next(event.data for event in run(job, context) if event is not None and event.name == "done")
+        seen = Image.open(io.BytesIO(context.store.read(ID, f"input:{MODEL}") or b"")).convert("RGB")
         made = {}
         for panel in record["panels"]:
             if panel["status"] != "done":
                 raise RuntimeError(f"{panel['method']}: {json.dumps(panel['problem'])}")
-            values = np.load(io.BytesIO(workshop.store.read(ID, f"panel:{panel['id']}") or b""))
+            values = np.load(io.BytesIO(context.store.read(ID, f"panel:{panel['id']}") or b""))
             made[panel["method"]] = _strip(seen, reduce_channels(values, "abs"))
-        workshop.store.close()
+        context.store.close()
     folder.mkdir(parents=True)
     for id, strip in made.items():
         strip.save(folder / f"{id}.webp", quality=88)

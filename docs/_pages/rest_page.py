@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradoscope.attribution.base import methods
-from gradoscope.main import create_app
-from gradoscope.openapi import describe
+from gradoscope.attribution.methods.base import methods
+from gradoscope.web.application import create_app
+from gradoscope.web.openapi import describe
 from tables import bounds_of, table, type_of
 
 START = """# REST

@@ -6,9 +6,10 @@ import pytest
 import torch
 from gradoscope.attribution.engine import Engine, finite, generator, noise
 from gradoscope.attribution.score import Score
-from gradoscope.errors import ComputationFailed, OutOfMemory, Refused
-from nets import Linear, Quadratic, Tiny, explain, gradient, random_picture, relative, wrap
+from gradoscope.contract.problems import ComputationFailed, OutOfMemory, Refused
 from torch import Tensor, nn
+
+from tests.support.nets import Linear, Quadratic, Tiny, explain, gradient, random_picture, relative, wrap
 
 
 def test_gradient_of_a_linear_score_is_its_weight() -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from gradoscope.attribution.cam import CamParameters, GradCam
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.layers import captured, choose_layer
+from gradoscope.attribution.methods.cam import CamParameters, GradCam
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Refused, Unprocessable
-from nets import Tiny, classifier, explain, lite0, random_picture, wrap
+from gradoscope.contract.problems import Refused, Unprocessable
 from torch import Tensor, nn
+
+from tests.support.nets import Tiny, classifier, explain, lite0, random_picture, wrap
 
 # architecture: (guided, gates, automatic layer, its shape)
 EXPECTED = {

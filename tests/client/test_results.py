@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from gradoscope import Explanation
 from gradoscope.client import figures
-from gradoscope.client.results import Held
-from gradoscope.errors import NotFound, Refused, Unprocessable
-from gradoscope.schemas import Explanation as Record
-from gradoscope.vision.palettes import palettes
-from gradoscope.vision.render import scale_of
-from gradoscope.wire import npy
-from nets import png
+from gradoscope.client.results import InMemoryParts
+from gradoscope.contract.arrays import npy
+from gradoscope.contract.problems import NotFound, Refused, Unprocessable
+from gradoscope.contract.schemas import Explanation as Record
+from gradoscope.images.palettes import palettes
+from gradoscope.images.render import scale_of
 from PIL import Image
+
+from tests.support.nets import png
 
 EVIL = '<script>alert("1")</script> $x_$'
 
@@ -52,7 +53,7 @@ def made():
         ],
     }  # fmt: skip
     parts = {"image": picture(), f"input:{EVIL}": picture(), "panel:p1": npy(signed), "panel:p2": npy(zero)}
-    return Explanation(Record.model_validate(record), Held(parts, {"signed": EVIL}, "http://there"))
+    return Explanation(Record.model_validate(record), InMemoryParts(parts, {"signed": EVIL}, "http://there"))
 
 
 class Reader(HTMLParser):

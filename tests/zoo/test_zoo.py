@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from gradoscope.acceleration.accelerator import Accelerator
+from gradoscope.attribution.backends.selection import BackendSelector
+from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import take_gradients
 from gradoscope.attribution.score import Score
-from gradoscope.errors import Forbidden, NotFound, OutOfMemory, Unprocessable
+from gradoscope.contract.problems import Forbidden, NotFound, OutOfMemory, Unprocessable
+from gradoscope.pipeline.turns import as_problem
 from gradoscope.settings import Settings
-from gradoscope.turns import as_problem
 from gradoscope.zoo import zoo as zoo_module
 from gradoscope.zoo.cards import CardError
-from gradoscope.zoo.classifier import Classifier
 from gradoscope.zoo.weights import WeightsMissing, WrongWeights
 from gradoscope.zoo.zoo import Zoo, choose_device
-from nets import Tiny
 from torch import Tensor
+
+from tests.support.nets import Tiny
 
 LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
 MIB = 2**20
@@ -327,11 +328,11 @@ class Quick:
 
 @pytest.fixture
 def compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradoscope.acceleration.accelerator.Compiled", Quick)
-    monkeypatch.setattr("gradoscope.acceleration.accelerator.available", lambda classifier: True)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.Compiled", Quick)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.available", lambda classifier: True)
 
 
-def prepare(here: Zoo, name: str) -> Accelerator:
+def prepare(here: Zoo, name: str) -> BackendSelector:
     accelerator = here.load(name).accelerator
     assert accelerator is not None
     accelerator.prepare()

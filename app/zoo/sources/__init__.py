@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from ..cards import Card, Embedded, File, Timm, Torchvision
-from ..recipe import Recipe
+from ..model_spec import ModelSpec
 from . import embedded, file, timm, torchvision
 
 
-def recipe_of(card: Card) -> Recipe:
+def model_spec_of(card: Card) -> ModelSpec:
     """A card with what its source knows filled in. Raises `CardError`."""
     source = card.source
     if isinstance(source, Embedded):
-        return embedded.recipe(card, source)
+        return embedded.model_spec(card, source)
     if isinstance(source, Torchvision):
-        return torchvision.recipe(card, source)
+        return torchvision.model_spec(card, source)
     if isinstance(source, Timm):
-        return timm.recipe(card, source)
+        return timm.model_spec(card, source)
     assert isinstance(source, File)
-    return file.recipe(card, source)
+    return file.model_spec(card, source)
 
 
 def card_of_id(id: str) -> Card | None:

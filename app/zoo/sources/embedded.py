@@ -11,17 +11,17 @@ from torch import Tensor, nn
 from ..cards import Card, CardError, Embedded, Input
 from ..checkpoint import read_checkpoint
 from ..labels import read_labels
-from ..recipe import Recipe
+from ..model_spec import ModelSpec
 from ..weights import WeightFile
 from .libraries import build_timm
 
 
-def recipe(card: Card, source: Embedded) -> Recipe:
+def model_spec(card: Card, source: Embedded) -> ModelSpec:
     try:
         path = str(embedded_file(source))
     except CardError:
         path = f"/{source.module}"  # no such file: the model is listed as missing
-    return Recipe(
+    return ModelSpec(
         card,
         WeightFile(path, local=True),
         card.input or Input(),

@@ -8,23 +8,23 @@ from pathlib import Path
 from torch import nn
 
 from ..cards import Card, CardError, File, Input
-from ..checkpoint import Broken, Misfit, read_nested, settle, with_versions
+from ..checkpoint import BrokenCheckpoint, MismatchedWeights, match_state_dict, read_nested, with_versions
 from ..labels import read_labels
-from ..recipe import Recipe
+from ..model_spec import ModelSpec
 from ..weights import WeightFile
 from .libraries import blaming, builders
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 
 
-def recipe(card: Card, source: File) -> Recipe:
+def model_spec(card: Card, source: File) -> ModelSpec:
     """Raises `CardError`."""
     path = card.folder / source.file.expanduser()
     if path.suffix not in SUFFIXES:
         raise CardError(f"{card.file}: source.file: {source.file} is none of {', '.join(SUFFIXES)}.")
     labels = read_labels(card)
     builders(card, len(labels))  # an architecture that nobody knows is told at once
-    return Recipe(
+    return ModelSpec(
         card,
         WeightFile(str(path), sha256=source.sha256 or "", local=True),
         card.input or Input(),
@@ -45,11 +45,11 @@ def build(card: Card, source: File, path: Path) -> nn.Module:
         network = build_it()
         own = network.state_dict()
         try:
-            tensors = settle(own, checkpoint, source.key, source.prefix).tensors
-        except Misfit as misfit:
+            tensors = match_state_dict(own, checkpoint, source.key, source.prefix).tensors
+        except MismatchedWeights as misfit:
             faults.append(f"{name}: {misfit}")
             continue
-        except Broken as broken:
+        except BrokenCheckpoint as broken:
             raise CardError(f"{card.file}: {path.name} is broken: {broken}. Take an earlier checkpoint.") from broken
         with blaming(card, f"loading the weights into {name}"):
             network.load_state_dict(with_versions(tensors, getattr(own, "_metadata", None)))

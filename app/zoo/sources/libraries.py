@@ -12,8 +12,8 @@ from pathlib import Path
 
 from torch import nn
 
+from ...attribution.memory import out_of_memory
 from ..cards import Card, CardError
-from ..memory import out_of_memory
 
 Build = Callable[[], nn.Module]
 

@@ -11,21 +11,21 @@ from torch import nn
 from ..cards import Card, CardError, Fit, Input, Paper, Timm
 from ..checkpoint import read_checkpoint
 from ..labels import imagenet, numbered, read_labels
-from ..recipe import Recipe
+from ..model_spec import ModelSpec
 from ..weights import Hub, WeightFile
 from .libraries import blaming
 
 FITS: dict[str, Fit] = {"center": "crop", "border": "pad", "squash": "squash"}
 
 
-def recipe(card: Card, source: Timm) -> Recipe:
+def model_spec(card: Card, source: Timm) -> ModelSpec:
     """What timm's own configuration says; where the card says otherwise, the card counts. Raises `CardError`."""
     config = config_of(card)
     hub = Hub(config.hf_hub_id)
     weights = WeightFile(f"hub/{hub.repository}/{hub.file}", hub=hub)
     if source.revision:
         weights = weights.pinned(source.revision, source.sha256 or "", None)
-    return Recipe(
+    return ModelSpec(
         card,
         weights,
         card.input or input_of(config),

@@ -13,7 +13,7 @@ from torch import nn
 from ..cards import Card, CardError, Input, Paper, Torchvision
 from ..checkpoint import read_checkpoint
 from ..labels import read_labels
-from ..recipe import Recipe
+from ..model_spec import ModelSpec
 from ..weights import WeightFile
 from .libraries import blaming, knows_torchvision, unknown_to_torchvision
 
@@ -21,14 +21,14 @@ HASH = re.compile(r"-([0-9a-f]{8,64})\.pth$")
 MEGABYTE = 2**20  # torchvision counts file sizes so
 
 
-def recipe(card: Card, source: Torchvision) -> Recipe:
+def model_spec(card: Card, source: Torchvision) -> ModelSpec:
     """What the enum says; where the card says otherwise, the card counts. Raises `CardError`."""
     entry = weights_of(card, source)
     hash_in_name = HASH.search(entry.url)
     if hash_in_name is None:
         raise CardError(f"{card.file}: the file of {source.weights} has no hash in its name to be checked against.")
     metrics = entry.meta.get("_metrics", {}).get("ImageNet-1K", {})
-    return Recipe(
+    return ModelSpec(
         card,
         WeightFile(
             f"checkpoints/{entry.url.rpartition('/')[2]}",

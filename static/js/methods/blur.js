@@ -1,4 +1,4 @@
-// A Gaussian blur as app/attribution/blur.py has it: truncated at 4σ, and zero beyond the border.
+// A Gaussian blur as app/attribution/methods/blur.py has it: truncated at 4σ, and zero beyond the border.
 
 const TRUNCATE = 4;
 

@@ -1,0 +1,241 @@
+"""What a forward pass is made of: every operation between the picture and the logits, sorted by what it does.
+
+A walk over the autograd graph from the logits meets every operation on the way, whether it came from a module, a
+functional, an in-place call or scripted code. So nothing is missed, and what is not known can be refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction
+from torch.autograd.graph import Node
+
+# Names of autograd nodes without their suffix; relu6 is a Hardtanh, selu an Elu, clamp(min=0) a ClampMin.
+GUIDED = frozenset(
+    (
+        "Relu Hardtanh Threshold Clamp ClampMin LeakyRelu Prelu PreluKernel RreluWithNoise Elu Celu Silu Mish Gelu "
+        "Hardswish Softplus"
+    ).split()
+)
+LOWER_BOUNDS = {"Hardtanh": "_saved_min_val", "Clamp": "_saved_min", "ClampMin": "_saved_min"}
+GATES = frozenset(("Sigmoid Hardsigmoid Tanh").split())
+NORMALISATIONS = frozenset(
+    (
+        "Softmax SafeSoftmax LogSoftmax NativeBatchNorm CudnnBatchNorm MiopenBatchNorm BatchNormImpl NativeLayerNorm "
+        "NativeGroupNorm FusedRmsNorm LinalgVectorNorm Norm Var VarMean Std StdMean"
+    ).split()
+)
+LINEAR = frozenset(
+    (
+        "Convolution ConvolutionOverrideable CudnnConvolution MkldnnConvolution SlowConv2D ThnnConv2D ConvDepthwise2D "
+        "Linear MkldnnLinear Addmm Mm Bmm Baddbmm Addbmm Mv Addmv Dot T Transpose Permute Movedim View UnsafeView "
+        "ReshapeAlias UnsafeReshape Expand Squeeze Unsqueeze Slice Select Index IndexSelect Gather Narrow Cat Stack "
+        "Split SplitWithSizes UnsafeSplit Unbind Clone Alias AsStrided ToCopy Copy CopyBackwards Contiguous Add Sub "
+        "Rsub Neg Mul Div Addcmul Addcdiv Lerp Sum Mean Flip Roll Repeat Tile ConstantPadNd ReflectionPad2D "
+        "ReplicationPad2D PixelShuffle PixelUnshuffle Unfold Im2Col Col2Im UpsampleNearest2D UpsampleNearestExact2D "
+        "UpsampleBilinear2D UpsampleBilinear2DAa UpsampleBicubic2D UpsampleBicubic2DAa AvgPool2D AvgPool3D "
+        "AdaptiveAvgPool1D AdaptiveAvgPool2D MkldnnAdaptiveAvgPool2D NativeDropout MkldnnReshape ToMkldnn ToDense "
+        "AccumulateGrad"
+    ).split()
+)
+SELECTIONS = frozenset(
+    ("MaxPool2DWithIndices MaxPool3DWithIndices AdaptiveMaxPool2D Max Amax Min Amin Topk Sort").split()
+)
+BATCH_NORMALISATIONS = frozenset(("NativeBatchNorm CudnnBatchNorm MiopenBatchNorm").split())
+# Operations of several arguments that are linear only while not all of these depend on the picture.
+FACTORS: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("Mul Mm Bmm Mv Dot Linear MkldnnLinear").split(), (0, 1)),
+    **dict.fromkeys((name for name in LINEAR if "Conv" in name), (0, 1)),
+    **dict.fromkeys(("Addmm Baddbmm Addbmm Addmv Addcmul").split(), (1, 2)),
+    **{"Div": (1,), "Addcdiv": (2,), "Lerp": (2,)},
+}
+ATTENTION = re.compile("ScaledDotProduct.*Attention.*")
+ROOTS = frozenset(("Sqrt Rsqrt").split())  # part of a normalisation where they follow a reduction
+REDUCTIONS = frozenset(("Sum Mean Var VarMean Std StdMean LinalgVectorNorm Norm").split())
+PASSES_ON = frozenset(
+    (
+        "Div Mul Add Sub Rsub Neg Expand View UnsafeView ReshapeAlias Unsqueeze Squeeze Clone Alias ToCopy "
+        "UpsampleNearest2D UpsampleBilinear2D"
+    ).split()
+)
+
+Value = tuple[Node, int]  # an output of a node
+
+
+@dataclass
+class Nonlinearities:
+    """The pointwise nonlinearities on the way from the picture to the logits."""
+
+    guided: list[Node] = field(default_factory=list)
+    gates: list[Node] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def unrectified(self) -> Counter[str]:
+        """The kinds of those in `guided` that are no rectifiers."""
+        return Counter(kind(node).lower() for node in self.guided if not rectifies(node))
+
+
+def classify_nonlinearities(logits: Tensor) -> Nonlinearities:
+    """Sort every operation between the picture and the logits into guided, gate, left alone, unknown."""
+    found = Nonlinearities()
+    if logits.grad_fn is None:
+        return found
+    nodes = walk(logits.grad_fn)
+    users = _users(nodes)
+    for node in nodes:
+        name = kind(node)
+        if isinstance(node, BackwardCFunction):
+            found.unknown[f"{name} (an autograd function of the model's own)"] += 1
+        elif name == "Mul" and _gates_itself(node):
+            found.unknown["an activation written by hand as x · gate(x)"] += 1
+        elif name == "Mul" and _masks(node):
+            found.unknown["a multiplication by a mask, perhaps an activation written by hand"] += 1
+        elif name in (*ROOTS, "Clamp", "ClampMin") and follows_reduction(node):
+            pass  # the norm that something is divided by
+        elif name in GUIDED:
+            found.guided.append(node)
+        elif name in GATES:
+            if _multiplies(node, users):
+                found.gates.append(node)
+            else:
+                found.unknown[f"{name.lower()} (as an activation, not as a gate)"] += 1
+        elif name == "Glu":
+            found.gates.append(node)
+        elif not (name in LINEAR or name in NORMALISATIONS or name in SELECTIONS or ATTENTION.fullmatch(name)):
+            found.unknown[name.lower()] += 1
+    return found
+
+
+def nonlinear(logits: Tensor) -> list[Node]:
+    """Every operation between the picture and the logits that is not linear in what depends on the picture.
+
+    So a product of two such values is among them, and a normalisation by the picture's own statistics; a batch
+    normalisation by stored ones is not.
+    """
+    return [] if logits.grad_fn is None else [node for node in walk(logits.grad_fn) if not _linear(node)]
+
+
+def kind(node: Node) -> str:
+    """The name of an operation as autograd has it, without its suffix: Relu, Hardtanh, MaxPool2DWithIndices."""
+    return re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2]).lstrip("_")
+
+
+def rectifies(node: Node) -> bool:
+    """Whether an activation is of the rectifier family: 0 below 0, or below its threshold (a ReLU6 is a Hardtanh)."""
+    name, saved = kind(node), getattr(node, LOWER_BOUNDS.get(kind(node), ""), None)
+    return name in ("Relu", "Threshold") or (isinstance(saved, (int, float)) and saved == 0)
+
+
+def _linear(node: Node) -> bool:
+    name = kind(node)
+    if name in BATCH_NORMALISATIONS:
+        return not getattr(node, "_saved_training", True)
+    if isinstance(node, BackwardCFunction) or name not in LINEAR or (name == "Mul" and _masks(node)):
+        return False
+    return name not in FACTORS or not all(_depends(node, argument) for argument in FACTORS[name])
+
+
+def _depends(node: Node, argument: int) -> bool:
+    """Whether an argument depends on the picture; parameters are frozen, so that autograd follows nothing else."""
+    return argument < len(node.next_functions) and node.next_functions[argument][0] is not None
+
+
+def walk(root: Node) -> list[Node]:
+    """Every operation from `root` back to the picture."""
+    nodes: dict[Node, None] = {root: None}
+    stack = [root]
+    while stack:
+        for child, _ in stack.pop().next_functions:
+            if child is not None and child not in nodes:
+                nodes[child] = None
+                stack.append(child)
+    return list(nodes)
+
+
+def _users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
+    users: dict[Node, list[Node]] = {}
+    for node in nodes:
+        for child, _ in node.next_functions:
+            if child is not None:
+                users.setdefault(child, []).append(node)
+    return users
+
+
+def _multiplies(node: Node, users: dict[Node, list[Node]]) -> bool:
+    """Whether the node's value, but for shape and affine changes, only multiplies something else: then it is a gate.
+
+    Only: an activation followed by squeeze-and-excitation is multiplied too, but it also goes into the squeeze.
+    """
+
+    def multiplies(user: Node) -> bool:
+        several = len(_branches(user)) > 1
+        if kind(user) in ("Mul", "Addcmul") and several:
+            return True
+        return kind(user) in PASSES_ON and not several and _multiplies(user, users)
+
+    return node in users and all(multiplies(user) for user in users[node])
+
+
+def _branches(node: Node) -> list[tuple[Node, int]]:
+    return [(child, index) for child, index in node.next_functions if child is not None]
+
+
+def _gates_itself(product: Node) -> bool:
+    """x · gate(x) with one and the same x, as SiLU, Hardswish and Mish are written by hand; or x · x. Scaled or not."""
+    factors = _branches(product)
+    if len(factors) != 2:
+        return False
+    (one, made_of_one), (other, made_of_other) = (_origins(factor) for factor in factors)
+    return bool(one & (other | made_of_other) or other & made_of_one)
+
+
+def _origins(value: Value) -> tuple[set[Value], set[Value]]:
+    """The values that this one is but for shape and affine changes, and those it is a pointwise function of."""
+    same: set[Value] = {value}
+    sources: set[Value] = set()
+    pointwise = False
+    while len(branches := _branches(value[0])) == 1:
+        name = kind(value[0])
+        if not (name in GUIDED or name in GATES or name in PASSES_ON):
+            break
+        pointwise = pointwise or name not in PASSES_ON
+        value = branches[0]
+        (sources if pointwise else same).add(value)
+    return same, sources
+
+
+def _masks(product: Node) -> bool:
+    """Whether a factor is a constant with a value of its own for each value of the other, but no parameter.
+
+    That is x · (x > 0), a ReLU written by hand: autograd sees no nonlinearity there.
+    """
+    if len(_branches(product)) != 1:
+        return False
+    saved: Any = product
+    factor = saved._saved_other if product.next_functions[0][0] is not None else saved._saved_self
+    shape = saved._input_metadata[0].shape
+    return (
+        factor is not None
+        and not isinstance(factor, nn.Parameter)
+        and factor.numel() > 1
+        and factor.ndim == len(shape)
+        and list(factor.shape[1:]) == list(shape[1:])
+    )
+
+
+def follows_reduction(node: Node) -> bool:
+    """Whether the value comes from a sum, mean, variance or norm, as in x / max(‖x‖, ε)."""
+    while len(branches := _branches(node)) == 1:
+        node = branches[0][0]
+        if kind(node) in REDUCTIONS:
+            return True
+        if kind(node) not in (*PASSES_ON, *ROOTS, "Clamp", "ClampMin"):
+            return False
+    return False

@@ -1,0 +1,110 @@
+"""Ways to a classifier's gradients, and the trial of a new one beside the one in use."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..classifier import Classifier
+from ..engine import take_gradients
+from ..score import Score
+from .batching import SIZES
+
+log = logging.getLogger(__name__)
+MEDIAN, WORST = 1e-2, 1e-1  # relative L2, of one right float32 engine from another: rounding flips kinks
+ROUNDS = 3
+
+
+class Backend(Protocol):
+    """A way to gradients; `name` is for people, `sizes` are micro-batches to choose from."""
+
+    name: str
+    sizes: tuple[int, ...]
+
+    def gradients(self, pictures: Tensor, score: Score) -> Tensor:
+        """∂S/∂x for each of (N, C, H, W)."""
+
+
+class EagerBackend:
+    """By PyTorch, operation by operation."""
+
+    def __init__(self, name: str, classifier: Classifier) -> None:
+        self.name, self.classifier = name, classifier
+        self.sizes: tuple[int, ...] = SIZES[classifier.device.type == "cuda"]
+
+    def gradients(self, pictures: Tensor, score: Score) -> Tensor:
+        return take_gradients(self.classifier, pictures, score)
+
+
+class BackendTrial:
+    """A new way beside an old one, on the same pictures: better where it is right, and quicker after some rounds."""
+
+    def __init__(self, old: Backend, new: Backend, rounds: int = ROUNDS) -> None:
+        self._old, self._new, self._left = old, new, rounds
+        self._seconds: tuple[list[float], list[float]] = ([], [])
+        self.better: Backend | None = None
+        self.ended = False
+
+    @property
+    def size(self) -> int:
+        """Pictures to try it on."""
+        return self._new.sizes[0]
+
+    def suits(self, count: int) -> bool:
+        """Whether so many pictures tell which way is quicker: a rest that leaves a compiled batch empty does not."""
+        return len(self._new.sizes) > 1 or count % self.size == 0
+
+    def run(self, pictures: Tensor, score: Score) -> Tensor:
+        """The old way's gradients."""
+        expected, spent = timed(self._old, pictures, score)
+        try:
+            given, taken = timed(self._new, pictures, score)
+        except Exception as error:
+            self._give_up(f"{type(error).__name__}: {first_line(error)}")
+            return expected
+        for seconds, value in zip(self._seconds, (spent, taken), strict=True):
+            seconds.append(value)
+        self._left -= 1
+        if not agree(given, expected):
+            self._give_up("its gradients are off")
+        elif not self._left:
+            self._decide()
+        return expected
+
+    def _decide(self) -> None:
+        old, new = map(min, self._seconds)
+        if len(self._seconds[0]) > 1 and new > old:
+            self._give_up(f"slower, {new:.3f} s instead of {old:.3f}")
+        else:
+            self.ended, self.better = True, self._new
+
+    def _give_up(self, reason: str) -> None:
+        self.ended = True
+        log.info("the way «%s» is left alone: %s", self._new.name, reason)
+
+
+def agree(given: Tensor, expected: Tensor) -> bool:
+    """Whether two engines' gradients of a batch are the same but for rounding."""
+    given, expected = given.double().flatten(1), expected.double().flatten(1)
+    if not bool(torch.isfinite(given).all()):
+        return False
+    off = (given - expected).norm(dim=1)
+    errors = (off / expected.norm(dim=1))[off > 0]
+    return not len(errors) or (float(errors.median()) <= MEDIAN and float(errors.max()) <= WORST)
+
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "")[:200]
+
+
+def timed(way: Backend, pictures: Tensor, score: Score) -> tuple[Tensor, float]:
+    """Gradients, and the seconds that they took."""
+    began = time.perf_counter()
+    found = way.gradients(pictures, score)
+    if found.is_cuda:
+        torch.cuda.synchronize(found.device)
+    return found, time.perf_counter() - began

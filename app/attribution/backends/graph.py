@@ -1,0 +1,42 @@
+"""A tape as a graph of OpenVINO's operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import translated_pointwise, translated_shapes, translated_windows  # noqa: F401 (they fill the table)
+from .runtime import op, ov
+from .tape import Tape, TapeOperation, Unsupported, Value
+from .translation import TRANSLATORS
+
+
+def graph_of(tape: Tape) -> ov.Model:
+    """Raises `Unsupported` where the tape holds an operation that is not known, or one of its forms."""
+    parameters = [op.parameter(list(value.shape), np.float32) for value in tape.inputs]
+    nodes: dict[int, Any] = {v.number: p.output(0) for v, p in zip(tape.inputs, parameters, strict=True)}
+    for operation in tape.operations:
+        results = _translate(operation, nodes)
+        for value, result in zip(operation.results, results, strict=False):
+            if value is not None:  # a result may be None: what no inference has, such as a batch's own mean
+                nodes[value.number] = result.output(0) if isinstance(result, ov.Node) else result
+    outputs = [op.result(nodes[value.number]) for value in tape.outputs]
+    return ov.Model(outputs, parameters, "gradient")
+
+
+def _translate(operation: TapeOperation, nodes: dict[int, Any]) -> tuple[Any, ...]:
+    translator = TRANSLATORS.get(operation.name.removeprefix("aten."))
+    if translator is None:
+        raise Unsupported(f"no translation of {operation.name}")
+
+    def node_of(argument: Any) -> Any:
+        if isinstance(argument, Value):
+            return nodes[argument.number]
+        if isinstance(argument, (list, tuple)):
+            return type(argument)(node_of(item) for item in argument)
+        return argument
+
+    given = {name: node_of(value) for name, value in operation.kwargs.items()}
+    results = translator(*map(node_of, operation.args), **given)
+    return results if isinstance(results, tuple) else (results,)

@@ -1,0 +1,212 @@
+"""The quickest right way to a classifier's gradients: found on the first real micro-batches, and remembered."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor
+
+from ..classifier import Classifier
+from ..memory import size_of
+from ..score import Score
+from .backend import Backend, BackendTrial, EagerBackend, first_line, timed
+from .batching import LONGEST, BatchSizes, weigh
+from .compiled import STREAMS, WEIGHTS, CompiledBackend, available
+from .folding import fold_batch_norm, folded_bytes
+
+log = logging.getLogger(__name__)
+BATCH = 2  # pictures in a compiled graph, of which there are two at once: quicker than 1, 4 or 5
+PREPARED = 16  # passes that suffice for every trial
+Kind = Literal["auto", "pytorch", "none"]
+
+
+class BackendSelector:
+    """Gradients of one classifier for pictures of one size, by the quickest way that was found right.
+
+    It begins with the network as it is written. Each further way is tried beside the one in use, on real micro-batches
+    whose answer is the one in use's: so a trial costs no answer, and delays none by more than its own time. A way that
+    is wrong, slower, or out of memory is left alone, with a line in the log.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        kind: Kind,
+        spare: Callable[[int], bool],
+        batch_bytes: int | None = None,
+        base: BackendSelector | None = None,
+    ) -> None:
+        """`spare` says whether there is room for so many bytes more beside the models; a micro-batch that needs more
+        than `batch_bytes` is made smaller; `base` is that of the same network for another size, and shares its weights.
+        """
+        self.classifier, self._kind, self._spare, self._batch_bytes = classifier, kind, spare, batch_bytes
+        self._base = base
+        self.release()
+
+    def __deepcopy__(self, memo: object) -> None:
+        """A copy of the classifier may be changed, so it has none."""
+
+    def release(self) -> None:
+        """Give back all memory beside the classifier's own, and begin anew."""
+        self.way: Backend = EagerBackend("plain", self.classifier)
+        self.single: Backend = self.way  # for less than a compiled batch
+        self._sizes = BatchSizes(self.way.sizes)
+        self._trial: BackendTrial | None = None
+        self._twin: Classifier | None = None
+        self._build: Build | None = None
+        self._open = self._kind != "none"  # whether there may be further ways
+
+    @property
+    def micro_batch(self) -> int:
+        """Pictures in a pass: the size to try next, or the best."""
+        return self._trial.size if self._trial is not None else self._sizes.next
+
+    @property
+    def bytes(self) -> int:
+        """What it takes beside the classifier."""
+        own = self._twin is not None and not (self._base and self._base.shares(self._twin))
+        folded = folded_bytes(self.classifier) if own else 0
+        return folded + (WEIGHTS * size_of(self.classifier) if self._build is not None else 0)
+
+    def gradients(self, pictures: Tensor, score: Score) -> Tensor:
+        """∂S/∂x for each of (N, C, H, W)."""
+        if self._batch_bytes is not None:
+            return self._weigh(pictures, score)
+        if self._open and self._trial is None:
+            self._trial = self._next_trial()
+        if self._trial is None or not self._trial.suits(len(pictures)):
+            return self._run(pictures, score)
+        found = self._trial.run(pictures, score)
+        if self._trial.ended:
+            self._conclude(self._trial)
+            self._trial = None
+        return found
+
+    def prepare(self) -> None:
+        """Find the quickest way and the best micro-batch now, on pictures of clouds."""
+        for _ in range(PREPARED):
+            if self._build is not None:
+                self._build.wait()
+            self.gradients(self.classifier.probe(self.micro_batch), Score(0))
+
+    def settle(self) -> bool:
+        """Take a step of what was begun, on pictures of clouds; whether there was one. For idle moments."""
+        if self._build is None or not (self._open or self._trial):
+            return False
+        if self._build.finished:
+            try:
+                self.gradients(self.classifier.probe(self.micro_batch), Score(0))
+            except Exception as error:  # nobody asked for these gradients
+                log.info("%s: no further way (%s: %s)", self.classifier.id, type(error).__name__, first_line(error))
+                self._open, self._trial, self._build = False, None, None
+        return True
+
+    def _run(self, pictures: Tensor, score: Score) -> Tensor:
+        way = self.way if len(pictures) >= self.way.sizes[0] else self.single
+        found, seconds = timed(way, pictures, score)
+        if way is self.way:
+            self._sizes.note(len(pictures), seconds)
+        return found
+
+    def _next_trial(self) -> BackendTrial | None:
+        if self._twin is None:
+            self._twin = self._fold()
+            self._open = self._twin is not None
+            return (
+                BackendTrial(self.way, EagerBackend("folded", self._twin), rounds=1) if self._twin is not None else None
+            )
+        if self._build is None:
+            self._build = self._compile(self._twin)
+            self._open = self._build is not None
+        elif self._build.finished:
+            self._open = False
+            if self._build.way is not None:
+                return BackendTrial(self.way, self._build.way)
+            self._build = None
+        return None
+
+    def _conclude(self, trial: BackendTrial) -> None:
+        """Take what was found better; forget what was not, and what would have built on it."""
+        if trial.better is not None:
+            self.way, self._sizes = trial.better, BatchSizes(trial.better.sizes)
+            if self._build is None:
+                self.single = self.way
+        elif self._build is None:
+            self._twin, self._open = None, False
+        else:
+            self._build = None
+
+    def shares(self, twin: Classifier) -> bool:
+        """Whether it works with the same folded weights."""
+        return self._twin is not None and self._twin.network is twin.network
+
+    def _fold(self) -> Classifier | None:
+        if self._base is not None and self._base._twin is not None:
+            return self._base._twin.view(self.classifier.size)
+        if not self._spare(folded_bytes(self.classifier)):
+            log.info("%s: no room for folded weights", self.classifier.id)
+            return None
+        try:
+            return fold_batch_norm(self.classifier)
+        except Exception as error:  # whatever a network does that a copy does not take
+            log.info("%s: cannot be copied (%s: %s)", self.classifier.id, type(error).__name__, first_line(error))
+            return None
+
+    def _compile(self, twin: Classifier) -> Build | None:
+        if self._kind != "auto" or not available(self.classifier):
+            return None
+        if not self._spare(WEIGHTS * size_of(self.classifier)):
+            log.info("%s: no room for a compiled gradient", self.classifier.id)
+            return None
+        return Build(twin, 1 if (self._sizes.seconds or 0) * BATCH * STREAMS > LONGEST else BATCH)
+
+    def _weigh(self, pictures: Tensor, score: Score) -> Tensor:
+        """The first pass tells what a picture takes, and so how many fit into the memory that is allowed."""
+        with weigh(self.classifier) as weight:
+            found = self.way.gradients(pictures, score)
+        assert self._batch_bytes is not None
+        most = max(1, self._batch_bytes * len(pictures) // max(1, weight.bytes))
+        self.classifier.most = min(most, self.classifier.most or most)
+        self._batch_bytes = None
+        return found
+
+
+def with_backend(classifier: Classifier, kind: Kind = "auto") -> Classifier:
+    """The same network with an accelerator of its own, prepared, and as much room as it wants."""
+    view = classifier.view()
+    view.accelerator = BackendSelector(view, kind, lambda size: True)
+    view.accelerator.prepare()
+    return view
+
+
+class Build:
+    """A compiled way in the making, in a thread of its own: nobody waits for it."""
+
+    _one = threading.Lock()  # at a time
+
+    def __init__(self, classifier: Classifier, batch: int) -> None:
+        """`classifier` is to be nobody else's: it must not change meanwhile, nor have hooks."""
+        self.way: Backend | None = None
+        self._thread = threading.Thread(target=self._make, args=(classifier, batch), name="compile")
+        self._thread.start()
+
+    @property
+    def finished(self) -> bool:
+        return not self._thread.is_alive()
+
+    def wait(self) -> None:
+        self._thread.join()
+
+    def _make(self, classifier: Classifier, batch: int) -> None:
+        with self._one:
+            began = time.perf_counter()
+            try:
+                self.way = CompiledBackend(classifier, batch)
+            except Exception as error:  # it is for speed only
+                log.info("%s: no compiled gradient (%s: %s)", classifier.id, type(error).__name__, first_line(error))
+            else:
+                log.info("%s: gradient compiled in %.1f s", classifier.id, time.perf_counter() - began)

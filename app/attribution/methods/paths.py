@@ -1,0 +1,99 @@
+"""Path methods: gradients gathered along a path of pictures; one integrator for all of them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..engine import Engine, finite
+from .base import Attribution, Parameters, Progress, Steps
+from .schedules import Cell, Sweep, Warp, doubling, midpoint
+
+
+class PathParameters(Parameters):
+    steps: int = Field(50, title="Steps", ge=1, le=2000, description="Gradients along the path; more are more exact")
+    tolerance: float = Field(
+        0.0,
+        title="Tolerance",
+        ge=0,
+        le=1,
+        description="Stop early, once doubling the gradients changes the map, and its sum is off, by no more; 0: never",
+    )
+
+    def sweeps(self, warp: Warp) -> list[Sweep]:
+        """All cells in one, or in several to stop between."""
+        return doubling(self.steps, warp) if self.tolerance else [midpoint(self.steps, warp)]
+
+
+class Path(Protocol):
+    """Pictures between two `ends` = (the picture, where nothing is left of it), by a place t in [0, 1]."""
+
+    @property
+    def ends(self) -> tuple[Tensor, Tensor]: ...
+
+    def at(self, place: float) -> Tensor:
+        """The picture at t, (C, H, W)."""
+
+    def change(self, cell: Cell) -> Tensor:
+        """What changes over a cell towards the picture, (C, H, W); the changes over all cells add up to the path's."""
+
+    def share(self, cell: Cell, cells: int) -> float:
+        """The part of the path that a cell stands for, among so many; all parts add up to 1."""
+
+
+def integrate(engine: Engine, path: Path, sweeps: list[Sweep], tolerance: float = 0) -> Steps:
+    """Σ g(at the cell's place) ⊙ change over the cell, with its completeness.
+
+    Each sweep covers the whole path, with its cells in any order; the map is the mean of the sweeps, weighted by their
+    gradients, and on the way that of the cells done, scaled to the whole path. With a `tolerance` the sweeps end once
+    one changes the map by no more than that (relative L2), and completeness is off by no more where it can be measured.
+    """
+    picture = path.ends[0]
+    start, end = finite(engine.scores(torch.stack(path.ends))).double().tolist()
+    steps = sum(map(len, sweeps))
+    mean, done, change, converged = torch.zeros_like(picture, dtype=torch.float64), 0, None, False
+    for sweep in sweeps:
+        total, share, count = torch.zeros_like(mean), 0.0, 0
+        for batch in engine.batches(sweep):
+            gradients = engine.gradients(torch.stack([path.at(cell.place) for cell in batch]))
+            for gradient, cell in zip(gradients, batch, strict=True):
+                total += gradient * path.change(cell)  # the sum is in float64
+                share += path.share(cell, len(sweep))
+            count += len(batch)
+            estimate = mean + (total / share - mean) * (count / (done + count))
+            yield Progress(done + count, steps, estimate.to(picture.dtype))
+        if done:
+            change = relative_change(mean, estimate)
+        mean, done = estimate, done + count
+        values = mean.to(picture.dtype)
+        record = completeness(start, end, float(values.double().sum()))
+        if tolerance and change is not None and max(change, abs(record["relative_error"] or 0)) <= tolerance:
+            converged = True
+            break
+    diagnostics = {"gradient_evaluations": done, "completeness": record}
+    if tolerance:
+        diagnostics |= {"converged": converged, "change": change}
+    return Attribution(values, diagnostics)
+
+
+def relative_change(before: Tensor, after: Tensor) -> float:
+    """‖after − before‖ / ‖after‖; for a map of zeros 0 where it was that before, else 1."""
+    change, norm = float((after - before).norm()), float(after.norm())
+    return change / norm if norm else float(change > 0)
+
+
+def completeness(score: float, baseline_score: float, attributed: float) -> dict[str, Any]:
+    """What a path's map should sum to, S(x) − S(x′), what it does sum to, and the signed relative error.
+
+    The error is null, with a reason, where the expected sum is below 1 % of the scores: there is nothing to share out.
+    """
+    expected = score - baseline_score
+    record: dict[str, Any] = {"expected": expected, "attributed": attributed, "relative_error": None}
+    if abs(expected) < 0.01 * max(abs(score), abs(baseline_score)) or expected == 0:
+        record["reason"] = "picture and baseline have nearly the same score: there is next to nothing to attribute"
+    else:
+        record["relative_error"] = (attributed - expected) / abs(expected)
+    return record

@@ -1,0 +1,90 @@
+"""Modified backward rules, put on the autograd graph of one pass; the model is never touched."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+from torch.autograd.graph import Node
+from torch.utils.hooks import RemovableHandle
+
+from ...contract.problems import Refused
+from ..autograd_graph import Nonlinearities, classify_nonlinearities
+from ..inspection import Inspection
+
+Gradients = tuple[Tensor | None, ...]
+
+
+class Guided:
+    """Guided backprop's rule: every activation passes back max(0, upstream) times its own derivative.
+
+    Springenberg et al. 2014, arXiv:1412.6806, who give it for ReLU, where the two factors commute. Calling it with
+    the logits of a pass hooks that pass's graph; `activations` and `gates` then say how many were met.
+    Raises `Refused` where a nonlinearity is neither known as an activation nor as a gate or normalisation.
+    """
+
+    title: ClassVar[str] = "Guided backprop"
+    activations = 0
+    gates = 0
+
+    def __init__(self) -> None:
+        self._handles: list[RemovableHandle] = []
+
+    def __call__(self, logits: Tensor) -> None:
+        found = classify_nonlinearities(logits)
+        self.check(found)
+        self._handles += map(self.guide, found.guided)
+        self.activations, self.gates = len(found.guided), len(found.gates)
+
+    def lift(self) -> None:
+        """Take the rule off the graphs that it was put on."""
+        while self._handles:
+            self._handles.pop().remove()
+
+    @classmethod
+    def check(cls, found: Nonlinearities | Inspection) -> None:
+        """Raise `Refused` where the map would be wrong, or the same as the plain gradient."""
+        if names := cls.unguidable(found):
+            raise Refused(
+                f"{cls.title} does not know how to guide: {', '.join(names)}. A map that guides only some activations "
+                "would look right and be wrong. Take another method."
+            )
+        if not found.guided:
+            raise Refused(f"This model has no activation to guide: {cls.title.lower()} would be the plain gradient.")
+
+    @classmethod
+    def unguidable(cls, found: Nonlinearities | Inspection) -> list[str]:
+        """The names of the operations that the rule is not defined for."""
+        return list(found.unknown)
+
+    @classmethod
+    def guide(cls, node: Node) -> RemovableHandle:
+        return node.register_prehook(_positive_parts)
+
+
+class Deconvolved(Guided):
+    """The deconvolutional network's rule: every rectifier passes back max(0, upstream), whatever it was given itself.
+
+    Zeiler, Fergus 2013, arXiv:1311.2901. It is defined for rectifiers (ReLU, ReLU6, threshold, clamping from 0); max
+    pooling goes back by its switches, which is its own derivative. Raises `Refused` where `Guided` does, and where an
+    activation is no rectifier.
+    """
+
+    title = "Deconvolution"
+
+    @classmethod
+    def unguidable(cls, found: Nonlinearities | Inspection) -> list[str]:
+        return [*found.unknown, *found.unrectified]
+
+    @classmethod
+    def guide(cls, node: Node) -> RemovableHandle:
+        return node.register_hook(_upstream_instead)
+
+
+def _positive_parts(gradients: Gradients) -> Gradients:
+    return tuple(None if g is None else g.clamp(min=0) for g in gradients)
+
+
+def _upstream_instead(downstream: Gradients, upstream: Gradients) -> Gradients:
+    """What a rectifier of one input passes back: the input comes first, and nothing else takes a gradient."""
+    return (*_positive_parts(upstream), *downstream[1:])

@@ -1,0 +1,165 @@
+"""Deletion and insertion: what the probability does while pixels go, or come, in the order that the map gives."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..engine import Engine, finite, generator
+from ..methods.base import Paper, Parameters, Progress
+from ..methods.baselines import make_baseline
+from ..score import Score
+from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from .similarity import importance
+
+GAUSSIAN = 0.25  # standard deviation of the centred control, as a share of the side
+
+
+class CurveParameters(Parameters):
+    replacement: Literal["blurred", "black"] = Field(
+        "blurred", title="Replacement", description="What stands where the picture is taken away"
+    )
+    steps: int = Field(
+        50, title="Steps", ge=1, le=1000, description="Points of the curve between 0 and 100 % of pixels"
+    )
+    draws: int = Field(3, title="Draws", ge=1, le=50, description="Random orders, and displaced maps, to compare with")
+
+
+class PerturbationCurve(Metric[CurveParameters]):
+    """P(target) at k/N of the pixels, k = 0 … N, and the area under it by the trapezoid rule.
+
+    Pixels go in falling order of the map (see `likeness.importance`); of equal ones, as in the zeros of a rectified
+    Grad-CAM, chance decides by the seed. Three controls go the same way: random orders; the map itself, displaced; and
+    a Gaussian at the centre with a standard deviation of a quarter of each side. Single pixels scattered at random
+    destroy what a network looks for sooner than any region does, so against them alone a coarse map looks worse than it
+    is; a displaced map, moved by a quarter to three quarters of each side and round the border, is as coarse or as
+    scattered as the map. Figures: `fractions`, `map`, `gaussian` and each of `random` and of `displaced` with
+    `probabilities` and `area`; `random_area` and `displaced_area`, the means over the draws. Maps: `order`,
+    `order_gaussian`, `order_random` and `order_displaced`, the first draws, (1, H, W): the point k of the curve from
+    which on a pixel is exchanged; and the `replacement`, (C, H, W). They give the picture at each point.
+    """
+
+    paper = Paper("RISE (Petsiuk, Das, Saenko)", "https://arxiv.org/abs/1806.07421")
+    Parameters = CurveParameters
+    inserts: ClassVar[bool]
+
+    def cost(self, outline: CostInputs, parameters: CurveParameters) -> MetricCost:
+        return MetricCost(forwards=(2 + 2 * parameters.draws) * (parameters.steps + 1))
+
+    def measure(self, subject: ExplainedMap, parameters: CurveParameters) -> Measuring:
+        meter = Meter(self.cost(subject.outline, parameters))
+        replacement = make_baseline(parameters.replacement, subject.picture, subject.seed)
+        start, end = (replacement, subject.picture) if self.inserts else (subject.picture, replacement)
+
+        def curve(order: Tensor) -> Generator[Progress, None, dict[str, Any]]:
+            return (yield from trace(subject, meter, start, end, order, parameters.steps))
+
+        strength = importance(subject.values, subject.method)
+        order = ranking(strength, subject.seed)
+        gaussian = ranking(centred_gaussian(subject.size), subject.seed)
+        draws = range(parameters.draws)
+        drawn = {
+            "random": [random_order(subject.size, subject.seed, draw) for draw in draws],
+            "displaced": [ranking(displaced(strength, subject.seed, draw), subject.seed) for draw in draws],
+        }
+        figures: dict[str, Any] = {
+            "replacement": parameters.replacement,
+            "fractions": [k / parameters.steps for k in range(parameters.steps + 1)],
+            "map": (yield from curve(order)),
+            "gaussian": (yield from curve(gaussian)),
+        }
+        for name, control in drawn.items():
+            figures[name] = []
+            for one in control:
+                figures[name].append((yield from curve(one)))
+            figures[f"{name}_area"] = float(np.mean([record["area"] for record in figures[name]]))
+        orders = {"order": order, "order_gaussian": gaussian}
+        orders |= {f"order_{name}": control[0] for name, control in drawn.items()}
+        points = {name: exchanged_at(one, parameters.steps).view(1, *subject.size) for name, one in orders.items()}
+        return Measurement(self.id, figures, {**points, "replacement": replacement})
+
+
+@register
+class Deletion(PerturbationCurve):
+    __doc__ = PerturbationCurve.__doc__
+    id = "deletion"
+    title = "Deletion"
+    summary = "How soon the class is lost as the map's strongest pixels are taken away: a small area is good."
+    inserts = False
+
+
+@register
+class Insertion(PerturbationCurve):
+    __doc__ = PerturbationCurve.__doc__
+    id = "insertion"
+    title = "Insertion"
+    summary = "How soon the class is found as the map's strongest pixels are put in: a large area is good."
+    inserts = True
+
+
+def trace(
+    subject: ExplainedMap, meter: Meter, start: Tensor, end: Tensor, order: Tensor, steps: int
+) -> Generator[Progress, None, dict[str, Any]]:
+    """The probabilities on the way from `start` to `end`, pixel by pixel in `order`, and their area."""
+    classifier = subject.classifier
+    score = Score(subject.target, "probability", multilabel=classifier.multilabel)
+    engine = Engine(classifier, score, subject.engine.micro_batch)
+    probabilities: list[float] = []
+    for batch in engine.batches(_way(start, end, order, steps)):
+        probabilities += finite(engine.scores(torch.stack(batch))).double().tolist()
+        yield meter.spend(len(batch))
+    return {"probabilities": probabilities, "area": float(np.trapezoid(probabilities, dx=1 / steps))}
+
+
+def _way(start: Tensor, end: Tensor, order: Tensor, steps: int) -> Iterator[Tensor]:
+    return (exchanged(start, end, order, count) for count in counts(len(order), steps))
+
+
+def counts(pixels: int, steps: int) -> list[int]:
+    """How many pixels are exchanged at each point of a curve, from none to all."""
+    return [round(k * pixels / steps) for k in range(steps + 1)]
+
+
+def exchanged_at(order: Tensor, steps: int) -> Tensor:
+    """For each pixel the point k ≥ 1 of the curve from which on it is exchanged: (H·W,)."""
+    places = torch.arange(len(order))
+    points = torch.empty(len(order))
+    points[order] = torch.searchsorted(torch.tensor(counts(len(order), steps)), places, right=True).float()
+    return points
+
+
+def exchanged(start: Tensor, end: Tensor, order: Tensor, count: int) -> Tensor:
+    """`start` with the first `count` pixels of `order` taken from `end`: (C, H, W). The picture at a curve's point."""
+    pixels = start.flatten(1).clone()
+    taken = order[:count].to(pixels.device)
+    pixels[:, taken] = end.flatten(1)[:, taken]
+    return pixels.view_as(start)
+
+
+def ranking(values: Tensor, seed: int) -> Tensor:
+    """Places of `values`, (H, W), in falling order: (H·W,). Equal ones in an order drawn by the seed."""
+    flat = values.flatten().cpu()
+    drawn = torch.randperm(len(flat), generator=generator(seed, "ties"))
+    return drawn[flat[drawn].argsort(descending=True, stable=True)]
+
+
+def random_order(size: tuple[int, int], seed: int, draw: int) -> Tensor:
+    return torch.randperm(size[0] * size[1], generator=generator(seed, "order", draw))
+
+
+def displaced(strength: Tensor, seed: int, draw: int) -> Tensor:
+    """(H, W) moved by a quarter to three quarters of each side, what leaves it coming in on the other side."""
+    drawn = torch.rand(2, generator=generator(seed, "displaced", draw)).tolist()
+    moves = [round((0.25 + 0.5 * u) * side) for u, side in zip(drawn, strength.shape, strict=True)]
+    return strength.roll(moves, (0, 1))
+
+
+def centred_gaussian(size: tuple[int, int]) -> Tensor:
+    """exp(−(u² + v²) / 2σ²), u and v from −½ to ½ across each side, σ a quarter: (H, W)."""
+    rows, columns = (((torch.arange(side, dtype=torch.float64) + 0.5) / side - 0.5) for side in size)
+    return torch.exp(-(rows[:, None] ** 2 + columns**2) / (2 * GAUSSIAN**2))

@@ -1,0 +1,170 @@
+"""`gradoscope models check`: does a card keep what it promises, and what can be done with its model?"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from PIL import Image
+
+from ..attribution.classifier import Classifier
+from ..attribution.engine import Engine
+from ..attribution.methods.base import Method, Parameters, methods
+from ..attribution.score import Score
+from ..contract.problems import Problem, Refused
+from ..images.decode import decode
+from ..images.preprocess import preprocess
+from ..images.samples import read_sample, samples
+from ..settings import Settings
+from ..zoo.cards import CardError, File, read_card
+from ..zoo.checkpoint import match_state_dict, read_nested
+from ..zoo.model_spec import ModelSpec
+from ..zoo.sources.libraries import builders
+from ..zoo.weights import Weights, shown
+from ..zoo.zoo import Zoo
+
+Verdict = Literal["ok", "note", "refused", "wrong"]
+FEW = 8  # steps or samples: enough to see that a method works
+SAME = 1e-3  # logits that differ less between pictures than this share of their spread say nothing
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One thing that was looked at: what, how it stands, and in words what was found or is to be done."""
+
+    what: str
+    verdict: Verdict
+    detail: str
+
+
+def check(path: Path, settings: Settings, picture: bytes | None = None) -> Iterator[CheckResult]:
+    """Go from card to maps, as a server would, and tell each step; ends at the first that stops all others."""
+    try:
+        card = read_card(path)
+        yield CheckResult("card", "ok", f"{card.title}: {card.architecture}, {card.source.kind}")
+        zoo = Zoo(settings.model_copy(update={"models": path.resolve().parent, "downloads": "any"}))
+        recipe = zoo.recipe(path.stem)
+        yield from _check_weights(recipe, zoo.weights)
+        classifier = zoo.load(path.stem)
+    except Problem as problem:
+        yield CheckResult("card" if isinstance(problem, CardError) else "weights", "wrong", problem.detail)
+        return
+    yield _network(recipe, classifier)
+    yield from _check_answers(recipe, classifier, picture)
+    yield _layers(classifier)
+    shown_picture = decode(picture or read_sample("cat"), settings.max_pixels)
+    x = torch.from_numpy(preprocess(shown_picture, recipe.input).pixels).to(classifier.device)
+    for method in methods().values():
+        yield _try(method, classifier, x, settings)
+
+
+def _check_weights(recipe: ModelSpec, weights: Weights) -> Iterator[CheckResult]:
+    path = weights.require(recipe.weights, recipe.id)
+    yield CheckResult(
+        "weights", "ok", f"{shown(path)}, SHA-256 {weights.verified(recipe.weights, path, recipe.id)[:16]}…"
+    )
+    source = recipe.card.source
+    if isinstance(source, File):
+        others = _others(recipe, source, path)
+        if others:
+            listed = " or ".join(f'key = "{key}"' for key in others)
+            yield CheckResult("weights", "note", f"The file holds other weights that fit: write {listed} to take them.")
+
+
+def _others(recipe: ModelSpec, source: File, path: Path) -> tuple[str, ...]:
+    if source.key is not None:
+        return ()
+    _, build = builders(recipe.card, len(recipe.labels))[0]
+    try:
+        return match_state_dict(build().state_dict(), read_nested(path, recipe.card.file), None, source.prefix).others
+    except Exception:  # loading tells what is wrong
+        return ()
+
+
+def _network(recipe: ModelSpec, classifier: Classifier) -> CheckResult:
+    count = sum(p.numel() for p in classifier.parameters())
+    size = "×".join(map(str, (recipe.input.channels, *recipe.input.size)))
+    census = classifier.census
+    return CheckResult(
+        "network",
+        "ok",
+        f"{count:,} parameters, input {size}, {len(recipe.labels)} classes; activations: {_counted(census.guided)}, "
+        f"gates: {_counted(census.gates)}",
+    )
+
+
+def _counted(kinds: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none"
+
+
+def _check_answers(recipe: ModelSpec, classifier: Classifier, picture: bytes | None) -> Iterator[CheckResult]:
+    shown_pictures = {"the picture": picture} if picture else {name: read_sample(name) for name in samples()}
+    logits = []
+    for name, data in shown_pictures.items():
+        x = torch.from_numpy(preprocess(Image.open(io.BytesIO(data)).convert("RGB"), recipe.input).pixels)
+        with torch.no_grad():
+            logits.append(classifier(x[None].to(classifier.device))[0].double().cpu())
+        probabilities = classifier.probabilities(logits[-1])
+        best = int(probabilities.argmax())
+        yield CheckResult("answer", "ok", f"{name}: {classifier.label(best)} {float(probabilities[best]):.2f}")
+    stacked = torch.stack(logits)
+    if not bool(stacked.isfinite().all()):
+        yield CheckResult("answer", "wrong", "The logits hold NaN or infinity: weights, `mean` or `std` are broken.")
+    elif len(logits) > 1 and float(stacked.std(0).mean()) <= SAME * max(float(stacked.std()), 1e-12):
+        yield CheckResult(
+            "answer",
+            "wrong",
+            "The logits hardly depend on the picture. Is it trained? Are `mean` and `std` those of the training?",
+        )
+    if recipe.card.labels is None and isinstance(recipe.card.source, File):
+        yield CheckResult("labels", "note", "The classes have numbers only: name them by `labels` (a list or a file).")
+
+
+def _layers(classifier: Classifier) -> CheckResult:
+    layers = classifier.census.layers
+    if not layers:
+        return CheckResult("Grad-CAM layers", "refused", "none: there is no spatial feature map (N, C, h, w)")
+    listed = ", ".join(f"{x.name} {x.shape[0]}×{x.shape[1]}×{x.shape[2]}" for x in reversed(layers[-6:]))
+    more = f" … {len(layers)} in all" if len(layers) > 6 else ""
+    return CheckResult("Grad-CAM layers", "ok", f"{listed}{more}; the first one is the default")
+
+
+def _try(method: Method[Any], classifier: Classifier, x: torch.Tensor, settings: Settings) -> CheckResult:
+    parameters = few(method, side=min(x.shape[-2:]))
+    try:
+        method.check(classifier, parameters)
+        with torch.no_grad():
+            target = int(classifier(x[None])[0].argmax())
+        score = Score(target, multilabel=classifier.multilabel)
+        steps = method.attribute(Engine(classifier, score, settings.micro_batch), x, parameters, 0)
+        while True:
+            next(steps)
+    except StopIteration as end:
+        values = end.value.values
+    except Refused as refusal:
+        return CheckResult(method.id, "refused", refusal.detail)
+    except Exception as error:
+        detail = error.detail if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
+        return CheckResult(method.id, "wrong", detail)
+    if not bool(values.isfinite().all()):
+        return CheckResult(method.id, "wrong", "The map holds NaN or infinity.")
+    low, high = float(values.min()), float(values.max())
+    if low == high == 0:
+        return CheckResult(method.id, "note", "The map is zero everywhere: nothing in the picture supports the class.")
+    if low == high:
+        return CheckResult(method.id, "note", f"The map is {low:.3g} everywhere: it tells no place from another.")
+    return CheckResult(method.id, "ok", f"{tuple(values.shape)}, {low:.3g} … {high:.3g}")
+
+
+def few(method: Method[Any], count: int = FEW, side: int = 128) -> Parameters:
+    """A method's parameters with few steps or samples, for pictures of `side`."""
+    fields = method.Parameters.model_fields
+    given: dict[str, Any] = {name: count for name in ("steps", "samples") if name in fields}
+    if "stride" in fields:
+        given |= {"window": max(1, side // 2), "stride": max(1, side // 2)}
+    return method.Parameters.model_validate(given)

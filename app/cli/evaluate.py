@@ -1,0 +1,75 @@
+"""gradoscope evaluate: methods and metrics over the pictures of a folder."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..contract.jobs import Explain
+from ..images.image_files import find_image_files
+from . import models as cli_models
+from .explain import INTERRUPTED, parse_options
+from .options import fit_of
+
+console = Console()
+DEFAULT = ("deletion", "insertion")
+
+
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="Folder of pictures", metavar="DIR")],
+    model: Annotated[list[str] | None, typer.Option(help="Model id, repeatable")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Method id, repeatable; the six where none is named")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Metric id, repeatable, or all [deletion and insertion]")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", help="METHOD.PARAMETER=VALUE or METRIC.PARAMETER=VALUE, e.g. deletion.steps=20"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn: methods, metrics, grids, intervals")] = 0,
+    fit: Annotated[str | None, typer.Option(help="crop, pad or squash; else the model's own way")] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders below, too")] = False,
+    grids: Annotated[
+        int | None, typer.Option(min=0, help="Grids of the pointing game; 20 where 4 pictures fit, 0 plays none")
+    ] = None,
+    confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Probability of its top class that a picture in a grid has at least")
+    ] = 0.5,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results [evaluations/DIR]")] = None,
+) -> None:
+    """Compare methods by metrics over the pictures of a folder: tables, plots and a report page, with intervals.
+
+    Each map is of the class that its model believes in most. A run that was interrupted goes on where it was; another
+    method or metric takes what is there along. Ends with 1 where something failed; what is refused is told.
+    """
+    from .evaluate_run import EvaluateOptions, evaluate_folder
+
+    question = Explain(
+        id="",
+        picture=b"",
+        models=tuple(model or ()),
+        methods=tuple(method or ()),
+        options=parse_options(option or []),
+        seed=seed,
+        fit=fit_of(fit),
+        metrics=tuple(metric or DEFAULT),
+    )
+    target = out or Path("evaluations") / os.path.basename(os.path.abspath(folder))
+    entries = find_image_files([folder], target, recursive)
+    order = EvaluateOptions(folder, target, grids, confidence, shlex.join(["gradoscope", *sys.argv[1:]]))
+    with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
+        settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
+        try:
+            whole = evaluate_folder(entries, question, settings, order, console)
+        except KeyboardInterrupt:
+            console.print("Interrupted. The same command goes on where this one was.", highlight=False)
+            raise typer.Exit(INTERRUPTED) from None
+    if not whole:
+        raise typer.Exit(1)

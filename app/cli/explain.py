@@ -1,0 +1,120 @@
+"""gradoscope explain: one picture, or many with one question."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ..contract.jobs import Explain
+from ..contract.problems import Unprocessable
+from ..images.image_files import ImageFile, find_image_files, is_one_file
+from ..settings import Settings
+from . import cluster as cli_cluster
+from . import models as cli_models
+from .options import fit_of, score_of
+
+console = Console()
+INTERRUPTED = 130  # as shells have it
+
+
+def explain(
+    images: Annotated[list[Path], typer.Argument(help="Pictures, folders of pictures, patterns", metavar="IMAGE…")],
+    model: Annotated[list[str] | None, typer.Option(help="Model id, repeatable")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Method id, repeatable; the six where none is named")] = None,
+    target: Annotated[list[int] | None, typer.Option(help="Class index, repeatable; else the top class")] = None,
+    against: Annotated[int | None, typer.Option(help="Class index to contrast the target with")] = None,
+    score: Annotated[str, typer.Option(help="logit, log_probability or probability")] = "logit",
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", help="METHOD.PARAMETER=VALUE, e.g. smooth_grad.samples=100; or of a metric"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the methods that draw")] = 0,
+    fit: Annotated[str | None, typer.Option(help="crop, pad or squash; else the model's own way")] = None,
+    size: Annotated[str | None, typer.Option(help="Input size: a side in pixels, or HEIGHTxWIDTH")] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="What to measure of each map, repeatable, or all; of many pictures, see evaluate"),
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders below, too")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results [explanations/IMAGE, explanations/DIR/IMAGE.jpg]")
+    ] = None,
+    cluster: cli_cluster.Address = None,
+) -> None:
+    """Explain pictures here, without a server: PNG, npy and JSON, and a contact sheet of each.
+
+    Of many pictures, those whose results are there already are passed over: a run that was interrupted goes on.
+    Ends with 1 where some could not be explained.
+    """
+    from ..web.routes.uploads import parse_size
+
+    one = is_one_file(images) and not cluster
+    if metric and not one:
+        raise Unprocessable("--metric is of one picture here. Many pictures are measured by gradoscope evaluate.")
+    job = Explain(
+        id=secrets.token_hex(16) if one else "",
+        picture=images[0].read_bytes() if one else b"",
+        models=tuple(model or ()),
+        methods=tuple(method or ()),
+        targets=tuple(target or ()),
+        against=against,
+        score=score_of(score),
+        options=parse_options(option or []),
+        seed=seed,
+        fit=fit_of(fit),
+        size=parse_size(size),
+        metrics=tuple(metric or ()),
+    )
+    settings = cli_models.operator_settings()
+    if cluster:
+        _explain_all(find_image_files(images, out, recursive), job, settings, cluster)
+        return
+    with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
+        settings = settings.model_copy(update={"store": Path(kept)})
+        if one:
+            from .explain_run import explain_one
+
+            explain_one(job, settings, out or Path("explanations") / images[0].stem, console)
+        else:
+            _explain_all(find_image_files(images, out, recursive), job, settings, None)
+
+
+def _explain_all(entries: list[ImageFile], question: Explain, settings: Settings, cluster: str | None) -> None:
+    """Raises `typer.Exit` where some could not be explained, or where it is interrupted."""
+    try:
+        if cluster:
+            cli_cluster.require()
+            from .cluster_batch import explain_on_cluster
+
+            all_could = explain_on_cluster(entries, question, settings, cluster, console)
+        else:
+            from .explain_run import explain_many
+
+            all_could = explain_many(entries, question, settings, console)
+    except KeyboardInterrupt:
+        console.print("Interrupted. The same command goes on where this one was.", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
+    if not all_could:
+        raise typer.Exit(1)
+
+
+def parse_options(given: list[str]) -> dict[str, dict[str, Any]]:
+    """`["smooth_grad.samples=100"]` → `{"smooth_grad": {"samples": 100}}`; a value that is no JSON is a string."""
+    options: dict[str, dict[str, Any]] = {}
+    for entry in given:
+        name, equals, text = entry.partition("=")
+        method, dot, parameter = name.partition(".")
+        if not equals or not dot:
+            raise Unprocessable(f"--option {entry}: write METHOD.PARAMETER=VALUE, e.g. smooth_grad.samples=100.")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        options.setdefault(method, {})[parameter] = value
+    return options

@@ -1,0 +1,70 @@
+"""gradoscope flow: where the gradient vanishes between a picture and its score."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ..contract.jobs import Flow
+from ..settings import Settings
+from . import models as cli_models
+from .options import fit_of, score_of
+
+console = Console()
+MARKS = {"note": "[cyan]note[/]", "doubt": "[yellow]doubt[/]"}
+
+
+def flow(
+    image: Annotated[Path, typer.Argument(help="A picture", metavar="IMAGE", exists=True, dir_okay=False)],
+    model: Annotated[str, typer.Option(help="Model id; the default model where none is named")] = "",
+    target: Annotated[int | None, typer.Option(help="Class index; else the top class")] = None,
+    against: Annotated[int | None, typer.Option(help="Class index to contrast the target with")] = None,
+    score: Annotated[str, typer.Option(help="logit, log_probability or probability")] = "logit",
+    fit: Annotated[str | None, typer.Option(help="crop, pad or squash; else the model's own way")] = None,
+    size: Annotated[str | None, typer.Option(help="Input size: a side in pixels, or HEIGHTxWIDTH")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, as the REST interface has it")] = False,
+) -> None:
+    """Show the gradient's norm at every layer, dead and saturated activations, and what poolings pass on."""
+    from ..web.routes.uploads import parse_size
+
+    job = Flow(image.read_bytes(), model, target, against, score_of(score), fit_of(fit), parse_size(size))
+    with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
+        settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
+        found = _found(job, settings)
+    if as_json:
+        console.print_json(json.dumps(found))
+    else:
+        _tell(found)
+
+
+def _found(job: Flow, settings: Settings) -> dict[str, Any]:
+    from ..pipeline.context import Context
+    from ..pipeline.pipeline import run
+    from .explain_run import fetch_all
+
+    context = Context.open(settings, 1)
+    fetch_all(context.zoo, [job.model or settings.default_model], settings)
+    try:
+        events = [event for event in run(job, context) if event is not None]
+    finally:
+        context.store.close()
+    return events[-1].data
+
+
+def _tell(found: dict[str, Any]) -> None:
+    from .flow_table import table
+
+    against = found["against"]
+    target = f"{found['target']['label']} ({found['target']['index']})"
+    whole = f"{target} − {against['label']} ({against['index']})" if against else target
+    console.print(f"{found['model']}: {found['score']} of {whole}\n", highlight=False, markup=False)
+    for finding in found["findings"]:
+        console.print(f"{MARKS[finding['level']]:<18} ", end="", highlight=False)
+        console.print(finding["detail"], highlight=False, markup=False, soft_wrap=True)
+    console.print()
+    console.print(table(found["layers"]), highlight=False)

@@ -1,0 +1,133 @@
+"""gradoscope serve | explain | evaluate | models | methods | doctor"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from .. import __version__
+from ..contract.problems import Problem
+from ..service.threads import share_cores
+from ..settings import Settings
+from . import cluster as cli_cluster
+from . import evaluate as cli_evaluate
+from . import explain as cli_explain
+from . import flow as cli_flow
+from . import models as cli_models
+from .doctor import command as cli_doctor
+
+app = typer.Typer(
+    name="gradoscope",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="An instrument for looking at gradients.",
+)
+app.add_typer(cli_models.app, name="models")
+console = Console()
+
+
+def main() -> None:
+    """Entry point of the console command; a problem ends it with its detail and exit code 2."""
+    share_cores()
+    try:
+        app(cli_cluster.addressed(sys.argv[1:]))
+    except Problem as problem:
+        Console(stderr=True).print(f"[red]{problem.title}:[/] {problem.detail}", highlight=False)
+        raise SystemExit(2) from problem
+
+
+@app.callback(invoke_without_command=True)
+def common(version: Annotated[bool, typer.Option("--version", help="Print the version and end")] = False) -> None:
+    if version:
+        console.print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [GRADOSCOPE_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one [GRADOSCOPE_PORT]")] = None,
+    models: Annotated[Path | None, typer.Option(help="Folder of your own model cards [GRADOSCOPE_MODELS]")] = None,
+    downloads: Annotated[
+        str | None, typer.Option(help="What clients may have downloaded: none, cards, any [GRADOSCOPE_DOWNLOADS]")
+    ] = None,
+    cluster: cli_cluster.Address = None,
+) -> None:
+    """Start the server: the page at /, the REST interface at /api/v1, its documentation at /docs."""
+    from ..service import logs
+    from ..service.local_executor import LocalExecutor
+    from ..web.application import create_app
+    from ..web.server import Server, configuration, give_back_freed
+
+    options = {"host": host, "port": port, "models": models, "downloads": downloads}
+    settings = Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
+    logs.configure(settings.log_format)
+    give_back_freed()
+    listener = _listen(settings)
+    settings = _answer_to_own_name(settings)
+    web = create_app(settings, cli_cluster.executor(cluster, settings) if cluster else LocalExecutor)
+    config = configuration(web, settings)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends itself the signal again when it has ended
+    Server(config, web, _address(settings, listener)).run(sockets=[listener])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # Named as TCP, or asyncio would leave Nagle's algorithm on: 40 ms for each further answer on a connection.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        problem = Problem(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Take another --port.")
+        problem.title = "Cannot start"
+        raise problem from error
+    return listener
+
+
+def _answer_to_own_name(settings: Settings) -> Settings:
+    """The address that was asked for is a name of ours too; 0.0.0.0 is everybody's and no name."""
+    if settings.host in ("0.0.0.0", "::", *settings.allowed_hosts):
+        return settings
+    return settings.model_copy(update={"allowed_hosts": [*settings.allowed_hosts, settings.host]})
+
+
+def _address(settings: Settings, listener: socket.socket) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    return f"http://{host}:{listener.getsockname()[1]}"
+
+
+app.command()(cli_explain.explain)
+app.command()(cli_evaluate.evaluate)
+app.command()(cli_flow.flow)
+app.command()(cli_doctor.doctor)
+
+
+@app.command()
+def methods() -> None:
+    """List the methods, with their parameters, bounds and defaults."""
+    from ..attribution.methods.base import methods as registered
+
+    for method in registered().values():
+        console.print(f"\n[bold]{method.id}[/]  {method.title} ({method.year}) · {method.paper.url}", highlight=False)
+        console.print(f"  {method.summary}", highlight=False)
+        for name, parameter in method.Parameters.model_json_schema().get("properties", {}).items():
+            console.print(
+                f"  -o {method.id}.{name}={json.dumps(parameter['default'])}  {_bounds(parameter)}", markup=False
+            )
+
+
+def _bounds(parameter: dict[str, Any]) -> str:
+    allowed = "|".join(parameter.get("enum", ()))
+    low, high = parameter.get("minimum", parameter.get("exclusiveMinimum")), parameter.get("maximum")
+    if low is not None and high is not None:
+        allowed = f"{low} … {high}"
+    return f"[{allowed}] {parameter.get('description', '')}" if allowed else parameter.get("description", "")

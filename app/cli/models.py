@@ -1,0 +1,143 @@
+"""gradoscope models | models pull | models check"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from ..contract.problems import Problem
+from ..settings import Settings
+
+app = typer.Typer(help="List the models, download their weights, check a card of your own.")
+console = Console()
+MARKS = {"ok": "[green]ok[/]", "note": "[cyan]note[/]", "refused": "[yellow]refused[/]", "wrong": "[red]wrong[/]"}
+
+
+def operator_settings() -> Settings:
+    """The settings as the operator at a shell has them: any model may be named, and fetched unless offline."""
+    return Settings().model_copy(update={"downloads": "any"})
+
+
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context) -> None:
+    """List the models, and whether their weights are here."""
+    if context.invoked_subcommand is not None:
+        return
+    from ..zoo.zoo import Zoo
+
+    settings = operator_settings()
+    zoo = Zoo(settings)
+    table = Table(
+        "id", "input", "classes", "top-1", "weights", "MiB", "licence", box=SIMPLE_HEAD, pad_edge=False, show_edge=False
+    )
+    for described in map(zoo.describe, zoo.recipes):
+        mark = "*" if described["id"] == settings.default_model else ""
+        accuracy, size = described["accuracy"], described["weights"]["bytes"]
+        table.add_row(
+            described["id"] + mark,
+            "×".join(map(str, described["input_size"])),
+            str(described["classes"]),
+            "" if accuracy is None else f"{accuracy:.1f}",
+            described["availability"],
+            "" if size is None else f"{size / 2**20:.0f}",
+            described["licence"],
+        )
+    console.print(table)
+    console.print(
+        "* the default. And any by the libraries' own ids, e.g. timm:resnet50.a1_in1k or torchvision:resnet34."
+    )
+    for fault in zoo.faults:
+        console.print(f"[red]cannot be used:[/] {fault.detail}", highlight=False)
+
+
+@app.command("pull")
+def pull_models(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of models")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every model that has a card")] = False,
+) -> None:
+    """Download weights: resumed where an earlier try broke off, checked by hash, put in place in one step."""
+    from ..zoo.zoo import Zoo
+
+    settings = operator_settings()
+    zoo = Zoo(settings)
+    wanted = list(zoo.recipes) if every else ids or []
+    if not wanted:
+        raise typer.BadParameter("name a model, or say --all")
+    failed: list[Problem] = []
+    for model in wanted:
+        try:
+            fetch(zoo, model, settings, console)
+        except Problem as problem:
+            failed.append(problem)
+            if len(wanted) > 1:
+                console.print(f"[red]{problem.title}:[/] {problem.detail}", highlight=False)
+    if failed:
+        raise failed[-1]
+
+
+def fetch(zoo: Any, model: str, settings: Settings, console: Console) -> None:
+    """Have a model's weights here, with a progress bar. Raises `Problem`."""
+    from ..zoo.download import pull
+    from ..zoo.weights import shown
+
+    file = zoo.recipe(model).weights
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(True), TransferSpeedColumn(), console=console
+    )
+    if not zoo.weights.find(file):
+        with bar:
+            task = bar.add_task(model, total=None)
+            for fetched in pull(file, model, settings):
+                bar.update(task, completed=fetched.done, total=fetched.total)
+    console.print(f"{model}: {shown(zoo.weights.require(file, model))}", highlight=False, soft_wrap=True)
+
+
+@app.command("check")
+def check_card(
+    card: Annotated[
+        Path, typer.Argument(help="A model card (.toml), with its weights beside it", exists=True, dir_okay=False)
+    ],
+    image: Annotated[
+        Path | None, typer.Option(help="A picture that the model is for", exists=True, dir_okay=False)
+    ] = None,
+) -> None:
+    """Load a card's model, ask it, run every method; say what is wrong and what to do. Exit code 1 if anything is."""
+    from .check_card import check
+
+    if card.suffix != ".toml":
+        raise typer.BadParameter(f"{card.name} is no card: name the .toml that stands beside it")
+    wrong = 0
+    with _quiet():  # the findings tell it
+        for finding in check(card, operator_settings(), image.read_bytes() if image else None):
+            wrong += finding.verdict == "wrong"
+            console.print(f"{MARKS[finding.verdict]:<20} {finding.what:<26} ", end="", highlight=False)
+            console.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
+    if wrong:
+        raise typer.Exit(1)
+    console.print(
+        f"\nShow it: GRADOSCOPE_MODELS={shlex.quote(str(card.parent))} gradoscope serve",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within: only errors are logged."""
+    log = logging.getLogger("gradoscope")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

@@ -1,0 +1,25 @@
+"""What several commands are asked in the same words."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+from ..contract.arrays import ScoreKind
+from ..contract.problems import Unprocessable
+from ..zoo.cards import Fit
+
+
+def fit_of(text: str | None) -> Fit | None:
+    """Raises `Unprocessable`."""
+    return None if text is None else cast(Fit, _one_of("fit", text, get_args(Fit)))
+
+
+def score_of(text: str) -> ScoreKind:
+    """Raises `Unprocessable`."""
+    return cast(ScoreKind, _one_of("score", text, get_args(ScoreKind)))
+
+
+def _one_of(field: str, text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise Unprocessable(f"{field}: «{text}» is none of {', '.join(choices)}.", field=field)
+    return text

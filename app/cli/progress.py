@@ -1,0 +1,69 @@
+"""How far a run over many pictures is, and what is told of it at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ..contract.problems import Problem
+from ..images.image_files import ImageFile
+
+
+class FolderProgress:
+    """A progress bar while the block lasts, and counts."""
+
+    def __init__(self, total: int, console: Console) -> None:
+        self.faults: list[tuple[ImageFile, Problem]] = []
+        self._total, self._console = total, console
+        self._done = self._kept = 0
+        self._refusals: dict[str, None] = {}
+        self._bars = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("pictures ·"),
+            TimeElapsedColumn(), TextColumn("· left"), TimeRemainingColumn(), console=console,
+        )  # fmt: skip
+        self._task = self._bars.add_task("", total=total)
+
+    def __enter__(self) -> FolderProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def done(self, entry: ImageFile, record: dict[str, Any]) -> None:
+        """A picture was explained, and is written."""
+        self._done += 1
+        self._refusals |= dict.fromkeys(refusals(record))
+        self._advance(entry)
+
+    def kept(self, entry: ImageFile) -> None:
+        """Its results were there already."""
+        self._kept += 1
+        self._advance(entry)
+
+    def fault(self, entry: ImageFile, problem: Problem) -> None:
+        """It could not be explained."""
+        self.faults.append((entry, problem))
+        self._advance(entry)
+
+    def tell(self) -> None:
+        """Everything in some lines."""
+        for line in self._refusals:
+            self._console.print(line, highlight=False, markup=False)
+        self._console.print(f"{self._done} explained, {self._kept} were there already.", highlight=False)
+        if self.faults:
+            self._console.print(
+                f"{len(self.faults)} of {self._total} pictures could not be explained:", highlight=False
+            )
+            for entry, problem in self.faults:
+                self._console.print(f"{entry.path}: {problem.detail}", highlight=False, markup=False, soft_wrap=True)
+
+    def _advance(self, entry: ImageFile) -> None:
+        self._bars.update(self._task, advance=1, description=entry.path.name[-28:])
+
+
+def refusals(record: dict[str, Any]) -> list[str]:
+    """What is told of panels that were not made, a line each."""
+    return [f"{p['method']} {p['status']}: {p['problem']['detail']}" for p in record["panels"] if p["problem"]]

@@ -1,0 +1,106 @@
+"""The requests that both clients make."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from ..zoo.cards import Fit
+from .arguments import Arguments, ExplainArguments, FlowArguments, Options, as_sides, picture_of, several
+from .pictures import Picture
+from .results import Explanation
+
+BASE = "/api/v1"
+EVENTS = "text/event-stream"
+
+
+@dataclass(frozen=True)
+class ApiCall:
+    """A request, to be made once or again."""
+
+    method: str
+    path: str
+    data: dict[str, Any] = field(default_factory=dict)
+    picture: bytes | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    accept: str = "application/json"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Those of httpx's `build_request`."""
+        given: dict[str, Any] = {"headers": {"accept": self.accept}}
+        if self.data:
+            given["data"] = self.data
+        if self.picture is not None:
+            given["files"] = {"image": ("image", self.picture)}
+        if self.params:
+            given["params"] = self.params
+        return given
+
+
+def get(path: str, **params: Any) -> ApiCall:
+    return ApiCall("GET", BASE + path, params=params)
+
+
+def explain(image: Picture | None, asked: ExplainArguments, accept: str = "application/json") -> ApiCall:
+    """POST /explanations."""
+    question = Arguments(**asked)
+    picture = picture_of(image, question.sample)
+    return ApiCall("POST", f"{BASE}/explanations", question.form(), picture, accept=accept)
+
+
+def predict(image: Picture | None, sample: str | None, models: Any, top_k: int, fit: Fit | None, size: Any) -> ApiCall:
+    """POST /predictions."""
+    picture = picture_of(image, sample)
+    given = {"sample": sample, "model": several(models), "top_k": str(top_k), "fit": fit, "size": as_sides(size)}
+    return ApiCall("POST", f"{BASE}/predictions", _said(given), picture)
+
+
+def gradient_flow(image: Picture | None, asked: FlowArguments) -> ApiCall:
+    """POST /gradient-flows."""
+    picture = picture_of(image, asked.get("sample"))
+    given = {name: None if value is None else str(value) for name, value in asked.items() if name != "size"}
+    return ApiCall("POST", f"{BASE}/gradient-flows", _said({**given, "size": as_sides(asked.get("size"))}), picture)
+
+
+def estimate(model: str | None, methods: Any, options: Options | None, size: Any, metrics: Any) -> ApiCall:
+    """POST /estimates."""
+    said = json.dumps(options) if options else "{}"
+    given = {"model": model, "method": several(methods), "options": said, "size": as_sides(size)}
+    given["metrics"] = several(metrics)
+    return ApiCall("POST", f"{BASE}/estimates", _said(given))
+
+
+def measure(id: str, panel: str, metrics: Any, options: Options | None) -> ApiCall:
+    """POST /explanations/{id}/panels/{panel}/metrics."""
+    place = f"{BASE}/explanations/{_segment(id)}/panels/{_segment(panel)}/metrics"
+    return ApiCall(
+        "POST", place, _said({"metrics": several(metrics), "options": json.dumps(options) if options else "{}"})
+    )
+
+
+def classes(model: str, query: str, limit: int) -> ApiCall:
+    return get(f"/models/{_segment(model)}/classes", query=query, limit=limit)
+
+
+def explanation(id: str) -> ApiCall:
+    return get(f"/explanations/{_segment(id)}")
+
+
+def part(id: str, place: str) -> ApiCall:
+    """A part of an explanation, by its place below the explanation's address."""
+    return ApiCall("GET", f"{BASE}/explanations/{_segment(id)}/{quote(place)}", accept="*/*")
+
+
+def forget(which: str | Explanation) -> ApiCall:
+    return ApiCall("DELETE", f"{BASE}/explanations/{_segment(which if isinstance(which, str) else which.id)}")
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe=":")
+
+
+def _said(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None and value != ()}

@@ -1,0 +1,1 @@
+"""What crosses a process or the wire, typed: requests, records, events, problems, arrays."""

@@ -1,0 +1,220 @@
+"""One tree of problems (RFC 9457): everything that can be refused or can fail says what happened and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from . import request_id
+
+
+class Problem(Exception):
+    """A refusal or failure that a client is told about.
+
+    `status` is the HTTP status, `detail` says what happened and what to do, `field` names the offending
+    request field, and `errors` lists several fields where more than one is at fault. `request_id` is the id of the
+    request at the server that a client has it from.
+    """
+
+    status = 400
+    title = "Bad request"
+    headers: ClassVar[Mapping[str, str]] = {}  # of an answer that tells of it
+    request_id: str | None = None
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        errors: list[dict[str, Any]] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors or ([{"field": field, "detail": detail}] if field else [])
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (type(self), self.detail, self.errors, self.retry_after)
+
+    @property
+    def type(self) -> str:
+        return f"urn:gradoscope:problem:{self.title.lower().replace(' ', '-')}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The `application/problem+json` body; with the id of the request, by which the log can be searched."""
+        body: dict[str, Any] = {"type": self.type, "title": self.title, "status": self.status, "detail": self.detail}
+        if self.errors:
+            body["errors"] = self.errors
+        if self.retry_after is not None:
+            body["retry_after"] = self.retry_after
+        if id := request_id.current() or self.request_id:
+            body["request_id"] = id
+        return body
+
+
+def _revive(kind: type[Problem], detail: str, errors: list[dict[str, Any]], retry_after: int | None) -> Problem:
+    return kind(detail, errors=errors, retry_after=retry_after)
+
+
+class MalformedRequest(Problem):
+    pass
+
+
+class Unauthorized(Problem):
+    """An API key is asked for, and is missing or unknown."""
+
+    status = 401
+    title = "API key needed"
+    headers = MappingProxyType({"www-authenticate": 'Bearer realm="gradoscope"'})
+
+
+class Forbidden(Problem):
+    status = 403
+    title = "Forbidden"
+
+
+class NotFound(Problem):
+    status = 404
+    title = "Not found"
+
+
+class MethodNotAllowed(Problem):
+    status = 405
+    title = "Method not allowed"
+
+
+class TooSlow(Problem):
+    """The request did not come in time; the connection is closed."""
+
+    status = 408
+    title = "Too slow"
+    headers = MappingProxyType({"connection": "close"})
+
+
+class TooLarge(Problem):
+    status = 413
+    title = "Too large"
+
+
+class UnsupportedPicture(Problem):
+    status = 415
+    title = "Unsupported picture format"
+
+
+class WrongHost(Problem):
+    status = 421
+    title = "Host not allowed"
+
+
+class Unprocessable(Problem):
+    """A parameter is unknown or out of its bounds, or a picture cannot be decoded."""
+
+    status = 422
+    title = "Unprocessable"
+
+
+class TooDemanding(Unprocessable):
+    """Decoding a picture took more time or memory than is granted, or ended the process that does it."""
+
+    title = "Picture too demanding"
+
+
+class Refused(Unprocessable):
+    """This method cannot explain this model rightly, so it does not: the reason is in `detail`."""
+
+    title = "Method refused"
+
+
+class BadAnswer(Problem):
+    """To a client: what has come is not what a Gradoscope server answers."""
+
+    status = 502
+    title = "Bad answer"
+
+
+class TooManyRequests(Problem):
+    status = 429
+    title = "Too many requests"
+
+
+class HeadTooLarge(Problem):
+    status = 431
+    title = "Head too large"
+
+
+class ComputationFailed(Problem):
+    """The computation broke off or gave values that are not finite; nothing is shown instead of something wrong."""
+
+    status = 503
+    title = "Computation failed"
+
+
+class Unavailable(Problem):
+    status = 503
+    title = "Unavailable"
+
+
+class NotReached(Unavailable):
+    """To a client: the server does not answer, or the connection broke off."""
+
+    title = "Server not reached"
+
+
+class DeadlinePassed(Problem):
+    status = 504
+    title = "Deadline passed"
+
+
+class OutOfMemory(Problem):
+    status = 507
+    title = "Not enough memory"
+
+
+class NotStored(Problem):
+    """What is to be kept cannot be: the store's folder cannot be written, or its disk fails."""
+
+    status = 507
+    title = "Cannot be stored"
+    said = (
+        "The server cannot write to its store, so nothing can be explained now; predictions need none. Its operator "
+        "finds the reason in the log."
+    )
+
+
+class StorageFull(NotStored):
+    title = "Storage full"
+    said = (
+        "The disk of the server's store is full, so nothing can be explained now; predictions need none. Its operator "
+        "makes room on it, or lowers GRADOSCOPE_STORE_BYTES."
+    )
+
+
+BY_STATUS: dict[int, type[Problem]] = {
+    400: MalformedRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    405: MethodNotAllowed,
+    408: TooSlow,
+    413: TooLarge,
+    422: Unprocessable,
+    429: TooManyRequests,
+    503: Unavailable,
+    504: DeadlinePassed,
+}
+
+
+def problem_from_dict(body: Mapping[str, Any]) -> Problem:
+    """A problem from its body."""
+    kind = next((k for k in _kinds(Problem) if k.title == body["title"]), BY_STATUS.get(body["status"], Problem))
+    problem = kind(body["detail"], errors=body.get("errors"), retry_after=body.get("retry_after"))
+    problem.status, problem.title, problem.request_id = body["status"], body["title"], body.get("request_id")
+    return problem
+
+
+def _kinds(kind: type[Problem]) -> Iterator[type[Problem]]:
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
+        yield below

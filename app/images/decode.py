@@ -1,0 +1,149 @@
+"""From bytes to an upright 8-bit RGB picture. They come from strangers: no decoding before the limits hold."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from ..contract.problems import Unprocessable, UnsupportedPicture
+
+READERS = {  # by format, imported here: Pillow would else import all it has when it meets the first WebP
+    "JPEG": JpegImagePlugin,
+    "PNG": PngImagePlugin,
+    "WEBP": WebPImagePlugin,
+    "GIF": GifImagePlugin,
+    "BMP": BmpImagePlugin,
+    "AVIF": AvifImagePlugin,
+}
+FORMATS = [name for name, reader in READERS.items() if getattr(reader, "SUPPORTED", True)]
+ALLOWED = ", ".join(FORMATS)
+SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
+MAX_SIDE = 65_535  # JPEG's own: resampling a longer one takes more memory than its pixels
+T = Image.Transpose
+TURNS = {
+    2: T.FLIP_LEFT_RIGHT,
+    3: T.ROTATE_180,
+    4: T.FLIP_TOP_BOTTOM,
+    5: T.TRANSPOSE,
+    6: T.ROTATE_270,
+    7: T.TRANSVERSE,
+    8: T.ROTATE_90,
+}  # what sets a picture upright, by the EXIF orientation
+
+
+def decode(data: bytes, max_pixels: int) -> Image.Image:
+    """The first frame of `data`, upright by its EXIF orientation, alpha over white, as 8-bit RGB.
+
+    Raises `UnsupportedPicture` (415) where the bytes are no allowed format, and `Unprocessable` (422) where they
+    are empty, damaged or of more than `max_pixels` pixels; the size is checked before anything is decoded.
+    """
+    if not data.strip(b"\0"):
+        raise Unprocessable(
+            "The picture is empty: no bytes arrived, or only zeros. Send the whole file.", field="image"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged EXIF and the like; the size is checked below, by ourselves
+        picture = _open(data)
+        _check_size(picture.size, max_pixels)
+        try:
+            if picture.format == "PNG":
+                _open(data).verify()  # checksums, which loading passes over
+            picture.load()
+            return _flatten(_upright(picture))
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise Unprocessable(
+                f"This {picture.format} cannot be decoded ({_reason(error)}). Save it anew and send it whole.",
+                field="image",
+            ) from error
+
+
+def _open(data: bytes) -> ImageFile.ImageFile:
+    try:
+        if data.startswith(SIGNATURES[0]):  # and not by Pillow's factory: of several pictures in one, the first counts
+            return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except MemoryError:
+        raise
+    except UnidentifiedImageError as error:
+        if _is_of_a_format(data):
+            raise Unprocessable("The picture's header is damaged or cut off. Save it anew.", field="image") from error
+        raise UnsupportedPicture(
+            f"These bytes are not a picture of an allowed format. Send one of: {ALLOWED}.", field="image"
+        ) from error
+    except Exception as error:
+        raise Unprocessable(
+            f"The picture's header is damaged or beyond the limits ({_reason(error)}). Save it anew.", field="image"
+        ) from error
+
+
+def _is_of_a_format(data: bytes) -> bool:
+    """By the first bytes. HEIC and AVIF share theirs, but for a list of brands."""
+    brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    return (
+        data.startswith(SIGNATURES)
+        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+        or (data[4:8] == b"ftyp" and (b"avif" in brands or b"avis" in brands))
+    )
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise Unprocessable(f"The picture is {width}×{height} pixels: it has no pixels to explain.", field="image")
+    if max(width, height) > MAX_SIDE:
+        raise Unprocessable(
+            f"The picture is {width}×{height} pixels; a side may have {MAX_SIDE:,}. Scale it down or cut it.",
+            field="image",
+        )
+    if width * height > max_pixels:
+        raise Unprocessable(
+            f"It has {width}×{height} = {width * height:,} pixels; the limit is {max_pixels:,}. Scale it down.",
+            field="image",
+        )
+
+
+def _reason(error: Exception) -> str:
+    return (str(error) or type(error).__name__).split("\n")[0][:120]
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        turn = TURNS.get(picture.getexif().get(0x0112, 1))
+    except MemoryError:
+        raise
+    except Exception:
+        return picture  # damaged EXIF says nothing about the orientation; the pixels are still good
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return _from_deep_grey(picture)
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _from_deep_grey(picture: Image.Image) -> Image.Image:
+    """16 bits a pixel: Pillow's own conversion clips at 255, so divide."""
+    return picture.convert("I").point([(value + 128) // 257 for value in range(65536)], "L").convert("RGB")
+
+
+ImageFile.LOAD_TRUNCATED_IMAGES = False  # half a picture is refused, not filled up with grey
+Image.MAX_IMAGE_PIXELS = None  # replaced by _check_size, which has one limit and one message

@@ -1,0 +1,30 @@
+"""Pictures that ship with the product."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..contract.problems import NotFound
+from ..settings import shipped
+
+
+@cache
+def samples() -> dict[str, dict[str, Any]]:
+    """What `static/samples/samples.json` lists, by id."""
+    listed = json.loads((_folder() / "samples.json").read_text("utf-8"))
+    return {entry["id"]: entry for entry in listed}
+
+
+def read_sample(name: str) -> bytes:
+    """The bytes of a sample. Raises `NotFound`; a name never becomes a path."""
+    if name not in samples():
+        raise NotFound(f"There is no sample «{name[:80]}». There are: {', '.join(samples())}.", field="sample")
+    path: Path = _folder() / samples()[name]["file"]
+    return path.read_bytes()
+
+
+def _folder() -> Path:
+    return shipped("static") / "samples"

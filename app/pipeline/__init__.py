@@ -1,0 +1,1 @@
+"""A request becomes events: plan, model input, panel, metric, flow, estimate, batch; findings in words."""

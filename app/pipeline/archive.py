@@ -1,0 +1,194 @@
+"""Everything of an explanation as files: what a ZIP holds, and what the command line writes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..contract.arrays import reduce_channels
+from ..contract.problems import NotFound, Problem
+from ..images.contact_sheet import contact_sheet
+from ..images.render import draw
+
+RECORD = "explanation.json"
+Read = Callable[[str], bytes | None]  # a part of the explanation by its name in the store
+
+
+def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    """(path, bytes) of README, record, contact sheet, picture, what each model saw, each map as PNG and .npy, and a
+    table of what was measured.
+
+    Raises `NotFound` where a part is gone.
+    """
+    yield "README.md", guide(record).encode()
+    yield RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode()
+    yield "contact_sheet.png", png(sheet(record, read, titles))
+    yield "image.png", _part(read, "image")
+    for seen in record["inputs"]:
+        yield f"inputs/{_plain(seen['model'])}.png", _part(read, f"input:{seen['model']}")
+    for panel in record["panels"]:
+        if panel["status"] == "done":
+            name = _plain(f"panels/{panel['id']}-{panel['model']}-{panel['method']}-{panel['target']['index']}")
+            data = _part(read, f"panel:{panel['id']}")
+            yield f"{name}.npy", data
+            yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), "inferno", 99, None, 0.0))
+    if any(panel.get("metrics") for panel in record["panels"]):
+        yield "metrics.csv", metrics_table(record).encode()
+
+
+def metrics_table(record: dict[str, Any]) -> str:
+    """What was measured of the maps, as CSV: a line for each single number; curves and the like are in the record."""
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(("panel", "model", "method", "target", "label", "metric", "status", "figure", "value"))
+    for panel in record["panels"]:
+        about = [panel[name] for name in ("id", "model", "method")] + [
+            panel["target"][name] for name in ("index", "label")
+        ]
+        for id, measured in panel.get("metrics", {}).items():
+            numbers = dict(scalars(measured["figures"])) or {"": ""}
+            lines.writerows((*about, id, measured["status"], name, value) for name, value in numbers.items())
+    return out.getvalue()
+
+
+def scalars(figures: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The single values in a metric's figures, each with its place, as in `map.area` and `stages.3.ssim`."""
+    if isinstance(figures, dict):
+        for key, value in figures.items():
+            yield from scalars(value, f"{name}.{key}" if name else key)
+    elif isinstance(figures, list):
+        for number, value in enumerate(figures):
+            if isinstance(value, dict):
+                yield from scalars(value, f"{name}.{number}")
+    elif figures is not None:
+        yield name, figures
+
+
+def write_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write files into a folder that appears whole or not at all. An explanation that was there is replaced.
+
+    Raises `OSError`, also where the folder holds something else.
+    """
+    part = folder.with_name(f".gradoscope-{hashlib.sha256(folder.name.encode()).hexdigest()[:16]}.part")
+    shutil.rmtree(part, ignore_errors=True)  # a run that was killed has left it
+    try:
+        for name, data in files:
+            path = part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        if (folder / RECORD).is_file():
+            shutil.rmtree(folder)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def write_explanation(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """The same; raises `Problem` where it cannot be written."""
+    try:
+        write_whole(folder, files)
+    except OSError as error:
+        raise Problem(f"{folder} cannot be written: {error.strerror or error}.") from error
+
+
+def request_mark(data: bytes, about: tuple[Any, ...]) -> str:
+    """A hash of all that determines what comes of a picture: its bytes, and `Batch.about`."""
+    parts = (hashlib.sha256(data).hexdigest(), *about)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def read_request_mark(folder: Path) -> str | None:
+    """The mark in the record of a folder that was written whole; None where there is none."""
+    try:
+        request_mark = json.loads((folder / RECORD).read_bytes())["mark"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(request_mark)
+
+
+GUIDE = """# Explanation {id}
+Made by Gradoscope {version} with {models}; score: {score}, seed: {seed}.
+
+- `explanation.json`: the record: predictions, targets, parameters, statistics, diagnostics, versions
+- `contact_sheet.png`: all maps with captions and scales
+- `image.png`: the picture · `inputs/MODEL.png`: exactly the pixels that a model saw
+- `panels/PANEL-MODEL-METHOD-CLASS.npy`: the raw map, float32, (channels, height, width), signed; beside it a PNG
+  (sum of |·| over the channels, clipped at the 99th percentile)
+- `metrics.csv`, where metrics were asked for: a line for each number; their curves are in the record
+
+Values are the score's change for a pixel value in [0, 1] (gradients), or shares of it (integrated methods).
+
+```python
+import json
+import pathlib
+
+import numpy as np
+
+record = json.load(open("explanation.json"))
+for panel in record["panels"]:
+    if panel["status"] == "done":
+        (path,) = pathlib.Path("panels").glob(f"{{panel['id']}}-*.npy")
+        values = np.load(path)
+        print(panel["model"], panel["method"], panel["target"]["label"], values.shape, values.sum())
+```
+"""
+
+
+def guide(record: dict[str, Any]) -> str:
+    """What the files are, and how to load them in Python."""
+    models = ", ".join(dict.fromkeys(panel["model"] for panel in record["panels"]))
+    return GUIDE.format(
+        id=record["id"],
+        version=record["versions"]["gradoscope"],
+        models=models,
+        score=record["score"],
+        seed=record["seed"],
+    )
+
+
+def sheet(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Image.Image:
+    """The contact sheet."""
+
+    def values(panel: str) -> np.ndarray | None:
+        data = read(f"panel:{panel}")
+        return None if data is None else array(data)
+
+    return contact_sheet(record, titles, values, lambda model: picture(_part(read, f"input:{model}")))
+
+
+def array(data: bytes) -> np.ndarray:
+    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+
+
+def picture(data: bytes) -> Image.Image:
+    """A picture of our own making."""
+    return Image.open(io.BytesIO(data), formats=["PNG"])
+
+
+def png(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG", compress_level=3)
+    return out.getvalue()
+
+
+def _part(read: Read, name: str) -> bytes:
+    data = read(name)
+    if data is None:
+        raise NotFound(
+            f"This explanation has no {name.replace(':', ' ')} any more: its file is gone. Compute it again."
+        )
+    return data
+
+
+def _plain(name: str) -> str:
+    """A model's id may hold a colon, which is no good in a file's name."""
+    return name.replace(":", "_")

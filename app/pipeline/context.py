@@ -1,0 +1,42 @@
+"""What all jobs share: models, store, caches, decoding processes, and measured speeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from .. import __version__
+from ..images.decoder_pool import DecoderPool
+from ..settings import Settings
+from ..storage.stores import AnyStore, open_store
+from ..zoo.zoo import Zoo
+from .lru_cache import LRUCache
+from .throughput import Throughput
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all jobs of a process share."""
+
+    settings: Settings
+    zoo: Zoo
+    store: AnyStore
+    recent: LRUCache
+    decoders: DecoderPool
+    pace: Throughput = field(default_factory=Throughput)
+
+    @classmethod
+    def open(cls, settings: Settings, decoders: int = 2) -> Context:
+        """The context that the settings describe, with up to so many decoding processes; loads no model."""
+        return cls(
+            settings,
+            Zoo(settings),
+            open_store(settings),
+            LRUCache(settings.picture_bytes),
+            DecoderPool(settings, decoders),
+        )
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return {"gradoscope": __version__, "torch": str(torch.__version__), "device": self.zoo.device.type}

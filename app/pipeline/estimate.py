@@ -1,0 +1,176 @@
+"""What methods and metrics would cost, before anything is computed: evaluations, and seconds by what was measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import torch
+
+from ..attribution.classifier import Classifier
+from ..attribution.engine import Engine
+from ..attribution.methods.base import Method, Parameters
+from ..attribution.metrics.base import CostInputs, ExplainedMap, Metric, MetricCost
+from ..attribution.metrics.networks import layers, private, randomise, weighing
+from ..attribution.metrics.similarity import compare
+from ..attribution.score import Score
+from ..contract.jobs import Estimate, Event
+from ..contract.problems import Problem, Refused
+from ..images.preprocess import asked
+from ..zoo.zoo import Zoo
+from .context import Context
+from .measure import experience
+from .model_input import Waiting
+from .panel import micro_batch
+from .plan import Chosen, choose_methods, choose_metrics
+from .throughput import Size
+from .turns import Run, reserve_models
+
+TRIED = 3  # passes that a pace is taken from, after a first one that warms up
+# a pace's name, evaluations
+Spent = tuple[tuple[str, ...], int]
+
+
+def estimate(job: Estimate, context: Context) -> Run:
+    """Evaluations of each method, and seconds by the pace that was last measured on this model; null before.
+
+    Where metrics are asked for, theirs too: what was not measured yet is tried on a few pictures first. Where the model
+    cannot be loaded, their evaluations are the most that there may be, and seconds are null.
+    """
+    own = asked(context.zoo.recipe(job.model).input, None, job.size)
+    chosen, measured = choose_methods(job), choose_metrics(job)
+    listed = []
+    for method, parameters in chosen:
+        count = method.cost(parameters, own.size)
+        seconds = context.pace.seconds(job.model, ("gradients",), count, own.size)
+        told = {"method": method.id, "gradient_evaluations": count, "seconds": _rounded(seconds), "metrics": []}
+        listed.append(told)
+    if measured:
+        with (yield from reserve_models(context.zoo, [job.model])):
+            classifier = _load(context.zoo, job.model, own.size)
+            for told, made in zip(listed, chosen, strict=True):
+                if classifier is None:
+                    outline = CostInputs(*made, own.size, len(context.zoo.labels(job.model)))
+                    told["metrics"] = [_told(m, m.cost(outline, parameters), None) for m, parameters in measured]
+                else:
+                    with suppress(Problem):  # a method that this model cannot be explained by
+                        told["metrics"] = yield from _metrics(classifier, job.model, made, measured, context)
+    yield Event("result", {"model": job.model, "estimates": listed})
+
+
+def _load(zoo: Zoo, model: str, size: Size) -> Classifier | None:
+    try:
+        return zoo.load(model, size)
+    except Problem:  # its weights are not here
+        return None
+
+
+def _metrics(
+    classifier: Classifier,
+    model: str,
+    made: tuple[Method[Any], Parameters],
+    measured: tuple[Chosen, ...],
+    context: Context,
+) -> Waiting[list[dict[str, Any]]]:
+    method, outline = made[0], CostInputs(*made, classifier.size, len(classifier.labels), weighing(classifier))
+    method.check(classifier, outline.parameters)
+    engine = Engine(classifier, Score(0), micro_batch(context.settings, classifier.size))
+    listed = []
+    for metric, parameters in measured:
+        cost = metric.cost(outline, parameters)
+        own = (experience(method, metric, cost), cost.total)
+        seconds = context.pace.seconds(model, *own, classifier.size) if cost.total else 0.0
+        if seconds is None and cost.maps:
+            composed = list(parts(metric, cost, outline))
+            for what, count in composed:
+                if context.pace.seconds(model, what, count, classifier.size) is None:
+                    yield from _time(_passes(what, engine, outline), model, what, context, classifier.size)
+            seconds = sum(context.pace.seconds(model, *spent, classifier.size) or 0.0 for spent in composed)
+        elif seconds is None:
+            with suppress(Refused):  # this map cannot be measured so
+                yield from _time(_measuring(metric, parameters, engine, outline), model, own[0], context, outline.size)
+            seconds = context.pace.seconds(model, *own, classifier.size)
+        listed.append(_told(metric, cost, seconds))
+    return listed
+
+
+def _told(metric: Metric[Any], cost: MetricCost, seconds: float | None) -> dict[str, Any]:
+    return {"metric": metric.id, **cost.to_dict(), "seconds": _rounded(seconds)}
+
+
+def parts(metric: Metric[Any], cost: MetricCost, outline: CostInputs) -> Iterator[Spent]:
+    """What the seconds of a metric that makes maps consist of: the maps, their comparison, and other passes."""
+    made = outline.map_cost * cost.maps
+    yield ("maps", outline.method.id, metric.network), made.total
+    yield ("comparisons",), cost.maps
+    if metric.network == "copy":
+        yield ("drawing",), 1
+    if cost.forwards > made.forwards:
+        yield ("forwards",), cost.forwards - made.forwards
+    if cost.gradients > made.gradients:
+        yield ("gradients",), cost.gradients - made.gradients
+
+
+def _time(passes: Iterator[int], model: str, what: tuple[str, ...], context: Context, size: Size) -> Waiting[None]:
+    """Learn a pace from the quickest of a few `passes`, which tell how many evaluations each was: anything else that
+    runs makes one slower. The first one warms up, and counts where it is the only one."""
+    paces = []
+    for _ in range(1 + TRIED):
+        began = time.monotonic()
+        done = next(passes, None)
+        if done is None:
+            break
+        paces.append((time.monotonic() - began) / done)
+        yield None
+    if paces:
+        context.pace.learn(model, what, min(paces[1:] or paces), 1, size)
+
+
+def _passes(what: tuple[str, ...], engine: Engine, outline: CostInputs) -> Iterator[int]:
+    """A part of a metric again and again, on pictures of clouds; after each the evaluations in it."""
+    classifier = engine.classifier
+    while what[0] == "drawing":
+        copy = private(classifier)
+        for layer in layers(copy):
+            randomise(layer, 0)
+        yield 1
+    if what[0] == "maps":
+        # a copy has no quicker ways to its gradients
+        network = classifier.view() if what[-1] == "copy" else classifier
+        yield from _maps(Engine(network, engine.score, engine.micro_batch), outline)
+    one, other = torch.rand(2, 1 if outline.method.single_channel else classifier.channels, *classifier.size)
+    pictures = classifier.probe(engine.micro_batch)
+    while True:
+        if what[0] == "comparisons":
+            compare(one, other, outline.method)
+            yield 1
+        else:
+            engine.scores(pictures) if what[0] == "forwards" else engine.gradients(pictures)
+            yield len(pictures)
+
+
+def _maps(engine: Engine, outline: CostInputs) -> Iterator[int]:
+    picture = engine.classifier.probe(1)[0]
+    while True:
+        before = 0
+        for step in outline.method.attribute(engine, picture, outline.parameters, 0):
+            yield step.done - before
+            before = step.done
+
+
+def _measuring(metric: Metric[Any], parameters: Parameters, engine: Engine, outline: CostInputs) -> Iterator[int]:
+    """A metric's own passes, on a picture of clouds and a map of noise. Raises `Refused`."""
+    picture = engine.classifier.probe(1)[0]
+    values = torch.rand(1 if outline.method.single_channel else len(picture), *outline.size).to(picture)
+    subject = ExplainedMap(engine, picture, values, outline.method, outline.parameters)
+    metric.check(subject, parameters)
+    before = 0
+    for step in metric.measure(subject, parameters):
+        yield step.done - before
+        before = step.done
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -1,0 +1,88 @@
+"""The metrics of a panel: each from the store where it is there, else computed turn by turn; its record says what
+came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..attribution.methods.base import Method, Parameters
+from ..attribution.metrics.base import ExplainedMap, Measurement, Metric, MetricCost
+from ..contract.arrays import measurement_part, pack
+from ..contract.jobs import Event, Explain
+from ..contract.problems import ComputationFailed
+from .context import Context
+from .plan import Chosen, PlannedPanel
+from .records import metric_done, metric_record, outcome
+from .turns import PROGRESS_SECONDS, Run, TimedGenerator, as_problem
+
+
+def measure_all(panel: PlannedPanel, key: str, subject: ExplainedMap, job: Explain, context: Context) -> Run:
+    """The metrics of a panel whose map is there, kept under `key`: one after the other, into its record."""
+    for metric, parameters in panel.metrics:
+        record = metric_record(metric, parameters)
+        try:
+            yield from _measure(record, panel, (metric, parameters), key, subject, job, context)
+        except Exception as error:
+            record |= outcome(as_problem(error))
+        panel.record["metrics"][metric.id] = record
+        yield Event("metric", {"panel": panel.id, "metric": record})
+        yield None
+
+
+def _measure(
+    record: dict[str, Any],
+    panel: PlannedPanel,
+    chosen: Chosen,
+    key: str,
+    subject: ExplainedMap,
+    job: Explain,
+    context: Context,
+) -> Run:
+    metric, parameters = chosen
+    metric.check(subject, parameters)
+    cost = metric.cost(subject.outline, parameters)
+    name, store = measurement_part(panel.id, metric.id), context.store
+    kept = store.key("metric", key, metric.id, parameters.model_dump(), job.seed)
+    found = store.attach(job.id, name, kept)
+    record["from_store"] = found is not None
+    if found is None:
+        measurement, seconds = yield from compute(panel, metric, parameters, subject)
+        if cost.total:
+            context.pace.learn(panel.model, experience(panel.method, metric, cost), seconds, cost.total, subject.size)
+        found = {"figures": measurement.figures, "maps": list(measurement.maps), "seconds": round(seconds, 3)}
+        store.put(job.id, name, kept, pack(whole(measurement.maps)), found)
+    record |= metric_done(job.id, panel, metric, found, cost)
+
+
+def compute(
+    panel: PlannedPanel, metric: Metric[Any], parameters: Parameters, subject: ExplainedMap
+) -> Generator[Event | None, None, tuple[Measurement, float]]:
+    """Run a metric turn by turn, with its progress. Seconds count its own turns only."""
+    last = -1.0
+    with TimedGenerator(metric.measure(subject, parameters)) as steps:
+        for step in steps:
+            now = time.monotonic()
+            if now - last >= PROGRESS_SECONDS or step.done == step.total:
+                last = now
+                told = {"panel": panel.id, "metric": metric.id, "done": step.done, "total": step.total}
+                yield Event("progress", told)
+            yield None
+    return steps.result, steps.seconds
+
+
+def experience(method: Method[Any], metric: Metric[Any], cost: MetricCost) -> tuple[str, ...]:
+    """Under what a metric's pace is learnt: it is the method's too, where the metric makes maps."""
+    return ("metric", metric.id, method.id if cost.maps else "")
+
+
+def whole(maps: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """Maps as arrays. Raises `ComputationFailed` where a value is not finite."""
+    arrays = {name: values.detach().float().cpu().numpy() for name, values in maps.items()}
+    if not all(np.isfinite(values).all() for values in arrays.values()):
+        raise ComputationFailed("A map made on the way holds values that are not finite (NaN or infinity).")
+    return arrays

@@ -1,0 +1,166 @@
+"""One panel: from the store where it is there, else computed turn by turn; its record says what came of it."""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..attribution.classifier import Classifier
+from ..attribution.engine import Engine
+from ..attribution.methods.base import OnePass, Progress
+from ..attribution.metrics.base import ExplainedMap as Judged
+from ..attribution.score import Score
+from ..attribution.shared_forward import SharedForward
+from ..contract.arrays import encode_map, npy
+from ..contract.jobs import Event, Explain
+from ..settings import Settings
+from ..storage.stores import AnyStore
+from ..zoo.cards import Input
+from ..zoo.zoo import Zoo
+from .context import Context
+from .measure import measure_all
+from .model_input import InputImage, ModelInput
+from .plan import PlannedPanel
+from .records import done, finished, outcome, panel_record
+from .turns import PROGRESS_SECONDS, Run, TimedGenerator, as_problem
+
+log = logging.getLogger(__name__)
+PARTIAL_SECONDS = 0.25  # at most four partial maps a second for a panel
+CLOCKED = 8  # evaluations that a pace is learnt from
+REFERENCE_PIXELS = 320 * 320  # up to this size of input, a micro-batch is as large as the setting says
+
+
+def make_panel(
+    panel: PlannedPanel,
+    job: Explain,
+    context: Context,
+    subject: InputImage,
+    sight: ModelInput,
+    way: SharedForward | None = None,
+) -> Run:
+    """One panel: from the store where it is there, else computed; then its metrics. Its record says what came of it.
+
+    With a `way` its method is of one pass, and takes the one that is shared.
+    """
+    panel.record = panel_record(panel, context.zoo)
+    summed: dict[str, Any] | None = None
+    judged: tuple[str, Judged] | None = None
+    try:
+        if panel.refusal:
+            raise panel.refusal
+        assert panel.target is not None  # settled before
+        classifier = sight.classifier(context.zoo)
+        score = Score(panel.target, job.score, panel.against, classifier.multilabel)
+        alone = Engine(classifier, score, micro_batch(context.settings, classifier.size))
+        key = panel_key(panel, job, context, subject, classifier, sight.input)
+        stored = context.store.attach(job.id, f"panel:{panel.id}", key)
+        values = _stored_values(context.store, job.id, panel.id) if stored else None
+        panel.record["from_store"] = values is not None
+        if stored is None or values is None:
+            engine = way.engine(score) if way else alone
+            values, stored = yield from compute(panel, engine, sight.x, job.seed)
+            _clock(context, panel, stored["seconds"], sight.input.size)
+            context.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
+        panel.record |= done(job, panel, stored)
+        summed = encode_map(values.sum(0))
+        whole = torch.from_numpy(values).to(sight.x.device)
+        told = (panel.method, panel.parameters, job.seed, stored["diagnostics"])
+        judged = key, Judged(alone, alone.place(sight.x), whole, *told)
+    except Exception as error:
+        panel.record |= outcome(as_problem(error))
+    finally:
+        if way:
+            way.leave()
+    yield Event("panel", {"panel": panel.record, "map": summed})
+    if judged:
+        yield from measure_all(panel, *judged, job, context)
+
+
+def shared_passes(panels: list[PlannedPanel], sights: dict[str, ModelInput], zoo: Zoo) -> dict[str, SharedForward]:
+    """A pass for all methods of one pass on the same model, by panel; none where a panel would have it for itself."""
+    ways: dict[str, SharedForward] = {}
+    for model, sight in sights.items():
+        sharing = [(panel, panel.method) for panel in panels if panel.model == model and not panel.refusal]
+        one_pass = [(panel, method) for panel, method in sharing if isinstance(method, OnePass)]
+        if len(one_pass) > 1:
+            classifier = sight.classifier(zoo)
+            layers = [name for panel, method in one_pass for name in method.layers(classifier, panel.parameters)]
+            ways |= dict.fromkeys(
+                (panel.id for panel, _ in one_pass), SharedForward(classifier, sight.x, layers, len(one_pass))
+            )
+    return ways
+
+
+def compute(
+    panel: PlannedPanel, engine: Engine, x: Tensor, seed: int
+) -> Generator[Event | None, None, tuple[np.ndarray, dict[str, Any]]]:
+    """Run a method turn by turn, with its progress and partial maps. Seconds count its own turns only."""
+    last_partial = last_progress = -1.0
+    with TimedGenerator(panel.method.attribute(engine, x, panel.parameters, seed)) as steps:
+        for step in steps:
+            now = time.monotonic()
+            if now - last_progress >= PROGRESS_SECONDS or step.done == step.total:
+                last_progress = now
+                yield Event("progress", {"panel": panel.id, "done": step.done, "total": step.total})
+            if step.done < step.total and step.estimate is not None and now - last_partial >= PARTIAL_SECONDS:
+                last_partial = now
+                yield _partial(panel.id, step)
+            if step.done < step.total:  # a method of one step has its map now: it need not wait for another turn
+                yield None
+    return finished(steps.result, steps.seconds)
+
+
+def micro_batch(settings: Settings, size: tuple[int, int]) -> int:
+    """Pictures of `size` per pass: fewer of large ones, so that a pass takes about the same memory; 0 is automatic."""
+    if not settings.micro_batch:
+        return 0
+    return max(1, min(settings.micro_batch, round(settings.micro_batch * REFERENCE_PIXELS / (size[0] * size[1]))))
+
+
+def _clock(context: Context, panel: PlannedPanel, seconds: float, size: tuple[int, int]) -> None:
+    """Learn a model's pace from a panel of many evaluations; the newer counts more."""
+    count = panel.method.cost(panel.parameters, size)
+    if count >= CLOCKED:
+        context.pace.learn(panel.model, ("gradients",), seconds, count, size)
+
+
+def panel_key(
+    panel: PlannedPanel, job: Explain, context: Context, subject: InputImage, classifier: Classifier, input: Input
+) -> str:
+    """All that determines a panel's values, and only that: the seed counts only where the method draws."""
+    return context.store.key(
+        "panel",
+        subject.hash,
+        input.model_dump(),
+        (classifier.id, classifier.fingerprint),
+        (panel.method.id, panel.parameters.model_dump()),
+        (panel.target, panel.against, job.score),
+        job.seed if panel.method.stochastic(panel.parameters) else None,
+        context.versions,
+    )
+
+
+def _stored_values(store: AnyStore, record: str, panel: str) -> np.ndarray | None:
+    data = store.read(record, f"panel:{panel}")
+    try:
+        return None if data is None else np.load(io.BytesIO(data), allow_pickle=False)
+    except ValueError:
+        log.warning("a stored panel is damaged and is computed again")
+        return None
+
+
+def _partial(panel: str, step: Progress) -> Event:
+    assert step.estimate is not None
+    summed = step.estimate.detach().float().sum(0)
+    height, width = (min(side, 112) for side in summed.shape)
+    small = torch.nn.functional.adaptive_avg_pool2d(summed[None, None], (height, width))[0, 0]
+    return Event(
+        "partial", {"panel": panel, "done": step.done, "total": step.total, "map": encode_map(small.cpu().numpy())}
+    )

@@ -1,0 +1,179 @@
+"""What a request asks for: panels, model × target × method, each checked before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..attribution.classifier import Classifier
+from ..attribution.methods.base import Method, Parameters, find_method, methods
+from ..attribution.metrics.base import CostInputs, Metric, find_metric, metrics
+from ..attribution.metrics.networks import weighing
+from ..contract.arrays import ScoreKind
+from ..contract.jobs import Estimate, Explain
+from ..contract.problems import Problem, Unprocessable
+from ..images.preprocess import asked
+from ..settings import Settings
+from ..zoo.zoo import Zoo
+
+ALL = "all"  # stands for every metric
+# a metric with its checked parameters
+Chosen = tuple[Metric[Any], Parameters]
+
+
+@dataclass
+class PlannedPanel:
+    """One map to make: which method on which model for which of the targets asked for, or why not."""
+
+    id: str
+    model: str
+    method: Method[Any]
+    parameters: Parameters
+    target: int | None
+    against: int | None
+    refusal: Problem | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+    metrics: tuple[Chosen, ...] = ()  # to be measured of its map
+
+
+def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
+    """The panels of a request, model × target × method; nothing is loaded for it.
+
+    Raises `Problem` where a name, a parameter or their number is wrong.
+    """
+    chosen, measured = choose_methods(job), choose_metrics(job)
+    models = tuple(dict.fromkeys(job.models)) or (settings.default_model,)
+    for model in models:
+        zoo.recipe(model)
+    targets: tuple[int | None, ...] = tuple(dict.fromkeys(job.targets)) or (None,)
+    count = len(models) * len(targets) * len(chosen)
+    if count > settings.max_panels:
+        raise Unprocessable(
+            f"{count} panels (models × targets × methods) are asked for, the limit is {settings.max_panels}. "
+            "Send several requests.",
+            field="method",
+        )
+    panels = [
+        PlannedPanel(f"p{number}", model, method, parameters, target, job.against, metrics=measured)
+        for number, (model, target, (method, parameters)) in enumerate(
+            ((m, t, c) for m in models for t in targets for c in chosen), start=1
+        )
+    ]
+    sizes = {model: asked(zoo.recipe(model).input, job.fit, job.size).size for model in models}
+    classes = {model: len(zoo.labels(model)) if measured else 0 for model in models}
+    check_work(
+        [CostInputs(panel.method, panel.parameters, sizes[panel.model], classes[panel.model]) for panel in panels],
+        measured,
+        settings.max_work,
+    )
+    return panels
+
+
+def check_work(outlines: Iterable[CostInputs], measured: Iterable[Chosen], limit: int) -> None:
+    """Raise `Unprocessable` where a request is more work than one may be: evaluations × pixels, over all panels."""
+    work = 0
+    for outline in outlines:
+        costs = (metric.cost(outline, parameters) for metric, parameters in measured)
+        work += sum(costs, outline.map_cost).total * outline.size[0] * outline.size[1]
+    if work > limit:
+        raise Unprocessable(
+            f"This is {work:,} gradient evaluations × pixels of input; the limit of one request is {limit:,}. Ask for "
+            "fewer steps or samples, a smaller size, or fewer panels or metrics at once.",
+            field="options",
+        )
+
+
+def examine(panels: list[PlannedPanel], job: Explain, classifier: Classifier) -> None:
+    """Note at each panel of a model why it cannot be made, where that is so."""
+    for panel in panels:
+        panel.refusal = _refusal(panel, job, classifier)
+
+
+def settle_targets(panels: list[PlannedPanel], believed: dict[str, int]) -> None:
+    """Where no target was asked for, a panel explains its model's top class, `believed`.
+
+    A top class that is asked for by its index too stays once. Raises the refusal where no panel is left.
+    """
+    for panel in panels:
+        if panel.target is None and panel.model in believed:
+            panel.target = believed[panel.model]
+            if panel.target == panel.against:
+                panel.refusal = Unprocessable(
+                    f"against: class {panel.target} is the top class of {panel.model}, which is explained where no "
+                    "target is named; name another target.",
+                    field="against",
+                )
+    distinct = {(panel.model, panel.target, panel.method.id): panel for panel in reversed(panels)}
+    panels[:] = [panel for panel in panels if distinct[panel.model, panel.target, panel.method.id] is panel]
+    refuse_if_nothing_is_left(panels)
+
+
+def refuse_if_nothing_is_left(panels: list[PlannedPanel]) -> None:
+    """Raise the refusal where every panel has one."""
+    refusals = [panel.refusal for panel in panels if panel.refusal]
+    if len(refusals) < len(panels):
+        return
+    if len({refusal.status for refusal in refusals}) == 1 and not isinstance(refusals[0], Unprocessable):
+        raise refusals[0]
+    errors = {error["field"]: error for refusal in refusals for error in refusal.errors}
+    raise Unprocessable(refusals[0].detail, errors=list(errors.values()))
+
+
+def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameters]]:
+    """The methods asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
+    names = dict.fromkeys(job.methods) or [id for id, method in methods().items() if method.default]
+    options = {name: given for name, given in job.options.items() if name not in metrics()}
+    for name in (*names, *options):
+        find_method(name)
+    checked = {id: _parameters(find_method(id), options.get(id, {})) for id in {*names, *options}}
+    return [(find_method(id), checked[id]) for id in names]
+
+
+def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
+    """The metrics asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
+    names = metrics() if ALL in job.metrics else dict.fromkeys(job.metrics)
+    options = {name: given for name, given in job.options.items() if name in metrics()}
+    checked = {id: _parameters(find_metric(id), options.get(id, {})) for id in {*names, *options}}
+    return tuple((find_metric(id), checked[id]) for id in names)
+
+
+def outline(panel: PlannedPanel, classifier: Classifier) -> CostInputs:
+    """What the costs of a panel's metrics depend on."""
+    return CostInputs(panel.method, panel.parameters, classifier.size, len(classifier.labels), weighing(classifier))
+
+
+def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameters:
+    try:
+        return method.Parameters.model_validate(options)
+    except ValidationError as error:
+        errors = []
+        for fault in error.errors():
+            name = ".".join(("options", method.id, *map(str, fault["loc"])))
+            errors.append({"field": name, "detail": f"{name}: {fault['msg']}."})
+        raise Unprocessable(" ".join(e["detail"] for e in errors), errors=errors) from error
+
+
+def misfit(model: str, target: int | None, against: int | None, score: ScoreKind, classes: int) -> Unprocessable | None:
+    """Why these classes cannot be asked of a model, or not with this score."""
+    for name, index in (("target", target), ("against", against)):
+        if index is not None and not 0 <= index < classes:
+            return Unprocessable(f"{name}: class {index} is outside 0 … {classes - 1} of {model}.", field=name)
+    if against is not None and score != "logit":
+        return Unprocessable(f"against goes with score = logit, not with {score}.", field="against")
+    if against is not None and against == target:
+        return Unprocessable(f"against: class {against} is the target itself; take another class.", field="against")
+    return None
+
+
+def _refusal(panel: PlannedPanel, job: Explain, classifier: Classifier) -> Problem | None:
+    refusal = misfit(panel.model, panel.target, panel.against, job.score, len(classifier.labels))
+    if refusal is not None:
+        return refusal
+    try:
+        panel.method.check(classifier, panel.parameters)
+    except Problem as refusal:
+        return refusal
+    return None

@@ -1,0 +1,1 @@
+"""Explanations on disk or in a bucket: one interface, two stores."""

@@ -1,0 +1,305 @@
+"""Content-addressed store: pictures and panels under keyed hashes, counted by the explanations that use them.
+
+Files hold the bytes, an SQLite index says who uses what. Web process and worker both open it; each change is one
+transaction, and a file is put in place or removed only inside one, so that a new use and a removal cannot race.
+A file that is not what was written is taken away, and what it held is computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..contract.problems import NotFound, StorageFull
+from .clock import now, tick
+from .index import Index, stored_problem
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+PART_SECONDS = 3600  # after which a file that was never finished is taken away
+SPARE = 4 * 2**20  # bytes that are made free beside what is wanted, where the disk is full
+SECRET_BYTES = 32
+
+
+class Store:
+    """Records by id, and the blobs that they use by name (`source`, `image`, `input:MODEL`, `panel:ID`).
+
+    Each call raises `NotStored` where the folder cannot be written, `StorageFull` where its disk is full and forgetting
+    the oldest explanations did not help, `Unavailable` where the index is locked or was damaged.
+    """
+
+    sweep_seconds = 60.0
+
+    def __init__(self, folder: Path, max_bytes: int, max_age: float) -> None:
+        self.folder, self.max_bytes, self.max_age = folder, max_bytes, max_age
+        self._index = Index(folder)
+        self._untidy = False
+        with suppress(OSError):  # a folder that cannot be made is told when something is to be put there
+            (folder / "blobs").mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def close(self) -> None:
+        """Let go of the index. A later call opens it again."""
+        self._index.close()
+
+    @cached_property
+    def _secret(self) -> bytes:
+        try:
+            return _read_secret(self.folder / "secret")
+        except OSError as error:
+            raise stored_problem(error) from error
+
+    def key(self, *parts: object) -> str:
+        """HMAC-SHA256, with the server's secret, of all that determines a blob: ids cannot be guessed from content."""
+        message = json.dumps(parts, sort_keys=True, default=str).encode()
+        return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
+
+    def create(self, record: str, body: dict[str, Any], owner: str = "") -> None:
+        """Begin a record, or begin it again. `owner` is the name of the API key that asked, where keys are on."""
+
+        def write() -> None:
+            with self._index.transaction() as index:
+                index.execute(
+                    "INSERT OR REPLACE INTO record (id, created, body, owner) VALUES (?, ?, ?, ?)",
+                    (record, now(index), json.dumps(body), owner),
+                )
+
+        self._fitting(record, 0, write)
+
+    def update(self, record: str, body: dict[str, Any]) -> None:
+        """Replace a record. Raises `NotFound` where it was forgotten meanwhile: what is deleted does not come back."""
+
+        def write() -> None:
+            with self._index.transaction() as index:
+                if not index.execute("UPDATE record SET body = ? WHERE id = ?", (json.dumps(body), record)).rowcount:
+                    raise forgotten()
+
+        self._fitting(record, 0, write)
+
+    def end_all(self, but: Collection[str]) -> int:
+        """Note of each record that is said to run, other than `but`, that it was cancelled: nobody computes it now.
+
+        Returns how many there were.
+        """
+        status = "CASE WHEN json_valid(body) THEN json_extract(body, '$.status') END"
+        with self._index.transaction() as index:
+            return index.execute(
+                f"UPDATE record SET body = json_set(body, '$.status', 'cancelled') WHERE {status} = 'running' "
+                "AND id NOT IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(but)),),
+            ).rowcount
+
+    def load(self, record: str) -> dict[str, Any] | None:
+        with self._index.transaction(write=False) as index:
+            row = index.execute("SELECT body FROM record WHERE id = ?", (record,)).fetchone()
+        try:
+            return json.loads(row[0]) if row else None
+        except ValueError:
+            log.warning("a stored record is damaged and is forgotten")
+            self.forget(record)
+            return None
+
+    def owner(self, record: str) -> str | None:
+        """Whose a record is; None where there is none."""
+        with self._index.transaction(write=False) as index:
+            row = index.execute("SELECT owner FROM record WHERE id = ?", (record,)).fetchone()
+        return row[0] if row else None
+
+    def attach(self, record: str, name: str, key: str) -> dict[str, Any] | None:
+        """Let `record` use the blob `key`; its meta, or None where it is not there or damaged."""
+        if self._sound(key) is None:
+            return None
+        with self._index.transaction() as index:
+            row = index.execute("SELECT meta FROM blob WHERE key = ?", (key,)).fetchone()
+            if row is None or not self._path(key).is_file():
+                return None
+            _use(index, record, name, key)
+        try:
+            return json.loads(row[0])  # type: ignore[no-any-return]
+        except ValueError:  # damaged
+            return None
+
+    def put(self, record: str, name: str, key: str, data: bytes, meta: dict[str, Any]) -> None:
+        """Write a blob, atomically, and let `record` use it."""
+        self._fitting(record, len(data), lambda: self._put(record, name, key, data, meta))
+
+    def _put(self, record: str, name: str, key: str, data: bytes, meta: dict[str, Any]) -> None:
+        path = self._path(key)
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            part.write_bytes(data)
+            with self._index.transaction() as index:
+                index.execute(
+                    "INSERT INTO blob (key, bytes, meta, digest) VALUES (?, ?, ?, ?) ON CONFLICT (key) "
+                    "DO UPDATE SET bytes = excluded.bytes, meta = excluded.meta, digest = excluded.digest",
+                    (key, len(data), json.dumps(meta), _digest(data)),
+                )
+                _use(index, record, name, key)
+                os.replace(part, path)
+        except OSError as error:
+            raise stored_problem(error) from error
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    def read(self, record: str, name: str) -> bytes | None:
+        """The bytes of what `record` uses under `name`; None where there is nothing, or it is damaged."""
+        with self._index.transaction(write=False) as index:
+            row = index.execute("SELECT key FROM uses WHERE record = ? AND name = ?", (record, name)).fetchone()
+        return self._sound(row[0]) if row else None
+
+    def forget(self, record: str) -> bool:
+        """Remove a record, and every blob that no other record uses. False where there was none."""
+        with self._index.transaction() as index:
+            gone = index.execute("DELETE FROM record WHERE id = ?", (record,)).rowcount
+            self._drop_unused(index)
+        self._untidy = not self._index.tidy()
+        return bool(gone)
+
+    def check(self) -> None:
+        """Read the whole index, and begin it anew where it is damaged."""
+        self._index.check()
+
+    def sweep(self) -> int:
+        """Forget records beyond the age, then the oldest until the size holds. Returns how many went."""
+        self._drop_orphans()
+        with self._index.transaction() as index:
+            seconds = tick(index)
+            index.execute("UPDATE record SET created = ? WHERE created > ?", (seconds, seconds))
+            gone = index.execute("DELETE FROM record WHERE created < ?", (seconds - self.max_age,)).rowcount
+            self._drop_unused(index)
+            while self._bytes(index) > self.max_bytes and self._drop_oldest(index) is not None:
+                gone += 1
+        if gone or self._untidy:
+            self._untidy = not self._index.tidy()
+        return gone
+
+    def usage(self) -> tuple[int, int]:
+        """How many records there are, and the bytes of all blobs."""
+        with self._index.transaction(write=False) as index:
+            return int(index.execute("SELECT COUNT(*) FROM record").fetchone()[0]), self._bytes(index)
+
+    def _fitting(self, record: str, size: int, write: Callable[[], T]) -> T:
+        """`write`; where the disk is full, the oldest explanations other than `record` make room for it first."""
+        try:
+            return write()
+        except StorageFull:
+            if not self._make_room(record, size + SPARE):
+                raise
+        return write()
+
+    def _make_room(self, record: str, size: int) -> bool:
+        gone, freed = 0, 0
+        with self._index.transaction() as index:
+            while freed < size and (more := self._drop_oldest(index, record)) is not None:
+                gone += 1
+                freed += more
+        if gone:
+            log.warning("the disk is full: the oldest %d explanations are forgotten", gone)
+        return bool(gone)
+
+    def _drop_oldest(self, index: sqlite3.Connection, beside: str = "") -> int | None:
+        """Forget the oldest record other than `beside`; the bytes that are free now, None where there is no other."""
+        oldest = "SELECT id FROM record WHERE id != ? ORDER BY created LIMIT 1"
+        if not index.execute(f"DELETE FROM record WHERE id = ({oldest})", (beside,)).rowcount:
+            return None
+        return self._drop_unused(index)
+
+    def _drop_unused(self, index: sqlite3.Connection) -> int:
+        unused = index.execute("SELECT key, bytes FROM blob WHERE key NOT IN (SELECT key FROM uses)").fetchall()
+        for key, _ in unused:
+            self._path(key).unlink(missing_ok=True)
+            index.execute("DELETE FROM blob WHERE key = ?", (key,))
+        return sum(size for _, size in unused if isinstance(size, int))  # else it is damaged
+
+    def _drop_orphans(self) -> None:
+        """Take away files that the index does not know: of a process that died, or of an index that was lost."""
+        with self._index.transaction(write=False) as index:
+            known = {key for (key,) in index.execute("SELECT key FROM blob")}
+        for path in (self.folder / "blobs").glob("*/*"):
+            if path.suffix == ".part":
+                with suppress(FileNotFoundError):
+                    if abs(time.time() - path.stat().st_mtime) > PART_SECONDS:
+                        path.unlink()
+            elif path.name not in known:
+                with self._index.transaction() as index:
+                    if index.execute("SELECT 1 FROM blob WHERE key = ?", (path.name,)).fetchone() is None:
+                        path.unlink(missing_ok=True)
+
+    def _sound(self, key: str) -> bytes | None:
+        """The bytes of a blob; None where it is not there, or is not what was written: then it is taken away."""
+        with self._index.transaction(write=False) as index:
+            data = self._checked(index, key)
+        if data is None and self._path(key).exists():
+            with self._index.transaction() as index:  # looked at again: it may just have been written anew
+                data = self._checked(index, key)
+                if data is None:
+                    log.warning("a stored file is damaged and is taken away")
+                    with suppress(OSError):
+                        self._path(key).unlink()
+        return data
+
+    def _checked(self, index: sqlite3.Connection, key: str) -> bytes | None:
+        row = index.execute("SELECT bytes, digest FROM blob WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        try:
+            data = self._path(key).read_bytes()
+        except OSError:
+            return None
+        size, digest = row
+        return data if len(data) == size and digest in ("", _digest(data)) else None
+
+    @staticmethod
+    def _bytes(index: sqlite3.Connection) -> int:
+        return int(index.execute("SELECT COALESCE(SUM(bytes), 0) FROM blob").fetchone()[0])
+
+    def _path(self, key: str) -> Path:
+        """Where a blob lies. A key that damage has changed leads nowhere, and never out of the folder."""
+        name = key if isinstance(key, str) and key.isascii() and key.isalnum() else _digest(repr(key).encode())
+        return self.folder / "blobs" / name[:2] / name
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _use(index: sqlite3.Connection, record: str, name: str, key: str) -> None:
+    try:
+        index.execute("INSERT OR REPLACE INTO uses VALUES (?, ?, ?)", (record, name, key))
+    except sqlite3.IntegrityError as error:
+        raise forgotten() from error
+
+
+def forgotten() -> NotFound:
+    """What a run is told that writes for a record which was deleted meanwhile."""
+    return NotFound("This explanation was deleted while it was being computed.")
+
+
+def _read_secret(path: Path) -> bytes:
+    """The server's secret, made at first use; it appears whole or not at all, and only once."""
+    if path.exists() and path.stat().st_size < SECRET_BYTES:  # a disk has lost it: what is stored is found no more
+        log.warning("the store's secret is damaged: a new one is made")
+        path.unlink()
+    if not path.exists():
+        part = path.with_name(f"secret.{secrets.token_hex(4)}.part")
+        part.touch(mode=0o600)
+        part.write_bytes(secrets.token_bytes(SECRET_BYTES))
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            pass  # another process was quicker: its secret counts
+        finally:
+            part.unlink()
+    return path.read_bytes()

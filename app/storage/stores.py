@@ -1,0 +1,22 @@
+"""Which store the settings ask for: one of this machine's own, or one that many servers share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..settings import Settings
+from .object_store import FsspecObjectStore, LocalObjectStore
+from .shared_store import SharedStore
+from .store import Store
+
+AnyStore = Store | SharedStore
+DAY = 86400
+
+
+def open_store(settings: Settings) -> AnyStore:
+    """The store at `settings.store`: a path is a folder with an index, an address is shared."""
+    if isinstance(settings.store, Path):
+        return Store(settings.store, settings.store_bytes, settings.store_days * DAY)
+    scheme, _, path = settings.store.partition("://")
+    place = LocalObjectStore(Path(path)) if scheme == "file" else FsspecObjectStore(settings.store)
+    return SharedStore(place, settings.store_bytes, settings.store_days * DAY, settings.deadline)

@@ -1,0 +1,195 @@
+"""The web application: routes, middleware, lifespan. Nothing happens at import time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import fastapi_offline
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.routing import Match
+from starlette.types import Scope
+
+from .. import __version__
+from ..contract.problems import BY_STATUS, Problem, Unprocessable
+from ..contract.schemas import ProblemBody
+from ..service.change_detector import ChangeDetector
+from ..service.downloads import Downloads
+from ..service.executor import Executor
+from ..service.local_executor import LocalExecutor
+from ..settings import Settings, shipped
+from ..storage.stores import AnyStore, open_store
+from . import texts
+from .middleware.access_log import AccessLogMiddleware
+from .middleware.api_key import ApiKeyMiddleware
+from .middleware.body_limit import BodyLimitMiddleware
+from .middleware.cors import CORSHeadersMiddleware
+from .middleware.host_origin import HostOriginMiddleware
+from .middleware.keys import Keys
+from .middleware.problems import StopOnProblem, problem_response
+from .middleware.proxy_headers import ProxyHeadersMiddleware
+from .middleware.quota import QuotaMiddleware
+from .middleware.security_headers import SecurityHeadersMiddleware
+from .middleware.sessions import Sessions
+from .routes import catalogue, explanations, flows, health, pages, predictions, results, session, weights
+from .routes import metrics as measuring
+from .routes.submit import ClientLeft
+
+log = logging.getLogger(__name__)
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+ARRAY_TYPE = "application/octet-stream"
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "Refused: the problem says why and what to do", "model": ProblemBody},
+    "5XX": {"description": "Not possible now: the problem says why and when to try again", "model": ProblemBody},
+}
+
+
+def create_app(settings: Settings | None = None, executor: Callable[[Settings], Executor] = LocalExecutor) -> FastAPI:
+    """The application with its own executor and store, which start and end with it."""
+    settings = settings or Settings()
+    keys = Keys(settings.keys) if settings.keys else None
+    sessions = Sessions(keys) if keys else None
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.settings = settings
+        app.state.store = open_store(settings)
+        app.state.executor = executor(settings)
+        app.state.pulls = Downloads(settings)
+        app.state.freshness = ChangeDetector(settings)
+        app.state.templates = _templates()
+        await app.state.executor.start()
+        sweeping = asyncio.create_task(_sweep(app.state.store))
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweeping
+            app.state.pulls.close()
+            await app.state.executor.stop()
+            app.state.store.close()
+
+    app = FastAPI(
+        title="Gradoscope",
+        version=__version__,
+        summary="Why a pretrained CNN says what it says, by six attribution methods side by side",
+        docs_url=None,
+        openapi_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=REFUSALS,
+        form_limits={"max_files": 2, "max_fields": 256, "max_part_size": 256 * 1024},
+    )
+    app.state.keys, app.state.sessions = keys, sessions
+    for router in (pages, health, catalogue, weights, predictions, flows, results, measuring, explanations, session):
+        app.include_router(router.router)
+    app.mount("/static/swagger", _Assets(Path(fastapi_offline.__file__).parent / "static"))
+    app.mount("/static", _Assets(shipped("static")))
+    # Arrays of floats hardly shrink, and would keep the processor from computing.
+    app.add_middleware(
+        GZipMiddleware, compresslevel=6, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, ARRAY_TYPE)
+    )
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload, seconds=settings.body_seconds)
+    app.add_middleware(QuotaMiddleware, in_flight=settings.client_requests, rate=settings.client_rate)
+    if keys and sessions:
+        app.add_middleware(ApiKeyMiddleware, keys=keys, sessions=sessions)
+    app.add_middleware(ProxyHeadersMiddleware, trusted=settings.trusted_proxies)
+    app.add_middleware(HostOriginMiddleware, allowed_hosts=settings.allowed_hosts, origins=settings.cors_origins)
+    if settings.cors_origins:
+        app.add_middleware(CORSHeadersMiddleware, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(AccessLogMiddleware)
+    _handle_errors(app)
+    return app
+
+
+class _Assets(StaticFiles):
+    """Files that a browser keeps but asks about each time, so that page and scripts always belong together.
+
+    They are small, and served whole: there is nothing that a flood of ranges could make of them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        scope["headers"] = [header for header in scope["headers"] if header[0] != b"range"]
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        if "accept-ranges" in response.headers:
+            del response.headers["accept-ranges"]
+        return response
+
+
+def _templates() -> Jinja2Templates:
+    templates = Jinja2Templates(directory=shipped("templates"), context_processors=[texts.context])
+    templates.env.globals.update(version=__version__, static=lambda path: f"/static/{path}")
+    return templates
+
+
+async def _sweep(store: AnyStore) -> None:
+    await asyncio.to_thread(store.check)
+    while True:
+        try:
+            await asyncio.to_thread(store.sweep)
+        except Problem as problem:
+            log.error("the store could not be swept: %s", problem.detail)
+        except Exception:
+            log.exception("the store could not be swept")
+        await asyncio.sleep(store.sweep_seconds)
+
+
+def _handle_errors(app: FastAPI) -> None:
+    """One shape for every refusal: application/problem+json."""
+
+    @app.exception_handler(Problem)
+    async def refuse(request: Request, problem: Problem) -> Response:
+        return problem_response(problem)
+
+    @app.exception_handler(ClientLeft)
+    async def left(request: Request, error: ClientLeft) -> Response:
+        return Response(status_code=499)  # nobody reads it
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        if isinstance(error, StopOnProblem):
+            return problem_response(error.problem)
+        field = "body" if error.status_code == 400 else None  # a form that cannot be read
+        problem = BY_STATUS.get(error.status_code, Problem)(_detail(error, request), field=field)
+        problem.status = error.status_code
+        response = problem_response(problem)
+        response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["allow"] = ", ".join(_allowed(request))
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        errors = []
+        for fault in error.errors():
+            field = ".".join(str(part) for part in fault["loc"][1:])  # the first says where: body, query, path
+            errors.append({"field": field, "detail": f"{field}: {fault['msg']}."})
+        return problem_response(Unprocessable(" ".join(e["detail"] for e in errors), errors=errors))
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that this path takes: several routes may share it, and Starlette knows of the first only."""
+    routes = request.app.routes
+    return [m for m in METHODS if any(r.matches({**request.scope, "method": m})[0] is Match.FULL for r in routes)]
+
+
+def _detail(error: HTTPException, request: Request) -> str:
+    if error.status_code == 404:
+        return f"There is nothing at {request.url.path[:200]}."
+    return str(error.detail)

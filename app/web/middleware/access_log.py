@@ -1,0 +1,91 @@
+"""Each request seen from outside: its id, its line in the log, its numbers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from urllib.parse import quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ...contract import request_id
+from ...service.telemetry import Telemetry
+
+log = logging.getLogger("gradoscope.access")
+QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds
+QUIET_UNDER = "/static/"
+CLIENT_LEFT = 499  # nobody reads an answer
+LONGEST_PATH = 300
+
+
+class AccessLogMiddleware:
+    """ASGI middleware, around all others: sets `request.state.request_id` and answers with it as `X-Request-ID`.
+
+    An id that comes with the request is kept where it is sane, so that one id can go through several services.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        id = request_id.accepted(Headers(scope=scope).get("x-request-id"))
+        scope.setdefault("state", {})["request_id"] = id
+        metrics = metrics_of(scope)
+        metrics.began()
+        answer = _Answer(scope, send, id)
+        with request_id.bound(id):
+            try:
+                await self.app(scope, receive, answer.send)
+            finally:
+                answer.tell(metrics)
+
+
+class _Answer:
+    """One answer on its way out."""
+
+    def __init__(self, scope: Scope, send: Send, id: str) -> None:
+        self._scope, self._send, self._id = scope, send, id
+        self._began = time.monotonic()
+        self._status, self._bytes = CLIENT_LEFT, 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            MutableHeaders(scope=message)["x-request-id"] = self._id
+        elif message["type"] == "http.response.body":
+            self._bytes += len(message.get("body", b""))
+        await self._send(message)
+
+    def tell(self, metrics: Telemetry) -> None:
+        """Write the line, and count."""
+        scope, status, seconds = self._scope, self._status, time.monotonic() - self._began
+        metrics.answered(route_of(scope), scope["method"], status, seconds)
+        if "problem" in scope["state"]:
+            metrics.refused(scope["state"]["problem"], status)
+        told = {
+            "method": scope["method"],
+            "path": quote(scope["path"])[:LONGEST_PATH],
+            "status": status,
+            "seconds": round(seconds, 4),
+            "bytes": self._bytes,
+            "client": scope["state"].get("client", ""),
+        }
+        quiet = scope["path"] in QUIET or scope["path"].startswith(QUIET_UNDER)
+        level = logging.DEBUG if quiet and status < 500 else logging.INFO
+        log.log(level, "%(method)s %(path)s %(status)d, %(seconds).3f s, %(bytes)d bytes, %(client)s", told, extra=told)
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the path, so that there are few of them; what fits none is `unmatched`."""
+    template = getattr(scope.get("route"), "path", None)
+    if template is None:
+        return "/static" if scope["path"].startswith("/static/") else "unmatched"
+    return str(template)
+
+
+def metrics_of(scope: Scope) -> Telemetry:
+    return scope["app"].state.executor.metrics  # type: ignore[no-any-return]

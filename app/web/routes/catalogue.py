@@ -1,0 +1,67 @@
+"""What there is: models, their classes, methods, metrics, samples."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from ...contract.jobs import Labels, Refresh
+from ...contract.problems import TooManyRequests
+from ...contract.schemas import Classes, Methods, Metrics, Models, Samples
+from ...images.samples import samples
+from ...zoo.labels import search
+from ..openapi import describe
+from .dependencies import ExecutorOf, FreshnessOf
+from .submit import answer
+
+router = APIRouter(tags=["catalogue"])
+
+
+@router.get("/api/v1/models", response_model=Models)
+async def models(request: Request, executor: ExecutorOf, freshness: FreshnessOf) -> Any:
+    """Models, with where their weights are and the layers that Grad-CAM can take. Cards are read anew if need be."""
+    if not executor.unready and await asyncio.to_thread(freshness.changed):
+        with suppress(TooManyRequests):  # then the list as it was is better than none
+            await answer(request, executor, Refresh())
+    return await executor.catalogue()
+
+
+@router.get("/api/v1/models/{id}/classes", response_model=Classes)
+async def classes(
+    request: Request,
+    executor: ExecutorOf,
+    id: str,
+    query: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 20,
+) -> Any:
+    """Classes of a model whose label matches, best match first; a number matches as an index."""
+    labels = tuple((await answer(request, executor, Labels(id)))["labels"])
+    return {"classes": [{"index": index, "label": label} for index, label in search(labels, query, limit)]}
+
+
+@router.get("/api/v1/methods", response_model=Methods)
+async def methods(executor: ExecutorOf) -> Any:
+    """Methods in historical order, each with the JSON Schema of its parameters."""
+    return await executor.catalogue()
+
+
+@router.get("/api/v1/metrics", response_model=Metrics)
+async def metrics(executor: ExecutorOf) -> Any:
+    """What can be measured of a map, each with the JSON Schema of its parameters."""
+    return await executor.catalogue()
+
+
+@router.get("/api/v1/samples", response_model=Samples)
+async def list_samples() -> Any:
+    """Pictures that ship with the server."""
+    return {"samples": [{**entry, "url": f"/static/samples/{entry['file']}"} for entry in samples().values()]}
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request, executor: ExecutorOf) -> Any:
+    """The OpenAPI document, with the parameters of each method as it declares them."""
+    known = None if executor.unready else await executor.catalogue()
+    return describe(request.app.openapi(), known, keys=request.app.state.keys is not None)

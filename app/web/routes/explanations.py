@@ -1,0 +1,176 @@
+"""POST /explanations, and everything that an explanation's id gives."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+from pydantic import BeforeValidator, WithJsonSchema
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from ...contract import request_id
+from ...contract.arrays import ScoreKind
+from ...contract.jobs import Event, Explain, Measure
+from ...contract.problems import Unprocessable
+from ...contract.schemas import Explanation
+from ...service.executor import Executor
+from ...service.telemetry import Telemetry
+from .dependencies import ExecutorOf, OwnerOf, StoreOf
+from .results import contact_sheet_response, zip_response
+from .submit import answer, checked, client_of, while_connected
+from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
+
+router = APIRouter(prefix="/api/v1", tags=["explanations"])
+FORMS = ("application/json", "text/event-stream", "image/png", "application/zip")
+FIELDS = (
+    *("image", "sample", "from", "model", "method", "target", "against"),
+    *("score", "options", "seed", "fit", "size", "metrics"),
+)
+MAX_SEED = 2**63 - 1
+Target = Annotated[
+    int | None,
+    BeforeValidator(lambda value: None if value == "top" else value),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"const": "top"}]}),
+]
+OptionsText = Annotated[
+    str, Form(description='Parameters by method or metric, JSON: {"smooth_grad": {"samples": 100}}')
+]
+MetricNames = Annotated[
+    list[str] | None, Form(description="What to measure of each map, repeatable; `all` stands for every metric")
+]
+
+
+@router.post(
+    "/explanations",
+    response_model=Explanation,
+    dependencies=[only(*FIELDS)],
+    responses={
+        200: {
+            "description": "The record, when all is done; or, by `Accept`, its events as they happen, a contact sheet, "
+            "or everything in a ZIP",
+            "content": {
+                "text/event-stream": {"schema": {"type": "string"}},
+                "image/png": {"schema": {"type": "string", "format": "binary"}},
+                "application/zip": {"schema": {"type": "string", "format": "binary"}},
+            },
+        }
+    },
+)
+async def explain(
+    request: Request,
+    executor: ExecutorOf,
+    store: StoreOf,
+    owner: OwnerOf,
+    image: Picture = None,
+    sample: SampleName = None,
+    origin: Origin = None,
+    model: ModelNames = None,
+    method: Annotated[list[str] | None, Form(description="Repeatable; the six where none is named")] = None,
+    target: Annotated[
+        list[Target] | None,
+        Form(description="Class index, repeatable; `top`, or none at all, is each model's top class"),
+    ] = None,
+    against: Annotated[int | None, Form(description="Class index: explain logit(target) − logit(against)")] = None,
+    score: Annotated[ScoreKind, Form(description="The number that is explained")] = "logit",
+    options: OptionsText = "{}",
+    seed: Annotated[int, Form(ge=0, le=MAX_SEED, description="Of the methods that draw")] = 0,
+    fit: FitName = None,
+    size: SizeText = None,
+    metrics: MetricNames = None,
+) -> Any:
+    """Explain a picture: one panel for every model × target × method. Closing the connection ends the computation."""
+    job = Explain(
+        id=secrets.token_hex(16),
+        picture=await read_picture(store, owner, image, sample, origin),
+        models=tuple(model or ()),
+        methods=tuple(method or ()),
+        targets=tuple(target or ()),
+        against=against,
+        score=score,
+        options=parse_options(options),
+        seed=seed,
+        fit=fit,
+        size=parse_size(size),
+        owner=owner or "",
+        metrics=tuple(metrics or ()),
+    )
+    form = negotiate(request.headers.get("accept", ""))
+    if form == "text/event-stream":
+        return await stream(request, executor, job)
+    record = await answer(request, executor, job)
+    if form == "image/png":
+        return await contact_sheet_response(store, executor, record)
+    if form == "application/zip":
+        return await zip_response(store, executor, record)
+    return Response(json.dumps(record), media_type="application/json", headers={"location": record["url"]})
+
+
+async def stream(request: Request, executor: Executor, job: Explain | Measure) -> Response:
+    """The events as they happen. Refusals still come as a status, since nothing is sent before the first event."""
+    events = executor.submit(job, client_of(request))
+    try:
+        first = checked(await while_connected(request, anext(events)))
+    except BaseException:
+        await events.aclose()
+        raise
+    return EventSourceResponse(
+        _messages(first, events, executor.metrics), ping=15, send_timeout=60, headers={"cache-control": "no-store"}
+    )
+
+
+async def _messages(
+    first: Event, events: AsyncGenerator[Event, None], metrics: Telemetry
+) -> AsyncIterator[ServerSentEvent]:
+    async with aclosing(events):
+        yield _message(first)
+        async for event in events:
+            if event.name == "error":
+                metrics.refused(event.data["title"], event.data["status"])
+            yield _message(event)
+
+
+def _message(event: Event) -> ServerSentEvent:
+    data = event.data | {"request_id": request_id.current()} if event.name == "error" else event.data
+    return ServerSentEvent(json.dumps(data), event=event.name)
+
+
+def negotiate(accept: str) -> str:
+    """The form of answer that a client prefers; JSON where it does not say, or wants what there is not."""
+    best, best_quality = FORMS[0], 0.0
+    for part in accept.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    quality = float(parameter[2:])
+                except ValueError:
+                    quality = 0.0
+        if name in FORMS and quality > best_quality:
+            best, best_quality = name, quality
+    return best
+
+
+def parse_options(text: str) -> dict[str, Any]:
+    """Parameters by method or metric. Raises `Unprocessable` where it is no JSON object of objects of finite values."""
+    try:
+        options = json.loads(text or "{}", parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Unprocessable(
+            f'options is not valid JSON ({str(error)[:120]}). Send e.g. {{"smooth_grad": {{"samples": 100}}}}.',
+            field="options",
+        ) from error
+    if not isinstance(options, dict) or not all(isinstance(value, dict) for value in options.values()):
+        raise Unprocessable(
+            'options must be an object of objects, method by method, e.g. {"smooth_grad": {"samples": 100}}.',
+            field="options",
+        )
+    return options
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number that JSON knows")

@@ -1,0 +1,46 @@
+"""POST /gradient-flows: how large the gradient is at each layer of a model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+
+from ...contract.arrays import ScoreKind
+from ...contract.jobs import Flow
+from ...contract.schemas import GradientFlow
+from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
+from .explanations import Target
+from .submit import answer
+from .uploads import FitName, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
+
+router = APIRouter(prefix="/api/v1", tags=["gradient flow"])
+
+
+@router.post(
+    "/gradient-flows",
+    response_model=GradientFlow,
+    dependencies=[only("image", "sample", "from", "model", "target", "against", "score", "fit", "size")],
+)
+async def flow(
+    request: Request,
+    executor: ExecutorOf,
+    store: StoreOf,
+    owner: OwnerOf,
+    settings: SettingsOf,
+    image: Picture = None,
+    sample: SampleName = None,
+    origin: Origin = None,
+    model: Annotated[str | None, Form(description="Id; the default model where none is named")] = None,
+    target: Annotated[Target, Form(description="Class index; `top`, or none at all, is the model's top class")] = None,
+    against: Annotated[int | None, Form(description="Class index: the score is logit(target) − logit(against)")] = None,
+    score: Annotated[ScoreKind, Form(description="The number whose gradient is looked at")] = "logit",
+    fit: FitName = None,
+    size: SizeText = None,
+) -> Any:
+    """Where the gradient vanishes: its norm at every layer, dead and saturated activations, and what poolings pass on,
+    by one pass. Nothing is kept."""
+    picture = await read_picture(store, owner, image, sample, origin)
+    chosen = model or settings.default_model
+    job = Flow(picture, chosen, target, against, score, fit, parse_size(size), owner or "")
+    return await answer(request, executor, job)

@@ -1,0 +1,63 @@
+"""POST /predictions: what models believe of a picture; POST /estimates: what an explanation would cost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+
+from ...contract.jobs import Estimate, Predict
+from ...contract.schemas import Estimates, Predictions
+from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
+from .explanations import MetricNames, OptionsText, parse_options
+from .submit import answer
+from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
+
+router = APIRouter(prefix="/api/v1", tags=["predictions"])
+
+
+@router.post(
+    "/predictions",
+    response_model=Predictions,
+    dependencies=[only("image", "sample", "from", "model", "top_k", "fit", "size")],
+)
+async def predict(
+    request: Request,
+    executor: ExecutorOf,
+    store: StoreOf,
+    owner: OwnerOf,
+    image: Picture = None,
+    sample: SampleName = None,
+    origin: Origin = None,
+    model: ModelNames = None,
+    top_k: Annotated[int, Form(ge=1, le=1000, description="Classes to tell for each model")] = 5,
+    fit: FitName = None,
+    size: SizeText = None,
+) -> Any:
+    """Top classes with probability and logit, for each model."""
+    picture = await read_picture(store, owner, image, sample, origin)
+    job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k, fit, parse_size(size), owner or "")
+    return await answer(request, executor, job)
+
+
+@router.post(
+    "/estimates",
+    response_model=Estimates,
+    dependencies=[only("model", "method", "options", "size", "metrics")],
+    tags=["estimates"],
+)
+async def estimate(
+    request: Request,
+    executor: ExecutorOf,
+    settings: SettingsOf,
+    model: Annotated[str | None, Form(description="Id; the default model where none is named")] = None,
+    method: Annotated[list[str] | None, Form(description="Repeatable; the six where none is named")] = None,
+    options: OptionsText = "{}",
+    size: SizeText = None,
+    metrics: MetricNames = None,
+) -> Any:
+    """Gradient evaluations and seconds of each method with these options, and of metrics of its map, before anything is
+    computed. Where no pace was measured yet for a metric, a few pictures are tried."""
+    chosen = model or settings.default_model
+    job = Estimate(chosen, tuple(method or ()), parse_options(options), parse_size(size), tuple(metrics or ()))
+    return await answer(request, executor, job)

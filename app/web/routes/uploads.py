@@ -1,0 +1,108 @@
+"""The picture of a request: sent along, a sample, or the one of an earlier explanation."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import re
+from typing import Annotated, Any
+
+from fastapi import Depends, File, Form, Request, UploadFile
+
+from ...contract.problems import Unprocessable
+from ...images.samples import read_sample
+from ...storage.stores import AnyStore
+from ...zoo.cards import Fit
+from .dependencies import gone, require_owner
+
+Picture = Annotated[UploadFile | None, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or AVIF")]
+SampleName = Annotated[str | None, Form(description="A sample's id, instead of `image`", max_length=200)]
+Origin = Annotated[
+    str | None, Form(alias="from", description="An explanation's id, whose picture is used again", max_length=200)
+]
+FitName = Annotated[
+    Fit | None,
+    Form(description="How a picture of another aspect is brought to the input size; the model's own way by default"),
+]
+SizeText = Annotated[
+    str | None,
+    Form(
+        max_length=40,
+        description="Input size, where the model allows another: a side in pixels, or HEIGHTxWIDTH",
+    ),
+]
+LONGEST_NAME = 255  # bytes, as in file systems
+SIDES = range(32, 1025)
+ModelNames = Annotated[list[str] | None, Form(description="Repeatable; the default model where none is named")]
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """`"320"` → (320, 320), `"240x320"` → (240, 320). Raises `Unprocessable`."""
+    if text is None:
+        return None
+    given = re.fullmatch(r"(\d{1,5})(?:[x×](\d{1,5}))?", text.strip())
+    if given is None:
+        raise Unprocessable(
+            f"size: «{text[:40]}» is no size. Write a side in pixels, e.g. 320, or height x width, e.g. 240x320.",
+            field="size",
+        )
+    sides = [int(side) for side in given.groups() if side]
+    if not all(side in SIDES for side in sides):
+        raise Unprocessable(
+            f"size: {text} is out of bounds. A side is {SIDES.start} … {SIDES.stop - 1} pixels.", field="size"
+        )
+    return sides[0], sides[-1]
+
+
+def only(*known: str) -> Any:
+    """A dependency that refuses what would else be passed over: unknown form fields, and a second picture.
+
+    A misspelt `methods` must not mean the default six.
+    """
+
+    async def check(request: Request) -> None:
+        form = await request.form()
+        if len(form.getlist("image")) > 1:
+            raise Unprocessable("Send exactly one picture: several files are given as `image`.", field="image")
+        for name in form:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(known)}."
+                raise Unprocessable(f"There is no field `{name[:80]}`. {hint}", field=name[:80])
+
+    return Depends(check)
+
+
+def check_name(name: str) -> None:
+    """Raise `Unprocessable` where a file's name is none. It is used for nothing; who sends a path means something by
+    it."""
+    if len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME or re.search(r"[/\\\x00-\x1f\x7f]", name):
+        raise Unprocessable(
+            f"image: the file's name is at most {LONGEST_NAME} bytes without slashes and control characters, or none.",
+            field="image",
+        )
+
+
+async def read_picture(
+    store: AnyStore, owner: str | None, image: UploadFile | None, sample: str | None, origin: str | None
+) -> bytes:
+    """The bytes of the one picture that is meant. Raises `Unprocessable` where it is none or several."""
+    given = [name for name, value in (("image", image), ("sample", sample), ("from", origin)) if value]
+    if len(given) != 1:
+        said = f"{' and '.join(given)} are" if given else "none is"
+        raise Unprocessable(
+            "Send exactly one picture, as the file `image`, the name of a `sample`, or `from` an explanation; "
+            f"{said} given.",
+            field="image",
+        )
+    if image:
+        check_name(image.filename or "")
+        return await image.read()
+    if sample:
+        return await asyncio.to_thread(read_sample, sample)
+    assert origin is not None
+    await asyncio.to_thread(require_owner, store, origin, owner, "use its picture again; send the picture itself")
+    data = await asyncio.to_thread(store.read, origin, "source")
+    if data is None:
+        raise gone(origin)
+    return data

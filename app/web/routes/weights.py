@@ -1,0 +1,89 @@
+"""POST /models/{id}/weights: have a model's weights downloaded, where the operator allows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from ...contract.jobs import Locate, Refresh
+from ...contract.problems import Forbidden, Problem
+from ...contract.schemas import ModelBody
+from ...service.executor import Executor
+from ...zoo.download import Fetched
+from .dependencies import ExecutorOf, PullsOf, SettingsOf
+from .submit import answer, result, while_connected
+
+router = APIRouter(prefix="/api/v1", tags=["catalogue"])
+
+
+@router.post(
+    "/models/{id}/weights",
+    response_model=ModelBody,
+    responses={
+        200: {
+            "description": "The model, when its weights are there; or, by `Accept: text/event-stream`, events as it "
+            "happens: `progress` {done, total} in bytes, `done` {the model}, `error` {a problem}",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def fetch(request: Request, id: str, executor: ExecutorOf, pulls: PullsOf, settings: SettingsOf) -> Any:
+    """Download a model's weights: resumed, checked by hash. Closing the connection ends it; what came is kept."""
+    place = await answer(request, executor, Locate(id))
+    if not place["ready"]:
+        allow(id, settings.downloads, settings.offline)
+    streamed = "text/event-stream" in request.headers.get("accept", "")
+    if place["ready"]:
+        model = await described(executor, id)
+        return EventSourceResponse(_done(model)) if streamed else model
+    if not streamed:
+        await while_connected(request, pulls.fetch(place["file"], id))
+        return await described(executor, id)
+    progress = pulls.follow(place["file"], id)
+    return EventSourceResponse(
+        _messages(progress, executor, id), ping=15, send_timeout=60, headers={"cache-control": "no-store"}
+    )
+
+
+def allow(model: str, downloads: str, offline: bool) -> None:
+    """Raise `Forbidden` where clients may not have weights downloaded."""
+    if offline:
+        raise Forbidden(f"{model}: the weights are not here, and the server is offline.", field="model")
+    if downloads == "none":
+        raise Forbidden(
+            f"{model}: downloads are not allowed here. The operator runs «gradoscope models pull {model}», or allows "
+            "them by GRADOSCOPE_DOWNLOADS=cards.",
+            field="model",
+        )
+
+
+async def described(executor: Executor, id: str) -> dict[str, Any]:
+    """The model as the catalogue has it now."""
+    await result(executor, Refresh())
+    models = (await executor.catalogue())["models"]
+    return next(model for model in models if model["id"] == id)
+
+
+async def _messages(
+    progress: AsyncGenerator[Fetched, None], executor: Executor, id: str
+) -> AsyncIterator[ServerSentEvent]:
+    try:
+        async with aclosing(progress):
+            async for fetched in progress:
+                yield _message("progress", {"done": fetched.done, "total": fetched.total})
+        yield _message("done", await described(executor, id))
+    except Problem as problem:
+        yield _message("error", problem.as_dict())
+
+
+async def _done(model: dict[str, Any]) -> AsyncIterator[ServerSentEvent]:
+    yield _message("done", model)
+
+
+def _message(name: str, data: dict[str, Any]) -> ServerSentEvent:
+    return ServerSentEvent(json.dumps(data), event=name)

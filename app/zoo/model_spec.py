@@ -1,0 +1,36 @@
+"""A card with all that its source's library knows filled in: ready to be listed, fetched and built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from .cards import Card, Input, Paper
+from .weights import WeightFile
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """`build` makes the network with the weights of a file, on the CPU in float32. Raises `CardError`."""
+
+    card: Card
+    weights: WeightFile
+    input: Input
+    labels: tuple[str, ...]
+    build: Callable[[Path], nn.Module]
+    accuracy: float | None = None
+    licence: str = ""
+    url: str = ""
+    paper: Paper | None = None
+    parameters: int | None = None
+
+    @property
+    def id(self) -> str:
+        return self.card.id
+
+    @property
+    def multilabel(self) -> bool:
+        return self.card.outputs == "sigmoid"

@@ -1,0 +1,98 @@
+"""Equal error: how many steps does each side need to come as near to the integral as the peer does at its 50?"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.blur import blur
+from torch import Tensor
+
+from .measure import tell
+from .peers import MAX_SIGMA
+from .rounding import distance
+from .sides import Run
+from .subjects import WORK, Subject
+
+FINE = 1000  # steps of a reference
+PEER_STEPS = 50
+LADDER = (4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 22, 25, 28, 32, 36, 40, 45, 50,
+          56, 64, 72, 80, 90, 100, 128, 160, 200, 256, 320, 400)  # fmt: skip
+BATCH = 4
+
+
+@dataclass(frozen=True)
+class Need:
+    """Steps that a side needs for an error, and the error that it then has; no steps where the ladder's end is not
+    enough."""
+
+    steps: int | None
+    error: float
+
+
+def needed(run: Run, reference: np.ndarray, goal: float, start: int = PEER_STEPS) -> Need:
+    """The fewest steps on the ladder with an error of `goal` or less, and so with every number between there and
+    `start`; more than `start` where that is not enough. A number that is lucky alone does not count."""
+    at = LADDER.index(start)
+    error = distance(run(start), reference)
+    if error > goal:
+        for steps in LADDER[at + 1 :]:
+            error = distance(run(steps), reference)
+            if error <= goal:
+                return Need(steps, error)
+        return Need(None, error)
+    found = Need(start, error)
+    for steps in reversed(LADDER[:at]):
+        error = distance(run(steps), reference)
+        if error > goal:
+            break
+        found = Need(steps, error)
+    return found
+
+
+def reference(subject: Subject, method: str, fine: int = FINE) -> np.ndarray:
+    """The path's integral by `fine` steps, kept on disk: rules of neither side's, and none of their code but the blur.
+
+    Integrated gradients: the midpoints of α. Blur: increments over equal cells of √σ, the gradient at their middles.
+    """
+    path = WORK / "references" / f"{_key(subject, method, fine)}.npy"
+    if path.exists():
+        found: np.ndarray = np.load(path)
+        return found
+    tell(f"  reference of {method}: {fine} gradients, once")
+    points = _straight(subject, fine) if method == "integrated_gradients" else _blurred(subject, fine)
+    engine, total = Engine(subject.classifier, subject.score, BATCH), torch.zeros_like(subject.x, dtype=torch.float64)
+    for batch in engine.batches(points):
+        gradients = engine.gradients(torch.stack([point for point, _ in batch]))
+        for gradient, (_, increment) in zip(gradients, batch, strict=True):
+            total += gradient.double() * increment.double()
+    values = total.float().cpu().numpy()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, values)
+    return values
+
+
+def _straight(subject: Subject, fine: int) -> Iterator[tuple[Tensor, Tensor]]:
+    for i in range(fine):
+        yield subject.x * ((i + 0.5) / fine), subject.x / fine
+
+
+def _blurred(subject: Subject, fine: int) -> Iterator[tuple[Tensor, Tensor]]:
+    sharp = subject.x
+    for i in range(fine):
+        softer = blur(subject.x, MAX_SIGMA * ((i + 1) / fine) ** 2)
+        yield blur(subject.x, MAX_SIGMA * ((i + 0.5) / fine) ** 2), sharp - softer
+        sharp = softer
+
+
+def _key(subject: Subject, method: str, fine: int) -> str:
+    """All that a reference depends on."""
+    digest = hashlib.sha256(f"{subject.target} {method} {fine} {MAX_SIGMA}".encode())
+    digest.update(subject.x.cpu().numpy().tobytes())
+    for tensor in subject.theirs.network.state_dict().values():
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return f"{subject.name}-{method}-{fine}-{digest.hexdigest()[:16]}"

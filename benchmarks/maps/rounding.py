@@ -1,0 +1,110 @@
+"""Nobody is fast by being wrong: each side's maps against the same methods in float64, by the peers' own gradients."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+
+import numpy as np
+from captum.attr import Saliency
+from gradoscope.attribution.engine import Engine, Rule
+from gradoscope.attribution.methods.rules import Guided
+from torch import Tensor
+
+from . import peers, sides
+from .subjects import Subject
+
+WORST, MEDIAN = 1e-1, 1e-2  # of a map's distance from float64, over methods: float32's rounding flips ReLU's kinks
+BATCH = 4
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Relative L2 of two maps. `bounded`: it must be within `WORST`, else somebody computes something else."""
+
+    method: str
+    side: str
+    against: str
+    value: float
+    bounded: bool
+
+    @property
+    def fine(self) -> bool:
+        return not self.bounded or self.value <= WORST
+
+
+class ByCaptum(Engine):
+    """An engine whose gradients are captum's, in float64 and in PyTorch's usual memory layout."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject.classifier, subject.score, BATCH)
+        self._exact, self._target = subject.exact, subject.target
+
+    def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:
+        leaves = pictures.detach().double().requires_grad_()
+        return Saliency(self._exact).attribute(leaves, target=self._target, abs=False).to(pictures.dtype)
+
+
+def distances(subject: Subject, engines: list[str], methods: list[str], count: int) -> list[Distance]:
+    """Of each of our engines, and of the peer, from float64; of the CAM libraries from captum's map."""
+    found = []
+    for method in methods:
+        exact = truth(subject, method, count)
+        for kind in engines:
+            name = f"{sides.OURS} {kind}"
+            value = distance(sides.ours(subject, method, kind)(count), exact)
+            found.append(Distance(method, name, "float64", value, True))
+        for peer in peers.PEERS:
+            if peer.method == method and peer.installed and method not in ("smooth_grad", *sides.PATHS):
+                found.append(_peer_distance(subject, peer, exact))
+    if "integrated_gradients" in methods:
+        found.append(_integrated(subject, count))
+    subject.forget_exact()
+    return found
+
+
+def faults(found: list[Distance]) -> list[str]:
+    """What is out of bounds, in words."""
+    said = [f"{d.method}: {d.side} is {d.value:.1e} from {d.against}" for d in found if not d.fine]
+    for side in dict.fromkeys(d.side for d in found if d.bounded):
+        median = statistics.median(d.value for d in found if d.bounded and d.side == side)
+        if median > MEDIAN:
+            said.append(f"{side}: {median:.1e} in the median, more than {MEDIAN:.0e}")
+    return said
+
+
+def truth(subject: Subject, method: str, count: int) -> np.ndarray:
+    """The method's map in float64: captum's own for the methods of one gradient, else our sum of captum's gradients."""
+    leaf = subject.x[None].double().requires_grad_()
+    if method == "vanilla_gradient":
+        return peers.array(Saliency(subject.exact).attribute(leaf, target=subject.target, abs=False))
+    if method == "guided_backprop" and peers.guides_all(subject):
+        return peers.guided_by_captum(subject.exact, leaf, subject.target)
+    if method == "guided_backprop":  # captum's is another method on this model: our own rule, in float64
+        return Engine(subject.exact, subject.score, 1).gradients(leaf, Guided())[0].cpu().numpy()
+    if method == "grad_cam":
+        return peers.cam_by_captum(subject.exact, leaf, subject)
+    return sides.attribute(subject, method, ByCaptum(subject), count)
+
+
+def distance(given: np.ndarray, expected: np.ndarray) -> float:
+    """‖given − expected‖ / ‖expected‖, 0 where both are zero."""
+    size = float(np.linalg.norm(expected.astype(np.float64)))
+    away = float(np.linalg.norm(given.astype(np.float64) - expected.astype(np.float64)))
+    return away / size if size else away
+
+
+def _peer_distance(subject: Subject, peer: peers.Peer, exact: np.ndarray) -> Distance:
+    """pytorch-grad-cam scales its map to [0, 1], so that its truth is scaled alike."""
+    if peer.library == "pytorch-grad-cam":
+        exact = (exact - exact.min()) / (float(exact.max() - exact.min()) or 1.0)
+    given = peer.make(subject, BATCH)(1)
+    return Distance(peer.method, peer.library, "float64", distance(given, exact.reshape(given.shape)), False)
+
+
+def _integrated(subject: Subject, count: int) -> Distance:
+    """captum's integrated gradients from ours by the same rule, both in float32."""
+    theirs = peers.integrated_by_captum(subject.theirs, subject.x, subject.target, count, BATCH)
+    engine = sides.engine_of(subject)
+    given = sides.attribute(subject, "integrated_gradients", engine, count, rule="gauss_legendre")
+    return Distance("integrated_gradients", f"{sides.OURS} pytorch", "captum", distance(given, theirs), True)

@@ -1,0 +1,117 @@
+"""Our own methods as the pipeline runs them: `Method.attribute` on an `Engine`, from the picture to an array."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from gradoscope.attribution.backends.selection import Kind, with_backend
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed
+from gradoscope.attribution.methods.base import Attribution, Method, Parameters, find_method
+from gradoscope.attribution.score import Score
+from gradoscope.pipeline.panel import micro_batch
+
+from .subjects import Subject
+
+OURS = "Gradoscope"
+METHODS = (
+    "vanilla_gradient",
+    "guided_backprop",
+    "grad_cam",
+    "smooth_grad",
+    "integrated_gradients",
+    "blur_integrated_gradients",
+)
+PATHS = ("integrated_gradients", "blur_integrated_gradients")
+Run = Callable[[int], np.ndarray]  # samples or steps → the map, (C, H, W), in the host's memory
+
+_views: WeakKeyDictionary[Classifier, dict[str, Classifier]] = WeakKeyDictionary()
+
+
+def quickest(kind: Kind, classifier: Classifier, score: Score, micro_batch: int) -> Engine:
+    """An engine by the quickest way that the accelerator finds, as a worker has it after some requests."""
+    views = _views.setdefault(classifier, {})
+    if kind not in views:
+        views[kind] = with_backend(classifier, kind)
+    return Engine(views[kind], score, micro_batch)
+
+
+# How an engine is built, by kind: PyTorch alone, and with the gradient compiled where that is found right and quicker.
+ENGINES: dict[str, Callable[[Classifier, Score, int], Engine]] = {
+    "pytorch": partial(quickest, "pytorch"),
+    "compiled": partial(quickest, "auto"),
+}
+
+
+def sampled(method: str) -> bool:
+    """Whether the method takes a number of samples or steps."""
+    return _count_field(find_method(method)) is not None
+
+
+def parameters_at(method: Method[Any], count: int, **options: Any) -> Parameters:
+    """The method's defaults, with `count` samples or steps where it has them."""
+    name = _count_field(method)
+    found: Parameters = method.Parameters.model_validate({**({name: count} if name else {}), **options})
+    return found
+
+
+def as_usual(run: Run) -> Run:
+    """A peer's run with glibc's own habits, where ours keeps what was freed: each side as it is when it is used alone.
+
+    The thresholds are those at which glibc's adaptation to large blocks ends.
+    """
+
+    def usual(count: int) -> np.ndarray:
+        if sys.platform == "linux":
+            with suppress(OSError, AttributeError):
+                libc = ctypes.CDLL(None)
+                libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+                libc.mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
+        return run(count)
+
+    return usual
+
+
+def engine_of(subject: Subject, kind: str = "pytorch") -> Engine:
+    """An engine as `pipeline.make` builds it."""
+    return ENGINES[kind](subject.classifier, subject.score, micro_batch(subject.settings, subject.classifier.size))
+
+
+def ours(subject: Subject, method: str, kind: str = "pytorch") -> Run:
+    """One of our methods on a new engine, as for a request."""
+
+    def run(count: int) -> np.ndarray:
+        keep_freed()  # as the worker does
+        return attribute(subject, method, engine_of(subject, kind), count)
+
+    return run
+
+
+def attribute(subject: Subject, method: str, engine: Engine, count: int, **options: Any) -> np.ndarray:
+    """The method's map on `engine`, as the pipeline takes it."""
+    found = find_method(method)
+    steps = found.attribute(engine, subject.x, parameters_at(found, count, **options), 0)
+    values: np.ndarray = finish(steps).values.detach().float().cpu().numpy()
+    return values
+
+
+def finish(steps: Any) -> Attribution:
+    """What a method's generator returns at its end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Attribution = end.value
+            return found
+
+
+def _count_field(method: Method[Any]) -> str | None:
+    return next((name for name in ("steps", "samples") if name in method.Parameters.model_fields), None)

@@ -1,0 +1,38 @@
+"""One shape for every problem, across processes too."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from gradoscope.contract.problems import BY_STATUS, Problem, Refused, TooManyRequests, problem_from_dict
+from gradoscope.pipeline.turns import as_problem
+
+
+def kinds(kind=Problem):
+    return [kind, *(k for sub in kind.__subclasses__() for k in kinds(sub))]
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_a_problem_survives_the_way_to_the_client(kind):
+    problem = kind("what happened", field="image", retry_after=3)
+    for copy in (pickle.loads(pickle.dumps(problem)), problem_from_dict(problem.as_dict())):
+        assert copy.as_dict() == problem.as_dict()
+    assert problem.as_dict()["errors"] == [{"field": "image", "detail": "what happened"}]
+    assert 400 <= problem.status < 600
+    assert problem.status != 500
+
+
+def test_statuses_have_their_kind():
+    for status, kind in BY_STATUS.items():
+        assert kind.status == status
+
+
+def test_what_is_not_a_problem_becomes_one_without_its_traceback():
+    problem = as_problem(RuntimeError("first line\nsecond line with /a/path"))
+    assert problem.status == 503
+    assert "first line" in problem.detail
+    assert "/a/path" not in problem.detail
+    assert as_problem(MemoryError()).status == 507
+    assert as_problem(Refused("no")).detail == "no"
+    assert as_problem(TooManyRequests("later", retry_after=2)).retry_after == 2

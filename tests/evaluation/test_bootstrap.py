@@ -1,0 +1,36 @@
+"""Our intervals against SciPy's, and against what theory says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gradoscope.evaluation.bootstrap import AT_ONCE, interval, resampled_means
+from scipy.stats import bootstrap
+
+
+@pytest.mark.parametrize("level", [0.95, 0.8])
+@pytest.mark.parametrize("count", [5, 60])
+def test_interval_is_scipys(count, level):
+    values = np.random.default_rng(1).gamma(2, size=count)
+    theirs = bootstrap((values,), np.mean, method="percentile", confidence_level=level, rng=2).confidence_interval
+    # both draw 9999 times: the ends differ by the noise of their percentiles
+    assert interval(values, 0, level) == pytest.approx(tuple(theirs), abs=0.03 * values.std())
+
+
+def test_each_column_is_drawn_alike_and_the_seed_counts():
+    values = np.random.default_rng(0).normal(size=(7, 3))
+    low, high = interval(values, 5, draws=200)
+    for column in range(3):
+        assert interval(values[:, column], 5, draws=200) == pytest.approx((low[column], high[column]))
+    assert not np.allclose(interval(values, 6, draws=200)[0], low)
+    shift = resampled_means(values[:, 0], 5, 50) - resampled_means(values[:, 1], 5, 50)
+    assert shift == pytest.approx(resampled_means(values[:, 0] - values[:, 1], 5, 50))
+
+
+def test_in_chunks_and_of_equal_values(monkeypatch):
+    assert interval([2.0] * 4, 0, draws=30) == (2.0, 2.0)
+    monkeypatch.setattr("gradoscope.evaluation.bootstrap.AT_ONCE", 40)
+    assert AT_ONCE > 40
+    means = resampled_means(np.arange(10.0), 0, 99)
+    assert means.shape == (99,)
+    assert means.std() == pytest.approx(np.arange(10).std() / 10**0.5, rel=0.3)

@@ -1,0 +1,113 @@
+"""A Ray cluster of one machine for tests, with the explainers in it, and what a test may want of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ray
+from gradoscope.service.cluster.executor import ClusterExecutor
+from gradoscope.settings import Settings
+from gradoscope.web.cluster_app import APPLICATION, EXPLAINER, explainer, ingress
+from ray import serve
+
+STORE_BYTES = 100 * 2**20  # of Ray's objects
+MICRO_BATCH = 8
+
+
+class TestCluster:
+    """Ray, started here, with the explainers as the settings have them; `scale` gives it replicas."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(
+            store=folder / "store",
+            cluster_cpus=0.5,
+            threads=1,
+            micro_batch=MICRO_BATCH,
+            device="cpu",
+            offline=True,
+            acceleration="none",  # the same operations everywhere: the maps are compared
+        )
+        ray.init(
+            address="local", include_dashboard=False, object_store_memory=STORE_BYTES, logging_level=logging.WARNING
+        )
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        serve.start(http_options={"host": "127.0.0.1", "port": self.port})
+        self.address = ray.get_runtime_context().gcs_address
+        self.handle: Any = None
+
+    def scale(self, replicas: int) -> None:
+        """So many replicas, all of them ready."""
+        most = {"cluster_replicas_min": replicas, "cluster_replicas_max": replicas}
+        self.settings = self.settings.model_copy(update=most)
+        serve.run(explainer(self.settings), name=APPLICATION, route_prefix=None)
+        self.handle = serve.get_deployment_handle(EXPLAINER, APPLICATION)
+        self.told(replicas)
+
+    def told(self, replicas: int = 1) -> list[dict[str, Any]]:
+        """What the replicas tell, once there are so many."""
+        while True:
+            answers = self.handle.broadcast("tell", {}).results(return_exceptions=True)
+            answers = [answer for answer in answers if isinstance(answer, dict)]
+            if len(answers) >= replicas:
+                return answers
+
+    def web(self) -> str:
+        """The address of the web application as a deployment, by Serve's own proxy."""
+        serve.run(ingress(self.settings, self.handle), name="web", route_prefix="/")
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        serve.shutdown()
+        ray.shutdown()
+
+    @property
+    def server(self) -> tuple[Any, ...]:
+        """Arguments of a `Server` that computes here."""
+        if self.handle is None:
+            self.scale(2)
+        return self.settings.store, "--cluster", self.address
+
+    def with_executor(self, scenario: Any) -> Any:
+        """What `scenario` makes of an executor that computes here."""
+
+        async def run() -> Any:
+            async def connect() -> Any:
+                return self.handle
+
+            executor = ClusterExecutor(self.settings, connect)
+            await executor.start()
+            while executor.unready:
+                await asyncio.sleep(0.05)
+            try:
+                return await scenario(executor)
+            finally:
+                await executor.stop()
+
+        return asyncio.run(asyncio.wait_for(run(), 100))
+
+
+def at_rest(cluster: TestCluster) -> list[dict[str, Any]]:
+    """What the replicas tell when nothing runs any more, and their workers have said so."""
+    while any(told["running"] for told in cluster.told()):
+        time.sleep(0.05)
+    counted = None
+    while counted != (counted := [told["effort"]["gradient_evaluations"] for told in cluster.told()]):
+        time.sleep(1)  # a worker tells its effort when it rests, or each second
+    return cluster.told()
+
+
+def status_at_last(load: Callable[[], Any], patience: float = 30) -> str:
+    """What a record says when it no longer says `running`: a worker notes it after the micro-batch that it is at."""
+    until = time.monotonic() + patience
+    while (status := str(load()["status"])) == "running" and time.monotonic() < until:
+        time.sleep(0.1)
+    return status
