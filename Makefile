@@ -32,12 +32,12 @@ lint: $(VENV)/.tested
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.compose-spec compose.yaml compose.gpu.yaml
 	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/python tools/check_js_imports.py
-	$(BIN)/python tools/check_js_types.py
+	$(BIN)/python -m tools.check_js_imports
+	$(BIN)/python -m tools.check_js_types
 
 # writes static/js/api/types.js: what goes over the wire, as types for the page's modules
 js-types: $(VENV)/.tested
-	$(BIN)/python tools/write_js_types.py
+	$(BIN)/python -m tools.write_js_types
 
 # before each commit: what lint asks, and tidy files
 hooks: $(VENV)/.tested

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-TOOLS = Path(__file__).parents[1] / "tools"
-
-
-def tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-imports, types = tool("check_js_imports"), tool("write_js_types")
+from tools import check_js_imports as imports
+from tools import write_js_types as types
 
 
 def tree(root: Path, files: dict[str, str], allowed: dict[str, str]) -> Path:
@@ -39,7 +26,7 @@ def test_the_page_keeps_its_layers() -> None:
 
 
 def test_the_written_types_are_those_of_the_api() -> None:
-    assert types.FILE.read_text("utf-8") == types.written(), "run tools/write_js_types.py"
+    assert types.FILE.read_text("utf-8") == types.written(), "make js-types"
 
 
 def test_a_sound_tree_has_no_faults(tmp_path: Path) -> None:
