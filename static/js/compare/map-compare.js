@@ -20,7 +20,14 @@ import { View } from "../widgets/view.js";
 
 const DIVERGING = "blue_orange";
 
+/**
+ * @param {Node | string} caption
+ * @param {MapLens} lens
+ * @param {...Node} below
+ */
 const figure = (caption, lens, ...below) => el("figure", { class: "compared" }, el("figcaption", {}, caption), el("div", { class: "well map-well has-map" }, lens), ...below);
+
+/** @typedef {Awaited<ReturnType<typeof compareMaps>>} Comparison */
 
 /**
  * What the worker needs of a panel.
@@ -63,6 +70,7 @@ export class MapCompare extends View {
       el("div", { role: "status" }, this.numbers), this.note, statusLine());
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport", "panels", "rendering", "inputs"], () => this.follow(), signal);
     store.watchPanels((id) => store.state.viewport.compare?.includes(id) && this.follow(), signal);
@@ -97,6 +105,7 @@ export class MapCompare extends View {
     setViewport({ compare: null });
   }
 
+  /** @param {Panel[]} panels */
   offer(panels) {
     const all = drawable();
     this.selects.forEach((select, place) => {
@@ -105,12 +114,17 @@ export class MapCompare extends View {
     });
   }
 
+  /** @param {number} place */
   choose(place) {
     const compare = [...(store.state.viewport.compare ?? [])];
     compare[place] = this.selects[place].value;
     setViewport({ compare });
   }
 
+  /**
+   * @param {number} place
+   * @param {Panel} panel
+   */
   show(place, panel) {
     const { size } = store.state.inputs.get(panel.model) ?? {};
     const lens = this.lenses[place];
@@ -120,6 +134,7 @@ export class MapCompare extends View {
     this.looks[place].take(lens);
   }
 
+  /** @param {Panel[]} panels */
   async measure(panels) {
     const { rendering } = store.state;
     this.#order += 1;
@@ -131,6 +146,10 @@ export class MapCompare extends View {
     this.showNumbers(result, rendering);
   }
 
+  /**
+   * @param {Panel[]} panels
+   * @param {Comparison} result
+   */
   showDifference(panels, { shape, values, first }) {
     const grid = panels[first ? 0 : 1];
     const raw = { shape, values };
@@ -142,8 +161,14 @@ export class MapCompare extends View {
     this.lenses[2].setAttribute("aria-label", t("compare.difference"));
   }
 
+  /**
+   * @param {Comparison} result
+   * @param {Settings} rendering
+   */
   showNumbers({ signed, magnitudes, union, share, pixels }, { reduction, percentile }) {
+    /** @param {number | null} value */
     const number = (value) => (value === null ? "–" : format.correlation(value));
+    /** @param {number | null} value */
     const portion = (value) => (value === null ? "–" : format.percent(value));
     const entries = [
       ...(reduction === "sum" ? [[t("compare.signed"), number(signed)]] : []),

@@ -23,6 +23,7 @@ export class CopyLink extends View {
     this.append(this.button);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["id", "phase"], ({ id, phase }) => { this.hidden = !id || phase === "loading"; }, signal);
   }

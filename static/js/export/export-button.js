@@ -17,6 +17,7 @@ export class ExportButton extends View {
     this.menu.hang(this.button, t("export.title"));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["phase"], ({ phase }) => { this.button.hidden = phase !== "done"; }, signal);
   }

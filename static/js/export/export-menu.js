@@ -49,6 +49,7 @@ export class ExportMenu extends Popup {
     return el("button", { type: "button", class: "menu-item", onclick: run }, t(key), more ? el("span", { class: "muted" }, t(more)) : null);
   }
 
+  /** @param {string} text */
   tell(text) {
     this.told.textContent = text;
     this.told.scrollIntoView({ block: "nearest" });

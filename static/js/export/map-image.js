@@ -5,13 +5,23 @@ import * as drawing from "../rendering/draw.js";
 import { contextOf, el } from "../shared/dom.js";
 import { loadImage } from "../shared/load-image.js";
 
+/** @import { Panel, State } from "../state/types.js" */
+
+/**
+ * @param {number} width
+ * @param {number} height
+ */
 export function canvasOf(width, height) {
   const canvas = el("canvas");
   Object.assign(canvas, { width, height });
   return canvas;
 }
 
-/** {canvas, scale}: one pixel for each value; null where there is no map. */
+/**
+ * {canvas, scale}: one pixel for each value; null where there is no map.
+ * @param {Panel} panel
+ * @param {State} state
+ */
 export async function mapPicture(panel, state) {
   const map = el("canvas");
   // A scale that panels share ends at the largest of their clips.
@@ -26,7 +36,11 @@ export async function mapPicture(panel, state) {
   return { canvas, scale };
 }
 
-/** Each pixel as a square of zoom × zoom. */
+/**
+ * Each pixel as a square of zoom × zoom.
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} zoom
+ */
 export function enlarged(canvas, zoom) {
   const large = canvasOf(canvas.width * zoom, canvas.height * zoom);
   const context = contextOf(large);

@@ -12,7 +12,7 @@ import { flowOf } from "./flow-requests.js";
 import { flowTable } from "./flow-table.js";
 
 /**
- * @import { Finding, FlowLayer } from "../api/types.js"
+ * @import { Finding, FlowLayer, GradientFlow } from "../api/types.js"
  * @import { FilledRow } from "../state/types.js"
  * @import { FlowFigure } from "./flow-figure.js"
  */
@@ -66,6 +66,7 @@ export class FlowDialog extends View {
     this.append(this.dialog);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["flowRow", "panels", "id"], () => this.follow(), signal);
   }
@@ -115,6 +116,7 @@ export class FlowDialog extends View {
     this.context.textContent = [label, against, modelTitle(model), t(`ask.score.${ask.score}`).toLowerCase()].filter(Boolean).join(" · ");
   }
 
+  /** @param {GradientFlow} flow */
   show({ layers, findings, target }) {
     this.layers = layers;
     if (this.row) this.tellContext(this.row, target.label);
@@ -129,6 +131,7 @@ export class FlowDialog extends View {
     announce(t("flow.done", { layers: layers.length }));
   }
 
+  /** @param {{ title?: string, detail?: string, message?: string, language?: string | null }} error */
   complain({ title, detail, message, language }) {
     this.state.replaceChildren(el("div", { class: "notice", role: "alert" },
       el("strong", { lang: language }, title ?? t("problem.lost")), detail || message ? el("p", { lang: language }, detail || message) : null,

@@ -2,6 +2,12 @@ import { contextOf, el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { nameOf, shapeText, shareText, sizeText } from "./layer-text.js";
 
+/** @import { FlowLayer } from "../api/types.js" */
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number[][]} rows
+ */
 const shown = (canvas, rows) => {
   Object.assign(canvas, { width: rows[0].length, height: rows.length });
   const context = contextOf(canvas);
@@ -30,18 +36,20 @@ export class FlowReading extends HTMLElement {
     this.append(el("div", { class: "flow-layer" }, this.name, this.kind, this.facts), this.picture);
   }
 
+  /** @param {FlowLayer} layer */
   show(layer) {
     const { pooling } = layer;
     this.name.textContent = nameOf(layer);
     this.kind.textContent = `${layer.kind} · ${shapeText(layer.shape)}`;
+    /** @type {[string, string | null, number | null][]} */
     const facts = [
-      ["flow.norm", sizeText(layer.norm)],
-      ["flow.rms", sizeText(layer.rms)],
-      ["flow.dead", layer.dead, layer.dead_units],
-      ["flow.saturated", layer.saturated],
-    ].filter(([, value]) => value !== null);
-    this.facts.replaceChildren(...facts.map(([key, value, units]) => el("div", {},
-      el("dt", {}, t(key)), el("dd", {}, typeof value === "number" ? shareText(value) : value,
+      ["flow.norm", sizeText(layer.norm), null],
+      ["flow.rms", sizeText(layer.rms), null],
+      ["flow.dead", layer.dead === null ? null : shareText(layer.dead), layer.dead_units],
+      ["flow.saturated", layer.saturated === null ? null : shareText(layer.saturated), null],
+    ];
+    this.facts.replaceChildren(...facts.filter(([, value]) => value !== null).map(([key, value, units]) => el("div", {},
+      el("dt", {}, t(key)), el("dd", {}, value,
         units ? el("span", { class: "muted" }, ` · ${t("flow.units.of", { share: shareText(units) })}`) : null))));
     this.picture.hidden = !pooling;
     if (!pooling) return;

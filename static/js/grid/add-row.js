@@ -19,6 +19,7 @@ export class AddRow extends Popup {
     if (!this.contains(document.activeElement)) this.querySelector("input")?.focus();
   }
 
+  /** @param {() => void} run */
   add(run) {
     this.hidePopover();
     this.button.focus();

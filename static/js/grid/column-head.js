@@ -23,10 +23,12 @@ export class ColumnHead extends View {
     this.append(el("span", { class: "head-words" }, this.name, " ", this.year), this.more, this.menu);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["methods"], () => this.render(), signal);
   }
 
+  /** @param {string} method */
   take(method) {
     this.method = method;
     if (this.isConnected) this.render();

@@ -14,6 +14,7 @@ import { store } from "../state/store.js";
  * @import { Action } from "../widgets/action-menu.js"
  */
 
+/** @param {any[]} values */
 const many = (values) => new Set(values).size > 1;
 
 /** @param {string} method */

@@ -12,10 +12,12 @@ import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
 /**
+ * @import { Panel, Phase, State } from "../state/types.js"
+ * @import { ActionMenu } from "../widgets/action-menu.js"
  * @import { AddRow } from "./add-row.js"
  * @import { GridStack } from "./grid-stack.js"
  * @import { GridTable } from "./grid-table.js"
- * @import { ActionMenu } from "../widgets/action-menu.js"
+ * @import { MapPanel } from "./map-panel.js"
  */
 
 const NARROW = matchMedia("(max-width: 600px)");
@@ -64,6 +66,7 @@ export class PanelGrid extends View {
     this.rowPopup.hang(this.addRow, t("row.add"));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["panels"], () => this.arrange(), signal);
     store.watch(["panels", "phase", "ask", "layout", "row", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.head(), signal);
@@ -84,14 +87,18 @@ export class PanelGrid extends View {
     if (before !== focused() && before?.isConnected) before.focus();
   }
 
-  /** Every panel has an element; those of panels that are gone show the new ones, so that as little as possible moves. */
+  /**
+   * Every panel has an element; those of panels that are gone show the new ones, so that as little as possible moves.
+   * @param {State} state
+   * @returns {(panel: Panel) => MapPanel}
+   */
   cellsFor({ panels, ask }) {
     const keyed = new Map(panels.map((panel) => [`${rowId(keyOf(panel, ask))} ${panel.method}`, panel]));
     const spare = [...this.#cells].filter(([key]) => !keyed.has(key)).map(([, cell]) => cell);
     this.#cells = new Map([...keyed.keys()].map((key) => [key, this.#cells.get(key) ?? spare.shift() ?? el("map-panel")]));
     const cells = new Map([...keyed].map(([key, panel]) => [panel, this.#cells.get(key)]));
     for (const [panel, cell] of cells) cell.take(panel);
-    return (panel) => cells.get(panel);
+    return (panel) => /** @type {MapPanel} */ (cells.get(panel));
   }
 
   head() {
@@ -121,12 +128,15 @@ export class PanelGrid extends View {
     }
     const label = target?.label;
     this.question.textContent = label ? t(against ? "grid.whyNot" : "grid.why", { label, against }) : t("grid.top");
-    const value = beliefIn(askedModel(), target)?.[ask.score];
+    const value = /** @type {Record<string, any> | undefined} */ (beliefIn(askedModel(), target))?.[ask.score];
     const valued = value === undefined || against ? score : `${score} ${format.number(value)}`;
     this.context.textContent = [modelTitle(askedModel()), valued].filter(Boolean).join(" · ");
   }
 
-  /** Methods that are not in the grid yet. */
+  /**
+   * Methods that are not in the grid yet.
+   * @param {string | null} id
+   */
   offer(id) {
     const { methods } = store.state;
     const absent = (methods ?? []).filter((method) => !methodsOf(store.state).includes(method.id));
@@ -161,6 +171,7 @@ export class PanelGrid extends View {
     const { panels, phase, seconds } = store.state;
     const of = panels.length;
     const done = panels.filter(isFinal).length;
+    /** @type {Partial<Record<Phase, () => string>>} */
     const words = {
       loading: () => t("grid.loading"),
       running: () => t("grid.progress", { done, of }),

@@ -18,6 +18,7 @@ import { columnActions, hasParameters } from "./menu-actions.js";
 
 const SHOWN = ["min", "max", "sum"];
 
+/** @param {[string, string][]} entries */
 const definitions = (entries) => el("dl", {}, ...entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 
 /** @param {PanelBody} record */
@@ -89,6 +90,7 @@ export class PanelMenu extends Popup {
 
   /** @param {PanelBody} record */
   details(record) {
+    /** @type {[string, string][]} */
     const parameters = Object.entries(record.parameters ?? {}).map(([name, value]) => [parameterTitle(name), settingText(value)]);
     const values = valuesOf(record);
     return [

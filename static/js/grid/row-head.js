@@ -37,11 +37,13 @@ export class RowHead extends View {
     this.append(el("div", { class: "row-words" }, this.choose, this.flow), this.more, this.menu);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["row", "layout", "ask", "models", "inputs"], () => this.render(), signal);
     store.watchPanels((id) => this.row?.panels.some(({ id }) => id === id) && this.render(), signal);
   }
 
+  /** @param {FilledRow} row */
   take(row) {
     this.row = row;
     if (this.isConnected) this.render();

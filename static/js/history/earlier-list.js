@@ -5,6 +5,8 @@ import { View } from "../widgets/view.js";
 import { aboutOf, entryLink, makingOf, nameOf } from "./entry.js";
 import { past } from "./history.js";
 
+/** @import { Entry } from "./history.js" */
+
 const SHOWN = 4;
 
 /** The newest explanations of this browser, on the start page; nothing where there are none. */
@@ -20,6 +22,7 @@ export class EarlierList extends View {
     this.append(el("h2", { class: "section-title", id: "earlier-title" }, t("history.earlier")), this.list, this.all);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     past.addEventListener("change", () => this.show(), { signal });
     store.watch(["models", "methods"], () => this.show(), signal);
@@ -35,6 +38,7 @@ export class EarlierList extends View {
     if (focused >= 0) this.list.children[focused]?.querySelector("a")?.focus();
   }
 
+  /** @param {Entry} entry */
   row(entry) {
     return el("li", { class: entry.gone ? "is-gone" : null },
       entryLink(entry, { class: "entry-link" }, () => {},

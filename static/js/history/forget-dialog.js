@@ -26,7 +26,10 @@ export class ForgetDialog extends View {
       el("div", { class: "dialog-actions" }, this.keep, this.forget));
   }
 
-  /** `opener` has the focus again when the answer is no. */
+  /**
+   * `opener` has the focus again when the answer is no.
+   * @param {HTMLElement} opener
+   */
   ask(opener) {
     this.opener = opener;
     this.problem.hidden = true;
@@ -60,6 +63,7 @@ export class ForgetDialog extends View {
     this.opener?.focus();
   }
 
+  /** @param {{ title?: string, detail?: string, message?: string }} error */
   complain({ title, detail, message }) {
     this.problem.textContent = [title, detail ?? message].filter(Boolean).join(". ");
     this.problem.hidden = false;

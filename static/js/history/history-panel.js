@@ -34,6 +34,7 @@ export class HistoryPanel extends View {
     this.append(this.button);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     past.addEventListener("change", () => this.show(), { signal });
     store.watch(["models", "methods", "id"], () => this.show(), signal);

@@ -14,12 +14,14 @@ export function palettes() {
 /** The colours that magnitudes take on this page. */
 export const colours = async () => (await palettes()).inferno.colours;
 
+/** @param {string} name */
 export async function numbers(name) {
   const response = await fetch(new URL(`${name}.json`, BASE));
   if (!response.ok) throw new Error(`${response.status} for ${name}.json`);
   return response.json();
 }
 
+/** @param {string} name */
 export async function picture(name) {
   const image = new Image();
   image.src = new URL(`${name}.webp`, BASE).href;
@@ -27,7 +29,12 @@ export async function picture(name) {
   return image;
 }
 
-/** The RGBA pixels of a picture, drawn at its own size. */
+/**
+ * The RGBA pixels of a picture, drawn at its own size.
+ * @param {HTMLImageElement} image
+ * @param {number} x
+ * @param {number} width
+ */
 export function pixelsOf(image, x = 0, width = image.naturalWidth) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
@@ -42,18 +49,30 @@ export class Strip {
   #image;
   #colours;
 
+  /**
+   * @param {HTMLImageElement} image
+   * @param {Uint32Array | null} colours
+   */
   constructor(image, colours) {
     this.#image = image;
     this.#colours = colours;
     this.side = image.naturalHeight;
   }
 
-  /** A strip of pictures; of maps, whose grey levels take colours, where `coloured`. */
+  /**
+   * A strip of pictures; of maps, whose grey levels take colours, where `coloured`.
+   * @param {string} name
+   * @param {boolean} coloured
+   */
   static async load(name, coloured = true) {
     const [image, table] = await Promise.all([picture(name), coloured ? colours() : null]);
     return new Strip(image, table);
   }
 
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {number} place
+   */
   draw(canvas, place) {
     const frame = pixelsOf(this.#image, place * this.side, this.side);
     if (this.#colours) {

@@ -19,9 +19,15 @@ const ORDERS = { map: "order", displaced: "order_displaced", random: "order_rand
 const KINDS = { map: "first strong", displaced: "second", random: "third", gaussian: "fourth" };
 const BEGIN = 0.2; // of the pixels: where something is gone, and something left
 
+/** @param {Record<string, any>} figures */
 const ordersOf = (figures) => Object.keys(ORDERS).filter((order) => order in figures);
 
-/** The curves of an order: several where it is drawn. */
+/**
+ * The curves of an order: several where it is drawn.
+ * @param {Record<string, any>} figures
+ * @param {string} order
+ * @returns {{ probabilities: number[], area: number }[]}
+ */
 const curvesOf = (figures, order) => [figures[order]].flat();
 
 /**
@@ -37,7 +43,12 @@ async function pictureWords({ model }) {
   return { width, height, words: new Uint32Array(context.getImageData(0, 0, width, height).data.buffer) };
 }
 
-/** A choice among the orders, as radio buttons side by side. */
+/**
+ * A choice among the orders, as radio buttons side by side.
+ * @param {string} name
+ * @param {string[]} orders
+ * @param {(order: string) => void} changed
+ */
 function orderChoice(name, orders, changed) {
   return el("fieldset", { class: "segments trust-orders", onchange: ({ target }) => changed(target.value) },
     el("legend", { class: "small muted" }, t("trust.order")),
@@ -75,6 +86,7 @@ class CurveFigure {
     whenNear(this.node, () => this.fetch());
   }
 
+  /** @param {HTMLElement} place */
   draw(place) {
     const { figures } = this.measured;
     const lines = ordersOf(figures).flatMap((order) => curvesOf(figures, order).map(({ probabilities }, draw) => (
@@ -96,6 +108,7 @@ class CurveFigure {
     }));
   }
 
+  /** @param {string} order */
   choose(order) {
     this.#order = order;
     this.show();
@@ -130,6 +143,7 @@ class CurveFigure {
     if (this.#pixels) this.paint(k);
   }
 
+  /** @param {number} k */
   paint(k) {
     if (!this.#pixels) return;
     const { orders, ...pixels } = this.#pixels;

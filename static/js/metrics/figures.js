@@ -6,6 +6,9 @@ import { completenessFigure, infidelityFigure, plainFigure, sensitivityFigure } 
 import { randomisationFigure } from "./randomisation-figure.js";
 import { classFigure, stabilityFigure } from "./similarity-figure.js";
 
+/** @import { Panel } from "../state/types.js" */
+
+/** @type {Record<string, (measured: any, panel: Panel) => HTMLElement>} */
 const FIGURES = {
   deletion: curveFigure,
   insertion: curveFigure,
@@ -18,5 +21,9 @@ const FIGURES = {
   max_sensitivity: sensitivityFigure,
 };
 
-/** A node with all that a finished measurement has found. */
+/**
+ * A node with all that a finished measurement has found.
+ * @param {any} measured
+ * @param {Panel} panel
+ */
 export const figureOf = (measured, panel) => (FIGURES[measured.metric] ?? plainFigure)(measured, panel);

@@ -19,7 +19,7 @@ export function gradientFigure({ figures, parameters }) {
     x: { ticks: across, label: t("trust.gradient.expected") },
     y: { ticks: up, label: t("trust.gradient.slope") },
     lines: [
-      { name: t("trust.gradient.direction"), kind: "dots", points: expected.map((value, place) => [value, slopes[place]]) },
+      { name: t("trust.gradient.direction"), kind: "dots", points: expected.map((/** @type {number} */ value, /** @type {number} */ place) => [value, slopes[place]]) },
       { name: t("trust.gradient.equal"), kind: "third", points: [[low, low], [high, high]] },
     ],
   });

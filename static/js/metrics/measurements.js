@@ -8,7 +8,7 @@ import { store } from "../state/store.js";
 import { metricTitle } from "./metric-list.js";
 
 /**
- * @import { MeasurementBody } from "../api/types.js"
+ * @import { MeasurementBody, PanelBody } from "../api/types.js"
  * @import { Measuring } from "../state/types.js"
  */
 
@@ -47,7 +47,7 @@ const receive = {
   progress: (id, { metric, done, total }) => note(id, metric, { status: "running", done, total }),
   metric: (id, { metric }) => take(id, metric),
   done(id, { panels }) {
-    const record = panels.find((panel) => panel.id === id);
+    const record = /** @type {PanelBody[]} */ (panels).find((panel) => panel.id === id);
     for (const measured of Object.values(record?.metrics ?? {})) take(id, measured);
   },
   error(id, data) {

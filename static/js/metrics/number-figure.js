@@ -6,10 +6,13 @@ import { t, textOr } from "../shared/texts.js";
 import { parameterTitle } from "../state/methods.js";
 import { facts, score } from "./metric-text.js";
 
+/** @param {string} text */
 const words = (text) => el("p", { class: "small" }, text);
 
+/** @param {Record<string, any>} figures */
 const reasonOf = ({ reason }) => (reason ? el("p", { class: "small", lang: "en" }, reason) : null);
 
+/** @param {Record<string, any>} figures */
 function remedyText({ remedy, complete }) {
   if (complete !== false) return null;
   if (!remedy) return t("trust.remedy.none");
@@ -19,6 +22,7 @@ function remedyText({ remedy, complete }) {
   return remedy.tolerance ? `${more} ${t("trust.remedy.tolerance")}` : more;
 }
 
+/** @param {any} measured */
 export function completenessFigure({ figures }) {
   const { expected, attributed, relative_error: error } = figures;
   const remedy = remedyText(figures);
@@ -29,6 +33,7 @@ export function completenessFigure({ figures }) {
   ]), reasonOf(figures), remedy ? words(remedy) : null);
 }
 
+/** @param {any} measured */
 export function infidelityFigure({ figures }) {
   const { infidelity, changes, unexplained } = figures;
   return el("div", {}, facts([
@@ -38,11 +43,15 @@ export function infidelityFigure({ figures }) {
   ]), reasonOf(figures), words(t("trust.infidelity.means")));
 }
 
+/** @param {any} measured */
 export function sensitivityFigure({ figures }) {
   return el("div", {}, facts([[t("trust.max_sensitivity"), score(figures.max_sensitivity)]]), reasonOf(figures), words(t("trust.max_sensitivity.means")));
 }
 
-/** Of a metric that this page does not know: its single numbers, by the names that they have. */
+/**
+ * Of a metric that this page does not know: its single numbers, by the names that they have.
+ * @param {any} measured
+ */
 export function plainFigure({ figures }) {
   const single = Object.entries(figures).filter(([, value]) => typeof value !== "object" || value === null);
   return facts(single.map(([name, value]) => [textOr(`value.${name}`, name.replaceAll("_", " ")), typeof value === "number" ? score(value) : String(value ?? "–")]));

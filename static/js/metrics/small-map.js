@@ -24,6 +24,7 @@ export class SmallMap extends View {
     this.append(this.canvas, this.words);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["rendering", "palettes"], () => this.paint(), signal);
     if (this.load && !this.#raw) whenNear(this, () => this.fetch());

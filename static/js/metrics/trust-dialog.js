@@ -54,6 +54,7 @@ export class TrustDialog extends View {
     this.append(this.dialog);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["metricsPanel", "panels"], () => this.follow(), signal);
     store.watch(["models", "methods"], () => this.panel && this.tellPanel(this.panel), signal);

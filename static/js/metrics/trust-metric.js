@@ -10,6 +10,7 @@ import { costText, spentText } from "./metric-text.js";
 /**
  * @import { MeasurementBody, MetricEstimate } from "../api/types.js"
  * @import { ParameterField } from "../parameters/parameter-field.js"
+ * @import { Measuring } from "../state/types.js"
  */
 
 const PAUSE = 300; // milliseconds without a change before the price is asked for
@@ -56,6 +57,7 @@ export class TrustMetric extends HTMLElement {
     return this;
   }
 
+  /** @param {string} metric */
   meaning(metric) {
     return el("a", { href: `/trust#${encodeURIComponent(metric)}`, target: "_blank", rel: "noopener", "aria-label": t("trust.means.of", { metric: metricTitle(metric) }) }, t("trust.means"));
   }
@@ -124,6 +126,11 @@ export class TrustMetric extends HTMLElement {
     this.draw(measured);
   }
 
+  /**
+   * @param {boolean} busy
+   * @param {Measuring | null} state
+   * @param {MeasurementBody | null} measured
+   */
   costs(busy, state, measured) {
     if (busy && state?.status === "waiting") return t("panel.waiting");
     if (busy) return state?.total ? t("panel.step", state) : t("trust.begins");
@@ -139,11 +146,16 @@ export class TrustMetric extends HTMLElement {
     return this.#price === null ? t("trust.price.unknown") : costText(this.#price);
   }
 
+  /** @param {Measuring | null} state */
   progress(state) {
     this.hairline.hidden = !state?.total;
     if (state?.total) setProgress(this.hairline, state, t("trust.progress", { metric: metricTitle(this.metric), done: state.done, total: state.total }));
   }
 
+  /**
+   * @param {any} problem
+   * @param {MeasurementBody | null} measured
+   */
   complain(problem, measured) {
     this.problem.hidden = !problem;
     const refused = measured?.status === "refused" && problem === measured.problem;
@@ -152,7 +164,10 @@ export class TrustMetric extends HTMLElement {
       el("p", { class: "small", lang: "en" }, problem.detail || problem.title || problem.message)] : []));
   }
 
-  /** Drawn anew only where it was measured anew. */
+  /**
+   * Drawn anew only where it was measured anew.
+   * @param {MeasurementBody | null} measured
+   */
   draw(measured) {
     const done = measured?.status === "done" ? measured : null;
     const panel = store.panel(this.panel);

@@ -28,7 +28,11 @@ const ELEMENTS = {
 
 const RETRY_MS = 2000;
 
-/** Fills one part of the catalogue; while the server is still starting, it asks again. */
+/**
+ * Fills one part of the catalogue; while the server is still starting, it asks again.
+ * @param {"models" | "methods" | "samples" | "palettes"} part
+ * @param {() => Promise<any>} fetcher
+ */
 async function load(part, fetcher) {
   try {
     setCatalogue(part, await fetcher());
@@ -39,6 +43,7 @@ async function load(part, fetcher) {
   }
 }
 
+/** @type {Promise<void> | null} */
 let coming = null; // the workbench, once it is wanted
 let here = false;
 let known = false;
@@ -61,7 +66,11 @@ function fetchWorkbench() {
   return coming;
 }
 
-/** Shows the start page or the workbench, whichever belongs to the phase. */
+/**
+ * Shows the start page or the workbench, whichever belongs to the phase.
+ * @param {HTMLElement} start
+ * @param {HTMLElement} bench
+ */
 function show(start, bench) {
   const empty = store.state.phase === "empty";
   const arriving = bench.hidden && !empty;
@@ -70,11 +79,16 @@ function show(start, bench) {
   bench.hidden = empty;
   delete document.documentElement.dataset.opening; // theme.js kept the start page from flashing
   // The button that was pressed is gone: the focus goes on to what came in its place.
-  if (arriving && hadFocus) bench.querySelector(".question").focus({ preventScroll: true });
+  if (arriving && hadFocus) /** @type {HTMLElement | null} */ (bench.querySelector(".question"))?.focus({ preventScroll: true });
   if (arriving) scrollTo(0, 0);
 }
 
+/**
+ * @param {HTMLElement} start
+ * @param {HTMLElement} bench
+ */
 function switchViews(start, bench) {
+  /** @param {Error} error */
   const lost = ({ message }) => {
     start.hidden = false;
     delete document.documentElement.dataset.opening;
@@ -99,7 +113,7 @@ listenForPictures();
 addEventListener("popstate", followAddress);
 offerLanguages();
 followAddress();
-switchViews(document.getElementById("start"), document.getElementById("bench"));
+switchViews(/** @type {HTMLElement} */ (document.getElementById("start")), /** @type {HTMLElement} */ (document.getElementById("bench")));
 keepAddress();
 keepHistory();
 

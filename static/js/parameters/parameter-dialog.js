@@ -8,7 +8,10 @@ import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { computeWith, parametersOf, costOf, valuesOf } from "./parameters.js";
 
-/** @import { ParameterField } from "./parameter-field.js" */
+/**
+ * @import { FieldError } from "../api/types.js"
+ * @import { ParameterField } from "./parameter-field.js"
+ */
 
 const PAUSE = 200; // milliseconds without a change before the price is asked for
 
@@ -40,6 +43,7 @@ export class ParameterDialog extends View {
         el("header", {}, el("div", {}, this.heading, this.summary), iconButton("close", t("parameters.close"), { onclick: () => this.dialog.close() })), this.form));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["parametersOf"], ({ parametersOf: method }) => this.follow(method), signal);
   }
@@ -112,16 +116,20 @@ export class ParameterDialog extends View {
     }
   }
 
-  /** The server's words stand at the field that they are about. */
+  /**
+   * The server's words stand at the field that they are about.
+   * @param {{ errors?: FieldError[], detail?: string, message?: string }} error
+   */
   refused({ errors = [], detail, message }) {
     const rest = errors.filter(({ field, detail: words }) => {
       const place = this.all.find(({ parameter }) => field === `options.${this.method}.${parameter.name}`);
       place?.complain(words.replace(`${field}: `, ""));
       return !place;
     });
-    this.price.textContent = rest.length || !errors.length ? (detail ?? message) : t("parameters.price.none");
+    this.price.textContent = rest.length || !errors.length ? (detail ?? message ?? "") : t("parameters.price.none");
   }
 
+  /** @param {SubmitEvent} event */
   submit(event) {
     const wrong = this.all.find((field) => field.problem || !field.message.hidden);
     if (wrong) {
@@ -133,6 +141,7 @@ export class ParameterDialog extends View {
   }
 }
 
+/** @param {{ maps: number, evaluations: number, seconds: number | null }} cost */
 function priceText({ maps, evaluations, seconds }) {
   const time = seconds === null ? t("parameters.seconds.unknown") : t("parameters.seconds", { seconds: format.seconds(seconds) });
   const cost = t(evaluations === 1 ? "parameters.price.one" : "parameters.price", { evaluations });

@@ -39,6 +39,7 @@ export class PictureBox extends View {
     this.addEventListener("pointercancel", end);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport", "tool", "picture", "inputs", "ask", "models"], () => this.refresh(), signal);
     this.size.image.addEventListener("load", () => this.refresh(), { signal });

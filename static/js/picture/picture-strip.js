@@ -5,6 +5,8 @@ import { View } from "../widgets/view.js";
 import { choose } from "./picture-input.js";
 import { choosePicture, removePicture } from "./pictures.js";
 
+/** @import { PictureEntry } from "../state/types.js" */
+
 /** @type {Record<string, number>} */
 const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 
@@ -24,6 +26,7 @@ export class PictureStrip extends View {
     this.append(this.list, el("div", { class: "strip-actions" }, this.removeButton, this.add));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["pictures", "picture"], () => this.show(), signal);
   }
@@ -46,6 +49,7 @@ export class PictureStrip extends View {
     if (!this.hidden) this.#thumbs.get(picture?.key)?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
+  /** @param {PictureEntry} entry */
   thumb({ key, url }) {
     return el("button", { type: "button", class: "thumb", role: "radio", onclick: () => choosePicture(key) },
       el("img", { src: url, alt: "", width: 48, height: 48, decoding: "async" }));

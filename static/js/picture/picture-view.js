@@ -61,6 +61,7 @@ export class PictureView extends View {
     this.image.addEventListener("error", () => this.readable(false));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["picture"], ({ picture }) => this.load(picture), signal);
     store.watch(["picture", "inputs", "ask", "layout", "row", "models"], () => this.mark(), signal);

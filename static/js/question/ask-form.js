@@ -63,6 +63,7 @@ export class AskForm extends View {
     this.score.addEventListener("change", () => explainAgain({ score: this.score.value }));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["ask", "layout", "row", "inputs", "models"], () => this.show(), signal);
     store.watch(["downloads"], ({ downloads }) => this.arrange(downloads), signal);

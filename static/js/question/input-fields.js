@@ -28,6 +28,7 @@ export class InputFields extends View {
     );
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["models", "ask", "layout", "row", "notice"], () => this.show(), signal);
   }
@@ -53,6 +54,7 @@ export class InputFields extends View {
     if (refused) this.size.setAttribute("aria-invalid", "true");
   }
 
+  /** @param {string} text */
   complain(text) {
     this.message.textContent = text;
     this.message.hidden = !text;

@@ -39,6 +39,7 @@ export class PredictionList extends View {
     return row;
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["inputs", "ask", "layout", "row", "id", "models"], () => this.show(), signal);
   }

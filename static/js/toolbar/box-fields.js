@@ -21,6 +21,7 @@ export class BoxFields extends View {
     );
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport"], ({ viewport }) => this.show(viewport.box), signal);
   }

@@ -27,6 +27,7 @@ export class ClipHistogram extends View {
     this.append(this.canvas, this.clip);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["rendering", "viewport", "viewedPanel", "panels"], () => this.refresh(), signal);
     store.watchPanels(() => this.refresh(), signal);

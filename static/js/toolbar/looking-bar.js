@@ -5,10 +5,18 @@ import { store } from "../state/store.js";
 import { compareWith, currentPanel, drawable, resetZoom, zoomBy } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
 
-/** @import { BoxFields } from "./box-fields.js" */
+/**
+ * @import { State } from "../state/types.js"
+ * @import { BoxFields } from "./box-fields.js"
+ */
 
 const STEP = 1.5;
 
+/**
+ * @param {string} text
+ * @param {string} title
+ * @param {() => void} onclick
+ */
 const toggle = (text, title, onclick) => el("button", { type: "button", class: "button toggle", "aria-pressed": "false", title, onclick }, text);
 
 /** Zoom, box, comparison; in full screen the split view instead of the comparison. */
@@ -37,6 +45,7 @@ export class LookingBar extends View {
     );
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport", "tool"], (state) => this.show(state), signal);
     store.watch(["panels"], () => this.offer(), signal);
@@ -47,6 +56,7 @@ export class LookingBar extends View {
     this.compare.disabled = drawable().length < 2;
   }
 
+  /** @param {State} state */
   show({ viewport: { zoom, split, box }, tool }) {
     const shown = t("zoom.value", { zoom: zoom < 10 ? Number(zoom.toFixed(1)) : Math.round(zoom) });
     this.reset.textContent = shown;

@@ -6,6 +6,11 @@ import { setRendering } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
+/**
+ * @import { Palette, Reduction } from "../rendering/types.js"
+ * @import { State } from "../state/types.js"
+ */
+
 let count = 0;
 
 /**
@@ -45,6 +50,10 @@ export class ReadingBar extends View {
     );
   }
 
+  /**
+   * @param {Reduction} value
+   * @param {string} name
+   */
   radio(value, name) {
     const input = el("input", { type: "radio", name, value, onchange: () => setRendering({ reduction: value }) });
     const label = el("label", { class: "segment", title: t(`reading.${value}.long`) }, input, el("span", {}, t(`reading.${value}`)));
@@ -57,11 +66,13 @@ export class ReadingBar extends View {
     this.more.setAttribute("aria-expanded", String(open));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["palettes"], ({ palettes }) => this.offer(palettes ?? {}), signal);
     store.watch(["rendering", "palettes"], (state) => this.show(state), signal);
   }
 
+  /** @param {Record<string, Palette>} palettes */
   offer(palettes) {
     this.palette.replaceChildren(...Object.entries(palettes).map(([id, { title }]) => el("option", { value: id }, title)));
   }
@@ -71,12 +82,13 @@ export class ReadingBar extends View {
     setRendering({ palettes: { ...rendering.palettes, [signOf(rendering.reduction)]: this.palette.value } });
   }
 
+  /** @param {State} state */
   show({ rendering }) {
     this.palette.value = paletteOf(rendering);
     for (const { input } of this.radios) input.checked = input.value === rendering.reduction;
-    this.clip.input.value = rendering.percentile;
+    this.clip.input.value = String(rendering.percentile);
     this.clip.output.textContent = `${rendering.percentile} %`;
-    this.overlay.input.value = rendering.overlay;
+    this.overlay.input.value = String(rendering.overlay);
     this.overlay.output.textContent = `${rendering.overlay} %`;
     // One variable for all maps: fading over the picture redraws no canvas.
     document.documentElement.style.setProperty("--overlay", String(opacityOf(rendering)));

@@ -6,6 +6,8 @@ import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { slider } from "./reading-bar.js";
 
+/** @import { Settings } from "../rendering/types.js" */
+
 /**
  * A list of choices; `key` is both the rendering's and the texts'.
  * @param {"scale" | "show"} key
@@ -28,16 +30,18 @@ export class ShowBar extends View {
     this.append(...this.choices.map(({ field }) => field), this.top.field);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["rendering"], ({ rendering }) => this.show(rendering), signal);
   }
 
+  /** @param {Settings} rendering */
   show(rendering) {
     for (const { key, select } of this.choices) {
       select.value = rendering[key];
       select.title = t(`reading.${key}.${rendering[key]}.long`);
     }
-    this.top.input.value = rendering.top;
+    this.top.input.value = String(rendering.top);
     this.top.output.textContent = `${rendering.top} %`;
     this.top.field.hidden = rendering.show === "map";
   }

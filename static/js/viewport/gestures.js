@@ -51,12 +51,17 @@ function listenForWheel(lens) {
 
 /** @param {MapLens} lens */
 function listenForFingers(lens) {
+  /** @type {{ place: number[], apart: number } | null} */
   let last = null;
+  /** @param {TouchList} touches */
   const between = ([a, b]) => ({ clientX: (a.clientX + b.clientX) / 2, clientY: (a.clientY + b.clientY) / 2 });
+  /** @param {TouchList} touches */
   const apart = ([a, b]) => Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
+  /** @param {TouchEvent} event */
   const remember = ({ touches }) => {
     last = touches.length === 2 ? { place: placeOf(lens, between(touches)), apart: apart(touches) } : null;
   };
+  /** @param {TouchEvent} event */
   const move = (event) => {
     if (!last || event.touches.length !== 2 || !event.cancelable) return;
     event.preventDefault();
@@ -66,6 +71,7 @@ function listenForFingers(lens) {
     const panned = { ...store.state.viewport, ...pannedBy(store.state.viewport, lens.crop, moved) };
     setViewport({ ...zoomedAt(panned, lens.crop, last.place, last.apart / before.apart), panel: lens.panel.id });
   };
+  /** @param {TouchEvent} event */
   const start = (event) => {
     remember(event);
     if (last && lens.ready) event.preventDefault();
@@ -98,7 +104,8 @@ function dragOf(lens, event) {
 
 /** @param {MapLens} lens */
 function listenForDrags(lens) {
-  let drag = null; // {act, x, y, moved}
+  /** @type {{ act: ((to: number[]) => void) | null, x: number, y: number, moved: boolean } | null} */
+  let drag = null;
   lens.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !event.isPrimary || !lens.ready) return;
     drag = { act: dragOf(lens, event), x: event.clientX, y: event.clientY, moved: false };
@@ -128,6 +135,7 @@ function listenForDrags(lens) {
 /** @param {MapLens} lens */
 function listenForClicks(lens) {
   let waiting = 0;
+  /** @param {MouseEvent} event */
   const click = (event) => {
     waiting = 0;
     if (lens.whole) lens.point(pictured(lens, placeOf(lens, event)));

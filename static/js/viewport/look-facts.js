@@ -22,11 +22,15 @@ export class LookFacts extends View {
     this.append(this.cross, this.shares);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport", "rendering", "inputs"], () => this.refresh(), signal);
   }
 
-  /** `lens`: the map-lens that these facts are of. */
+  /**
+   * `lens`: the map-lens that these facts are of.
+   * @param {MapLens} lens
+   */
   take(lens) {
     this.lens = lens;
     this.refresh();

@@ -12,8 +12,10 @@ import { cropOf, crossedPixel, panelName } from "./viewport.js";
 /**
  * @import { RawArray, Settings } from "../rendering/types.js"
  * @import { Panel } from "../state/types.js"
+ * @import { Frame } from "./geometry.js"
  */
 
+/** @param {number} fraction */
 const percent = (fraction) => `${100 * fraction}%`;
 
 /**
@@ -49,6 +51,7 @@ export class MapLens extends View {
     listenForKeys(this);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["rendering", "palettes"], () => this.redraw(), signal);
     store.watch(["viewport", "tool", "inputs"], () => this.redraw(), signal);
@@ -135,6 +138,7 @@ export class MapLens extends View {
     this.showBox(frame, viewport.box);
   }
 
+  /** @param {Frame} frame */
   showCross(frame) {
     const map = mapOf(this.panel, this.rendering);
     const pixel = crossedPixel(map, this.crop);
@@ -145,6 +149,10 @@ export class MapLens extends View {
     this.down.style.left = percent(left);
   }
 
+  /**
+   * @param {Frame} frame
+   * @param {number[] | null} box
+   */
   showBox(frame, box) {
     this.box.hidden = !box;
     if (!box) return;

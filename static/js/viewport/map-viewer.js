@@ -50,6 +50,7 @@ export class MapViewer extends View {
     this.append(this.dialog);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewedPanel", "panels"], () => this.follow(), signal);
     store.watchPanels((id) => id === store.state.viewedPanel && this.render(), signal);
@@ -82,15 +83,17 @@ export class MapViewer extends View {
     this.look.take(this.lens);
   }
 
+  /** @param {number} by */
   step(by) {
     const panels = drawable();
     const place = panels.findIndex(({ id }) => id === store.state.viewedPanel);
     viewPanel(panels[(place + by + panels.length) % panels.length].id);
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     // In a slider or a list the arrows belong to the control.
-    if (event.target.matches("input, select, [role=slider]")) return;
+    if (/** @type {HTMLElement} */ (event.target).matches("input, select, [role=slider]")) return;
     if (event.key === "ArrowLeft") this.step(-1);
     if (event.key === "ArrowRight") this.step(1);
   }

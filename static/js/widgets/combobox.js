@@ -135,6 +135,7 @@ export class Combobox extends View {
     if (this.input && !this.#typed) this.input.value = option ? this.textOf(option) : "";
   }
 
+  /** @param {string} text */
   set placeholder(text) {
     this.input.placeholder = text;
   }
@@ -165,6 +166,10 @@ export class Combobox extends View {
     }
   }
 
+  /**
+   * @param {any[]} found
+   * @param {string} query
+   */
   show(found, query) {
     this.#options = found;
     const notes = this.notes();
@@ -181,7 +186,10 @@ export class Combobox extends View {
     this.activate(query && found.length ? 0 : found.findIndex((option) => this.keyOf(option) === chosen));
   }
 
-  /** The rows; where there are headings, in groups. */
+  /**
+   * The rows; where there are headings, in groups.
+   * @param {any[]} found
+   */
   arranged(found) {
     const groups = new Map();
     found.forEach((option, place) => {
@@ -195,16 +203,22 @@ export class Combobox extends View {
     });
   }
 
+  /**
+   * @param {any} option
+   * @param {number} place
+   */
   row(option, place) {
     return el("div", { role: "option", id: `${this.list.id}-${place}`, "data-place": String(place), "aria-selected": "false", "aria-label": this.nameOf(option) },
       ...this.rowOf(option));
   }
 
+  /** @param {string} text */
   tell(text) {
     this.message.textContent = text;
     this.message.hidden = !text;
   }
 
+  /** @param {number} place */
   activate(place) {
     this.#row(this.#active)?.setAttribute("aria-selected", "false");
     this.#active = place;
@@ -215,10 +229,12 @@ export class Combobox extends View {
     return this.input.setAttribute("aria-activedescendant", option.id);
   }
 
+  /** @param {number} place */
   #row(place) {
     return this.list.querySelector(`[data-place="${place}"]`);
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     const last = this.#options.length - 1;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -241,6 +257,7 @@ export class Combobox extends View {
     return undefined;
   }
 
+  /** @param {any} option */
   choose(option) {
     if (this.dispatchEvent(new CustomEvent("choose", { detail: option, cancelable: true }))) this.#chosen = option;
     this.close();

@@ -15,6 +15,7 @@ export class ThemeToggle extends View {
     this.append(this.button);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     dark.addEventListener("change", () => this.label(), { signal });
     this.label();

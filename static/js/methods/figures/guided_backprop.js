@@ -7,9 +7,14 @@ import { t } from "../../shared/texts.js";
 
 const KINDS = ["guided", "vanilla"];
 
+/** @param {HTMLElement} root */
 export async function start(root) {
   const [record, ...strips] = await Promise.all([numbers("guided"), ...KINDS.map((kind) => Strip.load(`guided-${kind}`))]);
 
+  /**
+   * @param {string} name
+   * @param {number} place
+   */
   function show(name, place) {
     KINDS.forEach((kind, i) => {
       strips[i].draw(view(root, `${kind}-${name}`), place);
@@ -17,6 +22,7 @@ export async function start(root) {
     });
   }
 
+  /** @param {string} way */
   function compare(way) {
     const place = record.ways.indexOf(way);
     show("other", place);

@@ -2,20 +2,28 @@
 
 import { numbers, picture, Strip } from "../assets.js";
 import { chosen, onChoice, Slider, view } from "../parts.js";
+import { contextOf } from "../../shared/dom.js";
 import { number } from "../../shared/format.js";
 import { t } from "../../shared/texts.js";
 import { chartOf, linesOf, showGathered } from "./path.js";
 
 const strips = new Map();
 
+/** @param {string} baseline */
 function load(baseline) {
   if (!strips.has(baseline)) strips.set(baseline, Strip.load(`integrated-${baseline}`));
   return strips.get(baseline);
 }
 
-/** x′ + α (x − x′) for a baseline of one colour. */
+/**
+ * x′ + α (x − x′) for a baseline of one colour.
+ * @param {HTMLCanvasElement} canvas
+ * @param {HTMLImageElement} seen
+ * @param {string} baseline
+ * @param {number} alpha
+ */
 function fade(canvas, seen, baseline, alpha) {
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   context.globalAlpha = 1;
   context.fillStyle = baseline;
   context.fillRect(0, 0, canvas.width, canvas.height);
@@ -23,6 +31,7 @@ function fade(canvas, seen, baseline, alpha) {
   context.drawImage(seen, 0, 0);
 }
 
+/** @param {HTMLElement} root */
 export async function start(root) {
   let baseline = chosen(root);
   const [{ edges, paths }, seen, first] = await Promise.all([numbers("integrated"), picture("seen-cat"), load(baseline)]);

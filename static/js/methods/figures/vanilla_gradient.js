@@ -6,12 +6,16 @@ import { Chart } from "../../shared/chart.js";
 import { number } from "../../shared/format.js";
 import { t } from "../../shared/texts.js";
 
+/** @param {HTMLElement} root */
 export async function start(root) {
   const [record, pictures, maps] = await Promise.all([numbers("vanilla"), Strip.load("vanilla-pictures", false), Strip.load("vanilla-maps")]);
+  /** @type {Record<string, number[]>} */
   const { places, scores, cosines, clips } = record;
+  /** @param {number} score */
   const relative = (score) => score / scores[0];
+  /** @type {number[][]} */
   const [levels, curve] = record.curve;
-  const chart = new Chart(root.querySelector("[data-chart]"), {
+  const chart = new Chart(/** @type {HTMLElement} */ (root.querySelector("[data-chart]")), {
     x: { ticks: [0, 2, 4, 6, 8], label: t("learn.read.vanilla.x") },
     y: { ticks: [0, 0.5, 1] },
     lines: [
