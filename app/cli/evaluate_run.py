@@ -22,7 +22,7 @@ from ..images.image_files import ImageFile
 from ..pipeline.batch import READERS
 from ..pipeline.context import Context
 from ..settings import Settings
-from .explain_run import fetch_all
+from ..zoo.fetch import fetch_all
 
 PARTS = ".parts"
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ..attribution.classifier import Classifier
 from ..contract.jobs import Explain, Flow, Predict
+from ..images.input_spec import Input
 from ..images.preprocess import PreprocessedImage, asked, preprocess
-from ..zoo.cards import Input
 from ..zoo.zoo import Zoo
 from .context import Context
 

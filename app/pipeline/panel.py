@@ -20,9 +20,9 @@ from ..attribution.score import Score
 from ..attribution.shared_forward import SharedForward
 from ..contract.arrays import encode_map, npy
 from ..contract.jobs import Event, Explain
+from ..images.input_spec import Input
 from ..settings import Settings
 from ..storage.stores import AnyStore
-from ..zoo.cards import Input
 from ..zoo.zoo import Zoo
 from .context import Context
 from .measure import measure_all

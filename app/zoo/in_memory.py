@@ -20,8 +20,9 @@ from ..attribution.backends.selection import BackendSelector
 from ..attribution.classifier import Classifier, NoLogits, main_logits
 from ..attribution.memory import out_of_memory
 from ..contract.problems import Unprocessable
+from ..images.input_spec import Input
 from ..settings import Settings
-from .cards import Card, File, Input
+from .cards import Card, File
 from .model_spec import ModelSpec
 from .weights import WeightFile
 from .zoo import Zoo, _Resident

@@ -97,8 +97,8 @@ def _explain(job: BatchJob, batch: Batch) -> Run:
 
 
 def _whole(shot: ExplainedPicture) -> Event:
-    from ...cli.explain_run import titles
     from ...pipeline.archive import files
+    from ...pipeline.catalogue import titles
     from ...pipeline.turns import as_problem
 
     try:
