@@ -19,7 +19,7 @@ from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, Sk
 from ..pipeline.catalogue import titles
 from ..pipeline.context import Context
 from ..pipeline.pipeline import run
-from ..pipeline.turns import as_problem
+from ..pipeline.problems import as_problem
 from ..settings import Settings
 from ..storage.stores import AnyStore
 from ..zoo.fetch import fetch_all

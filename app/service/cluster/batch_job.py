@@ -99,7 +99,7 @@ def _explain(job: BatchJob, batch: Batch) -> Run:
 def _whole(shot: ExplainedPicture) -> Event:
     from ...pipeline.archive import files
     from ...pipeline.catalogue import titles
-    from ...pipeline.turns import as_problem
+    from ...pipeline.problems import as_problem
 
     try:
         written = list(files(shot.record, shot.read, titles()))
