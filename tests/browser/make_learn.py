@@ -88,7 +88,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         zoo = Zoo(Settings())
-        self.classifier = zoo.load(MODEL)
+        self.classifier = zoo.load(MODEL).classifier
         self.title = zoo.recipe(MODEL).card.title
         self._input = zoo.recipe(MODEL).input
         self.seen = {name: preprocess(decode(read_sample(name), 24_000_000), self._input) for name in samples()}
