@@ -74,5 +74,3 @@ def test_few_folders_each_with_its_purpose() -> None:
     for folder in entries:
         if folder.is_dir():
             assert (folder / "__init__.py").read_text("utf-8").startswith('"""'), f"what is {folder.name}/ for?"
-                f"{folder.name}/ says not what it is for"
-            )

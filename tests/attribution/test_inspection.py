@@ -7,8 +7,9 @@ from collections import Counter
 import torch
 import torch.nn.functional as F
 from gradoscope.attribution.inspection import NonlinearOperation, inspection_of
-from nets import Linear, Tiny, classifier, wrap
 from torch import Tensor, nn
+
+from tests.support.nets import Linear, Tiny, classifier, wrap
 
 
 def test_operations_are_told_by_the_innermost_module_that_puts_them_out() -> None:

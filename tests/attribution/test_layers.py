@@ -16,8 +16,9 @@ from gradoscope.attribution.layers import captured, choose_layer
 from gradoscope.attribution.methods.cam import CamParameters, GradCam
 from gradoscope.attribution.score import Score
 from gradoscope.pipeline.problems import as_problem
-from nets import Tiny, classifier, explain, lite0, random_picture, wrap
 from torch import Tensor, nn
+
+from tests.support.nets import Tiny, classifier, explain, lite0, random_picture, wrap
 
 # architecture: (guided, gates, automatic layer, its shape)
 EXPECTED = {

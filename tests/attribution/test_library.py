@@ -14,8 +14,9 @@ from gradoscope.attribution.errors import InvalidParameter, OutOfMemory, Refused
 from gradoscope.attribution.score import ScoreKind
 from gradoscope.contract import arrays
 from gradoscope.pipeline.problems import as_problem
-from nets import Tiny, random_picture
 from torch import nn
+
+from tests.support.nets import Tiny, random_picture
 
 # what the server needs, and the library does not
 SERVER = "fastapi starlette uvicorn httpx2 typer rich jinja2 pydantic_settings fsspec timm torchvision"

@@ -21,8 +21,9 @@ from gradoscope.zoo.cards import CardError
 from gradoscope.zoo.loader import choose_device
 from gradoscope.zoo.weights import WeightsMissing, WrongWeights
 from gradoscope.zoo.zoo import Zoo
-from nets import Tiny
 from torch import Tensor
+
+from tests.support.nets import Tiny
 
 LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
 MIB = 2**20
