@@ -17,8 +17,8 @@ except ImportError as error:
 
 from ..contract.arrays import Reduction
 from ..contract.problems import Unprocessable
-from ..images.palettes import diverging, palettes
-from ..images.render import colourise, scale_of
+from ..images.palettes import MAGNITUDES, SIGNED, palettes
+from ..images.render import PERCENTILE, colourise, is_signed, scale_of
 
 if TYPE_CHECKING:
     from .results import Explanation, Panel
@@ -34,7 +34,7 @@ class Appearance:
 
     reduce: Reduction = "abs"
     palette: str | None = None
-    percentile: float = 99
+    percentile: float = PERCENTILE
 
     def __post_init__(self) -> None:
         if self.palette is not None and self.palette not in palettes():
@@ -44,7 +44,7 @@ class Appearance:
 
     @property
     def colours(self) -> str:
-        return self.palette or ("blue_orange" if self.reduce == "sum" else "inferno")
+        return self.palette or (SIGNED if is_signed(self.reduce) else MAGNITUDES)
 
 
 class NotebookFigure(Figure):
@@ -94,14 +94,14 @@ def _draw(axes: Axes, panel: Panel, reading: Appearance) -> None:
         axes.text(0.5, 0.5, textwrap.fill(detail, 28), ha="center", va="center", fontsize=7, parse_math=False)
         return
     values = panel.reduce(reading.reduce)
-    scale = scale_of(values, reading.colours, reading.percentile)
+    scale = scale_of(values, reading.colours, reading.percentile, signed=is_signed(reading.reduce))
     axes.imshow(colourise(values, reading.colours, scale), interpolation="nearest")
     colours = ListedColormap(palettes()[reading.colours] / 255)
     if scale.high > scale.low:
         ticks = [scale.low + (scale.high - scale.low) * number / (TICKS - 1) for number in range(TICKS)]
         norm = Normalize(scale.low, scale.high)
     else:  # a map of zeros
-        ticks, norm = [0.0], Normalize(-1.0 if reading.colours in diverging() else 0.0, 1.0)
+        ticks, norm = [0.0], Normalize(-1.0 if scale.symmetric else 0.0, 1.0)
     assert axes.figure is not None
     bar = axes.figure.colorbar(ScalarMappable(norm, colours), ax=axes, ticks=ticks, fraction=0.046, pad=0.03)
     bar.ax.set_yticklabels([f"{tick:.2g}" for tick in ticks], fontsize=7)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from ..images.render import draw, scale_of
+from ..images.palettes import MAGNITUDES
+from ..images.render import PERCENTILE, draw, scale_of
 from ..pipeline.archive import png
 
 if TYPE_CHECKING:
     from .results import Explanation, Panel
 
-PALETTE, PERCENTILE = "inferno", 99.0
+PALETTE = MAGNITUDES
 SIDE = 176  # pixels of the longer side
 ROW = "display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start"
 CELL = f"margin:0;width:{SIDE}px;font-size:12px;line-height:1.35;overflow-wrap:anywhere"
@@ -41,7 +42,7 @@ def explanation_html(explanation: Explanation) -> str:
 
 def panel_png(panel: Panel) -> bytes:
     """A map coloured, each value a square of its own where it is small."""
-    image = draw(panel.reduce("abs"), PALETTE, PERCENTILE, None, 0.0)
+    image = draw(panel.reduce("abs"), PALETTE, signed=False)
     factor = max(1, SIDE // max(image.size))
     return png(image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST))
 
@@ -62,11 +63,11 @@ def _panel(panel: Panel) -> str:
     if panel.status != "done":
         return _cell("", [*lines, escape(panel.problem.detail if panel.problem else panel.status)])
     values = panel.reduce("abs")
-    scale = scale_of(values, PALETTE, PERCENTILE)
+    scale = scale_of(values, PALETTE, signed=False)
     lines.append(f"{scale.low:.2g} … {scale.high:.2g}")
     if panel.completeness_error is not None:
         lines.append(f"completeness {panel.completeness_error:+.1%}")
-    return _cell(_image(draw(values, PALETTE, PERCENTILE, None, 0.0), panel.title), lines)
+    return _cell(_image(draw(values, PALETTE, signed=False), panel.title), lines)
 
 
 def _cell(image: str, lines: list[str]) -> str:

@@ -9,12 +9,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..contract.arrays import reduce_channels
-from .palettes import palettes
+from .palettes import MAGNITUDES, palettes
 from .render import Scale, colourise, scale_of
 
 CELL, GAP, LEFT, CAPTION, HEADER = 224, 16, 24, 62, 58
 INK, FAINT, GROUND = (24, 26, 30), (96, 100, 108), (255, 255, 255)
-PALETTE = "inferno"
+PALETTE = MAGNITUDES
 NOBODY: dict[str, Any] = {"index": None, "label": "no class"}  # where a model could not be had
 
 
@@ -69,7 +69,7 @@ def _panel(
         pen.caption(left, top, title, panel["status"])
         return
     summed = reduce_channels(values, "abs")
-    scale = scale_of(summed, PALETTE)
+    scale = scale_of(summed, PALETTE, signed=False)
     pen.sheet.paste(_fit(Image.fromarray(colourise(summed, PALETTE, scale))), (left, top))
     pen.caption(left, top, title, _facts(panel))
     pen.bar(left, top + CELL + 44, scale)

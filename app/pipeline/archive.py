@@ -17,6 +17,7 @@ from PIL import Image
 from ..contract.arrays import reduce_channels
 from ..contract.problems import NotFound, Problem
 from ..images.contact_sheet import contact_sheet
+from ..images.palettes import MAGNITUDES
 from ..images.render import draw
 
 RECORD = "explanation.json"
@@ -40,7 +41,7 @@ def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterato
             name = _plain(f"panels/{panel['id']}-{panel['model']}-{panel['method']}-{panel['target']['index']}")
             data = _part(read, f"panel:{panel['id']}")
             yield f"{name}.npy", data
-            yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), "inferno", 99, None, 0.0))
+            yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), MAGNITUDES, signed=False))
     if any(panel.get("metrics") for panel in record["panels"]):
         yield "metrics.csv", metrics_table(record).encode()
 

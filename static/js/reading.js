@@ -42,7 +42,7 @@ export const paletteOf = (reading) => reading.palettes[signOf(reading.reduction)
 
 function sum(values, size, channels, i) {
   let total = 0;
-  for (let c = 0; c < channels; c += 1) total += values[c * size + i];
+  for (let c = 0; c < channels; c += 1) total = Math.fround(total + values[c * size + i]);
   return total;
 }
 
@@ -52,7 +52,7 @@ const OVER_CHANNELS = {
   negative: (values, size, channels, i) => Math.max(-sum(values, size, channels, i), 0),
   abs: (values, size, channels, i) => {
     let total = 0;
-    for (let c = 0; c < channels; c += 1) total += Math.abs(values[c * size + i]);
+    for (let c = 0; c < channels; c += 1) total = Math.fround(total + Math.abs(values[c * size + i]));
     return total;
   },
   max: (values, size, channels, i) => {
@@ -89,12 +89,16 @@ export function reduce(raw, reduction) {
   return reductions.get(reduction);
 }
 
-/** numpy.percentile's linear interpolation, over sorted values. */
+/** Interpolated linearly between ranks, over sorted values of single precision: as numpy.percentile, to the bit. */
 export function percentileOf(sorted, percentile) {
+  const { fround } = Math;
   const place = (percentile / 100) * (sorted.length - 1);
   const below = Math.floor(place);
   const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
+  const step = fround(sorted[above] - sorted[below]);
+  const part = place - below;
+  if (part < 0.5) return fround(sorted[below] + fround(step * fround(part)));
+  return fround(sorted[above] - fround(step * fround(1 - part)));
 }
 
 /** The magnitude at which a map is clipped, alone on its scale. */
@@ -121,14 +125,26 @@ export function scaleOf(map, percentile, palette, limit = clipOf(map, percentile
   };
 }
 
+/** The entry of zero on a symmetric scale. */
+export const NEUTRAL = 128;
+
+/**
+ * The entry of the palette that a value takes: one rule with app/images/render.py, which has it in words, in single
+ * precision too. tests/images/golden_rendering.json holds both to it.
+ */
+export function paletteIndex(value, { low, high, flat, symmetric }) {
+  if (flat || high === low) return symmetric ? NEUTRAL : 0;
+  const { fround } = Math;
+  const position = fround(fround(value - low) / fround(high - low));
+  if (!(position > 0)) return 0;
+  if (position >= 1) return 255;
+  const place = fround(position * 255);
+  const below = Math.floor(place);
+  const part = place - below;
+  return part < 0.5 || (part === 0.5 && below % 2 === 0) ? below : below + 1; // halves to the even entry
+}
+
 /** Writes the colours of `map` into `pixels`, a Uint32Array over RGBA. */
 export function paint(map, scale, colours, pixels) {
-  const { low, high, flat, symmetric } = scale;
-  const perUnit = flat || high === low ? 0 : 255 / (high - low);
-  // + 0.5 rounds; zero in a symmetric scale falls on entry 128, the neutral middle.
-  const zero = symmetric ? 128 : 0;
-  for (let i = 0; i < pixels.length; i += 1) {
-    const place = perUnit === 0 ? zero : (map.values[i] - low) * perUnit + 0.5;
-    pixels[i] = colours[place <= 0 ? 0 : place >= 255 ? 255 : place | 0];
-  }
+  for (let i = 0; i < pixels.length; i += 1) pixels[i] = colours[paletteIndex(map.values[i], scale)];
 }
