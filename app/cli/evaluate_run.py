@@ -16,11 +16,11 @@ from ..evaluation.output import write_all
 from ..evaluation.pointing_game import DEFAULT, PointingGame
 from ..evaluation.progress import EvaluationProgress
 from ..evaluation.report import gather
-from ..evaluation.result_cache import ResultCache
 from ..evaluation.run import Evaluation, EvaluationResults, Record
 from ..images.image_files import ImageFile
 from ..pipeline.batch import READERS
 from ..pipeline.context import Context
+from ..pipeline.resume import ResultCache
 from ..settings import Settings
 from .explain_run import fetch_all
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ..attribution.methods.base import methods
 from ..contract.problems import Problem
+from ..pipeline.resume import write_whole
 from .plots import by_method, mean_curves, name_of
 from .report import Plots, report
-from .result_cache import write_whole
 from .run import EvaluationResults, Record
 from .tables import GroupedRow, Row, csv_of, rows, summary
 

@@ -17,11 +17,11 @@ from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage
 from ..pipeline.plan import PlannedPanel, examine, outline
 from ..pipeline.records import finished, outcome
+from ..pipeline.resume import mark
 from ..pipeline.turns import as_problem
 from . import thumbnails as thumbs
 from .grids import CELLS, SIDE, arrangements, compose, localisation
 from .progress import weight
-from .result_cache import mark
 from .run import Evaluation, EvaluationResults, MeasuredPicture, Record
 
 DEFAULT = 20

@@ -27,10 +27,10 @@ from ..pipeline.model_input import believed_classes
 from ..pipeline.panel import micro_batch
 from ..pipeline.plan import Chosen, PlannedPanel, examine, outline, plan, refuse_if_nothing_is_left
 from ..pipeline.records import finished, outcome
+from ..pipeline.resume import ResultCache, mark
 from ..pipeline.turns import as_problem
 from . import thumbnails as thumbs
 from .progress import EvaluationProgress, weight
-from .result_cache import ResultCache, mark
 
 Record = dict[str, Any]
 AHEAD = 4  # pictures that are read and decoded before it is their turn
