@@ -15,10 +15,11 @@ from ..attribution.memory import keep_freed
 from ..attribution.methods.base import methods
 from ..contract.jobs import Event, Explain
 from ..images.image_files import ImageFile
-from ..pipeline.archive import files, read_request_mark, write_explanation
+from ..pipeline.archive import files
 from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
 from ..pipeline.context import Context
 from ..pipeline.pipeline import run
+from ..pipeline.resume import ResultFolder, write_file
 from ..pipeline.turns import as_problem
 from ..settings import Settings
 from ..storage.stores import AnyStore
@@ -48,9 +49,7 @@ def explain_one(job: Explain, settings: Settings, folder: Path, console: Console
 
 def explain_many(entries: Sequence[ImageFile], question: Explain, settings: Settings, console: Console) -> bool:
     """Explain many pictures, each into its folder. Whether all could be; raises `Problem`."""
-    batch = Batch(
-        question, _open(question, settings, console), lambda entry, mark: read_request_mark(entry.folder) == mark
-    )
+    batch = Batch(question, _open(question, settings, console), is_kept)
     with FolderProgress(len(entries), console) as tally:
         for result in explain_batch(batch, entries):
             if isinstance(result, FailedPicture):
@@ -61,6 +60,11 @@ def explain_many(entries: Sequence[ImageFile], question: Explain, settings: Sett
                 tally.kept(result.entry)
     tally.tell()
     return not tally.faults
+
+
+def is_kept(entry: ImageFile, mark: str) -> bool:
+    """Whether a picture's results are there already."""
+    return ResultFolder(entry.folder).holds(mark)
 
 
 def explain_batch(
@@ -77,7 +81,7 @@ def write_picture(
     """Write what came of a picture into its folder."""
     if isinstance(result, ExplainedPicture):
         try:
-            write_explanation(result.entry.folder, files(result.record, result.read, titles()))
+            ResultFolder(result.entry.folder).write(files(result.record, result.read, titles()))
         except Exception as error:
             return FailedPicture(result.entry, as_problem(error))
     return result
@@ -122,9 +126,7 @@ def _follow(event: Event, bars: Progress, tasks: dict[Any, Any]) -> dict[str, An
 
 def _write(record: dict[str, Any], store: AnyStore, folder: Path) -> None:
     for name, data in files(record, lambda part: store.read(record["id"], part), titles()):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        write_file(folder / name, data)
 
 
 def _tell(record: dict[str, Any], folder: Path, console: Console) -> None:

@@ -16,6 +16,7 @@ from ..contract.problems import BadAnswer, NotFound, Problem, problem_from_dict
 from ..contract.schemas import ClassBody, ImageBody, InputBody, MeasurementBody, PanelBody, PredictedClass
 from ..contract.schemas import Explanation as Record
 from ..pipeline import archive as export
+from ..pipeline import resume
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -279,7 +280,7 @@ class Explanation(Sequence[Panel]):
         """
         path = Path(folder)
         record = self.record.model_dump(mode="json")
-        export.write_whole(path, export.files(record, self.parts.read, dict(self.parts.titles())))
+        resume.write_folder(path, export.files(record, self.parts.read, dict(self.parts.titles())))
         return path
 
     def _repr_html_(self) -> str:
