@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..attribution.memory import keep_freed
 from ..attribution.methods.base import methods
@@ -19,6 +18,7 @@ from ..pipeline.archive import files
 from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
 from ..pipeline.context import Context
 from ..pipeline.pipeline import run
+from ..pipeline.progress import PanelBars, ProgressBars
 from ..pipeline.resume import ResultFolder, write_file
 from ..pipeline.turns import as_problem
 from ..settings import Settings
@@ -33,15 +33,12 @@ WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
     """Run a job to its end and write its results into `folder`. Returns the record; raises `Problem`."""
     context = _open(job, settings, console)
-    bars = Progress(
-        TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
     record: dict[str, Any] = {}
-    with bars:
-        tasks: dict[Any, Any] = {}
+    with ProgressBars(console) as bars:
+        panels = PanelBars(bars)
         for event in run(job, context):
             if event is not None:
-                record = _follow(event, bars, tasks) or record
+                record = _follow(event, console, panels) or record
     _write(record, context.store, folder)
     _tell(record, folder, console)
     return record
@@ -108,19 +105,17 @@ def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Cons
             fetch(zoo, model, settings, console or Console(stderr=True))
 
 
-def _follow(event: Event, bars: Progress, tasks: dict[Any, Any]) -> dict[str, Any] | None:
+def _follow(event: Event, console: Console, panels: PanelBars) -> dict[str, Any] | None:
     data = event.data
     if event.name == "accepted":
-        for panel in data["panels"]:
-            tasks[panel["id"]] = bars.add_task(panel["method"], total=panel["cost"])
+        panels.accept((panel["id"], panel["method"], panel["cost"]) for panel in data["panels"])
     elif event.name == "prediction":
         best = data["predictions"][0]
-        bars.console.print(f"{data['model']}: {best['label']} ({best['probability']:.2f})", highlight=False)
+        console.print(f"{data['model']}: {best['label']} ({best['probability']:.2f})", highlight=False)
     elif event.name == "progress":
-        panel, metric = data["panel"], data.get("metric")
-        if metric and (panel, metric) not in tasks:
-            tasks[panel, metric] = bars.add_task(f"  {metric} of {panel}", total=data["total"])
-        bars.update(tasks[(panel, metric) if metric else panel], completed=data["done"], total=data["total"])
+        panels.advance(data["panel"], data.get("metric"), data["done"], data["total"])
+    elif event.name == "panel" and data["panel"]["status"] == "done":
+        panels.finish(data["panel"]["id"])
     return data if event.name == "done" else None
 
 

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from ..contract.problems import Problem
@@ -87,18 +86,16 @@ def pull_models(
 
 def fetch(zoo: Any, model: str, settings: Settings, console: Console) -> None:
     """Have a model's weights here, with a progress bar. Raises `Problem`."""
+    from ..pipeline.progress import BYTES, ProgressBars
     from ..zoo.download import pull
     from ..zoo.weights import shown
 
     file = zoo.recipe(model).weights
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(True), TransferSpeedColumn(), console=console
-    )
     if not zoo.weights.find(file):
-        with bar:
-            task = bar.add_task(model, total=None)
+        with ProgressBars(console) as bars:
+            task = bars.add(model, None, BYTES)
             for fetched in pull(file, model, settings):
-                bar.update(task, completed=fetched.done, total=fetched.total)
+                bars.update(task, fetched.done, fetched.total)
     console.print(f"{model}: {shown(zoo.weights.require(file, model))}", highlight=False, soft_wrap=True)
 
 
