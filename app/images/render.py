@@ -62,12 +62,12 @@ def palette_indices(values: np.ndarray, scale: Scale) -> np.ndarray:
     if extent <= 0 or values.size == 0 or values.min() == values.max():
         return np.full(values.shape, MIDDLE if scale.symmetric else 0, np.uint8)
     position = np.clip((values - scale.low) / extent, 0, 1)
-    return np.round(position * 255).astype(np.uint8)
+    return np.asarray(np.round(position * 255), np.uint8)
 
 
 def colourise(values: np.ndarray, palette: str, scale: Scale) -> np.ndarray:
     """(H, W) → (H, W, 3) uint8."""
-    return palettes()[palette][palette_indices(values, scale)]
+    return np.asarray(palettes()[palette][palette_indices(values, scale)])
 
 
 def draw(

@@ -19,7 +19,7 @@ from .estimate import estimate
 from .flow import flow
 from .model_input import InputImage, ModelInput, Waiting, look, png, shown
 from .panel import make_panel, shared_passes
-from .plan import PlannedPanel, examine, outline, plan, settle_targets
+from .plan import PlannedPanel, examine, plan, settle_targets
 from .records import end_of, input_record, new_record, outcome, panel_record
 from .turns import Run, as_problem, reserve_models, round_robin
 
@@ -182,7 +182,7 @@ def make_all(
             yield Event("panel", {"panel": panel.record, "map": None})
     for group in context.zoo.groups(sights):
         mine = [panel for panel in panels if panel.model in group]
-        ordered = sorted(mine, key=lambda p: p.method.cost(p.parameters, sights[p.model].input.size))
+        ordered = sorted(mine, key=lambda p: p.map_cost(sights[p.model].input.size).total)
         with (yield from reserve_models(context.zoo, group)):
             ways = shared_passes(mine, {model: sights[model] for model in group}, context.zoo)
             yield from round_robin(
@@ -226,7 +226,7 @@ def _accepted(
     listed = []
     for panel in panels:
         input = sights[panel.model].input if panel.model in sights else context.zoo.recipe(panel.model).input
-        cost = panel.method.cost(panel.parameters, input.size)
+        cost = panel.map_cost(input.size).total
         planned: dict[str, Any] = {
             "id": panel.id,
             "model": panel.model,
@@ -236,10 +236,9 @@ def _accepted(
         }
         evaluations += 0 if panel.refusal else cost
         if panel.metrics and not panel.refusal:
-            known = outline(panel, sights[panel.model].classifier(context.zoo))
-            costs = {metric.id: metric.cost(known, parameters) for metric, parameters in panel.metrics}
-            planned["metrics"] = [{"metric": id, **cost.to_dict()} for id, cost in costs.items()]
-            measuring += sum(cost.total for cost in costs.values())
+            costs = panel.cost(sights[panel.model].classifier(context.zoo))
+            planned["metrics"] = [{"metric": id, **cost.to_dict()} for id, cost in costs.metrics.items()]
+            measuring += costs.measuring
         listed.append(planned)
     told = {"id": job.id, "panels": listed, "gradient_evaluations": evaluations}
     return told | ({"metric_evaluations": measuring} if job.metrics else {})
