@@ -15,6 +15,7 @@ from ..contract.arrays import Reduction, reduce_channels
 from ..contract.problems import BadAnswer, NotFound, Problem, problem_from_dict
 from ..contract.schemas import ClassBody, ImageBody, InputBody, MeasurementBody, PanelBody, PredictedClass
 from ..contract.schemas import Explanation as Record
+from ..images.map_grid import NO_CLASS, MapCell
 from ..pipeline import archive as export
 from ..pipeline import resume
 
@@ -104,6 +105,16 @@ class Panel:
     @property
     def seconds(self) -> float:
         return self.record.seconds
+
+    @property
+    def cell(self) -> MapCell:
+        """What figures and notebook pages tell of it."""
+        target, against = self.target, self.against
+        return MapCell(
+            self.id, self.model, self.method, self.title, target.index if target else None,
+            target.label if target else NO_CLASS, against.label if against else None, self.status,
+            self.problem.detail if self.problem else None, self.seconds, self.diagnostics,
+        )  # fmt: skip
 
     @property
     def from_store(self) -> bool:
