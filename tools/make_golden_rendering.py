@@ -1,6 +1,6 @@
 """Writes tests/images/golden_rendering.json: small maps, and how each is to be coloured.
 
-    python tools/make_golden_rendering.py
+    python -m tools.make_golden_rendering
 
 The rule stands in words in app/images/render.py. Here it is written out once more, value by value and without that
 module, so that the file can hold both the server's code and the page's to it.
