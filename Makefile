@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test test-slow test-cluster lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study docs slow chaos load fuzz pins audit clean
+.PHONY: serve test test-slow test-cluster lint js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study docs slow chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -32,6 +32,12 @@ lint: $(VENV)/.tested
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.compose-spec compose.yaml compose.gpu.yaml
 	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/python -m tools.check_js_imports
+	$(BIN)/python -m tools.check_js_types
+
+# writes static/js/api/types.js: what goes over the wire, as types for the page's modules
+js-types: $(VENV)/.tested
+	$(BIN)/python -m tools.write_js_types
 
 # before each commit: what lint asks, and tidy files
 hooks: $(VENV)/.tested

@@ -21,10 +21,8 @@ from tests.support.paths import ROOT
 
 STATIC = ROOT / "static"
 CASES: list[dict[str, Any]] = json.loads((ROOT / "tests/images/golden_rendering.json").read_text("utf-8"))
-MODULES = {
-    "colour": "/static/js/reading.js", "reduction": "/static/js/reading.js", "palettes": "/static/js/palettes.js",
-}  # fmt: skip
-SETTINGS = "/static/js/reading.js"
+JS = "/static/js/rendering"
+MODULES = {name: f"{JS}/{name}.js" for name in ("colour", "reduction", "palettes")}
 
 RENDER = """async ([cases, modules]) => {
   const { scaleOf, paletteIndex, paint } = await import(modules.colour);
@@ -100,5 +98,5 @@ def test_page_and_server_agree_on_whole_maps(page: Page, reduce: Any, percentile
 
 
 def test_page_and_server_have_the_same_palettes_unless_one_is_named(page: Page) -> None:
-    palettes = page.evaluate("async path => (await import(path)).DEFAULT.palettes", SETTINGS)
+    palettes = page.evaluate("async path => (await import(path)).DEFAULT.palettes", f"{JS}/settings.js")
     assert palettes == {"signed": SIGNED, "unsigned": MAGNITUDES}
