@@ -20,10 +20,10 @@ from ..evaluation.run import Evaluation, EvaluationResults, Record
 from ..images.image_files import ImageFile
 from ..pipeline.batch import READERS
 from ..pipeline.context import Context
+from ..pipeline.fetch import fetch_all
 from ..pipeline.progress import ProgressBars
 from ..pipeline.resume import ResultCache
 from ..settings import Settings
-from .explain_run import fetch_all
 
 PARTS = ".parts"
 
@@ -75,7 +75,7 @@ def head(evaluation: Evaluation, order: EvaluateOptions, count: int) -> Record:
         "pictures": count,
         "confidence": order.confidence,
         "models": {
-            id: {"fingerprint": evaluation.classifier(id).fingerprint, **evaluation.inputs[id].model_dump()}
+            id: {"fingerprint": evaluation.load(id).classifier.fingerprint, **evaluation.inputs[id].model_dump()}
             for id in evaluation.models
         },
         "methods": {panel.method.id: panel.parameters.model_dump() for panel in evaluation.panels},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 try:
     from matplotlib.axes import Axes
@@ -20,9 +20,7 @@ from ..contract.problems import Unprocessable
 from ..images.map_grid import map_grid
 from ..images.palettes import MAGNITUDES, SIGNED, palettes
 from ..images.render import PERCENTILE, colourise, is_signed, scale_of
-
-if TYPE_CHECKING:
-    from .results import Explanation, Panel
+from .drawable import Explanation, Panel
 
 CELL = 2.6  # inches of a map's side
 TICKS = 5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from html import escape
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -12,9 +11,7 @@ from ..images.map_grid import map_grid, scale_text
 from ..images.palettes import MAGNITUDES
 from ..images.render import PERCENTILE, draw, scale_of
 from ..pipeline.archive import png
-
-if TYPE_CHECKING:
-    from .results import Explanation, Panel
+from .drawable import Explanation, Panel
 
 PALETTE = MAGNITUDES
 SIDE = 176  # pixels of the longer side

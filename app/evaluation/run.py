@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
+from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Parameters
 from ..attribution.metrics.base import ExplainedMap, Metric
-from ..attribution.score import Score
 from ..contract.jobs import Explain
 from ..contract.problems import Problem
 from ..images.image_files import ImageFile
@@ -27,9 +26,10 @@ from ..pipeline.cost import PanelCost, weight
 from ..pipeline.model_input import believed_classes
 from ..pipeline.panel import micro_batch
 from ..pipeline.plan import Chosen, PlannedPanel, examine, plan, refuse_if_nothing_is_left
+from ..pipeline.problems import as_problem
 from ..pipeline.records import finished, outcome
 from ..pipeline.resume import ResultCache, mark
-from ..pipeline.turns import as_problem
+from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
 from .progress import EvaluationProgress
 
@@ -97,22 +97,22 @@ class Evaluation:
         self.inputs = {id: asked(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
         self._costs: dict[str, PanelCost] = {}
         for id in self.models:
-            classifier = self.classifier(id)
-            examine(self.of(id), question, classifier)
+            loaded = self.load(id)
+            examine(self.of(id), question, loaded)
             for panel in self.of(id):
-                self._costs[panel.id] = panel.cost(classifier)
+                self._costs[panel.id] = panel.cost(loaded.classifier)
         refuse_if_nothing_is_left(self.panels)
 
     def of(self, model: str) -> list[PlannedPanel]:
         """A model's panels."""
         return [panel for panel in self.panels if panel.model == model]
 
-    def classifier(self, model: str, size: tuple[int, int] | None = None) -> Classifier:
+    def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
         return self.context.zoo.load(model, size or self.inputs[model].size)
 
-    def engine(self, classifier: Classifier, target: int) -> Engine:
-        score = Score(target, self.question.score, None, classifier.multilabel)
-        return Engine(classifier, score, micro_batch(self.context.settings, classifier.size))
+    def engine(self, loaded: LoadedModel, target: int) -> Engine:
+        score = loaded.score(target, self.question.score)
+        return loaded.engine(score, micro_batch(self.context.settings, loaded.size))
 
     def measure(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> EvaluationResults:
         """What comes of the pictures; what is kept of an earlier run is taken from there."""
@@ -159,17 +159,16 @@ class Evaluation:
         own = mark("look", shot.hash, self.about(model))
         kept = self.parts.read(own)
         if kept is None:
-            classifier = self.classifier(model)
-            with torch.no_grad():
-                logits = classifier(self.pixels(shot, model)[None])[0].double().cpu()
-            classes, _ = believed_classes(classifier, logits, TOP, ())
+            loaded = self.load(model)
+            logits = loaded.logits(self.pixels(shot, model)[None])[0].double().cpu()
+            classes, _ = believed_classes(loaded.classifier, logits, TOP, ())
             kept = {"classes": classes, "thumb": thumbs.of_picture(shot.seen[model].picture)}
             self.parts.write(own, kept)
         return {"picture": shot.name, "model": model, "problem": None, **kept}
 
     def pixels(self, shot: MeasuredPicture, model: str) -> Tensor:
         """What a model sees of it, (C, H, W) on the device."""
-        return self.engine(self.classifier(model), 0).place(torch.from_numpy(shot.seen[model].pixels))
+        return self.engine(self.load(model), 0).place(torch.from_numpy(shot.seen[model].pixels))
 
     def _measure_one(self, shot: MeasuredPicture, model: str, findings: EvaluationResults) -> None:
         try:
@@ -218,7 +217,7 @@ class Evaluation:
 
     def _explain(self, shot: MeasuredPicture, panel: PlannedPanel, target: int, part: Record) -> ExplainedMap:
         """The map, for its metrics; what is told of it goes into `part`."""
-        engine, x = self.engine(self.classifier(panel.model), target), self.pixels(shot, panel.model)
+        engine, x = self.engine(self.load(panel.model), target), self.pixels(shot, panel.model)
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.question.seed)
         attribution = self.course.follow(steps, weight(self._costs[panel.id].map))
@@ -236,7 +235,7 @@ class Evaluation:
         try:
             try:
                 metric.check(subject, parameters)
-            except Problem:
+            except AttributionError:
                 self.course.skip(share)
                 raise
             measurement = self.course.follow(metric.measure(subject, parameters), share)
@@ -247,7 +246,7 @@ class Evaluation:
 
     def about(self, model: str) -> tuple[Any, ...]:
         """All of a model that determines what comes of a picture."""
-        classifier = self.classifier(model)
+        classifier = self.load(model).classifier
         named = (classifier.id, classifier.fingerprint)
         return named, self.inputs[model].model_dump(), self.question.score, self.context.versions
 

@@ -28,7 +28,7 @@ from gradoscope.pipeline.context import Context
 from gradoscope.pipeline.pipeline import explain
 from gradoscope.pipeline.resume import ResultFolder, write_folder
 from gradoscope.settings import Settings
-from gradoscope.zoo.zoo import Zoo
+from gradoscope.zoo import zoo
 from PIL import Image
 
 from tests.support.nets import LITE0, relative
@@ -146,8 +146,8 @@ def test_models_that_do_not_fit_together_are_loaded_once_for_many_pictures(pictu
     tight = Context.open(Settings(store=tmp_path, model_bytes=24 * 2**20))
     batch = Batch(question(models=models, methods=("grad_cam",)), tight, never)
     built = []
-    build = Zoo._build
-    monkeypatch.setattr(Zoo, "_build", lambda zoo, recipe, *rest: built.append(recipe.id) or build(zoo, recipe, *rest))
+    build = zoo.build_classifier
+    monkeypatch.setattr(zoo, "build_classifier", lambda recipe, *rest: built.append(recipe.id) or build(recipe, *rest))
     shots = list(batch.explain(entries(pictures)))
     assert [[panel["status"] for panel in shot.record["panels"]] for shot in shots] == [["done", "done"]] * 6
     assert len(built) <= 4  # each for the looking and for the maps, not for each picture

@@ -12,7 +12,7 @@ import psutil
 import torch
 
 from ...settings import Settings
-from ...zoo.zoo import choose_device
+from ...zoo.loader import choose_device
 from .finding import Diagnosis, size
 
 NVIDIA = Path("/proc/driver/nvidia/version")

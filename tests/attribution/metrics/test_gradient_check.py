@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.contract.problems import Refused
+from gradoscope.attribution.errors import Refused
 from torch import Tensor, nn
 
 from tests.support.judged import measure, subject
