@@ -154,7 +154,7 @@ def runs(stage: Stage, target: int) -> dict[str, Any]:
                 attribution = end.value
                 break
         values = attribution.values.abs().sum(0).numpy()
-        scale = scale_of(values, "inferno")
+        scale = scale_of(values, "inferno", signed=False)
         stage.webp(f"map-{id}", Image.fromarray(colourise(values, "inferno", scale)), 75)
         error = attribution.diagnostics.get("completeness", {}).get("relative_error")
         records[id] = stage.about(

@@ -116,7 +116,7 @@ class Worker:
     def _tidy(self) -> None:
         """Give back what the allocator has piled up. It keeps freed memory in pieces, which is quick for the next
         micro-batch, but the pieces of one model's layers seldom fit another's."""
-        kept = self._workshop.zoo.bytes + self._workshop.recent.bytes
+        kept = self._workshop.zoo.bytes + self._workshop.recent.currsize
         if self._resident() - self._bare - kept > WORKSPACE:
             self._give_back()
 

@@ -27,7 +27,7 @@ CONTENTS = {
     "Methods": ["methods", *(f"methods/{id}" for id in methods()), "models-and-methods", "trust", "evaluate"],
     "Run": ["deployment", "container", "cluster", "settings", "service", "scaling"],
     "Measured": ["speed", "convergence"],
-    "Inside": ["architecture", "contributing"],
+    "Inside": ["architecture", "rendering", "contributing"],
 }
 
 
