@@ -276,7 +276,9 @@ export async function open(id) {
     if (signals.view.aborted) return;
     const error = api.problemOf(failure);
     const problem = error.status === 404 ? new api.Problem({ ...error, title: t("problem.gone"), detail: error.detail }) : error;
-    clearView({ place: "picture", problem, retry: error.passing ? retry : null });
+    // Without a key nothing else of the page has come either: all of it is asked for again.
+    const again = error.status === 401 ? () => location.reload() : retry;
+    clearView({ place: "picture", problem, retry: error.passing || error.status === 401 ? again : null });
   }
 }
 
