@@ -9,7 +9,7 @@ import pytest
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.metrics.base import metrics
 from gradoscope.pipeline.findings import RULES, against, findings, percent, short
-from gradoscope.web.texts import texts
+from gradoscope.contract.texts import texts
 
 from tests.support.judged import measure, subject
 
