@@ -10,10 +10,9 @@ from typing import get_args
 import pytest
 import torch
 from gradoscope.attribution import AttributionError, Classifier, Engine, Score, find_method
-from gradoscope.attribution.errors import InvalidParameter, OutOfMemory, Refused, UnknownName
+from gradoscope.attribution.errors import InvalidParameter, Refused, UnknownName
 from gradoscope.attribution.score import ScoreKind
 from gradoscope.contract import arrays
-from gradoscope.pipeline.problems import as_problem
 from torch import nn
 
 from tests.support.nets import Tiny, random_picture
@@ -81,23 +80,6 @@ def test_its_errors_are_plain() -> None:
         assert not hasattr(caught.value, "status")
     with pytest.raises(ValueError, match="steps"):
         find_method("integrated_gradients").run(engine, random_picture(), steps=0)
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "title", "field"),
-    [
-        (Refused("why"), 422, "Method refused", None),
-        (OutOfMemory("why"), 507, "Not enough memory", None),
-        (UnknownName("why", "method"), 422, "Unprocessable", "method"),
-        (UnknownName("why", "metric"), 422, "Unprocessable", "metrics"),
-        (InvalidParameter("why", "grad_cam", "layer"), 422, "Unprocessable", "options.grad_cam.layer"),
-        (AttributionError("why"), 503, "Computation failed", None),
-    ],
-)
-def test_what_a_client_is_told_of_them(error: AttributionError, status: int, title: str, field: str | None) -> None:
-    problem = as_problem(error)
-    assert (problem.status, problem.title, problem.detail) == (status, title, "why")
-    assert [fault["field"] for fault in problem.errors] == ([field] if field else [])
 
 
 def test_errors_cross_processes() -> None:

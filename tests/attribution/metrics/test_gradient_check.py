@@ -33,7 +33,7 @@ def test_slopes_of_a_closed_form() -> None:
 
 
 def _generator(index: int) -> torch.Generator:
-    from gradoscope.attribution.engine import generator
+    from gradoscope.attribution.noise import generator
 
     return generator(0, index)
 
