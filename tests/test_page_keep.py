@@ -166,7 +166,7 @@ def test_addresses_of_older_versions_are_brought_up(keep: Keeping) -> None:
     keep.open()
     pairs = keep.page.evaluate(
         """async () => {
-          const { pairsOf } = await import('/static/js/keep/address.js');
+          const { pairsOf } = await import('/static/js/url-state/address.js');
           const rename = (from, to) => ({ [from]: value, ...rest }) => ({ ...rest, [to]: value });
           const steps = [rename('old', 'middle'), rename('middle', 'new')];
           return ['#old=1&x=2', '#v=2&middle=1', '#v=3&new=1', '#v=nonsense&old=1'].map(hash => pairsOf(hash, steps));

@@ -182,9 +182,9 @@ def _block_of(template: str) -> set[str]:
 @pytest.mark.parametrize(
     ("template", "entries"),
     [
-        ("methods.html", ["learn/main.js", "learn/figures/*.js"]),
-        ("trust.html", ["guide.js"]),
-        ("index.html", ["main.js"]),
+        ("methods.html", ["methods/main.js", "methods/figures/*.js"]),
+        ("trust.html", ["metrics/guide.js"]),
+        ("index.html", ["page/main.js"]),
     ],
 )
 def test_scripts_get_the_texts_they_ask_for(template: str, entries: list[str]) -> None:
@@ -203,7 +203,7 @@ def _keys_in(name: str) -> set[str]:
 
 
 def test_workers_have_no_texts() -> None:
-    assert SCRIPTS / "texts.js" not in _reached_from(SCRIPTS / "worker.js")
+    assert SCRIPTS / "shared" / "texts.js" not in _reached_from(SCRIPTS / "arrays" / "worker.js")
 
 
 def test_english_titles_are_as_the_methods_say() -> None:

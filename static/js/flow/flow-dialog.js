@@ -1,13 +1,14 @@
-import { announce, statusLine } from "../announce.js";
-import { el, iconButton } from "../dom.js";
-import { View } from "../elements/view.js";
-import * as format from "../format.js";
-import { modelTitle } from "../models.js";
-import { store } from "../store.js";
-import { filledRows } from "../table.js";
-import { t } from "../texts.js";
-import { findingNode } from "../trust/words.js";
-import { flowOf } from "./flows.js";
+import { announce, statusLine } from "../shared/announce.js";
+import { el, iconButton } from "../shared/dom.js";
+import { findingNode } from "../shared/finding.js";
+import * as format from "../shared/format.js";
+import { t } from "../shared/texts.js";
+import { openFlow } from "../state/actions.js";
+import { modelTitle } from "../state/models.js";
+import { filledRows, rowId, sameRow } from "../state/rows.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { flowOf } from "./flow-requests.js";
 import { flowTable } from "./flow-table.js";
 
 const SHARES = ["share", "ratio", "dead", "units", "saturated"];
@@ -43,17 +44,17 @@ export class FlowDialog extends View {
   }
 
   listen(signal) {
-    store.watch(["flowing", "panels", "id"], () => this.follow(), signal);
+    store.watch(["flowRow", "panels", "id"], () => this.follow(), signal);
   }
 
   get row() {
-    return filledRows(store.state).find(({ key }) => key === store.state.flowing);
+    return filledRows(store.state).find(({ key }) => sameRow(key, store.state.flowRow));
   }
 
   follow() {
     const { row } = this;
     if (!row) return this.dialog.close();
-    const shown = `${store.state.id} ${row.key}`;
+    const shown = `${store.state.id} ${rowId(row.key)}`;
     if (shown === this.#shown) return undefined;
     this.#shown = shown;
     if (!this.dialog.open) {
@@ -114,7 +115,7 @@ export class FlowDialog extends View {
   closed() {
     this.#asking.abort();
     this.#shown = null;
-    store.set({ flowing: null });
+    openFlow(null);
     if (this.opener?.isConnected) this.opener.focus();
   }
 }

@@ -1,8 +1,8 @@
-import { el } from "../dom.js";
-import { powerOfTen } from "../format.js";
-import { t } from "../texts.js";
-import { decadesOf, runsOf, ticksOf, vanished } from "./scale.js";
-import { sentenceOf } from "./words.js";
+import { el } from "../shared/dom.js";
+import { powerOfTen } from "../shared/format.js";
+import { t } from "../shared/texts.js";
+import { sentenceOf } from "./layer-text.js";
+import { decadesOf, runsOf, ticksOf, vanished } from "./log-scale.js";
 
 const NS = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 44, right: 12 };

@@ -1,6 +1,6 @@
-import { el } from "../dom.js";
-import { t } from "../texts.js";
-import { nameOf, shapeText, shareText, sizeText } from "./words.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { nameOf, shapeText, shareText, sizeText } from "./layer-text.js";
 
 const shown = (canvas, rows) => {
   Object.assign(canvas, { width: rows[0].length, height: rows.length });

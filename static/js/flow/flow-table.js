@@ -1,8 +1,8 @@
 // The layers as a table.
 
-import { el } from "../dom.js";
-import { t } from "../texts.js";
-import { nameOf, shapeText, shareText, sizeText } from "./words.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { nameOf, shapeText, shareText, sizeText } from "./layer-text.js";
 
 const COLUMNS = [
   ["flow.layer", nameOf],

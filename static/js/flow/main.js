@@ -1,8 +1,8 @@
 // The gradient flow's dialog: its words, styles and elements, fetched when it is first opened.
 
-import { el } from "../dom.js";
-import { style } from "../sheets.js";
-import { addTexts } from "../texts.js";
+import { el } from "../shared/dom.js";
+import { style } from "../shared/style-sheets.js";
+import { addTexts } from "../shared/texts.js";
 import { FlowDialog } from "./flow-dialog.js";
 import { FlowFigure } from "./flow-figure.js";
 import { FlowReading } from "./flow-reading.js";

@@ -1,0 +1,18 @@
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+
+/** Opens the ways to take the grid along; shown when all of it is done. */
+export class ExportButton extends View {
+  build() {
+    this.button = el("button", { type: "button", class: "link export-button" }, t("export.title"));
+    this.menu = el("export-menu");
+    this.append(this.button, this.menu);
+    this.menu.hang(this.button, t("export.title"));
+  }
+
+  listen(signal) {
+    store.watch(["phase"], ({ phase }) => { this.button.hidden = phase !== "done"; }, signal);
+  }
+}

@@ -1,0 +1,25 @@
+import { arrange, el } from "../shared/dom.js";
+import { rowId } from "../state/rows.js";
+
+/** Rows one below the other, each with its maps side by side as the width allows; a single row needs no head. */
+export class GridStack extends HTMLElement {
+  #rows = new Map();
+
+  row() {
+    const head = el("row-head");
+    const panels = el("div", { class: "panels" });
+    return Object.assign(el("section", { class: "stack-row" }, head, panels), { head, panels });
+  }
+
+  show(rows, cellOf) {
+    const recycled = [...this.#rows].filter(([id]) => !rows.some(({ key }) => rowId(key) === id)).map(([, section]) => section);
+    this.#rows = new Map(rows.map(({ key }) => [rowId(key), this.#rows.get(rowId(key)) ?? recycled.shift() ?? this.row()]));
+    arrange(this, [...this.#rows.values()]);
+    for (const row of rows) {
+      const { head, panels } = this.#rows.get(rowId(row.key));
+      head.hidden = rows.length === 1;
+      head.take(row);
+      arrange(panels, row.panels.map(cellOf));
+    }
+  }
+}

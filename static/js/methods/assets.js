@@ -1,0 +1,66 @@
+// What make_learn.py has written, fetched once: numbers, pictures, strips of frames, and the palette to colour them.
+
+import { loadPalettes } from "../rendering/palettes.js";
+
+const BASE = new URL("../../learn/", import.meta.url);
+let loading = null;
+
+export function palettes() {
+  loading ??= loadPalettes();
+  return loading;
+}
+
+/** The colours that magnitudes take on this page. */
+export const colours = async () => (await palettes()).inferno.colours;
+
+export async function numbers(name) {
+  const response = await fetch(new URL(`${name}.json`, BASE));
+  if (!response.ok) throw new Error(`${response.status} for ${name}.json`);
+  return response.json();
+}
+
+export async function picture(name) {
+  const image = new Image();
+  image.src = new URL(`${name}.webp`, BASE);
+  await image.decode();
+  return image;
+}
+
+/** The RGBA pixels of a picture, drawn at its own size. */
+export function pixelsOf(image, x = 0, width = image.naturalWidth) {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = image.naturalHeight;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, -x, 0);
+  return context.getImageData(0, 0, canvas.width, canvas.height);
+}
+
+/** A row of square frames. */
+export class Strip {
+  #image;
+  #colours;
+
+  constructor(image, colours) {
+    this.#image = image;
+    this.#colours = colours;
+    this.side = image.naturalHeight;
+  }
+
+  /** A strip of pictures; of maps, whose grey levels take colours, where `coloured`. */
+  static async load(name, coloured = true) {
+    const [image, table] = await Promise.all([picture(name), coloured ? colours() : null]);
+    return new Strip(image, table);
+  }
+
+  draw(canvas, place) {
+    const frame = pixelsOf(this.#image, place * this.side, this.side);
+    if (this.#colours) {
+      const words = new Uint32Array(frame.data.buffer);
+      for (let i = 0; i < words.length; i += 1) words[i] = this.#colours[frame.data[4 * i]];
+    }
+    canvas.width = this.side;
+    canvas.height = this.side;
+    canvas.getContext("2d").putImageData(frame, 0, 0);
+  }
+}

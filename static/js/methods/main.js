@@ -1,0 +1,50 @@
+// Wires the page of methods. Nothing is computed or fetched for a figure before it comes near the window.
+
+import { followTimeline } from "../shared/contents-list.js";
+import { offerLanguages } from "../shared/language.js";
+import { t } from "../shared/texts.js";
+import { ThemeToggle } from "../widgets/theme-toggle.js";
+
+const NEAR = "400px 0px";
+
+/** Runs `start` with an element once it comes near the window. */
+function whenNear(elements, start) {
+  const observer = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      observer.unobserve(target);
+      start(target);
+    }
+  }, { rootMargin: NEAR });
+  for (const element of elements) observer.observe(element);
+}
+
+async function startFigure(root) {
+  try {
+    const { start } = await import(`./figures/${root.dataset.figure}.js`);
+    await start(root);
+    root.dataset.ready = "";
+  } catch (error) {
+    const problem = root.querySelector("[data-problem]");
+    problem.textContent = t("learn.read.failed");
+    problem.hidden = false;
+    console.info(error);
+  }
+}
+
+/** The first click fetches what a run needs. */
+function offerRun(root) {
+  let run = null;
+  root.querySelector("[data-compute]").addEventListener("click", async () => {
+    const [{ Run }, api] = await Promise.all([import("./run.js"), import("../api/client.js")]);
+    api.onUnauthorised(async () => (await import("../api/key-dialog.js")).askForKey());
+    run ??= new Run(root);
+    run.toggle();
+  });
+}
+
+customElements.define("theme-toggle", ThemeToggle);
+followTimeline();
+offerLanguages();
+for (const root of document.querySelectorAll("[data-run]")) offerRun(root);
+whenNear(document.querySelectorAll("[data-figure]"), startFigure);

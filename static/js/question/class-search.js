@@ -1,0 +1,34 @@
+import * as api from "../api/client.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { askedModel } from "../state/models.js";
+import { Combobox } from "../widgets/combobox.js";
+
+/** A combobox over a model's classes: {index, label}. */
+export class ClassSearch extends Combobox {
+  /** The neighbours of the class that stands there. */
+  get resting() {
+    return this.input.value.trim();
+  }
+
+  async find(query, signal) {
+    const model = askedModel();
+    return model ? api.classes(model, query, { signal }) : [];
+  }
+
+  keyOf({ index }) {
+    return index;
+  }
+
+  textOf({ label }) {
+    return label;
+  }
+
+  rowOf({ index, label }) {
+    return [el("span", {}, label), el("span", { class: "muted" }, String(index))];
+  }
+
+  nothing(query) {
+    return t("ask.none", { query });
+  }
+}
