@@ -19,11 +19,12 @@ from statistics import median
 
 import torch
 from conftest import SAMPLES
-from gradoscope.cli.explain_run import explain_batch, titles
+from gradoscope.cli.explain_run import explain_batch
 from gradoscope.contract.jobs import Explain
 from gradoscope.images.image_files import ImageFile
 from gradoscope.pipeline.archive import files, write_whole
 from gradoscope.pipeline.batch import Batch, ExplainedPicture
+from gradoscope.pipeline.catalogue import titles
 from gradoscope.pipeline.context import Context
 from gradoscope.pipeline.pipeline import run
 from gradoscope.service.worker import warm_up

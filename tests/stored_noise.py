@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gradoscope.attribution.engine import noise
+from gradoscope.attribution.noise import noise
 from gradoscope.images.preprocess import PreprocessedImage
 from gradoscope.settings import Settings
 from gradoscope.zoo.zoo import Zoo

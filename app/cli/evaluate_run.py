@@ -22,7 +22,7 @@ from ..images.image_files import ImageFile
 from ..pipeline.batch import READERS
 from ..pipeline.context import Context
 from ..settings import Settings
-from .explain_run import fetch_all
+from ..zoo.fetch import fetch_all
 
 PARTS = ".parts"
 
@@ -72,7 +72,7 @@ def head(evaluation: Evaluation, order: EvaluateOptions, count: int) -> Record:
         "pictures": count,
         "confidence": order.confidence,
         "models": {
-            id: {"fingerprint": evaluation.classifier(id).fingerprint, **evaluation.inputs[id].model_dump()}
+            id: {"fingerprint": evaluation.load(id).classifier.fingerprint, **evaluation.inputs[id].model_dump()}
             for id in evaluation.models
         },
         "methods": {panel.method.id: panel.parameters.model_dump() for panel in evaluation.panels},

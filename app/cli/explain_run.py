@@ -12,18 +12,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..attribution.memory import keep_freed
-from ..attribution.methods.base import methods
 from ..contract.jobs import Event, Explain
 from ..images.image_files import ImageFile
 from ..pipeline.archive import files, read_request_mark, write_explanation
 from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
+from ..pipeline.catalogue import titles
 from ..pipeline.context import Context
 from ..pipeline.pipeline import run
-from ..pipeline.turns import as_problem
+from ..pipeline.problems import as_problem
 from ..settings import Settings
 from ..storage.stores import AnyStore
-from ..zoo.zoo import Zoo
-from .models import fetch
+from ..zoo.fetch import fetch_all
 from .progress import FolderProgress, refusals
 
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
@@ -83,11 +82,6 @@ def write_picture(
     return result
 
 
-def titles() -> dict[str, str]:
-    """The methods' titles, for captions."""
-    return {id: method.title for id, method in methods().items()}
-
-
 def _open(job: Explain, settings: Settings, console: Console) -> Context:
     """A workshop that has the weights of the job's models; they are downloaded where that is possible."""
     keep_freed()
@@ -95,13 +89,6 @@ def _open(job: Explain, settings: Settings, console: Console) -> Context:
     context.decoders.warm()
     fetch_all(context.zoo, job.models, settings, console)
     return context
-
-
-def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Console | None = None) -> None:
-    """Download the weights of models that are not here. Raises `Problem`."""
-    for model in models:
-        if zoo.weights.availability(zoo.recipe(model).weights) == "downloadable":
-            fetch(zoo, model, settings, console or Console(stderr=True))
 
 
 def _follow(event: Event, bars: Progress, tasks: dict[Any, Any]) -> dict[str, Any] | None:

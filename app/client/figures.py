@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 try:
     from matplotlib.axes import Axes
@@ -19,9 +19,7 @@ from ..contract.arrays import Reduction
 from ..contract.problems import Unprocessable
 from ..images.palettes import diverging, palettes
 from ..images.render import colourise, scale_of
-
-if TYPE_CHECKING:
-    from .results import Explanation, Panel
+from .drawable import Explanation, Panel
 
 CELL = 2.6  # inches of a map's side
 TICKS = 5

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import base64
 from html import escape
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from ..images.render import draw, scale_of
 from ..pipeline.archive import png
-
-if TYPE_CHECKING:
-    from .results import Explanation, Panel
+from .drawable import Explanation, Panel
 
 PALETTE, PERCENTILE = "inferno", 99.0
 SIDE = 176  # pixels of the longer side

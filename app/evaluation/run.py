@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
+from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Parameters
 from ..attribution.metrics.base import ExplainedMap, Metric
-from ..attribution.score import Score
 from ..contract.jobs import Explain
 from ..contract.problems import Problem
 from ..images.image_files import ImageFile
@@ -26,8 +25,9 @@ from ..pipeline.context import Context
 from ..pipeline.model_input import believed_classes
 from ..pipeline.panel import micro_batch
 from ..pipeline.plan import Chosen, PlannedPanel, examine, outline, plan, refuse_if_nothing_is_left
+from ..pipeline.problems import as_problem
 from ..pipeline.records import finished, outcome
-from ..pipeline.turns import as_problem
+from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
 from .progress import EvaluationProgress, weight
 from .result_cache import ResultCache, mark
@@ -96,10 +96,10 @@ class Evaluation:
         self.inputs = {id: asked(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
         self._weights: dict[str, tuple[int, dict[str, int]]] = {}
         for id in self.models:
-            classifier = self.classifier(id)
-            examine(self.of(id), question, classifier)
+            loaded = self.load(id)
+            examine(self.of(id), question, loaded)
             for panel in self.of(id):
-                known = outline(panel, classifier)
+                known = outline(panel, loaded)
                 costs = {metric.id: weight(metric.cost(known, given)) for metric, given in panel.metrics}
                 self._weights[panel.id] = weight(known.map_cost), costs
         refuse_if_nothing_is_left(self.panels)
@@ -108,12 +108,12 @@ class Evaluation:
         """A model's panels."""
         return [panel for panel in self.panels if panel.model == model]
 
-    def classifier(self, model: str, size: tuple[int, int] | None = None) -> Classifier:
+    def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
         return self.context.zoo.load(model, size or self.inputs[model].size)
 
-    def engine(self, classifier: Classifier, target: int) -> Engine:
-        score = Score(target, self.question.score, None, classifier.multilabel)
-        return Engine(classifier, score, micro_batch(self.context.settings, classifier.size))
+    def engine(self, loaded: LoadedModel, target: int) -> Engine:
+        score = loaded.score(target, self.question.score)
+        return loaded.engine(score, micro_batch(self.context.settings, loaded.size))
 
     def measure(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> EvaluationResults:
         """What comes of the pictures; what is kept of an earlier run is taken from there."""
@@ -160,17 +160,16 @@ class Evaluation:
         own = mark("look", shot.hash, self.about(model))
         kept = self.parts.read(own)
         if kept is None:
-            classifier = self.classifier(model)
-            with torch.no_grad():
-                logits = classifier(self.pixels(shot, model)[None])[0].double().cpu()
-            classes, _ = believed_classes(classifier, logits, TOP, ())
+            loaded = self.load(model)
+            logits = loaded.logits(self.pixels(shot, model)[None])[0].double().cpu()
+            classes, _ = believed_classes(loaded.classifier, logits, TOP, ())
             kept = {"classes": classes, "thumb": thumbs.of_picture(shot.seen[model].picture)}
             self.parts.write(own, kept)
         return {"picture": shot.name, "model": model, "problem": None, **kept}
 
     def pixels(self, shot: MeasuredPicture, model: str) -> Tensor:
         """What a model sees of it, (C, H, W) on the device."""
-        return self.engine(self.classifier(model), 0).place(torch.from_numpy(shot.seen[model].pixels))
+        return self.engine(self.load(model), 0).place(torch.from_numpy(shot.seen[model].pixels))
 
     def _measure_one(self, shot: MeasuredPicture, model: str, findings: EvaluationResults) -> None:
         try:
@@ -219,7 +218,7 @@ class Evaluation:
 
     def _explain(self, shot: MeasuredPicture, panel: PlannedPanel, target: int, part: Record) -> ExplainedMap:
         """The map, for its metrics; what is told of it goes into `part`."""
-        engine, x = self.engine(self.classifier(panel.model), target), self.pixels(shot, panel.model)
+        engine, x = self.engine(self.load(panel.model), target), self.pixels(shot, panel.model)
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.question.seed)
         attribution = self.course.follow(steps, self._weights[panel.id][0])
@@ -237,7 +236,7 @@ class Evaluation:
         try:
             try:
                 metric.check(subject, parameters)
-            except Problem:
+            except AttributionError:
                 self.course.skip(weight)
                 raise
             measurement = self.course.follow(metric.measure(subject, parameters), weight)
@@ -252,7 +251,7 @@ class Evaluation:
 
     def about(self, model: str) -> tuple[Any, ...]:
         """All of a model that determines what comes of a picture."""
-        classifier = self.classifier(model)
+        classifier = self.load(model).classifier
         named = (classifier.id, classifier.fingerprint)
         return named, self.inputs[model].model_dump(), self.question.score, self.context.versions
 

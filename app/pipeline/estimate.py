@@ -9,16 +9,17 @@ from typing import Any
 
 import torch
 
-from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
+from ..attribution.errors import AttributionError, Refused
 from ..attribution.methods.base import Method, Parameters
 from ..attribution.metrics.base import CostInputs, ExplainedMap, Metric, MetricCost
 from ..attribution.metrics.networks import layers, private, randomise, weighing
 from ..attribution.metrics.similarity import compare
 from ..attribution.score import Score
 from ..contract.jobs import Estimate, Event
-from ..contract.problems import Problem, Refused
+from ..contract.problems import Problem
 from ..images.preprocess import asked
+from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
 from .context import Context
 from .measure import experience
@@ -49,18 +50,18 @@ def estimate(job: Estimate, context: Context) -> Run:
         listed.append(told)
     if measured:
         with (yield from reserve_models(context.zoo, [job.model])):
-            classifier = _load(context.zoo, job.model, own.size)
+            loaded = _load(context.zoo, job.model, own.size)
             for told, made in zip(listed, chosen, strict=True):
-                if classifier is None:
+                if loaded is None:
                     outline = CostInputs(*made, own.size, len(context.zoo.labels(job.model)))
                     told["metrics"] = [_told(m, m.cost(outline, parameters), None) for m, parameters in measured]
                 else:
-                    with suppress(Problem):  # a method that this model cannot be explained by
-                        told["metrics"] = yield from _metrics(classifier, job.model, made, measured, context)
+                    with suppress(Problem, AttributionError):  # a method that this model cannot be explained by
+                        told["metrics"] = yield from _metrics(loaded, job.model, made, measured, context)
     yield Event("result", {"model": job.model, "estimates": listed})
 
 
-def _load(zoo: Zoo, model: str, size: Size) -> Classifier | None:
+def _load(zoo: Zoo, model: str, size: Size) -> LoadedModel | None:
     try:
         return zoo.load(model, size)
     except Problem:  # its weights are not here
@@ -68,15 +69,16 @@ def _load(zoo: Zoo, model: str, size: Size) -> Classifier | None:
 
 
 def _metrics(
-    classifier: Classifier,
+    loaded: LoadedModel,
     model: str,
     made: tuple[Method[Any], Parameters],
     measured: tuple[Chosen, ...],
     context: Context,
 ) -> Waiting[list[dict[str, Any]]]:
-    method, outline = made[0], CostInputs(*made, classifier.size, len(classifier.labels), weighing(classifier))
+    method, classifier = made[0], loaded.classifier
+    outline = CostInputs(*made, classifier.size, len(classifier.labels), weighing(classifier))
     method.check(classifier, outline.parameters)
-    engine = Engine(classifier, Score(0), micro_batch(context.settings, classifier.size))
+    engine = loaded.engine(Score(0), micro_batch(context.settings, loaded.size))
     listed = []
     for metric, parameters in measured:
         cost = metric.cost(outline, parameters)
@@ -137,9 +139,9 @@ def _passes(what: tuple[str, ...], engine: Engine, outline: CostInputs) -> Itera
             randomise(layer, 0)
         yield 1
     if what[0] == "maps":
-        # a copy has no quicker ways to its gradients
-        network = classifier.view() if what[-1] == "copy" else classifier
-        yield from _maps(Engine(network, engine.score, engine.micro_batch), outline)
+        # a copy has no quicker backend
+        backend = None if what[-1] == "copy" else engine.backend
+        yield from _maps(Engine(classifier, engine.score, backend, micro_batch=engine.micro_batch), outline)
     one, other = torch.rand(2, 1 if outline.method.single_channel else classifier.channels, *classifier.size)
     pictures = classifier.probe(engine.micro_batch)
     while True:

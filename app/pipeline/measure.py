@@ -17,8 +17,9 @@ from ..contract.jobs import Event, Explain
 from ..contract.problems import ComputationFailed
 from .context import Context
 from .plan import Chosen, PlannedPanel
+from .problems import as_problem
 from .records import metric_done, metric_record, outcome
-from .turns import PROGRESS_SECONDS, Run, TimedGenerator, as_problem
+from .turns import PROGRESS_SECONDS, Run, TimedGenerator
 
 
 def measure_all(panel: PlannedPanel, key: str, subject: ExplainedMap, job: Explain, context: Context) -> Run:

@@ -16,20 +16,20 @@ from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
 from ..attribution.methods.base import OnePass, Progress
 from ..attribution.metrics.base import ExplainedMap as Judged
-from ..attribution.score import Score
 from ..attribution.shared_forward import SharedForward
 from ..contract.arrays import encode_map, npy
 from ..contract.jobs import Event, Explain
+from ..images.input_spec import Input
 from ..settings import Settings
 from ..storage.stores import AnyStore
-from ..zoo.cards import Input
 from ..zoo.zoo import Zoo
 from .context import Context
 from .measure import measure_all
 from .model_input import InputImage, ModelInput
 from .plan import PlannedPanel
+from .problems import as_problem
 from .records import done, finished, outcome, panel_record
-from .turns import PROGRESS_SECONDS, Run, TimedGenerator, as_problem
+from .turns import PROGRESS_SECONDS, Run, TimedGenerator
 
 log = logging.getLogger(__name__)
 PARTIAL_SECONDS = 0.25  # at most four partial maps a second for a panel
@@ -56,10 +56,10 @@ def make_panel(
         if panel.refusal:
             raise panel.refusal
         assert panel.target is not None  # settled before
-        classifier = sight.classifier(context.zoo)
-        score = Score(panel.target, job.score, panel.against, classifier.multilabel)
-        alone = Engine(classifier, score, micro_batch(context.settings, classifier.size))
-        key = panel_key(panel, job, context, subject, classifier, sight.input)
+        loaded = sight.load(context.zoo)
+        score = loaded.score(panel.target, job.score, panel.against)
+        alone = loaded.engine(score, micro_batch(context.settings, loaded.size))
+        key = panel_key(panel, job, context, subject, loaded.classifier, sight.input)
         stored = context.store.attach(job.id, f"panel:{panel.id}", key)
         values = _stored_values(context.store, job.id, panel.id) if stored else None
         panel.record["from_store"] = values is not None
@@ -90,11 +90,10 @@ def shared_passes(panels: list[PlannedPanel], sights: dict[str, ModelInput], zoo
         sharing = [(panel, panel.method) for panel in panels if panel.model == model and not panel.refusal]
         one_pass = [(panel, method) for panel, method in sharing if isinstance(method, OnePass)]
         if len(one_pass) > 1:
-            classifier = sight.classifier(zoo)
-            layers = [name for panel, method in one_pass for name in method.layers(classifier, panel.parameters)]
-            ways |= dict.fromkeys(
-                (panel.id for panel, _ in one_pass), SharedForward(classifier, sight.x, layers, len(one_pass))
-            )
+            loaded = sight.load(zoo)
+            layers = [name for panel, method in one_pass for name in method.layers(loaded.classifier, panel.parameters)]
+            shared = SharedForward(loaded.classifier, sight.x, layers, len(one_pass), loaded.backend)
+            ways |= dict.fromkeys((panel.id for panel, _ in one_pass), shared)
     return ways
 
 

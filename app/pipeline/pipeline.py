@@ -20,12 +20,18 @@ from .flow import flow
 from .model_input import InputImage, ModelInput, Waiting, look, png, shown
 from .panel import make_panel, shared_passes
 from .plan import PlannedPanel, examine, outline, plan, settle_targets
+from .problems import as_problem, told_as_problems
 from .records import end_of, input_record, new_record, outcome, panel_record
-from .turns import Run, as_problem, reserve_models, round_robin
+from .turns import Run, reserve_models, round_robin
 
 
 def run(job: Job, context: Context) -> Run:
     """The run of a job; its last event is `done`, or `result` for the small ones. Raises `Problem`."""
+    with told_as_problems():
+        yield from _run(job, context)
+
+
+def _run(job: Job, context: Context) -> Run:
     if isinstance(job, Explain):
         return explain(job, context)
     if isinstance(job, Measure):
@@ -159,7 +165,7 @@ def look_all(
         try:
             with (yield from reserve_models(context.zoo, [model])):
                 sight = yield from look(context, subject, model, job)
-                examine(mine, job, sight.classifier(context.zoo))
+                examine(mine, job, sight.load(context.zoo))
         except Exception as error:
             refusal = as_problem(error)
             for panel in mine:
@@ -236,7 +242,7 @@ def _accepted(
         }
         evaluations += 0 if panel.refusal else cost
         if panel.metrics and not panel.refusal:
-            known = outline(panel, sights[panel.model].classifier(context.zoo))
+            known = outline(panel, sights[panel.model].load(context.zoo))
             costs = {metric.id: metric.cost(known, parameters) for metric, parameters in panel.metrics}
             planned["metrics"] = [{"metric": id, **cost.to_dict()} for id, cost in costs.items()]
             measuring += sum(cost.total for cost in costs.values())

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..attribution.classifier import Classifier
+from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Method, Parameters, find_method, methods
 from ..attribution.metrics.base import CostInputs, Metric, find_metric, metrics
 from ..attribution.metrics.networks import weighing
@@ -17,7 +17,9 @@ from ..contract.jobs import Estimate, Explain
 from ..contract.problems import Problem, Unprocessable
 from ..images.preprocess import asked
 from ..settings import Settings
+from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
+from .problems import as_problem, told_as_problems
 
 ALL = "all"  # stands for every metric
 # a metric with its checked parameters
@@ -86,10 +88,10 @@ def check_work(outlines: Iterable[CostInputs], measured: Iterable[Chosen], limit
         )
 
 
-def examine(panels: list[PlannedPanel], job: Explain, classifier: Classifier) -> None:
+def examine(panels: list[PlannedPanel], job: Explain, model: LoadedModel) -> None:
     """Note at each panel of a model why it cannot be made, where that is so."""
     for panel in panels:
-        panel.refusal = _refusal(panel, job, classifier)
+        panel.refusal = _refusal(panel, job, model)
 
 
 def settle_targets(panels: list[PlannedPanel], believed: dict[str, int]) -> None:
@@ -122,6 +124,7 @@ def refuse_if_nothing_is_left(panels: list[PlannedPanel]) -> None:
     raise Unprocessable(refusals[0].detail, errors=list(errors.values()))
 
 
+@told_as_problems()
 def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameters]]:
     """The methods asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
     names = dict.fromkeys(job.methods) or [id for id, method in methods().items() if method.default]
@@ -132,6 +135,7 @@ def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameter
     return [(find_method(id), checked[id]) for id in names]
 
 
+@told_as_problems()
 def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
     """The metrics asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
     names = metrics() if ALL in job.metrics else dict.fromkeys(job.metrics)
@@ -140,9 +144,10 @@ def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
     return tuple((find_metric(id), checked[id]) for id in names)
 
 
-def outline(panel: PlannedPanel, classifier: Classifier) -> CostInputs:
+def outline(panel: PlannedPanel, model: LoadedModel) -> CostInputs:
     """What the costs of a panel's metrics depend on."""
-    return CostInputs(panel.method, panel.parameters, classifier.size, len(classifier.labels), weighing(classifier))
+    classes = len(model.classifier.labels)
+    return CostInputs(panel.method, panel.parameters, model.size, classes, weighing(model.classifier))
 
 
 def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameters:
@@ -168,12 +173,12 @@ def misfit(model: str, target: int | None, against: int | None, score: ScoreKind
     return None
 
 
-def _refusal(panel: PlannedPanel, job: Explain, classifier: Classifier) -> Problem | None:
-    refusal = misfit(panel.model, panel.target, panel.against, job.score, len(classifier.labels))
+def _refusal(panel: PlannedPanel, job: Explain, model: LoadedModel) -> Problem | None:
+    refusal = misfit(panel.model, panel.target, panel.against, job.score, len(model.classifier.labels))
     if refusal is not None:
         return refusal
     try:
-        panel.method.check(classifier, panel.parameters)
-    except Problem as refusal:
-        return refusal
+        panel.method.check(model.classifier, panel.parameters)
+    except AttributionError as error:
+        return as_problem(error)
     return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
-from .. import __version__
+from ..contract.version import VERSION
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
@@ -28,7 +28,7 @@ class Telemetry:
         self._count_worker()
         self._count_store()
         build = Info("gradoscope_build", "Versions", registry=self.registry)
-        build.info({"version": __version__, "python": platform.python_version()})
+        build.info({"version": VERSION, "python": platform.python_version()})
 
     def _count_http(self) -> None:
         self._answered = self._counter("http_requests", "HTTP requests answered", "route", "method", "status")

@@ -107,7 +107,7 @@ class Worker:
         """Wait for a job. One that is long in coming finds memory given back: what micro-batches took is kept for the
         next ones meanwhile; and it finds the models' quickest ways tried."""
         self._tell_effort()
-        while not self._connection.poll(SETTLE_SECONDS) and self._workshop.zoo.settle():
+        while not self._connection.poll(SETTLE_SECONDS) and self._workshop.zoo.advance_backends():
             pass
         if not self._connection.poll(REST_SECONDS):
             self._give_back()
@@ -165,16 +165,15 @@ class Worker:
 
 def warm_up(context: Any) -> None:
     """Load the default model and take one gradient, so that the first request pays for neither."""
-    from ..attribution.engine import Engine
     from ..attribution.score import Score
 
     settings = context.settings
-    classifier = context.zoo.load(settings.default_model)
-    engine = Engine(classifier, Score(0), settings.micro_batch)
+    loaded = context.zoo.load(settings.default_model)
+    engine = loaded.engine(Score(0), settings.micro_batch)
     for _ in range(3):
         count = engine.micro_batch
-        pictures = classifier.probe(count)
+        pictures = loaded.classifier.probe(count)
         began = time.monotonic()
         engine.gradients(pictures)
-    context.pace.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, classifier.size)
-    _ = classifier.census
+    context.pace.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, loaded.size)
+    _ = loaded.inspection

@@ -12,7 +12,8 @@ import torch
 from gradoscope.attribution.backends.backend import BackendTrial, EagerBackend, agree
 from gradoscope.attribution.backends.batching import SIZES, BatchSizes, weigh
 from gradoscope.attribution.backends.selection import BackendSelector, with_backend
-from gradoscope.attribution.engine import Engine, take_gradients
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.gradients import take_gradients
 from gradoscope.attribution.score import Score
 from nets import Tiny, random_picture, relative, wrap
 from torch import Tensor, nn

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.engine import Engine, finite, generator, noise
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.gradients import finite
+from gradoscope.attribution.noise import generator, noise
 from gradoscope.attribution.score import Score
 from gradoscope.contract.problems import ComputationFailed, OutOfMemory, Refused
 from nets import Linear, Quadratic, Tiny, explain, gradient, random_picture, relative, wrap

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from captum.attr import Saliency
-from gradoscope.attribution.engine import Engine, Rule
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.gradients import Rule
 from gradoscope.attribution.methods.rules import Guided
 from torch import Tensor
 

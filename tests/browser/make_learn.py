@@ -21,12 +21,14 @@ from typing import Any
 import numpy as np
 import torch
 from gradoscope.attribution.classifier import Classifier
-from gradoscope.attribution.engine import Engine, Rule, noise
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.gradients import Rule
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.baselines import make_baseline
 from gradoscope.attribution.methods.blur import blur
 from gradoscope.attribution.methods.cam import class_activation
 from gradoscope.attribution.methods.rules import Guided
+from gradoscope.attribution.noise import noise
 from gradoscope.attribution.score import Score
 from gradoscope.images.decode import decode
 from gradoscope.images.palettes import palettes

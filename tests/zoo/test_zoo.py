@@ -10,10 +10,10 @@ import pytest
 import torch
 from gradoscope.attribution.backends.selection import BackendSelector
 from gradoscope.attribution.classifier import Classifier
-from gradoscope.attribution.engine import take_gradients
+from gradoscope.attribution.gradients import take_gradients
 from gradoscope.attribution.score import Score
 from gradoscope.contract.problems import Forbidden, NotFound, OutOfMemory, Unprocessable
-from gradoscope.pipeline.turns import as_problem
+from gradoscope.pipeline.problems import as_problem
 from gradoscope.settings import Settings
 from gradoscope.zoo import zoo as zoo_module
 from gradoscope.zoo.cards import CardError

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from ...settings import Settings
-from ...zoo.zoo import choose_device
+from ...zoo.loader import choose_device
 from .finding import Diagnosis, size
 
 NVIDIA = Path("/proc/driver/nvidia/version")

@@ -15,7 +15,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from pydantic import ValidationError
 
-from ... import __version__
+from ...contract.version import VERSION
 from ...settings import Settings
 from .finding import Diagnosis
 
@@ -52,7 +52,7 @@ def versions(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis(
         "Gradoscope",
         "ok",
-        f"{__version__} in {Path(__file__).parent.parent}, Python {platform.python_version()}, "
+        f"{VERSION} in {Path(__file__).parent.parent}, Python {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}",
     )
     yield Diagnosis("versions", "ok", ", ".join(f"{name} {version}" for name in TOLD if (version := _version(name))))

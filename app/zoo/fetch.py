@@ -1,0 +1,34 @@
+"""Have weights here before models are loaded: downloaded where that is possible, with a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from ..settings import Settings
+from .download import pull
+from .weights import shown
+from .zoo import Zoo
+
+
+def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Console | None = None) -> None:
+    """Download the weights of models that are not here. Raises `Problem`."""
+    for model in models:
+        if zoo.weights.availability(zoo.recipe(model).weights) == "downloadable":
+            fetch(zoo, model, settings, console or Console(stderr=True))
+
+
+def fetch(zoo: Zoo, model: str, settings: Settings, console: Console) -> None:
+    """Have a model's weights here, with a progress bar. Raises `Problem`."""
+    file = zoo.recipe(model).weights
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(True), TransferSpeedColumn(), console=console
+    )
+    if not zoo.weights.find(file):
+        with bar:
+            task = bar.add_task(model, total=None)
+            for fetched in pull(file, model, settings):
+                bar.update(task, completed=fetched.done, total=fetched.total)
+    console.print(f"{model}: {shown(zoo.weights.require(file, model))}", highlight=False, soft_wrap=True)
