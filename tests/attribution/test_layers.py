@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.layers import captured, choose_layer
-from gradoscope.attribution.methods.cam import CamParameters, GradCam
+from gradoscope.attribution.methods.grad_cam import CamParameters, GradCam
 from gradoscope.attribution.score import Score
 from gradoscope.contract.problems import Refused, Unprocessable
 from nets import Tiny, classifier, explain, lite0, random_picture, wrap

@@ -8,7 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gradoscope.attribution.engine import Engine
-from gradoscope.attribution.methods.backprop import Deconvolution, GuidedBackprop, NoParameters
+from gradoscope.attribution.methods.base import NoParameters
+from gradoscope.attribution.methods.deconvolution import Deconvolution
+from gradoscope.attribution.methods.guided_backprop import GuidedBackprop
 from gradoscope.attribution.score import Score
 from gradoscope.contract.problems import Refused
 from nets import Tiny, explain, gradient, random_picture, relative, wrap

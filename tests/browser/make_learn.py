@@ -26,7 +26,7 @@ from gradoscope.attribution.gradients import Rule
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.baselines import make_baseline
 from gradoscope.attribution.methods.blur import blur
-from gradoscope.attribution.methods.cam import class_activation
+from gradoscope.attribution.methods.grad_cam import class_activation
 from gradoscope.attribution.methods.rules import Guided
 from gradoscope.attribution.noise import noise
 from gradoscope.attribution.score import Score

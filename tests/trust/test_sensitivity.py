@@ -6,7 +6,7 @@ import pytest
 import torch
 from captum.metrics import sensitivity_max
 from gradoscope.attribution.metrics.base import find_metric
-from gradoscope.attribution.metrics.sensitivity import nudge
+from gradoscope.attribution.metrics.max_sensitivity import nudge
 from judged import measure, run, subject
 from nets import Linear, Quadratic, Tiny, explain, random_picture, seeded, wrap
 from torch import Tensor

@@ -23,6 +23,10 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class NoParameters(Parameters):
+    """This method has nothing to set."""
+
+
 @dataclass(frozen=True)
 class Paper:
     title: str
@@ -46,6 +50,7 @@ class Attribution:
     diagnostics: dict[str, Any] = field(default_factory=dict)
 
 
+Maps = tuple[Tensor, dict[str, Any]]  # values (N, C, H, W), and the diagnostics of all of them
 Steps = Generator[Progress, None, Attribution]
 P = TypeVar("P", bound=Parameters)
 

@@ -16,7 +16,7 @@ from ..methods.base import Paper, Parameters, Progress
 from ..methods.baselines import make_baseline
 from ..noise import generator
 from ..score import Score
-from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost
 from .similarity import importance
 
 GAUSSIAN = 0.25  # standard deviation of the centred control, as a share of the side
@@ -84,24 +84,6 @@ class PerturbationCurve(Metric[CurveParameters]):
         orders |= {f"order_{name}": control[0] for name, control in drawn.items()}
         points = {name: exchanged_at(one, parameters.steps).view(1, *subject.size) for name, one in orders.items()}
         return Measurement(self.id, figures, {**points, "replacement": replacement})
-
-
-@register
-class Deletion(PerturbationCurve):
-    __doc__ = PerturbationCurve.__doc__
-    id = "deletion"
-    title = "Deletion"
-    summary = "How soon the class is lost as the map's strongest pixels are taken away: a small area is good."
-    inserts = False
-
-
-@register
-class Insertion(PerturbationCurve):
-    __doc__ = PerturbationCurve.__doc__
-    id = "insertion"
-    title = "Insertion"
-    summary = "How soon the class is found as the map's strongest pixels are put in: a large area is good."
-    inserts = True
 
 
 def trace(

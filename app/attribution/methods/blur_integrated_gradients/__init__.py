@@ -8,11 +8,11 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from ..engine import Engine
-from .base import Method, Paper, Steps, register
-from .blur import blur
-from .paths import PathParameters, integrate
-from .schedules import Cell, Sweep, Warp, hyperbolic, power
+from ...engine import Engine
+from ..base import Method, Paper, Steps, register
+from ..blur import blur
+from ..paths import PathParameters, integrate
+from ..schedules import Cell, Sweep, Warp, hyperbolic, power
 
 HALF = 9.0  # pixels of blur, before which half the steps of an endless path lie: the least error in docs/convergence.md
 

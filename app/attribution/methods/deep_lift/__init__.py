@@ -9,15 +9,15 @@ from captum.attr import DeepLift as CaptumDeepLift
 from pydantic import Field
 from torch import Tensor
 
-from ..classifier import Classifier
-from ..engine import Engine
-from ..errors import ComputationFailed, Refused
-from ..gradients import finite
-from ..inspection import NonlinearOperation, inspection_of
-from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
-from .baselines import Baseline, make_baseline
-from .paths import completeness
-from .rescale import COVERED, Rescalable
+from ...classifier import Classifier
+from ...engine import Engine
+from ...errors import ComputationFailed, Refused
+from ...gradients import finite
+from ...inspection import NonlinearOperation, inspection_of
+from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from ..baselines import Baseline, make_baseline
+from ..paths import completeness
+from ..rescale import COVERED, Rescalable
 
 TOLERANCE = 0.01  # of the expected sum
 FLOOR = 1e-4  # of the scores: what their own rounding may come to

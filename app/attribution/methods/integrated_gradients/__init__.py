@@ -9,11 +9,11 @@ from typing import Literal
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ..engine import Engine
-from .base import Method, Paper, Steps, register
-from .baselines import Baseline, make_baseline
-from .paths import PathParameters, integrate
-from .schedules import Cell, Sweep, gauss_legendre, geometric, power
+from ...engine import Engine
+from ..base import Method, Paper, Steps, register
+from ..baselines import Baseline, make_baseline
+from ..paths import PathParameters, integrate
+from ..schedules import Cell, Sweep, gauss_legendre, geometric, power
 
 WARPS = {"geometric": geometric(11), "midpoint": power(1)}  # 11: the least error in docs/convergence.md
 

@@ -8,11 +8,11 @@ from captum.attr import Occlusion as CaptumOcclusion
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ..engine import Engine
-from ..gradients import finite
-from ..threaded_generator import Pause, interleave
-from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
-from .baselines import Baseline, make_baseline
+from ...engine import Engine
+from ...gradients import finite
+from ...threaded_generator import Pause, interleave
+from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from ..baselines import Baseline, make_baseline
 
 
 class OcclusionParameters(Parameters):

@@ -10,9 +10,9 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ..engine import Engine
-from ..noise import noise
-from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from ...engine import Engine
+from ...noise import noise
+from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
 
 
 class SmoothGradParameters(Parameters):

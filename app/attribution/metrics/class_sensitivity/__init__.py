@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from pydantic import Field
 
-from ..gradients import finite
-from ..methods.base import Paper, Parameters
-from ..noise import generator
-from ..score import Score
-from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
-from .similarity import compare
+from ...gradients import finite
+from ...methods.base import Paper, Parameters
+from ...noise import generator
+from ...score import Score
+from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..similarity import compare
 
 
 class ClassSensitivityParameters(Parameters):

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import Field
 
-from ..errors import Refused
-from ..methods.base import Paper, Parameters, Progress
-from .base import CostInputs, ExplainedMap, Measurement, Measuring, Metric, MetricCost, register
+from ...errors import Refused
+from ...methods.base import Paper, Parameters, Progress
+from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Metric, MetricCost, register
 
 # Parameter of a method that makes its sum more exact, and the power of it with which the error falls
 EXACT = {"steps": 1.0, "samples": 0.5}

@@ -6,13 +6,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..engine import Engine
-from ..errors import Refused
-from ..gradients import finite
-from ..methods.base import Paper, Parameters
-from ..noise import noise
-from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
-from .networks import private
+from ...engine import Engine
+from ...errors import Refused
+from ...gradients import finite
+from ...methods.base import Paper, Parameters
+from ...noise import noise
+from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..networks import private
 
 
 class GradientCheckParameters(Parameters):

@@ -9,12 +9,12 @@ from captum.metrics import infidelity
 from pydantic import Field
 from torch import Tensor
 
-from ..gradients import finite
-from ..methods.base import Paper, Parameters
-from ..methods.baselines import Baseline, make_baseline
-from ..noise import generator
-from ..threaded_generator import Pause, interleave
-from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ...gradients import finite
+from ...methods.base import Paper, Parameters
+from ...methods.baselines import Baseline, make_baseline
+from ...noise import generator
+from ...threaded_generator import Pause, interleave
+from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 
 LEAST, MOST = 1 / 8, 1 / 2  # side of a square, as a share of the picture's
 

@@ -9,10 +9,10 @@ from captum.metrics import sensitivity_max
 from pydantic import Field
 from torch import Tensor
 
-from ..methods.base import Paper, Parameters
-from ..noise import generator
-from ..threaded_generator import Pause, at_once, interleave
-from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ...methods.base import Paper, Parameters
+from ...noise import generator
+from ...threaded_generator import Pause, at_once, interleave
+from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 
 
 class SensitivityParameters(Parameters):

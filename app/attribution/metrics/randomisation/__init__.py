@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import Field
 
-from ..engine import Engine
-from ..errors import ComputationFailed, Refused
-from ..methods.base import Paper, Parameters
-from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
-from .networks import layers, private, randomise, weighing
-from .similarity import compare
+from ...engine import Engine
+from ...errors import ComputationFailed, Refused
+from ...methods.base import Paper, Parameters
+from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..networks import layers, private, randomise, weighing
+from ..similarity import compare
 
 
 class RandomisationParameters(Parameters):

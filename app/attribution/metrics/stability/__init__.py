@@ -13,9 +13,9 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from ..methods.base import Paper, Parameters
-from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
-from .similarity import compare
+from ...methods.base import Paper, Parameters
+from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..similarity import compare
 
 Change = Callable[[Tensor], Tensor]
 
