@@ -22,7 +22,7 @@ class Other(Thing):
 @pytest.fixture
 def registry():
     registry = Registry(
-        "gradoscope.attribution.gradient_flow", "thing", "things", order=lambda thing: thing.rank, also=", or all"
+        X=lambda thing: thing.rank, also=", or all"
     )
     registry.register(Thing)
     registry.register(Other)

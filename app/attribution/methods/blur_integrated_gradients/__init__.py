@@ -86,6 +86,7 @@ class BlurIntegratedGradients(Method[BlurIntegratedGradientsParameters]):
         "Costs one gradient a step, and needs more steps than integrated gradients for the same error",
         "Blur darkens towards the border (zero padding), which the map then explains too",
     )
+    default = True
     additive = True
     Parameters = BlurIntegratedGradientsParameters
 

@@ -58,7 +58,6 @@ class DeepLift(Method[DeepLiftParameters]):
         "Needs a rule for each operation: models with SiLU, gates or attention are refused",
         "Depends on the baseline, and on how the network is written: equal functions can have different maps",
     )
-    default = False
     additive = True
     Parameters = DeepLiftParameters
 

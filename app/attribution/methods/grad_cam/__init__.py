@@ -46,6 +46,7 @@ class GradCam(OnePass[CamParameters]):
         "Coarse: as fine as the feature map, often 7×7",
         "Averages the gradient over space, so it can miss what several places do together",
     )
+    default = True
     single_channel = True
     Parameters = CamParameters
 

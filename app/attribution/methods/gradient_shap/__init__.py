@@ -52,7 +52,6 @@ class GradientShap(Method[GradientShapParameters]):
         "Random: another seed gives another map, and completeness comes with many samples only",
         "Noise as a baseline is a choice like any other: no network was trained on such pictures",
     )
-    default = False
     additive = True
     Parameters = GradientShapParameters
 

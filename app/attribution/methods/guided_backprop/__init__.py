@@ -30,6 +30,8 @@ class GuidedBackprop(OnePass[NoParameters]):
         "Close to an edge detector: often much the same for every class and for random weights (Adebayo et al. 2018)",
         "Not a gradient of anything: its values have no unit",
     )
+    default = True
+    slopes = "rule"
     Parameters = NoParameters
 
     def check(self, classifier: Classifier, parameters: NoParameters) -> None:

@@ -26,7 +26,6 @@ class InputXGradient(OnePass[NoParameters]):
         "Black pixels get nothing, whatever they mean: black is its hidden baseline",
         "As noisy and as blind to saturation as the gradient itself",
     )
-    default = False
     additive = True
     Parameters = NoParameters
 

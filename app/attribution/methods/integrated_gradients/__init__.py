@@ -74,6 +74,7 @@ class IntegratedGradients(Method[IntegratedGradientsParameters]):
         "Depends on the baseline: what is black in the picture gets nothing with a black one",
         "Gathers gradients at faded pictures that nobody ever sees",
     )
+    default = True
     additive = True
     Parameters = IntegratedGradientsParameters
 

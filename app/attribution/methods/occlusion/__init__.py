@@ -48,7 +48,6 @@ class Occlusion(Method[OcclusionParameters]):
         "As coarse as its square, and slow where that is small",
         "Depends on the filling, and asks about pictures with holes",
     )
-    default = False
     single_channel = True
     differentiates = False
     additive = True

@@ -84,6 +84,8 @@ class SmoothGrad(Method[SmoothGradParameters]):
         "Costs one gradient for each noisy copy",
         "Depends on the noise: too little leaves the jumps, too much asks about another picture",
     )
+    default = True
+    slopes = "mean"
     Parameters = SmoothGradParameters
 
     def stochastic(self, parameters: SmoothGradParameters) -> bool:

@@ -24,6 +24,8 @@ class VanillaGradient(OnePass[NoParameters]):
         "Noisy: the gradient of a ReLU network jumps from pixel to pixel",
         "Blind where the score is saturated: what already counts fully has no slope",
     )
+    default = True
+    slopes = "gradient"
     Parameters = NoParameters
 
     def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:

@@ -9,10 +9,12 @@ import torch
 from pydantic import Field
 
 from ...gradients import finite
-from ...methods.base import Paper, Parameters
+from ...methods.base import Method, Paper, Parameters
 from ...noise import generator
 from ...score import Score
 from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..findings import ALIKE, SAME, Figures, Findings, rank_of, short
+from ..scalars import Scalar, mean_of
 from ..similarity import compare
 
 
@@ -33,11 +35,20 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
 
     id = "class_sensitivity"
     title = "Class sensitivity"
+    order = 3
     paper = Paper(
         "Towards Better Understanding Attribution Methods (Rao, Böhle, Schiele)", "https://arxiv.org/abs/2205.10435"
     )
     summary = "How alike the map is to the maps of other classes: one that is about the class differs from them."
     Parameters = ClassSensitivityParameters
+    scalars = (
+        Scalar(
+            "class_sensitivity.rank_correlation", "Class sensitivity: rank correlation with other classes", "lower",
+            "The mean likeness of the map to those of other classes. Near 1 it is much the same for any class, and "
+            "cannot say what speaks for this one.",
+            lambda figures: mean_of(figures["classes"], "rank_correlation"),
+        ),
+    )  # fmt: skip
 
     def cost(self, outline: CostInputs, parameters: ClassSensitivityParameters) -> MetricCost:
         nearest, drawn = shares(outline.classes, parameters.nearest)
@@ -64,6 +75,30 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
             classes.append({"target": target, "label": label, "random": index >= nearest, **likeness})
             maps[str(target)] = values
         return Measurement(self.id, {"classes": classes}, maps)
+
+    def findings(self, figures: Figures, method: Method[Any]) -> Findings:
+        """Against a class drawn from all the others first, then against the next ones."""
+        known = [record for record in figures["classes"] if record["rank_correlation"] is not None]
+        if not known:
+            yield "none", "note", {}
+            return
+        near = [record for record in known if not record["random"]] or known
+        far = next((record for record in known if record["random"]), min(near, key=rank_of))
+        likest = max(near, key=rank_of)
+        values = {
+            "near": likest["label"],
+            "near_rank": short(rank_of(likest)),
+            "far": far["label"],
+            "far_rank": short(rank_of(far)),
+        }
+        if rank_of(far) >= SAME:
+            yield "same", "doubt", values
+        elif rank_of(likest) >= SAME:
+            yield "near_same", "note", values
+        elif rank_of(likest) < ALIKE and rank_of(far) < ALIKE:
+            yield "differs", "support", values
+        else:
+            yield "partly", "note", values
 
 
 def shares(classes: int, nearest: int) -> tuple[int, int]:

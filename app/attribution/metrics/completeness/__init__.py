@@ -8,8 +8,10 @@ from typing import Any
 from pydantic import Field
 
 from ...errors import Refused
-from ...methods.base import Paper, Parameters, Progress
+from ...methods.base import Method, Paper, Parameters, Progress
 from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Metric, MetricCost, register
+from ..findings import Figures, Findings, percent, short
+from ..scalars import Scalar, size_of
 
 # Parameter of a method that makes its sum more exact, and the power of it with which the error falls
 EXACT = {"steps": 1.0, "samples": 0.5}
@@ -35,11 +37,19 @@ class Completeness(Metric[CompletenessParameters]):
 
     id = "completeness"
     title = "Completeness"
+    order = 5
     paper = Paper(
         "Axiomatic Attribution for Deep Networks (Sundararajan, Taly, Yan)", "https://arxiv.org/abs/1703.01365"
     )
     summary = "Whether the map sums to the change of the score that it shares out."
     Parameters = CompletenessParameters
+    scalars = (
+        Scalar(
+            "completeness.relative_error", "Completeness: relative error, without its sign", "lower",
+            "How far the map's sum is from the change of the score that it shares out. More steps make it smaller.",
+            size_of("relative_error"),
+        ),
+    )  # fmt: skip
 
     def check(self, subject: ExplainedMap, parameters: CompletenessParameters) -> None:
         if "completeness" not in subject.diagnostics:
@@ -57,6 +67,24 @@ class Completeness(Metric[CompletenessParameters]):
             if not figures["complete"]:
                 figures["remedy"] = remedy(subject, abs(error) / parameters.tolerance)
         return Measurement(self.id, figures)
+
+    def findings(self, figures: Figures, method: Method[Any]) -> Findings:
+        """With what helps where the sum is poor."""
+        error = figures["relative_error"]
+        values = {name: short(figures[name]) for name in ("expected", "attributed")}
+        if error is None:
+            yield "nothing", "note", values
+            return
+        values["percent"] = percent(abs(error))
+        if figures["complete"]:
+            yield "holds", "support", values
+            return
+        remedy = figures.get("remedy")
+        if remedy is None or remedy["suggested"] is None:
+            yield "poor", "doubt", values
+        else:
+            values |= {"value": remedy["value"], "suggested": remedy["suggested"]}
+            yield f"poor_{remedy['parameter']}", "doubt", values
 
 
 def remedy(subject: ExplainedMap, excess: float) -> dict[str, Any] | None:

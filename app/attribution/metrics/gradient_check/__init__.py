@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -9,10 +11,12 @@ from torch import Tensor
 from ...engine import Engine
 from ...errors import Refused
 from ...gradients import finite
-from ...methods.base import Paper, Parameters
+from ...methods.base import Method, Paper, Parameters
 from ...noise import noise
 from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..findings import Figures, Findings, percent
 from ..networks import private
+from ..scalars import Scalar, size_of
 
 
 class GradientCheckParameters(Parameters):
@@ -37,11 +41,20 @@ class GradientCheck(Metric[GradientCheckParameters]):
 
     id = "gradient_check"
     title = "Gradient check"
+    order = 6
     paper = Paper(
         "Automatic Differentiation in Machine Learning: a Survey (Baydin et al.)", "https://arxiv.org/abs/1502.05767"
     )
     summary = "Whether the map is the gradient: its slopes along random directions against differences of the score."
     Parameters = GradientCheckParameters
+    scalars = (
+        Scalar(
+            "gradient_check.relative_error", "Gradient check: relative error", "lower",
+            "How far the map is from the gradient, by the score's slopes along random directions. Only the plain "
+            "gradient is meant to pass.",
+            size_of("relative_error"),
+        ),
+    )  # fmt: skip
     network = "double"
 
     def check(self, subject: ExplainedMap, parameters: GradientCheckParameters) -> None:
@@ -73,6 +86,19 @@ class GradientCheck(Metric[GradientCheckParameters]):
             "passed": error is not None and error <= parameters.tolerance,
         }
         return Measurement(self.id, figures)
+
+    def findings(self, figures: Figures, method: Method[Any]) -> Findings:
+        """Only the plain gradient is meant to pass; of others it says what they are."""
+        error = figures["relative_error"]
+        if error is None:
+            yield "flat", "note", {}
+        elif figures["passed"]:
+            yield "passed", "support", {"percent": percent(error)}
+        elif method.slopes == "gradient":
+            yield "failed", "doubt", {"percent": percent(error)}
+        else:
+            kind = "parts" if method.additive else method.slopes
+            yield f"{kind}", "note", {"percent": percent(error)}
 
 
 def direction(subject: ExplainedMap, index: int) -> Tensor:

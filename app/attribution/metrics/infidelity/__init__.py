@@ -10,13 +10,18 @@ from pydantic import Field
 from torch import Tensor
 
 from ...gradients import finite
-from ...methods.base import Paper, Parameters
+from ...methods.base import Method, Paper, Parameters
 from ...methods.baselines import Baseline, make_baseline
 from ...noise import generator
 from ...threaded_generator import Pause, interleave
 from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..findings import Figures, Findings, percent
+from ..scalars import Scalar, size_of
 
 LEAST, MOST = 1 / 8, 1 / 2  # side of a square, as a share of the picture's
+
+
+BLIND = 0.9  # share of the score's changes unexplained: more than that, and the map foretells next to nothing
 
 
 class InfidelityParameters(Parameters):
@@ -41,11 +46,25 @@ class Infidelity(Metric[InfidelityParameters]):
 
     id = "infidelity"
     title = "Infidelity"
+    order = 7
     paper = Paper(
         "On the (In)fidelity and Sensitivity of Explanations (Yeh et al.)", "https://arxiv.org/abs/1901.09392"
     )
     summary = "Whether the map's sum over a square foretells by how much the score falls when the square is taken away."
     Parameters = InfidelityParameters
+    scalars = (
+        Scalar(
+            "infidelity.unexplained", "Infidelity: share left unexplained", "lower",
+            "The share of the score's changes that the map's forecast misses: 0 is a perfect forecast, 1 none at all.",
+            size_of("unexplained"),
+        ),
+        Scalar(
+            "infidelity.infidelity", "Infidelity", "lower",
+            "The mean squared error of the map's forecast of how the score falls where squares are taken away; in "
+            "units of the squared score, so of one model only.",
+            size_of("infidelity"),
+        ),
+    )  # fmt: skip
 
     def cost(self, outline: CostInputs, parameters: InfidelityParameters) -> MetricCost:
         return MetricCost(forwards=1 + parameters.samples)
@@ -66,6 +85,14 @@ class Infidelity(Metric[InfidelityParameters]):
             return Measurement(self.id, figures)
         figures |= {"infidelity": missed, "changes": changes, "unexplained": min(max(missed / changes, 0.0), 1.0)}
         return Measurement(self.id, figures)
+
+    def findings(self, figures: Figures, method: Method[Any]) -> Findings:
+        unexplained = figures["unexplained"]
+        if unexplained is None:
+            yield "none", "note", {}
+            return
+        values = {"percent": percent(unexplained), "samples": figures["samples"]}
+        yield "foretells_little" if unexplained > BLIND else "foretells", "note", values
 
 
 class Perturbation:

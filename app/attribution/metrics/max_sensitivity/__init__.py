@@ -9,10 +9,12 @@ from captum.metrics import sensitivity_max
 from pydantic import Field
 from torch import Tensor
 
-from ...methods.base import Paper, Parameters
+from ...methods.base import Method, Paper, Parameters
 from ...noise import generator
 from ...threaded_generator import Pause, at_once, interleave
 from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..findings import Figures, Findings, percent
+from ..scalars import Scalar, size_of
 
 
 class SensitivityParameters(Parameters):
@@ -33,11 +35,19 @@ class MaxSensitivity(Metric[SensitivityParameters]):
 
     id = "max_sensitivity"
     title = "Maximum sensitivity"
+    order = 8
     paper = Paper(
         "On the (In)fidelity and Sensitivity of Explanations (Yeh et al.)", "https://arxiv.org/abs/1901.09392"
     )
     summary = "How far the map moves at most, in its own size, when every pixel value moves by up to 2 %."
     Parameters = SensitivityParameters
+    scalars = (
+        Scalar(
+            "max_sensitivity.max_sensitivity", "Maximum sensitivity", "lower",
+            "How far the map moves at most, in its own size, when pixel values move a little.",
+            size_of("max_sensitivity"),
+        ),
+    )  # fmt: skip
 
     def cost(self, outline: CostInputs, parameters: SensitivityParameters) -> MetricCost:
         return outline.map_cost * parameters.samples
@@ -55,6 +65,14 @@ class MaxSensitivity(Metric[SensitivityParameters]):
 
         figures["max_sensitivity"] = yield from interleave(compute, meter.progress)
         return Measurement(self.id, figures)
+
+    def findings(self, figures: Figures, method: Method[Any]) -> Findings:
+        moved = figures["max_sensitivity"]
+        if moved is None:
+            yield "none", "note", {}
+            return
+        values = {"percent": percent(moved), "radius": percent(figures["radius"]), "samples": figures["samples"]}
+        yield "moves", "note", values
 
 
 def largest_change(subject: ExplainedMap, parameters: SensitivityParameters, meter: Meter, pause: Pause) -> Tensor:

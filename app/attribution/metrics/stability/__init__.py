@@ -13,11 +13,23 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from ...methods.base import Paper, Parameters
+from ...methods.base import Method, Paper, Parameters
 from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..findings import ALIKE, APART, Figures, Findings, rank_of, short
+from ..scalars import Scalar, mean_of
 from ..similarity import compare
 
 Change = Callable[[Tensor], Tensor]
+
+
+MOVED = 0.1  # relative change of the score: more than that, and the map may change with it
+
+
+STAYS = "How alike the map is to that of the picture {}: rank correlation, 1 is the same map."
+
+
+def _trial(id: str) -> Callable[[Figures], float | None]:
+    return lambda figures: mean_of([trial for trial in figures["trials"] if trial["id"] == id], "rank_correlation")
 
 
 class StabilityParameters(Parameters):
@@ -48,11 +60,22 @@ class Stability(Metric[StabilityParameters]):
 
     id = "stability"
     title = "Stability"
+    order = 4
     paper = Paper(
         "On the Robustness of Interpretability Methods (Alvarez-Melis, Jaakkola)", "https://arxiv.org/abs/1806.08049"
     )
     summary = "Whether the map stays with another seed, one pixel shifted, packed as JPEG, and mirrored."
     Parameters = StabilityParameters
+    scalars = (
+        Scalar("stability.shift", "Stability: shifted by a pixel", "higher", STAYS.format("one pixel to the right"),
+               _trial("shift")),
+        Scalar("stability.jpeg", "Stability: packed as JPEG", "higher", STAYS.format("as a JPEG"), _trial("jpeg")),
+        Scalar("stability.mirror", "Stability: mirrored", "higher", STAYS.format("mirrored, mirrored back"),
+               _trial("mirror")),
+        Scalar("stability.seed", "Stability: another seed", "higher",
+               "How alike two maps are that differ in nothing but what was drawn. Take more samples where it is low.",
+               _trial("seed")),
+    )  # fmt: skip
 
     def cost(self, outline: CostInputs, parameters: StabilityParameters) -> MetricCost:
         count = len(trials(outline, parameters.quality))
@@ -74,6 +97,27 @@ class Stability(Metric[StabilityParameters]):
             maps[trial.id] = values
             yield meter.spend(1)
         return Measurement(self.id, figures, maps)
+
+    def findings(self, figures: Figures, method: Method[Any]) -> Findings:
+        """Each trial that moves the map; whether the score moved too."""
+        score = figures["score"]
+        known = [trial for trial in figures["trials"] if trial["rank_correlation"] is not None]
+        if not known:
+            yield "none", "note", {}
+            return
+        for trial in known:
+            if rank_of(trial) >= APART:
+                continue
+            values = {"rank": short(rank_of(trial)), "before": short(score), "after": short(trial["score"])}
+            if abs(trial["score"] - score) > MOVED * max(abs(score), abs(trial["score"])):
+                yield f"{trial['id']}_with_score", "note", values
+            else:
+                yield trial["id"], "doubt", values
+        low = min(map(rank_of, known))
+        if low >= ALIKE:
+            yield "stays", "support", {"rank": short(low)}
+        elif low >= APART:
+            yield "partly", "note", {"rank": short(low)}
 
 
 def trials(outline: CostInputs, quality: int) -> list[Transformation]:
