@@ -13,15 +13,15 @@ export function palettes() {
 /** The colours that magnitudes take on this page. */
 export const colours = async () => (await palettes()).inferno.colours;
 
-export async function numbers(name) {
-  const response = await fetch(new URL(`${name}.json`, BASE));
+export async function numbers(name, base = BASE) {
+  const response = await fetch(new URL(`${name}.json`, base));
   if (!response.ok) throw new Error(`${response.status} for ${name}.json`);
   return response.json();
 }
 
-export async function picture(name) {
+export async function picture(name, base = BASE) {
   const image = new Image();
-  image.src = new URL(`${name}.webp`, BASE);
+  image.src = new URL(`${name}.webp`, base);
   await image.decode();
   return image;
 }
@@ -48,8 +48,8 @@ export class Strip {
   }
 
   /** A strip of pictures; of maps, whose grey levels take colours, where `coloured`. */
-  static async load(name, coloured = true) {
-    const [image, table] = await Promise.all([picture(name), coloured ? colours() : null]);
+  static async load(name, coloured = true, base = BASE) {
+    const [image, table] = await Promise.all([picture(name, base), coloured ? colours() : null]);
     return new Strip(image, table);
   }
 
@@ -64,3 +64,9 @@ export class Strip {
     canvas.getContext("2d").putImageData(frame, 0, 0);
   }
 }
+
+/** What stands beside a method's figure.js, whose address is `url`: its numbers, its strips of frames. */
+export const assetsBeside = (url) => ({
+  numbers: (name) => numbers(name, url),
+  strip: (name, coloured = true) => Strip.load(name, coloured, url),
+});

@@ -5,6 +5,7 @@ import { offerLanguages } from "../shared/language.js";
 import { t } from "../shared/texts.js";
 import { ThemeToggle } from "../widgets/theme-toggle.js";
 
+const PLUGINS = new URL("../../plugins/methods/", import.meta.url).href;
 const NEAR = "400px 0px";
 
 /** Runs `start` with an element once it comes near the window. */
@@ -21,7 +22,7 @@ function whenNear(elements, start) {
 
 async function startFigure(root) {
   try {
-    const { start } = await import(`./figures/${root.dataset.figure}.js`);
+    const { start } = await import(`${PLUGINS}${root.dataset.figure}/figure.js`);
     await start(root);
     root.dataset.ready = "";
   } catch (error) {
