@@ -3,11 +3,11 @@
 import * as api from "../api/client.js";
 import { declared } from "../parameters/parameters.js";
 import { textOr } from "../shared/texts.js";
-
-// What most people ask first; a metric that the server alone knows comes last.
-const ORDER = ["deletion", "insertion", "randomisation", "class_sensitivity", "stability", "completeness", "gradient_check", "infidelity", "max_sensitivity"];
+import { METRICS } from "../state/plugins.js";
 
 let listed = [];
+
+const ORDER = METRICS.map(({ id }) => id);
 
 const place = ({ id }) => (ORDER.includes(id) ? ORDER.indexOf(id) : ORDER.length);
 
@@ -25,7 +25,7 @@ export const metricSummary = (id) => textOr(`trust.summary.${id}`, metricOf(id)?
 
 /** What can be set of a metric, as parameters.js has it. */
 export function settingsOf(id) {
-  const titleOf = (name, words) => textOr(`trust.setting.${name}`, words);
+  const titleOf = (name, words) => textOr(`trust.setting.${id}.${name}.title`, textOr(`trust.setting.${name}`, words));
   const helpOf = (name, words) => textOr(`trust.setting.${id}.${name}`, words);
   return declared(metricOf(id)?.parameters, titleOf, helpOf).map((parameter) => ({ ...parameter, key: `${id}-${parameter.name}` }));
 }

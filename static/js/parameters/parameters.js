@@ -10,7 +10,8 @@ import { store } from "../state/store.js";
 
 /** [{name, kind, title, help, ...}]: what a field needs to know; kind is integer, number, boolean, choice, layer or text. */
 export function parametersOf(method) {
-  return declared(methodOf(method)?.parameters, parameterTitle, (name, words) => textOr(`learn.parameter.${method}.${name}`, words));
+  const titleFor = (name, words) => textOr(`learn.parameter.${method}.${name}.title`, parameterTitle(name, words));
+  return declared(methodOf(method)?.parameters, titleFor, (name, words) => textOr(`learn.parameter.${method}.${name}`, words));
 }
 
 /** The same of any JSON Schema, with the words that the page has for its parameters. */
