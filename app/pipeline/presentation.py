@@ -38,11 +38,12 @@ class Presentation:
 
     @property
     def year(self) -> int | None:
-        return self.declared.get("year")
+        year: int | None = self.declared.get("year")
+        return year
 
     @property
     def default(self) -> bool:
-        return self.declared.get("default", False)
+        return bool(self.declared.get("default", False))
 
     @property
     def rank(self) -> tuple[int, int, str]:

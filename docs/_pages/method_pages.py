@@ -29,8 +29,9 @@ def _list() -> str:
         "normalisation is part of the model. The page `/methods` of a running server tells what each of the first "
         "six asks, with figures to try.\n\n"
         + table(("method", "year", "what it computes", "evaluations", "by default"), rows)
-        + "\n\nAn evaluation is a gradient of one picture, or for occlusion a forward pass. What a model cannot do "
-        "rightly is refused by name; [models and methods](../models-and-methods.md) has all of them, beside captum.\n"
+        + "\n\nAn evaluation is a gradient of one picture, or a forward pass for a method that takes none. What a "
+        "model cannot do rightly is refused by name; [models and methods](../models-and-methods.md) has all of them, "
+        "beside captum.\n"
     )
 
 

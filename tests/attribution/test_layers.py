@@ -159,13 +159,13 @@ def test_layers_of_wide_pictures() -> None:
 
 def test_choose_layer() -> None:
     layers = wrap(Tail(nn.Conv2d(6, 6, 1))).census.layers
-    assert choose_layer(layers, "auto") == "tail"
-    assert choose_layer(layers, "body.1") == "body.1"
+    assert choose_layer(layers, "auto", "grad_cam") == "tail"
+    assert choose_layer(layers, "body.1", "grad_cam") == "body.1"
     with pytest.raises(Unprocessable, match="body") as caught:
-        choose_layer(layers, "bodi")
+        choose_layer(layers, "bodi", "grad_cam")
     assert caught.value.errors[0]["field"] == "options.grad_cam.layer"
     with pytest.raises(Refused):
-        choose_layer([], "auto")
+        choose_layer([], "auto", "grad_cam")
 
 
 def test_layer_that_the_score_does_not_depend_on_is_refused() -> None:

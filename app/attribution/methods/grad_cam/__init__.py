@@ -51,10 +51,10 @@ class GradCam(OnePass[CamParameters]):
     Parameters = CamParameters
 
     def check(self, classifier: Classifier, parameters: CamParameters) -> None:
-        choose_layer(inspection_of(classifier).layers, parameters.layer)
+        choose_layer(inspection_of(classifier).layers, parameters.layer, self.id)
 
     def layers(self, classifier: Classifier, parameters: CamParameters) -> tuple[str, ...]:
-        return (choose_layer(inspection_of(classifier).layers, parameters.layer),)
+        return (choose_layer(inspection_of(classifier).layers, parameters.layer, self.id),)
 
     def maps(self, engine: Engine, pictures: Tensor, parameters: CamParameters) -> tuple[Tensor, dict[str, Any]]:
         (layer,) = self.layers(engine.classifier, parameters)
