@@ -74,7 +74,7 @@ async def _known(executor: Executor) -> dict[str, Any] | None:
 
 @cache
 def _facts() -> Any:
-    """What the captions of /methods share, as tests/browser/make_learn.py has written them."""
+    """What the captions of /methods share, as tools/make_learn.py has written them."""
     return json.loads((shipped("static") / "learn" / "facts.json").read_text("utf-8"))
 
 
