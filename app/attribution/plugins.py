@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import PathFinder
@@ -89,13 +90,17 @@ def _file_of(module: str) -> Path | None:
 def _literals(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
     for statement in node.body:
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            case ast.Assign(targets=[target], value=value):
                 pass
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
                 pass
             case _:
                 continue
-        try:
-            yield name, ast.literal_eval(value)
-        except ValueError:
-            continue  # a call or an expression
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            pairs = list(zip(target.elts, value.elts, strict=True))
+        else:
+            pairs = [(target, value)]
+        for name, said in pairs:
+            with suppress(ValueError):  # a call or an expression
+                if isinstance(name, ast.Name):
+                    yield name.id, ast.literal_eval(said)
