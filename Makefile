@@ -99,8 +99,9 @@ bench-trust: $(VENV)/.tested
 trust-study: $(VENV)/.benched
 	$(BIN)/python -m benchmarks.trust_study
 
-# the site, from the repository, into site/; 1 where there is a warning
+# refreshes the generated tables of docs/, then builds the site into site/; fails if there is a warning
 docs: $(VENV)/.tested
+	$(BIN)/python docs/_pages/refresh.py
 	$(BIN)/python docs/_pages/build.py site
 
 # two hundred slow sockets, and what a good client notices of them (two minutes); 1 where it is more than it should

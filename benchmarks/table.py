@@ -185,12 +185,14 @@ def page(table: list[tuple[str, dict[str, tuple[str, str]]]]) -> str:
         "# Models and methods",
         "",
         f"Made by `make table` on {datetime.date.today().isoformat()} with PyTorch {plain(torch)}, torchvision "
-        f"{plain(torchvision)}, timm {plain(timm)}, captum {plain(captum)}, on a CPU: every card that ships, with "
-        f"seeded random weights, on the sample cat; {STEPS} samples or steps for each method.",
+        f"{plain(torchvision)}, timm {plain(timm)}, captum {plain(captum)}, on a CPU: every shipped card "
+        f"with seeded random weights, on the sample «cat», with {STEPS} samples or steps for each method.",
         "",
-        f"`ok =`: the same map as captum's (relative L2 distance up to {SAME:.0e}) · `ok` with a number: that far from "
-        "captum's · `ok`: finite and of the right shape, where captum has no such method, or its own is not the method "
-        "(it guides `nn.ReLU` modules only) · a number in brackets: refused, for the reason below.",
+        f"- `ok =`: the same map as captum's (relative L2 distance up to {SAME:.0e}).",
+        "- `ok` and a number: the distance from captum's map.",
+        "- `ok`: finite and of the right shape; captum does not have the method, or its version is another method (it "
+        "guides only `nn.ReLU` modules).",
+        "- A number in brackets: refused, for the reason below.",
         "",
         "| model | " + " | ".join(methods()[id].title for id in columns) + " |",
         "| --- |" + " --- |" * len(columns),

@@ -6,7 +6,9 @@ import inspect
 from typing import Any
 
 from gradoscope.attribution.metrics.base import Metric, metrics
+from gradoscope.evaluation.scalars import HITS, LOCALISATION, declared
 from method_pages import parameter_table
+from tables import table
 
 
 def metric_pages() -> dict[str, str]:
@@ -19,6 +21,12 @@ def metric_pages() -> dict[str, str]:
         "them.\n"
     )
     return {"metrics.md": "\n".join([head, *map(_section, ordered)])}
+
+
+def number_table() -> str:
+    """A row for each number that an evaluation compares."""
+    numbers = [*(number for own in declared().values() for number in own), LOCALISATION, HITS]
+    return table(("number", "better", "what it is"), [(f"`{n.id}`", n.better, n.says) for n in numbers])
 
 
 def _section(metric: Metric[Any]) -> str:

@@ -257,7 +257,7 @@ def test_without_storage_all_else_works(keep: Keeping, storage: str) -> None:
     keep.cheap()
     sheet = keep.history()
     expect(sheet.get_by_role("listitem")).to_have_count(1)
-    expect(sheet).to_contain_text("in this browser only" if storage == "nonsense" else "until the page is left")
+    expect(sheet).to_contain_text("in this browser only" if storage == "nonsense" else "when you leave the page")
 
 
 # Exports

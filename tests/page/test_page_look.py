@@ -444,7 +444,7 @@ def test_reading_asks_nothing_and_shares_scales(look: Visit, record: Any) -> Non
     before = len(look.requests)
     maps = panels(look, record)
     clips = [np.percentile(panel.read(), 99) for panel in maps]
-    scale = look.page.get_by_label("Whose colour scale each map has").first
+    scale = look.page.get_by_label("Which colour scale each map uses").first
 
     def ends() -> list[float]:
         return [number(ticks(look, place)[2].removeprefix("≥ ")) for place in range(PANELS)]
@@ -489,7 +489,7 @@ OPACITY = """canvas => {
 
 
 def test_what_is_shown_of_a_map(look: Visit) -> None:
-    choice = look.page.get_by_label("What is shown of a map").first
+    choice = look.page.get_by_label("Which part of a map is shown").first
     share = look.page.get_by_label("Share of the pixels that count as strongest").first
 
     def opacity() -> tuple[float, float]:
@@ -588,7 +588,7 @@ def test_what_is_looked_at_is_plain_json(look: Visit) -> None:
     lens(look).focus()
     for key in ("ArrowRight", "b", "Shift+ArrowRight", "Shift+ArrowDown", "b", "+"):
         look.page.keyboard.press(key)
-    look.page.get_by_label("What is shown of a map").first.select_option("Outline")
+    look.page.get_by_label("Which part of a map is shown").first.select_option("Outline")
     look.frame()
     kept = {key: json.dumps(state(look, key)) for key in ("viewport", "rendering")}
     shown = look.pixels(), look.maps.first.get_attribute("style"), box_facts(look)

@@ -178,14 +178,14 @@ def test_the_doctor_tells_which_are_there_and_which_are_not(environment: dict[st
 
 def test_the_docs_have_them(environment: dict[str, str]) -> None:
     ask = (
-        "import json, sys; sys.path.insert(0, 'docs/_pages'); import build; from method_pages import method_pages; "
+        "import json, sys; sys.path.insert(0, 'docs/_pages'); import build; from method_pages import method_pages, method_table; "
         "from metric_pages import metric_pages; "
-        "print(json.dumps({'contents': build.CONTENTS, **method_pages(), **metric_pages()}))"
+        "print(json.dumps({'contents': build.CONTENTS, 'table': method_table(linked=True), **method_pages(), **metric_pages()}))"
     )
     done = python(environment, "-c", ask)
     assert done.returncode == 0, done.stderr
     pages = json.loads(done.stdout)
     assert f"methods/{METHOD}" in pages["contents"]["Methods"]
     assert "the squared sensitivity of each pixel value" in pages[f"methods/{METHOD}.md"]
-    assert f"[Squared gradient]({METHOD}.md)" in pages["methods/index.md"]
+    assert f"[Squared gradient](methods/{METHOD}.md)" in pages["table"]
     assert "## Concentration\n\nWhich share of the map" in pages["metrics.md"]

@@ -86,7 +86,7 @@ def _is_known(variable: str) -> bool:
 def _unknown(variable: str) -> Diagnosis:
     names = [PREFIX + name.upper() for name in Settings.model_fields]
     near = difflib.get_close_matches(variable.upper(), names, 1)
-    remedy = f"{near[0]} is one" if near else "README.md lists them"
+    remedy = f"{near[0]} is one" if near else "docs/settings.md lists them"
     return Diagnosis("settings", "attention", f"{variable} is no setting, and has no effect", remedy)
 
 
