@@ -65,7 +65,7 @@ def _own(kind: Kind) -> Iterator[Plugin]:
 
 def _installed(kind: Kind) -> Iterator[Plugin]:
     for entry in sorted(entry_points(group=f"gradoscope.{kind}"), key=lambda entry: entry.name):
-        yield Plugin(entry.name, entry.module, _origin(entry), _file_of(entry.module), entry.attr)
+        yield Plugin(entry.name, entry.module, _origin(entry), _file_of(entry.module), entry.attr or "")
 
 
 def _origin(entry: EntryPoint) -> str:

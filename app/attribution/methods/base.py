@@ -130,7 +130,7 @@ class OnePass(Method[P]):
 
 DECLARED = ("id", "title", "year", "paper", "summary", "strengths", "weaknesses", "Parameters")
 _registry: Registry[Method[Any]] = Registry(
-    lambda: plugins("methods"), "method", order=lambda m: (m.year, m.order), declared=DECLARED
+    lambda: plugins("methods"), "method", order=lambda m: (m.year, m.order, m.id), declared=DECLARED
 )
 M = TypeVar("M", bound=type[Method[Any]])
 
