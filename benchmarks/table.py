@@ -31,11 +31,13 @@ from captum.attr import (
 )
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.errors import Refused
+from gradoscope.attribution.inspection import inspection_of
 from gradoscope.attribution.methods.base import Method, methods
 from gradoscope.attribution.methods.smooth_grad import mirrored
 from gradoscope.attribution.score import Score
 from gradoscope.cli.check_card import few
-from gradoscope.contract.problems import Problem, Refused
+from gradoscope.contract.problems import Problem
 from gradoscope.images.decode import decode
 from gradoscope.images.preprocess import preprocess
 from gradoscope.images.samples import read_sample
@@ -79,19 +81,21 @@ def build(recipe: ModelSpec, folder: Path) -> Classifier:
 
 def only_relu_modules(classifier: Classifier) -> bool:
     """captum hooks `nn.ReLU` modules: where anything else is guided, its guided backprop is another method."""
-    census = classifier.census
-    modules = [operation for operation in census.nonlinear if "MaxPool" not in operation.kind]
-    return bool(census.guided) and not census.gates and all(operation.module is nn.ReLU for operation in modules)
+    inspection = inspection_of(classifier)
+    modules = [operation for operation in inspection.nonlinear if "MaxPool" not in operation.kind]
+    return (
+        bool(inspection.guided) and not inspection.gates and all(operation.module is nn.ReLU for operation in modules)
+    )
 
 
 def cam(classifier: Classifier, x: Tensor, target: int) -> Tensor:
-    layer = classifier.network.get_submodule(classifier.census.layers[-1].name)
+    layer = classifier.network.get_submodule(inspection_of(classifier).layers[-1].name)
     values = LayerGradCam(classifier, layer).attribute(x, target=target, relu_attributions=True)
     return interpolate(values, x.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def guided_cam(classifier: Classifier, x: Tensor, target: int) -> Tensor:
-    layer = classifier.network.get_submodule(classifier.census.layers[-1].name)
+    layer = classifier.network.get_submodule(inspection_of(classifier).layers[-1].name)
     return GuidedGradCam(classifier, layer).attribute(x, target=target, interpolate_mode="bilinear")
 
 
@@ -126,7 +130,7 @@ def run(method: Method[Any], classifier: Classifier, x: Tensor, target: int) -> 
     if method.id == "integrated_gradients":
         parameters = parameters.model_copy(update={"rule": "gauss_legendre"})  # captum's
     method.check(classifier, parameters)
-    steps = method.attribute(Engine(classifier, Score(target), 2), x, parameters, 0)
+    steps = method.attribute(Engine(classifier, Score(target), micro_batch=2), x, parameters, 0)
     try:
         while True:
             next(steps)

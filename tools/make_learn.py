@@ -83,7 +83,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         zoo = Zoo(Settings())
-        self.classifier = zoo.load(MODEL)
+        self.classifier = zoo.load(MODEL).classifier
         self.title = zoo.recipe(MODEL).card.title
         self._input = zoo.recipe(MODEL).input
         self.seen = {name: preprocess(decode(read_sample(name), 24_000_000), self._input) for name in samples()}
@@ -145,7 +145,7 @@ def run(stage: Stage, id: str, target: int) -> dict[str, Any]:
     method, engine = find_method(id), stage.engine(target)
     attribution = method.run(engine, stage.x("cat"), SEED)
     values = attribution.values.abs().sum(0).numpy()
-    scale = scale_of(values, "inferno")
+    scale = scale_of(values, "inferno", signed=False)
     stage.webp("map", Image.fromarray(colourise(values, "inferno", scale)), 75)
     error = attribution.diagnostics.get("completeness", {}).get("relative_error")
     return stage.about("cat", target, high=significant(scale.high), gradients=engine.gradient_count, error=error)

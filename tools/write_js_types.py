@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "static" / "js" / "api" / "types.js"
-APPLICATION = "gradoscope.main:create_app"
+APPLICATION = "gradoscope.web.application:create_app"
 EXTRA: tuple[str, ...] = ()  # models that the OpenAPI document does not name, such as events: "module:name"
 SKIPPED = re.compile(r"^Body_|ValidationError$")  # forms are sent as pairs; FastAPI's own error is never sent
 HEAD = """\
@@ -113,7 +113,7 @@ def main() -> int:
         return 0
     if FILE.is_file() and FILE.read_text("utf-8") == written():
         return 0
-    print(f"{FILE.relative_to(ROOT)} is not what the API says: run tools/write_js_types.py", file=sys.stderr)
+    print(f"{FILE.relative_to(ROOT)} is not what the API says: make js-types writes it", file=sys.stderr)
     return 1
 
 

@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..attribution.memory import keep_freed
 from ..contract.jobs import Event, Explain
 from ..images.image_files import ImageFile
-from ..pipeline.archive import files, read_request_mark, write_explanation
+from ..pipeline.archive import files
 from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
 from ..pipeline.catalogue import titles
 from ..pipeline.context import Context
+from ..pipeline.fetch import fetch_all
 from ..pipeline.pipeline import run
 from ..pipeline.problems import as_problem
+from ..pipeline.progress import PanelBars, ProgressBars
+from ..pipeline.resume import ResultFolder, write_file
 from ..settings import Settings
 from ..storage.stores import AnyStore
-from ..zoo.fetch import fetch_all
 from .progress import FolderProgress, refusals
 
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
@@ -31,15 +32,12 @@ WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
     """Run a job to its end and write its results into `folder`. Returns the record; raises `Problem`."""
     context = _open(job, settings, console)
-    bars = Progress(
-        TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
     record: dict[str, Any] = {}
-    with bars:
-        tasks: dict[Any, Any] = {}
+    with ProgressBars(console) as bars:
+        panels = PanelBars(bars)
         for event in run(job, context):
             if event is not None:
-                record = _follow(event, bars, tasks) or record
+                record = _follow(event, console, panels) or record
     _write(record, context.store, folder)
     _tell(record, folder, console)
     return record
@@ -47,9 +45,7 @@ def explain_one(job: Explain, settings: Settings, folder: Path, console: Console
 
 def explain_many(entries: Sequence[ImageFile], question: Explain, settings: Settings, console: Console) -> bool:
     """Explain many pictures, each into its folder. Whether all could be; raises `Problem`."""
-    batch = Batch(
-        question, _open(question, settings, console), lambda entry, mark: read_request_mark(entry.folder) == mark
-    )
+    batch = Batch(question, _open(question, settings, console), is_kept)
     with FolderProgress(len(entries), console) as tally:
         for result in explain_batch(batch, entries):
             if isinstance(result, FailedPicture):
@@ -60,6 +56,11 @@ def explain_many(entries: Sequence[ImageFile], question: Explain, settings: Sett
                 tally.kept(result.entry)
     tally.tell()
     return not tally.faults
+
+
+def is_kept(entry: ImageFile, mark: str) -> bool:
+    """Whether a picture's results are there already."""
+    return ResultFolder(entry.folder).holds(mark)
 
 
 def explain_batch(
@@ -76,7 +77,7 @@ def write_picture(
     """Write what came of a picture into its folder."""
     if isinstance(result, ExplainedPicture):
         try:
-            write_explanation(result.entry.folder, files(result.record, result.read, titles()))
+            ResultFolder(result.entry.folder).write(files(result.record, result.read, titles()))
         except Exception as error:
             return FailedPicture(result.entry, as_problem(error))
     return result
@@ -91,27 +92,23 @@ def _open(job: Explain, settings: Settings, console: Console) -> Context:
     return context
 
 
-def _follow(event: Event, bars: Progress, tasks: dict[Any, Any]) -> dict[str, Any] | None:
+def _follow(event: Event, console: Console, panels: PanelBars) -> dict[str, Any] | None:
     data = event.data
     if event.name == "accepted":
-        for panel in data["panels"]:
-            tasks[panel["id"]] = bars.add_task(panel["method"], total=panel["cost"])
+        panels.accept((panel["id"], panel["method"], panel["cost"]) for panel in data["panels"])
     elif event.name == "prediction":
         best = data["predictions"][0]
-        bars.console.print(f"{data['model']}: {best['label']} ({best['probability']:.2f})", highlight=False)
+        console.print(f"{data['model']}: {best['label']} ({best['probability']:.2f})", highlight=False)
     elif event.name == "progress":
-        panel, metric = data["panel"], data.get("metric")
-        if metric and (panel, metric) not in tasks:
-            tasks[panel, metric] = bars.add_task(f"  {metric} of {panel}", total=data["total"])
-        bars.update(tasks[(panel, metric) if metric else panel], completed=data["done"], total=data["total"])
+        panels.advance(data["panel"], data.get("metric"), data["done"], data["total"])
+    elif event.name == "panel" and data["panel"]["status"] == "done":
+        panels.finish(data["panel"]["id"])
     return data if event.name == "done" else None
 
 
 def _write(record: dict[str, Any], store: AnyStore, folder: Path) -> None:
     for name, data in files(record, lambda part: store.read(record["id"], part), titles()):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        write_file(folder / name, data)
 
 
 def _tell(record: dict[str, Any], folder: Path, console: Console) -> None:

@@ -42,8 +42,8 @@ def flow(
 
 def _found(job: Flow, settings: Settings) -> dict[str, Any]:
     from ..pipeline.context import Context
+    from ..pipeline.fetch import fetch_all
     from ..pipeline.pipeline import run
-    from ..zoo.fetch import fetch_all
 
     context = Context.open(settings, 1)
     fetch_all(context.zoo, [job.model or settings.default_model], settings)

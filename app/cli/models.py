@@ -60,7 +60,7 @@ def pull_models(
     every: Annotated[bool, typer.Option("--all", help="Every model that has a card")] = False,
 ) -> None:
     """Download weights: resumed where an earlier try broke off, checked by hash, put in place in one step."""
-    from ..zoo.fetch import fetch
+    from ..pipeline.fetch import fetch
     from ..zoo.zoo import Zoo
 
     settings = operator_settings()

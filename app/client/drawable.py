@@ -9,40 +9,23 @@ import numpy as np
 from PIL import Image
 
 from ..contract.arrays import Reduction
-from ..contract.problems import Problem
-from ..contract.schemas import ClassBody, InputBody
+from ..contract.schemas import InputBody
+from ..images.map_grid import MapCell
 
 
 class Panel(Protocol):
     """One map with what is told of it."""
 
     @property
-    def model(self) -> str: ...
+    def id(self) -> str: ...
 
     @property
-    def method(self) -> str: ...
+    def cell(self) -> MapCell: ...
 
     @property
     def title(self) -> str: ...
 
-    @property
-    def target(self) -> ClassBody | None: ...
-
-    @property
-    def against(self) -> ClassBody | None: ...
-
-    @property
-    def status(self) -> str: ...
-
-    @property
-    def problem(self) -> Problem | None: ...
-
-    @property
-    def completeness_error(self) -> float | None: ...
-
     def reduce(self, how: Reduction = "abs") -> np.ndarray: ...
-
-    def picture(self) -> Image.Image: ...
 
 
 class Explanation(Protocol):

@@ -24,6 +24,7 @@ from ..images.decoder_pool import DecoderPool
 from ..images.samples import read_sample
 from ..pipeline.catalogue import titles
 from ..pipeline.context import Context
+from ..pipeline.fetch import fetch_all
 from ..pipeline.lru_cache import LRUCache
 from ..pipeline.model_input import png
 from ..pipeline.pipeline import run
@@ -31,7 +32,6 @@ from ..pipeline.throughput import Throughput
 from ..settings import operator_settings
 from ..storage.store import Store
 from ..storage.stores import AnyStore
-from ..zoo.fetch import fetch_all
 from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, settle_input
 from .arguments import Arguments, several
 from .events import Listener, typed

@@ -14,14 +14,14 @@ from torch import Tensor
 from ..contract.problems import Unprocessable
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage
-from ..pipeline.plan import PlannedPanel, examine, outline
+from ..pipeline.cost import weight
+from ..pipeline.plan import PlannedPanel, examine
 from ..pipeline.problems import as_problem
 from ..pipeline.records import finished, outcome
+from ..pipeline.resume import mark
 from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
 from .grids import CELLS, SIDE, arrangements, compose, localisation
-from .progress import weight
-from .result_cache import mark
 from .run import Evaluation, EvaluationResults, MeasuredPicture, Record
 
 DEFAULT = 20
@@ -73,7 +73,7 @@ class PointingGame:
         height, width = loaded.size
         game |= {"input": [height, width], "cell": [height // SIDE, width // SIDE], "scaled": scaled}
         panels = self._panels(model, loaded)
-        weights = {panel.id: CELLS * weight(outline(panel, loaded).map_cost) for panel in panels}
+        weights = {panel.id: CELLS * weight(panel.map_cost(loaded.size)) for panel in panels}
         self.course.begin(f"grids for {model}", sum(weights.values()) * len(drawn))
         wanted = {name for arrangement in drawn for name in arrangement}
         chosen = [(entry, name) for entry, name in entries if name in wanted]

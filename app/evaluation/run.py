@@ -22,15 +22,16 @@ from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, asked, preprocess
 from ..pipeline.batch import READERS, ahead
 from ..pipeline.context import Context
+from ..pipeline.cost import PanelCost, weight
 from ..pipeline.model_input import believed_classes
 from ..pipeline.panel import micro_batch
-from ..pipeline.plan import Chosen, PlannedPanel, examine, outline, plan, refuse_if_nothing_is_left
+from ..pipeline.plan import Chosen, PlannedPanel, examine, plan, refuse_if_nothing_is_left
 from ..pipeline.problems import as_problem
 from ..pipeline.records import finished, outcome
+from ..pipeline.resume import ResultCache, mark
 from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
-from .progress import EvaluationProgress, weight
-from .result_cache import ResultCache, mark
+from .progress import EvaluationProgress
 
 Record = dict[str, Any]
 AHEAD = 4  # pictures that are read and decoded before it is their turn
@@ -94,14 +95,12 @@ class Evaluation:
         self.panels = plan(question, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in self.panels))
         self.inputs = {id: asked(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
-        self._weights: dict[str, tuple[int, dict[str, int]]] = {}
+        self._costs: dict[str, PanelCost] = {}
         for id in self.models:
             loaded = self.load(id)
             examine(self.of(id), question, loaded)
             for panel in self.of(id):
-                known = outline(panel, loaded)
-                costs = {metric.id: weight(metric.cost(known, given)) for metric, given in panel.metrics}
-                self._weights[panel.id] = weight(known.map_cost), costs
+                self._costs[panel.id] = panel.cost(loaded.classifier)
         refuse_if_nothing_is_left(self.panels)
 
     def of(self, model: str) -> list[PlannedPanel]:
@@ -118,7 +117,7 @@ class Evaluation:
     def measure(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> EvaluationResults:
         """What comes of the pictures; what is kept of an earlier run is taken from there."""
         findings = EvaluationResults()
-        each = sum(self._whole(panel) for panel in self.panels)
+        each = sum(self._costs[panel.id].weight for panel in self.panels)
         self.course.begin("maps and metrics", each * len(entries))
         for number, group in enumerate(self.context.zoo.groups(self.models)):
             own = [panel for panel in self.panels if panel.model in group]
@@ -127,7 +126,7 @@ class Evaluation:
                 if number == 0:
                     findings.pictures.append(_picture(found))
                 if isinstance(found, FailedPicture):
-                    self.course.skip(sum(map(self._whole, own)))
+                    self.course.skip(sum(self._costs[panel.id].weight for panel in own))
                     continue
                 for model in group:
                     self._measure_one(found, model, findings)
@@ -176,7 +175,7 @@ class Evaluation:
             look = self.look(shot, model)
         except Exception as error:
             findings.looks.append({"picture": shot.name, "model": model, **outcome(as_problem(error))})
-            self.course.skip(sum(map(self._whole, self.of(model))))
+            self.course.skip(sum(self._costs[panel.id].weight for panel in self.of(model)))
             return
         findings.looks.append(look)
         for panel in self.of(model):
@@ -188,7 +187,7 @@ class Evaluation:
                 record |= self._judge(shot, panel, look["classes"][0]["index"])
             except Exception as error:
                 record |= outcome(as_problem(error))
-                self.course.skip(self._whole(panel) if panel.refusal else 0)
+                self.course.skip(self._costs[panel.id].weight if panel.refusal else 0)
             findings.maps.append(record)
 
     def _judge(self, shot: MeasuredPicture, panel: PlannedPanel, target: int) -> Record:
@@ -198,21 +197,21 @@ class Evaluation:
         part = self.parts.read(own) or {"metrics": {}}
         wanted = {f"{metric.id} {mark(given.model_dump())[:12]}": (metric, given) for metric, given in panel.metrics}
         missing = [key for key in wanted if key not in part["metrics"]]
-        map_weight, costs = self._weights[panel.id]
-        self.course.skip(sum(costs[wanted[key][0].id] for key in wanted if key not in missing))
+        costs = self._costs[panel.id]
+        self.course.skip(sum(weight(costs.metrics[wanted[key][0].id]) for key in wanted if key not in missing))
         failed: dict[str, Record] = {}
         if missing or "statistics" not in part:
             subject = self._explain(shot, panel, target, part)
             self.parts.write(own, part)
             for key in missing:
-                record = self._measured(subject, wanted[key], costs[wanted[key][0].id])
+                record = self._measured(subject, wanted[key], weight(costs.metrics[wanted[key][0].id]))
                 if record["status"] == "failed":
                     failed[key] = record
                 else:
                     part["metrics"][key] = record
                     self.parts.write(own, part)
         else:
-            self.course.skip(map_weight)
+            self.course.skip(weight(costs.map))
         found = {**part["metrics"], **failed}
         return {**part, "status": "done", "metrics": [found[key] for key in wanted]}
 
@@ -221,7 +220,7 @@ class Evaluation:
         engine, x = self.engine(self.load(panel.model), target), self.pixels(shot, panel.model)
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.question.seed)
-        attribution = self.course.follow(steps, self._weights[panel.id][0])
+        attribution = self.course.follow(steps, weight(self._costs[panel.id].map))
         values, about = finished(attribution, time.monotonic() - began)
         part |= {**about, "thumb": thumbs.of_map(values)}
         kept = torch.from_numpy(values).to(x)
@@ -229,7 +228,7 @@ class Evaluation:
             engine, x, kept, panel.method, panel.parameters, self.question.seed, diagnostics=attribution.diagnostics
         )
 
-    def _measured(self, subject: ExplainedMap, chosen: Chosen, weight: int) -> Record:
+    def _measured(self, subject: ExplainedMap, chosen: Chosen, share: int) -> Record:
         metric, parameters = chosen
         began = time.monotonic()
         record = _metric_record(metric, parameters)
@@ -237,17 +236,13 @@ class Evaluation:
             try:
                 metric.check(subject, parameters)
             except AttributionError:
-                self.course.skip(weight)
+                self.course.skip(share)
                 raise
-            measurement = self.course.follow(metric.measure(subject, parameters), weight)
+            measurement = self.course.follow(metric.measure(subject, parameters), share)
             record |= {"status": "done", "figures": rounded(measurement.figures)}
         except Exception as error:
             record |= outcome(as_problem(error))
         return record | {"seconds": round(time.monotonic() - began, 3)}
-
-    def _whole(self, panel: PlannedPanel) -> int:
-        map_weight, costs = self._weights[panel.id]
-        return map_weight + sum(costs.values())
 
     def about(self, model: str) -> tuple[Any, ...]:
         """All of a model that determines what comes of a picture."""

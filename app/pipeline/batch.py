@@ -30,13 +30,13 @@ from ..contract.problems import ComputationFailed, Problem
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, asked, preprocess
 from ..zoo.loader import LoadedModel
-from .archive import request_mark as mark_from
 from .context import Context
 from .model_input import ModelInput, Waiting, believed_classes, png, shown
 from .panel import compute, micro_batch
 from .plan import PlannedPanel, examine, plan, refuse_if_nothing_is_left, settle_targets
 from .problems import as_problem
 from .records import done, finished, input_record, new_record, outcome, panel_record
+from .resume import picture_mark
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -172,7 +172,7 @@ class Batch:
         """In a reader's thread: everything up to what the models see."""
         try:
             data = entry.read()
-            mark = mark_from(data, self.about)
+            mark = picture_mark(data, self.about)
             if self._is_kept(entry, mark):
                 return SkippedPicture(entry)
             image = self.context.decoders.decode(data)

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..attribution.methods.base import Method, Parameters
-from ..attribution.metrics.base import ExplainedMap, Measurement, Metric, MetricCost
+from ..attribution.methods.base import Parameters
+from ..attribution.metrics.base import ExplainedMap, Measurement, Metric
 from ..contract.arrays import measurement_part, pack
 from ..contract.jobs import Event, Explain
 from ..contract.problems import ComputationFailed
 from .context import Context
+from .cost import learn_metric
 from .plan import Chosen, PlannedPanel
 from .problems import as_problem
 from .records import metric_done, metric_record, outcome
@@ -53,8 +54,7 @@ def _measure(
     record["from_store"] = found is not None
     if found is None:
         measurement, seconds = yield from compute(panel, metric, parameters, subject)
-        if cost.total:
-            context.pace.learn(panel.model, experience(panel.method, metric, cost), seconds, cost.total, subject.size)
+        learn_metric(context.pace, panel.model, subject.outline, metric, cost, seconds)
         found = {"figures": measurement.figures, "maps": list(measurement.maps), "seconds": round(seconds, 3)}
         store.put(job.id, name, kept, pack(whole(measurement.maps)), found)
     record |= metric_done(job.id, panel, metric, found, cost)
@@ -74,11 +74,6 @@ def compute(
                 yield Event("progress", told)
             yield None
     return steps.result, steps.seconds
-
-
-def experience(method: Method[Any], metric: Metric[Any], cost: MetricCost) -> tuple[str, ...]:
-    """Under what a metric's pace is learnt: it is the method's too, where the metric makes maps."""
-    return ("metric", metric.id, method.id if cost.maps else "")
 
 
 def whole(maps: Mapping[str, Tensor]) -> dict[str, np.ndarray]:

@@ -24,6 +24,7 @@ from ..settings import Settings
 from ..storage.stores import AnyStore
 from ..zoo.zoo import Zoo
 from .context import Context
+from .cost import learn_map
 from .measure import measure_all
 from .model_input import InputImage, ModelInput
 from .plan import PlannedPanel
@@ -33,7 +34,6 @@ from .turns import PROGRESS_SECONDS, Run, TimedGenerator
 
 log = logging.getLogger(__name__)
 PARTIAL_SECONDS = 0.25  # at most four partial maps a second for a panel
-CLOCKED = 8  # evaluations that a pace is learnt from
 REFERENCE_PIXELS = 320 * 320  # up to this size of input, a micro-batch is as large as the setting says
 
 
@@ -66,7 +66,8 @@ def make_panel(
         if stored is None or values is None:
             engine = way.engine(score) if way else alone
             values, stored = yield from compute(panel, engine, sight.x, job.seed)
-            _clock(context, panel, stored["seconds"], sight.input.size)
+            size = sight.input.size
+            learn_map(context.pace, panel.model, panel.map_cost(size), stored["seconds"], size)
             context.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
         panel.record |= done(job, panel, stored)
         summed = encode_map(values.sum(0))
@@ -121,13 +122,6 @@ def micro_batch(settings: Settings, size: tuple[int, int]) -> int:
     if not settings.micro_batch:
         return 0
     return max(1, min(settings.micro_batch, round(settings.micro_batch * REFERENCE_PIXELS / (size[0] * size[1]))))
-
-
-def _clock(context: Context, panel: PlannedPanel, seconds: float, size: tuple[int, int]) -> None:
-    """Learn a model's pace from a panel of many evaluations; the newer counts more."""
-    count = panel.method.cost(panel.parameters, size)
-    if count >= CLOCKED:
-        context.pace.learn(panel.model, ("gradients",), seconds, count, size)
 
 
 def panel_key(

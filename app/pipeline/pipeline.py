@@ -19,7 +19,7 @@ from .estimate import estimate
 from .flow import flow
 from .model_input import InputImage, ModelInput, Waiting, look, png, shown
 from .panel import make_panel, shared_passes
-from .plan import PlannedPanel, examine, outline, plan, settle_targets
+from .plan import PlannedPanel, examine, plan, settle_targets
 from .problems import as_problem, told_as_problems
 from .records import end_of, input_record, new_record, outcome, panel_record
 from .turns import Run, reserve_models, round_robin
@@ -188,7 +188,7 @@ def make_all(
             yield Event("panel", {"panel": panel.record, "map": None})
     for group in context.zoo.groups(sights):
         mine = [panel for panel in panels if panel.model in group]
-        ordered = sorted(mine, key=lambda p: p.method.cost(p.parameters, sights[p.model].input.size))
+        ordered = sorted(mine, key=lambda p: p.map_cost(sights[p.model].input.size).total)
         with (yield from reserve_models(context.zoo, group)):
             ways = shared_passes(mine, {model: sights[model] for model in group}, context.zoo)
             yield from round_robin(
@@ -232,7 +232,7 @@ def _accepted(
     listed = []
     for panel in panels:
         input = sights[panel.model].input if panel.model in sights else context.zoo.recipe(panel.model).input
-        cost = panel.method.cost(panel.parameters, input.size)
+        cost = panel.map_cost(input.size).total
         planned: dict[str, Any] = {
             "id": panel.id,
             "model": panel.model,
@@ -242,10 +242,9 @@ def _accepted(
         }
         evaluations += 0 if panel.refusal else cost
         if panel.metrics and not panel.refusal:
-            known = outline(panel, sights[panel.model].load(context.zoo))
-            costs = {metric.id: metric.cost(known, parameters) for metric, parameters in panel.metrics}
-            planned["metrics"] = [{"metric": id, **cost.to_dict()} for id, cost in costs.items()]
-            measuring += sum(cost.total for cost in costs.values())
+            costs = panel.cost(sights[panel.model].load(context.zoo).classifier)
+            planned["metrics"] = [{"metric": id, **cost.to_dict()} for id, cost in costs.metrics.items()]
+            measuring += costs.measuring
         listed.append(planned)
     told = {"id": job.id, "panels": listed, "gradient_evaluations": evaluations}
     return told | ({"metric_evaluations": measuring} if job.metrics else {})

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..attribution.classifier import Classifier
 from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Method, Parameters, find_method, methods
-from ..attribution.metrics.base import CostInputs, Metric, find_metric, metrics
-from ..attribution.metrics.networks import weighing
+from ..attribution.metrics.base import CostInputs, Metric, MetricCost, find_metric, metrics
 from ..contract.arrays import ScoreKind
 from ..contract.jobs import Estimate, Explain
 from ..contract.problems import Problem, Unprocessable
@@ -19,7 +19,9 @@ from ..images.preprocess import asked
 from ..settings import Settings
 from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
+from .cost import PanelCost, inputs_of, panel_cost
 from .problems import as_problem, told_as_problems
+from .throughput import Size
 
 ALL = "all"  # stands for every metric
 # a metric with its checked parameters
@@ -39,6 +41,14 @@ class PlannedPanel:
     refusal: Problem | None = None
     record: dict[str, Any] = field(default_factory=dict)
     metrics: tuple[Chosen, ...] = ()  # to be measured of its map
+
+    def cost(self, classifier: Classifier) -> PanelCost:
+        """What its map and metrics cost on its model, which is loaded."""
+        return panel_cost(inputs_of(self.method, self.parameters, classifier), self.metrics)
+
+    def map_cost(self, size: Size) -> MetricCost:
+        """What its map costs for inputs of that size, loaded or not."""
+        return CostInputs(self.method, self.parameters, size, 0).map_cost
 
 
 def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
@@ -66,20 +76,14 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
     ]
     sizes = {model: asked(zoo.recipe(model).input, job.fit, job.size).size for model in models}
     classes = {model: len(zoo.labels(model)) if measured else 0 for model in models}
-    check_work(
-        [CostInputs(panel.method, panel.parameters, sizes[panel.model], classes[panel.model]) for panel in panels],
-        measured,
-        settings.max_work,
-    )
+    known = (CostInputs(p.method, p.parameters, sizes[p.model], classes[p.model]) for p in panels)
+    check_work((panel_cost(inputs, measured) for inputs in known), settings.max_work)
     return panels
 
 
-def check_work(outlines: Iterable[CostInputs], measured: Iterable[Chosen], limit: int) -> None:
+def check_work(costs: Iterable[PanelCost], limit: int) -> None:
     """Raise `Unprocessable` where a request is more work than one may be: evaluations × pixels, over all panels."""
-    work = 0
-    for outline in outlines:
-        costs = (metric.cost(outline, parameters) for metric, parameters in measured)
-        work += sum(costs, outline.map_cost).total * outline.size[0] * outline.size[1]
+    work = sum(cost.work for cost in costs)
     if work > limit:
         raise Unprocessable(
             f"This is {work:,} gradient evaluations × pixels of input; the limit of one request is {limit:,}. Ask for "
@@ -142,12 +146,6 @@ def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
     options = {name: given for name, given in job.options.items() if name in metrics()}
     checked = {id: _parameters(find_metric(id), options.get(id, {})) for id in {*names, *options}}
     return tuple((find_metric(id), checked[id]) for id in names)
-
-
-def outline(panel: PlannedPanel, model: LoadedModel) -> CostInputs:
-    """What the costs of a panel's metrics depend on."""
-    classes = len(model.classifier.labels)
-    return CostInputs(panel.method, panel.parameters, model.size, classes, weighing(model.classifier))
 
 
 def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameters:

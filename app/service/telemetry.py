@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
+import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 from ..contract.version import VERSION
@@ -152,9 +152,8 @@ def few(model: str) -> str:
 
 
 def resident(process: int) -> int:
-    """Bytes of a process that are in RAM; 0 where the system does not tell."""
+    """Bytes of a process that are in RAM; 0 where it is no more, or not ours to look at."""
     try:
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
+        return psutil.Process(process).memory_info().rss
+    except psutil.Error:
         return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")

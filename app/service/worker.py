@@ -62,6 +62,7 @@ class Worker:
         from ..pipeline import pipeline
         from ..pipeline.catalogue import catalogue
         from ..pipeline.context import Context
+        from ..pipeline.problems import told_as_problems
         from .scheduler import Scheduler
 
         keep_freed()
@@ -78,7 +79,8 @@ class Worker:
         self._workshop.decoders.warm()
         self._catalogue: Callable[[], dict[str, Any]] = lambda: catalogue(self._workshop.zoo, settings)
         try:
-            warm_up(self._workshop)
+            with told_as_problems():
+                warm_up(self._workshop)
         except Problem as problem:  # its card or weights: others can still be used, and requests for it say why
             logging.getLogger(__name__).error("the default model cannot be used: %s", problem.detail)
         self._workshop.zoo.take_change()
@@ -116,7 +118,7 @@ class Worker:
     def _tidy(self) -> None:
         """Give back what the allocator has piled up. It keeps freed memory in pieces, which is quick for the next
         micro-batch, but the pieces of one model's layers seldom fit another's."""
-        kept = self._workshop.zoo.bytes + self._workshop.recent.bytes
+        kept = self._workshop.zoo.bytes + self._workshop.recent.currsize
         if self._resident() - self._bare - kept > WORKSPACE:
             self._give_back()
 

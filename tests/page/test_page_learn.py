@@ -46,6 +46,11 @@ def drawn(place: Locator, view: str) -> int:
 
 
 @pytest.fixture(scope="module")
+def server_url(real_url: str) -> str:
+    return real_url
+
+
+@pytest.fixture(scope="module")
 def page(server_url: str) -> str:
     return httpx.get(f"{server_url}/methods").text
 

@@ -11,7 +11,7 @@ from gradoscope.attribution.metrics.base import metrics
 from gradoscope.attribution.metrics.curves import against
 from gradoscope.attribution.metrics.findings import percent, short
 from gradoscope.pipeline.findings import findings
-from gradoscope.web.texts import texts
+from gradoscope.pipeline.texts import texts
 
 from tests.support.judged import measure, subject
 

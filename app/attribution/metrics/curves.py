@@ -11,7 +11,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..engine import Engine
 from ..gradients import finite
 from ..methods.base import Method, Paper, Parameters, Progress
 from ..methods.baselines import make_baseline
@@ -127,9 +126,7 @@ def trace(
     subject: ExplainedMap, meter: Meter, start: Tensor, end: Tensor, order: Tensor, steps: int
 ) -> Generator[Progress, None, dict[str, Any]]:
     """The probabilities on the way from `start` to `end`, pixel by pixel in `order`, and their area."""
-    classifier = subject.classifier
-    score = Score(subject.target, "probability", multilabel=classifier.multilabel)
-    engine = Engine(classifier, score, micro_batch=subject.engine.micro_batch)
+    engine = subject.engine.of(Score(subject.target, "probability", multilabel=subject.classifier.multilabel))
     probabilities: list[float] = []
     for batch in engine.batches(_way(start, end, order, steps)):
         probabilities += finite(engine.scores(torch.stack(batch))).double().tolist()

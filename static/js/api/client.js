@@ -1,7 +1,6 @@
 // The REST contract as functions. Every failure leaves as a Problem that can be shown as it is.
 
 import { t } from "../shared/texts.js";
-import { readEvents } from "./event-stream.js";
 
 /** @import { ClassBody, EstimateBody, Explanation, FieldError, GradientFlow, MethodBody, MetricBody, Models, SampleBody } from "./types.js" */
 
@@ -170,6 +169,7 @@ export async function rawArray(url, options) {
  */
 async function* follow(path, options, detail) {
   const response = await request(BASE + path, { method: "POST", headers: { Accept: "text/event-stream" }, ...options });
+  const { readEvents } = await import("./event-stream.js");
   let over = false;
   try {
     for await (const { event, data } of readEvents(/** @type {ReadableStream<Uint8Array>} */ (response.body))) {

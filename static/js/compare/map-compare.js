@@ -10,19 +10,47 @@ import { store } from "../state/store.js";
 import { cropOf, drawable, panelName } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
 
+/**
+ * @import { Settings } from "../rendering/types.js"
+ * @import { Panel } from "../state/types.js"
+ * @import { LookFacts } from "../viewport/look-facts.js"
+ * @import { MapLens } from "../viewport/map-lens.js"
+ * @import { ScaleBar } from "../widgets/scale-bar.js"
+ */
+
 const DIVERGING = "blue_orange";
 
+/**
+ * @param {Node | string} caption
+ * @param {MapLens} lens
+ * @param {...Node} below
+ */
 const figure = (caption, lens, ...below) => el("figure", { class: "compared" }, el("figcaption", {}, caption), el("div", { class: "well map-well has-map" }, lens), ...below);
 
-/** What the worker needs of a panel. */
+/** @typedef {Awaited<ReturnType<typeof compareMaps>>} Comparison */
+
+/**
+ * What the worker needs of a panel.
+ * @param {Panel} panel
+ * @param {Settings} rendering
+ */
 function comparable(panel, rendering) {
   const map = mapOf(panel, rendering);
+  if (!map) throw new Error(`no map of ${panel.id}`);
   const { width, height, values } = map;
   return { width, height, values, crop: cropOf(panel), clip: clipOf(map, rendering.percentile) };
 }
 
 /** Two panels and their difference, with how much they agree. */
 export class MapCompare extends View {
+  /** @type {HTMLSelectElement[]} */ selects;
+  /** @type {ScaleBar[]} */ scales;
+  /** @type {MapLens[]} */ lenses;
+  /** @type {LookFacts[]} */ looks;
+  /** @type {HTMLDListElement} */ numbers;
+  /** @type {HTMLParagraphElement} */ note;
+  /** @type {HTMLDialogElement} */ dialog;
+
   #order = 0;
   #asked = "";
 
@@ -36,21 +64,22 @@ export class MapCompare extends View {
     const captions = [this.selects[0], this.selects[1], el("span", {}, t("compare.difference"))];
     this.dialog = el("dialog", { class: "viewer compare", "aria-labelledby": "compare-title", onclose: () => this.closed() },
       el("header", { class: "viewer-head" }, el("div", {}, el("h2", { class: "question", id: "compare-title" }, t("compare.title"))),
-        iconButton("swap", t("compare.swap"), { onclick: () => setViewport({ compare: [...store.state.viewport.compare].reverse() }) }),
+        iconButton("swap", t("compare.swap"), { onclick: () => setViewport({ compare: [...(store.state.viewport.compare ?? [])].reverse() }) }),
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "comparison" }, ...this.lenses.map((lens, place) => figure(captions[place], lens, this.scales[place], this.looks[place]))),
       el("div", { role: "status" }, this.numbers), this.note, statusLine());
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport", "panels", "rendering", "inputs"], () => this.follow(), signal);
-    store.addEventListener("panel", ({ detail }) => store.state.viewport.compare?.includes(detail) && this.follow(), { signal });
+    store.watchPanels((id) => store.state.viewport.compare?.includes(id) && this.follow(), signal);
   }
 
   follow() {
     const { compare } = store.state.viewport;
-    const panels = compare?.map((id) => drawable().find((panel) => panel.id === id));
-    if (!panels?.every(Boolean)) {
+    const panels = (compare ?? []).flatMap((id) => drawable().find((panel) => panel.id === id) ?? []);
+    if (!compare || panels.length < compare.length) {
       this.#asked = "";
       if (this.dialog.open) this.dialog.close();
       return;
@@ -76,6 +105,7 @@ export class MapCompare extends View {
     setViewport({ compare: null });
   }
 
+  /** @param {Panel[]} panels */
   offer(panels) {
     const all = drawable();
     this.selects.forEach((select, place) => {
@@ -84,44 +114,61 @@ export class MapCompare extends View {
     });
   }
 
+  /** @param {number} place */
   choose(place) {
-    const compare = [...store.state.viewport.compare];
+    const compare = [...(store.state.viewport.compare ?? [])];
     compare[place] = this.selects[place].value;
     setViewport({ compare });
   }
 
+  /**
+   * @param {number} place
+   * @param {Panel} panel
+   */
   show(place, panel) {
     const { size } = store.state.inputs.get(panel.model) ?? {};
     const lens = this.lenses[place];
-    if (size) lens.parentElement.style.aspectRatio = `${size[1]} / ${size[0]}`;
+    if (size) /** @type {HTMLElement} */ (lens.parentElement).style.aspectRatio = `${size[1]} / ${size[0]}`;
     lens.canvas.setAttribute("aria-label", t("panel.look", { panel: panelName(panel) }));
     lens.take(panel);
     this.looks[place].take(lens);
   }
 
+  /** @param {Panel[]} panels */
   async measure(panels) {
     const { rendering } = store.state;
     this.#order += 1;
     const order = this.#order;
-    const result = await compareMaps(...panels.map((panel) => comparable(panel, rendering)));
+    const [a, b] = panels.map((panel) => comparable(panel, rendering));
+    const result = await compareMaps(a, b);
     if (order !== this.#order || !store.state.viewport.compare) return;
     this.showDifference(panels, result);
     this.showNumbers(result, rendering);
   }
 
+  /**
+   * @param {Panel[]} panels
+   * @param {Comparison} result
+   */
   showDifference(panels, { shape, values, first }) {
     const grid = panels[first ? 0 : 1];
     const raw = { shape, values };
     const { palettes } = store.state.rendering;
     // Read as signed values, all of them: the two were clipped already.
-    this.lenses[2].own = { reduction: "sum", palettes: { ...palettes, signed: DIVERGING }, percentile: 100, scale: "own", show: "map", top: 100 };
+    this.lenses[2].own = /** @type {Settings} */ ({ reduction: "sum", palettes: { ...palettes, signed: DIVERGING }, percentile: 100, scale: "own", show: "map", top: 100 });
     this.show(2, { ...grid, id: "difference", difference: true, raw, estimate: null });
     this.lenses[2].canvas.setAttribute("aria-label", t("compare.difference"));
     this.lenses[2].setAttribute("aria-label", t("compare.difference"));
   }
 
+  /**
+   * @param {Comparison} result
+   * @param {Settings} rendering
+   */
   showNumbers({ signed, magnitudes, union, share, pixels }, { reduction, percentile }) {
+    /** @param {number | null} value */
     const number = (value) => (value === null ? "–" : format.correlation(value));
+    /** @param {number | null} value */
     const portion = (value) => (value === null ? "–" : format.percent(value));
     const entries = [
       ...(reduction === "sum" ? [[t("compare.signed"), number(signed)]] : []),

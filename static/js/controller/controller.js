@@ -6,12 +6,9 @@ import { t } from "../shared/texts.js";
 import { clearView, describePicture, placePanels, restoreView, setAsk, setPictures, showNotice, stopRun } from "../state/actions.js";
 import { emptyLayout, emptyView } from "../state/initial.js";
 import { everyPanel, expectedPanels, isFinal, recordedPanel } from "../state/panels.js";
-import { askOf, inputAsked, withoutDefaults } from "../state/recorded-question.js";
 import { keyOf, requested, rowId, shownMethods } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { addressNow, fragmentOf, restoreAddress } from "../url-state/address.js";
-import { fetchShown } from "./panel-arrays.js";
-import { pictureSize, takeEvent } from "./stream-events.js";
 
 /**
  * @import { Explanation } from "../api/types.js"
@@ -20,6 +17,11 @@ import { pictureSize, takeEvent } from "./stream-events.js";
  */
 
 /** @typedef {Partial<Pick<State, "layout" | "row">>} Arrangement */
+
+// Modules that are wanted with the first picture are imported then: the workbench has brought them along by that time.
+
+/** @param {AbortSignal} signal */
+const fetchShown = async (signal) => (await import("./panel-arrays.js")).fetchShown(signal);
 
 // Two lifetimes: the stream ends by Cancel, the view (its arrays too) when something else is shown.
 let stream = new AbortController();
@@ -135,11 +137,11 @@ export function explainAgain(change = {}, { layout, row } = store.state) {
 
 /**
  * Shows a view that was left: the same question, all maps here.
- * @param {Pick<ViewState, "phase" | "id" | "picture" | "inputs" | "panels" | "aside" | "seconds">} left
+ * @param {Pick<ViewState, "phase" | "id" | "picture" | "inputs" | "panels" | "hiddenPanels" | "seconds">} left
  */
 export function showAgain(left) {
   const signals = supersede();
-  placePanels([...left.panels, ...left.aside], { ...left, notice: null });
+  placePanels([...left.panels, ...left.hiddenPanels], { ...left, notice: null });
   goTo(addressOf(left.id) + fragmentOf(store.state), remembered());
   fetchShown(signals.view);
 }
@@ -179,6 +181,8 @@ async function run(before) {
   let accepted = false;
   asking = true;
   try {
+    const { takeEvent } = await import("./stream-events.js");
+    if (signals.stream.aborted) return;
     const source = sourceOf(entryOf(store.state.picture));
     for await (const { event, data } of api.explain(fieldsOf(source), signals.stream)) {
       if (signals.stream.aborted) return;
@@ -264,12 +268,17 @@ export async function open(id) {
   const start = emptyView();
   expect({ ...start, phase: "loading", id, picture: { key, url, name }, pictures: strip, ask: ask ?? start.ask, ...rememberedRows(history.state) });
   try {
-    showRecord(await api.explanation(id, { signal: signals.view }), Boolean(ask), signals);
+    const [record, question] = await Promise.all([
+      api.explanation(id, { signal: signals.view }), import("../state/recorded-question.js"),
+    ]);
+    if (!signals.view.aborted) showRecord(record, ask ? null : question, signals);
   } catch (failure) {
     if (signals.view.aborted) return;
     const error = api.problemOf(failure);
     const problem = error.status === 404 ? new api.Problem({ ...error, title: t("problem.gone"), detail: error.detail }) : error;
-    clearView({ place: "picture", problem, retry: error.passing ? retry : null });
+    // Without a key nothing else of the page has come either: all of it is asked for again.
+    const again = error.status === 401 ? () => location.reload() : retry;
+    clearView({ place: "picture", problem, retry: error.passing || error.status === 401 ? again : null });
   }
 }
 
@@ -297,23 +306,23 @@ function stripWith({ key, id }, known) {
 
 /**
  * @param {Explanation} record
- * @param {boolean} known
+ * @param {typeof import("../state/recorded-question.js") | null} question - reads back what was asked, where this page does not know
  * @param {Signals} signals
  */
-function showRecord(record, known, signals) {
+function showRecord(record, question, signals) {
   const inputs = new Map(record.inputs.map((input) => [input.model, input]));
-  const ask = known ? store.state.ask : askOf(record, inputs);
+  const ask = question ? question.askOf(record, inputs) : store.state.ask;
   const state = { ...store.state, ask, inputs };
   const panels = withMissing(record.panels.map((panel) => recordedPanel(panel, state)), state);
   const whole = panels.length > 0 && panels.every(isFinal);
   placePanels(panels, { phase: whole ? "done" : "cancelled", id: record.id, inputs, ask, seconds: record.seconds ?? null });
-  if (record.image) describePicture(pictureSize(record));
+  if (record.image) describePicture({ width: record.image.width, height: record.image.height });
   fetchShown(signals.view);
-  if (known) return;
+  if (!question) return;
   // Once defaults and models' own ways are known, the question is only what differs from them.
-  store.watch(["methods"], ({ methods }) => methods && setAsk({ options: withoutDefaults(store.state.ask.options) }), signals.view);
+  store.watch(["methods"], ({ methods }) => methods && setAsk({ options: question.withoutDefaults(store.state.ask.options) }), signals.view);
   store.watch(["models"], () => {
-    const asked = inputAsked(inputs);
+    const asked = question.inputAsked(inputs);
     if (asked) setAsk(asked);
   }, signals.view);
 }

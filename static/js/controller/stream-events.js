@@ -102,7 +102,7 @@ function takeRecord(record, signals) {
  * The upright original's size: the crop is given in its pixels, whatever size the shown copy has.
  * @param {Explanation} record
  */
-export const pictureSize = ({ image: { width, height } }) => ({ width, height });
+const pictureSize = ({ image: { width, height } }) => ({ width, height });
 
 /** @type {Record<string, (data: any, signals: Signals) => void>} */
 const EVENTS = { accepted, prediction, progress, partial, panel: finished, done };

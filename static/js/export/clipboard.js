@@ -3,6 +3,7 @@
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 
+/** @param {string} text */
 function byHand(text) {
   const field = el("textarea", { readonly: true, rows: Math.min(12, text.split("\n").length + 1), "aria-label": t("copy.text"), spellcheck: "false" });
   const dialog = el("dialog", { class: "ask-dialog", "aria-labelledby": "copy-title", onclose: () => dialog.remove() },
@@ -15,7 +16,10 @@ function byHand(text) {
   field.select();
 }
 
-/** Whether it lies on the clipboard now. */
+/**
+ * Whether it lies on the clipboard now.
+ * @param {string} text
+ */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);

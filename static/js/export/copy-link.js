@@ -10,6 +10,10 @@ const SAID_MS = 2000;
 
 /** Copies the address of what is on the page, with the way it is looked at. */
 export class CopyLink extends View {
+  /** @type {HTMLButtonElement} */ button;
+  /** @type {HTMLSpanElement} */ label;
+  /** @type {HTMLSpanElement} */ said;
+
   #timer = 0;
 
   build() {
@@ -19,6 +23,7 @@ export class CopyLink extends View {
     this.append(this.button);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["id", "phase"], ({ id, phase }) => { this.hidden = !id || phase === "loading"; }, signal);
   }

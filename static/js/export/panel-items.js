@@ -7,17 +7,37 @@ import { store } from "../state/store.js";
 import { savePanel, ZOOMS } from "./export.js";
 import { panelFile } from "./file-names.js";
 
+/**
+ * @import { PanelBody } from "../api/types.js"
+ * @import { Panel } from "../state/types.js"
+ */
+
+/**
+ * @param {number} zoom
+ * @param {string} label
+ * @param {() => void} save
+ */
 export function zoomButton(zoom, label, save) {
   return el("button", { type: "button", class: "zoom", "aria-label": label, title: label, onclick: save }, `${zoom}×`);
 }
 
+/**
+ * @param {Panel} panel
+ * @param {number} zoom
+ */
 async function save(panel, zoom) {
   const name = panelFile(panel, store.state, "png", zoom);
   await savePanel(panel, zoom);
   announce(t("export.saved", { name }));
 }
 
-export function panelItems(panel, { shape: [, height, width], urls }) {
+/**
+ * @param {Panel} panel
+ * @param {PanelBody} record
+ * @returns {HTMLElement[]}
+ */
+export function panelItems(panel, { shape, urls }) {
+  const [, height, width] = shape ?? [1, 1, 1];
   return [
     el("div", { class: "menu-row", role: "group", "aria-label": t("export.panel") },
       el("span", {}, t("export.panel")),

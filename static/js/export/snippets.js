@@ -1,18 +1,29 @@
 // A request as text that runs as it is: for a shell, and for Python.
 
+/** @param {string} text */
 const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
+/** @param {any} value */
 const plain = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
-/** A field as curl takes it: -F reads @, < and ; in its own way. */
+// A field as curl takes it: -F reads @, < and ; in its own way.
+/** @param {[string, any]} field */
 function curlField([name, value]) {
   if (name === "image") return `-F ${quoted(`image=@${/[,;"]/.test(value) ? `"${value.replaceAll(/(["\\])/g, "\\$1")}"` : value}`)}`;
   const text = plain(value);
   return `${/^[@<]|;/.test(text) ? "--form-string" : "-F"} ${quoted(`${name}=${text}`)}`;
 }
 
+/**
+ * @param {[string, any][]} request
+ * @param {string} origin
+ */
 export const curlOf = (request, origin) => `curl -s ${[...request.map(curlField), `${origin}/api/v1/explanations`].join(" \\\n     ")}\n`;
 
+/**
+ * @param {any} value
+ * @returns {string}
+ */
 function literal(value) {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
@@ -21,7 +32,10 @@ function literal(value) {
   return JSON.stringify(value);
 }
 
-/** {name: value, or values where there are several}, options as the call that writes them. */
+/**
+ * {name: value, or values where there are several}, options as the call that writes them.
+ * @param {[string, any][]} request
+ */
 function pythonFields(request) {
   const fields = new Map();
   for (const [name, value] of request) fields.set(name, [...(fields.get(name) ?? []), value]);
@@ -32,6 +46,10 @@ function pythonFields(request) {
   return lines.map((line) => `            ${line},\n`).join("");
 }
 
+/**
+ * @param {[string, any][]} request
+ * @param {string} origin
+ */
 export function pythonOf(request, origin) {
   const image = request.find(([name]) => name === "image")?.[1];
   const rest = request.filter(([name]) => name !== "image");

@@ -8,6 +8,7 @@ import { FlowFigure } from "./flow-figure.js";
 import { FlowReading } from "./flow-reading.js";
 
 // Inner elements first: an element may use those that it contains as soon as it is built.
+/** @type {Record<string, CustomElementConstructor>} */
 const ELEMENTS = { "flow-reading": FlowReading, "flow-figure": FlowFigure, "flow-dialog": FlowDialog };
 
 export async function begin() {

@@ -16,9 +16,10 @@ export class AddRow extends Popup {
 
   opened() {
     // The browser tells a moment after it has opened: whoever types already is left alone.
-    if (!this.contains(document.activeElement)) this.querySelector("input").focus();
+    if (!this.contains(document.activeElement)) this.querySelector("input")?.focus();
   }
 
+  /** @param {() => void} run */
   add(run) {
     this.hidePopover();
     this.button.focus();

@@ -9,8 +9,32 @@ import { canBeMeasured, isFinal } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
+/**
+ * @import { DrawnScale } from "../rendering/types.js"
+ * @import { Fact } from "../shared/panel-facts.js"
+ * @import { Panel } from "../state/types.js"
+ * @import { LookFacts } from "../viewport/look-facts.js"
+ * @import { MapLens } from "../viewport/map-lens.js"
+ * @import { ScaleBar } from "../widgets/scale-bar.js"
+ * @import { PanelMenu } from "./panel-menu.js"
+ */
+
 /** One map of the grid: title and year, the map, its facts, its scale. */
 export class MapPanel extends View {
+  /** @type {HTMLSpanElement} */ name;
+  /** @type {HTMLSpanElement} */ year;
+  /** @type {HTMLButtonElement} */ more;
+  /** @type {PanelMenu} */ menu;
+  /** @type {MapLens} */ lens;
+  /** @type {HTMLDivElement} */ words;
+  /** @type {HTMLDivElement} */ hairline;
+  /** @type {HTMLDivElement} */ square;
+  /** @type {HTMLParagraphElement} */ facts;
+  /** @type {LookFacts} */ look;
+  /** @type {ScaleBar} */ scale;
+  /** @type {HTMLButtonElement} */ trust;
+  /** @type {Panel} */ panel;
+
   build() {
     this.name = el("span");
     this.year = el("span", { class: "muted" });
@@ -28,12 +52,16 @@ export class MapPanel extends View {
       el("div", { class: "panel-foot" }, el("div", { class: "panel-told" }, this.facts, this.look), this.trust));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
-    store.addEventListener("panel", ({ detail }) => detail === this.panel?.id && this.render(), { signal });
+    store.watchPanels((id) => id === this.panel?.id && this.render(), signal);
     store.watch(["inputs", "methods"], () => this.render(), signal);
   }
 
-  /** Takes another panel to show; the element itself stays, so nothing on the page moves. */
+  /**
+   * Takes another panel to show; the element itself stays, so nothing on the page moves.
+   * @param {Panel} panel
+   */
   take(panel) {
     this.panel = panel;
     if (this.isConnected) this.render();
@@ -45,9 +73,10 @@ export class MapPanel extends View {
     const method = titleOf(panel.method);
     this.dataset.status = panel.status;
     this.name.textContent = method;
-    this.year.textContent = methodOf(panel.method)?.year ?? "";
-    this.more.setAttribute("aria-label", t("panel.more", { method }));
-    this.more.title = this.more.getAttribute("aria-label");
+    this.year.textContent = String(methodOf(panel.method)?.year ?? "");
+    const more = t("panel.more", { method });
+    this.more.setAttribute("aria-label", more);
+    this.more.title = more;
     this.more.disabled = !isFinal(panel);
     this.trust.setAttribute("aria-label", t("trust.open.of", { method }));
     this.trust.disabled = !canBeMeasured(panel);
@@ -67,6 +96,7 @@ export class MapPanel extends View {
     if (size) this.square.style.aspectRatio = `${size[1]} / ${size[0]}`;
   }
 
+  /** @param {string} method */
   showProgress(method) {
     const { status, done, total } = this.panel;
     const running = status === "running" && total;
@@ -93,6 +123,7 @@ export class MapPanel extends View {
 
   showFacts() {
     const { status, record, done, total } = this.panel;
+    /** @type {Fact[]} */
     let facts = [];
     if (status === "done" && record) facts = factsOf(record);
     else if (status === "running" && total) facts = [{ text: t("panel.step", { done, total }) }];
@@ -100,6 +131,7 @@ export class MapPanel extends View {
     this.facts.replaceChildren(...factNodes(facts));
   }
 
+  /** @param {DrawnScale | null} scale */
   drawn(scale) {
     this.square.classList.toggle("has-map", Boolean(scale));
     this.scale.show(scale);

@@ -1,6 +1,6 @@
 import { cancel, explainAgain } from "../controller/controller.js";
 import { addMethod, showMethod, showRow } from "../controller/layout.js";
-import { arrange, el } from "../shared/dom.js";
+import { arrange, el, focused } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { openFlow } from "../state/actions.js";
@@ -11,16 +11,41 @@ import { currentRow, filledRows, hiddenMethods, hiddenRows, keyOf, methodsOf, ro
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
+/**
+ * @import { Panel, Phase, State } from "../state/types.js"
+ * @import { ActionMenu } from "../widgets/action-menu.js"
+ * @import { AddRow } from "./add-row.js"
+ * @import { GridStack } from "./grid-stack.js"
+ * @import { GridTable } from "./grid-table.js"
+ * @import { MapPanel } from "./map-panel.js"
+ */
+
 const NARROW = matchMedia("(max-width: 600px)");
 
 /** The maps, with the question above them and the state of the answer. */
 export class PanelGrid extends View {
+  /** @type {HTMLHeadingElement} */ question;
+  /** @type {HTMLParagraphElement} */ context;
+  /** @type {HTMLButtonElement} */ flow;
+  /** @type {HTMLSpanElement} */ state;
+  /** @type {HTMLButtonElement} */ cancel;
+  /** @type {HTMLButtonElement} */ rest;
+  /** @type {HTMLButtonElement} */ hiddenButton;
+  /** @type {ActionMenu} */ hiddenMenu;
+  /** @type {HTMLButtonElement} */ addRow;
+  /** @type {AddRow} */ rowPopup;
+  /** @type {HTMLSelectElement} */ add;
+  /** @type {HTMLDivElement} */ actions;
+  /** @type {HTMLDivElement} */ maps;
+  /** @type {GridStack} */ stack;
+  /** @type {GridTable} */ table;
+
   #cells = new Map(); // row and method -> map-panel
 
   build() {
     this.question = el("h2", { class: "question", tabindex: "-1" });
     this.context = el("p", { class: "small muted context" });
-    this.flow = el("button", { type: "button", class: "link grid-flow", onclick: () => openFlow(currentRow(store.state).key) }, t("flow.open"));
+    this.flow = el("button", { type: "button", class: "link grid-flow", onclick: () => openFlow(currentRow(store.state)?.key ?? null) }, t("flow.open"));
     this.state = el("span", { class: "small muted tally" });
     this.cancel = el("button", { type: "button", class: "button", onclick: cancel }, t("grid.cancel"));
     this.rest = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
@@ -41,10 +66,11 @@ export class PanelGrid extends View {
     this.rowPopup.hang(this.addRow, t("row.add"));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["panels"], () => this.arrange(), signal);
     store.watch(["panels", "phase", "ask", "layout", "row", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.head(), signal);
-    store.addEventListener("panel", () => this.tally(), { signal });
+    store.watchPanels(() => this.tally(), signal);
     NARROW.addEventListener("change", () => this.arrange(), { signal });
   }
 
@@ -54,26 +80,30 @@ export class PanelGrid extends View {
     const methods = methodsOf(state).filter((method) => state.panels.some((panel) => panel.method === method));
     const cellOf = this.cellsFor(state);
     const tabular = rows.length > 1 && !NARROW.matches;
-    const focused = document.activeElement;
+    const before = focused();
     arrange(this.maps, [tabular ? this.table : this.stack]);
     if (tabular) this.table.show(rows, methods, cellOf);
     else this.stack.show(rows, cellOf);
-    if (focused !== document.activeElement && focused?.isConnected) focused.focus();
+    if (before !== focused() && before?.isConnected) before.focus();
   }
 
-  /** Every panel has an element; those of panels that are gone show the new ones, so that as little as possible moves. */
+  /**
+   * Every panel has an element; those of panels that are gone show the new ones, so that as little as possible moves.
+   * @param {State} state
+   * @returns {(panel: Panel) => MapPanel}
+   */
   cellsFor({ panels, ask }) {
     const keyed = new Map(panels.map((panel) => [`${rowId(keyOf(panel, ask))} ${panel.method}`, panel]));
     const spare = [...this.#cells].filter(([key]) => !keyed.has(key)).map(([, cell]) => cell);
     this.#cells = new Map([...keyed.keys()].map((key) => [key, this.#cells.get(key) ?? spare.shift() ?? el("map-panel")]));
     const cells = new Map([...keyed].map(([key, panel]) => [panel, this.#cells.get(key)]));
     for (const [panel, cell] of cells) cell.take(panel);
-    return (panel) => cells.get(panel);
+    return (panel) => /** @type {MapPanel} */ (cells.get(panel));
   }
 
   head() {
     const { phase, id, notice } = store.state;
-    this.title();
+    this.tellQuestion();
     const running = phase === "running";
     this.cancel.hidden = !running;
     this.rest.hidden = phase !== "cancelled" || Boolean(notice?.retry);
@@ -84,7 +114,7 @@ export class PanelGrid extends View {
   }
 
   /** The question of the only row; of several, how many there are. */
-  title() {
+  tellQuestion() {
     const { ask, panels } = store.state;
     const rows = filledRows(store.state).length;
     const target = askedTarget();
@@ -98,12 +128,15 @@ export class PanelGrid extends View {
     }
     const label = target?.label;
     this.question.textContent = label ? t(against ? "grid.whyNot" : "grid.why", { label, against }) : t("grid.top");
-    const value = beliefIn(askedModel(), target)?.[ask.score];
+    const value = /** @type {Record<string, any> | undefined} */ (beliefIn(askedModel(), target))?.[ask.score];
     const valued = value === undefined || against ? score : `${score} ${format.number(value)}`;
     this.context.textContent = [modelTitle(askedModel()), valued].filter(Boolean).join(" · ");
   }
 
-  /** Methods that are not in the grid yet. */
+  /**
+   * Methods that are not in the grid yet.
+   * @param {string | null} id
+   */
   offer(id) {
     const { methods } = store.state;
     const absent = (methods ?? []).filter((method) => !methodsOf(store.state).includes(method.id));
@@ -138,6 +171,7 @@ export class PanelGrid extends View {
     const { panels, phase, seconds } = store.state;
     const of = panels.length;
     const done = panels.filter(isFinal).length;
+    /** @type {Partial<Record<Phase, () => string>>} */
     const words = {
       loading: () => t("grid.loading"),
       running: () => t("grid.progress", { done, of }),

@@ -9,8 +9,22 @@ import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { rowActions } from "./menu-actions.js";
 
+/**
+ * @import { FilledRow } from "../state/types.js"
+ * @import { ActionMenu } from "../widgets/action-menu.js"
+ */
+
 /** The head of a row: model and class with its probability; a click makes it the one that the side belongs to. */
 export class RowHead extends View {
+  /** @type {HTMLSpanElement} */ model;
+  /** @type {HTMLSpanElement} */ label;
+  /** @type {HTMLSpanElement} */ value;
+  /** @type {HTMLButtonElement} */ choose;
+  /** @type {HTMLButtonElement} */ flow;
+  /** @type {HTMLButtonElement} */ more;
+  /** @type {ActionMenu} */ menu;
+  /** @type {FilledRow} */ row;
+
   build() {
     this.model = el("span", { class: "row-model" });
     this.label = el("span", { class: "row-label" });
@@ -23,11 +37,13 @@ export class RowHead extends View {
     this.append(el("div", { class: "row-words" }, this.choose, this.flow), this.more, this.menu);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["row", "layout", "ask", "models", "inputs"], () => this.render(), signal);
-    store.addEventListener("panel", ({ detail }) => this.row?.panels.some(({ id }) => id === detail) && this.render(), { signal });
+    store.watchPanels((id) => this.row?.panels.some(({ id }) => id === id) && this.render(), signal);
   }
 
+  /** @param {FilledRow} row */
   take(row) {
     this.row = row;
     if (this.isConnected) this.render();

@@ -9,6 +9,12 @@ import { past } from "./history.js";
 
 /** Asks before the server forgets an explanation, and says what that does. */
 export class ForgetDialog extends View {
+  /** @type {HTMLParagraphElement} */ problem;
+  /** @type {HTMLButtonElement} */ keep;
+  /** @type {HTMLButtonElement} */ forget;
+  /** @type {HTMLDialogElement} */ dialog;
+  /** @type {HTMLElement | null} */ opener;
+
   build() {
     this.problem = el("p", { class: "forget-problem", role: "alert", hidden: true });
     this.keep = el("button", { type: "button", class: "button", onclick: () => this.dialog.close() }, t("forget.keep"));
@@ -20,7 +26,10 @@ export class ForgetDialog extends View {
       el("div", { class: "dialog-actions" }, this.keep, this.forget));
   }
 
-  /** `opener` has the focus again when the answer is no. */
+  /**
+   * `opener` has the focus again when the answer is no.
+   * @param {HTMLElement} opener
+   */
   ask(opener) {
     this.opener = opener;
     this.problem.hidden = true;
@@ -30,7 +39,7 @@ export class ForgetDialog extends View {
   }
 
   async run() {
-    const { id } = store.state;
+    const id = store.state.id ?? "";
     this.forget.disabled = true;
     try {
       await api.forget(id);
@@ -46,7 +55,7 @@ export class ForgetDialog extends View {
     removeForgotten(id);
     announce(t("forget.done"));
     const next = store.state.phase === "empty" ? "#choose" : "panel-grid .question";
-    return document.querySelector(next).focus();
+    return /** @type {HTMLElement | null} */ (document.querySelector(next))?.focus();
   }
 
   closed() {
@@ -54,6 +63,7 @@ export class ForgetDialog extends View {
     this.opener?.focus();
   }
 
+  /** @param {{ title?: string, detail?: string, message?: string }} error */
   complain({ title, detail, message }) {
     this.problem.textContent = [title, detail ?? message].filter(Boolean).join(". ");
     this.problem.hidden = false;

@@ -1,12 +1,24 @@
-import { el, iconButton } from "../shared/dom.js";
+import { el, focused, iconButton } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { aboutOf, entryLink, makingOf, nameOf } from "./entry.js";
 import { past } from "./history.js";
 
+/** @import { Entry } from "./history.js" */
+
+/** @typedef {{ place: number, tag: "a" | "button" }} Control */
+
 /** The history of this browser: a button of the top bar, and the sheet that it opens. */
 export class HistoryPanel extends View {
+  /** @type {HTMLUListElement} */ list;
+  /** @type {HTMLParagraphElement} */ note;
+  /** @type {HTMLButtonElement} */ clear;
+  /** @type {HTMLButtonElement} */ undo;
+  /** @type {HTMLDialogElement} */ dialog;
+  /** @type {HTMLButtonElement} */ button;
+
+  /** @type {Entry[] | null} */
   #cleared = null;
 
   build() {
@@ -22,6 +34,7 @@ export class HistoryPanel extends View {
     this.append(this.button);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     past.addEventListener("change", () => this.show(), { signal });
     store.watch(["models", "methods", "id"], () => this.show(), signal);
@@ -44,6 +57,7 @@ export class HistoryPanel extends View {
     this.refocus(place);
   }
 
+  /** @param {Entry} entry */
   row(entry) {
     const name = nameOf(entry);
     const current = entry.id === store.state.id;
@@ -54,16 +68,22 @@ export class HistoryPanel extends View {
       iconButton("close", t("history.remove", { name }), { onclick: () => past.remove(entry.id) }));
   }
 
-  /** Which control of which row has the focus, for rows are made anew. */
+  /**
+   * Which control of which row has the focus, for rows are made anew.
+   * @returns {Control | null}
+   */
   focused() {
-    const row = document.activeElement?.closest("history-panel .entry");
-    return row ? [[...this.list.children].indexOf(row), document.activeElement.matches("a") ? "a" : "button"] : null;
+    const control = focused();
+    const row = control?.closest("history-panel .entry");
+    return control && row ? { place: [...this.list.children].indexOf(row), tag: control.matches("a") ? "a" : "button" } : null;
   }
 
-  refocus(place) {
-    if (!place) return;
-    const row = this.list.children[Math.min(place[0], this.list.children.length - 1)];
-    (row?.querySelector(place[1]) ?? this.dialog.querySelector(".sheet-head button")).focus();
+  /** @param {Control | null} control */
+  refocus(control) {
+    if (!control) return;
+    const row = this.list.children[Math.min(control.place, this.list.children.length - 1)];
+    const found = row?.querySelector(control.tag) ?? this.dialog.querySelector(".sheet-head button");
+    /** @type {HTMLElement | null} */ (found)?.focus();
   }
 
   clearAll() {
@@ -74,7 +94,7 @@ export class HistoryPanel extends View {
   }
 
   putBack() {
-    past.putBack(this.#cleared);
+    past.putBack(this.#cleared ?? []);
     this.forgetCleared();
     this.clear.focus();
   }

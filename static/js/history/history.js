@@ -3,13 +3,29 @@
 const KEY = "gradoscope.history";
 const MOST = 50;
 
+/** @returns {Entry[]} */
 function stored() {
   const { entries } = JSON.parse(localStorage.getItem(KEY) ?? "{}");
   return Array.isArray(entries) ? entries.filter((entry) => typeof entry?.id === "string" && Number.isFinite(entry.time)) : [];
 }
 
-/** {id, time, name, sample, thumbnail, models, label, target, methods, gone}; fires `change`. */
+/**
+ * @typedef {object} Entry
+ * @property {string} id
+ * @property {number} time
+ * @property {string | null} name - of the picture
+ * @property {string | null} sample
+ * @property {string | null} [thumbnail] - as a data: address
+ * @property {(string | null)[]} models
+ * @property {string | null} label - the model's top class
+ * @property {string | null} target - the classes that were explained, where it is not the top one alone
+ * @property {string[]} methods
+ * @property {boolean} gone - the server has forgotten it
+ */
+
+/** Fires `change`. */
 class History extends EventTarget {
+  /** @type {Entry[]} */
   entries = [];
   /** Whether the browser keeps it; else it lasts until the page is left. */
   kept = true;
@@ -25,18 +41,24 @@ class History extends EventTarget {
     });
   }
 
+  /** @param {string | null} id */
   of(id) {
     return this.entries.find((entry) => entry.id === id);
   }
 
-  /** Adds an entry, or adds to one; a new one stands first, an old one stays in its place. */
+  /**
+   * Adds an entry, or adds to one; a new one stands first, an old one stays in its place.
+   * @param {string} id
+   * @param {Partial<Entry>} fields
+   */
   put(id, fields) {
     this.#read();
     const known = this.of(id);
-    const entry = { ...known, id, time: known?.time ?? Date.now(), ...fields };
+    const entry = /** @type {Entry} */ ({ ...known, id, time: known?.time ?? Date.now(), ...fields });
     this.#write(known ? this.entries.map((old) => (old === known ? entry : old)) : [entry, ...this.entries].slice(0, MOST));
   }
 
+  /** @param {string} id */
   remove(id) {
     this.#read();
     this.#write(this.entries.filter((entry) => entry.id !== id));
@@ -46,6 +68,7 @@ class History extends EventTarget {
     this.#write([]);
   }
 
+  /** @param {Entry[]} entries */
   putBack(entries) {
     this.#read();
     const missing = entries.filter(({ id }) => !this.of(id));
@@ -61,6 +84,7 @@ class History extends EventTarget {
     }
   }
 
+  /** @param {Entry[]} entries */
   #write(entries) {
     this.entries = entries;
     // Where there is too little room, the pictures of the oldest go first.

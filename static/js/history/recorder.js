@@ -7,11 +7,20 @@ import { shownInput } from "../state/models.js";
 import { originOf } from "../state/picture-origin.js";
 import { store } from "../state/store.js";
 import { past } from "./history.js";
-import { thumbnailOf } from "./thumbnail.js";
 
+/**
+ * @import { ClassBody } from "../api/types.js"
+ * @import { Panel } from "../state/types.js"
+ */
+
+/** @type {<T>(values: T[]) => T[]} */
 const unique = (values) => [...new Set(values)];
 
-/** The classes that were explained, where it is not the top one alone. */
+/**
+ * The classes that were explained, where it is not the top one alone.
+ * @param {Panel[]} panels
+ * @param {ClassBody | undefined} top
+ */
 function targetsOf(panels, top) {
   const labels = unique(panels.map(({ target }) => target?.label).filter(Boolean));
   return labels.length === 1 && labels[0] === top?.label ? null : labels.join(", ") || null;
@@ -19,6 +28,7 @@ function targetsOf(panels, top) {
 
 async function enter() {
   const { id, picture, panels } = store.state;
+  if (!id || !picture) return;
   const input = shownInput();
   const top = input?.predictions[0];
   const known = past.of(id);
@@ -32,6 +42,7 @@ async function enter() {
     gone: false,
   });
   if (known?.thumbnail) return;
+  const { thumbnailOf } = await import("./thumbnail.js");
   const thumbnail = (await thumbnailOf(picture.url)) ?? (await thumbnailOf(api.pictureUrl(id)));
   if (thumbnail && past.of(id)) past.put(id, { thumbnail });
 }
@@ -50,11 +61,14 @@ export function keepHistory() {
   store.watch(["picture"], name);
   store.watch(["notice"], ({ notice }) => {
     const id = idOfAddress();
-    if (notice?.problem.status === 404 && past.of(id)) past.put(id, { gone: true });
+    if (id && notice?.problem.status === 404 && past.of(id)) past.put(id, { gone: true });
   });
 }
 
-/** Whether the server still has it; one that it has forgotten is marked so. */
+/**
+ * Whether the server still has it; one that it has forgotten is marked so.
+ * @param {string} id
+ */
 export async function stillThere(id) {
   try {
     await api.explanation(id);

@@ -2,6 +2,7 @@
 
 const TRUNCATE = 4;
 
+/** @param {number} sigma */
 function kernel(sigma) {
   const radius = Math.floor(TRUNCATE * sigma + 0.5);
   const weights = Float64Array.from({ length: radius + 1 }, (_, distance) => Math.exp(-0.5 * (distance / sigma) ** 2));
@@ -9,7 +10,13 @@ function kernel(sigma) {
   return weights.map((weight) => weight / sum);
 }
 
-/** Blurs along rows of `width` values, and writes the result transposed: twice is both ways. */
+/**
+ * Blurs along rows of `width` values, and writes the result transposed: twice is both ways.
+ * @param {Float32Array} values
+ * @param {number} width
+ * @param {number} height
+ * @param {Float64Array} weights
+ */
 function pass(values, width, height, weights) {
   const result = new Float32Array(values.length);
   const reach = Math.min(weights.length - 1, width - 1);
@@ -28,14 +35,24 @@ function pass(values, width, height, weights) {
   return result;
 }
 
-/** One channel, row by row, blurred with a standard deviation of `sigma` pixels. */
+/**
+ * One channel, row by row, blurred with a standard deviation of `sigma` pixels.
+ * @param {Float32Array} values
+ * @param {number} width
+ * @param {number} height
+ * @param {number} sigma
+ */
 export function blur(values, width, height, sigma) {
   if (sigma === 0) return Float32Array.from(values);
   const weights = kernel(sigma);
   return pass(pass(values, width, height, weights), height, width, weights);
 }
 
-/** The same for the colours of an ImageData; returns another one. */
+/**
+ * The same for the colours of an ImageData; returns another one.
+ * @param {ImageData} image
+ * @param {number} sigma
+ */
 export function blurred(image, sigma) {
   const { width, height, data } = image;
   const result = new ImageData(width, height);

@@ -5,25 +5,49 @@ import { t } from "../shared/texts.js";
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const STEP_MS = 180;
 
-export const view = (root, name) => root.querySelector(`[data-view="${name}"]`);
+/**
+ * @param {HTMLElement} root
+ * @param {string} name
+ * @returns {HTMLCanvasElement}
+ */
+export const view = (root, name) => /** @type {any} */ (root.querySelector(`[data-view="${name}"]`));
 
+/**
+ * @param {HTMLElement} root
+ * @param {string} name
+ * @param {string} text
+ */
 export function tell(root, name, text) {
-  root.querySelector(`[data-facts="${name}"]`).textContent = text;
+  /** @type {HTMLElement} */ (root.querySelector(`[data-facts="${name}"]`)).textContent = text;
 }
 
-/** A share between 0 and 1 as a bar, with what it means. */
+/**
+ * A share between 0 and 1 as a bar, with what it means.
+ * @param {HTMLElement} root
+ * @param {string} name
+ * @param {number} share
+ * @param {string} text
+ */
 export function gauge(root, name, share, text) {
-  const place = root.querySelector(`[data-gauge="${name}"]`);
-  place.style.setProperty("--share", Math.max(0, share));
-  place.querySelector("output").textContent = text;
+  const place = /** @type {HTMLElement} */ (root.querySelector(`[data-gauge="${name}"]`));
+  place.style.setProperty("--share", String(Math.max(0, share)));
+  /** @type {HTMLElement} */ (place.querySelector("output")).textContent = text;
 }
 
-/** Calls `run` with the alternative that is chosen, whenever another is. */
+/**
+ * Calls `run` with the alternative that is chosen, whenever another is.
+ * @param {HTMLElement} root
+ * @param {(value: string) => void} run
+ */
 export function onChoice(root, run) {
-  root.querySelector(".choice").addEventListener("change", ({ target }) => run(target.value));
+  root.querySelector(".choice")?.addEventListener("change", ({ target }) => run(/** @type {HTMLInputElement} */ (target).value));
 }
 
-export const chosen = (root) => root.querySelector(".choice input:checked").value;
+/**
+ * @param {HTMLElement} root
+ * @returns {string}
+ */
+export const chosen = (root) => /** @type {HTMLInputElement} */ (root.querySelector(".choice input:checked")).value;
 
 /**
  * A slider with its reading, and a button that moves it to the end step by step. Nothing moves by itself, and nothing
@@ -32,11 +56,15 @@ export const chosen = (root) => root.querySelector(".choice input:checked").valu
 export class Slider {
   #timer = 0;
 
-  /** `show(place)` draws a place and returns what is to be read there. */
+  /**
+   * `show(place)` draws a place and returns what is to be read there.
+   * @param {HTMLElement} root
+   * @param {(place: number) => string} show
+   */
   constructor(root, show) {
-    this.input = root.querySelector("[data-slider]");
-    this.button = root.querySelector("[data-play]");
-    this.readout = root.querySelector("[data-readout]");
+    this.input = /** @type {HTMLInputElement} */ (root.querySelector("[data-slider]"));
+    this.button = /** @type {HTMLButtonElement} */ (root.querySelector("[data-play]"));
+    this.readout = /** @type {HTMLElement} */ (root.querySelector("[data-readout]"));
     this.show = show;
     this.input.addEventListener("input", () => {
       this.pause();
@@ -60,14 +88,14 @@ export class Slider {
   }
 
   play() {
-    if (this.place === Number(this.input.max)) this.input.value = 0;
+    if (this.place === Number(this.input.max)) this.input.value = "0";
     this.#timer = setInterval(() => this.step(), STEP_MS);
     this.button.textContent = t("learn.read.pause");
     this.update();
   }
 
   step() {
-    this.input.value = this.place + 1;
+    this.input.value = String(this.place + 1);
     this.update();
     if (this.place === Number(this.input.max)) this.pause();
   }

@@ -10,16 +10,31 @@ import { progressLine, setProgress } from "../shared/progress-line.js";
 import { pieces, t } from "../shared/texts.js";
 import { palettes } from "./assets.js";
 
-// As the shipped maps are read, whatever the workbench remembers.
-const READING = { ...DEFAULT, reduction: "abs", palettes: { unsigned: "inferno" }, percentile: 99 };
+/**
+ * @import { Fields } from "../api/client.js"
+ * @import { PanelBody } from "../api/types.js"
+ * @import { RawArray, Settings } from "../rendering/types.js"
+ */
 
+// As the shipped maps are read, whatever the workbench remembers.
+/** @type {Settings} */
+const RENDERING = { ...DEFAULT, reduction: "abs", palettes: { ...DEFAULT.palettes, unsigned: "inferno" }, percentile: 99 };
+
+/** @param {string} text */
 const english = (text) => el("span", { lang: "en" }, text);
 
 export class Run {
+  /** @type {{ done: number, total: number } | null} */ progress;
+  /** @type {boolean} */ drawn;
+  /** @type {string} */ id;
+
+  /** @type {AbortController | null} */
   #stream = null;
   #order = 0;
 
+  /** @param {HTMLElement} root */
   constructor(root) {
+    /** @type {(name: string) => any} */
     const part = (name) => root.querySelector(name);
     this.method = root.dataset.run;
     this.title = root.dataset.title;
@@ -63,7 +78,9 @@ export class Run {
     }
   }
 
+  /** @param {AbortSignal} signal */
   async follow(signal) {
+    /** @type {Fields} */
     const fields = [["sample", this.sample.value], ["method", this.method]];
     for await (const { event, data } of api.explain(fields, signal)) {
       if (event === "error") throw new api.Problem(data);
@@ -74,6 +91,7 @@ export class Run {
     }
   }
 
+  /** @param {{ done: number, total: number }} progress */
   advance({ done, total }) {
     this.progress = { done, total };
     const text = t("learn.live.running", this.progress);
@@ -83,6 +101,10 @@ export class Run {
     this.facts.replaceChildren(el("span", { "aria-hidden": "true" }, text));
   }
 
+  /**
+   * @param {object} map
+   * @param {AbortSignal} signal
+   */
   async estimate(map, signal) {
     this.#order += 1;
     const order = this.#order;
@@ -90,12 +112,16 @@ export class Run {
     if (!signal.aborted && order === this.#order) await this.show({ estimate });
   }
 
+  /**
+   * @param {PanelBody} panel
+   * @param {AbortSignal} signal
+   */
   async finished(panel, signal) {
     this.#order += 1; // an estimate that is still being decoded comes too late
     if (panel.problem) throw new api.Problem(panel.problem);
-    const { buffer, scale } = await api.rawArray(panel.urls.npy, { signal });
+    const { buffer, scale } = await api.rawArray(panel.urls.npy ?? "", { signal });
     await this.show({ raw: await decodeNpy(buffer, scale) });
-    const { label } = panel.target;
+    const label = panel.target?.label ?? "";
     this.canvas.setAttribute("aria-label", t("learn.live.alt", { method: this.title, label }));
     const { gradient_evaluations: count, completeness } = panel.diagnostics;
     const seconds = number(panel.seconds, 2);
@@ -108,8 +134,10 @@ export class Run {
     this.link.replaceChildren(el("a", { href: `/e/${encodeURIComponent(this.id)}` }, t("learn.live.open")));
   }
 
+  /** @param {{ raw?: RawArray, estimate?: RawArray }} arrays */
   async show(arrays) {
-    const scale = draw(this.canvas, arrays, { reading: READING, palettes: await palettes() });
+    const scale = draw(this.canvas, arrays, { rendering: RENDERING, palettes: await palettes() });
+    if (!scale) return;
     this.shipped.hidden = true;
     this.canvas.hidden = false;
     this.drawn = true;
@@ -118,6 +146,7 @@ export class Run {
     this.scale.alt = t("learn.live.scale", { high: number(scale.high) });
   }
 
+  /** @param {...(Node | string)} nodes */
   say(...nodes) {
     this.facts.classList.remove("is-problem");
     this.facts.replaceChildren(...nodes);
@@ -128,7 +157,10 @@ export class Run {
     this.say(this.progress && this.drawn ? t("learn.live.cancelled", this.progress) : t("learn.live.cancelled.early"));
   }
 
-  /** What happened, and what to do, where it happened. What the server says of itself is English. */
+  /**
+   * What happened, and what to do, where it happened. What the server says of itself is English.
+   * @param {any} error
+   */
   failed(error) {
     const { status, detail, retryAfter } = error;
     const own = status === 0 ? t(this.progress ? "learn.live.lost" : "learn.live.unreachable") : null;

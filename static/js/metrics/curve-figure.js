@@ -1,35 +1,54 @@
 // Deletion and insertion: the curves, their areas, and the picture at any point of them.
 
 import { Chart } from "../shared/chart.js";
-import { el } from "../shared/dom.js";
+import { contextOf, el } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { loadImage } from "../shared/load-image.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
-import { exchange, wordsOf } from "./curve-picture.js";
+import { paintCurvePicture, wordsOf } from "./curve-picture.js";
 import { arrayOf, whenNear } from "./metric-maps.js";
 import { facts, score, ticksBetween } from "./metric-text.js";
 
+/** @import { Panel } from "../state/types.js" */
+
 // Each order's array, and how its curve is drawn; the map and its controls.
+/** @type {Record<string, string>} */
 const ORDERS = { map: "order", displaced: "order_displaced", random: "order_random", gaussian: "order_gaussian" };
+/** @type {Record<string, string>} */
 const KINDS = { map: "first strong", displaced: "second", random: "third", gaussian: "fourth" };
 const BEGIN = 0.2; // of the pixels: where something is gone, and something left
 
+/** @param {Record<string, any>} figures */
 const ordersOf = (figures) => Object.keys(ORDERS).filter((order) => order in figures);
 
-/** The curves of an order: several where it is drawn. */
+/**
+ * The curves of an order: several where it is drawn.
+ * @param {Record<string, any>} figures
+ * @param {string} order
+ * @returns {{ probabilities: number[], area: number }[]}
+ */
 const curvesOf = (figures, order) => [figures[order]].flat();
 
-/** The pixels of the picture as the model saw it, as RGBA words. */
+/**
+ * The pixels of the picture as the model saw it, as RGBA words.
+ * @param {Panel} panel
+ */
 async function pictureWords({ model }) {
-  const image = await loadImage(store.state.inputs.get(model).url);
+  const image = await loadImage(store.state.inputs.get(model)?.url ?? "");
   const { naturalWidth: width, naturalHeight: height } = image;
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  const canvas = new OffscreenCanvas(width, height);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
   context.drawImage(image, 0, 0);
   return { width, height, words: new Uint32Array(context.getImageData(0, 0, width, height).data.buffer) };
 }
 
-/** A choice among the orders, as radio buttons side by side. */
+/**
+ * A choice among the orders, as radio buttons side by side.
+ * @param {string} name
+ * @param {string[]} orders
+ * @param {(order: string) => void} changed
+ */
 function orderChoice(name, orders, changed) {
   return el("fieldset", { class: "segments trust-orders", onchange: ({ target }) => changed(target.value) },
     el("legend", { class: "small muted" }, t("trust.order")),
@@ -39,10 +58,17 @@ function orderChoice(name, orders, changed) {
 
 class CurveFigure {
   #order = "map";
+  /** @type {{ picture: Uint32Array, replacement: Uint32Array, orders: Record<string, Uint16Array> } | null} */
   #pixels = null;
 
+  /**
+   * @param {any} measured
+   * @param {Panel} panel
+   * @param {boolean} inserts whether pixels come, instead of going
+   */
   constructor(measured, panel, inserts) {
-    Object.assign(this, { measured, panel });
+    this.measured = measured;
+    this.panel = panel;
     const { metric, figures } = measured;
     this.inserts = inserts;
     this.last = figures.fractions.length - 1;
@@ -61,6 +87,7 @@ class CurveFigure {
     whenNear(this.node, () => this.fetch());
   }
 
+  /** @param {HTMLElement} place */
   draw(place) {
     const { figures } = this.measured;
     const lines = ordersOf(figures).flatMap((order) => curvesOf(figures, order).map(({ probabilities }, draw) => (
@@ -68,7 +95,7 @@ class CurveFigure {
     const most = Math.max(...lines.flatMap(({ points }) => points.map(([, value]) => value)));
     return new Chart(place, {
       x: { ticks: [0, 25, 50, 75, 100], label: t(`trust.figure.${this.measured.metric}.share`) },
-      y: { ticks: ticksBetween(0, most), label: t("trust.probability", { label: this.panel.target.label }) },
+      y: { ticks: ticksBetween(0, most), label: t("trust.probability", { label: this.panel.target?.label ?? "" }) },
       lines,
     });
   }
@@ -82,6 +109,7 @@ class CurveFigure {
     }));
   }
 
+  /** @param {string} order */
   choose(order) {
     this.#order = order;
     this.show();
@@ -116,17 +144,20 @@ class CurveFigure {
     if (this.#pixels) this.paint(k);
   }
 
+  /** @param {number} k */
   paint(k) {
+    if (!this.#pixels) return;
     const { orders, ...pixels } = this.#pixels;
-    const context = this.canvas.getContext("2d");
+    const context = contextOf(this.canvas);
     const image = context.createImageData(this.canvas.width, this.canvas.height);
-    exchange(k, { ...pixels, order: orders[this.#order], inserts: this.inserts }, new Uint32Array(image.data.buffer));
+    paintCurvePicture(k, { ...pixels, order: orders[this.#order], inserts: this.inserts }, new Uint32Array(image.data.buffer));
     context.putImageData(image, 0, 0);
   }
 }
 
 /**
- * The curves of deletion or insertion, and the picture at any point of them.
+ * @param {any} measured
+ * @param {Panel} panel
  * @param {boolean} inserts whether pixels come, instead of going
  */
 export const curveFigure = (measured, panel, inserts) => new CurveFigure(measured, panel, inserts).node;

@@ -1,6 +1,11 @@
 // The picture at a point of a deletion or insertion curve. Pure functions.
 
-/** Values in [0, 1], (c, h, w) of one or three channels, as RGBA words; what lies outside is cut. */
+/** @import { RawArray } from "../rendering/types.js" */
+
+/**
+ * Values in [0, 1], (c, h, w) of one or three channels, as RGBA words; what lies outside is cut.
+ * @param {RawArray} array
+ */
 export function wordsOf({ shape: [channels, height, width], values }) {
   const size = height * width;
   const bytes = new Uint8ClampedArray(4 * size);
@@ -14,8 +19,11 @@ export function wordsOf({ shape: [channels, height, width], values }) {
 /**
  * Writes the picture at point `k` into `pixels`. `order` holds the point from which on each pixel is exchanged: in a
  * deletion for the replacement, in an insertion for the picture.
+ * @param {number} k
+ * @param {{ picture: Uint32Array, replacement: Uint32Array, order: Uint16Array, inserts: boolean }} parts
+ * @param {Uint32Array} pixels
  */
-export function exchange(k, { picture, replacement, order, inserts }, pixels) {
+export function paintCurvePicture(k, { picture, replacement, order, inserts }, pixels) {
   const [before, after] = inserts ? [replacement, picture] : [picture, replacement];
   for (let i = 0; i < pixels.length; i += 1) pixels[i] = order[i] <= k ? after[i] : before[i];
 }

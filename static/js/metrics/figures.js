@@ -3,6 +3,9 @@
 import { assetOf, METRICS } from "../state/plugins.js";
 import { plainFigure } from "./number-figure.js";
 
+/** @import { Panel } from "../state/types.js" */
+
+/** @type {Map<string, (measured: any, panel: Panel) => HTMLElement>} */
 const figures = new Map();
 
 /** Fetches the figures of the metrics; one that cannot be had is left out. */
@@ -16,5 +19,9 @@ export async function loadFigures() {
   }));
 }
 
-/** A node with all that a finished measurement has found. */
+/**
+ * A node with all that a finished measurement has found.
+ * @param {any} measured
+ * @param {Panel} panel
+ */
 export const figureOf = (measured, panel) => (figures.get(measured.metric) ?? plainFigure)(measured, panel);

@@ -11,6 +11,7 @@ import { TrustMetric } from "./trust-metric.js";
 import { TrustVerdict } from "./trust-verdict.js";
 
 // Inner elements first: an element may use those that it contains as soon as it is built.
+/** @type {Record<string, CustomElementConstructor>} */
 const ELEMENTS = { "small-map": SmallMap, "trust-verdict": TrustVerdict, "trust-metric": TrustMetric, "trust-dialog": TrustDialog };
 
 export async function begin() {

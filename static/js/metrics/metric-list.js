@@ -5,10 +5,14 @@ import { declared } from "../parameters/parameters.js";
 import { textOr } from "../shared/texts.js";
 import { METRICS } from "../state/plugins.js";
 
-let listed = [];
+/** @import { MeasurementBody, MetricBody } from "../api/types.js" */
 
 const ORDER = METRICS.map(({ id }) => id);
 
+/** @type {MetricBody[]} */
+let listed = [];
+
+/** @param {MetricBody} metric */
 const place = ({ id }) => (ORDER.includes(id) ? ORDER.indexOf(id) : ORDER.length);
 
 export async function loadMetrics() {
@@ -17,20 +21,33 @@ export async function loadMetrics() {
 
 export const metrics = () => listed;
 
+/** @param {string} id */
 export const metricOf = (id) => listed.find((metric) => metric.id === id);
 
+/** @param {string} id */
 export const metricTitle = (id) => textOr(`trust.metric.${id}`, metricOf(id)?.title ?? id);
 
+/** @param {string} id */
 export const metricSummary = (id) => textOr(`trust.summary.${id}`, metricOf(id)?.summary ?? "");
 
-/** What can be set of a metric, as parameters.js has it. */
+/**
+ * What can be set of a metric, as parameters.js has it.
+ * @param {string} id
+ */
 export function settingsOf(id) {
-  const titleOf = (name, words) => textOr(`trust.setting.${id}.${name}.title`, textOr(`trust.setting.${name}`, words));
+  /** @type {(name: string, words?: string) => string} */
+  const titleOf = (name, words) => textOr(`trust.setting.${id}.${name}.title`, textOr(`trust.setting.${name}`, words ?? name));
+  /** @type {(name: string, words: string) => string} */
   const helpOf = (name, words) => textOr(`trust.setting.${id}.${name}`, words);
   return declared(metricOf(id)?.parameters, titleOf, helpOf).map((parameter) => ({ ...parameter, key: `${id}-${parameter.name}` }));
 }
 
-/** The values that a metric is measured with unless told otherwise: those of the last time, else the defaults. */
+/**
+ * The values that a metric is measured with unless told otherwise: those of the last time, else the defaults.
+ * @param {string} id
+ * @param {MeasurementBody | null} measured
+ * @returns {Record<string, any>}
+ */
 export function settingValues(id, measured) {
   return Object.fromEntries(settingsOf(id).map(({ name, initial }) => [name, measured?.parameters?.[name] ?? initial]));
 }

@@ -4,14 +4,31 @@ import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { similarity } from "./metric-text.js";
 
-/** A map under its title, with lines of numbers; without a map, the reason. */
+/**
+ * @import { RawArray } from "../rendering/types.js"
+ * @import { Panel } from "../state/types.js"
+ */
+
+/**
+ * A map under its title, with lines of numbers; without a map, the reason.
+ * @param {(() => RawArray | Promise<RawArray>) | null} load
+ * @param {Node | string} title
+ * @param {(string | null)[]} lines
+ * @param {string | null} reason
+ */
 export function mapCard(load, title, lines, reason = null) {
   const picture = load ? el("small-map").serve(load) : el("div", { class: "well small-map" }, el("span", { class: "small muted" }, reason ?? t("trust.noMap")));
-  return el("li", {}, picture, el("p", { class: "trust-card-title" }, title), ...lines.filter(Boolean).map((line) => el("p", { class: "muted" }, line)));
+  return el("li", {}, picture, el("p", { class: "trust-card-title" }, title), ...lines.flatMap((line) => line ?? []).map((line) => el("p", { class: "muted" }, line)));
 }
 
+/**
+ * @param {Panel} panel
+ * @param {string[]} lines
+ */
 export const judged = ({ raw }, lines = []) => mapCard(raw ? () => raw : null, t("trust.this"), lines);
 
+/** @param {Record<string, any>} found */
 export const likenessLines = ({ rank_correlation: rank, ssim }) => [t("trust.rank", { value: similarity(rank) }), t("trust.ssim", { value: similarity(ssim) })];
 
+/** @param {Node} maps */
 export const explained = (maps) => el("div", {}, maps, el("p", { class: "small muted trust-note" }, t("trust.likeness.means")));

@@ -5,8 +5,15 @@ import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { whenNear } from "./metric-maps.js";
 
+/** @import { RawArray, Settings } from "../rendering/types.js" */
+
 /** A map that was made while measuring, read as the maps of the grid are, each with the end of its own scale. */
 export class SmallMap extends View {
+  /** @type {HTMLCanvasElement} */ canvas;
+  /** @type {HTMLSpanElement} */ words;
+  /** @type {(() => RawArray | Promise<RawArray>) | undefined} */ load;
+
+  /** @type {RawArray | null} */
   #raw = null;
   #drawn = "";
 
@@ -17,12 +24,16 @@ export class SmallMap extends View {
     this.append(this.canvas, this.words);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["rendering", "palettes"], () => this.paint(), signal);
     if (this.load && !this.#raw) whenNear(this, () => this.fetch());
   }
 
-  /** `load` gives a promise of the array, once it is to be seen. */
+  /**
+   * `load` gives a promise of the array, once it is to be seen.
+   * @param {() => any} load
+   */
   serve(load) {
     this.load = load;
     return this;
@@ -30,7 +41,7 @@ export class SmallMap extends View {
 
   async fetch() {
     try {
-      this.#raw = await this.load();
+      this.#raw = (await this.load?.()) ?? null;
       this.paint();
     } catch (error) {
       this.words.textContent = t("problem.array");
@@ -42,9 +53,10 @@ export class SmallMap extends View {
   paint() {
     const { palettes } = store.state;
     if (!this.#raw || !palettes) return;
-    const rendering = { ...store.state.rendering, scale: "own" };
+    const rendering = /** @type {Settings} */ ({ ...store.state.rendering, scale: "own" });
     const panel = { raw: this.#raw };
     const map = mapOf(panel, rendering);
+    if (!map) return;
     const limit = limitOf(panel, { rendering, panels: [] });
     const drawn = appearanceOf(rendering, limit);
     if (drawn === this.#drawn) return;

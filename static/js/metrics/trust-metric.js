@@ -7,16 +7,39 @@ import { cancel, isMeasuring, measure } from "./measurements.js";
 import { metricSummary, metricTitle, settingsOf, settingValues } from "./metric-list.js";
 import { costText, spentText } from "./metric-text.js";
 
+/**
+ * @import { MeasurementBody, MetricEstimate } from "../api/types.js"
+ * @import { ParameterField } from "../parameters/parameter-field.js"
+ * @import { Measuring } from "../state/types.js"
+ */
+
 const PAUSE = 300; // milliseconds without a change before the price is asked for
 
 /** One metric of the panel: what it is, what it costs, the way to measure it, and what it has found. Sends "reprice". */
 export class TrustMetric extends HTMLElement {
+  /** @type {HTMLHeadingElement} */ heading;
+  /** @type {HTMLSpanElement} */ cost;
+  /** @type {HTMLButtonElement} */ run;
+  /** @type {HTMLDivElement} */ hairline;
+  /** @type {HTMLDivElement} */ problem;
+  /** @type {HTMLDivElement} */ figure;
+  /** @type {ParameterField[] | undefined} */ fields;
+  /** @type {string} */ panel;
+  /** @type {string} */ metric;
+
   #timer = 0;
+  /** @type {MeasurementBody | null} */
   #figured = null;
+  /** @type {MetricEstimate | null | undefined} */
   #price; // undefined: asked for; null: could not be told
 
+  /**
+   * @param {string} panel - its id
+   * @param {string} metric
+   */
   serve(panel, metric) {
-    Object.assign(this, { panel, metric });
+    this.panel = panel;
+    this.metric = metric;
     this.heading = el("h3", { tabindex: "-1" }, metricTitle(metric));
     this.cost = el("span", { class: "trust-cost" });
     this.run = el("button", { type: "button", class: "button trust-run", onclick: () => this.press() });
@@ -29,11 +52,12 @@ export class TrustMetric extends HTMLElement {
         el("p", { class: "small" }, metricSummary(metric)),
         el("p", { class: "small muted trust-line" }, this.cost, this.meaning(metric)),
         this.hairline),
-      this.problem, this.figure, ...this.settings(panel));
+      this.problem, this.figure, ...this.settings());
     this.dataset.metric = metric;
     return this;
   }
 
+  /** @param {string} metric */
   meaning(metric) {
     return el("a", { href: `/trust#${encodeURIComponent(metric)}`, target: "_blank", rel: "noopener", "aria-label": t("trust.means.of", { metric: metricTitle(metric) }) }, t("trust.means"));
   }
@@ -86,7 +110,7 @@ export class TrustMetric extends HTMLElement {
   press() {
     if (isMeasuring(this.panel, this.metric)) cancel(this.panel, this.metric);
     else if (this.valid) measure(this.panel, [{ metric: this.metric, values: this.values }]);
-    else this.fields.find((field) => field.problem).control.input.focus();
+    else this.fields?.find((field) => field.problem)?.control.input.focus();
   }
 
   render() {
@@ -102,6 +126,11 @@ export class TrustMetric extends HTMLElement {
     this.draw(measured);
   }
 
+  /**
+   * @param {boolean} busy
+   * @param {Measuring | null} state
+   * @param {MeasurementBody | null} measured
+   */
   costs(busy, state, measured) {
     if (busy && state?.status === "waiting") return t("panel.waiting");
     if (busy) return state?.total ? t("panel.step", state) : t("trust.begins");
@@ -117,11 +146,16 @@ export class TrustMetric extends HTMLElement {
     return this.#price === null ? t("trust.price.unknown") : costText(this.#price);
   }
 
+  /** @param {Measuring | null} state */
   progress(state) {
     this.hairline.hidden = !state?.total;
     if (state?.total) setProgress(this.hairline, state, t("trust.progress", { metric: metricTitle(this.metric), done: state.done, total: state.total }));
   }
 
+  /**
+   * @param {any} problem
+   * @param {MeasurementBody | null} measured
+   */
   complain(problem, measured) {
     this.problem.hidden = !problem;
     const refused = measured?.status === "refused" && problem === measured.problem;
@@ -130,7 +164,10 @@ export class TrustMetric extends HTMLElement {
       el("p", { class: "small", lang: "en" }, problem.detail || problem.title || problem.message)] : []));
   }
 
-  /** Drawn anew only where it was measured anew. */
+  /**
+   * Drawn anew only where it was measured anew.
+   * @param {MeasurementBody | null} measured
+   */
   draw(measured) {
     const done = measured?.status === "done" ? measured : null;
     const panel = store.panel(this.panel);

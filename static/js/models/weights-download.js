@@ -6,10 +6,26 @@ import { modelOf } from "../state/models.js";
 import { View } from "../widgets/view.js";
 import { amountOf, dismiss, download, stop, use } from "./downloads.js";
 
+/**
+ * @import { ModelBody } from "../api/types.js"
+ * @import { Download } from "../state/types.js"
+ */
+
+/** @type {Record<string, (model: string) => void>} */
 const ACTIONS = { offered: download, running: stop, stopped: download, failed: download, ready: use };
 
 /** The way of one model's weights to this server: offered, on the way, stopped, failed, or not for visitors. */
 export class WeightsDownload extends View {
+  /** @type {HTMLElement} */ heading;
+  /** @type {HTMLParagraphElement} */ text;
+  /** @type {HTMLDivElement} */ line;
+  /** @type {HTMLElement} */ command;
+  /** @type {HTMLButtonElement} */ copy;
+  /** @type {HTMLDivElement} */ remedy;
+  /** @type {HTMLButtonElement} */ action;
+  /** @type {HTMLButtonElement} */ close;
+  /** @type {Download} */ entry;
+
   build() {
     this.heading = el("strong");
     this.text = el("p", { class: "small" });
@@ -28,6 +44,7 @@ export class WeightsDownload extends View {
     if (this.entry) this.render();
   }
 
+  /** @param {Download} entry */
   take(entry) {
     this.entry = entry;
     if (this.isConnected) this.render();
@@ -36,12 +53,13 @@ export class WeightsDownload extends View {
   render() {
     const { model: id, status, problem } = this.entry;
     const model = modelOf(id);
+    if (!model) return;
     this.dataset.status = status;
     this.setAttribute("aria-label", t("weights.title", { title: model.title }));
     this.heading.textContent = problem?.title ?? model.title;
     if (problem) this.text.setAttribute("role", "alert");
     else this.text.removeAttribute("role");
-    this.text.textContent = this.words(model);
+    this.text.textContent = this.words(model) ?? "";
     this.line.hidden = status !== "running";
     setProgress(this.line, this.entry, t("weights.progress", { title: model.title }));
     this.remedy.hidden = status !== "forbidden";
@@ -51,12 +69,14 @@ export class WeightsDownload extends View {
     this.close.hidden = status === "running";
   }
 
+  /** @param {ModelBody} model */
   words({ title, licence, weights }) {
     const { status, problem } = this.entry;
     const values = { title, licence, file: weights.file, amount: amountOf(this.entry) };
     return problem ? problem.detail : t(`weights.${status}`, values);
   }
 
+  /** @param {ModelBody} model */
   actionText({ weights }) {
     const { status } = this.entry;
     if (status !== "offered") return t(`weights.${status}.action`);
@@ -69,7 +89,7 @@ export class WeightsDownload extends View {
       this.copy.textContent = t("weights.copied");
     } catch {
       // Without HTTPS there is no clipboard: the text is selected for the keyboard's own copy.
-      getSelection().selectAllChildren(this.command);
+      getSelection()?.selectAllChildren(this.command);
     }
   }
 }

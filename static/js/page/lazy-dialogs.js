@@ -5,8 +5,13 @@ import { t } from "../shared/texts.js";
 import { failDialog, retryDialog } from "../state/actions.js";
 import { store } from "../state/store.js";
 
-/** While `key` of the state names something, its dialog is wanted: `load` fetches it once. */
+/**
+ * While `key` of the state names something, its dialog is wanted: `load` fetches it once.
+ * @param {"metricsPanel" | "flowRow"} key
+ * @param {() => Promise<{ begin: () => Promise<void> }>} load
+ */
 function offer(key, load) {
+  /** @type {Promise<void> | null} */
   let coming = null;
   store.watch([key], ({ [key]: wanted }) => {
     if (!wanted || coming) return;

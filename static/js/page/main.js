@@ -9,7 +9,6 @@ import { keepHistory } from "../history/recorder.js";
 import { choose, listenForPictures } from "../picture/picture-input.js";
 import { addSamples } from "../picture/pictures.js";
 import { SampleList } from "../picture/sample-list.js";
-import { loadPalettes } from "../rendering/palettes.js";
 import { offerLanguages } from "../shared/language.js";
 import { t } from "../shared/texts.js";
 import { setCatalogue, showNotice } from "../state/actions.js";
@@ -29,7 +28,11 @@ const ELEMENTS = {
 
 const RETRY_MS = 2000;
 
-/** Fills one part of the catalogue; while the server is still starting, it asks again. */
+/**
+ * Fills one part of the catalogue; while the server is still starting, it asks again.
+ * @param {"models" | "methods" | "samples" | "palettes"} part
+ * @param {() => Promise<any>} fetcher
+ */
 async function load(part, fetcher) {
   try {
     setCatalogue(part, await fetcher());
@@ -40,6 +43,7 @@ async function load(part, fetcher) {
   }
 }
 
+/** @type {Promise<void> | null} */
 let coming = null; // the workbench, once it is wanted
 let here = false;
 let known = false;
@@ -56,13 +60,17 @@ function loadCatalogue() {
 function fetchWorkbench() {
   if (!coming) {
     coming = import("./workbench.js").then(() => { here = true; });
-    load("palettes", loadPalettes);
+    load("palettes", async () => (await import("../rendering/palettes.js")).loadPalettes());
     loadCatalogue();
   }
   return coming;
 }
 
-/** Shows the start page or the workbench, whichever belongs to the phase. */
+/**
+ * Shows the start page or the workbench, whichever belongs to the phase.
+ * @param {HTMLElement} start
+ * @param {HTMLElement} bench
+ */
 function show(start, bench) {
   const empty = store.state.phase === "empty";
   const arriving = bench.hidden && !empty;
@@ -71,11 +79,16 @@ function show(start, bench) {
   bench.hidden = empty;
   delete document.documentElement.dataset.opening; // theme.js kept the start page from flashing
   // The button that was pressed is gone: the focus goes on to what came in its place.
-  if (arriving && hadFocus) bench.querySelector(".question").focus({ preventScroll: true });
+  if (arriving && hadFocus) /** @type {HTMLElement | null} */ (bench.querySelector(".question"))?.focus({ preventScroll: true });
   if (arriving) scrollTo(0, 0);
 }
 
+/**
+ * @param {HTMLElement} start
+ * @param {HTMLElement} bench
+ */
 function switchViews(start, bench) {
+  /** @param {Error} error */
   const lost = ({ message }) => {
     start.hidden = false;
     delete document.documentElement.dataset.opening;
@@ -94,13 +107,13 @@ function switchViews(start, bench) {
 
 api.onUnauthorised(async () => (await import("../api/key-dialog.js")).askForKey());
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
-document.getElementById("choose").addEventListener("click", choose);
-document.getElementById("all-samples").addEventListener("click", () => addSamples(store.state.samples ?? []));
+document.getElementById("choose")?.addEventListener("click", choose);
+document.getElementById("all-samples")?.addEventListener("click", () => addSamples(store.state.samples ?? []));
 listenForPictures();
 addEventListener("popstate", followAddress);
 offerLanguages();
 followAddress();
-switchViews(document.getElementById("start"), document.getElementById("bench"));
+switchViews(/** @type {HTMLElement} */ (document.getElementById("start")), /** @type {HTMLElement} */ (document.getElementById("bench")));
 keepAddress();
 keepHistory();
 

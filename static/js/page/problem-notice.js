@@ -4,12 +4,16 @@ import { dismissNotice } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
+/** @import { Notice } from "../state/types.js" */
+
 /** Shows the notice that belongs to its `place`: an error is told where it happened. */
 export class ProblemNotice extends View {
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["notice"], ({ notice }) => this.show(notice), signal);
   }
 
+  /** @param {Notice | null} notice */
   show(notice) {
     const here = notice?.place === this.getAttribute("place") || (this.hasAttribute("any") && notice);
     this.hidden = !here;
@@ -17,6 +21,7 @@ export class ProblemNotice extends View {
     if (here) this.scrollIntoView({ block: "nearest" });
   }
 
+  /** @param {Notice} notice */
   content({ problem, name, retry }) {
     const title = name && !problem.passing ? t("problem.refused", { name }) : (problem.title ?? "");
     const { detail = "" } = problem;

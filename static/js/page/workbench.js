@@ -1,6 +1,12 @@
 // The workbench's elements and styles: fetched when a first picture is taken or an address is opened, so that the
 // start page stays small.
 
+// Modules that the first visit goes without: they are imported again where they are wanted.
+import "../api/event-stream.js";
+import "../controller/stream-events.js";
+import "../history/thumbnail.js";
+import "../rendering/palettes.js";
+import "../state/recorded-question.js";
 import { MapCompare } from "../compare/map-compare.js";
 import { CopyLink } from "../export/copy-link.js";
 import { ExportButton } from "../export/export-button.js";
@@ -41,6 +47,7 @@ import { ScaleBar } from "../widgets/scale-bar.js";
 import { offerDialogs } from "./lazy-dialogs.js";
 
 // Inner elements first: an element may use those that it contains as soon as it is built.
+/** @type {Record<string, CustomElementConstructor>} */
 const ELEMENTS = {
   "picture-strip": PictureStrip,
   "picture-box": PictureBox,

@@ -1,4 +1,4 @@
-import { el, iconButton } from "../shared/dom.js";
+import { el, focused, iconButton } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { openParameters } from "../state/actions.js";
@@ -6,12 +6,26 @@ import { summaryOf, titleOf } from "../state/methods.js";
 import { askedModel } from "../state/models.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
-import { computeWith, parametersOf, priceOf, valuesOf } from "./parameters.js";
+import { computeWith, parametersOf, costOf, valuesOf } from "./parameters.js";
+
+/**
+ * @import { FieldError } from "../api/types.js"
+ * @import { ParameterField } from "./parameter-field.js"
+ */
 
 const PAUSE = 200; // milliseconds without a change before the price is asked for
 
 /** The parameters of a method: a form made from its schema, the price, and the way to compute with them. */
 export class ParameterDialog extends View {
+  /** @type {HTMLHeadingElement} */ heading;
+  /** @type {HTMLParagraphElement} */ summary;
+  /** @type {HTMLDivElement} */ fields;
+  /** @type {HTMLParagraphElement} */ price;
+  /** @type {HTMLButtonElement} */ reset;
+  /** @type {HTMLFormElement} */ form;
+  /** @type {HTMLDialogElement} */ dialog;
+  /** @type {HTMLElement | null} */ opener;
+
   #timer = 0;
   #pricing = new AbortController();
 
@@ -29,6 +43,7 @@ export class ParameterDialog extends View {
         el("header", {}, el("div", {}, this.heading, this.summary), iconButton("close", t("parameters.close"), { onclick: () => this.dialog.close() })), this.form));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["parametersOf"], ({ parametersOf: method }) => this.follow(method), signal);
   }
@@ -37,10 +52,11 @@ export class ParameterDialog extends View {
     return store.state.parametersOf;
   }
 
+  /** @param {string | null} method */
   follow(method) {
     if (!method) return this.dialog.close();
     this.append(this.dialog);
-    this.opener = document.activeElement;
+    this.opener = focused();
     this.heading.textContent = t("parameters.title", { method: titleOf(method) });
     this.summary.textContent = summaryOf(method);
     const values = valuesOf(method);
@@ -52,7 +68,7 @@ export class ParameterDialog extends View {
     }));
     this.price.textContent = "";
     this.dialog.showModal();
-    this.fields.querySelector("input, select")?.focus();
+    /** @type {HTMLElement | null} */ (this.fields.querySelector("input, select"))?.focus();
     return this.ask();
   }
 
@@ -65,7 +81,7 @@ export class ParameterDialog extends View {
   }
 
   get all() {
-    return [...this.fields.children];
+    return /** @type {ParameterField[]} */ ([...this.fields.children]);
   }
 
   get values() {
@@ -93,23 +109,27 @@ export class ParameterDialog extends View {
       return;
     }
     try {
-      const price = await priceOf(this.method, this.values, signal);
+      const price = await costOf(this.method ?? "", this.values, signal);
       if (!signal.aborted) this.price.textContent = priceText(price);
     } catch (error) {
       if (!signal.aborted) this.refused(error);
     }
   }
 
-  /** The server's words stand at the field that they are about. */
+  /**
+   * The server's words stand at the field that they are about.
+   * @param {{ errors?: FieldError[], detail?: string, message?: string }} error
+   */
   refused({ errors = [], detail, message }) {
     const rest = errors.filter(({ field, detail: words }) => {
       const place = this.all.find(({ parameter }) => field === `options.${this.method}.${parameter.name}`);
       place?.complain(words.replace(`${field}: `, ""));
       return !place;
     });
-    this.price.textContent = rest.length || !errors.length ? (detail ?? message) : t("parameters.price.none");
+    this.price.textContent = rest.length || !errors.length ? (detail ?? message ?? "") : t("parameters.price.none");
   }
 
+  /** @param {SubmitEvent} event */
   submit(event) {
     const wrong = this.all.find((field) => field.problem || !field.message.hidden);
     if (wrong) {
@@ -117,10 +137,11 @@ export class ParameterDialog extends View {
       wrong.control.input.focus();
       return;
     }
-    computeWith(this.method, this.values);
+    if (this.method) computeWith(this.method, this.values);
   }
 }
 
+/** @param {{ maps: number, evaluations: number, seconds: number | null }} cost */
 function priceText({ maps, evaluations, seconds }) {
   const time = seconds === null ? t("parameters.seconds.unknown") : t("parameters.seconds", { seconds: format.seconds(seconds) });
   const cost = t(evaluations === 1 ? "parameters.price.one" : "parameters.price", { evaluations });

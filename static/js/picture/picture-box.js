@@ -5,10 +5,14 @@ import { boxBetween, toPicture } from "../viewport/geometry.js";
 import { View } from "../widgets/view.js";
 
 const SLOP = 4;
+/** @param {number} fraction */
 const percent = (fraction) => `${100 * fraction}%`;
 
 /** Lies over the picture: a drag draws the box, and box and crosshair stand where they are in the maps. */
 export class PictureBox extends View {
+  /** @type {HTMLDivElement} */ box;
+  /** @type {HTMLDivElement} */ spot;
+
   #frame = 0;
 
   build() {
@@ -16,6 +20,7 @@ export class PictureBox extends View {
     this.spot = el("div", { class: "spot", hidden: true });
     this.setAttribute("aria-hidden", "true");
     this.append(this.box, this.spot);
+    /** @type {{ place: number[], x: number, y: number } | null} */
     let from = null;
     this.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || !event.isPrimary || (event.pointerType === "touch" && store.state.tool !== "box")) return;
@@ -34,6 +39,7 @@ export class PictureBox extends View {
     this.addEventListener("pointercancel", end);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport", "tool", "picture", "inputs", "ask", "models"], () => this.refresh(), signal);
     this.size.image.addEventListener("load", () => this.refresh(), { signal });
@@ -50,10 +56,11 @@ export class PictureBox extends View {
   /** The picture in its own pixels; where it was padded, the stage around it is larger. */
   get size() {
     const { picture } = store.state;
-    const image = this.parentElement.querySelector(".original");
+    const image = /** @type {HTMLImageElement} */ (this.parentElement?.querySelector(".original"));
     return { image, width: picture?.width ?? image.naturalWidth, height: picture?.height ?? image.naturalHeight };
   }
 
+  /** @param {PointerEvent} event */
   placeOf({ clientX, clientY }) {
     const { image, width, height } = this.size;
     const on = image.getBoundingClientRect();
@@ -68,10 +75,10 @@ export class PictureBox extends View {
     this.spot.hidden = !cross || !width;
     // The stage is a frame around picture and crop: this element lies where the picture does.
     Object.assign(this.style, { left: image.style.left, top: image.style.top, width: image.style.width, height: image.style.height });
-    if (!this.box.hidden) {
+    if (box && width) {
       const [x0, y0, x1, y1] = box;
       Object.assign(this.box.style, { left: percent(x0 / width), top: percent(y0 / height), width: percent((x1 - x0) / width), height: percent((y1 - y0) / height) });
     }
-    if (!this.spot.hidden) Object.assign(this.spot.style, { left: percent(cross[0] / width), top: percent(cross[1] / height) });
+    if (cross && width) Object.assign(this.spot.style, { left: percent(cross[0] / width), top: percent(cross[1] / height) });
   }
 }

@@ -5,13 +5,14 @@ import { t } from "../shared/texts.js";
 import { showNotice } from "../state/actions.js";
 import { addPictures } from "./pictures.js";
 
-const chooser = document.getElementById("file");
+const chooser = /** @type {HTMLInputElement} */ (document.getElementById("file"));
 
 export function choose() {
   chooser.value = ""; // so that the same file can be chosen again after an error
   chooser.click();
 }
 
+/** @param {Iterable<File>} files */
 function take(files) {
   const pictures = [...files].filter(({ type }) => type.startsWith("image/"));
   const taken = pictures.length ? pictures : [...files].slice(0, 1);
@@ -19,12 +20,13 @@ function take(files) {
   return taken.length > 0;
 }
 
+/** @param {boolean} on */
 function dragging(on) {
   document.documentElement.classList.toggle("dragging", on);
 }
 
 export function listenForPictures() {
-  chooser.addEventListener("change", () => take(chooser.files));
+  chooser.addEventListener("change", () => take(chooser.files ?? []));
 
   addEventListener("dragover", (event) => {
     event.preventDefault();

@@ -5,14 +5,32 @@ import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { choose } from "./picture-input.js";
 
+/**
+ * @import { InputBody } from "../api/types.js"
+ * @import { Picture } from "../state/types.js"
+ */
+
 const HALF = 0.5; // pixels by which a rounded frame may miss an edge
 
+/**
+ * @param {number[]} one
+ * @param {number[]} other
+ */
 const unionOf = ([a0, b0, a1, b1], [c0, d0, c1, d1]) => [Math.min(a0, c0), Math.min(b0, d0), Math.max(a1, c1), Math.max(b1, d1)];
 
-/** Whether the first box has anything outside the second. */
+/**
+ * Whether the first box has anything outside the second.
+ * @param {number[]} one
+ * @param {number[]} other
+ */
 const reaches = ([a0, b0, a1, b1], [c0, d0, c1, d1]) => a0 < c0 - HALF || b0 < d0 - HALF || a1 > c1 + HALF || b1 > d1 + HALF;
 
-/** Places `node` at a box, within the stage that shows `around`; both in pixels of the picture. */
+/**
+ * Places `node` at a box, within the stage that shows `around`; both in pixels of the picture.
+ * @param {HTMLElement} node
+ * @param {number[]} box
+ * @param {number[]} around
+ */
 function put(node, [x0, y0, x1, y1], [left, top, right, bottom]) {
   const [width, height] = [right - left, bottom - top];
   Object.assign(node.style, {
@@ -25,6 +43,12 @@ function put(node, [x0, y0, x1, y1], [left, top, right, bottom]) {
 
 /** The picture as it came, with the frame of what the model saw; where it was padded, the frame reaches beyond. */
 export class PictureView extends View {
+  /** @type {HTMLImageElement} */ image;
+  /** @type {HTMLDivElement} */ frame;
+  /** @type {HTMLDivElement} */ stage;
+  /** @type {HTMLParagraphElement} */ unreadable;
+  /** @type {HTMLParagraphElement} */ caption;
+
   build() {
     this.image = el("img", { class: "original", alt: t("picture.alt") });
     this.frame = el("div", { class: "crop", hidden: true });
@@ -37,11 +61,13 @@ export class PictureView extends View {
     this.image.addEventListener("error", () => this.readable(false));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["picture"], ({ picture }) => this.load(picture), signal);
     store.watch(["picture", "inputs", "ask", "layout", "row", "models"], () => this.mark(), signal);
   }
 
+  /** @param {Picture | null} picture */
   load(picture) {
     if (!picture) {
       this.image.removeAttribute("src");
@@ -50,6 +76,7 @@ export class PictureView extends View {
     if (this.image.getAttribute("src") !== picture.url) this.image.src = picture.url;
   }
 
+  /** @param {boolean} yes */
   readable(yes) {
     this.stage.hidden = !yes;
     this.unreadable.hidden = yes;
@@ -70,12 +97,17 @@ export class PictureView extends View {
     const whole = [0, 0, width, height];
     const around = crop ? unionOf(whole, crop) : whole;
     this.stage.classList.toggle("padded", reaches(around, whole));
-    this.stage.style.setProperty("--wide", around[2] - around[0]);
-    this.stage.style.setProperty("--ratio", (around[2] - around[0]) / (around[3] - around[1]));
+    this.stage.style.setProperty("--wide", String(around[2] - around[0]));
+    this.stage.style.setProperty("--ratio", String((around[2] - around[0]) / (around[3] - around[1])));
     put(this.image, whole, around);
     if (crop) put(this.frame, crop, around);
   }
 
+  /**
+   * @param {number} width
+   * @param {number} height
+   * @param {InputBody | undefined} input
+   */
   describe(width, height, input) {
     if (!input?.crop) return t("picture.size", { width, height });
     const whole = [0, 0, width, height];

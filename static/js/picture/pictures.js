@@ -6,10 +6,17 @@ import { emptyView } from "../state/initial.js";
 import { dropPicture } from "../state/result-cache.js";
 import { store } from "../state/store.js";
 
+/**
+ * @import { SampleBody } from "../api/types.js"
+ * @import { PictureEntry, State, ViewState } from "../state/types.js"
+ */
+
 const MOST = 24;
+/** @type {Map<string, { asked: string, view: any }>} */
 const leftViews = new Map(); // picture key -> the view that was left, with the question that it answers
 let count = 0;
 
+/** @param {string} key */
 const placeOf = (key) => store.state.pictures.findIndex((entry) => entry.key === key);
 
 // An address outlives the page: a key must not be given twice.
@@ -18,16 +25,20 @@ function newKey() {
   return `${Math.round(performance.timeOrigin)}.${count}`;
 }
 
+/** @param {State} state */
 const question = ({ ask, layout: { hiddenRows, hiddenMethods } }) => JSON.stringify([ask, hiddenRows, hiddenMethods]);
 
 function leave() {
   const { state } = store;
-  if (state.phase !== "done") return;
-  const { phase, id, picture, inputs, panels, aside, seconds } = state;
-  leftViews.set(picture.key, { asked: question(state), view: { phase, id, picture, inputs, panels, aside, seconds } });
+  if (state.phase !== "done" || !state.picture) return;
+  const { phase, id, picture, inputs, panels, hiddenPanels, seconds } = state;
+  leftViews.set(picture.key, { asked: question(state), view: { phase, id, picture, inputs, panels, hiddenPanels, seconds } });
 }
 
-/** Takes pictures, [{url, name, source}], into the strip, and explains the first of them. */
+/**
+ * Takes pictures, [{url, name, source}], into the strip, and explains the first of them.
+ * @param {Pick<PictureEntry, "url" | "name" | "source">[]} pictures
+ */
 export function addPictures(pictures) {
   leave();
   const entries = pictures.slice(0, MOST).map((picture) => ({ key: newKey(), id: null, ...picture }));
@@ -39,9 +50,14 @@ export function addPictures(pictures) {
   explainPicture(entries[0], ask.targets.length > 1 ? {} : { targets: [], against: null });
 }
 
+/** @param {SampleBody[]} samples */
 export const addSamples = (samples) => addPictures(samples.map(({ id, title, url }) => ({ url, name: title, source: { field: "sample", value: id } })));
 
-/** Shows a picture of the strip with the question as it stands; `before` is what is shown again should it be refused. */
+/**
+ * Shows a picture of the strip with the question as it stands; `before` is what is shown again should it be refused.
+ * @param {string} key
+ * @param {ViewState} [before]
+ */
 export function choosePicture(key, before) {
   if (key === store.state.picture?.key) return;
   leave();
@@ -50,6 +66,7 @@ export function choosePicture(key, before) {
   else explainPicture(store.state.pictures[placeOf(key)], {}, before);
 }
 
+/** @param {string} key */
 function drop(key) {
   const { url } = store.state.pictures[placeOf(key)];
   URL.revokeObjectURL(url);
@@ -58,7 +75,10 @@ function drop(key) {
   setPictures(store.state.pictures.filter((entry) => entry.key !== key));
 }
 
-/** Takes the shown picture out of the strip; its neighbour is shown, or the start page where there is none. */
+/**
+ * Takes the shown picture out of the strip; its neighbour is shown, or the start page where there is none.
+ * @param {string} key
+ */
 export function removePicture(key) {
   const { pictures, ask, layout, row } = store.state;
   const place = placeOf(key);
@@ -73,10 +93,13 @@ export function removePicture(key) {
   remember(); // or a reload brings it back
 }
 
-/** Takes out what the server has forgotten. The address leads nowhere now: that of what is shown next replaces it. */
+/**
+ * Takes out what the server has forgotten. The address leads nowhere now: that of what is shown next replaces it.
+ * @param {string} id
+ */
 export function removeForgotten(id) {
   const { pictures, picture } = store.state;
-  for (const entry of pictures) if (entry.id === id && entry.key !== picture.key) drop(entry.key);
+  for (const entry of pictures) if (entry.id === id && entry.key !== picture?.key) drop(entry.key);
   history.replaceState({ gone: true }, "", addressOf(null));
-  removePicture(picture.key);
+  if (picture) removePicture(picture.key);
 }

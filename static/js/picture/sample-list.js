@@ -4,19 +4,28 @@ import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { addSamples } from "./pictures.js";
 
-/** Small copies that ship with the page; a sample without one shows itself. */
+/** @import { SampleBody } from "../api/types.js" */
+
+/**
+ * Small copies that ship with the page; a sample without one shows itself.
+ * @param {SampleBody} sample
+ */
 const thumbnail = (sample) => new URL(`../../samples/thumbs/${encodeURIComponent(sample.id)}.jpg`, import.meta.url);
 
 export class SampleList extends View {
+  /** @type {HTMLUListElement} */ list;
+
   build() {
     this.list = el("ul", { class: "samples" });
     this.append(this.list);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["samples"], ({ samples }) => this.show(samples ?? []), signal);
   }
 
+  /** @param {SampleBody[]} samples */
   show(samples) {
     this.list.replaceChildren(...samples.map((sample) => {
       const image = el("img", { src: thumbnail(sample), alt: "", width: 84, height: 84 });

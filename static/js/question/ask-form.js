@@ -7,14 +7,35 @@ import { askedModel, askedTarget, modelOf } from "../state/models.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
+/**
+ * @import { ModelBody } from "../api/types.js"
+ * @import { ModelPicker } from "../models/model-picker.js"
+ * @import { WeightsDownload } from "../models/weights-download.js"
+ * @import { Download } from "../state/types.js"
+ * @import { ClassSearch } from "./class-search.js"
+ */
+
 const SCORES = ["logit", "log_probability", "probability"];
 
 const MOST_SEED = Number.MAX_SAFE_INTEGER;
 
+/**
+ * @param {string} label
+ * @param {Node} control
+ */
 const field = (label, control) => el("label", { class: "field" }, el("span", { class: "field-label" }, label), control);
 
 /** The question: which class, against which, by which model and score. A choice asks at once. */
 export class AskForm extends View {
+  /** @type {ClassSearch} */ target;
+  /** @type {ClassSearch} */ against;
+  /** @type {HTMLButtonElement} */ noAgainst;
+  /** @type {ModelPicker} */ model;
+  /** @type {HTMLParagraphElement} */ about;
+  /** @type {HTMLDivElement} */ downloads;
+  /** @type {HTMLSelectElement} */ score;
+  /** @type {HTMLInputElement} */ seed;
+
   build() {
     this.target = el("class-search", { label: t("ask.class"), class: "field" });
     this.against = el("class-search", { label: t("ask.against"), placeholder: t("ask.against.placeholder"), class: "field" });
@@ -42,12 +63,16 @@ export class AskForm extends View {
     this.score.addEventListener("change", () => explainAgain({ score: this.score.value }));
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["ask", "layout", "row", "inputs", "models"], () => this.show(), signal);
     store.watch(["downloads"], ({ downloads }) => this.arrange(downloads), signal);
   }
 
-  /** A model whose weights are not here is not asked yet: first it is said what a download would fetch. */
+  /**
+   * A model whose weights are not here is not asked yet: first it is said what a download would fetch.
+   * @param {CustomEvent<ModelBody>} event
+   */
   chooseModel(event) {
     const { id, availability } = event.detail;
     if (availability === "downloadable") {
@@ -84,7 +109,10 @@ export class AskForm extends View {
     this.score.title = ask.against ? t("ask.score.against") : "";
   }
 
-  /** Licence and paper of the model that is asked. */
+  /**
+   * Licence and paper of the model that is asked.
+   * @param {ModelBody | undefined} model
+   */
   tell(model) {
     if (!model) return [];
     const { licence, paper, url } = model;
@@ -93,9 +121,12 @@ export class AskForm extends View {
     return [el("span", {}, licence), el("a", { href: link.url, title: link.title, target: "_blank", rel: "noopener noreferrer" }, link.title)];
   }
 
-  /** One element for every download; it stays while its state changes. */
+  /**
+   * One element for every download; it stays while its state changes.
+   * @param {Download[]} downloads
+   */
   arrange(downloads) {
-    const old = new Map([...this.downloads.children].map((child) => [child.entry.model, child]));
+    const old = new Map(/** @type {WeightsDownload[]} */ ([...this.downloads.children]).map((child) => [child.entry.model, child]));
     const hadFocus = this.downloads.contains(document.activeElement);
     for (const entry of downloads) {
       const child = old.get(entry.model) ?? el("weights-download");

@@ -10,6 +10,10 @@ const SIZE = /^\d{1,4}(\s*[x×]\s*\d{1,4})?$/i;
 
 /** How the picture is brought to the model: the way it is fitted, and the size. Empty is the model's own. */
 export class InputFields extends View {
+  /** @type {HTMLSelectElement} */ fit;
+  /** @type {HTMLInputElement} */ size;
+  /** @type {HTMLParagraphElement} */ message;
+
   build() {
     this.fit = el("select", { title: t("input.fit.long"), onchange: () => explainAgain({ fit: this.fit.value || null }) });
     this.size = el("input", {
@@ -24,6 +28,7 @@ export class InputFields extends View {
     );
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["models", "ask", "layout", "row", "notice"], () => this.show(), signal);
   }
@@ -49,6 +54,7 @@ export class InputFields extends View {
     if (refused) this.size.setAttribute("aria-invalid", "true");
   }
 
+  /** @param {string} text */
   complain(text) {
     this.message.textContent = text;
     this.message.hidden = !text;

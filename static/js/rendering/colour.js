@@ -2,11 +2,14 @@
 
 /** @import { Palette, ReducedMap, Scale, Settings } from "./types.js" */
 
+// One rule with app/images/render.py, which has it in words; tests/images/golden_rendering.json holds both to it.
+// Like there, all is in single precision, and halves round to the even entry.
+
 /** The entry of a palette that zero takes on a symmetric scale: the neutral middle of a diverging palette. */
 export const NEUTRAL = 128;
 
 /**
- * numpy.percentile's linear interpolation, over sorted values.
+ * Interpolated linearly between ranks, over sorted values of single precision: as numpy.percentile, to the bit.
  * @param {ArrayLike<number>} sorted
  * @param {number} percentile
  */
@@ -14,7 +17,10 @@ export function percentileOf(sorted, percentile) {
   const place = (percentile / 100) * (sorted.length - 1);
   const below = Math.floor(place);
   const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
+  const step = Math.fround(sorted[above] - sorted[below]);
+  const part = place - below;
+  if (part < 0.5) return Math.fround(sorted[below] + Math.fround(step * Math.fround(part)));
+  return Math.fround(sorted[above] - Math.fround(step * Math.fround(1 - part)));
 }
 
 /**
@@ -57,8 +63,13 @@ export function scaleOf(map, percentile, palette, limit = clipOf(map, percentile
  */
 export function paletteIndex(value, { low, high, flat, symmetric }) {
   if (flat || high === low) return symmetric ? NEUTRAL : 0;
-  const place = (value - low) * (255 / (high - low)) + 0.5; // + 0.5 rounds; zero in a symmetric scale falls on NEUTRAL
-  return place <= 0 ? 0 : place >= 255 ? 255 : place | 0;
+  const position = Math.fround(Math.fround(value - low) / Math.fround(high - low));
+  if (!(position > 0)) return 0;
+  if (position >= 1) return 255;
+  const place = Math.fround(position * 255);
+  const below = Math.floor(place);
+  const part = place - below;
+  return part < 0.5 || (part === 0.5 && below % 2 === 0) ? below : below + 1;
 }
 
 /**

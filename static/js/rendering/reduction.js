@@ -7,7 +7,7 @@
 /** @type {Reduce} */
 function sum(values, size, channels, i) {
   let total = 0;
-  for (let c = 0; c < channels; c += 1) total += values[c * size + i];
+  for (let c = 0; c < channels; c += 1) total = Math.fround(total + values[c * size + i]);
   return total;
 }
 
@@ -18,7 +18,7 @@ const OVER_CHANNELS = {
   negative: (values, size, channels, i) => Math.max(-sum(values, size, channels, i), 0),
   abs: (values, size, channels, i) => {
     let total = 0;
-    for (let c = 0; c < channels; c += 1) total += Math.abs(values[c * size + i]);
+    for (let c = 0; c < channels; c += 1) total = Math.fround(total + Math.abs(values[c * size + i]));
     return total;
   },
   max: (values, size, channels, i) => {

@@ -1,8 +1,10 @@
 // Builds elements. Text goes in as text nodes only: nothing that a user typed is ever parsed as HTML.
 
+/** @typedef {{ [name: string]: any, [handler: `on${string}`]: (event: any) => any }} Attributes Listeners among them: onclick, … */
+
 /**
  * @param {Element} node
- * @param {Record<string, any>} attributes
+ * @param {Attributes} attributes
  */
 function apply(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
@@ -15,7 +17,7 @@ function apply(node, attributes) {
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
- * @param {Record<string, any>} attributes
+ * @param {Attributes} attributes
  * @param {...(Node | string | null | undefined)} children
  */
 export function el(tag, attributes = {}, ...children) {
@@ -67,8 +69,18 @@ export function icon(name) {
  * An icon with a name for those who cannot see it, and for the pointer.
  * @param {string} name
  * @param {string} label
- * @param {Record<string, any>} attributes
+ * @param {Attributes} attributes
  */
 export function iconButton(name, label, attributes = {}) {
   return el("button", { type: "button", class: "icon-button", "aria-label": label, title: label, ...attributes }, icon(name));
 }
+
+/**
+ * What draws on a canvas.
+ * @param {HTMLCanvasElement} canvas
+ * @param {CanvasRenderingContext2DSettings} [settings]
+ */
+export const contextOf = (canvas, settings) => /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", settings));
+
+/** The element that has the focus. */
+export const focused = () => /** @type {HTMLElement | null} */ (document.activeElement);

@@ -18,7 +18,7 @@ export function emptyView() {
     picture: null,
     inputs: new Map(),
     panels: [],
-    aside: [],
+    hiddenPanels: [],
     ask: emptyAsk(),
     layout: emptyLayout(),
     row: null,

@@ -117,7 +117,7 @@ export function requested(state) {
 }
 
 /**
- * {panels, aside}: what is shown, row by row; and what is hidden.
+ * {panels, hiddenPanels}: what is shown, row by row; and what is hidden.
  * @param {Panel[]} all
  * @param {State} state
  */
@@ -132,7 +132,7 @@ export function arranged(all, state) {
   /** @param {Panel} panel */
   const hidden = (panel) => includesRow(layout.hiddenRows, keyOf(panel, ask)) || layout.hiddenMethods.includes(panel.method);
   const sorted = all.toSorted((one, other) => place(one) - place(other));
-  return { panels: sorted.filter((panel) => !hidden(panel)), aside: sorted.filter(hidden) };
+  return { panels: sorted.filter((panel) => !hidden(panel)), hiddenPanels: sorted.filter(hidden) };
 }
 
 /**

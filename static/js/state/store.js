@@ -32,7 +32,7 @@ class Store extends EventTarget {
 
   /** @param {string | null} id */
   panel(id) {
-    return this.state.panels.find((panel) => panel.id === id) ?? this.state.aside.find((panel) => panel.id === id);
+    return this.state.panels.find((panel) => panel.id === id) ?? this.state.hiddenPanels.find((panel) => panel.id === id);
   }
 
   /**
@@ -59,6 +59,15 @@ class Store extends EventTarget {
       if (set.some((key) => keys.includes(key))) run(this.state);
     }, { signal });
     run(this.state);
+  }
+
+  /**
+   * Calls `run` with the id of each panel that is changed, until the signal aborts.
+   * @param {(id: string) => void} run
+   * @param {AbortSignal} signal
+   */
+  watchPanels(run, signal) {
+    this.addEventListener("panel", (event) => run(/** @type {CustomEvent<string>} */ (event).detail), { signal });
   }
 }
 

@@ -110,7 +110,7 @@
  * @property {Picture | null} picture
  * @property {Map<string | null | undefined, InputBody>} inputs - by model
  * @property {Panel[]} panels - those that are shown, row by row in the order shown
- * @property {Panel[]} aside - those of hidden rows and columns
+ * @property {Panel[]} hiddenPanels - those of hidden rows and columns
  * @property {Ask} ask
  * @property {Layout} layout
  * @property {RowKey | null} row - that picture, predictions and question belong to; null: the first

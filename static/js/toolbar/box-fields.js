@@ -9,6 +9,8 @@ const NAMES = ["left", "top", "width", "height"];
 
 /** The box as numbers, in pixels of the original: to read, and to draw without a pointer. */
 export class BoxFields extends View {
+  /** @type {Record<string, HTMLInputElement>} */ inputs;
+
   build() {
     this.inputs = Object.fromEntries(NAMES.map((name) => [name, el("input", { type: "number", step: "1", onchange: () => this.write() })]));
     this.setAttribute("role", "group");
@@ -19,10 +21,12 @@ export class BoxFields extends View {
     );
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport"], ({ viewport }) => this.show(viewport.box), signal);
   }
 
+  /** @param {number[] | null} box */
   show(box) {
     const [x0, y0, x1, y1] = box ?? [];
     const values = box ? [x0, y0, x1 - x0, y1 - y0] : [];
@@ -46,6 +50,6 @@ export class BoxFields extends View {
     const bar = this.closest("looking-bar");
     setViewport({ box: null });
     setTool(null);
-    bar.mark.focus();
+    bar?.mark.focus();
   }
 }

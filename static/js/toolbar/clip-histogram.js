@@ -1,17 +1,23 @@
 import { histogramOf } from "../arrays/statistics.js";
 import { limitOf, mapOf } from "../rendering/draw.js";
-import { el } from "../shared/dom.js";
+import { contextOf, el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { currentPanel, panelName } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
+
+/** @import { ReducedMap } from "../rendering/types.js" */
 
 const BINS = 50;
 const HEIGHT = 14;
 
 /** How often each magnitude occurs in the map that is looked at, on a logarithmic scale, with the clip. */
 export class ClipHistogram extends View {
+  /** @type {HTMLCanvasElement} */ canvas;
+  /** @type {HTMLDivElement} */ clip;
+
   #frame = 0;
+  /** @type {ReducedMap | null} */
   #map = null;
 
   build() {
@@ -21,9 +27,10 @@ export class ClipHistogram extends View {
     this.append(this.canvas, this.clip);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["rendering", "viewport", "viewedPanel", "panels"], () => this.refresh(), signal);
-    store.addEventListener("panel", () => this.refresh(), { signal });
+    store.watchPanels(() => this.refresh(), signal);
   }
 
   refresh() {
@@ -49,8 +56,9 @@ export class ClipHistogram extends View {
     this.setAttribute("aria-label", this.title);
   }
 
+  /** @param {number[]} counts */
   draw(counts) {
-    const context = this.canvas.getContext("2d");
+    const context = contextOf(this.canvas);
     const most = Math.log1p(Math.max(...counts));
     context.clearRect(0, 0, this.canvas.width, HEIGHT);
     context.fillStyle = "#808285"; // stands out from a light ground and from a dark one

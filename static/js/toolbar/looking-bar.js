@@ -5,12 +5,30 @@ import { store } from "../state/store.js";
 import { compareWith, currentPanel, drawable, resetZoom, zoomBy } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
 
+/**
+ * @import { State } from "../state/types.js"
+ * @import { BoxFields } from "./box-fields.js"
+ */
+
 const STEP = 1.5;
 
+/**
+ * @param {string} text
+ * @param {string} title
+ * @param {() => void} onclick
+ */
 const toggle = (text, title, onclick) => el("button", { type: "button", class: "button toggle", "aria-pressed": "false", title, onclick }, text);
 
 /** Zoom, box, comparison; in full screen the split view instead of the comparison. */
 export class LookingBar extends View {
+  /** @type {HTMLButtonElement} */ out;
+  /** @type {HTMLButtonElement} */ in;
+  /** @type {HTMLButtonElement} */ reset;
+  /** @type {HTMLButtonElement} */ mark;
+  /** @type {BoxFields} */ fields;
+  /** @type {HTMLButtonElement} */ compare;
+  /** @type {HTMLButtonElement} */ split;
+
   build() {
     this.out = iconButton("minus", t("zoom.out"), { onclick: () => zoomBy(1 / STEP) });
     this.in = iconButton("plus", t("zoom.in"), { onclick: () => zoomBy(STEP) });
@@ -27,16 +45,18 @@ export class LookingBar extends View {
     );
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport", "tool"], (state) => this.show(state), signal);
     store.watch(["panels"], () => this.offer(), signal);
-    store.addEventListener("panel", () => this.offer(), { signal });
+    store.watchPanels(() => this.offer(), signal);
   }
 
   offer() {
     this.compare.disabled = drawable().length < 2;
   }
 
+  /** @param {State} state */
   show({ viewport: { zoom, split, box }, tool }) {
     const shown = t("zoom.value", { zoom: zoom < 10 ? Number(zoom.toFixed(1)) : Math.round(zoom) });
     this.reset.textContent = shown;

@@ -6,22 +6,39 @@ import { store } from "../state/store.js";
 import { boxBetween, frameOf, fromWindow, pannedBy, toPicture, zoomedAt } from "./geometry.js";
 import { resetZoom } from "./viewport.js";
 
+/** @import { MapLens } from "./map-lens.js" */
+
 const SLOP = 4; // pixels that a click may wander
 const TWICE_MS = 250; // within which a second click makes the two a double click
 const LINE = 16; // pixels that a wheel's line stands for
 
-/** The place of an event in the window of the lens, in fractions of it. */
+/**
+ * The place of an event in the window of the lens, in fractions of it.
+ * @param {MapLens} lens
+ * @param {{ clientX: number, clientY: number }} event
+ * @returns {number[]}
+ */
 function placeOf(lens, { clientX, clientY }) {
   const { left, top, width, height } = lens.getBoundingClientRect();
   return [(clientX - left) / width, (clientY - top) / height];
 }
 
+/**
+ * @param {MapLens} lens
+ * @param {number[]} place
+ */
 const pictured = (lens, place) => toPicture(fromWindow(place, frameOf(store.state.viewport, lens.crop)), lens.crop);
 
+/**
+ * @param {MapLens} lens
+ * @param {number[]} place
+ * @param {number} factor
+ */
 function zoomTo(lens, place, factor) {
   setViewport({ ...zoomedAt(store.state.viewport, lens.crop, place, factor), panel: lens.panel.id });
 }
 
+/** @param {MapLens} lens */
 function listenForWheel(lens) {
   lens.addEventListener("wheel", (event) => {
     if (!lens.ready || !(event.ctrlKey || event.metaKey || lens.whole)) return;
@@ -32,13 +49,19 @@ function listenForWheel(lens) {
   }, { passive: false });
 }
 
+/** @param {MapLens} lens */
 function listenForFingers(lens) {
+  /** @type {{ place: number[], apart: number } | null} */
   let last = null;
+  /** @param {TouchList} touches */
   const between = ([a, b]) => ({ clientX: (a.clientX + b.clientX) / 2, clientY: (a.clientY + b.clientY) / 2 });
+  /** @param {TouchList} touches */
   const apart = ([a, b]) => Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
+  /** @param {TouchEvent} event */
   const remember = ({ touches }) => {
     last = touches.length === 2 ? { place: placeOf(lens, between(touches)), apart: apart(touches) } : null;
   };
+  /** @param {TouchEvent} event */
   const move = (event) => {
     if (!last || event.touches.length !== 2 || !event.cancelable) return;
     event.preventDefault();
@@ -48,6 +71,7 @@ function listenForFingers(lens) {
     const panned = { ...store.state.viewport, ...pannedBy(store.state.viewport, lens.crop, moved) };
     setViewport({ ...zoomedAt(panned, lens.crop, last.place, last.apart / before.apart), panel: lens.panel.id });
   };
+  /** @param {TouchEvent} event */
   const start = (event) => {
     remember(event);
     if (last && lens.ready) event.preventDefault();
@@ -58,7 +82,12 @@ function listenForFingers(lens) {
   lens.addEventListener("touchcancel", remember);
 }
 
-/** What a drag from here does: draws a box, moves the magnified map, or nothing. */
+/**
+ * What a drag from here does: draws a box, moves the magnified map, or nothing.
+ * @param {MapLens} lens
+ * @param {PointerEvent} event
+ * @returns {((to: number[]) => void) | null}
+ */
 function dragOf(lens, event) {
   const { tool, viewport } = store.state;
   if (tool === "box" || event.shiftKey) {
@@ -73,8 +102,10 @@ function dragOf(lens, event) {
   };
 }
 
+/** @param {MapLens} lens */
 function listenForDrags(lens) {
-  let drag = null; // {act, x, y, moved}
+  /** @type {{ act: ((to: number[]) => void) | null, x: number, y: number, moved: boolean } | null} */
+  let drag = null;
   lens.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !event.isPrimary || !lens.ready) return;
     drag = { act: dragOf(lens, event), x: event.clientX, y: event.clientY, moved: false };
@@ -101,8 +132,10 @@ function listenForDrags(lens) {
   });
 }
 
+/** @param {MapLens} lens */
 function listenForClicks(lens) {
   let waiting = 0;
+  /** @param {MouseEvent} event */
   const click = (event) => {
     waiting = 0;
     if (lens.whole) lens.point(pictured(lens, placeOf(lens, event)));
@@ -121,7 +154,7 @@ function listenForClicks(lens) {
   });
 }
 
-/** `lens`: a map-lens. */
+/** @param {MapLens} lens */
 export function listenForGestures(lens) {
   listenForWheel(lens);
   listenForFingers(lens);

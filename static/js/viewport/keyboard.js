@@ -8,22 +8,32 @@ import { boxBetween, bringingIn, clamp, middleOf, pixelAt, toPanel, toPicture } 
 import { heardOf } from "./readout.js";
 import { compareWith, resetZoom, zoomBy } from "./viewport.js";
 
+/** @import { MapLens } from "./map-lens.js" */
+
+/** @type {Record<string, number[]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const STEP = 1.5;
 const PAUSE_MS = 250; // a held key is not read out at every pixel
 
 let telling = 0;
 
+/** @param {MapLens} lens */
 function tell(lens) {
   clearTimeout(telling);
   telling = setTimeout(() => announce(heardOf(lens)), PAUSE_MS);
 }
 
-/** Moves the crosshair by pixels of this panel; the first press brings it to the middle of what is shown. */
+/**
+ * Moves the crosshair by pixels of this panel; the first press brings it to the middle of what is shown.
+ * @param {MapLens} lens
+ * @param {number[]} by
+ * @param {boolean} far
+ */
 function move(lens, [across, down], far) {
   const { viewport } = store.state;
   const { panel, rendering, crop } = lens;
   const map = mapOf(panel, rendering);
+  if (!map) return;
   const at = viewport.cross && pixelAt(toPanel(viewport.cross, crop), map);
   const from = at ?? pixelAt(viewport.centre ? toPanel(viewport.centre, crop) : [0.5, 0.5], map) ?? { x: 0, y: 0 };
   const by = at ? (far ? 10 : 1) : 0;
@@ -33,7 +43,10 @@ function move(lens, [across, down], far) {
   tell(lens);
 }
 
-/** B, then the arrows, then B: the corners of a box. */
+/**
+ * B, then the arrows, then B: the corners of a box.
+ * @type {number[] | null}
+ */
 let corner = null;
 
 function mark() {
@@ -44,6 +57,7 @@ function mark() {
   if (box) setViewport({ box });
 }
 
+/** @type {Record<string, (lens: MapLens) => void>} */
 const COMMANDS = {
   "+": () => zoomBy(STEP),
   "=": () => zoomBy(STEP),
@@ -54,7 +68,9 @@ const COMMANDS = {
   Enter: (lens) => lens.whole || lens.dispatchEvent(new CustomEvent("open")),
 };
 
-/** `lens`: a map-lens. */
+/**
+ * @param {MapLens} lens
+ */
 export function listenForKeys(lens) {
   lens.addEventListener("keydown", (event) => {
     if (!lens.ready || event.target !== lens || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -5,8 +5,14 @@ import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { boxFacts, crossNodes } from "./readout.js";
 
+/** @import { MapLens } from "./map-lens.js" */
+
 /** Under a map: what the crosshair stands on, and what share of the map the box holds. */
 export class LookFacts extends View {
+  /** @type {HTMLParagraphElement} */ cross;
+  /** @type {HTMLParagraphElement} */ shares;
+  /** @type {MapLens} */ lens;
+
   #frame = 0;
   #box = "";
 
@@ -16,11 +22,15 @@ export class LookFacts extends View {
     this.append(this.cross, this.shares);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport", "rendering", "inputs"], () => this.refresh(), signal);
   }
 
-  /** `lens`: the map-lens that these facts are of. */
+  /**
+   * `lens`: the map-lens that these facts are of.
+   * @param {MapLens} lens
+   */
   take(lens) {
     this.lens = lens;
     this.refresh();

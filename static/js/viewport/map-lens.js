@@ -9,6 +9,13 @@ import { listenForGestures } from "./gestures.js";
 import { listenForKeys } from "./keyboard.js";
 import { cropOf, crossedPixel, panelName } from "./viewport.js";
 
+/**
+ * @import { RawArray, Settings } from "../rendering/types.js"
+ * @import { Panel } from "../state/types.js"
+ * @import { Frame } from "./geometry.js"
+ */
+
+/** @param {number} fraction */
 const percent = (fraction) => `${100 * fraction}%`;
 
 /**
@@ -16,10 +23,21 @@ const percent = (fraction) => `${100 * fraction}%`;
  * Sends "drawn" with what the scale bar needs, "open" when it is to be seen full screen.
  */
 export class MapLens extends View {
+  /** @type {HTMLImageElement} */ seen;
+  /** @type {HTMLCanvasElement} */ canvas;
+  /** @type {HTMLDivElement} */ over;
+  /** @type {HTMLDivElement} */ across;
+  /** @type {HTMLDivElement} */ down;
+  /** @type {HTMLDivElement} */ box;
+  /** @type {Panel} */ panel;
+
+  dragged = false; // the click that follows a drag is none
   #frame = 0;
   #drawn = "";
+  /** @type {RawArray | null} */
   #array = null;
-  own = null; // a rendering, where this map is not to be read as the others are
+  /** @type {Settings | null} */
+  own = null; // where this map is not to be rendered as the others are
 
   build() {
     this.seen = el("img", { class: "seen", alt: "", hidden: true, draggable: "false" });
@@ -33,11 +51,12 @@ export class MapLens extends View {
     listenForKeys(this);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["rendering", "palettes"], () => this.redraw(), signal);
     store.watch(["viewport", "tool", "inputs"], () => this.redraw(), signal);
     // On a scale that is shared, another panel's array may change this one's.
-    store.addEventListener("panel", () => store.state.rendering.scale !== "own" && this.redraw(), { signal });
+    store.watchPanels(() => store.state.rendering.scale !== "own" && this.redraw(), signal);
   }
 
   /** Whether it is large: then wheel and finger are its own. */
@@ -57,6 +76,10 @@ export class MapLens extends View {
     return cropOf(this.panel);
   }
 
+  /**
+   * @param {Panel} panel
+   * @param {string} label
+   */
   take(panel, label = t("panel.look", { panel: panelName(panel) })) {
     this.panel = panel;
     const { url } = store.state.inputs.get(panel.model) ?? {};
@@ -70,6 +93,7 @@ export class MapLens extends View {
     this.redraw();
   }
 
+  /** @param {number[]} cross */
   point(cross) {
     setViewport({ cross, panel: this.panel.id });
   }
@@ -114,16 +138,21 @@ export class MapLens extends View {
     this.showBox(frame, viewport.box);
   }
 
+  /** @param {Frame} frame */
   showCross(frame) {
     const map = mapOf(this.panel, this.rendering);
     const pixel = crossedPixel(map, this.crop);
     this.across.hidden = this.down.hidden = !pixel;
-    if (!pixel) return;
+    if (!map || !pixel) return;
     const [left, top] = toWindow(middleOf(pixel, map), frame);
     this.across.style.top = percent(top);
     this.down.style.left = percent(left);
   }
 
+  /**
+   * @param {Frame} frame
+   * @param {number[] | null} box
+   */
   showBox(frame, box) {
     this.box.hidden = !box;
     if (!box) return;

@@ -11,41 +11,81 @@ let count = 0;
  * A listener that calls preventDefault keeps what was chosen before. Subclasses say what is found and how it reads.
  */
 export class Combobox extends View {
+  /** @type {HTMLDivElement} */ list;
+  /** @type {HTMLDivElement} */ foot;
+  /** @type {HTMLDivElement} */ popup;
+  /** @type {HTMLInputElement} */ input;
+  /** @type {HTMLParagraphElement} */ message;
+  /** @type {HTMLSpanElement} */ heard;
+
   #search = new AbortController();
   #timer = 0;
+  /** @type {any[]} */
   #options = [];
   #active = -1;
+  /** @type {any} */
   #chosen = null;
   #typed = false;
 
   // What a subclass tells
 
-  /** Options for a query, best first; may be a promise. */
-  find() { return []; }
+  /**
+   * Options for a query, best first; may be a promise.
+   * @param {string} query
+   * @param {AbortSignal} signal
+   * @returns {any[] | Promise<any[]>}
+   */
+  find(query, signal) { return []; }
 
-  /** Tells options apart: one that is chosen may be another object than the one in the list. */
+  /**
+   * Tells options apart: one that is chosen may be another object than the one in the list.
+   * @param {any} option
+   * @returns {any}
+   */
   keyOf(option) { return option.id; }
 
-  /** What stands in the field when the option is chosen. */
+  /**
+   * What stands in the field when the option is chosen.
+   * @param {any} option
+   * @returns {string}
+   */
   textOf(option) { return option.title; }
 
-  /** The nodes of the option's row in the list. */
-  rowOf() { return []; }
+  /**
+   * The nodes of the option's row in the list.
+   * @param {any} option
+   * @returns {Node[]}
+   */
+  rowOf(option) { return []; }
 
-  /** The option's row as it is read out, where the row itself would not do. */
-  nameOf() { return null; }
+  /**
+   * The option's row as it is read out, where the row itself would not do.
+   * @param {any} option
+   * @returns {string | null}
+   */
+  nameOf(option) { return null; }
 
-  /** Options of the same heading stand together under it. */
-  headingOf() { return null; }
+  /**
+   * Options of the same heading stand together under it.
+   * @param {any} option
+   * @returns {string | null}
+   */
+  headingOf(option) { return null; }
 
-  /** Lines under the list. */
+  /**
+   * Lines under the list.
+   * @returns {string[]}
+   */
   notes() { return []; }
 
   /** What is searched for while nothing was typed: a short list shows itself whole. */
   get resting() { return ""; }
 
-  /** What to say where nothing was found. */
-  nothing() { return ""; }
+  /**
+   * What to say where nothing was found.
+   * @param {string} query
+   */
+  nothing(query) { return ""; }
 
   get label() { return this.getAttribute("label"); }
 
@@ -69,13 +109,16 @@ export class Combobox extends View {
     // pointerdown, so that the input keeps the focus and the list is still there for the click
     this.popup.addEventListener("pointerdown", (event) => event.preventDefault());
     this.list.addEventListener("click", (event) => {
-      const option = event.target.closest("[role=option]");
-      if (option) this.choose(this.#options[Number(option.dataset.place)]);
+      const option = /** @type {HTMLElement} */ (event.target).closest("[role=option]");
+      if (option) this.choose(this.#options[Number(option.getAttribute("data-place"))]);
     });
     this.chosen = this.#chosen;
   }
 
-  /** Stands above the list and does not scroll with it, such as the names of columns. */
+  /**
+   * Stands above the list and does not scroll with it, such as the names of columns.
+   * @returns {Node | null}
+   */
   head() { return null; }
 
   get opened() {
@@ -92,6 +135,7 @@ export class Combobox extends View {
     if (this.input && !this.#typed) this.input.value = option ? this.textOf(option) : "";
   }
 
+  /** @param {string} text */
   set placeholder(text) {
     this.input.placeholder = text;
   }
@@ -122,6 +166,10 @@ export class Combobox extends View {
     }
   }
 
+  /**
+   * @param {any[]} found
+   * @param {string} query
+   */
   show(found, query) {
     this.#options = found;
     const notes = this.notes();
@@ -138,7 +186,10 @@ export class Combobox extends View {
     this.activate(query && found.length ? 0 : found.findIndex((option) => this.keyOf(option) === chosen));
   }
 
-  /** The rows; where there are headings, in groups. */
+  /**
+   * The rows; where there are headings, in groups.
+   * @param {any[]} found
+   */
   arranged(found) {
     const groups = new Map();
     found.forEach((option, place) => {
@@ -152,16 +203,22 @@ export class Combobox extends View {
     });
   }
 
+  /**
+   * @param {any} option
+   * @param {number} place
+   */
   row(option, place) {
     return el("div", { role: "option", id: `${this.list.id}-${place}`, "data-place": String(place), "aria-selected": "false", "aria-label": this.nameOf(option) },
       ...this.rowOf(option));
   }
 
+  /** @param {string} text */
   tell(text) {
     this.message.textContent = text;
     this.message.hidden = !text;
   }
 
+  /** @param {number} place */
   activate(place) {
     this.#row(this.#active)?.setAttribute("aria-selected", "false");
     this.#active = place;
@@ -172,10 +229,12 @@ export class Combobox extends View {
     return this.input.setAttribute("aria-activedescendant", option.id);
   }
 
+  /** @param {number} place */
   #row(place) {
     return this.list.querySelector(`[data-place="${place}"]`);
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     const last = this.#options.length - 1;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -198,6 +257,7 @@ export class Combobox extends View {
     return undefined;
   }
 
+  /** @param {any} option */
   choose(option) {
     if (this.dispatchEvent(new CustomEvent("choose", { detail: option, cancelable: true }))) this.#chosen = option;
     this.close();

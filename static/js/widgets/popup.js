@@ -3,6 +3,9 @@
 const EDGE = 8;
 
 export class Popup extends HTMLElement {
+  /** @type {HTMLButtonElement} */ button;
+  /** @type {number} */ top;
+
   #open = new AbortController();
 
   connectedCallback() {
@@ -17,7 +20,10 @@ export class Popup extends HTMLElement {
     this.#open.abort();
   }
 
-  /** The nodes that it holds now. */
+  /**
+   * The nodes that it holds now.
+   * @returns {(Node | string)[]}
+   */
   content() { return []; }
 
   opened() {}
@@ -33,16 +39,24 @@ export class Popup extends HTMLElement {
     addEventListener("resize", () => this.hidePopover(), { signal });
   }
 
-  /** Closes and does it; the focus stays with the button, or with the question where the button is gone then. */
+  /**
+   * Closes and does it; the focus stays with the button, or with the question where the button is gone then.
+   * @param {() => void} run
+   */
   act(run) {
     this.hidePopover();
     run();
     const { activeElement } = document;
     if (activeElement && activeElement !== document.body) return;
-    (this.button.isConnected ? this.button : document.querySelector("panel-grid .question")).focus({ preventScroll: true });
+    const back = this.button.isConnected ? this.button : /** @type {HTMLElement | null} */ (document.querySelector("panel-grid .question"));
+    back?.focus({ preventScroll: true });
   }
 
-  /** Ties the popup to its button; the browser then opens and closes it. */
+  /**
+   * Ties the popup to its button; the browser then opens and closes it.
+   * @param {HTMLButtonElement} button
+   * @param {string} label
+   */
   hang(button, label) {
     this.button = button;
     button.popoverTargetElement = this;

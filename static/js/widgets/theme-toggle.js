@@ -7,12 +7,15 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const current = () => document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
 
 export class ThemeToggle extends View {
+  /** @type {HTMLButtonElement} */ button;
+
   build() {
     this.button = el("button", { type: "button", class: "icon-button", onclick: () => this.toggle() },
       el("span", { class: "half-disc", "aria-hidden": "true" }));
     this.append(this.button);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
     dark.addEventListener("change", () => this.label(), { signal });
     this.label();

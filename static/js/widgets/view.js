@@ -1,7 +1,7 @@
 // The base of the page's elements: built once, listening only while they are on the page.
 
 export class View extends HTMLElement {
-  #alive = null;
+  #alive = new AbortController();
   #built = false;
 
   connectedCallback() {
@@ -17,5 +17,6 @@ export class View extends HTMLElement {
 
   build() {}
 
-  listen() {}
+  /** @param {AbortSignal} signal - aborts when the element leaves the page */
+  listen(signal) {}
 }

@@ -8,11 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.methods.base import NoParameters
 from gradoscope.attribution.methods.deconvolution import Deconvolution
 from gradoscope.attribution.methods.guided_backprop import GuidedBackprop
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import Refused
 from torch import Tensor, nn
 
 from tests.support.nets import Tiny, explain, gradient, random_picture, relative, wrap
@@ -35,7 +35,7 @@ def check_refused(activation: Activation, name: str) -> None:
     network = wrap(Tiny(activation))
     with pytest.raises(Refused, match=name):
         GuidedBackprop().check(network, NoParameters())
-    with pytest.raises(Refused, match=name):  # not only by the census: the pass itself is looked at again
+    with pytest.raises(Refused, match=name):  # not only by the inspection: the pass itself is looked at again
         explain_unchecked(network)
 
 

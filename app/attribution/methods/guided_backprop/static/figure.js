@@ -9,9 +9,14 @@ const own = assetsBeside(import.meta.url);
 
 const KINDS = ["guided", "vanilla"];
 
+/** @param {HTMLElement} root */
 export async function start(root) {
   const [record, ...strips] = await Promise.all([own.numbers("figure"), ...KINDS.map((kind) => own.strip(kind))]);
 
+  /**
+   * @param {string} name
+   * @param {number} place
+   */
   function show(name, place) {
     KINDS.forEach((kind, i) => {
       strips[i].draw(view(root, `${kind}-${name}`), place);
@@ -19,6 +24,7 @@ export async function start(root) {
     });
   }
 
+  /** @param {string} way */
   function compare(way) {
     const place = record.ways.indexOf(way);
     show("other", place);

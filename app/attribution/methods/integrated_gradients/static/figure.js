@@ -3,6 +3,7 @@
 import { assetsBeside, picture } from "../../../js/methods/assets.js";
 import { chosen, onChoice, Slider, view } from "../../../js/methods/parts.js";
 import { chartOf, linesOf, showGathered } from "../../../js/methods/path.js";
+import { contextOf } from "../../../js/shared/dom.js";
 import { number } from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
 
@@ -10,14 +11,21 @@ const own = assetsBeside(import.meta.url);
 
 const strips = new Map();
 
+/** @param {string} baseline */
 function load(baseline) {
   if (!strips.has(baseline)) strips.set(baseline, own.strip(baseline));
   return strips.get(baseline);
 }
 
-/** x′ + α (x − x′) for a baseline of one colour. */
+/**
+ * x′ + α (x − x′) for a baseline of one colour.
+ * @param {HTMLCanvasElement} canvas
+ * @param {HTMLImageElement} seen
+ * @param {string} baseline
+ * @param {number} alpha
+ */
 function fade(canvas, seen, baseline, alpha) {
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   context.globalAlpha = 1;
   context.fillStyle = baseline;
   context.fillRect(0, 0, canvas.width, canvas.height);
@@ -25,6 +33,7 @@ function fade(canvas, seen, baseline, alpha) {
   context.drawImage(seen, 0, 0);
 }
 
+/** @param {HTMLElement} root */
 export async function start(root) {
   let baseline = chosen(root);
   const [{ edges, paths }, seen, first] = await Promise.all([own.numbers("figure"), picture("seen-cat"), load(baseline)]);

@@ -8,12 +8,16 @@ import { t } from "../../../js/shared/texts.js";
 
 const own = assetsBeside(import.meta.url);
 
+/** @param {HTMLElement} root */
 export async function start(root) {
   const [record, pictures, maps] = await Promise.all([own.numbers("figure"), own.strip("pictures", false), own.strip("maps")]);
+  /** @type {Record<string, number[]>} */
   const { places, scores, cosines, clips } = record;
+  /** @param {number} score */
   const relative = (score) => score / scores[0];
+  /** @type {number[][]} */
   const [levels, curve] = record.curve;
-  const chart = new Chart(root.querySelector("[data-chart]"), {
+  const chart = new Chart(/** @type {HTMLElement} */ (root.querySelector("[data-chart]")), {
     x: { ticks: [0, 2, 4, 6, 8], label: t("learn.read.vanilla_gradient.x") },
     y: { ticks: [0, 0.5, 1] },
     lines: [

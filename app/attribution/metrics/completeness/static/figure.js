@@ -7,6 +7,7 @@ import * as format from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
 import { parameterTitle } from "../../../js/state/methods.js";
 
+/** @param {Record<string, any>} figures */
 function remedyText({ remedy, complete }) {
   if (complete !== false) return null;
   if (!remedy) return t("trust.figure.completeness.remedy.none");
@@ -16,6 +17,7 @@ function remedyText({ remedy, complete }) {
   return remedy.tolerance ? `${more} ${t("trust.figure.completeness.remedy.tolerance")}` : more;
 }
 
+/** @param {any} measured */
 export function figure({ figures }) {
   const { expected, attributed, relative_error: error } = figures;
   const remedy = remedyText(figures);

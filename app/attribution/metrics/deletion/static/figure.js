@@ -2,4 +2,10 @@
 
 import { curveFigure } from "../../../js/metrics/curve-figure.js";
 
+/** @import { Panel } from "../../../js/state/types.js" */
+
+/**
+ * @param {any} measured
+ * @param {Panel} panel
+ */
 export const figure = (measured, panel) => curveFigure(measured, panel, false);

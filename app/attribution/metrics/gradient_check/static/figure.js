@@ -6,6 +6,7 @@ import { el } from "../../../js/shared/dom.js";
 import * as format from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
 
+/** @param {any} measured */
 export function figure({ figures, parameters }) {
   const { slopes, expected, relative_error: error, passed } = figures;
   const all = [...slopes, ...expected];
@@ -13,12 +14,12 @@ export function figure({ figures, parameters }) {
   const up = ticksBetween(Math.min(...all), Math.max(...all));
   const place = el("div", { class: "chart" });
   // The line of those that agree, as far as it lies within both axes.
-  const [low, high] = [Math.max(across[0], up[0]), Math.min(across.at(-1), up.at(-1))];
+  const [low, high] = [Math.max(across[0], up[0]), Math.min(across[across.length - 1], up[up.length - 1])];
   new Chart(place, {
     x: { ticks: across, label: t("trust.figure.gradient_check.expected") },
     y: { ticks: up, label: t("trust.figure.gradient_check.slope") },
     lines: [
-      { name: t("trust.figure.gradient_check.direction"), kind: "dots", points: expected.map((value, place) => [value, slopes[place]]) },
+      { name: t("trust.figure.gradient_check.direction"), kind: "dots", points: expected.map((/** @type {number} */ value, /** @type {number} */ place) => [value, slopes[place]]) },
       { name: t("trust.figure.gradient_check.equal"), kind: "third", points: [[low, low], [high, high]] },
     ],
   });

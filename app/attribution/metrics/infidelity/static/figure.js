@@ -6,6 +6,7 @@ import { el } from "../../../js/shared/dom.js";
 import * as format from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
 
+/** @param {any} measured */
 export function figure({ figures }) {
   const { infidelity, changes, unexplained } = figures;
   return el("div", {}, facts([

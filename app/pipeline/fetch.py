@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from ..settings import Settings
-from .download import pull
-from .weights import shown
-from .zoo import Zoo
+from ..zoo.download import pull
+from ..zoo.weights import shown
+from ..zoo.zoo import Zoo
+from .progress import BYTES, ProgressBars
 
 
 def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Console | None = None) -> None:
@@ -23,12 +23,9 @@ def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Cons
 def fetch(zoo: Zoo, model: str, settings: Settings, console: Console) -> None:
     """Have a model's weights here, with a progress bar. Raises `Problem`."""
     file = zoo.recipe(model).weights
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(True), TransferSpeedColumn(), console=console
-    )
     if not zoo.weights.find(file):
-        with bar:
-            task = bar.add_task(model, total=None)
+        with ProgressBars(console) as bars:
+            task = bars.add(model, None, BYTES)
             for fetched in pull(file, model, settings):
-                bar.update(task, completed=fetched.done, total=fetched.total)
+                bars.update(task, fetched.done, fetched.total)
     console.print(f"{model}: {shown(zoo.weights.require(file, model))}", highlight=False, soft_wrap=True)
