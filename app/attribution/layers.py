@@ -77,7 +77,7 @@ def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
     return list(layers.values())
 
 
-def choose_layer(layers: list[Layer], name: str, method: str = "grad_cam") -> str:
+def choose_layer(layers: list[Layer], name: str, method: str) -> str:
     """`name`, or the last layer's where it is `auto`. Raises `Refused`, or `InvalidParameter` of `method`."""
     if not layers:
         raise Refused(

@@ -1,4 +1,4 @@
-"""The plots of an evaluation: each number by method, and the mean curves of deletion and insertion."""
+"""The plots of an evaluation: each number by method, and the mean curves of the metrics that draw one."""
 
 from __future__ import annotations
 
@@ -56,11 +56,10 @@ def mean_curves(
             _curve(titles[method], colours[method], [one["map"]["probabilities"] for one in figures], seed)
             for method, figures in methods.items()
         ]
-        way = "have come" if metric == "insertion" else "are gone"
         plots[model, metric] = curves(
             metrics()[metric].title,
             model,
-            f"share of the pixels that {way} → probability of the class",
+            metrics()[metric].curve,
             [*series, *_controls(methods.values(), seed)],
         )
     return plots

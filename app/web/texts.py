@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import Request, Response
 from markupsafe import Markup, escape
 
-from ..contract.texts import FALLBACK, NAME, texts, workbench_keys
+from ..pipeline.texts import FALLBACK, NAME, texts, workbench_keys
 
 # Code in the query, the cookie and the folder's name: the tag for `lang`, and what the language calls itself.
 LANGUAGES: Mapping[str, tuple[str, str]] = MappingProxyType({"en": ("en", "English"), "zh": ("zh-Hans", "中文")})

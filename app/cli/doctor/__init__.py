@@ -13,6 +13,7 @@ __all__ = ["Diagnosis", "Verdict", "examine", "worst"]
 REMEDY = "Install anew: the versions of constraints.txt, and torch and torchvision both from one index"
 LATER = {  # by module: these import PyTorch and its libraries, or else what may not be there in a broken environment
     "computing": ("device", "acceleration", "memory"),
+    "plugins": ("plugins",),
     "models": ("models", "weights_folder"),
     "store": ("store",),
     "network": ("port", "answers", "keys"),

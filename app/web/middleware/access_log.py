@@ -81,10 +81,9 @@ class _Answer:
 
 def route_of(scope: Scope) -> str:
     """The template of the path, so that there are few of them; what fits none is `unmatched`."""
-    template = getattr(scope.get("route"), "path", None)
-    if template is None:
-        return "/static" if scope["path"].startswith("/static/") else "unmatched"
-    return str(template)
+    if scope["path"].startswith("/static/"):
+        return "/static"
+    return str(getattr(scope.get("route"), "path", "unmatched"))
 
 
 def metrics_of(scope: Scope) -> Telemetry:
