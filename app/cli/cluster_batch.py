@@ -15,8 +15,8 @@ from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem, problem_from_dict
 from ..images.image_files import ImageFile
 from ..pipeline.archive import read_request_mark, request_mark, write_explanation
-from ..service.cluster.batch_job import BatchJob, DoneInquiry
-from ..service.quarantine import KILLER
+from ..service.cluster.batch_job import BatchJob, CheckBatch
+from ..service.quarantine import WORKER_DIED
 from ..settings import Settings
 from ..web.cluster_app import ClusterConnection
 from .progress import FolderProgress
@@ -49,7 +49,7 @@ class ClusterBatch:
                     _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
 
     async def _inquire(self) -> dict[str, Any]:
-        async for kind, event in self._handle.remote(DoneInquiry(self._question), "", "", self._settings.deadline):
+        async for kind, event in self._handle.remote(CheckBatch(self._question), "", "", self._settings.deadline):
             if kind == "event" and event.name == "error":
                 raise problem_from_dict(event.data)
             if kind == "event" and event.final:
@@ -68,7 +68,7 @@ class ClusterBatch:
         log.error("a replica died; %d pictures are tried again, one by one", len(left))
         for entry, data in list(left.items()):
             if not (await self._send({entry: data}) or await self._send({entry: data})):
-                self._tally.fault(entry, ComputationFailed(KILLER))
+                self._tally.fault(entry, ComputationFailed(WORKER_DIED))
 
     def _read(self, entries: Sequence[ImageFile]) -> Iterator[tuple[ImageFile, bytes]]:
         """Pictures to compute."""

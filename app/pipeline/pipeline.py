@@ -12,7 +12,7 @@ from typing import Any
 
 from ..contract.jobs import Estimate, Event, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
 from ..contract.problems import ComputationFailed, Problem, problem_from_dict
-from ..storage.store import forgotten
+from ..storage.store import deleted_problem
 from ..zoo.zoo import Zoo
 from .context import Context
 from .estimate import estimate
@@ -114,7 +114,7 @@ def measure(job: Measure, context: Context) -> Run:
         yield event
     record = context.store.load(job.id)
     if record is None:
-        raise forgotten()
+        raise deleted_problem()
     yield Event("done", record)
 
 
@@ -122,7 +122,7 @@ def note(context: Context, explanation: str, told: dict[str, Any]) -> None:
     """Write what is known of a panel now into the explanation's record. Raises `NotFound` where that is gone."""
     record = context.store.load(explanation)
     if record is None:
-        raise forgotten()
+        raise deleted_problem()
     for number, panel in enumerate(record["panels"]):
         if panel["id"] == told["id"]:
             known = {"from_store": panel["from_store"], "metrics": {**panel.get("metrics", {}), **told["metrics"]}}

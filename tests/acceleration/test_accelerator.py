@@ -211,7 +211,7 @@ def test_a_broken_compiler_is_no_trouble(monkeypatch: pytest.MonkeyPatch, caplog
     def broken(classifier: object, batch: int) -> None:
         raise RuntimeError("no such instruction")
 
-    monkeypatch.setattr("gradoscope.attribution.backends.selection.Compiled", broken)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.CompiledBackend", broken)
     monkeypatch.setattr("gradoscope.attribution.backends.selection.available", lambda classifier: True)
     with caplog.at_level(logging.INFO):
         quick = with_backend(wrap(Normalised()), "auto")

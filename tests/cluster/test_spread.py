@@ -12,7 +12,7 @@ from gradoscope.contract.jobs import Event, Explain
 from gradoscope.contract.problems import Unprocessable
 from gradoscope.images.image_files import ImageFile
 from gradoscope.pipeline.archive import request_mark
-from gradoscope.service.cluster.batch_job import DoneInquiry
+from gradoscope.service.cluster.batch_job import CheckBatch
 from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError
@@ -50,7 +50,7 @@ class Handle:
         return [{}, RuntimeError()]
 
     async def remote(self, job, *arguments):
-        if isinstance(job, DoneInquiry):
+        if isinstance(job, CheckBatch):
             yield "event", self.refusal or Event("result", {"about": ABOUT, "tray": 3})
             return
         if self.full:

@@ -150,8 +150,8 @@ def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path):
     with pytest.raises(EOFError):
         worker.serve()
     assert line.sent[-1][2].name == "result"
-    assert (worker._workshop.recent.bytes == 0) is deleted
-    assert worker._workshop.zoo.loaded == ("efficientnet_lite0",)
+    assert (worker._context.recent.bytes == 0) is deleted
+    assert worker._context.zoo.loaded == ("efficientnet_lite0",)
 
 
 def test_deleting_an_explanation_tells_the_worker(tmp_path):
@@ -161,7 +161,7 @@ def test_deleting_an_explanation_tells_the_worker(tmp_path):
         executor.forget("r")  # before there is a worker there is nothing to forget
         await asyncio.sleep(0)
         posted = []
-        executor._link = type("Link", (), {"post": lambda self, *message: posted.append(message)})()
+        executor._worker_process = type("Link", (), {"post": lambda self, *message: posted.append(message)})()
         store = Store(tmp_path, 1000, 60)
         store.create("r", {})
         forget("r", store, executor, None)

@@ -327,7 +327,7 @@ class Quick:
 
 @pytest.fixture
 def compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradoscope.attribution.backends.selection.Compiled", Quick)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.CompiledBackend", Quick)
     monkeypatch.setattr("gradoscope.attribution.backends.selection.available", lambda classifier: True)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from ...contract.problems import Problem
 from ...settings import Settings
-from ...storage.object_store import FsspecObjectStore, said
+from ...storage.object_store import FsspecObjectStore, describe_error
 from ...storage.stores import open_store
 from ...zoo.weights import shown
 from .finding import Diagnosis, size
@@ -62,7 +62,7 @@ def _bucket(settings: Settings) -> Diagnosis:
         FsspecObjectStore(str(settings.store)).now()
         return _shared(settings)[1]
     except Problem as problem:
-        reason = said(problem.__cause__ or problem)
+        reason = describe_error(problem.__cause__ or problem)
         return Diagnosis("store", "wrong", f"{settings.store} cannot be used: {reason}", remedy)
 
 

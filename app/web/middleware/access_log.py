@@ -35,7 +35,7 @@ class AccessLogMiddleware:
         id = request_id.accepted(Headers(scope=scope).get("x-request-id"))
         scope.setdefault("state", {})["request_id"] = id
         metrics = metrics_of(scope)
-        metrics.began()
+        metrics.request_started()
         answer = _Answer(scope, send, id)
         with request_id.bound(id):
             try:
@@ -63,9 +63,9 @@ class _Answer:
     def tell(self, metrics: Telemetry) -> None:
         """Write the line, and count."""
         scope, status, seconds = self._scope, self._status, time.monotonic() - self._began
-        metrics.answered(route_of(scope), scope["method"], status, seconds)
+        metrics.request_answered(route_of(scope), scope["method"], status, seconds)
         if "problem" in scope["state"]:
-            metrics.refused(scope["state"]["problem"], status)
+            metrics.request_refused(scope["state"]["problem"], status)
         told = {
             "method": scope["method"],
             "path": quote(scope["path"])[:LONGEST_PATH],

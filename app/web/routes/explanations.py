@@ -129,7 +129,7 @@ async def _messages(
         yield _message(first)
         async for event in events:
             if event.name == "error":
-                metrics.refused(event.data["title"], event.data["status"])
+                metrics.request_refused(event.data["title"], event.data["status"])
             yield _message(event)
 
 

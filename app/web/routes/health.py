@@ -33,5 +33,5 @@ async def readyz(executor: ExecutorOf) -> Health:
 async def metrics(executor: ExecutorOf, store: StoreOf) -> Response:
     """Requests, panels and their seconds, memory, store, deaths of the worker, for Prometheus."""
     with suppress(Problem):  # then they stay as they were
-        executor.metrics.stored(*await asyncio.to_thread(store.usage))
+        executor.metrics.set_store_size(*await asyncio.to_thread(store.usage))
     return Response(executor.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -44,7 +44,7 @@ async def fetch(request: Request, id: str, executor: ExecutorOf, pulls: PullsOf,
     if not streamed:
         await while_connected(request, pulls.fetch(place["file"], id))
         return await described(executor, id)
-    progress = pulls.follow(place["file"], id)
+    progress = pulls.watch(place["file"], id)
     return EventSourceResponse(
         _messages(progress, executor, id), ping=15, send_timeout=60, headers={"cache-control": "no-store"}
     )
