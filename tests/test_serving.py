@@ -11,7 +11,7 @@ import pytest
 from conftest import Server, sample
 from fastapi import FastAPI
 from gradoscope.settings import Settings
-from gradoscope.web.server import configuration
+from gradoscope.web.server import uvicorn_config
 from processes import descendants, gone
 from streams import stream
 
@@ -65,4 +65,4 @@ class Unready(Server):
 
 
 def test_the_event_loop_is_the_one_that_tests_run_with():
-    assert configuration(FastAPI(), Settings()).loop == "asyncio"
+    assert uvicorn_config(FastAPI(), Settings()).loop == "asyncio"

@@ -64,16 +64,16 @@ def serve(
     from ..service import logs
     from ..service.local_executor import LocalExecutor
     from ..web.application import create_app
-    from ..web.server import Server, configuration, give_back_freed
+    from ..web.server import Server, return_freed_memory, uvicorn_config
 
     options = {"host": host, "port": port, "models": models, "downloads": downloads}
     settings = Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
     logs.configure(settings.log_format)
-    give_back_freed()
+    return_freed_memory()
     listener = _listen(settings)
     settings = _answer_to_own_name(settings)
     web = create_app(settings, cli_cluster.executor(cluster, settings) if cluster else LocalExecutor)
-    config = configuration(web, settings)
+    config = uvicorn_config(web, settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends itself the signal again when it has ended
     Server(config, web, _address(settings, listener)).run(sockets=[listener])
 

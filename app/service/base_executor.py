@@ -194,9 +194,9 @@ class BaseExecutor(ABC):
         else:
             self._update_gauges()
             if event.name == "panel":
-                self.metrics.panel(event.data["panel"])
+                self.metrics.panel_ended(event.data["panel"])
             elif event.name == "metric":
-                self.metrics.measured(event.data["metric"])
+                self.metrics.metric_ended(event.data["metric"])
         running.queue.put(event)
 
     def _update_gauges(self) -> None:

@@ -1,4 +1,4 @@
-"""Words of the pages, static/texts/<language>/*.json: flat keys → text with {names}; and who gets which language."""
+"""Texts of the pages, static/texts/<language>/*.json: flat keys → text with {names}; and the choice of language."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from markupsafe import Markup, escape
 from ..settings import shipped
 
 if TYPE_CHECKING:
-    from fastapi import Request, Response  # the worker reads texts too, and has no use for it
+    from fastapi import Request, Response  # the worker reads texts too, but needs no FastAPI
 
-# Code in the query, the cookie and the folder's name: the tag for `lang`, and what the language calls itself.
+# Code in query, cookie and folder name → tag for the attribute `lang`, and the language's own name.
 LANGUAGES: Mapping[str, tuple[str, str]] = MappingProxyType({"en": ("en", "English"), "zh": ("zh-Hans", "中文")})
 FALLBACK = "en"
 COOKIE = "gradoscope-language"
@@ -28,7 +28,7 @@ NAME = re.compile(r"\{(\w+)\}")
 
 @cache
 def texts(language: str) -> Mapping[str, str]:
-    """All texts of a language: its files merged. Raises `ValueError` where two of them share a key."""
+    """All texts of a language: its files merged. Raises `ValueError` if two of them share a key."""
     merged: dict[str, str] = {}
     for file in sorted((shipped("static") / "texts" / language).glob("*.json")):
         merged = _unique([*merged.items(), *_file(file).items()])
@@ -56,9 +56,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def translator(language: str) -> Callable[..., Markup]:
-    """t(key, **values) of a language: the text as HTML, its {names} filled in; both escaped, but for `Markup` values.
+    """The function t(key, **values) of a language: the text as HTML with its {names} filled in. Text and values are
+    escaped, except `Markup` values.
 
-    Raises `KeyError` for a key or a name without a text: a raw key is never shown.
+    t raises `KeyError` for an unknown key or a missing value: a raw key is never shown.
     """
     known = texts(language)
 
@@ -75,19 +76,19 @@ def script_texts(language: str, *prefixes: str, also: Collection[str] = ()) -> M
     return Markup(f'<script type="application/json" id="texts">{data}</script>')
 
 
-def choose(query: str | None, cookie: str | None, header: str | None) -> str:
-    """A visitor's language: as the address asks, else as remembered, else as the browser prefers, else English."""
-    for asked in (query, cookie):
-        if asked is not None and asked in LANGUAGES:
-            return asked
-    return preferred(header or "") or FALLBACK
+def choose_language(query: str | None, cookie: str | None, header: str | None) -> str:
+    """A visitor's language: from the URL's query, else the cookie, else the browser's preference, else English."""
+    for code in (query, cookie):
+        if code is not None and code in LANGUAGES:
+            return code
+    return preferred_language(header or "") or FALLBACK
 
 
-def preferred(header: str) -> str | None:
-    """The language of ours that an Accept-Language header weighs most; the first of equals.
+def preferred_language(header: str) -> str | None:
+    """The available language with the highest weight in an Accept-Language header; the first of equals.
 
-    A range matches by its primary subtag: zh-CN, zh-Hans and zh-Hant-TW are zh, for whoever reads Chinese at all is
-    better served so than with English. q=0 excludes; a malformed range counts for nothing.
+    Only the primary subtag counts: zh-CN, zh-Hans and zh-Hant-TW all mean zh, because a reader of any Chinese is better
+    served by it than by English. q=0 excludes a language; malformed entries are ignored.
     """
     weights: dict[str, float] = {}
     for part in header.split(","):
@@ -101,7 +102,7 @@ def preferred(header: str) -> str | None:
 
 
 def _weight(parameter: str) -> float | None:
-    """The weight that `;q=0.8` gives; None where it is none."""
+    """The weight in `;q=0.8`; None if it is malformed."""
     if not parameter.strip():
         return 1.0
     found = re.fullmatch(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", parameter, re.IGNORECASE)
@@ -109,11 +110,13 @@ def _weight(parameter: str) -> float | None:
 
 
 def language_of(request: Request) -> str:
-    return choose(request.query_params.get("lang"), request.cookies.get(COOKIE), request.headers.get("accept-language"))
+    return choose_language(
+        request.query_params.get("lang"), request.cookies.get(COOKIE), request.headers.get("accept-language")
+    )
 
 
 def context(request: Request) -> dict[str, Any]:
-    """What templates get to speak a visitor's language; for `Jinja2Templates(context_processors=…)`."""
+    """Variables for templates in the visitor's language; for `Jinja2Templates(context_processors=…)`."""
     language = language_of(request)
     return {
         "language": language,
@@ -126,9 +129,9 @@ def context(request: Request) -> dict[str, Any]:
     }
 
 
-def remember(request: Request, response: Response) -> None:
-    """Says on what the language hangs, and keeps the one that the address asks for."""
+def set_language_headers(request: Request, response: Response) -> None:
+    """Set the Vary header, and store the language of the URL's query in a cookie."""
     response.headers["vary"] = VARY
-    asked = request.query_params.get("lang")
-    if asked is not None and asked in LANGUAGES:
-        response.set_cookie(COOKIE, asked, max_age=COOKIE_SECONDS, samesite="lax")
+    code = request.query_params.get("lang")
+    if code is not None and code in LANGUAGES:
+        response.set_cookie(COOKIE, code, max_age=COOKIE_SECONDS, samesite="lax")

@@ -12,7 +12,7 @@ from asyncio import selector_events
 import pytest
 from door_support import one, read, serving
 from gradoscope.web.middleware import connection
-from gradoscope.web.middleware.security_headers import SECURITY
+from gradoscope.web.middleware.security_headers import SECURITY_HEADERS
 
 SHORT = 0.4
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -52,7 +52,7 @@ def problem(answer, status):
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == status
     assert answer.json()["detail"]
-    for name, value in SECURITY.items():
+    for name, value in SECURITY_HEADERS.items():
         assert answer.headers[name] == value
     assert "server" not in answer.headers
     return answer

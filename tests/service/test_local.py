@@ -67,7 +67,7 @@ def test_a_death_leaves_no_thread_and_no_open_line(tmp_path):
 @pytest.mark.parametrize("work", [deaf_worker.work, deaf_worker.work_that_mumbles])
 def test_a_worker_that_hangs_is_ended_and_its_job_completes(work, tmp_path, monkeypatch):
     """Whether or not more is asked of it meanwhile, and whether or not those who ask stay."""
-    monkeypatch.setattr(local, "PULSE_SECONDS", 0.4)
+    monkeypatch.setattr(local, "PING_SECONDS", 0.4)
 
     async def scenario():
         executor = LocalExecutor(Settings(store=tmp_path), work)

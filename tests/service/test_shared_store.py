@@ -414,7 +414,7 @@ def test_the_setting_says_which_store(tmp_path):
 
 
 def test_an_object_store_without_conditional_puts_has_one_secret_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(places, "CONFLICT_SECONDS", 0)
     bucket = FsspecObjectStore(f"memory://{tmp_path}")
     pipe = bucket._files.pipe_file
 

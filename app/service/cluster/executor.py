@@ -126,7 +126,7 @@ class ClusterExecutor(BaseExecutor):
             return
         model = model_of(running.job, self._settings)
         handle = self._handle.options(method_name="run", stream=True, multiplexed_model_id=model)
-        left = self._settings.deadline - (time.monotonic() - running.began)
+        left = self._settings.deadline - (time.monotonic() - running.started_at)
         response = handle.remote(running.job, running.client, running.request, left)
         try:
             async for kind, content in response:

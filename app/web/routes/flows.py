@@ -11,8 +11,8 @@ from ...contract.jobs import Flow
 from ...contract.schemas import GradientFlow
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import Target
-from .submit import answer
-from .uploads import FitName, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
+from .submit import run_for_client
+from .uploads import FitName, Origin, Picture, SampleName, SizeText, only_fields, parse_size, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["gradient flow"])
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v1", tags=["gradient flow"])
 @router.post(
     "/gradient-flows",
     response_model=GradientFlow,
-    dependencies=[only("image", "sample", "from", "model", "target", "against", "score", "fit", "size")],
+    dependencies=[only_fields("image", "sample", "from", "model", "target", "against", "score", "fit", "size")],
 )
 async def flow(
     request: Request,
@@ -43,4 +43,4 @@ async def flow(
     picture = await read_picture(store, owner, image, sample, origin)
     chosen = model or settings.default_model
     job = Flow(picture, chosen, target, against, score, fit, parse_size(size), owner or "")
-    return await answer(request, executor, job)
+    return await run_for_client(request, executor, job)

@@ -1,4 +1,4 @@
-"""Pages for people."""
+"""The HTML pages."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from .. import texts
 from .dependencies import ExecutorOf
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-PATIENCE = 0.5  # seconds for which a page waits for what the worker knows
+CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 
 
 @router.get("/")
 @router.get("/e/{id}")
 async def index(request: Request) -> Response:
-    """The workbench; at /e/{id} its script fetches that explanation."""
+    """The workbench. At /e/{id} its script fetches that explanation."""
     return _page(request, "index.html")
 
 
 @router.get("/methods")
 async def methods(request: Request, executor: ExecutorOf) -> Response:
-    """What the methods ask, how, and where they fail; with their parameters, once the worker has told them."""
+    """How the methods work and where they fail; with their parameters, if the worker has started."""
     known = await _methods(executor)
     return _page(request, "methods.html", {"facts": _facts(), "samples": samples(), "methods": known})
 
 
 @router.get("/trust")
 async def trust(request: Request) -> Response:
-    """What each number about a map says, and what it does not."""
+    """What each metric of a map says, and what it does not."""
     return _page(request, "trust.html")
 
 
@@ -48,16 +48,16 @@ async def docs(request: Request) -> Response:
 
 
 async def _methods(executor: Executor) -> dict[str, Any] | None:
-    """The methods by id; None while the server is starting, for a text can be read meanwhile."""
+    """The methods by id; None while the worker is starting: the text can be read meanwhile."""
     with suppress(TimeoutError, Unavailable):
-        catalogue = await asyncio.wait_for(executor.catalogue(), PATIENCE)
+        catalogue = await asyncio.wait_for(executor.catalogue(), CATALOGUE_SECONDS)
         return {method["id"]: method for method in catalogue["methods"]}
     return None
 
 
 @cache
 def _facts() -> Any:
-    """The numbers in the captions of /methods, as tests/browser/make_learn.py has written them."""
+    """The numbers in the captions of /methods, written by tests/browser/make_learn.py."""
     return json.loads((shipped("static") / "learn" / "facts.json").read_text("utf-8"))
 
 
@@ -65,5 +65,5 @@ def _page(request: Request, template: str, values: dict[str, Any] | None = None)
     response: Response = request.app.state.templates.TemplateResponse(
         request, template, values, headers={"cache-control": "no-cache"}
     )
-    texts.remember(request, response)
+    texts.set_language_headers(request, response)
     return response
