@@ -25,7 +25,7 @@ from ..zoo.cards import CardError, File, read_card
 from ..zoo.checkpoint import match_state_dict, read_nested
 from ..zoo.model_spec import ModelSpec
 from ..zoo.sources.libraries import builders
-from ..zoo.weights import Weights, shown
+from ..zoo.weights import Weights, short_path
 from ..zoo.zoo import Zoo
 
 Verdict = Literal["ok", "note", "refused", "wrong"]
@@ -66,7 +66,7 @@ def check(path: Path, settings: Settings, picture: bytes | None = None) -> Itera
 def _check_weights(recipe: ModelSpec, weights: Weights) -> Iterator[CheckResult]:
     path = weights.require(recipe.weights, recipe.id)
     yield CheckResult(
-        "weights", "ok", f"{shown(path)}, SHA-256 {weights.verified(recipe.weights, path, recipe.id)[:16]}…"
+        "weights", "ok", f"{short_path(path)}, SHA-256 {weights.verified(recipe.weights, path, recipe.id)[:16]}…"
     )
     source = recipe.card.source
     if isinstance(source, File):

@@ -87,8 +87,8 @@ def pull_models(
 
 def fetch(zoo: Any, model: str, settings: Settings, console: Console) -> None:
     """Have a model's weights here, with a progress bar. Raises `Problem`."""
-    from ..zoo.download import pull
-    from ..zoo.weights import shown
+    from ..zoo.download import download_weights
+    from ..zoo.weights import short_path
 
     file = zoo.recipe(model).weights
     bar = Progress(
@@ -97,9 +97,9 @@ def fetch(zoo: Any, model: str, settings: Settings, console: Console) -> None:
     if not zoo.weights.find(file):
         with bar:
             task = bar.add_task(model, total=None)
-            for fetched in pull(file, model, settings):
+            for fetched in download_weights(file, model, settings):
                 bar.update(task, completed=fetched.done, total=fetched.total)
-    console.print(f"{model}: {shown(zoo.weights.require(file, model))}", highlight=False, soft_wrap=True)
+    console.print(f"{model}: {short_path(zoo.weights.require(file, model))}", highlight=False, soft_wrap=True)
 
 
 @app.command("check")

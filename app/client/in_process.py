@@ -31,7 +31,7 @@ from ..pipeline.throughput import Throughput
 from ..storage.store import Store
 from ..storage.stores import AnyStore
 from ..web.routes.uploads import parse_size
-from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, settle_input
+from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, resolve_input
 from .arguments import Arguments, several
 from .events import Listener, typed
 from .results import Explanation, InMemoryParts, part_names
@@ -123,7 +123,7 @@ class InProcess:
         loans: list[InMemoryModel] = []
         if lot.networks:
             image = self._decoders.decode(data)
-            own, shown = settle_input(lot.input, image)
+            own, shown = resolve_input(lot.input, image)
             if shown is not image:
                 if len(lot.ids) > len(lot.networks):
                     raise Unprocessable(
@@ -137,7 +137,7 @@ class InProcess:
                 # told of the line that called `explain`
                 warnings.warn(UNSAID.format(names=" and ".join(lot.networks)), stacklevel=4)
         job = job_of(question, data, lot.ids)
-        with self.zoo.lent(loans):
+        with self.zoo.using(loans):
             fetch_all(self.zoo, [id for id in lot.ids if id not in lot.networks], self.settings)
             return follow(job, context, listener)
 

@@ -20,7 +20,7 @@ from ..attribution.score import Score
 from ..contract.jobs import Explain
 from ..contract.problems import Problem
 from ..images.image_files import ImageFile
-from ..images.preprocess import PreprocessedImage, asked, preprocess
+from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..pipeline.batch import READERS, ahead
 from ..pipeline.context import Context
 from ..pipeline.model_input import believed_classes
@@ -93,7 +93,7 @@ class Evaluation:
         zoo = context.zoo
         self.panels = plan(question, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in self.panels))
-        self.inputs = {id: asked(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
+        self.inputs = {id: requested_input(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
         self._weights: dict[str, tuple[int, dict[str, int]]] = {}
         for id in self.models:
             classifier = self.classifier(id)

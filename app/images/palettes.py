@@ -1,4 +1,4 @@
-"""Colours for maps. Palettes are data: the browser and this process read the same file."""
+"""Colour palettes for maps, from a JSON file that the browser reads too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..settings import shipped
 
 @cache
 def palettes() -> dict[str, np.ndarray]:
-    """(256, 3) uint8 by name."""
+    """All palettes by name: (256, 3) uint8."""
     listed = json.loads((shipped("static") / "palettes.json").read_text("utf-8"))
     return {
         name: np.frombuffer(bytes.fromhex(entry["colours"]), dtype=np.uint8).reshape(256, 3)
@@ -22,6 +22,6 @@ def palettes() -> dict[str, np.ndarray]:
 
 @cache
 def diverging() -> frozenset[str]:
-    """Names of the palettes with zero in the middle."""
+    """Names of the diverging palettes, which have zero in the middle."""
     listed = json.loads((shipped("static") / "palettes.json").read_text("utf-8"))
     return frozenset(name for name, entry in listed.items() if entry["kind"] == "diverging")

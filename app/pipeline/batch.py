@@ -30,7 +30,7 @@ from ..contract.arrays import npy
 from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem
 from ..images.image_files import ImageFile
-from ..images.preprocess import PreprocessedImage, asked, preprocess
+from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from .archive import request_mark as mark_from
 from .context import Context
 from .model_input import ModelInput, Waiting, believed_classes, png, shown
@@ -114,7 +114,7 @@ class Batch:
         zoo = context.zoo
         panels = plan(question, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in panels))
-        self._inputs = {id: asked(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
+        self._inputs = {id: requested_input(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
         self._prints = {}
         for id in self.models:
             classifier = self._classifier(id)

@@ -18,7 +18,7 @@ from ..attribution.metrics.similarity import compare
 from ..attribution.score import Score
 from ..contract.jobs import Estimate, Event
 from ..contract.problems import Problem, Refused
-from ..images.preprocess import asked
+from ..images.preprocess import requested_input
 from ..zoo.zoo import Zoo
 from .context import Context
 from .measure import experience
@@ -39,7 +39,7 @@ def estimate(job: Estimate, context: Context) -> Run:
     Where metrics are asked for, theirs too: what was not measured yet is tried on a few pictures first. Where the model
     cannot be loaded, their evaluations are the most that there may be, and seconds are null.
     """
-    own = asked(context.zoo.recipe(job.model).input, None, job.size)
+    own = requested_input(context.zoo.recipe(job.model).input, None, job.size)
     chosen, measured = choose_methods(job), choose_metrics(job)
     listed = []
     for method, parameters in chosen:

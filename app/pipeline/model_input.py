@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..attribution.classifier import Classifier
 from ..contract.jobs import Explain, Flow, Predict
-from ..images.preprocess import PreprocessedImage, asked, preprocess
+from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..zoo.cards import Input
 from ..zoo.zoo import Zoo
 from .context import Context
@@ -120,7 +120,7 @@ def look(
     context: Context, subject: InputImage, model: str, job: Explain | Predict | Flow, count: int = 5
 ) -> Waiting[ModelInput]:
     """Show a picture to a model, in the size and by the fit asked for; its `count` likeliest classes, best first."""
-    own = asked(context.zoo.recipe(model).input, job.fit, job.size)
+    own = requested_input(context.zoo.recipe(model).input, job.fit, job.size)
     if not subject.was_seen(own):
         yield from subject.decoded()
     classifier = context.zoo.load(model, own.size)

@@ -45,7 +45,9 @@ def tell(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
         yield Event("result", {"labels": list(zoo.labels(job.model))})
     elif isinstance(job, Locate):
         file = zoo.recipe(job.model).weights
-        yield Event("result", {"file": zoo.weights.settled(file), "ready": zoo.weights.find(file) is not None})
+        yield Event(
+            "result", {"file": zoo.weights.with_pinned_revision(file), "ready": zoo.weights.find(file) is not None}
+        )
     else:
         zoo.refresh()
         yield Event("result", {})

@@ -15,7 +15,7 @@ from ..attribution.metrics.networks import weighing
 from ..contract.arrays import ScoreKind
 from ..contract.jobs import Estimate, Explain
 from ..contract.problems import Problem, Unprocessable
-from ..images.preprocess import asked
+from ..images.preprocess import requested_input
 from ..settings import Settings
 from ..zoo.zoo import Zoo
 
@@ -62,7 +62,7 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
             ((m, t, c) for m in models for t in targets for c in chosen), start=1
         )
     ]
-    sizes = {model: asked(zoo.recipe(model).input, job.fit, job.size).size for model in models}
+    sizes = {model: requested_input(zoo.recipe(model).input, job.fit, job.size).size for model in models}
     classes = {model: len(zoo.labels(model)) if measured else 0 for model in models}
     check_work(
         [CostInputs(panel.method, panel.parameters, sizes[panel.model], classes[panel.model]) for panel in panels],

@@ -10,7 +10,7 @@ from contextlib import aclosing, suppress
 
 from ..contract.problems import ComputationFailed, Problem
 from ..settings import Settings
-from ..zoo.download import Fetched, pull
+from ..zoo.download import DownloadProgress, download_weights
 from ..zoo.weights import WeightFile
 
 MAX_PARALLEL = 2
@@ -21,7 +21,7 @@ class _Download:
     """One download in a thread, and how many watch it. It stops when nobody watches any more."""
 
     def __init__(self) -> None:
-        self.latest: Fetched | None = None
+        self.latest: DownloadProgress | None = None
         self.problem: Problem | None = None
         self.ended = asyncio.Event()
         self.watchers = 0
@@ -36,7 +36,7 @@ class Downloads:
         self._running: dict[str, _Download] = {}
         self._threads = ThreadPoolExecutor(MAX_PARALLEL, thread_name_prefix="weights")
 
-    async def watch(self, file: WeightFile, model: str) -> AsyncGenerator[Fetched, None]:
+    async def watch(self, file: WeightFile, model: str) -> AsyncGenerator[DownloadProgress, None]:
         """Yields a download's progress until the file is there; starts the download if it is not running yet.
 
         Raises the download's problem. Closing the generator stops watching; the bytes received stay on disk, and the
@@ -83,7 +83,7 @@ class Downloads:
 
     def _run(self, download: _Download, file: WeightFile, model: str, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            steps = pull(file, model, self._settings)
+            steps = download_weights(file, model, self._settings)
             try:
                 while not download.stop.is_set():
                     download.latest = next(steps)

@@ -235,7 +235,7 @@ class Zoo:
     def describe(self, model: str) -> dict[str, Any]:
         """What `GET /models` tells; layers are null until the model was loaded once."""
         recipe, known = self.recipes[model], self._known.get(model)
-        card, file = recipe.card, self.weights.settled(recipe.weights)
+        card, file = recipe.card, self.weights.with_pinned_revision(recipe.weights)
         availability = self.weights.availability(recipe.weights)
         return {
             "id": card.id,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from ...contract.problems import Problem
 from ...settings import Settings
-from ...zoo.weights import shown
+from ...zoo.weights import short_path
 from ...zoo.zoo import Zoo
 from .finding import Diagnosis, size
 from .store import may_write
@@ -40,7 +40,7 @@ def _default_model(settings: Settings, zoo: Zoo) -> Diagnosis:
     except Problem as problem:
         remedy = "Until then requests have to name another model; GRADOSCOPE_DEFAULT_MODEL names another default"
         return Diagnosis("default model", "wrong", problem.detail, remedy)
-    return Diagnosis("default model", "ok", f"{id}, {size(path.stat().st_size)} in {shown(path)}")
+    return Diagnosis("default model", "ok", f"{id}, {size(path.stat().st_size)} in {short_path(path)}")
 
 
 def weights_folder(settings: Settings) -> Iterator[Diagnosis]:
@@ -50,10 +50,10 @@ def weights_folder(settings: Settings) -> Iterator[Diagnosis]:
         detail = f"GRADOSCOPE_DOWNLOADS={settings.downloads} has no effect beside GRADOSCOPE_OFFLINE"
         yield Diagnosis("downloads", "attention", detail, "Unset one of them")
     elif settings.downloads != "none" and not may_write(folder):
-        detail = f"Clients may download weights ({settings.downloads}), and {shown(folder)} cannot be written"
+        detail = f"Clients may download weights ({settings.downloads}), and {short_path(folder)} cannot be written"
         yield Diagnosis("downloads", "wrong", detail, "Give the server's user the folder, or set GRADOSCOPE_WEIGHTS")
     else:
-        yield Diagnosis("downloads", "ok", f"{settings.downloads}; into {shown(folder)}")
+        yield Diagnosis("downloads", "ok", f"{settings.downloads}; into {short_path(folder)}")
 
 
 @contextmanager

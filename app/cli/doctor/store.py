@@ -15,7 +15,7 @@ from ...contract.problems import Problem
 from ...settings import Settings
 from ...storage.object_store import FsspecObjectStore, describe_error
 from ...storage.stores import open_store
-from ...zoo.weights import shown
+from ...zoo.weights import short_path
 from .finding import Diagnosis, size
 
 LEAST = 64 * 2**20  # bytes free, below which not even some records fit
@@ -28,11 +28,11 @@ def store(settings: Settings) -> Iterator[Diagnosis]:
         return
     folder = place(settings)
     if not folder.exists() and may_write(folder):
-        yield Diagnosis("store", "ok", f"{shown(folder)} is made at the first start")
+        yield Diagnosis("store", "ok", f"{short_path(folder)} is made at the first start")
     elif not _written(folder):
         remedy = f"Give it to the server's user ({_user()}), or set GRADOSCOPE_STORE to another folder"
         yield Diagnosis(
-            "store", "wrong", f"{shown(folder)} cannot be written: nothing that is computed is kept", remedy
+            "store", "wrong", f"{short_path(folder)} cannot be written: nothing that is computed is kept", remedy
         )
         return
     used = 0
@@ -77,7 +77,7 @@ def _content(folder: Path) -> tuple[int, Diagnosis]:
     is to be the one to say so."""
     indexes = sorted(folder.glob("index*.sqlite3"))
     if not indexes:
-        return 0, Diagnosis("store", "ok", f"{shown(folder)} can be written, and is empty")
+        return 0, Diagnosis("store", "ok", f"{short_path(folder)} can be written, and is empty")
     address = f"file:{quote(str(indexes[-1]))}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as index:
@@ -88,8 +88,8 @@ def _content(folder: Path) -> tuple[int, Diagnosis]:
         faults, records, used = str(error), 0, 0
     if faults != "ok":
         remedy = "The server begins a new one by itself, and what was stored is forgotten"
-        return 0, Diagnosis("store", "attention", f"the index in {shown(folder)} is damaged: {faults}", remedy)
-    return used, Diagnosis("store", "ok", f"{shown(folder)} holds {records} explanations, {size(used)}")
+        return 0, Diagnosis("store", "attention", f"the index in {short_path(folder)} is damaged: {faults}", remedy)
+    return used, Diagnosis("store", "ok", f"{short_path(folder)} holds {records} explanations, {size(used)}")
 
 
 def _space(settings: Settings, used: int) -> Diagnosis:

@@ -114,9 +114,9 @@ class Connection(H11Protocol):
 
     def _close_longest_idle(self) -> None:
         """If there are too many connections, close the one that has been idle for longest."""
-        if len(self.connection_class) <= self.max_connections:
+        if len(self.connections) <= self.max_connections:
             return
-        open_ones = [c for c in self.connection_class if isinstance(c, Connection) and not c.transport.is_closing()]
+        open_ones = [c for c in self.connections if isinstance(c, Connection) and not c.transport.is_closing()]
         if len(open_ones) <= self.max_connections:
             return
         idle = [connection for connection in open_ones if connection.idle and connection is not self]
@@ -182,4 +182,4 @@ def connection_class(settings: Settings, on_refused: Callable[[Problem], None]) 
     `on_refused` is called with the problem if a connection ends before there is a request.
     """
     limits = {"header_seconds": settings.header_seconds, "max_connections": settings.max_connections}
-    return type("Connection", (Connection,), {**limits, "refused": staticmethod(on_refused)})
+    return type("Connection", (Connection,), {**limits, "on_refused": staticmethod(on_refused)})

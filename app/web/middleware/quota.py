@@ -61,8 +61,8 @@ class QuotaMiddleware:
                 retry_after=wait,
             )
         if self.rate:
-            usage.tokens = min(self._bucket_size, usage.tokens + (now - usage.filled) * self.rate / 60)
-            usage.filled = now
+            usage.tokens = min(self._bucket_size, usage.tokens + (now - usage.filled_at) * self.rate / 60)
+            usage.filled_at = now
             if usage.tokens < 1:
                 wait = max(1, math.ceil((1 - usage.tokens) * 60 / self.rate))
                 raise _OverQuota(
@@ -95,7 +95,7 @@ class QuotaMiddleware:
         """Forget clients that have nothing in flight and a full bucket: they equal new clients."""
         now = self._clock()
         for client, usage in list(self._clients.items()):
-            full = not self.rate or usage.tokens + (now - usage.filled) * self.rate / 60 >= self._bucket_size
+            full = not self.rate or usage.tokens + (now - usage.filled_at) * self.rate / 60 >= self._bucket_size
             if full and not usage.running:
                 del self._clients[client]
 

@@ -14,7 +14,7 @@ from ...contract.jobs import Locate, Refresh
 from ...contract.problems import Forbidden, Problem
 from ...contract.schemas import ModelBody
 from ...service.executor import Executor
-from ...zoo.download import Fetched
+from ...zoo.download import DownloadProgress
 from .dependencies import DownloadsOf, ExecutorOf, SettingsOf
 from .submit import run_for_client, run_job, while_connected
 
@@ -70,7 +70,7 @@ async def refreshed_entry(executor: Executor, id: str) -> dict[str, Any]:
 
 
 async def _messages(
-    progress: AsyncGenerator[Fetched, None], executor: Executor, id: str
+    progress: AsyncGenerator[DownloadProgress, None], executor: Executor, id: str
 ) -> AsyncIterator[ServerSentEvent]:
     try:
         async with aclosing(progress):
