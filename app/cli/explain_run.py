@@ -1,4 +1,4 @@
-"""Explanations from a shell: the same pipeline in this process, with progress bars, into folders."""
+"""Runs explanations from a shell: the pipeline in this process, with progress bars, results written into folders."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
 
 def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
-    """Run a job to its end and write its results into `folder`. Returns the record; raises `Problem`."""
+    """Run a job and write its results into `folder`. Returns the record. Raises `Problem`."""
     context = _open(job, settings, console)
     bars = Progress(
         TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
@@ -40,14 +40,14 @@ def explain_one(job: Explain, settings: Settings, folder: Path, console: Console
         tasks: dict[Any, Any] = {}
         for event in run(job, context):
             if event is not None:
-                record = _follow(event, bars, tasks) or record
+                record = _update_bars(event, bars, tasks) or record
     _write(record, context.store, folder)
-    _tell(record, folder, console)
+    _print_summary(record, folder, console)
     return record
 
 
 def explain_many(entries: Sequence[ImageFile], question: Explain, settings: Settings, console: Console) -> bool:
-    """Explain many pictures, each into its folder. Whether all could be; raises `Problem`."""
+    """Explain many pictures, each into its folder. Returns whether all could be explained. Raises `Problem`."""
     batch = Batch(
         question, _open(question, settings, console), lambda entry, mark: read_request_mark(entry.folder) == mark
     )
@@ -66,7 +66,7 @@ def explain_many(entries: Sequence[ImageFile], question: Explain, settings: Sett
 def explain_batch(
     batch: Batch, entries: Iterable[ImageFile]
 ) -> Iterator[ExplainedPicture | SkippedPicture | FailedPicture]:
-    """What comes of each picture, when it is written: that goes on in a thread behind the computing."""
+    """Yields the result of each picture once it is written. Threads write while the next pictures are computed."""
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="writer") as writers:
         yield from ahead(writers, write_picture, batch.explain(entries), batch.window)
 
@@ -74,7 +74,7 @@ def explain_batch(
 def write_picture(
     result: ExplainedPicture | SkippedPicture | FailedPicture,
 ) -> ExplainedPicture | SkippedPicture | FailedPicture:
-    """Write what came of a picture into its folder."""
+    """Write a picture's result into its folder."""
     if isinstance(result, ExplainedPicture):
         try:
             write_explanation(result.entry.folder, files(result.record, result.read, titles()))
@@ -84,12 +84,12 @@ def write_picture(
 
 
 def titles() -> dict[str, str]:
-    """The methods' titles, for captions."""
+    """The methods' titles by id, for captions."""
     return {id: method.title for id, method in methods().items()}
 
 
 def _open(job: Explain, settings: Settings, console: Console) -> Context:
-    """A workshop that has the weights of the job's models; they are downloaded where that is possible."""
+    """A context with the weights of the job's models; missing ones are downloaded if possible."""
     keep_freed()
     context = Context.open(settings, READERS)
     context.decoders.warm()
@@ -98,13 +98,13 @@ def _open(job: Explain, settings: Settings, console: Console) -> Context:
 
 
 def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Console | None = None) -> None:
-    """Download the weights of models that are not here. Raises `Problem`."""
+    """Download the missing weights of models. Raises `Problem`."""
     for model in models:
         if zoo.weights.availability(zoo.recipe(model).weights) == "downloadable":
             fetch(zoo, model, settings, console or Console(stderr=True))
 
 
-def _follow(event: Event, bars: Progress, tasks: dict[Any, Any]) -> dict[str, Any] | None:
+def _update_bars(event: Event, bars: Progress, tasks: dict[Any, Any]) -> dict[str, Any] | None:
     data = event.data
     if event.name == "accepted":
         for panel in data["panels"]:
@@ -127,14 +127,14 @@ def _write(record: dict[str, Any], store: AnyStore, folder: Path) -> None:
         path.write_bytes(data)
 
 
-def _tell(record: dict[str, Any], folder: Path, console: Console) -> None:
+def _print_summary(record: dict[str, Any], folder: Path, console: Console) -> None:
     for line in refusals(record):
         console.print(line, highlight=False, markup=False)
     for panel in record["panels"]:
         for metric, measured in panel["metrics"].items():
-            said = [finding["detail"] for finding in measured["findings"]]
-            said = said or [measured["problem"]["detail"] if measured["problem"] else measured["status"]]
-            for line in said:
+            lines = [finding["detail"] for finding in measured["findings"]]
+            lines = lines or [measured["problem"]["detail"] if measured["problem"] else measured["status"]]
+            for line in lines:
                 console.print(f"{panel['method']}, {metric}: {line}", highlight=False, markup=False)
     done = sum(panel["status"] == "done" for panel in record["panels"])
     console.print(f"{done} of {len(record['panels'])} maps in {record['seconds']:.1f} s: {folder}/", highlight=False)
