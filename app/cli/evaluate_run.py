@@ -83,10 +83,8 @@ def report_head(evaluation: Evaluation, options: EvaluateOptions, count: int) ->
 def print_summary(results: EvaluationResults, out: Path, console: Console) -> None:
     """Print what was refused or failed, and the path of the report."""
     for failure in gather(results.failures):
-        subject = (
-            ", ".join(filter(None, (failure["method"], failure["metric"], *failure["models"])))
-            or failure["pictures"][0]
-        )
+        names = filter(None, (failure["method"], failure["metric"], *failure["models"]))
+        subject = ", ".join(names) or failure["pictures"][0]
         times = f" ({len(failure['pictures'])} pictures)" if len(failure["pictures"]) > 1 else ""
         line = f"{subject} {failure['status']}: {failure['problem']['detail']}{times}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Progress bars of an explanation, one for each map."""
+"""Progress bars for an explanation, one for each map."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .events import Accepted, Advanced, Event, Finished, Listener
 
 
 @contextmanager
-def listening(progress: bool | Listener) -> Iterator[Listener]:
-    """Who is told of the events: a function, or bars that are there meanwhile, or nobody."""
+def listener_for(progress: bool | Listener) -> Iterator[Listener]:
+    """A context with the listener for `progress`: the given function, progress bars, or one that does nothing."""
     if callable(progress):
         yield progress
     elif progress:
-        with _progress() as shown:
-            yield ProgressBars(shown)
+        with _progress() as bars:
+            yield ProgressBars(bars)
     else:
         yield lambda event: None
 
@@ -28,24 +28,24 @@ def _progress() -> Progress:
 
 
 class ProgressBars:
-    """Moves the bars by the events that it is told."""
+    """A listener that updates progress bars."""
 
-    def __init__(self, shown: Progress) -> None:
-        self._shown = shown
-        self._tasks: dict[Any, Any] = {}  # by panel, and by panel and metric
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[Any, Any] = {}  # by panel id, and by panel id and metric
         self._methods: dict[str, str] = {}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Accepted):
             self._methods = {panel.id: panel.method for panel in event.panels}
             for panel in event.panels:
-                self._tasks[panel.id] = self._shown.add_task(panel.method, total=panel.cost)
+                self._tasks[panel.id] = self._bars.add_task(panel.method, total=panel.cost)
         elif isinstance(event, Advanced):
             if event.metric and (event.panel, event.metric) not in self._tasks:
                 name = f"  {self._methods.get(event.panel, '')}: {event.metric}"
-                self._tasks[event.panel, event.metric] = self._shown.add_task(name, total=event.total)
+                self._tasks[event.panel, event.metric] = self._bars.add_task(name, total=event.total)
             task = self._tasks[(event.panel, event.metric) if event.metric else event.panel]
-            self._shown.update(task, completed=event.done, total=event.total)
+            self._bars.update(task, completed=event.done, total=event.total)
         elif isinstance(event, Finished) and event.panel.status == "done":
             task = self._tasks[event.panel.id]
-            self._shown.update(task, completed=self._shown.tasks[task].total)
+            self._bars.update(task, completed=self._bars.tasks[task].total)
