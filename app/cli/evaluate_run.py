@@ -15,7 +15,7 @@ from ..contract.jobs import Explain
 from ..evaluation.output import write_all
 from ..evaluation.pointing_game import DEFAULT, PointingGame
 from ..evaluation.progress import EvaluationProgress
-from ..evaluation.report import gather
+from ..evaluation.report import group_failures
 from ..evaluation.result_cache import ResultCache
 from ..evaluation.run import Evaluation, EvaluationResults, Record
 from ..images.image_files import ImageFile
@@ -82,7 +82,7 @@ def report_head(evaluation: Evaluation, options: EvaluateOptions, count: int) ->
 
 def print_summary(results: EvaluationResults, out: Path, console: Console) -> None:
     """Print what was refused or failed, and the path of the report."""
-    for failure in gather(results.failures):
+    for failure in group_failures(results.failures):
         names = filter(None, (failure["method"], failure["metric"], *failure["models"]))
         subject = ", ".join(names) or failure["pictures"][0]
         times = f" ({len(failure['pictures'])} pictures)" if len(failure["pictures"]) > 1 else ""

@@ -80,9 +80,11 @@ class AsyncClient:
     async def gradient_flow(
         self, image: Picture | None = None, **arguments: Unpack[FlowArguments]
     ) -> schemas.GradientFlow:
-        """The gradient's norm at every layer between score and picture, and where it vanishes. Other arguments:
-        `sample`,
-        `model`, `target`, `against`, `score`, `fit`, `size`, see `arguments.FlowArguments`. Raises `Problem`."""
+        """The gradient's norm at every layer between score and picture, and where it vanishes.
+
+        Other arguments: `sample`, `model`, `target`, `against`, `score`, `fit`, `size`, see `arguments.FlowArguments`.
+        Raises `Problem`.
+        """
         return parse_response(schemas.GradientFlow, await self._send(calls.gradient_flow(image, arguments)))
 
     async def estimate(

@@ -85,9 +85,11 @@ class Client:
         return parse_response(schemas.Predictions, response).predictions
 
     def gradient_flow(self, image: Picture | None = None, **arguments: Unpack[FlowArguments]) -> schemas.GradientFlow:
-        """The gradient's norm at every layer between score and picture, and where it vanishes. Other arguments:
-        `sample`,
-        `model`, `target`, `against`, `score`, `fit`, `size`, see `arguments.FlowArguments`. Raises `Problem`."""
+        """The gradient's norm at every layer between score and picture, and where it vanishes.
+
+        Other arguments: `sample`, `model`, `target`, `against`, `score`, `fit`, `size`, see `arguments.FlowArguments`.
+        Raises `Problem`.
+        """
         return parse_response(schemas.GradientFlow, self._send(calls.gradient_flow(image, arguments)))
 
     def estimate(

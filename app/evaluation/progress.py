@@ -1,4 +1,4 @@
-"""How far a run is, and how long it will still take."""
+"""A progress bar for evaluations, with the remaining time."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ..attribution.methods.base import Progress
 from ..attribution.metrics.base import MetricCost
 
 T = TypeVar("T")
-BACKWARD = 2  # forward passes that a backward pass takes as long as
-MEMORY = 300  # seconds that the pace is taken from
+BACKWARD_WEIGHT = 2  # a backward pass takes as long as so many forward passes
+SPEED_SECONDS = 300  # the speed is estimated from so many last seconds
 
 
 def weight(cost: MetricCost) -> int:
-    """How long evaluations take, in forward passes."""
-    return cost.forwards + (1 + BACKWARD) * cost.gradients
+    """The duration of evaluations, in forward passes."""
+    return cost.forwards + (1 + BACKWARD_WEIGHT) * cost.gradients
 
 
 class EvaluationProgress:
-    """A bar while the block lasts: by evaluations, for pictures differ less than methods do."""
+    """A progress bar, shown inside its context. It counts evaluations, because methods differ more than pictures."""
 
     def __init__(self, console: Console) -> None:
         self.bars = Bars(
             TextColumn("{task.description}"), TextColumn("{task.fields[place]}"), BarColumn(), TimeElapsedColumn(),
-            TextColumn("· left"), TimeRemainingColumn(), console=console, speed_estimate_period=MEMORY,
+            TextColumn("· left"), TimeRemainingColumn(), console=console, speed_estimate_period=SPEED_SECONDS,
         )  # fmt: skip
         self._task: int | None = None
         self._done = self._total = 0.0
@@ -40,37 +40,37 @@ class EvaluationProgress:
     def __exit__(self, *_: object) -> None:
         self.bars.stop()
 
-    def begin(self, what: str, total: float) -> None:
-        """A stage of that weight; the one before is over."""
+    def start_stage(self, what: str, total: float) -> None:
+        """Start a stage with this total weight; the previous one is complete."""
         if self._task is not None:
             self.bars.update(self._task, completed=self._total, total=self._total)  # type: ignore[arg-type]
         self._done, self._total = 0.0, total
         self._task = self.bars.add_task(what, total=total, place="")
 
-    def at(self, place: str) -> None:
-        """Says which item it is at."""
+    def show_item(self, place: str) -> None:
+        """Show which item is being computed."""
         self._update(place=place[-36:])
 
     def skip(self, weight: float) -> None:
-        """That much needs not be done: it was before, or cannot be."""
+        """Take a weight off the total: it was computed before, or cannot be computed."""
         self._total -= weight
         self._update(total=self._total)
 
-    def follow(self, steps: Generator[Progress, None, T], weight: float) -> T:
-        """Run a computation of that weight to its end; what it raises is raised, and its weight is off the way."""
-        began, whole = self._done, False
+    def run(self, steps: Generator[Progress, None, T], weight: float) -> T:
+        """Run a computation and return its result. If it raises, its weight is taken off the total."""
+        before, complete = self._done, False
         try:
             while True:
                 step = next(steps)
-                self._done = began + weight * min(1.0, step.done / step.total if step.total else 1.0)
+                self._done = before + weight * min(1.0, step.done / step.total if step.total else 1.0)
                 self._update(completed=self._done)
-        except StopIteration as end:
-            whole = True
-            return end.value  # type: ignore[no-any-return]
+        except StopIteration as stop:
+            complete = True
+            return stop.value  # type: ignore[no-any-return]
         finally:
             steps.close()
-            self._done = began + (weight if whole else 0)
-            if not whole:
+            self._done = before + (weight if complete else 0)
+            if not complete:
                 self.skip(weight)
             self._update(completed=self._done)
 

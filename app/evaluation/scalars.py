@@ -1,4 +1,4 @@
-"""Single numbers in what a metric has found: named, with what they say and which way is better."""
+"""Scalar results of metrics, with title, description and which direction is better."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ..attribution.metrics.base import metrics
 
 Figures = dict[str, Any]
 Better = Literal["lower", "higher", ""]
-WORDS = {"lower": "lower is better", "higher": "higher is better", "": ""}
+DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", "": ""}
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """A number of a metric; `says` is a sentence for readers, `better` is empty where neither way is, and `reference`
-    what a map worth nothing has."""
+    """A scalar of a metric. `says` describes it in a sentence for readers, `better` is empty if neither direction is
+    better, `reference` is the value of a worthless map, and `extract` takes it from the metric's figures."""
 
     id: str
     title: str
     better: Better
     says: str
-    take: Callable[[Figures], float | None]
+    extract: Callable[[Figures], float | None]
     reference: float | None = None
 
     @property
@@ -33,11 +33,11 @@ class Scalar:
 
     @property
     def direction(self) -> str:
-        return WORDS[self.better]
+        return DIRECTIONS[self.better]
 
 
-def _curves(metric: str, better: Better, sign: int, does: str) -> list[Scalar]:
-    """The numbers of deletion and insertion; a gain is positive where the map does better than a control."""
+def _curves(metric: str, better: Better, sign: int, go: str) -> list[Scalar]:
+    """The scalars of deletion and insertion. A gain is positive if the map is better than a control order."""
 
     def over(control: Callable[[Figures], float]) -> Callable[[Figures], float]:
         return lambda figures: sign * (figures["map"]["area"] - control(figures))
@@ -45,7 +45,7 @@ def _curves(metric: str, better: Better, sign: int, does: str) -> list[Scalar]:
     return [
         Scalar(
             f"{metric}.gain_random", f"{metric.capitalize()}: gain over a random order", "higher",
-            f"By how much the area under the curve is better than where pixels {does} in a random order. At or below "
+            f"By how much the area under the curve is better than where pixels {go} in a random order. At or below "
             "zero the map's order is worth no more than chance.",
             over(lambda figures: figures["random_area"]),
             reference=0.0,
@@ -65,7 +65,7 @@ def _curves(metric: str, better: Better, sign: int, does: str) -> list[Scalar]:
         ),
         Scalar(
             f"{metric}.area", f"{metric.capitalize()}: area under the curve", better,
-            f"The mean probability of the class while pixels {does}, the map's strongest first. It hangs on the "
+            f"The mean probability of the class while pixels {go}, the map's strongest first. It hangs on the "
             "picture and on how sure the model was: compare methods on the same pictures only.",
             lambda figures: figures["map"]["area"],
         ),
@@ -77,8 +77,8 @@ def _mean(records: list[Figures], name: str) -> float | None:
     return float(np.mean(found)) if found else None
 
 
-def _stage(place: int, name: str) -> Callable[[Figures], float | None]:
-    return lambda figures: figures["stages"][place].get(name)
+def _stage(position: int, name: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures["stages"][position].get(name)
 
 
 def _trial(id: str) -> Callable[[Figures], float | None]:
@@ -91,7 +91,7 @@ def _size(name: str) -> Callable[[Figures], float | None]:
 
 FORGETS = "A map that stays as it was does not depend on what the network has learned. 1 is the same map, 0 unrelated."
 STAYS = "How alike the map is to that of the picture {}: rank correlation, 1 is the same map."
-NUMBERS = (
+SCALARS = (
     *_curves("deletion", "lower", -1, "go"),
     *_curves("insertion", "higher", 1, "come"),
     Scalar(
@@ -173,39 +173,40 @@ HITS = Scalar(
 
 
 def figure(value: float) -> str:
-    """Three decimals, or two digits where that says little; with a true minus."""
+    """A number as text with three decimals, or two significant digits for very small or large ones; with a true
+    minus."""
     text = f"{value:.3f}" if 0.0095 <= abs(value) < 1000 or value == 0 else f"{value:.2g}"
     return text.replace("-", "−")
 
 
 def scalars_of(metric: str, figures: Figures) -> Iterator[tuple[Scalar, float]]:
-    """The numbers in the figures of a metric that have a finite value; of one not known here, each scalar figure."""
-    known = [number for number in NUMBERS if number.metric == metric] or list(_any(metric, figures))
+    """The scalars in a metric's figures that have a finite value. For a metric of a plug-in: each scalar figure."""
+    known = [number for number in SCALARS if number.metric == metric] or list(_plugin_scalars(metric, figures))
     for number in known:
-        value = number.take(figures)
+        value = number.extract(figures)
         if value is not None and np.isfinite(value):
             yield number, float(value)
 
 
-def in_order(numbers: Iterable[Scalar]) -> list[Scalar]:
-    """As they are listed here; those that are not known here behind, the game last."""
-    places = {number.id: place for place, number in enumerate(NUMBERS)}
-    places |= {LOCALISATION.id: len(places) + 1, HITS.id: len(places) + 2}
-    return sorted(numbers, key=lambda number: places.get(number.id, len(NUMBERS)))
+def sort_scalars(numbers: Iterable[Scalar]) -> list[Scalar]:
+    """Sort scalars as they are listed here; those of plug-ins follow, then the pointing game."""
+    positions = {number.id: position for position, number in enumerate(SCALARS)}
+    positions |= {LOCALISATION.id: len(positions) + 1, HITS.id: len(positions) + 2}
+    return sorted(numbers, key=lambda number: positions.get(number.id, len(SCALARS)))
 
 
-def leading(metric: str) -> str | None:
-    """The first number of a metric, by which pictures are put in an order; None of one not known here."""
-    return next((number.id for number in NUMBERS if number.metric == metric), None)
+def main_scalar(metric: str) -> str | None:
+    """The id of a metric's main scalar, by which pictures are sorted; None for a metric of a plug-in."""
+    return next((number.id for number in SCALARS if number.metric == metric), None)
 
 
-def _any(metric: str, figures: Figures) -> Iterator[Scalar]:
+def _plugin_scalars(metric: str, figures: Figures) -> Iterator[Scalar]:
     known = metrics().get(metric)
     title, summary = (known.title, known.summary) if known else (metric, "")
     for name, value in figures.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            yield Scalar(f"{metric}.{name}", f"{title}: {name.replace('_', ' ')}", "", summary, _value(name))
+            yield Scalar(f"{metric}.{name}", f"{title}: {name.replace('_', ' ')}", "", summary, _figure_getter(name))
 
 
-def _value(name: str) -> Callable[[Figures], float | None]:
+def _figure_getter(name: str) -> Callable[[Figures], float | None]:
     return lambda figures: figures[name]

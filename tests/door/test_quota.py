@@ -86,7 +86,7 @@ def test_clients_that_are_gone_are_forgotten(monkeypatch):
     for number in range(100):
         once(own, str(number))
         clock.now += 1
-    assert len(own._tallies) <= 10
+    assert len(own._clients) <= 10
 
 
 def test_on_a_server(tmp_path):

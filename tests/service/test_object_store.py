@@ -46,7 +46,7 @@ def requests(monkeypatch):
 
 
 def left(store):
-    return sorted(item.path for item in store._write_atomically.list_below(""))
+    return sorted(item.path for item in store._objects.list_below(""))
 
 
 def test_one_server_keeps_and_another_one_serves(opened):

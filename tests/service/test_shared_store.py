@@ -45,7 +45,7 @@ def keep(store, record, number=0):
 
 
 def left(store):
-    return sorted(item.path for item in store._write_atomically.list_below(""))
+    return sorted(item.path for item in store._objects.list_below(""))
 
 
 # at once
@@ -180,7 +180,7 @@ def test_who_forgets_removes_what_is_written_at_the_same_moment(store, tmp_path)
 
 
 def shared_write(store):
-    store._write_atomically.write({"records/one/panel%3Ap1": b"of a process that died before it could look"})
+    store._objects.write({"records/one/panel%3Ap1": b"of a process that died before it could look"})
 
 
 def test_who_writes_once_it_is_listed_what_to_remove_is_told(store, tmp_path):
@@ -259,7 +259,7 @@ def test_leftovers_of_processes_that_died_are_swept(store, tmp_path):
     keep(store, "one")
     store.create("forgotten", {})
     store.forget("forgotten")
-    place = store._write_atomically
+    place = store._objects
     for path in ("records/dead/panel", "records/one/young.part", "records/one/old.part", "keys/ab/abc"):
         place.write({path: b"x"})
     kept = left(store)
@@ -405,7 +405,7 @@ def test_the_setting_says_which_store(tmp_path):
     assert isinstance(open_store(Settings(store=str(tmp_path / "plain"))), Store)
     store = open_store(Settings(store=f"file://{tmp_path}/shared/", store_days=2, deadline=7))
     assert isinstance(store, SharedStore)
-    assert (store._write_atomically._root, store.max_age, store._deadline) == (tmp_path / "shared", 2 * 86400, 7)
+    assert (store._objects._root, store.max_age, store._deadline) == (tmp_path / "shared", 2 * 86400, 7)
     assert Settings(store="~/kept").store == Path.home() / "kept"
     for wrong in ("ftp://x", "file://x", "s3://key:secret@bucket", "gs://bucket"):
         with pytest.raises(ValueError, match=r"none of|absolute|credentials|needs the package") as told:

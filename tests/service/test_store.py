@@ -47,7 +47,7 @@ def files(store):
     """Blobs of all records, those that share their bytes once."""
     if isinstance(store, Store):
         return [path for path in (store.folder / "blobs").rglob("*") if path.is_file()]
-    items = store._write_atomically.list_below("records")
+    items = store._objects.list_below("records")
     return sorted({item.file: item.path for item in items if not item.path.endswith((OWNER, RECORD))}.values())
 
 
@@ -56,14 +56,14 @@ def lose(store):
     if isinstance(store, Store):
         path.unlink()
     else:
-        store._write_atomically.remove(path)
+        store._objects.remove(path)
 
 
 def wait(monkeypatch, store, seconds):
     """Time goes on: for the machine and on the wall; or what there is was written earlier."""
     if not isinstance(store, Store):
-        for item in store._write_atomically.list_below(""):
-            age(store._write_atomically, item.path, item.modified - seconds)
+        for item in store._objects.list_below(""):
+            age(store._objects, item.path, item.modified - seconds)
         return
     for name in ("_uptime", "_wall"):
         real = getattr(clock, name)
