@@ -29,10 +29,10 @@ PAUSE_SECONDS = 1.0  # before a job that was refused is sent again
 class ClusterBatch:
     """One request for many pictures, computed by the replicas."""
 
-    def __init__(self, question: Explain, handle: Any, settings: Settings, tally: FolderProgress) -> None:
-        self._question, self._settings, self._tally = question, settings, tally
+    def __init__(self, request: Explain, handle: Any, settings: Settings, tally: FolderProgress) -> None:
+        self._request, self._settings, self._tally = request, settings, tally
         self._handle = handle.options(
-            method_name="run", stream=True, multiplexed_model_id=(question.models or (settings.default_model,))[0]
+            method_name="run", stream=True, multiplexed_model_id=(request.models or (settings.default_model,))[0]
         )
         self._about: tuple[Any, ...] = ()
 
@@ -40,7 +40,7 @@ class ClusterBatch:
         """Explain all pictures. Raises `Problem` if the request itself is wrong."""
         batch = await self._check_request()
         self._about = tuple(batch["about"])
-        size = batch["tray"]
+        size = batch["chunk_size"]
         async with asyncio.TaskGroup() as group:
             in_flight: set[asyncio.Task[None]] = set()
             for start in range(0, len(entries), size):
@@ -49,7 +49,7 @@ class ClusterBatch:
                     _, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
 
     async def _check_request(self) -> dict[str, Any]:
-        async for kind, event in self._handle.remote(CheckBatch(self._question), "", "", self._settings.deadline):
+        async for kind, event in self._handle.remote(CheckBatch(self._request), "", "", self._settings.deadline):
             if kind == "event" and event.name == "error":
                 raise problem_from_dict(event.data)
             if kind == "event" and event.final:
@@ -87,7 +87,7 @@ class ClusterBatch:
     async def _compute(self, left: dict[ImageFile, bytes]) -> bool:
         """Send pictures to a replica; finished ones are removed from `left`. False if the replica died."""
         entries = list(left)
-        job = BatchJob(self._question, tuple((str(entry.path), left[entry]) for entry in entries))
+        job = BatchJob(self._request, tuple((str(entry.path), left[entry]) for entry in entries))
         while True:
             response = self._handle.remote(job, "", "", self._settings.deadline * len(entries))
             try:
@@ -123,7 +123,7 @@ class ClusterBatch:
 
 
 def explain_on_cluster(
-    entries: Sequence[ImageFile], question: Explain, settings: Settings, address: str, console: Console
+    entries: Sequence[ImageFile], request: Explain, settings: Settings, address: str, console: Console
 ) -> bool:
     """Explain many pictures on a cluster, each into its folder on this machine.
 
@@ -132,7 +132,7 @@ def explain_on_cluster(
     cluster = ClusterConnection(settings, address)
 
     async def spread(tally: FolderProgress) -> None:
-        await ClusterBatch(question, await cluster.connect(), settings, tally).explain(entries)
+        await ClusterBatch(request, await cluster.connect(), settings, tally).explain(entries)
 
     try:
         with FolderProgress(len(entries), console) as tally:

@@ -51,7 +51,7 @@ def evaluate(
     """
     from .evaluate_run import EvaluateOptions, evaluate_folder
 
-    question = Explain(
+    request = Explain(
         id="",
         picture=b"",
         models=tuple(model or ()),
@@ -67,7 +67,7 @@ def evaluate(
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
         settings = cli_models.operator_settings().model_copy(update={"store": Path(store)})
         try:
-            complete = evaluate_folder(entries, question, settings, options, console)
+            complete = evaluate_folder(entries, request, settings, options, console)
         except KeyboardInterrupt:
             console.print("Interrupted. The same command goes on where this one was.", highlight=False)
             raise typer.Exit(INTERRUPTED) from None

@@ -40,35 +40,35 @@ class EvaluateOptions:
 
 
 def evaluate_folder(
-    entries: Sequence[ImageFile], question: Explain, settings: Settings, options: EvaluateOptions, console: Console
+    entries: Sequence[ImageFile], request: Explain, settings: Settings, options: EvaluateOptions, console: Console
 ) -> bool:
     """Evaluate and write all results. Returns whether nothing failed. Raises `Problem`."""
     keep_freed()
     # the limits protect servers; here the user's own machine computes
     context = Context.open(settings.model_copy(update={"max_work": sys.maxsize, "max_panels": sys.maxsize}), READERS)
     context.decoders.warm()
-    fetch_all(context.zoo, question.models or (settings.default_model,), settings, console)
+    fetch_all(context.zoo, request.models or (settings.default_model,), settings, console)
     names = {entry: str(entry.folder.relative_to(options.out)) for entry in entries}
     with EvaluationProgress(console) as progress:
-        evaluation = Evaluation(question, context, ResultCache(options.out / PARTS), progress)
+        evaluation = Evaluation(request, context, ResultCache(options.out / PARTS), progress)
         results = evaluation.measure(entries, names)
         if options.grids != 0:
             PointingGame(evaluation, results, options.grids or DEFAULT, options.confidence).play(entries, names)
-    write_all(options.out, report_head(evaluation, options, len(entries)), results, question.seed)
+    write_all(options.out, report_head(evaluation, options, len(entries)), results, request.seed)
     print_summary(results, options.out, console)
     return not results.failed
 
 
 def report_head(evaluation: Evaluation, options: EvaluateOptions, count: int) -> Record:
     """The report's head: request, pictures, models and versions."""
-    question = evaluation.question
+    request = evaluation.request
     return {
         "folder": options.folder.resolve().name,
         "date": datetime.now(UTC).date().isoformat(),
         "command": options.command,
         "versions": evaluation.context.versions,
-        "seed": question.seed,
-        "score": question.score,
+        "seed": request.seed,
+        "score": request.score,
         "pictures": count,
         "confidence": options.confidence,
         "models": {

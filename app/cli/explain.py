@@ -85,18 +85,18 @@ def explain(
             _explain_all(find_image_files(images, out, recursive), job, settings, None)
 
 
-def _explain_all(entries: list[ImageFile], question: Explain, settings: Settings, cluster: str | None) -> None:
+def _explain_all(entries: list[ImageFile], request: Explain, settings: Settings, cluster: str | None) -> None:
     """Explain many pictures. Raises `typer.Exit` if some could not be explained, or if it is interrupted."""
     try:
         if cluster:
             cli_cluster.require_ray()
             from .cluster_batch import explain_on_cluster
 
-            complete = explain_on_cluster(entries, question, settings, cluster, console)
+            complete = explain_on_cluster(entries, request, settings, cluster, console)
         else:
             from .explain_run import explain_many
 
-            complete = explain_many(entries, question, settings, console)
+            complete = explain_many(entries, request, settings, console)
     except KeyboardInterrupt:
         console.print("Interrupted. The same command goes on where this one was.", highlight=False)
         raise typer.Exit(INTERRUPTED) from None

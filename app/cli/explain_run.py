@@ -46,10 +46,10 @@ def explain_one(job: Explain, settings: Settings, folder: Path, console: Console
     return record
 
 
-def explain_many(entries: Sequence[ImageFile], question: Explain, settings: Settings, console: Console) -> bool:
+def explain_many(entries: Sequence[ImageFile], request: Explain, settings: Settings, console: Console) -> bool:
     """Explain many pictures, each into its folder. Returns whether all could be explained. Raises `Problem`."""
     batch = Batch(
-        question, _open(question, settings, console), lambda entry, mark: read_request_mark(entry.folder) == mark
+        request, _open(request, settings, console), lambda entry, mark: read_request_mark(entry.folder) == mark
     )
     with FolderProgress(len(entries), console) as tally:
         for result in explain_batch(batch, entries):

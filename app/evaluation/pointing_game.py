@@ -15,7 +15,7 @@ from ..attribution.classifier import Classifier
 from ..contract.problems import Unprocessable
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage
-from ..pipeline.plan import PlannedPanel, examine, outline
+from ..pipeline.plan import PlannedPanel, check_panels, outline
 from ..pipeline.records import finished, outcome
 from ..pipeline.turns import as_problem
 from . import thumbnails as thumbs
@@ -63,7 +63,7 @@ class PointingGame:
     def _play(self, model: str, game: Record, entries: list[tuple[ImageFile, str]]) -> None:
         fitting = self._confident_pictures(model)
         game["pictures"] = len({name for found in fitting.values() for name in found})
-        drawn = draw_grids(fitting, self.count, self.evaluation.question.seed)
+        drawn = draw_grids(fitting, self.count, self.evaluation.request.seed)
         if not drawn:
             raise Unprocessable(
                 f"No grids for {model}: {game['pictures']} pictures of {len(fitting)} classes have a top class with a "
@@ -111,7 +111,7 @@ class PointingGame:
     def _panels(self, model: str, classifier: Classifier) -> list[PlannedPanel]:
         """The model's panels that are possible for inputs of this size."""
         panels = self.evaluation.panels_of(model)
-        examine(panels, self.evaluation.question, classifier)
+        check_panels(panels, self.evaluation.request, classifier)
         return [panel for panel in panels if not panel.refusal]
 
     def _read_pictures(self, chosen: list[tuple[ImageFile, str]], model: str) -> list[MeasuredPicture]:
@@ -139,7 +139,7 @@ class PointingGame:
             panel.parameters.model_dump(),
             [one["index"] for one in grid.classes],
         )
-        model_facts = self.evaluation.model_facts(panel.model), classifier.size, self.evaluation.question.seed
+        model_facts = self.evaluation.model_facts(panel.model), classifier.size, self.evaluation.request.seed
         shown = grid.number <= SHOWN
         key = hash_of("grid", grid.hashes, method_facts, model_facts, shown)
         cached = self.evaluation.cache.read(key)
@@ -160,7 +160,7 @@ class PointingGame:
     ) -> dict[str, Any]:
         target = grid.classes[cell]
         engine = self.evaluation.engine(classifier, target["index"])
-        seed = self.evaluation.question.seed
+        seed = self.evaluation.request.seed
         steps = panel.method.attribute(engine, grid.pixels, panel.parameters, seed)
         values, _ = finished(self.progress.run(steps, weight), 0.0)
         shares = localisation(torch.from_numpy(values))

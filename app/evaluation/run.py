@@ -23,9 +23,9 @@ from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..pipeline.batch import READERS, ahead
 from ..pipeline.context import Context
-from ..pipeline.model_input import believed_classes
+from ..pipeline.model_input import top_classes
 from ..pipeline.panel import micro_batch
-from ..pipeline.plan import Chosen, PlannedPanel, examine, outline, plan, refuse_if_nothing_is_left
+from ..pipeline.plan import Chosen, PlannedPanel, check_panels, outline, plan, raise_if_none_left
 from ..pipeline.records import finished, outcome
 from ..pipeline.turns import as_problem
 from . import thumbnails as thumbs
@@ -83,26 +83,26 @@ class EvaluationResults:
 
 
 class Evaluation:
-    """One request for many pictures: models × methods × metrics. `question` is a job without a picture.
+    """One request for many pictures: models × methods × metrics. `request` is a job without a picture.
 
     Raises `Problem` if the request itself is wrong.
     """
 
-    def __init__(self, question: Explain, context: Context, cache: ResultCache, progress: EvaluationProgress) -> None:
-        self.question, self.context, self.cache, self.progress = question, context, cache, progress
+    def __init__(self, request: Explain, context: Context, cache: ResultCache, progress: EvaluationProgress) -> None:
+        self.request, self.context, self.cache, self.progress = request, context, cache, progress
         zoo = context.zoo
-        self.panels = plan(question, zoo, context.settings)
+        self.panels = plan(request, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in self.panels))
-        self.inputs = {id: requested_input(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
+        self.inputs = {id: requested_input(zoo.recipe(id).input, request.fit, request.size) for id in self.models}
         self._weights: dict[str, tuple[int, dict[str, int]]] = {}
         for id in self.models:
             classifier = self.classifier(id)
-            examine(self.panels_of(id), question, classifier)
+            check_panels(self.panels_of(id), request, classifier)
             for panel in self.panels_of(id):
                 cost_inputs = outline(panel, classifier)
                 costs = {metric.id: weight(metric.cost(cost_inputs, given)) for metric, given in panel.metrics}
                 self._weights[panel.id] = weight(cost_inputs.map_cost), costs
-        refuse_if_nothing_is_left(self.panels)
+        raise_if_none_left(self.panels)
 
     def panels_of(self, model: str) -> list[PlannedPanel]:
         """The panels of a model."""
@@ -112,7 +112,7 @@ class Evaluation:
         return self.context.zoo.load(model, size or self.inputs[model].size)
 
     def engine(self, classifier: Classifier, target: int) -> Engine:
-        score = Score(target, self.question.score, None, classifier.multilabel)
+        score = Score(target, self.request.score, None, classifier.multilabel)
         return Engine(classifier, score, micro_batch(self.context.settings, classifier.size))
 
     def measure(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> EvaluationResults:
@@ -164,7 +164,7 @@ class Evaluation:
             classifier = self.classifier(model)
             with torch.no_grad():
                 logits = classifier(self.pixels(picture, model)[None])[0].double().cpu()
-            classes, _ = believed_classes(classifier, logits, TOP_CLASSES, ())
+            classes, _ = top_classes(classifier, logits, TOP_CLASSES, ())
             cached = {"classes": classes, "thumb": thumbs.of_picture(picture.preprocessed[model].picture)}
             self.cache.write(key, cached)
         return {"picture": picture.name, "model": model, "problem": None, **cached}
@@ -196,7 +196,7 @@ class Evaluation:
     def _measure_map(self, picture: MeasuredPicture, panel: PlannedPanel, target: int) -> Record:
         """A map's record with its metrics; cached results are not computed again."""
         method_facts = panel.method.id, panel.parameters.model_dump()
-        key = hash_of("map", picture.hash, self.model_facts(panel.model), method_facts, target, self.question.seed)
+        key = hash_of("map", picture.hash, self.model_facts(panel.model), method_facts, target, self.request.seed)
         part = self.cache.read(key) or {"metrics": {}}
         requested = {
             f"{metric.id} {hash_of(given.model_dump())[:12]}": (metric, given) for metric, given in panel.metrics
@@ -224,7 +224,7 @@ class Evaluation:
         """Compute the map for its metrics. Its facts are added to `part`."""
         engine, x = self.engine(self.classifier(panel.model), target), self.pixels(picture, panel.model)
         began = time.monotonic()
-        steps = panel.method.attribute(engine, x, panel.parameters, self.question.seed)
+        steps = panel.method.attribute(engine, x, panel.parameters, self.request.seed)
         attribution = self.progress.run(steps, self._weights[panel.id][0])
         values, about = finished(attribution, time.monotonic() - began)
         part |= {**about, "thumb": thumbs.of_map(values)}
@@ -235,7 +235,7 @@ class Evaluation:
             map_values,
             panel.method,
             panel.parameters,
-            self.question.seed,
+            self.request.seed,
             diagnostics=attribution.diagnostics,
         )
 
@@ -263,7 +263,7 @@ class Evaluation:
         """Everything about a model that determines a picture's results."""
         classifier = self.classifier(model)
         identity = (classifier.id, classifier.fingerprint)
-        return identity, self.inputs[model].model_dump(), self.question.score, self.context.versions
+        return identity, self.inputs[model].model_dump(), self.request.score, self.context.versions
 
 
 def rounded(figures: Any) -> Any:

@@ -44,7 +44,7 @@ def estimate(job: Estimate, context: Context) -> Run:
     listed = []
     for method, parameters in chosen:
         count = method.cost(parameters, own.size)
-        seconds = context.pace.seconds(job.model, ("gradients",), count, own.size)
+        seconds = context.throughput.seconds(job.model, ("gradients",), count, own.size)
         told = {"method": method.id, "gradient_evaluations": count, "seconds": _rounded(seconds), "metrics": []}
         listed.append(told)
     if measured:
@@ -81,17 +81,17 @@ def _metrics(
     for metric, parameters in measured:
         cost = metric.cost(outline, parameters)
         own = (experience(method, metric, cost), cost.total)
-        seconds = context.pace.seconds(model, *own, classifier.size) if cost.total else 0.0
+        seconds = context.throughput.seconds(model, *own, classifier.size) if cost.total else 0.0
         if seconds is None and cost.maps:
             composed = list(parts(metric, cost, outline))
             for what, count in composed:
-                if context.pace.seconds(model, what, count, classifier.size) is None:
+                if context.throughput.seconds(model, what, count, classifier.size) is None:
                     yield from _time(_passes(what, engine, outline), model, what, context, classifier.size)
-            seconds = sum(context.pace.seconds(model, *spent, classifier.size) or 0.0 for spent in composed)
+            seconds = sum(context.throughput.seconds(model, *spent, classifier.size) or 0.0 for spent in composed)
         elif seconds is None:
             with suppress(Refused):  # this map cannot be measured so
                 yield from _time(_measuring(metric, parameters, engine, outline), model, own[0], context, outline.size)
-            seconds = context.pace.seconds(model, *own, classifier.size)
+            seconds = context.throughput.seconds(model, *own, classifier.size)
         listed.append(_told(metric, cost, seconds))
     return listed
 
@@ -125,7 +125,7 @@ def _time(passes: Iterator[int], model: str, what: tuple[str, ...], context: Con
         paces.append((time.monotonic() - began) / done)
         yield None
     if paces:
-        context.pace.learn(model, what, min(paces[1:] or paces), 1, size)
+        context.throughput.learn(model, what, min(paces[1:] or paces), 1, size)
 
 
 def _passes(what: tuple[str, ...], engine: Engine, outline: CostInputs) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""What a request asks for: panels, model × target × method, each checked before anything is computed."""
+"""Plans the panels of a request, model × target × method, and checks them before anything is computed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Chosen = tuple[Metric[Any], Parameters]
 
 @dataclass
 class PlannedPanel:
-    """One map to make: which method on which model for which of the targets asked for, or why not."""
+    """A panel to compute: a method on a model for a target class, or the reason why it is refused."""
 
     id: str
     model: str
@@ -36,13 +36,13 @@ class PlannedPanel:
     against: int | None
     refusal: Problem | None = None
     record: dict[str, Any] = field(default_factory=dict)
-    metrics: tuple[Chosen, ...] = ()  # to be measured of its map
+    metrics: tuple[Chosen, ...] = ()  # to measure of its map
 
 
 def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
-    """The panels of a request, model × target × method; nothing is loaded for it.
+    """The panels of a request, model × target × method. Loads no model.
 
-    Raises `Problem` where a name, a parameter or their number is wrong.
+    Raises `Problem` if a name or parameter is wrong, or there are too many panels.
     """
     chosen, measured = choose_methods(job), choose_metrics(job)
     models = tuple(dict.fromkeys(job.models)) or (settings.default_model,)
@@ -73,7 +73,7 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
 
 
 def check_work(outlines: Iterable[CostInputs], measured: Iterable[Chosen], limit: int) -> None:
-    """Raise `Unprocessable` where a request is more work than one may be: evaluations × pixels, over all panels."""
+    """Raise `Unprocessable` if a request is too much work: evaluations × pixels, over all panels."""
     work = 0
     for outline in outlines:
         costs = (metric.cost(outline, parameters) for metric, parameters in measured)
@@ -86,20 +86,20 @@ def check_work(outlines: Iterable[CostInputs], measured: Iterable[Chosen], limit
         )
 
 
-def examine(panels: list[PlannedPanel], job: Explain, classifier: Classifier) -> None:
-    """Note at each panel of a model why it cannot be made, where that is so."""
+def check_panels(panels: list[PlannedPanel], job: Explain, classifier: Classifier) -> None:
+    """Set the refusal of each panel of a model that is not possible."""
     for panel in panels:
         panel.refusal = _refusal(panel, job, classifier)
 
 
-def settle_targets(panels: list[PlannedPanel], believed: dict[str, int]) -> None:
-    """Where no target was asked for, a panel explains its model's top class, `believed`.
+def set_targets(panels: list[PlannedPanel], top_classes: dict[str, int]) -> None:
+    """Set the target of panels without one to the top class of their model, from `top_classes`.
 
-    A top class that is asked for by its index too stays once. Raises the refusal where no panel is left.
+    If that class is also requested by its index, only one of the panels stays. Raises the refusal if no panel is left.
     """
     for panel in panels:
-        if panel.target is None and panel.model in believed:
-            panel.target = believed[panel.model]
+        if panel.target is None and panel.model in top_classes:
+            panel.target = top_classes[panel.model]
             if panel.target == panel.against:
                 panel.refusal = Unprocessable(
                     f"against: class {panel.target} is the top class of {panel.model}, which is explained where no "
@@ -108,11 +108,11 @@ def settle_targets(panels: list[PlannedPanel], believed: dict[str, int]) -> None
                 )
     distinct = {(panel.model, panel.target, panel.method.id): panel for panel in reversed(panels)}
     panels[:] = [panel for panel in panels if distinct[panel.model, panel.target, panel.method.id] is panel]
-    refuse_if_nothing_is_left(panels)
+    raise_if_none_left(panels)
 
 
-def refuse_if_nothing_is_left(panels: list[PlannedPanel]) -> None:
-    """Raise the refusal where every panel has one."""
+def raise_if_none_left(panels: list[PlannedPanel]) -> None:
+    """Raise the refusal if all panels are refused."""
     refusals = [panel.refusal for panel in panels if panel.refusal]
     if len(refusals) < len(panels):
         return
@@ -123,7 +123,7 @@ def refuse_if_nothing_is_left(panels: list[PlannedPanel]) -> None:
 
 
 def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameters]]:
-    """The methods asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
+    """The requested methods with validated parameters. Raises `Unprocessable` with all invalid fields."""
     names = dict.fromkeys(job.methods) or [id for id, method in methods().items() if method.default]
     options = {name: given for name, given in job.options.items() if name not in metrics()}
     for name in (*names, *options):
@@ -133,7 +133,7 @@ def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameter
 
 
 def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
-    """The metrics asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
+    """The requested metrics with validated parameters. Raises `Unprocessable` with all invalid fields."""
     names = metrics() if ALL in job.metrics else dict.fromkeys(job.metrics)
     options = {name: given for name, given in job.options.items() if name in metrics()}
     checked = {id: _parameters(find_metric(id), options.get(id, {})) for id in {*names, *options}}
@@ -141,7 +141,7 @@ def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
 
 
 def outline(panel: PlannedPanel, classifier: Classifier) -> CostInputs:
-    """What the costs of a panel's metrics depend on."""
+    """The inputs for the costs of a panel's metrics."""
     return CostInputs(panel.method, panel.parameters, classifier.size, len(classifier.labels), weighing(classifier))
 
 
@@ -156,8 +156,10 @@ def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameter
         raise Unprocessable(" ".join(e["detail"] for e in errors), errors=errors) from error
 
 
-def misfit(model: str, target: int | None, against: int | None, score: ScoreKind, classes: int) -> Unprocessable | None:
-    """Why these classes cannot be asked of a model, or not with this score."""
+def class_problem(
+    model: str, target: int | None, against: int | None, score: ScoreKind, classes: int
+) -> Unprocessable | None:
+    """Why these classes are not possible for a model, or not with this score; None if they are."""
     for name, index in (("target", target), ("against", against)):
         if index is not None and not 0 <= index < classes:
             return Unprocessable(f"{name}: class {index} is outside 0 … {classes - 1} of {model}.", field=name)
@@ -169,7 +171,7 @@ def misfit(model: str, target: int | None, against: int | None, score: ScoreKind
 
 
 def _refusal(panel: PlannedPanel, job: Explain, classifier: Classifier) -> Problem | None:
-    refusal = misfit(panel.model, panel.target, panel.against, job.score, len(classifier.labels))
+    refusal = class_problem(panel.model, panel.target, panel.against, job.score, len(classifier.labels))
     if refusal is not None:
         return refusal
     try:

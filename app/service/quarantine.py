@@ -42,7 +42,7 @@ class Quarantine:
 def job_hash(job: Job) -> str:
     """A hash of the picture and all parameters, the same for every client and id."""
     if isinstance(job, Measure):
-        job = job.question
+        job = job.request
     parameters = {name: value for name, value in asdict(job).items() if name not in ("id", "owner", "picture")}
     picture = hashlib.sha256(getattr(job, "picture", b"")).hexdigest()
     return hashlib.sha256(repr((type(job).__name__, picture, sorted(parameters.items()))).encode()).hexdigest()

@@ -119,7 +119,7 @@ class Worker:
     def _free_memory(self) -> None:
         """Give memory back to the system if the allocator holds too much. It keeps freed blocks, which is quick for the
         next micro-batch, but blocks of one model's layers seldom fit another's."""
-        kept = self._context.zoo.bytes + self._context.recent.bytes
+        kept = self._context.zoo.bytes + self._context.picture_cache.bytes
         if self._resident() - self._initial_bytes - kept > WORKSPACE:
             self._give_back()
 
@@ -130,7 +130,7 @@ class Worker:
         elif message[0] == "cancel":
             self._scheduler.cancel(message[1])
         elif message[0] == "forget":
-            self._context.recent.clear()
+            self._context.picture_cache.clear()
             with suppress(Problem):
                 self._context.store.forget(message[1])  # a run that was cancelled just now may have created it again
         elif message[0] == "ping":
@@ -182,5 +182,5 @@ def warm_up(context: Any) -> None:
         pictures = classifier.probe(count)
         began = time.monotonic()
         engine.gradients(pictures)
-    context.pace.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, classifier.size)
+    context.throughput.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, classifier.size)
     _ = classifier.census

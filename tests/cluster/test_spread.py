@@ -51,7 +51,7 @@ class Handle:
 
     async def remote(self, job, *arguments):
         if isinstance(job, CheckBatch):
-            yield "event", self.refusal or Event("result", {"about": ABOUT, "tray": 3})
+            yield "event", self.refusal or Event("result", {"about": ABOUT, "chunk_size": 3})
             return
         if self.full:
             self.full -= 1

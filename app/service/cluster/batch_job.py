@@ -22,16 +22,16 @@ Run = Generator[Event | None, None, None]
 
 @dataclass(frozen=True)
 class CheckBatch:
-    """Checks that a request is valid. Its result: `{"about": …, "tray": pictures that are computed side by side}`."""
+    """Checks that a request is valid. Result: `{"about": …, "chunk_size": pictures that are computed together}`."""
 
-    question: Explain
+    request: Explain
 
 
 @dataclass(frozen=True)
 class BatchJob:
     """Pictures (path, bytes) to explain by one request. The events, `whole` or `fault`, name a picture by its index."""
 
-    question: Explain
+    request: Explain
     pictures: tuple[tuple[str, bytes], ...]
 
 
@@ -59,8 +59,8 @@ def run(job: Job | CheckBatch | BatchJob, context: Context) -> Run:
 def check_batch(job: CheckBatch, context: Context) -> Run:
     from ...pipeline.batch import Batch
 
-    batch = Batch(job.question, context, lambda entry, mark: False)
-    yield Event("result", {"about": batch.about, "tray": batch.tray})
+    batch = Batch(job.request, context, lambda entry, mark: False)
+    yield Event("result", {"about": batch.about, "chunk_size": batch.chunk_size})
 
 
 def explain_pictures(job: BatchJob, context: Context) -> Run:
@@ -68,7 +68,7 @@ def explain_pictures(job: BatchJob, context: Context) -> Run:
     from ...pipeline.batch import Batch
     from ...pipeline.turns import reserve_models
 
-    batch = Batch(job.question, context, lambda entry, mark: False)
+    batch = Batch(job.request, context, lambda entry, mark: False)
     if len(context.zoo.groups(batch.models)) > 1:  # the models do not fit into memory together
         yield from _explain(job, batch)
     else:
@@ -86,9 +86,9 @@ def _explain(job: BatchJob, batch: Batch) -> Run:
     with ThreadPoolExecutor(1, thread_name_prefix="drawer") as drawer:
         for result in batch.turns(entries):
             if isinstance(result, ExplainedPicture):
-                drawing.append(drawer.submit(_whole, result))
+                drawing.append(drawer.submit(_done_event, result))
             elif isinstance(result, FailedPicture):
-                yield _fault(result.entry, result.problem)
+                yield _failed_event(result.entry, result.problem)
             while drawing and drawing[0].done():
                 yield drawing.popleft().result()
             yield None
@@ -96,7 +96,7 @@ def _explain(job: BatchJob, batch: Batch) -> Run:
             yield drawing.popleft().result()
 
 
-def _whole(picture: ExplainedPicture) -> Event:
+def _done_event(picture: ExplainedPicture) -> Event:
     from ...cli.explain_run import titles
     from ...pipeline.archive import files
     from ...pipeline.turns import as_problem
@@ -104,9 +104,9 @@ def _whole(picture: ExplainedPicture) -> Event:
     try:
         written = list(files(picture.record, picture.read, titles()))
     except Exception as error:
-        return _fault(picture.entry, as_problem(error))
+        return _failed_event(picture.entry, as_problem(error))
     return Event("whole", {"place": int(picture.entry.folder.name), "record": picture.record, "files": written})
 
 
-def _fault(entry: ImageFile, problem: Problem) -> Event:
+def _failed_event(entry: ImageFile, problem: Problem) -> Event:
     return Event("fault", {"place": int(entry.folder.name), "problem": problem.as_dict()})

@@ -203,7 +203,7 @@ def model_of(job: Job, settings: Settings) -> str:
     if isinstance(job, Explain | Predict):
         return job.models[0] if job.models else settings.default_model
     if isinstance(job, Measure):
-        return model_of(job.question, settings)
+        return model_of(job.request, settings)
     if isinstance(job, Flow):
         return job.model or settings.default_model
     if isinstance(job, Estimate | Labels | Locate):

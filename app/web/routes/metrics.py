@@ -47,8 +47,10 @@ async def measure(
     """
     picture = await read_picture(store, owner, None, None, id)
     record = await asyncio.to_thread(record_of, store, id)
-    question = panel_job(record, panel, picture, tuple(metrics or ("all",)), parse_options(options), owner or "")
-    job = Measure(question, panel)
+    request_of_panel = panel_job(
+        record, panel, picture, tuple(metrics or ("all",)), parse_options(options), owner or ""
+    )
+    job = Measure(request_of_panel, panel)
     if negotiate(request.headers.get("accept", "")) == "text/event-stream":
         return await stream(request, executor, job)
     return await run_for_client(request, executor, job)
