@@ -77,7 +77,7 @@ def make_panel(
         panel.record |= outcome(as_problem(error))
     finally:
         if shared:
-            shared.leave()
+            shared.release()
     yield Event("panel", {"panel": panel.record, "map": summed})
     if explained:
         yield from measure_all(panel, *explained, job, context)

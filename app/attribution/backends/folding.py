@@ -1,4 +1,4 @@
-"""A twin of a classifier whose batch normalisations are part of its convolutions: the same function, cheaper."""
+"""Folds batch normalisations into the convolutions before them: the same function, cheaper."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from ..autograd_graph import walk
 from ..classifier import Classifier
 from .activations import ClippedActivation
 
-CONVOLUTIONS = (nn.Conv2d, Conv2dSame)  # subclasses may do something else with their weights
+CONVOLUTIONS = (nn.Conv2d, Conv2dSame)  # exact types: subclasses may use their weights differently
 NORMALISATIONS = (nn.BatchNorm2d, BatchNormAct2d)
 CLIPS = (nn.ReLU6, nn.Hardtanh)
 
 
 @dataclass(frozen=True)
 class ConvBatchNormPair:
-    """Names of a convolution, and of the batch normalisation that alone reads what it puts out."""
+    """Names of a convolution and of the batch normalisation that is the only user of its output."""
 
     convolution: str
     normalisation: str
 
 
 def fold_batch_norm(classifier: Classifier) -> Classifier:
-    """The same function with cheaper gradients; it shares all tensors but the folded weights.
+    """A copy of the classifier with folded batch normalisations; it shares all tensors except the folded weights.
 
-    For a batch normalisation y = (Wx + b − μ) · γ/σ + β, the convolution takes W γ/σ and (b − μ) γ/σ + β.
-    Modules have other outputs in it, so layers are looked for in the classifier itself.
+    For a batch normalisation y = (Wx + b − μ) · γ/σ + β, the convolution gets W γ/σ and (b − μ) γ/σ + β.
+    Its modules have other outputs, so feature maps must be taken from the original classifier.
     """
     pairs = find_pairs(classifier)
     tensors = chain(classifier.parameters(), classifier.buffers())
-    twin = copy.deepcopy(classifier, {id(tensor): tensor for tensor in tensors})
-    modules = dict(twin.network.named_modules())
+    folded_classifier = copy.deepcopy(classifier, {id(tensor): tensor for tensor in tensors})
+    modules = dict(folded_classifier.network.named_modules())
     for pair in pairs:
         normalisation = modules[pair.normalisation]
         _fold(modules[pair.convolution], normalisation)
-        twin.network.set_submodule(pair.normalisation, _rest(normalisation))
-    for name, module in list(twin.network.named_modules(remove_duplicate=False)):
+        folded_classifier.network.set_submodule(pair.normalisation, _remaining_module(normalisation))
+    for name, module in list(folded_classifier.network.named_modules(remove_duplicate=False)):
         if type(module) in CLIPS:
-            twin.network.set_submodule(name, ClippedActivation(module))
-    return twin
+            folded_classifier.network.set_submodule(name, ClippedActivation(module))
+    return folded_classifier
 
 
 def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
-    """By one probing pass: convolutions whose output goes to one batch normalisation and nowhere else.
+    """Find, by one pass, the convolutions whose output goes only to one batch normalisation.
 
-    Each module is called once in the pass and has one name; the autograd graph tells who reads what.
+    Each of the two modules must be called once in the pass. The autograd graph shows which operation uses which output.
     """
     names = {module: name for name, module in classifier.network.named_modules()}
     made: dict[Node, nn.Module] = {}
@@ -96,13 +96,13 @@ def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
 
 
 def folded_bytes(classifier: Classifier) -> int:
-    """Bytes that a twin takes on its own: about those of its convolutions."""
+    """Additional memory of the folded copy, in bytes: about that of its convolutions."""
     kernels = [m.weight for m in classifier.network.modules() if isinstance(m, nn.Conv2d) and type(m) in CONVOLUTIONS]
     return sum(kernel.numel() * kernel.element_size() for kernel in kernels)
 
 
 def _is_fixed(normalisation: nn.BatchNorm2d) -> bool:
-    """Whether it normalises by stored statistics."""
+    """Whether a batch normalisation uses stored statistics."""
     return normalisation.running_mean is not None and not normalisation.training
 
 
@@ -119,7 +119,7 @@ def _fold(convolution: Any, normalisation: Any) -> None:
 
 
 def affine(normalisation: Any) -> tuple[Tensor, Tensor]:
-    """γ/σ and β − μ γ/σ of a batch normalisation by stored statistics, in float64."""
+    """γ/σ and β − μ γ/σ of a batch normalisation with stored statistics, in float64."""
     mean, variance = normalisation.running_mean.double(), normalisation.running_var.double()
     scale = (variance + normalisation.eps).rsqrt()
     if normalisation.weight is not None:
@@ -130,8 +130,8 @@ def affine(normalisation: Any) -> tuple[Tensor, Tensor]:
     return scale, shift
 
 
-def _rest(normalisation: nn.Module) -> nn.Module:
-    """What a normalisation module does beside: timm's have their activation in them."""
+def _remaining_module(normalisation: nn.Module) -> nn.Module:
+    """What is left of a normalisation module: timm's contain an activation."""
     if isinstance(normalisation, BatchNormAct2d):
         return nn.Sequential(normalisation.drop, normalisation.act)
     return nn.Identity()
