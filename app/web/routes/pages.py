@@ -57,7 +57,7 @@ async def _methods(executor: Executor) -> dict[str, Any] | None:
 
 @cache
 def _facts() -> Any:
-    """The numbers in the captions of /methods, written by tests/browser/make_learn.py."""
+    """The numbers in the captions of /methods, written by tools/make_learn.py."""
     return json.loads((shipped("static") / "learn" / "facts.json").read_text("utf-8"))
 
 
