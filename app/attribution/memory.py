@@ -63,7 +63,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory; 0 where the system does not tell."""
+    """Resident memory of this process in bytes; 0 if the system does not tell."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

@@ -109,10 +109,10 @@ class ClusterBatch:
             for entry in list(left):
                 del left[entry]
                 self._tally.fault(entry, problem_from_dict(event.data))
-        elif event.name in ("whole", "fault"):
-            entry = entries[event.data["place"]]
+        elif event.name in ("picture_done", "picture_failed"):
+            entry = entries[event.data["index"]]
             del left[entry]
-            if event.name == "fault":
+            if event.name == "picture_failed":
                 self._tally.fault(entry, problem_from_dict(event.data["problem"]))
                 return
             try:

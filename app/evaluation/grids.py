@@ -31,7 +31,7 @@ def draw_grids(classes: Mapping[int, Sequence[str]], count: int, seed: int) -> l
     for _ in range(TRIES * count):
         if len(found) == count:
             break
-        drawn_classes = [available[place] for place in rng.choice(len(available), CELLS, replace=False)]
+        drawn_classes = [available[index] for index in rng.choice(len(available), CELLS, replace=False)]
         found[tuple(classes[index][int(rng.integers(len(classes[index])))] for index in drawn_classes)] = None
     return list(found)
 
@@ -40,8 +40,8 @@ def compose(cells: Sequence[Image.Image]) -> Image.Image:
     """Put four pictures of the same size into one of twice the size, row by row."""
     width, height = cells[0].size
     grid = Image.new(cells[0].mode, (SIDE * width, SIDE * height))
-    for place, cell in enumerate(cells):
-        grid.paste(cell, (place % SIDE * width, place // SIDE * height))
+    for index, cell in enumerate(cells):
+        grid.paste(cell, (index % SIDE * width, index // SIDE * height))
     return grid
 
 

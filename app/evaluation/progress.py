@@ -45,11 +45,11 @@ class EvaluationProgress:
         if self._task is not None:
             self.bars.update(self._task, completed=self._total, total=self._total)  # type: ignore[arg-type]
         self._done, self._total = 0.0, total
-        self._task = self.bars.add_task(what, total=total, place="")
+        self._task = self.bars.add_task(what, total=total, item="")
 
-    def show_item(self, place: str) -> None:
+    def show_item(self, item: str) -> None:
         """Show which item is being computed."""
-        self._update(place=place[-36:])
+        self._update(item=item[-36:])
 
     def skip(self, weight: float) -> None:
         """Take a weight off the total: it was computed before, or cannot be computed."""

@@ -30,7 +30,7 @@ class Plots:
 
 
 def report(
-    about: Record,
+    head: Record,
     results: EvaluationResults,
     rows: list[Row],
     lines: list[GroupedRow],
@@ -46,7 +46,7 @@ def report(
     titles = {id: method.title for id, method in methods().items()}
     metric_ids = list(dict.fromkeys(number.metric for number in scalars.values()))
     return environment.get_template("evaluation.html").render(
-        about=about,
+        about=head,
         tokens=Markup((shipped("static") / "css" / "tokens.css").read_text("utf-8")),
         plot_style=Markup(re.sub(r"</?style>", "", STYLE)),
         titles=titles,
@@ -71,8 +71,8 @@ def group_failures(failures: list[Record]) -> list[Record]:
     groups: dict[tuple[Any, ...], Record] = {}
     for record in failures:
         key = {name: record.get(name, "") for name in ("method", "metric", "status")}
-        about = {**key, "problem": record["problem"], "models": [], "pictures": []}
-        group = groups.setdefault((*key.values(), record["problem"]["detail"]), about)
+        new_group = {**key, "problem": record["problem"], "models": [], "pictures": []}
+        group = groups.setdefault((*key.values(), record["problem"]["detail"]), new_group)
         for name, names in (("model", group["models"]), ("picture", group["pictures"])):
             if record.get(name) and record[name] not in names:
                 names.append(record[name])
@@ -88,13 +88,13 @@ def _section(metric: str, lines: list[GroupedRow], scalars: Mapping[str, Scalar]
     numbers = []
     for id, number in scalars.items():
         if number.metric == metric:
-            own = [line for line in lines if line.number == id]
+            rows_of_number = [line for line in lines if line.number == id]
             numbers.append(
                 {
                     "number": number,
                     "plots": [_inline(svg) for (_, name), svg in plots.numbers.items() if name == id],
-                    "lines": [line for line in own if not line.against],
-                    "differences": [line for line in own if line.against],
+                    "lines": [line for line in rows_of_number if not line.against],
+                    "differences": [line for line in rows_of_number if line.against],
                 }
             )
     curves = [_inline(svg) for (_, name), svg in plots.curves.items() if name == metric]
@@ -125,8 +125,8 @@ def _examples(results: EvaluationResults, rows: list[Row], scalars: Mapping[str,
             values.setdefault((number, model, method), {})[picture] = row_values[0]
     examples: dict[str, list[Record]] = {}
     for (number, model, method), by_picture in values.items():
-        about = scalars[number]
-        ordered = sorted(by_picture, key=by_picture.__getitem__, reverse=about.better == "higher")
+        scalar = scalars[number]
+        ordered = sorted(by_picture, key=by_picture.__getitem__, reverse=scalar.better == "higher")
         count = min(SHOWN, len(ordered) // 2)
 
         def shown(picture: str, model: str = model, method: str = method, by: dict[str, float] = by_picture) -> Record:
@@ -137,15 +137,15 @@ def _examples(results: EvaluationResults, rows: list[Row], scalars: Mapping[str,
 
         ends = {"best": list(map(shown, ordered[:count])), "worst": list(map(shown, ordered[-count:] if count else []))}
         if count:
-            examples.setdefault(about.metric, []).append({"model": model, "method": method, "number": about, **ends})
+            examples.setdefault(scalar.metric, []).append({"model": model, "method": method, "number": scalar, **ends})
     return examples
 
 
 def _game(game: Record, results: EvaluationResults) -> Record:
     """A model's game, with the grids to show and each method's maps of them."""
     shown = []
-    made = [record for record in results.grids if record["model"] == game["model"] and record["cells"]]
+    records = [record for record in results.grids if record["model"] == game["model"] and record["cells"]]
     for grid in game["grids"]:
         if grid["thumb"]:
-            shown.append({**grid, "maps": [record for record in made if record["grid"] == grid["grid"]]})
+            shown.append({**grid, "maps": [record for record in records if record["grid"] == grid["grid"]]})
     return {**game, "shown": shown}

@@ -122,8 +122,8 @@ class Evaluation:
         self.progress.start_stage("maps and metrics", weight_per_picture * len(entries))
         for number, group in enumerate(self.context.zoo.groups(self.models)):
             panels = [panel for panel in self.panels if panel.model in group]
-            for place, found in enumerate(self.read_pictures(entries, names, group), start=1):
-                self.progress.show_item(f"{place}/{len(entries)} {found.name}")
+            for number_of_picture, found in enumerate(self.read_pictures(entries, names, group), start=1):
+                self.progress.show_item(f"{number_of_picture}/{len(entries)} {found.name}")
                 if number == 0:
                     results.pictures.append(_picture(found))
                 if isinstance(found, FailedPicture):
@@ -131,7 +131,7 @@ class Evaluation:
                     continue
                 for model in group:
                     self._measure_one(found, model, results)
-        order = {panel.id: place for place, panel in enumerate(self.panels)}
+        order = {panel.id: index for index, panel in enumerate(self.panels)}
         # stable: keeps the order of pictures if groups of models were computed in turns
         results.maps.sort(key=lambda record: order[record["id"]])
         return results
@@ -226,8 +226,8 @@ class Evaluation:
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.request.seed)
         attribution = self.progress.run(steps, self._weights[panel.id][0])
-        values, about = finished(attribution, time.monotonic() - began)
-        part |= {**about, "thumb": thumbs.of_map(values)}
+        values, facts = finished(attribution, time.monotonic() - began)
+        part |= {**facts, "thumb": thumbs.of_map(values)}
         map_values = torch.from_numpy(values).to(x)
         return ExplainedMap(
             engine,

@@ -75,9 +75,9 @@ def scalars(figures: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def write_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write files into a folder that appears whole or not at all. An explanation that was there is replaced.
+    """Write files into a folder atomically. An explanation in it is replaced.
 
-    Raises `OSError`, also where the folder holds something else.
+    Raises `OSError`, also if the folder holds other files.
     """
     part = folder.with_name(f".gradoscope-{hashlib.sha256(folder.name.encode()).hexdigest()[:16]}.part")
     shutil.rmtree(part, ignore_errors=True)  # a run that was killed has left it
@@ -94,7 +94,7 @@ def write_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
 
 
 def write_explanation(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """The same; raises `Problem` where it cannot be written."""
+    """Like `write_whole`, but raises `Problem` if it cannot be written."""
     try:
         write_whole(folder, files)
     except OSError as error:
@@ -102,13 +102,13 @@ def write_explanation(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
 
 
 def request_mark(data: bytes, about: tuple[Any, ...]) -> str:
-    """A hash of all that determines what comes of a picture: its bytes, and `Batch.about`."""
+    """A hash of everything that determines a picture's results: its bytes, and `Batch.about`."""
     parts = (hashlib.sha256(data).hexdigest(), *about)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def read_request_mark(folder: Path) -> str | None:
-    """The mark in the record of a folder that was written whole; None where there is none."""
+    """The request mark in the record of a complete folder; None if there is none."""
     try:
         request_mark = json.loads((folder / RECORD).read_bytes())["mark"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -288,25 +288,27 @@ class Batch:
         for id, one in panels.items():
             if not isinstance(one.method, OnePass):
                 continue
-            wanted = [
+            panels_to_make = [
                 next((p for p in picture.panels_of(model) if p.id == id and not p.refusal), None)
                 for picture in shared.pictures
             ]
             began = time.monotonic()
             try:
                 score = self._score(
-                    shared.forward.classifier, tuple(panel.target if panel else any_class for panel in wanted)
+                    shared.forward.classifier, tuple(panel.target if panel else any_class for panel in panels_to_make)
                 )
-                values, told = one.method.maps(
+                values, diagnostics = one.method.maps(
                     SharedEngine(shared.forward, score), shared.forward.pictures, one.parameters
                 )
-                seconds = (time.monotonic() - began) / len(wanted)
-                for picture, panel, map in zip(shared.pictures, wanted, values, strict=True):
+                seconds = (time.monotonic() - began) / len(panels_to_make)
+                for picture, panel, map in zip(shared.pictures, panels_to_make, values, strict=True):
                     if panel:
-                        attribution = Attribution(map, {"gradient_evaluations": 1, **told})
+                        attribution = Attribution(map, {"gradient_evaluations": 1, **diagnostics})
                         add_map(picture, panel, *finished(attribution, seconds))
             except Exception:
-                log.warning("%s of %d pictures at once failed: one by one", one.method.id, len(wanted), exc_info=True)
+                log.warning(
+                    "%s of %d pictures at once failed: one by one", one.method.id, len(panels_to_make), exc_info=True
+                )
 
     def _compute_alone(self, picture: ExplainedPicture, panel: PlannedPanel, classifier: Classifier) -> Waiting[None]:
         engine = Engine(

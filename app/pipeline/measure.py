@@ -46,8 +46,8 @@ def _measure(
     metric.check(explained, parameters)
     cost = metric.cost(explained.outline, parameters)
     name, store = measurement_part(panel.id, metric.id), context.store
-    kept = store.key("metric", key, metric.id, parameters.model_dump(), job.seed)
-    found = store.attach(job.id, name, kept)
+    store_key = store.key("metric", key, metric.id, parameters.model_dump(), job.seed)
+    found = store.attach(job.id, name, store_key)
     record["from_store"] = found is not None
     if found is None:
         measurement, seconds = yield from compute(panel, metric, parameters, explained)
@@ -56,7 +56,7 @@ def _measure(
                 panel.model, experience(panel.method, metric, cost), seconds, cost.total, explained.size
             )
         found = {"figures": measurement.figures, "maps": list(measurement.maps), "seconds": round(seconds, 3)}
-        store.put(job.id, name, kept, pack(whole(measurement.maps)), found)
+        store.put(job.id, name, store_key, pack(as_arrays(measurement.maps)), found)
     record |= metric_done(job.id, panel, metric, found, cost)
 
 
@@ -70,8 +70,8 @@ def compute(
             now = time.monotonic()
             if now - last >= PROGRESS_SECONDS or step.done == step.total:
                 last = now
-                told = {"panel": panel.id, "metric": metric.id, "done": step.done, "total": step.total}
-                yield Event("progress", told)
+                progress = {"panel": panel.id, "metric": metric.id, "done": step.done, "total": step.total}
+                yield Event("progress", progress)
             yield None
     return steps.result, steps.seconds
 
@@ -82,7 +82,7 @@ def experience(method: Method[Any], metric: Metric[Any], cost: MetricCost) -> tu
     return ("metric", metric.id, method.id if cost.maps else "")
 
 
-def whole(maps: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+def as_arrays(maps: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
     """Maps as arrays. Raises `ComputationFailed` if a value is not finite."""
     arrays = {name: values.detach().float().cpu().numpy() for name, values in maps.items()}
     if not all(np.isfinite(values).all() for values in arrays.values()):

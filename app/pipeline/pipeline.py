@@ -121,16 +121,16 @@ def measure(job: Measure, context: Context) -> Run:
     yield Event("done", record)
 
 
-def update_panel(context: Context, explanation: str, told: dict[str, Any]) -> None:
+def update_panel(context: Context, explanation: str, new: dict[str, Any]) -> None:
     """Update a panel in the explanation's stored record. Raises `NotFound` if the explanation is gone."""
     record = context.store.load(explanation)
     if record is None:
         raise deleted_problem()
     for number, panel in enumerate(record["panels"]):
-        if panel["id"] == told["id"]:
-            metrics = {**panel.get("metrics", {}), **told["metrics"]}
+        if panel["id"] == new["id"]:
+            metrics = {**panel.get("metrics", {}), **new["metrics"]}
             kept = {"from_store": panel["from_store"], "metrics": metrics}
-            record["panels"][number] = told | kept
+            record["panels"][number] = new | kept
     context.store.update(explanation, record)
 
 
@@ -230,7 +230,7 @@ def _accepted(
     job: Explain, context: Context, panels: list[PlannedPanel], model_inputs: dict[str, ModelInput]
 ) -> dict[str, Any]:
     evaluations = measuring = 0
-    listed = []
+    planned_panels = []
     for panel in panels:
         known = model_inputs.get(panel.model)
         input = known.input if known else context.zoo.recipe(panel.model).input
@@ -248,9 +248,9 @@ def _accepted(
             costs = {metric.id: metric.cost(cost_inputs, parameters) for metric, parameters in panel.metrics}
             planned["metrics"] = [{"metric": id, **cost.to_dict()} for id, cost in costs.items()]
             measuring += sum(cost.total for cost in costs.values())
-        listed.append(planned)
-    told = {"id": job.id, "panels": listed, "gradient_evaluations": evaluations}
-    return told | ({"metric_evaluations": measuring} if job.metrics else {})
+        planned_panels.append(planned)
+    accepted = {"id": job.id, "panels": planned_panels, "gradient_evaluations": evaluations}
+    return accepted | ({"metric_evaluations": measuring} if job.metrics else {})
 
 
 def _prediction(seen: dict[str, Any]) -> dict[str, Any]:

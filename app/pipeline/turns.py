@@ -19,7 +19,7 @@ PROGRESS_SECONDS = 0.1  # between two `progress` events
 S = TypeVar("S")
 R = TypeVar("R")
 Run = Generator[Event | None, None, None]
-"""Events for the client, and `None` where another run may take its turn or this one be closed."""
+"""Events for the client, and `None` where another run may take its turn or this one may be closed."""
 
 
 def round_robin(runs: Iterable[Run]) -> Run:

@@ -119,8 +119,8 @@ class Worker:
     def _free_memory(self) -> None:
         """Give memory back to the system if the allocator holds too much. It keeps freed blocks, which is quick for the
         next micro-batch, but blocks of one model's layers seldom fit another's."""
-        kept = self._context.zoo.bytes + self._context.picture_cache.bytes
-        if self._resident() - self._initial_bytes - kept > WORKSPACE:
+        cached_bytes = self._context.zoo.bytes + self._context.picture_cache.bytes
+        if self._resident() - self._initial_bytes - cached_bytes > WORKSPACE:
             self._give_back()
 
     def _receive(self, message: tuple[Any, ...]) -> None:

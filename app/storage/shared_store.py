@@ -182,17 +182,17 @@ class SharedStore:
         listing = _ObjectListing(self._objects.list_below("records"))
         for path in listing.unfinished(now - PART_SECONDS):
             self._objects.remove(path)
-        gone = 0
+        removed = 0
         for folder, created in listing.oldest():
             if created >= now - self.max_age and listing.bytes <= self.max_bytes:
                 break
             self._remove(folder)
             listing.drop(folder)
-            gone += 1
+            removed += 1
         if time.monotonic() - self._tidied > TIDY_SECONDS or not self._tidied:
             self._tidy(now)
         self._counted_usage = time.monotonic(), (listing.records, listing.bytes)
-        return gone
+        return removed
 
     def usage(self) -> tuple[int, int]:
         """The number of records and the bytes of all blobs; counted again after half a minute."""
@@ -212,8 +212,8 @@ class SharedStore:
         for pointer in (self._known_pointers.pop(key, None), None):
             if pointer is None and (pointer := self._objects.read(_pointer_path(key))[0]) is None:
                 return None
-            about = _parsed(pointer)
-            source = _path_of(str(about.get("record")), str(about.get("name")))
+            target = _parsed(pointer)
+            source = _path_of(str(target.get("record")), str(target.get("name")))
             blob = self._read_intact(source)
             if blob is not None and blob.key == key:
                 return (source, pointer), blob
@@ -274,17 +274,17 @@ class SharedStore:
 
     def _make_room(self, keep: str, size: int) -> bool:
         listing = _ObjectListing(self._objects.list_below("records"))
-        gone, wanted = 0, listing.bytes - size
+        removed, target_bytes = 0, listing.bytes - size
         for folder, _ in listing.oldest():
-            if listing.bytes <= wanted:
+            if listing.bytes <= target_bytes:
                 break
             if folder != keep:
                 self._remove(folder)
                 listing.drop(folder)
-                gone += 1
-        if gone:
-            log.warning("the disk is full: the oldest %d explanations are forgotten", gone)
-        return bool(gone)
+                removed += 1
+        if removed:
+            log.warning("the disk is full: the oldest %d explanations are forgotten", removed)
+        return bool(removed)
 
 
 class Blob(NamedTuple):

@@ -163,10 +163,10 @@ class Store:
     def forget(self, record: str) -> bool:
         """Delete a record, and every blob that no other record uses. False if there is no such record."""
         with self._index.transaction() as index:
-            gone = index.execute("DELETE FROM record WHERE id = ?", (record,)).rowcount
+            removed = index.execute("DELETE FROM record WHERE id = ?", (record,)).rowcount
             self._drop_unused(index)
         self._needs_tidy = not self._index.tidy()
-        return bool(gone)
+        return bool(removed)
 
     def check(self) -> None:
         """Read the whole index, and replace it if it is damaged."""
@@ -178,13 +178,13 @@ class Store:
         with self._index.transaction() as index:
             seconds = tick(index)
             index.execute("UPDATE record SET created = ? WHERE created > ?", (seconds, seconds))
-            gone = index.execute("DELETE FROM record WHERE created < ?", (seconds - self.max_age,)).rowcount
+            removed = index.execute("DELETE FROM record WHERE created < ?", (seconds - self.max_age,)).rowcount
             self._drop_unused(index)
             while self._bytes(index) > self.max_bytes and self._drop_oldest(index) is not None:
-                gone += 1
-        if gone or self._needs_tidy:
+                removed += 1
+        if removed or self._needs_tidy:
             self._needs_tidy = not self._index.tidy()
-        return gone
+        return removed
 
     def usage(self) -> tuple[int, int]:
         """The number of records and the bytes of all blobs."""
@@ -201,14 +201,14 @@ class Store:
         return write()
 
     def _make_room(self, record: str, size: int) -> bool:
-        gone, freed = 0, 0
+        removed, freed = 0, 0
         with self._index.transaction() as index:
             while freed < size and (more := self._drop_oldest(index, record)) is not None:
-                gone += 1
+                removed += 1
                 freed += more
-        if gone:
-            log.warning("the disk is full: the oldest %d explanations are forgotten", gone)
-        return bool(gone)
+        if removed:
+            log.warning("the disk is full: the oldest %d explanations are forgotten", removed)
+        return bool(removed)
 
     def _drop_oldest(self, index: sqlite3.Connection, keep: str = "") -> int | None:
         """Delete the oldest record other than `keep`. Returns the bytes freed, None if there is no other record."""

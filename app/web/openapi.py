@@ -86,7 +86,7 @@ def _add_links(paths: Document) -> None:
         if path.startswith(f"{EXPLANATIONS}/{{id}}"):
             if "{metric}" in path:  # a record need not have any
                 continue
-            parameters = {name: place for name, place in LINK_PARAMETERS.items() if f"{{{name}}}" in path}
+            parameters = {name: expression for name, expression in LINK_PARAMETERS.items() if f"{{{name}}}" in path}
             for operation in operations.values():
                 id = operation["operationId"]
                 links[id] = {"operationId": id, "parameters": parameters}

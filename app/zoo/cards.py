@@ -164,20 +164,20 @@ SOURCES: dict[str, type[BaseModel]] = {"embedded": Embedded, "torchvision": Torc
 
 def _describe(fault: Any) -> str:
     """A validation error of pydantic in words for the author of a card."""
-    place = [str(part) for part in fault["loc"]]
+    path = [str(part) for part in fault["loc"]]
     table: type[BaseModel] = Card
-    if place[0] == "source" and len(place) > 1:
-        table = SOURCES[place.pop(1)]  # pydantic's path contains the kind, which is not in the card
-    elif len(place) > 1:
-        table = TABLES.get(place[0], Card)
-    name, field = place[-1], ".".join(place)
+    if path[0] == "source" and len(path) > 1:
+        table = SOURCES[path.pop(1)]  # pydantic's path contains the kind, which is not in the card
+    elif len(path) > 1:
+        table = TABLES.get(path[0], Card)
+    name, field = path[-1], ".".join(path)
     if fault["type"] == "missing":
         return f"{field}: is missing"
     if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return f"source.kind: must be one of {', '.join(SOURCES)}"
     if fault["type"] == "extra_forbidden":
         if table is not Card and name in Card.model_fields:
-            return f"{field}: belongs to the top of the card: write `{name}` above [{place[0]}]"
+            return f"{field}: belongs to the top of the card: write `{name}` above [{path[0]}]"
         similar = difflib.get_close_matches(name, table.model_fields, 1)
         return f"{field}: there is no such field" + (f"; did you mean `{similar[0]}`?" if similar else "")
     return f"{field}: {fault['msg'].removeprefix('Value error, ')}"

@@ -62,10 +62,13 @@ class Handle:
             if "killer" in path:
                 raise ActorDiedError()
             if "bad" in path:
-                yield "event", Event("fault", {"place": place, "problem": Unprocessable("no picture").as_dict()})
+                yield (
+                    "event",
+                    Event("picture_failed", {"index": place, "problem": Unprocessable("no picture").as_dict()}),
+                )
             else:
                 whole = {"record": {"panels": []}, "files": [("explanation.json", b"{}")]}
-                yield "event", Event("whole", {"place": place, **whole})
+                yield "event", Event("picture_done", {"index": place, **whole})
         yield "event", Event("done", {})
 
 

@@ -57,26 +57,26 @@ def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
     Each of the two modules must be called once in the pass. The autograd graph shows which operation uses which output.
     """
     names = {module: name for name, module in classifier.network.named_modules()}
-    made: dict[Node, nn.Module] = {}
-    read: list[tuple[nn.Module, Node]] = []
+    producers: dict[Node, nn.Module] = {}
+    uses: list[tuple[nn.Module, Node]] = []
     calls: Counter[nn.Module] = Counter()
 
-    def keep(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+    def record_output(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
         calls[module] += 1
         if isinstance(output, Tensor) and output.grad_fn is not None:
-            made[output.grad_fn] = module
+            producers[output.grad_fn] = module
 
-    def see(module: nn.Module, inputs: tuple[object, ...]) -> None:
+    def record_input(module: nn.Module, inputs: tuple[object, ...]) -> None:
         calls[module] += 1
         if inputs and isinstance(inputs[0], Tensor) and inputs[0].grad_fn is not None:
-            read.append((module, inputs[0].grad_fn))
+            uses.append((module, inputs[0].grad_fn))
 
     handles = []
     for module in names:
         if type(module) in CONVOLUTIONS:
-            handles.append(module.register_forward_hook(keep))
+            handles.append(module.register_forward_hook(record_output))
         elif isinstance(module, nn.BatchNorm2d) and type(module) in NORMALISATIONS and _is_fixed(module):
-            handles.append(module.register_forward_pre_hook(see))
+            handles.append(module.register_forward_pre_hook(record_input))
     try:
         with torch.enable_grad():
             logits = classifier(classifier.grey().requires_grad_())
@@ -89,9 +89,9 @@ def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
         reader for node in walk(logits.grad_fn) for reader, _ in node.next_functions if reader is not None
     )
     return [
-        ConvBatchNormPair(names[made[node]], names[module])
-        for module, node in read
-        if node in made and readers[node] == 1 and calls[module] == calls[made[node]] == 1
+        ConvBatchNormPair(names[producers[node]], names[module])
+        for module, node in uses
+        if node in producers and readers[node] == 1 and calls[module] == calls[producers[node]] == 1
     ]
 
 

@@ -29,7 +29,7 @@ class CheckBatch:
 
 @dataclass(frozen=True)
 class BatchJob:
-    """Pictures (path, bytes) to explain by one request. The events, `whole` or `fault`, name a picture by its index."""
+    """Pictures (path, bytes) to explain by one request. The events, `picture_done` or `picture_failed`, name a picture by its index."""
 
     request: Explain
     pictures: tuple[tuple[str, bytes], ...]
@@ -64,7 +64,7 @@ def check_batch(job: CheckBatch, context: Context) -> Run:
 
 
 def explain_pictures(job: BatchJob, context: Context) -> Run:
-    """Sends `whole` with the record and all files of each finished picture, or `fault` with a problem; then `done`."""
+    """Sends `picture_done` with the record and all files of each finished picture, or `picture_failed` with a problem; then `done`."""
     from ...pipeline.batch import Batch
     from ...pipeline.turns import reserve_models
 
@@ -82,9 +82,9 @@ def _explain(job: BatchJob, batch: Batch) -> Run:
     from ...pipeline.batch import ExplainedPicture, FailedPicture
 
     drawing: deque[Future[Event]] = deque()
-    entries = [ReceivedPicture(Path(name), Path(str(place)), data) for place, (name, data) in enumerate(job.pictures)]
+    pictures = [ReceivedPicture(Path(name), Path(str(index)), data) for index, (name, data) in enumerate(job.pictures)]
     with ThreadPoolExecutor(1, thread_name_prefix="drawer") as drawer:
-        for result in batch.turns(entries):
+        for result in batch.turns(pictures):
             if isinstance(result, ExplainedPicture):
                 drawing.append(drawer.submit(_done_event, result))
             elif isinstance(result, FailedPicture):
@@ -105,8 +105,8 @@ def _done_event(picture: ExplainedPicture) -> Event:
         written = list(files(picture.record, picture.read, titles()))
     except Exception as error:
         return _failed_event(picture.entry, as_problem(error))
-    return Event("whole", {"place": int(picture.entry.folder.name), "record": picture.record, "files": written})
+    return Event("picture_done", {"index": int(picture.entry.folder.name), "record": picture.record, "files": written})
 
 
 def _failed_event(entry: ImageFile, problem: Problem) -> Event:
-    return Event("fault", {"place": int(entry.folder.name), "problem": problem.as_dict()})
+    return Event("picture_failed", {"index": int(entry.folder.name), "problem": problem.as_dict()})

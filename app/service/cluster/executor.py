@@ -181,8 +181,8 @@ class ClusterExecutor(BaseExecutor):
 
     def _take_reports(self, answers: list[dict[str, Any]]) -> None:
         """Take in the reports of all replicas: a replica without one is gone."""
-        gone = self._reports.keys() - {report["replica"] for report in answers}
-        for name in gone:
+        missing = self._reports.keys() - {report["replica"] for report in answers}
+        for name in missing:
             del self._reports[name]
             self.metrics.worker_removed(name)
         for report in answers:

@@ -71,9 +71,12 @@ def test_a_replica(tmp_path):
         about = tuple(answer.data["about"])
         pictures = ((str(SAMPLES / "cat.jpg"), sample("cat.jpg")), ("bad.jpg", b"no picture"))
         told = [event for kind, event in await told_by(explainer, BatchJob(QUICK, pictures)) if kind == "event"]
-        assert sorted((event.name, event.data.get("place")) for event in told[:-1]) == [("fault", 1), ("whole", 0)]
+        assert sorted((event.name, event.data.get("index")) for event in told[:-1]) == [
+            ("picture_done", 0),
+            ("picture_failed", 1),
+        ]
         assert told[-1].name == "done"
-        (whole,) = [event.data for event in told if event.name == "whole"]
+        (whole,) = [event.data for event in told if event.name == "picture_done"]
         assert whole["record"]["mark"] == request_mark(sample("cat.jpg"), about)
         assert whole["record"]["source"] == str(SAMPLES / "cat.jpg")
         assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole["files"]}
