@@ -29,7 +29,8 @@ class CheckBatch:
 
 @dataclass(frozen=True)
 class BatchJob:
-    """Pictures (path, bytes) to explain by one request. The events, `picture_done` or `picture_failed`, name a picture by its index."""
+    """Pictures (path, bytes) to explain by one request. The events, `picture_done` or `picture_failed`, name a
+    picture by its index."""
 
     request: Explain
     pictures: tuple[tuple[str, bytes], ...]
@@ -64,7 +65,8 @@ def check_batch(job: CheckBatch, context: Context) -> Run:
 
 
 def explain_pictures(job: BatchJob, context: Context) -> Run:
-    """Sends `picture_done` with the record and all files of each finished picture, or `picture_failed` with a problem; then `done`."""
+    """Sends `picture_done` with the record and all files of each finished picture, or `picture_failed` with a
+    problem; then `done`."""
     from ...pipeline.batch import Batch
     from ...pipeline.turns import reserve_models
 
