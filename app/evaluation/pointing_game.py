@@ -43,8 +43,7 @@ class Grid:
 
 class PointingGame:
     """The pointing game of an evaluation. `count` is the number of grids for each model; only pictures are used whose
-    top
-    class has at least the probability `confidence`."""
+    top class has at least the probability `confidence`."""
 
     def __init__(self, evaluation: Evaluation, results: EvaluationResults, count: int, confidence: float) -> None:
         self.evaluation, self.results, self.count, self.confidence = evaluation, results, count, confidence
@@ -100,8 +99,7 @@ class PointingGame:
 
     def _classifier(self, model: str) -> tuple[Classifier, bool]:
         """The model for inputs of twice its size, and False. If its size is fixed, the model as it is, and True: then
-        grids
-        are scaled down."""
+        grids are scaled down."""
         height, width = self.evaluation.inputs[model].size
         try:
             return self.evaluation.classifier(model, (SIDE * height, SIDE * width)), False

@@ -25,8 +25,7 @@ Read = Callable[[str], bytes | None]  # a part of the explanation by its name in
 
 def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
     """Yields (path, bytes) of README, record, contact sheet, picture, model inputs, each map as PNG and .npy, and a
-    table
-    of metrics.
+    table of metrics.
 
     Raises `NotFound` if a part is gone.
     """

@@ -106,9 +106,8 @@ class Worker:
                 self._send_counters(computing=True)
 
     def _wait_for_message(self) -> None:
-        """Wait for a message. Meanwhile try backends for the loaded models. After `IDLE_SECONDS` give memory back
-        that was
-        kept for the next micro-batches."""
+        """Wait for a message. Meanwhile try backends for the loaded models. After `IDLE_SECONDS` give memory back that
+        was kept for the next micro-batches."""
         self._send_counters()
         while not self._connection.poll(TRIAL_SECONDS) and self._context.zoo.settle():
             pass
@@ -158,9 +157,8 @@ class Worker:
             self._connection.send(("catalogue", self._catalogue()))
 
     def _send_counters(self, computing: bool = False) -> None:
-        """Send what was computed so far and what is in memory, if it has changed. While computing it is always sent,
-        as a
-        sign of life."""
+        """Send what was computed so far and what is in memory, if it has changed. While computing it is always sent, as
+        a sign of life."""
         zoo = self._context.zoo
         report = {**vars(self._counters), "models": len(zoo.loaded), "model_bytes": zoo.bytes, "loaded": zoo.loaded}
         self._reported_at = time.monotonic()

@@ -26,9 +26,9 @@ class CompiledBackend:
     Missing pictures of a batch are zeros. Threads of one stream wait for each other at every layer; on two cores two
     streams of two pictures are 3 to 10 % quicker than one stream of four or five.
 
-    One graph serves every score of the classifier. With y the logits and p their softmax it computes J^T (c − s p)
-    for a vector c and a number s for each picture: c = e_t explains a logit, c = e_t − e_a a difference of two, and s
-    = 1 the log-probability; the gradient of a probability is p_t times that.
+    One graph serves every score of the classifier. With y the logits and p their softmax it computes J^T (c − s p) for
+    a vector c and a number s for each picture: c = e_t explains a logit, c = e_t − e_a a difference of two, and s = 1
+    the log-probability; the gradient of a probability is p_t times that.
     Raises `Unsupported`, or what OpenVINO raises, if the graph cannot be made.
     """
 

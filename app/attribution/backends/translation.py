@@ -16,8 +16,7 @@ TRANSLATORS: dict[str, Translator] = {}  # by ATen's name without `aten.`
 
 def translates(*names: str) -> Callable[[Translator], Translator]:
     """A decorator for the translation of an operation. The function gets the operation's arguments, with nodes or
-    constant
-    tensors for its tensors, and returns the result or a tuple of results."""
+    constant tensors for its tensors, and returns the result or a tuple of results."""
 
     def keep(translator: Translator) -> Translator:
         TRANSLATORS.update(dict.fromkeys(names, translator))
