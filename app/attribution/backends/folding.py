@@ -1,4 +1,4 @@
-"""Folds batch normalisations into the convolutions before them: the same function, cheaper."""
+"""A twin of a classifier whose batch normalisations are part of its convolutions: the same function, cheaper."""
 
 from __future__ import annotations
 
@@ -18,65 +18,65 @@ from ..autograd_graph import walk
 from ..classifier import Classifier
 from .activations import ClippedActivation
 
-CONVOLUTIONS = (nn.Conv2d, Conv2dSame)  # exact types: subclasses may use their weights differently
+CONVOLUTIONS = (nn.Conv2d, Conv2dSame)  # subclasses may do something else with their weights
 NORMALISATIONS = (nn.BatchNorm2d, BatchNormAct2d)
 CLIPS = (nn.ReLU6, nn.Hardtanh)
 
 
 @dataclass(frozen=True)
 class ConvBatchNormPair:
-    """Names of a convolution and of the batch normalisation that is the only user of its output."""
+    """Names of a convolution, and of the batch normalisation that alone reads what it puts out."""
 
     convolution: str
     normalisation: str
 
 
 def fold_batch_norm(classifier: Classifier) -> Classifier:
-    """A copy of the classifier with folded batch normalisations; it shares all tensors except the folded weights.
+    """The same function with cheaper gradients; it shares all tensors but the folded weights.
 
-    For a batch normalisation y = (Wx + b − μ) · γ/σ + β, the convolution gets W γ/σ and (b − μ) γ/σ + β.
-    Its modules have other outputs, so feature maps must be taken from the original classifier.
+    For a batch normalisation y = (Wx + b − μ) · γ/σ + β, the convolution takes W γ/σ and (b − μ) γ/σ + β.
+    Modules have other outputs in it, so layers are looked for in the classifier itself.
     """
     pairs = find_pairs(classifier)
     tensors = chain(classifier.parameters(), classifier.buffers())
-    folded_classifier = copy.deepcopy(classifier, {id(tensor): tensor for tensor in tensors})
-    modules = dict(folded_classifier.network.named_modules())
+    twin = copy.deepcopy(classifier, {id(tensor): tensor for tensor in tensors})
+    modules = dict(twin.network.named_modules())
     for pair in pairs:
         normalisation = modules[pair.normalisation]
         _fold(modules[pair.convolution], normalisation)
-        folded_classifier.network.set_submodule(pair.normalisation, _remaining_module(normalisation))
-    for name, module in list(folded_classifier.network.named_modules(remove_duplicate=False)):
+        twin.network.set_submodule(pair.normalisation, _rest(normalisation))
+    for name, module in list(twin.network.named_modules(remove_duplicate=False)):
         if type(module) in CLIPS:
-            folded_classifier.network.set_submodule(name, ClippedActivation(module))
-    return folded_classifier
+            twin.network.set_submodule(name, ClippedActivation(module))
+    return twin
 
 
 def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
-    """Find, by one pass, the convolutions whose output goes only to one batch normalisation.
+    """By one probing pass: convolutions whose output goes to one batch normalisation and nowhere else.
 
-    Each of the two modules must be called once in the pass. The autograd graph shows which operation uses which output.
+    Each module is called once in the pass and has one name; the autograd graph tells who reads what.
     """
     names = {module: name for name, module in classifier.network.named_modules()}
-    producers: dict[Node, nn.Module] = {}
-    uses: list[tuple[nn.Module, Node]] = []
+    made: dict[Node, nn.Module] = {}
+    read: list[tuple[nn.Module, Node]] = []
     calls: Counter[nn.Module] = Counter()
 
-    def record_output(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+    def keep(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
         calls[module] += 1
         if isinstance(output, Tensor) and output.grad_fn is not None:
-            producers[output.grad_fn] = module
+            made[output.grad_fn] = module
 
-    def record_input(module: nn.Module, inputs: tuple[object, ...]) -> None:
+    def see(module: nn.Module, inputs: tuple[object, ...]) -> None:
         calls[module] += 1
         if inputs and isinstance(inputs[0], Tensor) and inputs[0].grad_fn is not None:
-            uses.append((module, inputs[0].grad_fn))
+            read.append((module, inputs[0].grad_fn))
 
     handles = []
     for module in names:
         if type(module) in CONVOLUTIONS:
-            handles.append(module.register_forward_hook(record_output))
+            handles.append(module.register_forward_hook(keep))
         elif isinstance(module, nn.BatchNorm2d) and type(module) in NORMALISATIONS and _is_fixed(module):
-            handles.append(module.register_forward_pre_hook(record_input))
+            handles.append(module.register_forward_pre_hook(see))
     try:
         with torch.enable_grad():
             logits = classifier(classifier.grey().requires_grad_())
@@ -89,20 +89,20 @@ def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
         reader for node in walk(logits.grad_fn) for reader, _ in node.next_functions if reader is not None
     )
     return [
-        ConvBatchNormPair(names[producers[node]], names[module])
-        for module, node in uses
-        if node in producers and readers[node] == 1 and calls[module] == calls[producers[node]] == 1
+        ConvBatchNormPair(names[made[node]], names[module])
+        for module, node in read
+        if node in made and readers[node] == 1 and calls[module] == calls[made[node]] == 1
     ]
 
 
 def folded_bytes(classifier: Classifier) -> int:
-    """Additional memory of the folded copy, in bytes: about that of its convolutions."""
+    """Bytes that a twin takes on its own: about those of its convolutions."""
     kernels = [m.weight for m in classifier.network.modules() if isinstance(m, nn.Conv2d) and type(m) in CONVOLUTIONS]
     return sum(kernel.numel() * kernel.element_size() for kernel in kernels)
 
 
 def _is_fixed(normalisation: nn.BatchNorm2d) -> bool:
-    """Whether a batch normalisation uses stored statistics."""
+    """Whether it normalises by stored statistics."""
     return normalisation.running_mean is not None and not normalisation.training
 
 
@@ -119,7 +119,7 @@ def _fold(convolution: Any, normalisation: Any) -> None:
 
 
 def affine(normalisation: Any) -> tuple[Tensor, Tensor]:
-    """γ/σ and β − μ γ/σ of a batch normalisation with stored statistics, in float64."""
+    """γ/σ and β − μ γ/σ of a batch normalisation by stored statistics, in float64."""
     mean, variance = normalisation.running_mean.double(), normalisation.running_var.double()
     scale = (variance + normalisation.eps).rsqrt()
     if normalisation.weight is not None:
@@ -130,8 +130,8 @@ def affine(normalisation: Any) -> tuple[Tensor, Tensor]:
     return scale, shift
 
 
-def _remaining_module(normalisation: nn.Module) -> nn.Module:
-    """What is left of a normalisation module: timm's contain an activation."""
+def _rest(normalisation: nn.Module) -> nn.Module:
+    """What a normalisation module does beside: timm's have their activation in them."""
     if isinstance(normalisation, BatchNormAct2d):
         return nn.Sequential(normalisation.drop, normalisation.act)
     return nn.Identity()

@@ -1,4 +1,4 @@
-"""Records the ATen operations of one pass of a network, for a compiler."""
+"""One pass of a network, written down operation by operation: what a compiler needs to know of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_map
 
 
 class Unsupported(Exception):
-    """This network cannot be recorded or compiled; the message says why."""
+    """This network cannot be written down, or not be compiled; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Value:
 
 @dataclass(frozen=True)
 class TapeOperation:
-    """An ATen operation. In `args` and `kwargs`, tensors are `Value`s, or real tensors if they are constants."""
+    """An ATen operation. In `args` and `kwargs` tensors are `Value`s, or real tensors where they are constants."""
 
     name: str  # such as aten.convolution.default
     args: tuple[Any, ...]
@@ -46,28 +46,28 @@ class Tape:
 def record(
     network: nn.Module, shapes: tuple[tuple[int, ...], ...], function: Callable[..., tuple[Tensor, ...]]
 ) -> Tape:
-    """Record `function(network, *inputs)` for inputs of these shapes, including its backward passes.
+    """What `function(network, *inputs)` does for inputs of these shapes, its backward passes included.
 
-    Only shapes are computed: the network is copied to the meta device. Raises `Unsupported`, or what the network raises
-    if it needs real values.
+    Nothing is computed but shapes: the network is copied without its numbers. Raises `Unsupported`, or whatever the
+    network raises where it cannot do without them.
     """
     real: dict[int, Tensor] = {}
     memo: dict[int, Any] = {}
     for tensor in (*network.parameters(), *network.buffers()):
-        on_meta = torch.empty_like(tensor.detach(), device="meta")
-        memo[id(tensor)] = nn.Parameter(on_meta, requires_grad=False) if isinstance(tensor, nn.Parameter) else on_meta
+        hollow = torch.empty_like(tensor.detach(), device="meta")
+        memo[id(tensor)] = nn.Parameter(hollow, requires_grad=False) if isinstance(tensor, nn.Parameter) else hollow
         real[id(memo[id(tensor)])] = tensor.detach()
-    meta_network = copy.deepcopy(network, memo)
+    twin = copy.deepcopy(network, memo)
     inputs = tuple(torch.empty(shape, device="meta") for shape in shapes)
     recorder = _Recorder(inputs, real)
-    with _PoolingAsMean(), recorder:
-        outputs = function(meta_network, *inputs)
+    with _Plain(), recorder:
+        outputs = function(twin, *inputs)
     numbers = tuple(recorder.value(tensor) for tensor in inputs)
     return Tape(numbers, tuple(recorder.operations), tuple(recorder.value(tensor) for tensor in outputs))
 
 
-class _PoolingAsMean(TorchFunctionMode):
-    """A mode in which pooling to one value is a mean, without the strides that PyTorch sets for channels-last."""
+class _Plain(TorchFunctionMode):
+    """Within: pooling to one value is a mean, without the strides that PyTorch puts on it for channels last."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -82,11 +82,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.operations: list[TapeOperation] = []
         self._real = real
         self._values: dict[int, Value] = {}
-        self._alive: list[Tensor] = []  # kept alive, so that no other tensor gets the same id
-        self._sharing: dict[int, list[int]] = {}  # by storage: ids of the tensors that share it
+        self._kept: list[Tensor] = []  # so that no other tensor takes an identity over
+        self._sharing: dict[int, list[int]] = {}  # by storage: tensors that look into it
         self._stale: set[int] = set()
         for tensor in inputs:
-            self._add_value(tensor)
+            self._name(tensor)
 
     def value(self, tensor: Tensor) -> Value:
         if id(tensor) in self._stale:
@@ -97,7 +97,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        given = tree_map(self._look_up, (args, kwargs))  # before the call: it may change its arguments in place
+        given = tree_map(self._look_up, (args, kwargs))  # before: an operation in place changes what it is given
         result = func(*args, **kwargs)
         results = result if isinstance(result, (tuple, list)) else (result,)
         values = [value for value in _leaves(given) if isinstance(value, Value)]
@@ -106,8 +106,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return result
         if func._schema.is_mutable:
             self._mutate(args[0], result)
-        values_of_results = tuple(self._add_value(tensor) if isinstance(tensor, Tensor) else None for tensor in results)
-        self.operations.append(TapeOperation(str(func), given[0], given[1], values_of_results))
+        named = tuple(self._name(tensor) if isinstance(tensor, Tensor) else None for tensor in results)
+        self.operations.append(TapeOperation(str(func), given[0], given[1], named))
         return result
 
     def _look_up(self, argument: Any) -> Any:
@@ -116,11 +116,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if id(argument) in self._real:
             return self._real[id(argument)]
         if argument.device.type != "meta":
-            return argument  # made by the network during the pass: a constant
+            return argument  # made by the network on its way: a constant
         return self.value(argument)
 
     def _compute(self, func: Any, given: Any, results: Any) -> None:
-        """An operation on constants only gives a constant."""
+        """Constants alone make a constant."""
         if func._schema.is_mutable:
             raise Unsupported(f"{func} changes a constant")
         args, kwargs = given
@@ -130,7 +130,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         computed = computed if isinstance(computed, (tuple, list)) else (computed,)
         for tensor, constant in zip(results, computed, strict=True):
             if isinstance(tensor, Tensor):
-                self._alive.append(tensor)
+                self._kept.append(tensor)
                 self._real[id(tensor)] = constant
 
     def _mutate(self, target: Tensor, result: Any) -> None:
@@ -141,11 +141,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._sharing[storage] = []
         self._stale.discard(id(target))
 
-    def _add_value(self, tensor: Tensor) -> Value:
-        self._alive.append(tensor)
+    def _name(self, tensor: Tensor) -> Value:
+        self._kept.append(tensor)
         self._sharing.setdefault(tensor.untyped_storage()._cdata, []).append(id(tensor))
         self._stale.discard(id(tensor))
-        value = self._values[id(tensor)] = Value(len(self._alive), tuple(tensor.shape))
+        value = self._values[id(tensor)] = Value(len(self._kept), tuple(tensor.shape))
         return value
 
 
