@@ -210,7 +210,7 @@ class AsyncStream(AsyncIterator[Event]):
                 raise stream_ended()
             data: Any = message.json()
             if message.event == "done":
-                self._explanation = await self._client._whole(schemas.Explanation.model_validate(data))
+                self._explanation = await self._client._explanation_of(schemas.Explanation.model_validate(data))
                 await self.aclose()
                 return Done(self._explanation)
             if (event := parse_event(message.event, data, _never)) is not None:

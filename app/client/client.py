@@ -230,7 +230,7 @@ class Stream(Iterator[Event]):
         raise StopIteration
 
     def _explanation_of(self, data: dict[str, Any]) -> Explanation:
-        return self._client._whole(schemas.Explanation.model_validate(data))
+        return self._client._explanation_of(schemas.Explanation.model_validate(data))
 
     def __enter__(self) -> Self:
         return self
