@@ -4,21 +4,22 @@ VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DOWNLOADS ?= cards
-JOBS ?= 2
+# processes of pytest: while one waits for a browser or a server, the others compute
+JOBS ?= 3
 BIN = $(VENV)/bin
 
-.PHONY: serve test test-slow test-cluster lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study docs slow chaos load fuzz pins audit clean
+.PHONY: serve test test-slow test-cluster lint js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study docs slow chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
 
 test: $(VENV)/.tested lint
 	@tools/ensure_browser.sh $(BIN)/python
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
 # those that train a model, measure a benchmark or walk a long way (some minutes)
 test-slow: $(VENV)/.tested
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m slow $(PYTEST)
 
 # the contract on Ray Serve, two replicas on this machine; prints pictures per second and the time after a death
 test-cluster: $(VENV)/.tested
@@ -29,9 +30,16 @@ lint: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.compose-spec compose.yaml compose.gpu.yaml
 	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/python -m tools.check_js_imports
+	$(BIN)/python -m tools.check_js_types
+
+# writes static/js/api/types.js: what goes over the wire, as types for the page's modules
+js-types: $(VENV)/.tested
+	$(BIN)/python -m tools.write_js_types
 
 # before each commit: what lint asks, and tidy files
 hooks: $(VENV)/.tested
@@ -40,12 +48,13 @@ hooks: $(VENV)/.tested
 # the tests, and how much of app/ they run, in servers, workers and commands too: 1 below 90 %
 coverage: $(VENV)/.tested
 	@tools/ensure_browser.sh $(BIN)/python
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(PYTEST)
 
 # builds and runs the container without a Docker engine; needs root on Debian, and takes some minutes. Torch is PyPI's
 # build, with CUDA; BUILD_ARGS= takes the Dockerfile's default, where the index of CPU builds can be reached
 BUILD_ARGS ?= --build-arg TORCH_INDEX=
 check-image:
+	@test -x ../shared/tools/check_image.sh || { echo 'check-image: ../shared/tools/check_image.sh is missing'; exit 1; }
 	BUILD_ARGS='$(BUILD_ARGS)' CHECK_COMMAND='tools/check_container.sh' ../shared/tools/check_image.sh . /healthz 8000
 
 # the wheel, in a new environment away from the checkout: it serves the six maps
@@ -99,8 +108,9 @@ bench-trust: $(VENV)/.tested
 trust-study: $(VENV)/.benched
 	$(BIN)/python -m benchmarks.trust_study
 
-# the site, from the repository, into site/; 1 where there is a warning
+# refreshes the generated tables of docs/, then builds the site into site/; fails if there is a warning
 docs: $(VENV)/.tested
+	$(BIN)/python docs/_pages/refresh.py
 	$(BIN)/python docs/_pages/build.py site
 
 # two hundred slow sockets, and what a good client notices of them (two minutes); 1 where it is more than it should

@@ -7,8 +7,8 @@ import errno
 import gc
 import sys
 from contextlib import suppress
-from pathlib import Path
 
+import psutil
 import torch
 from torch import nn
 
@@ -64,8 +64,4 @@ def out_of_memory(error: BaseException) -> bool:
 
 def resident() -> int:
     """Resident memory of this process in bytes; 0 if the system does not tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0
-    return pages * 4096
+    return psutil.Process().memory_info().rss

@@ -14,7 +14,7 @@ from rich.console import Console
 from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem, problem_from_dict
 from ..images.image_files import ImageFile
-from ..pipeline.archive import read_request_mark, request_mark, write_explanation
+from ..pipeline.resume import ResultFolder, picture_mark
 from ..service.cluster.batch_job import BatchJob, CheckBatch
 from ..service.quarantine import WORKER_DIED
 from ..settings import Settings
@@ -79,7 +79,7 @@ class ClusterBatch:
             except OSError as error:
                 self._tally.fault(entry, Problem(error.strerror or str(error)))
                 continue
-            if read_request_mark(entry.folder) == request_mark(data, self._about):
+            if ResultFolder(entry.folder).holds(picture_mark(data, self._about)):
                 self._tally.kept(entry)
             else:
                 yield entry, data
@@ -116,7 +116,7 @@ class ClusterBatch:
                 self._tally.fault(entry, problem_from_dict(event.data["problem"]))
                 return
             try:
-                await asyncio.to_thread(write_explanation, entry.folder, event.data["files"])
+                await asyncio.to_thread(ResultFolder(entry.folder).write, event.data["files"])
                 self._tally.done(entry, event.data["record"])
             except Problem as problem:
                 self._tally.fault(entry, problem)

@@ -16,13 +16,14 @@ from ..evaluation.output import write_all
 from ..evaluation.pointing_game import DEFAULT, PointingGame
 from ..evaluation.progress import EvaluationProgress
 from ..evaluation.report import group_failures
-from ..evaluation.result_cache import ResultCache
 from ..evaluation.run import Evaluation, EvaluationResults, Record
 from ..images.image_files import ImageFile
 from ..pipeline.batch import READERS
 from ..pipeline.context import Context
+from ..pipeline.fetch import fetch_all
+from ..pipeline.progress import ProgressBars
+from ..pipeline.resume import ResultCache
 from ..settings import Settings
-from .explain_run import fetch_all
 
 PARTS = ".parts"
 
@@ -49,11 +50,13 @@ def evaluate_folder(
     context.decoders.warm()
     fetch_all(context.zoo, request.models or (settings.default_model,), settings, console)
     names = {entry: str(entry.folder.relative_to(options.out)) for entry in entries}
-    with EvaluationProgress(console) as progress:
+    with ProgressBars(console) as bars:
+        progress = EvaluationProgress(bars)
         evaluation = Evaluation(request, context, ResultCache(options.out / PARTS), progress)
         results = evaluation.measure(entries, names)
         if options.grids != 0:
             PointingGame(evaluation, results, options.grids or DEFAULT, options.confidence).play(entries, names)
+        progress.end()
     write_all(options.out, report_head(evaluation, options, len(entries)), results, request.seed)
     print_summary(results, options.out, console)
     return not results.failed
@@ -72,7 +75,7 @@ def report_head(evaluation: Evaluation, options: EvaluateOptions, count: int) ->
         "pictures": count,
         "confidence": options.confidence,
         "models": {
-            id: {"fingerprint": evaluation.classifier(id).fingerprint, **evaluation.inputs[id].model_dump()}
+            id: {"fingerprint": evaluation.load(id).classifier.fingerprint, **evaluation.inputs[id].model_dump()}
             for id in evaluation.models
         },
         "methods": {panel.method.id: panel.parameters.model_dump() for panel in evaluation.panels},

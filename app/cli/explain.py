@@ -12,11 +12,11 @@ import typer
 from rich.console import Console
 
 from ..contract.jobs import Explain
+from ..contract.parsing import parse_size
 from ..contract.problems import Unprocessable
 from ..images.image_files import ImageFile, find_image_files, is_one_file
-from ..settings import Settings
+from ..settings import Settings, operator_settings
 from . import cluster as cli_cluster
-from . import models as cli_models
 from .options import fit_of, score_of
 
 console = Console()
@@ -52,8 +52,6 @@ def explain(
     Of many pictures, those that have results already are skipped, so an interrupted run continues. Exit code 1 if some
     could not be explained.
     """
-    from ..web.routes.uploads import parse_size
-
     single = is_one_file(images) and not cluster
     if metric and not single:
         raise Unprocessable("--metric is of one picture here. Many pictures are measured by gradoscope evaluate.")
@@ -71,7 +69,7 @@ def explain(
         size=parse_size(size),
         metrics=tuple(metric or ()),
     )
-    settings = cli_models.operator_settings()
+    settings = operator_settings()
     if cluster:
         _explain_all(find_image_files(images, out, recursive), job, settings, cluster)
         return

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..attribution.memory import keep_freed
-from ..attribution.methods.base import methods
 from ..contract.jobs import Event, Explain
 from ..images.image_files import ImageFile
-from ..pipeline.archive import files, read_request_mark, write_explanation
+from ..pipeline.archive import files
 from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
+from ..pipeline.catalogue import titles
 from ..pipeline.context import Context
+from ..pipeline.fetch import fetch_all
 from ..pipeline.pipeline import run
-from ..pipeline.turns import as_problem
+from ..pipeline.problems import as_problem
+from ..pipeline.progress import PanelBars, ProgressBars
+from ..pipeline.resume import ResultFolder, write_file
 from ..settings import Settings
 from ..storage.stores import AnyStore
-from ..zoo.zoo import Zoo
-from .models import fetch
 from .progress import FolderProgress, refusals
 
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
@@ -32,15 +32,12 @@ WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
     """Run a job and write its results into `folder`. Returns the record. Raises `Problem`."""
     context = _open(job, settings, console)
-    bars = Progress(
-        TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
     record: dict[str, Any] = {}
-    with bars:
-        tasks: dict[Any, Any] = {}
+    with ProgressBars(console) as bars:
+        panels = PanelBars(bars)
         for event in run(job, context):
             if event is not None:
-                record = _update_bars(event, bars, tasks) or record
+                record = _update_bars(event, console, panels) or record
     _write(record, context.store, folder)
     _print_summary(record, folder, console)
     return record
@@ -48,9 +45,7 @@ def explain_one(job: Explain, settings: Settings, folder: Path, console: Console
 
 def explain_many(entries: Sequence[ImageFile], request: Explain, settings: Settings, console: Console) -> bool:
     """Explain many pictures, each into its folder. Returns whether all could be explained. Raises `Problem`."""
-    batch = Batch(
-        request, _open(request, settings, console), lambda entry, mark: read_request_mark(entry.folder) == mark
-    )
+    batch = Batch(request, _open(request, settings, console), is_kept)
     with FolderProgress(len(entries), console) as tally:
         for result in explain_batch(batch, entries):
             if isinstance(result, FailedPicture):
@@ -61,6 +56,11 @@ def explain_many(entries: Sequence[ImageFile], request: Explain, settings: Setti
                 tally.kept(result.entry)
     tally.tell()
     return not tally.faults
+
+
+def is_kept(entry: ImageFile, mark: str) -> bool:
+    """Whether a picture's results are there already."""
+    return ResultFolder(entry.folder).holds(mark)
 
 
 def explain_batch(
@@ -77,15 +77,10 @@ def write_picture(
     """Write a picture's result into its folder."""
     if isinstance(result, ExplainedPicture):
         try:
-            write_explanation(result.entry.folder, files(result.record, result.read, titles()))
+            ResultFolder(result.entry.folder).write(files(result.record, result.read, titles()))
         except Exception as error:
             return FailedPicture(result.entry, as_problem(error))
     return result
-
-
-def titles() -> dict[str, str]:
-    """The methods' titles by id, for captions."""
-    return {id: method.title for id, method in methods().items()}
 
 
 def _open(job: Explain, settings: Settings, console: Console) -> Context:
@@ -97,34 +92,23 @@ def _open(job: Explain, settings: Settings, console: Console) -> Context:
     return context
 
 
-def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Console | None = None) -> None:
-    """Download the missing weights of models. Raises `Problem`."""
-    for model in models:
-        if zoo.weights.availability(zoo.recipe(model).weights) == "downloadable":
-            fetch(zoo, model, settings, console or Console(stderr=True))
-
-
-def _update_bars(event: Event, bars: Progress, tasks: dict[Any, Any]) -> dict[str, Any] | None:
+def _update_bars(event: Event, console: Console, panels: PanelBars) -> dict[str, Any] | None:
     data = event.data
     if event.name == "accepted":
-        for panel in data["panels"]:
-            tasks[panel["id"]] = bars.add_task(panel["method"], total=panel["cost"])
+        panels.accept((panel["id"], panel["method"], panel["cost"]) for panel in data["panels"])
     elif event.name == "prediction":
         best = data["predictions"][0]
-        bars.console.print(f"{data['model']}: {best['label']} ({best['probability']:.2f})", highlight=False)
+        console.print(f"{data['model']}: {best['label']} ({best['probability']:.2f})", highlight=False)
     elif event.name == "progress":
-        panel, metric = data["panel"], data.get("metric")
-        if metric and (panel, metric) not in tasks:
-            tasks[panel, metric] = bars.add_task(f"  {metric} of {panel}", total=data["total"])
-        bars.update(tasks[(panel, metric) if metric else panel], completed=data["done"], total=data["total"])
+        panels.advance(data["panel"], data.get("metric"), data["done"], data["total"])
+    elif event.name == "panel" and data["panel"]["status"] == "done":
+        panels.finish(data["panel"]["id"])
     return data if event.name == "done" else None
 
 
 def _write(record: dict[str, Any], store: AnyStore, folder: Path) -> None:
     for name, data in files(record, lambda part: store.read(record["id"], part), titles()):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        write_file(folder / name, data)
 
 
 def _print_summary(record: dict[str, Any], folder: Path, console: Console) -> None:

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 
 from ..contract.jobs import Flow
-from ..settings import Settings
-from . import models as cli_models
+from ..contract.parsing import parse_size
+from ..settings import Settings, operator_settings
 from .options import fit_of, score_of
 
 console = Console()
@@ -30,11 +30,9 @@ def flow(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, as the REST interface has it")] = False,
 ) -> None:
     """Show the gradient's norm at every layer, dead and saturated activations, and what poolings pass on."""
-    from ..web.routes.uploads import parse_size
-
     job = Flow(image.read_bytes(), model, target, against, score_of(score), fit_of(fit), parse_size(size))
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
-        settings = cli_models.operator_settings().model_copy(update={"store": Path(store)})
+        settings = operator_settings().model_copy(update={"store": Path(store)})
         result = _compute(job, settings)
     if as_json:
         console.print_json(json.dumps(result))
@@ -44,8 +42,8 @@ def flow(
 
 def _compute(job: Flow, settings: Settings) -> dict[str, Any]:
     from ..pipeline.context import Context
+    from ..pipeline.fetch import fetch_all
     from ..pipeline.pipeline import run
-    from .explain_run import fetch_all
 
     context = Context.open(settings, 1)
     fetch_all(context.zoo, [job.model or settings.default_model], settings)

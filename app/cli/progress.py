@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..contract.problems import Problem
 from ..images.image_files import ImageFile
+from ..pipeline.progress import ProgressBars
 
 
 class FolderProgress:
@@ -19,18 +19,15 @@ class FolderProgress:
         self._total, self._console = total, console
         self._done = self._kept = 0
         self._refusals: dict[str, None] = {}
-        self._bars = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("pictures ·"),
-            TimeElapsedColumn(), TextColumn("· left"), TimeRemainingColumn(), console=console,
-        )  # fmt: skip
-        self._task = self._bars.add_task("", total=total)
+        self._bars = ProgressBars(console)
+        self._task = self._bars.add("", total, "pictures")
 
     def __enter__(self) -> FolderProgress:
-        self._bars.start()
+        self._bars.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+    def __exit__(self, *raised: object) -> None:
+        self._bars.__exit__(*raised)
 
     def done(self, entry: ImageFile, record: dict[str, Any]) -> None:
         """A picture was explained, and is written."""
@@ -61,7 +58,8 @@ class FolderProgress:
                 self._console.print(f"{entry.path}: {problem.detail}", highlight=False, markup=False, soft_wrap=True)
 
     def _advance(self, entry: ImageFile) -> None:
-        self._bars.update(self._task, advance=1, description=entry.path.name[-28:])
+        done = self._done + self._kept + len(self.faults)
+        self._bars.update(self._task, done, what=entry.path.name[-28:])
 
 
 def refusals(record: dict[str, Any]) -> list[str]:

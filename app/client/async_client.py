@@ -10,10 +10,10 @@ from typing import Any, Self, Unpack
 
 import httpx2
 
-from .. import __version__
 from ..contract import schemas
+from ..contract.jobs import Fit
 from ..contract.problems import NotFound
-from ..zoo.cards import Fit
+from ..contract.version import VERSION
 from . import requests as calls
 from .arguments import ExplainArguments, FlowArguments, Options
 from .client import TIMEOUT
@@ -47,7 +47,7 @@ class AsyncClient:
         timeout: float | httpx2.Timeout | None = TIMEOUT, **options: Any,
     ) -> None:  # fmt: skip
         self.url, self.retries = url.rstrip("/"), retries
-        default_headers = headers(key, __version__)
+        default_headers = headers(key, VERSION)
         self._http = httpx2.AsyncClient(base_url=self.url, timeout=timeout, headers=default_headers, **options)
         self._titles: dict[str, str] | None = None
 

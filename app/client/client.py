@@ -11,10 +11,10 @@ from typing import Any, Self, Unpack
 
 import httpx2
 
-from .. import __version__
 from ..contract import schemas
+from ..contract.jobs import Fit
 from ..contract.problems import NotFound
-from ..zoo.cards import Fit
+from ..contract.version import VERSION
 from . import requests as calls
 from .arguments import ExplainArguments, FlowArguments, Options
 from .events import Done, Event, Listener, parse_event
@@ -48,7 +48,7 @@ class Client:
         timeout: float | httpx2.Timeout | None = TIMEOUT, **options: Any,
     ) -> None:  # fmt: skip
         self.url, self.retries = url.rstrip("/"), retries
-        self._http = httpx2.Client(base_url=self.url, timeout=timeout, headers=headers(key, __version__), **options)
+        self._http = httpx2.Client(base_url=self.url, timeout=timeout, headers=headers(key, VERSION), **options)
         self._titles: dict[str, str] | None = None
 
     def explain(

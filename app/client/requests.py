@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from ..zoo.cards import Fit
+from ..contract.jobs import Fit
 from .arguments import Arguments, ExplainArguments, FlowArguments, Options, as_sides, as_tuple, picture_of
 from .pictures import Picture
 from .results import Explanation

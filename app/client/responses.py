@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx2
@@ -42,7 +45,13 @@ def _foreign_problem(response: httpx2.Response) -> Problem:
 def retry_after(response: httpx2.Response) -> int | None:
     """The seconds in a response's Retry-After; None if it has none."""
     retry_after_text = response.headers.get("retry-after", "")
-    return int(retry_after_text) if retry_after_text.isdecimal() else None
+    if retry_after_text.isdecimal():
+        return int(retry_after_text)
+    try:  # a proxy may name a time instead (RFC 9110, 10.2.3)
+        until = parsedate_to_datetime(retry_after_text)
+    except ValueError:
+        return None
+    return max(0, math.ceil(until.timestamp() - time.time()))
 
 
 def retry_pause(response: httpx2.Response, left: int) -> int | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from ..zoo.cards import Fit
 from .arrays import ScoreKind
+
+Fit = Literal["crop", "pad", "squash"]  # how a picture of another aspect is brought to the input size
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from ..zoo.cards import Fit
+from .jobs import Fit
 
 
 class FieldError(BaseModel):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ..attribution.methods.base import methods
 from ..contract.problems import Problem
+from ..pipeline.resume import write_file
 from .plots import by_method, mean_curves, name_of
 from .report import Plots, report
-from .result_cache import write_atomically
 from .run import EvaluationResults, Record
 from .tables import GroupedRow, Row, csv_of, rows, summary
 
@@ -20,7 +20,7 @@ def write_all(out: Path, head: Record, results: EvaluationResults, seed: int) ->
     """Write all files into the folder `out`. Raises `Problem` if a file cannot be written."""
     for name, text in files(head, results, seed):
         try:
-            write_atomically(out / name, text.encode())
+            write_file(out / name, text.encode())
         except OSError as error:
             raise Problem(f"{out / name} cannot be written: {error.strerror or error}.") from error
 

@@ -11,17 +11,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..attribution.classifier import Classifier
 from ..contract.problems import Unprocessable
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage
-from ..pipeline.plan import PlannedPanel, check_panels, outline
+from ..pipeline.cost import weight
+from ..pipeline.plan import PlannedPanel, check_panels
+from ..pipeline.problems import as_problem
 from ..pipeline.records import finished, outcome
-from ..pipeline.turns import as_problem
+from ..pipeline.resume import hash_of
+from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
 from .grids import CELLS, SIDE, compose, draw_grids, localisation
-from .progress import weight
-from .result_cache import hash_of
 from .run import Evaluation, EvaluationResults, MeasuredPicture, Record
 
 DEFAULT = 20
@@ -69,23 +69,23 @@ class PointingGame:
                 f"probability of {self.confidence:g} or more, and {CELLS} classes are needed. Give more pictures, or a "
                 "lower --confidence."
             )
-        classifier, scaled = self._classifier(model)
-        height, width = classifier.size
+        loaded, scaled = self._load(model)
+        height, width = loaded.size
         game |= {"input": [height, width], "cell": [height // SIDE, width // SIDE], "scaled": scaled}
-        panels = self._panels(model, classifier)
-        weights = {panel.id: CELLS * weight(outline(panel, classifier).map_cost) for panel in panels}
+        panels = self._panels(model, loaded)
+        weights = {panel.id: CELLS * weight(panel.map_cost(loaded.size)) for panel in panels}
         self.progress.start_stage(f"grids for {model}", sum(weights.values()) * len(drawn))
         wanted = {name for arrangement in drawn for name in arrangement}
         chosen = [(entry, name) for entry, name in entries if name in wanted]
         pictures = {picture.name: picture for picture in self._read_pictures(chosen, model)}
         for number, arrangement in enumerate(drawn, start=1):
             self.progress.show_item(f"{number}/{len(drawn)}")
-            grid = self._grid(number, arrangement, [pictures[name] for name in arrangement], model, classifier)
+            grid = self._grid(number, arrangement, [pictures[name] for name in arrangement], model, loaded)
             thumb = thumbs.of_picture(grid.picture, THUMB) if number <= SHOWN else None
             labels = [one["label"] for one in grid.classes]
             game["grids"].append({"grid": number, "pictures": list(arrangement), "labels": labels, "thumb": thumb})
             for panel in panels:
-                self.results.grids.append(self._play_grid(grid, panel, classifier, weights[panel.id]))
+                self.results.grids.append(self._play_grid(grid, panel, loaded, weights[panel.id]))
 
     def _confident_pictures(self, model: str) -> dict[int, list[str]]:
         """The names of pictures with a confident top class, by class."""
@@ -97,19 +97,19 @@ class PointingGame:
                     found.setdefault(best["index"], []).append(prediction["picture"])
         return found
 
-    def _classifier(self, model: str) -> tuple[Classifier, bool]:
+    def _load(self, model: str) -> tuple[LoadedModel, bool]:
         """The model for inputs of twice its size, and False. If its size is fixed, the model as it is, and True: then
         grids are scaled down."""
         height, width = self.evaluation.inputs[model].size
         try:
-            return self.evaluation.classifier(model, (SIDE * height, SIDE * width)), False
+            return self.evaluation.load(model, (SIDE * height, SIDE * width)), False
         except Unprocessable:
-            return self.evaluation.classifier(model), True
+            return self.evaluation.load(model), True
 
-    def _panels(self, model: str, classifier: Classifier) -> list[PlannedPanel]:
+    def _panels(self, model: str, loaded: LoadedModel) -> list[PlannedPanel]:
         """The model's panels that are possible for inputs of this size."""
         panels = self.evaluation.panels_of(model)
-        check_panels(panels, self.evaluation.request, classifier)
+        check_panels(panels, self.evaluation.request, loaded)
         return [panel for panel in panels if not panel.refusal]
 
     def _read_pictures(self, chosen: list[tuple[ImageFile, str]], model: str) -> list[MeasuredPicture]:
@@ -117,18 +117,18 @@ class PointingGame:
         return [picture for picture in found if isinstance(picture, MeasuredPicture)]
 
     def _grid(
-        self, number: int, names: tuple[str, ...], pictures: list[MeasuredPicture], model: str, classifier: Classifier
+        self, number: int, names: tuple[str, ...], pictures: list[MeasuredPicture], model: str, loaded: LoadedModel
     ) -> Grid:
         picture = compose([picture.preprocessed[model].picture for picture in pictures])
-        height, width = classifier.size
+        height, width = loaded.size
         if picture.size != (width, height):
             picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         pixels = torch.from_numpy(PreprocessedImage(picture, (0, 0, width, height)).pixels)
         classes = [self.evaluation.predict(picture, model)["classes"][0] for picture in pictures]
         hashes = tuple(picture.hash for picture in pictures)
-        return Grid(number, names, hashes, classes, picture, self.evaluation.engine(classifier, 0).place(pixels))
+        return Grid(number, names, hashes, classes, picture, self.evaluation.engine(loaded, 0).place(pixels))
 
-    def _play_grid(self, grid: Grid, panel: PlannedPanel, classifier: Classifier, weight: int) -> Record:
+    def _play_grid(self, grid: Grid, panel: PlannedPanel, loaded: LoadedModel, weight: int) -> Record:
         """Compute a method's maps of a grid, one for the class of each cell, and in which cells they lie."""
         record: Record = {"picture": f"grid {grid.number}", "grid": grid.number, "model": panel.model}
         record |= {"method": panel.method.id, "status": "done", "problem": None, "cells": []}
@@ -137,7 +137,7 @@ class PointingGame:
             panel.parameters.model_dump(),
             [one["index"] for one in grid.classes],
         )
-        model_facts = self.evaluation.model_facts(panel.model), classifier.size, self.evaluation.request.seed
+        model_facts = self.evaluation.model_facts(panel.model), loaded.size, self.evaluation.request.seed
         shown = grid.number <= SHOWN
         key = hash_of("grid", grid.hashes, method_facts, model_facts, shown)
         cached = self.evaluation.cache.read(key)
@@ -146,7 +146,7 @@ class PointingGame:
             return record | cached
         began = time.monotonic()
         try:
-            cells = [self._cell(grid, cell, panel, classifier, weight / CELLS, shown) for cell in range(CELLS)]
+            cells = [self._cell(grid, cell, panel, loaded, weight / CELLS, shown) for cell in range(CELLS)]
         except Exception as error:
             return record | outcome(as_problem(error))
         cached = {"cells": cells, "seconds": round(time.monotonic() - began, 3)}
@@ -154,10 +154,10 @@ class PointingGame:
         return record | cached
 
     def _cell(
-        self, grid: Grid, cell: int, panel: PlannedPanel, classifier: Classifier, weight: float, shown: bool
+        self, grid: Grid, cell: int, panel: PlannedPanel, loaded: LoadedModel, weight: float, shown: bool
     ) -> dict[str, Any]:
         target = grid.classes[cell]
-        engine = self.evaluation.engine(classifier, target["index"])
+        engine = self.evaluation.engine(loaded, target["index"])
         seed = self.evaluation.request.seed
         steps = panel.method.attribute(engine, grid.pixels, panel.parameters, seed)
         values, _ = finished(self.progress.run(steps, weight), 0.0)

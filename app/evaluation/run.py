@@ -12,25 +12,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
+from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Parameters
 from ..attribution.metrics.base import ExplainedMap, Metric
-from ..attribution.score import Score
 from ..contract.jobs import Explain
 from ..contract.problems import Problem
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..pipeline.batch import READERS, ahead
 from ..pipeline.context import Context
+from ..pipeline.cost import PanelCost, weight
 from ..pipeline.model_input import top_classes
 from ..pipeline.panel import micro_batch
-from ..pipeline.plan import Chosen, PlannedPanel, check_panels, outline, plan, raise_if_none_left
+from ..pipeline.plan import Chosen, PlannedPanel, check_panels, plan, raise_if_none_left
+from ..pipeline.problems import as_problem
 from ..pipeline.records import finished, outcome
-from ..pipeline.turns import as_problem
+from ..pipeline.resume import ResultCache, hash_of
+from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
-from .progress import EvaluationProgress, weight
-from .result_cache import ResultCache, hash_of
+from .progress import EvaluationProgress
 
 Record = dict[str, Any]
 READ_AHEAD = 4  # pictures that are read and decoded in advance
@@ -94,31 +95,29 @@ class Evaluation:
         self.panels = plan(request, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in self.panels))
         self.inputs = {id: requested_input(zoo.recipe(id).input, request.fit, request.size) for id in self.models}
-        self._weights: dict[str, tuple[int, dict[str, int]]] = {}
+        self._costs: dict[str, PanelCost] = {}
         for id in self.models:
-            classifier = self.classifier(id)
-            check_panels(self.panels_of(id), request, classifier)
+            loaded = self.load(id)
+            check_panels(self.panels_of(id), request, loaded)
             for panel in self.panels_of(id):
-                cost_inputs = outline(panel, classifier)
-                costs = {metric.id: weight(metric.cost(cost_inputs, given)) for metric, given in panel.metrics}
-                self._weights[panel.id] = weight(cost_inputs.map_cost), costs
+                self._costs[panel.id] = panel.cost(loaded.classifier)
         raise_if_none_left(self.panels)
 
     def panels_of(self, model: str) -> list[PlannedPanel]:
         """The panels of a model."""
         return [panel for panel in self.panels if panel.model == model]
 
-    def classifier(self, model: str, size: tuple[int, int] | None = None) -> Classifier:
+    def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
         return self.context.zoo.load(model, size or self.inputs[model].size)
 
-    def engine(self, classifier: Classifier, target: int) -> Engine:
-        score = Score(target, self.request.score, None, classifier.multilabel)
-        return Engine(classifier, score, micro_batch(self.context.settings, classifier.size))
+    def engine(self, loaded: LoadedModel, target: int) -> Engine:
+        score = loaded.score(target, self.request.score)
+        return loaded.engine(score, micro_batch(self.context.settings, loaded.size))
 
     def measure(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> EvaluationResults:
         """Compute the results for the pictures. Results of an earlier run are taken from the cache."""
         results = EvaluationResults()
-        weight_per_picture = sum(self._total_weight(panel) for panel in self.panels)
+        weight_per_picture = sum(self._costs[panel.id].weight for panel in self.panels)
         self.progress.start_stage("maps and metrics", weight_per_picture * len(entries))
         for number, group in enumerate(self.context.zoo.groups(self.models)):
             panels = [panel for panel in self.panels if panel.model in group]
@@ -127,7 +126,7 @@ class Evaluation:
                 if number == 0:
                     results.pictures.append(_picture(found))
                 if isinstance(found, FailedPicture):
-                    self.progress.skip(sum(map(self._total_weight, panels)))
+                    self.progress.skip(sum(self._costs[panel.id].weight for panel in panels))
                     continue
                 for model in group:
                     self._measure_one(found, model, results)
@@ -161,24 +160,23 @@ class Evaluation:
         key = hash_of("look", picture.hash, self.model_facts(model))
         cached = self.cache.read(key)
         if cached is None:
-            classifier = self.classifier(model)
-            with torch.no_grad():
-                logits = classifier(self.pixels(picture, model)[None])[0].double().cpu()
-            classes, _ = top_classes(classifier, logits, TOP_CLASSES, ())
+            loaded = self.load(model)
+            logits = loaded.logits(self.pixels(picture, model)[None])[0].double().cpu()
+            classes, _ = top_classes(loaded.classifier, logits, TOP_CLASSES, ())
             cached = {"classes": classes, "thumb": thumbs.of_picture(picture.preprocessed[model].picture)}
             self.cache.write(key, cached)
         return {"picture": picture.name, "model": model, "problem": None, **cached}
 
     def pixels(self, picture: MeasuredPicture, model: str) -> Tensor:
         """A model's input, (C, H, W) on its device."""
-        return self.engine(self.classifier(model), 0).place(torch.from_numpy(picture.preprocessed[model].pixels))
+        return self.engine(self.load(model), 0).place(torch.from_numpy(picture.preprocessed[model].pixels))
 
     def _measure_one(self, picture: MeasuredPicture, model: str, results: EvaluationResults) -> None:
         try:
             prediction = self.predict(picture, model)
         except Exception as error:
             results.predictions.append({"picture": picture.name, "model": model, **outcome(as_problem(error))})
-            self.progress.skip(sum(map(self._total_weight, self.panels_of(model))))
+            self.progress.skip(sum(self._costs[panel.id].weight for panel in self.panels_of(model)))
             return
         results.predictions.append(prediction)
         for panel in self.panels_of(model):
@@ -190,7 +188,7 @@ class Evaluation:
                 record |= self._measure_map(picture, panel, prediction["classes"][0]["index"])
             except Exception as error:
                 record |= outcome(as_problem(error))
-                self.progress.skip(self._total_weight(panel) if panel.refusal else 0)
+                self.progress.skip(self._costs[panel.id].weight if panel.refusal else 0)
             results.maps.append(record)
 
     def _measure_map(self, picture: MeasuredPicture, panel: PlannedPanel, target: int) -> Record:
@@ -202,30 +200,30 @@ class Evaluation:
             f"{metric.id} {hash_of(given.model_dump())[:12]}": (metric, given) for metric, given in panel.metrics
         }
         missing = [key for key in requested if key not in part["metrics"]]
-        map_weight, costs = self._weights[panel.id]
-        self.progress.skip(sum(costs[requested[key][0].id] for key in requested if key not in missing))
+        costs = self._costs[panel.id]
+        self.progress.skip(sum(weight(costs.metrics[requested[key][0].id]) for key in requested if key not in missing))
         failed: dict[str, Record] = {}
         if missing or "statistics" not in part:
             explained = self._explain(picture, panel, target, part)
             self.cache.write(key, part)
             for key in missing:
-                record = self._measured(explained, requested[key], costs[requested[key][0].id])
+                record = self._measured(explained, requested[key], weight(costs.metrics[requested[key][0].id]))
                 if record["status"] == "failed":
                     failed[key] = record
                 else:
                     part["metrics"][key] = record
                     self.cache.write(key, part)
         else:
-            self.progress.skip(map_weight)
+            self.progress.skip(weight(costs.map))
         found = {**part["metrics"], **failed}
         return {**part, "status": "done", "metrics": [found[key] for key in requested]}
 
     def _explain(self, picture: MeasuredPicture, panel: PlannedPanel, target: int, part: Record) -> ExplainedMap:
         """Compute the map for its metrics. Its facts are added to `part`."""
-        engine, x = self.engine(self.classifier(panel.model), target), self.pixels(picture, panel.model)
+        engine, x = self.engine(self.load(panel.model), target), self.pixels(picture, panel.model)
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.request.seed)
-        attribution = self.progress.run(steps, self._weights[panel.id][0])
+        attribution = self.progress.run(steps, weight(self._costs[panel.id].map))
         values, facts = finished(attribution, time.monotonic() - began)
         part |= {**facts, "thumb": thumbs.of_map(values)}
         map_values = torch.from_numpy(values).to(x)
@@ -239,29 +237,25 @@ class Evaluation:
             diagnostics=attribution.diagnostics,
         )
 
-    def _measured(self, explained: ExplainedMap, chosen: Chosen, weight: int) -> Record:
+    def _measured(self, explained: ExplainedMap, chosen: Chosen, share: int) -> Record:
         metric, parameters = chosen
         began = time.monotonic()
         record = _metric_record(metric, parameters)
         try:
             try:
                 metric.check(explained, parameters)
-            except Problem:
-                self.progress.skip(weight)
+            except AttributionError:
+                self.progress.skip(share)
                 raise
-            measurement = self.progress.run(metric.measure(explained, parameters), weight)
+            measurement = self.progress.run(metric.measure(explained, parameters), share)
             record |= {"status": "done", "figures": rounded(measurement.figures)}
         except Exception as error:
             record |= outcome(as_problem(error))
         return record | {"seconds": round(time.monotonic() - began, 3)}
 
-    def _total_weight(self, panel: PlannedPanel) -> int:
-        map_weight, costs = self._weights[panel.id]
-        return map_weight + sum(costs.values())
-
     def model_facts(self, model: str) -> tuple[Any, ...]:
         """Everything about a model that determines a picture's results."""
-        classifier = self.classifier(model)
+        classifier = self.load(model).classifier
         identity = (classifier.id, classifier.fingerprint)
         return identity, self.inputs[model].model_dump(), self.request.score, self.context.versions
 

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from ..settings import shipped
 
+SIGNED, MAGNITUDES = "blue_orange", "inferno"  # the palettes of signed values and of magnitudes, unless one is named
+
+
+@cache
+def _listed() -> dict[str, dict[str, Any]]:
+    listed: dict[str, dict[str, Any]] = json.loads((shipped("static") / "palettes.json").read_text("utf-8"))
+    return listed
+
 
 @cache
 def palettes() -> dict[str, np.ndarray]:
-    """All palettes by name: (256, 3) uint8."""
-    listed = json.loads((shipped("static") / "palettes.json").read_text("utf-8"))
+    """(256, 3) uint8 by name."""
     return {
         name: np.frombuffer(bytes.fromhex(entry["colours"]), dtype=np.uint8).reshape(256, 3)
-        for name, entry in listed.items()
+        for name, entry in _listed().items()
     }
 
 
 @cache
 def diverging() -> frozenset[str]:
     """Names of the diverging palettes, which have zero in the middle."""
-    listed = json.loads((shipped("static") / "palettes.json").read_text("utf-8"))
-    return frozenset(name for name, entry in listed.items() if entry["kind"] == "diverging")
+    return frozenset(name for name, entry in _listed().items() if entry["kind"] == "diverging")

@@ -21,8 +21,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..attribution.classifier import Classifier
-from ..attribution.engine import Engine
 from ..attribution.methods.base import Attribution, OnePass
 from ..attribution.score import Score
 from ..attribution.shared_forward import ForwardPass, SharedEngine
@@ -31,13 +29,14 @@ from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
-from .archive import request_mark as mark_from
+from ..zoo.loader import LoadedModel
 from .context import Context
 from .model_input import ModelInput, Waiting, png, scaled_png, top_classes
 from .panel import compute, micro_batch
 from .plan import PlannedPanel, check_panels, plan, raise_if_none_left, set_targets
+from .problems import as_problem
 from .records import done, finished, input_record, new_record, outcome, panel_record
-from .turns import as_problem
+from .resume import picture_mark
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -117,9 +116,9 @@ class Batch:
         self._inputs = {id: requested_input(zoo.recipe(id).input, request.fit, request.size) for id in self.models}
         self._fingerprints = {}
         for id in self.models:
-            classifier = self._classifier(id)
-            self._fingerprints[id] = classifier.fingerprint
-            check_panels([panel for panel in panels if panel.model == id], request, classifier)
+            loaded = self._load(id)
+            self._fingerprints[id] = loaded.classifier.fingerprint
+            check_panels([panel for panel in panels if panel.model == id], request, loaded)
         raise_if_none_left(panels)
         self._layers = {id: self._layers_of([panel for panel in panels if panel.model == id]) for id in self.models}
         self.chunk_size = max(map(self._pass_size, self.models))
@@ -153,27 +152,27 @@ class Batch:
         asked_for = {name: value for name, value in asdict(self.request).items() if name not in ("id", "picture")}
         return asked_for, self._fingerprints, self.context.versions
 
-    def _classifier(self, model: str) -> Classifier:
+    def _load(self, model: str) -> LoadedModel:
         return self.context.zoo.load(model, self._inputs[model].size)
 
     def _pass_size(self, model: str) -> int:
         """Number of pictures in a pass of a model."""
-        classifier = self._classifier(model)
-        return Engine(classifier, Score(0), micro_batch(self.context.settings, classifier.size)).micro_batch
+        loaded = self._load(model)
+        return loaded.engine(Score(0), micro_batch(self.context.settings, loaded.size)).micro_batch
 
     def _layers_of(self, panels: list[PlannedPanel]) -> tuple[str, ...] | None:
         """The layers that a model's methods of one pass need; None if there is no such method."""
         found: tuple[str, ...] | None = None
         for panel in panels:
             if isinstance(panel.method, OnePass) and not panel.refusal:
-                found = (*(found or ()), *panel.method.layers(self._classifier(panel.model), panel.parameters))
+                found = (*(found or ()), *panel.method.layers(self._load(panel.model).classifier, panel.parameters))
         return found
 
     def _prepare(self, entry: ImageFile) -> ExplainedPicture | SkippedPicture | FailedPicture:
         """Read, decode and preprocess a picture. Runs in a reader's thread."""
         try:
             data = entry.read()
-            mark = mark_from(data, self.about)
+            mark = picture_mark(data, self.about)
             if self._is_kept(entry, mark):
                 return SkippedPicture(entry)
             decoded = self.context.decoders.decode(data)
@@ -231,18 +230,18 @@ class Batch:
                     if panel.model == model:
                         panel.refusal = as_problem(error)
             return None
-        input_spec, classifier = self._inputs[model], self._classifier(model)
+        input_spec, loaded = self._inputs[model], self._load(model)
         for picture, seen, believed in zip(chunk, x, logits, strict=True):
             targets = [index for index in picture.job.targets if index is not None]
-            classes = top_classes(classifier, believed, TOP_CLASSES, targets)
+            classes = top_classes(loaded.classifier, believed, TOP_CLASSES, targets)
             picture.model_inputs[model] = ModelInput(model, input_spec, picture.seen[model], seen, *classes)
             picture.record["inputs"].append(input_record(picture.job, picture.model_inputs[model]))
-            check_panels([panel for panel in picture.panels if panel.model == model], picture.job, classifier)
+            check_panels([panel for panel in picture.panels if panel.model == model], picture.job, loaded)
         return shared
 
     def _forward(self, chunk: list[ExplainedPicture], model: str) -> tuple[Tensor, Tensor, SharedPass | None]:
         """The model inputs and logits (float64 on the CPU), and the forward pass if all pictures share one."""
-        classifier = self._classifier(model)
+        classifier = self._load(model).classifier
         pixels = torch.from_numpy(np.stack([picture.seen[model].pixels for picture in chunk]))
         x = pixels.to(device=classifier.device, dtype=classifier.dtype)
         size = self._pass_size(model)
@@ -267,7 +266,7 @@ class Batch:
             if shared is None or part != shared.pictures:
                 try:
                     x = torch.stack([picture.model_inputs[model].x for picture in part])
-                    shared = SharedPass(part, ForwardPass(self._classifier(model), x, layers or ()))
+                    shared = SharedPass(part, ForwardPass(self._load(model).classifier, x, layers or ()))
                 except Exception:
                     log.warning("a pass of %d pictures failed: one by one", len(part), exc_info=True)
                     break
@@ -279,7 +278,7 @@ class Batch:
         """Compute the panels of a model that are still missing, one by one."""
         for panel in picture.panels_of(model):
             if panel.record["status"] is None:
-                yield from self._compute_alone(picture, panel, self._classifier(model))
+                yield from self._compute_alone(picture, panel, self._load(model))
 
     def _compute_together(self, shared: SharedPass, model: str) -> None:
         """Compute panels from one shared pass. Panels that fail stay unfinished."""
@@ -294,12 +293,10 @@ class Batch:
             ]
             began = time.monotonic()
             try:
-                score = self._score(
-                    shared.forward.classifier, tuple(panel.target if panel else any_class for panel in panels_to_make)
-                )
-                values, diagnostics = one.method.maps(
-                    SharedEngine(shared.forward, score), shared.forward.pictures, one.parameters
-                )
+                loaded = self._load(model)
+                score = self._score(loaded, tuple(panel.target if panel else any_class for panel in panels_to_make))
+                engine = SharedEngine(shared.forward, score, loaded.backend)
+                values, diagnostics = one.method.maps(engine, shared.forward.pictures, one.parameters)
                 seconds = (time.monotonic() - began) / len(panels_to_make)
                 for picture, panel, map in zip(shared.pictures, panels_to_make, values, strict=True):
                     if panel:
@@ -310,18 +307,16 @@ class Batch:
                     "%s of %d pictures at once failed: one by one", one.method.id, len(panels_to_make), exc_info=True
                 )
 
-    def _compute_alone(self, picture: ExplainedPicture, panel: PlannedPanel, classifier: Classifier) -> Waiting[None]:
-        engine = Engine(
-            classifier, self._score(classifier, panel.target), micro_batch(self.context.settings, classifier.size)
-        )
+    def _compute_alone(self, picture: ExplainedPicture, panel: PlannedPanel, loaded: LoadedModel) -> Waiting[None]:
+        engine = loaded.engine(self._score(loaded, panel.target), micro_batch(self.context.settings, loaded.size))
         try:
             computing = compute(panel, engine, picture.model_inputs[panel.model].x, picture.job.seed)
             add_map(picture, panel, *(yield from drop_events(computing)))
         except Exception as error:
             panel.record |= outcome(as_problem(error))
 
-    def _score(self, classifier: Classifier, target: Any) -> Score:
-        return Score(target, self.request.score, self.request.against, classifier.multilabel)
+    def _score(self, loaded: LoadedModel, target: Any) -> Score:
+        return loaded.score(target, self.request.score, self.request.against)
 
     @staticmethod
     def _close(picture: ExplainedPicture) -> ExplainedPicture | FailedPicture:

@@ -11,7 +11,7 @@ from statistics import mean, stdev
 from typing import Any, Literal
 
 from ..attribution.methods.base import Method
-from ..web.texts import NAME, texts
+from ..contract.texts import NAME, texts
 
 Level = Literal["support", "doubt", "note"]
 Figures = dict[str, Any]

@@ -24,7 +24,7 @@ def flow(job: Flow, context: Context) -> Run:
     with (yield from reserve_models(context.zoo, [model])):
         model_input = yield from make_model_input(context, picture, model, job)
         yield None
-        classifier = model_input.classifier(context.zoo)
+        classifier = model_input.load(context.zoo).classifier
         target = choose_target(job, model, classifier, model_input.classes[0]["index"])
         layers = measure(classifier, model_input.x, Score(target, job.score, job.against, classifier.multilabel))
     yield Event(

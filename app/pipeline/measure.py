@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..attribution.methods.base import Method, Parameters
-from ..attribution.metrics.base import ExplainedMap, Measurement, Metric, MetricCost
+from ..attribution.methods.base import Parameters
+from ..attribution.metrics.base import ExplainedMap, Measurement, Metric
 from ..contract.arrays import measurement_part, pack
 from ..contract.jobs import Event, Explain
 from ..contract.problems import ComputationFailed
 from .context import Context
+from .cost import learn_metric
 from .plan import Chosen, PlannedPanel
+from .problems import as_problem
 from .records import metric_done, metric_record, outcome
-from .turns import PROGRESS_SECONDS, Run, TimedGenerator, as_problem
+from .turns import PROGRESS_SECONDS, Run, TimedGenerator
 
 
 def measure_all(panel: PlannedPanel, key: str, explained: ExplainedMap, job: Explain, context: Context) -> Run:
@@ -51,10 +53,7 @@ def _measure(
     record["from_store"] = found is not None
     if found is None:
         measurement, seconds = yield from compute(panel, metric, parameters, explained)
-        if cost.total:
-            context.throughput.learn(
-                panel.model, experience(panel.method, metric, cost), seconds, cost.total, explained.size
-            )
+        learn_metric(context.throughput, panel.model, explained.outline, metric, cost, seconds)
         found = {"figures": measurement.figures, "maps": list(measurement.maps), "seconds": round(seconds, 3)}
         store.put(job.id, name, store_key, pack(as_arrays(measurement.maps)), found)
     record |= metric_done(job.id, panel, metric, found, cost)
@@ -74,12 +73,6 @@ def compute(
                 yield Event("progress", progress)
             yield None
     return steps.result, steps.seconds
-
-
-def experience(method: Method[Any], metric: Metric[Any], cost: MetricCost) -> tuple[str, ...]:
-    """The kind of evaluation under which a metric's throughput is measured; with the method if the metric makes
-    maps."""
-    return ("metric", metric.id, method.id if cost.maps else "")
 
 
 def as_arrays(maps: Mapping[str, Tensor]) -> dict[str, np.ndarray]:

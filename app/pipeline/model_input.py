@@ -15,8 +15,9 @@ from torch import Tensor
 
 from ..attribution.classifier import Classifier
 from ..contract.jobs import Explain, Flow, Predict
+from ..images.input_spec import Input
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
-from ..zoo.cards import Input
+from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
 from .context import Context
 
@@ -115,7 +116,7 @@ class ModelInput:
     classes: list[dict[str, Any]]
     targets: list[dict[str, Any]]  # predictions for the requested target classes
 
-    def classifier(self, zoo: Zoo) -> Classifier:
+    def load(self, zoo: Zoo) -> LoadedModel:
         """The model for inputs of this size. It must be reserved meanwhile."""
         return zoo.load(self.model, self.input.size)
 
@@ -127,7 +128,7 @@ def make_model_input(
     input_spec = requested_input(context.zoo.recipe(model).input, job.fit, job.size)
     if not picture.is_cached(input_spec):
         yield from picture.decode_in_turns()
-    classifier = context.zoo.load(model, input_spec.size)
+    classifier = context.zoo.load(model, input_spec.size).classifier
     seen, x = picture.preprocessed(input_spec)
     targets = tuple(index for index in job.targets if index is not None) if isinstance(job, Explain) else ()
     return ModelInput(

@@ -16,24 +16,24 @@ from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
 from ..attribution.methods.base import OnePass, Progress
 from ..attribution.metrics.base import ExplainedMap
-from ..attribution.score import Score
 from ..attribution.shared_forward import SharedForward
 from ..contract.arrays import encode_map, npy
 from ..contract.jobs import Event, Explain
+from ..images.input_spec import Input
 from ..settings import Settings
 from ..storage.stores import AnyStore
-from ..zoo.cards import Input
 from ..zoo.zoo import Zoo
 from .context import Context
+from .cost import learn_map
 from .measure import measure_all
 from .model_input import InputImage, ModelInput
 from .plan import PlannedPanel
+from .problems import as_problem
 from .records import done, finished, outcome, panel_record
-from .turns import PROGRESS_SECONDS, Run, TimedGenerator, as_problem
+from .turns import PROGRESS_SECONDS, Run, TimedGenerator
 
 log = logging.getLogger(__name__)
 PARTIAL_SECONDS = 0.25  # between two partial maps of a panel
-MIN_EVALUATIONS = 8  # fewer evaluations are too few to measure the throughput
 REFERENCE_PIXELS = 320 * 320  # for larger inputs, the micro-batch is smaller than the setting
 
 
@@ -56,17 +56,18 @@ def make_panel(
         if panel.refusal:
             raise panel.refusal
         assert panel.target is not None  # set before
-        classifier = model_input.classifier(context.zoo)
-        score = Score(panel.target, job.score, panel.against, classifier.multilabel)
-        alone = Engine(classifier, score, micro_batch(context.settings, classifier.size))
-        key = panel_key(panel, job, context, picture, classifier, model_input.input)
+        loaded = model_input.load(context.zoo)
+        score = loaded.score(panel.target, job.score, panel.against)
+        alone = loaded.engine(score, micro_batch(context.settings, loaded.size))
+        key = panel_key(panel, job, context, picture, loaded.classifier, model_input.input)
         stored = context.store.attach(job.id, f"panel:{panel.id}", key)
         values = _stored_values(context.store, job.id, panel.id) if stored else None
         panel.record["from_store"] = values is not None
         if stored is None or values is None:
             engine = shared.engine(score) if shared else alone
             values, stored = yield from compute(panel, engine, model_input.x, job.seed)
-            _learn_throughput(context, panel, stored["seconds"], model_input.input.size)
+            size = model_input.input.size
+            learn_map(context.throughput, panel.model, panel.map_cost(size), stored["seconds"], size)
             context.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
         panel.record |= done(job, panel, stored)
         summed = encode_map(values.sum(0))
@@ -92,11 +93,10 @@ def shared_passes(
         sharing = [(panel, panel.method) for panel in panels if panel.model == model and not panel.refusal]
         one_pass = [(panel, method) for panel, method in sharing if isinstance(method, OnePass)]
         if len(one_pass) > 1:
-            classifier = model_input.classifier(zoo)
-            layers = [name for panel, method in one_pass for name in method.layers(classifier, panel.parameters)]
-            passes |= dict.fromkeys(
-                (panel.id for panel, _ in one_pass), SharedForward(classifier, model_input.x, layers, len(one_pass))
-            )
+            loaded = model_input.load(zoo)
+            layers = [name for panel, method in one_pass for name in method.layers(loaded.classifier, panel.parameters)]
+            shared = SharedForward(loaded.classifier, model_input.x, layers, len(one_pass), loaded.backend)
+            passes |= dict.fromkeys((panel.id for panel, _ in one_pass), shared)
     return passes
 
 
@@ -125,13 +125,6 @@ def micro_batch(settings: Settings, size: tuple[int, int]) -> int:
     if not settings.micro_batch:
         return 0
     return max(1, min(settings.micro_batch, round(settings.micro_batch * REFERENCE_PIXELS / (size[0] * size[1]))))
-
-
-def _learn_throughput(context: Context, panel: PlannedPanel, seconds: float, size: tuple[int, int]) -> None:
-    """Measure a model's throughput from a panel with enough evaluations."""
-    count = panel.method.cost(panel.parameters, size)
-    if count >= MIN_EVALUATIONS:
-        context.throughput.learn(panel.model, ("gradients",), seconds, count, size)
 
 
 def panel_key(

@@ -19,13 +19,19 @@ from .estimate import estimate
 from .flow import flow
 from .model_input import InputImage, ModelInput, Waiting, make_model_input, png, scaled_png
 from .panel import make_panel, shared_passes
-from .plan import PlannedPanel, check_panels, outline, plan, set_targets
+from .plan import PlannedPanel, check_panels, plan, set_targets
+from .problems import as_problem, told_as_problems
 from .records import end_of, input_record, new_record, outcome, panel_record
-from .turns import Run, as_problem, reserve_models, round_robin
+from .turns import Run, reserve_models, round_robin
 
 
 def run(job: Job, context: Context) -> Run:
     """Start a job. Its last event is `done`, or `result` for small jobs. Raises `Problem`."""
+    with told_as_problems():
+        yield from _run(job, context)
+
+
+def _run(job: Job, context: Context) -> Run:
     if isinstance(job, Explain):
         return explain(job, context)
     if isinstance(job, Measure):
@@ -163,7 +169,7 @@ def make_model_inputs(
         try:
             with (yield from reserve_models(context.zoo, [model])):
                 model_input = yield from make_model_input(context, picture, model, job)
-                check_panels(own_panels, job, model_input.classifier(context.zoo))
+                check_panels(own_panels, job, model_input.load(context.zoo))
         except Exception as error:
             refusal = as_problem(error)
             for panel in own_panels:
@@ -186,7 +192,7 @@ def make_panels(
             yield Event("panel", {"panel": panel.record, "map": None})
     for group in context.zoo.groups(model_inputs):
         own_panels = [panel for panel in panels if panel.model in group]
-        ordered = sorted(own_panels, key=lambda p: p.method.cost(p.parameters, model_inputs[p.model].input.size))
+        ordered = sorted(own_panels, key=lambda p: p.map_cost(model_inputs[p.model].input.size).total)
         with (yield from reserve_models(context.zoo, group)):
             shared = shared_passes(own_panels, {model: model_inputs[model] for model in group}, context.zoo)
             yield from round_robin(
@@ -234,7 +240,7 @@ def _accepted(
     for panel in panels:
         known = model_inputs.get(panel.model)
         input = known.input if known else context.zoo.recipe(panel.model).input
-        cost = panel.method.cost(panel.parameters, input.size)
+        cost = panel.map_cost(input.size).total
         planned: dict[str, Any] = {
             "id": panel.id,
             "model": panel.model,
@@ -244,10 +250,9 @@ def _accepted(
         }
         evaluations += 0 if panel.refusal else cost
         if panel.metrics and not panel.refusal:
-            cost_inputs = outline(panel, model_inputs[panel.model].classifier(context.zoo))
-            costs = {metric.id: metric.cost(cost_inputs, parameters) for metric, parameters in panel.metrics}
-            planned["metrics"] = [{"metric": id, **cost.to_dict()} for id, cost in costs.items()]
-            measuring += sum(cost.total for cost in costs.values())
+            costs = panel.cost(model_inputs[panel.model].load(context.zoo).classifier)
+            planned["metrics"] = [{"metric": id, **cost.to_dict()} for id, cost in costs.metrics.items()]
+            measuring += costs.measuring
         planned_panels.append(planned)
     accepted = {"id": job.id, "panels": planned_panels, "gradient_evaluations": evaluations}
     return accepted | ({"metric_evaluations": measuring} if job.metrics else {})

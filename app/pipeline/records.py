@@ -16,7 +16,7 @@ from .context import Context
 from .findings import findings
 from .model_input import ModelInput
 from .plan import PlannedPanel
-from .turns import as_problem
+from .problems import as_problem
 
 
 def new_record(job: Explain, context: Context, size: tuple[int, int]) -> dict[str, Any]:

@@ -6,10 +6,13 @@ import hashlib
 import time
 from dataclasses import asdict
 
+from cachetools import TTLCache
+
 from ..contract.jobs import Job, Measure
 from ..contract.problems import ComputationFailed
 
 REFUSED_SECONDS = 600  # how long such a job is refused
+MAX_JOBS = 10_000  # refused jobs that are remembered
 WORKER_DIED = (
     "The worker died twice while it computed this and nothing else. Take a smaller model, input size "
     "or number of steps."
@@ -20,17 +23,15 @@ class Quarantine:
     """Until when a job is refused, by a hash of it."""
 
     def __init__(self) -> None:
-        self._refused_until: dict[str, float] = {}
+        self._refused_until: TTLCache[str, float] = TTLCache(MAX_JOBS, REFUSED_SECONDS)
 
     def check(self, job: Job) -> None:
         """Raise `ComputationFailed` if the same job has killed a worker lately."""
-        now = time.monotonic()
-        self._refused_until = {parameters: until for parameters, until in self._refused_until.items() if until > now}
         if self._refused_until and (until := self._refused_until.get(job_hash(job))):
             raise ComputationFailed(
                 "The worker died when it last computed this, so it is not tried again yet. Take a smaller model, "
                 "input size or number of steps.",
-                retry_after=round(until - now) + 1,
+                retry_after=round(until - time.monotonic()) + 1,
             )
 
     def add(self, job: Job) -> ComputationFailed:

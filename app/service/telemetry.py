@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
+import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
-from .. import __version__
+from ..contract.version import VERSION
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
@@ -29,7 +29,7 @@ class Telemetry:
         self._create_worker_metrics()
         self._create_store_metrics()
         build = Info("gradoscope_build", "Versions", registry=self.registry)
-        build.info({"version": __version__, "python": platform.python_version()})
+        build.info({"version": VERSION, "python": platform.python_version()})
 
     def _create_http_metrics(self) -> None:
         self._responses = self._counter("http_requests", "HTTP requests answered", "route", "method", "status")
@@ -155,7 +155,6 @@ def model_label(model: str) -> str:
 def resident(process: int) -> int:
     """Resident memory of a process in bytes; 0 if the system does not tell."""
     try:
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
+        return psutil.Process(process).memory_info().rss
+    except psutil.Error:
         return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")

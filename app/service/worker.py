@@ -63,6 +63,7 @@ class Worker:
         from ..pipeline import pipeline
         from ..pipeline.catalogue import catalogue
         from ..pipeline.context import Context
+        from ..pipeline.problems import told_as_problems
         from .scheduler import Scheduler
 
         keep_freed()
@@ -79,7 +80,8 @@ class Worker:
         self._context.decoders.warm()
         self._catalogue: Callable[[], dict[str, Any]] = lambda: catalogue(self._context.zoo, settings)
         try:
-            warm_up(self._context)
+            with told_as_problems():
+                warm_up(self._context)
         except Problem as problem:  # faulty card or missing weights: others can still be used
             logging.getLogger(__name__).error("the default model cannot be used: %s", problem.detail)
         self._context.zoo.take_change()
@@ -109,7 +111,7 @@ class Worker:
         """Wait for a message. Meanwhile try backends for the loaded models. After `IDLE_SECONDS` give memory back that
         was kept for the next micro-batches."""
         self._send_counters()
-        while not self._connection.poll(TRIAL_SECONDS) and self._context.zoo.settle():
+        while not self._connection.poll(TRIAL_SECONDS) and self._context.zoo.advance_backends():
             pass
         if not self._connection.poll(IDLE_SECONDS):
             self._give_back()
@@ -118,7 +120,7 @@ class Worker:
     def _free_memory(self) -> None:
         """Give memory back to the system if the allocator holds too much. It keeps freed blocks, which is quick for the
         next micro-batch, but blocks of one model's layers seldom fit another's."""
-        cached_bytes = self._context.zoo.bytes + self._context.picture_cache.bytes
+        cached_bytes = self._context.zoo.bytes + self._context.picture_cache.currsize
         if self._resident() - self._initial_bytes - cached_bytes > WORKSPACE:
             self._give_back()
 
@@ -169,16 +171,15 @@ class Worker:
 
 def warm_up(context: Any) -> None:
     """Load the default model and compute a gradient, so that the first request need not wait for either."""
-    from ..attribution.engine import Engine
     from ..attribution.score import Score
 
     settings = context.settings
-    classifier = context.zoo.load(settings.default_model)
-    engine = Engine(classifier, Score(0), settings.micro_batch)
+    loaded = context.zoo.load(settings.default_model)
+    engine = loaded.engine(Score(0), settings.micro_batch)
     for _ in range(3):
         count = engine.micro_batch
-        pictures = classifier.probe(count)
+        pictures = loaded.classifier.probe(count)
         began = time.monotonic()
         engine.gradients(pictures)
-    context.throughput.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, classifier.size)
-    _ = classifier.census
+    context.throughput.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, loaded.size)
+    _ = loaded.inspection

@@ -16,15 +16,18 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ..attribution.backends.selection import BackendSelector
+from ..attribution.backends.selection import Kind
 from ..attribution.classifier import Classifier, NoLogits, main_logits
 from ..attribution.memory import out_of_memory
 from ..contract.problems import Unprocessable
+from ..images.input_spec import Input
 from ..settings import Settings
-from .cards import Card, File, Input
+from .cards import Card, File
+from .loader import LoadedModel
+from .memory import ResidentModel
 from .model_spec import ModelSpec
 from .weights import WeightFile
-from .zoo import Zoo, _Resident
+from .zoo import Zoo
 
 Transform = Callable[[Image.Image], Tensor]
 InputLike = Input | Mapping[str, Any] | Transform
@@ -45,8 +48,8 @@ class InMemoryModels(Zoo):
     """The zoo, extended for a while by networks that the user has in memory."""
 
     def __init__(self, settings: Settings) -> None:
+        self._in_memory: dict[str, ResidentModel] = {}
         super().__init__(settings)
-        self._in_memory: dict[str, _Resident] = {}
 
     @contextmanager
     def using(self, models: Sequence[InMemoryModel]) -> Iterator[None]:
@@ -60,23 +63,14 @@ class InMemoryModels(Zoo):
                 self.recipes.pop(id, None)
             self._in_memory = {}
 
-    def load(self, model: str, size: tuple[int, int] | None = None) -> Classifier:
+    def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
         if model in self._in_memory:
-            return self._view(self._in_memory[model], size)
+            return self._at(self._in_memory[model], size)
         return super().load(model, size)
 
     def bytes_of(self, model: str) -> int:
         """Models of the user do not count as memory of the zoo."""
         return 0 if model in self._in_memory else super().bytes_of(model)
-
-    def _accelerate(self, classifier: Classifier, base: BackendSelector | None = None) -> Classifier:
-        """Do not compile a user's model: it is explained once or twice, and compiling would take longer than it
-        gains."""
-        if classifier.id not in self._in_memory or self.settings.acceleration == "none":
-            return super()._accelerate(classifier, base)
-        max_bytes = self.settings.batch_bytes
-        classifier.accelerator = BackendSelector(classifier, "pytorch", self._has_room, max_bytes, base)
-        return classifier
 
     def _add(self, model: InMemoryModel) -> None:
         network = frozen_copy(model.network).eval().float().to(self.device)
@@ -91,8 +85,9 @@ class InMemoryModels(Zoo):
         file = File(kind="file", file=Path(model.id))
         card = Card(id=model.id, title=model.id, architecture=type(model.network).__name__, source=file)
         self.recipes[model.id] = ModelSpec(card, WeightFile(model.id, local=True), input, labels, lambda path: network)
-        self._in_memory[model.id] = _Resident(classifier, 0, (model.id, 0, 0))
-        self._accelerate(classifier)
+        # compiling takes longer than a network that is asked once or twice would gain by it
+        kind: Kind = "none" if self.settings.acceleration == "none" else "pytorch"
+        self._in_memory[model.id] = ResidentModel(self._with_backend(classifier, kind), 0, (model.id, 0, 0))
 
     def _check(self, model: InMemoryModel, classifier: Classifier) -> None:
         count = logits_of(model, classifier, classifier.grey()).shape[1]

@@ -11,7 +11,7 @@ from gradoscope.cli.cluster_batch import ClusterBatch
 from gradoscope.contract.jobs import Event, Explain
 from gradoscope.contract.problems import Unprocessable
 from gradoscope.images.image_files import ImageFile
-from gradoscope.pipeline.archive import request_mark
+from gradoscope.pipeline.resume import picture_mark
 from gradoscope.service.cluster.batch_job import CheckBatch
 from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
@@ -97,7 +97,7 @@ def test_trays_are_computed_and_written(tmp_path):
 def test_what_is_there_is_not_sent(tmp_path):
     (tmp_path / "out" / "a").mkdir(parents=True)
     (tmp_path / "out" / "a" / "explanation.json").write_text(
-        json.dumps({"mark": request_mark(b"a", ABOUT), "status": "done"})
+        json.dumps({"mark": picture_mark(b"a", ABOUT), "status": "done"})
     )
     handle = Handle()
     assert spread(handle, tmp_path, ["a", "b"]) == {"a": "kept", "b": "done"}

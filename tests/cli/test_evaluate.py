@@ -5,10 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -22,6 +19,7 @@ from gradoscope.settings import Settings
 from PIL import Image
 from rich.console import Console
 
+from tests.support.cli import gradoscope
 from tests.support.paths import SAMPLES
 
 NAMES = ("cat", "espresso", "rocket", "astronaut")
@@ -52,11 +50,7 @@ def run(pictures, tmp_path_factory):
     ]
     command += [f"--option={id}.{name}={value}" for id, given in OPTIONS.items() for name, value in given.items()]
     command += ["--grids=2", "--confidence=0.05", "--out", out]
-    done = subprocess.run(
-        [sys.executable, "-m", "gradoscope", *map(str, command)], capture_output=True, text=True, check=False,
-        env={**os.environ, "GRADOSCOPE_ACCELERATION": "none", "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    return done, out
+    return gradoscope(*command, GRADOSCOPE_ACCELERATION="none"), out
 
 
 def table(path):
@@ -206,7 +200,7 @@ def test_grids_are_scaled_down_for_a_model_of_a_fixed_size(pictures, run, tmp_pa
         raise Unprocessable("size: no other than its own.", field="size")
 
     _, out = run
-    monkeypatch.setattr("gradoscope.zoo.zoo._at", refuse)
+    monkeypatch.setattr("gradoscope.zoo.zoo.at_size", refuse)
     again(pictures, out, tmp_path, methods=("grad_cam",), metrics=("deletion",), grids=1)
     (game,) = json.loads((out / "results.json").read_text())["results"]["games"]
     assert (game["cell"], game["input"], game["scaled"]) == ([112, 112], [224, 224], True)

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 from safetensors.torch import save_file
 
 from tests.support.browser import CAT, EXPLANATIONS, LONG, Visit, fields, visiting
-from tests.support.server import Server
+from tests.support.server import PLAIN, Server
 
 expect.set_options(timeout=LONG)
 
@@ -38,7 +38,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         torch.manual_seed(0)
         save_file(timm.create_model(architecture).state_dict(), folder / f"{id}.safetensors")
         (folder / f"{id}.toml").write_text(CARD % (title, architecture, id))
-    server = Server(folder / "store", GRADOSCOPE_MODELS=str(folder), GRADOSCOPE_DEFAULT_MODEL="tiny")
+    server = Server(folder / "store", GRADOSCOPE_MODELS=str(folder), GRADOSCOPE_DEFAULT_MODEL="tiny", **PLAIN)
     yield server.url
     server.stop()
 
@@ -217,12 +217,12 @@ def test_parameters_are_priced_checked_and_computed_with(visit: Visit) -> None:
     expect(form).to_contain_text("1 to 2000 · default 50")
     expect(price).to_have_text(re.compile(r"^50 gradient evaluations · about \d\.\d\d s$"))
     samples.fill("2001")
-    expect(form.get_by_role("alert")).to_have_text("It has to be 1 to 2000.")
-    expect(price).to_contain_text("once every value is in its bounds")
+    expect(form.get_by_role("alert")).to_have_text("It must be 1 to 2000.")
+    expect(price).to_contain_text("when every value is within its bounds")
     form.get_by_role("button", name="Compute").click()
     expect(samples).to_be_focused()
     samples.fill("2.5")
-    expect(form.get_by_role("alert")).to_have_text("It has to be a whole number.")
+    expect(form.get_by_role("alert")).to_have_text("It must be a whole number.")
     form.get_by_role("button", name="Restore the default of Samples").click()
     expect(samples).to_have_value("50")
     samples.fill("7")

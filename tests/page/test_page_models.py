@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Locator, Route, expect
 from safetensors.torch import save, save_file
 
 from tests.support.browser import LONG, Visit, fields, visiting
-from tests.support.server import Server
+from tests.support.server import PLAIN, Server
 from tests.support.weight_host import COMMIT, Host, weight_host
 
 expect.set_options(timeout=LONG)
@@ -91,6 +91,7 @@ def server_url(folder: Path, host: Host) -> Iterator[str]:
         GRADOSCOPE_DOWNLOADS="cards",
         GRADOSCOPE_WEIGHTS=str(folder / "weights"),
         GRADOSCOPE_WEIGHTS_MIRROR=host.url,
+        **PLAIN,
     )
     yield server.url
     server.stop()
@@ -219,7 +220,7 @@ def test_a_download_is_cancelled_and_resumed(visit: Visit, host: Host) -> None:
     bar = download.get_by_role("progressbar")
     expect(bar).to_have_attribute("aria-valuenow", re.compile("^[1-9]"))
     download.get_by_role("button", name="Cancel").click()
-    expect(download).to_contain_text(re.compile(r"Stopped at \d\.\d of 4\.0 MiB\. What came is kept\."))
+    expect(download).to_contain_text(re.compile(r"Stopped at \d\.\d of 4\.0 MiB\. The downloaded part is kept\."))
     visit.settled()
     posts = len(host.asked)
     download.get_by_role("button", name="Resume").click()

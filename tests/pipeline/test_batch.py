@@ -23,14 +23,15 @@ from gradoscope.cli.explain_run import write_picture
 from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import Unprocessable
 from gradoscope.images.image_files import ImageFile
-from gradoscope.pipeline.archive import read_request_mark, write_whole
 from gradoscope.pipeline.batch import Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
 from gradoscope.pipeline.context import Context
 from gradoscope.pipeline.pipeline import explain
+from gradoscope.pipeline.resume import ResultFolder, write_folder
 from gradoscope.settings import Settings
-from gradoscope.zoo.zoo import Zoo
+from gradoscope.zoo import zoo
 from PIL import Image
 
+from tests.support.cli import gradoscope
 from tests.support.nets import LITE0, relative
 from tests.support.paths import SAMPLES
 
@@ -146,8 +147,8 @@ def test_models_that_do_not_fit_together_are_loaded_once_for_many_pictures(pictu
     tight = Context.open(Settings(store=tmp_path, model_bytes=24 * 2**20))
     batch = Batch(question(models=models, methods=("grad_cam",)), tight, never)
     built = []
-    build = Zoo._build
-    monkeypatch.setattr(Zoo, "_build", lambda zoo, recipe, *rest: built.append(recipe.id) or build(zoo, recipe, *rest))
+    build = zoo.build_classifier
+    monkeypatch.setattr(zoo, "build_classifier", lambda recipe, *rest: built.append(recipe.id) or build(recipe, *rest))
     shots = list(batch.explain(entries(pictures)))
     assert [[panel["status"] for panel in shot.record["panels"]] for shot in shots] == [["done", "done"]] * 6
     assert len(built) <= 4  # each for the looking and for the maps, not for each picture
@@ -216,7 +217,7 @@ def test_a_wrong_question_is_refused_before_any_picture_is_read(fields, reason, 
 
 def test_what_is_there_is_kept_and_another_question_replaces_it(pictures, context, tmp_path):
     def results(**fields):
-        batch = Batch(question(**fields), context, lambda entry, mark: read_request_mark(entry.folder) == mark)
+        batch = Batch(question(**fields), context, lambda entry, mark: ResultFolder(entry.folder).holds(mark))
         return Counter(type(write_picture(found)) for found in batch.explain(entries(pictures, tmp_path)))
 
     assert results(methods=("grad_cam",)) == {ExplainedPicture: 6}
@@ -237,12 +238,12 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError):
-        write_whole(tmp_path / "x", breaking())
+        write_folder(tmp_path / "x", breaking())
     assert list(tmp_path.iterdir()) == []
-    write_whole(tmp_path / "x", [("explanation.json", b"{}"), ("panels/a.npy", b"1")])
-    write_whole(tmp_path / "x", [("explanation.json", b"[]")])
+    write_folder(tmp_path / "x", [("explanation.json", b"{}"), ("panels/a.npy", b"1")])
+    write_folder(tmp_path / "x", [("explanation.json", b"[]")])
     assert [path.name for path in (tmp_path / "x").iterdir()] == ["explanation.json"]
-    assert read_request_mark(tmp_path / "x") is None
+    assert ResultFolder(tmp_path / "x").mark is None
 
 
 def test_what_is_no_explanation_is_left_alone(pictures, context, tmp_path):
@@ -272,18 +273,14 @@ def test_a_few_items_ahead_and_no_more():
         assert list(results) == list(range(1, 100))
 
 
-def gradoscope(*arguments):
-    return [sys.executable, "-m", "gradoscope", "explain", *map(str, arguments)]
-
-
 def test_a_folder_from_the_shell(pictures, tmp_path):
     folder = tmp_path / "in"
     (folder / "below").mkdir(parents=True)
     for number in range(3):
         (folder / f"{number}.png").write_bytes((pictures / f"{number}.png").read_bytes())
     (folder / "below" / "bad.jpg").write_bytes(b"no picture")
-    command = gradoscope(folder, "--recursive", "--method", "grad_cam", "--out", tmp_path / "out")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = ("explain", folder, "--recursive", "--method", "grad_cam", "--out", tmp_path / "out")
+    done = gradoscope(*command)
     assert done.returncode == 1, done.stderr
     assert "3 explained, 0 were there already" in done.stdout
     assert "1 of 4 pictures could not be explained" in done.stdout
@@ -292,7 +289,7 @@ def test_a_folder_from_the_shell(pictures, tmp_path):
     assert record["panels"][0]["status"] == "done"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png", "2.png"]
     (folder / "below" / "bad.jpg").unlink()
-    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    again = gradoscope(*command)
     assert again.returncode == 0, again.stderr
     assert "0 explained, 3 were there already" in again.stdout
 
@@ -303,9 +300,10 @@ def test_a_run_that_was_interrupted_goes_on(blow, pictures, tmp_path):
     folder.mkdir()
     for number in range(6):
         (folder / f"{number:02}.png").write_bytes((pictures / f"{number % 6}.png").read_bytes())
-    options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=60", "--out", out]
+    options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=60", "--size", "128", "--out", out]
+    command = ["explain", folder, *options]
     process = subprocess.Popen(
-        gradoscope(folder, *options), stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "gradoscope", *map(str, command)], stdout=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
     )  # fmt: skip
     for _ in range(1200):
@@ -319,7 +317,7 @@ def test_a_run_that_was_interrupted_goes_on(blow, pictures, tmp_path):
         assert "The same command goes on" in said
     written = {path: path.stat().st_mtime_ns for path in out.glob("[0-9]*/explanation.json")}
     assert 2 <= len(written) < 6
-    again = subprocess.run(gradoscope(folder, *options), capture_output=True, text=True, check=False)
+    again = gradoscope(*command)
     assert again.returncode == 0, again.stderr
     assert f"{6 - len(written)} explained, {len(written)} were there already" in again.stdout
     assert len(list(out.iterdir())) == 6  # and nothing half-written beside them

@@ -38,7 +38,7 @@ async def result(executor, job):
 
 def test_a_death_leaves_no_thread_and_no_open_line(tmp_path):
     async def scenario():
-        executor = LocalExecutor(Settings(store=tmp_path))
+        executor = LocalExecutor(Settings(store=tmp_path, acceleration="none"))
         await executor.start()
         await readiness(executor)
         files = len(os.listdir("/proc/self/fd"))
@@ -150,13 +150,13 @@ def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path):
     with pytest.raises(EOFError):
         worker.serve()
     assert line.sent[-1][2].name == "result"
-    assert (worker._context.picture_cache.bytes == 0) is deleted
+    assert (worker._context.picture_cache.currsize == 0) is deleted
     assert worker._context.zoo.loaded == ("efficientnet_lite0",)
 
 
 def test_deleting_an_explanation_tells_the_worker(tmp_path):
     async def scenario():
-        executor = LocalExecutor(Settings(store=tmp_path))
+        executor = LocalExecutor(Settings(store=tmp_path, acceleration="none"))
         executor._loop = asyncio.get_running_loop()
         executor.forget("r")  # before there is a worker there is nothing to forget
         await asyncio.sleep(0)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 # For CPU and GPU. Small sizes first: the first result comes soon, and sizes that would take too long are not tried.
 SIZES = ((2, 4, 8), (4, 16, 64))
+MICRO_BATCH = 4  # pictures in a pass where nothing was measured
 MAX_SECONDS = 0.6  # seconds of a pass, so that turns of other requests and partial maps come soon
 ROUNDS = 2
 MIN_GAIN = 0.98  # a larger size must take less than this share of a smaller one's time per picture

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..classifier import Classifier
 from ..score import Score
+from .backend import Backend
 from .tape import Unsupported, record
 
 STREAMS = 2
@@ -20,7 +21,7 @@ STREAMS = 2
 WEIGHTS = 3
 
 
-class CompiledBackend:
+class CompiledBackend(Backend):
     """Computes gradients with a compiled graph, `batch` pictures on each of a few streams with their own threads.
 
     Missing pictures of a batch are zeros. Threads of one stream wait for each other at every layer; on two cores two

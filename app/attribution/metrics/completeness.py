@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ...contract.problems import Refused
+from ..errors import Refused
 from ..methods.base import Paper, Parameters, Progress
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Metric, MetricCost, register
 

@@ -9,7 +9,7 @@ from ...settings import Settings
 from .finding import Diagnosis, Verdict, worst
 from .setup import overridden, settings_or_faults, versions
 
-__all__ = ["Diagnosis", "Verdict", "examine", "worst"]
+__all__ = ["Diagnosis", "Verdict", "run_checks", "worst"]
 REMEDY = "Install anew: the versions of constraints.txt, and torch and torchvision both from one index"
 CHECKS = {  # by module; imported late, because PyTorch or other libraries may be missing or broken
     "computing": ("device", "acceleration", "memory"),

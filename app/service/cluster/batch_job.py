@@ -99,9 +99,9 @@ def _explain(job: BatchJob, batch: Batch) -> Run:
 
 
 def _done_event(picture: ExplainedPicture) -> Event:
-    from ...cli.explain_run import titles
     from ...pipeline.archive import files
-    from ...pipeline.turns import as_problem
+    from ...pipeline.catalogue import titles
+    from ...pipeline.problems import as_problem
 
     try:
         written = list(files(picture.record, picture.read, titles()))

@@ -5,21 +5,15 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from cachetools import TTLCache
 
 from .keys import Key, Keys
 
 COOKIE = "gradoscope_session"
 SECONDS = 7 * 86400
 MAX_SESSIONS = 10_000
-
-
-@dataclass(frozen=True)
-class _Session:
-    key: Key
-    ends: float
 
 
 class Sessions:
@@ -29,26 +23,22 @@ class Sessions:
     """
 
     def __init__(self, keys: Keys, clock: Callable[[], float] = time.monotonic) -> None:
-        self._keys, self._clock = keys, clock
-        self._open: OrderedDict[bytes, _Session] = OrderedDict()
+        self._keys = keys
+        self._open: TTLCache[bytes, Key] = TTLCache(MAX_SESSIONS, SECONDS, timer=clock)
 
     def create(self, key: Key) -> str:
         """Create a session; returns its token."""
         token = secrets.token_urlsafe(32)
-        self._open[_digest(token)] = _Session(key, self._clock() + SECONDS)
-        while len(self._open) > MAX_SESSIONS:
-            self._open.popitem(last=False)
+        self._open[_digest(token)] = key
         return token
 
     def find(self, token: str) -> Key | None:
         """The key of a token; None if its session has ended."""
-        session = self._open.get(_digest(token))
-        if session is None:
-            return None
-        if self._clock() >= session.ends or not self._keys.is_valid(session.key):
+        key = self._open.get(_digest(token))
+        if key is not None and not self._keys.is_valid(key):
             self.end(token)
             return None
-        return session.key
+        return key
 
     def end(self, token: str) -> None:
         self._open.pop(_digest(token), None)

@@ -15,6 +15,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from ...contract import request_id
 from ...contract.arrays import ScoreKind
 from ...contract.jobs import Event, Explain, Measure
+from ...contract.parsing import parse_size
 from ...contract.problems import Unprocessable
 from ...contract.schemas import Explanation
 from ...service.executor import Executor
@@ -22,7 +23,7 @@ from ...service.telemetry import Telemetry
 from .dependencies import ExecutorOf, OwnerOf, StoreOf
 from .results import contact_sheet_response, zip_response
 from .submit import client_of, raise_if_error, run_for_client, while_connected
-from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only_fields, parse_size, read_picture
+from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only_fields, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["explanations"])
 MEDIA_TYPES = ("application/json", "text/event-stream", "image/png", "application/zip")

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Form, Request
 
 from ...contract.arrays import ScoreKind
 from ...contract.jobs import Flow
+from ...contract.parsing import parse_size
 from ...contract.schemas import GradientFlow
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import Target
 from .submit import run_for_client
-from .uploads import FitName, Origin, Picture, SampleName, SizeText, only_fields, parse_size, read_picture
+from .uploads import FitName, Origin, Picture, SampleName, SizeText, only_fields, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["gradient flow"])
 

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 
 from ...contract.jobs import Estimate, Predict
+from ...contract.parsing import parse_size
 from ...contract.schemas import Estimates, Predictions
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import MetricNames, OptionsText, parse_options
 from .submit import run_for_client
-from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only_fields, parse_size, read_picture
+from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only_fields, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["predictions"])
 

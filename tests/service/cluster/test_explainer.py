@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 from gradoscope.contract.jobs import Explain, Labels, Predict
 from gradoscope.contract.problems import Unavailable
-from gradoscope.pipeline.archive import request_mark
+from gradoscope.pipeline.resume import picture_mark
 from gradoscope.service.cluster.batch_job import BatchJob, CheckBatch
 from gradoscope.service.cluster.explainer import MAX_UNANSWERED_CHECKS, Explainer
 from gradoscope.settings import Settings
@@ -77,7 +77,7 @@ def test_a_replica(tmp_path):
         ]
         assert told[-1].name == "done"
         (whole,) = [event.data for event in told if event.name == "picture_done"]
-        assert whole["record"]["mark"] == request_mark(sample("cat.jpg"), about)
+        assert whole["record"]["mark"] == picture_mark(sample("cat.jpg"), about)
         assert whole["record"]["source"] == str(SAMPLES / "cat.jpg")
         assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole["files"]}
 
