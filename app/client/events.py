@@ -1,4 +1,4 @@
-"""What is told while an explanation is made, typed: by a server's stream, or to `progress` without one."""
+"""Typed events of a running explanation, from a server's stream or from this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .results import Explanation
 
 @dataclass(frozen=True)
 class Planned:
-    """A panel that will come: which method on which model for which class (None: not settled), at what cost."""
+    """A panel that will be computed: method, model, class (None: not known yet) and cost in gradient evaluations."""
 
     id: str
     model: str
@@ -27,7 +27,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The question is right, and this is what will be made of it."""
+    """The request is valid; these panels will be computed."""
 
     id: str
     panels: tuple[Planned, ...]
@@ -36,7 +36,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a model sees and believes, best first."""
+    """A model's input and its top classes, best first."""
 
     model: str
     input: InputBody
@@ -55,7 +55,7 @@ class Advanced:
 
 @dataclass(frozen=True, eq=False)
 class Partial:
-    """A panel's map as it is so far, summed over channels with sign: (h, w), at most 112 on a side."""
+    """A panel's preliminary map, summed over channels with sign: (h, w), at most 112 on a side."""
 
     panel: str
     done: int
@@ -65,7 +65,7 @@ class Partial:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """What came of a panel; its map summed over channels with sign, (H, W), None where it has none."""
+    """A finished panel, with its map summed over channels with sign, (H, W); None if it has no map."""
 
     panel: PanelBody
     map: np.ndarray | None
@@ -73,7 +73,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of a metric of a panel."""
+    """The result of a metric of a panel."""
 
     panel: str
     metric: MeasurementBody
@@ -81,7 +81,7 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """The end: everything is there."""
+    """The last event: the explanation is complete."""
 
     explanation: Explanation
 
@@ -90,16 +90,18 @@ Event = Accepted | Predicted | Advanced | Partial | Finished | Measured | Done
 Listener = Callable[[Event], object]
 
 
-def typed(name: str, data: dict[str, Any], whole: Callable[[dict[str, Any]], Explanation]) -> Event | None:
-    """An event as it goes over the wire; None for a kind that is not known here. Raises the problem of an `error`."""
+def parse_event(
+    name: str, data: dict[str, Any], make_explanation: Callable[[dict[str, Any]], Explanation]
+) -> Event | None:
+    """Parse an event of the wire format; None for an unknown kind. Raises the problem of an `error`."""
     if name == "error":
         raise problem_from_dict(data)
     if name == "accepted":
         panels = tuple(Planned(**{key: panel[key] for key in Planned.__annotations__}) for panel in data["panels"])
         return Accepted(data["id"], panels, data["gradient_evaluations"])
     if name == "prediction":
-        seen = InputBody.model_validate(data["input"])
-        return Predicted(data["model"], seen, tuple(seen.predictions))
+        model_input = InputBody.model_validate(data["input"])
+        return Predicted(data["model"], model_input, tuple(model_input.predictions))
     if name == "progress":
         return Advanced(data["panel"], data["done"], data["total"], data.get("metric"))
     if name == "metric":
@@ -107,6 +109,6 @@ def typed(name: str, data: dict[str, Any], whole: Callable[[dict[str, Any]], Exp
     if name == "partial":
         return Partial(data["panel"], data["done"], data["total"], decode_map(data["map"]))
     if name == "panel":
-        drawn = data.get("map")
-        return Finished(PanelBody.model_validate(data["panel"]), None if drawn is None else decode_map(drawn))
-    return Done(whole(data)) if name == "done" else None
+        encoded = data.get("map")
+        return Finished(PanelBody.model_validate(data["panel"]), None if encoded is None else decode_map(encoded))
+    return Done(make_explanation(data)) if name == "done" else None

@@ -33,39 +33,40 @@ def declared() -> dict[str, tuple[Scalar, ...]]:
 
 
 def figure(value: float) -> str:
-    """Three decimals, or two digits where that says little; with a true minus."""
+    """A number as text with three decimals, or two significant digits for very small or large ones; with a true
+    minus."""
     text = f"{value:.3f}" if 0.0095 <= abs(value) < 1000 or value == 0 else f"{value:.2g}"
     return text.replace("-", "−")
 
 
 def scalars_of(metric: str, figures: Figures) -> Iterator[tuple[Scalar, float]]:
-    """The numbers in the figures of a metric that have a finite value; of one that declares none, each figure."""
-    known = declared().get(metric) or list(_any(metric, figures))
+    """The scalars in a metric's figures that have a finite value. If a metric declares none: each scalar figure."""
+    known = declared().get(metric) or list(_plugin_scalars(metric, figures))
     for number in known:
         value = number.take(figures)
         if value is not None and np.isfinite(value):
             yield number, float(value)
 
 
-def in_order(numbers: Iterable[Scalar]) -> list[Scalar]:
-    """As the metrics declare them; those that no metric declares behind, the game last."""
+def sort_scalars(numbers: Iterable[Scalar]) -> list[Scalar]:
+    """Sort scalars as the metrics declare them; those that no metric declares follow, then the pointing game."""
     listed = [number.id for own in declared().values() for number in own]
     places = {id: place for place, id in enumerate([*listed, "", LOCALISATION.id, HITS.id])}
     return sorted(numbers, key=lambda number: places.get(number.id, places[""]))
 
 
-def leading(metric: str) -> str | None:
-    """The first number of a metric, by which pictures are put in an order; None of one that declares none."""
+def main_scalar(metric: str) -> str | None:
+    """The id of the first scalar of a metric, by which pictures are sorted; None if it declares none."""
     return next((number.id for number in declared().get(metric, ())), None)
 
 
-def _any(metric: str, figures: Figures) -> Iterator[Scalar]:
+def _plugin_scalars(metric: str, figures: Figures) -> Iterator[Scalar]:
     known = metrics().get(metric)
     title, summary = (known.title, known.summary) if known else (metric, "")
     for name, value in figures.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            yield Scalar(f"{metric}.{name}", f"{title}: {name.replace('_', ' ')}", "", summary, _value(name))
+            yield Scalar(f"{metric}.{name}", f"{title}: {name.replace('_', ' ')}", "", summary, _figure_getter(name))
 
 
-def _value(name: str) -> Callable[[Figures], float | None]:
+def _figure_getter(name: str) -> Callable[[Figures], float | None]:
     return lambda figures: figures[name]

@@ -13,7 +13,8 @@ from ..attribution.errors import UnknownName
 from ..attribution.methods.base import Method
 from ..attribution.metrics.base import find_metric
 from ..attribution.metrics.findings import Figures, Level
-from .texts import FALLBACK, NAME, texts
+from .presentation import FALLBACK
+from .texts import NAME, texts
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, FunctionLoader
 from markupsafe import Markup
 
 from ..attribution.plugins import Kind
-from ..pipeline.presentation import KINDS, Presentation, presentations
-from ..pipeline.texts import FALLBACK, texts
+from ..pipeline.presentation import FALLBACK, KINDS, Presentation, presentations
+from ..pipeline.texts import texts
 from ..settings import shipped
 
 Record = Mapping[str, Any]  # of a method or a metric, as GET /methods and GET /metrics have it

@@ -12,7 +12,7 @@ from gradoscope.contract.jobs import Event, Explain
 from gradoscope.contract.problems import Unprocessable
 from gradoscope.images.image_files import ImageFile
 from gradoscope.pipeline.resume import picture_mark
-from gradoscope.service.cluster.batch_job import DoneInquiry
+from gradoscope.service.cluster.batch_job import CheckBatch
 from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError
@@ -50,8 +50,8 @@ class Handle:
         return [{}, RuntimeError()]
 
     async def remote(self, job, *arguments):
-        if isinstance(job, DoneInquiry):
-            yield "event", self.refusal or Event("result", {"about": ABOUT, "tray": 3})
+        if isinstance(job, CheckBatch):
+            yield "event", self.refusal or Event("result", {"about": ABOUT, "chunk_size": 3})
             return
         if self.full:
             self.full -= 1
@@ -62,10 +62,13 @@ class Handle:
             if "killer" in path:
                 raise ActorDiedError()
             if "bad" in path:
-                yield "event", Event("fault", {"place": place, "problem": Unprocessable("no picture").as_dict()})
+                yield (
+                    "event",
+                    Event("picture_failed", {"index": place, "problem": Unprocessable("no picture").as_dict()}),
+                )
             else:
                 whole = {"record": {"panels": []}, "files": [("explanation.json", b"{}")]}
-                yield "event", Event("whole", {"place": place, **whole})
+                yield "event", Event("picture_done", {"index": place, **whole})
         yield "event", Event("done", {})
 
 

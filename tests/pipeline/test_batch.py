@@ -164,7 +164,7 @@ def test_what_fails_together_is_tried_alone(pictures, context, monkeypatch):
 
     batch = Batch(question(methods=("vanilla_gradient",)), context, never)
     shots = list(batch.explain(entries(pictures)))
-    darkest = min(float(shot.sights[LITE0].x[None].mean()) for shot in shots)
+    darkest = min(float(shot.model_inputs[LITE0].x[None].mean()) for shot in shots)
     maps = VanillaGradient.maps
     monkeypatch.setattr(VanillaGradient, "maps", failing)
     results = list(batch.explain(entries(pictures)))
@@ -180,7 +180,7 @@ def test_a_pass_that_fails_for_one_picture_is_its_own_fault(pictures, context, m
         return forward(self, x)
 
     batch = Batch(question(methods=("grad_cam",)), context, never)
-    darkest = min(float(shot.sights[LITE0].x.mean()) for shot in batch.explain(entries(pictures))) + 1e-6
+    darkest = min(float(shot.model_inputs[LITE0].x.mean()) for shot in batch.explain(entries(pictures))) + 1e-6
     forward = Classifier.forward
     monkeypatch.setattr(Classifier, "forward", failing)
     results = list(batch.explain(entries(pictures)))

@@ -112,11 +112,11 @@ def test_a_killed_worker_comes_back_and_the_job_completes(kind, bound, request):
     server.http.delete(f"/api/v1/explanations/{undisturbed['id']}")
     answered, ended = [], threading.Event()
 
-    def knock():
+    def check_reachable():
         while not ended.wait(0.1):
             answered.append(httpx.get(f"{server.url}/healthz", timeout=5).status_code)
 
-    knocking = threading.Thread(target=knock)
+    knocking = threading.Thread(target=check_reachable)
     knocking.start()
     try:
         with stream(server.http, {"image": sample("rocket.jpg")}, **fields) as events:

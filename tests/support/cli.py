@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from gradoscope.cli.main import main
-from gradoscope.service.threads import SPINS
+from gradoscope.service.threads import SPIN_COUNT
 from rich.console import Console
 
 COLUMNS = 200
@@ -23,7 +23,7 @@ def gradoscope(*arguments: object, **environment: str) -> subprocess.CompletedPr
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", words)
         # GOMP_SPINCOUNT is what the command sets itself: here so that it is taken back
-        for name, value in {"COLUMNS": str(COLUMNS), "GOMP_SPINCOUNT": SPINS, **environment}.items():
+        for name, value in {"COLUMNS": str(COLUMNS), "GOMP_SPINCOUNT": SPIN_COUNT, **environment}.items():
             patch.setenv(name, value)
         for console in consoles():
             patch.setattr(console, "_width", COLUMNS)

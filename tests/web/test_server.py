@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from gradoscope.settings import Settings
-from gradoscope.web.server import configuration
+from gradoscope.web.server import uvicorn_config
 
 from tests.support.paths import sample
 from tests.support.processes import descendants, gone
@@ -67,4 +67,4 @@ class Unready(Server):
 
 
 def test_the_event_loop_is_the_one_that_tests_run_with():
-    assert configuration(FastAPI(), Settings()).loop == "asyncio"
+    assert uvicorn_config(FastAPI(), Settings()).loop == "asyncio"

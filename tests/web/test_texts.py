@@ -14,7 +14,14 @@ from gradoscope.attribution.metrics.base import metrics
 from gradoscope.pipeline.presentation import KINDS, presentations
 from gradoscope.pipeline.texts import parts
 from gradoscope.web import texts
-from gradoscope.web.texts import LANGUAGES, choose, preferred, script_texts, translator, workbench_keys
+from gradoscope.web.texts import (
+    LANGUAGES,
+    choose_language,
+    preferred_language,
+    script_texts,
+    translator,
+    workbench_keys,
+)
 from jinja2 import nodes
 from markupsafe import Markup
 
@@ -286,7 +293,7 @@ def test_the_block_for_scripts_cannot_be_left(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_accept_language(header: str, expected: str | None) -> None:
-    assert preferred(header) == expected
+    assert preferred_language(header) == expected
 
 
 @pytest.mark.parametrize(
@@ -303,4 +310,4 @@ def test_accept_language(header: str, expected: str | None) -> None:
 def test_address_before_cookie_before_browser(
     query: str | None, cookie: str | None, header: str | None, expected: str
 ) -> None:
-    assert choose(query, cookie, header) == expected
+    assert choose_language(query, cookie, header) == expected

@@ -1,14 +1,14 @@
-"""One catalogue of what several replicas tell."""
+"""Merges the catalogues of several replicas."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-def merged(catalogues: list[dict[str, Any]]) -> dict[str, Any]:
-    """The last one, with the layers that others know: a model's are known to a replica once it has loaded it."""
+def merge_catalogues(catalogues: list[dict[str, Any]]) -> dict[str, Any]:
+    """The last catalogue, completed with layers that others know: a replica knows those of models it has loaded."""
     *others, newest = catalogues
-    known = {model["id"]: model for told in others for model in told["models"] if model["layers"] is not None}
+    known = {model["id"]: model for catalogue in others for model in catalogue["models"] if model["layers"] is not None}
 
     def best(model: dict[str, Any]) -> dict[str, Any]:
         other = known.get(model["id"])
@@ -18,5 +18,5 @@ def merged(catalogues: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _same(known: dict[str, Any], model: dict[str, Any]) -> bool:
-    """Whether both are about the same file."""
+    """Whether both describe the same weight file."""
     return all(known[name] == model[name] for name in ("weights", "availability"))

@@ -1,4 +1,4 @@
-"""Pages for people."""
+"""The HTML pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..plugin_pages import method_pages, metric_pages, plugin_block, previews
 from .dependencies import ExecutorOf
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-PATIENCE = 0.5  # seconds for which a page waits for what the worker knows
+CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 
 
 @router.get("/")
@@ -68,7 +68,7 @@ async def docs(request: Request) -> Response:
 async def _known(executor: Executor) -> dict[str, Any] | None:
     """The catalogue; None while the server is starting, for a text can be read meanwhile."""
     with suppress(TimeoutError, Unavailable):
-        return await asyncio.wait_for(executor.catalogue(), PATIENCE)
+        return await asyncio.wait_for(executor.catalogue(), CATALOGUE_SECONDS)
     return None
 
 
@@ -82,5 +82,5 @@ def _page(request: Request, template: str, values: dict[str, Any] | None = None)
     response: Response = request.app.state.templates.TemplateResponse(
         request, template, values, headers={"cache-control": "no-cache"}
     )
-    texts.remember(request, response)
+    texts.set_language_headers(request, response)
     return response
