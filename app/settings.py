@@ -63,7 +63,8 @@ class Settings(BaseSettings):
     )
     models: Path | None = Field(
         None,
-        description="Folder of your own model cards (*.toml), in addition to the shipped ones; read again when it changes",
+        description="Folder of your own model cards (*.toml), in addition to the shipped ones; read again when it "
+        "changes",
     )
     weights: Path = Field(Path("~/.cache/gradoscope/weights"), description="Folder for downloaded weights")
     weights_mirror: str = Field(

@@ -26,7 +26,8 @@ class BlurIntegratedGradientsParameters(PathParameters):
     schedule: Literal["hyperbolic", "quadratic", "linear"] = Field(
         "hyperbolic",
         title="Schedule",
-        description="At which blur they are taken; hyperbolic: mostly at a blur of some pixels; quadratic: more where nearly sharp",
+        description="At which blur they are taken; hyperbolic: mostly at a blur of some pixels; quadratic: more "
+        "where nearly sharp",
     )
 
 
