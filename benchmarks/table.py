@@ -34,7 +34,7 @@ from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.inspection import inspection_of
 from gradoscope.attribution.methods.base import Method, methods
-from gradoscope.attribution.methods.smoothing import mirrored
+from gradoscope.attribution.methods.smooth_grad import mirrored
 from gradoscope.attribution.score import Score
 from gradoscope.cli.check_card import cheap_parameters
 from gradoscope.contract.problems import Problem

@@ -79,8 +79,8 @@ def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
     return list(layers.values())
 
 
-def choose_layer(layers: list[Layer], name: str, method: str = "grad_cam") -> str:
-    """`name`, or the last layer for `auto`. Raises `Refused`, or `Unprocessable` for the field of `method`."""
+def choose_layer(layers: list[Layer], name: str, method: str) -> str:
+    """`name`, or the last layer's where it is `auto`. Raises `Refused`, or `InvalidParameter` of `method`."""
     if not layers:
         raise Refused(
             "Grad-CAM needs a spatial feature map (N, C, h, w), and this model has none (it works on tokens or "

@@ -14,12 +14,13 @@ from rich.console import Console
 
 from ..contract.jobs import Explain
 from ..images.image_files import find_image_files
+from ..pipeline.presentation import presentations
 from ..settings import operator_settings
 from .explain import INTERRUPTED, parse_options
 from .options import fit_of
 
 console = Console()
-DEFAULT = ("deletion", "insertion")
+DEFAULT = tuple(metric.id for metric in presentations("metrics").values() if metric.default)
 
 
 def evaluate(
@@ -27,7 +28,7 @@ def evaluate(
     model: Annotated[list[str] | None, typer.Option(help="Model id, repeatable")] = None,
     method: Annotated[list[str] | None, typer.Option(help="Method id, repeatable; the six where none is named")] = None,
     metric: Annotated[
-        list[str] | None, typer.Option(help="Metric id, repeatable, or all [deletion and insertion]")
+        list[str] | None, typer.Option(help=f"Metric id, repeatable, or all [{' and '.join(DEFAULT)}]")
     ] = None,
     option: Annotated[
         list[str] | None,

@@ -1,4 +1,4 @@
-"""The plots of an evaluation: each number by method, and mean curves of deletion and insertion."""
+"""The plots of an evaluation: each number by method, and the mean curves of the metrics that draw one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..attribution.metrics.base import metrics
+from ..attribution.metrics.scalars import Scalar
 from .bootstrap import interval
 from .run import EvaluationResults
-from .scalars import Scalar
 from .svg import PlotLine, PlotPoint, curve_plot, point_plot
 from .tables import MIN_PICTURES, GroupedRow
 
@@ -61,11 +61,10 @@ def mean_curves(
             )
             for method, figures in methods.items()
         ]
-        verb = "have come" if metric == "insertion" else "are gone"
         plots[model, metric] = curve_plot(
             metrics()[metric].title,
             model,
-            f"share of the pixels that {verb} → probability of the class",
+            metrics()[metric].curve,
             [*series, *_controls(methods.values(), seed)],
         )
     return plots

@@ -12,9 +12,10 @@ from markupsafe import Markup
 
 from ..attribution.methods.base import methods
 from ..attribution.metrics.base import metrics
+from ..attribution.metrics.scalars import Scalar
 from ..settings import shipped
 from .run import EvaluationResults, Record
-from .scalars import LOCALISATION, Scalar, figure, main_scalar
+from .scalars import LOCALISATION, figure, main_scalar
 from .svg import STYLE
 from .tables import GroupedRow, Row, grouped
 

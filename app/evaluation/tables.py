@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..attribution.metrics.scalars import Scalar
 from .bootstrap import interval
 from .run import EvaluationResults
-from .scalars import HITS, LOCALISATION, Scalar, scalars_of, sort_scalars
+from .scalars import HITS, LOCALISATION, scalars_of, sort_scalars
 
 MIN_PICTURES = 2  # pictures needed for an interval
 

@@ -14,9 +14,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
+from jinja2 import Environment
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
-from starlette.routing import Match
+from starlette.routing import Match, Mount, Router
 from starlette.types import Scope
 
 from ..contract.problems import BY_STATUS, Problem, Unprocessable
@@ -40,6 +41,7 @@ from .middleware.proxy_headers import ProxyHeadersMiddleware
 from .middleware.quota import QuotaMiddleware
 from .middleware.security_headers import SecurityHeadersMiddleware
 from .middleware.sessions import Sessions
+from .plugin_pages import asset_folders, template_loader
 from .routes import catalogue, explanations, flows, health, pages, predictions, results, session, weights
 from .routes import metrics as measuring
 from .routes.submit import ClientLeft
@@ -94,8 +96,11 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
     for router in (pages, health, catalogue, weights, predictions, flows, results, measuring, explanations, session):
         app.include_router(router.router)
     app.mount("/static/swagger", _StaticFiles(Path(fastapi_offline.__file__).parent / "static"))
+    app.mount(
+        "/static/plugins", Router([Mount(f"/{at}", _StaticFiles(folder)) for at, folder in asset_folders().items()])
+    )
     app.mount("/static", _StaticFiles(shipped("static")))
-    # Arrays of floats hardly compress, and compressing them would take time from the computation.
+    # Arrays of floats hardly shrink, and would keep the processor from computing.
     app.add_middleware(
         GZipMiddleware, compresslevel=6, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, ARRAY_TYPE)
     )
@@ -133,7 +138,8 @@ class _StaticFiles(StaticFiles):
 
 
 def _templates() -> Jinja2Templates:
-    templates = Jinja2Templates(directory=shipped("templates"), context_processors=[texts.context])
+    environment = Environment(loader=template_loader(), autoescape=True)
+    templates = Jinja2Templates(env=environment, context_processors=[texts.context])
     templates.env.globals.update(version=VERSION, static=lambda path: f"/static/{path}")
     return templates
 

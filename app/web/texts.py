@@ -11,7 +11,8 @@ from typing import Any
 from fastapi import Request, Response
 from markupsafe import Markup, escape
 
-from ..contract.texts import FALLBACK, NAME, texts, workbench_keys
+from ..pipeline.presentation import FALLBACK
+from ..pipeline.texts import NAME, texts, workbench_keys
 
 # Code in query, cookie and folder name → tag for the attribute `lang`, and the language's own name.
 LANGUAGES: Mapping[str, tuple[str, str]] = MappingProxyType({"en": ("en", "English"), "zh": ("zh-Hans", "中文")})

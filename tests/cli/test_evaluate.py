@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from gradoscope.attribution.methods.cam import GradCam
+from gradoscope.attribution.methods.grad_cam import GradCam
 from gradoscope.cli.evaluate_run import EvaluateOptions, evaluate_folder
 from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import ComputationFailed, Unprocessable
@@ -171,7 +171,7 @@ def test_a_method_that_fails_ends_nothing(pictures, run, tmp_path, monkeypatch):
         raise ComputationFailed("It broke off.")
 
     _, out = run
-    monkeypatch.setattr("gradoscope.attribution.methods.backprop.InputXGradient.attribute", fail)
+    monkeypatch.setattr("gradoscope.attribution.methods.input_x_gradient.InputXGradient.attribute", fail)
     console = Console(record=True, width=200, file=io.StringIO())
     assert not again(pictures, out, tmp_path, methods=("input_x_gradient", "grad_cam"), grids=0, console=console)
     assert "input_x_gradient, efficientnet_lite0 failed: It broke off. (4 pictures)" in console.export_text()

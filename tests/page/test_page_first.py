@@ -72,7 +72,7 @@ def test_a_workbench_that_does_not_come_is_told_and_can_be_had_again(browser: Br
         ("/static/css/page.css", True),
         ("/api/v1/models", True),
         ("/static/samples/cat.jpg", False),
-        ("/static/previews/grad_cam.webp", False),
+        ("/static/plugins/methods/grad_cam/preview.webp", False),
     ],
 )
 def test_text_is_packed_and_pictures_are_not(quick_server, path, packed):  # type: ignore[no-untyped-def]

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 from gradoscope.attribution.classifier import Classifier
-from gradoscope.attribution.methods.backprop import VanillaGradient
+from gradoscope.attribution.methods.vanilla_gradient import VanillaGradient
 from gradoscope.cli.explain_run import write_picture
 from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import Unprocessable

@@ -13,6 +13,7 @@ __all__ = ["Diagnosis", "Verdict", "run_checks", "worst"]
 REMEDY = "Install anew: the versions of constraints.txt, and torch and torchvision both from one index"
 CHECKS = {  # by module; imported late, because PyTorch or other libraries may be missing or broken
     "computing": ("device", "acceleration", "memory"),
+    "plugins": ("plugins",),
     "models": ("models", "weights_folder"),
     "store": ("store",),
     "network": ("port", "answers", "keys"),

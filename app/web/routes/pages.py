@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
 from ...contract.problems import Unavailable
 from ...images.samples import samples
+from ...pipeline.texts import parts
 from ...service.executor import Executor
 from ...settings import shipped
 from .. import texts
+from ..plugin_pages import method_pages, metric_pages, plugin_block, previews
 from .dependencies import ExecutorOf
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -25,21 +28,36 @@ CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 @router.get("/")
 @router.get("/e/{id}")
 async def index(request: Request) -> Response:
-    """The workbench. At /e/{id} its script fetches that explanation."""
-    return _page(request, "index.html")
+    """The workbench; at /e/{id} its script fetches that explanation."""
+    return _page(request, "index.html", {"previews": previews(), "plugins": plugin_block()})
 
 
 @router.get("/methods")
 async def methods(request: Request, executor: ExecutorOf) -> Response:
-    """How the methods work and where they fail; with their parameters, if the worker has started."""
-    known = await _methods(executor)
-    return _page(request, "methods.html", {"facts": _facts(), "samples": samples(), "methods": known})
+    """What the methods ask, how, and where they fail; with their parameters, once the worker has told them."""
+    known = await _known(executor)
+    records = None if known is None else {method["id"]: method for method in known["methods"]}
+    pages = method_pages(None if known is None else known["methods"])
+    return _page(request, "methods.html", {"facts": _facts(), "samples": samples(), "methods": records, **pages})
 
 
 @router.get("/trust")
-async def trust(request: Request) -> Response:
-    """What each metric of a map says, and what it does not."""
-    return _page(request, "trust.html")
+async def trust(request: Request, executor: ExecutorOf) -> Response:
+    """What each number about a map says, and what it does not."""
+    known = await _known(executor)
+    return _page(request, "trust.html", {**metric_pages(None if known is None else known["metrics"])})
+
+
+@router.get("/static/texts/{language}/{part}.json")
+async def part_of_texts(request: Request, language: str, part: str) -> Response:
+    """A part of the texts for the scripts that want it, plug-ins' included; a browser keeps it and asks each time."""
+    if language not in texts.LANGUAGES or part not in parts(language):
+        raise HTTPException(404)
+    body = json.dumps(dict(parts(language)[part]), ensure_ascii=False).encode()
+    headers = {"cache-control": "no-cache", "etag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}
+    if headers["etag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 @router.get("/docs")
@@ -47,17 +65,16 @@ async def docs(request: Request) -> Response:
     return _page(request, "docs.html")
 
 
-async def _methods(executor: Executor) -> dict[str, Any] | None:
-    """The methods by id; None while the worker is starting: the text can be read meanwhile."""
+async def _known(executor: Executor) -> dict[str, Any] | None:
+    """The catalogue; None while the server is starting, for a text can be read meanwhile."""
     with suppress(TimeoutError, Unavailable):
-        catalogue = await asyncio.wait_for(executor.catalogue(), CATALOGUE_SECONDS)
-        return {method["id"]: method for method in catalogue["methods"]}
+        return await asyncio.wait_for(executor.catalogue(), CATALOGUE_SECONDS)
     return None
 
 
 @cache
 def _facts() -> Any:
-    """The numbers in the captions of /methods, written by tools/make_learn.py."""
+    """What the captions of /methods share, as tools/make_learn.py has written them."""
     return json.loads((shipped("static") / "learn" / "facts.json").read_text("utf-8"))
 
 
