@@ -164,7 +164,7 @@ def _try(method: Method[Any], classifier: Classifier, x: torch.Tensor, settings:
 def few(method: Method[Any], count: int = FEW, side: int = 128) -> Parameters:
     """A method's parameters with few steps or samples, for pictures of `side`."""
     fields = method.Parameters.model_fields
-    given: dict[str, Any] = {name: count for name in ("steps", "samples") if name in fields}
+    given: dict[str, int] = {name: count for name in ("steps", "samples") if name in fields}
     if "stride" in fields:
         given |= {"window": max(1, side // 2), "stride": max(1, side // 2)}
     return method.Parameters.model_validate(given)

@@ -11,11 +11,12 @@ from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 from rich.console import Console
 
+from ..contract.events import ErrorEvent, Event, ResultEvent
 from ..contract.jobs import Explain
-from ..contract.problems import ComputationFailed, Problem, problem_from_dict
+from ..contract.problems import ComputationFailed, Problem, problem_from_body
 from ..images.image_files import ImageFile
 from ..pipeline.archive import read_request_mark, request_mark, write_explanation
-from ..service.cluster.batch_job import BatchJob, DoneInquiry
+from ..service.cluster.batch_job import BatchJob, DoneInquiry, FaultEvent, Plan, WholeEvent
 from ..service.quarantine import KILLER
 from ..settings import Settings
 from ..web.cluster_app import ClusterConnection
@@ -39,8 +40,7 @@ class ClusterBatch:
     async def explain(self, entries: Sequence[ImageFile]) -> None:
         """All of them. Raises `Problem` where the question itself is wrong."""
         told = await self._inquire()
-        self._about = tuple(told["about"])
-        size = told["tray"]
+        self._about, size = told.about, told.tray
         async with asyncio.TaskGroup() as group:
             under_way: set[asyncio.Task[None]] = set()
             for start in range(0, len(entries), size):
@@ -48,12 +48,12 @@ class ClusterBatch:
                 while len(under_way) >= 2 * await self._replicas() + SPARE:
                     _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _inquire(self) -> dict[str, Any]:
+    async def _inquire(self) -> Plan:
         async for kind, event in self._handle.remote(DoneInquiry(self._question), "", "", self._settings.deadline):
-            if kind == "event" and event.name == "error":
-                raise problem_from_dict(event.data)
-            if kind == "event" and event.final:
-                return event.data  # type: ignore[no-any-return]
+            if kind == "event" and isinstance(event, ErrorEvent):
+                raise problem_from_body(event.problem)
+            if kind == "event" and isinstance(event, ResultEvent) and isinstance(event.result, Plan):
+                return event.result
         raise AssertionError("a run's last event is final")
 
     async def _replicas(self) -> int:
@@ -102,21 +102,21 @@ class ClusterBatch:
                 response.cancel()
                 raise
 
-    async def _take(self, event: Any, entries: list[ImageFile], left: dict[ImageFile, bytes]) -> None:
+    async def _take(self, event: Event, entries: list[ImageFile], left: dict[ImageFile, bytes]) -> None:
         """An event of a tray."""
-        if event.name == "error":  # the tray as a whole
+        if isinstance(event, ErrorEvent):  # the tray as a whole
             for entry in list(left):
                 del left[entry]
-                self._tally.fault(entry, problem_from_dict(event.data))
-        elif event.name in ("whole", "fault"):
-            entry = entries[event.data["place"]]
+                self._tally.fault(entry, problem_from_body(event.problem))
+        elif isinstance(event, WholeEvent | FaultEvent):
+            entry = entries[event.place]
             del left[entry]
-            if event.name == "fault":
-                self._tally.fault(entry, problem_from_dict(event.data["problem"]))
+            if isinstance(event, FaultEvent):
+                self._tally.fault(entry, problem_from_body(event.problem))
                 return
             try:
-                await asyncio.to_thread(write_explanation, entry.folder, event.data["files"])
-                self._tally.done(entry, event.data["record"])
+                await asyncio.to_thread(write_explanation, entry.folder, event.files)
+                self._tally.done(entry, event.record)
             except Problem as problem:
                 self._tally.fault(entry, problem)
 

@@ -6,13 +6,14 @@ import json
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from ..contract.jobs import Explain
 from ..contract.problems import Unprocessable
+from ..contract.wire import JsonObject
 from ..images.image_files import ImageFile, find_image_files, is_one_file
 from ..settings import Settings
 from . import cluster as cli_cluster
@@ -104,9 +105,9 @@ def _explain_all(entries: list[ImageFile], question: Explain, settings: Settings
         raise typer.Exit(1)
 
 
-def parse_options(given: list[str]) -> dict[str, dict[str, Any]]:
+def parse_options(given: list[str]) -> dict[str, JsonObject]:
     """`["smooth_grad.samples=100"]` → `{"smooth_grad": {"samples": 100}}`; a value that is no JSON is a string."""
-    options: dict[str, dict[str, Any]] = {}
+    options: dict[str, JsonObject] = {}
     for entry in given:
         name, equals, text = entry.partition("=")
         method, dot, parameter = name.partition(".")

@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from ..attribution.memory import keep_freed
 from ..attribution.methods.base import methods
-from ..contract.jobs import Event, Explain
+from ..contract.events import AcceptedEvent, DoneEvent, Event, PredictionEvent, ProgressEvent
+from ..contract.jobs import Explain
+from ..contract.records import Explanation
 from ..images.image_files import ImageFile
 from ..pipeline.archive import files, read_request_mark, write_explanation
 from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
@@ -29,18 +30,19 @@ from .progress import FolderProgress, refusals
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
 
-def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
+def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> Explanation:
     """Run a job to its end and write its results into `folder`. Returns the record; raises `Problem`."""
     context = _open(job, settings, console)
     bars = Progress(
         TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
-    record: dict[str, Any] = {}
+    record: Explanation | None = None
     with bars:
-        tasks: dict[Any, Any] = {}
+        tasks: dict[tuple[str, str | None], TaskID] = {}
         for event in run(job, context):
             if event is not None:
                 record = _follow(event, bars, tasks) or record
+    assert record is not None  # the last event is `done`
     _write(record, context.store, folder)
     _tell(record, folder, console)
     return record
@@ -104,37 +106,36 @@ def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Cons
             fetch(zoo, model, settings, console or Console(stderr=True))
 
 
-def _follow(event: Event, bars: Progress, tasks: dict[Any, Any]) -> dict[str, Any] | None:
-    data = event.data
-    if event.name == "accepted":
-        for panel in data["panels"]:
-            tasks[panel["id"]] = bars.add_task(panel["method"], total=panel["cost"])
-    elif event.name == "prediction":
-        best = data["predictions"][0]
-        bars.console.print(f"{data['model']}: {best['label']} ({best['probability']:.2f})", highlight=False)
-    elif event.name == "progress":
-        panel, metric = data["panel"], data.get("metric")
-        if metric and (panel, metric) not in tasks:
-            tasks[panel, metric] = bars.add_task(f"  {metric} of {panel}", total=data["total"])
-        bars.update(tasks[(panel, metric) if metric else panel], completed=data["done"], total=data["total"])
-    return data if event.name == "done" else None
+def _follow(event: Event, bars: Progress, tasks: dict[tuple[str, str | None], TaskID]) -> Explanation | None:
+    if isinstance(event, AcceptedEvent):
+        for panel in event.panels:
+            tasks[panel.id, None] = bars.add_task(panel.method, total=panel.cost)
+    elif isinstance(event, PredictionEvent):
+        best = event.predictions[0]
+        bars.console.print(f"{event.model}: {best.label} ({best.probability:.2f})", highlight=False)
+    elif isinstance(event, ProgressEvent):
+        part = event.panel, event.metric
+        if part not in tasks:
+            tasks[part] = bars.add_task(f"  {event.metric} of {event.panel}", total=event.total)
+        bars.update(tasks[part], completed=event.done, total=event.total)
+    return event.record if isinstance(event, DoneEvent) else None
 
 
-def _write(record: dict[str, Any], store: AnyStore, folder: Path) -> None:
-    for name, data in files(record, lambda part: store.read(record["id"], part), titles()):
+def _write(record: Explanation, store: AnyStore, folder: Path) -> None:
+    for name, data in files(record, lambda part: store.read(record.id, part), titles()):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
 
-def _tell(record: dict[str, Any], folder: Path, console: Console) -> None:
+def _tell(record: Explanation, folder: Path, console: Console) -> None:
     for line in refusals(record):
         console.print(line, highlight=False, markup=False)
-    for panel in record["panels"]:
-        for metric, measured in panel["metrics"].items():
-            said = [finding["detail"] for finding in measured["findings"]]
-            said = said or [measured["problem"]["detail"] if measured["problem"] else measured["status"]]
+    for panel in record.panels:
+        for metric, measured in panel.metrics.items():
+            said = [finding.detail for finding in measured.findings]
+            said = said or [measured.problem.detail if measured.problem else measured.status]
             for line in said:
-                console.print(f"{panel['method']}, {metric}: {line}", highlight=False, markup=False)
-    done = sum(panel["status"] == "done" for panel in record["panels"])
-    console.print(f"{done} of {len(record['panels'])} maps in {record['seconds']:.1f} s: {folder}/", highlight=False)
+                console.print(f"{panel.method}, {metric}: {line}", highlight=False, markup=False)
+    done = sum(panel.status == "done" for panel in record.panels)
+    console.print(f"{done} of {len(record.panels)} maps in {record.seconds:.1f} s: {folder}/", highlight=False)

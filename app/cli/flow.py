@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from ..contract.events import ResultEvent
+from ..contract.flows import GradientFlow
 from ..contract.jobs import Flow
 from ..settings import Settings
 from . import models as cli_models
@@ -37,12 +39,12 @@ def flow(
         settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
         found = _found(job, settings)
     if as_json:
-        console.print_json(json.dumps(found))
+        console.print_json(json.dumps(found.to_dict()))
     else:
         _tell(found)
 
 
-def _found(job: Flow, settings: Settings) -> dict[str, Any]:
+def _found(job: Flow, settings: Settings) -> GradientFlow:
     from ..pipeline.context import Context
     from ..pipeline.pipeline import run
     from .explain_run import fetch_all
@@ -53,18 +55,20 @@ def _found(job: Flow, settings: Settings) -> dict[str, Any]:
         events = [event for event in run(job, context) if event is not None]
     finally:
         context.store.close()
-    return events[-1].data
+    (answer,) = (event.result for event in events if isinstance(event, ResultEvent))
+    assert isinstance(answer, GradientFlow)
+    return answer
 
 
-def _tell(found: dict[str, Any]) -> None:
+def _tell(found: GradientFlow) -> None:
     from .flow_table import table
 
-    against = found["against"]
-    target = f"{found['target']['label']} ({found['target']['index']})"
-    whole = f"{target} − {against['label']} ({against['index']})" if against else target
-    console.print(f"{found['model']}: {found['score']} of {whole}\n", highlight=False, markup=False)
-    for finding in found["findings"]:
-        console.print(f"{MARKS[finding['level']]:<18} ", end="", highlight=False)
-        console.print(finding["detail"], highlight=False, markup=False, soft_wrap=True)
+    against = found.against
+    target = f"{found.target.label} ({found.target.index})"
+    whole = f"{target} − {against.label} ({against.index})" if against else target
+    console.print(f"{found.model}: {found.score} of {whole}\n", highlight=False, markup=False)
+    for finding in found.findings:
+        console.print(f"{MARKS[finding.level]:<18} ", end="", highlight=False)
+        console.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
     console.print()
-    console.print(table(found["layers"]), highlight=False)
+    console.print(table(found.layers), highlight=False)

@@ -41,16 +41,16 @@ def models(context: typer.Context) -> None:
         "id", "input", "classes", "top-1", "weights", "MiB", "licence", box=SIMPLE_HEAD, pad_edge=False, show_edge=False
     )
     for described in map(zoo.describe, zoo.recipes):
-        mark = "*" if described["id"] == settings.default_model else ""
-        accuracy, size = described["accuracy"], described["weights"]["bytes"]
+        mark = "*" if described.id == settings.default_model else ""
+        accuracy, size = described.accuracy, described.weights.bytes
         table.add_row(
-            described["id"] + mark,
-            "×".join(map(str, described["input_size"])),
-            str(described["classes"]),
+            described.id + mark,
+            "×".join(map(str, described.input_size)),
+            str(described.classes),
             "" if accuracy is None else f"{accuracy:.1f}",
-            described["availability"],
+            described.availability,
             "" if size is None else f"{size / 2**20:.0f}",
-            described["licence"],
+            described.licence,
         )
     console.print(table)
     console.print(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..contract.problems import Problem
+from ..contract.records import Explanation
 from ..images.image_files import ImageFile
 
 
@@ -32,7 +31,7 @@ class FolderProgress:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def done(self, entry: ImageFile, record: dict[str, Any]) -> None:
+    def done(self, entry: ImageFile, record: Explanation) -> None:
         """A picture was explained, and is written."""
         self._done += 1
         self._refusals |= dict.fromkeys(refusals(record))
@@ -64,6 +63,6 @@ class FolderProgress:
         self._bars.update(self._task, advance=1, description=entry.path.name[-28:])
 
 
-def refusals(record: dict[str, Any]) -> list[str]:
+def refusals(record: Explanation) -> list[str]:
     """What is told of panels that were not made, a line each."""
-    return [f"{p['method']} {p['status']}: {p['problem']['detail']}" for p in record["panels"] if p["problem"]]
+    return [f"{panel.method} {panel.status}: {panel.problem.detail}" for panel in record.panels if panel.problem]

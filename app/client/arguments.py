@@ -91,9 +91,9 @@ class Arguments:
         """The size as a form has it: HEIGHTxWIDTH."""
         return as_sides(self.size)
 
-    def form(self) -> dict[str, Any]:
+    def form(self) -> dict[str, str | int | Sequence[str]]:
         """The fields of a POST /explanations, but for the picture; only what was said."""
-        given: dict[str, Any] = {
+        given: dict[str, str | int | Sequence[str] | None] = {
             "sample": self.sample,
             "model": self.models,
             "method": self.named,

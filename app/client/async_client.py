@@ -11,8 +11,13 @@ from typing import Any, Self, Unpack
 import httpx2
 
 from .. import __version__
-from ..contract import schemas
+from ..contract.catalogue import MethodBody, Methods, MetricBody, Metrics, Models, SampleBody, Samples
+from ..contract.estimates import EstimateBody, Estimates
+from ..contract.events import DoneEvent
+from ..contract.flows import GradientFlow
+from ..contract.predictions import ClassBody, Classes, Prediction, Predictions
 from ..contract.problems import NotFound
+from ..contract.records import Explanation as Record
 from ..zoo.cards import Fit
 from . import requests as calls
 from .arguments import ExplainArguments, FlowArguments, Options
@@ -21,7 +26,7 @@ from .events import Done, Event, Listener, typed
 from .pictures import Picture
 from .progress import listening
 from .requests import ApiCall
-from .responses import closed, ended, headers, parsed, pause, place, problem_of, reaching
+from .responses import closed, ended, event_of, headers, parsed, pause, place, problem_of, reaching
 from .results import Explanation, InMemoryParts, part_names
 
 AT_ONCE = 8  # parts of an explanation that are fetched side by side
@@ -47,7 +52,7 @@ class AsyncClient:
     ) -> Explanation:
         """Explain a picture, and wait until all maps are there; see `Client.explain`. Raises `Problem`."""
         if progress is False:
-            return await self._whole(parsed(schemas.Explanation, await self._send(calls.explain(image, asked))))
+            return await self._whole(parsed(Record, await self._send(calls.explain(image, asked))))
         async with await self.explain_stream(image, **asked) as stream:
             with listening(progress) as listener:
                 async for event in stream:
@@ -61,35 +66,35 @@ class AsyncClient:
     async def predict(
         self, image: Picture | None = None, *, sample: str | None = None, model: str | Sequence[str] | None = None,
         top_k: int = 5, fit: Fit | None = None, size: int | tuple[int, int] | None = None,
-    ) -> list[schemas.Prediction]:  # fmt: skip
+    ) -> list[Prediction]:  # fmt: skip
         """The likeliest classes of a picture, for each model."""
         response = await self._send(calls.predict(image, sample, model, top_k, fit, size))
-        return parsed(schemas.Predictions, response).predictions
+        return parsed(Predictions, response).predictions
 
-    async def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowArguments]) -> schemas.GradientFlow:
+    async def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowArguments]) -> GradientFlow:
         """The gradient's norm at every layer between a picture and its score, and what is in its way. Also `sample`,
         `model`, `target`, `against`, `score`, `fit`, `size`, as `question.FlowAsked` says. Raises `Problem`."""
-        return parsed(schemas.GradientFlow, await self._send(calls.gradient_flow(image, asked)))
+        return parsed(GradientFlow, await self._send(calls.gradient_flow(image, asked)))
 
     async def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,
         size: int | tuple[int, int] | None = None, metrics: str | Sequence[str] | None = None,
-    ) -> list[schemas.EstimateBody]:  # fmt: skip
+    ) -> list[EstimateBody]:  # fmt: skip
         """Gradient evaluations and seconds of each method, and of metrics of its map, before anything is computed."""
         response = await self._send(calls.estimate(model, methods, options, size, metrics))
-        return parsed(schemas.Estimates, response).estimates
+        return parsed(Estimates, response).estimates
 
-    async def models(self) -> schemas.Models:
+    async def models(self) -> Models:
         """The models, with where their weights are; which is the default; cards that cannot be used."""
-        return parsed(schemas.Models, await self._send(calls.get("/models")))
+        return parsed(Models, await self._send(calls.get("/models")))
 
-    async def methods(self) -> list[schemas.MethodBody]:
+    async def methods(self) -> list[MethodBody]:
         """The methods in historical order, each with the JSON Schema of its parameters."""
-        return parsed(schemas.Methods, await self._send(calls.get("/methods"))).methods
+        return parsed(Methods, await self._send(calls.get("/methods"))).methods
 
-    async def metrics(self) -> list[schemas.MetricBody]:
+    async def metrics(self) -> list[MetricBody]:
         """What can be measured of a map, each with the JSON Schema of its parameters."""
-        return parsed(schemas.Metrics, await self._send(calls.get("/metrics"))).metrics
+        return parsed(Metrics, await self._send(calls.get("/metrics"))).metrics
 
     async def measure(
         self, explanation: str | Explanation, panel: str, metrics: str | Sequence[str] = "all", *,
@@ -100,19 +105,19 @@ class AsyncClient:
         Raises `Problem`.
         """
         call = calls.measure(explanation if isinstance(explanation, str) else explanation.id, panel, metrics, options)
-        return await self._whole(parsed(schemas.Explanation, await self._send(call)))
+        return await self._whole(parsed(Record, await self._send(call)))
 
-    async def samples(self) -> list[schemas.SampleBody]:
+    async def samples(self) -> list[SampleBody]:
         """Pictures that ship with the server."""
-        return parsed(schemas.Samples, await self._send(calls.get("/samples"))).samples
+        return parsed(Samples, await self._send(calls.get("/samples"))).samples
 
-    async def classes(self, model: str, query: str = "", limit: int = 20) -> list[schemas.ClassBody]:
+    async def classes(self, model: str, query: str = "", limit: int = 20) -> list[ClassBody]:
         """Classes of a model whose label matches, best match first."""
-        return parsed(schemas.Classes, await self._send(calls.classes(model, query, limit))).classes
+        return parsed(Classes, await self._send(calls.classes(model, query, limit))).classes
 
     async def get(self, id: str) -> Explanation:
         """An explanation that was made before, by its id. Raises `NotFound` where it is gone."""
-        return await self._whole(parsed(schemas.Explanation, await self._send(calls.explanation(id))))
+        return await self._whole(parsed(Record, await self._send(calls.explanation(id))))
 
     async def forget(self, explanation: str | Explanation) -> None:
         """Remove an explanation from the server, its picture included."""
@@ -150,7 +155,7 @@ class AsyncClient:
             await asyncio.sleep(seconds)
         raise problem_of(response) or ended()
 
-    async def _whole(self, record: schemas.Explanation) -> Explanation:
+    async def _whole(self, record: Record) -> Explanation:
         """An explanation with all its parts."""
         gate = asyncio.Semaphore(AT_ONCE)
 
@@ -191,12 +196,12 @@ class AsyncStream(AsyncIterator[Event]):
                 message = await anext(self._events, None)
             if message is None:
                 raise ended()
-            data: Any = message.json()
-            if message.event == "done":
-                self._explanation = await self._client._whole(schemas.Explanation.model_validate(data))
+            told = event_of(message)
+            if isinstance(told, DoneEvent):
+                self._explanation = await self._client._whole(told.record)
                 await self.aclose()
                 return Done(self._explanation)
-            if (event := typed(message.event, data, _never)) is not None:
+            if told is not None and (event := typed(told, _never)) is not None:
                 return event
         raise StopAsyncIteration
 
@@ -213,5 +218,5 @@ class AsyncStream(AsyncIterator[Event]):
         await self.aclose()
 
 
-def _never(data: dict[str, Any]) -> Explanation:
+def _never(record: Record) -> Explanation:
     raise AssertionError("`done` is not read here")

@@ -12,8 +12,12 @@ from typing import Any, Self, Unpack
 import httpx2
 
 from .. import __version__
-from ..contract import schemas
+from ..contract.catalogue import MethodBody, Methods, MetricBody, Metrics, Models, SampleBody, Samples
+from ..contract.estimates import EstimateBody, Estimates
+from ..contract.flows import GradientFlow
+from ..contract.predictions import ClassBody, Classes, Prediction, Predictions
 from ..contract.problems import NotFound
+from ..contract.records import Explanation as Record
 from ..zoo.cards import Fit
 from . import requests as calls
 from .arguments import ExplainArguments, FlowArguments, Options
@@ -21,7 +25,7 @@ from .events import Done, Event, Listener, typed
 from .pictures import Picture
 from .progress import listening
 from .requests import ApiCall
-from .responses import closed, ended, headers, parsed, pause, place, problem_of, reaching
+from .responses import closed, ended, event_of, headers, parsed, pause, place, problem_of, reaching
 from .results import Explanation
 
 TIMEOUT = httpx2.Timeout(660, connect=10)  # a server's own deadline is 600 s where its operator has set no other
@@ -52,7 +56,7 @@ class Client:
         each event. Raises `Problem`.
         """
         if progress is False:
-            return self._whole(parsed(schemas.Explanation, self._send(calls.explain(image, asked))))
+            return self._whole(parsed(Record, self._send(calls.explain(image, asked))))
         with self.explain_stream(image, **asked) as stream, listening(progress) as listener:
             for event in stream:
                 listener(event)
@@ -68,34 +72,34 @@ class Client:
     def predict(
         self, image: Picture | None = None, *, sample: str | None = None, model: str | Sequence[str] | None = None,
         top_k: int = 5, fit: Fit | None = None, size: int | tuple[int, int] | None = None,
-    ) -> list[schemas.Prediction]:  # fmt: skip
+    ) -> list[Prediction]:  # fmt: skip
         """The likeliest classes of a picture, for each model."""
         response = self._send(calls.predict(image, sample, model, top_k, fit, size))
-        return parsed(schemas.Predictions, response).predictions
+        return parsed(Predictions, response).predictions
 
-    def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowArguments]) -> schemas.GradientFlow:
+    def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowArguments]) -> GradientFlow:
         """The gradient's norm at every layer between a picture and its score, and what is in its way. Also `sample`,
         `model`, `target`, `against`, `score`, `fit`, `size`, as `question.FlowAsked` says. Raises `Problem`."""
-        return parsed(schemas.GradientFlow, self._send(calls.gradient_flow(image, asked)))
+        return parsed(GradientFlow, self._send(calls.gradient_flow(image, asked)))
 
     def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,
         size: int | tuple[int, int] | None = None, metrics: str | Sequence[str] | None = None,
-    ) -> list[schemas.EstimateBody]:  # fmt: skip
+    ) -> list[EstimateBody]:  # fmt: skip
         """Gradient evaluations and seconds of each method, and of metrics of its map, before anything is computed."""
-        return parsed(schemas.Estimates, self._send(calls.estimate(model, methods, options, size, metrics))).estimates
+        return parsed(Estimates, self._send(calls.estimate(model, methods, options, size, metrics))).estimates
 
-    def models(self) -> schemas.Models:
+    def models(self) -> Models:
         """The models, with where their weights are; which is the default; cards that cannot be used."""
-        return parsed(schemas.Models, self._send(calls.get("/models")))
+        return parsed(Models, self._send(calls.get("/models")))
 
-    def methods(self) -> list[schemas.MethodBody]:
+    def methods(self) -> list[MethodBody]:
         """The methods in historical order, each with the JSON Schema of its parameters."""
-        return parsed(schemas.Methods, self._send(calls.get("/methods"))).methods
+        return parsed(Methods, self._send(calls.get("/methods"))).methods
 
-    def metrics(self) -> list[schemas.MetricBody]:
+    def metrics(self) -> list[MetricBody]:
         """What can be measured of a map, each with the JSON Schema of its parameters."""
-        return parsed(schemas.Metrics, self._send(calls.get("/metrics"))).metrics
+        return parsed(Metrics, self._send(calls.get("/metrics"))).metrics
 
     def measure(
         self, explanation: str | Explanation, panel: str, metrics: str | Sequence[str] = "all", *,
@@ -106,19 +110,19 @@ class Client:
         Raises `Problem`.
         """
         call = calls.measure(explanation if isinstance(explanation, str) else explanation.id, panel, metrics, options)
-        return self._whole(parsed(schemas.Explanation, self._send(call)))
+        return self._whole(parsed(Record, self._send(call)))
 
-    def samples(self) -> list[schemas.SampleBody]:
+    def samples(self) -> list[SampleBody]:
         """Pictures that ship with the server."""
-        return parsed(schemas.Samples, self._send(calls.get("/samples"))).samples
+        return parsed(Samples, self._send(calls.get("/samples"))).samples
 
-    def classes(self, model: str, query: str = "", limit: int = 20) -> list[schemas.ClassBody]:
+    def classes(self, model: str, query: str = "", limit: int = 20) -> list[ClassBody]:
         """Classes of a model whose label matches, best match first."""
-        return parsed(schemas.Classes, self._send(calls.classes(model, query, limit))).classes
+        return parsed(Classes, self._send(calls.classes(model, query, limit))).classes
 
     def get(self, id: str) -> Explanation:
         """An explanation that was made before, by its id. Raises `NotFound` where it is gone."""
-        return self._whole(parsed(schemas.Explanation, self._send(calls.explanation(id))))
+        return self._whole(parsed(Record, self._send(calls.explanation(id))))
 
     def forget(self, explanation: str | Explanation) -> None:
         """Remove an explanation from the server, its picture included."""
@@ -155,7 +159,7 @@ class Client:
             time.sleep(seconds)
         raise problem_of(response) or ended()
 
-    def _whole(self, record: schemas.Explanation) -> Explanation:
+    def _whole(self, record: Record) -> Explanation:
         return Explanation(record, RemoteParts(self, record.id))
 
     def titles(self) -> Mapping[str, str]:
@@ -204,16 +208,14 @@ class Stream(Iterator[Event]):
                 message = next(self._events, None)
             if message is None:
                 raise ended()
-            event = typed(message.event, message.json(), self._whole)  # type: ignore[arg-type]
+            told = event_of(message)
+            event = None if told is None else typed(told, self._client._whole)
             if isinstance(event, Done):
                 self._explanation = event.explanation
                 self.close()
             if event is not None:
                 return event
         raise StopIteration
-
-    def _whole(self, data: dict[str, Any]) -> Explanation:
-        return self._client._whole(schemas.Explanation.model_validate(data))
 
     def __enter__(self) -> Self:
         return self

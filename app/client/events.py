@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from ..contract import events
 from ..contract.arrays import decode_map
-from ..contract.problems import problem_from_dict
-from ..contract.schemas import InputBody, MeasurementBody, PanelBody, PredictedClass
+from ..contract.metrics import MeasurementBody
+from ..contract.predictions import PredictedClass
+from ..contract.problems import problem_from_body
+from ..contract.records import Explanation as Record
+from ..contract.records import InputBody, PanelBody
 from .results import Explanation
 
 
@@ -90,23 +93,24 @@ Event = Accepted | Predicted | Advanced | Partial | Finished | Measured | Done
 Listener = Callable[[Event], object]
 
 
-def typed(name: str, data: dict[str, Any], whole: Callable[[dict[str, Any]], Explanation]) -> Event | None:
-    """An event as it goes over the wire; None for a kind that is not known here. Raises the problem of an `error`."""
-    if name == "error":
-        raise problem_from_dict(data)
-    if name == "accepted":
-        panels = tuple(Planned(**{key: panel[key] for key in Planned.__annotations__}) for panel in data["panels"])
-        return Accepted(data["id"], panels, data["gradient_evaluations"])
-    if name == "prediction":
-        seen = InputBody.model_validate(data["input"])
-        return Predicted(data["model"], seen, tuple(seen.predictions))
-    if name == "progress":
-        return Advanced(data["panel"], data["done"], data["total"], data.get("metric"))
-    if name == "metric":
-        return Measured(data["panel"], MeasurementBody.model_validate(data["metric"]))
-    if name == "partial":
-        return Partial(data["panel"], data["done"], data["total"], decode_map(data["map"]))
-    if name == "panel":
-        drawn = data.get("map")
-        return Finished(PanelBody.model_validate(data["panel"]), None if drawn is None else decode_map(drawn))
-    return Done(whole(data)) if name == "done" else None
+def typed(event: events.Event, whole: Callable[[Record], Explanation]) -> Event | None:
+    """An event as Python has it; None for a kind that is not known here. Raises the problem of an `error`."""
+    match event:
+        case events.ErrorEvent():
+            raise problem_from_body(event.problem)
+        case events.AcceptedEvent():
+            panels = (Planned(panel.id, panel.model, panel.method, panel.target, panel.cost) for panel in event.panels)
+            return Accepted(event.id, tuple(panels), event.gradient_evaluations)
+        case events.PredictionEvent():
+            return Predicted(event.model, event.input, tuple(event.predictions))
+        case events.ProgressEvent():
+            return Advanced(event.panel, event.done, event.total, event.metric)
+        case events.PartialEvent():
+            return Partial(event.panel, event.done, event.total, decode_map(event.map))
+        case events.PanelEvent():
+            return Finished(event.panel, None if event.map is None else decode_map(event.map))
+        case events.MetricEvent():
+            return Measured(event.panel, event.metric)
+        case events.DoneEvent():
+            return Done(whole(event.record))
+    return None

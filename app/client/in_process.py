@@ -17,10 +17,10 @@ from torch import nn
 
 from ..cli.explain_run import fetch_all, titles
 from ..cli.models import operator_settings
-from ..contract import schemas
 from ..contract.arrays import measurement_part, npy, unpack
 from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Unprocessable
+from ..contract.records import Explanation as Record
 from ..images.decoder_pool import DecoderPool
 from ..images.samples import read_sample
 from ..pipeline.context import Context
@@ -59,7 +59,7 @@ class ModelSet:
     ) -> ModelSet:
         """Models by the names that they are given, or else by ids and the names of their classes. Raises
         `Unprocessable`."""
-        named: dict[str, Any] = {}
+        named: dict[str, str | nn.Module] = {}
         for name, model in models.items() if isinstance(models, Mapping) else ((None, model) for model in models):
             if not isinstance(model, (str, nn.Module)):
                 raise Unprocessable(
@@ -145,18 +145,17 @@ class InProcess:
 def follow(job: Explain, context: Context, listener: Listener) -> Explanation:
     """Run a job; its events go to the listener."""
 
-    def whole(record: dict[str, Any]) -> Explanation:
-        told = schemas.Explanation.model_validate(record)
-        parts = {name: _read(context.store, job.id, name) for name in part_names(told)}
+    def whole(record: Record) -> Explanation:
+        parts = {name: _read(context.store, job.id, name) for name in part_names(record)}
         return Explanation(
-            told, InMemoryParts({name: data for name, data in parts.items() if data is not None}, titles())
+            record, InMemoryParts({name: data for name, data in parts.items() if data is not None}, titles())
         )
 
     explanation: Explanation | None = None
     running = run(job, context)
     try:
         for event in running:
-            told = None if event is None else typed(event.name, event.data, whole)
+            told = None if event is None else typed(event, whole)
             if told is not None:
                 explanation = getattr(told, "explanation", explanation)
                 listener(told)

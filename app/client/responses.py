@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, problem_from_dict
-from ..contract.schemas import ProblemBody
+from ..contract.events import Event, parse_event
+from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, ProblemBody, problem_from_body
 
 M = TypeVar("M", bound=BaseModel)
 AGAIN = (429, 503)  # statuses after which the same request may succeed
@@ -22,7 +22,7 @@ def problem_of(response: httpx2.Response) -> Problem | None:
     if response.is_success:
         return None
     try:
-        return problem_from_dict(ProblemBody.model_validate_json(response.content).model_dump())
+        return problem_from_body(ProblemBody.model_validate_json(response.content))
     except ValidationError:
         return _strange(response)
 
@@ -82,6 +82,11 @@ def reaching(url: str) -> Iterator[None]:
         raise NotReached(f"{url} cannot be reached ({reason}). Does «gradoscope serve» run there?") from error
 
 
+def event_of(message: httpx2.ServerSentEvent) -> Event | None:
+    """An event of a stream; None for a kind that is not known here. Raises `ValidationError`."""
+    return parse_event(message.event, message.json())
+
+
 def ended() -> NotReached:
     """What is raised of a stream that ends in the middle."""
     return NotReached("The stream ended before the explanation was done. Ask again: what was done is kept.")
@@ -101,7 +106,7 @@ def place(part: str) -> str:
     return {"image": "image.png", "input": f"inputs/{id}.png", "panel": f"panels/{id}.npy"}[kind]
 
 
-def headers(key: str | None, version: str) -> dict[str, Any]:
+def headers(key: str | None, version: str) -> dict[str, str]:
     """What goes along with every request."""
     own = {"user-agent": f"gradoscope/{version}"}
     return own if key is None else own | {"authorization": f"Bearer {key}"}

@@ -12,9 +12,12 @@ import numpy as np
 from PIL import Image
 
 from ..contract.arrays import Reduction, reduce_channels
-from ..contract.problems import BadAnswer, NotFound, Problem, problem_from_dict
-from ..contract.schemas import ClassBody, ImageBody, InputBody, MeasurementBody, PanelBody, PredictedClass
-from ..contract.schemas import Explanation as Record
+from ..contract.metrics import MeasurementBody
+from ..contract.predictions import ClassBody, PredictedClass
+from ..contract.problems import BadAnswer, NotFound, Problem, problem_from_body
+from ..contract.records import Explanation as Record
+from ..contract.records import ImageBody, InputBody, PanelBody
+from ..contract.wire import JsonObject
 from ..pipeline import archive as export
 
 if TYPE_CHECKING:
@@ -87,11 +90,11 @@ class Panel:
         return self.record.against
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> JsonObject:
         return self.record.parameters
 
     @property
-    def diagnostics(self) -> dict[str, Any]:
+    def diagnostics(self) -> JsonObject:
         """What is told beside the map: `gradient_evaluations`, `completeness`, `layer` and others, by method."""
         return self.record.diagnostics
 
@@ -111,7 +114,7 @@ class Panel:
     @property
     def problem(self) -> Problem | None:
         """Why there is no map."""
-        return problem_from_dict(self.record.problem.model_dump()) if self.record.problem else None
+        return problem_from_body(self.record.problem) if self.record.problem else None
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -196,7 +199,7 @@ class Explanation(Sequence[Panel]):
     @property
     def problem(self) -> Problem | None:
         """Why it has failed."""
-        return problem_from_dict(self.record.problem.model_dump()) if self.record.problem else None
+        return problem_from_body(self.record.problem) if self.record.problem else None
 
     @property
     def score(self) -> str:
@@ -278,7 +281,7 @@ class Explanation(Sequence[Panel]):
         Raises `OSError`, also where the folder holds something else.
         """
         path = Path(folder)
-        record = self.record.model_dump(mode="json")
+        record = Record.model_validate(self.record.model_dump())  # with the fields that the server left out, too
         export.write_whole(path, export.files(record, self.parts.read, dict(self.parts.titles())))
         return path
 

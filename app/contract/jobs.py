@@ -1,12 +1,12 @@
-"""What the web process asks of an executor, and what comes back. Plain values: they cross process borders."""
+"""What the web process asks of an executor. Plain values: they cross process borders."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..zoo.cards import Fit
 from .arrays import ScoreKind
+from .wire import JsonObject
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Explain:
     targets: tuple[int | None, ...] = ()  # None is each model's top class
     against: int | None = None
     score: ScoreKind = "logit"
-    options: dict[str, Any] = field(default_factory=dict)
+    options: JsonObject = field(default_factory=dict)
     seed: int = 0
     fit: Fit | None = None
     size: tuple[int, int] | None = None
@@ -81,7 +81,7 @@ class Estimate:
 
     model: str
     methods: tuple[str, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
+    options: JsonObject = field(default_factory=dict)
     size: tuple[int, int] | None = None
     metrics: tuple[str, ...] = ()
 
@@ -95,7 +95,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Locate:
-    """Where the weights of a model can be had: `{"file": WeightFile, "ready": bool}`."""
+    """Where the weights of a model can be had."""
 
     model: str
 
@@ -106,15 +106,3 @@ class Refresh:
 
 
 Job = Explain | Measure | Predict | Flow | Estimate | Labels | Locate | Refresh
-
-
-@dataclass(frozen=True)
-class Event:
-    """`accepted`, `prediction`, `progress`, `partial`, `panel`, `metric`, and last `done` (or `result`) or `error`."""
-
-    name: str
-    data: dict[str, Any]
-
-    @property
-    def final(self) -> bool:
-        return self.name in ("done", "result", "error")

@@ -16,13 +16,13 @@ from ..contract.problems import Unprocessable
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage
 from ..pipeline.plan import PlannedPanel, examine, outline
-from ..pipeline.records import finished, outcome
+from ..pipeline.records import finished
 from ..pipeline.turns import as_problem
 from . import thumbnails as thumbs
 from .grids import CELLS, SIDE, arrangements, compose, localisation
 from .progress import weight
 from .result_cache import mark
-from .run import Evaluation, EvaluationResults, MeasuredPicture, Record
+from .run import Evaluation, EvaluationResults, MeasuredPicture, Record, not_made
 
 DEFAULT = 20
 SHOWN = 3  # grids whose maps are kept for the report
@@ -56,7 +56,7 @@ class PointingGame:
             try:
                 self._play(model, game, [(entry, names[entry]) for entry in entries])
             except Exception as error:
-                game |= outcome(as_problem(error))
+                game |= not_made(as_problem(error))
             self.findings.games.append(game)
 
     def _play(self, model: str, game: Record, entries: list[tuple[ImageFile, str]]) -> None:
@@ -143,7 +143,7 @@ class PointingGame:
         try:
             cells = [self._cell(grid, place, panel, classifier, weight / CELLS, shown) for place in range(CELLS)]
         except Exception as error:
-            return record | outcome(as_problem(error))
+            return record | not_made(as_problem(error))
         kept = {"cells": cells, "seconds": round(time.monotonic() - began, 3)}
         self.evaluation.parts.write(own, kept)
         return record | kept

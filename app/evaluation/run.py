@@ -164,7 +164,10 @@ class Evaluation:
             with torch.no_grad():
                 logits = classifier(self.pixels(shot, model)[None])[0].double().cpu()
             classes, _ = believed_classes(classifier, logits, TOP, ())
-            kept = {"classes": classes, "thumb": thumbs.of_picture(shot.seen[model].picture)}
+            kept = {
+                "classes": [found.to_dict() for found in classes],
+                "thumb": thumbs.of_picture(shot.seen[model].picture),
+            }
             self.parts.write(own, kept)
         return {"picture": shot.name, "model": model, "problem": None, **kept}
 
@@ -176,7 +179,7 @@ class Evaluation:
         try:
             look = self.look(shot, model)
         except Exception as error:
-            findings.looks.append({"picture": shot.name, "model": model, **outcome(as_problem(error))})
+            findings.looks.append({"picture": shot.name, "model": model, **not_made(as_problem(error))})
             self.course.skip(sum(map(self._whole, self.of(model))))
             return
         findings.looks.append(look)
@@ -188,7 +191,7 @@ class Evaluation:
                     raise panel.refusal
                 record |= self._judge(shot, panel, look["classes"][0]["index"])
             except Exception as error:
-                record |= outcome(as_problem(error))
+                record |= not_made(as_problem(error))
                 self.course.skip(self._whole(panel) if panel.refusal else 0)
             findings.maps.append(record)
 
@@ -223,8 +226,8 @@ class Evaluation:
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.question.seed)
         attribution = self.course.follow(steps, self._weights[panel.id][0])
-        values, about = finished(attribution, time.monotonic() - began)
-        part |= {**about, "thumb": thumbs.of_map(values)}
+        values, facts = finished(attribution, time.monotonic() - began)
+        part |= {**facts.to_dict(), "thumb": thumbs.of_map(values)}
         kept = torch.from_numpy(values).to(x)
         return ExplainedMap(
             engine, x, kept, panel.method, panel.parameters, self.question.seed, diagnostics=attribution.diagnostics
@@ -243,7 +246,7 @@ class Evaluation:
             measurement = self.course.follow(metric.measure(subject, parameters), weight)
             record |= {"status": "done", "figures": rounded(measurement.figures)}
         except Exception as error:
-            record |= outcome(as_problem(error))
+            record |= not_made(as_problem(error))
         return record | {"seconds": round(time.monotonic() - began, 3)}
 
     def _whole(self, panel: PlannedPanel) -> int:
@@ -271,9 +274,14 @@ def _metric_record(metric: Metric[Any], parameters: Parameters) -> Record:
             "problem": None}  # fmt: skip
 
 
+def not_made(problem: Problem) -> Record:
+    """What is told of something that could not be made."""
+    return {"status": outcome(problem), "problem": problem.to_dict()}
+
+
 def _picture(found: MeasuredPicture | FailedPicture) -> Record:
     if isinstance(found, FailedPicture):
-        return {"picture": found.name, "width": None, "height": None, "problem": found.problem.as_dict()}
+        return {"picture": found.name, "width": None, "height": None, "problem": found.problem.to_dict()}
     return {"picture": found.name, "width": found.size[0], "height": found.size[1], "problem": None}
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..contract.arrays import reduce_channels
+from ..contract.records import Explanation, PanelBody
 from .palettes import palettes
 from .render import Scale, colourise, scale_of
 
 CELL, GAP, LEFT, CAPTION, HEADER = 224, 16, 24, 62, 58
 INK, FAINT, GROUND = (24, 26, 30), (96, 100, 108), (255, 255, 255)
 PALETTE = "inferno"
-NOBODY: dict[str, Any] = {"index": None, "label": "no class"}  # where a model could not be had
+NO_CLASS = "no class"  # where a model could not be had
 
 
 def contact_sheet(
-    record: dict[str, Any],
+    record: Explanation,
     titles: dict[str, str],
     array: Callable[[str], np.ndarray | None],
     seen: Callable[[str], Image.Image],
@@ -29,15 +29,13 @@ def contact_sheet(
     `array` gives a panel's values by its id, `seen` the pixels by model. Maps show the sum of |·| over channels,
     clipped at the 99th percentile, each with the scale it is drawn on.
     """
-    rows, looked = _rows(record), {seen["model"] for seen in record["inputs"]}
-    columns = list(dict.fromkeys(panel["method"] for panel in record["panels"]))
+    rows, looked = _rows(record), {seen.model for seen in record.inputs}
+    columns = list(dict.fromkeys(panel.method for panel in record.panels))
     width = 2 * LEFT + (len(columns) + 1) * (CELL + GAP) - GAP
     sheet = Image.new("RGB", (width, HEADER + len(rows) * (CELL + CAPTION + GAP)), GROUND)
     pen = _Pen(sheet)
-    pen.text(LEFT, 20, f"Gradoscope {record['versions']['gradoscope']}", 18, INK)
-    pen.text(
-        LEFT + 180, 24, f"score {record['score']} · seed {record['seed']} · sum of |·|, 99th percentile", 13, FAINT
-    )
+    pen.text(LEFT, 20, f"Gradoscope {record.versions['gradoscope']}", 18, INK)
+    pen.text(LEFT + 180, 24, f"score {record.score} · seed {record.seed} · sum of |·|, 99th percentile", 13, FAINT)
     for number, (model, target, panels) in enumerate(rows):
         top = HEADER + number * (CELL + CAPTION + GAP)
         if model in looked:
@@ -46,27 +44,26 @@ def contact_sheet(
             pen.box(LEFT, top)
         pen.caption(LEFT, top, target, model)
         for panel in panels:
-            left = LEFT + (columns.index(panel["method"]) + 1) * (CELL + GAP)
-            _panel(pen, left, top, panel, titles, array(panel["id"]))
+            left = LEFT + (columns.index(panel.method) + 1) * (CELL + GAP)
+            _panel(pen, left, top, panel, titles, array(panel.id))
     return sheet
 
 
-def _rows(record: dict[str, Any]) -> list[tuple[str, str, list[dict[str, Any]]]]:
-    rows: dict[tuple[str, int | None], list[dict[str, Any]]] = {}
-    for panel in record["panels"]:
-        target = panel["target"] or NOBODY
-        rows.setdefault((panel["model"], target["index"]), []).append(panel)
-    return [(model, (panels[0]["target"] or NOBODY)["label"], panels) for (model, _), panels in rows.items()]
+def _rows(record: Explanation) -> list[tuple[str, str, list[PanelBody]]]:
+    rows: dict[tuple[str, int | None], list[PanelBody]] = {}
+    for panel in record.panels:
+        rows.setdefault((panel.model, panel.target.index if panel.target else None), []).append(panel)
+    return [
+        (model, panels[0].target.label if panels[0].target else NO_CLASS, panels) for (model, _), panels in rows.items()
+    ]
 
 
-def _panel(
-    pen: _Pen, left: int, top: int, panel: dict[str, Any], titles: dict[str, str], values: np.ndarray | None
-) -> None:
-    title = titles.get(panel["method"], panel["method"])
+def _panel(pen: _Pen, left: int, top: int, panel: PanelBody, titles: dict[str, str], values: np.ndarray | None) -> None:
+    title = titles.get(panel.method, panel.method)
     if values is None:
         pen.box(left, top)
-        pen.paragraph(left + 12, top + 12, (panel.get("problem") or {}).get("detail", panel["status"]))
-        pen.caption(left, top, title, panel["status"])
+        pen.paragraph(left + 12, top + 12, panel.problem.detail if panel.problem else panel.status)
+        pen.caption(left, top, title, panel.status)
         return
     summed = reduce_channels(values, "abs")
     scale = scale_of(summed, PALETTE)
@@ -75,15 +72,15 @@ def _panel(
     pen.bar(left, top + CELL + 44, scale)
 
 
-def _facts(panel: dict[str, Any]) -> str:
-    facts = [f"{panel['seconds']:.2f} s"]
-    error = (panel["diagnostics"].get("completeness") or {}).get("relative_error")
+def _facts(panel: PanelBody) -> str:
+    facts, told = [f"{panel.seconds:.2f} s"], panel.diagnostics
+    error = (told.get("completeness") or {}).get("relative_error")
     if error is not None:
         facts.append(f"completeness {error:+.1%}")
-    if "guided_activations" in panel["diagnostics"]:
-        facts.append(f"{panel['diagnostics']['guided_activations']} activations")
-    if "layer" in panel["diagnostics"]:
-        facts.append(panel["diagnostics"]["layer"])
+    if "guided_activations" in told:
+        facts.append(f"{told['guided_activations']} activations")
+    if "layer" in told:
+        facts.append(told["layer"])
     return " · ".join(facts)
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from ..contract.arrays import reduce_channels
 from ..contract.problems import NotFound, Problem
+from ..contract.records import Explanation
 from ..images.contact_sheet import contact_sheet
 from ..images.render import draw
 
@@ -23,40 +24,39 @@ RECORD = "explanation.json"
 Read = Callable[[str], bytes | None]  # a part of the explanation by its name in the store
 
 
-def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+def files(record: Explanation, read: Read, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
     """(path, bytes) of README, record, contact sheet, picture, what each model saw, each map as PNG and .npy, and a
     table of what was measured.
 
     Raises `NotFound` where a part is gone.
     """
     yield "README.md", guide(record).encode()
-    yield RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode()
+    yield RECORD, json.dumps(record.to_dict(), indent=2, ensure_ascii=False).encode()
     yield "contact_sheet.png", png(sheet(record, read, titles))
     yield "image.png", _part(read, "image")
-    for seen in record["inputs"]:
-        yield f"inputs/{_plain(seen['model'])}.png", _part(read, f"input:{seen['model']}")
-    for panel in record["panels"]:
-        if panel["status"] == "done":
-            name = _plain(f"panels/{panel['id']}-{panel['model']}-{panel['method']}-{panel['target']['index']}")
-            data = _part(read, f"panel:{panel['id']}")
+    for seen in record.inputs:
+        yield f"inputs/{_plain(seen.model)}.png", _part(read, f"input:{seen.model}")
+    for panel in record.panels:
+        if panel.status == "done" and panel.target is not None:
+            name = _plain(f"panels/{panel.id}-{panel.model}-{panel.method}-{panel.target.index}")
+            data = _part(read, f"panel:{panel.id}")
             yield f"{name}.npy", data
             yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), "inferno", 99, None, 0.0))
-    if any(panel.get("metrics") for panel in record["panels"]):
+    if any(panel.metrics for panel in record.panels):
         yield "metrics.csv", metrics_table(record).encode()
 
 
-def metrics_table(record: dict[str, Any]) -> str:
+def metrics_table(record: Explanation) -> str:
     """What was measured of the maps, as CSV: a line for each single number; curves and the like are in the record."""
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(("panel", "model", "method", "target", "label", "metric", "status", "figure", "value"))
-    for panel in record["panels"]:
-        about = [panel[name] for name in ("id", "model", "method")] + [
-            panel["target"][name] for name in ("index", "label")
-        ]
-        for id, measured in panel.get("metrics", {}).items():
-            numbers = dict(scalars(measured["figures"])) or {"": ""}
-            lines.writerows((*about, id, measured["status"], name, value) for name, value in numbers.items())
+    for panel in record.panels:
+        target = (panel.target.index, panel.target.label) if panel.target else ("", "")
+        for id, measured in panel.metrics.items():
+            about = panel.id, panel.model, panel.method, *target, id, measured.status
+            numbers = dict(scalars(measured.figures)) or {"": ""}
+            lines.writerows((*about, name, value) for name, value in numbers.items())
     return out.getvalue()
 
 
@@ -143,19 +143,19 @@ for panel in record["panels"]:
 """
 
 
-def guide(record: dict[str, Any]) -> str:
+def guide(record: Explanation) -> str:
     """What the files are, and how to load them in Python."""
-    models = ", ".join(dict.fromkeys(panel["model"] for panel in record["panels"]))
+    models = ", ".join(dict.fromkeys(panel.model for panel in record.panels))
     return GUIDE.format(
-        id=record["id"],
-        version=record["versions"]["gradoscope"],
+        id=record.id,
+        version=record.versions["gradoscope"],
         models=models,
-        score=record["score"],
-        seed=record["seed"],
+        score=record.score,
+        seed=record.seed,
     )
 
 
-def sheet(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Image.Image:
+def sheet(record: Explanation, read: Read, titles: dict[str, str]) -> Image.Image:
     """The contact sheet."""
 
     def values(panel: str) -> np.ndarray | None:

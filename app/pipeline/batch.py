@@ -29,6 +29,7 @@ from ..attribution.shared_forward import ForwardPass, SharedEngine
 from ..contract.arrays import npy
 from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem
+from ..contract.records import FolderRecord, MapFacts
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, asked, preprocess
 from .archive import request_mark as mark_from
@@ -36,7 +37,7 @@ from .context import Context
 from .model_input import ModelInput, Waiting, believed_classes, png, shown
 from .panel import compute, micro_batch
 from .plan import PlannedPanel, examine, plan, refuse_if_nothing_is_left, settle_targets
-from .records import done, finished, input_record, new_record, outcome, panel_record
+from .records import finished, input_record, made_panel, new_record, unmade_panel
 from .turns import as_problem
 
 log = logging.getLogger(__name__)
@@ -57,10 +58,10 @@ class ExplainedPicture:
     picture: bytes  # as it is kept: a PNG without metadata
     size: tuple[int, int]
     seen: dict[str, PreprocessedImage]
+    record: FolderRecord
     sights: dict[str, ModelInput] = field(default_factory=dict)
     panels: list[PlannedPanel] = field(default_factory=list)
     maps: dict[str, np.ndarray] = field(default_factory=dict)
-    record: dict[str, Any] = field(default_factory=dict)
 
     def read(self, name: str) -> bytes | None:
         """A part of the explanation by its name in the store."""
@@ -179,13 +180,13 @@ class Batch:
             image = self.context.decoders.decode(data)
             seen = {model: preprocess(image, own) for model, own in self._inputs.items()}
             job = replace(self.question, id=secrets.token_hex(16))
-            shot = ExplainedPicture(entry, job, shown(image), image.size, seen)
-            shot.record = {**new_record(job, self.context, image.size), "source": str(entry.path), "mark": mark}
+            began = new_record(job, self.context, image.size)
+            record = FolderRecord(**dict(began), source=str(entry.path), mark=mark)
+            return ExplainedPicture(entry, job, shown(image), image.size, seen, record)
         except OSError as error:
             return FailedPicture(entry, Problem(error.strerror or str(error)))
         except Exception as error:
             return FailedPicture(entry, as_problem(error))
-        return shot
 
     def _explain_tray(self, tray: list[ExplainedPicture]) -> Turns:
         """The pictures of a tray, side by side."""
@@ -199,7 +200,7 @@ class Batch:
         kept: list[ExplainedPicture] = []
         for shot in tray:
             try:
-                settle_targets(shot.panels, {id: sight.classes[0]["index"] for id, sight in shot.sights.items()})
+                settle_targets(shot.panels, {id: sight.classes[0].index for id, sight in shot.sights.items()})
             except Problem as problem:
                 yield FailedPicture(shot.entry, problem)
             else:
@@ -214,7 +215,7 @@ class Batch:
         for shot in kept:  # each is told when it is whole: what is written is not lost by an interruption
             began = time.monotonic()
             yield from self._make_rest(shot, last)
-            shot.record["seconds"] = round(shared + time.monotonic() - began, 3)
+            shot.record.seconds = round(shared + time.monotonic() - began, 3)
             yield self._close(shot)
 
     def _look(self, tray: list[ExplainedPicture], model: str) -> SharedPass | None:
@@ -235,7 +236,7 @@ class Batch:
             targets = [index for index in shot.job.targets if index is not None]
             classes = believed_classes(classifier, believed, TOP, targets)
             shot.sights[model] = ModelInput(model, own, shot.seen[model], seen, *classes)
-            shot.record["inputs"].append(input_record(shot.job, shot.sights[model]))
+            shot.record.inputs.append(input_record(shot.job, shot.sights[model]))
             examine([panel for panel in shot.panels if panel.model == model], shot.job, classifier)
         return way
 
@@ -256,9 +257,8 @@ class Batch:
         """A model's panels of one pass, micro-batch by micro-batch."""
         for shot in tray:
             for panel in shot.of(model):
-                panel.record = panel_record(panel, self.context.zoo)
                 if panel.refusal:
-                    panel.record |= outcome(panel.refusal)
+                    panel.record = unmade_panel(panel, self.context.zoo, panel.refusal)
         layers, size = self._layers[model], self._at_once(model)
         seeing = [shot for shot in tray if model in shot.sights]
         for start in range(0, len(seeing), size) if layers is not None else ():
@@ -277,7 +277,7 @@ class Batch:
     def _make_rest(self, shot: ExplainedPicture, model: str) -> Waiting[None]:
         """The panels of a model that a picture does not have yet, one by one."""
         for panel in shot.of(model):
-            if panel.record["status"] is None:
+            if panel.record is None:
                 yield from self._make_alone(shot, panel, self._classifier(model))
 
     def _make_together(self, way: SharedPass, model: str) -> None:
@@ -298,7 +298,7 @@ class Batch:
                 for shot, panel, map in zip(way.shots, wanted, values, strict=True):
                     if panel:
                         attribution = Attribution(map, {"gradient_evaluations": 1, **told})
-                        keep(shot, panel, *finished(attribution, seconds))
+                        self._keep(shot, panel, *finished(attribution, seconds))
             except Exception:
                 log.warning("%s of %d pictures at once failed: one by one", one.method.id, len(wanted), exc_info=True)
 
@@ -307,9 +307,15 @@ class Batch:
             classifier, self._score(classifier, panel.target), micro_batch(self.context.settings, classifier.size)
         )
         try:
-            keep(shot, panel, *(yield from waits(compute(panel, engine, shot.sights[panel.model].x, shot.job.seed))))
+            made = yield from waits(compute(panel, engine, shot.sights[panel.model].x, shot.job.seed))
+            self._keep(shot, panel, *made)
         except Exception as error:
-            panel.record |= outcome(as_problem(error))
+            panel.record = unmade_panel(panel, self.context.zoo, as_problem(error))
+
+    def _keep(self, shot: ExplainedPicture, panel: PlannedPanel, values: np.ndarray, facts: MapFacts) -> None:
+        """Put a finished map into the shot, and its record into the panel."""
+        shot.maps[panel.id] = values
+        panel.record = made_panel(shot.job, panel, self.context.zoo, facts, from_store=False)
 
     def _score(self, classifier: Classifier, target: Any) -> Score:
         return Score(target, self.question.score, self.question.against, classifier.multilabel)
@@ -317,19 +323,12 @@ class Batch:
     @staticmethod
     def _close(shot: ExplainedPicture) -> ExplainedPicture | FailedPicture:
         """The shot with its record, or why it is worth nothing: a map that broke off is not silently left out."""
-        shot.record |= {"status": "done", "panels": [panel.record for panel in shot.panels]}
-        for panel in shot.panels:
-            if panel.record["status"] == "failed":
-                return FailedPicture(
-                    shot.entry, ComputationFailed(f"{panel.method.id}: {panel.record['problem']['detail']}")
-                )
+        shot.record.status = "done"
+        shot.record.panels = [panel.record for panel in shot.panels if panel.record is not None]
+        for panel in shot.record.panels:
+            if panel.status == "failed" and panel.problem is not None:
+                return FailedPicture(shot.entry, ComputationFailed(f"{panel.method}: {panel.problem.detail}"))
         return shot
-
-
-def keep(shot: ExplainedPicture, panel: PlannedPanel, values: np.ndarray, about: dict[str, Any]) -> None:
-    """Put a finished map into the shot and its panel's record."""
-    shot.maps[panel.id] = values
-    panel.record |= done(shot.job, panel, about)
 
 
 def waits(run: Generator[Any, None, R]) -> Waiting[R]:

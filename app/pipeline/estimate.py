@@ -16,7 +16,9 @@ from ..attribution.metrics.base import CostInputs, ExplainedMap, Metric, MetricC
 from ..attribution.metrics.networks import layers, private, randomise, weighing
 from ..attribution.metrics.similarity import compare
 from ..attribution.score import Score
-from ..contract.jobs import Estimate, Event
+from ..contract.estimates import EstimateBody, Estimates, MetricEstimate
+from ..contract.events import ResultEvent
+from ..contract.jobs import Estimate
 from ..contract.problems import Problem, Refused
 from ..images.preprocess import asked
 from ..zoo.zoo import Zoo
@@ -45,19 +47,18 @@ def estimate(job: Estimate, context: Context) -> Run:
     for method, parameters in chosen:
         count = method.cost(parameters, own.size)
         seconds = context.pace.seconds(job.model, ("gradients",), count, own.size)
-        told = {"method": method.id, "gradient_evaluations": count, "seconds": _rounded(seconds), "metrics": []}
-        listed.append(told)
+        listed.append(EstimateBody(method=method.id, gradient_evaluations=count, seconds=_rounded(seconds), metrics=[]))
     if measured:
         with (yield from reserve_models(context.zoo, [job.model])):
             classifier = _load(context.zoo, job.model, own.size)
-            for told, made in zip(listed, chosen, strict=True):
+            for estimated, made in zip(listed, chosen, strict=True):
                 if classifier is None:
                     outline = CostInputs(*made, own.size, len(context.zoo.labels(job.model)))
-                    told["metrics"] = [_told(m, m.cost(outline, parameters), None) for m, parameters in measured]
+                    estimated.metrics = [_metric(m, m.cost(outline, given), None) for m, given in measured]
                 else:
                     with suppress(Problem):  # a method that this model cannot be explained by
-                        told["metrics"] = yield from _metrics(classifier, job.model, made, measured, context)
-    yield Event("result", {"model": job.model, "estimates": listed})
+                        estimated.metrics = yield from _metrics(classifier, job.model, made, measured, context)
+    yield ResultEvent(result=Estimates(model=job.model, estimates=listed))
 
 
 def _load(zoo: Zoo, model: str, size: Size) -> Classifier | None:
@@ -73,7 +74,7 @@ def _metrics(
     made: tuple[Method[Any], Parameters],
     measured: tuple[Chosen, ...],
     context: Context,
-) -> Waiting[list[dict[str, Any]]]:
+) -> Waiting[list[MetricEstimate]]:
     method, outline = made[0], CostInputs(*made, classifier.size, len(classifier.labels), weighing(classifier))
     method.check(classifier, outline.parameters)
     engine = Engine(classifier, Score(0), micro_batch(context.settings, classifier.size))
@@ -92,12 +93,12 @@ def _metrics(
             with suppress(Refused):  # this map cannot be measured so
                 yield from _time(_measuring(metric, parameters, engine, outline), model, own[0], context, outline.size)
             seconds = context.pace.seconds(model, *own, classifier.size)
-        listed.append(_told(metric, cost, seconds))
+        listed.append(_metric(metric, cost, seconds))
     return listed
 
 
-def _told(metric: Metric[Any], cost: MetricCost, seconds: float | None) -> dict[str, Any]:
-    return {"metric": metric.id, **cost.to_dict(), "seconds": _rounded(seconds)}
+def _metric(metric: Metric[Any], cost: MetricCost, seconds: float | None) -> MetricEstimate:
+    return MetricEstimate(metric=metric.id, forwards=cost.forwards, gradients=cost.gradients, seconds=_rounded(seconds))
 
 
 def parts(metric: Metric[Any], cost: MetricCost, outline: CostInputs) -> Iterator[Spent]:

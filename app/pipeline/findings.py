@@ -11,10 +11,12 @@ from statistics import mean, stdev
 from typing import Any, Literal
 
 from ..attribution.methods.base import Method
+from ..contract.metrics import Finding as FindingBody
+from ..contract.wire import JsonObject
 from ..web.texts import NAME, texts
 
 Level = Literal["support", "doubt", "note"]
-Figures = dict[str, Any]
+Figures = JsonObject
 
 LITTLE = 0.1  # of probability: less than that there is nothing to lose on a curve
 MARGIN = 0.02  # of the class's probability: areas that are closer are the same
@@ -34,21 +36,18 @@ class Finding:
     metric: str
     code: str
     level: Level
-    values: dict[str, Any] = field(default_factory=dict)
+    values: JsonObject = field(default_factory=dict)
 
     @property
     def detail(self) -> str:
         """The sentence in English."""
         return NAME.sub(lambda name: str(self.values[name[1]]), texts("en")[f"trust.finding.{self.code}"])
 
-    def told(self) -> dict[str, Any]:
-        return {
-            "code": self.code,
-            "level": self.level,
-            "detail": self.detail,
-            "values": self.values,
-            "url": f"/trust#{self.metric}",
-        }
+    def record(self) -> FindingBody:
+        """The finding as it goes over the wire."""
+        return FindingBody(
+            code=self.code, level=self.level, detail=self.detail, values=self.values, url=f"/trust#{self.metric}"
+        )
 
 
 def findings(metric: str, figures: Figures, method: Method[Any]) -> list[Finding]:
@@ -57,7 +56,7 @@ def findings(metric: str, figures: Figures, method: Method[Any]) -> list[Finding
     return [] if rule is None else [Finding(metric, *found) for found in rule(metric, figures, method)]
 
 
-Found = tuple[str, Level, dict[str, Any]]
+Found = tuple[str, Level, JsonObject]
 Rule = Callable[[str, Figures, Method[Any]], Iterator[Found]]
 
 
@@ -85,7 +84,7 @@ def curves(metric: str, figures: Figures, method: Method[Any]) -> Iterator[Found
     sign = -1 if metric == "deletion" else 1
     area, margin = figures["map"]["area"], MARGIN * whole
     areas = {name: [record["area"] for record in figures[name]] for name in ("random", "displaced")}
-    values: dict[str, Any] = {"area": short(area), "draws": len(areas["random"])}
+    values: JsonObject = {"area": short(area), "draws": len(areas["random"])}
     for name, drawn in areas.items():
         values |= {name: short(mean(drawn)), f"{name}_low": short(min(drawn))}
         values[f"{name}_high"] = short(max(drawn))

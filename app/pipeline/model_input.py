@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import wait
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from PIL import Image
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..attribution.classifier import Classifier
 from ..contract.jobs import Explain, Flow, Predict
+from ..contract.predictions import PredictedClass
 from ..images.preprocess import PreprocessedImage, asked, preprocess
 from ..zoo.cards import Input
 from ..zoo.zoo import Zoo
@@ -108,8 +109,8 @@ class ModelInput:
     input: Input
     seen: PreprocessedImage
     x: Tensor
-    classes: list[dict[str, Any]]
-    targets: list[dict[str, Any]]  # what it believes of the classes that were asked for
+    classes: list[PredictedClass]
+    targets: list[PredictedClass]  # what it believes of the classes that were asked for
 
     def classifier(self, zoo: Zoo) -> Classifier:
         """The model for pictures of this size; to be held meanwhile."""
@@ -133,18 +134,18 @@ def look(
 
 def believed_classes(
     classifier: Classifier, logits: Tensor, count: int, targets: Iterable[int]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[list[PredictedClass], list[PredictedClass]]:
     """The `count` likeliest classes with probability and logit, best first; and the same of `targets`."""
     probabilities = classifier.probabilities(logits)
     best = probabilities.argsort(descending=True, stable=True)[:count].tolist()
 
-    def believed(index: int) -> dict[str, Any]:
-        return {
-            "index": index,
-            "label": classifier.label(index),
-            "probability": float(probabilities[index]),
-            "logit": float(logits[index]),
-        }
+    def believed(index: int) -> PredictedClass:
+        return PredictedClass(
+            index=index,
+            label=classifier.label(index),
+            probability=float(probabilities[index]),
+            logit=float(logits[index]),
+        )
 
     return [believed(index) for index in best], [believed(i) for i in targets if 0 <= i < len(logits)]
 

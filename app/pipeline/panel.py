@@ -6,10 +6,10 @@ import io
 import logging
 import time
 from collections.abc import Generator
-from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from ..attribution.classifier import Classifier
@@ -18,8 +18,10 @@ from ..attribution.methods.base import OnePass, Progress
 from ..attribution.metrics.base import ExplainedMap as Judged
 from ..attribution.score import Score
 from ..attribution.shared_forward import SharedForward
-from ..contract.arrays import encode_map, npy
-from ..contract.jobs import Event, Explain
+from ..contract.arrays import EncodedMap, encode_map, npy
+from ..contract.events import Event, PanelEvent, PartialEvent, ProgressEvent
+from ..contract.jobs import Explain
+from ..contract.records import MapFacts
 from ..settings import Settings
 from ..storage.stores import AnyStore
 from ..zoo.cards import Input
@@ -28,7 +30,7 @@ from .context import Context
 from .measure import measure_all
 from .model_input import InputImage, ModelInput
 from .plan import PlannedPanel
-from .records import done, finished, outcome, panel_record
+from .records import finished, made_panel, unmade_panel
 from .turns import PROGRESS_SECONDS, Run, TimedGenerator, as_problem
 
 log = logging.getLogger(__name__)
@@ -49,8 +51,7 @@ def make_panel(
 
     With a `way` its method is of one pass, and takes the one that is shared.
     """
-    panel.record = panel_record(panel, context.zoo)
-    summed: dict[str, Any] | None = None
+    summed: EncodedMap | None = None
     judged: tuple[str, Judged] | None = None
     try:
         if panel.refusal:
@@ -60,25 +61,25 @@ def make_panel(
         score = Score(panel.target, job.score, panel.against, classifier.multilabel)
         alone = Engine(classifier, score, micro_batch(context.settings, classifier.size))
         key = panel_key(panel, job, context, subject, classifier, sight.input)
-        stored = context.store.attach(job.id, f"panel:{panel.id}", key)
-        values = _stored_values(context.store, job.id, panel.id) if stored else None
-        panel.record["from_store"] = values is not None
-        if stored is None or values is None:
+        stored = _stored(context.store, job.id, panel.id, key)
+        if stored is None:
             engine = way.engine(score) if way else alone
-            values, stored = yield from compute(panel, engine, sight.x, job.seed)
-            _clock(context, panel, stored["seconds"], sight.input.size)
-            context.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
-        panel.record |= done(job, panel, stored)
-        summed = encode_map(values.sum(0))
+            values, facts = yield from compute(panel, engine, sight.x, job.seed)
+            _clock(context, panel, facts.seconds, sight.input.size)
+            context.store.put(job.id, f"panel:{panel.id}", key, npy(values), facts.to_dict())
+        else:
+            values, facts = stored
         whole = torch.from_numpy(values).to(sight.x.device)
-        told = (panel.method, panel.parameters, job.seed, stored["diagnostics"])
-        judged = key, Judged(alone, alone.place(sight.x), whole, *told)
+        made = (panel.method, panel.parameters, job.seed, facts.diagnostics)
+        judged = key, Judged(alone, alone.place(sight.x), whole, *made)
+        panel.record = made_panel(job, panel, context.zoo, facts, from_store=stored is not None)
+        summed = encode_map(values.sum(0))
     except Exception as error:
-        panel.record |= outcome(as_problem(error))
+        panel.record, judged = unmade_panel(panel, context.zoo, as_problem(error)), None
     finally:
         if way:
             way.leave()
-    yield Event("panel", {"panel": panel.record, "map": summed})
+    yield PanelEvent(panel=panel.record, map=summed)
     if judged:
         yield from measure_all(panel, *judged, job, context)
 
@@ -100,7 +101,7 @@ def shared_passes(panels: list[PlannedPanel], sights: dict[str, ModelInput], zoo
 
 def compute(
     panel: PlannedPanel, engine: Engine, x: Tensor, seed: int
-) -> Generator[Event | None, None, tuple[np.ndarray, dict[str, Any]]]:
+) -> Generator[Event | None, None, tuple[np.ndarray, MapFacts]]:
     """Run a method turn by turn, with its progress and partial maps. Seconds count its own turns only."""
     last_partial = last_progress = -1.0
     with TimedGenerator(panel.method.attribute(engine, x, panel.parameters, seed)) as steps:
@@ -108,7 +109,7 @@ def compute(
             now = time.monotonic()
             if now - last_progress >= PROGRESS_SECONDS or step.done == step.total:
                 last_progress = now
-                yield Event("progress", {"panel": panel.id, "done": step.done, "total": step.total})
+                yield ProgressEvent(panel=panel.id, done=step.done, total=step.total)
             if step.done < step.total and step.estimate is not None and now - last_partial >= PARTIAL_SECONDS:
                 last_partial = now
                 yield _partial(panel.id, step)
@@ -147,11 +148,13 @@ def panel_key(
     )
 
 
-def _stored_values(store: AnyStore, record: str, panel: str) -> np.ndarray | None:
-    data = store.read(record, f"panel:{panel}")
+def _stored(store: AnyStore, record: str, panel: str, key: str) -> tuple[np.ndarray, MapFacts] | None:
+    """A map that is kept, which the record uses from now on; None where there is none, or it is damaged."""
+    facts = store.attach(record, f"panel:{panel}", key)
+    data = None if facts is None else store.read(record, f"panel:{panel}")
     try:
-        return None if data is None else np.load(io.BytesIO(data), allow_pickle=False)
-    except ValueError:
+        return None if data is None else (np.load(io.BytesIO(data), allow_pickle=False), MapFacts.model_validate(facts))
+    except (ValueError, ValidationError):
         log.warning("a stored panel is damaged and is computed again")
         return None
 
@@ -161,6 +164,4 @@ def _partial(panel: str, step: Progress) -> Event:
     summed = step.estimate.detach().float().sum(0)
     height, width = (min(side, 112) for side in summed.shape)
     small = torch.nn.functional.adaptive_avg_pool2d(summed[None, None], (height, width))[0, 0]
-    return Event(
-        "partial", {"panel": panel, "done": step.done, "total": step.total, "map": encode_map(small.cpu().numpy())}
-    )
+    return PartialEvent(panel=panel, done=step.done, total=step.total, map=encode_map(small.cpu().numpy()))

@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import Any
 
-from ..contract.jobs import Estimate, Event, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
-from ..contract.problems import ComputationFailed, Problem, problem_from_dict
+from ..contract.events import (
+    AcceptedEvent,
+    DoneEvent,
+    MetricEvent,
+    PanelEvent,
+    PlannedMetric,
+    PlannedPanelBody,
+    PredictionEvent,
+    ResultEvent,
+)
+from ..contract.jobs import Estimate, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
+from ..contract.predictions import LabelList, Prediction, Predictions
+from ..contract.problems import ComputationFailed, Problem, problem_from_body
+from ..contract.records import Explanation, InputBody, PanelBody
+from ..contract.server import Refreshed
+from ..storage.records import load_record
 from ..storage.store import forgotten
+from ..zoo.weights import Location
 from ..zoo.zoo import Zoo
 from .context import Context
 from .estimate import estimate
@@ -20,7 +34,7 @@ from .flow import flow
 from .model_input import InputImage, ModelInput, Waiting, look, png, shown
 from .panel import make_panel, shared_passes
 from .plan import PlannedPanel, examine, outline, plan, settle_targets
-from .records import end_of, input_record, new_record, outcome, panel_record
+from .records import end_of, input_record, new_record, unmade_panel
 from .turns import Run, as_problem, reserve_models, round_robin
 
 
@@ -42,13 +56,14 @@ def run(job: Job, context: Context) -> Run:
 def tell(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
     """What needs no picture."""
     if isinstance(job, Labels):
-        yield Event("result", {"labels": list(zoo.labels(job.model))})
+        yield ResultEvent(result=LabelList(labels=list(zoo.labels(job.model))))
     elif isinstance(job, Locate):
         file = zoo.recipe(job.model).weights
-        yield Event("result", {"file": zoo.weights.settled(file), "ready": zoo.weights.find(file) is not None})
+        location = Location(file=zoo.weights.settled(file), ready=zoo.weights.find(file) is not None)
+        yield ResultEvent(result=location)
     else:
         zoo.refresh()
-        yield Event("result", {})
+        yield ResultEvent(result=Refreshed())
 
 
 def predict(job: Predict, context: Context) -> Run:
@@ -61,9 +76,9 @@ def predict(job: Predict, context: Context) -> Run:
     for model in models:
         with (yield from reserve_models(context.zoo, [model])):
             sight = yield from look(context, subject, model, job, job.top_k)
-        predictions.append({"model": model, "classes": sight.classes})
+        predictions.append(Prediction(model=model, classes=sight.classes))
         yield None
-    yield Event("result", {"predictions": predictions})
+    yield ResultEvent(result=Predictions(predictions=predictions))
 
 
 def explain(job: Explain, context: Context) -> Run:
@@ -74,26 +89,26 @@ def explain(job: Explain, context: Context) -> Run:
     sights = yield from look_all(job, context, subject, panels)
     record = begin(job, context, subject)
     try:
-        yield Event("accepted", _accepted(job, context, panels, sights))
+        yield _accepted(job, context, panels, sights)
         for sight in sights.values():
-            keep_input(job, context, subject, sight, record)
-            yield Event("prediction", _prediction(record["inputs"][-1]))
+            seen = keep_input(job, context, subject, sight, record)
+            yield PredictionEvent(model=seen.model, input=seen, predictions=seen.predictions)
         yield from keep_image(job, context, subject)
         yield None
         for event in make_all(job, context, subject, panels, sights):
-            if event is not None and event.name in ("panel", "metric"):
-                record["panels"] = [p.record for p in panels if p.record.get("status")]
-                record["seconds"] = round(time.monotonic() - began, 3)
-                record["status"] = "done" if all(map(is_settled, panels)) else "running"
+            if isinstance(event, PanelEvent | MetricEvent):
+                record.panels = [panel.record for panel in panels if panel.record is not None]
+                record.seconds = round(time.monotonic() - began, 3)
+                record.status = "done" if all(map(is_settled, panels)) else "running"
                 keep_others_metrics(context, record)
-                context.store.update(job.id, record)
+                context.store.update(job.id, record.to_dict())
             yield event
     except (GeneratorExit, Exception) as error:
-        if record["status"] != "done":  # a client may leave with the last panel in its hands
+        if record.status != "done":  # a client may leave with the last panel in its hands
             with suppress(Problem):  # it may be cancelled because it was deleted, or the disk be full
-                context.store.update(job.id, record | end_of(error))
+                context.store.update(job.id, record.ended(end_of(error)).to_dict())
         raise
-    yield Event("done", record)
+    yield DoneEvent(record=record)
 
 
 def measure(job: Measure, context: Context) -> Run:
@@ -103,47 +118,53 @@ def measure(job: Measure, context: Context) -> Run:
     panel.id = job.panel
     subject = yield from InputImage.open(question.picture, context, question.owner)
     sights = yield from look_all(question, context, subject, panels)
-    yield Event("accepted", {"panel": panel.id, **_accepted(question, context, panels, sights)})
+    accepted = _accepted(question, context, panels, sights)
+    accepted.panel = panel.id
+    yield accepted
     for event in make_all(question, context, subject, panels, sights):
-        if event is not None and event.name == "panel":
-            if panel.record["status"] != "done":
-                raise problem_from_dict(panel.record["problem"])
+        if isinstance(event, PanelEvent):
+            if event.panel.problem is not None:
+                raise problem_from_body(event.panel.problem)
             continue  # it was told before
-        if event is not None and event.name == "metric":
+        if isinstance(event, MetricEvent) and panel.record is not None:
             note(context, job.id, panel.record)
         yield event
-    record = context.store.load(job.id)
-    if record is None:
-        raise forgotten()
-    yield Event("done", record)
+    yield DoneEvent(record=_kept(context, job.id))
 
 
-def note(context: Context, explanation: str, told: dict[str, Any]) -> None:
+def note(context: Context, explanation: str, measured: PanelBody) -> None:
     """Write what is known of a panel now into the explanation's record. Raises `NotFound` where that is gone."""
-    record = context.store.load(explanation)
+    record = _kept(context, explanation)
+    for number, panel in enumerate(record.panels):
+        if panel.id == measured.id:
+            known = {"from_store": panel.from_store, "metrics": panel.metrics | measured.metrics}
+            record.panels[number] = measured.model_copy(update=known)
+    context.store.update(explanation, record.to_dict())
+
+
+def keep_others_metrics(context: Context, record: Explanation) -> None:
+    """Take over into a record that is still written what was measured of its panels by requests of their own."""
+    stored = load_record(context.store, record.id)
+    if stored is not None:
+        measured = {panel.id: panel.metrics for panel in stored.panels}
+        for panel in record.panels:
+            panel.metrics = measured.get(panel.id, {}) | panel.metrics
+
+
+def _kept(context: Context, explanation: str) -> Explanation:
+    """The record as it is in the store. Raises `NotFound`."""
+    record = load_record(context.store, explanation)
     if record is None:
         raise forgotten()
-    for number, panel in enumerate(record["panels"]):
-        if panel["id"] == told["id"]:
-            known = {"from_store": panel["from_store"], "metrics": {**panel.get("metrics", {}), **told["metrics"]}}
-            record["panels"][number] = told | known
-    context.store.update(explanation, record)
-
-
-def keep_others_metrics(context: Context, record: dict[str, Any]) -> None:
-    """Take over into a record that is still written what was measured of its panels by requests of their own."""
-    stored = context.store.load(record["id"])
-    if stored is not None:
-        measured = {panel["id"]: panel["metrics"] for panel in stored["panels"]}
-        for panel in record["panels"]:
-            panel["metrics"] = measured.get(panel["id"], {}) | panel["metrics"]
+    return record
 
 
 def is_settled(panel: PlannedPanel) -> bool:
     """Whether nothing more will come of a panel."""
     record = panel.record
-    whole = record.get("status") == "done" and all(metric.id in record["metrics"] for metric, _ in panel.metrics)
-    return whole or record.get("status") in ("refused", "failed")
+    if record is None:
+        return False
+    return record.status != "done" or all(metric.id in record.metrics for metric, _ in panel.metrics)
 
 
 def look_all(
@@ -167,7 +188,7 @@ def look_all(
         else:
             sights[model] = sight
         yield None
-    settle_targets(panels, {model: sight.classes[0]["index"] for model, sight in sights.items()})
+    settle_targets(panels, {model: sight.classes[0].index for model, sight in sights.items()})
     return sights
 
 
@@ -177,9 +198,9 @@ def make_all(
     """All panels: those of models that fit into memory together side by side, the others after them."""
     for panel in panels:
         if panel.model not in sights:
-            panel.record = panel_record(panel, context.zoo)
-            panel.record |= outcome(panel.refusal or ComputationFailed("The model could not be had."))
-            yield Event("panel", {"panel": panel.record, "map": None})
+            refusal = panel.refusal or ComputationFailed("The model could not be had.")
+            panel.record = unmade_panel(panel, context.zoo, refusal)
+            yield PanelEvent(panel=panel.record, map=None)
     for group in context.zoo.groups(sights):
         mine = [panel for panel in panels if panel.model in group]
         ordered = sorted(mine, key=lambda p: p.method.cost(p.parameters, sights[p.model].input.size))
@@ -190,11 +211,11 @@ def make_all(
             )
 
 
-def begin(job: Explain, context: Context, subject: InputImage) -> dict[str, Any]:
+def begin(job: Explain, context: Context, subject: InputImage) -> Explanation:
     """Open the record in the store, with the picture as it was sent, to be used again."""
     record = new_record(job, context, subject.size)
     store, source = context.store, subject.hash
-    store.create(job.id, record, job.owner)
+    store.create(job.id, record.to_dict(), job.owner)
     if store.attach(job.id, "source", store.key("source", source)) is None:
         store.put(job.id, "source", store.key("source", source), job.picture, {})
     return record
@@ -209,41 +230,41 @@ def keep_image(job: Explain, context: Context, subject: InputImage) -> Waiting[N
         store.put(job.id, "image", key, shown(subject.image), {})
 
 
-def keep_input(job: Explain, context: Context, subject: InputImage, sight: ModelInput, record: dict[str, Any]) -> None:
-    """Put what a model saw, and what it believes, into the record and the store."""
+def keep_input(
+    job: Explain, context: Context, subject: InputImage, sight: ModelInput, record: Explanation
+) -> InputBody:
+    """Put what a model saw, and what it predicts, into the record and the store."""
     store, name = context.store, f"input:{sight.model}"
     key = store.key("input", subject.hash, sight.input.model_dump())
     if store.attach(job.id, name, key) is None:
         store.put(job.id, name, key, png(sight.seen.picture), {})
-    record["inputs"].append(input_record(job, sight))
-    store.update(job.id, record)
+    seen = input_record(job, sight)
+    record.inputs.append(seen)
+    store.update(job.id, record.to_dict())
+    return seen
 
 
 def _accepted(
     job: Explain, context: Context, panels: list[PlannedPanel], sights: dict[str, ModelInput]
-) -> dict[str, Any]:
+) -> AcceptedEvent:
     evaluations = measuring = 0
     listed = []
     for panel in panels:
         input = sights[panel.model].input if panel.model in sights else context.zoo.recipe(panel.model).input
         cost = panel.method.cost(panel.parameters, input.size)
-        planned: dict[str, Any] = {
-            "id": panel.id,
-            "model": panel.model,
-            "method": panel.method.id,
-            "target": panel.target,
-            "cost": cost,
-        }
+        planned = PlannedPanelBody(
+            id=panel.id, model=panel.model, method=panel.method.id, target=panel.target, cost=cost
+        )
         evaluations += 0 if panel.refusal else cost
         if panel.metrics and not panel.refusal:
             known = outline(panel, sights[panel.model].classifier(context.zoo))
             costs = {metric.id: metric.cost(known, parameters) for metric, parameters in panel.metrics}
-            planned["metrics"] = [{"metric": id, **cost.to_dict()} for id, cost in costs.items()]
+            planned.metrics = [
+                PlannedMetric(metric=id, forwards=cost.forwards, gradients=cost.gradients) for id, cost in costs.items()
+            ]
             measuring += sum(cost.total for cost in costs.values())
         listed.append(planned)
-    told = {"id": job.id, "panels": listed, "gradient_evaluations": evaluations}
-    return told | ({"metric_evaluations": measuring} if job.metrics else {})
-
-
-def _prediction(seen: dict[str, Any]) -> dict[str, Any]:
-    return {"model": seen["model"], "input": seen, "predictions": seen["predictions"]}
+    accepted = AcceptedEvent(id=job.id, panels=listed, gradient_evaluations=evaluations)
+    if job.metrics:
+        accepted.metric_evaluations = measuring
+    return accepted

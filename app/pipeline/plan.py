@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,7 +14,8 @@ from ..attribution.metrics.base import CostInputs, Metric, find_metric, metrics
 from ..attribution.metrics.networks import weighing
 from ..contract.arrays import ScoreKind
 from ..contract.jobs import Estimate, Explain
-from ..contract.problems import Problem, Unprocessable
+from ..contract.problems import FieldError, Problem, Unprocessable
+from ..contract.records import PanelBody
 from ..images.preprocess import asked
 from ..settings import Settings
 from ..zoo.zoo import Zoo
@@ -35,7 +36,7 @@ class PlannedPanel:
     target: int | None
     against: int | None
     refusal: Problem | None = None
-    record: dict[str, Any] = field(default_factory=dict)
+    record: PanelBody | None = None  # once something has come of it
     metrics: tuple[Chosen, ...] = ()  # to be measured of its map
 
 
@@ -118,7 +119,7 @@ def refuse_if_nothing_is_left(panels: list[PlannedPanel]) -> None:
         return
     if len({refusal.status for refusal in refusals}) == 1 and not isinstance(refusals[0], Unprocessable):
         raise refusals[0]
-    errors = {error["field"]: error for refusal in refusals for error in refusal.errors}
+    errors = {error.field: error for refusal in refusals for error in refusal.errors}
     raise Unprocessable(refusals[0].detail, errors=list(errors.values()))
 
 
@@ -148,12 +149,12 @@ def outline(panel: PlannedPanel, classifier: Classifier) -> CostInputs:
 def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameters:
     try:
         return method.Parameters.model_validate(options)
-    except ValidationError as error:
+    except ValidationError as invalid:
         errors = []
-        for fault in error.errors():
+        for fault in invalid.errors():
             name = ".".join(("options", method.id, *map(str, fault["loc"])))
-            errors.append({"field": name, "detail": f"{name}: {fault['msg']}."})
-        raise Unprocessable(" ".join(e["detail"] for e in errors), errors=errors) from error
+            errors.append(FieldError(field=name, detail=f"{name}: {fault['msg']}."))
+        raise Unprocessable(" ".join(error.detail for error in errors), errors=errors) from invalid
 
 
 def misfit(model: str, target: int | None, against: int | None, score: ScoreKind, classes: int) -> Unprocessable | None:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Generic, Self, TypeVar
 
 from ..attribution.memory import out_of_memory
-from ..contract.jobs import Event
+from ..contract.events import Event
 from ..contract.problems import ComputationFailed, OutOfMemory, Problem
 from ..zoo.zoo import Zoo
 

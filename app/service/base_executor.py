@@ -8,11 +8,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..contract import request_id
-from ..contract.jobs import Event, Explain, Job, Measure
+from ..contract.catalogue import Catalogue
+from ..contract.events import ErrorEvent, Event, MetricEvent, PanelEvent
+from ..contract.jobs import Explain, Job, Measure
 from ..contract.problems import DeadlinePassed, NotFound, Problem, TooDemanding, TooManyRequests, Unavailable
+from ..contract.records import Ending
 from ..settings import Settings
 from .event_queue import EventQueue
 from .quarantine import Quarantine
@@ -47,7 +49,7 @@ class BaseExecutor(ABC):
         self._numbers = itertools.count()
         self._forecast, self._quarantine = RetryAfter(), Quarantine()
         self._stopping = False
-        self._catalogue: dict[str, Any] | None = None
+        self._catalogue: Catalogue | None = None
         self._known = asyncio.Event()
         self._reason: str | None = "the worker is starting"
         self._loop: asyncio.AbstractEventLoop
@@ -61,7 +63,7 @@ class BaseExecutor(ABC):
         """End the computing of a job that is off the list. Whether there was any."""
 
     @abstractmethod
-    def _mark(self, explanation: str, end: dict[str, Any]) -> None:
+    def _mark(self, explanation: str, end: Ending) -> None:
         """Have it noted what has become of an explanation that did not get to say so itself."""
 
     @abstractmethod
@@ -83,7 +85,7 @@ class BaseExecutor(ABC):
     def __len__(self) -> int:
         return len(self._jobs)
 
-    async def catalogue(self) -> dict[str, Any]:
+    async def catalogue(self) -> Catalogue:
         try:
             await asyncio.wait_for(self._known.wait(), START_SECONDS)
         except TimeoutError as error:
@@ -159,7 +161,8 @@ class BaseExecutor(ABC):
         computing = self._end(number)
         self.metrics.ended("cancelled")
         if running.told and not computing and isinstance(running.job, Explain):
-            self._mark(running.job.id, {"status": "cancelled"})  # it waits to run again, and there is no run to say so
+            # it waits to run again, and there is no run to say so
+            self._mark(running.job.id, Ending(status="cancelled"))
 
     def _expire(self, number: int) -> None:
         self._fail(number, too_late(self._settings.deadline))
@@ -168,10 +171,11 @@ class BaseExecutor(ABC):
         """End a job from here. `begun`: there may be a record of it, which is to say so."""
         if running := self._jobs.get(number):
             self._end(number)
-            self.metrics.ended(_outcome(Event("error", problem.as_dict())))
+            event = ErrorEvent(problem=problem.body())
+            self.metrics.ended(_outcome(event))
             if begun and isinstance(running.job, Explain):
-                self._mark(running.job.id, {"status": "failed", "problem": problem.as_dict()})
-            running.mailbox.put(Event("error", problem.as_dict()))
+                self._mark(running.job.id, Ending(status="failed", problem=event.problem))
+            running.mailbox.put(event)
 
     def _end_all(self) -> None:
         for number in list(self._jobs):
@@ -189,21 +193,21 @@ class BaseExecutor(ABC):
             self._end(number)
             self._forecast.ended(time.monotonic() - running.began)
             self.metrics.ended(_outcome(event))
-            if event.data.get("title") == TooDemanding.title:
+            if isinstance(event, ErrorEvent) and event.problem.title == TooDemanding.title:
                 self.metrics.decoder_deaths.inc()
         else:
             self._count()
-            if event.name == "panel":
-                self.metrics.panel(event.data["panel"])
-            elif event.name == "metric":
-                self.metrics.measured(event.data["metric"])
+            if isinstance(event, PanelEvent):
+                self.metrics.panel(event.panel)
+            elif isinstance(event, MetricEvent):
+                self.metrics.measured(event.metric)
         running.mailbox.put(event)
 
     def _count(self) -> None:
         self.metrics.in_flight.set(len(self._jobs))
         self.metrics.waiting.set(sum(not running.told for running in self._jobs.values()))
 
-    def _learn(self, catalogue: dict[str, Any]) -> None:
+    def _learn(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._known.set()
 
@@ -217,6 +221,6 @@ def too_late(seconds: float) -> DeadlinePassed:
 
 
 def _outcome(event: Event) -> str:
-    if event.name != "error":
+    if not isinstance(event, ErrorEvent):
         return "done"
-    return "refused" if event.data["status"] < 500 else "failed"
+    return "refused" if event.problem.status < 500 else "failed"

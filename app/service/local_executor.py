@@ -7,8 +7,10 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..contract.jobs import Event, Explain
+from ..contract.events import Event
+from ..contract.jobs import Explain
 from ..contract.problems import Unavailable
+from ..contract.records import Ending
 from ..settings import Settings
 from .base_executor import BaseExecutor
 from .crash_retry import CrashRetry
@@ -33,7 +35,7 @@ class LocalExecutor(BaseExecutor):
         self._deaths = 0  # since one was ready
         self._silent = 0  # pulses
         self._watching: asyncio.Task[None] | None = None
-        self._unmarked: dict[str, dict[str, Any]] = {}  # what the next worker is to note of explanations
+        self._unmarked: dict[str, Ending] = {}  # what the next worker is to note of explanations
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -92,7 +94,7 @@ class LocalExecutor(BaseExecutor):
         self._dispatch()
         return with_worker
 
-    def _mark(self, explanation: str, end: dict[str, Any]) -> None:
+    def _mark(self, explanation: str, end: Ending) -> None:
         self._unmarked[explanation] = end
         self._note()
 

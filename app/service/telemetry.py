@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 from .. import __version__
+from ..contract.metrics import MeasurementBody
+from ..contract.records import PanelBody
+from ..contract.workers import Effort
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
@@ -60,7 +62,7 @@ class Telemetry:
         self._model_bytes = self._gauge("models_loaded_bytes", "Memory that they take, with what makes them quicker")
         self._resident = self._gauge("resident_bytes", "Memory of a process that is in RAM", "process")
         self._worker: int | None = None
-        self._told: dict[str, dict[str, Any]] = {}  # by worker
+        self._told: dict[str, Effort] = {}  # by worker
 
     def _count_store(self) -> None:
         self._lookups = self._counter("store_lookups", "Panels looked for in the store", "result")
@@ -95,15 +97,15 @@ class Telemetry:
         """`done`, `refused` (4xx), `failed` (5xx) or `cancelled`."""
         self._ended.labels(outcome).inc()
 
-    def panel(self, record: dict[str, Any]) -> None:
-        method, model = record["method"], few(record["model"])
-        self._panels.labels(method, model, record["status"]).inc()
-        if record["status"] == "done":
-            self._seconds.labels(method, model).observe(record["seconds"])
-            self._lookups.labels("hit" if record["from_store"] else "miss").inc()
+    def panel(self, record: PanelBody) -> None:
+        method, model = record.method, few(record.model)
+        self._panels.labels(method, model, record.status).inc()
+        if record.status == "done":
+            self._seconds.labels(method, model).observe(record.seconds)
+            self._lookups.labels("hit" if record.from_store else "miss").inc()
 
-    def measured(self, record: dict[str, Any]) -> None:
-        self._measurements.labels(record["metric"], record["status"]).inc()
+    def measured(self, record: MeasurementBody) -> None:
+        self._measurements.labels(record.metric, record.status).inc()
 
     def worker_began(self, process: int | None) -> None:
         """A worker was started, as that process. It counts from zero."""
@@ -112,14 +114,15 @@ class Telemetry:
         if process is not None:  # the only one
             self._told = {}
 
-    def worker_told(self, told: dict[str, Any], worker: str = "") -> None:
+    def worker_told(self, told: Effort, worker: str = "") -> None:
         """What a worker has counted since it began, and what it holds; `worker` names it where there are several."""
-        before = self._told.get(worker, {})
-        counters = {"micro_batches": self._micro_batches, "gradient_evaluations": self._evaluations}
-        if any(told[name] < before.get(name, 0) for name in counters):
+        before = self._told.get(worker)
+        micro_batches = told["micro_batches"] - (before["micro_batches"] if before else 0)
+        evaluations = told["gradient_evaluations"] - (before["gradient_evaluations"] if before else 0)
+        if min(micro_batches, evaluations) < 0:
             return  # it was overtaken on its way
-        for name, counter in counters.items():
-            counter.inc(told[name] - before.get(name, 0))
+        self._micro_batches.inc(micro_batches)
+        self._evaluations.inc(evaluations)
         self._told[worker] = told
         self._hold()
 

@@ -12,8 +12,12 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from ..contract.catalogue import Catalogue
 from ..contract.problems import Problem
+from ..contract.records import Ending
+from ..contract.workers import Effort
 from ..settings import Settings
+from ..storage.records import load_record
 from . import logs
 from .threads import share_cores
 
@@ -71,12 +75,12 @@ class Worker:
         self._connection, self._run = connection, run or pipeline.run
         self._give_back, self._resident, self._bare = give_back, resident, resident()
         self._effort = counters
-        self._told: dict[str, Any] = {}
+        self._told: Effort | None = None
         self._told_when = 0.0
         self._scheduler = Scheduler()
         self._workshop = Context.open(settings)
         self._workshop.decoders.warm()
-        self._catalogue: Callable[[], dict[str, Any]] = lambda: catalogue(self._workshop.zoo, settings)
+        self._catalogue: Callable[[], Catalogue] = lambda: catalogue(self._workshop.zoo, settings)
         try:
             warm_up(self._workshop)
         except Problem as problem:  # its card or weights: others can still be used, and requests for it say why
@@ -140,13 +144,13 @@ class Worker:
         elif message[0] == "stop":
             raise EOFError
 
-    def _mark(self, explanation: str, end: dict[str, Any]) -> None:
+    def _mark(self, explanation: str, end: Ending) -> None:
         """Note what has become of an explanation whose run did not get to say so itself."""
         store = self._workshop.store
         with suppress(Problem):  # deleted meanwhile, or the disk is full
-            record = store.load(explanation)
-            if record is not None and record["status"] != "done":
-                store.update(explanation, record | end)
+            record = load_record(store, explanation)
+            if record is not None and record.status != "done":
+                store.update(explanation, record.ended(end).to_dict())
 
     def _tell_catalogue(self) -> None:
         """Layers are known once a model was loaded, cards and weights may come and go: say so."""
@@ -156,7 +160,13 @@ class Worker:
     def _tell_effort(self, at_work: bool = False) -> None:
         """What was computed so far, and what is in memory. One at work says so in any case: it does not hang."""
         zoo = self._workshop.zoo
-        told = {**vars(self._effort), "models": len(zoo.loaded), "model_bytes": zoo.bytes, "loaded": zoo.loaded}
+        told = Effort(
+            micro_batches=self._effort.micro_batches,
+            gradient_evaluations=self._effort.gradient_evaluations,
+            models=len(zoo.loaded),
+            model_bytes=zoo.bytes,
+            loaded=zoo.loaded,
+        )
         self._told_when = time.monotonic()
         if told != self._told or at_work:
             self._told = told

@@ -20,8 +20,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from .. import __version__
-from ..contract.problems import BY_STATUS, Problem, Unprocessable
-from ..contract.schemas import ProblemBody
+from ..contract.problems import BY_STATUS, FieldError, Problem, ProblemBody, Unprocessable
 from ..service.change_detector import ChangeDetector
 from ..service.downloads import Downloads
 from ..service.executor import Executor
@@ -175,12 +174,12 @@ def _handle_errors(app: FastAPI) -> None:
         return response
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, invalid: RequestValidationError) -> Response:
         errors = []
-        for fault in error.errors():
+        for fault in invalid.errors():
             field = ".".join(str(part) for part in fault["loc"][1:])  # the first says where: body, query, path
-            errors.append({"field": field, "detail": f"{field}: {fault['msg']}."})
-        return problem_response(Unprocessable(" ".join(e["detail"] for e in errors), errors=errors))
+            errors.append(FieldError(field=field, detail=f"{field}: {fault['msg']}."))
+        return problem_response(Unprocessable(" ".join(error.detail for error in errors), errors=errors))
 
 
 def _allowed(request: Request) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
+from ..contract.catalogue import Catalogue
+from ..contract.wire import JsonObject
 from ..images.palettes import palettes
 from ..images.samples import samples
 from .middleware.api_key import OPEN
 
-Document = dict[str, Any]
+Document = JsonObject
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
 PLACES = {  # in an explanation's record
     "id": "$response.body#/id",
@@ -19,7 +20,7 @@ PLACES = {  # in an explanation's record
 EXPLANATIONS = "/api/v1/explanations"
 
 
-def describe(base: Document, catalogue: Document | None, keys: bool) -> Document:
+def describe(base: Document, catalogue: Catalogue | None, keys: bool) -> Document:
     """`base` with problems under their own media type, forms as they are sent, links from an explanation to its parts;
     with the models, methods and parameters of `catalogue` where it is known, and with `keys` where one is asked for."""
     document = copy.deepcopy(base)
@@ -61,13 +62,13 @@ def _mend_form(fields: Document) -> None:
         fields["sample"]["enum"] = list(samples())
 
 
-def _tell_choices(fields: Document, catalogue: Document) -> None:
-    models = [entry["id"] for entry in catalogue["models"]]
-    methods = {entry["id"]: entry["parameters"] for entry in catalogue["methods"]}
-    metrics = {entry["id"]: entry["parameters"] for entry in catalogue["metrics"]}
+def _tell_choices(fields: Document, catalogue: Catalogue) -> None:
+    models = [model.id for model in catalogue.models]
+    methods = {method.id: method.parameters for method in catalogue.methods}
+    metrics = {metric.id: metric.parameters for metric in catalogue.metrics}
     if "method" in fields:
         fields["method"]["items"] = {"type": "string", "enum": list(methods)}
-    if "model" in fields and catalogue["downloads"] != "any":  # else by any id of timm's and torchvision's
+    if "model" in fields and catalogue.downloads != "any":  # else by any id of timm's and torchvision's
         fields["model"].get("items", fields["model"])["enum"] = models
     if "options" in fields:
         known = (methods if "method" in fields else {}) | (metrics if "metrics" in fields else {})

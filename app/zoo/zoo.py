@@ -15,6 +15,7 @@ import torch
 from ..attribution.backends.selection import BackendSelector
 from ..attribution.classifier import Classifier, NoLogits
 from ..attribution.memory import give_back, out_of_memory, size_of
+from ..contract.catalogue import LayerBody, ModelBody, PaperBody, WeightsBody
 from ..contract.problems import Forbidden, NotFound, OutOfMemory, Problem, Unprocessable
 from ..settings import Settings
 from .cards import CardError, FaultyCard, read_cards
@@ -52,7 +53,7 @@ class _Resident:
 class _Known:
     """What was found out about a model when it was loaded; kept when it goes."""
 
-    layers: list[dict[str, Any]]
+    layers: list[LayerBody]
     parameters: int
     bytes: int
 
@@ -232,30 +233,30 @@ class Zoo:
         changed, self._changed = self._changed, False
         return changed
 
-    def describe(self, model: str) -> dict[str, Any]:
+    def describe(self, model: str) -> ModelBody:
         """What `GET /models` tells; layers are null until the model was loaded once."""
         recipe, known = self.recipes[model], self._known.get(model)
         card, file = recipe.card, self.weights.settled(recipe.weights)
         availability = self.weights.availability(recipe.weights)
-        return {
-            "id": card.id,
-            "title": card.title,
-            "architecture": card.architecture,
-            "source": card.source.kind,
-            "licence": recipe.licence,
-            "url": recipe.url,
-            "paper": recipe.paper.model_dump() if recipe.paper else None,
-            "accuracy": recipe.accuracy,
-            "input_size": list(recipe.input.size),
-            "channels": recipe.input.channels,
-            "fit": recipe.input.fit,
-            "classes": len(recipe.labels),
-            "parameters": known.parameters if known else recipe.parameters,
-            "availability": availability,
-            "remedy": None if availability == "ready" else self.weights.remedy(recipe.weights, model),
-            "weights": {"file": file.file, "bytes": file.size, "sha256": file.sha256 or None},
-            "layers": known.layers if known else None,
-        }
+        return ModelBody(
+            id=card.id,
+            title=card.title,
+            architecture=card.architecture,
+            source=card.source.kind,
+            licence=recipe.licence,
+            url=recipe.url,
+            paper=PaperBody(title=recipe.paper.title, url=recipe.paper.url) if recipe.paper else None,
+            accuracy=recipe.accuracy,
+            input_size=list(recipe.input.size),
+            channels=recipe.input.channels,
+            fit=recipe.input.fit,
+            classes=len(recipe.labels),
+            parameters=known.parameters if known else recipe.parameters,
+            availability=availability,
+            remedy=None if availability == "ready" else self.weights.remedy(recipe.weights, model),
+            weights=WeightsBody(file=file.file, bytes=file.size, sha256=file.sha256 or None),
+            layers=known.layers if known else None,
+        )
 
     def _build(self, recipe: ModelSpec, network: torch.nn.Module, fingerprint: str) -> Classifier:
         classifier = Classifier(
@@ -293,7 +294,7 @@ class Zoo:
                 f"{len(recipe.labels)} labels. Mend `labels` or `classes` in the card."
             )
         self._known[recipe.id] = _Known(
-            [{"name": x.name, "shape": list(x.shape), "default": x is layers[-1]} for x in layers],
+            [LayerBody(name=x.name, shape=list(x.shape), default=x is layers[-1]) for x in layers],
             sum(p.numel() for p in classifier.parameters()),
             resident.bytes,
         )

@@ -8,7 +8,8 @@ from contextlib import aclosing
 import pytest
 from conftest import SAMPLES, sample
 from gradoscope.contract.jobs import Explain, Labels, Predict
-from gradoscope.contract.problems import Unavailable
+from gradoscope.contract.problems import DeadlinePassed, Unavailable
+from gradoscope.contract.records import Ending
 from gradoscope.pipeline.archive import request_mark
 from gradoscope.service.cluster.batch_job import BatchJob, DoneInquiry
 from gradoscope.service.cluster.explainer import SILENT_CHECKS, Explainer
@@ -67,15 +68,15 @@ def test_a_replica(tmp_path):
 
     async def trays(explainer):
         _, (_, answer) = await told_by(explainer, DoneInquiry(QUICK))
-        about = tuple(answer.data["about"])
+        about = answer.result.about
         pictures = ((str(SAMPLES / "cat.jpg"), sample("cat.jpg")), ("bad.jpg", b"no picture"))
         told = [event for kind, event in await told_by(explainer, BatchJob(QUICK, pictures)) if kind == "event"]
-        assert sorted((event.name, event.data.get("place")) for event in told[:-1]) == [("fault", 1), ("whole", 0)]
+        assert sorted((event.name, event.place) for event in told[:-1]) == [("fault", 1), ("whole", 0)]
         assert told[-1].name == "done"
-        (whole,) = [event.data for event in told if event.name == "whole"]
-        assert whole["record"]["mark"] == request_mark(sample("cat.jpg"), about)
-        assert whole["record"]["source"] == str(SAMPLES / "cat.jpg")
-        assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole["files"]}
+        (whole,) = [event for event in told if event.name == "whole"]
+        assert whole.record.mark == request_mark(sample("cat.jpg"), about)
+        assert whole.record.source == str(SAMPLES / "cat.jpg")
+        assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole.files}
 
     async def ends(explainer):
         async with aclosing(await running(explainer, long(1))):
@@ -88,7 +89,7 @@ def test_a_replica(tmp_path):
         assert [event async for _, event in rest][-1].data["status"] == 404
 
         rest = await running(explainer, long(3))
-        await explainer.conclude(long(3).id, {"status": "failed", "problem": {"status": 504}})
+        await explainer.conclude(long(3).id, Ending(status="failed", problem=DeadlinePassed("late").body()))
         await until(lambda: store.load(long(3).id)["status"] == "failed")
         await rest.aclose()
         await asyncio.sleep(0.1)
@@ -101,7 +102,7 @@ def test_a_replica(tmp_path):
     async def tells(explainer):
         told = await explainer.refresh()
         assert told["replica"] == "r1"
-        assert any(model["id"] == LITE0 for model in told["catalogue"]["models"])
+        assert any(model.id == LITE0 for model in told["catalogue"].models)
         assert (await explainer.tell({"r1": told["edition"]}))["catalogue"] is None
         await until(lambda: explainer.record_routing_stats() == {"models": [LITE0]})
         for _ in range(2 * SILENT_CHECKS):

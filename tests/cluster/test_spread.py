@@ -6,13 +6,16 @@ import asyncio
 import json
 
 import pytest
+from contract_support import explanation
 from gradoscope.cli import cluster_batch as batch
 from gradoscope.cli.cluster_batch import ClusterBatch
-from gradoscope.contract.jobs import Event, Explain
+from gradoscope.contract.events import ErrorEvent, ResultEvent
+from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import Unprocessable
+from gradoscope.contract.records import FolderRecord
 from gradoscope.images.image_files import ImageFile
 from gradoscope.pipeline.archive import request_mark
-from gradoscope.service.cluster.batch_job import DoneInquiry
+from gradoscope.service.cluster.batch_job import AllEvent, DoneInquiry, FaultEvent, Plan, WholeEvent
 from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError
@@ -51,7 +54,7 @@ class Handle:
 
     async def remote(self, job, *arguments):
         if isinstance(job, DoneInquiry):
-            yield "event", self.refusal or Event("result", {"about": ABOUT, "tray": 3})
+            yield "event", self.refusal or ResultEvent(result=Plan(about=ABOUT, tray=3))
             return
         if self.full:
             self.full -= 1
@@ -62,11 +65,11 @@ class Handle:
             if "killer" in path:
                 raise ActorDiedError()
             if "bad" in path:
-                yield "event", Event("fault", {"place": place, "problem": Unprocessable("no picture").as_dict()})
+                yield "event", FaultEvent(place=place, problem=Unprocessable("no picture").body())
             else:
-                whole = {"record": {"panels": []}, "files": [("explanation.json", b"{}")]}
-                yield "event", Event("whole", {"place": place, **whole})
-        yield "event", Event("done", {})
+                record = FolderRecord(**dict(explanation()), source=path, mark="")
+                yield "event", WholeEvent(place=place, record=record, files=[("explanation.json", b"{}")])
+        yield "event", AllEvent()
 
 
 def spread(handle, tmp_path, names):
@@ -116,7 +119,7 @@ def test_a_tray_without_a_place_is_sent_again(tmp_path, monkeypatch):
 
 
 def test_a_wrong_question_is_refused(tmp_path):
-    handle = Handle(refusal=Event("error", Unprocessable("no such method").as_dict()))
+    handle = Handle(refusal=ErrorEvent(problem=Unprocessable("no such method").body()))
     with pytest.raises(Unprocessable, match="no such method"):
         spread(handle, tmp_path, ["a"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gradoscope.contract.jobs import Event
+from contract_support import accepted, panel_event, progress
 from gradoscope.service.retry_after import LONGEST, RetryAfter, WorkLeft
 
 
@@ -20,29 +20,29 @@ def clock():
 
 
 def job(total, done=0):
-    progress = WorkLeft()
-    progress.note(Event("accepted", {"gradient_evaluations": total}))
-    progress.note(Event("progress", {"panel": "p1", "done": done, "total": total}))
-    return progress
+    left = WorkLeft()
+    left.note(accepted(total))
+    left.note(progress("p1", done, total))
+    return left
 
 
 def test_progress_counts_each_evaluation_once():
-    progress = job(100, 10)
-    assert progress.left == 90
-    assert progress.note(Event("progress", {"panel": "p1", "done": 25, "total": 100})) == 15
-    assert progress.note(Event("progress", {"panel": "p1", "done": 20, "total": 100})) == 0
-    assert progress.note(Event("progress", {"panel": "p2", "done": 5, "total": 50})) == 5
-    assert progress.left == 70
+    work = job(100, 10)
+    assert work.left == 90
+    assert work.note(progress("p1", 25, 100)) == 15
+    assert work.note(progress("p1", 20, 100)) == 0
+    assert work.note(progress("p2", 5, 50)) == 5
+    assert work.left == 70
     assert WorkLeft().left is None
 
 
 def test_a_panel_that_was_stored_is_no_work_left():
-    progress = WorkLeft()
-    progress.note(Event("accepted", {"gradient_evaluations": 150, "panels": [{"id": "p1", "cost": 100}]}))
-    assert progress.note(Event("panel", {"panel": {"id": "p1"}})) == 0
-    assert progress.left == 50
-    progress.note(Event("accepted", {"gradient_evaluations": 150}))  # begun again
-    assert progress.left == 150
+    work = WorkLeft()
+    work.note(accepted(150, p1=100))
+    assert work.note(panel_event("p1")) == 0
+    assert work.left == 50
+    work.note(accepted(150))  # begun again
+    assert work.left == 150
 
 
 def paced(clock, per_second, seconds=10):

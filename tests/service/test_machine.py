@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import fake_worker
-from gradoscope.contract.jobs import Event, Explain
+from gradoscope.contract.events import Event
+from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import ComputationFailed, Problem, TooManyRequests
 from gradoscope.service.local_executor import LocalExecutor
 from gradoscope.settings import Settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradoscope.contract.jobs import Event
+from contract_support import done, progress
 from gradoscope.contract.problems import Refused
 from gradoscope.service.scheduler import Scheduler
 
@@ -10,9 +10,9 @@ from gradoscope.service.scheduler import Scheduler
 def counting(name, turns, closed=None):
     try:
         for turn in range(turns):
-            yield Event("progress", {"panel": name, "done": turn})
+            yield progress(name, turn)
             yield None
-        yield Event("done", {"name": name})
+        yield done(name)
     finally:
         if closed is not None:
             closed.append(name)

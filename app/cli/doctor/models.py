@@ -20,15 +20,15 @@ def models(settings: Settings) -> Iterator[Diagnosis]:
     with _quiet():
         zoo = Zoo(settings.model_copy(update={"device": "cpu"}))
     described = {id: zoo.describe(id) for id in zoo.recipes}
-    here = Counter(about["availability"] for about in described.values())
+    here = Counter(about.availability for about in described.values())
     detail = ", ".join(f"{count} {availability}" for availability, count in sorted(here.items(), reverse=True))
     yield Diagnosis("models", "ok", f"{len(described)} cards; weights: {detail}")
     for fault in zoo.faults:
         yield Diagnosis("models", "wrong", f"{fault.card}: {fault.detail}", "gradoscope models check CARD says more")
     yield _default_model(settings, zoo)
     for id, about in described.items():
-        if about["availability"] == "missing" and about["source"] == "file" and id != settings.default_model:
-            yield Diagnosis("models", "attention", about["remedy"])
+        if about.availability == "missing" and about.source == "file" and id != settings.default_model:
+            yield Diagnosis("models", "attention", about.remedy or "")
 
 
 def _default_model(settings: Settings, zoo: Zoo) -> Diagnosis:

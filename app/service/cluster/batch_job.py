@@ -7,10 +7,13 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ...contract.jobs import Event, Explain, Job
-from ...contract.problems import Problem
+from ...contract.events import Event, ResultEvent
+from ...contract.jobs import Explain, Job
+from ...contract.problems import Problem, ProblemBody
+from ...contract.records import FolderRecord
+from ...contract.wire import WireModel
 from ...images.image_files import ImageFile
 
 if TYPE_CHECKING:  # whoever only asks need not import PyTorch
@@ -22,9 +25,40 @@ Run = Generator[Event | None, None, None]
 
 @dataclass(frozen=True)
 class DoneInquiry:
-    """Whether a question can be asked: `{"about": …, "tray": pictures that are computed side by side}`."""
+    """Whether a question can be asked. The result is a `Plan`."""
 
     question: Explain
+
+
+class Plan(WireModel):
+    """`about` determines, beside the picture, what comes of it; `tray` pictures are computed side by side."""
+
+    about: tuple[Any, ...]
+    tray: int
+
+
+class WholeEvent(Event):
+    """A picture is explained: its record, and all its files as (name, bytes)."""
+
+    name = "whole"
+    place: int
+    record: FolderRecord
+    files: list[tuple[str, bytes]]
+
+
+class FaultEvent(Event):
+    """A picture could not be explained."""
+
+    name = "fault"
+    place: int
+    problem: ProblemBody
+
+
+class AllEvent(Event):
+    """All pictures have had their event."""
+
+    name = "done"
+    final = True
 
 
 @dataclass(frozen=True)
@@ -60,7 +94,7 @@ def inquire(job: DoneInquiry, context: Context) -> Run:
     from ...pipeline.batch import Batch
 
     batch = Batch(job.question, context, lambda entry, mark: False)
-    yield Event("result", {"about": batch.about, "tray": batch.tray})
+    yield ResultEvent(result=Plan(about=batch.about, tray=batch.tray))
 
 
 def explain(job: BatchJob, context: Context) -> Run:
@@ -74,7 +108,7 @@ def explain(job: BatchJob, context: Context) -> Run:
     else:
         with (yield from reserve_models(context.zoo, list(batch.models))):
             yield from _explain(job, batch)
-    yield Event("done", {})
+    yield AllEvent()
 
 
 def _explain(job: BatchJob, batch: Batch) -> Run:
@@ -105,8 +139,8 @@ def _whole(shot: ExplainedPicture) -> Event:
         written = list(files(shot.record, shot.read, titles()))
     except Exception as error:
         return _fault(shot.entry, as_problem(error))
-    return Event("whole", {"place": int(shot.entry.folder.name), "record": shot.record, "files": written})
+    return WholeEvent(place=int(shot.entry.folder.name), record=shot.record, files=written)
 
 
 def _fault(entry: ImageFile, problem: Problem) -> Event:
-    return Event("fault", {"place": int(entry.folder.name), "problem": problem.as_dict()})
+    return FaultEvent(place=int(entry.folder.name), problem=problem.body())

@@ -12,8 +12,12 @@ from typing import Any
 from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
-from ...contract.jobs import Estimate, Event, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
+from ...contract.events import Event, ResultEvent
+from ...contract.jobs import Estimate, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
 from ...contract.problems import ComputationFailed, Problem, Unavailable
+from ...contract.records import Ending
+from ...contract.server import Refreshed
+from ...contract.workers import ReplicaState
 from ...settings import Settings
 from ..base_executor import BaseExecutor, Running
 from .catalogues import merged
@@ -39,7 +43,7 @@ class ClusterExecutor(BaseExecutor):
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._computing: set[int] = set()  # of which a replica has told something
         self._again = asyncio.Lock()  # held by the one job that is tried again
-        self._told: dict[str, dict[str, Any]] = {}  # by replica, what it has told last
+        self._told: dict[str, ReplicaState] = {}  # by replica, what it has told last
         self._others: set[asyncio.Task[Any]] = set()
         self._watching: asyncio.Task[None] | None = None
         self._reason = "the replicas are starting"
@@ -76,7 +80,7 @@ class ClusterExecutor(BaseExecutor):
         self._computing.discard(number)
         return computing
 
-    def _mark(self, explanation: str, end: dict[str, Any]) -> None:
+    def _mark(self, explanation: str, end: Ending) -> None:
         self._to_all("conclude", explanation, end)
 
     def _let_go(self, explanation: str) -> None:
@@ -122,7 +126,7 @@ class ClusterExecutor(BaseExecutor):
         """One try. Raises what came between."""
         if isinstance(running.job, Refresh):
             self._hear_all(await self._ask_all("refresh"))
-            self._deliver(number, Event("result", {}))
+            self._deliver(number, ResultEvent(result=Refreshed()))
             return
         model = model_of(running.job, self._settings)
         handle = self._handle.options(method_name="run", stream=True, multiplexed_model_id=model)
@@ -179,7 +183,7 @@ class ClusterExecutor(BaseExecutor):
                 self._reason = None if answers else "no replica is there yet"
             await asyncio.sleep(POLL_SECONDS)
 
-    def _hear_all(self, answers: list[dict[str, Any]]) -> None:
+    def _hear_all(self, answers: list[ReplicaState]) -> None:
         """All replicas have told of themselves: those that did not are gone."""
         gone = self._told.keys() - {told["replica"] for told in answers}
         for name in gone:
@@ -188,14 +192,14 @@ class ClusterExecutor(BaseExecutor):
         for told in answers:
             self._hear(told)
 
-    def _hear(self, told: dict[str, Any]) -> None:
+    def _hear(self, told: ReplicaState) -> None:
         name, catalogue = told["replica"], told["catalogue"]
         self.metrics.worker_told(told["effort"], name)
         if catalogue is not None:
             if self._told.pop(name, None) is None:
                 self.metrics.worker_began(None)
             self._told[name] = told  # the newest last
-            self._learn(merged([told["catalogue"] for told in self._told.values()]))
+            self._learn(merged([told["catalogue"] for told in self._told.values() if told["catalogue"] is not None]))
 
 
 def model_of(job: Job, settings: Settings) -> str:

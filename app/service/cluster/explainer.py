@@ -12,8 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...contract.jobs import Event, Explain, Job, Measure, Refresh
+from ...contract.catalogue import Catalogue
+from ...contract.events import ErrorEvent
+from ...contract.jobs import Explain, Job, Measure, Refresh
 from ...contract.problems import NotFound, Problem, Unavailable
+from ...contract.records import Ending
+from ...contract.wire import JsonObject
+from ...contract.workers import Effort, ReplicaState
 from ...settings import Settings
 from .. import logs
 from ..base_executor import too_late
@@ -26,7 +31,7 @@ from .transport import Transport
 log = logging.getLogger(__name__)
 SILENT_CHECKS = 30  # unanswered, after which the worker hangs; Serve checks every ten seconds
 LEEWAY_SECONDS = 5  # beyond the deadline, which whoever asks watches: here it counts where that one has gone
-NO_EFFORT = {"micro_batches": 0, "gradient_evaluations": 0, "models": 0, "model_bytes": 0, "loaded": ()}
+NO_EFFORT = Effort(micro_batches=0, gradient_evaluations=0, models=0, model_bytes=0, loaded=())
 Told = tuple[str, Any]
 
 
@@ -42,16 +47,16 @@ class Explainer:
     Where a caller leaves, Serve cancels its `run`: that ends the computation at the end of its micro-batch.
     """
 
-    async def __init__(self, settings: dict[str, Any], name: str = "") -> None:  # type: ignore[misc]
+    async def __init__(self, settings: JsonObject, name: str = "") -> None:  # type: ignore[misc]
         share_cores()
         self._name = name or _own_name()
         self._settings = Settings(**settings)
         logs.configure(self._settings.log_format, "replica")
         self._running: dict[int, _Running] = {}
         self._numbers = itertools.count()
-        self._catalogue: dict[str, Any] = {}
+        self._catalogue: Catalogue | None = None
         self._edition = 0  # of the catalogue
-        self._effort: dict[str, Any] = dict(NO_EFFORT)
+        self._effort = NO_EFFORT
         self._silent = 0
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
@@ -85,23 +90,23 @@ class Explainer:
             del self._running[number]
             self._line.post("cancel", number)
 
-    async def tell(self, known: dict[str, int]) -> dict[str, Any]:
+    async def tell(self, known: dict[str, int]) -> ReplicaState:
         """What this replica has computed and what is in its memory; its catalogue where the edition `known` is old."""
         return self.tells(known.get(self._name))
 
-    def tells(self, edition: int | None = None) -> dict[str, Any]:
+    def tells(self, edition: int | None = None) -> ReplicaState:
         """See `tell`."""
         catalogue = None if edition == self._edition else self._catalogue
         return {
             "replica": self._name,
             "process": os.getpid(),
             "running": len(self._running),
-            "effort": self._effort | {"resident": resident(os.getpid())},
+            "effort": {**self._effort, "resident": resident(os.getpid())},
             "edition": self._edition,
             "catalogue": catalogue,
         }
 
-    async def refresh(self) -> dict[str, Any]:
+    async def refresh(self) -> ReplicaState:
         """Look again at cards and weights. What `tell` tells."""
         async for _ in self.run(Refresh(), "", "", self._settings.deadline):
             pass
@@ -113,13 +118,13 @@ class Explainer:
             self._break_off(number, NotFound("This explanation was deleted while it was being computed."))
         self._line.post("forget", explanation)
 
-    async def conclude(self, explanation: str, end: dict[str, Any]) -> None:
+    async def conclude(self, explanation: str, end: Ending) -> None:
         """End what computes an explanation, and note what has become of it."""
         for number in self._of(explanation):
             self._line.post("cancel", number)
         self._line.post("mark", explanation, end)
 
-    def record_routing_stats(self) -> dict[str, Any]:
+    def record_routing_stats(self) -> dict[str, list[str]]:
         """For `ByModel`."""
         return {"models": list(self._effort["loaded"])}
 
@@ -145,7 +150,7 @@ class Explainer:
     def _break_off(self, number: int, problem: Problem) -> None:
         self._line.post("cancel", number)
         if running := self._running.get(number):
-            running.mailbox.put(Event("error", problem.as_dict()))
+            running.mailbox.put(ErrorEvent(problem=problem.body()))
 
     def _work(self) -> None:
         """The worker's thread."""

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from ...contract.catalogue import Methods, Metrics, Models, Samples
 from ...contract.jobs import Labels, Refresh
+from ...contract.predictions import Classes, LabelList
 from ...contract.problems import TooManyRequests
-from ...contract.schemas import Classes, Methods, Metrics, Models, Samples
+from ...contract.server import Refreshed
 from ...images.samples import samples
 from ...zoo.labels import search
 from ..openapi import describe
@@ -25,7 +27,7 @@ async def models(request: Request, executor: ExecutorOf, freshness: FreshnessOf)
     """Models, with where their weights are and the layers that Grad-CAM can take. Cards are read anew if need be."""
     if not executor.unready and await asyncio.to_thread(freshness.changed):
         with suppress(TooManyRequests):  # then the list as it was is better than none
-            await answer(request, executor, Refresh())
+            await answer(request, executor, Refresh(), Refreshed)
     return await executor.catalogue()
 
 
@@ -38,7 +40,7 @@ async def classes(
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> Any:
     """Classes of a model whose label matches, best match first; a number matches as an index."""
-    labels = tuple((await answer(request, executor, Labels(id)))["labels"])
+    labels = tuple((await answer(request, executor, Labels(id), LabelList)).labels)
     return {"classes": [{"index": index, "label": label} for index, label in search(labels, query, limit)]}
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from fastapi import APIRouter, Request, Response
 
-from ...contract.arrays import Reduce, measurement_part, unpack
+from ...contract.arrays import Reduce, ScoreKind, measurement_part, unpack
 from ...contract.jobs import Explain, Measure
 from ...contract.problems import NotFound, Unprocessable
-from ...contract.schemas import Explanation
+from ...contract.records import Explanation
+from ...contract.wire import JsonObject
 from .dependencies import ExecutorOf, ExplanationId, OwnerOf, StoreOf
 from .explanations import MetricNames, OptionsText, negotiate, parse_options, stream
 from .results import BYTES, array_response, bytes_of, record_of
@@ -51,7 +52,7 @@ async def measure(
     job = Measure(question, panel)
     if negotiate(request.headers.get("accept", "")) == "text/event-stream":
         return await stream(request, executor, job)
-    return await answer(request, executor, job)
+    return await answer(request, executor, job, Explanation)
 
 
 @router.get(
@@ -76,29 +77,29 @@ def array(
 
 
 def question_of(
-    record: dict[str, Any], panel: str, picture: bytes, metrics: tuple[str, ...], options: dict[str, Any], owner: str
+    record: Explanation, panel: str, picture: bytes, metrics: tuple[str, ...], options: JsonObject, owner: str
 ) -> Explain:
     """The question that has made this panel alone, with the metrics that are asked for. Raises `NotFound` where there
     is no such panel, `Unprocessable` where it has no map."""
-    made = next((entry for entry in record["panels"] if entry["id"] == panel), None)
+    made = next((entry for entry in record.panels if entry.id == panel), None)
     if made is None:
-        listed = ", ".join(entry["id"] for entry in record["panels"]) or "none yet"
+        listed = ", ".join(entry.id for entry in record.panels) or "none yet"
         raise NotFound(f"This explanation has no panel «{panel[:40]}». There are: {listed}.")
-    if made["status"] != "done":
+    if made.status != "done" or made.target is None:
         raise Unprocessable("This panel has no map, so there is nothing to measure. Its record says why.")
-    seen = next(entry for entry in record["inputs"] if entry["model"] == made["model"])
+    seen = next(entry for entry in record.inputs if entry.model == made.model)
     return Explain(
-        id=record["id"],
+        id=record.id,
         picture=picture,
-        models=(made["model"],),
-        methods=(made["method"],),
-        targets=(made["target"]["index"],),
-        against=made["against"]["index"] if made["against"] else None,
-        score=record["score"],
-        options={**options, made["method"]: made["parameters"]},
-        seed=record["seed"],
-        fit=seen["fit"],
-        size=tuple(seen["size"]),
+        models=(made.model,),
+        methods=(made.method,),
+        targets=(made.target.index,),
+        against=made.against.index if made.against else None,
+        score=cast(ScoreKind, record.score),
+        options={**options, made.method: made.parameters},
+        seed=record.seed,
+        fit=seen.fit,
+        size=(seen.size[0], seen.size[1]),
         owner=owner,
         metrics=metrics,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
+from ...contract.catalogue import MethodBody
 from ...contract.problems import Unavailable
 from ...images.samples import samples
 from ...service.executor import Executor
@@ -47,11 +49,11 @@ async def docs(request: Request) -> Response:
     return _page(request, "docs.html")
 
 
-async def _methods(executor: Executor) -> dict[str, Any] | None:
+async def _methods(executor: Executor) -> dict[str, MethodBody] | None:
     """The methods by id; None while the server is starting, for a text can be read meanwhile."""
     with suppress(TimeoutError, Unavailable):
         catalogue = await asyncio.wait_for(executor.catalogue(), PATIENCE)
-        return {method["id"]: method for method in catalogue["methods"]}
+        return {method.id: method for method in catalogue.methods}
     return None
 
 
@@ -61,9 +63,9 @@ def _facts() -> Any:
     return json.loads((shipped("static") / "learn" / "facts.json").read_text("utf-8"))
 
 
-def _page(request: Request, template: str, values: dict[str, Any] | None = None) -> Response:
+def _page(request: Request, template: str, values: Mapping[str, object] | None = None) -> Response:
     response: Response = request.app.state.templates.TemplateResponse(
-        request, template, values, headers={"cache-control": "no-cache"}
+        request, template, dict(values or {}), headers={"cache-control": "no-cache"}
     )
     texts.remember(request, response)
     return response

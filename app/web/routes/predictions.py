@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 
+from ...contract.estimates import Estimates
 from ...contract.jobs import Estimate, Predict
-from ...contract.schemas import Estimates, Predictions
+from ...contract.predictions import Predictions
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import MetricNames, OptionsText, parse_options
 from .submit import answer
@@ -37,7 +38,7 @@ async def predict(
     """Top classes with probability and logit, for each model."""
     picture = await read_picture(store, owner, image, sample, origin)
     job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k, fit, parse_size(size), owner or "")
-    return await answer(request, executor, job)
+    return await answer(request, executor, job, Predictions)
 
 
 @router.post(
@@ -60,4 +61,4 @@ async def estimate(
     computed. Where no pace was measured yet for a metric, a few pictures are tried."""
     chosen = model or settings.default_model
     job = Estimate(chosen, tuple(method or ()), parse_options(options), parse_size(size), tuple(metrics or ()))
-    return await answer(request, executor, job)
+    return await answer(request, executor, job, Estimates)

@@ -9,11 +9,14 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from ...contract.jobs import Event, Job
-from ...contract.problems import problem_from_dict
+from ...contract.events import DoneEvent, ErrorEvent, Event
+from ...contract.jobs import Job
+from ...contract.problems import problem_from_body
+from ...contract.wire import WireModel
 from ...service.executor import Executor
 
 T = TypeVar("T")
+M = TypeVar("M", bound=WireModel)
 
 
 class ClientLeft(Exception):
@@ -25,28 +28,31 @@ def client_of(request: Request) -> str:
     return getattr(request.state, "client", "")
 
 
-async def answer(request: Request, executor: Executor, job: Job) -> dict[str, Any]:
-    """The data of a job's final event, while the client waits for it. Raises its problem."""
-    return await while_connected(request, result(executor, job, client_of(request)))
+async def answer(request: Request, executor: Executor, job: Job, kind: type[M]) -> M:
+    """What comes of a job, while the client waits for it: a value of that `kind`. Raises its problem."""
+    return await while_connected(request, result(executor, job, kind, client_of(request)))
 
 
-async def result(executor: Executor, job: Job, client: str = "") -> dict[str, Any]:
-    """The data of a job's final event. Raises its problem."""
+async def result(executor: Executor, job: Job, kind: type[M], client: str = "") -> M:
+    """What comes of a job: a value of that `kind`. Raises its problem."""
     async with aclosing(executor.submit(job, client)) as events:
-        return await last(events)
+        final = checked(await last(events))
+    value = final.record if isinstance(final, DoneEvent) else getattr(final, "result", None)
+    assert isinstance(value, kind)
+    return value
 
 
-async def last(events: AsyncGenerator[Event, None]) -> dict[str, Any]:
+async def last(events: AsyncGenerator[Event, None]) -> Event:
     async for event in events:
         if event.final:
-            return checked(event).data
+            return event
     raise AssertionError("an executor's last event is final")
 
 
 def checked(event: Event) -> Event:
     """`event`, or the problem that it tells of."""
-    if event.name == "error":
-        raise problem_from_dict(event.data)
+    if isinstance(event, ErrorEvent):
+        raise problem_from_body(event.problem)
     return event
 
 
