@@ -13,7 +13,7 @@ serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
 
 test: $(VENV)/.tested lint
-	@tests/ensure_browser.sh $(BIN)/python
+	@tools/ensure_browser.sh $(BIN)/python
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(PYTEST)
 
 # those that train a model, measure a benchmark or walk a long way (some minutes)
@@ -22,7 +22,8 @@ test-slow: $(VENV)/.tested
 
 # the contract on Ray Serve, two replicas on this machine; prints pictures per second and the time after a death
 test-cluster: $(VENV)/.tested
-	$(BIN)/python -m pytest -q --cluster tests/cluster/live tests/test_rest.py tests/test_measuring.py tests/test_acceptance.py $(CLUSTER)
+	$(BIN)/python -m pytest -q --cluster tests/service/cluster/live \
+		tests/web/test_rest.py tests/web/routes/test_measurements.py tests/test_acceptance.py $(CLUSTER)
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
@@ -38,65 +39,65 @@ hooks: $(VENV)/.tested
 
 # the tests, and how much of app/ they run, in servers, workers and commands too: 1 below 90 %
 coverage: $(VENV)/.tested
-	@tests/ensure_browser.sh $(BIN)/python
+	@tools/ensure_browser.sh $(BIN)/python
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term $(PYTEST)
 
 # builds and runs the container without a Docker engine; needs root on Debian, and takes some minutes. Torch is PyPI's
 # build, with CUDA; BUILD_ARGS= takes the Dockerfile's default, where the index of CPU builds can be reached
 BUILD_ARGS ?= --build-arg TORCH_INDEX=
 check-image:
-	BUILD_ARGS='$(BUILD_ARGS)' CHECK_COMMAND='tests/check_container.sh' ../shared/tools/check_image.sh . /healthz 8000
+	BUILD_ARGS='$(BUILD_ARGS)' CHECK_COMMAND='tools/check_container.sh' ../shared/tools/check_image.sh . /healthz 8000
 
 # the wheel, in a new environment away from the checkout: it serves the six maps
 check-wheel: $(VENV)/.tested
-	$(BIN)/python tests/check_wheel.py
+	$(BIN)/python -m tools.check_wheel
 
 # every shipped card × every method, beside captum: writes docs/models-and-methods.md (some minutes)
 table: $(VENV)/.tested
-	$(BIN)/python tests/table.py
+	$(BIN)/python -m benchmarks.table
 
 # ten models under a cap that holds two, a hundred switches: the worker's memory after each (some minutes)
 memory: $(VENV)/.tested
-	$(BIN)/python tests/switching.py
+	$(BIN)/python -m benchmarks.switching
 
 # both sides in turn, beside captum, PAIR saliency and the CAM libraries: writes docs/speed.md; 1 where a map is wrong
 # (some minutes; BENCH="--quick", BENCH="--models resnet50 --rounds 5", … leave the page alone)
 BENCH ?= --write
 bench: $(VENV)/.benched
-	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+	$(BIN)/python -m benchmarks.maps $(BENCH)
 
 # time and memory over steps, pictures and image size: writes its part of docs/speed.md (some minutes)
 bench-growth: $(VENV)/.benched
-	PYTHONPATH=tests $(BIN)/python -m bench growth $(BENCH)
+	$(BIN)/python -m benchmarks.maps growth $(BENCH)
 
 # error over gradients for schedules, rules and noise: writes docs/convergence.md and its curves (an hour or two)
 convergence: $(VENV)/.benched
-	$(BIN)/python tests/convergence.py $(CONVERGENCE)
+	$(BIN)/python -m benchmarks.convergence $(CONVERGENCE)
 
 # every method on a GPU against the CPU, memory that runs out, and the benchmark; says so where there is no GPU
 check-gpu: $(VENV)/.benched
-	@$(BIN)/python tests/check_gpu.py
+	@$(BIN)/python -m tools.check_gpu
 
 # twelve maps in the browser, every control: milliseconds of drawing and from frame to frame
 bench-page: $(VENV)/.tested
-	@tests/ensure_browser.sh $(BIN)/python
-	$(BIN)/python tests/bench_page.py
+	@tools/ensure_browser.sh $(BIN)/python
+	$(BIN)/python -m benchmarks.page
 
 # a server of its own: cold starts, fresh pictures, answers from the store; milliseconds until something is seen
 bench-latency: $(VENV)/.tested
-	$(BIN)/python tests/latency.py
+	$(BIN)/python -m benchmarks.latency
 
 # a folder of pictures with one question, against one by one: pictures per second
 bench-batch: $(VENV)/.tested
-	$(BIN)/python tests/bench_batch.py
+	$(BIN)/python -m benchmarks.batch
 
 # each metric of each method: seconds told before and spent, on a server of its own; 1 where passes differ, or a fifth
 bench-trust: $(VENV)/.tested
-	$(BIN)/python tests/bench_trust.py $(TRUST)
+	$(BIN)/python -m benchmarks.metric_cost $(TRUST)
 
 # what all metrics say of the six methods on the samples: writes docs/trust.md (twenty minutes; what was measured is kept)
 trust-study: $(VENV)/.benched
-	$(BIN)/python tests/trust_study.py
+	$(BIN)/python -m benchmarks.trust_study
 
 # the site, from the repository, into site/; 1 where there is a warning
 docs: $(VENV)/.tested
@@ -104,24 +105,24 @@ docs: $(VENV)/.tested
 
 # two hundred slow sockets, and what a good client notices of them (two minutes); 1 where it is more than it should
 slow: $(VENV)/.tested
-	$(BIN)/python tests/slow_sockets.py
+	$(BIN)/python -m benchmarks.slow_sockets
 # 300 requests while the worker is killed 20 times, and 100 clients that leave in the middle (some minutes)
 chaos: $(VENV)/.tested
-	$(BIN)/python tests/chaos.py $(CHAOS)
+	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
 # 50 clients with mixed work for 5 minutes on a server of its own: writes its part of docs/service.md; 1 where an answer
 # was wrong, /healthz slow, or memory grew (LOAD="--seconds 40" leaves the page alone)
 LOAD ?= --write
 load: $(VENV)/.tested
-	$(BIN)/python tests/load.py $(LOAD)
+	$(BIN)/python -m benchmarks.load $(LOAD)
 
 # schemathesis over the whole OpenAPI document, with other requests each time (5 minutes)
 fuzz: $(VENV)/.tested
-	$(BIN)/python tests/fuzz.py $(FUZZ)
+	$(BIN)/python -m tools.fuzz $(FUZZ)
 
 # writes constraints.txt: the versions that are installed here, for the container and for who wants the same
 pins: $(VENV)/.tested
-	$(BIN)/python tests/pins.py
+	$(BIN)/python -m tools.pins
 
 # known faults of the pinned dependencies, by the database of PyPI: needs a network; 1 where one could not be looked up
 audit: $(VENV)/bin/python

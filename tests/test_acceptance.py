@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import SHARED
+
+from tests.support.paths import SHARED
 
 
 def test_acceptance(server_url):

@@ -7,8 +7,9 @@ import torch
 from gradoscope.attribution.engine import Engine, finite, generator, noise
 from gradoscope.attribution.score import Score
 from gradoscope.contract.problems import ComputationFailed, OutOfMemory, Refused
-from nets import Linear, Quadratic, Tiny, explain, gradient, random_picture, relative, wrap
 from torch import Tensor, nn
+
+from tests.support.nets import Linear, Quadratic, Tiny, explain, gradient, random_picture, relative, wrap
 
 
 def test_gradient_of_a_linear_score_is_its_weight() -> None:

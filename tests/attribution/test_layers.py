@@ -14,8 +14,9 @@ from gradoscope.attribution.layers import captured, choose_layer
 from gradoscope.attribution.methods.cam import CamParameters, GradCam
 from gradoscope.attribution.score import Score
 from gradoscope.contract.problems import Refused, Unprocessable
-from nets import Tiny, classifier, explain, lite0, random_picture, wrap
 from torch import Tensor, nn
+
+from tests.support.nets import Tiny, classifier, explain, lite0, random_picture, wrap
 
 # architecture: (guided, gates, automatic layer, its shape)
 EXPECTED = {

@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from gradoscope.attribution.engine import generator
 from gradoscope.attribution.score import Score
 from gradoscope.contract.problems import Refused
-from nets import Tiny, explain, gradient, random_picture, relative, seeded, wrap
 from torch import Tensor
-from twins import DeconvolvedTwin, GuidedTwin
+
+from tests.support.nets import Tiny, explain, gradient, random_picture, relative, seeded, wrap
+from tests.support.twins import DeconvolvedTwin, GuidedTwin
 
 SCORES = {
     "logit": (Score(0), lambda y: y[:, 0]),

@@ -12,12 +12,13 @@ import gradoscope
 import httpx2
 import numpy as np
 import pytest
-from conftest import SAMPLES
 from gradoscope import AsyncClient, Client, Problem
 from gradoscope.client.events import Accepted, Advanced, Done, Finished, Partial, Predicted
 from gradoscope.contract.problems import BadAnswer, NotFound, NotReached, TooManyRequests, Unprocessable
 from PIL import Image
-from test_leaving import become
+
+from tests.support.paths import SAMPLES
+from tests.web.test_leaving import become
 
 ONE_PASS = ["vanilla_gradient", "grad_cam"]
 LONG = {"methods": "integrated_gradients", "options": {"integrated_gradients": {"steps": 1000}}}

@@ -15,8 +15,9 @@ from gradoscope.contract.problems import NotFound, Refused, Unprocessable
 from gradoscope.contract.records import Explanation as Record
 from gradoscope.images.palettes import palettes
 from gradoscope.images.render import scale_of
-from nets import png
 from PIL import Image
+
+from tests.support.nets import png
 
 EVIL = '<script>alert("1")</script> $x_$'
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contract_support import done, progress
 from gradoscope.contract.problems import Refused
 from gradoscope.service.scheduler import Scheduler
+
+from tests.support.contract import done, progress
 
 
 def counting(name, turns, closed=None):

@@ -15,9 +15,10 @@ from gradoscope.zoo.checkpoint import (
     read_checkpoint,
     read_nested,
 )
-from nets import Tiny
 from safetensors.torch import save_file
 from torch import Tensor
+
+from tests.support.nets import Tiny
 
 EXPECTED = Tiny(seed=0).state_dict()
 GIVEN = Tiny(seed=1).state_dict()

@@ -14,7 +14,8 @@ from gradoscope.settings import Settings
 from gradoscope.zoo import download
 from gradoscope.zoo.download import DownloadFailed, mirrored, pull
 from gradoscope.zoo.weights import Hub, WeightFile, Weights, WeightsMissing, WrongWeights
-from weight_host import COMMIT, Host, weight_host
+
+from tests.support.weight_host import COMMIT, Host, weight_host
 
 DATA = random.Random(0).randbytes(1_000_000)
 HASH = hashlib.sha256(DATA).hexdigest()

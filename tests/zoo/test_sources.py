@@ -19,9 +19,10 @@ from gradoscope.zoo.labels import imagenet
 from gradoscope.zoo.sources import card_of_id, model_spec_of
 from gradoscope.zoo.sources.embedded import embedded_file, rename_by_position
 from gradoscope.zoo.weights import Weights
-from nets import Tiny, lite0, random_picture, sample_pixels
 from safetensors.torch import save_file
 from torch import nn
+
+from tests.support.nets import Tiny, lite0, random_picture, sample_pixels
 
 CARDS, FAULTS = read_cards(*Settings().card_folders)
 WEIGHTS = Weights(Settings())
@@ -341,5 +342,5 @@ def test_grey_input(tmp_path: Path, architecture: str) -> None:
 
 def test_tiny_through_an_installed_module(tmp_path: Path) -> None:
     torch.save(Tiny(seed=4).state_dict(), tmp_path / "w.pth")
-    card = own(tmp_path, architecture="nets:Tiny", arguments={"seed": 1, "classes": 3})
+    card = own(tmp_path, architecture="tests.support.nets:Tiny", arguments={"seed": 1, "classes": 3})
     assert torch.equal(model_spec_of(card).build(tmp_path / "w.pth").state_dict()["head.bias"], Tiny(seed=4).head.bias)

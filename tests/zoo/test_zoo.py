@@ -19,8 +19,9 @@ from gradoscope.zoo import zoo as zoo_module
 from gradoscope.zoo.cards import CardError
 from gradoscope.zoo.weights import WeightsMissing, WrongWeights
 from gradoscope.zoo.zoo import Zoo, choose_device
-from nets import Tiny
 from torch import Tensor
+
+from tests.support.nets import Tiny
 
 LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
 MIB = 2**20

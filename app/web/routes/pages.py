@@ -59,7 +59,7 @@ async def _methods(executor: Executor) -> dict[str, MethodBody] | None:
 
 @cache
 def _facts() -> Any:
-    """The numbers in the captions of /methods, as tests/browser/make_learn.py has written them."""
+    """The numbers in the captions of /methods, as tools/make_learn.py has written them."""
     return json.loads((shipped("static") / "learn" / "facts.json").read_text("utf-8"))
 
 

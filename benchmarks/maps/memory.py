@@ -1,0 +1,85 @@
+"""Peak memory of a side: all six maps once, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from gradoscope.attribution.memory import give_back
+
+from .peers import DEFAULT_BATCH, main_peer
+from .sides import METHODS, Run, as_usual, ours
+from .subjects import ROOT, Subject, load
+
+MIB = 2**20
+PEERS, DEFAULTS = "peers", "peers, their default batch"
+
+
+@dataclass(frozen=True)
+class Peak:
+    """MiB of the device's memory with the model loaded, and at the most."""
+
+    loaded: float
+    peak: float
+
+    @property
+    def more(self) -> float:
+        """What the maps took on top."""
+        return self.peak - self.loaded
+
+
+def peak_of(model: str, side: str, batch: int, count: int) -> Peak:
+    """Run `side` (`PEERS`, `DEFAULTS`, or the kind of an engine of ours) on `model` in a child, and ask it."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks.maps", "peak", model, side, str(batch), str(count)],
+        cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return Peak(**json.loads(answer.stdout.splitlines()[-1]))
+
+
+def own_peak(model: str, side: str, batch: int, count: int) -> Peak:
+    """In the child: load, make all six maps, and look at the high-water mark."""
+    subject = load(model)
+    runs = [run_of(subject, method, side, batch) for method in METHODS]
+    drop_what(subject, side)
+    loaded = reset(subject.device)
+    for run in runs:
+        run(count)
+    return Peak(loaded, high_water(subject.device))
+
+
+def run_of(subject: Subject, method: str, side: str, batch: int) -> Run:
+    if side not in (PEERS, DEFAULTS):
+        return ours(subject, method, side)
+    peer = main_peer(method)
+    return as_usual(peer.make(subject, batch if side == PEERS else DEFAULT_BATCH[peer.library]))
+
+
+def drop_what(subject: Subject, side: str) -> None:
+    """Give back the other side's copy of the weights, and what loading took."""
+    (subject.classifier if side.startswith(PEERS) else subject.theirs).network.to("meta")
+    give_back()
+
+
+def reset(device: torch.device) -> float:
+    """Forget the high-water mark, which what was read to load a model has raised; what is in memory now, MiB."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        Path("/proc/self/clear_refs").write_text("5")
+    return high_water(device)
+
+
+def high_water(device: torch.device) -> float:
+    """The most that was in the device's memory, MiB: what PyTorch took of a GPU, or what this process had. Linux only.
+
+    Not `ru_maxrss`: Linux hands the parent's on to a child.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / MIB
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024

@@ -1,0 +1,103 @@
+"""How random weights are drawn, and what hangs on it: PyTorch's own draw, ours, and norms that are measured again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.metrics.networks import Named, layers, private, randomise
+from gradoscope.attribution.metrics.similarity import compare
+from torch import Tensor, nn
+
+from benchmarks.trust_study.measured import PICTURES, classifier, subject
+from tests.support.nets import explain
+
+METHODS = ("vanilla_gradient", "guided_backprop", "input_x_gradient", "grad_cam")
+Change = Callable[[Classifier, list[Named]], None]
+
+
+def as_pytorch(model: Classifier, layer: list[Named]) -> None:
+    """Uniform within ±1/√fan-in, smaller by √6."""
+    randomise(layer, 0)
+    for _, module in layer:
+        for value in module.parameters(recurse=False):
+            if value.ndim >= 2:
+                value.data.mul_(6**-0.5)
+
+
+def as_shipped(model: Classifier, layer: list[Named]) -> None:
+    randomise(layer, 0)
+
+
+def measured_again(model: Classifier, pictures: Tensor) -> None:
+    """The norms' means and variances, from the pictures; each layer after those below it."""
+    norms = [module for module in model.network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches
+        norm.train()
+    with torch.no_grad():
+        model(pictures)
+    model.network.eval()
+
+
+def spread(model: Classifier, pictures: Tensor) -> tuple[float, float]:
+    """Standard deviation of the last activations, and of a class's logit over the pictures."""
+    kept: list[Tensor] = []
+    acts = [module for module in model.network.modules() if isinstance(module, (nn.ReLU, nn.ReLU6))]
+    handle = acts[-1].register_forward_hook(lambda module, inputs, output: kept.append(output))
+    with torch.no_grad():
+        logits = model(pictures)
+    handle.remove()
+    return float(kept[0].std()), float(logits.std(0).mean())
+
+
+def ways(pictures: Tensor, name: str) -> Iterator[tuple[str, Classifier]]:
+    """Networks with all layers random."""
+    for title, change in (("as drawn here", as_shipped), ("as PyTorch draws", as_pytorch)):
+        copy = private(classifier(name))
+        for layer in layers(copy):
+            change(copy, layer)
+        yield title, copy
+    copy = private(classifier(name))
+    for layer in layers(copy):
+        as_shipped(copy, layer)
+    measured_again(copy, pictures)
+    yield "as drawn here, norms measured again", copy
+
+
+def weights(name: str, folder: Path) -> dict[str, dict[str, Any]]:
+    """Of each way the spreads, the mean rank correlation with the original for each method, and float32's rounding."""
+    file = folder / f"{name}-weights.json"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(_weigh(name)))
+    found: dict[str, dict[str, Any]] = json.loads(file.read_text())
+    return found
+
+
+def _weigh(name: str) -> dict[str, dict[str, Any]]:
+    maps = {(method, picture): subject(name, picture, method) for method in METHODS for picture in PICTURES}
+    pictures = torch.stack([maps[METHODS[0], picture].picture for picture in PICTURES])
+    found: dict[str, dict[str, Any]] = {}
+    for title, copy in ways(pictures, name):
+        last, over = spread(copy, pictures)
+        found[title] = {"activations": last, "logits": over, "ranks": {}}
+        for method in METHODS:
+            ranks = []
+            for picture in PICTURES:
+                asked = maps[method, picture]
+                values = explain(method, copy, asked.picture, score=asked.score).values
+                ranks.append(compare(asked.values, values, asked.method)["rank_correlation"] or 0.0)
+            found[title]["ranks"][method] = mean(ranks)
+        asked = maps[METHODS[0], PICTURES[0]]
+        covered = {"score": asked.score, "window": 56, "stride": 28}
+        single = explain("occlusion", copy, asked.picture, **covered).values
+        double = explain("occlusion", private(copy).double(), asked.picture.double(), **covered).values
+        found[title]["rounding"] = compare(single, double, asked.method)["rank_correlation"]
+    return found

@@ -1,0 +1,203 @@
+"""The compiled gradient against autograd: every score, every operation, every architecture that has one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import timm
+import torch
+import torchvision.models as tv
+from gradoscope.attribution.backends.compiled import CompiledBackend, direction_of
+from gradoscope.attribution.backends.folding import fold_batch_norm
+from gradoscope.attribution.backends.tape import Unsupported, record
+from gradoscope.attribution.engine import take_gradients
+from gradoscope.attribution.score import Score
+from torch import Tensor, nn
+
+from tests.attribution.backends.test_folding import smooth
+from tests.support.nets import Tiny, random_picture, relative, wrap
+
+pytest.importorskip("gradoscope.attribution.backends.runtime")
+
+PICTURES = torch.stack([random_picture(seed=seed) for seed in range(3)])
+SCORES = [
+    Score(2),
+    Score(0, against=1),
+    Score(1, "log_probability"),
+    Score(1, "probability"),
+    Score(1, "log_probability", multilabel=True),
+    Score(1, "probability", multilabel=True),
+]
+
+
+@pytest.mark.parametrize("score", SCORES, ids=str)
+def test_scores(score: Score) -> None:
+    network = wrap(Tiny())
+    given = CompiledBackend(network, 3).gradients(PICTURES, score)
+    assert relative(given, take_gradients(network, PICTURES, score)) < 1e-5
+
+
+def test_direction_of_a_class_that_does_not_exist() -> None:
+    with pytest.raises(IndexError):
+        direction_of(Score(3), 3)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 7])
+def test_any_number_of_pictures(count: int) -> None:
+    network = wrap(Tiny())
+    pictures = torch.stack([random_picture(seed=seed) for seed in range(count)])
+    given = CompiledBackend(network, 3).gradients(pictures, Score(1))
+    assert relative(given, take_gradients(network, pictures, Score(1))) < 1e-5
+
+
+def test_results_are_the_callers_own() -> None:
+    """The next call does not change them."""
+    compiled = CompiledBackend(wrap(Tiny()), 3)
+    first = compiled.gradients(PICTURES, Score(1))
+    kept = first.clone()
+    compiled.gradients(PICTURES.flip(0), Score(0))
+    assert torch.equal(first, kept)
+
+
+class Of(nn.Module):
+    """A network around one operation on (N, 6, 9, 9)."""
+
+    def __init__(self, operation: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.operation = nn.Conv2d(3, 6, 3, padding=2, stride=1), operation
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.operation(self.first(x)[:, :, :9, :9])
+        return torch.cat([(y * y).flatten(1).mean(1, keepdim=True) * k for k in (1, 2, 3)], 1)
+
+
+def conv(*arguments: int, **options: int) -> nn.Module:
+    torch.manual_seed(1)
+    return nn.Conv2d(*arguments, **options)
+
+
+OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "convolution with stride": conv(6, 4, 3, stride=2),
+    "convolution with stride that leaves a rest": conv(6, 4, 2, stride=3),
+    "convolution with stride and padding": conv(6, 4, 5, stride=2, padding=2),
+    "convolution 1 × 1 with stride": conv(6, 4, 1, stride=2, bias=False),
+    "convolution 1 × 1 with padding": conv(6, 4, 1, padding=1),
+    "dilated convolution": conv(6, 4, 3, dilation=2, padding=1),
+    "grouped convolution": conv(6, 12, 3, groups=3, padding=1),
+    "depthwise convolution": conv(6, 6, 3, groups=6, padding=1),
+    "depthwise convolution with stride": conv(6, 6, 5, groups=6, padding=2, stride=2),
+    "depthwise convolution with a multiplier": conv(6, 12, 3, groups=6),
+    "batch normalisation": nn.BatchNorm2d(6).eval(),
+    "layer normalisation": lambda x: x * nn.functional.layer_norm(x, (9,)),
+    "max pooling": nn.MaxPool2d(2),
+    "max pooling with overlap": nn.MaxPool2d(3, 2, 1),
+    "max pooling of the smallest": lambda x: nn.functional.max_pool2d(x[:, :, :2, :2], 3, 1, 1),
+    "max pooling with dilation": nn.MaxPool2d(2, 2, 1, dilation=3),
+    "max pooling, ceiling": nn.MaxPool2d(3, 2, ceil_mode=True),
+    "adaptive pooling": nn.AdaptiveAvgPool2d((4, 2)),
+    "adaptive pooling to more": nn.AdaptiveAvgPool2d(12),
+    "average pooling": nn.AvgPool2d(3),
+    "average pooling with overlap": nn.AvgPool2d(3, 2, 1),
+    "pooling to one value": nn.AdaptiveAvgPool2d(1),
+    "ReLU": nn.ReLU(),
+    "ReLU in place": lambda x: nn.functional.relu_(x * 1),
+    "ReLU6": nn.ReLU6(),
+    "ReLU6 in place": lambda x: nn.functional.relu6(x * 9, inplace=True),
+    "SiLU": nn.SiLU(),
+    "SiLU in place": lambda x: nn.functional.silu(x * 2, inplace=True),
+    "hardswish": lambda x: nn.functional.hardswish(x * 4),
+    "hardsigmoid": lambda x: nn.functional.hardsigmoid(x * 4),
+    "GELU": nn.GELU(),
+    "sigmoid": lambda x: x * x.sigmoid(),
+    "squeeze and excitation": lambda x: x * x.mean((2, 3), keepdim=True).sigmoid(),
+    "concatenation": lambda x: torch.cat([x.relu(), x * 2], 1),
+    "residual in place": lambda x: nn.functional.relu_(x.clone().add_(x * 2)),
+    "split": lambda x: torch.cat([part.relu() * k for k, part in enumerate(x.chunk(2, 1), 1)], 1),
+    "shuffle": lambda x: x.view(-1, 2, 3, 9, 9).transpose(1, 2).flatten(1, 2) * x,
+    "scale and shift": lambda x: (1 - x) / 3 - x * 0.5 + 2,
+    "padding": lambda x: nn.functional.pad(x, (1, 2, 0, 1)).relu(),
+    "permuted": lambda x: x.permute(0, 2, 3, 1).relu().permute(0, 3, 1, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation(name: str) -> None:
+    """Alone between a convolution and a mean; squared, so that its own gradient varies."""
+    network = wrap(Of(OPERATIONS[name]))
+    given = CompiledBackend(network, 3).gradients(PICTURES, Score(1))
+    expected = take_gradients(network, PICTURES, Score(1))
+    assert float(expected.norm()) > 0
+    assert relative(given, expected) < 1e-5
+
+
+def averaging(network: nn.Module) -> nn.Module:
+    """The network without max pooling: of five on end one or another chooses anew by rounding alone."""
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.MaxPool2d):
+            network.set_submodule(name, nn.AvgPool2d(2))
+    return network
+
+
+NETS = {
+    "resnet18": tv.resnet18,
+    "resnext": lambda: tv.ResNet(tv.resnet.Bottleneck, [1, 1, 1, 1], groups=32, width_per_group=4),
+    "vgg11": lambda: averaging(tv.vgg11()),
+    "densenet121": tv.densenet121,
+    "mobilenet_v3_small": tv.mobilenet_v3_small,
+    "googlenet": lambda: tv.googlenet(init_weights=False),
+    "squeezenet1_1": tv.squeezenet1_1,
+    "shufflenet_v2": tv.shufflenet_v2_x0_5,
+    "regnet_y_400mf": tv.regnet_y_400mf,
+    "efficientnet_b0": tv.efficientnet_b0,
+    "tf_efficientnet_lite0": lambda: timm.create_model("tf_efficientnet_lite0"),
+    "convnext_atto": lambda: timm.create_model("convnext_atto"),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_twin_without_kinks(name: str) -> None:
+    """Folded and compiled, to 1e-4 of the network as it is written, where no kink can flip by rounding."""
+    torch.manual_seed(0)
+    network = wrap(smooth(NETS[name]()), 64, 1000)
+    x = torch.stack([random_picture(64, seed) for seed in range(2)])
+    given = CompiledBackend(fold_batch_norm(network), 2).gradients(x, Score(3))
+    assert relative(given, take_gradients(network, x, Score(3))) < 1e-4
+
+
+class Viewed(Tiny):
+    """Changes a tensor in place after a view of it was taken, and goes on with the view."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x)
+        seen = y[:, :3]
+        y.relu_()
+        return super().forward(seen)
+
+
+class Branching(Tiny):
+    """Asks the numbers themselves."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x if float(x.sum()) > 0 else -x)
+
+
+class Foreign(Tiny):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(torch.erfinv(x * 0.5))
+
+
+@pytest.mark.parametrize(
+    ("network", "error"), [(Viewed(), Unsupported), (Branching(), RuntimeError), (Foreign(), Unsupported)]
+)
+def test_networks_that_have_no_graph(network: nn.Module, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        CompiledBackend(wrap(network), 2)
+
+
+def test_recording_leaves_the_network_as_it_was() -> None:
+    network = wrap(Tiny())
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    record(network, ((2, 3, 8, 8),), lambda net, x: (net(x),))
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())

@@ -1,0 +1,237 @@
+"""The accelerator: right ways are taken, wrong and slow ones left alone, and an answer is never a trial's."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+import time
+
+import pytest
+import torch
+from gradoscope.attribution.backends.backend import BackendTrial, EagerBackend, agree
+from gradoscope.attribution.backends.batching import SIZES, BatchSizes, weigh
+from gradoscope.attribution.backends.selection import BackendSelector, with_backend
+from gradoscope.attribution.engine import Engine, take_gradients
+from gradoscope.attribution.score import Score
+from torch import Tensor, nn
+
+from tests.support.nets import Tiny, random_picture, relative, wrap
+
+PICTURES = torch.stack([random_picture(seed=seed) for seed in range(4)])
+
+
+class Normalised(Tiny):
+    def __init__(self) -> None:
+        super().__init__()
+        self.second = nn.Sequential(self.second, nn.BatchNorm2d(8))
+
+
+class Way:
+    """Some way: its gradients are `factor` times the right ones."""
+
+    def __init__(self, classifier, factor: float = 1, error: Exception | None = None) -> None:  # type: ignore[no-untyped-def]
+        self.name, self.sizes = "new", SIZES[0]
+        self.classifier, self.factor, self.error = classifier, factor, error
+
+    def gradients(self, pictures: Tensor, score: Score) -> Tensor:
+        if self.error:
+            raise self.error
+        return self.factor * take_gradients(self.classifier, pictures, score)
+
+
+def with_accelerator(network: nn.Module, room: bool = True, kind: str = "pytorch", **options: int):  # type: ignore[no-untyped-def]
+    classifier = wrap(network)
+    classifier.accelerator = BackendSelector(classifier, kind, lambda size: room, **options)
+    return classifier
+
+
+def test_folded_weights_are_used_once_they_are_proven() -> None:
+    classifier = with_accelerator(Normalised())
+    expected = take_gradients(classifier, PICTURES, Score(1))
+    engine = Engine(classifier, Score(1))
+    assert torch.equal(engine.gradients(PICTURES), expected), "while a way is tried, the answer is the old one's"
+    assert classifier.accelerator.way.name == "folded"
+    assert classifier.accelerator.bytes > 0
+    assert torch.allclose(engine.gradients(PICTURES), expected, rtol=1e-4, atol=1e-6)
+    classifier.accelerator.release()
+    assert classifier.accelerator.way.name == "plain"
+    assert classifier.accelerator.bytes == 0
+    engine.gradients(PICTURES)
+    engine.gradients(PICTURES)
+    assert classifier.accelerator.way.name == "folded", "made anew where it is asked for again"
+
+
+def test_nothing_is_made_where_there_is_no_room_or_no_wish() -> None:
+    for classifier in (with_accelerator(Normalised(), room=False), with_accelerator(Normalised(), kind="none")):
+        for _ in range(3):
+            Engine(classifier, Score(1)).gradients(PICTURES)
+        assert classifier.accelerator.way.name == "plain"
+        assert classifier.accelerator.bytes == 0
+
+
+def test_rules_go_by_the_network_itself() -> None:
+    """The graph that a rule is put on is the classifier's, whatever way the plain gradients take."""
+    classifier = with_accelerator(Normalised())
+    engine, met = Engine(classifier, Score(1)), []
+    engine.gradients(PICTURES)
+    engine.gradients(PICTURES, met.append)
+    assert [type(logits) for logits in met] == [Tensor]
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ({"factor": 1.2}, "off"),
+        ({"factor": float("nan")}, "off"),
+        ({"error": RuntimeError("no such thing")}, "no such thing"),
+        ({"error": MemoryError()}, "MemoryError"),
+    ],
+)
+def test_wrong_ways_are_left_alone(way: dict[str, object], words: str, caplog: pytest.LogCaptureFixture) -> None:
+    classifier = wrap(Tiny())
+    trial = BackendTrial(EagerBackend("old", classifier), Way(classifier, **way))
+    with caplog.at_level(logging.INFO):
+        given = trial.run(PICTURES, Score(0))
+    assert torch.equal(given, take_gradients(classifier, PICTURES, Score(0)))
+    assert trial.ended
+    assert trial.better is None
+    assert [words in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_slow_ways_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that the test turns."""
+    classifier, now = wrap(Tiny()), [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+
+    class Timed(Way):
+        seconds = 1.0
+
+        def gradients(self, pictures: Tensor, score: Score) -> Tensor:
+            now[0] += self.seconds
+            return super().gradients(pictures, score)
+
+    for seconds, better in ((2.0, False), (0.5, True)):
+        old, new = Timed(classifier), Timed(classifier)
+        new.seconds = seconds
+        trial = BackendTrial(old, new)
+        for _ in range(3):
+            assert not trial.ended
+            trial.run(PICTURES, Score(0))
+        assert trial.ended
+        assert (trial.better is new) is better
+
+
+def test_agreement_is_by_the_bounds() -> None:
+    """Median ≤ 1e-2, worst ≤ 1e-1; zero gradients agree with zero gradients only."""
+    right = torch.ones(4, 3, 8, 8)
+    off = torch.tensor([0.0, 0.001, 0.005, 0.09]).view(4, 1, 1, 1)
+    assert agree(right * (1 + off), right)
+    assert not agree(right * (1 + 2 * off), right)
+    assert not agree(right * 1.02, right)
+    assert agree(0 * right, 0 * right)
+    assert not agree(right, 0 * right)
+    assert not agree(0 * right, right)
+    assert not agree(right * float("nan"), right)
+
+
+def test_a_copy_of_a_classifier_has_no_accelerator() -> None:
+    assert copy.deepcopy(with_accelerator(Tiny())).accelerator is None
+
+
+def test_sizes_are_tried_and_the_quickest_kept() -> None:
+    sizes, tried = BatchSizes(), []
+    for _ in range(12):
+        count = sizes.next
+        tried.append(count)
+        sizes.note(count, count * {2: 0.02, 4: 0.015, 8: 0.0149}[count])
+    assert tried == [2, 2, 2, 4, 4, 4, 8, 8, 8, 4, 4, 4]
+
+
+def test_sizes_stay_small_where_a_pass_takes_long() -> None:
+    sizes = BatchSizes()
+    for seconds, expected in ((0.9, 1), (0.9, 1)):
+        sizes.note(2, seconds)
+        assert sizes.next == expected
+    quick = BatchSizes()
+    quick.note(2, 0.25)
+    assert quick.next == 2
+    for _ in range(2):
+        quick.note(2, 0.25)
+    assert quick.next == 4
+    for _ in range(3):
+        quick.note(4, 0.5)
+    assert quick.next == 2, "8 would take a second"
+
+
+def test_memory_budget_limits_the_micro_batch() -> None:
+    classifier = wrap(Tiny())
+    with weigh(classifier) as weight:
+        take_gradients(classifier, PICTURES, Score(0))
+    each = weight.bytes / len(PICTURES)
+    assert each > 4 * 3 * 8 * 8
+    limited = with_accelerator(Tiny(), batch_bytes=int(2.5 * each))
+    engine = Engine(limited, Score(0), micro_batch=4)
+    assert torch.equal(engine.gradients(PICTURES), take_gradients(limited, PICTURES, Score(0)))
+    assert engine.micro_batch == 2
+    assert [len(batch) for batch in engine.batches(range(5))] == [2, 2, 1]
+
+
+def test_prepared() -> None:
+    """Every trial is through, the compiled one among them where it can be; the results are the network's."""
+    network = wrap(Normalised())
+    quick = with_backend(network, "auto")
+    assert quick.network is network.network
+    assert quick.accelerator is not None
+    assert not quick.accelerator.settle(), "nothing is left to try"
+    given = Engine(quick, Score(1), 0).gradients(PICTURES)
+    assert relative(given, take_gradients(network, PICTURES, Score(1))) < 1e-4
+    assert not [thread for thread in threading.enumerate() if thread.name == "compile"]
+
+
+def test_settles_in_idle_moments() -> None:
+    """What a first request has begun is brought to its end without another one."""
+    classifier = with_accelerator(Normalised(), kind="auto")
+    accelerator = classifier.accelerator
+    assert not accelerator.settle(), "nothing is begun unasked"
+    for _ in range(8):
+        Engine(classifier, Score(1), 4).gradients(PICTURES)
+    steps = 0
+    while accelerator.settle():
+        steps += 1
+        assert steps < 10_000
+        time.sleep(0.001)
+    assert accelerator._trial is None
+    assert (
+        relative(Engine(classifier, Score(1)).gradients(PICTURES), take_gradients(classifier, PICTURES, Score(1)))
+        < 1e-4
+    )
+
+
+def test_a_broken_compiler_is_no_trouble(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(classifier: object, batch: int) -> None:
+        raise RuntimeError("no such instruction")
+
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.Compiled", broken)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.available", lambda classifier: True)
+    with caplog.at_level(logging.INFO):
+        quick = with_backend(wrap(Normalised()), "auto")
+    assert quick.accelerator is not None
+    assert quick.accelerator.way.name == "folded"
+    assert any("no such instruction" in record.getMessage() for record in caplog.records)
+    assert quick.accelerator.bytes == sum(
+        t.numel() * 4 for t in (quick.network.first.weight, quick.network.second[0].weight)
+    )
+
+
+def test_views_share_folded_weights() -> None:
+    classifier = with_accelerator(Normalised())
+    Engine(classifier, Score(1)).gradients(PICTURES)
+    view = classifier.view((12, 12))
+    view.accelerator = BackendSelector(view, "pytorch", lambda size: False, base=classifier.accelerator)
+    pictures = torch.stack([random_picture(12, seed) for seed in range(4)])
+    expected = take_gradients(view, pictures, Score(1))
+    for _ in range(2):
+        given = Engine(view, Score(1)).gradients(pictures)
+    assert (view.accelerator.way.name, view.accelerator.bytes) == ("folded", 0)
+    assert relative(given, expected) < 1e-5

@@ -1,0 +1,223 @@
+"""Every registered method on every kind of architecture: a sound map, and a model that is left as it was."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+from gradoscope.attribution.methods.base import find_method, methods
+from gradoscope.attribution.score import Score
+from gradoscope.contract.problems import Refused
+from torch import Tensor, nn
+
+from tests.support.nets import Tiny, classifier, finish, random_picture, steps_of, wrap
+
+# side of the picture: smaller than usual where the architecture allows
+SIDES = {
+    "resnet18": 64,
+    "vgg11": 64,
+    "densenet121": 64,
+    "inception_v3": 128,
+    "mobilenet_v3_small": 96,
+    "mobilenetv3_small_100": 96,
+    "efficientnet_b0": 96,
+    "convnext_atto": 96,
+}
+QUICK = {
+    "smooth_grad": {"samples": 3},
+    "integrated_gradients": {"steps": 3},
+    "blur_integrated_gradients": {"steps": 3, "max_sigma": 8.0},
+    "gradient_shap": {"samples": 3},
+    "occlusion": {"window": 48, "stride": 32},
+}
+# what each of these methods knows no rule for; the others explain every architecture here
+REFUSED = {
+    "deconvolution": {
+        "mobilenet_v3_small": "hardswish",
+        "mobilenetv3_small_100": "hardswish",
+        "efficientnet_b0": "silu",
+        "convnext_atto": "gelu",
+    },
+    "deep_lift": {
+        "densenet121": r"1 × relu \(no module\)",
+        "inception_v3": r"94 × relu \(BasicConv2d\), 2 × maxpool",
+        "mobilenet_v3_small": r"19 × hardswish \(Hardswish\), 9 × mul \(SqueezeExcitation\)",
+        "mobilenetv3_small_100": r"hardswish \(Hardswish\).* mul \(SqueezeExcite\)",
+        "efficientnet_b0": r"49 × silu \(SiLU\), 16 × mul \(SqueezeExcitation\)",
+        "convnext_atto": r"nativelayernorm.* gelu \(GELU\)",
+    },
+}
+HOOKS = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_pre_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+)
+GLOBAL_HOOKS = [name for name in vars(nn.modules.module) if name.startswith("_global_") and name.endswith("hooks")]
+METHODS = list(methods())
+
+
+def state(model: nn.Module) -> list[object]:
+    """All that a method could leave behind: hooks, modes, threads, and the weights to the last bit."""
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    bits = [zlib.crc32(tensor.detach().reshape(-1).numpy()) for _, tensor in tensors]
+    return [
+        [(name, kind) for name, module in model.named_modules() for kind in HOOKS if getattr(module, kind)],
+        [name for name in GLOBAL_HOOKS if getattr(nn.modules.module, name)],
+        [name for name, module in model.named_modules() if module.training],
+        [(name, tensor.requires_grad, tensor.grad is None) for name, tensor in tensors],
+        bits,
+        [tensor._version for _, tensor in tensors],
+        torch.is_grad_enabled(),
+        [thread.name for thread in threading.enumerate()],
+    ]
+
+
+@contextmanager
+def left_as_it_was(model: nn.Module) -> Iterator[None]:
+    before = state(model)
+    assert before[:3] == [[], [], []]
+    yield
+    assert state(model) == before
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("architecture", SIDES)
+def test_contract(architecture: str, method: str) -> None:
+    side = SIDES[architecture]
+    model, x = classifier(architecture, side), random_picture(side)
+    options = {"micro_batch": 2, **QUICK.get(method, {})}
+    if refusal := REFUSED.get(method, {}).get(architecture):
+        with left_as_it_was(model), pytest.raises(Refused, match=refusal):
+            steps_of(method, model, x, **options)
+        return
+    kept = x.clone()
+    with left_as_it_was(model):  # done
+        yielded, given = finish(steps_of(method, model, x, score=Score(0), **options))
+        assert given.values.shape in ((3, side, side), (1, side, side))
+        assert given.values.dtype == torch.float32
+        assert bool(torch.isfinite(given.values).all())
+        assert not given.values.requires_grad
+        assert float(given.values.min()) < float(given.values.max()), "constant"
+        assert [step.done for step in yielded] == sorted({step.done for step in yielded})
+        assert yielded[-1].done == yielded[-1].total
+        declared = find_method(method)
+        assert yielded[-1].total == declared.cost(declared.Parameters(**QUICK.get(method, {})), (side, side))
+        assert torch.equal(x, kept)
+    with left_as_it_was(model):  # closed in the middle
+        steps = steps_of(method, model, x, **options)
+        next(steps)
+        steps.close()
+    with left_as_it_was(model), pytest.raises(IndexError):  # a class that does not exist
+        finish(steps_of(method, model, x, score=Score(1000), **options))
+
+
+class Faulty(Tiny):
+    """Raises at its `fuse`-th pass; in the middle of it, after the first layer's hooks have run."""
+
+    fuse = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.activation(self.first(x))
+        self.fuse -= 1
+        if self.fuse == 0:
+            raise ArithmeticError("the model broke")
+        return self.head(self.activation(self.second(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("fuse", [1, 2])
+def test_model_that_raises(method: str, fuse: int) -> None:
+    network = Faulty()
+    model, x = wrap(network), random_picture()
+    assert model.census.layers  # by passes of its own
+    options = {**QUICK.get(method, {}), **({"window": 4, "stride": 4} if method == "occlusion" else {})}
+    with left_as_it_was(model):
+        steps = steps_of(method, model, x, micro_batch=1, **options)
+        network.fuse = fuse
+        single = {"vanilla_gradient", "guided_backprop", "deconvolution", "input_x_gradient", "grad_cam"}
+        if fuse == 1 or method not in single:
+            with pytest.raises(ArithmeticError, match="the model broke"):
+                finish(steps)
+        else:
+            finish(steps)
+
+
+def test_census_of_a_model_that_raises() -> None:
+    for fuse in (1, 2):
+        network = Faulty()
+        model = wrap(network)
+        with left_as_it_was(model):
+            network.fuse = fuse
+            with pytest.raises(ArithmeticError):
+                _ = model.census
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_model_without_a_graph(method: str) -> None:
+    """Every method of gradients refuses; occlusion needs none. Nothing is computed from an empty gradient."""
+
+    class Detached(Tiny):
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                return super().forward(x)
+
+    model = wrap(Detached())
+    with left_as_it_was(model):
+        if method == "occlusion":
+            finish(steps_of(method, model, random_picture(), window=4, stride=4))
+            return
+        with pytest.raises(Refused):
+            finish(steps_of(method, model, random_picture(), **QUICK.get(method, {})))
+
+
+def test_registry_is_in_historical_order() -> None:
+    """Leave-one-out comes first: there the history begins."""
+    assert METHODS == [
+        "occlusion",
+        "deconvolution",
+        "vanilla_gradient",
+        "guided_backprop",
+        "input_x_gradient",
+        "grad_cam",
+        "guided_grad_cam",
+        "smooth_grad",
+        "integrated_gradients",
+        "deep_lift",
+        "gradient_shap",
+        "blur_integrated_gradients",
+    ]
+
+
+def test_six_methods_answer_a_request_that_names_none() -> None:
+    assert [id for id, method in methods().items() if method.default] == [
+        "vanilla_gradient",
+        "guided_backprop",
+        "grad_cam",
+        "smooth_grad",
+        "integrated_gradients",
+        "blur_integrated_gradients",
+    ]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_declaration(method: str) -> None:
+    """Each says what it is; each parameter has a default and a help text, and unknown ones are refused."""
+    declared = find_method(method)
+    assert declared.title
+    assert declared.summary
+    assert declared.strengths
+    assert declared.weaknesses
+    assert declared.paper.url.startswith("https://arxiv.org/abs/")
+    for field in declared.Parameters.model_fields.values():
+        assert field.description
+        assert not field.is_required()
+    with pytest.raises(ValueError, match="unheard_of"):
+        declared.Parameters(unheard_of=1)

@@ -1,0 +1,266 @@
+"""Every registered method on every form of network: what an independent reference gives, or refused.
+
+The references are written down anew: gradients by central differences in float64, guided and rescaled backward passes
+by activations that carry the rule in themselves, everything else by loops. No method is left out: one without a
+reference fails here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+import torch.nn.functional as F
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.engine import generator
+from gradoscope.attribution.methods.base import methods
+from gradoscope.attribution.methods.smoothing import mirrored
+from gradoscope.attribution.score import Score
+from gradoscope.contract.problems import Refused
+from scipy import ndimage
+from torch import Tensor, nn
+
+from tests.support.nets import Tiny, explain, random_picture, relative, seeded, wrap
+from tests.support.twins import Activation, DeconvolvedTwin, GuidedTwin, RescaledTwin, Twin
+
+SEED = 3
+OPTIONS: dict[str, dict[str, Any]] = {
+    "smooth_grad": {"samples": 3, "noise": 0.1},
+    "integrated_gradients": {"steps": 3, "rule": "midpoint"},
+    "blur_integrated_gradients": {"steps": 2, "max_sigma": 2.0, "schedule": "linear"},
+    "gradient_shap": {"samples": 3, "baseline": "black"},
+    "grad_cam": {"relu": False},
+    "occlusion": {"window": 4, "stride": 4, "fill": "black"},
+}
+
+# form: (a fresh activation, the methods that are not defined for it)
+FORMS: dict[str, tuple[Callable[[], Activation], set[str]]] = {
+    "functional relu": (lambda: F.relu, {"deep_lift"}),
+    "relu in place": (lambda: nn.ReLU(inplace=True), set()),
+    "relu6": (nn.ReLU6, set()),
+    "silu": (nn.SiLU, {"deconvolution", "deep_lift"}),
+    "gelu": (nn.GELU, {"deconvolution", "deep_lift"}),
+    "hardswish": (nn.Hardswish, {"deconvolution", "deep_lift"}),
+    "prelu": (nn.PReLU, {"deconvolution", "deep_lift"}),
+    "leaky relu": (nn.LeakyReLU, {"deconvolution"}),
+    "elu": (nn.ELU, {"deconvolution"}),
+}
+
+
+class Net(Tiny):
+    """Tiny, in two parts: up to the last feature map, and the `top` above it."""
+
+    def forward(self, x: Tensor) -> Any:
+        return self.top(self.activation(self.second(self.activation(self.first(x)))))
+
+    def top(self, features: Tensor) -> Tensor:
+        return self.head(features.mean((2, 3)))
+
+
+class Named(NamedTuple):
+    aside: Tensor
+    logits: Tensor
+
+
+class Auxiliary(Net):
+    """With a second head on the first feature map, by the same activation."""
+
+    def __init__(self, activation: Activation, answer: Callable[[Tensor, Tensor], object]) -> None:
+        super().__init__(activation, seed=SEED)
+        self.side = nn.Conv2d(6, 3, 1)
+        self.answer = answer
+
+    def forward(self, x: Tensor) -> object:
+        x = self.activation(self.first(x))
+        aside = self.activation(self.side(x)).mean((2, 3))
+        return self.answer(self.top(self.activation(self.second(x))), aside)
+
+
+class Flat(Net):
+    """One class, answered as (N,)."""
+
+    def top(self, features: Tensor) -> Tensor:
+        return super().top(features)[:, 0]
+
+
+class Adaptive(Net):
+    """Pools whatever is left to 2 × 2 places."""
+
+    def __init__(self, activation: Activation) -> None:
+        super().__init__(activation, seed=SEED)
+        self.pool, self.head = nn.AdaptiveAvgPool2d(2), nn.Linear(32, 3)
+        self.head.weight.data.copy_(seeded((3, 32)))
+        self.head.bias.data.copy_(seeded((3,)))
+
+    def top(self, features: Tensor) -> Tensor:
+        return self.head(self.pool(features).flatten(1))
+
+
+class Model(NamedTuple):
+    """How to build a classifier with an activation, and what of it is explained."""
+
+    build: Callable[[Activation], Classifier]
+    score: Score = Score(1)
+    size: tuple[int, int] = (8, 8)
+
+
+def _auxiliary(answer: Callable[[Tensor, Tensor], object]) -> Model:
+    return Model(lambda activation: wrap(Auxiliary(activation, answer)))
+
+
+PLAIN = Model(lambda activation: wrap(Net(activation, seed=SEED)))
+MODELS: dict[str, Model] = {
+    "channels last": Model(lambda a: wrap(Net(a, seed=SEED).to(memory_format=torch.channels_last))),
+    "tuple": _auxiliary(lambda logits, aside: (logits, aside)),
+    "dict": _auxiliary(lambda logits, aside: {"aside": aside, "logits": logits}),
+    "named tuple": _auxiliary(lambda logits, aside: Named(aside, logits)),
+    "another size": Model(lambda a: wrap(Adaptive(a)).at((96, 64)), size=(96, 64)),
+    "grey": Model(lambda a: wrap(Net(a, seed=SEED, channels=1), mean=(0.4,), std=(0.3,)), Score(0)),
+    "one class": Model(lambda a: wrap(Net(a, 1, seed=SEED), classes=1), Score(0, "probability", multilabel=True)),
+    "one class, flat": Model(lambda a: wrap(Flat(a, 1, seed=SEED), classes=1), Score(0)),
+}
+
+
+class Reference:
+    """What each method should give, for one model with one activation and one picture."""
+
+    def __init__(self, model: Model, activation: Activation) -> None:
+        self.model, self.activation = model, activation
+        self.classifier = model.build(activation).double()
+        self.x = random_picture(model.size[0], seed=SEED, width=model.size[1]).double()[: self.classifier.channels]
+
+    def scores(self, pictures: Tensor) -> Tensor:
+        return self.formula(self.classifier(pictures))
+
+    def formula(self, logits: Tensor) -> Tensor:
+        value = logits.reshape(len(logits), -1)[:, self.model.score.target]
+        return 1 / (1 + (-value).exp()) if self.model.score.kind == "probability" else value
+
+    def slope(self, at: Tensor) -> Tensor:
+        return slope(self.scores, at)
+
+    def twin(self, rule: type[Twin]) -> Classifier:
+        return self.model.build(lambda value: rule.apply(value, self.activation)).double()
+
+    def by_twin(self, rule: type[Twin], pictures: Tensor) -> Tensor:
+        at = pictures.clone().requires_grad_()
+        return torch.autograd.grad(self.formula(self.twin(rule)(at)).sum(), at)[0]
+
+    def vanilla_gradient(self) -> Tensor:
+        return self.slope(self.x)
+
+    def input_x_gradient(self) -> Tensor:
+        return self.x * self.slope(self.x)
+
+    def guided_backprop(self) -> Tensor:
+        return self.by_twin(GuidedTwin, self.x[None])[0]
+
+    def deconvolution(self) -> Tensor:
+        return self.by_twin(DeconvolvedTwin, self.x[None])[0]
+
+    def deep_lift(self) -> Tensor:
+        return self.x * self.by_twin(RescaledTwin, torch.stack((self.x, torch.zeros_like(self.x))))[0]
+
+    def smooth_grad(self) -> Tensor:
+        deviation = 0.1 * (self.x.max() - self.x.min())
+        return mean(self.slope(self.x + deviation * noise) for noise in mirrored(SEED, 3, self.x.shape))
+
+    def integrated_gradients(self) -> Tensor:
+        return self.x * mean(self.slope(self.x * (i + 0.5) / 3) for i in range(3))
+
+    def gradient_shap(self) -> Tensor:
+        places = [float(torch.rand((), generator=generator(SEED, k, "alpha"))) for k in range(3)]
+        return self.x * mean(self.slope(self.x * place) for place in places)
+
+    def blur_integrated_gradients(self) -> Tensor:
+        at = {
+            sigma: torch.from_numpy(ndimage.gaussian_filter(self.x.numpy(), (0, sigma, sigma), mode="constant"))
+            for sigma in (0.0, 0.5, 1.0, 1.5, 2.0)
+        }
+        return self.slope(at[0.5]) * (at[0.0] - at[1.0]) + self.slope(at[1.5]) * (at[1.0] - at[2.0])
+
+    def grad_cam(self) -> Tensor:
+        return self.cam(relu=False)
+
+    def cam(self, relu: bool) -> Tensor:
+        """Of the last activation where that is a module, of the convolution before it where it is none."""
+        net: Any = self.classifier.network
+        normalised = (self.x[None] - self.classifier.mean) / self.classifier.std
+        features = net.second(net.activation(net.first(normalised)))[0]
+        if isinstance(self.activation, nn.Module):
+            features = net.activation(features)
+            above = net.top
+        else:
+            above = lambda maps: net.top(net.activation(maps))  # noqa: E731
+        weights = slope(lambda maps: self.formula(above(maps)), features.detach()).mean((1, 2), keepdim=True)
+        cam = (weights * features).sum(0)
+        cam = cam.relu() if relu else cam
+        return F.interpolate(cam[None, None], self.model.size, mode="bilinear", align_corners=False)[0].detach()
+
+    def guided_grad_cam(self) -> Tensor:
+        return self.guided_backprop() * self.cam(relu=True)
+
+    def occlusion(self) -> Tensor:
+        values = torch.zeros(1, *self.model.size, dtype=torch.float64)
+        for top in range(0, self.model.size[0], 4):
+            for left in range(0, self.model.size[1], 4):
+                square = slice(None), slice(top, top + 4), slice(left, left + 4)
+                covered = self.x.clone()
+                covered[square] = 0
+                values[square] = (self.scores(self.x[None]) - self.scores(covered[None])).item()
+        return values
+
+
+def slope(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    """The gradient of a batched function by central differences; by autograd where there are too many values for it."""
+    if at.numel() > 1000:
+        leaf = at[None].clone().requires_grad_()
+        return torch.autograd.grad(function(leaf).sum(), leaf)[0][0]
+    steps = 1e-6 * torch.eye(at.numel(), dtype=at.dtype).view(-1, *at.shape)
+    with torch.no_grad():
+        return ((function(at + steps) - function(at - steps)) / 2e-6).view(at.shape)
+
+
+def mean(values: Any) -> Tensor:
+    return torch.stack(list(values)).mean(0)
+
+
+def check(method: str, model: Model, activation: Activation, refused: bool) -> None:
+    reference = Reference(model, activation)
+
+    def given() -> Tensor:
+        options = OPTIONS.get(method, {})
+        return explain(method, reference.classifier, reference.x, score=model.score, seed=SEED, **options).values
+
+    if refused:
+        with pytest.raises(Refused):
+            given()
+        return
+    values, expected = given(), getattr(reference, method)()
+    assert values.shape == expected.shape
+    assert values.shape[0] == (1 if method in ("grad_cam", "occlusion") else reference.classifier.channels)
+    assert float(expected.abs().max()) > 0
+    assert relative(values, expected) < 1e-6
+
+
+@pytest.mark.parametrize("method", methods())
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_activation(form: str, method: str) -> None:
+    activation, undefined = FORMS[form]
+    check(method, PLAIN, activation(), refused=method in undefined)
+
+
+@pytest.mark.parametrize("method", methods())
+@pytest.mark.parametrize("name", MODELS)
+def test_forms_of_network(name: str, method: str) -> None:
+    model = MODELS[name]
+    check(method, model, nn.ReLU(inplace=True), refused=method == "deep_lift" and model.score.kind != "logit")
+
+
+@pytest.mark.parametrize("method", ["guided_backprop", "deconvolution", "deep_lift"])
+def test_activations_of_an_auxiliary_head_do_not_count(method: str) -> None:
+    model = MODELS["tuple"].build(nn.ReLU(inplace=True))
+    found = explain(method, model, random_picture()).diagnostics
+    assert found.get("guided_activations", found.get("rescaled")) == 2

@@ -1,0 +1,314 @@
+"""Guided backprop's and deconvolution's rules: against twins that carry them in themselves, or refused by name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.methods.backprop import Deconvolution, GuidedBackprop, NoParameters
+from gradoscope.attribution.score import Score
+from gradoscope.contract.problems import Refused
+from torch import Tensor, nn
+
+from tests.support.nets import Tiny, explain, gradient, random_picture, relative, wrap
+from tests.support.twins import Activation, DeconvolvedTwin, GuidedTwin
+
+
+def check_guided(activation: Activation) -> None:
+    """The rule on a network with `activation` equals its twin, and is not the plain gradient."""
+    network, x = wrap(Tiny(activation)).double(), random_picture(seed=3).double()
+    twin = wrap(Tiny(lambda value: GuidedTwin.apply(value, activation))).double()
+    given = explain("guided_backprop", network, x)
+    expected = gradient(twin, x, lambda y: y[:, 0])
+    assert given.diagnostics["guided_activations"] == 2
+    assert given.diagnostics["gates"] == 0
+    assert relative(given.values, expected) < 1e-12
+    assert relative(gradient(network, x, lambda y: y[:, 0]), expected) > 1e-2
+
+
+def check_refused(activation: Activation, name: str) -> None:
+    network = wrap(Tiny(activation))
+    with pytest.raises(Refused, match=name):
+        GuidedBackprop().check(network, NoParameters())
+    with pytest.raises(Refused, match=name):  # not only by the census: the pass itself is looked at again
+        explain_unchecked(network)
+
+
+def explain_unchecked(network: nn.Module) -> Tensor:
+    steps = GuidedBackprop().attribute(Engine(network, Score(0)), random_picture(), NoParameters(), 0)
+    return next(steps).estimate
+
+
+def relu_in_place_unused(x: Tensor) -> Tensor:
+    x.relu_()
+    return x
+
+
+KNOWN: dict[str, Activation] = {
+    "relu": F.relu,
+    "relu module": nn.ReLU(),
+    "relu module in place": nn.ReLU(inplace=True),
+    "relu in place": lambda x: F.relu(x, inplace=True),
+    "relu_, its return value not used": relu_in_place_unused,
+    "relu6": F.relu6,
+    "relu6 in place": lambda x: F.relu6(x, inplace=True),
+    "clamp from 0": lambda x: x.clamp(min=0),
+    "clamp from 0 to 1": lambda x: x.clamp(0, 1),
+    "clamp_min in place": lambda x: x.clamp_min_(0),
+    "threshold": lambda x: F.threshold(x, 0.1, 0.0),
+    "hardtanh": F.hardtanh,
+    "leaky_relu": F.leaky_relu,
+    "leaky_relu in place": lambda x: F.leaky_relu(x, 0.2, inplace=True),
+    "prelu": lambda x: F.prelu(x, x.new_tensor([0.3])),
+    "rrelu": F.rrelu,
+    "elu": F.elu,
+    "selu": F.selu,
+    "celu": F.celu,
+    "silu": F.silu,
+    "mish": F.mish,
+    "gelu": F.gelu,
+    "gelu tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "hardswish": F.hardswish,
+    "hardswish in place": lambda x: F.hardswish(x, inplace=True),
+    "softplus": F.softplus,
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_activations_are_guided(name: str) -> None:
+    check_guided(KNOWN[name])
+
+
+RECTIFIERS = [name for name in KNOWN if name.startswith(("relu", "clamp", "threshold"))]
+
+
+@pytest.mark.parametrize("name", RECTIFIERS)
+def test_rectifiers_are_deconvolved(name: str) -> None:
+    network, x = wrap(Tiny(KNOWN[name])).double(), random_picture(seed=3).double()
+    twin = wrap(Tiny(lambda value: DeconvolvedTwin.apply(value, KNOWN[name]))).double()
+    given = explain("deconvolution", network, x)
+    expected = gradient(twin, x, lambda y: y[:, 0])
+    assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 2, "gates": 0}
+    assert relative(given.values, expected) < 1e-12
+    for other in ("vanilla_gradient", "guided_backprop"):
+        assert relative(explain(other, network, x).values, expected) > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("activation", "name"),
+    [
+        *((KNOWN[name], name.split()[0]) for name in KNOWN if name not in RECTIFIERS and name not in ("rrelu", "selu")),
+        (lambda x: x.clamp(max=1), "clamp"),
+        (lambda x: x.clamp(-1, 1), "clamp"),
+        (lambda x: x.clamp(min=x.new_zeros(1)), "clamp"),
+        (lambda x: x * x.sigmoid(), "written by hand"),
+        (torch.tanh, "tanh"),
+        (lambda x: x, "no activation to guide: deconvolution"),
+    ],
+)
+def test_deconvolution_refuses_what_is_no_rectifier(activation: Activation, name: str) -> None:
+    network = wrap(Tiny(activation))
+    with pytest.raises(Refused, match=f"(?i){name.replace('_', '')}|{name}"):
+        Deconvolution().check(network, NoParameters())
+    with pytest.raises(Refused):  # the pass itself is looked at again
+        next(Deconvolution().attribute(Engine(network, Score(0)), random_picture(), NoParameters(), 0))
+
+
+def test_deconvolution_refuses_one_foreign_activation_among_rectifiers() -> None:
+    calls = iter(range(100))
+    network = wrap(Tiny(lambda x: F.relu(x) if next(calls) % 2 else F.silu(x)))
+    with pytest.raises(Refused, match="Deconvolution does not know how to guide: silu"):
+        explain("deconvolution", network, random_picture())
+
+
+def test_max_pooling_goes_back_by_its_switches() -> None:
+    """One channel, by hand: each maximum's place takes its window's signal, and negative signals are cut."""
+
+    class Pooled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor([[2.0, -3.0]]))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.max_pool2d(F.relu(x - 5), (1, 2)).flatten(1) @ self.weight.mT
+
+    x = torch.tensor([[[0.1, 0.7, 0.9, 0.3]]])
+    network = wrap(Pooled(), classes=1, mean=(0.0,), std=(1.0,))
+    network.size = (1, 4)
+    given = explain("deconvolution", network, x).values
+    # every rectifier is off, so all of its outputs are 0 and the first place of a window is its maximum
+    assert given.tolist() == [[[2.0, 0.0, 0.0, 0.0]]]
+    assert not explain("vanilla_gradient", network, x).values.any()
+
+
+class PlainReLU(torch.autograd.Function):
+    """An activation of the model's own: no one can tell from outside how to guide it."""
+
+    @staticmethod
+    def forward(ctx, x):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(x)
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, upstream):  # type: ignore[no-untyped-def]
+        return upstream * (ctx.saved_tensors[0] > 0)
+
+
+UNKNOWN: dict[str, tuple[Activation, str]] = {
+    "swish": (lambda x: x * x.sigmoid(), "written by hand"),
+    "swish, the other way round": (lambda x: x.sigmoid() * x, "written by hand"),
+    "swish, scaled": (lambda x: 0.5 * x * x.sigmoid(), "written by hand"),
+    "swish with β": (lambda x: x * torch.sigmoid(1.7 * x), "written by hand"),
+    "swish by tanh": (lambda x: x * (1 + torch.tanh(0.5 * x)) / 2, "written by hand"),
+    "swish in place": (lambda x: x.clone().mul_(x.sigmoid()), "written by hand"),
+    "hardswish": (lambda x: x * F.relu6(x + 3) / 6, "written by hand"),
+    "hardswish, divided first": (lambda x: x / 6 * F.relu6(x + 3), "written by hand"),
+    "hardswish by hardsigmoid": (lambda x: x * F.hardsigmoid(x), "written by hand"),
+    "mish": (lambda x: x * torch.tanh(F.softplus(x)), "written by hand"),
+    "gelu, tanh form": (lambda x: 0.5 * x * (1 + torch.tanh(0.7978846 * (x + 0.044715 * x**3))), "pow"),
+    "gelu, tanh form, by products": (
+        lambda x: 0.5 * x * (1 + torch.tanh(0.7978846 * (x + 0.044715 * x * x * x))),
+        "written by hand",
+    ),
+    "gelu by erf": (lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)), "erf"),
+    "square": (lambda x: x * x, "written by hand"),
+    "relu by a mask": (lambda x: x * (x > 0), "mask"),
+    "relu by a mask of numbers": (lambda x: (x > 0).to(x.dtype) * x, "mask"),
+    "relu by where": (lambda x: torch.where(x > 0, x, 0 * x), "where"),
+    "relu by masked_fill": (lambda x: x.masked_fill(x < 0, 0), "maskedfill"),
+    "relu by maximum": (lambda x: torch.maximum(x, torch.zeros_like(x)), "maximum"),
+    "relu by |x|": (lambda x: (x + x.abs()) / 2, "abs"),
+    "relu on a view": (lambda x: (x := x.clone(), x[:, :2].relu_())[0], "copyslices"),
+    "softplus by exp": (lambda x: torch.log1p(x.exp()), "log1p"),
+    "square root": (lambda x: (x.square() + 1).sqrt(), "pow"),
+    "root of a relu": (lambda x: (x.relu() + 1).sqrt(), "sqrt"),
+    "sigmoid": (torch.sigmoid, r"sigmoid .as an activation"),
+    "hardsigmoid": (F.hardsigmoid, r"hardsigmoid .as an activation"),
+    "tanh": (torch.tanh, r"tanh .as an activation"),
+    "logsigmoid": (F.logsigmoid, "logsigmoid"),
+    "softsign": (F.softsign, "abs"),
+    "sine": (torch.sin, "sin"),
+    "an autograd function": (PlainReLU.apply, "PlainReLU"),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_unknown_activations_are_refused_by_name(name: str) -> None:
+    check_refused(*UNKNOWN[name])
+
+
+def test_activation_of_the_models_own_does_not_hide_among_known_ones() -> None:
+    calls = iter(range(100))
+    check_refused(lambda x: F.relu(x) if next(calls) % 2 else PlainReLU.apply(x), "PlainReLU")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.jit is on its way out, models written with it are not
+@pytest.mark.parametrize(
+    ("source", "refusal"), [("x.relu()", None), ("x * x.sigmoid()", "written by hand|differentiable")]
+)
+def test_scripted_activations(source: str, refusal: str | None) -> None:
+    """TorchScript fuses after some runs, and autograd then sees one node for all: refused, never passed over."""
+    scripted = torch.jit.CompilationUnit(f"def activation(x):\n    return {source}\n").activation
+    network, x = wrap(Tiny(scripted)), random_picture()
+    expected = wrap(Tiny(lambda value: GuidedTwin.apply(value, F.relu)))
+    refusals: list[str] = []
+    for _ in range(4):
+        try:
+            map_ = explain_unchecked(network)
+        except Refused as error:
+            refusals.append(str(error).lower())
+            continue
+        assert refusal is None
+        assert relative(map_, gradient(expected, x, lambda y: y[:, 0])) < 1e-5
+    assert all(re.search(refusal or "differentiable", message) for message in refusals)
+
+
+class SqueezeExcite(nn.Module):
+    """Tiny with squeeze-and-excitation after the first activation."""
+
+    def __init__(self, activation: Activation, gate: Activation) -> None:
+        super().__init__()
+        self.body = Tiny(activation)
+        self.squeeze = nn.Conv2d(6, 6, 1)
+        self.gate = gate
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.body.activation(self.body.first(x))
+        x = x * self.gate(self.squeeze(x.mean((2, 3), keepdim=True)))
+        return self.body.head(self.body.activation(self.body.second(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [torch.sigmoid, F.hardsigmoid, torch.tanh, lambda x: 1 + torch.tanh(x) / 2, lambda x: x.sigmoid().view(x.shape)],
+)
+def test_gates_are_left_alone(gate: Activation) -> None:
+    network, x = wrap(SqueezeExcite(F.relu, gate)).double(), random_picture(seed=1).double()
+    twin = wrap(SqueezeExcite(lambda value: GuidedTwin.apply(value, F.relu), gate)).double()
+    twin.load_state_dict(network.state_dict())
+    given = explain("guided_backprop", network, x)
+    assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 2, "gates": 1}
+    assert relative(given.values, gradient(twin, x, lambda y: y[:, 0])) < 1e-12
+    twin.network.body.activation = lambda value: DeconvolvedTwin.apply(value, F.relu)
+    deconvolved = explain("deconvolution", network, x)
+    assert deconvolved.diagnostics == given.diagnostics
+    assert relative(deconvolved.values, gradient(twin, x, lambda y: y[:, 0])) < 1e-12
+
+
+def test_hidden_sigmoid_is_no_gate_where_squeeze_and_excitation_follows() -> None:
+    """It is multiplied, too; but it is also what is squeezed."""
+    with pytest.raises(Refused, match=r"sigmoid .as an activation"):
+        explain("guided_backprop", wrap(SqueezeExcite(torch.sigmoid, torch.sigmoid)), random_picture())
+
+
+class CosineHead(nn.Module):
+    """Tiny, its features divided by their norm: the clamp in `normalize` guards a division, it is no activation."""
+
+    def __init__(self, activation: Activation, normalize: Activation) -> None:
+        super().__init__()
+        self.body, self.normalize = Tiny(activation), normalize
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.body.activation(self.body.first(x))
+        return self.body.head(self.normalize(self.body.activation(self.body.second(x)).mean((2, 3))))
+
+
+@pytest.mark.parametrize(
+    "normalize",
+    [
+        F.normalize,
+        lambda x: x / (x.var(1, keepdim=True) + 1e-6).sqrt(),
+        lambda x: x * (x.var(1, keepdim=True) + 1e-6).rsqrt(),
+        lambda x: F.layer_norm(x, x.shape[1:]),
+        lambda x: x.softmax(1),
+    ],
+)
+def test_normalisations_are_left_alone(normalize: Activation) -> None:
+    network, x = wrap(CosineHead(F.relu, normalize)).double(), random_picture(seed=2).double()
+    twin = wrap(CosineHead(lambda value: GuidedTwin.apply(value, F.relu), normalize)).double()
+    given = explain("guided_backprop", network, x)
+    assert given.diagnostics["guided_activations"] == 2
+    assert relative(given.values, gradient(twin, x, lambda y: y[:, 0])) < 1e-12
+
+
+def test_network_without_activation_is_refused() -> None:
+    check_refused(lambda x: x, "no activation to guide")
+
+
+def test_scales_of_the_networks_own_are_no_masks() -> None:
+    """Layer scale, per channel, as ConvNeXt has it; and a learnt weight for each place."""
+    for shape in ((6, 1, 1), (1, 6, 1, 1), (6, 8, 8), (1, 6, 8, 8)):
+
+        class Scaled(Tiny):
+            def __init__(self) -> None:
+                super().__init__()
+                self.scale = nn.Parameter(torch.rand(shape))  # noqa: B023
+
+            def forward(self, x: Tensor) -> Tensor:
+                x = self.scale * F.relu(self.first(x))
+                return self.head(F.relu(self.second(x)).mean((2, 3)))
+
+        assert explain("guided_backprop", wrap(Scaled()), random_picture()).diagnostics["guided_activations"] == 2

@@ -1,0 +1,98 @@
+"""Deletion and insertion against a naive loop."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from gradoscope.attribution.engine import generator
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.methods.baselines import make_baseline
+from gradoscope.attribution.metrics.curves import centred_gaussian, displaced, exchanged, ranking
+from gradoscope.attribution.metrics.similarity import importance
+from torch import Tensor
+
+from tests.support.judged import measure, subject
+from tests.support.nets import Tiny, random_picture, wrap
+
+
+def naive(model, picture: Tensor, replacement: Tensor, order: list[int], steps: int, inserts: bool) -> list[float]:
+    """Pixel by pixel, one picture at a time."""
+    start, end = (replacement, picture) if inserts else (picture, replacement)
+    width, given = picture.shape[-1], []
+    for k in range(steps + 1):
+        changed = start.clone()
+        for place in order[: round(k * len(order) / steps)]:
+            for channel in range(len(picture)):
+                changed[channel, place // width, place % width] = end[channel, place // width, place % width]
+        given.append(float(model(changed[None]).softmax(-1)[0, 0]))
+    return given
+
+
+@pytest.mark.parametrize("replacement", ["blurred", "black"])
+@pytest.mark.parametrize("metric", ["deletion", "insertion"])
+@pytest.mark.parametrize("method", ["vanilla_gradient", "grad_cam"])
+def test_naive_loop(metric: str, replacement: str, method: str) -> None:
+    model, picture = wrap(Tiny(), side=7), random_picture(7)
+    values = torch.randn((1 if method == "grad_cam" else 3, 7, 7), generator=generator(1))
+    given = measure(metric, subject(method, model, picture, values), replacement=replacement, steps=5, draws=2).figures
+    filling, inserts = make_baseline(replacement, picture, 0), metric == "insertion"
+    strength = (values[0] if method == "grad_cam" else values.abs().sum(0)).flatten().tolist()
+    bell = [math.exp(-(u * u + v * v) / (2 * 0.25**2)) for u in _middles(7) for v in _middles(7)]
+    drawn = torch.randperm(49, generator=generator(0, "ties")).tolist()
+    orders = {
+        "map": sorted(drawn, key=lambda place: -strength[place]),
+        "gaussian": sorted(drawn, key=lambda place: -round(bell[place], 9)),
+    }
+    for name, order in orders.items():
+        if name == "gaussian":  # equal by symmetry but for rounding: the order among them is not the same here
+            order = ranking(centred_gaussian((7, 7)), 0).tolist()
+            assert [round(bell[place], 9) for place in order] == sorted((round(p, 9) for p in bell), reverse=True)
+        expected = naive(model, picture, filling, order, 5, inserts)
+        assert given[name]["probabilities"] == pytest.approx(expected, rel=1e-4)
+        area = sum((a + b) / 2 / 5 for a, b in itertools.pairwise(expected))
+        assert given[name]["area"] == pytest.approx(area, rel=1e-4)
+    for draw, record in enumerate(given["random"]):
+        order = torch.randperm(49, generator=generator(0, "order", draw)).tolist()
+        assert record["probabilities"] == pytest.approx(naive(model, picture, filling, order, 5, inserts), rel=1e-4)
+    for draw, record in enumerate(given["displaced"]):
+        rolled = displaced(importance(values, find_method(method)), 0, draw).flatten().tolist()
+        order = sorted(drawn, key=lambda place: -rolled[place])
+        assert record["probabilities"] == pytest.approx(naive(model, picture, filling, order, 5, inserts), rel=1e-4)
+    for name in ("random", "displaced"):
+        assert given[f"{name}_area"] == pytest.approx(np.mean([record["area"] for record in given[name]]))
+    assert given["fractions"] == pytest.approx(np.linspace(0, 1, 6).tolist())
+
+
+def _middles(side: int) -> list[float]:
+    return [(i + 0.5) / side - 0.5 for i in range(side)]
+
+
+def test_exchanged_goes_from_end_to_end() -> None:
+    start, end, order = random_picture(6), random_picture(6, seed=1), torch.randperm(36)
+    assert torch.equal(exchanged(start, end, order, 0), start)
+    assert torch.equal(exchanged(start, end, order, 36), end)
+    assert int((exchanged(start, end, order, 10) == end).all(0).sum()) == 10
+
+
+def test_displaced_maps_are_the_map_elsewhere() -> None:
+    strength = random_picture(8, width=12)[0]
+    drawn = [displaced(strength, 0, draw) for draw in range(20)]
+    assert not torch.equal(drawn[0], drawn[1])
+    assert torch.equal(drawn[0], displaced(strength, 0, 0))
+    for moved in drawn:
+        (row,), (column,) = (moved == strength[0, 0]).nonzero(as_tuple=True)
+        assert 2 <= int(row) <= 6
+        assert 3 <= int(column) <= 9
+        assert torch.equal(moved, strength.roll((int(row), int(column)), (0, 1)))
+
+
+def test_equal_values_go_by_chance() -> None:
+    """Else a map of zeros would delete from the top, and look as if it knew something."""
+    order = ranking(torch.zeros(8, 8), 3)
+    assert sorted(order.tolist()) == list(range(64))
+    assert order.tolist() != list(range(64))
+    assert torch.equal(order, ranking(torch.zeros(8, 8), 3))

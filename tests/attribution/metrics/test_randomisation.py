@@ -1,0 +1,116 @@
+"""Weights drawn at random from the top down, on a copy."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+from gradoscope.attribution.metrics.networks import layers, private, randomise
+from gradoscope.attribution.metrics.randomisation import randomised_counts
+from gradoscope.contract.problems import Refused
+from scipy.stats import spearmanr
+from skimage.metrics import structural_similarity
+from torch import Tensor, nn
+
+from tests.support.judged import measure, run, subject
+from tests.support.nets import Tiny, classifier, explain, random_picture, wrap
+
+
+class Normed(nn.Module):
+    """Written in another order than it runs; with a norm behind a convolution, and a head that is never entered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+        self.auxiliary = nn.Linear(4, 3)
+        self.norm = nn.BatchNorm2d(4)
+        self.convolution = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.norm(self.convolution(x)).relu().mean((2, 3)))
+
+
+def names(layer: list[tuple[str, nn.Module]]) -> list[str]:
+    return [name for name, _ in layer]
+
+
+def test_layers_from_the_top_down() -> None:
+    found = [names(layer) for layer in layers(wrap(Normed()))]
+    assert found == [["head"], ["convolution", "norm"], ["auxiliary"]]
+    assert [names(layer)[0] for layer in layers(classifier("resnet18", 64))][:2] == ["fc", "layer4.1.conv2"]
+
+
+def test_a_signal_keeps_its_size_through_many_random_layers() -> None:
+    """Else the differences of scores drown in the rounding of float32."""
+    deep = nn.Sequential(*(nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU()) for _ in range(40)))
+    model = wrap(nn.Sequential(nn.Conv2d(3, 16, 3), deep, nn.Flatten(), nn.Linear(16 * 36, 3)))
+    for layer in layers(model):
+        randomise(layer, 0)
+    assert 1e-2 < float(model(random_picture(8)[None]).std()) < 1e2
+
+
+def test_every_weight_is_drawn_and_comes_from_the_seed() -> None:
+    torch.manual_seed(0)
+    network = Normed()
+    network.norm.running_mean.fill_(7)
+    before, drawn = deepcopy(network.state_dict()), []
+    for seed in (1, 1, 2):
+        copy = private(wrap(network))
+        for layer in layers(copy):
+            randomise(layer, seed)
+        drawn.append(copy.network.state_dict())
+    for key, value in drawn[0].items():
+        assert torch.equal(value, drawn[1][key])
+        if "norm" not in key:
+            assert not torch.equal(value, before[key])
+            assert not torch.equal(value, drawn[2][key])
+            assert float(value.abs().max()) <= (1 if key.endswith("bias") else (6 / value[0].numel()) ** 0.5)
+    assert float(drawn[0]["norm.running_mean"].abs().max()) == 0
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_stages_against_maps_of_networks_made_by_hand() -> None:
+    asked = subject(picture=random_picture(12))
+    given = measure("randomisation", asked)
+    assert given.figures["layers"] == 3
+    assert [stage["layer"] for stage in given.figures["stages"]] == ["head", "second", "first"]
+    network = deepcopy(asked.classifier.network)
+    for stage, layer in zip(given.figures["stages"], layers(wrap(network, side=12)), strict=True):
+        randomise(layer, 0)
+        values = explain("vanilla_gradient", wrap(network, side=12), asked.picture).values
+        assert torch.equal(values, given.maps[str(stage["count"])])
+        one, other = (v.double().abs().sum(0).numpy() for v in (asked.values, values))
+        assert stage["rank_correlation"] == pytest.approx(spearmanr(one.ravel(), other.ravel()).statistic)
+        one, other = ((v - v.min()) / (v.max() - v.min()) for v in (one, other))
+        assert stage["ssim"] == pytest.approx(structural_similarity(one, other, data_range=1))
+
+
+def test_a_map_that_is_gone_has_no_likeness() -> None:
+    class Dying(Tiny):
+        """Its head passes nothing once its weights are drawn."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) * float("nan") if self.head.weight[0, 0].item() != mark else super().forward(x)
+
+    network = Dying()
+    mark = network.head.weight[0, 0].item()
+    yielded, given = run("randomisation", subject(model=wrap(network, side=12)))
+    assert given.figures["stages"][0]["rank_correlation"] is None
+    assert "not finite" in given.figures["stages"][0]["reason"]
+    assert yielded[-1].done == yielded[-1].total
+
+
+def test_a_network_without_weights_is_refused() -> None:
+    class Means(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.mean((2, 3))
+
+    with pytest.raises(Refused, match="no weights"):
+        measure("randomisation", subject(model=wrap(Means(), side=12)))
+
+
+def test_counts() -> None:
+    assert randomised_counts(3, 10) == [1, 2, 3]
+    assert randomised_counts(52, 4) == [1, 18, 35, 52]
+    assert randomised_counts(5, 1) == [5]

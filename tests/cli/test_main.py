@@ -1,0 +1,176 @@
+"""The console command, as a shell runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import timm
+import torch
+from gradoscope import __version__
+from gradoscope.cli.explain import parse_options
+from gradoscope.cli.main import _listen
+from gradoscope.contract.problems import Unprocessable
+from gradoscope.settings import Settings
+from PIL import Image
+from safetensors.torch import save_file
+
+from tests.support.paths import SAMPLES
+from tests.support.weight_host import COMMIT, weight_host
+
+
+def gradoscope(*arguments, cwd=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "gradoscope", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+        env={**os.environ, "COLUMNS": "200", **environment},
+    )
+
+
+def size(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_explain_writes_pictures_arrays_and_the_record(tmp_path):
+    done = gradoscope(
+        "explain", SAMPLES / "cat.jpg", "--method", "vanilla_gradient", "--method", "smooth_grad", "--target", 285,
+        "-o", "smooth_grad.samples=5", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 maps" in done.stdout
+    record = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    assert [panel["parameters"] for panel in record["panels"]][1]["samples"] == 5
+    for panel in record["panels"]:
+        name = f"panels/{panel['id']}-efficientnet_lite0-{panel['method']}-285"
+        assert np.load(tmp_path / "out" / f"{name}.npy").shape == (3, 224, 224)
+        assert size(tmp_path / "out" / f"{name}.png") == (224, 224)
+    assert size(tmp_path / "out" / "contact_sheet.png")[0] > 3 * 224
+
+
+def test_flow_says_where_the_gradient_vanishes():
+    done = gradoscope("flow", SAMPLES / "cat.jpg", "--target", 285)
+    assert done.returncode == 0, done.stderr
+    assert "efficientnet_lite0: logit of Egyptian cat (285)" in done.stdout
+    assert "The gradient arrives at the picture" in done.stdout
+    assert "1000 " in done.stdout.splitlines()[-1]
+
+
+def test_a_refusal_is_one_sentence_and_exit_code_2(tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    done = gradoscope("explain", bad, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "not a picture of an allowed format" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == [bad]
+
+
+def test_models_and_methods_are_listed():
+    models = gradoscope("models")
+    assert "efficientnet_lite0 *" in " ".join(models.stdout.split()).replace("lite0*", "lite0 *")
+    assert "resnet50" in models.stdout
+    methods = gradoscope("methods")
+    assert methods.stdout.index("vanilla_gradient") < methods.stdout.index("blur_integrated_gradients")
+    assert "-o smooth_grad.samples=50  [1 … 2000]" in methods.stdout
+    assert gradoscope("--version").stdout.strip() == __version__
+
+
+@pytest.fixture
+def host():
+    with weight_host() as host:
+        yield host
+
+
+def test_models_are_pulled_and_refused_by_name(tmp_path, host):
+    data = b"these are not SqueezeNet's weights" * 1000
+    host.files["/models/squeezenet1_1-b8a52dc0.pth"] = data
+    places = {"GRADOSCOPE_WEIGHTS": str(tmp_path), "GRADOSCOPE_WEIGHTS_MIRROR": host.url, "TORCH_HOME": str(tmp_path)}
+    wrong = gradoscope("models", "pull", "squeezenet1_1", "alexnet", **places)
+    assert wrong.returncode == 2
+    assert "Wrong weights: squeezenet1_1: what came for squeezenet1_1-b8a52dc0.pth is not that file" in wrong.stdout
+    assert "answers 404 for /models/alexnet-owt-7be5be79.pth: there is no such file" in wrong.stderr.replace("\n", " ")
+    offline = gradoscope("models", "pull", "resnet18", GRADOSCOPE_OFFLINE="1", **places)
+    assert "put resnet18-f37072fd.pth from https://download.pytorch.org" in offline.stderr.replace("\n", " ")
+    assert gradoscope("models", "pull", "resnet19", **places).returncode == 2
+    assert gradoscope("models", "pull", **places).returncode == 2
+    here = gradoscope("models", "pull", "efficientnet_lite0", **places)
+    assert here.returncode == 0
+    assert "efficientnet-lite0-57934424.pth" in here.stdout
+
+
+def test_a_model_without_a_card_is_pulled_and_explains(tmp_path, host):
+    """timm's own id: pinned at the hub's commit, checked by the hub's hash; the weights are seeded random ones."""
+    torch.manual_seed(0)
+    save_file(timm.create_model("mobilenetv3_small_050").state_dict(), tmp_path / "model.safetensors")
+    repository = "timm/mobilenetv3_small_050.lamb_in1k"
+    host.files[f"/{repository}/resolve/main/model.safetensors"] = (tmp_path / "model.safetensors").read_bytes()
+    places = {
+        "GRADOSCOPE_WEIGHTS": str(tmp_path / "w"),
+        "GRADOSCOPE_WEIGHTS_MIRROR": host.url,
+        "HF_HOME": str(tmp_path),
+    }
+    done = gradoscope(
+        "explain", SAMPLES / "cat.jpg", "--model", "timm:mobilenetv3_small_050.lamb_in1k", "--method", "grad_cam",
+        "--fit", "pad", "--size", "160x128", "--out", tmp_path / "out", **places,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "w" / "hub" / repository / COMMIT / "model.safetensors").is_file()
+    record = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    assert record["panels"][0]["status"] == "done"
+    assert (record["inputs"][0]["size"], record["inputs"][0]["fit"]) == ([160, 128], "pad")
+    again = gradoscope("models", "pull", "timm:mobilenetv3_small_050.lamb_in1k", GRADOSCOPE_OFFLINE="1", **places)
+    assert again.returncode == 0
+    assert len(host.asked) == 1
+    for wrong in (("--fit", "stretch"), ("--size", "0"), ("--size", "4000")):
+        assert gradoscope("explain", SAMPLES / "cat.jpg", *wrong, **places).returncode == 2
+
+
+def test_a_port_that_is_taken_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = gradoscope("serve", "--port", taken.getsockname()[1])
+    assert done.returncode == 2
+    assert "Take another --port" in done.stderr
+
+
+def test_answers_go_out_at_once():
+    """With Nagle's algorithm on, each further answer on a connection would wait for 40 ms."""
+
+    async def connection() -> int:
+        listener = _listen(Settings(port=0))
+        connected = asyncio.get_running_loop().create_future()
+
+        class Peer(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                accepted = transport.get_extra_info("socket")
+                connected.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                transport.close()
+
+        async with await asyncio.get_running_loop().create_server(Peer, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            undelayed = await connected
+            writer.close()
+            await writer.wait_closed()
+            return undelayed
+
+    assert asyncio.run(connection())
+
+
+def test_options_on_the_command_line():
+    assert parse_options(["a.b=3", "a.c=true", "grad_cam.layer=blocks.5", "x.y=0.5"]) == {
+        "a": {"b": 3, "c": True},
+        "grad_cam": {"layer": "blocks.5"},
+        "x": {"y": 0.5},
+    }
+    for wrong in ("samples=3", "smooth_grad.samples", "="):
+        with pytest.raises(Unprocessable, match=r"METHOD\.PARAMETER=VALUE"):
+            parse_options([wrong])

@@ -1,0 +1,216 @@
+"""The call without a server: the same maps; and networks that are in memory, which stay as they were."""
+
+from __future__ import annotations
+
+import gradoscope
+import numpy as np
+import pytest
+import torch
+from gradoscope import Client, explain
+from gradoscope.client.events import Accepted, Done, Finished
+from gradoscope.client.in_process import InProcess
+from gradoscope.contract.problems import NotFound, Unprocessable
+from PIL import Image
+from torch import nn
+
+from tests.support.nets import Linear, Tiny, gradient, relative
+from tests.support.paths import SAMPLES
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+X = torch.from_numpy(PICTURE).permute(2, 0, 1) / 255
+
+
+def state_of(network):
+    """All that must be as it was before."""
+    return {
+        "training": [module.training for module in network.modules()],
+        "parameters": [(id(p), p.data_ptr(), p.requires_grad, p.dtype, id(p.grad)) for p in network.parameters()],
+        "values": [value.clone() for value in network.state_dict().values()],
+        "hooks": [
+            [list(hooks) for hooks in (m._forward_hooks, m._forward_pre_hooks, m._backward_hooks)]
+            for m in network.modules()
+        ],
+    }
+
+
+def same(one, other):
+    values = zip(one.pop("values"), other.pop("values"), strict=True)
+    return all(torch.equal(a, b) for a, b in values) and one == other
+
+
+def test_maps_are_those_of_a_server(server):
+    """In a size that nobody asked the server for yet. Methods that share one pass take it through the network as it is
+    written; for the others, ways to the gradient that are quicker come and go, and differ at kinks."""
+    question = {"methods": ["vanilla_gradient", "guided_backprop", "grad_cam", "smooth_grad"], "fit": "pad",
+                "size": (192, 208), "options": {"smooth_grad": {"samples": 4}}, "target": 285}  # fmt: skip
+    here = explain(SAMPLES / "cat.jpg", **question)
+    with Client(server.url) as client:
+        there = client.explain(SAMPLES / "cat.jpg", **question)
+        assert [seen.crop for seen in here.inputs] == [seen.crop for seen in there.inputs]
+        for one, other in zip(here, there, strict=True):
+            assert (one.method, one.target, one.parameters) == (other.method, other.target, other.parameters)
+            if one.method == "smooth_grad":
+                assert relative(one.values, other.values) < 1e-2
+            else:
+                np.testing.assert_allclose(one.values, other.values, rtol=0, atol=1e-5 * np.abs(other.values).max())
+    assert here.url is None
+    assert type(here) is type(there)
+
+
+def test_nothing_is_kept_on_disk_unless_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    made = explain(PICTURE, model=Linear(), input={}, methods="vanilla_gradient")
+    assert list(tmp_path.iterdir()) == []
+    assert made.save(tmp_path / "kept").joinpath("explanation.json").is_file()
+
+
+def test_a_linear_network_in_closed_form():
+    net, heard = Linear(seed=3), []
+    made = explain(
+        PICTURE, model=net, input={}, labels="abc", target=[2, "top"], progress=heard.append,
+        methods=["vanilla_gradient", "integrated_gradients", "input_x_gradient"],
+    )  # fmt: skip
+    weights = net.weight[2].detach().numpy()
+    np.testing.assert_array_equal(made.panel("vanilla_gradient", target=2).values, weights)
+    integrated = made.panel("integrated_gradients", target=2)
+    np.testing.assert_allclose(integrated.values, weights * X.numpy(), atol=1e-6)
+    assert abs(integrated.completeness_error) < 1e-5
+    assert integrated.values.sum() == pytest.approx(float(net(X[None])[0, 2].detach()), rel=1e-4)
+    assert integrated.target.label == "c"
+    assert made.seen("Linear").size == (8, 8)
+    assert [type(heard[0]), type(heard[-1])] == [Accepted, Done]
+    assert sum(isinstance(event, Finished) for event in heard) == len(made)
+
+
+def test_what_a_network_takes_is_said():
+    net = Tiny(classes=4)
+    image = Image.fromarray(PICTURE).resize((40, 30))
+    mean, std = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
+    made = explain(image, model={"mine": net}, input={"size": 16, "mean": mean, "std": std, "fit": "squash"},
+                   methods="vanilla_gradient", target=1)  # fmt: skip
+    assert made.inputs[0].size == [16, 16]
+    pixels = torch.from_numpy(np.array(made.seen("mine"))).permute(2, 0, 1) / 255
+    scale = torch.tensor(std).view(3, 1, 1)
+    normalised = (pixels - torch.tensor(mean).view(3, 1, 1)) / scale
+    expected = gradient(net.eval(), normalised, lambda logits: logits[:, 1]) / scale
+    np.testing.assert_allclose(made["vanilla_gradient"].values, expected, atol=1e-5)
+    assert made["vanilla_gradient"].target.label == "class 1"
+    flipped = explain(
+        image, model=net, input={"transform": lambda seen: torch.from_numpy(np.asarray(seen)[:, ::-1] / 255)
+                                 .permute(2, 0, 1), "mean": mean, "std": std}, methods="vanilla_gradient",
+    )  # fmt: skip
+    np.testing.assert_array_equal(np.asarray(flipped.seen("Tiny")), np.asarray(image)[:, ::-1])
+    own = gradoscope.Input(size=(24, 16), channels=1)
+    grey = explain(image, model=Tiny(channels=1), input=own, methods=["vanilla_gradient", "grad_cam"])
+    assert grey["vanilla_gradient"].values.shape == (1, 24, 16)
+    small = explain(
+        image, model=net, input=lambda seen: torch.full((1, 3, 12, 20), 0.25), methods="grad_cam", size=None
+    )
+    assert small.inputs[0].size == [12, 20]
+
+
+def test_without_a_word_the_picture_goes_in_as_it_is():
+    with pytest.warns(UserWarning, match="Tiny saw the picture in its own size, without normalisation") as said:
+        made = explain(PICTURE, model=Tiny(), methods="vanilla_gradient")
+    assert said[0].filename == __file__
+    assert made.inputs[0].size == [8, 8]
+    np.testing.assert_array_equal(np.asarray(made.seen("Tiny")), PICTURE)
+
+
+class Doubled(nn.Module):
+    """A network with about all that could be changed by mistake."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout(0.9))
+        self.head = torch.nn.utils.parametrizations.weight_norm(nn.Linear(4, 3))
+        self.register_buffer("calls", torch.zeros(()))
+        self.kept = None
+        self.register_forward_hook(lambda module, args, output: output * 2)
+
+    def forward(self, x):
+        self.calls += 1
+        self.kept = self.body(x)
+        return self.head(self.kept.mean((2, 3)))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_network_is_left_exactly_as_it_was(fails):
+    torch.manual_seed(0)
+    net = Doubled().train()
+    net.body[1].eval()
+    net.body[0].weight.requires_grad_(False)
+    net(torch.rand(2, 3, 8, 8)).sum().backward()  # gradients, and a feature map that is no leaf
+    net.half()
+    before, kept = state_of(net), net.kept
+    if fails:
+        with pytest.raises(ZeroDivisionError):
+            explain(PICTURE, model=net, input={}, progress=lambda event: 1 / 0)
+    else:
+        made = explain(PICTURE, model=net, input={}, methods=["vanilla_gradient", "guided_backprop", "grad_cam"])
+        assert [panel.status for panel in made] == ["done"] * 3
+    assert net.kept is kept
+    assert same(state_of(net), before)
+    if not fails:
+        assert made[0].target.index == int(net.float().eval()(X[None])[0].argmax())
+
+
+def test_training_goes_on_between_calls():
+    net = Linear()
+    first = explain(PICTURE, model=net, input={}, methods="vanilla_gradient", target=0)[0]
+    with torch.no_grad():
+        net.weight *= 2
+    second = explain(PICTURE, model=net, input={}, methods="vanilla_gradient", target=0)[0]
+    np.testing.assert_allclose(second.values, 2 * first.values)
+
+
+def test_networks_beside_each_other_and_a_shipped_one():
+    made = explain(
+        Image.fromarray(PICTURE), model=[Linear(seed=1), Linear(seed=2), "efficientnet_lite0"], input={"size": 8},
+        methods="vanilla_gradient",
+    )  # fmt: skip
+    assert [panel.model for panel in made] == ["Linear", "Linear-2", "efficientnet_lite0"]
+    assert [panel.status for panel in made] == ["done"] * 3
+    with pytest.raises(NotFound, match="no model «Linear»"):
+        explain(PICTURE, model="Linear")
+    assert "Linear" not in InProcess.at(None).zoo.recipes
+
+
+class Failing(nn.Module):
+    def forward(self, x):
+        raise RuntimeError("no such thing\nsecond line")
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "words"),
+    [
+        (Failing(), {}, r"Failing does not take a picture of 3×8×8.*RuntimeError: no such thing\. Say what it takes"),
+        (nn.Conv2d(3, 3, 3), {}, r"\(N, classes\), not \(1, 3, 6, 6\)\. It is no classifier"),
+        (nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), {}, "parameters without a shape"),
+        (Linear(), {"labels": "ab"}, "answers with 3 logits, and there are 2 labels"),
+        (Linear(), {"input": {"sice": 8}}, "sice: Extra inputs"),
+        (Linear(), {"input": {"size": 4}}, "size"),
+        (Linear(), {"input": lambda image: image}, "not Image"),
+        (Linear(), {"input": lambda image: 1 / 0}, "ZeroDivisionError"),
+        (Linear(), {"input": lambda image: 2 * X}, "must be in .0, 1.. Leave its normalisation out"),
+        ([Linear(), "efficientnet_lite0"], {"input": lambda image: X}, "do not see what a transform makes"),
+        ("efficientnet_lite0", {"input": {}}, "input= is of an nn.Module"),
+        ("efficientnet_lite0", {"labels": "ab"}, "labels= is of an nn.Module"),
+        (17, {}, "int is neither"),
+        ([Linear(), Linear().to("meta")], {}, "on several devices"),
+        (Linear(), {"methods": "grad_cam"}, "no spatial feature map|Grad-CAM"),
+    ],
+)
+def test_what_cannot_be_done_says_why(model, given, words):
+    given = {"methods": "vanilla_gradient", **given}
+    if isinstance(model, (nn.Module, list)):
+        given = {"input": {}, **given}
+    with pytest.raises(Unprocessable, match=words):
+        explain(PICTURE, model=model, **given)
+
+
+def test_bars_are_drawn_where_asked(capsys):
+    explain(PICTURE, model=Linear(), input={}, methods="vanilla_gradient")
+    assert capsys.readouterr().out == ""
+    explain(PICTURE, model=Linear(), input={}, methods="vanilla_gradient", progress=True)
+    assert "vanilla_gradient" in capsys.readouterr().out

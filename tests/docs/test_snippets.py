@@ -1,0 +1,76 @@
+"""Commands and Python in the docs run as written, in the order of each page; what is not run says why, beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+sys.path.insert(0, str(ROOT / "docs" / "_pages"))
+LANGUAGES = ("bash", "python")
+BLOCK = re.compile(r"(?:<!-- not run: (?P<why>.+?) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.S | re.M)
+PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+ELSEWHERE = {"python.md"}  # tests/docs/test_docs.py runs it, and looks at what it says
+
+
+def snippets(text):
+    """(language, code) of the blocks that are to run."""
+    return [
+        (block["language"], block["code"])
+        for block in BLOCK.finditer(text)
+        if block["language"] in LANGUAGES and not block["why"]
+    ]
+
+
+def run_all(text, server_url, folder):
+    """Run a page's blocks one after the other in a folder that looks like a checkout."""
+    for name in ("static", "examples", "models", "deploy"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "GRADOSCOPE_STORE": str(folder / "store"),
+        "MPLBACKEND": "agg",
+    }
+    blocks = [(language, code.replace("http://127.0.0.1:8000", server_url)) for language, code in snippets(text)]
+    commands = [[shutil.which("bash"), "-euc", code] for language, code in blocks if language == "bash"]
+    python = "\n".join(code for language, code in blocks if language == "python")  # what one defines, the next uses
+    for command in [*commands, *([[sys.executable, "-c", python]] if python else [])]:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+        assert done.returncode == 0, f"{command[-1]}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ELSEWHERE])
+def test_commands_and_python_run_as_written(page, server_url, tmp_path):
+    run_all((ROOT / "docs" / page).read_text("utf-8"), server_url, tmp_path)
+
+
+def test_the_rest_page_runs_as_written(server_url, tmp_path):
+    from rest_page import START
+
+    run_all(START, server_url, tmp_path)
+    assert (tmp_path / "sheet.png").stat().st_size > 10_000
+
+
+def test_a_snippet_that_fails_is_noticed(server_url, tmp_path):
+    with pytest.raises(AssertionError, match="nonsense"):
+        run_all("```bash\ntrue\n```\n\n```python\nraise SystemExit('nonsense')\n```\n", server_url, tmp_path)
+    run_all("<!-- not run: needs a GPU -->\n```bash\nfalse\n```\n", server_url, tmp_path)
+
+
+@pytest.mark.parametrize("page", ["../README.md", *PAGES])
+def test_commands_name_their_language(page):
+    """A block of commands without one would never run."""
+    text = (ROOT / "docs" / page).resolve().read_text("utf-8")
+    for block in BLOCK.finditer(text):
+        if not block["language"]:
+            first = block["code"].split()[0]
+            assert first not in ("gradoscope", "curl", "make", "docker", "pip", "python"), block["code"]

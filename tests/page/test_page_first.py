@@ -1,0 +1,82 @@
+"""What a first visit costs: bytes, requests, shifts; and what comes when it is wanted."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.browser import EXPLANATIONS, SIX, Visit, transferred, visiting
+
+BUDGET = 150_000  # bytes with their headers, before the first upload
+SHIFTS = """() => new Promise(done => {
+  const told = list => done(list.getEntries().map(entry => entry.value));
+  new PerformanceObserver(told).observe({ type: "layout-shift", buffered: true });
+  setTimeout(done, 200, []);
+})"""
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@pytest.mark.parametrize("path", ["/", "/methods"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_first_visit_is_small_computes_nothing_and_does_not_shift(
+    browser: Browser, server_url: str, path: str, locale: str, width: int
+) -> None:
+    with visiting(browser, server_url, locale=locale, viewport={"width": width, "height": 844}) as visit:
+        sizes = transferred(visit)
+        visit.page.goto(visit.root + path)
+        visit.settled()
+        assert visit.asked == []
+        assert 10_000 < sum(sizes) < BUDGET, sorted(sizes)
+        assert sum(visit.page.evaluate(SHIFTS)) < 0.01
+
+
+def test_the_start_page_is_whole_without_the_workbench(visit: Visit) -> None:
+    visit.open()
+    visit.settled()
+    previews = visit.page.locator(".previews img")
+    assert [image.evaluate("image => image.naturalWidth") for image in previews.all()] == [112] * SIX
+    expect(visit.page.locator(".sample")).to_have_count(5)
+    assert not [request.url for request in visit.requests if request.url.endswith("bench.js")]
+
+
+def test_the_workbench_is_fetched_when_a_picture_is_taken(visit: Visit) -> None:
+    visit.open()
+    visit.settled()
+    visit.sample()
+    expect(visit.page.locator("panel-grid .question")).to_be_focused()
+    visit.finished()
+    sheets = visit.page.eval_on_selector_all("link[rel=stylesheet]", "links => links.map(link => link.href)")
+    assert sheets[-1].endswith("/keep.css")  # whose rules win
+
+
+def test_a_workbench_that_does_not_come_is_told_and_can_be_had_again(browser: Browser, server_url: str) -> None:
+    with visiting(browser, server_url) as visit:
+        visit.context.route("**/bench.js", lambda route: route.abort())
+        visit.context.route(EXPLANATIONS, lambda route: route.abort())
+        visit.open()
+        visit.sample()
+        expect(visit.notice).to_be_visible()
+        visit.context.unroute("**/bench.js")
+        visit.context.unroute(EXPLANATIONS)
+        visit.notice.get_by_role("button").first.click()
+        visit.page.wait_for_load_state("networkidle")
+        visit.sample()
+        visit.finished()
+
+
+@pytest.mark.parametrize(
+    ("path", "packed"),
+    [
+        ("/", True),
+        ("/static/js/main.js", True),
+        ("/static/css/page.css", True),
+        ("/api/v1/models", True),
+        ("/static/samples/cat.jpg", False),
+        ("/static/previews/grad_cam.webp", False),
+    ],
+)
+def test_text_is_packed_and_pictures_are_not(server, path, packed):  # type: ignore[no-untyped-def]
+    answer = server.http.get(path, headers={"accept-encoding": "gzip"})
+    assert answer.status_code == 200
+    assert (answer.headers.get("content-encoding") == "gzip") is packed
+    assert server.http.get(path, headers={"accept-encoding": "identity"}).content == answer.content

@@ -1,0 +1,598 @@
+"""Looking closely and reading maps: the formulas against numpy and scipy, the gestures on the real page."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from gradoscope.contract.arrays import reduce_channels
+from PIL import Image
+from playwright.sync_api import Browser, Locator, expect
+from scipy import stats
+
+from tests.support.browser import LONG, Visit, visiting
+
+expect.set_options(timeout=LONG)
+MODELS = ["efficientnet_lite0", "efficientnet_lite1"]  # 224 and 240 pixels, cut from the picture differently
+METHODS = ["vanilla_gradient", "guided_backprop", "grad_cam"]
+PANELS = len(MODELS) * len(METHODS)
+
+
+# Formulas
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, server_url: str) -> Iterator[Visit]:
+    with visiting(browser, server_url) as visit:
+        visit.open()
+        yield visit
+
+
+def call(visit: Visit, module: str, name: str, *arguments: Any) -> Any:
+    """What a pure function of the page returns; typed arrays come back as lists."""
+    return visit.page.evaluate(
+        """async ([module, name, values]) => {
+          const plain = value => ArrayBuffer.isView(value) ? [...value] : value;
+          const typed = value => value?.float ? Float32Array.from(value.float) : value && typeof value === 'object' &&
+            !Array.isArray(value) ? Object.fromEntries(Object.entries(value).map(([k, v]) => [k, typed(v)])) : value;
+          const result = (await import(`/static/js/${module}.js`))[name](...values.map(typed));
+          return result && typeof result === 'object' && !Array.isArray(result) && !ArrayBuffer.isView(result)
+            ? Object.fromEntries(Object.entries(result).map(([k, v]) => [k, plain(v)])) : plain(result);
+        }""",
+        [module, name, list(arguments)],
+    )
+
+
+def floats(values: np.ndarray) -> dict[str, Any]:
+    return {"float": np.asarray(values, np.float32).ravel().tolist()}
+
+
+def grid(values: np.ndarray, crop: list[float], **more: Any) -> dict[str, Any]:
+    return {"values": floats(values), "height": values.shape[0], "width": values.shape[1], "crop": crop, **more}
+
+
+@pytest.mark.parametrize("levels", [7, 10**6])
+def test_rank_correlation_is_scipys(opened: Visit, levels: int) -> None:
+    """With ties and without."""
+    rng = np.random.default_rng(1)
+    a = rng.integers(-levels, levels, 500)
+    b = a + rng.integers(-levels, levels, 500)
+    assert call(opened, "comparison", "ranksOf", floats(a)) == stats.rankdata(a).tolist()
+    assert call(opened, "comparison", "spearman", floats(a), floats(b)) == pytest.approx(stats.spearmanr(a, b)[0])
+    assert call(opened, "comparison", "spearman", floats(a), floats(np.ones(500))) is None
+
+
+def test_overlap_of_the_strongest_tenths(opened: Visit) -> None:
+    rng = np.random.default_rng(2)
+    a = rng.normal(size=1000).astype(np.float32)
+    b = (a + rng.normal(size=1000)).astype(np.float32)
+    top_a, top_b = (set(np.argsort(-np.abs(v))[:100].tolist()) for v in (a, b))
+    found = call(opened, "comparison", "overlapOf", floats(a), floats(b))
+    assert found["union"] == pytest.approx(len(top_a & top_b) / len(top_a | top_b))
+    assert found["share"] == pytest.approx(len(top_a & top_b) / 100)
+    assert call(opened, "comparison", "overlapOf", floats(a), floats(a)) == {"union": 1, "share": 1}
+    assert call(opened, "comparison", "overlapOf", floats(a), floats(0 * a)) == {"union": None, "share": None}
+
+
+def test_maps_of_two_inputs_meet_in_the_original(opened: Visit) -> None:
+    """A plane over the picture is the same plane through whichever input it is seen."""
+
+    def plane(size: tuple[int, int], crop: list[float]) -> np.ndarray:
+        x = crop[0] + (np.arange(size[1]) + 0.5) / size[1] * (crop[2] - crop[0])
+        y = crop[1] + (np.arange(size[0]) + 0.5) / size[0] * (crop[3] - crop[1])
+        return 2 * x[None, :] - y[:, None] + 5
+
+    whole, cut = [0.0, -60.0, 300.0, 240.0], [60.0, 0.0, 240.0, 180.0]
+    fine, coarse = plane((120, 120), whole), plane((18, 18), cut)
+    seen = call(opened, "comparison", "resample", grid(fine, whole), grid(coarse, cut))
+    assert np.allclose(np.array(seen), coarse.ravel(), atol=1e-3), "a mean of a plane is its value in the middle"
+    blocks = np.arange(36.0).reshape(6, 6)
+    seen = call(opened, "comparison", "resample", grid(blocks, whole), grid(np.zeros((3, 3)), whole))
+    assert np.allclose(seen, blocks.reshape(3, 2, 3, 2).mean((1, 3)).ravel())
+    outside = call(opened, "comparison", "resample", grid(coarse, cut), grid(fine, whole))
+    beyond = np.array(outside, dtype=float).reshape(120, 120)
+    assert np.isnan(beyond[:24]).all()
+    assert np.isfinite(beyond[24:96, 24:96]).all()
+    result = call(opened, "comparison", "compare", grid(fine, whole, clip=1000), grid(coarse, cut, clip=1000))
+    assert (result["shape"], result["first"], result["pixels"]) == ([1, 18, 18], False, 18 * 18)
+    assert result["signed"] == pytest.approx(1, abs=1e-6)
+    assert np.abs(result["values"]).max() < 1e-5
+
+
+def test_rank_is_scipys_weak_percentile(opened: Visit) -> None:
+    values = np.round(np.random.default_rng(3).normal(size=400), 1).astype(np.float32)
+    magnitudes = np.sort(np.abs(values))
+    for value in [*values[:20].tolist(), 0.0]:
+        rank = call(opened, "measure", "rankOf", {"magnitudes": floats(magnitudes)}, value)
+        expected = stats.percentileofscore(magnitudes, np.abs(np.float32(value)), kind="weak")
+        assert 100 * rank == pytest.approx(expected)
+
+
+def test_histogram_counts_every_pixel_once(opened: Visit) -> None:
+    magnitudes = np.sort(np.random.default_rng(4).exponential(size=5000)).astype(np.float32)
+    counts = call(opened, "measure", "histogramOf", {"magnitudes": floats(magnitudes)}, 50)
+    expected, _ = np.histogram(magnitudes, 50, (0, magnitudes[-1]))
+    assert sum(counts) == 5000
+    assert np.abs(np.array(counts) - expected).max() <= 1
+
+
+def shares(values: np.ndarray, signed: np.ndarray, box: list[float]) -> dict[str, float | None]:
+    """The same by a sum over 1/8 pixels."""
+    height, width = values.shape
+    fine = [np.kron(v, np.ones((8, 8))) / 64 for v in (np.ones_like(values), np.abs(values), np.maximum(signed, 0))]
+    x0, x1 = (round(8 * width * u) for u in (box[0], box[2]))
+    y0, y1 = (round(8 * height * v) for v in (box[1], box[3]))
+    parts = [part[max(y0, 0) : y1, max(x0, 0) : x1].sum() / part.sum() if part.sum() else None for part in fine]
+    return dict(zip(("area", "map", "positive"), parts, strict=True))
+
+
+@pytest.mark.parametrize("box", [[0, 0, 1, 1], [0.25, 0.125, 0.5, 1], [-0.5, 0.1875, 0.40625, 0.3125], [2, 2, 3, 3]])
+def test_shares_of_a_box(opened: Visit, box: list[float]) -> None:
+    values = np.random.default_rng(5).normal(size=(4, 8))
+    map = {"values": floats(values), "width": 8, "height": 4}
+    found = call(opened, "measure", "sharesOf", map, map, box)
+    assert found == pytest.approx(shares(values, values, box), abs=1e-6)
+    nothing = {"values": floats(-np.ones(32)), "width": 8, "height": 4}
+    assert call(opened, "measure", "sharesOf", nothing, nothing, box)["positive"] is None
+
+
+def test_reductions_are_the_servers(opened: Visit) -> None:
+    raw = np.random.default_rng(6).normal(size=(3, 5, 4)).astype(np.float32)
+    for reduction in ("sum", "abs", "max", "positive", "negative"):
+        array = {"shape": [3, 5, 4], "values": floats(raw)}
+        reduced = call(opened, "reading", "reduce", array, reduction)
+        assert np.allclose(reduced["values"], reduce_channels(raw, reduction).ravel(), atol=1e-6)
+        assert reduced["signed"] is (reduction == "sum")
+
+
+def test_the_top_is_as_large_as_asked_and_never_zero(opened: Visit) -> None:
+    values = np.random.default_rng(7).normal(size=900)
+    magnitudes = np.sort(np.abs(values.astype(np.float32)))
+    for percent in (1, 10, 50, 100):
+        least = call(opened, "threshold", "thresholdOf", {"magnitudes": floats(magnitudes)}, percent)
+        assert (magnitudes >= least).sum() == 9 * percent
+    assert call(opened, "threshold", "thresholdOf", {"magnitudes": floats(np.zeros(9))}, 50) > 0
+
+
+CROP, PADDED, SQUASHED = [75.5, 0.0, 375.5, 300.0], [0.0, -75.5, 451.0, 375.5], [0.0, 0.0, 451.0, 300.0]
+
+
+def test_the_zoom_is_one_place_of_the_picture_for_every_input(opened: Visit) -> None:
+    place = [210.0, 140.0]
+    looking = {"zoom": 4, "centre": place}
+    for crop in (CROP, PADDED, SQUASHED):
+        frame = call(opened, "frame", "frameOf", looking, crop)
+        middle = call(opened, "frame", "fromWindow", [0.5, 0.5], frame)
+        assert call(opened, "frame", "toPicture", middle, crop) == pytest.approx(place)
+        for factor in (0.5, 1.5, 100):
+            at = [0.3, 0.6]
+            before = call(opened, "frame", "fromWindow", at, frame)
+            zoomed = call(opened, "frame", "zoomedAt", looking, crop, at, factor)
+            assert zoomed["zoom"] == min(4 * factor, 16)
+            after = call(opened, "frame", "fromWindow", at, call(opened, "frame", "frameOf", zoomed, crop))
+            assert after == pytest.approx(before), "what lies under the pointer stays there"
+    assert call(opened, "frame", "zoomedAt", looking, CROP, [0.1, 0.1], 0.01) == {"zoom": 1, "centre": None}
+    edge = call(opened, "frame", "frameOf", {"zoom": 2, "centre": [-500, 9000]}, CROP)
+    assert edge == {"zoom": 2, "left": 0, "top": -1}, "no void comes in at the edge"
+
+
+# The page
+
+
+@pytest.fixture(scope="module")
+def record(server_url: str) -> Any:
+    data = {"sample": "cat", "model": MODELS, "method": METHODS}
+    answer = httpx.post(f"{server_url}/api/v1/explanations", data=data, timeout=LONG / 1000)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.fixture
+def look(visit: Visit, record: Any) -> Visit:
+    return show(visit, record)
+
+
+def show(visit: Visit, record: Any) -> Visit:
+    visit.page.goto(f"{visit.root}/e/{record['id']}")
+    visit.finished(PANELS)
+    return visit
+
+
+@cache
+def fetched(url: str) -> bytes:
+    return httpx.get(url).content
+
+
+class Panel:
+    """A panel as the record has it: array, what the model saw, where that lies in the picture."""
+
+    def __init__(self, visit: Visit, record: Any, place: int) -> None:
+        self.record = record["panels"][place]
+        self.raw = np.load(io.BytesIO(fetched(visit.root + self.record["urls"]["npy"])))
+        (self.input,) = (entry for entry in record["inputs"] if entry["model"] == self.record["model"])
+        self.seen = np.asarray(Image.open(io.BytesIO(fetched(visit.root + self.input["url"]))).convert("RGB"))
+        self.element = visit.page.locator("map-panel").nth(place)
+
+    def read(self, reduction: str = "abs") -> np.ndarray:
+        return reduce_channels(self.raw, reduction)
+
+    def fraction(self, x: float, y: float) -> tuple[float, float]:
+        x0, y0, x1, y1 = self.input["crop"]
+        return (x - x0) / (x1 - x0), (y - y0) / (y1 - y0)
+
+    def pixel(self, x: float, y: float) -> tuple[int, int]:
+        u, v = self.fraction(x, y)
+        return int(v * self.raw.shape[1]), int(u * self.raw.shape[2])
+
+
+def panels(visit: Visit, record: Any) -> list[Panel]:
+    return [Panel(visit, record, place) for place in range(PANELS)]
+
+
+def state(visit: Visit, key: str = "looking") -> Any:
+    return visit.page.evaluate("async key => (await import('/static/js/store.js')).store.state[key]", key)
+
+
+def lens(visit: Visit, place: int = 0) -> Locator:
+    return visit.page.locator("map-panel map-lens").nth(place)
+
+
+def number(text: str) -> float:
+    mantissa, _, power = text.replace("−", "-").replace("+", "").partition("×10")
+    return float(mantissa) * 10.0 ** int(power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or 0)
+
+
+def read_crosses(visit: Visit) -> list[tuple[float, float, tuple[int, int, int]]]:
+    visit.frame()
+    found = []
+    for text in visit.page.locator("map-panel .cross-facts").all_inner_texts():
+        match = re.fullmatch(r"(\S+) · rank ([\d.]+) % · ?RGB (\d+) (\d+) (\d+)", text)
+        assert match, text
+        found.append((number(match[1]), float(match[2]), (int(match[3]), int(match[4]), int(match[5]))))
+    return found
+
+
+def test_the_crosshair_reads_the_same_place_everywhere(look: Visit, record: Any) -> None:
+    before = len(look.requests)
+    lens(look, 1).hover(position={"x": 100, "y": 60})
+    x, y = state(look)["cross"]
+    for panel, (value, rank, colour) in zip(panels(look, record), read_crosses(look), strict=True):
+        pixel = panel.pixel(x, y)
+        map = panel.read()
+        assert value == pytest.approx(map[pixel], rel=6e-3)
+        assert rank == pytest.approx(stats.percentileofscore(map.ravel(), map[pixel], kind="weak"), abs=0.06)
+        assert colour == tuple(panel.seen[pixel])
+        line, wide = (panel.element.locator(of).bounding_box() for of in (".cross.down", "map-lens"))
+        assert line
+        assert wide
+        across = (line["x"] + line["width"] / 2 - wide["x"]) / wide["width"]
+        assert across == pytest.approx(panel.fraction(x, y)[0], abs=0.5 / panel.raw.shape[2] + 0.003)
+    look.page.locator(".maps reading-bar").get_by_role("radio", name="Sum").check()
+    lens(look, 1).hover(position={"x": 100, "y": 60})
+    texts = look.page.locator("map-panel .cross-facts .cross-value").all_inner_texts()
+    assert all(text[0] in "+−" or text == "0" for text in texts), "signed values carry their sign"
+    look.page.locator(".wordmark").hover()
+    expect(look.page.locator(".cross-facts:visible")).to_have_count(0)
+    assert len(look.requests) == before
+
+
+def test_the_keyboard_moves_by_pixels_and_zooms(look: Visit, record: Any) -> None:
+    panel = Panel(look, record, 0)
+    lens(look).focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Shift+ArrowLeft"):
+        look.page.keyboard.press(key)
+    middle = panel.raw.shape[1] // 2
+    assert panel.pixel(*state(look)["cross"]) == (middle + 1, middle + 1 - 10)
+    value = panel.read()[middle + 1, middle - 9]
+    expect(look.page.locator("#status")).to_contain_text("Vanilla gradient · EfficientNet-Lite0")
+    expect(look.page.locator("#status")).to_contain_text(f"{value:.3g}"[:4])
+    for _ in range(8):
+        look.page.keyboard.press("+")
+    assert state(look)["zoom"] == 16
+    look.frame()
+    transforms = [one.evaluate("node => new DOMMatrix(getComputedStyle(node).transform).a") for one in look.maps.all()]
+    assert transforms == [16] * PANELS
+    rendering = look.maps.first.evaluate("canvas => getComputedStyle(canvas).imageRendering")
+    assert rendering == "pixelated"
+    for _ in range(12):  # the view follows the crosshair to the edge
+        look.page.keyboard.press("Shift+ArrowLeft")
+    look.frame()
+    assert panel.pixel(*state(look)["cross"])[1] == 0
+    cross, wide = (lens(look).locator(of).bounding_box() for of in (".cross.down", "xpath=."))
+    assert cross
+    assert wide
+    assert wide["x"] <= cross["x"] <= wide["x"] + wide["width"]
+    look.page.keyboard.press("-")
+    assert state(look)["zoom"] == pytest.approx(16 / 1.5)
+    look.page.keyboard.press("0")
+    assert (state(look)["zoom"], state(look)["centre"]) == (1, None)
+    look.page.keyboard.press("Escape")
+    assert state(look)["cross"] is None
+
+
+def test_wheel_and_drag(look: Visit) -> None:
+    lens(look).hover(position={"x": 60, "y": 90})
+    look.page.mouse.wheel(0, -100)
+    look.settled()
+    assert state(look)["zoom"] == 1, "the bare wheel is the page's"
+    place = state(look)["cross"]
+    look.page.keyboard.down("Control")
+    for _ in range(3):
+        look.page.mouse.wheel(0, -100)
+    look.page.keyboard.up("Control")
+    look.frame()
+    zoom = state(look)["zoom"]
+    assert zoom > 3
+    box = lens(look).bounding_box()
+    assert box
+    look.page.mouse.move(box["x"] + 61, box["y"] + 90)
+    assert np.abs(np.array(state(look)["cross"]) - place).max() < 1.5, "what lies under the pointer stayed there"
+    centre = state(look)["centre"]
+    look.page.mouse.down()
+    look.page.mouse.move(box["x"] + 41, box["y"] + 110, steps=4)
+    look.page.mouse.up()
+    moved = np.array(state(look)["centre"]) - centre
+    assert moved[0] > 0 > moved[1], "the map follows the hand"
+    expect(look.page.locator("dialog[open]")).to_have_count(0)
+    lens(look).dblclick()
+    assert state(look)["zoom"] == 1
+    expect(look.page.locator("dialog[open]")).to_have_count(0)
+
+
+def test_two_fingers_zoom_and_one_scrolls(browser: Browser, server_url: str, record: Any) -> None:
+    with visiting(browser, server_url, viewport={"width": 390, "height": 800}, has_touch=True) as visit:
+        show(visit, record)
+        lens(visit).scroll_into_view_if_needed()
+        box = lens(visit).bounding_box()
+        assert box
+        session = visit.context.new_cdp_session(visit.page)
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+        def touch(kind: str, *across: float) -> None:
+            points = [{"x": x + by, "y": y, "id": place} for place, by in enumerate(across)]
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        touch("touchStart", -20)
+        touch("touchStart", -20, 20)
+        for apart in (25, 30, 35, 40):
+            touch("touchMove", -apart, apart)
+        touch("touchEnd")
+        assert state(visit)["zoom"] == pytest.approx(2, rel=0.05)
+        visit.page.get_by_role("button", name="More").click()
+        visit.page.get_by_role("button", name="Zoom 2×, show all").click()
+        assert state(visit)["zoom"] == 1
+        assert visit.overflow() <= 0
+
+
+def box_facts(visit: Visit) -> list[list[float]]:
+    visit.frame()
+    texts = visit.page.locator("map-panel .box-facts").all_inner_texts()
+    return [[float(found) for found in re.findall(r"([\d.]+) %", text)] for text in texts]
+
+
+def test_a_box_on_the_picture(look: Visit, record: Any) -> None:
+    picture = look.page.locator("picture-box").bounding_box()
+    assert picture
+    scale = picture["width"] / record["image"]["width"]
+    look.page.mouse.move(picture["x"] + 150 * scale, picture["y"] + 80 * scale)
+    look.page.mouse.down()
+    look.page.mouse.move(picture["x"] + 300 * scale, picture["y"] + 220 * scale, steps=5)
+    look.page.mouse.up()
+    assert state(look)["box"] == pytest.approx([150, 80, 300, 220], abs=2)
+    fields = look.page.locator(".maps box-fields")
+    for name, value in (("x", "150"), ("y", "80"), ("w", "150"), ("h", "140")):
+        fields.get_by_label(name, exact=True).fill(value)
+        fields.get_by_label(name, exact=True).press("Tab")
+    box = [150, 80, 300, 220]
+    assert state(look)["box"] == box
+
+    def told(reduction: str) -> None:
+        for panel, found in zip(panels(look, record), box_facts(look), strict=True):
+            part = [*panel.fraction(*box[:2]), *panel.fraction(*box[2:])]
+            expected = shares(panel.read(reduction), panel.read("sum"), part)
+            shown = [100 * (expected[name] or 0) for name in ("map", "area", "positive")]
+            assert found == pytest.approx(shown, abs=1.1)  # the expectation is of eighths of pixels
+
+    told("abs")
+    look.page.locator(".maps reading-bar").get_by_role("radio", name="Sum").check()
+    told("sum")
+    expect(look.page.locator("map-panel .box:visible")).to_have_count(PANELS)
+    look.page.get_by_role("button", name="Remove the box").click()
+    expect(look.page.locator(".box:visible")).to_have_count(0)
+    expect(look.page.get_by_role("button", name="Box", exact=True).first).to_be_focused()
+
+
+def test_a_box_on_a_map_and_by_keys(look: Visit) -> None:
+    look.page.get_by_role("button", name="Box", exact=True).first.click()
+    lens(look).hover(position={"x": 50, "y": 50})
+    look.page.mouse.down()
+    lens(look).hover(position={"x": 150, "y": 120})
+    look.page.mouse.up()
+    first = state(look)["box"]
+    assert first[2] - first[0] == pytest.approx(10 / 7 * (first[3] - first[1]), abs=2)
+    assert state(look, "tool") is None
+    expect(look.page.locator("dialog[open]")).to_have_count(0)
+    lens(look).focus()
+    for key in ("b", "Shift+ArrowRight", "Shift+ArrowDown", "b"):
+        look.page.keyboard.press(key)
+    second = state(look)["box"]
+    assert second != first
+    assert second[2] - second[0] == pytest.approx(second[3] - second[1], abs=1)
+
+
+def ticks(visit: Visit, place: int) -> list[str]:
+    visit.frame()
+    return visit.page.locator("map-panel").nth(place).locator(".ticks span").all_inner_texts()
+
+
+def test_reading_asks_nothing_and_shares_scales(look: Visit, record: Any) -> None:
+    before = len(look.requests)
+    maps = panels(look, record)
+    clips = [np.percentile(panel.read(), 99) for panel in maps]
+    scale = look.page.get_by_label("Whose colour scale each map has").first
+
+    def ends() -> list[float]:
+        return [number(ticks(look, place)[2].removeprefix("≥ ")) for place in range(PANELS)]
+
+    assert ends() == pytest.approx(clips, rel=6e-3)
+    scale.select_option("Per method")
+    by_method = [
+        max(c for c, m in zip(clips, maps, strict=True) if m.record["method"] == p.record["method"]) for p in maps
+    ]
+    assert ends() == pytest.approx(by_method, rel=6e-3)
+    scale.select_option("Shared")
+    assert ends() == pytest.approx([max(clips)] * PANELS, rel=6e-3)
+    scale.select_option("Own")
+    shown = look.pixels()
+    bar = look.page.locator(".maps reading-bar")
+    bar.get_by_role("radio", name="Positive").check()
+    assert ticks(look, 0)[2] == f"≥ {np.percentile(maps[0].read('positive'), 99):#.3g}"
+    bar.get_by_role("radio", name="Negative").check()
+    assert ticks(look, 0)[2] == f"≥ {np.percentile(maps[0].read('negative'), 99):#.3g}"
+    bar.get_by_role("radio", name="Absolute").check()
+    mark = bar.locator(".clip-mark")
+    bar.get_by_role("slider", name="Clip").fill("90")
+    look.frame()
+    left = mark.evaluate("node => parseFloat(node.style.left)")
+    assert left == pytest.approx(100 * np.percentile(maps[0].read(), 90) / maps[0].read().max(), rel=0.01)
+    bar.get_by_role("slider", name="Clip").fill("99")
+    assert look.pixels() == shown
+    assert len(look.requests) == before
+
+
+OPACITY = """canvas => {
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+  let [opaque, light] = [0, 0];
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i + 3]) opaque += 1;
+    if (data[i + 3] && data[i] + data[i + 1] + data[i + 2] === 765) light += 1;
+  }
+  return [opaque, light].map(count => 4 * count / data.length);
+}"""
+
+
+def test_what_is_shown_of_a_map(look: Visit) -> None:
+    choice = look.page.get_by_label("What is shown of a map").first
+    share = look.page.get_by_label("Share of the pixels that count as strongest").first
+
+    def opacity() -> tuple[float, float]:
+        look.frame()
+        opaque, light = look.maps.first.evaluate(OPACITY)
+        return opaque, light
+
+    assert opacity()[0] == 1
+    expect(share).to_be_hidden()
+    choice.select_option("Top only")
+    assert opacity()[0] == pytest.approx(0.1, abs=1e-4)
+    share.fill("25")
+    assert opacity()[0] == pytest.approx(0.25, abs=1e-4)
+    choice.select_option("Window")
+    assert opacity()[0] == pytest.approx(0.75, abs=1e-4)
+    choice.select_option("Outline")
+    opaque, light = opacity()
+    assert 0 < light <= 0.25
+    assert light < opaque < 1
+    assert ticks(look, 0)[0].startswith("Top 25 %: from ")
+    choice.select_option("All of it")
+    assert opacity()[0] == 1
+
+
+def test_two_maps_are_compared(look: Visit, record: Any) -> None:
+    look.page.locator(".maps reading-bar").get_by_role("radio", name="Sum").check()
+    look.page.get_by_role("button", name="Compare").first.click()
+    dialog = look.page.get_by_role("dialog", name="Two maps")
+    a, b = (panel.read("sum").ravel() for panel in panels(look, record)[:2])
+
+    def numbers(count: int) -> list[str]:
+        expect(dialog.locator(".agreement dd")).to_have_count(count)
+        look.settled()
+        return dialog.locator(".agreement dd").all_inner_texts()
+
+    signed, magnitudes, share, union = numbers(4)
+    assert float(signed.replace("−", "-")) == pytest.approx(stats.spearmanr(a, b)[0], abs=0.0051)
+    assert float(magnitudes) == pytest.approx(stats.spearmanr(np.abs(a), np.abs(b))[0], abs=0.0051)
+    tops = [set(np.argsort(-np.abs(v))[: round(v.size / 10)].tolist()) for v in (a, b)]
+    assert float(share[:-2]) == pytest.approx(100 * len(tops[0] & tops[1]) / len(tops[0]), abs=0.6)
+    assert float(union[:-2]) == pytest.approx(100 * len(tops[0] & tops[1]) / len(tops[0] | tops[1]), abs=0.6)
+    dialog.locator("map-lens").last.hover(position={"x": 90, "y": 120})
+    difference = dialog.locator(".cross-value").last
+    expect(difference).to_have_text(re.compile(r"^([+−].*|0)$"))
+    clips = [np.percentile(np.abs(v), 99) for v in (a, b)]
+    cut = [np.clip(v / clip, -1, 1) for v, clip in zip((a, b), clips, strict=True)]
+    at = np.ravel_multi_index(Panel(look, record, 0).pixel(*state(look)["cross"]), (224, 224))
+    assert number(difference.inner_text()) == pytest.approx(cut[0][at] - cut[1][at], rel=6e-3, abs=2e-3)
+    # Another size and another crop: on the smaller grid, where both saw the picture.
+    dialog.get_by_label("Map B").select_option(record["panels"][len(METHODS)]["id"])
+    expect(dialog.locator("p.small")).to_contain_text("pixels that both models saw")
+    numbers(4)
+    assert dialog.locator("canvas.map").last.evaluate("canvas => canvas.width") == 224
+    assert state(look)["compare"][1] == record["panels"][len(METHODS)]["id"]
+    dialog.get_by_label("Map B").select_option(record["panels"][0]["id"])
+    expect(dialog.locator(".agreement dd").first).to_have_text("1.00")
+    look.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert state(look)["compare"] is None
+
+
+def test_full_screen_has_a_split_view(look: Visit) -> None:
+    lens(look, 2).click()
+    dialog = look.page.get_by_role("dialog", name="Grad-CAM 2016")
+    dialog.get_by_role("button", name="Split").click()
+    divider = dialog.get_by_role("slider", name="Border between picture and map")
+    divider.focus()
+    for key in ("ArrowRight", "ArrowRight", "PageDown"):
+        look.page.keyboard.press(key)
+    expect(divider).to_have_attribute("aria-valuetext", "42 % picture")
+    clip = dialog.locator(".over").evaluate("node => getComputedStyle(node).clipPath")
+    assert float(re.findall(r"([\d.]+)%", clip)[-1]) == pytest.approx(42)
+    handle = divider.bounding_box()
+    well = dialog.locator("map-lens").bounding_box()
+    assert handle
+    assert well
+    assert handle["width"] >= 24
+    look.page.mouse.move(handle["x"] + 12, handle["y"] + 200)
+    look.page.mouse.down()
+    look.page.mouse.move(well["x"] + well["width"] * 0.25, handle["y"] + 200, steps=3)
+    look.page.mouse.up()
+    assert state(look)["split"] == pytest.approx(0.25, abs=0.01)
+    dialog.locator("map-lens").focus()
+    look.page.keyboard.press("ArrowRight")
+    expect(dialog.locator(".status-line")).to_contain_text("Grad-CAM · EfficientNet-Lite0")
+    dialog.locator("map-lens").hover(position={"x": 200, "y": 200})
+    look.page.mouse.wheel(0, -100)
+    look.frame()
+    assert state(look)["zoom"] > 1, "in full screen the wheel is the map's"
+    look.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_what_is_looked_at_is_plain_json(look: Visit) -> None:
+    """Whoever keeps the state in an address writes both as JSON and sets them again."""
+    lens(look).focus()
+    for key in ("ArrowRight", "b", "Shift+ArrowRight", "Shift+ArrowDown", "b", "+"):
+        look.page.keyboard.press(key)
+    look.page.get_by_label("What is shown of a map").first.select_option("Outline")
+    look.frame()
+    kept = {key: json.dumps(state(look, key)) for key in ("looking", "reading")}
+    shown = look.pixels(), look.maps.first.get_attribute("style"), box_facts(look)
+    look.page.keyboard.press("0")
+    look.page.evaluate(
+        """async kept => {
+          const { store } = await import('/static/js/store.js');
+          const { AT_REST } = await import('/static/js/frame.js');
+          store.set({ looking: AT_REST });
+          store.read({ show: 'map' });
+          store.set(Object.fromEntries(Object.entries(kept).map(([key, text]) => [key, JSON.parse(text)])));
+        }""",
+        kept,
+    )
+    assert (look.pixels(), look.maps.first.get_attribute("style"), box_facts(look)) == shown

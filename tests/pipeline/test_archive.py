@@ -1,0 +1,64 @@
+"""Everything of an explanation as files, also where it is not complete."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gradoscope.contract.arrays import npy
+from gradoscope.contract.predictions import ClassBody
+from gradoscope.contract.problems import NotFound, Refused
+from gradoscope.pipeline.archive import array, files, png, sheet
+from PIL import Image
+
+from tests.support.contract import explanation, input_record, panel_record
+
+SEEN = png(Image.new("RGB", (32, 48), "teal"))
+
+
+def panel(id, status="done", method="grad_cam"):
+    return panel_record(
+        id,
+        status=status,
+        model="timm:net",
+        method=method,
+        target=ClassBody(index=7, label="a very long label of a class " * 9),
+        seconds=1.0,
+        diagnostics={"completeness": {"relative_error": -0.1}, "layer": "x"},
+        problem=None if status == "done" else Refused("This cannot be done. " * 40).body(),
+    )
+
+
+def record(*panels):
+    return explanation("x", *panels, inputs=[input_record("timm:net")])
+
+
+def parts(**maps):
+    kept = {"image": SEEN, "input:timm:net": SEEN} | {f"panel:{id}": npy(values) for id, values in maps.items()}
+    return kept.get
+
+
+def test_all_files_of_an_explanation():
+    values = np.linspace(-1, 1, 3 * 48 * 32, dtype=np.float32).reshape(3, 48, 32)
+    listed = dict(files(record(panel("p1"), panel("p2", "refused")), parts(p1=values), {}))
+    assert set(listed) == {
+        "README.md",
+        "explanation.json",
+        "contact_sheet.png",
+        "image.png",
+        "inputs/timm_net.png",
+        "panels/p1-timm_net-grad_cam-7.npy",
+        "panels/p1-timm_net-grad_cam-7.png",
+    }
+    assert np.array_equal(array(listed["panels/p1-timm_net-grad_cam-7.npy"]), values)
+
+
+@pytest.mark.parametrize("panels", [(), (panel("p1", "failed"),), (panel("p1"), panel("p2", "refused", "smooth_grad"))])
+def test_a_contact_sheet_of_anything(panels):
+    drawn = sheet(record(*panels), parts(p1=np.zeros((1, 48, 32), np.float32)), {})
+    assert drawn.width >= 224
+    assert len(drawn.getcolors(1 << 20)) > 2
+
+
+def test_a_part_that_is_gone_is_told():
+    with pytest.raises(NotFound, match="panel p1"):
+        list(files(record(panel("p1")), parts(), {}))

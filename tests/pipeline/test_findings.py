@@ -1,0 +1,207 @@
+"""Figures as sentences: each rule, each sentence, and that nothing is silent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.metrics.base import metrics
+from gradoscope.pipeline.findings import RULES, against, findings, percent, short
+from gradoscope.web.texts import texts
+
+from tests.support.judged import measure, subject
+
+PREFIX = "trust.finding."
+Figures = dict[str, Any]
+
+
+def curve(
+    area: float, random: list[float], displaced: list[float], gaussian: float, ends: tuple[float, float]
+) -> Figures:
+    return {
+        "map": {"area": area, "probabilities": list(ends)},
+        "random": [{"area": other} for other in random],
+        "displaced": [{"area": other} for other in displaced],
+        "gaussian": {"area": gaussian},
+    }
+
+
+def removed(area: float, random: float = 0.4, displaced: float = 0.4, gaussian: float = 0.6) -> Figures:
+    """Of a class with P = 0.9, and 0.1 where nothing is left of the picture."""
+    return curve(area, [random, random + 0.02], [displaced, displaced + 0.04], gaussian, (0.9, 0.1))
+
+
+def put_in(area: float, random: float = 0.4, displaced: float = 0.4, gaussian: float = 0.1) -> Figures:
+    return curve(area, [random, random + 0.02], [displaced, displaced + 0.04], gaussian, (0.1, 0.9))
+
+
+def stages(*ranks: float | None) -> Figures:
+    likeness = ({"rank_correlation": rank, "signed_rank_correlation": 0.0} for rank in ranks)
+    listed = [{"count": 1 + 3 * place, **alike} for place, alike in enumerate(likeness)]
+    return {"layers": listed[-1]["count"], "stages": listed}
+
+
+def classes(*ranks: float | None) -> Figures:
+    """Of the next classes, and of one drawn from the rest."""
+    listed = [
+        {"label": f"class {place}", "random": False, "rank_correlation": rank} for place, rank in enumerate(ranks)
+    ]
+    return {"classes": [*listed[:-1], {**listed[-1], "random": True}]}
+
+
+def trials(score: float = 5.0, **ranks: float | None) -> Figures:
+    return {"score": 5.0, "trials": [{"id": id, "score": score, "rank_correlation": r} for id, r in ranks.items()]}
+
+
+def checked(error: float | None, passed: bool = False) -> Figures:
+    return {"relative_error": error, "passed": passed}
+
+
+def summed(error: float | None, remedy: Figures | None = None) -> Figures:
+    known = {"complete": abs(error) <= 0.05, "remedy": remedy} if error is not None else {"reason": "nothing"}
+    return {"expected": 2.0, "attributed": 2 * (1 + (error or 0)), "relative_error": error, **known}
+
+
+def more(parameter: str, suggested: int | None) -> Figures:
+    return {"parameter": parameter, "value": 50, "suggested": suggested, "tolerance": True}
+
+
+PLAIN, INTEGRATED, CAM = "vanilla_gradient", "integrated_gradients", "grad_cam"
+CASES: list[tuple[str, str, Figures, dict[str, str]]] = [
+    ("deletion", PLAIN, removed(0.2), {"deletion_better": "support"}),
+    ("deletion", PLAIN, removed(0.2, displaced=0.1), {"deletion_place_does_not_matter": "doubt"}),
+    ("deletion", CAM, removed(0.2, random=0.1), {"deletion_random_as_good": "note"}),
+    (
+        "deletion", PLAIN, removed(0.41, gaussian=0.3),
+        {"deletion_no_better_than_random": "doubt", "deletion_gaussian_as_good": "note"},
+    ),
+    ("deletion", PLAIN, removed(0.2, displaced=0.21), {"deletion_unclear": "note"}),
+    ("deletion", PLAIN, curve(0.1, [0.1], [0.1], 0.1, (0.12, 0.1)), {"deletion_little_to_lose": "note"}),
+    ("insertion", PLAIN, put_in(0.6), {"insertion_better": "support"}),
+    ("insertion", PLAIN, put_in(0.6, displaced=0.7), {"insertion_place_does_not_matter": "doubt"}),
+    ("insertion", PLAIN, put_in(0.6, random=0.7), {"insertion_random_as_good": "note"}),
+    (
+        "insertion", PLAIN, put_in(0.4, gaussian=0.5),
+        {"insertion_no_better_than_random": "doubt", "insertion_gaussian_as_good": "note"},
+    ),
+    ("insertion", PLAIN, put_in(0.6, displaced=0.56), {"insertion_unclear": "note"}),
+    ("insertion", PLAIN, curve(0.1, [0.1], [0.1], 0.1, (0.1, 0.12)), {"insertion_little_to_lose": "note"}),
+    ("randomisation", PLAIN, stages(0.4, 0.3, 0.1), {"randomisation_changes": "support"}),
+    ("randomisation", PLAIN, stages(0.99, 0.95, 0.2), {"randomisation_unchanged": "doubt"}),
+    (
+        "randomisation", "guided_backprop", stages(0.99, 0.8, 0.7),
+        {"randomisation_unchanged": "doubt", "randomisation_alike_at_last": "doubt"},
+    ),
+    ("randomisation", CAM, stages(0.6, 0.6, 0.6), {"randomisation_alike_coarse": "note"}),
+    ("randomisation", INTEGRATED, stages(0.6, 0.6, 0.6), {"randomisation_picture_stays": "doubt"}),
+    ("randomisation", PLAIN, stages(0.8, 0.6, 0.2), {"randomisation_changes_late": "note"}),
+    (
+        "randomisation", CAM, stages(0.3, 0.2, None),
+        {"randomisation_changes": "support", "randomisation_no_map": "note"},
+    ),
+    ("randomisation", CAM, stages(None, None), {"randomisation_no_map": "note"}),
+    ("class_sensitivity", PLAIN, classes(0.95, 0.94, 0.93), {"class_sensitivity_same": "doubt"}),
+    ("class_sensitivity", PLAIN, classes(0.95, 0.5, 0.1), {"class_sensitivity_near_same": "note"}),
+    ("class_sensitivity", PLAIN, classes(0.5, 0.3, 0.1), {"class_sensitivity_differs": "support"}),
+    ("class_sensitivity", PLAIN, classes(0.8, 0.3, 0.1), {"class_sensitivity_partly": "note"}),
+    ("class_sensitivity", CAM, classes(None, None), {"class_sensitivity_none": "note"}),
+    ("stability", PLAIN, trials(shift=0.9, jpeg=0.8, mirror=0.75), {"stability_stays": "support"}),
+    ("stability", PLAIN, trials(shift=0.9, jpeg=0.6), {"stability_partly": "note"}),
+    ("stability", PLAIN, trials(shift=None), {"stability_none": "note"}),
+    ("stability", "smooth_grad", trials(seed=0.3, shift=0.9), {"stability_seed": "doubt"}),
+    (
+        "stability", PLAIN, trials(shift=0.3, jpeg=0.3, mirror=0.3),
+        {f"stability_{id}": "doubt" for id in ("shift", "jpeg", "mirror")},
+    ),
+    (
+        "stability", PLAIN, trials(2.0, shift=0.3, jpeg=0.3, mirror=0.3),
+        {f"stability_{id}_with_score": "note" for id in ("shift", "jpeg", "mirror")},
+    ),
+    ("gradient_check", PLAIN, checked(1e-5, True), {"gradient_check_passed": "support"}),
+    ("gradient_check", PLAIN, checked(0.3), {"gradient_check_failed": "doubt"}),
+    ("gradient_check", PLAIN, checked(None), {"gradient_check_flat": "note"}),
+    ("gradient_check", INTEGRATED, checked(1.0), {"gradient_check_parts": "note"}),
+    ("gradient_check", "guided_backprop", checked(1.7), {"gradient_check_rule": "note"}),
+    ("gradient_check", "smooth_grad", checked(0.8), {"gradient_check_mean": "note"}),
+    ("gradient_check", CAM, checked(0.8), {"gradient_check_other": "note"}),
+    ("completeness", INTEGRATED, summed(0.02), {"completeness_holds": "support"}),
+    ("completeness", INTEGRATED, summed(-0.2, more("steps", 200)), {"completeness_poor_steps": "doubt"}),
+    ("completeness", "gradient_shap", summed(0.2, more("samples", 800)), {"completeness_poor_samples": "doubt"}),
+    ("completeness", INTEGRATED, summed(0.2, more("steps", None)), {"completeness_poor": "doubt"}),
+    ("completeness", "deep_lift", summed(0.2), {"completeness_poor": "doubt"}),
+    ("completeness", INTEGRATED, summed(None), {"completeness_nothing": "note"}),
+    ("infidelity", PLAIN, {"unexplained": 0.6, "samples": 100}, {"infidelity_foretells": "note"}),
+    ("infidelity", PLAIN, {"unexplained": 0.97, "samples": 100}, {"infidelity_foretells_little": "note"}),
+    ("infidelity", CAM, {"unexplained": None, "samples": 100}, {"infidelity_none": "note"}),
+    (
+        "max_sensitivity", PLAIN, {"max_sensitivity": 1.3, "radius": 0.02, "samples": 10},
+        {"max_sensitivity_moves": "note"},
+    ),
+    (
+        "max_sensitivity", CAM, {"max_sensitivity": None, "radius": 0.02, "samples": 10},
+        {"max_sensitivity_none": "note"},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("metric", "method", "figures", "expected"), CASES)
+def test_rules(metric: str, method: str, figures: Figures, expected: dict[str, str]) -> None:
+    given = findings(metric, figures, find_method(method))
+    assert {finding.code: finding.level for finding in given} == expected
+    for finding in given:
+        told = finding.record()
+        assert told.url == f"/trust#{metric}"
+        assert told.detail.endswith(".")
+        assert not set("{}") & set(told.detail)
+
+
+def test_every_sentence_can_be_said_and_every_one_said_is_there() -> None:
+    said = {code for *_, expected in CASES for code in expected}
+    codes = {key.removeprefix(PREFIX) for key in texts("en") if key.startswith(PREFIX)}
+    assert said == {code for code in codes if code.startswith(tuple(RULES))}  # beside those of gradient flow
+
+
+def test_numbers_stand_in_the_sentence() -> None:
+    (finding,) = findings("deletion", removed(0.2), find_method(PLAIN))
+    assert finding.values["area"] == 0.2
+    assert "Area 0.2; 2 random orders 0.4 to 0.42, displaced 0.4 to 0.44." in finding.detail
+
+
+@pytest.mark.parametrize("metric", sorted(metrics()))
+@pytest.mark.parametrize("method", [PLAIN, INTEGRATED])
+def test_what_is_measured_is_never_passed_over_in_silence(metric: str, method: str) -> None:
+    assert set(RULES) == set(metrics())
+    if metric == "completeness" and method == PLAIN:
+        return  # refused
+    options = {"steps": 4} if method == INTEGRATED else {}
+    complete = {"completeness": {"expected": 1.0, "attributed": 1.1, "relative_error": 0.1}}
+    asked = replace(subject(method, **options), diagnostics=complete)
+    quick = {"deletion": {"steps": 3, "draws": 1}, "insertion": {"steps": 3}, "max_sensitivity": {"samples": 2}}
+    assert findings(metric, measure(metric, asked, **quick.get(metric, {})).figures, asked.method)
+
+
+def test_of_an_unknown_metric_nothing_is_said() -> None:
+    assert findings("magic", {}, find_method(PLAIN)) == []
+
+
+@pytest.mark.parametrize(
+    ("area", "drawn", "expected"),
+    [
+        (0.2, [0.4], "better"),
+        (0.2, [0.5, 0.8, 0.9], "better"),
+        (0.2, [0.4, 0.21], "unclear"),
+        (0.2, [0.23, 0.24, 0.6], "unclear"),
+        (0.2, [0.21, 0.22], "no better"),
+        (0.2, [0.1, 0.15], "no better"),
+    ],
+)
+def test_better_than_all_drawn_and_by_more_than_chance_draws(area: float, drawn: list[float], expected: str) -> None:
+    assert against(area, drawn, -1, 0.02) == expected
+    assert against(-area, [-other for other in drawn], 1, 0.02) == expected
+
+
+def test_rounding() -> None:
+    assert (short(0.12345), short(0.00812345), short(123.4), short(-0.5)) == (0.123, 0.00812, 123, -0.5)
+    assert (percent(0.1234), percent(0.01234), percent(2.341)) == (12, 1.23, 234)

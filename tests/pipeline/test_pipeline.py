@@ -1,0 +1,285 @@
+"""The order of the stages, in this process, with the real model and few steps."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import numpy as np
+import pytest
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.contract.jobs import Explain, Labels, Predict
+from gradoscope.contract.problems import NotFound, OutOfMemory, UnsupportedPicture
+from gradoscope.images.decoder_pool import DecoderPool
+from gradoscope.pipeline import model_input as sight
+from gradoscope.pipeline.context import Context
+from gradoscope.pipeline.pipeline import explain, run
+from gradoscope.settings import Settings
+from gradoscope.zoo.weights import WeightsMissing
+
+from tests.support.nets import relative
+from tests.support.paths import sample
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory):
+    settings = Settings(store=tmp_path_factory.mktemp("store"), micro_batch=2)
+    return Context.open(settings)
+
+
+def job(id, **fields):
+    options = {"smooth_grad": {"samples": 6}, "integrated_gradients": {"steps": 6}}
+    return Explain(
+        id, sample("cat.jpg"), methods=("smooth_grad", "integrated_gradients", "grad_cam"), options=options, **fields
+    )
+
+
+def test_maps_sharpen_side_by_side_and_the_cheap_one_comes_first(context):
+    told = [event for event in explain(job("a" * 32), context) if event is not None]
+    assert [event.name for event in told[:2]] == ["accepted", "prediction"]
+    panels = [event.data["panel"]["method"] for event in told if event.name == "panel"]
+    assert panels[0] == "grad_cam"
+    names = [event.name for event in told]
+    assert names.index("panel") < names.index("partial")  # within its first turn, before the others have theirs
+    first_partials = [event.data["panel"] for event in told if event.name == "partial"][:2]
+    assert first_partials == ["p1", "p2"]
+    assert [panel["method"] for panel in told[-1].data["panels"]] == ["smooth_grad", "integrated_gradients", "grad_cam"]
+
+
+def test_a_run_that_is_closed_keeps_what_was_finished(context):
+    run = explain(job("b" * 32, targets=(3,)), context)
+    for event in run:
+        if event is not None and event.name == "panel":
+            break
+    run.close()
+    record = context.store.load("b" * 32)
+    assert record["status"] == "cancelled"
+    assert [panel["method"] for panel in record["panels"]] == ["grad_cam"]
+    again = [event for event in explain(job("c" * 32, targets=(3,)), context) if event is not None][-1].data
+    assert again["status"] == "done"
+    assert [panel["from_store"] for panel in again["panels"]] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("last", "status"), [("accepted", "cancelled"), ("prediction", "cancelled"), ("panel", "done")]
+)
+def test_where_a_client_leaves_is_told_by_the_record(context, last, status):
+    """Also right after the first event; and one who leaves with the last panel in hand leaves a whole record."""
+    id = last.ljust(32, "0")
+    run = explain(Explain(id, sample("cat.jpg"), methods=("grad_cam",), targets=(4,)), context)
+    assert any(event is not None and event.name == last for event in run)
+    run.close()
+    assert context.store.load(id)["status"] == status
+
+
+def test_labels_need_no_model_in_memory(context):
+    (event,) = run(Labels("efficientnet_lite2"), context)
+    assert event.data["labels"][967] == "espresso"
+    assert context.zoo.describe("efficientnet_lite2").layers is None
+
+
+LITES = tuple(f"efficientnet_lite{i}" for i in (0, 1, 2))
+CHEAP = ("vanilla_gradient", "grad_cam")
+
+
+def tight(tmp_path, mib):
+    settings = Settings(store=tmp_path / "store", model_bytes=mib * 2**20, weights=tmp_path / "weights")
+    return Context.open(settings)
+
+
+def told(job, context):
+    return [event for event in run(job, context) if event is not None]
+
+
+def test_more_models_than_fit_into_memory_go_one_after_the_other(tmp_path):
+    """The lites take 18, 21 and 24 MiB: two of them fit."""
+    context = tight(tmp_path, 45)
+    record = told(Explain("d" * 32, sample("cat.jpg"), LITES, CHEAP), context)[-1].data
+    assert [(panel["model"], panel["method"], panel["status"]) for panel in record["panels"]] == [
+        (model, method, "done") for model in LITES for method in CHEAP
+    ]
+    assert context.zoo.loaded == LITES[1:]
+    predicted = told(Predict(sample("cat.jpg"), LITES), context)[-1].data["predictions"]
+    for prediction, seen in zip(predicted, record["inputs"], strict=True):
+        assert prediction["classes"] == seen["predictions"]
+
+
+def test_a_request_waits_for_room_and_does_not_take_it_from_another(tmp_path):
+    context = tight(tmp_path, 24)
+    long = Explain("e" * 32, sample("cat.jpg"), LITES[:1], ("smooth_grad",), options={"smooth_grad": {"samples": 24}})
+    first, second = run(long, context), run(Explain("f" * 32, sample("cat.jpg"), LITES[1:2], CHEAP), context)
+    while (event := next(first)) is None or event.name != "progress":
+        pass
+    for _ in range(20):
+        assert next(second) is None  # it waits
+    assert context.zoo.loaded == LITES[:1]
+    rest = [event for event in first if event is not None]
+    assert rest[-1].data["status"] == "done"
+    assert [event for event in second if event is not None][-1].data["status"] == "done"
+    assert context.zoo.loaded == LITES[1:2]
+
+
+def test_a_request_that_leaves_lets_its_models_go(tmp_path):
+    context = tight(tmp_path, 24)
+    first = run(Explain("1" * 32, sample("cat.jpg"), LITES[:1], ("smooth_grad",)), context)
+    while (event := next(first)) is None or event.name != "progress":
+        pass
+    waiting = run(Explain("2" * 32, sample("cat.jpg"), LITES[1:2], CHEAP), context)
+    assert next(waiting) is None
+    waiting.close()
+    first.close()
+    assert context.zoo.room(LITES[1:2], object())
+
+
+def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    context = tight(tmp_path, 60)
+    asked = Explain("3" * 32, sample("cat.jpg"), ("resnet50", LITES[0]), CHEAP)
+    events = told(asked, context)
+    record = events[-1].data
+    assert [panel["status"] for panel in record["panels"]] == ["refused", "refused", "done", "done"]
+    assert record["panels"][0]["problem"]["status"] == 409
+    assert record["panels"][0]["target"] is None
+    assert [seen["model"] for seen in record["inputs"]] == [LITES[0]]
+    assert [panel["target"] for panel in events[0].data["panels"]] == [None, None, 282, 282]
+    with pytest.raises(WeightsMissing):
+        told(Explain("4" * 32, sample("cat.jpg"), ("resnet50",), CHEAP), context)
+    with pytest.raises(NotFound):
+        told(Explain("4" * 32, sample("cat.jpg"), (LITES[0], "resnet51"), CHEAP), context)
+    with pytest.raises(OutOfMemory):
+        told(Explain("5" * 32, sample("cat.jpg"), LITES[:1], CHEAP), tight(tmp_path, 4))
+
+
+@pytest.mark.parametrize(
+    ("fit", "size", "crop"),
+    [
+        ("crop", None, (94.2, 18.7, 356.8, 281.3)),
+        ("pad", None, (0, -75.5, 451, 375.5)),
+        ("squash", None, (0, 0, 451, 300)),
+        (None, (160, 320), (0, 37, 451, 263)),
+    ],
+)
+def test_fit_and_size_of_a_request(tmp_path, fit, size, crop):
+    job = Explain("6" * 32, sample("cat.jpg"), methods=CHEAP, fit=fit, size=size)
+    record = told(job, tight(tmp_path, 60))[-1].data
+    seen, height, width = record["inputs"][0], *(size or (224, 224))
+    assert (seen["size"], seen["fit"]) == ([height, width], fit or "crop")
+    if size is None:
+        assert seen["crop"] == pytest.approx(crop, abs=1.5)
+    assert [panel["shape"] for panel in record["panels"]] == [[3, height, width], [1, height, width]]
+
+
+def test_panels_of_another_fit_are_not_those_in_the_store(tmp_path):
+    context = tight(tmp_path, 60)
+    ways = [(None, None), ("pad", None), ("squash", None), (None, (256, 256)), ("crop", None), (None, (224, 224))]
+    kept = []
+    for number, (fit, size) in enumerate(ways):
+        job = Explain(str(number) * 32, sample("cat.jpg"), methods=("grad_cam",), targets=(5,), fit=fit, size=size)
+        kept.append(told(job, context)[-1].data["panels"][0]["from_store"])
+    assert kept == [False, False, False, False, True, True]  # the last two say what is so anyway
+
+
+def forbidden(*arguments):
+    raise AssertionError("this was made before")
+
+
+def test_what_was_lately_made_of_a_picture_is_not_made_again(tmp_path, monkeypatch):
+    """The same again needs no decoding and no pass; another class no decoding, another model no more than that."""
+    context = tight(tmp_path, 60)
+    first = told(Explain("7" * 32, sample("cat.jpg"), LITES[:1], CHEAP), context)[-1].data
+    monkeypatch.setattr(DecoderPool, "submit", forbidden)
+    with monkeypatch.context() as patch:
+        patch.setattr(sight, "preprocess", forbidden)
+        patch.setattr(Classifier, "forward", forbidden)
+        again = told(Explain("8" * 32, sample("cat.jpg"), LITES[:1], CHEAP), context)[-1].data
+        predicted = told(Predict(sample("cat.jpg"), LITES[:1], top_k=3), context)[-1].data
+    assert [panel["from_store"] for panel in again["panels"]] == [True, True]
+    assert again["inputs"][0]["predictions"] == first["inputs"][0]["predictions"]
+    assert predicted["predictions"][0]["classes"] == first["inputs"][0]["predictions"][:3]
+    with monkeypatch.context() as patch:
+        patch.setattr(sight, "preprocess", forbidden)
+        other = told(Explain("9" * 32, sample("cat.jpg"), LITES[:1], CHEAP, (7,)), context)[-1].data
+    assert [panel["target"]["index"] for panel in other["panels"]] == [7, 7]
+    second = told(Explain("a" * 32, sample("cat.jpg"), LITES[1:2], CHEAP), context)[-1].data
+    assert second["inputs"][0]["size"] == [240, 240]
+
+
+def test_what_is_remembered_is_of_that_picture_model_and_input(tmp_path):
+    """A workshop that remembers everything answers as one that remembers nothing."""
+    forgetful = Context.open(Settings(store=tmp_path / "other", picture_bytes=0))
+    context = tight(tmp_path, 60)
+    asked = [
+        Predict(sample(name), models, fit=fit, size=size)
+        for name in ("cat.jpg", "grid.jpg")
+        for models in (LITES[:1], LITES[1:2])
+        for fit, size in ((None, None), ("pad", None), (None, (160, 192)))
+    ]
+    given = [told(job, context)[-1].data for job in (*asked, *asked)]
+    expected = [told(job, forgetful)[-1].data for job in asked]
+    assert given == expected * 2
+    assert len({str(answer) for answer in expected}) == len(expected)
+    assert forgetful.recent.bytes == 0 < context.recent.bytes <= context.recent.max_bytes
+
+
+def test_nobody_is_answered_from_what_another_key_has_sent(tmp_path, monkeypatch):
+    """Neither from the store nor from memory; with the same key from both, and without keys as ever."""
+    context = tight(tmp_path, 60)
+    submitted, submit = [], DecoderPool.submit
+
+    def counted(decoders, data):
+        submitted.append(data)
+        return submit(decoders, data)
+
+    monkeypatch.setattr(DecoderPool, "submit", counted)
+    for number, (owner, known) in enumerate([("ann", False), ("bob", False), ("ann", True), ("", False), ("", True)]):
+        before = len(submitted)
+        job = Explain(str(number) * 32, sample("cat.jpg"), LITES[:1], ("grad_cam",), owner=owner)
+        record = told(job, context)[-1].data
+        assert (record["panels"][0]["from_store"], len(submitted) == before) == (known, known)
+        assert context.store.owner(record["id"]) == owner
+    for owner, known in (("ann", True), ("carl", False)):
+        before = len(submitted)
+        told(Predict(sample("cat.jpg"), LITES[:1], owner=owner), context)
+        assert (len(submitted) == before) == known
+
+
+def test_a_picture_that_is_none_stays_one(tmp_path):
+    context = tight(tmp_path, 60)
+    for _ in range(2):
+        with pytest.raises(UnsupportedPicture):
+            told(Predict(b"no picture"), context)
+
+
+def test_methods_of_one_pass_share_it(tmp_path, monkeypatch):
+    """Two targets and three methods: one way up beside the one that tells the classes; the maps are as each alone."""
+    context = Context.open(Settings(store=tmp_path, device="cpu", acceleration="none"))
+    methods, passes = ("vanilla_gradient", "guided_backprop", "grad_cam"), []
+    forward = Classifier.forward
+
+    def counted(self, x):
+        passes.append(len(x))
+        return forward(self, x)
+
+    alone = {}
+    for method in methods:
+        for target in (282, 10):
+            record, maps = explained(context, (method,), (target,))
+            (alone[method, target],) = maps.values()
+            context.store.forget(record["id"])
+    context.recent.clear()
+    monkeypatch.setattr(Classifier, "forward", counted)
+    record, maps = explained(context, methods, (282, 10))
+    assert passes == [1, 1]
+    for panel in record["panels"]:
+        assert panel["status"] == "done"
+        assert relative(maps[panel["id"]], alone[panel["method"], panel["target"]["index"]]) < 1e-5
+    passes.clear()
+    assert {panel["from_store"] for panel in explained(context, methods, (282, 10))[0]["panels"]} == {True}
+    assert passes == []
+
+
+def explained(context, methods, targets):
+    job = Explain(os.urandom(16).hex(), sample("cat.jpg"), methods=methods, targets=targets)
+    record = [event for event in explain(job, context) if event is not None][-1].data
+    read = context.store.read
+    return record, {p["id"]: np.load(io.BytesIO(read(job.id, f"panel:{p['id']}"))) for p in record["panels"]}

@@ -1,0 +1,270 @@
+"""The executor over a handle that computes nothing: what becomes of jobs when replicas die, are full, or are gone."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+from gradoscope.contract.events import ResultEvent
+from gradoscope.contract.jobs import Explain, Labels, Refresh
+from gradoscope.contract.predictions import LabelList
+from gradoscope.contract.problems import ComputationFailed, TooManyRequests
+from gradoscope.service.cluster import executor as executor_module
+from gradoscope.service.cluster.executor import ClusterExecutor
+from gradoscope.settings import Settings
+from ray.exceptions import ActorDiedError
+from ray.serve.exceptions import BackPressureError
+
+from tests.support.contract import accepted, catalogue, done, model_row, panel_event
+
+DONE = (accepted(), panel_event(), done())
+FOREVER = object()
+
+
+class Response:
+    """What a `run` tells: events, an exception to raise, or nothing any more."""
+
+    def __init__(self, told):
+        self.told, self.cancelled = told, False
+
+    async def __aiter__(self):
+        for told in self.told:
+            await asyncio.sleep(0)
+            if told is FOREVER:
+                await asyncio.Event().wait()
+            if isinstance(told, Exception):
+                raise told
+            yield told if isinstance(told, tuple) else ("event", told)
+
+    def cancel(self):
+        self.cancelled = True
+
+
+class Answers:
+    def __init__(self, answers):
+        self.answers = answers
+
+    async def results_async(self, **options):
+        return self.answers
+
+
+class Handle:
+    """Tells of each call what `scripts` say next, and remembers what it was asked."""
+
+    def __init__(self, *scripts):
+        self.scripts, self.responses, self.models, self.told = list(scripts), [], [], []
+        self.replicas = [tell("r1", 1)]
+
+    def options(self, multiplexed_model_id, **options):
+        self.models.append(multiplexed_model_id)
+        return self
+
+    def remote(self, *arguments):
+        self.responses.append(Response(self.scripts.pop(0)))
+        return self.responses[-1]
+
+    def broadcast(self, method, *arguments):
+        if method != "tell":
+            self.told.append((method, *arguments))
+        return Answers(self.replicas if method in ("tell", "refresh") else [None])
+
+
+def tell(replica, edition, layers=None, evaluations=5):
+    effort = {"micro_batches": 1, "gradient_evaluations": evaluations, "models": 1, "model_bytes": 7}
+    return {"replica": replica, "edition": edition, "catalogue": catalogue(model_row("m", layers)), "effort": effort}
+
+
+def job(id="x"):
+    return Explain(id, b"")
+
+
+async def events_of(executor, job):
+    return [event async for event in executor.submit(job)]
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch):
+    monkeypatch.setattr(executor_module, "POLL_SECONDS", 0.02)
+
+
+def scene(handle, play, **settings):
+    async def run():
+        async def connect():
+            return handle
+
+        executor = ClusterExecutor(Settings(**settings), connect)
+        await executor.start()
+        try:
+            return await play(executor)
+        finally:
+            await executor.stop()
+            assert len(executor) == 0
+
+    return asyncio.run(asyncio.wait_for(run(), 30))
+
+
+def test_events_come_through_and_the_model_finds_its_replica():
+    handle = Handle(DONE)
+    assert tuple(scene(handle, lambda executor: events_of(executor, job()))) == DONE
+    assert handle.models == ["efficientnet_lite0"]
+
+
+def test_a_dead_replica_means_one_more_try_that_tells_nothing_twice():
+    handle = Handle([*DONE[:2], ActorDiedError()], DONE)
+
+    async def play(executor):
+        return await events_of(executor, job()), executor.metrics.text().decode()
+
+    told, metrics = scene(handle, play)
+    assert tuple(told) == DONE
+    assert "gradoscope_worker_deaths_total 1.0" in metrics
+
+
+def test_one_that_kills_twice_has_failed_and_is_not_tried_again_soon():
+    handle = Handle([DONE[0], ActorDiedError()], [ActorDiedError()])
+
+    async def play(executor):
+        told = await events_of(executor, job())
+        with pytest.raises(ComputationFailed, match="not tried again yet"):
+            await events_of(executor, job("y"))
+        await asyncio.sleep(0)
+        return told
+
+    told = scene(handle, play)
+    assert told[-1].data["status"] == 503
+    assert "died twice" in told[-1].data["detail"]
+    assert [(method, id, end.status) for method, id, end in handle.told] == [("conclude", "x", "failed")]
+
+
+def test_those_beside_a_killer_are_tried_again_one_at_a_time():
+    handle = Handle([ActorDiedError()], [ActorDiedError()], [ActorDiedError()], DONE)
+
+    async def play(executor):
+        return await asyncio.gather(events_of(executor, job("x")), events_of(executor, Explain("y", b"other")))
+
+    first, second = scene(handle, play)
+    assert first[-1].name == "error"
+    assert tuple(second) == DONE
+
+
+def test_full_replicas_are_told_as_such():
+    handle = Handle([BackPressureError(1, 1)])
+
+    async def play(executor):
+        (event,) = await events_of(executor, job())
+        return event.data
+
+    refused = scene(handle, play)
+    assert refused["status"] == 429
+    assert refused["retry_after"] >= 1
+    assert handle.told == []
+
+
+def test_the_limit_counts_for_each_replica():
+    handle = Handle([FOREVER], [FOREVER])
+
+    async def play(executor):
+        waiting = [asyncio.create_task(events_of(executor, job(str(number)))) for number in range(2)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(TooManyRequests):
+            await events_of(executor, job())
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    scene(handle, play, max_requests=1, cluster_replicas_max=2)
+
+
+def test_leaving_cancels_the_call():
+    handle = Handle([DONE[0], FOREVER])
+
+    async def play(executor):
+        async with aclosing(executor.submit(job())) as events:
+            await anext(events)
+        await asyncio.sleep(0.01)
+        return handle.responses[0].cancelled
+
+    assert scene(handle, play)
+    assert handle.told == []  # the replica notes it
+
+
+def test_the_deadline_ends_the_call_and_is_noted():
+    handle = Handle([DONE[0], FOREVER])
+    told = scene(handle, lambda executor: events_of(executor, job()), deadline=0.05)
+    assert told[-1].data["status"] == 504
+    assert handle.responses[0].cancelled
+    assert [(method, id, end["problem"]["status"]) for method, id, end in handle.told] == [("conclude", "x", 504)]
+
+
+def test_deleting_reaches_all_replicas():
+    handle = Handle([DONE[0], FOREVER])
+
+    async def play(executor):
+        told = []
+        async for event in executor.submit(job()):
+            told.append(event)
+            executor.forget("x")
+        return told
+
+    assert scene(handle, play)[-1].data["status"] == 404
+    assert handle.told[-1] == ("forget", "x")
+
+
+def test_what_replicas_tell_is_one_catalogue_and_one_sum():
+    changed = [("tell", tell("r1", 2, ["late"])), ResultEvent(result=LabelList(labels=[]))]
+    handle = Handle(changed)
+    handle.replicas = [tell("r1", 1), tell("r2", 1, evaluations=8)]
+
+    async def play(executor):
+        assert (await executor.catalogue()).models[0].layers is None
+        await events_of(executor, Labels("m"))
+        return await executor.catalogue(), executor.metrics.text().decode()
+
+    known, metrics = scene(handle, play)
+    assert [layer.name for layer in known.models[0].layers] == ["late"]
+    assert "gradoscope_gradient_evaluations_total 13.0" in metrics
+    assert "gradoscope_models_loaded 2.0" in metrics
+    assert handle.models == ["m"]
+
+
+def test_a_replica_that_is_heard_of_by_an_answer_first_is_known_when_it_is_asked():
+    handle = Handle([("tell", tell("r2", 3) | {"catalogue": None}), ResultEvent(result=LabelList(labels=[]))])
+
+    async def play(executor):
+        handle.replicas.append(tell("r2", 3, ["known"]))
+        await events_of(executor, Labels("m"))
+        while (await executor.catalogue()).models[0].layers is None:
+            await asyncio.sleep(0.01)
+        return executor.metrics.text().decode()
+
+    metrics = scene(handle, play)
+    assert "gradoscope_worker_starts_total 2.0" in metrics
+    assert "gradoscope_gradient_evaluations_total 10.0" in metrics
+
+
+def test_looking_again_is_for_all_replicas():
+    handle = Handle()
+    (event,) = scene(handle, lambda executor: events_of(executor, Refresh()))
+    assert event.name == "result"
+    assert handle.told == [("refresh",)]
+    assert handle.responses == []
+
+
+def test_without_a_cluster_it_says_so():
+    async def play(executor):
+        await asyncio.sleep(0.01)
+        return executor.unready
+
+    async def connect():
+        raise RuntimeError("no head")
+
+    async def run():
+        executor = ClusterExecutor(Settings(), connect)
+        await executor.start()
+        try:
+            return await play(executor)
+        finally:
+            await executor.stop()
+
+    assert "no head" in asyncio.run(run())

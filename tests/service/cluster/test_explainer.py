@@ -1,0 +1,122 @@
+"""A replica without a cluster around it: its worker in a thread, events, cancelling, what it tells of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+from gradoscope.contract.jobs import Explain, Labels, Predict
+from gradoscope.contract.problems import DeadlinePassed, Unavailable
+from gradoscope.contract.records import Ending
+from gradoscope.pipeline.archive import request_mark
+from gradoscope.service.cluster.batch_job import BatchJob, DoneInquiry
+from gradoscope.service.cluster.explainer import SILENT_CHECKS, Explainer
+from gradoscope.settings import Settings
+from gradoscope.storage.store import Store
+
+from tests.support.nets import LITE0
+from tests.support.paths import SAMPLES, sample
+
+QUICK = Explain("", b"", methods=("grad_cam",))
+
+
+def long(number):
+    options = {"integrated_gradients": {"steps": 2000}}
+    return Explain(f"{number:032x}", sample("cat.jpg"), methods=tuple(options), options=options)
+
+
+async def told_by(explainer, job, client="", seconds=60):
+    return [told async for told in explainer.run(job, client, "", seconds)]
+
+
+async def running(explainer, job, seconds=60):
+    """A run that has told of its progress, as the rest of what it tells."""
+    events = explainer.run(job, "", "", seconds)
+    async for kind, event in events:
+        if kind == "event" and event.name == "progress":
+            return events
+    raise AssertionError("it was done too soon")
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+def test_a_replica(tmp_path):
+    """One for all: starting it takes as long as starting a worker."""
+    settings = Settings(store=tmp_path, acceleration="none", micro_batch=2)
+    store = Store(tmp_path, settings.store_bytes, 3600)
+
+    async def play():
+        explainer = Explainer.__new__(Explainer)
+        await explainer.__init__(settings.model_dump(mode="json"), "r1")
+        for part in (runs, trays, ends, tells):
+            await part(explainer)
+        explainer.stop()
+        await until(lambda: not explainer._thread.is_alive())
+        with pytest.raises(RuntimeError, match="has ended"):
+            explainer.check_health()
+
+    async def runs(explainer):
+        (first, told), (last, event) = await told_by(explainer, Labels(LITE0))
+        assert (first, last) == ("tell", "event")
+        assert told["catalogue"] is None  # nothing new
+        assert len(event.data["labels"]) == 1000
+        _, (_, refused) = await told_by(explainer, Predict(sample("cat.jpg"), models=("no_such",)))
+        assert refused.data["status"] == 404
+
+    async def trays(explainer):
+        _, (_, answer) = await told_by(explainer, DoneInquiry(QUICK))
+        about = answer.result.about
+        pictures = ((str(SAMPLES / "cat.jpg"), sample("cat.jpg")), ("bad.jpg", b"no picture"))
+        told = [event for kind, event in await told_by(explainer, BatchJob(QUICK, pictures)) if kind == "event"]
+        assert sorted((event.name, event.place) for event in told[:-1]) == [("fault", 1), ("whole", 0)]
+        assert told[-1].name == "done"
+        (whole,) = [event for event in told if event.name == "whole"]
+        assert whole.record.mark == request_mark(sample("cat.jpg"), about)
+        assert whole.record.source == str(SAMPLES / "cat.jpg")
+        assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole.files}
+
+    async def ends(explainer):
+        async with aclosing(await running(explainer, long(1))):
+            assert (await explainer.tell({}))["running"] == 1
+        await until(lambda: store.load(long(1).id)["status"] == "cancelled")
+
+        rest = await running(explainer, long(2))
+        store.forget(long(2).id)
+        await explainer.forget(long(2).id)
+        assert [event async for _, event in rest][-1].data["status"] == 404
+
+        rest = await running(explainer, long(3))
+        await explainer.conclude(long(3).id, Ending(status="failed", problem=DeadlinePassed("late").body()))
+        await until(lambda: store.load(long(3).id)["status"] == "failed")
+        await rest.aclose()
+        await asyncio.sleep(0.1)
+        assert store.load(long(3).id)["problem"]["status"] == 504
+
+        rest = await running(explainer, long(4), seconds=-4)
+        assert [event async for _, event in rest][-1].data["status"] == 504  # its caller has gone
+        assert (await explainer.tell({}))["running"] == 0
+
+    async def tells(explainer):
+        told = await explainer.refresh()
+        assert told["replica"] == "r1"
+        assert any(model.id == LITE0 for model in told["catalogue"].models)
+        assert (await explainer.tell({"r1": told["edition"]}))["catalogue"] is None
+        await until(lambda: explainer.record_routing_stats() == {"models": [LITE0]})
+        for _ in range(2 * SILENT_CHECKS):
+            explainer.check_health()
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(play(), 120))
+
+
+def test_one_that_cannot_start_says_why(tmp_path):
+    async def play():
+        explainer = Explainer.__new__(Explainer)
+        await explainer.__init__({"store": str(tmp_path), "device": "nonsense"}, "r1")
+
+    with pytest.raises(Unavailable, match="cannot start"):
+        asyncio.run(play())

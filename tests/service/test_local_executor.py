@@ -1,0 +1,171 @@
+"""The executor around a real worker: deaths leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+
+import pytest
+from gradoscope.contract.jobs import Explain, Labels, Predict
+from gradoscope.service import local_executor as local
+from gradoscope.service.local_executor import LocalExecutor
+from gradoscope.service.worker import Worker
+from gradoscope.settings import Settings
+from gradoscope.storage.store import Store
+from gradoscope.web.routes.results import forget
+
+from tests.support import deaf_worker, fake_worker
+from tests.support.paths import sample
+
+
+def line_threads():
+    return sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("worker-"))
+
+
+async def readiness(executor):
+    for _ in range(600):
+        if executor.unready is None:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(executor.unready)
+
+
+async def result(executor, job):
+    return [event async for event in executor.submit(job)][-1]
+
+
+def test_a_death_leaves_no_thread_and_no_open_line(tmp_path):
+    async def scenario():
+        executor = LocalExecutor(Settings(store=tmp_path))
+        await executor.start()
+        await readiness(executor)
+        files = len(os.listdir("/proc/self/fd"))
+        for _ in range(2):
+            os.kill(executor.worker_pid, signal.SIGKILL)
+            while executor.unready is None:
+                await asyncio.sleep(0.01)
+            waiting = asyncio.create_task(result(executor, Labels("efficientnet_lite0")))  # while none is there
+            await readiness(executor)
+            assert len((await waiting).data["labels"]) == 1000
+            assert line_threads() == ["worker-reader", "worker-writer"]
+        assert len(os.listdir("/proc/self/fd")) <= files
+        event = await result(executor, Predict(sample("cat.jpg")))
+        assert event.data["predictions"][0]["classes"][0]["index"] == 282
+        assert len(executor) == 0
+        await executor.stop()
+        assert executor.unready == "the server is shutting down"
+
+    asyncio.run(scenario())
+    for thread in threading.enumerate():
+        if thread.name.startswith("worker-"):
+            thread.join(5)
+    assert line_threads() == []
+
+
+@pytest.mark.parametrize("work", [deaf_worker.work, deaf_worker.work_that_mumbles])
+def test_a_worker_that_hangs_is_ended_and_its_job_completes(work, tmp_path, monkeypatch):
+    """Whether or not more is asked of it meanwhile, and whether or not those who ask stay."""
+    monkeypatch.setattr(local, "PULSE_SECONDS", 0.4)
+
+    async def scenario():
+        executor = LocalExecutor(Settings(store=tmp_path), work)
+        await executor.start()
+        await readiness(executor)
+        first = executor.worker_pid
+        waiting = asyncio.create_task(result(executor, fake(1)))
+        number = 2
+        while not waiting.done():
+            leaving = asyncio.create_task(result(executor, fake(number)))
+            await asyncio.sleep(0.05)
+            leaving.cancel()
+            number += 1
+        assert (await waiting).name == "done"
+        assert executor.worker_pid != first
+        assert not os.path.exists(f"/proc/{first}")
+        await executor.stop()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_records_say_what_became_of_what_no_worker_computes_any_more(tmp_path):
+    """Left by a server that was killed, by clients while there was no worker, and by the deadline."""
+    store = Store(tmp_path, 10**6, 3600)
+    store.create("old", {"status": "running"})
+    store.create("whole", {"status": "done"})
+
+    async def scenario():
+        executor = LocalExecutor(Settings(store=tmp_path, deadline=3), fake_worker.work)
+        await executor.start()
+        await readiness(executor)
+        asked = [asyncio.create_task(result(executor, fake(number, 10**6))) for number in range(3)]
+        while not all(store.load(f"{number:032x}") for number in range(3)):
+            await asyncio.sleep(0.01)
+        os.kill(executor.worker_pid, signal.SIGKILL)
+        while executor.unready is None:
+            await asyncio.sleep(0.01)
+        for left in asked[:2]:
+            left.cancel()
+        await asyncio.sleep(0)
+        assert (await asked[2]).data["status"] == 504
+        assert len(executor) == 0
+        await readiness(executor)
+        await executor.stop()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+    assert [store.load(f"{number:032x}")["status"] for number in range(3)] == ["cancelled", "cancelled", "failed"]
+    assert store.load(f"{2:032x}")["problem"]["title"] == "Deadline passed"
+    assert store.load("old")["status"] == "cancelled"
+    assert store.load("whole")["status"] == "done"
+
+
+def fake(number, steps=2):
+    return Explain(f"{number:032x}", b"", options={"fake": {"steps": steps}})
+
+
+class Line:
+    """A worker's end of the line: what comes in while it rests, time after time; at the end it is told to stop."""
+
+    def __init__(self, *arrivals):
+        self.arrivals, self.arrived, self.sent = [*arrivals, ("stop",)], [], []
+
+    def poll(self, seconds=0):
+        if seconds != 0 and not self.arrived:
+            self.arrived.append(self.arrivals.pop(0))
+        return bool(self.arrived)
+
+    def recv(self):
+        return self.arrived.pop(0)
+
+    def send(self, message):
+        self.sent.append(message)
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path):
+    """What it remembers of them goes at once; what it knows of models stays."""
+    line = Line(("run", 1, Predict(sample("cat.jpg")), "", ""), *[("forget", "x")] * deleted)
+    worker = Worker(line, Settings(store=tmp_path))
+    with pytest.raises(EOFError):
+        worker.serve()
+    assert line.sent[-1][2].name == "result"
+    assert (worker._workshop.recent.bytes == 0) is deleted
+    assert worker._workshop.zoo.loaded == ("efficientnet_lite0",)
+
+
+def test_deleting_an_explanation_tells_the_worker(tmp_path):
+    async def scenario():
+        executor = LocalExecutor(Settings(store=tmp_path))
+        executor._loop = asyncio.get_running_loop()
+        executor.forget("r")  # before there is a worker there is nothing to forget
+        await asyncio.sleep(0)
+        posted = []
+        executor._link = type("Link", (), {"post": lambda self, *message: posted.append(message)})()
+        store = Store(tmp_path, 1000, 60)
+        store.create("r", {})
+        forget("r", store, executor, None)
+        await asyncio.sleep(0)
+        return posted
+
+    assert asyncio.run(scenario()) == [("forget", "r")]

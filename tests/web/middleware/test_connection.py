@@ -1,0 +1,210 @@
+"""Connections: what comes too slowly, too much, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import threading
+import time
+from asyncio import selector_events
+
+import pytest
+from gradoscope.web.middleware import connection
+from gradoscope.web.middleware.security_headers import SECURITY
+
+from tests.support.web_server import one, read, serving
+
+SHORT = 0.4
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+FORM = b"POST /api/v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+
+WHOLE = b'--x\r\nContent-Disposition: form-data; name="sample"\r\n\r\ncat\r\n--x--\r\n'
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("door"), header_seconds=SHORT, body_seconds=SHORT) as door:
+        yield door
+
+
+def trickle(sock, data):
+    """A byte now and then, until the server has had enough."""
+    for byte in data:
+        try:
+            sock.sendall(bytes([byte]))
+        except OSError:
+            return
+        time.sleep(SHORT / 10)
+
+
+def slowly(door, head, rest):
+    with door.connect() as sock:
+        sock.sendall(head)
+        sender = threading.Thread(target=trickle, args=(sock, rest))
+        sender.start()
+        answer = read(sock)
+        sender.join()
+    return answer
+
+
+def problem(answer, status):
+    assert answer.status == status, answer.data
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert answer.json()["detail"]
+    for name, value in SECURITY.items():
+        assert answer.headers[name] == value
+    assert "server" not in answer.headers
+    return answer
+
+
+def test_a_slow_head_is_answered_408(door):
+    answer = problem(slowly(door, b"", GET), 408)
+    assert f"{SHORT:g} s" in answer.json()["detail"]
+    assert answer.headers["connection"] == "close"
+
+
+def test_a_slow_head_after_a_good_request_is_too(door):
+    with door.connect() as sock:
+        sock.sendall(GET)
+        assert one(sock).status == 200
+        trickle(sock, GET[:4])
+        problem(read(sock), 408)
+
+
+def test_a_connection_that_says_nothing_is_closed_without_a_word(door):
+    assert door.raw(b"").data == b""
+
+
+def test_a_slow_body_is_answered_408(door):
+    answer = problem(slowly(door, FORM + b"Content-Length: 1000\r\n\r\n", b"--x" * 30), 408)
+    assert answer.headers["connection"] == "close"
+    chunks = b"1\r\n-\r\n1\r\n-\r\n1\r\nx\r\n" * 10
+    problem(slowly(door, FORM + b"Transfer-Encoding: chunked\r\n\r\n", chunks), 408)
+
+
+def test_a_body_that_nobody_reads_is_not_waited_for(door):
+    answer = slowly(door, GET[:-2] + b"Content-Length: 1000\r\n\r\n", b"x" * 60)
+    assert answer.status == 200
+    assert len(answer.data) < 1000
+
+
+def test_the_rest_of_an_unread_body_leaves_a_connection_that_ends(door):
+    with door.connect() as sock:
+        sock.sendall(GET[:-2] + b"Content-Length: 3\r\n\r\n")
+        assert one(sock).status == 200
+        sock.sendall(b"abc")
+        assert read(sock).data == b""
+
+
+def test_requests_one_after_the_other_and_at_once(door):
+    with door.connect() as sock:
+        for _ in range(3):
+            sock.sendall(GET)
+            assert one(sock).status == 200
+            time.sleep(SHORT / 4)
+    answer = door.raw(GET * 3 + GET[:-2] + b"Connection: close\r\n\r\n")
+    assert answer.data.count(b"HTTP/1.1 200 OK") == 4
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"garbage\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),  # TLS
+        (b"GET / HTTP/1.1\r\n\r\n", 400),  # no Host
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\x00b\r\n\r\n", 400),
+        (b"GET /" + b"a" * 20000, 431),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 20000, 431),
+        (FORM + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde", 400),
+        (FORM + b"Content-Length: -5\r\n\r\n", 400),
+        (FORM + b"Content-Length: " + b"9" * 50 + b"\r\n\r\n", 400),
+        (FORM + b"Content-Length: 99999999999999999999\r\n\r\n", 413),
+        (FORM + b"Content-Length: five\r\n\r\n", 400),
+        (FORM + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (FORM + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+        (FORM + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+    ],
+)
+def test_what_is_no_request_is_told_so(door, data, status):
+    problem(door.raw(data), status)
+    assert door.alive()
+
+
+def test_a_body_shorter_than_it_says_is_a_disconnect(door):
+    with door.connect() as sock:
+        sock.sendall(FORM + b"Content-Length: 1000\r\n\r\n--x")
+        sock.shutdown(socket.SHUT_WR)
+        assert read(sock).status in (None, 400)
+
+
+def test_one_connection_too_many_takes_the_place_of_the_most_idle(tmp_path):
+    with serving(tmp_path, max_connections=8) as door:
+        slow = [door.connect() for _ in range(8)]
+        for sock in slow:
+            sock.sendall(b"GET")
+        assert door.alive()
+        assert read(slow[0]).data == b""
+        slow[7].sendall(GET[3:])
+        assert one(slow[7]).status == 200
+        for sock in slow:
+            sock.close()
+
+
+def test_where_all_are_busy_the_one_too_many_is_told_so(tmp_path):
+    with serving(tmp_path, max_connections=8) as door:
+        door.executor.gate.clear()
+        busy = [door.connect() for _ in range(8)]
+        for sock in busy:
+            sock.sendall(FORM + b"Content-Length: %d\r\n\r\n" % len(WHOLE) + WHOLE)
+        until(lambda: len(door.executor.asked) == 8)
+        answer = problem(door.raw(b""), 503)
+        assert int(answer.headers["retry-after"]) >= 1
+        door.executor.gate.set()
+        for sock in busy:
+            assert one(sock).status == 200
+            sock.close()
+
+
+def test_a_reader_that_takes_nothing_is_disconnected(tmp_path, monkeypatch):
+    monkeypatch.setattr(connection, "STALL_SECONDS", SHORT)
+    with serving(tmp_path) as door, socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", door.port))
+        path = b"GET /static/swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        sock.sendall(path * 8)  # more than the system keeps for it
+        until(lambda: stuck(door))
+        until(lambda: not stuck(door))
+        assert door.alive()
+
+
+def stuck(door):
+    return any(connection.flow.write_paused for connection in list(door.server.server_state.connections))
+
+
+def until(condition):
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it does not come")
+
+
+def test_a_client_that_has_gone_when_it_is_refused_leaves_nothing_in_the_log(door, caplog, monkeypatch):
+    """A request, then what is none: it is refused at the end of the first answer, and an error would be that one's."""
+
+    def gone(transport):
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    caplog.set_level(logging.INFO, "gradoscope")
+    monkeypatch.setattr(selector_events._SelectorSocketTransport, "write_eof", gone)
+    with door.connect() as sock:
+        sock.sendall(GET + b"--x\r\n\r\n")
+        assert one(sock).status == 200
+    with door.connect() as sock:
+        sock.sendall(GET)
+        assert one(sock).status == 200
+    assert [record.getMessage() for record in caplog.records if "is refused: 400" in record.getMessage()]
+    assert not [record for record in caplog.records if record.exc_info]

@@ -1,0 +1,113 @@
+"""What one client may ask for at once, and in a minute."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+from gradoscope.contract.problems import TooManyRequests
+from gradoscope.web.middleware import quota
+from gradoscope.web.middleware.quota import QuotaMiddleware
+
+from tests.support.web_server import serving
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+def once(counted, client="a"):
+    with counted.counted(client):
+        pass
+
+
+def test_so_many_in_flight_of_each_client():
+    clock = Clock()
+    own = QuotaMiddleware(None, 2, 0, clock)
+    with ExitStack() as flight:
+        flight.enter_context(own.counted("a"))
+        flight.enter_context(own.counted("a"))
+        flight.enter_context(own.counted("b"))
+        with pytest.raises(TooManyRequests, match="2 of your requests") as refused:
+            once(own)
+        assert refused.value.retry_after == 1
+        clock.now += 40
+    for _ in range(3):
+        once(own)
+
+
+def test_retry_after_is_what_requests_take():
+    clock = Clock()
+    own = QuotaMiddleware(None, 1, 0, clock)
+    for _ in range(30):
+        with own.counted("a"):
+            clock.now += 20
+    with own.counted("a"):
+        clock.now += 5
+        with pytest.raises(TooManyRequests) as refused:
+            once(own)
+        assert 14 <= refused.value.retry_after <= 16
+
+
+def test_a_request_that_fails_counts_no_longer():
+    own = QuotaMiddleware(None, 1, 0)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), own.counted("a"):
+            raise ZeroDivisionError
+
+
+def test_so_many_a_minute():
+    clock = Clock()
+    own = QuotaMiddleware(None, 9, 30, clock)
+    for _ in range(30):
+        once(own)
+    with pytest.raises(TooManyRequests, match="30 requests a minute") as refused:
+        once(own)
+    assert refused.value.retry_after == 2
+    once(own, "b")
+    clock.now += refused.value.retry_after  # as told, and not a request more
+    once(own)
+    with pytest.raises(TooManyRequests):
+        once(own)
+    clock.now += 3600
+    for _ in range(30):
+        once(own)
+    with pytest.raises(TooManyRequests):
+        once(own)
+
+
+def test_clients_that_are_gone_are_forgotten(monkeypatch):
+    monkeypatch.setattr(quota, "MANY", 10)
+    clock = Clock()
+    own = QuotaMiddleware(None, 1, 60, clock)
+    for number in range(100):
+        once(own, str(number))
+        clock.now += 1
+    assert len(own._tallies) <= 10
+
+
+def test_on_a_server(tmp_path):
+    """A client that holds all of its share is refused, by a problem; another is served; reading is not limited."""
+    with serving(tmp_path, client_requests=2) as door, door.client() as client, ThreadPoolExecutor(2) as pool:
+        door.executor.gate.clear()
+        held = [pool.submit(client.post, "/api/v1/predictions", data={"sample": "cat"}) for _ in range(2)]
+        while len(door.executor.asked) < 2:
+            pass
+        refused = client.post("/api/v1/predictions", data={"sample": "cat"})
+        assert refused.status_code == 429
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert int(refused.headers["retry-after"]) >= 1
+        assert client.get("/healthz").status_code == 200
+        door.executor.gate.set()
+        assert {one.result().status_code for one in held} == {200}
+        assert client.post("/api/v1/predictions", data={"sample": "cat"}).status_code == 200
+
+
+def test_the_rate_on_a_server(tmp_path):
+    with serving(tmp_path, client_rate=3) as door, door.client() as client:
+        statuses = [client.delete("/api/v1/explanations/none").status_code for _ in range(4)]
+        assert statuses == [404, 404, 404, 429]

@@ -1,0 +1,221 @@
+"""Pictures that must not hurt, sent to a real server: each has a clear answer, and the next good one is right."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.bad_pictures import (
+    EITHER,
+    FINE,
+    REFUSED,
+    UNSUPPORTED,
+    chunk,
+    corners,
+    many_scans,
+    polyglot,
+    saved,
+    small_png,
+)
+from tests.support.mutations import mutated
+from tests.support.paths import sample
+
+SECONDS = 2
+MUTATIONS = 1000
+
+
+def status(pid: int, field: str) -> str:
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(field)]
+    return line.split()[1]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process, by any of its threads, has started."""
+    return [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
+
+
+def kill_decoders(server):
+    for decoder in children(server.worker_pid()):
+        os.kill(decoder, signal.SIGKILL)
+
+
+def predict(server, data, name="picture.png", kind="image/png"):
+    """The answer, which must have come in time; twice too late is late."""
+    for _ in range(2):
+        began = time.monotonic()
+        response = server.http.post("/api/v1/predictions", files={"image": (name, data, kind)})
+        if time.monotonic() - began < SECONDS:
+            return response
+    raise AssertionError(f"{name} was answered late, twice")
+
+
+def refused(response, *allowed):
+    assert response.status_code in allowed, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["status"] == response.status_code
+    assert len(problem["detail"]) > 20
+    assert problem["errors"][0]["field"] == "image"
+
+
+@pytest.fixture(scope="module")
+def right(server):
+    return predict(server, sample("cat.jpg")).json()
+
+
+@pytest.fixture(autouse=True)
+def unhurt(server, right):
+    """After each picture the worker is the one from before, and a good picture is answered as ever."""
+    worker = server.worker_pid()
+    yield
+    assert server.worker_pid() == worker
+    again = predict(server, sample("cat.jpg"))
+    assert again.json()["predictions"][0]["classes"][0] == pytest.approx(right["predictions"][0]["classes"][0])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_damaged_pictures_and_those_over_a_limit_are_422(server, name):
+    refused(predict(server, REFUSED[name](), name), 422)
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_other_formats_are_415(server, name):
+    refused(predict(server, UNSUPPORTED[name](), name), 415)
+
+
+@pytest.mark.parametrize("name", EITHER)
+def test_extremes_are_answered_or_refused(server, name):
+    response = predict(server, EITHER[name](), name)
+    if response.status_code == 200:
+        assert response.json()["predictions"][0]["classes"]
+    else:
+        refused(response, 422)
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_odd_pictures_are_seen_rightly(server, name):
+    make, expect = FINE[name]
+    record = explained(server, make())
+    expected, tolerance = expect()
+    assert record["image"] == {"width": expected.width, "height": expected.height}
+    expected.thumbnail((2048, 2048), Image.Resampling.LANCZOS)
+    seen = np.asarray(fetched(server, record["id"], "image.png"), dtype=int)
+    assert np.abs(seen - np.asarray(expected, dtype=int)).max() <= tolerance
+
+
+def explained(server, data):
+    response = server.http.post("/api/v1/explanations", files={"image": data}, data={"method": "grad_cam"})
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def fetched(server, id, part):
+    return Image.open(io.BytesIO(server.http.get(f"/api/v1/explanations/{id}/{part}").content), formats=["PNG"])
+
+
+def test_what_a_file_is_its_bytes_say(server):
+    """Neither the content type nor the name."""
+    for name, kind in (("a.svg", "image/svg+xml"), ("a.exe", "application/x-msdownload"), ("a", "text/html")):
+        assert predict(server, sample("cat.jpg"), name, kind).status_code == 200
+    refused(predict(server, b"<svg/>", "a.png", "image/png"), 415)
+
+
+SECRET = "taken-at-home"
+
+
+def laden() -> dict[str, bytes]:
+    """Pictures that carry more than pixels."""
+    exif = Image.Exif()
+    exif[0x010E] = SECRET
+    icc = SECRET.encode() * 20
+    more = {"exif": exif, "icc_profile": icc}
+    texts = [chunk(b"tEXt", b"Comment\0" + SECRET.encode()), chunk(b"iTXt", b"XML\0\0\0\0\0" + SECRET.encode())]
+    return {
+        "PNG": small_png(*texts, chunk(b"eXIf", exif.tobytes()[6:])) + SECRET.encode(),
+        "PNG with a profile": saved(corners(), **more),
+        "JPEG": saved(corners(), "JPEG", comment=SECRET.encode(), **more),
+        "WebP": saved(corners(), "WEBP", xmp=SECRET.encode(), **more),
+        "GIF": saved(corners(), "GIF", comment=SECRET.encode()) + SECRET.encode(),
+        "GIF and JavaScript": polyglot().replace(b"alert(1)", SECRET.encode()),
+    }
+
+
+@pytest.mark.parametrize("name", laden())
+def test_nothing_is_served_as_it_was_sent(server, name):
+    """All that comes back is PNGs of our own making with pixels in them, and nothing else."""
+    sent = laden()[name]
+    assert SECRET.encode() in sent
+    record = explained(server, sent)
+    where = f"/api/v1/explanations/{record['id']}"
+    model = record["inputs"][0]["model"]
+    archive = server.http.get(f"{where}.zip").content
+    parts = [server.http.get(f"{where}{end}").content for end in ("/image.png", f"/inputs/{model}.png", ".png")]
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        names = files.namelist()
+        assert all(file.endswith((".png", ".npy", ".json", ".md")) for file in names)
+        parts += [files.read(file) for file in names]
+        pngs = [files.read(file) for file in names if file.endswith(".png")]
+    for part in [archive, *parts]:
+        assert SECRET.encode() not in part
+        assert sent not in part
+    for part in [*parts[:3], *pngs]:
+        picture = Image.open(io.BytesIO(part), formats=["PNG"])
+        picture.load()
+        assert (picture.info, dict(picture.getexif())) == ({}, {})
+
+
+def test_a_decoder_that_is_killed_refuses_its_picture_alone(server):
+    deaths = "gradoscope_decoder_deaths_total"
+
+    def counted():
+        lines = server.http.get("/metrics").text.splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(deaths))
+
+    before = counted()
+    killer = threading.Timer(0.5, kill_decoders, (server,))  # one is at work on the picture by then
+    killer.start()
+    response = server.http.post("/api/v1/predictions", files={"image": many_scans()})
+    killer.join()
+    refused(response, 422)
+    assert response.json()["title"] == "Picture too demanding"
+    assert counted() == before + 1
+
+
+def test_others_take_their_turns_while_a_picture_is_decoded(server):
+    """A slow one holds up nobody: it is waited for turn by turn, and another process decodes the next."""
+    slow = threading.Thread(
+        target=server.http.post, args=("/api/v1/predictions",), kwargs={"files": {"image": many_scans()}}
+    )
+    slow.start()
+    time.sleep(0.3)
+    assert predict(server, sample("grid.jpg")).status_code == 200
+    assert slow.is_alive()
+    kill_decoders(server)
+    slow.join()
+
+
+def test_mutations(server):
+    """Damaged at random, by a seed: an answer or a refusal each, and the worker keeps its life and its size."""
+    worker = server.worker_pid()
+    before = int(status(worker, "VmRSS"))
+    answered = 0
+    for name, data in mutated(MUTATIONS, seed=6):
+        response = predict(server, data, name)
+        if response.status_code == 200:
+            answered += 1
+        else:
+            assert response.status_code in (415, 422), f"{name}: {response.text}"
+            assert response.json()["detail"], name
+    assert MUTATIONS / 10 < answered < MUTATIONS
+    assert server.worker_pid() == worker
+    assert int(status(worker, "VmRSS")) - before < 300 * 1024
+    assert sum(int(status(decoder, "VmRSS")) for decoder in children(worker)) < 300 * 1024

@@ -1,0 +1,123 @@
+"""Whoever closes the connection frees the worker: in every form of answer, and wherever the request is just then."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from tests.support.paths import sample
+from tests.support.processes import descendants, gone
+from tests.support.server import Server
+from tests.support.streams import stream
+
+LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
+SOON = 10  # seconds; a micro-batch takes a fraction of one
+
+
+def in_flight(server):
+    lines = httpx.get(f"{server.url}/metrics", timeout=30).text.splitlines()
+    return float(next(line.split()[1] for line in lines if line.startswith("gradoscope_requests_in_flight ")))
+
+
+def become(server, count):
+    """Whether so many requests are in flight before long."""
+    until = time.monotonic() + SOON
+    while in_flight(server) != count:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def kill_worker(server):
+    os.kill(server.worker_pid(), signal.SIGKILL)
+    server._wait(lambda: server.http.get("/readyz").status_code == 503, "notice of the death")
+
+
+def ready(server):
+    server._wait(lambda: server.http.get("/readyz").status_code == 200, "readiness")
+
+
+class Client:
+    """A request in a thread of its own, which can hang up at any time."""
+
+    def __init__(self, server, form, **fields):
+        self.http = httpx.Client(base_url=server.url, timeout=httpx.Timeout(60, read=1))
+        self.fields, self.headers = {**LONG, **fields}, {"accept": form}
+        self.thread = threading.Thread(target=self.ask)
+        self.thread.start()
+
+    def ask(self):
+        with pytest.raises(httpx.ReadTimeout):  # it waits for a second, and leaves
+            self.http.post(
+                "/api/v1/explanations", files={"image": sample("cat.jpg")}, data=self.fields, headers=self.headers
+            )
+
+    def left(self):
+        self.thread.join()
+        self.http.close()
+
+
+@pytest.mark.parametrize("form", ["application/json", "image/png", "application/zip", "text/event-stream"])
+def test_leaving_in_every_form_of_answer(form, server):
+    """A stream's answer begins at once, so its client leaves after the first event."""
+    if form == "text/event-stream":
+        for number in range(10):
+            with stream(server.http, {"image": sample("cat.jpg")}, **LONG, target=300 + number) as events:
+                next(event for event in events if event[0] == "progress")
+    else:
+        client = Client(server, form, target=310)
+        assert become(server, 1)
+        client.left()
+    assert become(server, 0)
+
+
+@pytest.mark.parametrize("form", ["application/json", "text/event-stream"])
+def test_leaving_while_the_worker_starts(form, server):
+    kill_worker(server)
+    client = Client(server, form, target=311)
+    assert become(server, 1)
+    client.left()
+    assert become(server, 0)
+    ready(server)
+
+
+def test_leaving_while_one_waits_for_the_others_after_a_death(server):
+    streams = []  # one that is not held is closed
+    with ExitStack() as first, ExitStack() as second:
+        for number, stack in enumerate((first, second)):
+            http = stack.enter_context(httpx.Client(base_url=server.url, timeout=60))
+            streams.append(stack.enter_context(stream(http, {"image": sample("cat.jpg")}, **LONG, target=320 + number)))
+            explanation = next(streams[-1])[1]["id"]
+        kill_worker(server)
+        ready(server)
+        assert in_flight(server) == 2
+        second.close()  # it waits: the first one runs alone
+        assert become(server, 1)
+        server._wait(
+            lambda: server.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "cancelled", "an end"
+        )
+    assert become(server, 0)
+
+
+def test_a_server_that_is_killed_leaves_no_process_and_its_record_ends(tmp_path):
+    server = Server(tmp_path / "store")
+    children = descendants(server.process.pid)
+    with stream(server.http, {"image": sample("cat.jpg")}, **LONG) as events:
+        explanation = next(events)[1]["id"]
+        server.process.kill()
+        server.process.wait()
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(events)
+    server.http.close()
+    assert gone(children)
+    again = Server(tmp_path / "store")
+    assert again.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "cancelled"
+    assert again.stop() == 0

@@ -1,0 +1,126 @@
+"""Does everything come out on a GPU as it does on the CPU? `make check-gpu` prints the answer.
+
+Every method on CUDA, by the quickest way that is found there, against the CPU without any acceleration, in float32;
+what is asked of two right engines is in the bounds of float rounding: of all maps' relative L2 distances the median
+≤ 1e-2, the worst ≤ 1e-1. Then a micro-batch that cannot fit, and the time of a gradient. Where there is no GPU it says
+so.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+from gradoscope.attribution.backends.backend import MEDIAN, WORST
+from gradoscope.attribution.backends.selection import with_backend
+from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.memory import give_back
+from gradoscope.attribution.methods.base import methods
+from gradoscope.attribution.score import Score
+from gradoscope.contract.problems import Refused
+from gradoscope.settings import Settings
+from gradoscope.zoo.zoo import Zoo
+
+from tests.support.nets import LITE0, classifier, explain, relative, sample_pixels
+from tests.support.paths import ROOT
+
+NETS = ("resnet18", "densenet121", "mobilenet_v3_large", "vgg11", "convnext_atto")
+QUICK = {
+    "smooth_grad": {"samples": 6},
+    "integrated_gradients": {"steps": 6},
+    "blur_integrated_gradients": {"steps": 6},
+    "gradient_shap": {"samples": 6},
+    "occlusion": {"window": 48, "stride": 48},
+}
+CAT = 282
+ROUNDS = 5
+
+
+def subjects() -> dict[str, Classifier]:
+    """The real EfficientNet-Lite0, and well-known architectures with seeded random weights; on the CPU."""
+    return {LITE0: Zoo(Settings(device="cpu", acceleration="none")).load(LITE0), **{n: classifier(n) for n in NETS}}
+
+
+def compare(cpu: Classifier, gpu: Classifier) -> dict[str, float | None]:
+    """Distance of each method's map on the two devices; None where the method refuses the model on both."""
+    x = sample_pixels("cat")
+    found: dict[str, float | None] = {}
+    for method in methods():
+        maps = []
+        for one in (cpu, gpu):
+            try:
+                picture = x.to(one.device)
+                maps.append(explain(method, one, picture, score=Score(CAT), **QUICK.get(method, {})).values.cpu())
+            except Refused:
+                maps.append(None)
+        assert (maps[0] is None) == (maps[1] is None), f"{method} refuses {cpu.id} on one device only"
+        found[method] = None if maps[0] is None else relative(maps[1], maps[0])
+    return found
+
+
+def recover(gpu: Classifier) -> None:
+    """A micro-batch that memory cannot hold gives the same gradients as a small one, and is remembered."""
+    pictures = sample_pixels("cat").to(gpu.device) * torch.linspace(0.2, 1, 256, device=gpu.device).view(-1, 1, 1, 1)
+    gpu.most = None
+    few = Engine(gpu, Score(CAT), 8)
+    expected = torch.cat([few.gradients(part) for part in pictures.split(8)])
+    give_back()
+    total = torch.cuda.get_device_properties(gpu.device).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + 2**29) / total)
+    try:
+        many = Engine(gpu, Score(CAT), 256)
+        given = many.gradients(pictures)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    distance = relative(given.cpu(), expected.cpu())
+    print(f"out of memory: 256 pictures went as {many.micro_batch} at a time, distance {distance:.1e}")
+    assert many.micro_batch < 256, "512 MiB held 256 pictures: nothing was shown"
+    assert distance <= MEDIAN
+    gpu.most = None
+
+
+def pace(one: Classifier) -> float:
+    """Milliseconds for a gradient of a picture, the best of some rounds."""
+    engine = Engine(one, Score(CAT), 0)
+    pictures = one.probe(engine.micro_batch)
+    seconds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        engine.gradients(pictures).cpu()
+        seconds.append((time.perf_counter() - began) / len(pictures))
+    return 1e3 * min(seconds)
+
+
+def main() -> None:
+    if not torch.cuda.is_available():
+        print("no CUDA device")
+        return
+    torch.backends.cudnn.allow_tf32 = False
+    print(torch.cuda.get_device_name())
+    distances = []
+    for name, cpu in subjects().items():
+        gpu = copy.deepcopy(cpu).to("cuda").to(memory_format=torch.channels_last)
+        plain, quick = with_backend(gpu, "none"), with_backend(gpu)
+        found = compare(cpu, quick)
+        distances += [distance for distance in found.values() if distance is not None]
+        told = ", ".join(f"{m} {'refused' if d is None else f'{d:.1e}'}" for m, d in found.items())
+        way = quick.accelerator.way.name if quick.accelerator else "none"
+        print(f"{name}: {told}")
+        print(f"{name}: plain {pace(plain):.2f} ms a gradient, {way} {pace(quick):.2f} ms")
+        if name == LITE0:
+            recover(quick)
+    median, worst = statistics.median(distances), max(distances)
+    print(f"median {median:.1e} (at most {MEDIAN:.0e}), worst {worst:.1e} (at most {WORST:.0e})")
+    if median > MEDIAN or worst > WORST:
+        sys.exit(1)
+    bench = [sys.executable, "-m", "benchmarks.maps", "--quick"]
+    sys.exit(subprocess.run(bench, cwd=ROOT, check=False).returncode)
+
+
+if __name__ == "__main__":
+    main()
