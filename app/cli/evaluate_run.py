@@ -12,12 +12,13 @@ from rich.console import Console
 
 from ..attribution.memory import keep_freed
 from ..contract.jobs import Explain
+from ..contract.wire import JsonObject
 from ..evaluation.output import write_all
 from ..evaluation.pointing_game import DEFAULT, PointingGame
 from ..evaluation.progress import EvaluationProgress
 from ..evaluation.report import gather
 from ..evaluation.result_cache import ResultCache
-from ..evaluation.run import Evaluation, EvaluationResults, Record
+from ..evaluation.run import Evaluation, EvaluationResults
 from ..images.image_files import ImageFile
 from ..pipeline.batch import READERS
 from ..pipeline.context import Context
@@ -59,7 +60,7 @@ def evaluate_folder(
     return not findings.failed
 
 
-def head(evaluation: Evaluation, order: EvaluateOptions, count: int) -> Record:
+def head(evaluation: Evaluation, order: EvaluateOptions, count: int) -> JsonObject:
     """What was asked, of what, and by what."""
     question = evaluation.question
     return {

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from ..attribution.methods.base import methods
 from ..contract.problems import Problem
+from ..contract.wire import JsonObject
 from .plots import by_method, mean_curves, name_of
 from .report import Plots, report
 from .result_cache import write_whole
-from .run import EvaluationResults, Record
+from .run import EvaluationResults
 from .tables import GroupedRow, Row, csv_of, rows, summary
 
 
-def write_all(out: Path, about: Record, findings: EvaluationResults, seed: int) -> None:
+def write_all(out: Path, about: JsonObject, findings: EvaluationResults, seed: int) -> None:
     """Raises `Problem` where something cannot be written."""
     for name, text in files(about, findings, seed):
         try:
@@ -25,7 +26,7 @@ def write_all(out: Path, about: Record, findings: EvaluationResults, seed: int) 
             raise Problem(f"{out / name} cannot be written: {error.strerror or error}.") from error
 
 
-def files(about: Record, findings: EvaluationResults, seed: int) -> Iterator[tuple[str, str]]:
+def files(about: JsonObject, findings: EvaluationResults, seed: int) -> Iterator[tuple[str, str]]:
     """(path, text) of results.csv, summary.csv, results.json, the plots and the report."""
     found, known = rows(findings)
     lines = summary(found, known, seed)
@@ -40,7 +41,7 @@ def files(about: Record, findings: EvaluationResults, seed: int) -> Iterator[tup
     yield "report.html", report(about, findings, found, lines, known, plots)
 
 
-def whole(about: Record, findings: EvaluationResults, lines: list[GroupedRow]) -> Record:
+def whole(about: JsonObject, findings: EvaluationResults, lines: list[GroupedRow]) -> JsonObject:
     """All that was found, but for the thumbnails."""
     return {
         **about,

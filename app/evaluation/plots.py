@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..attribution.metrics.base import metrics
+from ..contract.wire import JsonObject
 from .bootstrap import interval
 from .run import EvaluationResults
 from .scalars import Scalar
@@ -44,10 +45,10 @@ def mean_curves(
     findings: EvaluationResults, titles: Mapping[str, str], colours: Mapping[str, int], seed: int
 ) -> dict[tuple[str, str], str]:
     """By (model, metric): the mean curve of each method with its band, and of the two controls."""
-    found: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
+    found: dict[tuple[str, str], dict[str, list[JsonObject]]] = {}
     for record in findings.maps:
         for measured in record["metrics"]:
-            if measured["status"] == "done" and "fractions" in measured["figures"]:
+            if measured["figures"] is not None and "fractions" in measured["figures"]:
                 own = found.setdefault((record["model"], measured["metric"]), {})
                 own.setdefault(record["method"], []).append({"picture": record["picture"], **measured["figures"]})
     plots = {}
@@ -66,7 +67,7 @@ def mean_curves(
     return plots
 
 
-def _controls(methods: Iterable[Sequence[dict[str, Any]]], seed: int) -> list[PlotLine]:
+def _controls(methods: Iterable[Sequence[JsonObject]], seed: int) -> list[PlotLine]:
     """The orders that do not come from a map: the same for every method of a picture."""
     pictures = {figures["picture"]: figures for own in methods for figures in own}
     drawn = [np.mean([one["probabilities"] for one in figures["random"]], axis=0) for figures in pictures.values()]

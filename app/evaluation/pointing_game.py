@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import torch
 from PIL import Image
@@ -21,8 +21,9 @@ from ..pipeline.turns import as_problem
 from . import thumbnails as thumbs
 from .grids import CELLS, SIDE, arrangements, compose, localisation
 from .progress import weight
+from .records import CellRecord, GameRecord, GridRecord, Target, not_made
 from .result_cache import mark
-from .run import Evaluation, EvaluationResults, MeasuredPicture, Record, not_made
+from .run import Evaluation, EvaluationResults, MeasuredPicture
 
 DEFAULT = 20
 SHOWN = 3  # grids whose maps are kept for the report
@@ -36,7 +37,7 @@ class Grid:
     number: int
     names: tuple[str, ...]
     hashes: tuple[str, ...]
-    classes: list[Record]
+    classes: list[Target]
     picture: Image.Image
     pixels: Tensor
 
@@ -52,14 +53,14 @@ class PointingGame:
     def play(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> None:
         """What comes of it goes into the findings."""
         for model in self.evaluation.models:
-            game: Record = {"model": model, "status": "done", "problem": None, "grids": [], "pictures": 0}
+            game: GameRecord = {"model": model, "status": "done", "problem": None, "grids": [], "pictures": 0}
             try:
                 self._play(model, game, [(entry, names[entry]) for entry in entries])
             except Exception as error:
-                game |= not_made(as_problem(error))
+                game = {**game, **not_made(as_problem(error))}
             self.findings.games.append(game)
 
-    def _play(self, model: str, game: Record, entries: list[tuple[ImageFile, str]]) -> None:
+    def _play(self, model: str, game: GameRecord, entries: list[tuple[ImageFile, str]]) -> None:
         fitting = self._fitting(model)
         game["pictures"] = len({name for found in fitting.values() for name in found})
         drawn = arrangements(fitting, self.count, self.evaluation.question.seed)
@@ -127,10 +128,12 @@ class PointingGame:
         hashes = tuple(shot.hash for shot in shots)
         return Grid(number, names, hashes, classes, picture, self.evaluation.engine(classifier, 0).place(pixels))
 
-    def _point(self, grid: Grid, panel: PlannedPanel, classifier: Classifier, weight: int) -> Record:
+    def _point(self, grid: Grid, panel: PlannedPanel, classifier: Classifier, weight: int) -> GridRecord:
         """A method's maps of a grid, one for the class of each cell: where each lies."""
-        record: Record = {"picture": f"grid {grid.number}", "grid": grid.number, "model": panel.model}
-        record |= {"method": panel.method.id, "status": "done", "problem": None, "cells": []}
+        record: GridRecord = {
+            "picture": f"grid {grid.number}", "grid": grid.number, "model": panel.model, "method": panel.method.id,
+            "status": "done", "problem": None, "cells": [],
+        }  # fmt: skip
         settled = panel.method.id, panel.parameters.model_dump(), [one["index"] for one in grid.classes]
         about = self.evaluation.about(panel.model), classifier.size, self.evaluation.question.seed
         shown = grid.number <= SHOWN
@@ -138,19 +141,19 @@ class PointingGame:
         kept = self.evaluation.parts.read(own)
         if kept is not None:
             self.course.skip(weight)
-            return record | kept
+            return cast(GridRecord, {**record, **kept})
         began = time.monotonic()
         try:
             cells = [self._cell(grid, place, panel, classifier, weight / CELLS, shown) for place in range(CELLS)]
         except Exception as error:
-            return record | not_made(as_problem(error))
+            return {**record, **not_made(as_problem(error))}
         kept = {"cells": cells, "seconds": round(time.monotonic() - began, 3)}
         self.evaluation.parts.write(own, kept)
-        return record | kept
+        return cast(GridRecord, {**record, **kept})
 
     def _cell(
         self, grid: Grid, place: int, panel: PlannedPanel, classifier: Classifier, weight: float, shown: bool
-    ) -> dict[str, Any]:
+    ) -> CellRecord:
         target = grid.classes[place]
         engine = self.evaluation.engine(classifier, target["index"])
         seed = self.evaluation.question.seed

@@ -12,8 +12,10 @@ from markupsafe import Markup
 
 from ..attribution.methods.base import methods
 from ..attribution.metrics.base import metrics
+from ..contract.wire import JsonObject
 from ..settings import shipped
-from .run import EvaluationResults, Record
+from .records import Failure, GameRecord
+from .run import EvaluationResults
 from .scalars import LOCALISATION, Scalar, figure, leading
 from .svg import STYLE
 from .tables import GroupedRow, Row, grouped
@@ -30,7 +32,7 @@ class Plots:
 
 
 def report(
-    about: Record,
+    about: JsonObject,
     findings: EvaluationResults,
     rows: list[Row],
     lines: list[GroupedRow],
@@ -64,16 +66,16 @@ def report(
     )
 
 
-def gather(failures: list[Record]) -> list[Record]:
+def gather(failures: list[Failure]) -> list[JsonObject]:
     """The same reason for many pictures or models told once, with their names; failures before refusals."""
-    found: dict[tuple[Any, ...], Record] = {}
+    found: dict[tuple[Any, ...], JsonObject] = {}
     for record in failures:
         told = {name: record.get(name, "") for name in ("method", "metric", "status")}
         about = {**told, "problem": record["problem"], "models": [], "pictures": []}
-        one = found.setdefault((*told.values(), record["problem"]["detail"]), about)
-        for name, names in (("model", one["models"]), ("picture", one["pictures"])):
-            if record.get(name) and record[name] not in names:
-                names.append(record[name])
+        one = found.setdefault((*told.values(), (record["problem"] or {})["detail"]), about)
+        for name, names in ((record.get("model"), one["models"]), (record.get("picture"), one["pictures"])):
+            if name and name not in names:
+                names.append(name)
     return sorted(found.values(), key=lambda one: one["status"] != "failed")
 
 
@@ -81,7 +83,7 @@ def _first(metric: str, known: Mapping[str, Scalar]) -> str:
     return next(id for id, number in known.items() if number.metric == metric)
 
 
-def _section(metric: str, lines: list[GroupedRow], known: Mapping[str, Scalar], plots: Plots) -> Record:
+def _section(metric: str, lines: list[GroupedRow], known: Mapping[str, Scalar], plots: Plots) -> JsonObject:
     """A metric's part: its numbers, each with its plots and lines, and its curves."""
     numbers = []
     for id, number in known.items():
@@ -113,7 +115,7 @@ def _overview(lines: list[GroupedRow]) -> dict[str, dict[str, dict[str, GroupedR
     return found
 
 
-def _examples(findings: EvaluationResults, rows: list[Row], known: Mapping[str, Scalar]) -> dict[str, list[Record]]:
+def _examples(findings: EvaluationResults, rows: list[Row], known: Mapping[str, Scalar]) -> dict[str, list[JsonObject]]:
     """By metric: for each model and method the pictures at both ends of its first number, with their maps."""
     maps = {(r["model"], r["method"], r["picture"]): r for r in findings.maps if r.get("thumb")}
     looks = {(r["model"], r["picture"]): r for r in findings.looks if r.get("thumb")}
@@ -121,13 +123,15 @@ def _examples(findings: EvaluationResults, rows: list[Row], known: Mapping[str, 
     for (model, number, method, picture), found in grouped(rows).items():
         if leading(known[number].metric) == number and (model, method, picture) in maps:
             values.setdefault((number, model, method), {})[picture] = found[0]
-    examples: dict[str, list[Record]] = {}
+    examples: dict[str, list[JsonObject]] = {}
     for (number, model, method), by_picture in values.items():
         about = known[number]
         ordered = sorted(by_picture, key=by_picture.__getitem__, reverse=about.better == "higher")
         count = min(SHOWN, len(ordered) // 2)
 
-        def shown(picture: str, model: str = model, method: str = method, by: dict[str, float] = by_picture) -> Record:
+        def shown(
+            picture: str, model: str = model, method: str = method, by: dict[str, float] = by_picture
+        ) -> JsonObject:
             record = maps[model, method, picture]
             seen = looks[model, picture]["thumb"]
             return {"picture": picture, "value": by[picture], "target": record["target"], "seen": seen,
@@ -139,7 +143,7 @@ def _examples(findings: EvaluationResults, rows: list[Row], known: Mapping[str, 
     return examples
 
 
-def _game(game: Record, findings: EvaluationResults) -> Record:
+def _game(game: GameRecord, findings: EvaluationResults) -> JsonObject:
     """A model's game, with the grids that are shown and each method's maps of them."""
     shown = []
     made = [record for record in findings.grids if record["model"] == game["model"] and record["cells"]]

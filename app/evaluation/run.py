@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from ..attribution.metrics.base import ExplainedMap, Metric
 from ..attribution.score import Score
 from ..contract.jobs import Explain
 from ..contract.problems import Problem
+from ..contract.wire import JsonObject
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, asked, preprocess
 from ..pipeline.batch import READERS, ahead
@@ -26,13 +27,23 @@ from ..pipeline.context import Context
 from ..pipeline.model_input import believed_classes
 from ..pipeline.panel import micro_batch
 from ..pipeline.plan import Chosen, PlannedPanel, examine, outline, plan, refuse_if_nothing_is_left
-from ..pipeline.records import finished, outcome
+from ..pipeline.records import finished
 from ..pipeline.turns import as_problem
 from . import thumbnails as thumbs
 from .progress import EvaluationProgress, weight
+from .records import (
+    Failure,
+    GameRecord,
+    GridRecord,
+    LookRecord,
+    MapPart,
+    MapRecord,
+    MetricRecord,
+    PictureRecord,
+    not_made,
+)
 from .result_cache import ResultCache, mark
 
-Record = dict[str, Any]
 AHEAD = 4  # pictures that are read and decoded before it is their turn
 TOP = 5
 
@@ -59,22 +70,25 @@ class FailedPicture:
 class EvaluationResults:
     """What a run has found: plain records, in the order of the pictures."""
 
-    pictures: list[Record] = field(default_factory=list)
-    looks: list[Record] = field(default_factory=list)  # what a model believes of a picture
-    maps: list[Record] = field(default_factory=list)  # with their `metrics`
-    grids: list[Record] = field(default_factory=list)  # a method on a grid
-    games: list[Record] = field(default_factory=list)  # of each model: how its grids were made, or why not
+    pictures: list[PictureRecord] = field(default_factory=list)
+    looks: list[LookRecord] = field(default_factory=list)  # what a model believes of a picture
+    maps: list[MapRecord] = field(default_factory=list)  # with their `metrics`
+    grids: list[GridRecord] = field(default_factory=list)  # a method on a grid
+    games: list[GameRecord] = field(default_factory=list)  # of each model: how its grids were made, or why not
 
     @property
-    def failures(self) -> list[Record]:
+    def failures(self) -> list[Failure]:
         """What could not be made, and why: `picture`, `model`, `method`, `metric` where they are, `status`, `problem`.
 
         A refusal is by nature of a method, a metric or a model; it is told, and is no failure of the run.
         """
-        found = [{"picture": p["picture"], "status": "failed", "problem": p["problem"]} for p in self.pictures]
-        found += [_told(record) for record in (*self.looks, *self.maps, *self.grids, *self.games)]
+        found: list[Failure] = [
+            {"picture": p["picture"], "status": "failed", "problem": p["problem"]} for p in self.pictures
+        ]
+        found += [_failure(record) for record in (*self.looks, *self.maps, *self.grids, *self.games)]
         for record in self.maps:
-            found += [_told({**_place(record), **measured}) for measured in record["metrics"]]
+            place = {"picture": record["picture"], "model": record["model"], "method": record["method"]}
+            found += [_failure({**place, **measured}) for measured in record["metrics"]]
         return [record for record in found if record["problem"]]
 
     @property
@@ -155,7 +169,7 @@ class Evaluation:
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             yield from ahead(readers, ready, entries, AHEAD)
 
-    def look(self, shot: MeasuredPicture, model: str) -> Record:
+    def look(self, shot: MeasuredPicture, model: str) -> LookRecord:
         """The classes that a model believes in most, and a thumbnail of what it saw."""
         own = mark("look", shot.hash, self.about(model))
         kept = self.parts.read(own)
@@ -169,7 +183,7 @@ class Evaluation:
                 "thumb": thumbs.of_picture(shot.seen[model].picture),
             }
             self.parts.write(own, kept)
-        return {"picture": shot.name, "model": model, "problem": None, **kept}
+        return cast(LookRecord, {"picture": shot.name, "model": model, "problem": None, **kept})
 
     def pixels(self, shot: MeasuredPicture, model: str) -> Tensor:
         """What a model sees of it, (C, H, W) on the device."""
@@ -179,32 +193,35 @@ class Evaluation:
         try:
             look = self.look(shot, model)
         except Exception as error:
-            findings.looks.append({"picture": shot.name, "model": model, **not_made(as_problem(error))})
+            refused = not_made(as_problem(error))
+            findings.looks.append(cast(LookRecord, {"picture": shot.name, "model": model, **refused}))
             self.course.skip(sum(map(self._whole, self.of(model))))
             return
         findings.looks.append(look)
         for panel in self.of(model):
-            record = {**_place({"picture": shot.name, "model": model, "method": panel.method.id}), "id": panel.id}
-            record |= {"target": look["classes"][0], "metrics": [], "problem": None}
+            record: MapRecord = {
+                "picture": shot.name, "model": model, "method": panel.method.id, "id": panel.id,
+                "target": look["classes"][0], "metrics": [], "problem": None,
+            }  # fmt: skip
             try:
                 if panel.refusal:
                     raise panel.refusal
-                record |= self._judge(shot, panel, look["classes"][0]["index"])
+                record = cast(MapRecord, {**record, **self._judge(shot, panel, look["classes"][0]["index"])})
             except Exception as error:
-                record |= not_made(as_problem(error))
+                record = {**record, **not_made(as_problem(error))}
                 self.course.skip(self._whole(panel) if panel.refusal else 0)
             findings.maps.append(record)
 
-    def _judge(self, shot: MeasuredPicture, panel: PlannedPanel, target: int) -> Record:
+    def _judge(self, shot: MeasuredPicture, panel: PlannedPanel, target: int) -> JsonObject:
         """A map and its metrics; what was kept of them is not made again."""
         settled = panel.method.id, panel.parameters.model_dump()
         own = mark("map", shot.hash, self.about(panel.model), settled, target, self.question.seed)
-        part = self.parts.read(own) or {"metrics": {}}
+        part = cast(MapPart, self.parts.read(own) or {"metrics": {}})
         wanted = {f"{metric.id} {mark(given.model_dump())[:12]}": (metric, given) for metric, given in panel.metrics}
         missing = [key for key in wanted if key not in part["metrics"]]
         map_weight, costs = self._weights[panel.id]
         self.course.skip(sum(costs[wanted[key][0].id] for key in wanted if key not in missing))
-        failed: dict[str, Record] = {}
+        failed: dict[str, MetricRecord] = {}
         if missing or "statistics" not in part:
             subject = self._explain(shot, panel, target, part)
             self.parts.write(own, part)
@@ -220,20 +237,20 @@ class Evaluation:
         found = {**part["metrics"], **failed}
         return {**part, "status": "done", "metrics": [found[key] for key in wanted]}
 
-    def _explain(self, shot: MeasuredPicture, panel: PlannedPanel, target: int, part: Record) -> ExplainedMap:
+    def _explain(self, shot: MeasuredPicture, panel: PlannedPanel, target: int, part: MapPart) -> ExplainedMap:
         """The map, for its metrics; what is told of it goes into `part`."""
         engine, x = self.engine(self.classifier(panel.model), target), self.pixels(shot, panel.model)
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.question.seed)
         attribution = self.course.follow(steps, self._weights[panel.id][0])
         values, facts = finished(attribution, time.monotonic() - began)
-        part |= {**facts.to_dict(), "thumb": thumbs.of_map(values)}
+        part.update(cast(MapPart, {**facts.to_dict(), "thumb": thumbs.of_map(values)}))
         kept = torch.from_numpy(values).to(x)
         return ExplainedMap(
             engine, x, kept, panel.method, panel.parameters, self.question.seed, diagnostics=attribution.diagnostics
         )
 
-    def _measured(self, subject: ExplainedMap, chosen: Chosen, weight: int) -> Record:
+    def _measured(self, subject: ExplainedMap, chosen: Chosen, weight: int) -> MetricRecord:
         metric, parameters = chosen
         began = time.monotonic()
         record = _metric_record(metric, parameters)
@@ -246,8 +263,9 @@ class Evaluation:
             measurement = self.course.follow(metric.measure(subject, parameters), weight)
             record |= {"status": "done", "figures": rounded(measurement.figures)}
         except Exception as error:
-            record |= not_made(as_problem(error))
-        return record | {"seconds": round(time.monotonic() - began, 3)}
+            record = {**record, **not_made(as_problem(error))}
+        record["seconds"] = round(time.monotonic() - began, 3)
+        return record
 
     def _whole(self, panel: PlannedPanel) -> int:
         map_weight, costs = self._weights[panel.id]
@@ -269,25 +287,17 @@ def rounded(figures: Any) -> Any:
     return float(f"{figures:.6g}") if isinstance(figures, float) else figures
 
 
-def _metric_record(metric: Metric[Any], parameters: Parameters) -> Record:
+def _metric_record(metric: Metric[Any], parameters: Parameters) -> MetricRecord:
     return {"metric": metric.id, "status": None, "parameters": parameters.model_dump(), "figures": None,
             "problem": None}  # fmt: skip
 
 
-def not_made(problem: Problem) -> Record:
-    """What is told of something that could not be made."""
-    return {"status": outcome(problem), "problem": problem.to_dict()}
-
-
-def _picture(found: MeasuredPicture | FailedPicture) -> Record:
+def _picture(found: MeasuredPicture | FailedPicture) -> PictureRecord:
     if isinstance(found, FailedPicture):
         return {"picture": found.name, "width": None, "height": None, "problem": found.problem.to_dict()}
     return {"picture": found.name, "width": found.size[0], "height": found.size[1], "problem": None}
 
 
-def _place(record: Record) -> Record:
-    return {name: record[name] for name in ("picture", "model", "method", "metric") if name in record}
-
-
-def _told(record: Record) -> Record:
-    return {**_place(record), "status": record.get("status"), "problem": record["problem"]}
+def _failure(record: Mapping[str, Any]) -> Failure:
+    place = {name: record[name] for name in ("picture", "model", "method", "metric") if name in record}
+    return cast(Failure, {**place, "status": record.get("status"), "problem": record["problem"]})

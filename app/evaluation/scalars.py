@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from ..attribution.metrics.base import metrics
+from ..contract.wire import JsonObject
 
-Figures = dict[str, Any]
+Figures = JsonObject
 Better = Literal["lower", "higher", ""]
 WORDS = {"lower": "lower is better", "higher": "higher is better", "": ""}
 

@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from .bootstrap import interval
+from .records import Target
 from .run import EvaluationResults
 from .scalars import HITS, LOCALISATION, Scalar, in_order, scalars_of
 
@@ -59,21 +59,21 @@ def rows(findings: EvaluationResults) -> tuple[list[Row], dict[str, Scalar]]:
         target = record["target"]
         about = (record["picture"], "", record["model"], record["method"], *_named(target))
         for measured in record["metrics"]:
-            if measured["status"] == "done":
+            if measured["figures"] is not None:
                 for number, value in scalars_of(measured["metric"], measured["figures"]):
                     known[number.id] = number
                     found.append(Row(*about, measured["metric"], number.id, value))
-    for record in findings.grids:
-        for cell in record["cells"]:
-            about = (record["picture"], cell["picture"], record["model"], record["method"], *_named(cell["target"]))
-            for number, value in ((LOCALISATION, cell["localisation"]), (HITS, cell["hit"])):
+    for grid in findings.grids:
+        for cell in grid["cells"]:
+            about = (grid["picture"], cell["picture"], grid["model"], grid["method"], *_named(cell["target"]))
+            for number, share in ((LOCALISATION, cell["localisation"]), (HITS, cell["hit"])):
                 known[number.id] = number
-                if value is not None:
-                    found.append(Row(*about, number.metric, number.id, float(value)))
+                if share is not None:
+                    found.append(Row(*about, number.metric, number.id, float(share)))
     return found, {number.id: number for number in in_order(known.values())}
 
 
-def _named(target: dict[str, Any]) -> tuple[int, str, float]:
+def _named(target: Target) -> tuple[int, str, float]:
     return target["index"], target["label"], target["probability"]
 
 

@@ -6,6 +6,7 @@ import io
 import logging
 import time
 from collections.abc import Generator
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
-from ..attribution.methods.base import OnePass, Progress
+from ..attribution.methods.base import Diagnostics, OnePass, Progress
 from ..attribution.metrics.base import ExplainedMap as Judged
 from ..attribution.score import Score
 from ..attribution.shared_forward import SharedForward
@@ -70,7 +71,7 @@ def make_panel(
         else:
             values, facts = stored
         whole = torch.from_numpy(values).to(sight.x.device)
-        made = (panel.method, panel.parameters, job.seed, facts.diagnostics)
+        made = (panel.method, panel.parameters, job.seed, cast(Diagnostics, facts.diagnostics))
         judged = key, Judged(alone, alone.place(sight.x), whole, *made)
         panel.record = made_panel(job, panel, context.zoo, facts, from_store=stored is not None)
         summed = encode_map(values.sum(0))

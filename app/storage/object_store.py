@@ -250,7 +250,7 @@ def _present(found: Any) -> bytes | None:
     return bytes(found)
 
 
-def _modified(about: dict[str, Any]) -> float:
+def _modified(about: Mapping[str, Any]) -> float:
     """When an object was written, under whatever name its file system says so."""
     for name in ("LastModified", "mtime", "last_modified", "updated", "created"):
         when = about.get(name)

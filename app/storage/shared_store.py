@@ -19,10 +19,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 from ..contract.problems import NotFound, NotStored, Problem, StorageFull, Unavailable
+from ..contract.wire import JsonObject
 from .object_store import ObjectStore, StoredObject
 from .store import PART_SECONDS, SECRET_BYTES, SPARE, forgotten
 
@@ -70,7 +71,7 @@ class SharedStore:
         message = json.dumps(parts, sort_keys=True, default=str).encode()
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
-    def create(self, record: str, body: dict[str, Any], owner: str = "") -> None:
+    def create(self, record: str, body: JsonObject, owner: str = "") -> None:
         """Begin a record, or begin it again. Raises `NotFound` where it was forgotten meanwhile."""
         lives, told = _at(record, OWNER), _at(record, RECORD)
 
@@ -82,7 +83,7 @@ class SharedStore:
 
         self._fitting(record, 0, write)
 
-    def update(self, record: str, body: dict[str, Any]) -> None:
+    def update(self, record: str, body: JsonObject) -> None:
         """Replace a record. Raises `NotFound` where it was forgotten meanwhile: what is deleted does not come back."""
         path = _at(record, RECORD)
         self._fitting(record, 0, lambda: self._place.write({path: _dated(body)}))
@@ -92,7 +93,7 @@ class SharedStore:
         """None: what other servers compute runs on. What nobody computes any more is found out by its age."""
         return 0
 
-    def load(self, record: str) -> dict[str, Any] | None:
+    def load(self, record: str) -> JsonObject | None:
         """A record; one that runs and was not written for longer than a request may take was cancelled."""
         data, lives = self._place.read(_at(record, RECORD), _at(record, OWNER))
         if data is None or lives is None:
@@ -113,7 +114,7 @@ class SharedStore:
         (data,) = self._place.read(_at(record, OWNER))
         return None if data is None else str(_parsed(data).get("owner", ""))
 
-    def attach(self, record: str, name: str, key: str) -> dict[str, Any] | None:
+    def attach(self, record: str, name: str, key: str) -> JsonObject | None:
         """Let `record` have the blob `key` of another record too; its meta, or None where it is not there or damaged.
 
         Five requests in four turns: the pointer, the blob, the copy together with the pointer to it, whether the record
@@ -137,7 +138,7 @@ class SharedStore:
         self._attached.blob = record, name, blob.data
         return blob.meta
 
-    def put(self, record: str, name: str, key: str, data: bytes, meta: dict[str, Any]) -> None:
+    def put(self, record: str, name: str, key: str, data: bytes, meta: JsonObject) -> None:
         """Write a blob, whole, for `record`, and let others find it."""
         target, packed = _at(record, name), Blob(key, meta, data).packed()
         objects = {target: packed, _pointer(key): _lead(record, name)}
@@ -287,7 +288,7 @@ class Blob(NamedTuple):
     """Bytes, what is known of them, and the key under which they are found; in one object, with their hash."""
 
     key: str
-    meta: dict[str, Any]
+    meta: JsonObject
     data: bytes
 
     def packed(self) -> bytes:
@@ -350,11 +351,11 @@ def _began(items: list[StoredObject]) -> float:
     return next((item.modified for item in items if item.path.endswith(f"/{OWNER}")), items[0].modified)
 
 
-def _dated(body: dict[str, Any]) -> bytes:
+def _dated(body: JsonObject) -> bytes:
     return json.dumps({"written": time.time(), "body": body}).encode()
 
 
-def _parsed(data: bytes) -> dict[str, Any]:
+def _parsed(data: bytes) -> JsonObject:
     """An object of JSON; an empty one where it is damaged."""
     try:
         return dict(json.loads(data))

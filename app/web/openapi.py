@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
+
+from pydantic.json_schema import models_json_schema
 
 from ..contract.catalogue import Catalogue
+from ..contract.events import EVENTS
 from ..contract.wire import JsonObject
 from ..images.palettes import palettes
 from ..images.samples import samples
@@ -40,10 +44,19 @@ def describe(base: Document, catalogue: Catalogue | None, keys: bool) -> Documen
             form["oneOf"] = [{"required": [name]} for name in ("image", "sample", "from")]
         if catalogue:
             _tell_choices(form["properties"], catalogue)
+    document["components"]["schemas"] = _event_schemas() | document["components"]["schemas"]
     _link(document["paths"])
     if keys:
         _ask_for_keys(document)
     return document
+
+
+@cache
+def _event_schemas() -> Document:
+    """The data of the events in an explanation's stream, which FastAPI knows nothing of."""
+    models = [(model, "serialization") for model in EVENTS.values()]
+    _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    return dict(found["$defs"])
 
 
 def _tell_problems(responses: Document) -> None:

@@ -46,8 +46,8 @@ def workbench_keys() -> frozenset[str]:
     return frozenset(_file(shipped("static") / "texts" / FALLBACK / "page.json"))
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _unique(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
     for key, value in pairs:
         if key in found:
             raise ValueError(f"the text «{key}» is there twice")

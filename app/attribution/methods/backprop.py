@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
 from ..classifier import Classifier
 from ..engine import Engine
-from .base import OnePass, Paper, Parameters, register
+from .base import Diagnostics, OnePass, Paper, Parameters, register
 from .rules import Deconvolved, Guided
 
-Maps = tuple[Tensor, dict[str, Any]]
+Maps = tuple[Tensor, Diagnostics]
 
 
 class NoParameters(Parameters):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -11,7 +9,7 @@ from torch.nn.functional import interpolate
 from ..classifier import Classifier
 from ..engine import Engine
 from ..layers import choose_layer
-from .base import Attribution, Method, OnePass, Paper, Parameters, Progress, Steps, register
+from .base import Attribution, Diagnostics, Method, OnePass, Paper, Parameters, Progress, Steps, register
 from .rules import Guided
 
 
@@ -55,7 +53,7 @@ class GradCam(OnePass[CamParameters]):
     def layers(self, classifier: Classifier, parameters: CamParameters) -> tuple[str, ...]:
         return (choose_layer(classifier.census.layers, parameters.layer),)
 
-    def maps(self, engine: Engine, pictures: Tensor, parameters: CamParameters) -> tuple[Tensor, dict[str, Any]]:
+    def maps(self, engine: Engine, pictures: Tensor, parameters: CamParameters) -> tuple[Tensor, Diagnostics]:
         (layer,) = self.layers(engine.classifier, parameters)
         return class_activation(engine, pictures, layer, relu=parameters.relu), {"layer": layer}
 
@@ -96,7 +94,7 @@ class GuidedGradCam(Method[LayerParameters]):
         (guided,) = engine.gradients(picture[None], rule)
         values = guided * cam
         yield Progress(2, 2, values)
-        met = {"guided_activations": rule.activations, "gates": rule.gates}
+        met = Diagnostics(guided_activations=rule.activations, gates=rule.gates)
         return Attribution(values, {"gradient_evaluations": 2, "layer": layer, **met})
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..engine import Engine, finite, generator
-from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from .base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
 from .baselines import Baseline, make_baseline
 from .paths import completeness
 
@@ -81,7 +81,7 @@ class GradientShap(Method[GradientShapParameters]):
             yield Progress(done, parameters.samples, values)
         score = float(finite(engine.scores(picture[None])))
         expected = sum(baseline_scores) / len(baseline_scores)
-        diagnostics = {
+        diagnostics: Diagnostics = {
             "gradient_evaluations": done,
             "forward_evaluations": len(baseline_scores) + 1,
             "completeness": completeness(score, expected, float(values.double().sum())),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 from pydantic import Field
@@ -12,13 +11,21 @@ from ..engine import Engine, finite, generator
 from ..methods.base import Paper, Parameters
 from ..score import Score
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
-from .similarity import compare
+from .similarity import Similarity, compare
 
 
 class ClassSensitivityParameters(Parameters):
     nearest: int = Field(
         4, title="Next classes", ge=1, le=50, description="Classes that the model believes in most, beside the target"
     )
+
+
+class OtherClass(Similarity):
+    """How alike the map of another class is."""
+
+    target: int
+    label: str
+    random: bool  # drawn from all the others
 
 
 @register
@@ -53,7 +60,7 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
         if drawn:
             place = torch.randint(nearest, len(ranked), (), generator=generator(subject.seed, "class"))
             others.append(ranked[int(place)])
-        classes: list[dict[str, Any]] = []
+        classes: list[OtherClass] = []
         maps = {}
         for index, target in enumerate(others):
             engine = Engine(subject.classifier, of_class(subject.score, target), subject.engine.micro_batch)

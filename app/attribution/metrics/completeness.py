@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from pydantic import Field
 
 from ...contract.problems import Refused
-from ..methods.base import Paper, Parameters, Progress
+from ..methods.base import CompletenessError, Paper, Parameters, Progress
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Metric, MetricCost, register
 
 # Parameter of a method that makes its sum more exact, and the power of it with which the error falls
@@ -19,6 +19,20 @@ class CompletenessParameters(Parameters):
     tolerance: float = Field(
         0.05, title="Tolerance", gt=0, le=1, description="Relative error of the sum up to which the map is complete"
     )
+
+
+class Remedy(TypedDict):
+    """The method's parameter that makes the sum more exact: its value, and a better one where there is any."""
+
+    parameter: str
+    value: int
+    suggested: int | None
+    tolerance: bool  # whether the method can be given one instead
+
+
+class CompletenessFigures(CompletenessError):
+    complete: NotRequired[bool]
+    remedy: NotRequired[Remedy | None]
 
 
 @register
@@ -50,7 +64,7 @@ class Completeness(Metric[CompletenessParameters]):
 
     def measure(self, subject: ExplainedMap, parameters: CompletenessParameters) -> Measuring:
         yield Progress(0, 0)
-        figures: dict[str, Any] = dict(subject.diagnostics["completeness"])
+        figures = cast(CompletenessFigures, dict(subject.diagnostics["completeness"]))
         error = figures["relative_error"]
         if error is not None:
             figures["complete"] = abs(error) <= parameters.tolerance
@@ -59,7 +73,7 @@ class Completeness(Metric[CompletenessParameters]):
         return Measurement(self.id, figures)
 
 
-def remedy(subject: ExplainedMap, excess: float) -> dict[str, Any] | None:
+def remedy(subject: ExplainedMap, excess: float) -> Remedy | None:
     """What to ask for instead, where the error is so many times what it may be."""
     fields = type(subject.parameters).model_fields
     for name, power in EXACT.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -28,6 +28,11 @@ class CurveParameters(Parameters):
         50, title="Steps", ge=1, le=1000, description="Points of the curve between 0 and 100 % of pixels"
     )
     draws: int = Field(3, title="Draws", ge=1, le=50, description="Random orders, and displaced maps, to compare with")
+
+
+class Curve(TypedDict):
+    probabilities: list[float]
+    area: float
 
 
 class PerturbationCurve(Metric[CurveParameters]):
@@ -56,7 +61,7 @@ class PerturbationCurve(Metric[CurveParameters]):
         replacement = make_baseline(parameters.replacement, subject.picture, subject.seed)
         start, end = (replacement, subject.picture) if self.inserts else (subject.picture, replacement)
 
-        def curve(order: Tensor) -> Generator[Progress, None, dict[str, Any]]:
+        def curve(order: Tensor) -> Generator[Progress, None, Curve]:
             return (yield from trace(subject, meter, start, end, order, parameters.steps))
 
         strength = importance(subject.values, subject.method)
@@ -67,17 +72,17 @@ class PerturbationCurve(Metric[CurveParameters]):
             "random": [random_order(subject.size, subject.seed, draw) for draw in draws],
             "displaced": [ranking(displaced(strength, subject.seed, draw), subject.seed) for draw in draws],
         }
-        figures: dict[str, Any] = {
+        figures: dict[str, object] = {
             "replacement": parameters.replacement,
             "fractions": [k / parameters.steps for k in range(parameters.steps + 1)],
             "map": (yield from curve(order)),
             "gaussian": (yield from curve(gaussian)),
         }
         for name, control in drawn.items():
-            figures[name] = []
+            traced: list[Curve] = []
             for one in control:
-                figures[name].append((yield from curve(one)))
-            figures[f"{name}_area"] = float(np.mean([record["area"] for record in figures[name]]))
+                traced.append((yield from curve(one)))
+            figures |= {name: traced, f"{name}_area": float(np.mean([record["area"] for record in traced]))}
         orders = {"order": order, "order_gaussian": gaussian}
         orders |= {f"order_{name}": control[0] for name, control in drawn.items()}
         points = {name: exchanged_at(one, parameters.steps).view(1, *subject.size) for name, one in orders.items()}
@@ -104,7 +109,7 @@ class Insertion(PerturbationCurve):
 
 def trace(
     subject: ExplainedMap, meter: Meter, start: Tensor, end: Tensor, order: Tensor, steps: int
-) -> Generator[Progress, None, dict[str, Any]]:
+) -> Generator[Progress, None, Curve]:
     """The probabilities on the way from `start` to `end`, pixel by pixel in `order`, and their area."""
     classifier = subject.classifier
     score = Score(subject.target, "probability", multilabel=classifier.multilabel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import torch
 from captum.metrics import infidelity
@@ -21,6 +21,14 @@ LEAST, MOST = 1 / 8, 1 / 2  # side of a square, as a share of the picture's
 class InfidelityParameters(Parameters):
     samples: int = Field(100, title="Samples", ge=2, le=2000, description="Squares drawn")
     replacement: Baseline = Field("blurred", title="Replacement", description="What stands in a square")
+
+
+class InfidelityFigures(TypedDict):
+    infidelity: float | None
+    changes: float | None
+    unexplained: float | None
+    samples: int
+    reason: NotRequired[str]
 
 
 @register
@@ -51,8 +59,7 @@ class Infidelity(Metric[InfidelityParameters]):
 
     def measure(self, subject: ExplainedMap, parameters: InfidelityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
-        figures: dict[str, Any] = dict.fromkeys(("infidelity", "changes", "unexplained"))
-        figures["samples"] = parameters.samples
+        figures = InfidelityFigures(infidelity=None, changes=None, unexplained=None, samples=parameters.samples)
         if not subject.values.any():
             yield meter.spend(meter.total)
             figures["reason"] = "the map is zero everywhere: it foretells nothing"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import torch
 from captum.metrics import sensitivity_max
@@ -20,6 +20,13 @@ class SensitivityParameters(Parameters):
         0.02, title="Radius", gt=0, le=1, description="How far each pixel value may move at most, of a range of 1"
     )
     samples: int = Field(10, title="Samples", ge=1, le=1000, description="Pictures drawn near the picture")
+
+
+class SensitivityFigures(TypedDict):
+    max_sensitivity: float | None
+    radius: float
+    samples: int
+    reason: NotRequired[str]
 
 
 @register
@@ -44,7 +51,7 @@ class MaxSensitivity(Metric[SensitivityParameters]):
 
     def measure(self, subject: ExplainedMap, parameters: SensitivityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
-        figures: dict[str, Any] = {"max_sensitivity": None, **parameters.model_dump()}
+        figures = SensitivityFigures(max_sensitivity=None, radius=parameters.radius, samples=parameters.samples)
         if not subject.values.any():
             yield meter.spend(meter.total)
             figures["reason"] = "the map is zero everywhere: there is no size to compare a change with"

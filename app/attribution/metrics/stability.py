@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..methods.base import Paper, Parameters
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
-from .similarity import compare
+from .similarity import Similarity, compare
 
 Change = Callable[[Tensor], Tensor]
 
@@ -33,6 +33,18 @@ class Transformation:
     back: Change
     compared: Change
     reseeded: bool = False
+
+
+class Trial(Similarity):
+    """How alike the map of a changed picture is, and the target's score there."""
+
+    id: str
+    score: float
+
+
+class StabilityFigures(TypedDict):
+    score: float
+    trials: list[Trial]
 
 
 @register
@@ -61,7 +73,7 @@ class Stability(Metric[StabilityParameters]):
     def measure(self, subject: ExplainedMap, parameters: StabilityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
         engine = subject.engine
-        figures: dict[str, Any] = {"score": float(engine.scores(subject.picture[None])), "trials": []}
+        figures: StabilityFigures = {"score": float(engine.scores(subject.picture[None])), "trials": []}
         yield meter.spend(1)
         maps = {}
         for trial in trials(subject.outline, parameters.quality):
