@@ -6,7 +6,7 @@ back from JSON, and adds to them while it goes on.
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, cast
 
 from ..contract.problems import Problem
 from ..contract.wire import JsonObject
@@ -15,11 +15,23 @@ from ..pipeline.records import outcome
 Status = Literal["done", "refused", "failed"]
 
 
+class ProblemRecord(TypedDict):
+    """The body of a problem; see `ProblemBody`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: NotRequired[list[dict[str, str]]]
+    retry_after: NotRequired[int]
+    request_id: NotRequired[str]
+
+
 class NotMade(TypedDict):
     """What is said of something that could not be made: the body of the problem."""
 
     status: Status
-    problem: JsonObject
+    problem: ProblemRecord
 
 
 class Target(TypedDict):
@@ -37,7 +49,7 @@ class PictureRecord(TypedDict):
     picture: str
     width: int | None
     height: int | None
-    problem: JsonObject | None
+    problem: ProblemRecord | None
 
 
 class LookRecord(TypedDict):
@@ -45,7 +57,7 @@ class LookRecord(TypedDict):
 
     picture: str
     model: str
-    problem: JsonObject | None
+    problem: ProblemRecord | None
     status: NotRequired[Status]
     classes: NotRequired[list[Target]]
     thumb: NotRequired[str]
@@ -58,7 +70,7 @@ class MetricRecord(TypedDict):
     status: Status | None  # None: not settled yet
     parameters: JsonObject
     figures: JsonObject | None
-    problem: JsonObject | None
+    problem: ProblemRecord | None
     seconds: NotRequired[float]
 
 
@@ -82,7 +94,7 @@ class MapRecord(TypedDict):
     id: str
     target: Target
     metrics: list[MetricRecord]
-    problem: JsonObject | None
+    problem: ProblemRecord | None
     status: NotRequired[Status]
     shape: NotRequired[list[int]]
     statistics: NotRequired[JsonObject]
@@ -110,7 +122,7 @@ class GridRecord(TypedDict):
     model: str
     method: str
     status: Status
-    problem: JsonObject | None
+    problem: ProblemRecord | None
     cells: list[CellRecord]
     seconds: NotRequired[float]
 
@@ -127,7 +139,7 @@ class GameRecord(TypedDict):
 
     model: str
     status: Status
-    problem: JsonObject | None
+    problem: ProblemRecord | None
     grids: list[DrawnGrid]
     pictures: int
     input: NotRequired[list[int]]
@@ -139,7 +151,7 @@ class Failure(TypedDict):
     """What could not be made, and why: of which picture, model, method and metric, as far as there are any."""
 
     status: Status | None
-    problem: JsonObject | None
+    problem: ProblemRecord | None
     picture: NotRequired[str]
     model: NotRequired[str]
     method: NotRequired[str]
@@ -148,4 +160,8 @@ class Failure(TypedDict):
 
 def not_made(problem: Problem) -> NotMade:
     """What is said of something that could not be made."""
-    return {"status": outcome(problem), "problem": problem.to_dict()}
+    return {"status": outcome(problem), "problem": problem_record(problem)}
+
+
+def problem_record(problem: Problem) -> ProblemRecord:
+    return cast(ProblemRecord, problem.to_dict())

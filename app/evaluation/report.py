@@ -72,7 +72,7 @@ def gather(failures: list[Failure]) -> list[JsonObject]:
     for record in failures:
         told = {name: record.get(name, "") for name in ("method", "metric", "status")}
         about = {**told, "problem": record["problem"], "models": [], "pictures": []}
-        one = found.setdefault((*told.values(), (record["problem"] or {})["detail"]), about)
+        one = found.setdefault((*told.values(), record["problem"]["detail"] if record["problem"] else ""), about)
         for name, names in ((record.get("model"), one["models"]), (record.get("picture"), one["pictures"])):
             if name and name not in names:
                 names.append(name)

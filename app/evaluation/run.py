@@ -41,6 +41,7 @@ from .records import (
     MetricRecord,
     PictureRecord,
     not_made,
+    problem_record,
 )
 from .result_cache import ResultCache, mark
 
@@ -294,7 +295,7 @@ def _metric_record(metric: Metric[Any], parameters: Parameters) -> MetricRecord:
 
 def _picture(found: MeasuredPicture | FailedPicture) -> PictureRecord:
     if isinstance(found, FailedPicture):
-        return {"picture": found.name, "width": None, "height": None, "problem": found.problem.to_dict()}
+        return {"picture": found.name, "width": None, "height": None, "problem": problem_record(found.problem)}
     return {"picture": found.name, "width": found.size[0], "height": found.size[1], "problem": None}
 
 
