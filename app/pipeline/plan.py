@@ -14,7 +14,7 @@ from ..attribution.metrics.base import CostInputs, Metric, find_metric, metrics
 from ..attribution.metrics.networks import weighing
 from ..contract.arrays import ScoreKind
 from ..contract.jobs import Estimate, Explain
-from ..contract.problems import FieldError, Problem, Unprocessable
+from ..contract.problems import FieldFault, Problem, Unprocessable
 from ..contract.records import PanelBody
 from ..images.preprocess import asked
 from ..settings import Settings
@@ -119,7 +119,7 @@ def refuse_if_nothing_is_left(panels: list[PlannedPanel]) -> None:
         return
     if len({refusal.status for refusal in refusals}) == 1 and not isinstance(refusals[0], Unprocessable):
         raise refusals[0]
-    errors = {error.field: error for refusal in refusals for error in refusal.errors}
+    errors = {error["field"]: error for refusal in refusals for error in refusal.errors}
     raise Unprocessable(refusals[0].detail, errors=list(errors.values()))
 
 
@@ -153,8 +153,8 @@ def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameter
         errors = []
         for fault in invalid.errors():
             name = ".".join(("options", method.id, *map(str, fault["loc"])))
-            errors.append(FieldError(field=name, detail=f"{name}: {fault['msg']}."))
-        raise Unprocessable(" ".join(error.detail for error in errors), errors=errors) from invalid
+            errors.append(FieldFault(field=name, detail=f"{name}: {fault['msg']}."))
+        raise Unprocessable(" ".join(error["detail"] for error in errors), errors=errors) from invalid
 
 
 def misfit(model: str, target: int | None, against: int | None, score: ScoreKind, classes: int) -> Unprocessable | None:

@@ -20,7 +20,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from .. import __version__
-from ..contract.problems import BY_STATUS, FieldError, Problem, ProblemBody, Unprocessable
+from ..contract.problems import BY_STATUS, FieldFault, Problem, ProblemBody, Unprocessable
 from ..service.change_detector import ChangeDetector
 from ..service.downloads import Downloads
 from ..service.executor import Executor
@@ -178,8 +178,8 @@ def _handle_errors(app: FastAPI) -> None:
         errors = []
         for fault in invalid.errors():
             field = ".".join(str(part) for part in fault["loc"][1:])  # the first says where: body, query, path
-            errors.append(FieldError(field=field, detail=f"{field}: {fault['msg']}."))
-        return problem_response(Unprocessable(" ".join(error.detail for error in errors), errors=errors))
+            errors.append(FieldFault(field=field, detail=f"{field}: {fault['msg']}."))
+        return problem_response(Unprocessable(" ".join(error["detail"] for error in errors), errors=errors))
 
 
 def _allowed(request: Request) -> list[str]:
