@@ -65,8 +65,7 @@ def input_record(job: Explain, sight: ModelInput) -> InputBody:
 def made_panel(job: Explain, panel: PlannedPanel, zoo: Zoo, facts: MapFacts, from_store: bool) -> PanelBody:
     """The record of a panel whose map is there."""
     url = f"/api/v1/explanations/{job.id}/panels/{panel.id}"
-    record = _panel(panel, zoo)
-    record.status = "done"
+    record = _panel(panel, zoo, "done")
     record.shape, record.statistics, record.diagnostics = facts.shape, facts.statistics, facts.diagnostics
     record.seconds, record.from_store = facts.seconds, from_store
     record.urls = PanelUrls(npy=f"{url}.npy", png=f"{url}.png")
@@ -75,12 +74,12 @@ def made_panel(job: Explain, panel: PlannedPanel, zoo: Zoo, facts: MapFacts, fro
 
 def unmade_panel(panel: PlannedPanel, zoo: Zoo, problem: Problem) -> PanelBody:
     """The record of a panel that has no map: refused, where the request or the model is why, or failed."""
-    record = _panel(panel, zoo)
-    record.status, record.problem = outcome(problem), problem.body()
+    record = _panel(panel, zoo, outcome(problem))
+    record.problem = problem.body()
     return record
 
 
-def _panel(panel: PlannedPanel, zoo: Zoo) -> PanelBody:
+def _panel(panel: PlannedPanel, zoo: Zoo, status: Literal["done"] | Outcome) -> PanelBody:
     labels = zoo.labels(panel.model)
 
     def named(index: int | None) -> ClassBody | None:
@@ -90,7 +89,7 @@ def _panel(panel: PlannedPanel, zoo: Zoo) -> PanelBody:
 
     return PanelBody(
         id=panel.id,
-        status="failed",
+        status=status,
         model=panel.model,
         method=panel.method.id,
         target=named(panel.target),
@@ -118,8 +117,7 @@ def measured(
     """The record of a metric that was measured."""
     metric, _ = chosen
     url = f"/api/v1/explanations/{explanation}/panels/{panel.id}/metrics/{metric.id}"
-    record = _measurement(*chosen)
-    record.status = "done"
+    record = _measurement(*chosen, "done")
     record.cost = MetricCostBody(forwards=cost.forwards, gradients=cost.gradients)
     record.seconds, record.from_store, record.figures = facts.seconds, from_store, facts.figures
     record.findings = [finding.record() for finding in findings(metric.id, facts.figures, panel.method)]
@@ -129,15 +127,15 @@ def measured(
 
 def unmeasured(metric: Metric[Any], parameters: Parameters, problem: Problem) -> MeasurementBody:
     """The record of a metric that was refused, or has failed."""
-    record = _measurement(metric, parameters)
-    record.status, record.problem = outcome(problem), problem.body()
+    record = _measurement(metric, parameters, outcome(problem))
+    record.problem = problem.body()
     return record
 
 
-def _measurement(metric: Metric[Any], parameters: Parameters) -> MeasurementBody:
+def _measurement(metric: Metric[Any], parameters: Parameters, status: Literal["done"] | Outcome) -> MeasurementBody:
     return MeasurementBody(
         metric=metric.id,
-        status="failed",
+        status=status,
         parameters=parameters.model_dump(),
         cost=None,
         seconds=0.0,
