@@ -7,7 +7,7 @@ DOWNLOADS ?= cards
 JOBS ?= 2
 BIN = $(VENV)/bin
 
-.PHONY: serve test test-slow test-cluster lint hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study docs slow chaos load fuzz pins audit clean
+.PHONY: serve test test-slow test-cluster lint js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study docs slow chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -29,9 +29,16 @@ lint: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.compose-spec compose.yaml compose.gpu.yaml
 	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/python -m tools.check_js_imports
+	$(BIN)/python -m tools.check_js_types
+
+# writes static/js/api/types.js: what goes over the wire, as types for the page's modules
+js-types: $(VENV)/.tested
+	$(BIN)/python -m tools.write_js_types
 
 # before each commit: what lint asks, and tidy files
 hooks: $(VENV)/.tested
@@ -99,8 +106,9 @@ bench-trust: $(VENV)/.tested
 trust-study: $(VENV)/.benched
 	$(BIN)/python -m benchmarks.trust_study
 
-# the site, from the repository, into site/; 1 where there is a warning
+# refreshes the generated tables of docs/, then builds the site into site/; fails if there is a warning
 docs: $(VENV)/.tested
+	$(BIN)/python docs/_pages/refresh.py
 	$(BIN)/python docs/_pages/build.py site
 
 # two hundred slow sockets, and what a good client notices of them (two minutes); 1 where it is more than it should

@@ -5,15 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .contract import version
+
 if TYPE_CHECKING:
     from .client.async_client import AsyncClient
     from .client.client import Client
     from .client.local import explain
     from .client.results import Explanation, Panel
     from .contract.problems import Problem
-    from .zoo.cards import Input
+    from .images.input_spec import Input
 
-__version__ = "0.1.0"
+__version__ = version.VERSION
 __all__ = ["AsyncClient", "Client", "Explanation", "Input", "Panel", "Problem", "explain"]
 
 # Imported when they are asked for: the server's web process and the command line need none of them.
@@ -21,7 +23,7 @@ _PLACES = {
     "AsyncClient": ".client.async_client",
     "Client": ".client.client",
     "Explanation": ".client.results",
-    "Input": ".zoo.cards",
+    "Input": ".images.input_spec",
     "Panel": ".client.results",
     "Problem": ".contract.problems",
     "explain": ".client.local",

@@ -189,3 +189,8 @@ class Settings(BaseSettings):
     def card_folders(self) -> tuple[Path, ...]:
         """Where model cards are: those that ship, and the operator's own."""
         return (shipped("models"), *([self.models] if self.models else []))
+
+
+def operator_settings() -> Settings:
+    """The settings as the operator at a shell has them: any model may be named, and fetched unless offline."""
+    return Settings().model_copy(update={"downloads": "any"})

@@ -18,13 +18,15 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from gradoscope.cli.explain_run import explain_batch, titles
+from gradoscope.cli.explain_run import explain_batch
 from gradoscope.contract.jobs import Explain
 from gradoscope.images.image_files import ImageFile
-from gradoscope.pipeline.archive import files, write_whole
+from gradoscope.pipeline.archive import files
 from gradoscope.pipeline.batch import Batch, ExplainedPicture
+from gradoscope.pipeline.catalogue import titles
 from gradoscope.pipeline.context import Context
 from gradoscope.pipeline.pipeline import run
+from gradoscope.pipeline.resume import write_folder
 from gradoscope.service.worker import warm_up
 from gradoscope.settings import Settings
 from PIL import Image
@@ -53,7 +55,7 @@ def one_by_one(entries: list[ImageFile], asked: Explain, context: Context) -> No
     for entry in entries:
         job = replace(asked, id=secrets.token_hex(16), picture=entry.path.read_bytes())
         record = [event for event in run(job, context) if event is not None][-1].data
-        write_whole(entry.folder, files(record, partial(context.store.read, job.id), titles()))
+        write_folder(entry.folder, files(record, partial(context.store.read, job.id), titles()))
 
 
 def together(entries: list[ImageFile], asked: Explain, context: Context) -> None:

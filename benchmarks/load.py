@@ -115,7 +115,7 @@ class Client:
         await self.ask("results", "GET", self.draw.choice(chosen))
 
     async def page(self) -> None:
-        for path in ("/", "/static/js/methods.js", "/api/v1/models", "/api/v1/methods"):
+        for path in ("/", "/static/js/state/methods.js", "/api/v1/models", "/api/v1/methods"):
             await self.ask("page", "GET", path)
 
     async def ask(self, kind: str, method: str, path: str, **options: Any) -> httpx.Response | None:

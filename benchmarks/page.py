@@ -20,9 +20,10 @@ from tests.support.server import Server
 
 PANELS, SIDE, STEPS = 12, 224, 60
 BENCH = """async ([count, side, steps]) => {
-  const { store } = await import('/static/js/store.js');
-  const { look } = await import('/static/js/looking.js');
-  const { reduce, REDUCTIONS } = await import('/static/js/reading.js');
+  const { store } = await import('/static/js/state/store.js');
+  const { setRendering, setViewport } = await import('/static/js/state/actions.js');
+  const { reduce } = await import('/static/js/rendering/reduction.js');
+  const { REDUCTIONS } = await import('/static/js/rendering/settings.js');
   const random = (seed => () => ((seed = (Math.imul(seed, 1664525) + 1013904223) | 0) >>> 8) / 2 ** 24 - 0.5)(1);
   const frame = () => new Promise(requestAnimationFrame);
   const methods = ['vanilla_gradient', 'guided_backprop', 'smooth_grad', 'integrated_gradients'];
@@ -67,16 +68,16 @@ BENCH = """async ([count, side, steps]) => {
   };
   const palettes = ['inferno', 'viridis', 'gray'];
   const acts = {
-    palette: step => store.read({ palettes: { ...store.state.reading.palettes, unsigned: palettes[step % 3] } }),
-    percentile: step => store.read({ percentile: 80 + (step % 40) / 2 }),
-    reduction: step => store.read({ reduction: REDUCTIONS[step % 5] }),
-    'colour scale': step => store.read({ scale: ['own', 'method', 'all'][step % 3] }),
-    'top k %': step => store.read({ show: 'top', top: 1 + (step % 50) }),
-    outline: step => store.read({ show: 'outline', top: 1 + (step % 50) }),
-    opacity: step => store.read({ show: 'map', overlay: step % 101 }),
-    zoom: step => look({ zoom: 1 + (step % 30) / 2, centre: [225, 150] }),
-    crosshair: step => look({ cross: [100 + 3 * step, 150] }),
-    box: step => look({ box: [100, 50, 110 + 3 * step, 200] }),
+    palette: step => setRendering({ palettes: { ...store.state.rendering.palettes, unsigned: palettes[step % 3] } }),
+    percentile: step => setRendering({ percentile: 80 + (step % 40) / 2 }),
+    reduction: step => setRendering({ reduction: REDUCTIONS[step % 5] }),
+    'colour scale': step => setRendering({ scale: ['own', 'method', 'all'][step % 3] }),
+    'top k %': step => setRendering({ show: 'top', top: 1 + (step % 50) }),
+    outline: step => setRendering({ show: 'outline', top: 1 + (step % 50) }),
+    opacity: step => setRendering({ show: 'map', overlay: step % 101 }),
+    zoom: step => setViewport({ zoom: 1 + (step % 30) / 2, centre: [225, 150] }),
+    crosshair: step => setViewport({ cross: [100 + 3 * step, 150] }),
+    box: step => setViewport({ box: [100, 50, 110 + 3 * step, 200] }),
   };
   const found = {};
   for (const [name, act] of Object.entries(acts)) found[name] = await measure(act);

@@ -70,7 +70,7 @@ def asked(server: Server, seconds: float) -> dict[str, list[float]]:
     """Times of each kind of request of the good client, one after the other for so many seconds."""
     kinds = {
         "/healthz": lambda: server.http.get("/healthz"),
-        "a script": lambda: server.http.get("/static/js/session.js"),
+        "a script": lambda: server.http.get("/static/js/controller/controller.js"),
         "predictions": lambda: server.http.post("/api/v1/predictions", data={"sample": "cat"}),
     }
     times: dict[str, list[float]] = {kind: [] for kind in kinds}

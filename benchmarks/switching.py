@@ -58,8 +58,8 @@ from gradoscope.settings import Settings
 from gradoscope.attribution.memory import resident
 from gradoscope.zoo.zoo import Zoo
 settings = Settings(acceleration="none")
-classifier = Zoo(settings).load(sys.argv[1])
-engine = Engine(classifier, Score(0), max(SIZES[0]))
+classifier = Zoo(settings).load(sys.argv[1]).classifier
+engine = Engine(classifier, Score(0), micro_batch=max(SIZES[0]))
 engine.gradients(classifier.grey(1))
 before = resident()
 Path("/proc/self/clear_refs").write_text("5")

@@ -31,11 +31,13 @@ from captum.attr import (
 )
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.errors import Refused
+from gradoscope.attribution.inspection import inspection_of
 from gradoscope.attribution.methods.base import Method, methods
 from gradoscope.attribution.methods.smoothing import mirrored
 from gradoscope.attribution.score import Score
 from gradoscope.cli.check_card import few
-from gradoscope.contract.problems import Problem, Refused
+from gradoscope.contract.problems import Problem
 from gradoscope.images.decode import decode
 from gradoscope.images.preprocess import preprocess
 from gradoscope.images.samples import read_sample
@@ -79,19 +81,21 @@ def build(recipe: ModelSpec, folder: Path) -> Classifier:
 
 def only_relu_modules(classifier: Classifier) -> bool:
     """captum hooks `nn.ReLU` modules: where anything else is guided, its guided backprop is another method."""
-    census = classifier.census
-    modules = [operation for operation in census.nonlinear if "MaxPool" not in operation.kind]
-    return bool(census.guided) and not census.gates and all(operation.module is nn.ReLU for operation in modules)
+    inspection = inspection_of(classifier)
+    modules = [operation for operation in inspection.nonlinear if "MaxPool" not in operation.kind]
+    return (
+        bool(inspection.guided) and not inspection.gates and all(operation.module is nn.ReLU for operation in modules)
+    )
 
 
 def cam(classifier: Classifier, x: Tensor, target: int) -> Tensor:
-    layer = classifier.network.get_submodule(classifier.census.layers[-1].name)
+    layer = classifier.network.get_submodule(inspection_of(classifier).layers[-1].name)
     values = LayerGradCam(classifier, layer).attribute(x, target=target, relu_attributions=True)
     return interpolate(values, x.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def guided_cam(classifier: Classifier, x: Tensor, target: int) -> Tensor:
-    layer = classifier.network.get_submodule(classifier.census.layers[-1].name)
+    layer = classifier.network.get_submodule(inspection_of(classifier).layers[-1].name)
     return GuidedGradCam(classifier, layer).attribute(x, target=target, interpolate_mode="bilinear")
 
 
@@ -126,7 +130,7 @@ def run(method: Method[Any], classifier: Classifier, x: Tensor, target: int) -> 
     if method.id == "integrated_gradients":
         parameters = parameters.model_copy(update={"rule": "gauss_legendre"})  # captum's
     method.check(classifier, parameters)
-    steps = method.attribute(Engine(classifier, Score(target), 2), x, parameters, 0)
+    steps = method.attribute(Engine(classifier, Score(target), micro_batch=2), x, parameters, 0)
     try:
         while True:
             next(steps)
@@ -185,12 +189,14 @@ def page(table: list[tuple[str, dict[str, tuple[str, str]]]]) -> str:
         "# Models and methods",
         "",
         f"Made by `make table` on {datetime.date.today().isoformat()} with PyTorch {plain(torch)}, torchvision "
-        f"{plain(torchvision)}, timm {plain(timm)}, captum {plain(captum)}, on a CPU: every card that ships, with "
-        f"seeded random weights, on the sample cat; {STEPS} samples or steps for each method.",
+        f"{plain(torchvision)}, timm {plain(timm)}, captum {plain(captum)}, on a CPU: every shipped card "
+        f"with seeded random weights, on the sample «cat», with {STEPS} samples or steps for each method.",
         "",
-        f"`ok =`: the same map as captum's (relative L2 distance up to {SAME:.0e}) · `ok` with a number: that far from "
-        "captum's · `ok`: finite and of the right shape, where captum has no such method, or its own is not the method "
-        "(it guides `nn.ReLU` modules only) · a number in brackets: refused, for the reason below.",
+        f"- `ok =`: the same map as captum's (relative L2 distance up to {SAME:.0e}).",
+        "- `ok` and a number: the distance from captum's map.",
+        "- `ok`: finite and of the right shape; captum does not have the method, or its version is another method (it "
+        "guides only `nn.ReLU` modules).",
+        "- A number in brackets: refused, for the reason below.",
         "",
         "| model | " + " | ".join(methods()[id].title for id in columns) + " |",
         "| --- |" + " --- |" * len(columns),

@@ -16,17 +16,15 @@ import time
 
 import torch
 from gradoscope.attribution.backends.backend import MEDIAN, WORST
-from gradoscope.attribution.backends.selection import with_backend
+from gradoscope.attribution.backends.selection import BackendSelector, prepared
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.memory import give_back
 from gradoscope.attribution.methods.base import methods
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import Refused
-from gradoscope.settings import Settings
-from gradoscope.zoo.zoo import Zoo
 
-from tests.support.nets import LITE0, classifier, explain, relative, sample_pixels
+from tests.support.nets import LITE0, classifier, explain, lite0, relative, sample_pixels
 from tests.support.paths import ROOT
 
 NETS = ("resnet18", "densenet121", "mobilenet_v3_large", "vgg11", "convnext_atto")
@@ -43,19 +41,19 @@ ROUNDS = 5
 
 def subjects() -> dict[str, Classifier]:
     """The real EfficientNet-Lite0, and well-known architectures with seeded random weights; on the CPU."""
-    return {LITE0: Zoo(Settings(device="cpu", acceleration="none")).load(LITE0), **{n: classifier(n) for n in NETS}}
+    return {LITE0: lite0(), **{name: classifier(name) for name in NETS}}
 
 
-def compare(cpu: Classifier, gpu: Classifier) -> dict[str, float | None]:
+def compare(cpu: Classifier, quick: BackendSelector) -> dict[str, float | None]:
     """Distance of each method's map on the two devices; None where the method refuses the model on both."""
     x = sample_pixels("cat")
     found: dict[str, float | None] = {}
     for method in methods():
         maps = []
-        for one in (cpu, gpu):
+        for one, backend in ((cpu, None), (quick.classifier, quick)):
             try:
-                picture = x.to(one.device)
-                maps.append(explain(method, one, picture, score=Score(CAT), **QUICK.get(method, {})).values.cpu())
+                picture, options = x.to(one.device), QUICK.get(method, {})
+                maps.append(explain(method, one, picture, score=Score(CAT), backend=backend, **options).values.cpu())
             except Refused:
                 maps.append(None)
         assert (maps[0] is None) == (maps[1] is None), f"{method} refuses {cpu.id} on one device only"
@@ -63,17 +61,18 @@ def compare(cpu: Classifier, gpu: Classifier) -> dict[str, float | None]:
     return found
 
 
-def recover(gpu: Classifier) -> None:
+def recover(quick: BackendSelector) -> None:
     """A micro-batch that memory cannot hold gives the same gradients as a small one, and is remembered."""
+    gpu = quick.classifier
     pictures = sample_pixels("cat").to(gpu.device) * torch.linspace(0.2, 1, 256, device=gpu.device).view(-1, 1, 1, 1)
-    gpu.most = None
-    few = Engine(gpu, Score(CAT), 8)
+    quick.max_batch = None
+    few = Engine(gpu, Score(CAT), quick, micro_batch=8)
     expected = torch.cat([few.gradients(part) for part in pictures.split(8)])
     give_back()
     total = torch.cuda.get_device_properties(gpu.device).total_memory
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + 2**29) / total)
     try:
-        many = Engine(gpu, Score(CAT), 256)
+        many = Engine(gpu, Score(CAT), quick, micro_batch=256)
         given = many.gradients(pictures)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
@@ -81,13 +80,13 @@ def recover(gpu: Classifier) -> None:
     print(f"out of memory: 256 pictures went as {many.micro_batch} at a time, distance {distance:.1e}")
     assert many.micro_batch < 256, "512 MiB held 256 pictures: nothing was shown"
     assert distance <= MEDIAN
-    gpu.most = None
+    quick.max_batch = None
 
 
-def pace(one: Classifier) -> float:
+def pace(backend: BackendSelector) -> float:
     """Milliseconds for a gradient of a picture, the best of some rounds."""
-    engine = Engine(one, Score(CAT), 0)
-    pictures = one.probe(engine.micro_batch)
+    engine = Engine(backend.classifier, Score(CAT), backend, micro_batch=0)
+    pictures = backend.classifier.probe(engine.micro_batch)
     seconds = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
@@ -105,13 +104,12 @@ def main() -> None:
     distances = []
     for name, cpu in subjects().items():
         gpu = copy.deepcopy(cpu).to("cuda").to(memory_format=torch.channels_last)
-        plain, quick = with_backend(gpu, "none"), with_backend(gpu)
+        plain, quick = prepared(gpu, "none"), prepared(gpu)
         found = compare(cpu, quick)
         distances += [distance for distance in found.values() if distance is not None]
         told = ", ".join(f"{m} {'refused' if d is None else f'{d:.1e}'}" for m, d in found.items())
-        way = quick.accelerator.way.name if quick.accelerator else "none"
         print(f"{name}: {told}")
-        print(f"{name}: plain {pace(plain):.2f} ms a gradient, {way} {pace(quick):.2f} ms")
+        print(f"{name}: plain {pace(plain):.2f} ms a gradient, {quick.name} {pace(quick):.2f} ms")
         if name == LITE0:
             recover(quick)
     median, worst = statistics.median(distances), max(distances)

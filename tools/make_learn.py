@@ -21,12 +21,14 @@ from typing import Any
 import numpy as np
 import torch
 from gradoscope.attribution.classifier import Classifier
-from gradoscope.attribution.engine import Engine, Rule, noise
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.gradients import Rule
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.baselines import make_baseline
 from gradoscope.attribution.methods.blur import blur
 from gradoscope.attribution.methods.cam import class_activation
 from gradoscope.attribution.methods.rules import Guided
+from gradoscope.attribution.noise import noise
 from gradoscope.attribution.score import Score
 from gradoscope.images.decode import decode
 from gradoscope.images.palettes import palettes
@@ -88,7 +90,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         zoo = Zoo(Settings())
-        self.classifier = zoo.load(MODEL)
+        self.classifier = zoo.load(MODEL).classifier
         self.title = zoo.recipe(MODEL).card.title
         self._input = zoo.recipe(MODEL).input
         self.seen = {name: preprocess(decode(read_sample(name), 24_000_000), self._input) for name in samples()}
@@ -152,7 +154,7 @@ def runs(stage: Stage, target: int) -> dict[str, Any]:
                 attribution = end.value
                 break
         values = attribution.values.abs().sum(0).numpy()
-        scale = scale_of(values, "inferno")
+        scale = scale_of(values, "inferno", signed=False)
         stage.webp(f"map-{id}", Image.fromarray(colourise(values, "inferno", scale)), 75)
         error = attribution.diagnostics.get("completeness", {}).get("relative_error")
         records[id] = stage.about(

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
-
-if TYPE_CHECKING:
-    from .backends.selection import BackendSelector
-    from .inspection import Inspection
 
 
 class Classifier(nn.Module):
@@ -25,8 +19,6 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
-    accelerator: BackendSelector | None = None  # quicker ways to its gradients, where the zoo has made some
-    most: int | None = None  # pictures that memory suffices for in a pass, where it has once run out
 
     def __init__(
         self,
@@ -105,13 +97,6 @@ class Classifier(nn.Module):
             grid = torch.randn((count, self.channels, 2**octave, 2**octave), generator=draw)
             clouds += 0.5 ** (octave - 2) * interpolate(grid, self.size, mode="bilinear", align_corners=False)
         return (0.5 + 0.2 * clouds).clamp(0, 1).to(device=self.device, dtype=self.dtype)
-
-    @cached_property
-    def census(self) -> Inspection:
-        """The layers that Grad-CAM can take and the nonlinearities on the way, found by one probing pass."""
-        from .inspection import inspect_classifier
-
-        return inspect_classifier(self)
 
 
 class NoLogits(ValueError):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -31,9 +32,9 @@ class NonlinearOperation:
 class Inspection:
     """The layers that hold feature maps, and the operations on the way from the picture to the logits, by number.
 
-    `guided`, `gates` and `unknown` are as `survey` sorts them, `unrectified` are those of `guided` that are no
-    rectifiers, `nonlinear` is everything that is not linear in the picture. `differentiable` says whether there is a
-    way at all.
+    `guided`, `gates` and `unknown` are as `classify_nonlinearities` sorts them, `unrectified` are those of `guided`
+    that are no rectifiers, `nonlinear` is everything that is not linear in the picture. `differentiable` says whether
+    the logits depend on the picture by differentiable operations at all.
     """
 
     layers: list[Layer]
@@ -43,6 +44,16 @@ class Inspection:
     unknown: Counter[str]
     nonlinear: Counter[NonlinearOperation]
     differentiable: bool
+
+
+_known: WeakKeyDictionary[Classifier, Inspection] = WeakKeyDictionary()
+
+
+def inspection_of(classifier: Classifier) -> Inspection:
+    """What a probing pass tells of a classifier; made once for each classifier, when it is first asked for."""
+    if classifier not in _known:
+        _known[classifier] = inspect_classifier(classifier)
+    return _known[classifier]
 
 
 def inspect_classifier(classifier: Classifier) -> Inspection:

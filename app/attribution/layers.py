@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from ..contract.problems import Refused, Unprocessable
 from .autograd_graph import walk
 from .classifier import Classifier
+from .errors import InvalidParameter, Refused
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
 
 
 def choose_layer(layers: list[Layer], name: str, method: str = "grad_cam") -> str:
-    """`name`, or the last layer's where it is `auto`. Raises `Refused`, or `Unprocessable` with `method`'s field."""
+    """`name`, or the last layer's where it is `auto`. Raises `Refused`, or `InvalidParameter` of `method`."""
     if not layers:
         raise Refused(
             "Grad-CAM needs a spatial feature map (N, C, h, w), and this model has none (it works on tokens or "
@@ -89,10 +89,11 @@ def choose_layer(layers: list[Layer], name: str, method: str = "grad_cam") -> st
     names = [layer.name for layer in layers]
     if name not in names and not any(name in layer.aliases for layer in layers):
         near = difflib.get_close_matches(name, names, 3, 0.3) or names[-3:]
-        raise Unprocessable(
+        raise InvalidParameter(
             f"{method}.layer: «{name[:80]}» is no layer with a spatial feature map. Near: {', '.join(near)}; "
             f"the automatic one is {names[-1]}.",
-            field=f"options.{method}.layer",
+            method,
+            "layer",
         )
     return name
 

@@ -7,8 +7,8 @@ import errno
 import gc
 import sys
 from contextlib import suppress
-from pathlib import Path
 
+import psutil
 import torch
 from torch import nn
 
@@ -60,9 +60,5 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory; 0 where the system does not tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0
-    return pages * 4096
+    """Bytes of this process that are in memory."""
+    return psutil.Process().memory_info().rss

@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from ..contract.problems import Unprocessable
+from .errors import UnknownName
 
 
 class Named(Protocol):
@@ -21,11 +21,11 @@ T = TypeVar("T", bound=Named)
 class Registry(Generic[T]):
     """Things of a kind by their ids, in an order; those of `package` are there once they are asked for.
 
-    `word` is what one is called, `field` where a request names it, `also` what it may say beside their ids.
+    `word` is what one is called, `also` what may be said beside their ids.
     """
 
-    def __init__(self, package: str, word: str, field: str, order: Callable[[T], Any], also: str = "") -> None:
-        self._package, self._word, self._field, self._order, self._also = package, word, field, order, also
+    def __init__(self, package: str, word: str, order: Callable[[T], Any], also: str = "") -> None:
+        self._package, self._word, self._order, self._also = package, word, order, also
         self._known: dict[str, T] = {}
         self._whole = False
 
@@ -49,9 +49,9 @@ class Registry(Generic[T]):
         return {thing.id: thing for thing in sorted(self._known.values(), key=self._order)}
 
     def find(self, id: str) -> T:
-        """The one of that id. Raises `Unprocessable` where there is none."""
+        """The one of that id. Raises `UnknownName` where there is none."""
         known = self.all()
         if id not in known:
             listed = f"{', '.join(known)}{self._also}"
-            raise Unprocessable(f"There is no {self._word} «{id[:80]}». There are: {listed}.", field=self._field)
+            raise UnknownName(f"There is no {self._word} «{id[:80]}». There are: {listed}.", self._word)
         return known[id]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ..contract.arrays import ScoreKind
+ScoreKind = Literal["logit", "log_probability", "probability"]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import Tensor
 
+from .backends.backend import Backend
 from .classifier import Classifier
 from .counters import counters
-from .engine import Engine, Rule, finite
+from .engine import Engine
+from .gradients import Rule, finite
 from .memory import out_of_memory
 from .score import Score
 
@@ -39,8 +41,17 @@ class SharedForward:
     Where memory does not suffice for a graph that stays, each has an engine of its own.
     """
 
-    def __init__(self, classifier: Classifier, picture: Tensor, layers: Iterable[str], questions: int) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        picture: Tensor,
+        layers: Iterable[str],
+        questions: int,
+        backend: Backend | None = None,
+    ) -> None:
+        """`backend` computes what the shared pass does not serve."""
         self._classifier, self._pictures, self._layers = classifier, picture[None], tuple(layers)
+        self._backend = backend
         self._left = questions
         self._graph: ForwardPass | None = None
 
@@ -50,8 +61,8 @@ class SharedForward:
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
-            return Engine(self._classifier, score, 1)
-        return SharedEngine(self._graph, score)
+            return Engine(self._classifier, score, self._backend, micro_batch=1)
+        return SharedEngine(self._graph, score, self._backend)
 
     def leave(self) -> None:
         """A question is done with, answered or not."""
@@ -63,8 +74,8 @@ class SharedForward:
 class SharedEngine(Engine):
     """An engine that goes back on a graph that is there, where it is asked about the graph's own pictures."""
 
-    def __init__(self, graph: ForwardPass, score: Score) -> None:
-        super().__init__(graph.classifier, score, len(graph.pictures))
+    def __init__(self, graph: ForwardPass, score: Score, backend: Backend | None = None) -> None:
+        super().__init__(graph.classifier, score, backend, micro_batch=len(graph.pictures))
         self._graph = graph
 
     def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:

@@ -10,14 +10,16 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
+Pause = Callable[[], None]
 
 
 class _Stopped(BaseException):
     """Unwinds the thread; not an Exception, so that no library swallows it."""
 
 
-def hand_over(compute: Callable[[Callable[[], None]], T]) -> Generator[None, None, T]:
+def hand_over(compute: Callable[[Pause], T]) -> Generator[None, None, T]:
     """Run `compute(pause)` in a thread; yields each time that it calls `pause`, and returns what it returns.
 
     Exactly one of the two threads runs at any time. Closing the generator ends the thread at its next `pause`;
@@ -61,3 +63,30 @@ def hand_over(compute: Callable[[Callable[[], None]], T]) -> Generator[None, Non
         if not ended:
             go.put(False)
         thread.join()
+
+
+def interleave(compute: Callable[[Pause], T], step: Callable[[], S]) -> Generator[S, None, T]:
+    """Run `compute(pause)` as `hand_over` does, yielding what `step` says each time that it calls `pause`."""
+    running = hand_over(compute)
+    try:
+        while True:
+            next(running)
+            yield step()
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        running.close()
+
+
+def at_once(steps: Generator[object, None, T], pause: Pause) -> T:
+    """What a generator returns, with a pause wherever it yields: for use within such a thread."""
+    try:
+        while True:
+            next(steps)
+            pause()
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        steps.close()

@@ -13,16 +13,17 @@ import torch
 from PIL import Image
 
 from ..attribution.classifier import Classifier
-from ..attribution.engine import Engine
+from ..attribution.errors import AttributionError, Refused
+from ..attribution.inspection import Inspection
 from ..attribution.methods.base import Method, Parameters, methods
-from ..attribution.score import Score
-from ..contract.problems import Problem, Refused
+from ..contract.problems import Problem
 from ..images.decode import decode
 from ..images.preprocess import preprocess
 from ..images.samples import read_sample, samples
 from ..settings import Settings
 from ..zoo.cards import CardError, File, read_card
 from ..zoo.checkpoint import match_state_dict, read_nested
+from ..zoo.loader import LoadedModel
 from ..zoo.model_spec import ModelSpec
 from ..zoo.sources.libraries import builders
 from ..zoo.weights import Weights, shown
@@ -50,17 +51,17 @@ def check(path: Path, settings: Settings, picture: bytes | None = None) -> Itera
         zoo = Zoo(settings.model_copy(update={"models": path.resolve().parent, "downloads": "any"}))
         recipe = zoo.recipe(path.stem)
         yield from _check_weights(recipe, zoo.weights)
-        classifier = zoo.load(path.stem)
+        loaded = zoo.load(path.stem)
     except Problem as problem:
         yield CheckResult("card" if isinstance(problem, CardError) else "weights", "wrong", problem.detail)
         return
-    yield _network(recipe, classifier)
-    yield from _check_answers(recipe, classifier, picture)
-    yield _layers(classifier)
+    yield _network(recipe, loaded)
+    yield from _check_answers(recipe, loaded.classifier, picture)
+    yield _layers(loaded.inspection)
     shown_picture = decode(picture or read_sample("cat"), settings.max_pixels)
-    x = torch.from_numpy(preprocess(shown_picture, recipe.input).pixels).to(classifier.device)
+    x = torch.from_numpy(preprocess(shown_picture, recipe.input).pixels).to(loaded.classifier.device)
     for method in methods().values():
-        yield _try(method, classifier, x, settings)
+        yield _try(method, loaded, x, settings)
 
 
 def _check_weights(recipe: ModelSpec, weights: Weights) -> Iterator[CheckResult]:
@@ -86,15 +87,15 @@ def _others(recipe: ModelSpec, source: File, path: Path) -> tuple[str, ...]:
         return ()
 
 
-def _network(recipe: ModelSpec, classifier: Classifier) -> CheckResult:
-    count = sum(p.numel() for p in classifier.parameters())
+def _network(recipe: ModelSpec, loaded: LoadedModel) -> CheckResult:
+    count = sum(p.numel() for p in loaded.classifier.parameters())
     size = "×".join(map(str, (recipe.input.channels, *recipe.input.size)))
-    census = classifier.census
+    inspection = loaded.inspection
     return CheckResult(
         "network",
         "ok",
-        f"{count:,} parameters, input {size}, {len(recipe.labels)} classes; activations: {_counted(census.guided)}, "
-        f"gates: {_counted(census.gates)}",
+        f"{count:,} parameters, input {size}, {len(recipe.labels)} classes; "
+        f"activations: {_counted(inspection.guided)}, gates: {_counted(inspection.gates)}",
     )
 
 
@@ -125,8 +126,8 @@ def _check_answers(recipe: ModelSpec, classifier: Classifier, picture: bytes | N
         yield CheckResult("labels", "note", "The classes have numbers only: name them by `labels` (a list or a file).")
 
 
-def _layers(classifier: Classifier) -> CheckResult:
-    layers = classifier.census.layers
+def _layers(inspection: Inspection) -> CheckResult:
+    layers = inspection.layers
     if not layers:
         return CheckResult("Grad-CAM layers", "refused", "none: there is no spatial feature map (N, C, h, w)")
     listed = ", ".join(f"{x.name} {x.shape[0]}×{x.shape[1]}×{x.shape[2]}" for x in reversed(layers[-6:]))
@@ -134,14 +135,12 @@ def _layers(classifier: Classifier) -> CheckResult:
     return CheckResult("Grad-CAM layers", "ok", f"{listed}{more}; the first one is the default")
 
 
-def _try(method: Method[Any], classifier: Classifier, x: torch.Tensor, settings: Settings) -> CheckResult:
+def _try(method: Method[Any], loaded: LoadedModel, x: torch.Tensor, settings: Settings) -> CheckResult:
     parameters = few(method, side=min(x.shape[-2:]))
     try:
-        method.check(classifier, parameters)
-        with torch.no_grad():
-            target = int(classifier(x[None])[0].argmax())
-        score = Score(target, multilabel=classifier.multilabel)
-        steps = method.attribute(Engine(classifier, score, settings.micro_batch), x, parameters, 0)
+        method.check(loaded.classifier, parameters)
+        score = loaded.score(int(loaded.logits(x[None])[0].argmax()))
+        steps = method.attribute(loaded.engine(score, settings.micro_batch), x, parameters, 0)
         while True:
             next(steps)
     except StopIteration as end:
@@ -149,7 +148,7 @@ def _try(method: Method[Any], classifier: Classifier, x: torch.Tensor, settings:
     except Refused as refusal:
         return CheckResult(method.id, "refused", refusal.detail)
     except Exception as error:
-        detail = error.detail if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
+        detail = error.detail if isinstance(error, (Problem, AttributionError)) else f"{type(error).__name__}: {error}"
         return CheckResult(method.id, "wrong", detail)
     if not bool(values.isfinite().all()):
         return CheckResult(method.id, "wrong", "The map holds NaN or infinity.")

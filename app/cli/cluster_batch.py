@@ -15,7 +15,7 @@ from ..contract.events import ErrorEvent, Event, ResultEvent
 from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem, problem_from_body
 from ..images.image_files import ImageFile
-from ..pipeline.archive import read_request_mark, request_mark, write_explanation
+from ..pipeline.resume import ResultFolder, picture_mark
 from ..service.cluster.batch_job import BatchJob, DoneInquiry, FaultEvent, Plan, WholeEvent
 from ..service.quarantine import KILLER
 from ..settings import Settings
@@ -78,7 +78,7 @@ class ClusterBatch:
             except OSError as error:
                 self._tally.fault(entry, Problem(error.strerror or str(error)))
                 continue
-            if read_request_mark(entry.folder) == request_mark(data, self._about):
+            if ResultFolder(entry.folder).holds(picture_mark(data, self._about)):
                 self._tally.kept(entry)
             else:
                 yield entry, data
@@ -115,7 +115,7 @@ class ClusterBatch:
                 self._tally.fault(entry, problem_from_body(event.problem))
                 return
             try:
-                await asyncio.to_thread(write_explanation, entry.folder, event.files)
+                await asyncio.to_thread(ResultFolder(entry.folder).write, event.files)
                 self._tally.done(entry, event.record)
             except Problem as problem:
                 self._tally.fault(entry, problem)

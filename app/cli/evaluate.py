@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ..contract.jobs import Explain
 from ..images.image_files import find_image_files
-from . import models as cli_models
+from ..settings import operator_settings
 from .explain import INTERRUPTED, parse_options
 from .options import fit_of
 
@@ -65,7 +65,7 @@ def evaluate(
     entries = find_image_files([folder], target, recursive)
     order = EvaluateOptions(folder, target, grids, confidence, shlex.join(["gradoscope", *sys.argv[1:]]))
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
-        settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
+        settings = operator_settings().model_copy(update={"store": Path(kept)})
         try:
             whole = evaluate_folder(entries, question, settings, order, console)
         except KeyboardInterrupt:

@@ -17,13 +17,14 @@ from ..evaluation.output import write_all
 from ..evaluation.pointing_game import DEFAULT, PointingGame
 from ..evaluation.progress import EvaluationProgress
 from ..evaluation.report import gather
-from ..evaluation.result_cache import ResultCache
 from ..evaluation.run import Evaluation, EvaluationResults
 from ..images.image_files import ImageFile
 from ..pipeline.batch import READERS
 from ..pipeline.context import Context
+from ..pipeline.fetch import fetch_all
+from ..pipeline.progress import ProgressBars
+from ..pipeline.resume import ResultCache
 from ..settings import Settings
-from .explain_run import fetch_all
 
 PARTS = ".parts"
 
@@ -50,11 +51,13 @@ def evaluate_folder(
     context.decoders.warm()
     fetch_all(context.zoo, question.models or (settings.default_model,), settings, console)
     names = {entry: str(entry.folder.relative_to(order.out)) for entry in entries}
-    with EvaluationProgress(console) as course:
+    with ProgressBars(console) as bars:
+        course = EvaluationProgress(bars)
         evaluation = Evaluation(question, context, ResultCache(order.out / PARTS), course)
         findings = evaluation.measure(entries, names)
         if order.grids != 0:
             PointingGame(evaluation, findings, order.grids or DEFAULT, order.confidence).play(entries, names)
+        course.end()
     write_all(order.out, head(evaluation, order, len(entries)), findings, question.seed)
     tell(findings, order.out, console)
     return not findings.failed
@@ -73,7 +76,7 @@ def head(evaluation: Evaluation, order: EvaluateOptions, count: int) -> JsonObje
         "pictures": count,
         "confidence": order.confidence,
         "models": {
-            id: {"fingerprint": evaluation.classifier(id).fingerprint, **evaluation.inputs[id].model_dump()}
+            id: {"fingerprint": evaluation.load(id).classifier.fingerprint, **evaluation.inputs[id].model_dump()}
             for id in evaluation.models
         },
         "methods": {panel.method.id: panel.parameters.model_dump() for panel in evaluation.panels},

@@ -12,12 +12,12 @@ import typer
 from rich.console import Console
 
 from ..contract.jobs import Explain
+from ..contract.parsing import parse_size
 from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
 from ..images.image_files import ImageFile, find_image_files, is_one_file
-from ..settings import Settings
+from ..settings import Settings, operator_settings
 from . import cluster as cli_cluster
-from . import models as cli_models
 from .options import fit_of, score_of
 
 console = Console()
@@ -53,8 +53,6 @@ def explain(
     Of many pictures, those whose results are there already are passed over: a run that was interrupted goes on.
     Ends with 1 where some could not be explained.
     """
-    from ..web.routes.uploads import parse_size
-
     one = is_one_file(images) and not cluster
     if metric and not one:
         raise Unprocessable("--metric is of one picture here. Many pictures are measured by gradoscope evaluate.")
@@ -72,7 +70,7 @@ def explain(
         size=parse_size(size),
         metrics=tuple(metric or ()),
     )
-    settings = cli_models.operator_settings()
+    settings = operator_settings()
     if cluster:
         _explain_all(find_image_files(images, out, recursive), job, settings, cluster)
         return

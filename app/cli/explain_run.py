@@ -8,23 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from ..attribution.memory import keep_freed
-from ..attribution.methods.base import methods
-from ..contract.events import AcceptedEvent, DoneEvent, Event, PredictionEvent, ProgressEvent
+from ..contract.events import AcceptedEvent, DoneEvent, Event, PanelEvent, PredictionEvent, ProgressEvent
 from ..contract.jobs import Explain
 from ..contract.records import Explanation
 from ..images.image_files import ImageFile
-from ..pipeline.archive import files, read_request_mark, write_explanation
+from ..pipeline.archive import files
 from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
+from ..pipeline.catalogue import titles
 from ..pipeline.context import Context
+from ..pipeline.fetch import fetch_all
 from ..pipeline.pipeline import run
-from ..pipeline.turns import as_problem
+from ..pipeline.problems import as_problem
+from ..pipeline.progress import PanelBars, ProgressBars
+from ..pipeline.resume import ResultFolder, write_file
 from ..settings import Settings
 from ..storage.stores import AnyStore
-from ..zoo.zoo import Zoo
-from .models import fetch
 from .progress import FolderProgress, refusals
 
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
@@ -33,15 +33,12 @@ WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> Explanation:
     """Run a job to its end and write its results into `folder`. Returns the record; raises `Problem`."""
     context = _open(job, settings, console)
-    bars = Progress(
-        TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
     record: Explanation | None = None
-    with bars:
-        tasks: dict[tuple[str, str | None], TaskID] = {}
+    with ProgressBars(console) as bars:
+        panels = PanelBars(bars)
         for event in run(job, context):
             if event is not None:
-                record = _follow(event, bars, tasks) or record
+                record = _follow(event, console, panels) or record
     assert record is not None  # the last event is `done`
     _write(record, context.store, folder)
     _tell(record, folder, console)
@@ -50,9 +47,7 @@ def explain_one(job: Explain, settings: Settings, folder: Path, console: Console
 
 def explain_many(entries: Sequence[ImageFile], question: Explain, settings: Settings, console: Console) -> bool:
     """Explain many pictures, each into its folder. Whether all could be; raises `Problem`."""
-    batch = Batch(
-        question, _open(question, settings, console), lambda entry, mark: read_request_mark(entry.folder) == mark
-    )
+    batch = Batch(question, _open(question, settings, console), is_kept)
     with FolderProgress(len(entries), console) as tally:
         for result in explain_batch(batch, entries):
             if isinstance(result, FailedPicture):
@@ -63,6 +58,11 @@ def explain_many(entries: Sequence[ImageFile], question: Explain, settings: Sett
                 tally.kept(result.entry)
     tally.tell()
     return not tally.faults
+
+
+def is_kept(entry: ImageFile, mark: str) -> bool:
+    """Whether a picture's results are there already."""
+    return ResultFolder(entry.folder).holds(mark)
 
 
 def explain_batch(
@@ -79,15 +79,10 @@ def write_picture(
     """Write what came of a picture into its folder."""
     if isinstance(result, ExplainedPicture):
         try:
-            write_explanation(result.entry.folder, files(result.record, result.read, titles()))
+            ResultFolder(result.entry.folder).write(files(result.record, result.read, titles()))
         except Exception as error:
             return FailedPicture(result.entry, as_problem(error))
     return result
-
-
-def titles() -> dict[str, str]:
-    """The methods' titles, for captions."""
-    return {id: method.title for id, method in methods().items()}
 
 
 def _open(job: Explain, settings: Settings, console: Console) -> Context:
@@ -99,33 +94,22 @@ def _open(job: Explain, settings: Settings, console: Console) -> Context:
     return context
 
 
-def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Console | None = None) -> None:
-    """Download the weights of models that are not here. Raises `Problem`."""
-    for model in models:
-        if zoo.weights.availability(zoo.recipe(model).weights) == "downloadable":
-            fetch(zoo, model, settings, console or Console(stderr=True))
-
-
-def _follow(event: Event, bars: Progress, tasks: dict[tuple[str, str | None], TaskID]) -> Explanation | None:
+def _follow(event: Event, console: Console, panels: PanelBars) -> Explanation | None:
     if isinstance(event, AcceptedEvent):
-        for panel in event.panels:
-            tasks[panel.id, None] = bars.add_task(panel.method, total=panel.cost)
+        panels.accept((panel.id, panel.method, panel.cost) for panel in event.panels)
     elif isinstance(event, PredictionEvent):
         best = event.predictions[0]
-        bars.console.print(f"{event.model}: {best.label} ({best.probability:.2f})", highlight=False)
+        console.print(f"{event.model}: {best.label} ({best.probability:.2f})", highlight=False)
     elif isinstance(event, ProgressEvent):
-        part = event.panel, event.metric
-        if part not in tasks:
-            tasks[part] = bars.add_task(f"  {event.metric} of {event.panel}", total=event.total)
-        bars.update(tasks[part], completed=event.done, total=event.total)
+        panels.advance(event.panel, event.metric, event.done, event.total)
+    elif isinstance(event, PanelEvent) and event.panel.status == "done":
+        panels.finish(event.panel.id)
     return event.record if isinstance(event, DoneEvent) else None
 
 
 def _write(record: Explanation, store: AnyStore, folder: Path) -> None:
     for name, data in files(record, lambda part: store.read(record.id, part), titles()):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        write_file(folder / name, data)
 
 
 def _tell(record: Explanation, folder: Path, console: Console) -> None:

@@ -13,8 +13,8 @@ from rich.console import Console
 from ..contract.events import ResultEvent
 from ..contract.flows import GradientFlow
 from ..contract.jobs import Flow
-from ..settings import Settings
-from . import models as cli_models
+from ..contract.parsing import parse_size
+from ..settings import Settings, operator_settings
 from .options import fit_of, score_of
 
 console = Console()
@@ -32,11 +32,9 @@ def flow(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, as the REST interface has it")] = False,
 ) -> None:
     """Show the gradient's norm at every layer, dead and saturated activations, and what poolings pass on."""
-    from ..web.routes.uploads import parse_size
-
     job = Flow(image.read_bytes(), model, target, against, score_of(score), fit_of(fit), parse_size(size))
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
-        settings = cli_models.operator_settings().model_copy(update={"store": Path(kept)})
+        settings = operator_settings().model_copy(update={"store": Path(kept)})
         found = _found(job, settings)
     if as_json:
         console.print_json(json.dumps(found.to_dict()))
@@ -46,8 +44,8 @@ def flow(
 
 def _found(job: Flow, settings: Settings) -> GradientFlow:
     from ..pipeline.context import Context
+    from ..pipeline.fetch import fetch_all
     from ..pipeline.pipeline import run
-    from .explain_run import fetch_all
 
     context = Context.open(settings, 1)
     fetch_all(context.zoo, [job.model or settings.default_model], settings)

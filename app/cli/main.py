@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from .. import __version__
 from ..contract.problems import Problem
+from ..contract.version import VERSION
 from ..contract.wire import JsonObject
 from ..service.threads import share_cores
 from ..settings import Settings
@@ -47,7 +47,7 @@ def main() -> None:
 @app.callback(invoke_without_command=True)
 def common(version: Annotated[bool, typer.Option("--version", help="Print the version and end")] = False) -> None:
     if version:
-        console.print(__version__)
+        console.print(VERSION)
         raise typer.Exit
 
 

@@ -7,25 +7,19 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from ..contract.problems import Problem
-from ..settings import Settings
+from ..settings import operator_settings
 
 app = typer.Typer(help="List the models, download their weights, check a card of your own.")
 console = Console()
 MARKS = {"ok": "[green]ok[/]", "note": "[cyan]note[/]", "refused": "[yellow]refused[/]", "wrong": "[red]wrong[/]"}
-
-
-def operator_settings() -> Settings:
-    """The settings as the operator at a shell has them: any model may be named, and fetched unless offline."""
-    return Settings().model_copy(update={"downloads": "any"})
 
 
 @app.callback(invoke_without_command=True)
@@ -66,6 +60,7 @@ def pull_models(
     every: Annotated[bool, typer.Option("--all", help="Every model that has a card")] = False,
 ) -> None:
     """Download weights: resumed where an earlier try broke off, checked by hash, put in place in one step."""
+    from ..pipeline.fetch import fetch
     from ..zoo.zoo import Zoo
 
     settings = operator_settings()
@@ -83,23 +78,6 @@ def pull_models(
                 console.print(f"[red]{problem.title}:[/] {problem.detail}", highlight=False)
     if failed:
         raise failed[-1]
-
-
-def fetch(zoo: Any, model: str, settings: Settings, console: Console) -> None:
-    """Have a model's weights here, with a progress bar. Raises `Problem`."""
-    from ..zoo.download import pull
-    from ..zoo.weights import shown
-
-    file = zoo.recipe(model).weights
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(True), TransferSpeedColumn(), console=console
-    )
-    if not zoo.weights.find(file):
-        with bar:
-            task = bar.add_task(model, total=None)
-            for fetched in pull(file, model, settings):
-                bar.update(task, completed=fetched.done, total=fetched.total)
-    console.print(f"{model}: {shown(zoo.weights.require(file, model))}", highlight=False, soft_wrap=True)
 
 
 @app.command("check")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import cast, get_args
 
 from ..contract.arrays import ScoreKind
+from ..contract.jobs import Fit
 from ..contract.problems import Unprocessable
-from ..zoo.cards import Fit
 
 
 def fit_of(text: str | None) -> Fit | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..contract.problems import Problem
 from ..contract.records import Explanation
 from ..images.image_files import ImageFile
+from ..pipeline.progress import ProgressBars
 
 
 class FolderProgress:
@@ -18,18 +18,15 @@ class FolderProgress:
         self._total, self._console = total, console
         self._done = self._kept = 0
         self._refusals: dict[str, None] = {}
-        self._bars = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("pictures ·"),
-            TimeElapsedColumn(), TextColumn("· left"), TimeRemainingColumn(), console=console,
-        )  # fmt: skip
-        self._task = self._bars.add_task("", total=total)
+        self._bars = ProgressBars(console)
+        self._task = self._bars.add("", total, "pictures")
 
     def __enter__(self) -> FolderProgress:
-        self._bars.start()
+        self._bars.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+    def __exit__(self, *raised: object) -> None:
+        self._bars.__exit__(*raised)
 
     def done(self, entry: ImageFile, record: Explanation) -> None:
         """A picture was explained, and is written."""
@@ -60,7 +57,8 @@ class FolderProgress:
                 self._console.print(f"{entry.path}: {problem.detail}", highlight=False, markup=False, soft_wrap=True)
 
     def _advance(self, entry: ImageFile) -> None:
-        self._bars.update(self._task, advance=1, description=entry.path.name[-28:])
+        done = self._done + self._kept + len(self.faults)
+        self._bars.update(self._task, done, what=entry.path.name[-28:])
 
 
 def refusals(record: Explanation) -> list[str]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict, TypeVar
 
 from ..contract.arrays import ScoreKind
+from ..contract.jobs import Fit
 from ..contract.problems import Unprocessable
-from ..zoo.cards import Fit
 from .pictures import Picture, read_bytes
 
 Target = int | Literal["top"]

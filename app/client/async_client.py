@@ -10,15 +10,15 @@ from typing import Any, Self, Unpack
 
 import httpx2
 
-from .. import __version__
 from ..contract.catalogue import MethodBody, Methods, MetricBody, Metrics, Models, SampleBody, Samples
 from ..contract.estimates import EstimateBody, Estimates
 from ..contract.events import DoneEvent
 from ..contract.flows import GradientFlow
+from ..contract.jobs import Fit
 from ..contract.predictions import ClassBody, Classes, Prediction, Predictions
 from ..contract.problems import NotFound
 from ..contract.records import Explanation as Record
-from ..zoo.cards import Fit
+from ..contract.version import VERSION
 from . import requests as calls
 from .arguments import ExplainArguments, FlowArguments, Options
 from .client import TIMEOUT
@@ -43,7 +43,7 @@ class AsyncClient:
         timeout: float | httpx2.Timeout | None = TIMEOUT, **options: Any,
     ) -> None:  # fmt: skip
         self.url, self.retries = url.rstrip("/"), retries
-        own = headers(key, __version__)
+        own = headers(key, VERSION)
         self._http = httpx2.AsyncClient(base_url=self.url, timeout=timeout, headers=own, **options)
         self._titles: dict[str, str] | None = None
 

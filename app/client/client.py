@@ -11,14 +11,14 @@ from typing import Any, Self, Unpack
 
 import httpx2
 
-from .. import __version__
 from ..contract.catalogue import MethodBody, Methods, MetricBody, Metrics, Models, SampleBody, Samples
 from ..contract.estimates import EstimateBody, Estimates
 from ..contract.flows import GradientFlow
+from ..contract.jobs import Fit
 from ..contract.predictions import ClassBody, Classes, Prediction, Predictions
 from ..contract.problems import NotFound
 from ..contract.records import Explanation as Record
-from ..zoo.cards import Fit
+from ..contract.version import VERSION
 from . import requests as calls
 from .arguments import ExplainArguments, FlowArguments, Options
 from .events import Done, Event, Listener, typed
@@ -43,7 +43,7 @@ class Client:
         timeout: float | httpx2.Timeout | None = TIMEOUT, **options: Any,
     ) -> None:  # fmt: skip
         self.url, self.retries = url.rstrip("/"), retries
-        self._http = httpx2.Client(base_url=self.url, timeout=timeout, headers=headers(key, __version__), **options)
+        self._http = httpx2.Client(base_url=self.url, timeout=timeout, headers=headers(key, VERSION), **options)
         self._titles: dict[str, str] | None = None
 
     def explain(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 try:
     from matplotlib.axes import Axes
@@ -17,11 +17,10 @@ except ImportError as error:
 
 from ..contract.arrays import Reduction
 from ..contract.problems import Unprocessable
-from ..images.palettes import diverging, palettes
-from ..images.render import colourise, scale_of
-
-if TYPE_CHECKING:
-    from .results import Explanation, Panel
+from ..images.map_grid import map_grid
+from ..images.palettes import MAGNITUDES, SIGNED, palettes
+from ..images.render import PERCENTILE, colourise, is_signed, scale_of
+from .drawable import Explanation, Panel
 
 CELL = 2.6  # inches of a map's side
 TICKS = 5
@@ -34,7 +33,7 @@ class Appearance:
 
     reduce: Reduction = "abs"
     palette: str | None = None
-    percentile: float = 99
+    percentile: float = PERCENTILE
 
     def __post_init__(self) -> None:
         if self.palette is not None and self.palette not in palettes():
@@ -44,7 +43,7 @@ class Appearance:
 
     @property
     def colours(self) -> str:
-        return self.palette or ("blue_orange" if self.reduce == "sum" else "inferno")
+        return self.palette or (SIGNED if is_signed(self.reduce) else MAGNITUDES)
 
 
 class NotebookFigure(Figure):
@@ -65,55 +64,41 @@ def of_panel(panel: Panel, reading: Appearance) -> Figure:
 
 def of_explanation(explanation: Explanation, reading: Appearance) -> Figure:
     """Rows are model × class, the first column what the model saw, the others methods."""
-    rows = _rows(explanation)
-    columns = list(dict.fromkeys(panel.method for panel in explanation))
-    width, height = len(columns) + 1, max(1, len(rows))
+    grid = map_grid(panel.cell for panel in explanation)
+    panels = {panel.id: panel for panel in explanation}
+    width, height = len(grid.columns) + 1, max(1, len(grid.rows))
     figure = NotebookFigure(figsize=(CELL * 1.25 * width, CELL * 1.2 * height), layout="constrained")
-    grid: Any = figure.subplots(height, width, squeeze=False)
-    for axes in grid.flat:
+    places: Any = figure.subplots(height, width, squeeze=False)
+    for axes in places.flat:
         axes.axis("off")
     looked = {seen.model for seen in explanation.inputs}
-    for row, panels in zip(grid, rows, strict=False):
-        first = panels[0]
-        if first.model in looked:
-            picture = first.picture()
-            row[0].imshow(picture, cmap="gray" if picture.mode == "L" else None)
-        row[0].set_title(f"{first.model}\n{_target(first)}", fontsize=9, parse_math=False)
-        for panel in panels:
-            _draw(row[1 + columns.index(panel.method)], panel, reading)
+    for own, row in zip(places, grid.rows, strict=False):
+        if row.model in looked:
+            picture = explanation.seen(row.model)
+            own[0].imshow(picture, cmap="gray" if picture.mode == "L" else None)
+        own[0].set_title(f"{row.model}\n{row.score}", fontsize=9, parse_math=False)
+        for column, cell in row.cells:
+            _draw(own[1 + column], panels[cell.panel], reading)
     return figure
 
 
 def _draw(axes: Axes, panel: Panel, reading: Appearance) -> None:
     axes.axis("off")
-    error = panel.completeness_error
-    told = _target(panel) if error is None else f"{_target(panel)} · completeness {error:+.1%}"
-    axes.set_title(f"{panel.title}\n{told}", fontsize=9, parse_math=False)
-    if panel.status != "done":
-        detail = panel.problem.detail if panel.problem else panel.status
-        axes.text(0.5, 0.5, textwrap.fill(detail, 28), ha="center", va="center", fontsize=7, parse_math=False)
+    cell = panel.cell
+    told = " · ".join(filter(None, (cell.score, cell.completeness)))
+    axes.set_title(f"{cell.title}\n{told}", fontsize=9, parse_math=False)
+    if not cell.is_done:
+        axes.text(0.5, 0.5, textwrap.fill(cell.reason, 28), ha="center", va="center", fontsize=7, parse_math=False)
         return
     values = panel.reduce(reading.reduce)
-    scale = scale_of(values, reading.colours, reading.percentile)
+    scale = scale_of(values, reading.colours, reading.percentile, signed=is_signed(reading.reduce))
     axes.imshow(colourise(values, reading.colours, scale), interpolation="nearest")
     colours = ListedColormap(palettes()[reading.colours] / 255)
     if scale.high > scale.low:
         ticks = [scale.low + (scale.high - scale.low) * number / (TICKS - 1) for number in range(TICKS)]
         norm = Normalize(scale.low, scale.high)
     else:  # a map of zeros
-        ticks, norm = [0.0], Normalize(-1.0 if reading.colours in diverging() else 0.0, 1.0)
+        ticks, norm = [0.0], Normalize(-1.0 if scale.symmetric else 0.0, 1.0)
     assert axes.figure is not None
     bar = axes.figure.colorbar(ScalarMappable(norm, colours), ax=axes, ticks=ticks, fraction=0.046, pad=0.03)
     bar.ax.set_yticklabels([f"{tick:.2g}" for tick in ticks], fontsize=7)
-
-
-def _rows(explanation: Explanation) -> list[list[Panel]]:
-    rows: dict[tuple[str, int | None], list[Panel]] = {}
-    for panel in explanation:
-        rows.setdefault((panel.model, panel.target.index if panel.target else None), []).append(panel)
-    return list(rows.values())
-
-
-def _target(panel: Panel) -> str:
-    against = f" − {panel.against.label}" if panel.against else ""
-    return f"{panel.target.label if panel.target else 'no class'}{against}"

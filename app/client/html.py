@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 from html import escape
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from ..images.render import draw, scale_of
+from ..images.map_grid import map_grid, scale_text
+from ..images.palettes import MAGNITUDES
+from ..images.render import PERCENTILE, draw, scale_of
 from ..pipeline.archive import png
+from .drawable import Explanation, Panel
 
-if TYPE_CHECKING:
-    from .results import Explanation, Panel
-
-PALETTE, PERCENTILE = "inferno", 99.0
+PALETTE = MAGNITUDES
 SIDE = 176  # pixels of the longer side
 ROW = "display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start"
 CELL = f"margin:0;width:{SIDE}px;font-size:12px;line-height:1.35;overflow-wrap:anywhere"
@@ -23,9 +22,9 @@ IMAGE = "display:block;margin:0 0 4px;max-width:none;image-rendering:pixelated"
 
 def explanation_html(explanation: Explanation) -> str:
     """What each model saw and believes, and its maps with method, class, completeness and the scale's ends."""
-    rows = []
-    for model in dict.fromkeys(panel.model for panel in explanation):
-        cells = [_input(explanation, model), *(_panel(panel) for panel in explanation if panel.model == model)]
+    rows, panels = [], {panel.id: panel for panel in explanation}
+    for row in map_grid(panel.cell for panel in explanation).rows:
+        cells = [_input(explanation, row.model), *(_panel(panels[cell.panel]) for _, cell in row.cells)]
         rows.append(f'<div style="{ROW}">{"".join(cells)}</div>')
     told = f"{explanation.score} · seed {explanation.seed} · {explanation.seconds:.1f} s"
     if explanation.status != "done":
@@ -41,7 +40,7 @@ def explanation_html(explanation: Explanation) -> str:
 
 def panel_png(panel: Panel) -> bytes:
     """A map coloured, each value a square of its own where it is small."""
-    image = draw(panel.reduce("abs"), PALETTE, PERCENTILE, None, 0.0)
+    image = draw(panel.reduce("abs"), PALETTE, signed=False)
     factor = max(1, SIDE // max(image.size))
     return png(image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST))
 
@@ -56,17 +55,17 @@ def _input(explanation: Explanation, model: str) -> str:
 
 
 def _panel(panel: Panel) -> str:
-    lines = [f"<b>{escape(panel.title)}</b>", escape(panel.target.label if panel.target else "no class")]
-    if panel.against is not None:
-        lines.append(f"against {escape(panel.against.label)}")
-    if panel.status != "done":
-        return _cell("", [*lines, escape(panel.problem.detail if panel.problem else panel.status)])
+    cell = panel.cell
+    lines = [f"<b>{escape(cell.title)}</b>", escape(cell.label)]
+    if cell.against is not None:
+        lines.append(f"against {escape(cell.against)}")
+    if not cell.is_done:
+        return _cell("", [*lines, escape(cell.reason)])
     values = panel.reduce("abs")
-    scale = scale_of(values, PALETTE, PERCENTILE)
-    lines.append(f"{scale.low:.2g} … {scale.high:.2g}")
-    if panel.completeness_error is not None:
-        lines.append(f"completeness {panel.completeness_error:+.1%}")
-    return _cell(_image(draw(values, PALETTE, PERCENTILE, None, 0.0), panel.title), lines)
+    lines.append(scale_text(scale_of(values, PALETTE, signed=False)))
+    if cell.completeness is not None:
+        lines.append(cell.completeness)
+    return _cell(_image(draw(values, PALETTE, signed=False), panel.title), lines)
 
 
 def _cell(image: str, lines: list[str]) -> str:

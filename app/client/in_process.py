@@ -15,22 +15,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..cli.explain_run import fetch_all, titles
-from ..cli.models import operator_settings
 from ..contract.arrays import measurement_part, npy, unpack
 from ..contract.jobs import Explain
+from ..contract.parsing import parse_size
 from ..contract.problems import ComputationFailed, Unprocessable
 from ..contract.records import Explanation as Record
 from ..images.decoder_pool import DecoderPool
 from ..images.samples import read_sample
+from ..pipeline.catalogue import titles
 from ..pipeline.context import Context
+from ..pipeline.fetch import fetch_all
 from ..pipeline.lru_cache import LRUCache
 from ..pipeline.model_input import png
 from ..pipeline.pipeline import run
 from ..pipeline.throughput import Throughput
+from ..settings import operator_settings
 from ..storage.store import Store
 from ..storage.stores import AnyStore
-from ..web.routes.uploads import parse_size
 from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, settle_input
 from .arguments import Arguments, several
 from .events import Listener, typed

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 from urllib.parse import quote
 
-from ..zoo.cards import Fit
+from ..contract.jobs import Fit
 from .arguments import Arguments, ExplainArguments, FlowArguments, Options, as_sides, picture_of, several
 from .pictures import Picture
 from .results import Explanation

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import httpx2
@@ -42,7 +45,13 @@ def _strange(response: httpx2.Response) -> Problem:
 def wait_of(response: httpx2.Response) -> int | None:
     """Seconds after which the server wants to be asked again; None where it does not say."""
     said = response.headers.get("retry-after", "")
-    return int(said) if said.isdecimal() else None
+    if said.isdecimal():
+        return int(said)
+    try:  # a proxy may name a time instead (RFC 9110, 10.2.3)
+        until = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    return max(0, math.ceil(until.timestamp() - time.time()))
 
 
 def pause(response: httpx2.Response, left: int) -> int | None:

@@ -18,7 +18,9 @@ from ..contract.problems import BadAnswer, NotFound, Problem, problem_from_body
 from ..contract.records import Explanation as Record
 from ..contract.records import ImageBody, InputBody, PanelBody
 from ..contract.wire import JsonObject
+from ..images.map_grid import NO_CLASS, MapCell
 from ..pipeline import archive as export
+from ..pipeline import resume
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,6 +108,16 @@ class Panel:
     @property
     def seconds(self) -> float:
         return self.record.seconds
+
+    @property
+    def cell(self) -> MapCell:
+        """What figures and notebook pages tell of it."""
+        target, against = self.target, self.against
+        return MapCell(
+            self.id, self.model, self.method, self.title, target.index if target else None,
+            target.label if target else NO_CLASS, against.label if against else None, self.status,
+            self.problem.detail if self.problem else None, self.seconds, self.diagnostics,
+        )  # fmt: skip
 
     @property
     def from_store(self) -> bool:
@@ -282,7 +294,7 @@ class Explanation(Sequence[Panel]):
         """
         path = Path(folder)
         record = Record.model_validate(self.record.model_dump())  # with the fields that the server left out, too
-        export.write_whole(path, export.files(record, self.parts.read, dict(self.parts.titles())))
+        resume.write_folder(path, export.files(record, self.parts.read, dict(self.parts.titles())))
         return path
 
     def _repr_html_(self) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..zoo.cards import Fit
+from .jobs import Fit
 from .wire import JsonObject, WireModel
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from ..zoo.cards import Fit
 from .arrays import ScoreKind
 from .wire import JsonObject
+
+Fit = Literal["crop", "pad", "squash"]  # how a picture of another aspect is brought to the input size
 
 
 @dataclass(frozen=True)

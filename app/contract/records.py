@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..zoo.cards import Fit
 from .arrays import Statistics
+from .jobs import Fit
 from .metrics import MeasurementBody
 from .predictions import ClassBody, PredictedClass
 from .problems import ProblemBody

@@ -10,9 +10,9 @@ from pathlib import Path
 from ..attribution.methods.base import methods
 from ..contract.problems import Problem
 from ..contract.wire import JsonObject
+from ..pipeline.resume import write_file
 from .plots import by_method, mean_curves, name_of
 from .report import Plots, report
-from .result_cache import write_whole
 from .run import EvaluationResults
 from .tables import GroupedRow, Row, csv_of, rows, summary
 
@@ -21,7 +21,7 @@ def write_all(out: Path, about: JsonObject, findings: EvaluationResults, seed: i
     """Raises `Problem` where something cannot be written."""
     for name, text in files(about, findings, seed):
         try:
-            write_whole(out / name, text.encode())
+            write_file(out / name, text.encode())
         except OSError as error:
             raise Problem(f"{out / name} cannot be written: {error.strerror or error}.") from error
 

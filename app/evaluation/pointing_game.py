@@ -11,18 +11,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..attribution.classifier import Classifier
 from ..contract.problems import Unprocessable
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage
-from ..pipeline.plan import PlannedPanel, examine, outline
+from ..pipeline.cost import weight
+from ..pipeline.plan import PlannedPanel, examine
+from ..pipeline.problems import as_problem
 from ..pipeline.records import finished
-from ..pipeline.turns import as_problem
+from ..pipeline.resume import mark
+from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
 from .grids import CELLS, SIDE, arrangements, compose, localisation
-from .progress import weight
 from .records import CellRecord, GameRecord, GridRecord, Target, not_made
-from .result_cache import mark
 from .run import Evaluation, EvaluationResults, MeasuredPicture
 
 DEFAULT = 20
@@ -70,23 +70,23 @@ class PointingGame:
                 f"probability of {self.confidence:g} or more, and {CELLS} classes are needed. Give more pictures, or a "
                 "lower --confidence."
             )
-        classifier, scaled = self._classifier(model)
-        height, width = classifier.size
+        loaded, scaled = self._load(model)
+        height, width = loaded.size
         game |= {"input": [height, width], "cell": [height // SIDE, width // SIDE], "scaled": scaled}
-        panels = self._panels(model, classifier)
-        weights = {panel.id: CELLS * weight(outline(panel, classifier).map_cost) for panel in panels}
+        panels = self._panels(model, loaded)
+        weights = {panel.id: CELLS * weight(panel.map_cost(loaded.size)) for panel in panels}
         self.course.begin(f"grids for {model}", sum(weights.values()) * len(drawn))
         wanted = {name for arrangement in drawn for name in arrangement}
         chosen = [(entry, name) for entry, name in entries if name in wanted]
         shots = {shot.name: shot for shot in self._shots(chosen, model)}
         for number, arrangement in enumerate(drawn, start=1):
             self.course.at(f"{number}/{len(drawn)}")
-            grid = self._grid(number, arrangement, [shots[name] for name in arrangement], model, classifier)
+            grid = self._grid(number, arrangement, [shots[name] for name in arrangement], model, loaded)
             thumb = thumbs.of_picture(grid.picture, THUMB) if number <= SHOWN else None
             labels = [one["label"] for one in grid.classes]
             game["grids"].append({"grid": number, "pictures": list(arrangement), "labels": labels, "thumb": thumb})
             for panel in panels:
-                self.findings.grids.append(self._point(grid, panel, classifier, weights[panel.id]))
+                self.findings.grids.append(self._point(grid, panel, loaded, weights[panel.id]))
 
     def _fitting(self, model: str) -> dict[int, list[str]]:
         """Names of the pictures that the model is sure of, by top class."""
@@ -98,18 +98,18 @@ class PointingGame:
                     found.setdefault(best["index"], []).append(look["picture"])
         return found
 
-    def _classifier(self, model: str) -> tuple[Classifier, bool]:
+    def _load(self, model: str) -> tuple[LoadedModel, bool]:
         """The model for pictures of twice its side; where its size is fixed, as it is: grids are scaled down then."""
         height, width = self.evaluation.inputs[model].size
         try:
-            return self.evaluation.classifier(model, (SIDE * height, SIDE * width)), False
+            return self.evaluation.load(model, (SIDE * height, SIDE * width)), False
         except Unprocessable:
-            return self.evaluation.classifier(model), True
+            return self.evaluation.load(model), True
 
-    def _panels(self, model: str, classifier: Classifier) -> list[PlannedPanel]:
+    def _panels(self, model: str, loaded: LoadedModel) -> list[PlannedPanel]:
         """The model's panels that can be made of such pictures. Those that cannot were told of before, or are now."""
         own = self.evaluation.of(model)
-        examine(own, self.evaluation.question, classifier)
+        examine(own, self.evaluation.question, loaded)
         return [panel for panel in own if not panel.refusal]
 
     def _shots(self, chosen: list[tuple[ImageFile, str]], model: str) -> list[MeasuredPicture]:
@@ -117,25 +117,25 @@ class PointingGame:
         return [shot for shot in found if isinstance(shot, MeasuredPicture)]
 
     def _grid(
-        self, number: int, names: tuple[str, ...], shots: list[MeasuredPicture], model: str, classifier: Classifier
+        self, number: int, names: tuple[str, ...], shots: list[MeasuredPicture], model: str, loaded: LoadedModel
     ) -> Grid:
         picture = compose([shot.seen[model].picture for shot in shots])
-        height, width = classifier.size
+        height, width = loaded.size
         if picture.size != (width, height):
             picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         pixels = torch.from_numpy(PreprocessedImage(picture, (0, 0, width, height)).pixels)
         classes = [self.evaluation.look(shot, model)["classes"][0] for shot in shots]
         hashes = tuple(shot.hash for shot in shots)
-        return Grid(number, names, hashes, classes, picture, self.evaluation.engine(classifier, 0).place(pixels))
+        return Grid(number, names, hashes, classes, picture, self.evaluation.engine(loaded, 0).place(pixels))
 
-    def _point(self, grid: Grid, panel: PlannedPanel, classifier: Classifier, weight: int) -> GridRecord:
+    def _point(self, grid: Grid, panel: PlannedPanel, loaded: LoadedModel, weight: int) -> GridRecord:
         """A method's maps of a grid, one for the class of each cell: where each lies."""
         record: GridRecord = {
             "picture": f"grid {grid.number}", "grid": grid.number, "model": panel.model, "method": panel.method.id,
             "status": "done", "problem": None, "cells": [],
         }  # fmt: skip
         settled = panel.method.id, panel.parameters.model_dump(), [one["index"] for one in grid.classes]
-        about = self.evaluation.about(panel.model), classifier.size, self.evaluation.question.seed
+        about = self.evaluation.about(panel.model), loaded.size, self.evaluation.question.seed
         shown = grid.number <= SHOWN
         own = mark("grid", grid.hashes, settled, about, shown)
         kept = self.evaluation.parts.read(own)
@@ -144,7 +144,7 @@ class PointingGame:
             return cast(GridRecord, {**record, **kept})
         began = time.monotonic()
         try:
-            cells = [self._cell(grid, place, panel, classifier, weight / CELLS, shown) for place in range(CELLS)]
+            cells = [self._cell(grid, place, panel, loaded, weight / CELLS, shown) for place in range(CELLS)]
         except Exception as error:
             return {**record, **not_made(as_problem(error))}
         kept = {"cells": cells, "seconds": round(time.monotonic() - began, 3)}
@@ -152,10 +152,10 @@ class PointingGame:
         return cast(GridRecord, {**record, **kept})
 
     def _cell(
-        self, grid: Grid, place: int, panel: PlannedPanel, classifier: Classifier, weight: float, shown: bool
+        self, grid: Grid, place: int, panel: PlannedPanel, loaded: LoadedModel, weight: float, shown: bool
     ) -> CellRecord:
         target = grid.classes[place]
-        engine = self.evaluation.engine(classifier, target["index"])
+        engine = self.evaluation.engine(loaded, target["index"])
         seed = self.evaluation.question.seed
         steps = panel.method.attribute(engine, grid.pixels, panel.parameters, seed)
         values, _ = finished(self.course.follow(steps, weight), 0.0)

@@ -1,60 +1,46 @@
-"""How far a run is, and how long it will still take."""
+"""How far an evaluation is: by evaluations, for pictures differ less than methods do."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
+from rich.progress import TaskID
 
 from ..attribution.methods.base import Progress
-from ..attribution.metrics.base import MetricCost
+from ..pipeline.progress import ProgressBars
 
 T = TypeVar("T")
-BACKWARD = 2  # forward passes that a backward pass takes as long as
-MEMORY = 300  # seconds that the pace is taken from
-
-
-def weight(cost: MetricCost) -> int:
-    """How long evaluations take, in forward passes."""
-    return cost.forwards + (1 + BACKWARD) * cost.gradients
 
 
 class EvaluationProgress:
-    """A bar while the block lasts: by evaluations, for pictures differ less than methods do."""
+    """A bar for each stage, moved by the weights (in forward passes) of what is done."""
 
-    def __init__(self, console: Console) -> None:
-        self.bars = Bars(
-            TextColumn("{task.description}"), TextColumn("{task.fields[place]}"), BarColumn(), TimeElapsedColumn(),
-            TextColumn("· left"), TimeRemainingColumn(), console=console, speed_estimate_period=MEMORY,
-        )  # fmt: skip
-        self._task: int | None = None
+    def __init__(self, bars: ProgressBars) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
         self._done = self._total = 0.0
-
-    def __enter__(self) -> EvaluationProgress:
-        self.bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bars.stop()
 
     def begin(self, what: str, total: float) -> None:
         """A stage of that weight; the one before is over."""
-        if self._task is not None:
-            self.bars.update(self._task, completed=self._total, total=self._total)  # type: ignore[arg-type]
+        self.end()
         self._done, self._total = 0.0, total
-        self._task = self.bars.add_task(what, total=total, place="")
+        self._task = self._bars.add(what, total)
+
+    def end(self) -> None:
+        """The stage is over."""
+        if self._task is not None:
+            self._bars.update(self._task, self._total, self._total)
 
     def at(self, place: str) -> None:
         """Says which item it is at."""
-        self._update(place=place[-36:])
+        if self._task is not None:
+            self._bars.update(self._task, place=place[-36:])
 
     def skip(self, weight: float) -> None:
         """That much needs not be done: it was before, or cannot be."""
         self._total -= weight
-        self._update(total=self._total)
+        self._update()
 
     def follow(self, steps: Generator[Progress, None, T], weight: float) -> T:
         """Run a computation of that weight to its end; what it raises is raised, and its weight is off the way."""
@@ -63,7 +49,7 @@ class EvaluationProgress:
             while True:
                 step = next(steps)
                 self._done = began + weight * min(1.0, step.done / step.total if step.total else 1.0)
-                self._update(completed=self._done)
+                self._update()
         except StopIteration as end:
             whole = True
             return end.value  # type: ignore[no-any-return]
@@ -72,8 +58,8 @@ class EvaluationProgress:
             self._done = began + (weight if whole else 0)
             if not whole:
                 self.skip(weight)
-            self._update(completed=self._done)
+            self._update()
 
-    def _update(self, **fields: object) -> None:
+    def _update(self) -> None:
         if self._task is not None:
-            self.bars.update(self._task, **fields)  # type: ignore[arg-type]
+            self._bars.update(self._task, self._done, self._total)

@@ -12,11 +12,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
+from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Parameters
 from ..attribution.metrics.base import ExplainedMap, Metric
-from ..attribution.score import Score
 from ..contract.jobs import Explain
 from ..contract.problems import Problem
 from ..contract.wire import JsonObject
@@ -24,13 +23,16 @@ from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, asked, preprocess
 from ..pipeline.batch import READERS, ahead
 from ..pipeline.context import Context
+from ..pipeline.cost import PanelCost, weight
 from ..pipeline.model_input import believed_classes
 from ..pipeline.panel import micro_batch
-from ..pipeline.plan import Chosen, PlannedPanel, examine, outline, plan, refuse_if_nothing_is_left
+from ..pipeline.plan import Chosen, PlannedPanel, examine, plan, refuse_if_nothing_is_left
+from ..pipeline.problems import as_problem
 from ..pipeline.records import finished
-from ..pipeline.turns import as_problem
+from ..pipeline.resume import ResultCache, mark
+from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
-from .progress import EvaluationProgress, weight
+from .progress import EvaluationProgress
 from .records import (
     Failure,
     GameRecord,
@@ -43,7 +45,6 @@ from .records import (
     not_made,
     problem_record,
 )
-from .result_cache import ResultCache, mark
 
 AHEAD = 4  # pictures that are read and decoded before it is their turn
 TOP = 5
@@ -109,31 +110,29 @@ class Evaluation:
         self.panels = plan(question, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in self.panels))
         self.inputs = {id: asked(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
-        self._weights: dict[str, tuple[int, dict[str, int]]] = {}
+        self._costs: dict[str, PanelCost] = {}
         for id in self.models:
-            classifier = self.classifier(id)
-            examine(self.of(id), question, classifier)
+            loaded = self.load(id)
+            examine(self.of(id), question, loaded)
             for panel in self.of(id):
-                known = outline(panel, classifier)
-                costs = {metric.id: weight(metric.cost(known, given)) for metric, given in panel.metrics}
-                self._weights[panel.id] = weight(known.map_cost), costs
+                self._costs[panel.id] = panel.cost(loaded.classifier)
         refuse_if_nothing_is_left(self.panels)
 
     def of(self, model: str) -> list[PlannedPanel]:
         """A model's panels."""
         return [panel for panel in self.panels if panel.model == model]
 
-    def classifier(self, model: str, size: tuple[int, int] | None = None) -> Classifier:
+    def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
         return self.context.zoo.load(model, size or self.inputs[model].size)
 
-    def engine(self, classifier: Classifier, target: int) -> Engine:
-        score = Score(target, self.question.score, None, classifier.multilabel)
-        return Engine(classifier, score, micro_batch(self.context.settings, classifier.size))
+    def engine(self, loaded: LoadedModel, target: int) -> Engine:
+        score = loaded.score(target, self.question.score)
+        return loaded.engine(score, micro_batch(self.context.settings, loaded.size))
 
     def measure(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> EvaluationResults:
         """What comes of the pictures; what is kept of an earlier run is taken from there."""
         findings = EvaluationResults()
-        each = sum(self._whole(panel) for panel in self.panels)
+        each = sum(self._costs[panel.id].weight for panel in self.panels)
         self.course.begin("maps and metrics", each * len(entries))
         for number, group in enumerate(self.context.zoo.groups(self.models)):
             own = [panel for panel in self.panels if panel.model in group]
@@ -142,7 +141,7 @@ class Evaluation:
                 if number == 0:
                     findings.pictures.append(_picture(found))
                 if isinstance(found, FailedPicture):
-                    self.course.skip(sum(map(self._whole, own)))
+                    self.course.skip(sum(self._costs[panel.id].weight for panel in own))
                     continue
                 for model in group:
                     self._measure_one(found, model, findings)
@@ -175,10 +174,9 @@ class Evaluation:
         own = mark("look", shot.hash, self.about(model))
         kept = self.parts.read(own)
         if kept is None:
-            classifier = self.classifier(model)
-            with torch.no_grad():
-                logits = classifier(self.pixels(shot, model)[None])[0].double().cpu()
-            classes, _ = believed_classes(classifier, logits, TOP, ())
+            loaded = self.load(model)
+            logits = loaded.logits(self.pixels(shot, model)[None])[0].double().cpu()
+            classes, _ = believed_classes(loaded.classifier, logits, TOP, ())
             kept = {
                 "classes": [found.to_dict() for found in classes],
                 "thumb": thumbs.of_picture(shot.seen[model].picture),
@@ -188,7 +186,7 @@ class Evaluation:
 
     def pixels(self, shot: MeasuredPicture, model: str) -> Tensor:
         """What a model sees of it, (C, H, W) on the device."""
-        return self.engine(self.classifier(model), 0).place(torch.from_numpy(shot.seen[model].pixels))
+        return self.engine(self.load(model), 0).place(torch.from_numpy(shot.seen[model].pixels))
 
     def _measure_one(self, shot: MeasuredPicture, model: str, findings: EvaluationResults) -> None:
         try:
@@ -196,7 +194,7 @@ class Evaluation:
         except Exception as error:
             refused = not_made(as_problem(error))
             findings.looks.append(cast(LookRecord, {"picture": shot.name, "model": model, **refused}))
-            self.course.skip(sum(map(self._whole, self.of(model))))
+            self.course.skip(sum(self._costs[panel.id].weight for panel in self.of(model)))
             return
         findings.looks.append(look)
         for panel in self.of(model):
@@ -210,7 +208,7 @@ class Evaluation:
                 record = cast(MapRecord, {**record, **self._judge(shot, panel, look["classes"][0]["index"])})
             except Exception as error:
                 record = {**record, **not_made(as_problem(error))}
-                self.course.skip(self._whole(panel) if panel.refusal else 0)
+                self.course.skip(self._costs[panel.id].weight if panel.refusal else 0)
             findings.maps.append(record)
 
     def _judge(self, shot: MeasuredPicture, panel: PlannedPanel, target: int) -> JsonObject:
@@ -220,30 +218,30 @@ class Evaluation:
         part = cast(MapPart, self.parts.read(own) or {"metrics": {}})
         wanted = {f"{metric.id} {mark(given.model_dump())[:12]}": (metric, given) for metric, given in panel.metrics}
         missing = [key for key in wanted if key not in part["metrics"]]
-        map_weight, costs = self._weights[panel.id]
-        self.course.skip(sum(costs[wanted[key][0].id] for key in wanted if key not in missing))
+        costs = self._costs[panel.id]
+        self.course.skip(sum(weight(costs.metrics[wanted[key][0].id]) for key in wanted if key not in missing))
         failed: dict[str, MetricRecord] = {}
         if missing or "statistics" not in part:
             subject = self._explain(shot, panel, target, part)
             self.parts.write(own, part)
             for key in missing:
-                record = self._measured(subject, wanted[key], costs[wanted[key][0].id])
+                record = self._measured(subject, wanted[key], weight(costs.metrics[wanted[key][0].id]))
                 if record["status"] == "failed":
                     failed[key] = record
                 else:
                     part["metrics"][key] = record
                     self.parts.write(own, part)
         else:
-            self.course.skip(map_weight)
+            self.course.skip(weight(costs.map))
         found = {**part["metrics"], **failed}
         return {**part, "status": "done", "metrics": [found[key] for key in wanted]}
 
     def _explain(self, shot: MeasuredPicture, panel: PlannedPanel, target: int, part: MapPart) -> ExplainedMap:
         """The map, for its metrics; what is told of it goes into `part`."""
-        engine, x = self.engine(self.classifier(panel.model), target), self.pixels(shot, panel.model)
+        engine, x = self.engine(self.load(panel.model), target), self.pixels(shot, panel.model)
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.question.seed)
-        attribution = self.course.follow(steps, self._weights[panel.id][0])
+        attribution = self.course.follow(steps, weight(self._costs[panel.id].map))
         values, facts = finished(attribution, time.monotonic() - began)
         part.update(cast(MapPart, {**facts.to_dict(), "thumb": thumbs.of_map(values)}))
         kept = torch.from_numpy(values).to(x)
@@ -251,30 +249,26 @@ class Evaluation:
             engine, x, kept, panel.method, panel.parameters, self.question.seed, diagnostics=attribution.diagnostics
         )
 
-    def _measured(self, subject: ExplainedMap, chosen: Chosen, weight: int) -> MetricRecord:
+    def _measured(self, subject: ExplainedMap, chosen: Chosen, share: int) -> MetricRecord:
         metric, parameters = chosen
         began = time.monotonic()
         record = _metric_record(metric, parameters)
         try:
             try:
                 metric.check(subject, parameters)
-            except Problem:
-                self.course.skip(weight)
+            except AttributionError:
+                self.course.skip(share)
                 raise
-            measurement = self.course.follow(metric.measure(subject, parameters), weight)
+            measurement = self.course.follow(metric.measure(subject, parameters), share)
             record |= {"status": "done", "figures": rounded(measurement.figures)}
         except Exception as error:
             record = {**record, **not_made(as_problem(error))}
         record["seconds"] = round(time.monotonic() - began, 3)
         return record
 
-    def _whole(self, panel: PlannedPanel) -> int:
-        map_weight, costs = self._weights[panel.id]
-        return map_weight + sum(costs.values())
-
     def about(self, model: str) -> tuple[Any, ...]:
         """All of a model that determines what comes of a picture."""
-        classifier = self.classifier(model)
+        classifier = self.load(model).classifier
         named = (classifier.id, classifier.fingerprint)
         return named, self.inputs[model].model_dump(), self.question.score, self.context.versions
 

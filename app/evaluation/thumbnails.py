@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..contract.arrays import reduce_channels
+from ..images.palettes import MAGNITUDES
 from ..images.render import draw
 
 SIDE = 128
@@ -24,4 +25,4 @@ def of_picture(picture: Image.Image, side: int = SIDE) -> str:
 
 def of_map(values: np.ndarray, side: int = SIDE) -> str:
     """(C, H, W), as the sum of |·| over the channels."""
-    return of_picture(draw(reduce_channels(values, "abs"), "inferno", 99, None, 0.0), side)
+    return of_picture(draw(reduce_channels(values, "abs"), MAGNITUDES, signed=False), side)

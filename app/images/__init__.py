@@ -1,0 +1,1 @@
+"""Bytes become upright pixels, and pixels what a model is shown; numbers become colours."""

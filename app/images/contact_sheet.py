@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..contract.arrays import reduce_channels
-from ..contract.records import Explanation, PanelBody
-from .palettes import palettes
+from ..contract.records import Explanation
+from .map_grid import NO_CLASS, MapCell, map_grid, scale_text
+from .palettes import MAGNITUDES, palettes
 from .render import Scale, colourise, scale_of
 
 CELL, GAP, LEFT, CAPTION, HEADER = 224, 16, 24, 62, 58
 INK, FAINT, GROUND = (24, 26, 30), (96, 100, 108), (255, 255, 255)
-PALETTE = "inferno"
-NO_CLASS = "no class"  # where a model could not be had
+PALETTE = MAGNITUDES
 
 
 def contact_sheet(
@@ -29,59 +29,45 @@ def contact_sheet(
     `array` gives a panel's values by its id, `seen` the pixels by model. Maps show the sum of |·| over channels,
     clipped at the 99th percentile, each with the scale it is drawn on.
     """
-    rows, looked = _rows(record), {seen.model for seen in record.inputs}
-    columns = list(dict.fromkeys(panel.method for panel in record.panels))
-    width = 2 * LEFT + (len(columns) + 1) * (CELL + GAP) - GAP
-    sheet = Image.new("RGB", (width, HEADER + len(rows) * (CELL + CAPTION + GAP)), GROUND)
+    grid, looked = map_grid(_cells(record, titles)), {seen.model for seen in record.inputs}
+    width = 2 * LEFT + (len(grid.columns) + 1) * (CELL + GAP) - GAP
+    sheet = Image.new("RGB", (width, HEADER + len(grid.rows) * (CELL + CAPTION + GAP)), GROUND)
     pen = _Pen(sheet)
     pen.text(LEFT, 20, f"Gradoscope {record.versions['gradoscope']}", 18, INK)
     pen.text(LEFT + 180, 24, f"score {record.score} · seed {record.seed} · sum of |·|, 99th percentile", 13, FAINT)
-    for number, (model, target, panels) in enumerate(rows):
+    for number, row in enumerate(grid.rows):
         top = HEADER + number * (CELL + CAPTION + GAP)
-        if model in looked:
-            sheet.paste(_fit(seen(model)), (LEFT, top))
+        if row.model in looked:
+            sheet.paste(_fit(seen(row.model)), (LEFT, top))
         else:
             pen.box(LEFT, top)
-        pen.caption(LEFT, top, target, model)
-        for panel in panels:
-            left = LEFT + (columns.index(panel.method) + 1) * (CELL + GAP)
-            _panel(pen, left, top, panel, titles, array(panel.id))
+        pen.caption(LEFT, top, row.label, row.model)
+        for column, cell in row.cells:
+            _map(pen, LEFT + (column + 1) * (CELL + GAP), top, cell, array(cell.panel))
     return sheet
 
 
-def _rows(record: Explanation) -> list[tuple[str, str, list[PanelBody]]]:
-    rows: dict[tuple[str, int | None], list[PanelBody]] = {}
+def _cells(record: Explanation, titles: dict[str, str]) -> Iterator[MapCell]:
+    """The maps of a record."""
     for panel in record.panels:
-        rows.setdefault((panel.model, panel.target.index if panel.target else None), []).append(panel)
-    return [
-        (model, panels[0].target.label if panels[0].target else NO_CLASS, panels) for (model, _), panels in rows.items()
-    ]
+        yield MapCell(
+            panel.id, panel.model, panel.method, titles.get(panel.method, panel.method),
+            panel.target.index if panel.target else None, panel.target.label if panel.target else NO_CLASS, None,
+            panel.status, panel.problem.detail if panel.problem else None, panel.seconds, panel.diagnostics,
+        )  # fmt: skip
 
 
-def _panel(pen: _Pen, left: int, top: int, panel: PanelBody, titles: dict[str, str], values: np.ndarray | None) -> None:
-    title = titles.get(panel.method, panel.method)
+def _map(pen: _Pen, left: int, top: int, cell: MapCell, values: np.ndarray | None) -> None:
     if values is None:
         pen.box(left, top)
-        pen.paragraph(left + 12, top + 12, panel.problem.detail if panel.problem else panel.status)
-        pen.caption(left, top, title, panel.status)
+        pen.paragraph(left + 12, top + 12, cell.reason)
+        pen.caption(left, top, cell.title, cell.status)
         return
     summed = reduce_channels(values, "abs")
-    scale = scale_of(summed, PALETTE)
+    scale = scale_of(summed, PALETTE, signed=False)
     pen.sheet.paste(_fit(Image.fromarray(colourise(summed, PALETTE, scale))), (left, top))
-    pen.caption(left, top, title, _facts(panel))
+    pen.caption(left, top, cell.title, cell.facts)
     pen.bar(left, top + CELL + 44, scale)
-
-
-def _facts(panel: PanelBody) -> str:
-    facts, told = [f"{panel.seconds:.2f} s"], panel.diagnostics
-    error = (told.get("completeness") or {}).get("relative_error")
-    if error is not None:
-        facts.append(f"completeness {error:+.1%}")
-    if "guided_activations" in told:
-        facts.append(f"{told['guided_activations']} activations")
-    if "layer" in told:
-        facts.append(told["layer"])
-    return " · ".join(facts)
 
 
 def _fit(picture: Image.Image) -> Image.Image:
@@ -121,7 +107,7 @@ class _Pen:
     def bar(self, left: int, top: int, scale: Scale) -> None:
         ramp = Image.fromarray(palettes()[PALETTE][None, :, :]).resize((96, 8))
         self.sheet.paste(ramp, (left, top + 3))
-        self.text(left + 102, top - 1, f"{scale.low:.2g} … {scale.high:.2g}", 12, FAINT)
+        self.text(left + 102, top - 1, scale_text(scale), 12, FAINT)
 
     def _cut(self, text: str, size: int) -> str:
         if self._width(text, size) <= CELL:

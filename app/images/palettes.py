@@ -1,27 +1,34 @@
-"""Colours for maps. Palettes are data: the browser and this process read the same file."""
+"""Colours for maps. Palettes are data: the browser and this process read the same file, static/palettes.json."""
 
 from __future__ import annotations
 
 import json
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from ..settings import shipped
 
+SIGNED, MAGNITUDES = "blue_orange", "inferno"  # the palettes of signed values and of magnitudes, unless one is named
+
+
+@cache
+def _listed() -> dict[str, dict[str, Any]]:
+    listed: dict[str, dict[str, Any]] = json.loads((shipped("static") / "palettes.json").read_text("utf-8"))
+    return listed
+
 
 @cache
 def palettes() -> dict[str, np.ndarray]:
     """(256, 3) uint8 by name."""
-    listed = json.loads((shipped("static") / "palettes.json").read_text("utf-8"))
     return {
         name: np.frombuffer(bytes.fromhex(entry["colours"]), dtype=np.uint8).reshape(256, 3)
-        for name, entry in listed.items()
+        for name, entry in _listed().items()
     }
 
 
 @cache
 def diverging() -> frozenset[str]:
     """Names of the palettes with zero in the middle."""
-    listed = json.loads((shipped("static") / "palettes.json").read_text("utf-8"))
-    return frozenset(name for name, entry in listed.items() if entry["kind"] == "diverging")
+    return frozenset(name for name, entry in _listed().items() if entry["kind"] == "diverging")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ..zoo.cards import Fit, Input
+from ..contract.jobs import Fit
+from .input_spec import Input
 
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,

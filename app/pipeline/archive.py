@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
-import shutil
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from ..contract.arrays import reduce_channels
-from ..contract.problems import NotFound, Problem
+from ..contract.problems import NotFound
 from ..contract.records import Explanation
 from ..images.contact_sheet import contact_sheet
+from ..images.palettes import MAGNITUDES
 from ..images.render import draw
+from .resume import RECORD
 
-RECORD = "explanation.json"
 Read = Callable[[str], bytes | None]  # a part of the explanation by its name in the store
 
 
@@ -41,7 +39,7 @@ def files(record: Explanation, read: Read, titles: dict[str, str]) -> Iterator[t
             name = _plain(f"panels/{panel.id}-{panel.model}-{panel.method}-{panel.target.index}")
             data = _part(read, f"panel:{panel.id}")
             yield f"{name}.npy", data
-            yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), "inferno", 99, None, 0.0))
+            yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), MAGNITUDES, signed=False))
     if any(panel.metrics for panel in record.panels):
         yield "metrics.csv", metrics_table(record).encode()
 
@@ -71,48 +69,6 @@ def scalars(figures: Any, name: str = "") -> Iterator[tuple[str, Any]]:
                 yield from scalars(value, f"{name}.{number}")
     elif figures is not None:
         yield name, figures
-
-
-def write_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write files into a folder that appears whole or not at all. An explanation that was there is replaced.
-
-    Raises `OSError`, also where the folder holds something else.
-    """
-    part = folder.with_name(f".gradoscope-{hashlib.sha256(folder.name.encode()).hexdigest()[:16]}.part")
-    shutil.rmtree(part, ignore_errors=True)  # a run that was killed has left it
-    try:
-        for name, data in files:
-            path = part / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        if (folder / RECORD).is_file():
-            shutil.rmtree(folder)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def write_explanation(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """The same; raises `Problem` where it cannot be written."""
-    try:
-        write_whole(folder, files)
-    except OSError as error:
-        raise Problem(f"{folder} cannot be written: {error.strerror or error}.") from error
-
-
-def request_mark(data: bytes, about: tuple[Any, ...]) -> str:
-    """A hash of all that determines what comes of a picture: its bytes, and `Batch.about`."""
-    parts = (hashlib.sha256(data).hexdigest(), *about)
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def read_request_mark(folder: Path) -> str | None:
-    """The mark in the record of a folder that was written whole; None where there is none."""
-    try:
-        request_mark = json.loads((folder / RECORD).read_bytes())["mark"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return str(request_mark)
 
 
 GUIDE = """# Explanation {id}

@@ -21,8 +21,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..attribution.classifier import Classifier
-from ..attribution.engine import Engine
 from ..attribution.methods.base import Attribution, OnePass
 from ..attribution.score import Score
 from ..attribution.shared_forward import ForwardPass, SharedEngine
@@ -32,13 +30,14 @@ from ..contract.problems import ComputationFailed, Problem
 from ..contract.records import FolderRecord, MapFacts
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, asked, preprocess
-from .archive import request_mark as mark_from
+from ..zoo.loader import LoadedModel
 from .context import Context
 from .model_input import ModelInput, Waiting, believed_classes, png, shown
 from .panel import compute, micro_batch
 from .plan import PlannedPanel, examine, plan, refuse_if_nothing_is_left, settle_targets
+from .problems import as_problem
 from .records import finished, input_record, made_panel, new_record, unmade_panel
-from .turns import as_problem
+from .resume import picture_mark
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -118,9 +117,9 @@ class Batch:
         self._inputs = {id: asked(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
         self._prints = {}
         for id in self.models:
-            classifier = self._classifier(id)
-            self._prints[id] = classifier.fingerprint
-            examine([panel for panel in panels if panel.model == id], question, classifier)
+            loaded = self._load(id)
+            self._prints[id] = loaded.classifier.fingerprint
+            examine([panel for panel in panels if panel.model == id], question, loaded)
         refuse_if_nothing_is_left(panels)
         self._layers = {id: self._layers_of([panel for panel in panels if panel.model == id]) for id in self.models}
         self.tray = max(map(self._at_once, self.models))
@@ -154,27 +153,27 @@ class Batch:
         asked_for = {name: value for name, value in asdict(self.question).items() if name not in ("id", "picture")}
         return asked_for, self._prints, self.context.versions
 
-    def _classifier(self, model: str) -> Classifier:
+    def _load(self, model: str) -> LoadedModel:
         return self.context.zoo.load(model, self._inputs[model].size)
 
     def _at_once(self, model: str) -> int:
         """Pictures in a pass of a model."""
-        classifier = self._classifier(model)
-        return Engine(classifier, Score(0), micro_batch(self.context.settings, classifier.size)).micro_batch
+        loaded = self._load(model)
+        return loaded.engine(Score(0), micro_batch(self.context.settings, loaded.size)).micro_batch
 
     def _layers_of(self, panels: list[PlannedPanel]) -> tuple[str, ...] | None:
         """Layers that a model's methods of one pass ask for; None where there is no such method."""
         found: tuple[str, ...] | None = None
         for panel in panels:
             if isinstance(panel.method, OnePass) and not panel.refusal:
-                found = (*(found or ()), *panel.method.layers(self._classifier(panel.model), panel.parameters))
+                found = (*(found or ()), *panel.method.layers(self._load(panel.model).classifier, panel.parameters))
         return found
 
     def _prepare(self, entry: ImageFile) -> ExplainedPicture | SkippedPicture | FailedPicture:
         """In a reader's thread: everything up to what the models see."""
         try:
             data = entry.read()
-            mark = mark_from(data, self.about)
+            mark = picture_mark(data, self.about)
             if self._is_kept(entry, mark):
                 return SkippedPicture(entry)
             image = self.context.decoders.decode(data)
@@ -231,18 +230,18 @@ class Batch:
                     if panel.model == model:
                         panel.refusal = as_problem(error)
             return None
-        own, classifier = self._inputs[model], self._classifier(model)
+        own, loaded = self._inputs[model], self._load(model)
         for shot, seen, believed in zip(tray, x, logits, strict=True):
             targets = [index for index in shot.job.targets if index is not None]
-            classes = believed_classes(classifier, believed, TOP, targets)
+            classes = believed_classes(loaded.classifier, believed, TOP, targets)
             shot.sights[model] = ModelInput(model, own, shot.seen[model], seen, *classes)
             shot.record.inputs.append(input_record(shot.job, shot.sights[model]))
-            examine([panel for panel in shot.panels if panel.model == model], shot.job, classifier)
+            examine([panel for panel in shot.panels if panel.model == model], shot.job, loaded)
         return way
 
     def _show(self, tray: list[ExplainedPicture], model: str) -> tuple[Tensor, Tensor, SharedPass | None]:
         """What a model sees, and its logits, in float64 on the CPU. With the pass, where there is one for all."""
-        classifier = self._classifier(model)
+        classifier = self._load(model).classifier
         pixels = torch.from_numpy(np.stack([shot.seen[model].pixels for shot in tray]))
         x = pixels.to(device=classifier.device, dtype=classifier.dtype)
         size = self._at_once(model)
@@ -266,7 +265,7 @@ class Batch:
             if way is None or part != way.shots:
                 try:
                     x = torch.stack([shot.sights[model].x for shot in part])
-                    way = SharedPass(part, ForwardPass(self._classifier(model), x, layers or ()))
+                    way = SharedPass(part, ForwardPass(self._load(model).classifier, x, layers or ()))
                 except Exception:
                     log.warning("a pass of %d pictures failed: one by one", len(part), exc_info=True)
                     break
@@ -278,7 +277,7 @@ class Batch:
         """The panels of a model that a picture does not have yet, one by one."""
         for panel in shot.of(model):
             if panel.record is None:
-                yield from self._make_alone(shot, panel, self._classifier(model))
+                yield from self._make_alone(shot, panel, self._load(model))
 
     def _make_together(self, way: SharedPass, model: str) -> None:
         """The panels of one pass. Those that fail are left as they are."""
@@ -290,10 +289,10 @@ class Batch:
             wanted = [next((p for p in shot.of(model) if p.id == id and not p.refusal), None) for shot in way.shots]
             began = time.monotonic()
             try:
-                score = self._score(
-                    way.graph.classifier, tuple(panel.target if panel else any_class for panel in wanted)
-                )
-                values, told = one.method.maps(SharedEngine(way.graph, score), way.graph.pictures, one.parameters)
+                loaded = self._load(model)
+                score = self._score(loaded, tuple(panel.target if panel else any_class for panel in wanted))
+                engine = SharedEngine(way.graph, score, loaded.backend)
+                values, told = one.method.maps(engine, way.graph.pictures, one.parameters)
                 seconds = (time.monotonic() - began) / len(wanted)
                 for shot, panel, map in zip(way.shots, wanted, values, strict=True):
                     if panel:
@@ -302,10 +301,8 @@ class Batch:
             except Exception:
                 log.warning("%s of %d pictures at once failed: one by one", one.method.id, len(wanted), exc_info=True)
 
-    def _make_alone(self, shot: ExplainedPicture, panel: PlannedPanel, classifier: Classifier) -> Waiting[None]:
-        engine = Engine(
-            classifier, self._score(classifier, panel.target), micro_batch(self.context.settings, classifier.size)
-        )
+    def _make_alone(self, shot: ExplainedPicture, panel: PlannedPanel, loaded: LoadedModel) -> Waiting[None]:
+        engine = loaded.engine(self._score(loaded, panel.target), micro_batch(self.context.settings, loaded.size))
         try:
             made = yield from waits(compute(panel, engine, shot.sights[panel.model].x, shot.job.seed))
             self._keep(shot, panel, *made)
@@ -317,8 +314,8 @@ class Batch:
         shot.maps[panel.id] = values
         panel.record = made_panel(shot.job, panel, self.context.zoo, facts, from_store=False)
 
-    def _score(self, classifier: Classifier, target: Any) -> Score:
-        return Score(target, self.question.score, self.question.against, classifier.multilabel)
+    def _score(self, loaded: LoadedModel, target: Any) -> Score:
+        return loaded.score(target, self.question.score, self.question.against)
 
     @staticmethod
     def _close(shot: ExplainedPicture) -> ExplainedPicture | FailedPicture:

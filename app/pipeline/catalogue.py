@@ -45,3 +45,8 @@ def describe_metric(metric: Metric[Any]) -> MetricBody:
         summary=metric.summary,
         parameters=metric.Parameters.model_json_schema(),
     )
+
+
+def titles() -> dict[str, str]:
+    """The methods' titles, for captions."""
+    return {id: method.title for id, method in methods().items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .. import __version__
+from ..contract.version import VERSION
 from ..images.decoder_pool import DecoderPool
 from ..settings import Settings
 from ..storage.stores import AnyStore, open_store
@@ -39,4 +39,4 @@ class Context:
 
     @property
     def versions(self) -> dict[str, str]:
-        return {"gradoscope": __version__, "torch": str(torch.__version__), "device": self.zoo.device.type}
+        return {"gradoscope": VERSION, "torch": str(torch.__version__), "device": self.zoo.device.type}

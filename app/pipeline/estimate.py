@@ -9,21 +9,22 @@ from typing import Any
 
 import torch
 
-from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
+from ..attribution.errors import AttributionError, Refused
 from ..attribution.methods.base import Method, Parameters
 from ..attribution.metrics.base import CostInputs, ExplainedMap, Metric, MetricCost
-from ..attribution.metrics.networks import layers, private, randomise, weighing
+from ..attribution.metrics.networks import layers, private, randomise
 from ..attribution.metrics.similarity import compare
 from ..attribution.score import Score
 from ..contract.estimates import EstimateBody, Estimates, MetricEstimate
 from ..contract.events import ResultEvent
 from ..contract.jobs import Estimate
-from ..contract.problems import Problem, Refused
+from ..contract.problems import Problem
 from ..images.preprocess import asked
+from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
 from .context import Context
-from .measure import experience
+from .cost import components, inputs_of, map_seconds, metric_pace, panel_cost
 from .model_input import Waiting
 from .panel import micro_batch
 from .plan import Chosen, choose_methods, choose_metrics
@@ -31,8 +32,6 @@ from .throughput import Size
 from .turns import Run, reserve_models
 
 TRIED = 3  # passes that a pace is taken from, after a first one that warms up
-# a pace's name, evaluations
-Spent = tuple[tuple[str, ...], int]
 
 
 def estimate(job: Estimate, context: Context) -> Run:
@@ -45,23 +44,24 @@ def estimate(job: Estimate, context: Context) -> Run:
     chosen, measured = choose_methods(job), choose_metrics(job)
     listed = []
     for method, parameters in chosen:
-        count = method.cost(parameters, own.size)
-        seconds = context.pace.seconds(job.model, ("gradients",), count, own.size)
-        listed.append(EstimateBody(method=method.id, gradient_evaluations=count, seconds=_rounded(seconds), metrics=[]))
+        cost = CostInputs(method, parameters, own.size, 0).map_cost
+        seconds = _rounded(map_seconds(context.pace, job.model, cost, own.size))
+        listed.append(EstimateBody(method=method.id, gradient_evaluations=cost.total, seconds=seconds, metrics=[]))
     if measured:
         with (yield from reserve_models(context.zoo, [job.model])):
-            classifier = _load(context.zoo, job.model, own.size)
+            loaded = _load(context.zoo, job.model, own.size)
             for estimated, made in zip(listed, chosen, strict=True):
-                if classifier is None:
+                if loaded is None:
                     outline = CostInputs(*made, own.size, len(context.zoo.labels(job.model)))
-                    estimated.metrics = [_metric(m, m.cost(outline, given), None) for m, given in measured]
+                    costs = panel_cost(outline, measured).metrics
+                    estimated.metrics = [_metric(metric, costs[metric.id], None) for metric, _ in measured]
                 else:
-                    with suppress(Problem):  # a method that this model cannot be explained by
-                        estimated.metrics = yield from _metrics(classifier, job.model, made, measured, context)
+                    with suppress(Problem, AttributionError):  # a method that this model cannot be explained by
+                        estimated.metrics = yield from _metrics(loaded, job.model, made, measured, context)
     yield ResultEvent(result=Estimates(model=job.model, estimates=listed))
 
 
-def _load(zoo: Zoo, model: str, size: Size) -> Classifier | None:
+def _load(zoo: Zoo, model: str, size: Size) -> LoadedModel | None:
     try:
         return zoo.load(model, size)
     except Problem:  # its weights are not here
@@ -69,22 +69,23 @@ def _load(zoo: Zoo, model: str, size: Size) -> Classifier | None:
 
 
 def _metrics(
-    classifier: Classifier,
+    loaded: LoadedModel,
     model: str,
     made: tuple[Method[Any], Parameters],
     measured: tuple[Chosen, ...],
     context: Context,
 ) -> Waiting[list[MetricEstimate]]:
-    method, outline = made[0], CostInputs(*made, classifier.size, len(classifier.labels), weighing(classifier))
+    method, classifier = made[0], loaded.classifier
+    outline = inputs_of(*made, classifier)
     method.check(classifier, outline.parameters)
-    engine = Engine(classifier, Score(0), micro_batch(context.settings, classifier.size))
-    listed = []
+    engine = loaded.engine(Score(0), micro_batch(context.settings, loaded.size))
+    listed, costs = [], panel_cost(outline, measured).metrics
     for metric, parameters in measured:
-        cost = metric.cost(outline, parameters)
-        own = (experience(method, metric, cost), cost.total)
+        cost = costs[metric.id]
+        own = (metric_pace(method, metric, cost), cost.total)
         seconds = context.pace.seconds(model, *own, classifier.size) if cost.total else 0.0
         if seconds is None and cost.maps:
-            composed = list(parts(metric, cost, outline))
+            composed = list(components(metric, cost, outline))
             for what, count in composed:
                 if context.pace.seconds(model, what, count, classifier.size) is None:
                     yield from _time(_passes(what, engine, outline), model, what, context, classifier.size)
@@ -99,19 +100,6 @@ def _metrics(
 
 def _metric(metric: Metric[Any], cost: MetricCost, seconds: float | None) -> MetricEstimate:
     return MetricEstimate(metric=metric.id, forwards=cost.forwards, gradients=cost.gradients, seconds=_rounded(seconds))
-
-
-def parts(metric: Metric[Any], cost: MetricCost, outline: CostInputs) -> Iterator[Spent]:
-    """What the seconds of a metric that makes maps consist of: the maps, their comparison, and other passes."""
-    made = outline.map_cost * cost.maps
-    yield ("maps", outline.method.id, metric.network), made.total
-    yield ("comparisons",), cost.maps
-    if metric.network == "copy":
-        yield ("drawing",), 1
-    if cost.forwards > made.forwards:
-        yield ("forwards",), cost.forwards - made.forwards
-    if cost.gradients > made.gradients:
-        yield ("gradients",), cost.gradients - made.gradients
 
 
 def _time(passes: Iterator[int], model: str, what: tuple[str, ...], context: Context, size: Size) -> Waiting[None]:
@@ -138,9 +126,9 @@ def _passes(what: tuple[str, ...], engine: Engine, outline: CostInputs) -> Itera
             randomise(layer, 0)
         yield 1
     if what[0] == "maps":
-        # a copy has no quicker ways to its gradients
-        network = classifier.view() if what[-1] == "copy" else classifier
-        yield from _maps(Engine(network, engine.score, engine.micro_batch), outline)
+        # a copy has no quicker backend
+        backend = None if what[-1] == "copy" else engine.backend
+        yield from _maps(Engine(classifier, engine.score, backend, micro_batch=engine.micro_batch), outline)
     one, other = torch.rand(2, 1 if outline.method.single_channel else classifier.channels, *classifier.size)
     pictures = classifier.probe(engine.micro_batch)
     while True:

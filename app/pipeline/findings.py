@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from ..attribution.methods.base import Method
 from ..contract.metrics import Finding as FindingBody
+from ..contract.texts import NAME, texts
 from ..contract.wire import JsonObject
-from ..web.texts import NAME, texts
 
 Level = Literal["support", "doubt", "note"]
 Figures = JsonObject

@@ -25,7 +25,7 @@ def flow(job: Flow, context: Context) -> Run:
     with (yield from reserve_models(context.zoo, [model])):
         sight = yield from look(context, subject, model, job)
         yield None
-        classifier = sight.classifier(context.zoo)
+        classifier = sight.load(context.zoo).classifier
         target = settled(job, model, classifier, sight.classes[0].index)
         layers = measure(classifier, sight.x, Score(target, job.score, job.against, classifier.multilabel))
     yield ResultEvent(

@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import cachetools
 
 T = TypeVar("T")
 
 
-class LRUCache:
-    """Values by key, under a cap of bytes; the least recently used goes first. For one thread."""
+@dataclass(frozen=True)
+class _Entry:
+    value: Any
+    bytes: int
+
+
+class LRUCache(cachetools.LRUCache[Hashable, _Entry]):
+    """Values by key, under a cap of bytes (`maxsize`; `currsize` are taken); the least recently used goes first.
+
+    For one thread.
+    """
 
     def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-        self.bytes = 0
-        self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._kept
-
-    def clear(self) -> None:
-        self._kept.clear()
-        self.bytes = 0
+        super().__init__(max_bytes, getsizeof=lambda entry: entry.bytes)
 
     def recall(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
         """The value of `key`, made now where it is not there; kept where its `size` in bytes allows it."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key][0]  # type: ignore[no-any-return]
-        value = make()
-        taken = size(value)
-        if taken <= self.max_bytes:
-            self._kept[key] = value, taken
-            self.bytes += taken
-            while self.bytes > self.max_bytes:
-                _, (_, freed) = self._kept.popitem(last=False)
-                self.bytes -= freed
-        return value
+        entry = self.get(key)
+        if entry is None:
+            value = make()
+            entry = _Entry(value, size(value))
+            with suppress(ValueError):  # larger than all of the cache
+                self[key] = entry
+        return entry.value  # type: ignore[no-any-return]

@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import ValidationError
 from torch import Tensor
 
-from ..attribution.methods.base import Method, Parameters
-from ..attribution.metrics.base import ExplainedMap, Measurement, Metric, MetricCost
+from ..attribution.methods.base import Parameters
+from ..attribution.metrics.base import ExplainedMap, Measurement, Metric
 from ..contract.arrays import measurement_part, pack
 from ..contract.events import Event, MetricEvent, ProgressEvent
 from ..contract.jobs import Explain
@@ -21,9 +21,11 @@ from ..contract.metrics import MeasurementBody, MeasurementFacts
 from ..contract.problems import ComputationFailed
 from ..contract.wire import JsonObject
 from .context import Context
+from .cost import learn_metric
 from .plan import Chosen, PlannedPanel
+from .problems import as_problem
 from .records import measured, unmeasured
-from .turns import PROGRESS_SECONDS, Run, TimedGenerator, as_problem
+from .turns import PROGRESS_SECONDS, Run, TimedGenerator
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +60,7 @@ def _measure(
     from_store = facts is not None
     if facts is None:
         measurement, seconds = yield from compute(panel, metric, parameters, subject)
-        if cost.total:
-            context.pace.learn(panel.model, experience(panel.method, metric, cost), seconds, cost.total, subject.size)
+        learn_metric(context.pace, panel.model, subject.outline, metric, cost, seconds)
         facts = MeasurementFacts(
             figures=dict(measurement.figures), maps=list(measurement.maps), seconds=round(seconds, 3)
         )
@@ -89,11 +90,6 @@ def compute(
                 yield ProgressEvent(panel=panel.id, metric=metric.id, done=step.done, total=step.total)
             yield None
     return steps.result, steps.seconds
-
-
-def experience(method: Method[Any], metric: Metric[Any], cost: MetricCost) -> tuple[str, ...]:
-    """Under what a metric's pace is learnt: it is the method's too, where the metric makes maps."""
-    return ("metric", metric.id, method.id if cost.maps else "")
 
 
 def whole(maps: Mapping[str, Tensor]) -> dict[str, np.ndarray]:

@@ -16,8 +16,9 @@ from torch import Tensor
 from ..attribution.classifier import Classifier
 from ..contract.jobs import Explain, Flow, Predict
 from ..contract.predictions import PredictedClass
+from ..images.input_spec import Input
 from ..images.preprocess import PreprocessedImage, asked, preprocess
-from ..zoo.cards import Input
+from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
 from .context import Context
 
@@ -112,7 +113,7 @@ class ModelInput:
     classes: list[PredictedClass]
     targets: list[PredictedClass]  # what it believes of the classes that were asked for
 
-    def classifier(self, zoo: Zoo) -> Classifier:
+    def load(self, zoo: Zoo) -> LoadedModel:
         """The model for pictures of this size; to be held meanwhile."""
         return zoo.load(self.model, self.input.size)
 
@@ -124,7 +125,7 @@ def look(
     own = asked(context.zoo.recipe(model).input, job.fit, job.size)
     if not subject.was_seen(own):
         yield from subject.decoded()
-    classifier = context.zoo.load(model, own.size)
+    classifier = context.zoo.load(model, own.size).classifier
     seen, x = subject.seen(own)
     asked_for = tuple(index for index in job.targets if index is not None) if isinstance(job, Explain) else ()
     return ModelInput(

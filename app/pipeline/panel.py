@@ -17,26 +17,26 @@ from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
 from ..attribution.methods.base import Diagnostics, OnePass, Progress
 from ..attribution.metrics.base import ExplainedMap as Judged
-from ..attribution.score import Score
 from ..attribution.shared_forward import SharedForward
 from ..contract.arrays import EncodedMap, encode_map, npy
 from ..contract.events import Event, PanelEvent, PartialEvent, ProgressEvent
 from ..contract.jobs import Explain
 from ..contract.records import MapFacts
+from ..images.input_spec import Input
 from ..settings import Settings
 from ..storage.stores import AnyStore
-from ..zoo.cards import Input
 from ..zoo.zoo import Zoo
 from .context import Context
+from .cost import learn_map
 from .measure import measure_all
 from .model_input import InputImage, ModelInput
 from .plan import PlannedPanel
+from .problems import as_problem
 from .records import finished, made_panel, unmade_panel
-from .turns import PROGRESS_SECONDS, Run, TimedGenerator, as_problem
+from .turns import PROGRESS_SECONDS, Run, TimedGenerator
 
 log = logging.getLogger(__name__)
 PARTIAL_SECONDS = 0.25  # at most four partial maps a second for a panel
-CLOCKED = 8  # evaluations that a pace is learnt from
 REFERENCE_PIXELS = 320 * 320  # up to this size of input, a micro-batch is as large as the setting says
 
 
@@ -58,15 +58,16 @@ def make_panel(
         if panel.refusal:
             raise panel.refusal
         assert panel.target is not None  # settled before
-        classifier = sight.classifier(context.zoo)
-        score = Score(panel.target, job.score, panel.against, classifier.multilabel)
-        alone = Engine(classifier, score, micro_batch(context.settings, classifier.size))
-        key = panel_key(panel, job, context, subject, classifier, sight.input)
+        loaded = sight.load(context.zoo)
+        score = loaded.score(panel.target, job.score, panel.against)
+        alone = loaded.engine(score, micro_batch(context.settings, loaded.size))
+        key = panel_key(panel, job, context, subject, loaded.classifier, sight.input)
         stored = _stored(context.store, job.id, panel.id, key)
         if stored is None:
             engine = way.engine(score) if way else alone
             values, facts = yield from compute(panel, engine, sight.x, job.seed)
-            _clock(context, panel, facts.seconds, sight.input.size)
+            size = sight.input.size
+            learn_map(context.pace, panel.model, panel.map_cost(size), facts.seconds, size)
             context.store.put(job.id, f"panel:{panel.id}", key, npy(values), facts.to_dict())
         else:
             values, facts = stored
@@ -92,11 +93,10 @@ def shared_passes(panels: list[PlannedPanel], sights: dict[str, ModelInput], zoo
         sharing = [(panel, panel.method) for panel in panels if panel.model == model and not panel.refusal]
         one_pass = [(panel, method) for panel, method in sharing if isinstance(method, OnePass)]
         if len(one_pass) > 1:
-            classifier = sight.classifier(zoo)
-            layers = [name for panel, method in one_pass for name in method.layers(classifier, panel.parameters)]
-            ways |= dict.fromkeys(
-                (panel.id for panel, _ in one_pass), SharedForward(classifier, sight.x, layers, len(one_pass))
-            )
+            loaded = sight.load(zoo)
+            layers = [name for panel, method in one_pass for name in method.layers(loaded.classifier, panel.parameters)]
+            shared = SharedForward(loaded.classifier, sight.x, layers, len(one_pass), loaded.backend)
+            ways |= dict.fromkeys((panel.id for panel, _ in one_pass), shared)
     return ways
 
 
@@ -124,13 +124,6 @@ def micro_batch(settings: Settings, size: tuple[int, int]) -> int:
     if not settings.micro_batch:
         return 0
     return max(1, min(settings.micro_batch, round(settings.micro_batch * REFERENCE_PIXELS / (size[0] * size[1]))))
-
-
-def _clock(context: Context, panel: PlannedPanel, seconds: float, size: tuple[int, int]) -> None:
-    """Learn a model's pace from a panel of many evaluations; the newer counts more."""
-    count = panel.method.cost(panel.parameters, size)
-    if count >= CLOCKED:
-        context.pace.learn(panel.model, ("gradients",), seconds, count, size)
 
 
 def panel_key(

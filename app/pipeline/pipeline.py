@@ -33,13 +33,19 @@ from .estimate import estimate
 from .flow import flow
 from .model_input import InputImage, ModelInput, Waiting, look, png, shown
 from .panel import make_panel, shared_passes
-from .plan import PlannedPanel, examine, outline, plan, settle_targets
+from .plan import PlannedPanel, examine, plan, settle_targets
+from .problems import as_problem, told_as_problems
 from .records import end_of, input_record, new_record, unmade_panel
-from .turns import Run, as_problem, reserve_models, round_robin
+from .turns import Run, reserve_models, round_robin
 
 
 def run(job: Job, context: Context) -> Run:
     """The run of a job; its last event is `done`, or `result` for the small ones. Raises `Problem`."""
+    with told_as_problems():
+        yield from _run(job, context)
+
+
+def _run(job: Job, context: Context) -> Run:
     if isinstance(job, Explain):
         return explain(job, context)
     if isinstance(job, Measure):
@@ -180,7 +186,7 @@ def look_all(
         try:
             with (yield from reserve_models(context.zoo, [model])):
                 sight = yield from look(context, subject, model, job)
-                examine(mine, job, sight.classifier(context.zoo))
+                examine(mine, job, sight.load(context.zoo))
         except Exception as error:
             refusal = as_problem(error)
             for panel in mine:
@@ -203,7 +209,7 @@ def make_all(
             yield PanelEvent(panel=panel.record, map=None)
     for group in context.zoo.groups(sights):
         mine = [panel for panel in panels if panel.model in group]
-        ordered = sorted(mine, key=lambda p: p.method.cost(p.parameters, sights[p.model].input.size))
+        ordered = sorted(mine, key=lambda p: p.map_cost(sights[p.model].input.size).total)
         with (yield from reserve_models(context.zoo, group)):
             ways = shared_passes(mine, {model: sights[model] for model in group}, context.zoo)
             yield from round_robin(
@@ -251,18 +257,18 @@ def _accepted(
     listed = []
     for panel in panels:
         input = sights[panel.model].input if panel.model in sights else context.zoo.recipe(panel.model).input
-        cost = panel.method.cost(panel.parameters, input.size)
+        cost = panel.map_cost(input.size).total
         planned = PlannedPanelBody(
             id=panel.id, model=panel.model, method=panel.method.id, target=panel.target, cost=cost
         )
         evaluations += 0 if panel.refusal else cost
         if panel.metrics and not panel.refusal:
-            known = outline(panel, sights[panel.model].classifier(context.zoo))
-            costs = {metric.id: metric.cost(known, parameters) for metric, parameters in panel.metrics}
+            costs = panel.cost(sights[panel.model].load(context.zoo).classifier)
             planned.metrics = [
-                PlannedMetric(metric=id, forwards=cost.forwards, gradients=cost.gradients) for id, cost in costs.items()
+                PlannedMetric(metric=id, forwards=cost.forwards, gradients=cost.gradients)
+                for id, cost in costs.metrics.items()
             ]
-            measuring += sum(cost.total for cost in costs.values())
+            measuring += costs.measuring
         listed.append(planned)
     accepted = AcceptedEvent(id=job.id, panels=listed, gradient_evaluations=evaluations)
     if job.metrics:

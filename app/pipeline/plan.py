@@ -9,16 +9,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..attribution.classifier import Classifier
+from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Method, Parameters, find_method, methods
-from ..attribution.metrics.base import CostInputs, Metric, find_metric, metrics
-from ..attribution.metrics.networks import weighing
+from ..attribution.metrics.base import CostInputs, Metric, MetricCost, find_metric, metrics
 from ..contract.arrays import ScoreKind
 from ..contract.jobs import Estimate, Explain
 from ..contract.problems import FieldFault, Problem, Unprocessable
 from ..contract.records import PanelBody
 from ..images.preprocess import asked
 from ..settings import Settings
+from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
+from .cost import PanelCost, inputs_of, panel_cost
+from .problems import as_problem, told_as_problems
+from .throughput import Size
 
 ALL = "all"  # stands for every metric
 # a metric with its checked parameters
@@ -38,6 +42,14 @@ class PlannedPanel:
     refusal: Problem | None = None
     record: PanelBody | None = None  # once something has come of it
     metrics: tuple[Chosen, ...] = ()  # to be measured of its map
+
+    def cost(self, classifier: Classifier) -> PanelCost:
+        """What its map and metrics cost on its model, which is loaded."""
+        return panel_cost(inputs_of(self.method, self.parameters, classifier), self.metrics)
+
+    def map_cost(self, size: Size) -> MetricCost:
+        """What its map costs for inputs of that size, loaded or not."""
+        return CostInputs(self.method, self.parameters, size, 0).map_cost
 
 
 def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
@@ -65,20 +77,14 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
     ]
     sizes = {model: asked(zoo.recipe(model).input, job.fit, job.size).size for model in models}
     classes = {model: len(zoo.labels(model)) if measured else 0 for model in models}
-    check_work(
-        [CostInputs(panel.method, panel.parameters, sizes[panel.model], classes[panel.model]) for panel in panels],
-        measured,
-        settings.max_work,
-    )
+    known = (CostInputs(p.method, p.parameters, sizes[p.model], classes[p.model]) for p in panels)
+    check_work((panel_cost(inputs, measured) for inputs in known), settings.max_work)
     return panels
 
 
-def check_work(outlines: Iterable[CostInputs], measured: Iterable[Chosen], limit: int) -> None:
+def check_work(costs: Iterable[PanelCost], limit: int) -> None:
     """Raise `Unprocessable` where a request is more work than one may be: evaluations × pixels, over all panels."""
-    work = 0
-    for outline in outlines:
-        costs = (metric.cost(outline, parameters) for metric, parameters in measured)
-        work += sum(costs, outline.map_cost).total * outline.size[0] * outline.size[1]
+    work = sum(cost.work for cost in costs)
     if work > limit:
         raise Unprocessable(
             f"This is {work:,} gradient evaluations × pixels of input; the limit of one request is {limit:,}. Ask for "
@@ -87,10 +93,10 @@ def check_work(outlines: Iterable[CostInputs], measured: Iterable[Chosen], limit
         )
 
 
-def examine(panels: list[PlannedPanel], job: Explain, classifier: Classifier) -> None:
+def examine(panels: list[PlannedPanel], job: Explain, model: LoadedModel) -> None:
     """Note at each panel of a model why it cannot be made, where that is so."""
     for panel in panels:
-        panel.refusal = _refusal(panel, job, classifier)
+        panel.refusal = _refusal(panel, job, model)
 
 
 def settle_targets(panels: list[PlannedPanel], believed: dict[str, int]) -> None:
@@ -123,6 +129,7 @@ def refuse_if_nothing_is_left(panels: list[PlannedPanel]) -> None:
     raise Unprocessable(refusals[0].detail, errors=list(errors.values()))
 
 
+@told_as_problems()
 def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameters]]:
     """The methods asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
     names = dict.fromkeys(job.methods) or [id for id, method in methods().items() if method.default]
@@ -133,17 +140,13 @@ def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameter
     return [(find_method(id), checked[id]) for id in names]
 
 
+@told_as_problems()
 def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
     """The metrics asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
     names = metrics() if ALL in job.metrics else dict.fromkeys(job.metrics)
     options = {name: given for name, given in job.options.items() if name in metrics()}
     checked = {id: _parameters(find_metric(id), options.get(id, {})) for id in {*names, *options}}
     return tuple((find_metric(id), checked[id]) for id in names)
-
-
-def outline(panel: PlannedPanel, classifier: Classifier) -> CostInputs:
-    """What the costs of a panel's metrics depend on."""
-    return CostInputs(panel.method, panel.parameters, classifier.size, len(classifier.labels), weighing(classifier))
 
 
 def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameters:
@@ -169,12 +172,12 @@ def misfit(model: str, target: int | None, against: int | None, score: ScoreKind
     return None
 
 
-def _refusal(panel: PlannedPanel, job: Explain, classifier: Classifier) -> Problem | None:
-    refusal = misfit(panel.model, panel.target, panel.against, job.score, len(classifier.labels))
+def _refusal(panel: PlannedPanel, job: Explain, model: LoadedModel) -> Problem | None:
+    refusal = misfit(panel.model, panel.target, panel.against, job.score, len(model.classifier.labels))
     if refusal is not None:
         return refusal
     try:
-        panel.method.check(classifier, panel.parameters)
-    except Problem as refusal:
-        return refusal
+        panel.method.check(model.classifier, panel.parameters)
+    except AttributionError as error:
+        return as_problem(error)
     return None

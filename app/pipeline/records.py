@@ -20,7 +20,7 @@ from .context import Context
 from .findings import findings
 from .model_input import ModelInput
 from .plan import PlannedPanel
-from .turns import as_problem
+from .problems import as_problem
 
 Outcome = Literal["refused", "failed"]
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Generic, Self, TypeVar
 
-from ..attribution.memory import out_of_memory
 from ..contract.events import Event
-from ..contract.problems import ComputationFailed, OutOfMemory, Problem
 from ..zoo.zoo import Zoo
 
-log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 0.1  # from one event of progress to the next
 S = TypeVar("S")
 R = TypeVar("R")
@@ -80,14 +76,3 @@ class TimedGenerator(Generic[S, R]):
 
     def __exit__(self, *raised: object) -> None:
         self._steps.close()
-
-
-def as_problem(error: Exception) -> Problem:
-    """What a client is told of an exception; what is not meant for clients goes to the log."""
-    if isinstance(error, Problem):
-        return error
-    if out_of_memory(error):
-        return OutOfMemory("The computation needs more memory than there is. Take a smaller model or fewer requests.")
-    log.error("computation failed", exc_info=error)
-    reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}" if str(error) else type(error).__name__
-    return ComputationFailed(f"The computation broke off ({reason}). The server's log has the details.")

@@ -1,0 +1,1 @@
+"""Where jobs run: executors, worker processes, scheduling, and restarts after a crash."""

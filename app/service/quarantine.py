@@ -6,10 +6,13 @@ import hashlib
 import time
 from dataclasses import asdict
 
+from cachetools import TTLCache
+
 from ..contract.jobs import Job, Measure
 from ..contract.problems import ComputationFailed
 
 REFUSED_SECONDS = 600  # how long what has killed the worker is not tried again
+MANY = 10_000  # jobs that are remembered at most
 KILLER = (
     "The worker died twice while it computed this and nothing else. Take a smaller model, input size "
     "or number of steps."
@@ -20,17 +23,15 @@ class Quarantine:
     """Until when what was asked is refused, by a hash of it."""
 
     def __init__(self) -> None:
-        self._until: dict[str, float] = {}
+        self._until: TTLCache[str, float] = TTLCache(MANY, REFUSED_SECONDS)
 
     def check(self, job: Job) -> None:
         """Raise `ComputationFailed` where the same has killed a worker lately."""
-        now = time.monotonic()
-        self._until = {asked: until for asked, until in self._until.items() if until > now}
         if self._until and (until := self._until.get(asked_of(job))):
             raise ComputationFailed(
                 "The worker died when it last computed this, so it is not tried again yet. Take a smaller model, "
                 "input size or number of steps.",
-                retry_after=round(until - now) + 1,
+                retry_after=round(until - time.monotonic()) + 1,
             )
 
     def add(self, job: Job) -> ComputationFailed:

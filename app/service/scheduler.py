@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from ..contract import request_id
 from ..contract.events import ErrorEvent, Event
-from ..pipeline.turns import Run, as_problem
+from ..pipeline.problems import as_problem
+from ..pipeline.turns import Run
 
 log = logging.getLogger(__name__)
 

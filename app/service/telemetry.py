@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 
+import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
-from .. import __version__
 from ..contract.metrics import MeasurementBody
 from ..contract.records import PanelBody
+from ..contract.version import VERSION
 from ..contract.workers import Effort
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
@@ -30,7 +30,7 @@ class Telemetry:
         self._count_worker()
         self._count_store()
         build = Info("gradoscope_build", "Versions", registry=self.registry)
-        build.info({"version": __version__, "python": platform.python_version()})
+        build.info({"version": VERSION, "python": platform.python_version()})
 
     def _count_http(self) -> None:
         self._answered = self._counter("http_requests", "HTTP requests answered", "route", "method", "status")
@@ -155,9 +155,8 @@ def few(model: str) -> str:
 
 
 def resident(process: int) -> int:
-    """Bytes of a process that are in RAM; 0 where the system does not tell."""
+    """Bytes of a process that are in RAM; 0 where it is no more, or not ours to look at."""
     try:
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
+        return psutil.Process(process).memory_info().rss
+    except psutil.Error:
         return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -66,6 +66,7 @@ class Worker:
         from ..pipeline import pipeline
         from ..pipeline.catalogue import catalogue
         from ..pipeline.context import Context
+        from ..pipeline.problems import told_as_problems
         from .scheduler import Scheduler
 
         keep_freed()
@@ -82,7 +83,8 @@ class Worker:
         self._workshop.decoders.warm()
         self._catalogue: Callable[[], Catalogue] = lambda: catalogue(self._workshop.zoo, settings)
         try:
-            warm_up(self._workshop)
+            with told_as_problems():
+                warm_up(self._workshop)
         except Problem as problem:  # its card or weights: others can still be used, and requests for it say why
             logging.getLogger(__name__).error("the default model cannot be used: %s", problem.detail)
         self._workshop.zoo.take_change()
@@ -111,7 +113,7 @@ class Worker:
         """Wait for a job. One that is long in coming finds memory given back: what micro-batches took is kept for the
         next ones meanwhile; and it finds the models' quickest ways tried."""
         self._tell_effort()
-        while not self._connection.poll(SETTLE_SECONDS) and self._workshop.zoo.settle():
+        while not self._connection.poll(SETTLE_SECONDS) and self._workshop.zoo.advance_backends():
             pass
         if not self._connection.poll(REST_SECONDS):
             self._give_back()
@@ -120,7 +122,7 @@ class Worker:
     def _tidy(self) -> None:
         """Give back what the allocator has piled up. It keeps freed memory in pieces, which is quick for the next
         micro-batch, but the pieces of one model's layers seldom fit another's."""
-        kept = self._workshop.zoo.bytes + self._workshop.recent.bytes
+        kept = self._workshop.zoo.bytes + self._workshop.recent.currsize
         if self._resident() - self._bare - kept > WORKSPACE:
             self._give_back()
 
@@ -175,16 +177,15 @@ class Worker:
 
 def warm_up(context: Any) -> None:
     """Load the default model and take one gradient, so that the first request pays for neither."""
-    from ..attribution.engine import Engine
     from ..attribution.score import Score
 
     settings = context.settings
-    classifier = context.zoo.load(settings.default_model)
-    engine = Engine(classifier, Score(0), settings.micro_batch)
+    loaded = context.zoo.load(settings.default_model)
+    engine = loaded.engine(Score(0), settings.micro_batch)
     for _ in range(3):
         count = engine.micro_batch
-        pictures = classifier.probe(count)
+        pictures = loaded.classifier.probe(count)
         began = time.monotonic()
         engine.gradients(pictures)
-    context.pace.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, classifier.size)
-    _ = classifier.census
+    context.pace.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, loaded.size)
+    _ = loaded.inspection

@@ -19,8 +19,8 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.routing import Match
 from starlette.types import Scope
 
-from .. import __version__
 from ..contract.problems import BY_STATUS, FieldFault, Problem, ProblemBody, Unprocessable
+from ..contract.version import VERSION
 from ..service.change_detector import ChangeDetector
 from ..service.downloads import Downloads
 from ..service.executor import Executor
@@ -80,7 +80,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
 
     app = FastAPI(
         title="Gradoscope",
-        version=__version__,
+        version=VERSION,
         summary="Why a pretrained CNN says what it says, by six attribution methods side by side",
         docs_url=None,
         openapi_url=None,
@@ -133,7 +133,7 @@ class _Assets(StaticFiles):
 
 def _templates() -> Jinja2Templates:
     templates = Jinja2Templates(directory=shipped("templates"), context_processors=[texts.context])
-    templates.env.globals.update(version=__version__, static=lambda path: f"/static/{path}")
+    templates.env.globals.update(version=VERSION, static=lambda path: f"/static/{path}")
     return templates
 
 

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from sse_starlette.sse import AppStatus
 
-from .. import __version__
+from ..contract.version import VERSION
 from ..settings import Settings
 from .middleware.connection import connections
 
@@ -66,7 +66,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
-        logging.getLogger("uvicorn.error").info("Gradoscope %s: open %s", __version__, self.address)
+        logging.getLogger("uvicorn.error").info("Gradoscope %s: open %s", VERSION, self.address)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """In place of uvicorn's, which stops listening at once, and ends by sending itself the signal again."""

@@ -1,0 +1,1 @@
+"""Model cards become loaded models: checkpoints, downloads, memory."""

@@ -16,15 +16,18 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ..attribution.backends.selection import BackendSelector
+from ..attribution.backends.selection import Kind
 from ..attribution.classifier import Classifier, NoLogits, main_logits
 from ..attribution.memory import out_of_memory
 from ..contract.problems import Unprocessable
+from ..images.input_spec import Input
 from ..settings import Settings
-from .cards import Card, File, Input
+from .cards import Card, File
+from .loader import LoadedModel
+from .memory import ResidentModel
 from .model_spec import ModelSpec
 from .weights import WeightFile
-from .zoo import Zoo, _Resident
+from .zoo import Zoo
 
 Transform = Callable[[Image.Image], Tensor]
 InputLike = Input | Mapping[str, Any] | Transform
@@ -45,8 +48,8 @@ class InMemoryModels(Zoo):
     """The zoo, and beside it networks that are lent to it for a while."""
 
     def __init__(self, settings: Settings) -> None:
+        self._lent: dict[str, ResidentModel] = {}
         super().__init__(settings)
-        self._lent: dict[str, _Resident] = {}
 
     @contextmanager
     def lent(self, loans: Sequence[InMemoryModel]) -> Iterator[None]:
@@ -60,22 +63,14 @@ class InMemoryModels(Zoo):
                 self.recipes.pop(id, None)
             self._lent = {}
 
-    def load(self, model: str, size: tuple[int, int] | None = None) -> Classifier:
+    def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
         if model in self._lent:
-            return self._view(self._lent[model], size)
+            return self._at(self._lent[model], size)
         return super().load(model, size)
 
     def bytes_of(self, model: str) -> int:
         """What is lent takes no memory that is the zoo's."""
         return 0 if model in self._lent else super().bytes_of(model)
-
-    def _accelerate(self, classifier: Classifier, base: BackendSelector | None = None) -> Classifier:
-        """Compiling takes longer than a network that is asked once or twice would gain by it."""
-        if classifier.id not in self._lent or self.settings.acceleration == "none":
-            return super()._accelerate(classifier, base)
-        most = self.settings.batch_bytes
-        classifier.accelerator = BackendSelector(classifier, "pytorch", self._has_room, most, base)
-        return classifier
 
     def _take(self, loan: InMemoryModel) -> None:
         network = shadow(loan.network).eval().float().to(self.device)
@@ -90,8 +85,9 @@ class InMemoryModels(Zoo):
         file = File(kind="file", file=Path(loan.id))
         card = Card(id=loan.id, title=loan.id, architecture=type(loan.network).__name__, source=file)
         self.recipes[loan.id] = ModelSpec(card, WeightFile(loan.id, local=True), input, labels, lambda path: network)
-        self._lent[loan.id] = _Resident(classifier, 0, (loan.id, 0, 0))
-        self._accelerate(classifier)
+        # compiling takes longer than a network that is asked once or twice would gain by it
+        kind: Kind = "none" if self.settings.acceleration == "none" else "pytorch"
+        self._lent[loan.id] = ResidentModel(self._with_backend(classifier, kind), 0, (loan.id, 0, 0))
 
     def _check(self, loan: InMemoryModel, classifier: Classifier) -> None:
         count = ask(loan, classifier, classifier.grey()).shape[1]

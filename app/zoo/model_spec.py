@@ -8,7 +8,8 @@ from pathlib import Path
 
 from torch import nn
 
-from .cards import Card, Input, Paper
+from ..images.input_spec import Input
+from .cards import Card, Paper
 from .weights import WeightFile
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gradoscope.attribution.engine import noise
+from gradoscope.attribution.noise import noise
 from gradoscope.images.preprocess import PreprocessedImage
 from gradoscope.settings import Settings
 from gradoscope.zoo.zoo import Zoo
@@ -23,7 +23,7 @@ SAMPLES = 50
 
 def collect_noise(model: str, picture: str, file: Path, pairs: int = PAIRS) -> None:
     """Gradients of the top class at x + ε and x − ε, (pairs, 2, C, kept pixels)."""
-    classifier = Zoo(Settings(device="cpu")).load(model)
+    classifier = Zoo(Settings(device="cpu")).load(model).classifier
     seen = sample_picture(picture, model)
     x = torch.from_numpy(PreprocessedImage(seen, (0, 0, *seen.size)).pixels)
     with torch.no_grad():

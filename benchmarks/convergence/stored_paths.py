@@ -36,7 +36,7 @@ def grid(kind: str, points: int) -> tuple[np.ndarray, np.ndarray]:
 
 def collect(model: str, picture: str, kind: str, file: Path, points: int, baseline: str = "black") -> None:
     """Scores and gradients of two classes along one path: 1 forward and 2 backward passes a point."""
-    classifier = Zoo(Settings(device="cpu")).load(model)
+    classifier = Zoo(Settings(device="cpu")).load(model).classifier
     seen = sample_picture(picture, model)
     x = torch.from_numpy(PreprocessedImage(seen, (0, 0, *seen.size)).pixels)
     path = DeblurPath(x, MAX_SIGMA) if kind == "blur" else FadePath((x, make_baseline(baseline, x, 0)))  # type: ignore[arg-type]

@@ -65,7 +65,8 @@ def reference(subject: Subject, method: str, fine: int = FINE) -> np.ndarray:
         return found
     tell(f"  reference of {method}: {fine} gradients, once")
     points = _straight(subject, fine) if method == "integrated_gradients" else _blurred(subject, fine)
-    engine, total = Engine(subject.classifier, subject.score, BATCH), torch.zeros_like(subject.x, dtype=torch.float64)
+    engine = Engine(subject.classifier, subject.score, micro_batch=BATCH)
+    total = torch.zeros_like(subject.x, dtype=torch.float64)
     for batch in engine.batches(points):
         gradients = engine.gradients(torch.stack([point for point, _ in batch]))
         for gradient, (_, increment) in zip(gradients, batch, strict=True):

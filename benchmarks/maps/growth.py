@@ -114,7 +114,9 @@ def over_size(subject: Subject, kind: str) -> Iterator[tuple[str, Points]]:
         own = asked(recipe.input, None, (side, side))
         pixels = preprocess(decode(read_sample("cat"), subject.settings.max_pixels), own).pixels
         view = dataclasses.replace(
-            subject, classifier=zoo.load(subject.name, (side, side)), x=torch.from_numpy(pixels).to(subject.device)
+            subject,
+            classifier=zoo.load(subject.name, (side, side)).classifier,
+            x=torch.from_numpy(pixels).to(subject.device),
         )
         run = ours(view, PATHS[0], kind)
         run(2 * engine_of(view, kind).micro_batch)

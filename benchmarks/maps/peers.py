@@ -17,6 +17,7 @@ import saliency.core as pair
 import torch
 from captum.attr import GuidedBackprop, IntegratedGradients, LayerGradCam, NoiseTunnel, Saliency
 from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.inspection import inspection_of
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -177,9 +178,9 @@ def array(batch: Tensor) -> np.ndarray:
 
 def guides_all(subject: Subject) -> bool:
     """Whether captum's guided backprop is the method on this model: every activation is an `nn.ReLU` module."""
-    census = subject.classifier.census
-    met = [operation for operation in census.nonlinear if "MaxPool" not in operation.kind]
-    return bool(census.guided) and not census.gates and all(operation.module is nn.ReLU for operation in met)
+    inspection = inspection_of(subject.classifier)
+    met = [operation for operation in inspection.nonlinear if "MaxPool" not in operation.kind]
+    return bool(inspection.guided) and not inspection.gates and all(operation.module is nn.ReLU for operation in met)
 
 
 @contextmanager

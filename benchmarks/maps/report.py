@@ -19,8 +19,9 @@ DOCS = ROOT / "docs"
 PAGE = DOCS / "speed.md"
 ANOTHER = "another map"  # of a peer: not the method on this model
 HEAD = (
-    "# Speed\n\nHow long the maps take, beside other libraries, on one machine. `make bench` and `make bench-growth` "
-    "measure, and write the parts between the marks. Times elsewhere differ, ratios less so.\n"
+    "# Speed\n\nHow long the maps take, compared with other libraries, on one machine. `make bench` and "
+    "`make bench-growth` measure this and write parts of this page. On other machines the times will differ; the "
+    "ratios differ less.\n"
 )
 
 
@@ -68,7 +69,7 @@ def equal_table(record: Record) -> str:
             )
     if peers:
         rates = [f"{count / sums[engine].median:.1f}" for engine in engines]
-        lines.append(f"| gradients a second | | {' | '.join(rates)} | {both} | {count / peers.median:.1f} |{blank}")
+        lines.append(f"| gradients per second | | {' | '.join(rates)} | {both} | {count / peers.median:.1f} |{blank}")
     return "\n".join(lines)
 
 
@@ -76,8 +77,8 @@ def error_table(record: Record) -> str:
     """Equal error of the path methods, and all six with the steps that it takes."""
     engines = [f"{OURS} {kind}" for kind in record.engines]
     lines = [
-        "Equal error: relative L2 to a reference of many steps; each side with the fewest steps that are as near as "
-        "the peer is with 50.",
+        "Equal error: relative L2 distance to a reference with many steps. Each side uses the fewest steps that are as "
+        "close as the peer is with 50.",
         "",
         f"| method | error at 50: ours, peer | steps: ours, peer | {' | '.join(engines)} | peer | its time "
         f"| {' | '.join(f'× {e}' for e in engines)} |",
@@ -107,7 +108,7 @@ def error_table(record: Record) -> str:
 
 def distance_table(record: Record) -> str:
     lines = [
-        "Are the maps right? Relative L2 from the same map in float64, made of the peers' gradients:",
+        "Are the maps correct? Relative L2 distance from the same map in float64, computed with the peers' gradients:",
         "",
         "| method | side | from | distance | |",
         "| --- | --- | --- | ---: | --- |",
@@ -134,15 +135,15 @@ def floor_line(record: Record) -> str:
     sides = {**sums, **({"the peers": peers} if peers else {})}
     above = ", ".join(f"{side} {spread.median / floor:.2f} ×" for side, spread in sides.items())
     return (
-        f"Floor: forward pass of a picture: {forwards}; twice the quicker one, {evaluations(record)} times: "
-        f"{floor:.2f} s. Above it: {above}."
+        f"Floor: forward pass of a picture: {forwards}; twice the faster one, {evaluations(record)} times: "
+        f"{floor:.2f} s. Compared with it: {above}."
     )
 
 
 def summary(records: list[Record]) -> str:
     """One line for each model and each of our engines."""
     lines = [
-        "| model | evaluations | engine | ours | peers | ratio | at equal error | above the floor | MiB: ours, peers |",
+        "| model | evaluations | engine | ours | peers | ratio | at equal error | times the floor | MiB: ours, peers |",
         "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for record in records:
@@ -276,18 +277,18 @@ def page_part(records: list[Record]) -> str:
     """The benchmark's part of docs/speed.md."""
     return "\n\n".join(
         [
-            "## Beside other libraries",
-            "Both sides in turn in one process (A B A B …), after warm-up, on the same weights and picture; the model "
-            "in eval mode, no parameter takes a gradient, float32. captum makes five maps, PAIR saliency the sixth, "
-            "each at the quickest of the batch sizes tried; pytorch-grad-cam and torch-cam make Grad-CAM too. «Its "
-            "default batch» is all samples at once for captum, one after the other for PAIR, and is measured after "
-            "the others. A time is the median (minimum–maximum, interquartile range) over the rounds; a ratio is the "
-            "peer's median over ours (smallest–largest of the rounds' own). captum's guided backprop is the method "
-            "only where every activation is an `nn.ReLU`; else it is the plain gradient, at the same cost. Memory is "
-            "the peak of a process for each side, beyond the loaded model.",
+            "## Compared with other libraries",
+            "Both sides run in turn in one process (A B A B …), after a warm-up, with the same weights and picture; "
+            "the model is in eval mode, no parameter requires a gradient, float32. captum computes five maps and PAIR "
+            "saliency the sixth, each with the fastest of the batch sizes tried; pytorch-grad-cam and torch-cam "
+            "compute Grad-CAM too. «Its default batch» is all samples at once for captum and one after the other for "
+            "PAIR; it is measured after the others. A time is the median (minimum–maximum, interquartile range) over "
+            "the rounds. A ratio is the peer's median divided by ours (smallest–largest ratio of single rounds). "
+            "captum's guided backprop is correct only if every activation is an `nn.ReLU`; otherwise it is the plain "
+            "gradient, at the same cost. Memory is the peak of one process for each side, beyond the loaded model.",
             machine_line(records),
             summary(records),
-            "![Milliseconds a gradient, by model and library](speed-models.svg)",
+            "![Milliseconds per gradient, by model and library](speed-models.svg)",
             *map(model_tables, records),
         ]
     )

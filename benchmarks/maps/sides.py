@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from gradoscope.attribution.backends.selection import Kind, with_backend
+from gradoscope.attribution.backends.selection import BackendSelector, Kind, prepared
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed
@@ -33,15 +33,16 @@ METHODS = (
 PATHS = ("integrated_gradients", "blur_integrated_gradients")
 Run = Callable[[int], np.ndarray]  # samples or steps → the map, (C, H, W), in the host's memory
 
-_views: WeakKeyDictionary[Classifier, dict[str, Classifier]] = WeakKeyDictionary()
+_backends: WeakKeyDictionary[Classifier, dict[str, BackendSelector]] = WeakKeyDictionary()
 
 
 def quickest(kind: Kind, classifier: Classifier, score: Score, micro_batch: int) -> Engine:
-    """An engine by the quickest way that the accelerator finds, as a worker has it after some requests."""
-    views = _views.setdefault(classifier, {})
-    if kind not in views:
-        views[kind] = with_backend(classifier, kind)
-    return Engine(views[kind], score, micro_batch)
+    """An engine with the quickest backend that is found, as a worker has it after some requests."""
+    backends = _backends.setdefault(classifier, {})
+    if kind not in backends:
+        backends[kind] = prepared(classifier.view(), kind)
+    backend = backends[kind]
+    return Engine(backend.classifier, score, backend, micro_batch=micro_batch)
 
 
 # How an engine is built, by kind: PyTorch alone, and with the gradient compiled where that is found right and quicker.

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 import torchvision.models as tv
 from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.inspection import inspection_of
 from gradoscope.attribution.score import Score
 from gradoscope.images.decode import decode
 from gradoscope.images.preprocess import preprocess
@@ -89,7 +90,7 @@ def load(name: str, picture: str = "cat") -> Subject:
         torch.set_num_threads(settings.threads)
     zoo = Zoo(settings)
     recipe = zoo.recipe(name)
-    classifier = zoo.load(name)
+    classifier = zoo.load(name).classifier
     network = recipe.build(zoo.weights.require(recipe.weights, name))  # apart: the product may change its own
     theirs = usual(network, classifier)
     x = torch.from_numpy(preprocess(decode(read_sample(picture), settings.max_pixels), recipe.input).pixels)
@@ -99,7 +100,7 @@ def load(name: str, picture: str = "cat") -> Subject:
 def subject(name: str, settings: Settings, classifier: Classifier, theirs: Classifier, x: Tensor) -> Subject:
     with torch.no_grad():
         target = int(classifier(x[None])[0].argmax())
-    return Subject(name, settings, classifier, theirs, x, target, classifier.census.layers[-1].name)
+    return Subject(name, settings, classifier, theirs, x, target, inspection_of(classifier).layers[-1].name)
 
 
 def usual(network: torch.nn.Module, like: Classifier) -> Classifier:

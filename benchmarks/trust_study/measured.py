@@ -46,7 +46,7 @@ Record = dict[str, Any]
 
 @lru_cache(maxsize=1)
 def classifier(model: str) -> Classifier:
-    return Zoo(Settings(device="cpu")).load(model)
+    return Zoo(Settings(device="cpu")).load(model).classifier
 
 
 def subject(model: str, picture: str, method: str) -> ExplainedMap:

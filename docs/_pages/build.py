@@ -1,6 +1,6 @@
-"""Builds the site: the pages of docs/ and those made from what the product says of itself, by Sphinx.
+"""Builds the site with Sphinx: the pages of docs/, and those generated from what the code declares.
 
-Usage: python docs/_pages/build.py FOLDER. Ends with 1 where there is a warning.
+Usage: python docs/_pages/build.py FOLDER. The exit status is 1 if there is a warning.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ import sys
 import tempfile
 from pathlib import Path
 
-from command_line import command_line_page
+from command_line import command_line_reference
 from gradoscope import __version__
 from gradoscope.attribution.methods.base import methods
-from method_pages import method_pages
+from method_pages import method_pages, method_table
 from pictures import pictures
-from rest_page import rest_page
-from settings_page import settings_page
+from rest_page import rest_reference
 from sphinx.cmd.build import build_main
+from tables import filled
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = "https://github.com/gradoscope/gradoscope/blob/main"
 CONTENTS = {
-    "Use": ["your-own-model", "python", "command-line", "rest"],
-    "Methods": ["methods/index", *(f"methods/{id}" for id in methods()), "models-and-methods", "trust", "evaluate"],
+    "Use": ["models", "your-own-model", "python", "command-line", "rest"],
+    "Methods": ["methods", *(f"methods/{id}" for id in methods()), "models-and-methods", "trust", "evaluate"],
     "Run": ["deployment", "container", "cluster", "settings", "service", "scaling"],
     "Measured": ["speed", "convergence"],
-    "Inside": ["architecture", "contributing"],
+    "Inside": ["architecture", "rendering", "contributing"],
 }
 
 
 def build(out: Path) -> int:
-    """Put the pages together in a folder of their own, and have Sphinx make the site of it. 0 where all is well."""
+    """Collect the pages in a temporary folder, and build the site from it. Returns 0 if there was no warning."""
     with tempfile.TemporaryDirectory(prefix="gradoscope-docs-") as made:
         source = Path(made)
         _gather(source)
@@ -47,9 +47,9 @@ def _gather(source: Path) -> None:
     (source / "_own").mkdir()
     shutil.copy(Path(__file__).with_name("site.css"), source / "_own")
     generated: dict[str, str | bytes] = {
-        "settings.md": settings_page(),
-        "rest.md": rest_page(),
-        "command-line.md": command_line_page(),
+        "rest.md": f"{(docs / 'rest.md').read_text('utf-8')}\n{rest_reference()}",
+        "command-line.md": f"{(docs / 'command-line.md').read_text('utf-8')}\n{command_line_reference()}",
+        "methods.md": filled((docs / "methods.md").read_text("utf-8"), "methods", method_table(linked=True)),
         "icon.svg": (ROOT / "static" / "icon.svg").read_bytes(),
         **method_pages(),
         **pictures(ROOT / ".docs-pictures"),
@@ -59,15 +59,14 @@ def _gather(source: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content.encode() if isinstance(content, str) else content)
     for page in source.glob("*.md"):
-        page.write_text(_led_out(page.read_text("utf-8")), "utf-8")
+        page.write_text(_link_to_source(page.read_text("utf-8")), "utf-8")
     with (source / "index.md").open("a", encoding="utf-8") as index:
         for title, pages in CONTENTS.items():
             index.write("\n".join(["", "```{toctree}", f":caption: {title}", ":hidden:", "", *pages, "```", ""]))
 
 
-def _led_out(page: str) -> str:
-    """Links that leave the docs, as the repository has them, lead into the repository."""
-    page = page.replace("](../README.md#settings)", "](settings.md)")
+def _link_to_source(page: str) -> str:
+    """Links to files outside docs/ become links into the repository."""
     return re.sub(r"\]\(\.\./([^)]+)\)", rf"]({SOURCE}/\1)", page)
 
 

@@ -1,4 +1,4 @@
-"""The command line, as it explains itself."""
+"""The reference of the command line, from the help texts of the commands."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from gradoscope.cli.main import app
 from tables import table
 
 
-def command_line_page() -> str:
-    """The page «Command line»."""
+def command_line_reference() -> str:
+    """A section for each command, with its arguments and options."""
     root = typer.main.get_command(app)
-    parts = ["# Command line\n", "Everything that the page does goes from a shell too; `explain` needs no server.\n"]
+    parts = []
     for path, command in _commands(root, "gradoscope"):
         parts.append(f"## {path}\n\n{(command.help or '').strip()}\n")
         rows = [row for parameter in command.params if (row := _row(parameter))]

@@ -1,4 +1,4 @@
-"""Sphinx: what it is to make of the pages. Nothing is fetched from elsewhere when the site is read."""
+"""Sphinx's configuration. The site loads nothing from other hosts."""
 
 project = "Gradoscope"
 copyright = "the authors of Gradoscope, Apache-2.0"

@@ -13,25 +13,24 @@ SIZE = (224, 224)
 
 
 def method_pages() -> dict[str, str]:
-    """Pages by path: the list, and one for each method."""
-    return {"methods/index.md": _list(), **{f"methods/{id}.md": _page(method) for id, method in methods().items()}}
+    """Pages by path, one for each method."""
+    return {f"methods/{id}.md": _page(method) for id, method in methods().items()}
 
 
-def _list() -> str:
+def method_table(linked: bool = False) -> str:
+    """A row for each method; `linked` to its page, which exists on the site only."""
     rows = [
-        (f"[{m.title}]({m.id}.md)", str(m.year), m.summary, _cost(m), "yes" if m.default else "on request")
+        (
+            f"[{m.title}](methods/{m.id}.md)" if linked else m.title,
+            f"`{m.id}`",
+            str(m.year),
+            m.summary,
+            str(m.cost(m.Parameters(), SIZE)),
+            "yes" if m.default else "on request",
+        )
         for m in methods().values()
     ]
-    return (
-        "# Methods\n"
-        "Each says how much the pixels have to do with a score, S: a class's logit, probability or log-probability, or "
-        "the difference of two logits. Gradients are with respect to pixel values in [0, 1]; the model's own "
-        "normalisation is part of the model. The page `/methods` of a running server tells what each of the first "
-        "six asks, with figures to try.\n\n"
-        + table(("method", "year", "what it computes", "evaluations", "by default"), rows)
-        + "\n\nAn evaluation is a gradient of one picture, or for occlusion a forward pass. What a model cannot do "
-        "rightly is refused by name; [models and methods](../models-and-methods.md) has all of them, beside captum.\n"
-    )
+    return table(("method", "id", "year", "what it computes", "evaluations", "by default"), rows)
 
 
 def _page(method: Method[Any]) -> str:
@@ -41,16 +40,16 @@ def _page(method: Method[Any]) -> str:
         f"{method.summary}\n",
         f"![A cat, its map, and the map over it](../images/methods/{method.id}.webp)\n",
         "*Left: what EfficientNet-Lite0 sees. Middle: the map for «tiger cat», the magnitude summed over the channels "
-        "and clipped at its 99th percentile. Right: the two over each other. Made when this page was built, with the "
-        "defaults below.*\n",
+        "and clipped at its 99th percentile. Right: the map over the input. Computed with the defaults below when this "
+        "page was built.*\n",
         f"{method.year} · [{method.paper.title}]({method.paper.url}) · {_cost(method)} with the defaults\n",
     ]
     if said:
         parts.append(f"## What is computed\n\n{said}\n")
-    parts += ["## What speaks for it\n", *(f"- {strength}" for strength in method.strengths), ""]
-    parts += ["## What to beware of\n", *(f"- {weakness}" for weakness in method.weaknesses), ""]
+    parts += ["## Strengths\n", *(f"- {strength}" for strength in method.strengths), ""]
+    parts += ["## Weaknesses\n", *(f"- {weakness}" for weakness in method.weaknesses), ""]
     parts.append(_parameters(method))
-    parts.append(_ask(method))
+    parts.append(_commands(method))
     return "\n".join(parts) + "\n"
 
 
@@ -65,10 +64,10 @@ def _parameters(method: Method[Any]) -> str:
     return "## Parameters\n\n" + table(("parameter", "values", "default", "meaning"), rows) + "\n"
 
 
-def _ask(method: Method[Any]) -> str:
+def _commands(method: Method[Any]) -> str:
     shell = f"gradoscope explain static/samples/cat.jpg --method {method.id} --out explanations/{method.id}"
     return (
-        f"## To have it\n\n```bash\n{shell}\n```\n\n"
+        f"## Compute it\n\n```bash\n{shell}\n```\n\n"
         f"```bash\ncurl -s -F sample=cat -F method={method.id} http://127.0.0.1:8000/api/v1/explanations\n```\n"
     )
 

@@ -1,4 +1,4 @@
-"""The pictures in the methods' pages, made by the product; kept from one build to the next while nothing changes."""
+"""The pictures on the methods' pages, computed by the product and cached until the code changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ID = "0" * 32
 
 
 def pictures(kept: Path) -> dict[str, bytes]:
-    """WebP files by path in the site: the input, its map, and both, for each method."""
+    """WebP files by path in the site. For each method: the input, its map, and the map over the input."""
     folder = kept / _mark()
     if not folder.is_dir():
         _make(folder)
@@ -34,7 +34,7 @@ def pictures(kept: Path) -> dict[str, bytes]:
 
 
 def _mark() -> str:
-    """A hash of what determines the pictures: the version, and the code of the package."""
+    """A hash of everything that determines the pictures: the version, and the code of the package."""
     state = hashlib.sha256(__version__.encode())
     for file in sorted((*PACKAGE.rglob("*.py"), Path(__file__))):
         state.update(file.read_bytes())

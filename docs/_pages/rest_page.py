@@ -9,48 +9,11 @@ from gradoscope.web.application import create_app
 from gradoscope.web.openapi import describe
 from tables import bounds_of, table, type_of
 
-START = """# REST
-Base `/api/v1`. A running server has the same at `/docs` to try out, and as a document at `/openapi.json`.
 
-The six maps of a picture, as JSON when all is done; then as a contact sheet, with another class and more steps:
-
-```bash
-curl -s -F image=@static/samples/cat.jpg http://127.0.0.1:8000/api/v1/explanations -o cat.json
-curl -s -F image=@static/samples/grid.jpg -F target=967 -F method=integrated_gradients \\
-     -F 'options={"integrated_gradients": {"steps": 64}}' \\
-     -H 'Accept: image/png' -o sheet.png http://127.0.0.1:8000/api/v1/explanations
-```
-
-Refusals are `application/problem+json` (RFC 9457): `type`, `title`, `status`, a `detail` that says what to do, and \
-`errors` with the offending fields. Every answer has an `X-Request-ID`.
-
-## Events
-With `Accept: text/event-stream`, `POST /explanations` answers while it happens. \
-Closing the connection ends the computation.
-
-```bash
-curl -sN -F sample=cat -F method=smooth_grad -H 'Accept: text/event-stream' http://127.0.0.1:8000/api/v1/explanations
-```
-
-| event | data |
-| --- | --- |
-| `accepted` | `id`, `panels`, `gradient_evaluations` |
-| `prediction` | `model`, `input`, `predictions` |
-| `progress` | `panel`, `done`, `total` |
-| `partial` | `panel`, `done`, `total`, `map` so far, at most 112 × 112 and four a second |
-| `panel` | `panel`: its record, `map`: whole |
-| `done` | the whole record, and the end |
-| `error` | a problem, and the end |
-
-A `map` is `{"shape": [h, w], "dtype": "float16", "scale": s, "data": base64}`: a value is its datum × scale, \
-summed over the channels with its sign.
-"""
-
-
-def rest_page() -> str:
-    """The page «REST»."""
+def rest_reference() -> str:
+    """A section for each operation, and the options of all methods."""
     document = describe(create_app().openapi(), None, keys=False)
-    parts = [START]
+    parts = []
     for path, operations in document["paths"].items():
         for verb, operation in operations.items():
             parts.append(_operation(verb, path, operation, document))
@@ -65,7 +28,7 @@ def rest_page() -> str:
 
 
 def _operation(verb: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
-    lines = [f"## {verb.upper()} {path}\n", _said(operation), ""]
+    lines = [f"## {verb.upper()} {path}\n", _description(operation), ""]
     fields = [
         (f"`{p['name']}`", p["in"], bounds_of(p["schema"]) or type_of(p["schema"]), p.get("description", ""))
         for p in operation.get("parameters", ())
@@ -86,7 +49,7 @@ def _operation(verb: str, path: str, operation: dict[str, Any], document: dict[s
     return "\n".join(lines)
 
 
-def _said(operation: dict[str, Any]) -> str:
+def _description(operation: dict[str, Any]) -> str:
     return str(operation.get("description") or operation.get("summary") or "")
 
 

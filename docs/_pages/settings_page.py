@@ -1,4 +1,4 @@
-"""Settings, from their declaration."""
+"""The table of settings, from their declaration."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ from gradoscope.settings import Settings
 from tables import bounds_of, table, type_of
 
 
-def settings_page() -> str:
-    """The page «Settings»."""
+def settings_table() -> str:
+    """A row for each setting: variable, default, values that it takes, meaning."""
     schema = Settings.model_json_schema()["properties"]
     rows = [
-        (f"`GRADOSCOPE_{name.upper()}`", field.description or "", f"`{_shown(field.default)}`", _kind(schema[name]))
+        (f"`GRADOSCOPE_{name.upper()}`", f"`{_shown(field.default)}`", _values(schema[name]), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
-    return (
-        "# Settings\n"
-        "Each setting is read from the environment; `docker run -e`, a compose file and a shell set them alike. "
-        "`gradoscope doctor` says which differ from their defaults, and what is wrong with them.\n\n"
-        + table(("variable", "meaning", "default", "values"), rows)
-        + "\n"
-    )
+    return table(("variable", "default", "values", "meaning"), rows)
 
 
 def _shown(default: object) -> str:
@@ -32,6 +26,6 @@ def _shown(default: object) -> str:
     return ", ".join(map(str, default)) if isinstance(default, list) else str(default)
 
 
-def _kind(schema: dict[str, object]) -> str:
+def _values(schema: dict[str, object]) -> str:
     kinds = [kind for kind in type_of(schema).split(" or ") if kind != "null"]
     return " ".join(part for part in (" or ".join(kinds), bounds_of(schema)) if part)

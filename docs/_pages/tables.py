@@ -1,4 +1,4 @@
-"""Markdown tables of what is declared elsewhere."""
+"""Markdown tables of what the code declares."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ from typing import Any
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; bars and line ends within cells are kept from breaking it."""
+    """A Markdown table; bars and line ends within cells are escaped."""
     lines = [list(head), ["---"] * len(head), *rows]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines
     )
+
+
+def filled(page: str, mark: str, content: str) -> str:
+    """`page` with `content` between its comments `<!-- mark -->` and `<!-- /mark -->`."""
+    before, start, rest = page.partition(f"<!-- {mark} -->\n")
+    _, end, after = rest.partition(f"<!-- /{mark} -->")
+    if not start or not end:
+        raise ValueError(f"the page has no marks for «{mark}»")
+    return f"{before}{start}{content}\n{end}{after}"
 
 
 def type_of(schema: dict[str, Any]) -> str:
@@ -30,7 +39,7 @@ def type_of(schema: dict[str, Any]) -> str:
 
 
 def bounds_of(schema: dict[str, Any]) -> str:
-    """What values a schema allows: a list, or a range."""
+    """The values that a schema allows: a list, or a range."""
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     low, above = schema.get("minimum"), schema.get("exclusiveMinimum")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.inspection import inspection_of
 from torch import Tensor, nn
 
 from tests.support.nets import Linear, Tiny, classifier, lite0, random_picture, wrap
@@ -95,8 +96,8 @@ def test_at_another_size_shares_the_weights() -> None:
     assert other.network is model.network
     x = random_picture(12, width=16)[None]
     assert torch.equal(other(x), model(x))
-    assert other.census.layers[0].shape[1:] == (12, 16)
-    assert model.census.layers[0].shape[1:] == (8, 8)
+    assert inspection_of(other).layers[0].shape[1:] == (12, 16)
+    assert inspection_of(model).layers[0].shape[1:] == (8, 8)
 
 
 def test_grey_model() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.engine import Engine, finite, generator, noise
+from gradoscope.attribution.backends.backend import EagerBackend
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.errors import ComputationFailed, OutOfMemory, Refused
+from gradoscope.attribution.gradients import finite
+from gradoscope.attribution.noise import generator, noise
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import ComputationFailed, OutOfMemory, Refused
+from gradoscope.pipeline.problems import as_problem
 from torch import Tensor, nn
 
 from tests.support.nets import Linear, Quadratic, Tiny, explain, gradient, random_picture, relative, wrap
@@ -57,12 +61,12 @@ def test_picture_is_left_as_it_is() -> None:
 
 @pytest.mark.parametrize(("count", "expected"), [(0, []), (1, [1]), (8, [4, 4]), (9, [4, 4, 1])])
 def test_batches(count: int, expected: list[int]) -> None:
-    assert [len(batch) for batch in Engine(wrap(Linear()), Score(0), 4).batches(range(count))] == expected
+    assert [len(batch) for batch in Engine(wrap(Linear()), Score(0), micro_batch=4).batches(range(count))] == expected
 
 
 def test_batches_are_lazy() -> None:
     taken = []
-    next(Engine(wrap(Linear()), Score(0), 3).batches(taken.append(i) for i in range(1000)))
+    next(Engine(wrap(Linear()), Score(0), micro_batch=3).batches(taken.append(i) for i in range(1000)))
     assert len(taken) == 3
 
 
@@ -152,12 +156,13 @@ def test_micro_batch_is_halved_when_memory_runs_out(error: type[Exception], word
     """The result is the same, and the smaller size is remembered for this model."""
     network = Hungry(3, error, words)
     model, pictures = wrap(network), torch.stack([random_picture(seed=seed) for seed in range(8)])
-    engine = Engine(model, Score(1), micro_batch=8)
+    backend = EagerBackend("plain", model)
+    engine = Engine(model, Score(1), backend, micro_batch=8)
     given = engine.gradients(pictures)
     assert torch.allclose(given, Engine(wrap(Tiny()), Score(1)).gradients(pictures), atol=1e-7)
     assert network.passes == [8, 4, 2, 2, 2, 2]
     assert engine.micro_batch == 2
-    assert Engine(model, Score(0), micro_batch=8).micro_batch == 2
+    assert Engine(model, Score(0), backend, micro_batch=8).micro_batch == 2
     assert [len(batch) for batch in engine.batches(range(5))] == [2, 2, 1]
     network.passes.clear()
     engine.scores(pictures)
@@ -169,7 +174,7 @@ def test_one_picture_too_much() -> None:
     for compute in ("gradients", "scores"):
         with pytest.raises(OutOfMemory) as refusal:
             getattr(Engine(wrap(Hungry(0)), Score(1)), compute)(torch.stack([random_picture()] * 4))
-        assert refusal.value.status == 507
+        assert as_problem(refusal.value).status == 507
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:

@@ -10,10 +10,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.errors import InvalidParameter, Refused
+from gradoscope.attribution.inspection import inspection_of
 from gradoscope.attribution.layers import captured, choose_layer
 from gradoscope.attribution.methods.cam import CamParameters, GradCam
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import Refused, Unprocessable
+from gradoscope.pipeline.problems import as_problem
 from torch import Tensor, nn
 
 from tests.support.nets import Tiny, classifier, explain, lite0, random_picture, wrap
@@ -44,26 +46,26 @@ EXPECTED = {
 @pytest.mark.parametrize("name", EXPECTED)
 def test_census(name: str) -> None:
     guided, gates, layer, shape = EXPECTED[name]
-    census = classifier(name).census
-    assert census.differentiable
-    assert census.unknown == {}
-    assert (census.guided.total(), census.gates.total()) == (guided, gates)
-    assert (census.layers[-1].name, census.layers[-1].shape) == (layer, shape)
+    inspection = inspection_of(classifier(name))
+    assert inspection.differentiable
+    assert inspection.unknown == {}
+    assert (inspection.guided.total(), inspection.gates.total()) == (guided, gates)
+    assert (inspection.layers[-1].name, inspection.layers[-1].shape) == (layer, shape)
 
 
 def test_census_of_the_real_lite0() -> None:
-    census = lite0().census
-    assert (census.guided, census.gates, census.unknown) == ({"Hardtanh": 33}, {}, {})
-    assert (census.layers[-1].name, census.layers[-1].shape) == ("bn2", (1280, 7, 7))
+    inspection = inspection_of(lite0())
+    assert (inspection.guided, inspection.gates, inspection.unknown) == ({"Hardtanh": 33}, {}, {})
+    assert (inspection.layers[-1].name, inspection.layers[-1].shape) == ("bn2", (1280, 7, 7))
 
 
 @pytest.mark.parametrize("name", ["vit_tiny", "swin_tiny"])
 def test_transformers_on_tokens_have_no_layer(name: str) -> None:
     """ViT's patch embedding and Swin's attention weights (24, 49, 49) are (N, C, h, w), too: no late feature maps."""
-    assert classifier(name).census.layers == []
+    assert inspection_of(classifier(name)).layers == []
     with pytest.raises(Refused, match="tokens"):
         GradCam().check(classifier(name), CamParameters())
-    assert (classifier(name).census.guided, classifier(name).census.unknown) == (
+    assert (inspection_of(classifier(name)).guided, inspection_of(classifier(name)).unknown) == (
         {"Gelu": 12},
         {},
     )  # a GELU for each block
@@ -97,18 +99,18 @@ class Halves(nn.Module):
 )
 def test_what_is_no_layer(tail: nn.Module) -> None:
     """Identity and dropout hand on the tensor that they were given, which is the body's."""
-    last = wrap(Tail(tail)).census.layers[-1]
+    last = inspection_of(wrap(Tail(tail))).layers[-1]
     assert last.name == "body" or "body" in last.aliases
     assert last.shape == (6, 8, 8)
 
 
 def test_one_pixel_is_no_map() -> None:
-    assert wrap(Tail(nn.Conv2d(6, 6, 8))).census.layers[-1].name == "body"
+    assert inspection_of(wrap(Tail(nn.Conv2d(6, 6, 8)))).layers[-1].name == "body"
 
 
 def test_in_place_activation_is_a_layer_of_its_own() -> None:
     """It returns the tensor that it was given: the convolution before it put out something else."""
-    layers = {layer.name: layer.aliases for layer in wrap(Tail()).census.layers}
+    layers = {layer.name: layer.aliases for layer in inspection_of(wrap(Tail())).layers}
     assert layers == {"body.0": (), "body": ("body.1",)}
 
 
@@ -139,12 +141,12 @@ def test_attention_pooling_leaves_the_last_map_of_a_cnn() -> None:
             tokens = self.body.tail(self.body.body(x)).flatten(2).mT
             return self.body.head((self.keys(tokens).softmax(1) * tokens).sum(1))
 
-    assert wrap(AttentionPooling()).census.layers[-1].name == "body.tail"
+    assert inspection_of(wrap(AttentionPooling())).layers[-1].name == "body.tail"
 
 
 def test_module_called_twice_stands_where_it_ran_last() -> None:
     """The capture holds its last call, so this is what the automatic layer means."""
-    layers = wrap(Tiny()).census.layers
+    layers = inspection_of(wrap(Tiny())).layers
     assert [(layer.name, layer.shape) for layer in layers] == [
         ("first", (6, 8, 8)),
         ("second", (8, 4, 4)),
@@ -155,16 +157,16 @@ def test_module_called_twice_stands_where_it_ran_last() -> None:
 def test_layers_of_wide_pictures() -> None:
     network = wrap(Tiny())
     network.size = (32, 80)
-    assert [layer.shape for layer in network.census.layers] == [(6, 32, 80), (8, 16, 40), (8, 16, 40)]
+    assert [layer.shape for layer in inspection_of(network).layers] == [(6, 32, 80), (8, 16, 40), (8, 16, 40)]
 
 
 def test_choose_layer() -> None:
-    layers = wrap(Tail(nn.Conv2d(6, 6, 1))).census.layers
+    layers = inspection_of(wrap(Tail(nn.Conv2d(6, 6, 1)))).layers
     assert choose_layer(layers, "auto") == "tail"
     assert choose_layer(layers, "body.1") == "body.1"
-    with pytest.raises(Unprocessable, match="body") as caught:
+    with pytest.raises(InvalidParameter, match="body") as caught:
         choose_layer(layers, "bodi")
-    assert caught.value.errors[0]["field"] == "options.grad_cam.layer"
+    assert as_problem(caught.value).errors[0]["field"] == "options.grad_cam.layer"
     with pytest.raises(Refused):
         choose_layer([], "auto")
 
@@ -176,8 +178,8 @@ def test_layer_that_the_score_does_not_depend_on_is_refused() -> None:
             return self.head(self.body(x).mean((2, 3)))
 
     network, x = wrap(Aside(nn.Conv2d(6, 6, 1))), random_picture()
-    assert [layer.name for layer in network.census.layers] == ["body.0", "body"]
-    with pytest.raises(Unprocessable, match="«tail» is no layer"):
+    assert [layer.name for layer in inspection_of(network).layers] == ["body.0", "body"]
+    with pytest.raises(InvalidParameter, match="«tail» is no layer"):
         explain("grad_cam", network, x, layer="tail")
     with pytest.raises(Refused, match="does not depend on the layer «tail"):
         Engine(network, Score(0)).features(x[None], "tail")
@@ -192,5 +194,5 @@ def test_auxiliary_head_that_runs_last_gives_no_layer() -> None:
             return self.head(features.mean((2, 3))), self.tail(features).mean((2, 3))
 
     network = wrap(Auxiliary(nn.Conv2d(6, 6, 1), nn.ReLU()))
-    assert network.census.layers[-1].name == "body"
+    assert inspection_of(network).layers[-1].name == "body"
     assert explain("grad_cam", network, random_picture()).diagnostics["layer"] == "body"

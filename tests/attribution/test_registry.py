@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from gradoscope.attribution.errors import UnknownName
 from gradoscope.attribution.methods.base import methods
 from gradoscope.attribution.metrics.base import metrics
 from gradoscope.attribution.registry import Registry
-from gradoscope.contract.problems import Unprocessable
 
 
 class Thing:
@@ -22,7 +22,7 @@ class Other(Thing):
 @pytest.fixture
 def registry():
     registry = Registry(
-        "gradoscope.attribution.gradient_flow", "thing", "things", order=lambda thing: thing.rank, also=", or all"
+        "gradoscope.attribution.gradient_flow", "thing", order=lambda thing: thing.rank, also=", or all"
     )
     registry.register(Thing)
     registry.register(Other)
@@ -42,9 +42,9 @@ def test_an_id_is_taken_once(registry):
 
 
 def test_what_there_is_not_is_refused_with_what_there_is(registry):
-    with pytest.raises(Unprocessable, match=r"There is no thing «x»\. There are: other, thing, or all\.") as refused:
+    with pytest.raises(UnknownName, match=r"There is no thing «x»\. There are: other, thing, or all\.") as refused:
         registry.find("x")
-    assert refused.value.errors[0]["field"] == "things"
+    assert refused.value.kind == "thing"
 
 
 def test_the_two_that_there_are():

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from gradoscope.attribution.engine import generator
+from gradoscope.attribution.errors import Refused
+from gradoscope.attribution.noise import generator
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import Refused
 from torch import Tensor
 
 from tests.support.nets import Tiny, explain, gradient, random_picture, relative, seeded, wrap

@@ -9,10 +9,11 @@ import pytest
 import torch
 from gradoscope.attribution import shared_forward as graph
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.errors import Refused
+from gradoscope.attribution.inspection import inspection_of
 from gradoscope.attribution.methods.base import OnePass, find_method, methods
 from gradoscope.attribution.score import Score
 from gradoscope.attribution.shared_forward import ForwardPass, SharedEngine, SharedForward
-from gradoscope.contract.problems import Refused
 from torch import Tensor, nn
 
 from tests.attribution.methods.test_every_method import Faulty, left_as_it_was
@@ -35,7 +36,7 @@ def maps(method: str, engine: Engine, x: Tensor) -> Tensor:
 def test_each_answer_is_that_of_a_pass_of_its_own(order: tuple[str, ...], inplace: bool) -> None:
     """In any order, and again: a rule is off the graph when another goes back on it."""
     network, x = wrap(Tiny(nn.ReLU(inplace=inplace), seed=4)).double(), pictures().double()
-    layer = network.census.layers[-1].name
+    layer = inspection_of(network).layers[-1].name
     shared = ForwardPass(network, x, [layer])
     assert torch.allclose(shared.logits, network(x))
     for method in (*order, *METHODS, *order):
@@ -48,7 +49,7 @@ def test_each_answer_is_that_of_a_pass_of_its_own(order: tuple[str, ...], inplac
 def test_large_networks(architecture: str) -> None:
     network, x, score = classifier(architecture, 96), pictures(96, 2), Score((3, 7))
     with left_as_it_was(network):
-        shared = ForwardPass(network, x, [network.census.layers[-1].name])
+        shared = ForwardPass(network, x, [inspection_of(network).layers[-1].name])
         for method in ("vanilla_gradient", "guided_backprop", "grad_cam"):
             given, expected = maps(method, SharedEngine(shared, score), x), maps(method, Engine(network, score), x)
             assert relative(given, expected) < 1e-5, method
@@ -56,7 +57,7 @@ def test_large_networks(architecture: str) -> None:
 
 def test_one_way_up_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     network, x = wrap(Tiny()), pictures()
-    layer = network.census.layers[-1].name
+    layer = inspection_of(network).layers[-1].name
     passes = []
     monkeypatch.setattr(network.network, "forward", lambda x: passes.append(len(x)) or Tiny.forward(network.network, x))
     shared = ForwardPass(network, x, [layer])
@@ -109,7 +110,7 @@ def test_a_layer_that_the_score_does_not_depend_on_is_refused() -> None:
 
 def test_a_way_is_gone_after_the_last_question() -> None:
     network, x = wrap(Tiny()), random_picture(8)
-    way = SharedForward(network, x, (network.census.layers[-1].name,), 2)
+    way = SharedForward(network, x, (inspection_of(network).layers[-1].name,), 2)
     assert isinstance(way.engine(Score(0)), SharedEngine)
     kept = weakref.ref(way.engine(Score(1))._graph)  # type: ignore[attr-defined]
     way.leave()

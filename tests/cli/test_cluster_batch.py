@@ -13,7 +13,7 @@ from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import Unprocessable
 from gradoscope.contract.records import FolderRecord
 from gradoscope.images.image_files import ImageFile
-from gradoscope.pipeline.archive import request_mark
+from gradoscope.pipeline.resume import picture_mark
 from gradoscope.service.cluster.batch_job import AllEvent, DoneInquiry, FaultEvent, Plan, WholeEvent
 from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
@@ -98,7 +98,7 @@ def test_trays_are_computed_and_written(tmp_path):
 def test_what_is_there_is_not_sent(tmp_path):
     (tmp_path / "out" / "a").mkdir(parents=True)
     (tmp_path / "out" / "a" / "explanation.json").write_text(
-        json.dumps({"mark": request_mark(b"a", ABOUT), "status": "done"})
+        json.dumps({"mark": picture_mark(b"a", ABOUT), "status": "done"})
     )
     handle = Handle()
     assert spread(handle, tmp_path, ["a", "b"]) == {"a": "kept", "b": "done"}

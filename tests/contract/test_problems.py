@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 from gradoscope.contract.problems import BY_STATUS, Problem, ProblemBody, Refused, TooManyRequests, problem_from_body
-from gradoscope.pipeline.turns import as_problem
+from gradoscope.pipeline.problems import as_problem
 
 
 def kinds(kind=Problem):

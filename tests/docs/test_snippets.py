@@ -1,7 +1,8 @@
-"""Commands and Python in the docs run as written, in the order of each page; what is not run says why, beside it."""
+"""Commands and Python in the docs run as written, in the order of each page; a block that does not run says why."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,14 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.paths import ROOT
 
-sys.path.insert(0, str(ROOT / "docs" / "_pages"))
 LANGUAGES = ("bash", "python")
 BLOCK = re.compile(r"(?:<!-- not run: (?P<why>.+?) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.S | re.M)
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
-ELSEWHERE = {"python.md"}  # tests/docs/test_docs.py runs it, and looks at what it says
+ELSEWHERE = {"python.md", "rest.md"}  # run by tests that also look at what they make: test_docs.py, and below
 
 
 def snippets(text):
@@ -30,7 +31,7 @@ def snippets(text):
 
 
 def run_all(text, server_url, folder):
-    """Run a page's blocks one after the other in a folder that looks like a checkout."""
+    """Run a page's blocks one after the other in a folder that looks like a checkout; what each wrote to stdout."""
     for name in ("static", "examples", "models", "deploy"):
         if not (folder / name).exists():
             (folder / name).symlink_to(ROOT / name)
@@ -43,9 +44,12 @@ def run_all(text, server_url, folder):
     blocks = [(language, code.replace("http://127.0.0.1:8000", server_url)) for language, code in snippets(text)]
     commands = [[shutil.which("bash"), "-euc", code] for language, code in blocks if language == "bash"]
     python = "\n".join(code for language, code in blocks if language == "python")  # what one defines, the next uses
+    outputs = []
     for command in [*commands, *([[sys.executable, "-c", python]] if python else [])]:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
         assert done.returncode == 0, f"{command[-1]}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        outputs.append(done.stdout)
+    return outputs
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ELSEWHERE])
@@ -53,11 +57,13 @@ def test_commands_and_python_run_as_written(page, server_url, tmp_path):
     run_all((ROOT / "docs" / page).read_text("utf-8"), server_url, tmp_path)
 
 
-def test_the_rest_page_runs_as_written(server_url, tmp_path):
-    from rest_page import START
-
-    run_all(START, server_url, tmp_path)
-    assert (tmp_path / "sheet.png").stat().st_size > 10_000
+def test_the_rest_page_makes_what_it_says(server_url, tmp_path):
+    *_, last = outputs = run_all((ROOT / "docs" / "rest.md").read_text("utf-8"), server_url, tmp_path)
+    assert len(json.loads((tmp_path / "cat.json").read_text())["panels"]) == 6
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 3 * 224
+    assert len(outputs) == 3
+    assert "event: done" in last
 
 
 def test_a_snippet_that_fails_is_noticed(server_url, tmp_path):

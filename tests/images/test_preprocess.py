@@ -8,9 +8,9 @@ import tracemalloc
 import numpy as np
 import pytest
 from gradoscope.images.decode import decode
+from gradoscope.images.input_spec import Input
 from gradoscope.images.preprocess import asked, preprocess
 from gradoscope.images.samples import read_sample, samples
-from gradoscope.zoo.cards import Input
 from PIL import Image, ImageFilter
 from timm.data import create_transform
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize

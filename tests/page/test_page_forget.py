@@ -53,7 +53,7 @@ class Forgetful(Visit):
     @property
     def shown(self) -> str:
         """The name of the picture that is explained."""
-        name = "async () => (await import('/static/js/store.js')).store.state.picture.name"
+        name = "async () => (await import('/static/js/state/store.js')).store.state.picture.name"
         return str(self.page.evaluate(name))
 
     @property

@@ -166,7 +166,7 @@ def test_addresses_of_older_versions_are_brought_up(keep: Keeping) -> None:
     keep.open()
     pairs = keep.page.evaluate(
         """async () => {
-          const { pairsOf } = await import('/static/js/keep/address.js');
+          const { pairsOf } = await import('/static/js/url-state/address.js');
           const rename = (from, to) => ({ [from]: value, ...rest }) => ({ ...rest, [to]: value });
           const steps = [rename('old', 'middle'), rename('middle', 'new')];
           return ['#old=1&x=2', '#v=2&middle=1', '#v=3&new=1', '#v=nonsense&old=1'].map(hash => pairsOf(hash, steps));
@@ -257,7 +257,7 @@ def test_without_storage_all_else_works(keep: Keeping, storage: str) -> None:
     keep.cheap()
     sheet = keep.history()
     expect(sheet.get_by_role("listitem")).to_have_count(1)
-    expect(sheet).to_contain_text("in this browser only" if storage == "nonsense" else "until the page is left")
+    expect(sheet).to_contain_text("in this browser only" if storage == "nonsense" else "when you leave the page")
 
 
 # Exports

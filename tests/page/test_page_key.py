@@ -37,7 +37,7 @@ def test_a_key_is_asked_for_once_and_pictures_have_it_too(browser: Browser, lock
         expect(visit.page.get_by_label("API key", exact=True)).to_be_focused()
         assert visit.axe() == []
         enter(visit, "wrong-0123456789abcdef")
-        expect(dialog.get_by_role("alert")).to_have_text("This key is not known here.")
+        expect(dialog.get_by_role("alert")).to_have_text("The server does not know this key.")
         enter(visit, KEY)
         expect(dialog).to_be_hidden()
         visit.sample()

@@ -219,7 +219,7 @@ def test_the_blur_is_that_of_the_method(reader: Visit) -> None:
     for sigma in (0.0, 0.3, 2.5, 50.0):
         got = reader.page.evaluate(
             """async ([values, sigma]) => {
-              const { blur } = await import('/static/js/learn/blur.js');
+              const { blur } = await import('/static/js/methods/blur.js');
               return [...blur(Float32Array.from(values), 23, 19, sigma)];
             }""",
             [values.ravel().tolist(), sigma],
@@ -232,7 +232,7 @@ def test_the_enlarging_is_that_of_the_method(reader: Visit) -> None:
     values = np.random.default_rng(0).uniform(0, 1, (7, 7)).astype(np.float32)
     got = reader.page.evaluate(
         """async values => {
-          const { enlarge } = await import('/static/js/learn/figures/grad_cam.js');
+          const { enlarge } = await import('/static/js/methods/figures/grad_cam.js');
           return [...enlarge(values, 7, 224)];
         }""",
         values.ravel().tolist(),

@@ -64,9 +64,11 @@ def test_rank_correlation_is_scipys(opened: Visit, levels: int) -> None:
     rng = np.random.default_rng(1)
     a = rng.integers(-levels, levels, 500)
     b = a + rng.integers(-levels, levels, 500)
-    assert call(opened, "comparison", "ranksOf", floats(a)) == stats.rankdata(a).tolist()
-    assert call(opened, "comparison", "spearman", floats(a), floats(b)) == pytest.approx(stats.spearmanr(a, b)[0])
-    assert call(opened, "comparison", "spearman", floats(a), floats(np.ones(500))) is None
+    assert call(opened, "arrays/comparison", "ranksOf", floats(a)) == stats.rankdata(a).tolist()
+    assert call(opened, "arrays/comparison", "spearman", floats(a), floats(b)) == pytest.approx(
+        stats.spearmanr(a, b)[0]
+    )
+    assert call(opened, "arrays/comparison", "spearman", floats(a), floats(np.ones(500))) is None
 
 
 def test_overlap_of_the_strongest_tenths(opened: Visit) -> None:
@@ -74,11 +76,11 @@ def test_overlap_of_the_strongest_tenths(opened: Visit) -> None:
     a = rng.normal(size=1000).astype(np.float32)
     b = (a + rng.normal(size=1000)).astype(np.float32)
     top_a, top_b = (set(np.argsort(-np.abs(v))[:100].tolist()) for v in (a, b))
-    found = call(opened, "comparison", "overlapOf", floats(a), floats(b))
+    found = call(opened, "arrays/comparison", "overlapOf", floats(a), floats(b))
     assert found["union"] == pytest.approx(len(top_a & top_b) / len(top_a | top_b))
     assert found["share"] == pytest.approx(len(top_a & top_b) / 100)
-    assert call(opened, "comparison", "overlapOf", floats(a), floats(a)) == {"union": 1, "share": 1}
-    assert call(opened, "comparison", "overlapOf", floats(a), floats(0 * a)) == {"union": None, "share": None}
+    assert call(opened, "arrays/comparison", "overlapOf", floats(a), floats(a)) == {"union": 1, "share": 1}
+    assert call(opened, "arrays/comparison", "overlapOf", floats(a), floats(0 * a)) == {"union": None, "share": None}
 
 
 def test_maps_of_two_inputs_meet_in_the_original(opened: Visit) -> None:
@@ -91,16 +93,16 @@ def test_maps_of_two_inputs_meet_in_the_original(opened: Visit) -> None:
 
     whole, cut = [0.0, -60.0, 300.0, 240.0], [60.0, 0.0, 240.0, 180.0]
     fine, coarse = plane((120, 120), whole), plane((18, 18), cut)
-    seen = call(opened, "comparison", "resample", grid(fine, whole), grid(coarse, cut))
+    seen = call(opened, "arrays/comparison", "resample", grid(fine, whole), grid(coarse, cut))
     assert np.allclose(np.array(seen), coarse.ravel(), atol=1e-3), "a mean of a plane is its value in the middle"
     blocks = np.arange(36.0).reshape(6, 6)
-    seen = call(opened, "comparison", "resample", grid(blocks, whole), grid(np.zeros((3, 3)), whole))
+    seen = call(opened, "arrays/comparison", "resample", grid(blocks, whole), grid(np.zeros((3, 3)), whole))
     assert np.allclose(seen, blocks.reshape(3, 2, 3, 2).mean((1, 3)).ravel())
-    outside = call(opened, "comparison", "resample", grid(coarse, cut), grid(fine, whole))
+    outside = call(opened, "arrays/comparison", "resample", grid(coarse, cut), grid(fine, whole))
     beyond = np.array(outside, dtype=float).reshape(120, 120)
     assert np.isnan(beyond[:24]).all()
     assert np.isfinite(beyond[24:96, 24:96]).all()
-    result = call(opened, "comparison", "compare", grid(fine, whole, clip=1000), grid(coarse, cut, clip=1000))
+    result = call(opened, "arrays/comparison", "compare", grid(fine, whole, clip=1000), grid(coarse, cut, clip=1000))
     assert (result["shape"], result["first"], result["pixels"]) == ([1, 18, 18], False, 18 * 18)
     assert result["signed"] == pytest.approx(1, abs=1e-6)
     assert np.abs(result["values"]).max() < 1e-5
@@ -110,14 +112,14 @@ def test_rank_is_scipys_weak_percentile(opened: Visit) -> None:
     values = np.round(np.random.default_rng(3).normal(size=400), 1).astype(np.float32)
     magnitudes = np.sort(np.abs(values))
     for value in [*values[:20].tolist(), 0.0]:
-        rank = call(opened, "measure", "rankOf", {"magnitudes": floats(magnitudes)}, value)
+        rank = call(opened, "arrays/statistics", "rankOf", {"magnitudes": floats(magnitudes)}, value)
         expected = stats.percentileofscore(magnitudes, np.abs(np.float32(value)), kind="weak")
         assert 100 * rank == pytest.approx(expected)
 
 
 def test_histogram_counts_every_pixel_once(opened: Visit) -> None:
     magnitudes = np.sort(np.random.default_rng(4).exponential(size=5000)).astype(np.float32)
-    counts = call(opened, "measure", "histogramOf", {"magnitudes": floats(magnitudes)}, 50)
+    counts = call(opened, "arrays/statistics", "histogramOf", {"magnitudes": floats(magnitudes)}, 50)
     expected, _ = np.histogram(magnitudes, 50, (0, magnitudes[-1]))
     assert sum(counts) == 5000
     assert np.abs(np.array(counts) - expected).max() <= 1
@@ -137,17 +139,17 @@ def shares(values: np.ndarray, signed: np.ndarray, box: list[float]) -> dict[str
 def test_shares_of_a_box(opened: Visit, box: list[float]) -> None:
     values = np.random.default_rng(5).normal(size=(4, 8))
     map = {"values": floats(values), "width": 8, "height": 4}
-    found = call(opened, "measure", "sharesOf", map, map, box)
+    found = call(opened, "arrays/statistics", "sharesOf", map, map, box)
     assert found == pytest.approx(shares(values, values, box), abs=1e-6)
     nothing = {"values": floats(-np.ones(32)), "width": 8, "height": 4}
-    assert call(opened, "measure", "sharesOf", nothing, nothing, box)["positive"] is None
+    assert call(opened, "arrays/statistics", "sharesOf", nothing, nothing, box)["positive"] is None
 
 
 def test_reductions_are_the_servers(opened: Visit) -> None:
     raw = np.random.default_rng(6).normal(size=(3, 5, 4)).astype(np.float32)
     for reduction in ("sum", "abs", "max", "positive", "negative"):
         array = {"shape": [3, 5, 4], "values": floats(raw)}
-        reduced = call(opened, "reading", "reduce", array, reduction)
+        reduced = call(opened, "rendering/reduction", "reduce", array, reduction)
         assert np.allclose(reduced["values"], reduce_channels(raw, reduction).ravel(), atol=1e-6)
         assert reduced["signed"] is (reduction == "sum")
 
@@ -156,9 +158,9 @@ def test_the_top_is_as_large_as_asked_and_never_zero(opened: Visit) -> None:
     values = np.random.default_rng(7).normal(size=900)
     magnitudes = np.sort(np.abs(values.astype(np.float32)))
     for percent in (1, 10, 50, 100):
-        least = call(opened, "threshold", "thresholdOf", {"magnitudes": floats(magnitudes)}, percent)
+        least = call(opened, "rendering/top-percent", "thresholdOf", {"magnitudes": floats(magnitudes)}, percent)
         assert (magnitudes >= least).sum() == 9 * percent
-    assert call(opened, "threshold", "thresholdOf", {"magnitudes": floats(np.zeros(9))}, 50) > 0
+    assert call(opened, "rendering/top-percent", "thresholdOf", {"magnitudes": floats(np.zeros(9))}, 50) > 0
 
 
 CROP, PADDED, SQUASHED = [75.5, 0.0, 375.5, 300.0], [0.0, -75.5, 451.0, 375.5], [0.0, 0.0, 451.0, 300.0]
@@ -168,18 +170,24 @@ def test_the_zoom_is_one_place_of_the_picture_for_every_input(opened: Visit) -> 
     place = [210.0, 140.0]
     looking = {"zoom": 4, "centre": place}
     for crop in (CROP, PADDED, SQUASHED):
-        frame = call(opened, "frame", "frameOf", looking, crop)
-        middle = call(opened, "frame", "fromWindow", [0.5, 0.5], frame)
-        assert call(opened, "frame", "toPicture", middle, crop) == pytest.approx(place)
+        frame = call(opened, "viewport/geometry", "frameOf", looking, crop)
+        middle = call(opened, "viewport/geometry", "fromWindow", [0.5, 0.5], frame)
+        assert call(opened, "viewport/geometry", "toPicture", middle, crop) == pytest.approx(place)
         for factor in (0.5, 1.5, 100):
             at = [0.3, 0.6]
-            before = call(opened, "frame", "fromWindow", at, frame)
-            zoomed = call(opened, "frame", "zoomedAt", looking, crop, at, factor)
+            before = call(opened, "viewport/geometry", "fromWindow", at, frame)
+            zoomed = call(opened, "viewport/geometry", "zoomedAt", looking, crop, at, factor)
             assert zoomed["zoom"] == min(4 * factor, 16)
-            after = call(opened, "frame", "fromWindow", at, call(opened, "frame", "frameOf", zoomed, crop))
+            after = call(
+                opened,
+                "viewport/geometry",
+                "fromWindow",
+                at,
+                call(opened, "viewport/geometry", "frameOf", zoomed, crop),
+            )
             assert after == pytest.approx(before), "what lies under the pointer stays there"
-    assert call(opened, "frame", "zoomedAt", looking, CROP, [0.1, 0.1], 0.01) == {"zoom": 1, "centre": None}
-    edge = call(opened, "frame", "frameOf", {"zoom": 2, "centre": [-500, 9000]}, CROP)
+    assert call(opened, "viewport/geometry", "zoomedAt", looking, CROP, [0.1, 0.1], 0.01) == {"zoom": 1, "centre": None}
+    edge = call(opened, "viewport/geometry", "frameOf", {"zoom": 2, "centre": [-500, 9000]}, CROP)
     assert edge == {"zoom": 2, "left": 0, "top": -1}, "no void comes in at the edge"
 
 
@@ -236,8 +244,8 @@ def panels(visit: Visit, record: Any) -> list[Panel]:
     return [Panel(visit, record, place) for place in range(PANELS)]
 
 
-def state(visit: Visit, key: str = "looking") -> Any:
-    return visit.page.evaluate("async key => (await import('/static/js/store.js')).store.state[key]", key)
+def state(visit: Visit, key: str = "viewport") -> Any:
+    return visit.page.evaluate("async key => (await import('/static/js/state/store.js')).store.state[key]", key)
 
 
 def lens(visit: Visit, place: int = 0) -> Locator:
@@ -436,7 +444,7 @@ def test_reading_asks_nothing_and_shares_scales(look: Visit, record: Any) -> Non
     before = len(look.requests)
     maps = panels(look, record)
     clips = [np.percentile(panel.read(), 99) for panel in maps]
-    scale = look.page.get_by_label("Whose colour scale each map has").first
+    scale = look.page.get_by_label("Which colour scale each map uses").first
 
     def ends() -> list[float]:
         return [number(ticks(look, place)[2].removeprefix("≥ ")) for place in range(PANELS)]
@@ -481,7 +489,7 @@ OPACITY = """canvas => {
 
 
 def test_what_is_shown_of_a_map(look: Visit) -> None:
-    choice = look.page.get_by_label("What is shown of a map").first
+    choice = look.page.get_by_label("Which part of a map is shown").first
     share = look.page.get_by_label("Share of the pixels that count as strongest").first
 
     def opacity() -> tuple[float, float]:
@@ -580,17 +588,17 @@ def test_what_is_looked_at_is_plain_json(look: Visit) -> None:
     lens(look).focus()
     for key in ("ArrowRight", "b", "Shift+ArrowRight", "Shift+ArrowDown", "b", "+"):
         look.page.keyboard.press(key)
-    look.page.get_by_label("What is shown of a map").first.select_option("Outline")
+    look.page.get_by_label("Which part of a map is shown").first.select_option("Outline")
     look.frame()
-    kept = {key: json.dumps(state(look, key)) for key in ("looking", "reading")}
+    kept = {key: json.dumps(state(look, key)) for key in ("viewport", "rendering")}
     shown = look.pixels(), look.maps.first.get_attribute("style"), box_facts(look)
     look.page.keyboard.press("0")
     look.page.evaluate(
         """async kept => {
-          const { store } = await import('/static/js/store.js');
-          const { AT_REST } = await import('/static/js/frame.js');
-          store.set({ looking: AT_REST });
-          store.read({ show: 'map' });
+          const { store } = await import('/static/js/state/store.js');
+          const { resetViewport, setRendering } = await import('/static/js/state/actions.js');
+          resetViewport();
+          setRendering({ show: 'map' });
           store.set(Object.fromEntries(Object.entries(kept).map(([key, text]) => [key, JSON.parse(text)])));
         }""",
         kept,

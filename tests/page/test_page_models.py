@@ -219,7 +219,7 @@ def test_a_download_is_cancelled_and_resumed(visit: Visit, host: Host) -> None:
     bar = download.get_by_role("progressbar")
     expect(bar).to_have_attribute("aria-valuenow", re.compile("^[1-9]"))
     download.get_by_role("button", name="Cancel").click()
-    expect(download).to_contain_text(re.compile(r"Stopped at \d\.\d of 4\.0 MiB\. What came is kept\."))
+    expect(download).to_contain_text(re.compile(r"Stopped at \d\.\d of 4\.0 MiB\. The downloaded part is kept\."))
     visit.settled()
     posts = len(host.asked)
     download.get_by_role("button", name="Resume").click()

@@ -36,7 +36,7 @@ def test_npy_is_read_as_numpy_writes_it(opened: Visit, dtype: str, shape: tuple[
     values = np.random.default_rng(1).normal(size=shape).astype(dtype)
     read = opened.page.evaluate(
         """async base64 => {
-          const { parseNpy } = await import('/static/js/npy.js');
+          const { parseNpy } = await import('/static/js/arrays/npy.js');
           const { shape, values } = parseNpy(Uint8Array.from(atob(base64), c => c.charCodeAt(0)).buffer, 4);
           return { shape, values: [...values] };
         }""",
@@ -53,7 +53,7 @@ def test_half_precision_by_table(opened: Visit) -> None:
     finite = np.isfinite(expected)
     got = opened.page.evaluate(
         """async bits => {
-          const { halves } = await import('/static/js/float16.js');
+          const { halves } = await import('/static/js/arrays/float16.js');
           return [...halves(Uint16Array.from(bits))];
         }""",
         bits[finite].tolist(),
@@ -82,7 +82,7 @@ def test_event_stream_in_pieces(opened: Visit, end: str, size: int) -> None:
     ]
     events = opened.page.evaluate(
         """async ([text, size]) => {
-          const { readEvents } = await import('/static/js/sse.js');
+          const { readEvents } = await import('/static/js/api/event-stream.js');
           const bytes = new TextEncoder().encode(text);
           const body = new ReadableStream({ start(controller) {
             for (let i = 0; i < bytes.length; i += size) controller.enqueue(bytes.slice(i, i + size));
@@ -102,8 +102,9 @@ def test_event_stream_in_pieces(opened: Visit, end: str, size: int) -> None:
 
 
 READ = """async ([shape, values, reduction, percentile, palette]) => {
-  const { reduce, scaleOf, paint } = await import('/static/js/reading.js');
-  const { loadPalettes } = await import('/static/js/palettes.js');
+  const { reduce } = await import('/static/js/rendering/reduction.js');
+  const { scaleOf, paint } = await import('/static/js/rendering/colour.js');
+  const { loadPalettes } = await import('/static/js/rendering/palettes.js');
   const { kind, colours } = (await loadPalettes())[palette];
   const map = reduce({ shape, values: Float32Array.from(values) }, reduction);
   const scale = scaleOf(map, percentile, { kind });
@@ -205,7 +206,7 @@ def test_numbers_are_short_and_exact(opened: Visit) -> None:
     }
     got = opened.page.evaluate(
         """async values => {
-          const { number } = await import('/static/js/format.js');
+          const { number } = await import('/static/js/shared/format.js');
           return values.map(value => number(value));
         }""",
         list(cases),

@@ -109,7 +109,7 @@ def test_every_metric_of_a_map(browser: Browser, server_url: str, record: Any) -
         trust.dialog.get_by_role("button", name="Measure all").click()
         for id in metrics():
             expect(trust.metric(id)).to_have_attribute("data-status", "done")
-        expect(trust.dialog.locator(".status-line")).to_have_text("All is measured")
+        expect(trust.dialog.locator(".status-line")).to_have_text("Everything is measured")
         found = trust.measured(record)
         assert found.keys() == metrics().keys()
         verdict_is_the_servers(trust, found)

@@ -23,12 +23,12 @@ from gradoscope.cli.explain_run import write_picture
 from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import Unprocessable
 from gradoscope.images.image_files import ImageFile
-from gradoscope.pipeline.archive import read_request_mark, write_whole
 from gradoscope.pipeline.batch import Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
 from gradoscope.pipeline.context import Context
 from gradoscope.pipeline.pipeline import explain
+from gradoscope.pipeline.resume import ResultFolder, write_folder
 from gradoscope.settings import Settings
-from gradoscope.zoo.zoo import Zoo
+from gradoscope.zoo import zoo
 from PIL import Image
 
 from tests.support.nets import LITE0, relative
@@ -146,8 +146,8 @@ def test_models_that_do_not_fit_together_are_loaded_once_for_many_pictures(pictu
     tight = Context.open(Settings(store=tmp_path, model_bytes=24 * 2**20))
     batch = Batch(question(models=models, methods=("grad_cam",)), tight, never)
     built = []
-    build = Zoo._build
-    monkeypatch.setattr(Zoo, "_build", lambda zoo, recipe, *rest: built.append(recipe.id) or build(zoo, recipe, *rest))
+    build = zoo.build_classifier
+    monkeypatch.setattr(zoo, "build_classifier", lambda recipe, *rest: built.append(recipe.id) or build(recipe, *rest))
     shots = list(batch.explain(entries(pictures)))
     assert [[panel["status"] for panel in shot.record.to_dict()["panels"]] for shot in shots] == [["done", "done"]] * 6
     assert len(built) <= 4  # each for the looking and for the maps, not for each picture
@@ -216,7 +216,7 @@ def test_a_wrong_question_is_refused_before_any_picture_is_read(fields, reason, 
 
 def test_what_is_there_is_kept_and_another_question_replaces_it(pictures, context, tmp_path):
     def results(**fields):
-        batch = Batch(question(**fields), context, lambda entry, mark: read_request_mark(entry.folder) == mark)
+        batch = Batch(question(**fields), context, lambda entry, mark: ResultFolder(entry.folder).holds(mark))
         return Counter(type(write_picture(found)) for found in batch.explain(entries(pictures, tmp_path)))
 
     assert results(methods=("grad_cam",)) == {ExplainedPicture: 6}
@@ -237,12 +237,12 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError):
-        write_whole(tmp_path / "x", breaking())
+        write_folder(tmp_path / "x", breaking())
     assert list(tmp_path.iterdir()) == []
-    write_whole(tmp_path / "x", [("explanation.json", b"{}"), ("panels/a.npy", b"1")])
-    write_whole(tmp_path / "x", [("explanation.json", b"[]")])
+    write_folder(tmp_path / "x", [("explanation.json", b"{}"), ("panels/a.npy", b"1")])
+    write_folder(tmp_path / "x", [("explanation.json", b"[]")])
     assert [path.name for path in (tmp_path / "x").iterdir()] == ["explanation.json"]
-    assert read_request_mark(tmp_path / "x") is None
+    assert ResultFolder(tmp_path / "x").mark is None
 
 
 def test_what_is_no_explanation_is_left_alone(pictures, context, tmp_path):

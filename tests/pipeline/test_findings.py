@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.metrics.base import metrics
+from gradoscope.contract.texts import texts
 from gradoscope.pipeline.findings import RULES, against, findings, percent, short
-from gradoscope.web.texts import texts
 
 from tests.support.judged import measure, subject
 

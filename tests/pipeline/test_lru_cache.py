@@ -22,7 +22,7 @@ def test_the_least_recently_used_goes_first():
     recent = LRUCache(30)
     for key in ("a", "b", "c", "a", "d"):  # `a` was used again, so `b` goes
         recall(recent, key)
-    assert recent.bytes == 30
+    assert recent.currsize == 30
     assert [recall(recent, key) for key in ("c", "a", "d", "b")] == [False, False, False, True]
 
 
@@ -31,7 +31,7 @@ def test_what_is_larger_than_the_cap_is_made_each_time_and_drives_nothing_out():
     recall(recent, "small")
     assert [recall(recent, "large", 31) for _ in range(2)] == [True, True]
     assert not recall(recent, "small")
-    assert recent.bytes == 10
+    assert recent.currsize == 10
 
 
 def test_a_large_one_drives_out_as_many_as_it_must():
@@ -39,7 +39,7 @@ def test_a_large_one_drives_out_as_many_as_it_must():
     for key in ("a", "b", "c"):
         recall(recent, key)
     recall(recent, "large", 25)
-    assert recent.bytes == 25
+    assert recent.currsize == 25
     assert all(recall(recent, key, 1) for key in ("a", "b", "c"))
 
 
@@ -47,7 +47,7 @@ def test_nothing_is_left_of_what_was_cleared():
     recent = LRUCache(30)
     recall(recent, "a")
     recent.clear()
-    assert recent.bytes == 0
+    assert recent.currsize == 0
     assert recall(recent, "a")
 
 
@@ -55,5 +55,5 @@ def test_what_could_not_be_made_is_tried_again():
     recent = LRUCache(30)
     with pytest.raises(ZeroDivisionError):
         recent.recall("a", lambda: 1 // 0, lambda value: 1)
-    assert recent.bytes == 0
+    assert recent.currsize == 0
     assert recall(recent, "a")

@@ -218,7 +218,7 @@ def test_what_is_remembered_is_of_that_picture_model_and_input(tmp_path):
     expected = [told(job, forgetful)[-1].data for job in asked]
     assert given == expected * 2
     assert len({str(answer) for answer in expected}) == len(expected)
-    assert forgetful.recent.bytes == 0 < context.recent.bytes <= context.recent.max_bytes
+    assert forgetful.recent.currsize == 0 < context.recent.currsize <= context.recent.maxsize
 
 
 def test_nobody_is_answered_from_what_another_key_has_sent(tmp_path, monkeypatch):

@@ -150,7 +150,7 @@ def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path):
     with pytest.raises(EOFError):
         worker.serve()
     assert line.sent[-1][2].name == "result"
-    assert (worker._workshop.recent.bytes == 0) is deleted
+    assert (worker._workshop.recent.currsize == 0) is deleted
     assert worker._workshop.zoo.loaded == ("efficientnet_lite0",)
 
 

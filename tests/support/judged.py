@@ -28,7 +28,7 @@ def subject(
     if values is None:
         values = explain(method, model, picture, seed=seed, **options).values
     found = find_method(method)
-    engine = Engine(model, Score(0), micro_batch)
+    engine = Engine(model, Score(0), micro_batch=micro_batch)
     return ExplainedMap(engine, picture, values, found, found.Parameters(**options), seed)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import timm
 import torch
 import torchvision.models as tv
+from gradoscope.attribution.backends.backend import Backend
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.methods.base import Attribution, Progress, find_method
@@ -60,7 +61,7 @@ def classifier(name: str, side: int | None = None) -> Classifier:
 @lru_cache(maxsize=1)
 def lite0() -> Classifier:
     """The real EfficientNet-Lite0, run as it is written: quicker ways to its gradients have tests of their own."""
-    return Zoo(Settings(device="cpu", acceleration="none")).load(LITE0)
+    return Zoo(Settings(device="cpu", acceleration="none")).load(LITE0).classifier
 
 
 def wrap(network: nn.Module, side: int = 8, classes: int = 3, **options: Any) -> Classifier:
@@ -175,13 +176,15 @@ def steps_of(
     score: Score | None = None,
     seed: int = 0,
     micro_batch: int = 4,
+    backend: Backend | None = None,
     **options: Any,
 ):
     """The generator of a method, as the pipeline makes it."""
     found = find_method(method)
     parameters = found.Parameters.model_validate(options)
     found.check(classifier, parameters)
-    return found.attribute(Engine(classifier, score or Score(0), micro_batch), picture, parameters, seed)
+    engine = Engine(classifier, score or Score(0), backend, micro_batch=micro_batch)
+    return found.attribute(engine, picture, parameters, seed)
 
 
 def finish(steps: Any) -> tuple[list[Progress], Attribution]:

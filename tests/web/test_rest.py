@@ -189,7 +189,7 @@ def test_catalogue(server):
     assert [layer for layer in layers if layer["default"]] == [{"name": "bn2", "shape": [1280, 7, 7], "default": True}]
     methods = server.http.get("/api/v1/methods").json()["methods"]
     assert [m["id"] for m in methods if m["default"]] == SIX
-    page = (ROOT / "static" / "js" / "methods.js").read_text("utf-8")
+    page = (ROOT / "static" / "js" / "state" / "methods.js").read_text("utf-8")
     listed = page.partition("DEFAULT_METHODS = [")[2].partition("]")[0]
     assert re.findall(r'"(\w+)"', listed) == SIX  # which the page shows before the server has told
     steps = next(m for m in methods if m["id"] == "integrated_gradients")["parameters"]["properties"]["steps"]

@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from gradoscope.attribution.backends.backend import Backend
 from gradoscope.attribution.backends.selection import BackendSelector
 from gradoscope.attribution.classifier import Classifier
-from gradoscope.attribution.engine import take_gradients
+from gradoscope.attribution.gradients import take_gradients
 from gradoscope.attribution.score import Score
 from gradoscope.contract.problems import Forbidden, NotFound, OutOfMemory, Unprocessable
-from gradoscope.pipeline.turns import as_problem
+from gradoscope.pipeline.problems import as_problem
 from gradoscope.settings import Settings
-from gradoscope.zoo import zoo as zoo_module
+from gradoscope.zoo import memory
 from gradoscope.zoo.cards import CardError
+from gradoscope.zoo.loader import choose_device
 from gradoscope.zoo.weights import WeightsMissing, WrongWeights
-from gradoscope.zoo.zoo import Zoo, choose_device
+from gradoscope.zoo.zoo import Zoo
 from torch import Tensor
 
 from tests.support.nets import Tiny
@@ -75,9 +77,9 @@ def test_real_one_is_channels_last_and_described() -> None:
     model = here.load(LITE0)
     assert (here.take_change(), here.take_change()) == (True, False)
     assert here.load(LITE0) is model
-    assert model.network.conv_stem.weight.is_contiguous(memory_format=torch.channels_last)
+    assert model.classifier.network.conv_stem.weight.is_contiguous(memory_format=torch.channels_last)
     said = here.describe(LITE0)
-    assert said["parameters"] == sum(p.numel() for p in model.parameters())
+    assert said["parameters"] == sum(p.numel() for p in model.classifier.parameters())
     assert said["layers"][-1] == {"name": "bn2", "shape": [1280, 7, 7], "default": True}
     assert [layer["default"] for layer in said["layers"][:-1]] == [False] * (len(said["layers"]) - 1)
     assert (said["availability"], said["accuracy"], said["channels"], said["fit"]) == ("ready", 75.1, 3, "crop")
@@ -159,13 +161,13 @@ def test_what_is_held_stays(four: Path) -> None:
 
 def test_who_waits_long_is_not_overtaken_for_ever(four: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(zoo_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
     here = zoo(four, 30)
     first, later = object(), object()
     with here.hold(["a", "b"]):
         assert not here.room(["c"], first)
         assert here.room(["a"], later)
-        now[0] = zoo_module.PATIENCE + 1
+        now[0] = memory.PATIENCE + 1
         assert not here.room(["a"], later)  # now `first` has its turn next
     assert here.room(["c"], first)
     assert here.room(["a"], later)
@@ -195,8 +197,8 @@ def test_file_written_anew_is_another_model(tmp_path: Path) -> None:
     torch.save(state, tmp_path / "a.pth")
     os.utime(tmp_path / "a.pth", (10, 10))
     after = here.load("a")
-    assert after.fingerprint != before.fingerprint
-    assert torch.equal(after.network[5].bias, before.network[5].bias + 1)  # type: ignore[index]
+    assert after.classifier.fingerprint != before.classifier.fingerprint
+    assert torch.equal(after.classifier.network[5].bias, before.classifier.network[5].bias + 1)  # type: ignore[index]
     assert here.load("a") is after
 
 
@@ -206,7 +208,7 @@ def test_cards_come_and_go(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="There is no model «a»"):
         here.load("a")
     here.refresh()
-    assert here.load("a").label(2) == "c"
+    assert here.load("a").classifier.label(2) == "c"
     put(tmp_path, "a", more='licence = "MIT"')
     here.refresh()
     assert here.loaded == ()
@@ -232,10 +234,10 @@ def test_labels_file_that_was_mended_is_read_again(tmp_path: Path) -> None:
         here.load("a")
     (tmp_path / "names.txt").write_text("x\ny\nz\n")
     here.refresh()
-    assert here.load("a").labels == ("x", "y", "z")
+    assert here.load("a").classifier.labels == ("x", "y", "z")
     (tmp_path / "names.txt").write_text("x\ny\nzebra\n")
     here.refresh()
-    assert here.load("a").label(2) == "zebra"
+    assert here.load("a").classifier.label(2) == "zebra"
 
 
 def test_faults_of_a_card_that_can_be_read(tmp_path: Path) -> None:
@@ -281,7 +283,7 @@ def test_other_sizes(tmp_path: Path, four: Path) -> None:
     assert view.size == (24, 32)
     assert here.load("a", (24, 32)) is view
     assert here.load("a", (16, 16)) is here.load("a")
-    assert view.network is here.load("a").network
+    assert view.classifier.network is here.load("a").classifier.network
     with pytest.raises(Unprocessable, match=r"size: a cannot take pictures of 2×2 .* Its own size is 16×16"):
         here.load("a", (2, 2))
 
@@ -311,8 +313,8 @@ def test_choose_device() -> None:
     assert str(choose_device("cuda:1")) == "cuda:1"
 
 
-class Quick:
-    """Stands for a compiled way: it is quick because it knows its answers."""
+class Quick(Backend):
+    """Stands for a compiled backend: it is quick because it knows its answers."""
 
     name, sizes = "compiled", (4,)
 
@@ -328,15 +330,14 @@ class Quick:
 
 @pytest.fixture
 def compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradoscope.attribution.backends.selection.Compiled", Quick)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.CompiledBackend", Quick)
     monkeypatch.setattr("gradoscope.attribution.backends.selection.available", lambda classifier: True)
 
 
 def prepare(here: Zoo, name: str) -> BackendSelector:
-    accelerator = here.load(name).accelerator
-    assert accelerator is not None
-    accelerator.prepare()
-    return accelerator
+    backend = here.load(name).backend
+    backend.prepare()
+    return backend
 
 
 @pytest.mark.usefixtures("compiler")
@@ -348,36 +349,35 @@ def test_what_makes_models_quicker_is_counted_and_goes_first(four: Path) -> None
     assert here.bytes == bare + quick.bytes
     here.load("b")
     assert here.loaded == ("a", "b")
-    assert (quick.bytes, quick.way.name) == (0, "plain")
+    assert (quick.bytes, quick.backend.name) == (0, "plain")
     assert here.bytes == 2 * bare
     assert prepare(here, "b").bytes < MIB, "beside two models there is no room for a compiled one"
     assert here.bytes <= here.settings.model_bytes
 
 
 @pytest.mark.usefixtures("compiler")
-def test_acceleration_goes_with_its_model(four: Path) -> None:
+def test_a_backend_goes_with_its_model(four: Path) -> None:
     here = zoo(four, 60)
     quick = prepare(here, "a")
     assert quick.bytes > 40 * MIB
     (four / "a.pth").touch()  # another model, as far as the zoo can tell
-    assert here.load("a").accelerator is not quick
+    assert here.load("a").backend is not quick
     assert quick.bytes == 0
     assert here.bytes < 15 * MIB
 
 
-def test_views_have_accelerators_of_their_own(four: Path) -> None:
+def test_views_have_backends_of_their_own(four: Path) -> None:
     here = zoo(four, acceleration="pytorch")
     model, view = here.load("a"), here.load("a", (24, 32))
-    assert model.accelerator is not view.accelerator
-    assert view.accelerator is not None
+    assert model.backend is not view.backend
     before = here.bytes
-    view.accelerator.prepare()
-    assert here.bytes == before + view.accelerator.bytes > before
+    view.backend.prepare()
+    assert here.bytes == before + view.backend.bytes > before
 
 
-def test_settles_in_idle_moments(four: Path) -> None:
+def test_trials_go_on_in_idle_moments(four: Path) -> None:
     """Nothing is begun unasked."""
     here = zoo(four)
-    assert not here.settle()
+    assert not here.advance_backends()
     here.load("a")
-    assert not here.settle()
+    assert not here.advance_backends()

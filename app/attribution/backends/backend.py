@@ -1,47 +1,61 @@
-"""Ways to a classifier's gradients, and the trial of a new one beside the one in use."""
+"""Backends compute a classifier's gradients; a trial runs a new one beside the one in use."""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
 
 from ..classifier import Classifier
-from ..engine import take_gradients
+from ..gradients import take_gradients
 from ..score import Score
-from .batching import SIZES
+from .batching import MICRO_BATCH, SIZES
 
 log = logging.getLogger(__name__)
 MEDIAN, WORST = 1e-2, 1e-1  # relative L2, of one right float32 engine from another: rounding flips kinks
 ROUNDS = 3
 
 
-class Backend(Protocol):
-    """A way to gradients; `name` is for people, `sizes` are micro-batches to choose from."""
+class Backend(ABC):
+    """Computes gradients; `name` is for people, `sizes` are micro-batches to choose from.
+
+    `max_batch` is how many pictures memory suffices for in a pass; None where it has never run out.
+    """
 
     name: str
     sizes: tuple[int, ...]
+    max_batch: int | None = None
 
+    @property
+    def micro_batch(self) -> int:
+        """Pictures in a pass, where nothing else is wanted."""
+        return self.sizes[0]
+
+    @abstractmethod
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:
         """∂S/∂x for each of (N, C, H, W)."""
 
 
-class EagerBackend:
+class EagerBackend(Backend):
     """By PyTorch, operation by operation."""
 
     def __init__(self, name: str, classifier: Classifier) -> None:
         self.name, self.classifier = name, classifier
         self.sizes: tuple[int, ...] = SIZES[classifier.device.type == "cuda"]
 
+    @property
+    def micro_batch(self) -> int:
+        return MICRO_BATCH
+
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:
         return take_gradients(self.classifier, pictures, score)
 
 
 class BackendTrial:
-    """A new way beside an old one, on the same pictures: better where it is right, and quicker after some rounds."""
+    """A new backend beside the old one, on the same pictures: better where right, and quicker after some rounds."""
 
     def __init__(self, old: Backend, new: Backend, rounds: int = ROUNDS) -> None:
         self._old, self._new, self._left = old, new, rounds
@@ -55,11 +69,11 @@ class BackendTrial:
         return self._new.sizes[0]
 
     def suits(self, count: int) -> bool:
-        """Whether so many pictures tell which way is quicker: a rest that leaves a compiled batch empty does not."""
+        """Whether so many pictures tell which is quicker: a rest that leaves a compiled batch empty does not."""
         return len(self._new.sizes) > 1 or count % self.size == 0
 
     def run(self, pictures: Tensor, score: Score) -> Tensor:
-        """The old way's gradients."""
+        """The old backend's gradients."""
         expected, spent = timed(self._old, pictures, score)
         try:
             given, taken = timed(self._new, pictures, score)
@@ -84,7 +98,7 @@ class BackendTrial:
 
     def _give_up(self, reason: str) -> None:
         self.ended = True
-        log.info("the way «%s» is left alone: %s", self._new.name, reason)
+        log.info("the backend «%s» is left alone: %s", self._new.name, reason)
 
 
 def agree(given: Tensor, expected: Tensor) -> bool:
@@ -101,10 +115,10 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), "")[:200]
 
 
-def timed(way: Backend, pictures: Tensor, score: Score) -> tuple[Tensor, float]:
+def timed(backend: Backend, pictures: Tensor, score: Score) -> tuple[Tensor, float]:
     """Gradients, and the seconds that they took."""
     began = time.perf_counter()
-    found = way.gradients(pictures, score)
+    found = backend.gradients(pictures, score)
     if found.is_cuda:
         torch.cuda.synchronize(found.device)
     return found, time.perf_counter() - began

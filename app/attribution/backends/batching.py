@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 # On the CPU, and on a GPU. The small first: a first answer soon, and none is tried where it would take long.
 SIZES = ((2, 4, 8), (4, 16, 64))
+MICRO_BATCH = 4  # pictures in a pass where nothing was measured
 LONGEST = 0.6  # seconds of a pass, so that others' turns and partial maps come soon
 ROUNDS = 2
 GAIN = 0.98  # a larger pass must be quicker than that share of a smaller one's time for each picture

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from ..classifier import Classifier
 from ..score import Score
+from .backend import Backend
 from .tape import Unsupported, record
 
 STREAMS = 2
 WEIGHTS = 3  # times a network's own, that a compiled graph takes: packed for the way up, for the way back, and work
 
 
-class CompiledBackend:
+class CompiledBackend(Backend):
     """Gradients of some pictures in one call, `batch` of them on each of a few streams, that have threads of their own.
 
     Where there are fewer pictures, the rest is left empty. Threads that share one stream wait for each other at every

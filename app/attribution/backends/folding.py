@@ -1,4 +1,4 @@
-"""A twin of a classifier whose batch normalisations are part of its convolutions: the same function, cheaper."""
+"""Batch normalisation folded into the convolutions before it: the same function, with cheaper gradients."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from itertools import chain
 from typing import Any
 
 import torch
-from timm.layers.conv2d_same import Conv2dSame
-from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
@@ -18,8 +16,16 @@ from ..autograd_graph import walk
 from ..classifier import Classifier
 from .activations import ClippedActivation
 
-CONVOLUTIONS = (nn.Conv2d, Conv2dSame)  # subclasses may do something else with their weights
-NORMALISATIONS = (nn.BatchNorm2d, BatchNormAct2d)
+try:  # the library works without timm, whose own layers are then nowhere
+    from timm.layers.conv2d_same import Conv2dSame
+    from timm.layers.norm_act import BatchNormAct2d
+except ImportError:
+    CONVOLUTIONS: tuple[type[nn.Conv2d], ...] = (nn.Conv2d,)
+    WITH_ACTIVATION: tuple[type[nn.Module], ...] = ()
+else:
+    CONVOLUTIONS = (nn.Conv2d, Conv2dSame)  # subclasses may do something else with their weights
+    WITH_ACTIVATION = (BatchNormAct2d,)
+NORMALISATIONS = (nn.BatchNorm2d, *WITH_ACTIVATION)
 CLIPS = (nn.ReLU6, nn.Hardtanh)
 
 
@@ -39,16 +45,16 @@ def fold_batch_norm(classifier: Classifier) -> Classifier:
     """
     pairs = find_pairs(classifier)
     tensors = chain(classifier.parameters(), classifier.buffers())
-    twin = copy.deepcopy(classifier, {id(tensor): tensor for tensor in tensors})
-    modules = dict(twin.network.named_modules())
+    folded = copy.deepcopy(classifier, {id(tensor): tensor for tensor in tensors})
+    modules = dict(folded.network.named_modules())
     for pair in pairs:
         normalisation = modules[pair.normalisation]
         _fold(modules[pair.convolution], normalisation)
-        twin.network.set_submodule(pair.normalisation, _rest(normalisation))
-    for name, module in list(twin.network.named_modules(remove_duplicate=False)):
+        folded.network.set_submodule(pair.normalisation, _rest(normalisation))
+    for name, module in list(folded.network.named_modules(remove_duplicate=False)):
         if type(module) in CLIPS:
-            twin.network.set_submodule(name, ClippedActivation(module))
-    return twin
+            folded.network.set_submodule(name, ClippedActivation(module))
+    return folded
 
 
 def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
@@ -96,7 +102,7 @@ def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
 
 
 def folded_bytes(classifier: Classifier) -> int:
-    """Bytes that a twin takes on its own: about those of its convolutions."""
+    """Bytes that a folded copy takes on its own: about those of its convolutions."""
     kernels = [m.weight for m in classifier.network.modules() if isinstance(m, nn.Conv2d) and type(m) in CONVOLUTIONS]
     return sum(kernel.numel() * kernel.element_size() for kernel in kernels)
 
@@ -132,6 +138,6 @@ def affine(normalisation: Any) -> tuple[Tensor, Tensor]:
 
 def _rest(normalisation: nn.Module) -> nn.Module:
     """What a normalisation module does beside: timm's have their activation in them."""
-    if isinstance(normalisation, BatchNormAct2d):
-        return nn.Sequential(normalisation.drop, normalisation.act)
+    if isinstance(normalisation, WITH_ACTIVATION):
+        return nn.Sequential(normalisation.drop, normalisation.act)  # type: ignore[arg-type]
     return nn.Identity()

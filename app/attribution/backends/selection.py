@@ -1,4 +1,4 @@
-"""The quickest right way to a classifier's gradients: found on the first real micro-batches, and remembered."""
+"""The quickest backend that computes a classifier's gradients rightly: found on its first micro-batches, and kept."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ PREPARED = 16  # passes that suffice for every trial
 Kind = Literal["auto", "pytorch", "none"]
 
 
-class BackendSelector:
-    """Gradients of one classifier for pictures of one size, by the quickest way that was found right.
+class BackendSelector(Backend):
+    """Gradients of one classifier for pictures of one size, by the quickest backend that was found right.
 
-    It begins with the network as it is written. Each further way is tried beside the one in use, on real micro-batches
-    whose answer is the one in use's: so a trial costs no answer, and delays none by more than its own time. A way that
-    is wrong, slower, or out of memory is left alone, with a line in the log.
+    It begins with the network as it is written. Each further backend is tried beside the one in use, on real
+    micro-batches whose answer is the one in use's: so a trial costs no answer, and delays none by more than its own
+    time. A backend that is wrong, slower, or out of memory is left alone, with a line in the log.
     """
 
     def __init__(
@@ -43,22 +43,29 @@ class BackendSelector:
         """`spare` says whether there is room for so many bytes more beside the models; a micro-batch that needs more
         than `batch_bytes` is made smaller; `base` is that of the same network for another size, and shares its weights.
         """
-        self.classifier, self._kind, self._spare, self._batch_bytes = classifier, kind, spare, batch_bytes
+        self.classifier, self.kind, self._spare, self._batch_bytes = classifier, kind, spare, batch_bytes
         self._base = base
         self.release()
 
-    def __deepcopy__(self, memo: object) -> None:
-        """A copy of the classifier may be changed, so it has none."""
-
     def release(self) -> None:
         """Give back all memory beside the classifier's own, and begin anew."""
-        self.way: Backend = EagerBackend("plain", self.classifier)
-        self.single: Backend = self.way  # for less than a compiled batch
-        self._sizes = BatchSizes(self.way.sizes)
+        self.backend: Backend = EagerBackend("plain", self.classifier)
+        self.single: Backend = self.backend  # for less than a compiled batch
+        self._sizes = BatchSizes(self.backend.sizes)
         self._trial: BackendTrial | None = None
-        self._twin: Classifier | None = None
+        self._folded: Classifier | None = None
         self._build: Build | None = None
-        self._open = self._kind != "none"  # whether there may be further ways
+        self._open = self.kind != "none"  # whether there may be further backends
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Of the backend in use."""
+        return self.backend.name
+
+    @property
+    def sizes(self) -> tuple[int, ...]:  # type: ignore[override]
+        """Of the backend in use."""
+        return self.backend.sizes
 
     @property
     def micro_batch(self) -> int:
@@ -68,7 +75,7 @@ class BackendSelector:
     @property
     def bytes(self) -> int:
         """What it takes beside the classifier."""
-        own = self._twin is not None and not (self._base and self._base.shares(self._twin))
+        own = self._folded is not None and not (self._base and self._base.shares(self._folded))
         folded = folded_bytes(self.classifier) if own else 0
         return folded + (WEIGHTS * size_of(self.classifier) if self._build is not None else 0)
 
@@ -87,13 +94,13 @@ class BackendSelector:
         return found
 
     def prepare(self) -> None:
-        """Find the quickest way and the best micro-batch now, on pictures of clouds."""
+        """Find the quickest backend and the best micro-batch now, on pictures of clouds."""
         for _ in range(PREPARED):
             if self._build is not None:
                 self._build.wait()
             self.gradients(self.classifier.probe(self.micro_batch), Score(0))
 
-    def settle(self) -> bool:
+    def advance(self) -> bool:
         """Take a step of what was begun, on pictures of clouds; whether there was one. For idle moments."""
         if self._build is None or not (self._open or self._trial):
             return False
@@ -101,52 +108,52 @@ class BackendSelector:
             try:
                 self.gradients(self.classifier.probe(self.micro_batch), Score(0))
             except Exception as error:  # nobody asked for these gradients
-                log.info("%s: no further way (%s: %s)", self.classifier.id, type(error).__name__, first_line(error))
+                log.info("%s: no further backend (%s: %s)", self.classifier.id, type(error).__name__, first_line(error))
                 self._open, self._trial, self._build = False, None, None
         return True
 
     def _run(self, pictures: Tensor, score: Score) -> Tensor:
-        way = self.way if len(pictures) >= self.way.sizes[0] else self.single
-        found, seconds = timed(way, pictures, score)
-        if way is self.way:
+        backend = self.backend if len(pictures) >= self.backend.sizes[0] else self.single
+        found, seconds = timed(backend, pictures, score)
+        if backend is self.backend:
             self._sizes.note(len(pictures), seconds)
         return found
 
     def _next_trial(self) -> BackendTrial | None:
-        if self._twin is None:
-            self._twin = self._fold()
-            self._open = self._twin is not None
-            return (
-                BackendTrial(self.way, EagerBackend("folded", self._twin), rounds=1) if self._twin is not None else None
-            )
+        if self._folded is None:
+            self._folded = self._fold()
+            self._open = self._folded is not None
+            if self._folded is None:
+                return None
+            return BackendTrial(self.backend, EagerBackend("folded", self._folded), rounds=1)
         if self._build is None:
-            self._build = self._compile(self._twin)
+            self._build = self._compile(self._folded)
             self._open = self._build is not None
         elif self._build.finished:
             self._open = False
-            if self._build.way is not None:
-                return BackendTrial(self.way, self._build.way)
+            if self._build.backend is not None:
+                return BackendTrial(self.backend, self._build.backend)
             self._build = None
         return None
 
     def _conclude(self, trial: BackendTrial) -> None:
         """Take what was found better; forget what was not, and what would have built on it."""
         if trial.better is not None:
-            self.way, self._sizes = trial.better, BatchSizes(trial.better.sizes)
+            self.backend, self._sizes = trial.better, BatchSizes(trial.better.sizes)
             if self._build is None:
-                self.single = self.way
+                self.single = self.backend
         elif self._build is None:
-            self._twin, self._open = None, False
+            self._folded, self._open = None, False
         else:
             self._build = None
 
-    def shares(self, twin: Classifier) -> bool:
+    def shares(self, folded: Classifier) -> bool:
         """Whether it works with the same folded weights."""
-        return self._twin is not None and self._twin.network is twin.network
+        return self._folded is not None and self._folded.network is folded.network
 
     def _fold(self) -> Classifier | None:
-        if self._base is not None and self._base._twin is not None:
-            return self._base._twin.view(self.classifier.size)
+        if self._base is not None and self._base._folded is not None:
+            return self._base._folded.view(self.classifier.size)
         if not self._spare(folded_bytes(self.classifier)):
             log.info("%s: no room for folded weights", self.classifier.id)
             return None
@@ -156,41 +163,40 @@ class BackendSelector:
             log.info("%s: cannot be copied (%s: %s)", self.classifier.id, type(error).__name__, first_line(error))
             return None
 
-    def _compile(self, twin: Classifier) -> Build | None:
-        if self._kind != "auto" or not available(self.classifier):
+    def _compile(self, folded: Classifier) -> Build | None:
+        if self.kind != "auto" or not available(self.classifier):
             return None
         if not self._spare(WEIGHTS * size_of(self.classifier)):
             log.info("%s: no room for a compiled gradient", self.classifier.id)
             return None
-        return Build(twin, 1 if (self._sizes.seconds or 0) * BATCH * STREAMS > LONGEST else BATCH)
+        return Build(folded, 1 if (self._sizes.seconds or 0) * BATCH * STREAMS > LONGEST else BATCH)
 
     def _weigh(self, pictures: Tensor, score: Score) -> Tensor:
         """The first pass tells what a picture takes, and so how many fit into the memory that is allowed."""
         with weigh(self.classifier) as weight:
-            found = self.way.gradients(pictures, score)
+            found = self.backend.gradients(pictures, score)
         assert self._batch_bytes is not None
         most = max(1, self._batch_bytes * len(pictures) // max(1, weight.bytes))
-        self.classifier.most = min(most, self.classifier.most or most)
+        self.max_batch = min(most, self.max_batch or most)
         self._batch_bytes = None
         return found
 
 
-def with_backend(classifier: Classifier, kind: Kind = "auto") -> Classifier:
-    """The same network with an accelerator of its own, prepared, and as much room as it wants."""
-    view = classifier.view()
-    view.accelerator = BackendSelector(view, kind, lambda size: True)
-    view.accelerator.prepare()
-    return view
+def prepared(classifier: Classifier, kind: Kind = "auto") -> BackendSelector:
+    """A backend that has found the quickest way already, with as much room as it wants."""
+    backend = BackendSelector(classifier, kind, lambda size: True)
+    backend.prepare()
+    return backend
 
 
 class Build:
-    """A compiled way in the making, in a thread of its own: nobody waits for it."""
+    """A compiled backend in the making, in a thread of its own: nobody waits for it."""
 
     _one = threading.Lock()  # at a time
 
     def __init__(self, classifier: Classifier, batch: int) -> None:
         """`classifier` is to be nobody else's: it must not change meanwhile, nor have hooks."""
-        self.way: Backend | None = None
+        self.backend: Backend | None = None
         self._thread = threading.Thread(target=self._make, args=(classifier, batch), name="compile")
         self._thread.start()
 
@@ -205,7 +211,7 @@ class Build:
         with self._one:
             began = time.perf_counter()
             try:
-                self.way = CompiledBackend(classifier, batch)
+                self.backend = CompiledBackend(classifier, batch)
             except Exception as error:  # it is for speed only
                 log.info("%s: no compiled gradient (%s: %s)", classifier.id, type(error).__name__, first_line(error))
             else:

@@ -57,11 +57,11 @@ def record(
         hollow = torch.empty_like(tensor.detach(), device="meta")
         memo[id(tensor)] = nn.Parameter(hollow, requires_grad=False) if isinstance(tensor, nn.Parameter) else hollow
         real[id(memo[id(tensor)])] = tensor.detach()
-    twin = copy.deepcopy(network, memo)
+    copied = copy.deepcopy(network, memo)
     inputs = tuple(torch.empty(shape, device="meta") for shape in shapes)
     recorder = _Recorder(inputs, real)
     with _Plain(), recorder:
-        outputs = function(twin, *inputs)
+        outputs = function(copied, *inputs)
     numbers = tuple(recorder.value(tensor) for tensor in inputs)
     return Tape(numbers, tuple(recorder.operations), tuple(recorder.value(tensor) for tensor in outputs))
 

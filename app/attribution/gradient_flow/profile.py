@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from ...contract.problems import Refused
 from ..autograd_graph import ATTENTION, GATES, GUIDED, NORMALISATIONS, follows_reduction, kind, walk  # fmt: skip
 from ..classifier import Classifier
 from ..counters import counters
+from ..errors import Refused
 from ..score import Score
 from .activations import Slopes, slopes
 from .calls import ModuleCalls, noted, number_of

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ..classifier import Classifier
 from ..engine import Engine
+from ..inspection import inspection_of
 from .base import Diagnostics, OnePass, Paper, Parameters, register
 from .rules import Deconvolved, Guided
 
@@ -64,7 +65,7 @@ class Deconvolution(OnePass[NoParameters]):
     Parameters = NoParameters
 
     def check(self, classifier: Classifier, parameters: NoParameters) -> None:
-        Deconvolved.check(classifier.census)
+        Deconvolved.check(inspection_of(classifier))
 
     def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:
         return guide(engine, pictures, Deconvolved())
@@ -76,7 +77,7 @@ class GuidedBackprop(OnePass[NoParameters]):
 
     Springenberg, Dosovitskiy, Brox, Riedmiller 2014, arXiv:1412.6806. Diagnostics: `guided_activations`, the number of
     activations on the way, and `gates`, those of squeeze-and-excitation and the like that are left alone.
-    Raises `Refused` where a nonlinearity is not known: see `survey.survey`.
+    Raises `Refused` where a nonlinearity is not known: see `autograd_graph.classify_nonlinearities`.
     """
 
     id = "guided_backprop"
@@ -92,7 +93,7 @@ class GuidedBackprop(OnePass[NoParameters]):
     Parameters = NoParameters
 
     def check(self, classifier: Classifier, parameters: NoParameters) -> None:
-        Guided.check(classifier.census)
+        Guided.check(inspection_of(classifier))
 
     def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:
         return guide(engine, pictures, Guided())

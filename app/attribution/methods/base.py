@@ -102,11 +102,27 @@ class Method(ABC, Generic[P]):
         """Evaluations that a map needs: gradients (forwards for perturbation methods) of one picture of `size`."""
 
     def check(self, classifier: Classifier, parameters: P) -> None:
-        """Raise `Refused` where this model cannot be explained rightly, `Unprocessable` where a parameter is wrong."""
+        """Raise `Refused` where this model cannot be explained rightly, `InvalidParameter` where a value is wrong."""
 
     @abstractmethod
     def attribute(self, engine: Engine, picture: Tensor, parameters: P, seed: int) -> Steps:
         """Explain `picture`, (C, H, W) in [0, 1]; yields after every micro-batch."""
+
+    def run(self, engine: Engine, picture: Tensor, seed: int = 0, **parameters: Any) -> Attribution:
+        """Explain `picture`, (C, H, W) in [0, 1], to the end; parameters that are not named have their defaults.
+
+        Raises `Refused` where the method does not suit the model, pydantic's `ValidationError` for a parameter that is
+        unknown or out of bounds, `InvalidParameter` for one that does not go with the model.
+        """
+        checked: Any = self.Parameters.model_validate(parameters)
+        self.check(engine.classifier, checked)
+        steps = self.attribute(engine, engine.place(picture), checked, seed)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                attribution: Attribution = end.value
+                return attribution
 
 
 class OnePass(Method[P]):
@@ -129,7 +145,7 @@ class OnePass(Method[P]):
         return Attribution(values[0], {"gradient_evaluations": 1, **diagnostics})
 
 
-_registry: Registry[Method[Any]] = Registry(__package__, "method", "method", order=lambda m: (m.year, m.order))
+_registry: Registry[Method[Any]] = Registry(__package__, "method", order=lambda m: (m.year, m.order))
 M = TypeVar("M", bound=type[Method[Any]])
 
 
@@ -144,5 +160,5 @@ def methods() -> dict[str, Method[Any]]:
 
 
 def find_method(id: str) -> Method[Any]:
-    """Raises `Unprocessable`."""
+    """The method of that id. Raises `UnknownName`."""
     return _registry.find(id)

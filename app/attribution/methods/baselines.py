@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..engine import noise
+from ..noise import noise
 from .blur import blur
 
 Baseline = Literal["black", "white", "mean", "blurred", "noise"]

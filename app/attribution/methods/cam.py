@@ -8,6 +8,7 @@ from torch.nn.functional import interpolate
 
 from ..classifier import Classifier
 from ..engine import Engine
+from ..inspection import inspection_of
 from ..layers import choose_layer
 from .base import Attribution, Diagnostics, Method, OnePass, Paper, Parameters, Progress, Steps, register
 from .rules import Guided
@@ -48,10 +49,10 @@ class GradCam(OnePass[CamParameters]):
     Parameters = CamParameters
 
     def check(self, classifier: Classifier, parameters: CamParameters) -> None:
-        choose_layer(classifier.census.layers, parameters.layer)
+        choose_layer(inspection_of(classifier).layers, parameters.layer)
 
     def layers(self, classifier: Classifier, parameters: CamParameters) -> tuple[str, ...]:
-        return (choose_layer(classifier.census.layers, parameters.layer),)
+        return (choose_layer(inspection_of(classifier).layers, parameters.layer),)
 
     def maps(self, engine: Engine, pictures: Tensor, parameters: CamParameters) -> tuple[Tensor, Diagnostics]:
         (layer,) = self.layers(engine.classifier, parameters)
@@ -84,11 +85,11 @@ class GuidedGradCam(Method[LayerParameters]):
         return 2
 
     def check(self, classifier: Classifier, parameters: LayerParameters) -> None:
-        Guided.check(classifier.census)
-        choose_layer(classifier.census.layers, parameters.layer, self.id)
+        Guided.check(inspection_of(classifier))
+        choose_layer(inspection_of(classifier).layers, parameters.layer, self.id)
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: LayerParameters, seed: int) -> Steps:
-        layer, rule = choose_layer(engine.classifier.census.layers, parameters.layer, self.id), Guided()
+        layer, rule = choose_layer(engine.inspection.layers, parameters.layer, self.id), Guided()
         (cam,) = class_activation(engine, picture[None], layer, relu=True)
         yield Progress(1, 2)
         (guided,) = engine.gradients(picture[None], rule)

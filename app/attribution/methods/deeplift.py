@@ -9,10 +9,11 @@ from captum.attr import DeepLift as CaptumDeepLift
 from pydantic import Field
 from torch import Tensor
 
-from ...contract.problems import ComputationFailed, Refused
 from ..classifier import Classifier
-from ..engine import Engine, finite
-from ..inspection import NonlinearOperation
+from ..engine import Engine
+from ..errors import ComputationFailed, Refused
+from ..gradients import finite
+from ..inspection import NonlinearOperation, inspection_of
 from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
 from .baselines import Baseline, make_baseline
 from .paths import completeness
@@ -68,7 +69,7 @@ class DeepLift(Method[DeepLiftParameters]):
         return 2
 
     def check(self, classifier: Classifier, parameters: DeepLiftParameters) -> None:
-        found = classifier.census
+        found = inspection_of(classifier)
         if not found.differentiable:
             raise Refused("The logits do not depend on the picture by differentiable steps: DeepLIFT has no way back.")
         foreign = [f"{count} × {operation}" for operation, count in found.nonlinear.items() if not covered(operation)]
@@ -95,7 +96,7 @@ class DeepLift(Method[DeepLiftParameters]):
                 "did not cover all that this model does, so no map is shown. Take integrated gradients."
             )
         yield Progress(2, 2, values)
-        rescaled = engine.classifier.census.nonlinear.total()
+        rescaled = engine.inspection.nonlinear.total()
         return Attribution(values, {"gradient_evaluations": 2, "completeness": record, "rescaled": rescaled})
 
 

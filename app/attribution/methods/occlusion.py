@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from captum.attr import Occlusion as CaptumOcclusion
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ..engine import Engine, finite
-from ..threaded_generator import hand_over
+from ..engine import Engine
+from ..gradients import finite
+from ..threaded_generator import Pause, interleave
 from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
 from .baselines import Baseline, make_baseline
 
@@ -67,7 +67,7 @@ class Occlusion(Method[OcclusionParameters]):
         channels, window = len(picture), min(parameters.window, *picture.shape[-2:])
         fill = make_baseline(parameters.fill, picture, seed)[None]
 
-        def compute(pause: Callable[[], None]) -> Tensor:
+        def compute(pause: Pause) -> Tensor:
             def score(pictures: Tensor) -> Tensor:
                 nonlocal done
                 scores = engine.scores(pictures)
@@ -84,13 +84,6 @@ class Occlusion(Method[OcclusionParameters]):
             )
             return attribution[0, :1]  # the square covers all channels, so each tells the same
 
-        running = hand_over(compute)
-        try:
-            while True:
-                next(running)
-                yield Progress(done, total)
-        except StopIteration as end:
-            values = finite(end.value.to(picture.dtype))
-            return Attribution(values.contiguous(), {"gradient_evaluations": 0, "forward_evaluations": done})
-        finally:
-            running.close()
+        found = yield from interleave(compute, lambda: Progress(done, total))
+        values = finite(found.to(picture.dtype))
+        return Attribution(values.contiguous(), {"gradient_evaluations": 0, "forward_evaluations": done})

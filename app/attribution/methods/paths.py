@@ -8,7 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..engine import Engine, finite
+from ..engine import Engine
+from ..gradients import finite
 from .base import Attribution, CompletenessError, Diagnostics, Parameters, Progress, Steps
 from .schedules import Cell, Sweep, Warp, doubling, midpoint
 

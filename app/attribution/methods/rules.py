@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
-from ...contract.problems import Refused
 from ..autograd_graph import Nonlinearities, classify_nonlinearities
+from ..errors import Refused
 from ..inspection import Inspection
 
 Gradients = tuple[Tensor | None, ...]

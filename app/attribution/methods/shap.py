@@ -8,7 +8,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..engine import Engine, finite, generator
+from ..engine import Engine
+from ..gradients import finite
+from ..noise import generator
 from .base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
 from .baselines import Baseline, make_baseline
 from .paths import completeness

@@ -10,7 +10,8 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ..engine import Engine, noise
+from ..engine import Engine
+from ..noise import noise
 from .base import Attribution, Method, Paper, Parameters, Progress, Steps, register
 
 

@@ -142,6 +142,9 @@ class Meter:
 
     def spend(self, count: int) -> Progress:
         self.done += count
+        return self.progress()
+
+    def progress(self) -> Progress:
         return Progress(self.done, self.total)
 
     def explain(
@@ -167,9 +170,7 @@ class Meter:
             steps.close()
 
 
-_registry: Registry[Metric[Any]] = Registry(
-    __package__, "metric", "metrics", order=lambda metric: metric.id, also=", or all"
-)
+_registry: Registry[Metric[Any]] = Registry(__package__, "metric", order=lambda metric: metric.id, also=", or all")
 M = TypeVar("M", bound=type[Metric[Any]])
 
 
@@ -184,5 +185,5 @@ def metrics() -> dict[str, Metric[Any]]:
 
 
 def find_metric(id: str) -> Metric[Any]:
-    """Raises `Unprocessable`."""
+    """The metric of that id. Raises `UnknownName`."""
     return _registry.find(id)

@@ -7,8 +7,9 @@ from dataclasses import replace
 import torch
 from pydantic import Field
 
-from ..engine import Engine, finite, generator
+from ..gradients import finite
 from ..methods.base import Paper, Parameters
+from ..noise import generator
 from ..score import Score
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 from .similarity import Similarity, compare
@@ -34,7 +35,7 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
 
     After Rao, Böhle, Schiele 2022, arXiv:2205.10435, and Adebayo et al. 2018: a map that is the same for every class
     cannot say what speaks for one. Figures: for each of `classes` its `target` and `label`, whether it was drawn
-    (`random`), and the likeness (see `likeness.compare`). Maps: by the class's index.
+    (`random`), and the likeness (see `similarity.compare`). Maps: by the class's index.
     """
 
     id = "class_sensitivity"
@@ -63,7 +64,7 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
         classes: list[OtherClass] = []
         maps = {}
         for index, target in enumerate(others):
-            engine = Engine(subject.classifier, of_class(subject.score, target), subject.engine.micro_batch)
+            engine = subject.engine.of(of_class(subject.score, target))
             values = yield from meter.explain(subject, engine)
             likeness = compare(subject.values, values, subject.method)
             label = subject.classifier.label(target)

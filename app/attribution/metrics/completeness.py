@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict, cast
 
 from pydantic import Field
 
-from ...contract.problems import Refused
+from ..errors import Refused
 from ..methods.base import CompletenessError, Paper, Parameters, Progress
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Metric, MetricCost, register
 

@@ -10,9 +10,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..engine import Engine, finite, generator
+from ..gradients import finite
 from ..methods.base import Paper, Parameters, Progress
 from ..methods.baselines import make_baseline
+from ..noise import generator
 from ..score import Score
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 from .similarity import importance
@@ -38,7 +39,7 @@ class Curve(TypedDict):
 class PerturbationCurve(Metric[CurveParameters]):
     """P(target) at k/N of the pixels, k = 0 … N, and the area under it by the trapezoid rule.
 
-    Pixels go in falling order of the map (see `likeness.importance`); of equal ones, as in the zeros of a rectified
+    Pixels go in falling order of the map (see `similarity.importance`); of equal ones, as in the zeros of a rectified
     Grad-CAM, chance decides by the seed. Three controls go the same way: random orders; the map itself, displaced; and
     a Gaussian at the centre with a standard deviation of a quarter of each side. Single pixels scattered at random
     destroy what a network looks for sooner than any region does, so against them alone a coarse map looks worse than it
@@ -111,9 +112,7 @@ def trace(
     subject: ExplainedMap, meter: Meter, start: Tensor, end: Tensor, order: Tensor, steps: int
 ) -> Generator[Progress, None, Curve]:
     """The probabilities on the way from `start` to `end`, pixel by pixel in `order`, and their area."""
-    classifier = subject.classifier
-    score = Score(subject.target, "probability", multilabel=classifier.multilabel)
-    engine = Engine(classifier, score, subject.engine.micro_batch)
+    engine = subject.engine.of(Score(subject.target, "probability", multilabel=subject.classifier.multilabel))
     probabilities: list[float] = []
     for batch in engine.batches(_way(start, end, order, steps)):
         probabilities += finite(engine.scores(torch.stack(batch))).double().tolist()

@@ -6,9 +6,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ...contract.problems import Refused
-from ..engine import Engine, finite, noise
+from ..engine import Engine
+from ..errors import Refused
+from ..gradients import finite
 from ..methods.base import Paper, Parameters
+from ..noise import noise
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 from .networks import private
 
@@ -51,7 +53,7 @@ class GradientCheck(Metric[GradientCheckParameters]):
 
     def measure(self, subject: ExplainedMap, parameters: GradientCheckParameters) -> Measuring:
         copy = private(subject.classifier).double()
-        engine = Engine(copy, subject.score, max(1, subject.engine.micro_batch // 2))
+        engine = Engine(copy, subject.score, micro_batch=max(1, subject.engine.micro_batch // 2))
         meter = Meter(self.cost(subject.outline, parameters))
         picture, values = subject.picture.double(), subject.values.double()
         slopes: list[float] = []

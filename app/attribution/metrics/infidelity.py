@@ -9,11 +9,12 @@ from captum.metrics import infidelity
 from pydantic import Field
 from torch import Tensor
 
-from ..engine import finite, generator
+from ..gradients import finite
 from ..methods.base import Paper, Parameters
 from ..methods.baselines import Baseline, make_baseline
+from ..noise import generator
+from ..threaded_generator import Pause, interleave
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
-from .turned import Pause, interleave
 
 LEAST, MOST = 1 / 8, 1 / 2  # side of a square, as a share of the picture's
 
@@ -65,7 +66,7 @@ class Infidelity(Metric[InfidelityParameters]):
             figures["reason"] = "the map is zero everywhere: it foretells nothing"
             return Measurement(self.id, figures)
         trial = Perturbation(subject, parameters, meter)
-        missed = yield from interleave(meter, trial.infidelity)
+        missed = yield from interleave(trial.infidelity, meter.progress)
         changes = float(trial.changes.square().mean())
         if not changes:
             figures["reason"] = "no square changes the score: there is nothing to foretell"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..classifier import Classifier
-from ..engine import generator
+from ..noise import generator
 
 # a module's name, and the module
 Named = tuple[str, nn.Module]

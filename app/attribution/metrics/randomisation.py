@@ -6,8 +6,8 @@ from typing import NotRequired, TypedDict
 
 from pydantic import Field
 
-from ...contract.problems import ComputationFailed, Refused
 from ..engine import Engine
+from ..errors import ComputationFailed, Refused
 from ..methods.base import Paper, Parameters
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 from .networks import layers, private, randomise, weighing
@@ -41,7 +41,7 @@ class Randomisation(Metric[RandomisationParameters]):
 
     Adebayo et al. 2018, arXiv:1810.03292, cascading. On a private copy of the network; `networks.randomise` says how
     weights are drawn, by the seed. Figures: `layers`, how many hold weights, and for each of `stages` the `count` of
-    random layers, the name of the last of them, and how alike the map is to the original (see `likeness.compare`):
+    random layers, the name of the last of them, and how alike the map is to the original (see `similarity.compare`):
     `rank_correlation`, `signed_rank_correlation` and `ssim`; None where the map is constant, or cannot be computed any
     more. Maps: that of each stage by its count.
     """
@@ -64,7 +64,7 @@ class Randomisation(Metric[RandomisationParameters]):
     def measure(self, subject: ExplainedMap, parameters: RandomisationParameters) -> Measuring:
         copy = private(subject.classifier)
         order = layers(copy)
-        engine = Engine(copy, subject.score, subject.engine.micro_batch)
+        engine = Engine(copy, subject.score, micro_batch=subject.engine.micro_batch)
         meter = Meter(self.cost(subject.outline, parameters))
         stages: list[Stage] = []
         maps, done = {}, 0

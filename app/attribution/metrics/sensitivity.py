@@ -9,10 +9,10 @@ from captum.metrics import sensitivity_max
 from pydantic import Field
 from torch import Tensor
 
-from ..engine import generator
 from ..methods.base import Paper, Parameters
+from ..noise import generator
+from ..threaded_generator import Pause, at_once, interleave
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
-from .turned import Pause, at_once, interleave
 
 
 class SensitivityParameters(Parameters):
@@ -60,7 +60,7 @@ class MaxSensitivity(Metric[SensitivityParameters]):
         def compute(pause: Pause) -> float:
             return float(largest_change(subject, parameters, meter, pause))
 
-        figures["max_sensitivity"] = yield from interleave(meter, compute)
+        figures["max_sensitivity"] = yield from interleave(compute, meter.progress)
         return Measurement(self.id, figures)
 
 

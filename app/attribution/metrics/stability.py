@@ -53,7 +53,7 @@ class Stability(Metric[StabilityParameters]):
     the map back), as JPEG, and mirrored (and mirrored back).
 
     After Alvarez-Melis, Jaakkola 2018, arXiv:1806.08049. Figures: for each of `trials` its `id` (`seed`, `shift`,
-    `jpeg`, `mirror`), the likeness (see `likeness.compare`), and the target's `score` there beside the original's,
+    `jpeg`, `mirror`), the likeness (see `similarity.compare`), and the target's `score` there beside the original's,
     `score`: where the score itself changes, the map may. Another seed is tried only where the method draws anything.
     Maps: by the trial, laid over the original.
     """

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ... import __version__
+from ...contract.version import VERSION
 
 console = Console()
 MARKS = {"ok": "[green]ok[/]       ", "attention": "[yellow]attention[/]", "wrong": "[red]wrong[/]    "}
@@ -36,6 +36,6 @@ def doctor(
     verdict = worst(findings)
     if as_json:
         said = [dataclasses.asdict(finding) for finding in findings]
-        typer.echo(json.dumps({"version": __version__, "verdict": verdict, "findings": said}, ensure_ascii=False))
+        typer.echo(json.dumps({"version": VERSION, "verdict": verdict, "findings": said}, ensure_ascii=False))
     if verdict == "wrong":
         raise typer.Exit(1)

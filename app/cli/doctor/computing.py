@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import torch
 
 from ...settings import Settings
-from ...zoo.zoo import choose_device
+from ...zoo.loader import choose_device
 from .finding import Diagnosis, size
 
 NVIDIA = Path("/proc/driver/nvidia/version")
@@ -75,13 +76,12 @@ def memory(settings: Settings) -> Iterator[Diagnosis]:
     """Whether what the settings allow fits into what there is; and the number of open files."""
     free, whose = _free_memory()
     wanted = SPARE + settings.model_bytes + settings.batch_bytes + settings.picture_bytes + settings.decode_bytes
-    if free is not None:
-        detail = f"{size(free)} free {whose}; the settings allow up to {size(wanted)}"
-        if free < wanted:
-            remedy = "Lower GRADOSCOPE_MODEL_BYTES, GRADOSCOPE_BATCH_BYTES or GRADOSCOPE_DECODE_BYTES, or give it more"
-            yield Diagnosis("memory", "attention", detail, remedy)
-        else:
-            yield Diagnosis("memory", "ok", detail)
+    detail = f"{size(free)} free {whose}; the settings allow up to {size(wanted)}"
+    if free < wanted:
+        remedy = "Lower GRADOSCOPE_MODEL_BYTES, GRADOSCOPE_BATCH_BYTES or GRADOSCOPE_DECODE_BYTES, or give it more"
+        yield Diagnosis("memory", "attention", detail, remedy)
+    else:
+        yield Diagnosis("memory", "ok", detail)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if files != resource.RLIM_INFINITY and files < settings.max_connections + FILES:
         remedy = f"ulimit -n {settings.max_connections + FILES}, or lower GRADOSCOPE_MAX_CONNECTIONS"
@@ -97,19 +97,16 @@ def choose_device_type(settings: Settings) -> str:
         return "cpu"
 
 
-def _free_memory() -> tuple[int | None, str]:
+def _free_memory() -> tuple[int, str]:
     """Bytes that can be had, and of what: the machine, or the container that has less."""
-    machine = None
-    with suppress(OSError, StopIteration, ValueError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        machine = 1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1])
+    machine = psutil.virtual_memory().available
     for limit, used in (
         ("memory.max", "memory.current"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
     ):
         with suppress(OSError, ValueError):
             left = int((CGROUP / limit).read_text()) - int((CGROUP / used).read_text()) + _cached()
-            if machine is None or left < machine:
+            if left < machine:
                 return left, "in this container"
     return machine, "on this machine"
 

@@ -15,7 +15,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from pydantic import ValidationError
 
-from ... import __version__
+from ...contract.version import VERSION
 from ...settings import Settings
 from .finding import Diagnosis
 
@@ -52,7 +52,7 @@ def versions(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis(
         "Gradoscope",
         "ok",
-        f"{__version__} in {Path(__file__).parent.parent}, Python {platform.python_version()}, "
+        f"{VERSION} in {Path(__file__).parent.parent}, Python {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}",
     )
     yield Diagnosis("versions", "ok", ", ".join(f"{name} {version}" for name in TOLD if (version := _version(name))))
@@ -86,7 +86,7 @@ def _is_known(variable: str) -> bool:
 def _unknown(variable: str) -> Diagnosis:
     names = [PREFIX + name.upper() for name in Settings.model_fields]
     near = difflib.get_close_matches(variable.upper(), names, 1)
-    remedy = f"{near[0]} is one" if near else "README.md lists them"
+    remedy = f"{near[0]} is one" if near else "docs/settings.md lists them"
     return Diagnosis("settings", "attention", f"{variable} is no setting, and has no effect", remedy)
 
 

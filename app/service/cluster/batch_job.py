@@ -131,9 +131,9 @@ def _explain(job: BatchJob, batch: Batch) -> Run:
 
 
 def _whole(shot: ExplainedPicture) -> Event:
-    from ...cli.explain_run import titles
     from ...pipeline.archive import files
-    from ...pipeline.turns import as_problem
+    from ...pipeline.catalogue import titles
+    from ...pipeline.problems import as_problem
 
     try:
         written = list(files(shot.record, shot.read, titles()))

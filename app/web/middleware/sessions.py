@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from cachetools import TTLCache
 
 from .keys import Key, Keys
 
@@ -16,39 +16,30 @@ SECONDS = 7 * 86400
 MANY = 10_000
 
 
-@dataclass(frozen=True)
-class _Session:
-    key: Key
-    ends: float
-
-
 class Sessions:
     """Random tokens and the keys that they stand for, in memory; only their hashes are kept.
 
-    A session ends when it is closed, after a week, when its key leaves the file, and with the server.
+    A session ends when it is closed, after a week, when its key leaves the file, and with the server; where there are
+    too many, the one that was not used for longest ends.
     """
 
     def __init__(self, keys: Keys, clock: Callable[[], float] = time.monotonic) -> None:
-        self._keys, self._clock = keys, clock
-        self._open: OrderedDict[bytes, _Session] = OrderedDict()
+        self._keys = keys
+        self._open: TTLCache[bytes, Key] = TTLCache(MANY, SECONDS, timer=clock)
 
     def begin(self, key: Key) -> str:
         """A new token for that key."""
         token = secrets.token_urlsafe(32)
-        self._open[_digest(token)] = _Session(key, self._clock() + SECONDS)
-        while len(self._open) > MANY:
-            self._open.popitem(last=False)
+        self._open[_digest(token)] = key
         return token
 
     def find(self, token: str) -> Key | None:
         """The key that a token stands for."""
-        session = self._open.get(_digest(token))
-        if session is None:
-            return None
-        if self._clock() >= session.ends or not self._keys.holds(session.key):
+        key = self._open.get(_digest(token))
+        if key is not None and not self._keys.holds(key):
             self.end(token)
             return None
-        return session.key
+        return key
 
     def end(self, token: str) -> None:
         self._open.pop(_digest(token), None)

@@ -16,6 +16,7 @@ from ...contract import request_id
 from ...contract.arrays import ScoreKind
 from ...contract.events import ErrorEvent, Event
 from ...contract.jobs import Explain, Measure
+from ...contract.parsing import parse_size
 from ...contract.problems import Unprocessable
 from ...contract.records import Explanation
 from ...contract.wire import JsonObject
@@ -24,7 +25,7 @@ from ...service.telemetry import Telemetry
 from .dependencies import ExecutorOf, OwnerOf, StoreOf
 from .results import contact_sheet_response, zip_response
 from .submit import answer, checked, client_of, while_connected
-from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
+from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["explanations"])
 FORMS = ("application/json", "text/event-stream", "image/png", "application/zip")

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Form, Request
 from ...contract.arrays import ScoreKind
 from ...contract.flows import GradientFlow
 from ...contract.jobs import Flow
+from ...contract.parsing import parse_size
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import Target
 from .submit import answer
-from .uploads import FitName, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
+from .uploads import FitName, Origin, Picture, SampleName, SizeText, only, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["gradient flow"])
 

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Form, Request
 
 from ...contract.estimates import Estimates
 from ...contract.jobs import Estimate, Predict
+from ...contract.parsing import parse_size
 from ...contract.predictions import Predictions
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import MetricNames, OptionsText, parse_options
 from .submit import answer
-from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, parse_size, read_picture
+from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["predictions"])
 

@@ -17,7 +17,7 @@ from ...contract.arrays import Reduce, Reduction, npy, reduce_channels, to_half
 from ...contract.problems import NotFound, Unprocessable
 from ...contract.records import Explanation
 from ...images.palettes import palettes
-from ...images.render import draw
+from ...images.render import draw, is_signed
 from ...pipeline import archive as export
 from ...service.executor import Executor
 from ...storage.records import load_record
@@ -116,7 +116,7 @@ def coloured(
     if overlay is not None:
         model = next(entry.model for entry in record_of(store, id).panels if entry.id == panel)
         under = export.picture(bytes_of(store, id, f"input:{model}"))
-    drawn = draw(values, colormap, percentile, under, overlay or 0.0)
+    drawn = draw(values, colormap, percentile, under, overlay or 0.0, signed=is_signed(reduce))
     if zoom > 1:  # each value stays a square of its own
         drawn = drawn.resize((drawn.width * zoom, drawn.height * zoom), Image.Resampling.NEAREST)
     return _png(export.png(drawn))

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from fastapi import Depends, File, Form, Request, UploadFile
 
+from ...contract.jobs import Fit
 from ...contract.problems import Unprocessable
 from ...images.samples import read_sample
 from ...storage.stores import AnyStore
-from ...zoo.cards import Fit
 from .dependencies import gone, require_owner
 
 Picture = Annotated[UploadFile | None, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or AVIF")]
@@ -32,26 +32,7 @@ SizeText = Annotated[
     ),
 ]
 LONGEST_NAME = 255  # bytes, as in file systems
-SIDES = range(32, 1025)
 ModelNames = Annotated[list[str] | None, Form(description="Repeatable; the default model where none is named")]
-
-
-def parse_size(text: str | None) -> tuple[int, int] | None:
-    """`"320"` → (320, 320), `"240x320"` → (240, 320). Raises `Unprocessable`."""
-    if text is None:
-        return None
-    given = re.fullmatch(r"(\d{1,5})(?:[x×](\d{1,5}))?", text.strip())
-    if given is None:
-        raise Unprocessable(
-            f"size: «{text[:40]}» is no size. Write a side in pixels, e.g. 320, or height x width, e.g. 240x320.",
-            field="size",
-        )
-    sides = [int(side) for side in given.groups() if side]
-    if not all(side in SIDES for side in sides):
-        raise Unprocessable(
-            f"size: {text} is out of bounds. A side is {SIDES.start} … {SIDES.stop - 1} pixels.", field="size"
-        )
-    return sides[0], sides[-1]
 
 
 def only(*known: str) -> Any:

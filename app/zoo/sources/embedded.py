@@ -8,7 +8,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from ..cards import Card, CardError, Embedded, Input
+from ...images.input_spec import Input
+from ..cards import Card, CardError, Embedded
 from ..checkpoint import read_checkpoint
 from ..labels import read_labels
 from ..model_spec import ModelSpec

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from ..cards import Card, CardError, File, Input
+from ...images.input_spec import Input
+from ..cards import Card, CardError, File
 from ..checkpoint import BrokenCheckpoint, MismatchedWeights, match_state_dict, read_nested, with_versions
 from ..labels import read_labels
 from ..model_spec import ModelSpec

@@ -8,7 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from ..cards import Card, CardError, Fit, Input, Paper, Timm
+from ...contract.jobs import Fit
+from ...images.input_spec import Input
+from ..cards import Card, CardError, Paper, Timm
 from ..checkpoint import read_checkpoint
 from ..labels import imagenet, numbered, read_labels
 from ..model_spec import ModelSpec

@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 from torch import nn
 
-from ..cards import Card, CardError, Input, Paper, Torchvision
+from ...images.input_spec import Input
+from ..cards import Card, CardError, Paper, Torchvision
 from ..checkpoint import read_checkpoint
 from ..labels import read_labels
 from ..model_spec import ModelSpec

@@ -1,18 +1,29 @@
-import { announce, statusLine } from "../announce.js";
-import { el, iconButton } from "../dom.js";
-import { View } from "../elements/view.js";
-import * as format from "../format.js";
-import { modelTitle } from "../models.js";
-import { store } from "../store.js";
-import { filledRows } from "../table.js";
-import { t } from "../texts.js";
-import { findingNode } from "../trust/words.js";
-import { flowOf } from "./flows.js";
+import { announce, statusLine } from "../shared/announce.js";
+import { el, focused, iconButton } from "../shared/dom.js";
+import { findingNode } from "../shared/finding.js";
+import * as format from "../shared/format.js";
+import { t } from "../shared/texts.js";
+import { openFlow } from "../state/actions.js";
+import { modelTitle } from "../state/models.js";
+import { filledRows, rowId, sameRow } from "../state/rows.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { flowOf } from "./flow-requests.js";
 import { flowTable } from "./flow-table.js";
+
+/**
+ * @import { Finding, FlowLayer, GradientFlow } from "../api/types.js"
+ * @import { FilledRow } from "../state/types.js"
+ * @import { FlowFigure } from "./flow-figure.js"
+ */
 
 const SHARES = ["share", "ratio", "dead", "units", "saturated"];
 
-/** A finding with its shares as percents. */
+/**
+ * A finding with its shares as percents.
+ * @param {Finding} finding
+ * @returns {Finding}
+ */
 function shown({ values, ...finding }) {
   const percents = SHARES.filter((name) => name in values).map((name) => [name, format.percent(values[name])]);
   return { ...finding, values: { ...values, ...Object.fromEntries(percents) } };
@@ -22,6 +33,19 @@ const LEVELS = ["doubt", "note"];
 
 /** Where the gradient vanishes between a picture and its score: findings, the figure, and the same as a table. */
 export class FlowDialog extends View {
+  /** @type {HTMLHeadingElement} */ heading;
+  /** @type {HTMLParagraphElement} */ context;
+  /** @type {HTMLDivElement} */ state;
+  /** @type {HTMLDivElement} */ findings;
+  /** @type {FlowFigure} */ figure;
+  /** @type {HTMLDetailsElement} */ table;
+  /** @type {HTMLDivElement} */ found;
+  /** @type {HTMLDivElement} */ body;
+  /** @type {HTMLDialogElement} */ dialog;
+  /** @type {HTMLElement | null} */ opener;
+  /** @type {FlowLayer[]} */ layers;
+
+  /** @type {string | null} */
   #shown = null; // the row's key and its explanation's id
   #asking = new AbortController();
 
@@ -42,22 +66,23 @@ export class FlowDialog extends View {
     this.append(this.dialog);
   }
 
+  /** @param {AbortSignal} signal */
   listen(signal) {
-    store.watch(["flowing", "panels", "id"], () => this.follow(), signal);
+    store.watch(["flowRow", "panels", "id"], () => this.follow(), signal);
   }
 
   get row() {
-    return filledRows(store.state).find(({ key }) => key === store.state.flowing);
+    return filledRows(store.state).find(({ key }) => sameRow(key, store.state.flowRow));
   }
 
   follow() {
     const { row } = this;
     if (!row) return this.dialog.close();
-    const shown = `${store.state.id} ${row.key}`;
+    const shown = `${store.state.id} ${rowId(row.key)}`;
     if (shown === this.#shown) return undefined;
     this.#shown = shown;
     if (!this.dialog.open) {
-      this.opener = document.activeElement;
+      this.opener = focused();
       this.dialog.showModal();
     }
     return this.ask();
@@ -68,7 +93,8 @@ export class FlowDialog extends View {
     this.#asking = new AbortController();
     const { signal } = this.#asking;
     const { row } = this;
-    this.title(row);
+    if (!row) return;
+    this.tellContext(row);
     this.found.hidden = true;
     this.state.replaceChildren(el("p", { class: "muted" }, t("flow.computing")));
     try {
@@ -79,16 +105,21 @@ export class FlowDialog extends View {
     }
   }
 
-  /** {label} is the class that is explained; the top one's is known when the answer has come. */
-  title({ model, target }, label = target?.label) {
+  /**
+   * {label} is the class that is explained; the top one's is known when the answer has come.
+   * @param {FilledRow} row
+   * @param {string} [label]
+   */
+  tellContext({ model, target }, label = target?.label) {
     const { ask } = store.state;
     const against = ask.against ? t("grid.against", { against: ask.against.label }) : null;
     this.context.textContent = [label, against, modelTitle(model), t(`ask.score.${ask.score}`).toLowerCase()].filter(Boolean).join(" · ");
   }
 
+  /** @param {GradientFlow} flow */
   show({ layers, findings, target }) {
     this.layers = layers;
-    this.title(this.row, target.label);
+    if (this.row) this.tellContext(this.row, target.label);
     this.state.replaceChildren();
     this.found.hidden = false;
     this.findings.replaceChildren(...LEVELS.flatMap((level) => findings.filter((finding) => finding.level === level)).map((finding) => (
@@ -100,6 +131,7 @@ export class FlowDialog extends View {
     announce(t("flow.done", { layers: layers.length }));
   }
 
+  /** @param {{ title?: string, detail?: string, message?: string, language?: string | null }} error */
   complain({ title, detail, message, language }) {
     this.state.replaceChildren(el("div", { class: "notice", role: "alert" },
       el("strong", { lang: language }, title ?? t("problem.lost")), detail || message ? el("p", { lang: language }, detail || message) : null,
@@ -114,7 +146,7 @@ export class FlowDialog extends View {
   closed() {
     this.#asking.abort();
     this.#shown = null;
-    store.set({ flowing: null });
+    openFlow(null);
     if (this.opener?.isConnected) this.opener.focus();
   }
 }

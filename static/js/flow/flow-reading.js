@@ -1,10 +1,16 @@
-import { el } from "../dom.js";
-import { t } from "../texts.js";
-import { nameOf, shapeText, shareText, sizeText } from "./words.js";
+import { contextOf, el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { nameOf, shapeText, shareText, sizeText } from "./layer-text.js";
 
+/** @import { FlowLayer } from "../api/types.js" */
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number[][]} rows
+ */
 const shown = (canvas, rows) => {
   Object.assign(canvas, { width: rows[0].length, height: rows.length });
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const image = context.createImageData(canvas.width, canvas.height);
   rows.flat().forEach((share, place) => image.data.set([...Array(3).fill(255 * share), 255], 4 * place));
   context.putImageData(image, 0, 0);
@@ -12,6 +18,13 @@ const shown = (canvas, rows) => {
 
 /** One layer: what it is, the size of its gradient, its shares; of a pooling a picture of the inputs that it reached. */
 export class FlowReading extends HTMLElement {
+  /** @type {HTMLHeadingElement} */ name;
+  /** @type {HTMLParagraphElement} */ kind;
+  /** @type {HTMLDListElement} */ facts;
+  /** @type {HTMLCanvasElement} */ canvas;
+  /** @type {HTMLElement} */ caption;
+  /** @type {HTMLElement} */ picture;
+
   connectedCallback() {
     if (this.name) return;
     this.name = el("h3", { class: "flow-name" });
@@ -23,23 +36,25 @@ export class FlowReading extends HTMLElement {
     this.append(el("div", { class: "flow-layer" }, this.name, this.kind, this.facts), this.picture);
   }
 
+  /** @param {FlowLayer} layer */
   show(layer) {
     const { pooling } = layer;
     this.name.textContent = nameOf(layer);
     this.kind.textContent = `${layer.kind} · ${shapeText(layer.shape)}`;
+    /** @type {[string, string | null, number | null][]} */
     const facts = [
-      ["flow.norm", sizeText(layer.norm)],
-      ["flow.rms", sizeText(layer.rms)],
-      ["flow.dead", layer.dead, layer.dead_units],
-      ["flow.saturated", layer.saturated],
-    ].filter(([, value]) => value !== null);
-    this.facts.replaceChildren(...facts.map(([key, value, units]) => el("div", {},
-      el("dt", {}, t(key)), el("dd", {}, typeof value === "number" ? shareText(value) : value,
+      ["flow.norm", sizeText(layer.norm), null],
+      ["flow.rms", sizeText(layer.rms), null],
+      ["flow.dead", layer.dead === null ? null : shareText(layer.dead), layer.dead_units],
+      ["flow.saturated", layer.saturated === null ? null : shareText(layer.saturated), null],
+    ];
+    this.facts.replaceChildren(...facts.filter(([, value]) => value !== null).map(([key, value, units]) => el("div", {},
+      el("dt", {}, t(key)), el("dd", {}, value,
         units ? el("span", { class: "muted" }, ` · ${t("flow.units.of", { share: shareText(units) })}`) : null))));
     this.picture.hidden = !pooling;
     if (!pooling) return;
     this.caption.textContent = t(`flow.pooling.${pooling.how}`, { share: shareText(pooling.received) });
-    this.canvas.parentElement.hidden = !pooling.map;
+    if (this.canvas.parentElement) this.canvas.parentElement.hidden = !pooling.map;
     if (!pooling.map) return;
     this.canvas.setAttribute("aria-label", this.caption.textContent);
     shown(this.canvas, pooling.map);

@@ -1,9 +1,12 @@
 // The layers as a table.
 
-import { el } from "../dom.js";
-import { t } from "../texts.js";
-import { nameOf, shapeText, shareText, sizeText } from "./words.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { nameOf, shapeText, shareText, sizeText } from "./layer-text.js";
 
+/** @import { FlowLayer } from "../api/types.js" */
+
+/** @type {[string, (layer: FlowLayer) => string][]} */
 const COLUMNS = [
   ["flow.layer", nameOf],
   ["flow.kind", ({ kind }) => kind],
@@ -16,7 +19,10 @@ const COLUMNS = [
   ["flow.received", ({ pooling }) => shareText(pooling?.received)],
 ];
 
-/** A region that scrolls, with all layers in the order in which they are computed. */
+/**
+ * A region that scrolls, with all layers in the order in which they are computed.
+ * @param {FlowLayer[]} layers
+ */
 export function flowTable(layers) {
   return el("div", { class: "flow-scroll", tabindex: "0", role: "region", "aria-label": t("flow.table") },
     el("table", {},

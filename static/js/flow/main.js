@@ -1,13 +1,14 @@
 // The gradient flow's dialog: its words, styles and elements, fetched when it is first opened.
 
-import { el } from "../dom.js";
-import { style } from "../sheets.js";
-import { addTexts } from "../texts.js";
+import { el } from "../shared/dom.js";
+import { style } from "../shared/style-sheets.js";
+import { addTexts } from "../shared/texts.js";
 import { FlowDialog } from "./flow-dialog.js";
 import { FlowFigure } from "./flow-figure.js";
 import { FlowReading } from "./flow-reading.js";
 
 // Inner elements first: an element may use those that it contains as soon as it is built.
+/** @type {Record<string, CustomElementConstructor>} */
 const ELEMENTS = { "flow-reading": FlowReading, "flow-figure": FlowFigure, "flow-dialog": FlowDialog };
 
 export async function begin() {

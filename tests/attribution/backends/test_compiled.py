@@ -11,7 +11,7 @@ import torchvision.models as tv
 from gradoscope.attribution.backends.compiled import CompiledBackend, direction_of
 from gradoscope.attribution.backends.folding import fold_batch_norm
 from gradoscope.attribution.backends.tape import Unsupported, record
-from gradoscope.attribution.engine import take_gradients
+from gradoscope.attribution.gradients import take_gradients
 from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 

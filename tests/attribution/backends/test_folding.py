@@ -9,7 +9,7 @@ import torchvision.models as tv
 from gradoscope.attribution.backends.activations import ClippedActivation
 from gradoscope.attribution.backends.backend import agree
 from gradoscope.attribution.backends.folding import find_pairs, fold_batch_norm, folded_bytes
-from gradoscope.attribution.engine import take_gradients
+from gradoscope.attribution.gradients import take_gradients
 from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 

@@ -1,18 +1,18 @@
-"""The accelerator: right ways are taken, wrong and slow ones left alone, and an answer is never a trial's."""
+"""The backend selector: right backends are taken, wrong and slow ones left alone, and an answer is never a trial's."""
 
 from __future__ import annotations
 
-import copy
 import logging
 import threading
 import time
 
 import pytest
 import torch
-from gradoscope.attribution.backends.backend import BackendTrial, EagerBackend, agree
+from gradoscope.attribution.backends.backend import Backend, BackendTrial, EagerBackend, agree
 from gradoscope.attribution.backends.batching import SIZES, BatchSizes, weigh
-from gradoscope.attribution.backends.selection import BackendSelector, with_backend
-from gradoscope.attribution.engine import Engine, take_gradients
+from gradoscope.attribution.backends.selection import BackendSelector, prepared
+from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.gradients import take_gradients
 from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 
@@ -27,8 +27,8 @@ class Normalised(Tiny):
         self.second = nn.Sequential(self.second, nn.BatchNorm2d(8))
 
 
-class Way:
-    """Some way: its gradients are `factor` times the right ones."""
+class Scaled(Backend):
+    """Some backend: its gradients are `factor` times the right ones."""
 
     def __init__(self, classifier, factor: float = 1, error: Exception | None = None) -> None:  # type: ignore[no-untyped-def]
         self.name, self.sizes = "new", SIZES[0]
@@ -40,47 +40,48 @@ class Way:
         return self.factor * take_gradients(self.classifier, pictures, score)
 
 
-def with_accelerator(network: nn.Module, room: bool = True, kind: str = "pytorch", **options: int):  # type: ignore[no-untyped-def]
-    classifier = wrap(network)
-    classifier.accelerator = BackendSelector(classifier, kind, lambda size: room, **options)
-    return classifier
+def selector(network: nn.Module, room: bool = True, kind: str = "pytorch", **options: int) -> BackendSelector:
+    return BackendSelector(wrap(network), kind, lambda size: room, **options)
+
+
+def engine_of(backend: BackendSelector, score: Score, **options: int) -> Engine:
+    return Engine(backend.classifier, score, backend, **options)
 
 
 def test_folded_weights_are_used_once_they_are_proven() -> None:
-    classifier = with_accelerator(Normalised())
-    expected = take_gradients(classifier, PICTURES, Score(1))
-    engine = Engine(classifier, Score(1))
-    assert torch.equal(engine.gradients(PICTURES), expected), "while a way is tried, the answer is the old one's"
-    assert classifier.accelerator.way.name == "folded"
-    assert classifier.accelerator.bytes > 0
+    backend = selector(Normalised())
+    expected = take_gradients(backend.classifier, PICTURES, Score(1))
+    engine = engine_of(backend, Score(1))
+    assert torch.equal(engine.gradients(PICTURES), expected), "while a backend is tried, the answer is the old one's"
+    assert backend.backend.name == "folded"
+    assert backend.bytes > 0
     assert torch.allclose(engine.gradients(PICTURES), expected, rtol=1e-4, atol=1e-6)
-    classifier.accelerator.release()
-    assert classifier.accelerator.way.name == "plain"
-    assert classifier.accelerator.bytes == 0
+    backend.release()
+    assert backend.backend.name == "plain"
+    assert backend.bytes == 0
     engine.gradients(PICTURES)
     engine.gradients(PICTURES)
-    assert classifier.accelerator.way.name == "folded", "made anew where it is asked for again"
+    assert backend.backend.name == "folded", "made anew where it is asked for again"
 
 
 def test_nothing_is_made_where_there_is_no_room_or_no_wish() -> None:
-    for classifier in (with_accelerator(Normalised(), room=False), with_accelerator(Normalised(), kind="none")):
+    for backend in (selector(Normalised(), room=False), selector(Normalised(), kind="none")):
         for _ in range(3):
-            Engine(classifier, Score(1)).gradients(PICTURES)
-        assert classifier.accelerator.way.name == "plain"
-        assert classifier.accelerator.bytes == 0
+            engine_of(backend, Score(1)).gradients(PICTURES)
+        assert backend.backend.name == "plain"
+        assert backend.bytes == 0
 
 
 def test_rules_go_by_the_network_itself() -> None:
-    """The graph that a rule is put on is the classifier's, whatever way the plain gradients take."""
-    classifier = with_accelerator(Normalised())
-    engine, met = Engine(classifier, Score(1)), []
+    """The graph that a rule is put on is the classifier's, whatever backend the plain gradients take."""
+    engine, met = engine_of(selector(Normalised()), Score(1)), []
     engine.gradients(PICTURES)
     engine.gradients(PICTURES, met.append)
     assert [type(logits) for logits in met] == [Tensor]
 
 
 @pytest.mark.parametrize(
-    ("way", "words"),
+    ("given", "words"),
     [
         ({"factor": 1.2}, "off"),
         ({"factor": float("nan")}, "off"),
@@ -88,23 +89,23 @@ def test_rules_go_by_the_network_itself() -> None:
         ({"error": MemoryError()}, "MemoryError"),
     ],
 )
-def test_wrong_ways_are_left_alone(way: dict[str, object], words: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_wrong_backends_are_left_alone(given: dict[str, object], words: str, caplog: pytest.LogCaptureFixture) -> None:
     classifier = wrap(Tiny())
-    trial = BackendTrial(EagerBackend("old", classifier), Way(classifier, **way))
+    trial = BackendTrial(EagerBackend("old", classifier), Scaled(classifier, **given))
     with caplog.at_level(logging.INFO):
-        given = trial.run(PICTURES, Score(0))
-    assert torch.equal(given, take_gradients(classifier, PICTURES, Score(0)))
+        found = trial.run(PICTURES, Score(0))
+    assert torch.equal(found, take_gradients(classifier, PICTURES, Score(0)))
     assert trial.ended
     assert trial.better is None
     assert [words in record.getMessage() for record in caplog.records] == [True]
 
 
-def test_slow_ways_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_backends_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that the test turns."""
     classifier, now = wrap(Tiny()), [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
 
-    class Timed(Way):
+    class Timed(Scaled):
         seconds = 1.0
 
         def gradients(self, pictures: Tensor, score: Score) -> Tensor:
@@ -133,10 +134,6 @@ def test_agreement_is_by_the_bounds() -> None:
     assert not agree(right, 0 * right)
     assert not agree(0 * right, right)
     assert not agree(right * float("nan"), right)
-
-
-def test_a_copy_of_a_classifier_has_no_accelerator() -> None:
-    assert copy.deepcopy(with_accelerator(Tiny())).accelerator is None
 
 
 def test_sizes_are_tried_and_the_quickest_kept() -> None:
@@ -170,9 +167,9 @@ def test_memory_budget_limits_the_micro_batch() -> None:
         take_gradients(classifier, PICTURES, Score(0))
     each = weight.bytes / len(PICTURES)
     assert each > 4 * 3 * 8 * 8
-    limited = with_accelerator(Tiny(), batch_bytes=int(2.5 * each))
-    engine = Engine(limited, Score(0), micro_batch=4)
-    assert torch.equal(engine.gradients(PICTURES), take_gradients(limited, PICTURES, Score(0)))
+    limited = selector(Tiny(), batch_bytes=int(2.5 * each))
+    engine = engine_of(limited, Score(0), micro_batch=4)
+    assert torch.equal(engine.gradients(PICTURES), take_gradients(limited.classifier, PICTURES, Score(0)))
     assert engine.micro_batch == 2
     assert [len(batch) for batch in engine.batches(range(5))] == [2, 2, 1]
 
@@ -180,58 +177,52 @@ def test_memory_budget_limits_the_micro_batch() -> None:
 def test_prepared() -> None:
     """Every trial is through, the compiled one among them where it can be; the results are the network's."""
     network = wrap(Normalised())
-    quick = with_backend(network, "auto")
-    assert quick.network is network.network
-    assert quick.accelerator is not None
-    assert not quick.accelerator.settle(), "nothing is left to try"
-    given = Engine(quick, Score(1), 0).gradients(PICTURES)
+    quick = prepared(network, "auto")
+    assert quick.classifier is network
+    assert not quick.advance(), "nothing is left to try"
+    given = engine_of(quick, Score(1), micro_batch=0).gradients(PICTURES)
     assert relative(given, take_gradients(network, PICTURES, Score(1))) < 1e-4
     assert not [thread for thread in threading.enumerate() if thread.name == "compile"]
 
 
-def test_settles_in_idle_moments() -> None:
+def test_trials_go_on_in_idle_moments() -> None:
     """What a first request has begun is brought to its end without another one."""
-    classifier = with_accelerator(Normalised(), kind="auto")
-    accelerator = classifier.accelerator
-    assert not accelerator.settle(), "nothing is begun unasked"
+    backend = selector(Normalised(), kind="auto")
+    assert not backend.advance(), "nothing is begun unasked"
     for _ in range(8):
-        Engine(classifier, Score(1), 4).gradients(PICTURES)
+        engine_of(backend, Score(1), micro_batch=4).gradients(PICTURES)
     steps = 0
-    while accelerator.settle():
+    while backend.advance():
         steps += 1
         assert steps < 10_000
         time.sleep(0.001)
-    assert accelerator._trial is None
-    assert (
-        relative(Engine(classifier, Score(1)).gradients(PICTURES), take_gradients(classifier, PICTURES, Score(1)))
-        < 1e-4
-    )
+    assert backend._trial is None
+    expected = take_gradients(backend.classifier, PICTURES, Score(1))
+    assert relative(engine_of(backend, Score(1)).gradients(PICTURES), expected) < 1e-4
 
 
 def test_a_broken_compiler_is_no_trouble(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def broken(classifier: object, batch: int) -> None:
         raise RuntimeError("no such instruction")
 
-    monkeypatch.setattr("gradoscope.attribution.backends.selection.Compiled", broken)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.CompiledBackend", broken)
     monkeypatch.setattr("gradoscope.attribution.backends.selection.available", lambda classifier: True)
     with caplog.at_level(logging.INFO):
-        quick = with_backend(wrap(Normalised()), "auto")
-    assert quick.accelerator is not None
-    assert quick.accelerator.way.name == "folded"
+        quick = prepared(wrap(Normalised()), "auto")
+    assert quick.backend.name == "folded"
     assert any("no such instruction" in record.getMessage() for record in caplog.records)
-    assert quick.accelerator.bytes == sum(
-        t.numel() * 4 for t in (quick.network.first.weight, quick.network.second[0].weight)
-    )
+    network = quick.classifier.network
+    assert quick.bytes == sum(t.numel() * 4 for t in (network.first.weight, network.second[0].weight))
 
 
 def test_views_share_folded_weights() -> None:
-    classifier = with_accelerator(Normalised())
-    Engine(classifier, Score(1)).gradients(PICTURES)
-    view = classifier.view((12, 12))
-    view.accelerator = BackendSelector(view, "pytorch", lambda size: False, base=classifier.accelerator)
+    base = selector(Normalised())
+    engine_of(base, Score(1)).gradients(PICTURES)
+    view = base.classifier.view((12, 12))
+    backend = BackendSelector(view, "pytorch", lambda size: False, base=base)
     pictures = torch.stack([random_picture(12, seed) for seed in range(4)])
     expected = take_gradients(view, pictures, Score(1))
     for _ in range(2):
-        given = Engine(view, Score(1)).gradients(pictures)
-    assert (view.accelerator.way.name, view.accelerator.bytes) == ("folded", 0)
+        given = engine_of(backend, Score(1)).gradients(pictures)
+    assert (backend.backend.name, backend.bytes) == ("folded", 0)
     assert relative(given, expected) < 1e-5

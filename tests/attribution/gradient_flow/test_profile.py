@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.gradient_flow.profile import measure
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import Refused
 from torch import nn
 from torch.nn import functional as F
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from gradoscope.attribution.errors import InvalidParameter, Refused
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import Refused, Unprocessable
+from gradoscope.pipeline.problems import as_problem
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -70,9 +71,9 @@ def test_guided_grad_cam_is_the_product() -> None:
 
 
 def test_guided_grad_cam_names_its_own_field() -> None:
-    with pytest.raises(Unprocessable, match=r"guided_grad_cam\.layer") as caught:
+    with pytest.raises(InvalidParameter, match=r"guided_grad_cam\.layer") as caught:
         explain("guided_grad_cam", classifier("resnet18", 64), random_picture(64), layer="layer9")
-    assert caught.value.errors[0]["field"] == "options.guided_grad_cam.layer"
+    assert as_problem(caught.value).errors[0]["field"] == "options.guided_grad_cam.layer"
 
 
 @pytest.mark.parametrize(

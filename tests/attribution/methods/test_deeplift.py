@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from captum.attr import DeepLift as CaptumDeepLift
 from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
 from gradoscope.attribution.classifier import Classifier
+from gradoscope.attribution.errors import ComputationFailed, Refused
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.baselines import make_baseline
 from gradoscope.attribution.methods.rescale import COVERED, Rescalable, WindowedMaxPool
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import ComputationFailed, Refused
 from torch import Tensor, nn
 
 from tests.support.nets import (

@@ -14,11 +14,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gradoscope.attribution.classifier import Classifier
-from gradoscope.attribution.engine import generator
+from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.methods.base import methods
 from gradoscope.attribution.methods.smoothing import mirrored
+from gradoscope.attribution.noise import generator
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import Refused
 from scipy import ndimage
 from torch import Tensor, nn
 

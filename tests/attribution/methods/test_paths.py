@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from gradoscope.attribution.errors import ComputationFailed
 from gradoscope.attribution.methods.paths import completeness, relative_change
-from gradoscope.contract.problems import ComputationFailed
 from torch import Tensor
 
 from tests.support.nets import Linear, Tiny, explain, finish, random_picture, relative, steps_of, wrap

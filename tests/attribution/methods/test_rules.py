@@ -8,9 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.methods.backprop import Deconvolution, GuidedBackprop, NoParameters
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import Refused
 from torch import Tensor, nn
 
 from tests.support.nets import Tiny, explain, gradient, random_picture, relative, wrap
@@ -33,7 +33,7 @@ def check_refused(activation: Activation, name: str) -> None:
     network = wrap(Tiny(activation))
     with pytest.raises(Refused, match=name):
         GuidedBackprop().check(network, NoParameters())
-    with pytest.raises(Refused, match=name):  # not only by the census: the pass itself is looked at again
+    with pytest.raises(Refused, match=name):  # not only by the inspection: the pass itself is looked at again
         explain_unchecked(network)
 
 

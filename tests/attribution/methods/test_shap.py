@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.engine import generator
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.baselines import make_baseline
+from gradoscope.attribution.noise import generator
 from pydantic import ValidationError
 from torch import Tensor
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.engine import noise
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.smoothing import mirrored
+from gradoscope.attribution.noise import noise
 from pydantic import ValidationError
 from torch import Tensor
 

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 import torch
+from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.metrics.base import ExplainedMap
 from gradoscope.attribution.metrics.completeness import rounded
-from gradoscope.contract.problems import Refused
 
 from tests.support.judged import measure, subject
 from tests.support.nets import Tiny, explain, random_picture, wrap

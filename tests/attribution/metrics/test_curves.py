@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from gradoscope.attribution.engine import generator
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.baselines import make_baseline
 from gradoscope.attribution.metrics.curves import centred_gaussian, displaced, exchanged, ranking
 from gradoscope.attribution.metrics.similarity import importance
+from gradoscope.attribution.noise import generator
 from torch import Tensor
 
 from tests.support.judged import measure, subject

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from gradoscope.attribution.errors import UnknownName
 from gradoscope.attribution.metrics.base import MetricCost, find_metric, metrics
-from gradoscope.contract.problems import Unprocessable
 
 from tests.support.judged import run, subject
 from tests.support.nets import Tiny, wrap
@@ -54,7 +54,7 @@ def test_progress_reaches_the_cost_and_the_model_stays(metric: str, method: str)
 
 
 def test_unknown_metric() -> None:
-    with pytest.raises(Unprocessable, match="There is no metric"):
+    with pytest.raises(UnknownName, match="There is no metric"):
         find_metric("magic")
 
 

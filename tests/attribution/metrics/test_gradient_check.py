@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.contract.problems import Refused
+from gradoscope.attribution.errors import Refused
 from torch import Tensor, nn
 
 from tests.support.judged import measure, subject
@@ -33,7 +33,7 @@ def test_slopes_of_a_closed_form() -> None:
 
 
 def _generator(index: int) -> torch.Generator:
-    from gradoscope.attribution.engine import generator
+    from gradoscope.attribution.noise import generator
 
     return generator(0, index)
 

@@ -6,9 +6,9 @@ from copy import deepcopy
 
 import pytest
 import torch
+from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.metrics.networks import layers, private, randomise
 from gradoscope.attribution.metrics.randomisation import randomised_counts
-from gradoscope.contract.problems import Refused
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn

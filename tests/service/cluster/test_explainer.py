@@ -9,7 +9,7 @@ import pytest
 from gradoscope.contract.jobs import Explain, Labels, Predict
 from gradoscope.contract.problems import DeadlinePassed, Unavailable
 from gradoscope.contract.records import Ending
-from gradoscope.pipeline.archive import request_mark
+from gradoscope.pipeline.resume import picture_mark
 from gradoscope.service.cluster.batch_job import BatchJob, DoneInquiry
 from gradoscope.service.cluster.explainer import SILENT_CHECKS, Explainer
 from gradoscope.settings import Settings
@@ -75,7 +75,7 @@ def test_a_replica(tmp_path):
         assert sorted((event.name, event.place) for event in told[:-1]) == [("fault", 1), ("whole", 0)]
         assert told[-1].name == "done"
         (whole,) = [event for event in told if event.name == "whole"]
-        assert whole.record.mark == request_mark(sample("cat.jpg"), about)
+        assert whole.record.mark == picture_mark(sample("cat.jpg"), about)
         assert whole.record.source == str(SAMPLES / "cat.jpg")
         assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole.files}
 

@@ -97,7 +97,7 @@ def test_nobody_writes_lines_of_their_own_into_the_log(door, told):
     assert "\n" not in record.getMessage()
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/static/js/methods.js"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/static/js/state/methods.js"])
 def test_what_is_asked_all_the_time_is_not_in_the_log(door, told, path):
     with door.client() as client:
         assert client.get(path).status_code == 200

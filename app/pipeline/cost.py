@@ -1,0 +1,102 @@
+"""What a map and its metrics cost: evaluations, work, weight and seconds, counted here for every command and job.
+
+Four units, from what methods and metrics declare of themselves:
+
+- evaluations: passes of one picture through the network, forward alone or as a gradient (forward and backward)
+- work: evaluations × pixels of the input, which bounds a request (`GRADOSCOPE_MAX_WORK`)
+- weight: forward passes that evaluations take as long as, which moves a progress bar
+- seconds: evaluations by the pace that was measured on this machine (`Throughput`); None before
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..attribution.classifier import Classifier
+from ..attribution.methods.base import Method, Parameters
+from ..attribution.metrics.base import CostInputs, Metric, MetricCost
+from ..attribution.metrics.networks import weighing
+from .throughput import Size, Throughput
+
+BACKWARD = 2  # forward passes that a backward pass takes as long as
+ENOUGH = 8  # evaluations of a map that a pace is learnt from
+GRADIENTS = ("gradients",)  # what the pace of a map is kept under
+# what a pace is kept under, and how many evaluations of it
+Spent = tuple[tuple[str, ...], int]
+
+
+def weight(cost: MetricCost) -> int:
+    """How long evaluations take, in forward passes."""
+    return cost.forwards + (1 + BACKWARD) * cost.gradients
+
+
+@dataclass(frozen=True)
+class PanelCost:
+    """What a map costs, and each metric of it by its id, for inputs of `size`."""
+
+    map: MetricCost
+    metrics: dict[str, MetricCost]
+    size: Size
+
+    @property
+    def measuring(self) -> int:
+        """Evaluations of all metrics."""
+        return sum(cost.total for cost in self.metrics.values())
+
+    @property
+    def work(self) -> int:
+        return (self.map.total + self.measuring) * self.size[0] * self.size[1]
+
+    @property
+    def weight(self) -> int:
+        return weight(self.map) + sum(map(weight, self.metrics.values()))
+
+
+def inputs_of(method: Method[Any], parameters: Parameters, classifier: Classifier) -> CostInputs:
+    """What the costs of a map and its metrics depend on, where the model is loaded."""
+    return CostInputs(method, parameters, classifier.size, len(classifier.labels), weighing(classifier))
+
+
+def panel_cost(inputs: CostInputs, measured: Iterable[tuple[Metric[Any], Parameters]]) -> PanelCost:
+    """The cost of a map and of these metrics of it."""
+    metrics = {metric.id: metric.cost(inputs, parameters) for metric, parameters in measured}
+    return PanelCost(inputs.map_cost, metrics, inputs.size)
+
+
+def map_seconds(pace: Throughput, model: str, cost: MetricCost, size: Size) -> float | None:
+    """What a map will take, by the pace of the last ones; None before the first."""
+    return pace.seconds(model, GRADIENTS, cost.total, size)
+
+
+def learn_map(pace: Throughput, model: str, cost: MetricCost, seconds: float, size: Size) -> None:
+    """Learn a model's pace from a map that took `seconds`; one of few evaluations says too little."""
+    if cost.total >= ENOUGH:
+        pace.learn(model, GRADIENTS, seconds, cost.total, size)
+
+
+def metric_pace(method: Method[Any], metric: Metric[Any], cost: MetricCost) -> tuple[str, ...]:
+    """What a metric's pace is kept under: it is the method's too, where the metric makes maps."""
+    return ("metric", metric.id, method.id if cost.maps else "")
+
+
+def learn_metric(
+    pace: Throughput, model: str, inputs: CostInputs, metric: Metric[Any], cost: MetricCost, seconds: float
+) -> None:
+    """Learn from a metric that took `seconds`."""
+    if cost.total:
+        pace.learn(model, metric_pace(inputs.method, metric, cost), seconds, cost.total, inputs.size)
+
+
+def components(metric: Metric[Any], cost: MetricCost, inputs: CostInputs) -> Iterator[Spent]:
+    """What the seconds of a metric that makes maps consist of: the maps, their comparison, and other passes."""
+    made = inputs.map_cost * cost.maps
+    yield ("maps", inputs.method.id, metric.network), made.total
+    yield ("comparisons",), cost.maps
+    if metric.network == "copy":
+        yield ("drawing",), 1
+    if cost.forwards > made.forwards:
+        yield ("forwards",), cost.forwards - made.forwards
+    if cost.gradients > made.gradients:
+        yield GRADIENTS, cost.gradients - made.gradients

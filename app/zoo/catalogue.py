@@ -1,0 +1,121 @@
+"""Which models there are: by the operator's cards, and by the libraries' own ids."""
+
+from __future__ import annotations
+
+import logging
+
+from ..contract.catalogue import ModelBody, PaperBody, WeightsBody
+from ..contract.problems import Forbidden, NotFound
+from ..settings import Settings
+from .cards import CardError, FaultyCard, read_cards
+from .model_spec import ModelSpec
+from .sources import card_of_id, model_spec_of
+from .weights import Weights
+
+log = logging.getLogger(__name__)
+
+
+class Catalogue:
+    """Model specs by id, and the cards that cannot be used. `changed` says whether it is not as it was last told."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.weights = Weights(settings)
+        self.recipes: dict[str, ModelSpec] = {}
+        self.faults: list[FaultyCard] = []
+        self.changed = False
+
+    def read(self) -> list[str]:
+        """Read the cards again. Ids of the models that are gone, or are no longer what they were."""
+        cards, self.faults = read_cards(*self.settings.card_folders)
+        before, self.recipes = self.recipes, {}
+        for card in cards.values():
+            try:
+                old = before.get(card.id)
+                self.recipes[card.id] = old if old and old.card == card and not _has_files(old) else model_spec_of(card)
+            except CardError as error:
+                self.faults.append(FaultyCard(card.file, error.detail))
+        for id, recipe in before.items():  # those without a card stay listed
+            if id not in cards and card_of_id(id) is not None:
+                self.recipes[id] = recipe
+        for fault in self.faults:
+            log.warning("a card cannot be used: %s", fault.detail)
+        self.changed = True
+        return [id for id, old in before.items() if id not in self.recipes or not _same(old, self.recipes[id])]
+
+    def recipe(self, model: str) -> ModelSpec:
+        """The spec of a card, or of a model that timm or torchvision knows by that id.
+
+        Raises `NotFound`; `Forbidden` where only the operator may have models without a card.
+        """
+        if model in self.recipes:
+            return self.recipes[model]
+        for fault in self.faults:
+            if fault.card == f"{model}.toml":
+                raise CardError(fault.detail, field="model")
+        card = card_of_id(model[:200])
+        if card is None:
+            raise NotFound(self._unknown(model), field="model")
+        if self.settings.downloads != "any":
+            raise Forbidden(
+                f"{model}: models without a card are not allowed here. The operator allows them by "
+                "GRADOSCOPE_DOWNLOADS=any, or writes a card.",
+                field="model",
+            )
+        try:
+            recipe = self.recipes[model] = model_spec_of(card)
+        except CardError as error:  # the id is the client's, not a card of the operator's
+            raise NotFound(error.detail.replace(card.file, model), field="model") from error
+        self.changed = True
+        return recipe
+
+    def labels(self, model: str) -> tuple[str, ...]:
+        """Labels of a model's classes; the model itself need not be loaded for them. Raises `NotFound`."""
+        return self.recipe(model).labels
+
+    def take_change(self) -> bool:
+        """Whether what is told of the models may have changed since this was last asked."""
+        changed, self.changed = self.changed, False
+        return changed
+
+    def about(self, model: str) -> ModelBody:
+        """What is known of a model before it is loaded, as `GET /models` tells it."""
+        recipe = self.recipes[model]
+        card, file = recipe.card, self.weights.settled(recipe.weights)
+        availability = self.weights.availability(recipe.weights)
+        return ModelBody(
+            id=card.id,
+            title=card.title,
+            architecture=card.architecture,
+            source=card.source.kind,
+            licence=recipe.licence,
+            url=recipe.url,
+            paper=PaperBody(title=recipe.paper.title, url=recipe.paper.url) if recipe.paper else None,
+            accuracy=recipe.accuracy,
+            input_size=list(recipe.input.size),
+            channels=recipe.input.channels,
+            fit=recipe.input.fit,
+            classes=len(recipe.labels),
+            parameters=recipe.parameters,
+            availability=availability,
+            remedy=None if availability == "ready" else self.weights.remedy(recipe.weights, model),
+            weights=WeightsBody(file=file.file, bytes=file.size, sha256=file.sha256 or None),
+            layers=None,
+        )
+
+    def _unknown(self, model: str) -> str:
+        return (
+            f"There is no model «{model[:80]}». There are: {', '.join(self.recipes)}; and by the libraries' ids, e.g. "
+            "timm:resnet50.a1_in1k or torchvision:resnet34."
+        )
+
+
+def _same(one: ModelSpec, other: ModelSpec) -> bool:
+    """Whether a classifier takes the same from both."""
+    return (one.card, one.labels, one.input) == (other.card, other.labels, other.input)
+
+
+def _has_files(recipe: ModelSpec) -> bool:
+    """Whether files beside the card take part (labels): they may have changed though the card has not."""
+    labels = recipe.card.labels
+    return isinstance(labels, str) and labels != "imagenet-1k"

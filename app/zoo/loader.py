@@ -1,0 +1,128 @@
+"""From a model's spec and the file of its weights to a model that explanations are computed with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..attribution.backends.batching import MICRO_BATCH
+from ..attribution.backends.selection import BackendSelector
+from ..attribution.classifier import Classifier, NoLogits
+from ..attribution.engine import Engine
+from ..attribution.inspection import Inspection, inspection_of
+from ..attribution.memory import out_of_memory
+from ..attribution.score import Score, ScoreKind
+from ..contract.catalogue import LayerBody
+from ..contract.problems import Unprocessable
+from .cards import CardError
+from .model_spec import ModelSpec
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model in memory: the network, the backend that computes its gradients, and what is known of its layers."""
+
+    classifier: Classifier
+    backend: BackendSelector
+
+    @property
+    def inspection(self) -> Inspection:
+        """Its layers and nonlinearities, found by one probing pass when they are first asked for."""
+        return inspection_of(self.classifier)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of its pictures."""
+        return self.classifier.size
+
+    def score(self, target: int | tuple[int, ...], kind: ScoreKind = "logit", against: int | None = None) -> Score:
+        """The score of a class, or of one for each picture of a pass."""
+        return Score(target, kind, against, self.classifier.multilabel)
+
+    def engine(self, score: Score, micro_batch: int = MICRO_BATCH) -> Engine:
+        """An engine for a score; `micro_batch` as there."""
+        return Engine(self.classifier, score, self.backend, micro_batch=micro_batch)
+
+    def logits(self, pictures: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, classes), without a gradient."""
+        with torch.no_grad():
+            return self.classifier(pictures)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What was found out about a model when it was loaded; kept when it goes."""
+
+    layers: list[LayerBody]
+    parameters: int
+    bytes: int
+
+
+def build_classifier(recipe: ModelSpec, network: nn.Module, fingerprint: str, device: torch.device) -> Classifier:
+    """A classifier of a network with its weights, in eval mode on the device, channels last."""
+    classifier = Classifier(
+        network.float(),
+        size=recipe.input.size,
+        labels=recipe.labels,
+        mean=recipe.input.mean,
+        std=recipe.input.std,
+        multilabel=recipe.multilabel,
+        id=recipe.id,
+        fingerprint=fingerprint,
+    )
+    return classifier.to(device).to(memory_format=torch.channels_last)
+
+
+def examine(recipe: ModelSpec, classifier: Classifier, bytes: int) -> ModelFacts:
+    """One probing pass: the card must not promise what the network does not keep. Raises `CardError`."""
+    try:
+        with torch.no_grad():
+            logits = classifier(classifier.grey())
+        layers = inspection_of(classifier).layers
+    except NoLogits as error:
+        raise CardError(f"{recipe.card.file}: {error}. It is no classifier, or a part of one.") from error
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        raise CardError(
+            f"{recipe.card.file}: the network does not take a picture of {recipe.input.channels}×"
+            f"{recipe.input.size[0]}×{recipe.input.size[1]} ({str(error).splitlines()[0][:200]}). Mend `input` in "
+            "the card."
+        ) from error
+    if logits.shape[1] != len(recipe.labels):
+        raise CardError(
+            f"{recipe.card.file}: the network answers with {logits.shape[1]} logits, the card has "
+            f"{len(recipe.labels)} labels. Mend `labels` or `classes` in the card."
+        )
+    return ModelFacts(
+        [LayerBody(name=x.name, shape=list(x.shape), default=x is layers[-1]) for x in layers],
+        sum(p.numel() for p in classifier.parameters()),
+        bytes,
+    )
+
+
+def at_size(classifier: Classifier, size: tuple[int, int]) -> Classifier:
+    """`classifier` for pictures of another size, tried. Raises `Unprocessable` where the network cannot take them."""
+    view = classifier.at(size)
+    try:
+        view(view.grey())
+        inspection_of(view)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        own = "×".join(map(str, classifier.size))
+        raise Unprocessable(
+            f"size: {classifier.id} cannot take pictures of {size[0]}×{size[1]} ({str(error).splitlines()[0][:160]}). "
+            f"Its own size is {own}.",
+            field="size",
+        ) from error
+    return view
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)

@@ -1,0 +1,228 @@
+// The REST contract as functions. Every failure leaves as a Problem that can be shown as it is.
+
+import { t } from "../shared/texts.js";
+
+/** @import { ClassBody, EstimateBody, Explanation, FieldError, GradientFlow, MethodBody, MetricBody, Models, SampleBody } from "./types.js" */
+
+const BASE = "/api/v1";
+const PASSING = new Set([0, 408, 429, 502, 503, 504]);
+
+export class Problem extends Error {
+  /** @param {{ title: string, detail?: string, status?: number, errors?: FieldError[], retry_after?: number | null, retryAfter?: number | null }} body */
+  constructor({ title, detail, status = 0, errors = [], retry_after: wait = null, retryAfter = wait }) {
+    super(detail || title);
+    this.title = title;
+    this.detail = detail;
+    this.status = status; // 0: there was no answer
+    this.errors = errors;
+    this.retryAfter = retryAfter; // seconds
+  }
+
+  /** What the server says of itself is English. */
+  get language() {
+    return this.status ? "en" : null;
+  }
+
+  /** The same request may succeed later. */
+  get passing() {
+    return PASSING.has(this.status);
+  }
+
+  /** The names of the fields that the server objects to. */
+  get fields() {
+    return this.errors.map((error) => error.field);
+  }
+}
+
+/** @typedef {[string, any][]} Fields The fields of a form, in order. */
+
+/** @param {Fields} fields */
+function formOf(fields) {
+  const body = new FormData();
+  for (const [name, value] of fields) body.append(name, value);
+  return body;
+}
+
+/** @param {string} detail */
+const lost = (detail) => new Problem({ title: t("problem.lost"), detail: t(detail) });
+
+/**
+ * Any failure as a Problem.
+ * @param {any} error
+ */
+export const problemOf = (error) => (error instanceof Problem ? error : new Problem({ title: t("problem.lost"), detail: error.message }));
+
+/** @param {Response} response */
+async function refusalOf(response) {
+  const { status, statusText } = response;
+  const retryAfter = Number(response.headers.get("Retry-After")) || undefined;
+  try {
+    const body = await response.json();
+    return new Problem({ retryAfter, ...body, title: body.title ?? statusText, status });
+  } catch {
+    return new Problem({ title: t("problem.answer", { status }), detail: statusText, status, retryAfter });
+  }
+}
+
+/**
+ * fetch; an abort stays an AbortError, and what else there is becomes a Problem.
+ * @param {string} url
+ * @param {RequestInit} options
+ */
+async function send(url, options) {
+  try {
+    return await fetch(url, options);
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Problem({ title: t("problem.unreachable"), detail: t("problem.unreachable.detail") });
+  }
+}
+
+/** @type {() => Promise<boolean>} */
+let authorise = async () => false;
+
+/**
+ * Sets what asks whoever is there for an API key, where the server wants one; it resolves to whether there is a session now.
+ * @param {() => Promise<boolean>} ask
+ */
+export function onUnauthorised(ask) {
+  authorise = ask;
+}
+
+/**
+ * Throws a Problem for every answer that is not 2xx. Where an API key is asked for, whoever is there is asked first.
+ * @param {string} url
+ * @param {RequestInit} options
+ */
+export async function request(url, options = {}) {
+  let response = await send(url, options);
+  if (response.status === 401) {
+    const refusal = await refusalOf(response);
+    if (!(await authorise())) throw refusal;
+    response = await send(url, options);
+  }
+  if (!response.ok) throw await refusalOf(response);
+  return response;
+}
+
+/**
+ * Shows an API key, for which the browser has a cookie from then on. Resolves to whose it is.
+ * @param {string} key
+ */
+export async function beginSession(key) {
+  const response = await send(`${BASE}/session`, { method: "POST", body: new URLSearchParams({ key }) });
+  if (!response.ok) throw await refusalOf(response);
+  return (await response.json()).name;
+}
+
+/** @type {(path: string, options?: RequestInit) => Promise<any>} */
+const get = async (path, options) => (await request(BASE + path, options)).json();
+
+/** @type {() => Promise<Models>} */
+export const models = () => get("/models");
+/** @type {() => Promise<MethodBody[]>} */
+export const methods = async () => (await get("/methods")).methods;
+/** @type {() => Promise<MetricBody[]>} */
+export const metrics = async () => (await get("/metrics")).metrics;
+/** @type {() => Promise<SampleBody[]>} */
+export const samples = async () => (await get("/samples")).samples;
+/** @type {(id: string, options?: RequestInit) => Promise<Explanation>} */
+export const explanation = (id, options) => get(`/explanations/${encodeURIComponent(id)}`, options);
+/** @param {string} id */
+export const pictureUrl = (id) => `${BASE}/explanations/${encodeURIComponent(id)}/image.png`;
+/** @param {string} id */
+export const archiveUrl = (id) => `${BASE}/explanations/${encodeURIComponent(id)}.zip`;
+
+/**
+ * Has the server delete an explanation, its picture included.
+ * @param {string} id
+ */
+export const forget = (id) => request(`${BASE}/explanations/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+/**
+ * @param {string} model
+ * @param {string} query
+ * @param {RequestInit} [options]
+ * @returns {Promise<ClassBody[]>}
+ */
+export async function classes(model, query, options) {
+  const search = new URLSearchParams({ query, limit: "20" });
+  return (await get(`/models/${encodeURIComponent(model)}/classes?${search}`, options)).classes;
+}
+
+/**
+ * The bytes of a panel's raw array, with the scale that its float16 values are to be multiplied by.
+ * @param {string} url
+ * @param {RequestInit} [options]
+ */
+export async function rawArray(url, options) {
+  const response = await request(`${url}?dtype=float16`, options);
+  return { buffer: await response.arrayBuffer(), scale: Number(response.headers.get("X-Scale") ?? 1) };
+}
+
+/**
+ * POST that answers with a stream; yields {event, data} with data parsed, and ends with `done` or `error`.
+ * @param {string} path
+ * @param {RequestInit} options
+ * @param {string} detail
+ * @returns {AsyncGenerator<{ event: string, data: any }>}
+ */
+async function* follow(path, options, detail) {
+  const response = await request(BASE + path, { method: "POST", headers: { Accept: "text/event-stream" }, ...options });
+  const { readEvents } = await import("./event-stream.js");
+  let over = false;
+  try {
+    for await (const { event, data } of readEvents(/** @type {ReadableStream<Uint8Array>} */ (response.body))) {
+      over = event === "done" || event === "error";
+      yield { event, data: JSON.parse(data) };
+      if (over) return;
+    }
+  } catch (error) {
+    if (options.signal?.aborted || error instanceof Problem || error instanceof SyntaxError) throw error;
+    throw lost(detail);
+  }
+  if (!over) throw lost(detail);
+}
+
+/**
+ * What methods, and metrics of their maps, would cost on a model: [{method, gradient_evaluations, seconds, metrics}].
+ * @param {Fields} fields
+ * @param {RequestInit} [options]
+ * @returns {Promise<EstimateBody[]>}
+ */
+export async function estimates(fields, options) {
+  return (await get("/estimates", { method: "POST", body: formOf(fields), ...options })).estimates;
+}
+
+/**
+ * How large the gradient is at each layer.
+ * @type {(fields: Fields, options?: RequestInit) => Promise<GradientFlow>}
+ */
+export const gradientFlow = (fields, options) => get("/gradient-flows", { method: "POST", body: formOf(fields), ...options });
+
+/**
+ * @param {Fields} fields
+ * @param {AbortSignal} signal
+ */
+export function explain(fields, signal) {
+  return follow("/explanations", { body: formOf(fields), signal }, "problem.lost.detail");
+}
+
+/**
+ * Measures metrics of a panel that the server keeps; aborting ends it there too.
+ * @param {string} id
+ * @param {string} panel
+ * @param {Fields} fields
+ * @param {AbortSignal} signal
+ */
+export function measure(id, panel, fields, signal) {
+  const path = `/explanations/${encodeURIComponent(id)}/panels/${encodeURIComponent(panel)}/metrics`;
+  return follow(path, { body: formOf(fields), signal }, "problem.lost.measuring");
+}
+
+/**
+ * Has the server download a model's weights; aborting ends it there too.
+ * @param {string} model
+ * @param {AbortSignal} signal
+ */
+export const fetchWeights = (model, signal) => follow(`/models/${encodeURIComponent(model)}/weights`, { signal }, "problem.lost.weights");

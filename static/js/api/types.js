@@ -1,0 +1,313 @@
+// What is sent and answered, as types: written by tools/write_js_types.py, for tsc. No module loads it.
+
+/**
+ * @typedef {object} CardFault
+ * @property {string} card
+ * @property {string} detail
+ */
+
+/**
+ * @typedef {object} ClassBody
+ * @property {number} index
+ * @property {string} label
+ */
+
+/**
+ * @typedef {object} Classes
+ * @property {ClassBody[]} classes
+ */
+
+/**
+ * @typedef {object} EstimateBody
+ * @property {string} method
+ * @property {number} gradient_evaluations
+ * @property {number | null} seconds - by the pace last measured on this model; null before
+ * @property {MetricEstimate[]} [metrics] - of those asked for; none where the method is refused
+ */
+
+/**
+ * @typedef {object} Estimates
+ * @property {string} model
+ * @property {EstimateBody[]} estimates
+ */
+
+/**
+ * @typedef {object} Explanation
+ * @property {string} id
+ * @property {string} url
+ * @property {"running" | "done" | "cancelled" | "failed"} status - only `done` has all the panels asked for
+ * @property {ProblemBody | null} [problem] - why it is `failed`
+ * @property {number} seed
+ * @property {string} score
+ * @property {number} seconds
+ * @property {Record<string, string>} versions
+ * @property {ImageBody} image
+ * @property {InputBody[]} inputs
+ * @property {PanelBody[]} panels
+ */
+
+/**
+ * @typedef {object} FieldError
+ * @property {string} field
+ * @property {string} detail
+ */
+
+/**
+ * @typedef {object} Finding
+ * @property {string} code
+ * @property {"support" | "doubt" | "note"} level
+ * @property {string} detail
+ * @property {Record<string, any>} values
+ * @property {string} url - what it means
+ */
+
+/**
+ * @typedef {object} FlowLayer
+ * @property {string} name - the module's; with the operation after a colon where it is no module's output
+ * @property {string} kind - the module's type, or the operation
+ * @property {string} operation
+ * @property {number} call - 1, or more where a module is called again
+ * @property {number[]} shape - of the output, without the pictures' axis
+ * @property {number | null} norm - L2 norm of the score's gradient there; null where it is not finite
+ * @property {number | null} rms - the norm over the root of the number of elements
+ * @property {number | null} dead - share of outputs that are exactly 0 with slope 0; null but for rectifiers
+ * @property {number | null} dead_units - share of channels, or units, that are dead at every place
+ * @property {number | null} saturated - share of outputs at another flat end: slope 0, or at most 1 % of the
+ *   steepest; null where there is none
+ * @property {PoolingBody | null} pooling
+ * @property {number[]} into - places in this list of the layers that take its output
+ */
+
+/**
+ * @typedef {object} GradientFlow
+ * @property {string} model
+ * @property {ClassBody} target
+ * @property {ClassBody | null} against
+ * @property {string} score
+ * @property {number[]} size - height, width of what the model saw
+ * @property {FlowLayer[]} layers - in the order in which they are computed; the picture first
+ * @property {Finding[]} findings - where the gradient vanishes, in plain words
+ */
+
+/**
+ * @typedef {object} Health
+ * @property {string} status
+ */
+
+/**
+ * @typedef {object} ImageBody
+ * @property {number} width
+ * @property {number} height
+ */
+
+/**
+ * @typedef {object} InputBody
+ * @property {string} model
+ * @property {number[]} size - height, width
+ * @property {"crop" | "pad" | "squash"} fit
+ * @property {number[]} crop - x0, y0, x1, y1 in pixels of the upright original; beyond its edges where it was
+ *   padded
+ * @property {string} url
+ * @property {PredictedClass[]} predictions
+ * @property {PredictedClass[]} [targets] - the classes that were asked for by their index
+ */
+
+/**
+ * @typedef {object} LayerBody
+ * @property {string} name
+ * @property {number[]} shape - channels, height, width for a picture of the model's input size
+ * @property {boolean} default
+ */
+
+/**
+ * @typedef {object} MeasurementBody
+ * @property {string} metric
+ * @property {"done" | "refused" | "failed"} status
+ * @property {Record<string, any>} parameters
+ * @property {MetricCost | null} cost
+ * @property {number} seconds - that the computation took, in this request or in the one that it was kept from
+ * @property {boolean} from_store - whether it was known already, and not computed again
+ * @property {Record<string, any> | null} figures
+ * @property {Finding[]} findings - what the figures say, in plain words
+ * @property {Record<string, string>} maps - addresses of the arrays made on the way
+ * @property {ProblemBody | null} problem
+ */
+
+/**
+ * @typedef {object} MethodBody
+ * @property {string} id
+ * @property {string} title
+ * @property {number} year
+ * @property {PaperBody} paper
+ * @property {string} summary
+ * @property {string[]} strengths
+ * @property {string[]} weaknesses
+ * @property {boolean} default - computed where a request names no method
+ * @property {Record<string, any>} parameters - JSON Schema
+ */
+
+/**
+ * @typedef {object} Methods
+ * @property {MethodBody[]} methods
+ */
+
+/**
+ * @typedef {object} MetricBody
+ * @property {string} id
+ * @property {string} title
+ * @property {PaperBody} paper
+ * @property {string} summary
+ * @property {Record<string, any>} parameters - JSON Schema
+ */
+
+/**
+ * @typedef {object} MetricCost
+ * @property {number} forwards - evaluations of one picture without a gradient
+ * @property {number} gradients
+ */
+
+/**
+ * @typedef {object} MetricEstimate
+ * @property {string} metric
+ * @property {number} forwards
+ * @property {number} gradients
+ * @property {number | null} seconds - by what was measured on this model, or tried for this estimate
+ */
+
+/**
+ * @typedef {object} Metrics
+ * @property {MetricBody[]} metrics
+ */
+
+/**
+ * @typedef {object} ModelBody
+ * @property {string} id
+ * @property {string} title
+ * @property {string} architecture
+ * @property {string} source
+ * @property {string} licence
+ * @property {string} url
+ * @property {PaperBody | null} paper
+ * @property {number | null} accuracy - top-1 on the data set that it was trained for, in percent
+ * @property {number[]} input_size - height, width
+ * @property {number} channels - 3: RGB, 1: grey
+ * @property {"crop" | "pad" | "squash"} fit - how a picture of another aspect is brought to that size
+ * @property {number} classes
+ * @property {number | null} parameters
+ * @property {"ready" | "downloadable" | "missing"} availability
+ * @property {string | null} remedy - what to do where the weights are not here
+ * @property {WeightsBody} weights
+ * @property {LayerBody[] | null} layers - null until the model was loaded once
+ */
+
+/**
+ * @typedef {object} Models
+ * @property {string} default
+ * @property {"none" | "cards" | "any"} downloads - what POST /models/{id}/weights may download
+ * @property {ModelBody[]} models
+ * @property {CardFault[]} faults - cards that cannot be used, and why
+ */
+
+/**
+ * @typedef {object} PanelBody
+ * @property {string} id
+ * @property {"done" | "refused" | "failed"} status
+ * @property {string} model
+ * @property {string} method
+ * @property {ClassBody | null} target - null where none was asked for and the model could not be had
+ * @property {ClassBody | null} against
+ * @property {Record<string, any>} parameters
+ * @property {number[] | null} shape
+ * @property {Statistics | null} statistics
+ * @property {Record<string, any>} diagnostics
+ * @property {number} seconds - that the computation took, in this request or in the one that it was kept from
+ * @property {boolean} from_store - whether it was known already, and not computed again
+ * @property {PanelUrls} urls
+ * @property {Record<string, MeasurementBody>} [metrics] - what was measured of the map
+ * @property {ProblemBody | null} problem
+ */
+
+/**
+ * @typedef {object} PanelUrls
+ * @property {string | null} npy
+ * @property {string | null} png
+ */
+
+/**
+ * @typedef {object} PaperBody
+ * @property {string} title
+ * @property {string} url
+ */
+
+/**
+ * @typedef {object} PoolingBody
+ * @property {"maximum" | "average"} how
+ * @property {number} received - share of its inputs whose gradient is not 0
+ * @property {number[][] | null} map - the same by place, as rows of cells; null where the input is no feature map
+ */
+
+/**
+ * @typedef {object} PredictedClass
+ * @property {number} index
+ * @property {string} label
+ * @property {number} probability
+ * @property {number} logit
+ */
+
+/**
+ * @typedef {object} Prediction
+ * @property {string} model
+ * @property {PredictedClass[]} classes
+ */
+
+/**
+ * @typedef {object} Predictions
+ * @property {Prediction[]} predictions
+ */
+
+/**
+ * RFC 9457.
+ * @typedef {object} ProblemBody
+ * @property {string} type
+ * @property {string} title
+ * @property {number} status
+ * @property {string} detail
+ * @property {FieldError[]} [errors]
+ * @property {number | null} [retry_after]
+ * @property {string | null} [request_id]
+ */
+
+/**
+ * @typedef {object} SampleBody
+ * @property {string} id
+ * @property {string} title
+ * @property {string} url
+ * @property {string} credit
+ * @property {string} licence
+ */
+
+/**
+ * @typedef {object} Samples
+ * @property {SampleBody[]} samples
+ */
+
+/**
+ * @typedef {object} SessionBody
+ * @property {string} name - whose key it is
+ */
+
+/**
+ * @typedef {object} Statistics
+ * @property {number} min
+ * @property {number} max
+ * @property {number} sum
+ */
+
+/**
+ * @typedef {object} WeightsBody
+ * @property {string} file
+ * @property {number | null} bytes
+ * @property {string | null} sha256 - the file's hash, or its first digits; null where nobody stated one
+ */
+
+export {};

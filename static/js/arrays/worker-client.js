@@ -1,0 +1,59 @@
+// The page's side of worker.js: a promise for every array.
+
+/**
+ * @import { RawArray } from "../rendering/types.js"
+ * @import { Clipped, compare } from "./comparison.js"
+ */
+
+const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+/** @type {Map<number, { resolve: (array: any) => void, reject: (error: Error) => void }>} */
+const waiting = new Map();
+let tickets = 0;
+
+worker.addEventListener("message", ({ data }) => {
+  const asked = waiting.get(data.ticket);
+  waiting.delete(data.ticket);
+  if (data.error) asked?.reject(new Error(data.error));
+  else asked?.resolve(data.array);
+});
+
+worker.addEventListener("error", () => {
+  for (const { reject } of waiting.values()) reject(new Error("the decoding worker stopped"));
+  waiting.clear();
+});
+
+/**
+ * @param {object} message
+ * @param {Transferable[]} transfer
+ * @returns {Promise<any>}
+ */
+function ask(message, transfer = []) {
+  tickets += 1;
+  return new Promise((resolve, reject) => {
+    waiting.set(tickets, { resolve, reject });
+    worker.postMessage({ ...message, ticket: tickets }, transfer);
+  });
+}
+
+/**
+ * A map of the stream: {shape: [1, h, w], values}.
+ * @param {object} map
+ * @returns {Promise<RawArray>}
+ */
+export const decodeMap = (map) => ask({ task: "map", map });
+
+/**
+ * The bytes of an .npy: {shape, values}.
+ * @param {ArrayBuffer} buffer
+ * @param {number} scale
+ * @returns {Promise<RawArray>}
+ */
+export const decodeNpy = (buffer, scale) => ask({ task: "npy", buffer, scale }, [buffer]);
+
+/**
+ * Two reduced maps {width, height, values, crop, clip} against each other: see comparison.js.
+ * @param {Clipped} a
+ * @param {Clipped} b
+ * @returns {Promise<ReturnType<typeof compare>>}
+ */
+export const compareMaps = (a, b) => ask({ task: "compare", a, b });

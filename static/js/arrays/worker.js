@@ -1,0 +1,34 @@
+// Decoding and comparing away from the main thread, so that sliding stays smooth while maps arrive.
+
+import { compare } from "./comparison.js";
+import { decodeFloat16 } from "./float16.js";
+import { parseNpy } from "./npy.js";
+
+/** @import { RawArray } from "../rendering/types.js" */
+
+/**
+ * @param {{ shape: number[], scale: number, data: string }} map
+ * @returns {RawArray}
+ */
+function decodeMap({ shape, scale, data }) {
+  const text = atob(data);
+  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  // One channel: partial and final maps of the stream are summed over channels already.
+  return { shape: [1, ...shape], values: decodeFloat16(bytes.buffer, 0, shape[0] * shape[1], scale) };
+}
+
+/** @type {Record<string, (message: any) => { values: Float32Array }>} */
+const tasks = {
+  map: ({ map }) => decodeMap(map),
+  npy: ({ buffer, scale }) => parseNpy(buffer, scale),
+  compare: ({ a, b }) => compare(a, b),
+};
+
+addEventListener("message", ({ data }) => {
+  try {
+    const array = tasks[data.task](data);
+    self.postMessage({ ticket: data.ticket, array }, { transfer: [array.values.buffer] });
+  } catch (error) {
+    self.postMessage({ ticket: data.ticket, error: /** @type {Error} */ (error).message });
+  }
+});

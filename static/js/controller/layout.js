@@ -1,0 +1,165 @@
+// What is done to rows and columns: added, removed, replaced, moved, hidden.
+
+import { placePanels, setRow } from "../state/actions.js";
+import { everyPanel } from "../state/panels.js";
+import { currentRow, methodsOf, moved, rowKey, rowsOf, sameRow, shownMethods, shownRows, targetsOf } from "../state/rows.js";
+import { store } from "../state/store.js";
+import { explainAgain, remember, showArranged } from "./controller.js";
+
+/**
+ * @import { ClassBody } from "../api/types.js"
+ * @import { Layout, Options, RowKey, State } from "../state/types.js"
+ */
+
+/** @type {<T>(items: T[], item: T) => T[]} */
+const without = (items, item) => items.filter((other) => other !== item);
+/** @type {(one: ClassBody | null | undefined, other: ClassBody | null | undefined) => boolean} */
+const same = (one, other) => one?.index === other?.index;
+
+/** The models that the question names; the default one by its own id. */
+const models = () => [...new Set(rowsOf(store.state).flatMap(({ model }) => model ?? []))];
+
+/**
+ * @param {Options} options
+ * @returns {Options}
+ */
+function withoutLayers(options) {
+  const entries = Object.entries(options).map(([method, { layer, ...rest }]) => [method, rest]);
+  return Object.fromEntries(entries.filter(([, rest]) => Object.keys(rest).length));
+}
+
+/**
+ * The layout with the keys of rows that are now others.
+ * @param {Layout} layout
+ * @param {(key: RowKey) => RowKey} rename
+ * @returns {Layout}
+ */
+function renamed({ rows, hiddenRows, ...rest }, rename) {
+  return { ...rest, rows: rows.map(rename), hiddenRows: hiddenRows.map(rename) };
+}
+
+/**
+ * The layout with these rows shown.
+ * @param {Layout} layout
+ * @param {(key: RowKey) => boolean} belongs
+ * @returns {Layout}
+ */
+function unhidden({ hiddenRows, ...rest }, belongs) {
+  return { ...rest, hiddenRows: hiddenRows.filter((key) => !belongs(key)) };
+}
+
+/** @param {string} method */
+export const addMethod = (method) => explainAgain({ methods: [...methodsOf(store.state), method] });
+
+/** @param {string} model */
+export function addModel(model) {
+  const { ask, layout } = store.state;
+  const next = { layout: unhidden(layout, (key) => key.model === model), row: rowKey(model, targetsOf(ask)[0]) };
+  explainAgain({ models: [...new Set([...models(), model])] }, next);
+}
+
+/** @param {ClassBody} target */
+export function addTarget(target) {
+  const { ask, layout } = store.state;
+  const targets = targetsOf(ask);
+  const there = targets.some((other) => other && same(other, target));
+  const next = { layout: unhidden(layout, (key) => key.target === target.index), row: rowKey(currentRow(store.state)?.model, target) };
+  explainAgain({ targets: there ? targets : [...targets, target] }, next);
+}
+
+/**
+ * Explains another class in the place of the current row's.
+ * @param {ClassBody} target
+ */
+export function askTarget(target) {
+  const { ask, layout } = store.state;
+  const row = currentRow(store.state);
+  if (!row) return;
+  const targets = targetsOf(ask).map((other) => (same(other, row.target) ? target : other));
+  const unique = targets.filter((other, place) => targets.findIndex((first) => same(first, other)) === place);
+  /** @param {RowKey} key */
+  const rename = (key) => (key.target === row.key.target ? { ...key, target: target.index } : key);
+  explainAgain({ targets: unique }, { layout: renamed(layout, rename), row: rowKey(row.model, target) });
+}
+
+/**
+ * Asks another model in the place of the current row's; layers are named by the model that has them.
+ * @param {string} model
+ */
+export function askModel(model) {
+  const { ask, layout } = store.state;
+  const row = currentRow(store.state);
+  if (!row) return;
+  const all = [...new Set(models().map((other) => (other === row.model ? model : other)))];
+  /** @param {RowKey} key */
+  const rename = (key) => (key.model === row.model ? { ...key, model } : key);
+  explainAgain({ models: all, options: withoutLayers(ask.options) }, { layout: renamed(layout, rename), row: rowKey(model, row.target) });
+}
+
+/** @param {string} method */
+export const removeMethod = (method) => explainAgain({ methods: without(methodsOf(store.state), method) });
+
+/** @param {string} model */
+export const removeModel = (model) => explainAgain({ models: without(models(), model) });
+
+/** @param {ClassBody | null} target */
+export const removeTarget = (target) => explainAgain({ targets: targetsOf(store.state.ask).filter((other) => !same(other, target)) });
+
+/**
+ * Makes a row the one that picture, predictions and question belong to.
+ * @param {RowKey} row
+ */
+export function chooseRow(row) {
+  setRow(row);
+  remember();
+}
+
+/** @param {Partial<State>} patch */
+function arrange(patch) {
+  placePanels(everyPanel(), patch);
+  remember();
+}
+
+/**
+ * @param {string} method
+ * @param {number} by
+ */
+export function moveMethod(method, by) {
+  const { ask } = store.state;
+  arrange({ ask: { ...ask, methods: moved(methodsOf(store.state), method, by, shownMethods(store.state)) } });
+}
+
+/**
+ * @param {RowKey} key
+ * @param {number} by
+ */
+export function moveRow(key, by) {
+  const { layout } = store.state;
+  /** @param {{ key: RowKey }[]} rows */
+  const keys = (rows) => rows.map((row) => row.key);
+  arrange({ layout: { ...layout, rows: moved(keys(rowsOf(store.state)), key, by, keys(shownRows(store.state)), sameRow) } });
+}
+
+/** @param {string} method */
+export function hideMethod(method) {
+  const { layout } = store.state;
+  arrange({ layout: { ...layout, hiddenMethods: [...layout.hiddenMethods, method] } });
+}
+
+/** @param {RowKey} key */
+export function hideRow(key) {
+  const { layout } = store.state;
+  arrange({ layout: { ...layout, hiddenRows: [...layout.hiddenRows, key] } });
+}
+
+/** @param {string} method */
+export function showMethod(method) {
+  const { layout } = store.state;
+  showArranged({ ...layout, hiddenMethods: without(layout.hiddenMethods, method) });
+}
+
+/** @param {RowKey} key */
+export function showRow(key) {
+  const { layout } = store.state;
+  showArranged({ ...layout, hiddenRows: layout.hiddenRows.filter((other) => !sameRow(other, key)) });
+}

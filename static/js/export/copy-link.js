@@ -1,0 +1,38 @@
+import { announce } from "../shared/announce.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { copy } from "./clipboard.js";
+import { linkOf } from "./export.js";
+
+const SAID_MS = 2000;
+
+/** Copies the address of what is on the page, with the way it is looked at. */
+export class CopyLink extends View {
+  /** @type {HTMLButtonElement} */ button;
+  /** @type {HTMLSpanElement} */ label;
+  /** @type {HTMLSpanElement} */ said;
+
+  #timer = 0;
+
+  build() {
+    this.button = el("button", { type: "button", class: "link", title: t("link.long"), onclick: () => this.copy() },
+      // Both texts lie in the same place: nothing beside them moves.
+      this.label = el("span", {}, t("link.copy")), this.said = el("span", { "aria-hidden": "true" }, t("link.done")));
+    this.append(this.button);
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["id", "phase"], ({ id, phase }) => { this.hidden = !id || phase === "loading"; }, signal);
+  }
+
+  async copy() {
+    if (!(await copy(linkOf(store.state)))) return;
+    announce(t("link.copied"));
+    this.button.classList.add("is-copied");
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.button.classList.remove("is-copied"), SAID_MS);
+  }
+}

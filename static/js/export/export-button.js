@@ -1,0 +1,24 @@
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+
+/** @import { ExportMenu } from "./export-menu.js" */
+
+/** Opens the ways to take the grid along; shown when all of it is done. */
+export class ExportButton extends View {
+  /** @type {HTMLButtonElement} */ button;
+  /** @type {ExportMenu} */ menu;
+
+  build() {
+    this.button = el("button", { type: "button", class: "link export-button" }, t("export.title"));
+    this.menu = el("export-menu");
+    this.append(this.button, this.menu);
+    this.menu.hang(this.button, t("export.title"));
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["phase"], ({ phase }) => { this.button.hidden = phase !== "done"; }, signal);
+  }
+}

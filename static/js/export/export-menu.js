@@ -1,0 +1,93 @@
+import * as api from "../api/client.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { Popup } from "../widgets/popup.js";
+import { copy } from "./clipboard.js";
+import { recordOf, requestText, saveGrid, saveGridSvg, ZOOMS } from "./export.js";
+import { gridFile } from "./file-names.js";
+import { zoomButton } from "./panel-items.js";
+
+/** @import { Explanation } from "../api/types.js" */
+
+/** Ways to take the whole grid along. */
+export class ExportMenu extends Popup {
+  /** @type {HTMLParagraphElement} */ told;
+
+  /** @type {Promise<Explanation> | null} */
+  #record = null;
+
+  content() {
+    const id = store.state.id ?? "";
+    this.told = el("p", { class: "small menu-told", role: "status" });
+    // Fetched now, so that a copy follows its click at once: browsers want that.
+    const record = recordOf(id);
+    record.catch((error) => this.tell(error.message));
+    this.#record = record;
+    return [
+      el("h3", {}, t("export.grid")),
+      el("div", { class: "menu-row", role: "group", "aria-label": t("export.grid.png") }, el("span", {}, t("export.grid.png")),
+        ...ZOOMS.map((zoom) => zoomButton(zoom, t("export.grid.png.long", { zoom }), () => this.save("png", zoom)))),
+      this.item("export.grid.svg", () => this.save("svg"), "export.grid.svg.long"),
+      el("h3", {}, t("export.everything")),
+      el("a", { class: "menu-item", download: true, href: api.archiveUrl(id) }, t("export.archive"), el("span", { class: "muted" }, t("export.archive.long"))),
+      el("h3", {}, t("export.ask")),
+      this.item("export.curl", () => this.copyRequest("curl")),
+      this.item("export.python", () => this.copyRequest("python")),
+      this.told,
+      el("hr"),
+      this.item("forget.menu", () => this.forget()),
+    ];
+  }
+
+  /**
+   * @param {string} key
+   * @param {() => void} run
+   * @param {string | null} more
+   */
+  item(key, run, more = null) {
+    return el("button", { type: "button", class: "menu-item", onclick: run }, t(key), more ? el("span", { class: "muted" }, t(more)) : null);
+  }
+
+  /** @param {string} text */
+  tell(text) {
+    this.told.textContent = text;
+    this.told.scrollIntoView({ block: "nearest" });
+  }
+
+  /**
+   * Runs what may fail, and tells how it went.
+   * @param {(record: Explanation) => Promise<string>} work
+   */
+  async run(work) {
+    try {
+      const record = await this.#record;
+      const said = record && (await work(record));
+      if (said) this.tell(said);
+    } catch (error) {
+      this.tell(t("export.failed", { reason: error.message }));
+    }
+  }
+
+  /**
+   * @param {"png" | "svg"} kind
+   * @param {number} [zoom]
+   */
+  save(kind, zoom) {
+    const name = gridFile(store.state, kind, zoom);
+    return this.run(async (record) => {
+      await (kind === "svg" ? saveGridSvg(record) : saveGrid(record, zoom));
+      return t("export.saved", { name });
+    });
+  }
+
+  /** @param {"curl" | "python"} language */
+  copyRequest(language) {
+    return this.run(async (record) => ((await copy(requestText(record, language))) ? t(`export.copied.${language}`) : ""));
+  }
+
+  forget() {
+    this.hidePopover();
+    document.querySelector("forget-dialog")?.ask(this.button);
+  }
+}

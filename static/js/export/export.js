@@ -1,0 +1,65 @@
+// What can be taken along from the page, each by one call.
+
+import * as api from "../api/client.js";
+import { addressOf } from "../controller/controller.js";
+import { store } from "../state/store.js";
+import { fragmentOf } from "../url-state/address.js";
+import { figureCanvas } from "./figure-canvas.js";
+import { figureSvg } from "./figure-svg.js";
+import { figureOf } from "./figure.js";
+import { gridFile, panelFile } from "./file-names.js";
+import { enlarged, mapPicture } from "./map-image.js";
+import { requestOf, sourceOf } from "./request.js";
+import { pngOf, saveBlob } from "./save-file.js";
+import { curlOf, pythonOf } from "./snippets.js";
+
+/**
+ * @import { Explanation } from "../api/types.js"
+ * @import { Panel, State } from "../state/types.js"
+ */
+
+export const ZOOMS = [1, 2, 3, 4];
+
+const LANGUAGES = { curl: curlOf, python: pythonOf };
+
+/**
+ * The address of the page as it is now.
+ * @param {State} state
+ */
+export const linkOf = (state) => location.origin + addressOf(state.id) + fragmentOf(state);
+
+/** @param {string} id */
+export const recordOf = (id) => api.explanation(id);
+
+/**
+ * @param {Explanation} record
+ * @param {"curl" | "python"} language
+ */
+export function requestText(record, language) {
+  const { models, methods } = store.state;
+  return LANGUAGES[language](requestOf(record, { models, methods, source: sourceOf(store.state) }), location.origin);
+}
+
+/**
+ * @param {Panel} panel
+ * @param {number} zoom
+ */
+export async function savePanel(panel, zoom) {
+  const drawn = await mapPicture(panel, store.state);
+  if (!drawn) return;
+  saveBlob(await pngOf(enlarged(drawn.canvas, zoom)), panelFile(panel, store.state, "png", zoom));
+}
+
+/**
+ * @param {Explanation} record
+ * @param {number} [zoom]
+ */
+export async function saveGrid(record, zoom = 1) {
+  const figure = await figureOf(record, store.state);
+  saveBlob(await pngOf(figureCanvas(figure, zoom)), gridFile(store.state, "png", zoom));
+}
+
+/** @param {Explanation} record */
+export async function saveGridSvg(record) {
+  saveBlob(figureSvg(await figureOf(record, store.state)), gridFile(store.state, "svg"));
+}

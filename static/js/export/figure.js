@@ -1,0 +1,239 @@
+// The grid as a figure for paper: the picture and what was asked above, each map with all that is needed to read it.
+
+import { addressOf } from "../controller/controller.js";
+import { nameOf } from "../history/entry.js";
+import { drawStrip } from "../rendering/palettes.js";
+import { paletteOf } from "../rendering/settings.js";
+import { contextOf } from "../shared/dom.js";
+import * as format from "../shared/format.js";
+import { loadImage } from "../shared/load-image.js";
+import { factsOf, settingText } from "../shared/panel-facts.js";
+import { t } from "../shared/texts.js";
+import { methodOf, parameterTitle, titleOf } from "../state/methods.js";
+import { modelTitle } from "../state/models.js";
+import { rowId, rowKey } from "../state/rows.js";
+import { fragmentOf } from "../url-state/address.js";
+import { canvasOf, mapPicture } from "./map-image.js";
+import { Column, MUTED, widthOf } from "./marks.js";
+import { optionsOf } from "./request.js";
+
+/**
+ * @import { Explanation, InputBody, PanelBody } from "../api/types.js"
+ * @import { DrawnScale, Scale } from "../rendering/types.js"
+ * @import { Options, Panel, State } from "../state/types.js"
+ * @import { Figure, TextMark } from "./marks.js"
+ */
+
+const MARGIN = 24;
+const GAP = 20;
+const CELL = 224;
+const ACROSS = 6;
+const PICTURE_PIXELS = 2 * CELL;
+
+/** @type {<T>(values: T[]) => T[]} */
+const unique = (values) => [...new Set(values)];
+
+/**
+ * Rows of the grid: one for each model and class where there are several, else lines of six.
+ * @param {Panel[]} panels
+ */
+function rowsOf(panels) {
+  /** @param {Panel} panel */
+  const idOf = ({ model, target }) => rowId(rowKey(model, target));
+  const ids = unique(panels.map(idOf));
+  if (ids.length > 1) return ids.map((id) => panels.filter((panel) => idOf(panel) === id));
+  return Array.from({ length: Math.ceil(panels.length / ACROSS) }, (_, row) => panels.slice(row * ACROSS, (row + 1) * ACROSS));
+}
+
+/** @param {(Panel | PanelBody)[]} panels */
+export function questionOf(panels) {
+  const labels = unique(panels.flatMap(({ target }) => target?.label ?? []));
+  const against = panels.find((panel) => panel.against)?.against?.label;
+  const label = new Intl.ListFormat(document.documentElement.lang || undefined).format(labels);
+  if (!label) return t("grid.top");
+  return t(against ? "grid.whyNot" : "grid.why", { label, against });
+}
+
+/** @param {State} state */
+function renderingText({ rendering, palettes }) {
+  return t("figure.reading", {
+    palette: palettes?.[paletteOf(rendering)].title,
+    channels: t(`reading.${rendering.reduction}.long`).toLowerCase(),
+    clip: rendering.percentile,
+    overlay: rendering.overlay,
+  });
+}
+
+/** @param {InputBody} input */
+function predictionText({ model, predictions }) {
+  const classes = predictions.slice(0, 3).map(({ label, probability }) => `${label} ${format.probability(probability)}`).join(", ");
+  return t("figure.predictions", { model: modelTitle(model), classes });
+}
+
+/**
+ * The picture with the frame of what the first model saw; beyond the picture's edge where it was padded.
+ * @param {Column} column
+ * @param {Explanation} record
+ * @param {State} state
+ */
+async function drawPicture(column, record, { picture, inputs }) {
+  const { width, height } = record.image;
+  const crop = inputs.values().next().value?.crop ?? [0, 0, width, height];
+  const [left, top] = [Math.min(0, crop[0]), Math.min(0, crop[1])];
+  const [wide, high] = [Math.max(width, crop[2]) - left, Math.max(height, crop[3]) - top];
+  const scale = column.width / Math.max(wide, high);
+  const small = Math.min(1, PICTURE_PIXELS / Math.max(width, height));
+  const copy = canvasOf(Math.round(width * small), Math.round(height * small));
+  const context = contextOf(copy);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(await loadImage(picture?.url ?? ""), 0, 0, copy.width, copy.height);
+  /** @type {(x: number, y: number) => { x: number, y: number }} */
+  const place = (x, y) => ({ x: column.x + (x - left) * scale, y: column.y + (y - top) * scale });
+  /** @type {(corners: number[]) => { x: number, y: number, width: number, height: number }} */
+  const box = ([x0, y0, x1, y1]) => ({ ...place(x0, y0), width: (x1 - x0) * scale, height: (y1 - y0) * scale });
+  column.marks.push(
+    { kind: "image", canvas: copy, ...box([0, 0, width, height]), smooth: true, title: t("picture.alt") },
+    { kind: "frame", ...box(crop), colour: "#000", line: 3 },
+    { kind: "frame", ...box(crop), colour: "#fff", line: 1.5 },
+  );
+  column.y += high * scale;
+}
+
+/**
+ * @param {Column} column
+ * @param {Explanation} record
+ * @param {State} state
+ */
+function describe(column, record, state) {
+  const { image, inputs, score, seed, versions, id } = record;
+  const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ");
+  column.text(questionOf(record.panels), { size: 20, weight: 600 }).space(6);
+  column.text(t("figure.picture", { name: nameOf({ name: state.picture?.name ?? null, label: null }), width: image.width, height: image.height }));
+  for (const input of inputs) column.text(predictionText(input));
+  column.text(t("figure.asked", { score: t(`ask.score.${score}`).toLowerCase(), seed }), { colour: MUTED, gap: 6 });
+  column.text(renderingText(state), { colour: MUTED });
+  column.text(t("figure.made", { software, date: new Date().toISOString().slice(0, 10) }), { colour: MUTED });
+  column.text(decodeURI(addressOf(id)) + fragmentOf(state), { colour: MUTED });
+}
+
+/** @param {Scale} scale */
+export function tickTexts(scale) {
+  return [
+    (scale.clipsLow ? "≤ " : "") + format.number(scale.low),
+    scale.symmetric && scale.high > 0 ? "0" : "",
+    (scale.clipsHigh ? "≥ " : "") + format.number(scale.high),
+  ];
+}
+
+/**
+ * @param {Column} column
+ * @param {DrawnScale} scale
+ */
+function drawScale(column, scale) {
+  column.space(8);
+  // An outline and a window have no colours to explain, only where they begin.
+  if (scale.show === "outline" || scale.show === "window") {
+    return column.text(t("scale.top", { top: scale.top, value: format.number(scale.threshold ?? NaN) }), { size: 11, colour: MUTED });
+  }
+  const strip = canvasOf(256, 1);
+  drawStrip(strip, scale.colours);
+  column.image(strip, 6, { smooth: true });
+  /** @type {[number, TextMark["anchor"]][]} */
+  const places = [[column.x, "start"], [column.x + column.width / 2, "middle"], [column.x + column.width, "end"]];
+  tickTexts(scale).forEach((text, place) => {
+    const [x, anchor] = places[place];
+    if (text) column.marks.push({ kind: "text", text, x, y: column.y + 14, size: 11, weight: 400, colour: MUTED, anchor });
+  });
+  return column.space(20);
+}
+
+/** @param {Record<string, any>} options */
+const optionText = (options) => Object.entries(options).map(([name, value]) => `${parameterTitle(name)} ${settingText(value)}`).join(", ");
+
+/**
+ * @param {Column} column
+ * @param {Panel} panel
+ */
+function drawHead(column, { method, model, target }) {
+  const title = titleOf(method);
+  const year = String(methodOf(method)?.year ?? "");
+  column.text(title, { size: 13, weight: 600 });
+  const end = /** @type {TextMark} */ (column.marks.at(-1));
+  const across = end.x + widthOf(end.text, 13, 600) + 5;
+  if (across + widthOf(year, 13) <= column.x + column.width) column.marks.push({ ...end, text: year, x: across, weight: 400, colour: MUTED });
+  column.text([modelTitle(model), target?.label].filter(Boolean).join(" · "), { size: 11, colour: MUTED }).space(6);
+}
+
+/**
+ * A panel without a map says why.
+ * @param {Column} column
+ * @param {Panel} panel
+ */
+function drawRefusal(column, { status, problem }) {
+  column.marks.push({ kind: "frame", x: column.x + 0.5, y: column.y + 0.5, width: column.width - 1, height: column.width - 1, colour: "#d8d8d6", line: 1 });
+  const words = new Column(column.x + 12, column.y + 12, column.width - 24);
+  words.text(t(`panel.${status}`), { weight: 600 }).text(problem?.detail ?? "", { size: 11, colour: MUTED });
+  column.marks.push(...words.marks);
+  column.space(Math.max(column.width, words.y - column.y));
+}
+
+/**
+ * @param {Column} column
+ * @param {Panel} panel
+ * @param {Record<string, any>} options
+ * @param {State} state
+ */
+async function drawMap(column, panel, options, state) {
+  const { method, target, record } = panel;
+  const drawn = await mapPicture(panel, state);
+  if (!drawn) return drawRefusal(column, panel);
+  const { canvas, scale } = drawn;
+  column.image(canvas, Math.round((column.width * canvas.height) / canvas.width), { title: t("panel.mapFor", { method: titleOf(method), label: target?.label ?? "" }) });
+  drawScale(column, scale);
+  column.text((record ? factsOf(record) : []).map(({ text }) => text).join(" · "), { size: 11, colour: MUTED });
+  return column.text(optionText(options), { size: 11, colour: MUTED });
+}
+
+/**
+ * One row of panels: the maps stand on one line, however long their titles are.
+ * @param {Panel[]} panels
+ * @param {number} top
+ * @param {Options} options
+ * @param {State} state
+ */
+async function drawRow(panels, top, options, state) {
+  const columns = panels.map((_, place) => new Column(MARGIN + place * (CELL + GAP), top, CELL));
+  const bottom = () => Math.max(...columns.map(({ y }) => y));
+  panels.forEach((panel, place) => drawHead(columns[place], panel));
+  const line = bottom();
+  for (const [place, panel] of panels.entries()) {
+    columns[place].y = line;
+    await drawMap(columns[place], panel, options[panel.method] ?? {}, state);
+  }
+  return { marks: columns.flatMap(({ marks }) => marks), bottom: bottom() };
+}
+
+/**
+ * {width, height, marks, title, description} of the panels on the page, as they are read now.
+ * @param {Explanation} record
+ * @param {State} state
+ * @returns {Promise<Figure>}
+ */
+export async function figureOf(record, state) {
+  const rows = rowsOf(state.panels);
+  const across = Math.max(...rows.map((row) => row.length));
+  const width = Math.max(2 * MARGIN + across * CELL + (across - 1) * GAP, 2 * MARGIN + 3 * CELL);
+  const options = optionsOf(record, state.methods ?? []);
+  const picture = new Column(MARGIN, MARGIN, CELL);
+  await drawPicture(picture, record, state);
+  const words = new Column(MARGIN + CELL + GAP, MARGIN, width - 2 * MARGIN - CELL - GAP);
+  describe(words, record, state);
+  const marks = [...picture.marks, ...words.marks];
+  let y = Math.max(picture.y, words.y) + 28;
+  for (const row of rows) {
+    const drawn = await drawRow(row, y, options, state);
+    marks.push(...drawn.marks);
+    y = drawn.bottom + GAP;
+  }
+  return { width, height: Math.ceil(y - GAP + MARGIN), marks, title: questionOf(record.panels), description: t("figure.description", { count: state.panels.length, software: `gradoscope ${record.versions.gradoscope}` }) };
+}

@@ -1,0 +1,120 @@
+// What a figure is made of: texts, images and frames at places in pixels. Drawn as SVG and as canvas alike.
+
+import { contextOf } from "../shared/dom.js";
+
+/**
+ * @typedef {{ kind: "text", text: string, x: number, y: number, size: number, weight: number, colour: string, anchor: "start" | "middle" | "end" }} TextMark
+ * @typedef {{ kind: "image", canvas: HTMLCanvasElement, x: number, y: number, width: number, height: number, smooth: boolean, title: string | null }} ImageMark
+ * @typedef {{ kind: "frame", x: number, y: number, width: number, height: number, colour: string, line: number }} FrameMark
+ * @typedef {TextMark | ImageMark | FrameMark} Mark
+ * @typedef {{ width: number, height: number, marks: Mark[], title: string, description: string }} Figure
+ */
+
+export const FONT = "Helvetica, Arial, 'Liberation Sans', 'Noto Sans', sans-serif";
+
+/** @type {Map<string, CanvasRenderingContext2D>} */
+const rulers = new Map();
+
+/**
+ * @param {number} size
+ * @param {number} weight
+ */
+function ruler(size, weight) {
+  const font = `${weight} ${size}px ${FONT}`;
+  const known = rulers.get(font);
+  if (known) return known;
+  const context = contextOf(document.createElement("canvas"));
+  context.font = font;
+  rulers.set(font, context);
+  return context;
+}
+
+/**
+ * @param {string} text
+ * @param {number} size
+ * @param {number} weight
+ */
+export const widthOf = (text, size, weight = 400) => ruler(size, weight).measureText(text).width;
+
+/**
+ * Broken into lines no wider than `width`; a word that is wider than that is broken too.
+ * @param {string} text
+ * @param {number} width
+ * @param {number} size
+ * @param {number} weight
+ */
+export function linesOf(text, width, size, weight = 400) {
+  const lines = [];
+  let line = "";
+  /** @param {string} words */
+  const fits = (words) => widthOf(words, size, weight) <= width;
+  for (const word of text.split(/\s+/).filter(Boolean)) {
+    const longer = line ? `${line} ${word}` : word;
+    if (fits(longer)) {
+      line = longer;
+      continue;
+    }
+    if (line) lines.push(line);
+    line = "";
+    for (const character of word) {
+      if (line && !fits(line + character)) {
+        lines.push(line);
+        line = "";
+      }
+      line += character;
+    }
+  }
+  return line ? [...lines, line] : lines;
+}
+
+export const INK = "#1b1c1e";
+export const MUTED = "#595c60";
+
+/** Marks are put one under the other; `y` is where the next goes. */
+export class Column {
+  /** @type {Mark[]} */
+  marks = [];
+
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @param {number} width
+   */
+  constructor(x, y, width) {
+    this.x = x;
+    this.y = y;
+    this.width = width;
+  }
+
+  /**
+   * @param {string} text
+   * @param {{ size?: number, weight?: number, colour?: string, gap?: number }} style
+   */
+  text(text, { size = 12, weight = 400, colour = INK, gap = 0 } = {}) {
+    if (!text) return this;
+    this.y += gap;
+    const leading = Math.round(size * 1.35);
+    for (const line of linesOf(text, this.width, size, weight)) {
+      this.marks.push({ kind: "text", text: line, x: this.x, y: this.y + Math.round(size * 0.95), size, weight, colour, anchor: "start" });
+      this.y += leading;
+    }
+    return this;
+  }
+
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {number} height
+   * @param {{ width?: number, smooth?: boolean, title?: string | null }} style
+   */
+  image(canvas, height, { width = this.width, smooth = false, title = null } = {}) {
+    this.marks.push({ kind: "image", canvas, x: this.x, y: this.y, width, height, smooth, title });
+    this.y += height;
+    return this;
+  }
+
+  /** @param {number} height */
+  space(height) {
+    this.y += height;
+    return this;
+  }
+}

@@ -1,0 +1,47 @@
+// What a panel's menu offers to take along: the map as it is read now, enlarged or not, and the raw array.
+
+import { announce } from "../shared/announce.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { savePanel, ZOOMS } from "./export.js";
+import { panelFile } from "./file-names.js";
+
+/**
+ * @import { PanelBody } from "../api/types.js"
+ * @import { Panel } from "../state/types.js"
+ */
+
+/**
+ * @param {number} zoom
+ * @param {string} label
+ * @param {() => void} save
+ */
+export function zoomButton(zoom, label, save) {
+  return el("button", { type: "button", class: "zoom", "aria-label": label, title: label, onclick: save }, `${zoom}×`);
+}
+
+/**
+ * @param {Panel} panel
+ * @param {number} zoom
+ */
+async function save(panel, zoom) {
+  const name = panelFile(panel, store.state, "png", zoom);
+  await savePanel(panel, zoom);
+  announce(t("export.saved", { name }));
+}
+
+/**
+ * @param {Panel} panel
+ * @param {PanelBody} record
+ * @returns {HTMLElement[]}
+ */
+export function panelItems(panel, { shape, urls }) {
+  const [, height, width] = shape ?? [1, 1, 1];
+  return [
+    el("div", { class: "menu-row", role: "group", "aria-label": t("export.panel") },
+      el("span", {}, t("export.panel")),
+      ...ZOOMS.map((zoom) => zoomButton(zoom, t("export.panel.long", { width: width * zoom, height: height * zoom }), () => save(panel, zoom)))),
+    el("a", { class: "menu-item", href: urls.npy, download: panelFile(panel, store.state, "npy") }, t("panel.npy")),
+  ];
+}

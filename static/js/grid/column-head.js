@@ -1,0 +1,46 @@
+import { el, iconButton } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { methodOf, titleOf } from "../state/methods.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { columnActions } from "./menu-actions.js";
+
+/** @import { ActionMenu } from "../widgets/action-menu.js" */
+
+/** The head of a column: a method's title and year, and what can be done to the column. */
+export class ColumnHead extends View {
+  /** @type {HTMLSpanElement} */ name;
+  /** @type {HTMLSpanElement} */ year;
+  /** @type {HTMLButtonElement} */ more;
+  /** @type {ActionMenu} */ menu;
+  /** @type {string} */ method;
+
+  build() {
+    this.name = el("span");
+    this.year = el("span", { class: "muted" });
+    this.more = iconButton("more", "");
+    this.menu = el("action-menu");
+    this.append(el("span", { class: "head-words" }, this.name, " ", this.year), this.more, this.menu);
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["methods"], () => this.render(), signal);
+  }
+
+  /** @param {string} method */
+  take(method) {
+    this.method = method;
+    if (this.isConnected) this.render();
+  }
+
+  render() {
+    const { method } = this;
+    const label = t("column.more", { method: titleOf(method) });
+    this.name.textContent = titleOf(method);
+    this.year.textContent = String(methodOf(method)?.year ?? "");
+    this.more.setAttribute("aria-label", label);
+    this.more.title = label;
+    this.menu.serve(this.more, label, () => columnActions(this.method));
+  }
+}

@@ -1,0 +1,143 @@
+import { arrayOf } from "../rendering/draw.js";
+import { el, iconButton } from "../shared/dom.js";
+import { factNodes, factsOf } from "../shared/panel-facts.js";
+import { progressLine, setProgress } from "../shared/progress-line.js";
+import { t } from "../shared/texts.js";
+import { openMetrics, viewPanel } from "../state/actions.js";
+import { methodOf, titleOf } from "../state/methods.js";
+import { canBeMeasured, isFinal } from "../state/panels.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+
+/**
+ * @import { DrawnScale } from "../rendering/types.js"
+ * @import { Fact } from "../shared/panel-facts.js"
+ * @import { Panel } from "../state/types.js"
+ * @import { LookFacts } from "../viewport/look-facts.js"
+ * @import { MapLens } from "../viewport/map-lens.js"
+ * @import { ScaleBar } from "../widgets/scale-bar.js"
+ * @import { PanelMenu } from "./panel-menu.js"
+ */
+
+/** One map of the grid: title and year, the map, its facts, its scale. */
+export class MapPanel extends View {
+  /** @type {HTMLSpanElement} */ name;
+  /** @type {HTMLSpanElement} */ year;
+  /** @type {HTMLButtonElement} */ more;
+  /** @type {PanelMenu} */ menu;
+  /** @type {MapLens} */ lens;
+  /** @type {HTMLDivElement} */ words;
+  /** @type {HTMLDivElement} */ hairline;
+  /** @type {HTMLDivElement} */ square;
+  /** @type {HTMLParagraphElement} */ facts;
+  /** @type {LookFacts} */ look;
+  /** @type {ScaleBar} */ scale;
+  /** @type {HTMLButtonElement} */ trust;
+  /** @type {Panel} */ panel;
+
+  build() {
+    this.name = el("span");
+    this.year = el("span", { class: "muted" });
+    this.more = iconButton("more", "");
+    this.menu = el("panel-menu");
+    this.lens = el("map-lens", { onopen: () => this.open(), ondrawn: ({ detail }) => this.drawn(detail) });
+    this.words = el("div", { class: "panel-words" });
+    this.hairline = progressLine();
+    this.square = el("div", { class: "well map-well" }, this.lens, this.words, this.hairline);
+    this.facts = el("p", { class: "facts" });
+    this.look = el("look-facts");
+    this.scale = el("scale-bar");
+    this.trust = el("button", { type: "button", class: "link trust-open", onclick: () => openMetrics(this.panel.id) }, t("trust.open"));
+    this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale,
+      el("div", { class: "panel-foot" }, el("div", { class: "panel-told" }, this.facts, this.look), this.trust));
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watchPanels((id) => id === this.panel?.id && this.render(), signal);
+    store.watch(["inputs", "methods"], () => this.render(), signal);
+  }
+
+  /**
+   * Takes another panel to show; the element itself stays, so nothing on the page moves.
+   * @param {Panel} panel
+   */
+  take(panel) {
+    this.panel = panel;
+    if (this.isConnected) this.render();
+  }
+
+  render() {
+    const { panel } = this;
+    if (!panel) return;
+    const method = titleOf(panel.method);
+    this.dataset.status = panel.status;
+    this.name.textContent = method;
+    this.year.textContent = String(methodOf(panel.method)?.year ?? "");
+    const more = t("panel.more", { method });
+    this.more.setAttribute("aria-label", more);
+    this.more.title = more;
+    this.more.disabled = !isFinal(panel);
+    this.trust.setAttribute("aria-label", t("trust.open.of", { method }));
+    this.trust.disabled = !canBeMeasured(panel);
+    this.menu.serve(this.more, panel);
+    const label = panel.target?.label;
+    this.lens.canvas.setAttribute("aria-label", label ? t("panel.mapFor", { method, label }) : t("panel.map", { method }));
+    this.showSquare();
+    this.showProgress(method);
+    this.showWords();
+    this.showFacts();
+    this.lens.take(panel);
+    this.look.take(this.lens);
+  }
+
+  showSquare() {
+    const { size } = store.state.inputs.get(this.panel.model) ?? {};
+    if (size) this.square.style.aspectRatio = `${size[1]} / ${size[0]}`;
+  }
+
+  /** @param {string} method */
+  showProgress(method) {
+    const { status, done, total } = this.panel;
+    const running = status === "running" && total;
+    this.hairline.hidden = !running;
+    if (running) setProgress(this.hairline, this.panel, t("panel.progress", { done, total, method }));
+  }
+
+  /** What stands in the square instead of a map. */
+  showWords() {
+    const { status, problem, estimate, raw } = this.panel;
+    const empty = !estimate && !raw;
+    const words = [];
+    if (problem) {
+      words.push(el("strong", {}, status === "refused" || status === "failed" ? t(`panel.${status}`) : (problem.title ?? t("panel.failed"))));
+      words.push(el("p", {}, problem.detail || problem.title || ""));
+      if (problem.again) words.push(el("button", { type: "button", class: "button", onclick: problem.again }, t("panel.retry")));
+    } else if (empty && (status === "cancelled" || status === "waiting")) {
+      words.push(el("p", { class: "muted" }, t(`panel.${status}`)));
+    }
+    this.words.replaceChildren(...words);
+    this.words.hidden = words.length === 0;
+    this.words.classList.toggle("is-problem", Boolean(problem));
+  }
+
+  showFacts() {
+    const { status, record, done, total } = this.panel;
+    /** @type {Fact[]} */
+    let facts = [];
+    if (status === "done" && record) facts = factsOf(record);
+    else if (status === "running" && total) facts = [{ text: t("panel.step", { done, total }) }];
+    else if (status === "cancelled" && total) facts = [{ text: t("panel.cancelledAt", { done, total }) }];
+    this.facts.replaceChildren(...factNodes(facts));
+  }
+
+  /** @param {DrawnScale | null} scale */
+  drawn(scale) {
+    this.square.classList.toggle("has-map", Boolean(scale));
+    this.scale.show(scale);
+  }
+
+  open() {
+    if (arrayOf(this.panel)) viewPanel(this.panel.id);
+  }
+}

@@ -1,0 +1,183 @@
+import { cancel, explainAgain } from "../controller/controller.js";
+import { addMethod, showMethod, showRow } from "../controller/layout.js";
+import { arrange, el, focused } from "../shared/dom.js";
+import * as format from "../shared/format.js";
+import { t } from "../shared/texts.js";
+import { openFlow } from "../state/actions.js";
+import { summaryOf, titleOf } from "../state/methods.js";
+import { askedModel, askedTarget, beliefIn, modelTitle } from "../state/models.js";
+import { isFinal } from "../state/panels.js";
+import { currentRow, filledRows, hiddenMethods, hiddenRows, keyOf, methodsOf, rowId } from "../state/rows.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+
+/**
+ * @import { Panel, Phase, State } from "../state/types.js"
+ * @import { ActionMenu } from "../widgets/action-menu.js"
+ * @import { AddRow } from "./add-row.js"
+ * @import { GridStack } from "./grid-stack.js"
+ * @import { GridTable } from "./grid-table.js"
+ * @import { MapPanel } from "./map-panel.js"
+ */
+
+const NARROW = matchMedia("(max-width: 600px)");
+
+/** The maps, with the question above them and the state of the answer. */
+export class PanelGrid extends View {
+  /** @type {HTMLHeadingElement} */ question;
+  /** @type {HTMLParagraphElement} */ context;
+  /** @type {HTMLButtonElement} */ flow;
+  /** @type {HTMLSpanElement} */ state;
+  /** @type {HTMLButtonElement} */ cancel;
+  /** @type {HTMLButtonElement} */ rest;
+  /** @type {HTMLButtonElement} */ hiddenButton;
+  /** @type {ActionMenu} */ hiddenMenu;
+  /** @type {HTMLButtonElement} */ addRow;
+  /** @type {AddRow} */ rowPopup;
+  /** @type {HTMLSelectElement} */ add;
+  /** @type {HTMLDivElement} */ actions;
+  /** @type {HTMLDivElement} */ maps;
+  /** @type {GridStack} */ stack;
+  /** @type {GridTable} */ table;
+
+  #cells = new Map(); // row and method -> map-panel
+
+  build() {
+    this.question = el("h2", { class: "question", tabindex: "-1" });
+    this.context = el("p", { class: "small muted context" });
+    this.flow = el("button", { type: "button", class: "link grid-flow", onclick: () => openFlow(currentRow(store.state)?.key ?? null) }, t("flow.open"));
+    this.state = el("span", { class: "small muted tally" });
+    this.cancel = el("button", { type: "button", class: "button", onclick: cancel }, t("grid.cancel"));
+    this.rest = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
+    this.hiddenButton = el("button", { type: "button", class: "link" });
+    this.hiddenMenu = el("action-menu");
+    this.addRow = el("button", { type: "button", class: "link add-row" }, t("row.add"));
+    this.rowPopup = el("add-row");
+    this.add = el("select", { class: "add-method", "aria-label": t("grid.add"), onchange: () => this.addChosen() });
+    this.actions = el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.hiddenButton, this.hiddenMenu, this.addRow, this.add, el("copy-link"), el("export-button"));
+    this.maps = el("div", { class: "grid-body" });
+    this.stack = el("grid-stack");
+    this.table = el("grid-table");
+    this.append(
+      el("header", { class: "grid-head" }, el("div", { class: "grid-title" }, this.question, el("div", { class: "grid-about" }, this.context, this.flow)), this.actions),
+      el("problem-notice", { place: "grid" }),
+      this.maps, this.rowPopup,
+    );
+    this.rowPopup.hang(this.addRow, t("row.add"));
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["panels"], () => this.arrange(), signal);
+    store.watch(["panels", "phase", "ask", "layout", "row", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.head(), signal);
+    store.watchPanels(() => this.tally(), signal);
+    NARROW.addEventListener("change", () => this.arrange(), { signal });
+  }
+
+  arrange() {
+    const { state } = store;
+    const rows = filledRows(state);
+    const methods = methodsOf(state).filter((method) => state.panels.some((panel) => panel.method === method));
+    const cellOf = this.cellsFor(state);
+    const tabular = rows.length > 1 && !NARROW.matches;
+    const before = focused();
+    arrange(this.maps, [tabular ? this.table : this.stack]);
+    if (tabular) this.table.show(rows, methods, cellOf);
+    else this.stack.show(rows, cellOf);
+    if (before !== focused() && before?.isConnected) before.focus();
+  }
+
+  /**
+   * Every panel has an element; those of panels that are gone show the new ones, so that as little as possible moves.
+   * @param {State} state
+   * @returns {(panel: Panel) => MapPanel}
+   */
+  cellsFor({ panels, ask }) {
+    const keyed = new Map(panels.map((panel) => [`${rowId(keyOf(panel, ask))} ${panel.method}`, panel]));
+    const spare = [...this.#cells].filter(([key]) => !keyed.has(key)).map(([, cell]) => cell);
+    this.#cells = new Map([...keyed.keys()].map((key) => [key, this.#cells.get(key) ?? spare.shift() ?? el("map-panel")]));
+    const cells = new Map([...keyed].map(([key, panel]) => [panel, this.#cells.get(key)]));
+    for (const [panel, cell] of cells) cell.take(panel);
+    return (panel) => /** @type {MapPanel} */ (cells.get(panel));
+  }
+
+  head() {
+    const { phase, id, notice } = store.state;
+    this.tellQuestion();
+    const running = phase === "running";
+    this.cancel.hidden = !running;
+    this.rest.hidden = phase !== "cancelled" || Boolean(notice?.retry);
+    this.addRow.hidden = !id;
+    this.offer(id);
+    this.tellHidden();
+    this.tally();
+  }
+
+  /** The question of the only row; of several, how many there are. */
+  tellQuestion() {
+    const { ask, panels } = store.state;
+    const rows = filledRows(store.state).length;
+    const target = askedTarget();
+    const against = ask.against?.label;
+    const score = t(`ask.score.${ask.score}`).toLowerCase();
+    this.flow.hidden = rows !== 1 || !store.state.inputs.has(askedModel());
+    if (rows > 1) {
+      this.question.textContent = t("grid.several", { rows, methods: new Set(panels.map(({ method }) => method)).size });
+      this.context.textContent = [against ? t("grid.against", { against }) : null, score].filter(Boolean).join(" · ");
+      return;
+    }
+    const label = target?.label;
+    this.question.textContent = label ? t(against ? "grid.whyNot" : "grid.why", { label, against }) : t("grid.top");
+    const value = /** @type {Record<string, any> | undefined} */ (beliefIn(askedModel(), target))?.[ask.score];
+    const valued = value === undefined || against ? score : `${score} ${format.number(value)}`;
+    this.context.textContent = [modelTitle(askedModel()), valued].filter(Boolean).join(" · ");
+  }
+
+  /**
+   * Methods that are not in the grid yet.
+   * @param {string | null} id
+   */
+  offer(id) {
+    const { methods } = store.state;
+    const absent = (methods ?? []).filter((method) => !methodsOf(store.state).includes(method.id));
+    this.add.hidden = !id || absent.length === 0;
+    if (this.add === document.activeElement) return; // an open list must not change under the pointer
+    this.add.replaceChildren(el("option", { value: "", selected: true }, t("grid.add.more")),
+      ...absent.map(({ id: method, year }) => el("option", { value: method, title: summaryOf(method) }, `${titleOf(method)}, ${year}`)));
+  }
+
+  addChosen() {
+    const { value } = this.add;
+    this.add.value = "";
+    this.add.blur();
+    if (value) addMethod(value);
+  }
+
+  tellHidden() {
+    const rows = hiddenRows(store.state);
+    const methods = hiddenMethods(store.state);
+    const count = rows.length + methods.length;
+    this.hiddenButton.hidden = count === 0;
+    this.hiddenButton.textContent = t("grid.hidden", { count });
+    this.hiddenMenu.serve(this.hiddenButton, this.hiddenButton.textContent, () => [
+      ...rows.map(({ key, model, target }) => ({
+        text: t("row.show", { model: modelTitle(model), label: (target ?? beliefIn(model, null))?.label ?? t("row.top") }), run: () => showRow(key),
+      })),
+      ...methods.map((method) => ({ text: t("column.show", { method: titleOf(method) }), run: () => showMethod(method) })),
+    ]);
+  }
+
+  tally() {
+    const { panels, phase, seconds } = store.state;
+    const of = panels.length;
+    const done = panels.filter(isFinal).length;
+    /** @type {Partial<Record<Phase, () => string>>} */
+    const words = {
+      loading: () => t("grid.loading"),
+      running: () => t("grid.progress", { done, of }),
+      done: () => (seconds === null ? t("grid.progress", { done, of }) : t("grid.done", { of, seconds: format.seconds(seconds) })),
+      cancelled: () => t("grid.partly", { done, of }),
+    };
+    this.state.textContent = words[phase]?.() ?? "";
+  }
+}

@@ -1,0 +1,71 @@
+import * as api from "../api/client.js";
+import { removeForgotten } from "../picture/pictures.js";
+import { announce } from "../shared/announce.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { past } from "./history.js";
+
+/** Asks before the server forgets an explanation, and says what that does. */
+export class ForgetDialog extends View {
+  /** @type {HTMLParagraphElement} */ problem;
+  /** @type {HTMLButtonElement} */ keep;
+  /** @type {HTMLButtonElement} */ forget;
+  /** @type {HTMLDialogElement} */ dialog;
+  /** @type {HTMLElement | null} */ opener;
+
+  build() {
+    this.problem = el("p", { class: "forget-problem", role: "alert", hidden: true });
+    this.keep = el("button", { type: "button", class: "button", onclick: () => this.dialog.close() }, t("forget.keep"));
+    this.forget = el("button", { type: "button", class: "button alarming", onclick: () => this.run() }, t("forget.do"));
+    this.dialog = el("dialog", { class: "ask-dialog", "aria-labelledby": "forget-title", "aria-describedby": "forget-what", onclose: () => this.closed() },
+      el("h2", { id: "forget-title" }, t("forget.title")),
+      el("p", { id: "forget-what" }, t("forget.what")),
+      this.problem,
+      el("div", { class: "dialog-actions" }, this.keep, this.forget));
+  }
+
+  /**
+   * `opener` has the focus again when the answer is no.
+   * @param {HTMLElement} opener
+   */
+  ask(opener) {
+    this.opener = opener;
+    this.problem.hidden = true;
+    this.append(this.dialog); // on the page only while it asks
+    this.dialog.showModal();
+    this.keep.focus();
+  }
+
+  async run() {
+    const id = store.state.id ?? "";
+    this.forget.disabled = true;
+    try {
+      await api.forget(id);
+    } catch (error) {
+      // What is gone already need not be forgotten again.
+      if (error.status !== 404) return this.complain(error);
+    } finally {
+      this.forget.disabled = false;
+    }
+    this.opener = null;
+    this.dialog.close();
+    past.remove(id);
+    removeForgotten(id);
+    announce(t("forget.done"));
+    const next = store.state.phase === "empty" ? "#choose" : "panel-grid .question";
+    return /** @type {HTMLElement | null} */ (document.querySelector(next))?.focus();
+  }
+
+  closed() {
+    this.dialog.remove();
+    this.opener?.focus();
+  }
+
+  /** @param {{ title?: string, detail?: string, message?: string }} error */
+  complain({ title, detail, message }) {
+    this.problem.textContent = [title, detail ?? message].filter(Boolean).join(". ");
+    this.problem.hidden = false;
+  }
+}

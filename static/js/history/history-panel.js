@@ -1,0 +1,111 @@
+import { el, focused, iconButton } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { aboutOf, entryLink, makingOf, nameOf } from "./entry.js";
+import { past } from "./history.js";
+
+/** @import { Entry } from "./history.js" */
+
+/** @typedef {{ place: number, tag: "a" | "button" }} Control */
+
+/** The history of this browser: a button of the top bar, and the sheet that it opens. */
+export class HistoryPanel extends View {
+  /** @type {HTMLUListElement} */ list;
+  /** @type {HTMLParagraphElement} */ note;
+  /** @type {HTMLButtonElement} */ clear;
+  /** @type {HTMLButtonElement} */ undo;
+  /** @type {HTMLDialogElement} */ dialog;
+  /** @type {HTMLButtonElement} */ button;
+
+  /** @type {Entry[] | null} */
+  #cleared = null;
+
+  build() {
+    this.list = el("ul", { class: "entries" });
+    this.note = el("p", { class: "small muted", role: "status" });
+    this.clear = el("button", { type: "button", class: "button", onclick: () => this.clearAll() }, t("history.clear"));
+    this.undo = el("button", { type: "button", class: "button", hidden: true, onclick: () => this.putBack() }, t("history.undo"));
+    this.dialog = el("dialog", { class: "sheet", "aria-labelledby": "history-title", onclick: (event) => event.target === this.dialog && this.dialog.close(), onclose: () => this.closed() },
+      el("div", { class: "sheet-body" },
+        el("header", { class: "sheet-head" }, el("h2", { id: "history-title" }, t("history.title")), iconButton("close", t("history.close"), { onclick: () => this.dialog.close() })),
+        this.note, this.list, el("footer", { class: "sheet-foot" }, this.clear, this.undo)));
+    this.button = el("button", { type: "button", class: "top-button", "aria-haspopup": "dialog", onclick: () => this.open() }, t("history.title"));
+    this.append(this.button);
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    past.addEventListener("change", () => this.show(), { signal });
+    store.watch(["models", "methods", "id"], () => this.show(), signal);
+  }
+
+  open() {
+    this.append(this.dialog); // on the page only while it is open
+    this.dialog.showModal();
+    this.show();
+    this.dialog.scrollTop = 0;
+  }
+
+  show() {
+    if (!this.dialog.open) return;
+    const { entries, kept } = past;
+    this.note.textContent = entries.length ? t(kept ? "history.kept" : "history.unkept") : t(this.#cleared ? "history.cleared" : "history.empty");
+    this.clear.hidden = entries.length === 0;
+    const place = this.focused();
+    this.list.replaceChildren(...entries.map((entry) => this.row(entry)));
+    this.refocus(place);
+  }
+
+  /** @param {Entry} entry */
+  row(entry) {
+    const name = nameOf(entry);
+    const current = entry.id === store.state.id;
+    return el("li", { class: entry.gone ? "entry is-gone" : "entry" },
+      entryLink(entry, { class: "entry-link", "aria-current": current ? "page" : null }, () => this.dialog.close(),
+        el("span", { class: "entry-words" },
+          el("strong", {}, name), el("span", { class: "small" }, aboutOf(entry)), el("span", { class: "small muted" }, ...makingOf(entry)))),
+      iconButton("close", t("history.remove", { name }), { onclick: () => past.remove(entry.id) }));
+  }
+
+  /**
+   * Which control of which row has the focus, for rows are made anew.
+   * @returns {Control | null}
+   */
+  focused() {
+    const control = focused();
+    const row = control?.closest("history-panel .entry");
+    return control && row ? { place: [...this.list.children].indexOf(row), tag: control.matches("a") ? "a" : "button" } : null;
+  }
+
+  /** @param {Control | null} control */
+  refocus(control) {
+    if (!control) return;
+    const row = this.list.children[Math.min(control.place, this.list.children.length - 1)];
+    const found = row?.querySelector(control.tag) ?? this.dialog.querySelector(".sheet-head button");
+    /** @type {HTMLElement | null} */ (found)?.focus();
+  }
+
+  clearAll() {
+    this.#cleared = past.entries;
+    past.clear();
+    this.undo.hidden = false;
+    this.undo.focus();
+  }
+
+  putBack() {
+    past.putBack(this.#cleared ?? []);
+    this.forgetCleared();
+    this.clear.focus();
+  }
+
+  closed() {
+    this.forgetCleared();
+    this.dialog.remove();
+  }
+
+  forgetCleared() {
+    this.#cleared = null;
+    this.undo.hidden = true;
+  }
+}

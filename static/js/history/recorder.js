@@ -1,0 +1,82 @@
+// Writes the history: what was finished or opened on this page, and what the server turned out to have forgotten.
+
+import * as api from "../api/client.js";
+import { idOfAddress } from "../controller/controller.js";
+import { describePicture } from "../state/actions.js";
+import { shownInput } from "../state/models.js";
+import { originOf } from "../state/picture-origin.js";
+import { store } from "../state/store.js";
+import { past } from "./history.js";
+
+/**
+ * @import { ClassBody } from "../api/types.js"
+ * @import { Panel } from "../state/types.js"
+ */
+
+/** @type {<T>(values: T[]) => T[]} */
+const unique = (values) => [...new Set(values)];
+
+/**
+ * The classes that were explained, where it is not the top one alone.
+ * @param {Panel[]} panels
+ * @param {ClassBody | undefined} top
+ */
+function targetsOf(panels, top) {
+  const labels = unique(panels.map(({ target }) => target?.label).filter(Boolean));
+  return labels.length === 1 && labels[0] === top?.label ? null : labels.join(", ") || null;
+}
+
+async function enter() {
+  const { id, picture, panels } = store.state;
+  if (!id || !picture) return;
+  const input = shownInput();
+  const top = input?.predictions[0];
+  const known = past.of(id);
+  past.put(id, {
+    name: picture.name ?? known?.name ?? null,
+    sample: originOf(store.state).sample ?? known?.sample ?? null,
+    models: unique(panels.map(({ model }) => model)),
+    label: top?.label ?? null,
+    target: targetsOf(panels, top),
+    methods: unique(panels.map(({ method }) => method)),
+    gone: false,
+  });
+  if (known?.thumbnail) return;
+  const { thumbnailOf } = await import("./thumbnail.js");
+  const thumbnail = (await thumbnailOf(picture.url)) ?? (await thumbnailOf(api.pictureUrl(id)));
+  if (thumbnail && past.of(id)) past.put(id, { thumbnail });
+}
+
+/** A recorded explanation has no name of its picture: this browser may know it. */
+function name() {
+  const { id, picture } = store.state;
+  const known = id && picture && picture.name === null ? past.of(id) : null;
+  if (known?.name) describePicture({ name: known.name, sample: known.sample });
+}
+
+export function keepHistory() {
+  store.watch(["phase"], ({ phase, id, panels }) => {
+    if (id && (phase === "done" || (phase === "cancelled" && panels.some(({ status }) => status === "done")))) enter();
+  });
+  store.watch(["picture"], name);
+  store.watch(["notice"], ({ notice }) => {
+    const id = idOfAddress();
+    if (id && notice?.problem.status === 404 && past.of(id)) past.put(id, { gone: true });
+  });
+}
+
+/**
+ * Whether the server still has it; one that it has forgotten is marked so.
+ * @param {string} id
+ */
+export async function stillThere(id) {
+  try {
+    await api.explanation(id);
+  } catch (error) {
+    if (error.status === 404) {
+      past.put(id, { gone: true });
+      return false;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,86 @@
+// What make_learn.py has written, fetched once: numbers, pictures, strips of frames, and the palette to colour them.
+
+import { loadPalettes } from "../rendering/palettes.js";
+import { contextOf } from "../shared/dom.js";
+
+const BASE = new URL("../../learn/", import.meta.url);
+let loading = null;
+
+export function palettes() {
+  loading ??= loadPalettes();
+  return loading;
+}
+
+/** The colours that magnitudes take on this page. */
+export const colours = async () => (await palettes()).inferno.colours;
+
+/** @param {string} name */
+export async function numbers(name) {
+  const response = await fetch(new URL(`${name}.json`, BASE));
+  if (!response.ok) throw new Error(`${response.status} for ${name}.json`);
+  return response.json();
+}
+
+/** @param {string} name */
+export async function picture(name) {
+  const image = new Image();
+  image.src = new URL(`${name}.webp`, BASE).href;
+  await image.decode();
+  return image;
+}
+
+/**
+ * The RGBA pixels of a picture, drawn at its own size.
+ * @param {HTMLImageElement} image
+ * @param {number} x
+ * @param {number} width
+ */
+export function pixelsOf(image, x = 0, width = image.naturalWidth) {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = image.naturalHeight;
+  const context = contextOf(canvas, { willReadFrequently: true });
+  context.drawImage(image, -x, 0);
+  return context.getImageData(0, 0, canvas.width, canvas.height);
+}
+
+/** A row of square frames. */
+export class Strip {
+  #image;
+  #colours;
+
+  /**
+   * @param {HTMLImageElement} image
+   * @param {Uint32Array | null} colours
+   */
+  constructor(image, colours) {
+    this.#image = image;
+    this.#colours = colours;
+    this.side = image.naturalHeight;
+  }
+
+  /**
+   * A strip of pictures; of maps, whose grey levels take colours, where `coloured`.
+   * @param {string} name
+   * @param {boolean} coloured
+   */
+  static async load(name, coloured = true) {
+    const [image, table] = await Promise.all([picture(name), coloured ? colours() : null]);
+    return new Strip(image, table);
+  }
+
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {number} place
+   */
+  draw(canvas, place) {
+    const frame = pixelsOf(this.#image, place * this.side, this.side);
+    if (this.#colours) {
+      const words = new Uint32Array(frame.data.buffer);
+      for (let i = 0; i < words.length; i += 1) words[i] = this.#colours[frame.data[4 * i]];
+    }
+    canvas.width = this.side;
+    canvas.height = this.side;
+    contextOf(canvas).putImageData(frame, 0, 0);
+  }
+}

@@ -1,0 +1,113 @@
+// The parts of a figure that its template has laid out, found by their data attributes.
+
+import { t } from "../shared/texts.js";
+
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const STEP_MS = 180;
+
+/**
+ * @param {HTMLElement} root
+ * @param {string} name
+ * @returns {HTMLCanvasElement}
+ */
+export const view = (root, name) => /** @type {any} */ (root.querySelector(`[data-view="${name}"]`));
+
+/**
+ * @param {HTMLElement} root
+ * @param {string} name
+ * @param {string} text
+ */
+export function tell(root, name, text) {
+  /** @type {HTMLElement} */ (root.querySelector(`[data-facts="${name}"]`)).textContent = text;
+}
+
+/**
+ * A share between 0 and 1 as a bar, with what it means.
+ * @param {HTMLElement} root
+ * @param {string} name
+ * @param {number} share
+ * @param {string} text
+ */
+export function gauge(root, name, share, text) {
+  const place = /** @type {HTMLElement} */ (root.querySelector(`[data-gauge="${name}"]`));
+  place.style.setProperty("--share", String(Math.max(0, share)));
+  /** @type {HTMLElement} */ (place.querySelector("output")).textContent = text;
+}
+
+/**
+ * Calls `run` with the alternative that is chosen, whenever another is.
+ * @param {HTMLElement} root
+ * @param {(value: string) => void} run
+ */
+export function onChoice(root, run) {
+  root.querySelector(".choice")?.addEventListener("change", ({ target }) => run(/** @type {HTMLInputElement} */ (target).value));
+}
+
+/**
+ * @param {HTMLElement} root
+ * @returns {string}
+ */
+export const chosen = (root) => /** @type {HTMLInputElement} */ (root.querySelector(".choice input:checked")).value;
+
+/**
+ * A slider with its reading, and a button that moves it to the end step by step. Nothing moves by itself, and nothing
+ * at all for whoever asks for less motion: the slider is there.
+ */
+export class Slider {
+  #timer = 0;
+
+  /**
+   * `show(place)` draws a place and returns what is to be read there.
+   * @param {HTMLElement} root
+   * @param {(place: number) => string} show
+   */
+  constructor(root, show) {
+    this.input = /** @type {HTMLInputElement} */ (root.querySelector("[data-slider]"));
+    this.button = /** @type {HTMLButtonElement} */ (root.querySelector("[data-play]"));
+    this.readout = /** @type {HTMLElement} */ (root.querySelector("[data-readout]"));
+    this.show = show;
+    this.input.addEventListener("input", () => {
+      this.pause();
+      this.update();
+    });
+    this.button.addEventListener("click", () => (this.#timer ? this.pause() : this.play()));
+    calm.addEventListener("change", () => this.obey());
+    this.button.disabled = false;
+    this.obey();
+    this.update();
+  }
+
+  get place() {
+    return Number(this.input.value);
+  }
+
+  update() {
+    const text = this.show(this.place);
+    this.readout.textContent = text;
+    this.input.setAttribute("aria-valuetext", text);
+  }
+
+  play() {
+    if (this.place === Number(this.input.max)) this.input.value = "0";
+    this.#timer = setInterval(() => this.step(), STEP_MS);
+    this.button.textContent = t("learn.read.pause");
+    this.update();
+  }
+
+  step() {
+    this.input.value = String(this.place + 1);
+    this.update();
+    if (this.place === Number(this.input.max)) this.pause();
+  }
+
+  pause() {
+    clearInterval(this.#timer);
+    this.#timer = 0;
+    this.button.textContent = t("learn.read.play");
+  }
+
+  obey() {
+    if (calm.matches) this.pause();
+    this.button.hidden = calm.matches;
+  }
+}

@@ -1,0 +1,20 @@
+// The trust panel: its words, styles and elements, fetched when it is first opened.
+
+import { el } from "../shared/dom.js";
+import { style } from "../shared/style-sheets.js";
+import { addTexts } from "../shared/texts.js";
+import { loadMetrics } from "./metric-list.js";
+import { SmallMap } from "./small-map.js";
+import { TrustDialog } from "./trust-dialog.js";
+import { TrustMetric } from "./trust-metric.js";
+import { TrustVerdict } from "./trust-verdict.js";
+
+// Inner elements first: an element may use those that it contains as soon as it is built.
+/** @type {Record<string, CustomElementConstructor>} */
+const ELEMENTS = { "small-map": SmallMap, "trust-verdict": TrustVerdict, "trust-metric": TrustMetric, "trust-dialog": TrustDialog };
+
+export async function begin() {
+  await Promise.all([addTexts("measuring"), addTexts("findings"), loadMetrics(), style("chart"), style("drawer"), style("trust")]);
+  for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
+  document.body.append(el("trust-dialog"));
+}

@@ -1,0 +1,156 @@
+// Measuring: one metric after the other, each a request of its own, so that one may be cancelled and the others go on.
+
+import * as api from "../api/client.js";
+import { announce } from "../shared/announce.js";
+import { t } from "../shared/texts.js";
+import { updatePanel } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { metricTitle } from "./metric-list.js";
+
+/**
+ * @import { MeasurementBody, PanelBody } from "../api/types.js"
+ * @import { Measuring } from "../state/types.js"
+ */
+
+/** @typedef {{ metric: string, values: Record<string, any> }} Asked */
+
+/** @typedef {{ waiting: Asked[], controller: AbortController | null, current: string | null, explanation: string | null }} Queue */
+
+/** @type {Map<string, Queue>} */
+const queues = new Map(); // by a panel's id
+
+/**
+ * @param {string} id - of the panel
+ * @param {string} metric
+ * @param {Partial<Measuring> | null} state
+ */
+function note(id, metric, state) {
+  const panel = store.panel(id);
+  if (!panel) return;
+  const { [metric]: before, ...others } = panel.measuring;
+  updatePanel(id, { measuring: state ? { ...others, [metric]: { ...before, ...state } } : others });
+}
+
+/**
+ * Puts what a metric has found into the panel's record; nothing changes where it is what was known.
+ * @param {string} id - of the panel
+ * @param {MeasurementBody} measured
+ */
+function take(id, measured) {
+  const { record } = store.panel(id) ?? {};
+  if (!record || JSON.stringify(record.metrics?.[measured.metric]) === JSON.stringify(measured)) return;
+  updatePanel(id, { record: { ...record, metrics: { ...record.metrics, [measured.metric]: measured } } });
+}
+
+/** @type {Record<string, (id: string, data: any) => void>} */
+const receive = {
+  progress: (id, { metric, done, total }) => note(id, metric, { status: "running", done, total }),
+  metric: (id, { metric }) => take(id, metric),
+  done(id, { panels }) {
+    const record = /** @type {PanelBody[]} */ (panels).find((panel) => panel.id === id);
+    for (const measured of Object.values(record?.metrics ?? {})) take(id, measured);
+  },
+  error(id, data) {
+    throw new api.Problem(data);
+  },
+};
+
+/**
+ * @param {string} id - of the panel
+ * @param {Queue} queue
+ * @param {Asked} asked
+ */
+async function follow(id, queue, { metric, values }) {
+  queue.controller = new AbortController();
+  queue.current = metric;
+  const { signal } = queue.controller;
+  note(id, metric, { status: "running", done: 0, total: null, problem: null });
+  try {
+    /** @type {api.Fields} */
+    const fields = [["metrics", metric], ["options", JSON.stringify({ [metric]: values })]];
+    for await (const { event, data } of api.measure(queue.explanation ?? "", id, fields, signal)) {
+      if (signal.aborted) return;
+      receive[event]?.(id, data);
+    }
+    note(id, metric, null);
+    announce(t(`trust.announce.${store.panel(id)?.record?.metrics?.[metric]?.status ?? "done"}`, { metric: metricTitle(metric) }));
+  } catch (error) {
+    if (signal.aborted) return;
+    // What has gone wrong with this request would go wrong with the next one.
+    for (const { metric: other } of queue.waiting.splice(0)) note(id, other, null);
+    note(id, metric, { status: "failed", problem: error });
+    announce(t("trust.announce.failed", { metric: metricTitle(metric) }));
+  }
+}
+
+/**
+ * @param {string} id - of the panel
+ * @param {Queue} queue
+ */
+async function work(id, queue) {
+  const several = queue.waiting.length > 1;
+  while (queue.waiting.length) await follow(id, queue, /** @type {Asked} */ (queue.waiting.shift()));
+  if (queues.get(id) !== queue) return; // it was left
+  queues.delete(id);
+  updatePanel(id);
+  if (several) announce(t("trust.announce.all"));
+}
+
+/**
+ * Measures [{metric, values}] of a panel, after what is being measured of it already.
+ * @param {string} id - of the panel
+ * @param {Asked[]} asked
+ */
+export function measure(id, asked) {
+  const running = queues.get(id);
+  const queue = running ?? { waiting: [], controller: null, current: null, explanation: store.state.id };
+  const fresh = asked.filter(({ metric }) => !isMeasuring(id, metric));
+  queue.waiting.push(...fresh);
+  for (const { metric } of fresh) note(id, metric, { status: "waiting", done: 0, total: null, problem: null });
+  if (running || !fresh.length) return;
+  queues.set(id, queue);
+  work(id, queue);
+}
+
+/**
+ * @param {string | null} id - of the panel
+ * @param {string} [metric]
+ */
+export function isMeasuring(id, metric) {
+  const queue = id === null ? undefined : queues.get(id);
+  return queue !== undefined && (metric === undefined || queue.current === metric || queue.waiting.some((asked) => asked.metric === metric));
+}
+
+/**
+ * Ends a metric; the server stops when the stream is closed. What waits behind it goes on.
+ * @param {string} id - of the panel
+ * @param {string} metric
+ */
+export function cancel(id, metric) {
+  const queue = queues.get(id);
+  if (!queue) return;
+  queue.waiting = queue.waiting.filter((asked) => asked.metric !== metric);
+  if (queue.current === metric) {
+    queue.controller?.abort();
+    queue.current = null;
+  }
+  note(id, metric, { status: "cancelled" });
+}
+
+/** @param {string} id - of the panel */
+export function cancelAll(id) {
+  const queue = queues.get(id);
+  if (!queue) return;
+  for (const metric of [queue.current ?? [], queue.waiting.map((asked) => asked.metric)].flat()) cancel(id, metric);
+  announce(t("announce.cancelled"));
+}
+
+// What belongs to an explanation that is left is not measured any more; another's panels have the same ids.
+store.watch(["id"], ({ id }) => {
+  for (const [panel, queue] of queues) {
+    if (queue.explanation === id) continue;
+    queues.delete(panel);
+    queue.waiting = [];
+    queue.controller?.abort();
+  }
+});

@@ -1,0 +1,53 @@
+// What can be measured of a map: the server's list, in the order in which it is shown, and the words for it.
+
+import * as api from "../api/client.js";
+import { declared } from "../parameters/parameters.js";
+import { textOr } from "../shared/texts.js";
+
+/** @import { MeasurementBody, MetricBody } from "../api/types.js" */
+
+// What most people ask first; a metric that the server alone knows comes last.
+const ORDER = ["deletion", "insertion", "randomisation", "class_sensitivity", "stability", "completeness", "gradient_check", "infidelity", "max_sensitivity"];
+
+/** @type {MetricBody[]} */
+let listed = [];
+
+/** @param {MetricBody} metric */
+const place = ({ id }) => (ORDER.includes(id) ? ORDER.indexOf(id) : ORDER.length);
+
+export async function loadMetrics() {
+  if (!listed.length) listed = (await api.metrics()).sort((a, b) => place(a) - place(b));
+}
+
+export const metrics = () => listed;
+
+/** @param {string} id */
+export const metricOf = (id) => listed.find((metric) => metric.id === id);
+
+/** @param {string} id */
+export const metricTitle = (id) => textOr(`trust.metric.${id}`, metricOf(id)?.title ?? id);
+
+/** @param {string} id */
+export const metricSummary = (id) => textOr(`trust.summary.${id}`, metricOf(id)?.summary ?? "");
+
+/**
+ * What can be set of a metric, as parameters.js has it.
+ * @param {string} id
+ */
+export function settingsOf(id) {
+  /** @type {(name: string, words?: string) => string} */
+  const titleOf = (name, words) => textOr(`trust.setting.${name}`, words ?? name);
+  /** @type {(name: string, words: string) => string} */
+  const helpOf = (name, words) => textOr(`trust.setting.${id}.${name}`, words);
+  return declared(metricOf(id)?.parameters, titleOf, helpOf).map((parameter) => ({ ...parameter, key: `${id}-${parameter.name}` }));
+}
+
+/**
+ * The values that a metric is measured with unless told otherwise: those of the last time, else the defaults.
+ * @param {string} id
+ * @param {MeasurementBody | null} measured
+ * @returns {Record<string, any>}
+ */
+export function settingValues(id, measured) {
+  return Object.fromEntries(settingsOf(id).map(({ name, initial }) => [name, measured?.parameters?.[name] ?? initial]));
+}

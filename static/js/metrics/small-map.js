@@ -1,0 +1,67 @@
+import { appearanceOf, draw, limitOf, mapOf } from "../rendering/draw.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { whenNear } from "./metric-maps.js";
+
+/** @import { RawArray, Settings } from "../rendering/types.js" */
+
+/** A map that was made while measuring, read as the maps of the grid are, each with the end of its own scale. */
+export class SmallMap extends View {
+  /** @type {HTMLCanvasElement} */ canvas;
+  /** @type {HTMLSpanElement} */ words;
+  /** @type {(() => RawArray | Promise<RawArray>) | undefined} */ load;
+
+  /** @type {RawArray | null} */
+  #raw = null;
+  #drawn = "";
+
+  build() {
+    this.classList.add("well", "small-map");
+    this.canvas = el("canvas", { "aria-hidden": "true" }); // its caption says what it is
+    this.words = el("span", { class: "small muted", hidden: true });
+    this.append(this.canvas, this.words);
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["rendering", "palettes"], () => this.paint(), signal);
+    if (this.load && !this.#raw) whenNear(this, () => this.fetch());
+  }
+
+  /**
+   * `load` gives a promise of the array, once it is to be seen.
+   * @param {() => any} load
+   */
+  serve(load) {
+    this.load = load;
+    return this;
+  }
+
+  async fetch() {
+    try {
+      this.#raw = (await this.load?.()) ?? null;
+      this.paint();
+    } catch (error) {
+      this.words.textContent = t("problem.array");
+      this.words.title = error.message;
+      this.words.hidden = false;
+    }
+  }
+
+  paint() {
+    const { palettes } = store.state;
+    if (!this.#raw || !palettes) return;
+    const rendering = /** @type {Settings} */ ({ ...store.state.rendering, scale: "own" });
+    const panel = { raw: this.#raw };
+    const map = mapOf(panel, rendering);
+    if (!map) return;
+    const limit = limitOf(panel, { rendering, panels: [] });
+    const drawn = appearanceOf(rendering, limit);
+    if (drawn === this.#drawn) return;
+    this.#drawn = drawn;
+    this.style.aspectRatio = `${map.width} / ${map.height}`;
+    draw(this.canvas, panel, { rendering, palettes }, limit);
+  }
+}

@@ -1,0 +1,38 @@
+import { el, iconButton } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { dismissNotice } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+
+/** @import { Notice } from "../state/types.js" */
+
+/** Shows the notice that belongs to its `place`: an error is told where it happened. */
+export class ProblemNotice extends View {
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["notice"], ({ notice }) => this.show(notice), signal);
+  }
+
+  /** @param {Notice | null} notice */
+  show(notice) {
+    const here = notice?.place === this.getAttribute("place") || (this.hasAttribute("any") && notice);
+    this.hidden = !here;
+    this.replaceChildren(...(here ? this.content(notice) : []));
+    if (here) this.scrollIntoView({ block: "nearest" });
+  }
+
+  /** @param {Notice} notice */
+  content({ problem, name, retry }) {
+    const title = name && !problem.passing ? t("problem.refused", { name }) : (problem.title ?? "");
+    const { detail = "" } = problem;
+    const wait = problem.retryAfter ? t("problem.retryAfter", { seconds: problem.retryAfter }) : null;
+    return [
+      el("div", { class: "notice", role: "alert" },
+        el("strong", { lang: title === problem.title ? problem.language : null }, title),
+        detail && detail !== title ? el("p", { lang: problem.language }, detail) : null,
+        wait ? el("p", {}, `${wait}.`) : null,
+        retry ? el("button", { type: "button", class: "button", onclick: retry }, t("problem.retry")) : null,
+        iconButton("close", t("problem.dismiss"), { class: "icon-button notice-close", onclick: dismissNotice })),
+    ];
+  }
+}

@@ -1,0 +1,84 @@
+import { el } from "../shared/dom.js";
+import { setTool, setViewport } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { boxBetween, toPicture } from "../viewport/geometry.js";
+import { View } from "../widgets/view.js";
+
+const SLOP = 4;
+/** @param {number} fraction */
+const percent = (fraction) => `${100 * fraction}%`;
+
+/** Lies over the picture: a drag draws the box, and box and crosshair stand where they are in the maps. */
+export class PictureBox extends View {
+  /** @type {HTMLDivElement} */ box;
+  /** @type {HTMLDivElement} */ spot;
+
+  #frame = 0;
+
+  build() {
+    this.box = el("div", { class: "box", hidden: true });
+    this.spot = el("div", { class: "spot", hidden: true });
+    this.setAttribute("aria-hidden", "true");
+    this.append(this.box, this.spot);
+    /** @type {{ place: number[], x: number, y: number } | null} */
+    let from = null;
+    this.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || !event.isPrimary || (event.pointerType === "touch" && store.state.tool !== "box")) return;
+      from = { place: this.placeOf(event), x: event.clientX, y: event.clientY };
+    });
+    this.addEventListener("pointermove", (event) => {
+      if (!from || Math.hypot(event.clientX - from.x, event.clientY - from.y) < SLOP) return;
+      this.setPointerCapture(event.pointerId);
+      setViewport({ box: boxBetween(from.place, this.placeOf(event)) ?? store.state.viewport.box });
+    });
+    const end = () => {
+      if (from && store.state.tool) setTool(null);
+      from = null;
+    };
+    this.addEventListener("pointerup", end);
+    this.addEventListener("pointercancel", end);
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["viewport", "tool", "picture", "inputs", "ask", "models"], () => this.refresh(), signal);
+    this.size.image.addEventListener("load", () => this.refresh(), { signal });
+  }
+
+  /** With the next frame: the picture is placed by then, whoever heard of the change first. */
+  refresh() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.show();
+    });
+  }
+
+  /** The picture in its own pixels; where it was padded, the stage around it is larger. */
+  get size() {
+    const { picture } = store.state;
+    const image = /** @type {HTMLImageElement} */ (this.parentElement?.querySelector(".original"));
+    return { image, width: picture?.width ?? image.naturalWidth, height: picture?.height ?? image.naturalHeight };
+  }
+
+  /** @param {PointerEvent} event */
+  placeOf({ clientX, clientY }) {
+    const { image, width, height } = this.size;
+    const on = image.getBoundingClientRect();
+    return toPicture([(clientX - on.left) / on.width, (clientY - on.top) / on.height], [0, 0, width, height]);
+  }
+
+  show() {
+    const { viewport: { box, cross }, tool } = store.state;
+    const { image, width, height } = this.size;
+    this.classList.toggle("marking", tool === "box");
+    this.box.hidden = !box || !width;
+    this.spot.hidden = !cross || !width;
+    // The stage is a frame around picture and crop: this element lies where the picture does.
+    Object.assign(this.style, { left: image.style.left, top: image.style.top, width: image.style.width, height: image.style.height });
+    if (box && width) {
+      const [x0, y0, x1, y1] = box;
+      Object.assign(this.box.style, { left: percent(x0 / width), top: percent(y0 / height), width: percent((x1 - x0) / width), height: percent((y1 - y0) / height) });
+    }
+    if (cross && width) Object.assign(this.spot.style, { left: percent(cross[0] / width), top: percent(cross[1] / height) });
+  }
+}

@@ -1,0 +1,48 @@
+// How pictures come in, apart from samples: chosen, dropped anywhere, pasted.
+
+import { Problem } from "../api/client.js";
+import { t } from "../shared/texts.js";
+import { showNotice } from "../state/actions.js";
+import { addPictures } from "./pictures.js";
+
+const chooser = /** @type {HTMLInputElement} */ (document.getElementById("file"));
+
+export function choose() {
+  chooser.value = ""; // so that the same file can be chosen again after an error
+  chooser.click();
+}
+
+/** @param {Iterable<File>} files */
+function take(files) {
+  const pictures = [...files].filter(({ type }) => type.startsWith("image/"));
+  const taken = pictures.length ? pictures : [...files].slice(0, 1);
+  if (taken.length) addPictures(taken.map((file) => ({ url: URL.createObjectURL(file), name: file.name || t("picture.pasted"), source: { field: "image", value: file } })));
+  return taken.length > 0;
+}
+
+/** @param {boolean} on */
+function dragging(on) {
+  document.documentElement.classList.toggle("dragging", on);
+}
+
+export function listenForPictures() {
+  chooser.addEventListener("change", () => take(chooser.files ?? []));
+
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    dragging(true);
+  });
+  // relatedTarget is null only where the pointer leaves the window itself.
+  addEventListener("dragleave", (event) => dragging(event.relatedTarget !== null));
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    dragging(false);
+    if (take(event.dataTransfer?.files ?? [])) return;
+    const problem = new Problem({ title: t("picture.noFile"), detail: t("picture.noFile.detail") });
+    showNotice({ place: "picture", problem, retry: null });
+  });
+
+  addEventListener("paste", (event) => {
+    if (take(event.clipboardData?.files ?? [])) event.preventDefault();
+  });
+}

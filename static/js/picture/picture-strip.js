@@ -1,0 +1,70 @@
+import { arrange, el, icon, iconButton } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { choose } from "./picture-input.js";
+import { choosePicture, removePicture } from "./pictures.js";
+
+/** @import { PictureEntry } from "../state/types.js" */
+
+/** @type {Record<string, number>} */
+const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
+
+/** Several pictures as a row of thumbnails; one is shown (ARIA's radio group). */
+export class PictureStrip extends View {
+  /** @type {HTMLDivElement} */ list;
+  /** @type {HTMLButtonElement} */ add;
+  /** @type {HTMLButtonElement} */ removeButton;
+
+  /** @type {Map<string | undefined, HTMLButtonElement>} */
+  #thumbs = new Map();
+
+  build() {
+    this.list = el("div", { class: "thumbs", role: "radiogroup", "aria-label": t("strip.title"), onkeydown: (event) => this.key(event) });
+    this.add = el("button", { type: "button", class: "icon-button", title: t("strip.add"), "aria-label": t("strip.add"), onclick: choose }, icon("plus"));
+    this.removeButton = iconButton("close", t("strip.remove"), { onclick: () => store.state.picture && removePicture(store.state.picture.key) });
+    this.append(this.list, el("div", { class: "strip-actions" }, this.removeButton, this.add));
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["pictures", "picture"], () => this.show(), signal);
+  }
+
+  show() {
+    const { pictures, picture } = store.state;
+    this.hidden = pictures.length < 2;
+    this.#thumbs = new Map(pictures.map((entry) => [entry.key, this.#thumbs.get(entry.key) ?? this.thumb(entry)]));
+    arrange(this.list, [...this.#thumbs.values()]);
+    pictures.forEach(({ key, name }, place) => {
+      const thumb = this.#thumbs.get(key);
+      if (!thumb) return;
+      const current = key === picture?.key;
+      const label = name ?? t("strip.picture", { number: place + 1 });
+      thumb.setAttribute("aria-checked", String(current));
+      thumb.setAttribute("aria-label", label);
+      thumb.title = label;
+      thumb.tabIndex = current ? 0 : -1;
+    });
+    if (!this.hidden) this.#thumbs.get(picture?.key)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  /** @param {PictureEntry} entry */
+  thumb({ key, url }) {
+    return el("button", { type: "button", class: "thumb", role: "radio", onclick: () => choosePicture(key) },
+      el("img", { src: url, alt: "", width: 48, height: 48, decoding: "async" }));
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const keys = store.state.pictures.map((entry) => entry.key);
+    const place = keys.indexOf(store.state.picture?.key ?? "");
+    const step = STEPS[event.key];
+    const to = event.key === "Home" ? 0 : event.key === "End" ? keys.length - 1 : place + step;
+    if (event.key === "Delete") removePicture(keys[place]);
+    else if (Number.isNaN(to) || !keys.length) return;
+    else choosePicture(keys[(to + keys.length) % keys.length]);
+    event.preventDefault();
+    this.#thumbs.get(store.state.picture?.key)?.focus();
+  }
+}

@@ -1,0 +1,44 @@
+import * as api from "../api/client.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { askedModel } from "../state/models.js";
+import { Combobox } from "../widgets/combobox.js";
+
+/** @import { ClassBody } from "../api/types.js" */
+
+/** A combobox over a model's classes: {index, label}. */
+export class ClassSearch extends Combobox {
+  /** The neighbours of the class that stands there. */
+  get resting() {
+    return this.input.value.trim();
+  }
+
+  /**
+   * @param {string} query
+   * @param {AbortSignal} signal
+   */
+  async find(query, signal) {
+    const model = askedModel();
+    return model ? api.classes(model, query, { signal }) : [];
+  }
+
+  /** @param {ClassBody} option */
+  keyOf({ index }) {
+    return index;
+  }
+
+  /** @param {ClassBody} option */
+  textOf({ label }) {
+    return label;
+  }
+
+  /** @param {ClassBody} option */
+  rowOf({ index, label }) {
+    return [el("span", {}, label), el("span", { class: "muted" }, String(index))];
+  }
+
+  /** @param {string} query */
+  nothing(query) {
+    return t("ask.none", { query });
+  }
+}

@@ -1,0 +1,71 @@
+import { askTarget } from "../controller/layout.js";
+import { el } from "../shared/dom.js";
+import * as format from "../shared/format.js";
+import { t } from "../shared/texts.js";
+import { askedTarget, shownInput } from "../state/models.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+
+/** @import { PredictedClass } from "../api/types.js" */
+
+const ROWS = 5;
+
+/**
+ * @typedef {object} Row
+ * @property {HTMLElement} label
+ * @property {HTMLElement} value
+ * @property {HTMLElement} bar
+ * @property {HTMLButtonElement} button
+ * @property {HTMLElement} item
+ * @property {PredictedClass | null} prediction
+ */
+
+/** What the model believes; a click explains that class. Rows are kept, so that focus stays where it is. */
+export class PredictionList extends View {
+  /** @type {Row[]} */ rows;
+
+  build() {
+    this.rows = Array.from({ length: ROWS }, () => this.row());
+    this.append(el("ol", { class: "predictions" }, ...this.rows.map(({ item }) => item)));
+  }
+
+  row() {
+    const label = el("span", { class: "prediction-label" });
+    const value = el("span", { class: "prediction-value" });
+    const bar = el("span", { class: "prediction-bar" });
+    const button = el("button", { type: "button", class: "prediction", disabled: true, onclick: () => this.explain(row) }, label, value, bar);
+    /** @type {Row} */
+    const row = { label, value, bar, button, item: el("li", {}, button), prediction: null };
+    return row;
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["inputs", "ask", "layout", "row", "id", "models"], () => this.show(), signal);
+  }
+
+  /** @param {Row} row */
+  explain({ prediction }) {
+    if (prediction) askTarget({ index: prediction.index, label: prediction.label });
+  }
+
+  show() {
+    const { id } = store.state;
+    const predictions = shownInput()?.predictions ?? [];
+    const target = askedTarget();
+    this.rows.forEach((row, place) => {
+      const prediction = predictions[place];
+      row.prediction = prediction ?? null;
+      row.button.disabled = !prediction || !id;
+      row.label.textContent = prediction?.label ?? "";
+      row.value.textContent = prediction ? format.probability(prediction.probability) : "";
+      row.bar.style.setProperty("--share", String(prediction?.probability ?? 0));
+      row.button.setAttribute("aria-pressed", String(prediction !== undefined && prediction.index === target?.index));
+      if (!prediction) return row.button.setAttribute("aria-label", t("predictions.waiting"));
+      const { label, index } = prediction;
+      row.button.setAttribute("aria-label", t("predictions.explain", { label, index, probability: row.value.textContent }));
+      row.button.title = `${label} · ${index}`;
+      return undefined;
+    });
+  }
+}

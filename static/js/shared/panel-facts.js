@@ -1,0 +1,83 @@
+// The numbers of a panel as short statements: what it cost, and how far it can be trusted.
+
+import { el } from "./dom.js";
+import * as format from "./format.js";
+import { t, textOr } from "./texts.js";
+
+/** @import { PanelBody } from "../api/types.js" */
+
+/** @typedef {{ text: string, long?: string, poor?: boolean }} Fact */
+
+// Below this the path's sum and the score's change agree as well as a reader needs.
+const GOOD = 0.05;
+
+/**
+ * @param {Record<string, any>} found
+ * @returns {Fact}
+ */
+function completeness({ expected, attributed, relative_error: error, reason }) {
+  if (error === null || error === undefined) {
+    return { text: reason ? t("panel.incomplete", { reason }) : t("panel.incomplete.plain"), poor: true };
+  }
+  const amount = format.percent(error);
+  const long = t("panel.sum", { expected: format.number(expected), attributed: format.number(attributed) });
+  if (Math.abs(error) <= GOOD) return { text: t("panel.complete", { error: amount }), long };
+  return { text: t(error * Math.sign(expected) < 0 ? "panel.short" : "panel.over", { error: amount }), long, poor: true };
+}
+
+/**
+ * Without a change there were too few steps to compare the map with itself.
+ * @param {Record<string, any>} found
+ * @returns {Fact}
+ */
+function convergence({ converged, change }) {
+  if (converged) return { text: t("panel.converged", { change: format.percent(change) }) };
+  const text = Number.isFinite(change) ? t("panel.unconverged", { change: format.percent(change) }) : t("panel.unconverged.plain");
+  return { text, poor: true };
+}
+
+/**
+ * [{text, long?, poor?}] for a finished panel's record.
+ * @param {Pick<PanelBody, "seconds" | "diagnostics">} record
+ * @returns {Fact[]}
+ */
+export function factsOf({ seconds, diagnostics = {} }) {
+  /** @type {Fact[]} */
+  const facts = [];
+  const { gradient_evaluations: gradients, forward_evaluations: forwards, guided_activations: guided, layer } = diagnostics;
+  if (Number.isFinite(seconds)) facts.push({ text: t("panel.seconds", { seconds: format.seconds(seconds) }) });
+  if (gradients) facts.push({ text: gradients === 1 ? t("panel.evaluation") : t("panel.evaluations", { count: gradients }) });
+  if (forwards) facts.push({ text: t("panel.forward", { count: forwards }) });
+  if (guided !== null && guided !== undefined) facts.push({ text: t("panel.guided", { count: guided }), long: t("panel.guided.long") });
+  if (layer) facts.push({ text: t("panel.layer", { layer }) });
+  if (diagnostics.completeness) facts.push(completeness(diagnostics.completeness));
+  if ("converged" in diagnostics) facts.push(convergence(diagnostics));
+  return facts;
+}
+
+/**
+ * Facts as nodes of one line; the separators are text too, for whoever copies or listens.
+ * @param {Fact[]} facts
+ */
+export function factNodes(facts) {
+  return facts.flatMap(({ text, long, poor }, place) => [place ? "\u00a0· " : "", el("span", { class: poor ? "poor" : null, title: long ?? null }, text)]);
+}
+
+/**
+ * Parameters and diagnostics differ in kind; this is one value of either as text.
+ * @param {any} value
+ * @returns {string}
+ */
+export function valueText(value) {
+  if (value === null || value === undefined) return t("value.automatic");
+  if (typeof value === "boolean") return t(value ? "value.yes" : "value.no");
+  if (typeof value === "number") return format.number(value, 4);
+  if (Array.isArray(value)) return value.map(valueText).join(" × ");
+  return String(value);
+}
+
+/**
+ * The value of a parameter as text; a name that is no choice of ours, such as a layer's, stays as it is.
+ * @param {any} value
+ */
+export const settingText = (value) => (typeof value === "string" ? textOr(`catalogue.choice.${value}`, value) : valueText(value));

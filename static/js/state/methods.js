@@ -1,0 +1,35 @@
+// What the page must know of the methods before the server has told: the first visit shows them at once.
+
+import { textOr } from "../shared/texts.js";
+import { store } from "./store.js";
+
+export const DEFAULT_METHODS = [
+  "vanilla_gradient",
+  "guided_backprop",
+  "grad_cam",
+  "smooth_grad",
+  "integrated_gradients",
+  "blur_integrated_gradients",
+];
+
+/** @param {string | null} id */
+export const methodOf = (id) => store.state.methods?.find((method) => method.id === id);
+
+/**
+ * What the server says of a method in English, in the visitor's language; a plug-in's own words stay as they are.
+ * @param {string} id
+ */
+export const summaryOf = (id) => textOr(`catalogue.summary.${id}`, methodOf(id)?.summary ?? "");
+
+/**
+ * The name of a parameter, and of one of its choices, for the eye.
+ * @param {string} name
+ * @param {string} [title]
+ */
+export const parameterTitle = (name, title = name.replaceAll("_", " ")) => textOr(`catalogue.parameter.${name}`, title);
+
+/** @param {any} value */
+export const choiceTitle = (value) => textOr(`catalogue.choice.${value}`, String(value).replaceAll("_", " "));
+
+/** @param {string} id */
+export const titleOf = (id) => textOr(`method.${id}`, methodOf(id)?.title ?? id);

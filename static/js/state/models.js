@@ -1,0 +1,63 @@
+// What the page knows of the models, and which one it asks.
+
+import { currentRow } from "./rows.js";
+import { store } from "./store.js";
+
+/** @import { ClassBody, InputBody, ModelBody, PredictedClass } from "../api/types.js" */
+
+/** @param {string | null | undefined} id */
+export const modelOf = (id) => store.state.models?.models.find((model) => model.id === id);
+
+/** @param {string | null | undefined} id */
+export const modelTitle = (id) => modelOf(id)?.title ?? id ?? "";
+
+/** The id of the model of the current row: what the question's fields and the predictions belong to. */
+export const askedModel = () => currentRow(store.state)?.model ?? store.state.models?.default;
+
+/**
+ * What that model saw and believes; until it has answered, what stands on the page is another's.
+ * @returns {InputBody | undefined}
+ */
+export function shownInput() {
+  const { inputs } = store.state;
+  return inputs.get(askedModel()) ?? inputs.values().next().value;
+}
+
+/**
+ * The class that the current row explains, as far as it is known yet.
+ * @returns {ClassBody | null}
+ */
+export const askedTarget = () => currentRow(store.state)?.target ?? shownInput()?.predictions[0] ?? null;
+
+/**
+ * What a model believes of a class, {index, label, probability, logit}, where it has told.
+ * @param {string | null | undefined} model
+ * @param {ClassBody | null | undefined} target
+ * @returns {PredictedClass | undefined}
+ */
+export function beliefIn(model, target) {
+  const { predictions = [], targets = [] } = store.state.inputs.get(model) ?? {};
+  return target ? [...predictions, ...targets].find(({ index }) => index === target.index) : predictions[0];
+}
+
+/**
+ * {fit, size} as they are asked for: null where the model's own way was taken.
+ * @param {Pick<InputBody, "fit" | "size">} input
+ * @param {ModelBody} own
+ */
+export function askedInput({ fit, size }, own) {
+  const same = size.join() === own.input_size.join();
+  return { fit: fit === own.fit ? null : fit, size: same ? null : sizeText(size) };
+}
+
+/**
+ * A size as it is written in the field and sent: one side, or height x width.
+ * @param {number[]} size
+ */
+export const sizeText = ([height, width]) => (height === width ? String(height) : `${height}x${width}`);
+
+/**
+ * A size for the eye.
+ * @param {number[]} size
+ */
+export const sizeShown = ([height, width]) => (height === width ? String(height) : `${height} × ${width}`);

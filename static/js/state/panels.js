@@ -1,0 +1,97 @@
+// One map of the grid as the state holds it, from its announcement to its raw array.
+
+import { cachedAnswer, cacheKey } from "./result-cache.js";
+import { shownMethods, shownRows } from "./rows.js";
+import { store } from "./store.js";
+
+/**
+ * @import { ClassBody, PanelBody } from "../api/types.js"
+ * @import { Panel, State } from "./types.js"
+ */
+
+/** @type {Set<string>} */
+const FINAL = new Set(["done", "refused", "failed"]);
+
+/**
+ * The server keeps what it is to measure.
+ * @param {Panel} panel
+ */
+export const canBeMeasured = ({ status, record, cached }) => status === "done" && Boolean(record) && !cached;
+
+/** @param {Pick<Panel, "status">} panel */
+export const isFinal = (panel) => FINAL.has(panel.status);
+
+export const everyPanel = () => [...store.state.panels, ...store.state.hiddenPanels];
+
+/**
+ * @param {Partial<Panel> & Pick<Panel, "id" | "method">} fields
+ * @returns {Panel}
+ */
+function blank(fields) {
+  return {
+    model: null,
+    target: null,
+    against: null,
+    status: "waiting",
+    done: 0,
+    total: null,
+    estimate: null,
+    raw: null,
+    record: null,
+    problem: null,
+    measuring: {},
+    cached: false,
+    ...fields,
+  };
+}
+
+/**
+ * A blank panel, or the map that was on the page already and answers the same question.
+ * @param {Pick<Panel, "id" | "model" | "method" | "target">} fields
+ * @param {number | undefined} target
+ * @param {State} state
+ */
+function answered(fields, target, state) {
+  const known = target === undefined ? null : cachedAnswer(cacheKey({ ...fields, target }, state));
+  return blank({ ...fields, ...known, cached: Boolean(known) });
+}
+
+/**
+ * @param {string | null} model
+ * @param {State} state
+ * @returns {ClassBody | undefined}
+ */
+const topOf = (model, { inputs }) => inputs.get(model)?.predictions[0];
+
+/**
+ * Panels to stand in the grid until the server has named the real ones: nothing moves then.
+ * @param {State} state
+ */
+export function expectedPanels(state) {
+  return shownRows(state).flatMap(({ model, target: asked }) => shownMethods(state).map((method) => {
+    const target = asked ?? topOf(model, state) ?? null;
+    return answered({ id: `expected ${model} ${asked?.index ?? "top"} ${method}`, model, method, target }, target?.index, state);
+  }));
+}
+
+/**
+ * A panel as the server announced it: its target is an index, whose label comes with the panel or was asked for.
+ * @param {{ id: string, model: string, method: string, target: number }} announced
+ * @param {State} state
+ */
+export function acceptedPanel({ id, model, method, target: index }, state) {
+  const target = state.ask.targets.find((asked) => asked?.index === index) ?? null;
+  return answered({ id, model, method, target }, index, state);
+}
+
+/**
+ * A panel of an explanation that was recorded; one that was not finished then is cancelled.
+ * @param {PanelBody} record
+ * @param {State} state
+ */
+export function recordedPanel(record, state) {
+  const { id, model, method, target, against, status, problem } = record;
+  const raw = cachedAnswer(cacheKey({ model, method, target: target?.index }, state))?.raw ?? null;
+  const ended = isFinal({ status }) ? status : "cancelled";
+  return blank({ id, model, method, target, against, status: ended, record, raw, problem: problem ?? null });
+}

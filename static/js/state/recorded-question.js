@@ -1,0 +1,85 @@
+// What a recorded explanation was asked for, read back from its record.
+
+import { emptyAsk } from "./initial.js";
+import { methodOf } from "./methods.js";
+import { askedInput, modelOf } from "./models.js";
+
+/**
+ * @import { ClassBody, Explanation, InputBody, PanelBody } from "../api/types.js"
+ * @import { Ask, Options } from "./types.js"
+ */
+
+/** @type {<T>(values: T[]) => T[]} */
+const unique = (values) => [...new Set(values)];
+
+/**
+ * The classes asked for, null for each model's top one.
+ * @param {PanelBody[]} panels
+ * @param {Map<string, InputBody>} inputs
+ * @returns {(ClassBody | null)[]}
+ */
+function targetsOf(panels, inputs) {
+  const explained = panels.flatMap(({ model, target }) => (target ? [{ model, target }] : []));
+  const named = new Map(explained.map(({ target }) => [target.index, target]));
+  const rows = unique(explained.map(({ model }) => model)).map((model) => {
+    const classes = unique(explained.filter((panel) => panel.model === model).map(({ target }) => target.index));
+    return { classes, top: inputs.get(model)?.predictions[0].index };
+  });
+  // A class that is explained of one model only is there as that model's top class; so is the only one.
+  const common = [...named.values()].filter(({ index }) => (
+    rows.every(({ classes }) => classes.includes(index)) && !(named.size === 1 && rows[0].top === index)));
+  const top = common.length < Math.max(0, ...rows.map(({ classes }) => classes.length));
+  return top && common.length ? [null, ...common] : common;
+}
+
+/**
+ * The question, with every parameter that a method was given.
+ * @param {Pick<Explanation, "panels" | "score" | "seed">} record
+ * @param {Map<string, InputBody>} inputs
+ * @returns {Ask}
+ */
+export function askOf({ panels, score, seed }, inputs) {
+  return {
+    ...emptyAsk(),
+    models: unique(panels.map(({ model }) => model)),
+    targets: targetsOf(panels, inputs),
+    methods: panels.length ? unique(panels.map(({ method }) => method)) : null,
+    options: Object.fromEntries(panels.filter(({ parameters }) => Object.keys(parameters).length).map(({ method, parameters }) => [method, parameters])),
+    against: panels[0]?.against ?? null,
+    score,
+    seed,
+  };
+}
+
+/**
+ * The parameters of a method that differ from its defaults.
+ * @param {string} method
+ * @param {Record<string, any>} values
+ * @returns {Record<string, any>}
+ */
+export function setBy(method, values) {
+  const { properties = {} } = methodOf(method)?.parameters ?? {};
+  return Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== properties[name]?.default));
+}
+
+/**
+ * {method: {parameter: value}} without what is the default; needs the methods to be known.
+ * @param {Options} options
+ * @returns {Options}
+ */
+export function withoutDefaults(options) {
+  const own = Object.entries(options).map(([method, values]) => [method, setBy(method, values)]);
+  return Object.fromEntries(own.filter(([, values]) => Object.keys(values).length));
+}
+
+/**
+ * {fit, size} as they were asked for, where that is not the model's own way; nothing while the models are not known.
+ * @param {Map<string, InputBody>} inputs
+ */
+export function inputAsked(inputs) {
+  for (const input of inputs.values()) {
+    const own = modelOf(input.model);
+    if (own) return askedInput(input, own);
+  }
+  return null;
+}

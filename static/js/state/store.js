@@ -1,0 +1,74 @@
+// The state of the page, in one place. Elements watch it; actions.js alone writes it.
+
+import { restoredSettings } from "../rendering/settings.js";
+import { emptyView, RESTING_VIEWPORT } from "./initial.js";
+
+/** @import { Panel, State } from "./types.js" */
+
+class Store extends EventTarget {
+  /** @type {State} */
+  state = {
+    ...emptyView(),
+    models: null,
+    downloads: [],
+    methods: null,
+    samples: null,
+    palettes: null,
+    pictures: [],
+    rendering: restoredSettings(),
+    viewport: RESTING_VIEWPORT,
+    tool: null,
+    viewedPanel: null,
+    parametersOf: null,
+    flowRow: null,
+    metricsPanel: null,
+  };
+
+  /** @param {Partial<State>} patch */
+  set(patch) {
+    Object.assign(this.state, patch);
+    this.dispatchEvent(new CustomEvent("change", { detail: Object.keys(patch) }));
+  }
+
+  /** @param {string | null} id */
+  panel(id) {
+    return this.state.panels.find((panel) => panel.id === id) ?? this.state.hiddenPanels.find((panel) => panel.id === id);
+  }
+
+  /**
+   * Changes one panel; only the elements that show this panel hear of it.
+   * @param {string} id
+   * @param {Partial<Panel>} patch
+   */
+  setPanel(id, patch) {
+    const panel = this.panel(id);
+    if (!panel) return;
+    Object.assign(panel, patch);
+    this.dispatchEvent(new CustomEvent("panel", { detail: id }));
+  }
+
+  /**
+   * Calls `run` now, and whenever one of the keys is set, until the signal aborts.
+   * @param {(keyof State)[]} keys
+   * @param {(state: State) => void} run
+   * @param {AbortSignal} [signal]
+   */
+  watch(keys, run, signal) {
+    this.addEventListener("change", (event) => {
+      const set = /** @type {CustomEvent<(keyof State)[]>} */ (event).detail;
+      if (set.some((key) => keys.includes(key))) run(this.state);
+    }, { signal });
+    run(this.state);
+  }
+
+  /**
+   * Calls `run` with the id of each panel that is changed, until the signal aborts.
+   * @param {(id: string) => void} run
+   * @param {AbortSignal} signal
+   */
+  watchPanels(run, signal) {
+    this.addEventListener("panel", (event) => run(/** @type {CustomEvent<string>} */ (event).detail), { signal });
+  }
+}
+
+export const store = new Store();

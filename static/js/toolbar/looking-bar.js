@@ -1,0 +1,72 @@
+import { el, iconButton } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { setTool, setViewport } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { compareWith, currentPanel, drawable, resetZoom, zoomBy } from "../viewport/viewport.js";
+import { View } from "../widgets/view.js";
+
+/**
+ * @import { State } from "../state/types.js"
+ * @import { BoxFields } from "./box-fields.js"
+ */
+
+const STEP = 1.5;
+
+/**
+ * @param {string} text
+ * @param {string} title
+ * @param {() => void} onclick
+ */
+const toggle = (text, title, onclick) => el("button", { type: "button", class: "button toggle", "aria-pressed": "false", title, onclick }, text);
+
+/** Zoom, box, comparison; in full screen the split view instead of the comparison. */
+export class LookingBar extends View {
+  /** @type {HTMLButtonElement} */ out;
+  /** @type {HTMLButtonElement} */ in;
+  /** @type {HTMLButtonElement} */ reset;
+  /** @type {HTMLButtonElement} */ mark;
+  /** @type {BoxFields} */ fields;
+  /** @type {HTMLButtonElement} */ compare;
+  /** @type {HTMLButtonElement} */ split;
+
+  build() {
+    this.out = iconButton("minus", t("zoom.out"), { onclick: () => zoomBy(1 / STEP) });
+    this.in = iconButton("plus", t("zoom.in"), { onclick: () => zoomBy(STEP) });
+    this.reset = el("button", { type: "button", class: "button zoom-value", title: t("zoom.reset"), onclick: resetZoom });
+    this.mark = toggle(t("box.tool"), t("box.tool.long"), () => this.startBox());
+    this.fields = el("box-fields");
+    this.compare = el("button", { type: "button", class: "button", title: t("compare.long"), onclick: () => compareWith(currentPanel()) }, t("compare.open"));
+    this.split = toggle(t("split.tool"), t("split.tool.long"), () => setViewport({ split: store.state.viewport.split === null ? 0.5 : null }));
+    this.setAttribute("role", "group");
+    this.setAttribute("aria-label", t("looking.title"));
+    this.append(
+      el("div", { class: "zoom", role: "group", "aria-label": t("zoom.title"), title: t("zoom.help") }, this.out, this.reset, this.in),
+      this.mark, this.hasAttribute("whole") ? this.split : this.compare, this.fields,
+    );
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["viewport", "tool"], (state) => this.show(state), signal);
+    store.watch(["panels"], () => this.offer(), signal);
+    store.watchPanels(() => this.offer(), signal);
+  }
+
+  offer() {
+    this.compare.disabled = drawable().length < 2;
+  }
+
+  /** @param {State} state */
+  show({ viewport: { zoom, split, box }, tool }) {
+    const shown = t("zoom.value", { zoom: zoom < 10 ? Number(zoom.toFixed(1)) : Math.round(zoom) });
+    this.reset.textContent = shown;
+    this.reset.setAttribute("aria-label", t("zoom.reset.heard", { zoom: shown }));
+    this.mark.setAttribute("aria-pressed", String(tool === "box"));
+    this.split.setAttribute("aria-pressed", String(split !== null));
+    this.fields.hidden = tool !== "box" && !box;
+  }
+
+  startBox() {
+    setTool(store.state.tool === "box" ? null : "box");
+  }
+}

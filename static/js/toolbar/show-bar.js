@@ -1,0 +1,48 @@
+import { SCALES, SHOWS } from "../rendering/settings.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { setRendering } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { slider } from "./reading-bar.js";
+
+/** @import { Settings } from "../rendering/types.js" */
+
+/**
+ * A list of choices; `key` is both the rendering's and the texts'.
+ * @param {"scale" | "show"} key
+ * @param {string[]} values
+ */
+function choice(key, values) {
+  const options = values.map((value) => el("option", { value, title: t(`reading.${key}.${value}.long`) }, t(`reading.${key}.${value}`)));
+  const select = el("select", { "aria-label": t(`reading.${key}.long`), onchange: () => setRendering({ [key]: select.value }) }, ...options);
+  return { key, select, field: el("label", { class: `reading-field reading-${key}` }, el("span", { class: "field-label" }, t(`reading.${key}`)), select) };
+}
+
+/** What of the maps is shown, and on whose scale. */
+export class ShowBar extends View {
+  /** @type {ReturnType<typeof choice>[]} */ choices;
+  /** @type {ReturnType<typeof slider>} */ top;
+
+  build() {
+    this.choices = [choice("scale", SCALES), choice("show", SHOWS)];
+    this.top = slider("top", { min: 1, max: 50, step: 1 }, () => setRendering({ top: Number(this.top.input.value) }));
+    this.append(...this.choices.map(({ field }) => field), this.top.field);
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["rendering"], ({ rendering }) => this.show(rendering), signal);
+  }
+
+  /** @param {Settings} rendering */
+  show(rendering) {
+    for (const { key, select } of this.choices) {
+      select.value = rendering[key];
+      select.title = t(`reading.${key}.${rendering[key]}.long`);
+    }
+    this.top.input.value = String(rendering.top);
+    this.top.output.textContent = `${rendering.top} %`;
+    this.top.field.hidden = rendering.show === "map";
+  }
+}

@@ -1,0 +1,60 @@
+import { arrayOf } from "../rendering/draw.js";
+import { el } from "../shared/dom.js";
+import { factNodes } from "../shared/panel-facts.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { boxFacts, crossNodes } from "./readout.js";
+
+/** @import { MapLens } from "./map-lens.js" */
+
+/** Under a map: what the crosshair stands on, and what share of the map the box holds. */
+export class LookFacts extends View {
+  /** @type {HTMLParagraphElement} */ cross;
+  /** @type {HTMLParagraphElement} */ shares;
+  /** @type {MapLens} */ lens;
+
+  #frame = 0;
+  #box = "";
+
+  build() {
+    this.cross = el("p", { class: "look-line cross-facts", hidden: true });
+    this.shares = el("p", { class: "look-line box-facts", hidden: true });
+    this.append(this.cross, this.shares);
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["viewport", "rendering", "inputs"], () => this.refresh(), signal);
+  }
+
+  /**
+   * `lens`: the map-lens that these facts are of.
+   * @param {MapLens} lens
+   */
+  take(lens) {
+    this.lens = lens;
+    this.refresh();
+  }
+
+  refresh() {
+    if (this.#frame || !this.lens) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.show();
+    });
+  }
+
+  show() {
+    const { viewport, rendering } = store.state;
+    const { panel } = this.lens;
+    const array = arrayOf(panel);
+    this.cross.hidden = !viewport.cross || !array;
+    if (!this.cross.hidden) this.cross.replaceChildren(...crossNodes(this.lens));
+    this.shares.hidden = !viewport.box || !array;
+    // The shares are sums over all pixels: only when they can have changed.
+    const box = [viewport.box, rendering.reduction, panel.id, panel.raw ? "raw" : panel.done].join();
+    if (this.shares.hidden || box === this.#box) return;
+    this.#box = box;
+    this.shares.replaceChildren(...factNodes(boxFacts(panel)));
+  }
+}

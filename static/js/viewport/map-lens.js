@@ -1,0 +1,164 @@
+import { appearanceOf, arrayOf, draw, limitOf, mapOf } from "../rendering/draw.js";
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { setViewport } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { boxToPanel, frameOf, middleOf, toWindow } from "./geometry.js";
+import { listenForGestures } from "./gestures.js";
+import { listenForKeys } from "./keyboard.js";
+import { cropOf, crossedPixel, panelName } from "./viewport.js";
+
+/**
+ * @import { RawArray, Settings } from "../rendering/types.js"
+ * @import { Panel } from "../state/types.js"
+ * @import { Frame } from "./geometry.js"
+ */
+
+/** @param {number} fraction */
+const percent = (fraction) => `${100 * fraction}%`;
+
+/**
+ * One map over what its model saw, through the zoom that all maps share, with crosshair and box.
+ * Sends "drawn" with what the scale bar needs, "open" when it is to be seen full screen.
+ */
+export class MapLens extends View {
+  /** @type {HTMLImageElement} */ seen;
+  /** @type {HTMLCanvasElement} */ canvas;
+  /** @type {HTMLDivElement} */ over;
+  /** @type {HTMLDivElement} */ across;
+  /** @type {HTMLDivElement} */ down;
+  /** @type {HTMLDivElement} */ box;
+  /** @type {Panel} */ panel;
+
+  dragged = false; // the click that follows a drag is none
+  #frame = 0;
+  #drawn = "";
+  /** @type {RawArray | null} */
+  #array = null;
+  /** @type {Settings | null} */
+  own = null; // where this map is not to be rendered as the others are
+
+  build() {
+    this.seen = el("img", { class: "seen", alt: "", hidden: true, draggable: "false" });
+    this.canvas = el("canvas", { class: "map", role: "img", hidden: true });
+    this.over = el("div", { class: "over" }, this.canvas);
+    this.across = el("div", { class: "cross across", hidden: true });
+    this.down = el("div", { class: "cross down", hidden: true });
+    this.box = el("div", { class: "box", hidden: true });
+    this.append(this.seen, this.over, el("div", { class: "marks", "aria-hidden": "true" }, this.across, this.down, this.box));
+    listenForGestures(this);
+    listenForKeys(this);
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["rendering", "palettes"], () => this.redraw(), signal);
+    store.watch(["viewport", "tool", "inputs"], () => this.redraw(), signal);
+    // On a scale that is shared, another panel's array may change this one's.
+    store.watchPanels(() => store.state.rendering.scale !== "own" && this.redraw(), signal);
+  }
+
+  /** Whether it is large: then wheel and finger are its own. */
+  get whole() {
+    return this.hasAttribute("whole");
+  }
+
+  get ready() {
+    return Boolean(arrayOf(this.panel));
+  }
+
+  get rendering() {
+    return this.own ?? store.state.rendering;
+  }
+
+  get crop() {
+    return cropOf(this.panel);
+  }
+
+  /**
+   * @param {Panel} panel
+   * @param {string} label
+   */
+  take(panel, label = t("panel.look", { panel: panelName(panel) })) {
+    this.panel = panel;
+    const { url } = store.state.inputs.get(panel.model) ?? {};
+    if (url && this.seen.getAttribute("src") !== url) this.seen.src = url;
+    if (!url) this.seen.removeAttribute("src");
+    if (this.ready) {
+      this.tabIndex = 0;
+      this.setAttribute("role", "application");
+      this.setAttribute("aria-label", label);
+    } else for (const name of ["tabindex", "role", "aria-label"]) this.removeAttribute(name);
+    this.redraw();
+  }
+
+  /** @param {number[]} cross */
+  point(cross) {
+    setViewport({ cross, panel: this.panel.id });
+  }
+
+  /** Drawn with the next frame, once, however many reasons there were. */
+  redraw() {
+    if (this.#frame || !this.panel) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.paint();
+      this.place();
+    });
+  }
+
+  /** The pixels, where something that they depend on has changed. */
+  paint() {
+    const { rendering } = this;
+    const array = arrayOf(this.panel);
+    const limit = array ? limitOf(this.panel, { ...store.state, rendering }) : 0;
+    const drawn = store.state.palettes && array ? appearanceOf(rendering, limit) : "";
+    if (drawn === this.#drawn && array === this.#array) return;
+    this.#drawn = drawn;
+    this.#array = array;
+    const scale = draw(this.canvas, this.panel, { ...store.state, rendering }, limit);
+    this.canvas.hidden = this.seen.hidden = !scale;
+    this.dispatchEvent(new CustomEvent("drawn", { detail: scale }));
+  }
+
+  /** Zoom, crosshair and box. */
+  place() {
+    if (!this.ready) {
+      this.across.hidden = this.down.hidden = this.box.hidden = true;
+      return;
+    }
+    const { viewport, tool } = store.state;
+    const frame = frameOf(viewport, this.crop);
+    this.classList.toggle("magnified", frame.zoom > 1);
+    this.classList.toggle("marking", tool === "box");
+    const transform = frame.zoom > 1 ? `translate(${percent(frame.left)}, ${percent(frame.top)}) scale(${frame.zoom})` : "";
+    for (const layer of [this.seen, this.canvas]) if (layer.style.transform !== transform) layer.style.transform = transform;
+    this.showCross(frame);
+    this.showBox(frame, viewport.box);
+  }
+
+  /** @param {Frame} frame */
+  showCross(frame) {
+    const map = mapOf(this.panel, this.rendering);
+    const pixel = crossedPixel(map, this.crop);
+    this.across.hidden = this.down.hidden = !pixel;
+    if (!map || !pixel) return;
+    const [left, top] = toWindow(middleOf(pixel, map), frame);
+    this.across.style.top = percent(top);
+    this.down.style.left = percent(left);
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {number[] | null} box
+   */
+  showBox(frame, box) {
+    this.box.hidden = !box;
+    if (!box) return;
+    const [u0, v0, u1, v1] = boxToPanel(box, this.crop);
+    const [left, top] = toWindow([u0, v0], frame);
+    const [right, bottom] = toWindow([u1, v1], frame);
+    Object.assign(this.box.style, { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) });
+  }
+}

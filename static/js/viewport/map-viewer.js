@@ -1,0 +1,107 @@
+import { statusLine } from "../shared/announce.js";
+import { el, iconButton } from "../shared/dom.js";
+import { factNodes, factsOf } from "../shared/panel-facts.js";
+import { t } from "../shared/texts.js";
+import { openMetrics, viewPanel } from "../state/actions.js";
+import { methodOf, titleOf } from "../state/methods.js";
+import { canBeMeasured } from "../state/panels.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { drawable } from "./viewport.js";
+
+/**
+ * @import { LookFacts } from "./look-facts.js"
+ * @import { MapLens } from "./map-lens.js"
+ * @import { SplitDivider } from "./split-divider.js"
+ * @import { ScaleBar } from "../widgets/scale-bar.js"
+ */
+
+/** One map as large as the window allows, with the same rendering bar. */
+export class MapViewer extends View {
+  /** @type {HTMLHeadingElement} */ heading;
+  /** @type {HTMLParagraphElement} */ context;
+  /** @type {MapLens} */ lens;
+  /** @type {SplitDivider} */ divider;
+  /** @type {HTMLParagraphElement} */ facts;
+  /** @type {LookFacts} */ look;
+  /** @type {ScaleBar} */ scale;
+  /** @type {HTMLButtonElement} */ trust;
+  /** @type {HTMLButtonElement} */ previous;
+  /** @type {HTMLButtonElement} */ next;
+  /** @type {HTMLDialogElement} */ dialog;
+
+  build() {
+    this.heading = el("h2", { class: "question", id: "viewer-title" });
+    this.context = el("p", { class: "small muted context" });
+    this.lens = el("map-lens", { whole: true, ondrawn: ({ detail }) => this.scale.show(detail) });
+    this.divider = el("split-divider");
+    this.facts = el("p", { class: "facts" });
+    this.look = el("look-facts");
+    this.scale = el("scale-bar");
+    this.trust = el("button", { type: "button", class: "link", onclick: () => openMetrics(store.state.viewedPanel) }, t("trust.open"));
+    this.previous = iconButton("previous", t("viewer.previous"), { onclick: () => this.step(-1) });
+    this.next = iconButton("next", t("viewer.next"), { onclick: () => this.step(1) });
+    this.dialog = el("dialog", { class: "viewer", "aria-labelledby": "viewer-title", onclose: () => this.closed(), onkeydown: (event) => this.key(event) },
+      el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), this.trust, this.previous, this.next,
+        iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
+      el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.lens, this.divider)),
+      el("div", { class: "viewer-foot" }, this.scale, this.facts, this.look),
+      el("div", { class: "instruments" }, el("looking-bar", { whole: true }), el("show-bar"), el("reading-bar")), statusLine());
+    this.append(this.dialog);
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["viewedPanel", "panels"], () => this.follow(), signal);
+    store.watchPanels((id) => id === store.state.viewedPanel && this.render(), signal);
+  }
+
+  get panel() {
+    return store.panel(store.state.viewedPanel);
+  }
+
+  follow() {
+    if (!this.panel) return this.dialog.close();
+    this.render();
+    if (!this.dialog.open) this.dialog.showModal();
+    return undefined;
+  }
+
+  render() {
+    const { panel } = this;
+    if (!panel) return;
+    const { method, model, target, record } = panel;
+    const title = titleOf(method);
+    this.heading.textContent = [title, methodOf(method)?.year].filter(Boolean).join(" ");
+    this.context.textContent = target?.label ?? "";
+    this.lens.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target?.label ?? "" }));
+    const { size } = store.state.inputs.get(model) ?? {};
+    if (size) this.dialog.style.setProperty("--ratio", String(size[1] / size[0]));
+    this.facts.replaceChildren(...factNodes(record ? factsOf(record) : []));
+    this.trust.hidden = !canBeMeasured(panel);
+    this.lens.take(panel);
+    this.look.take(this.lens);
+  }
+
+  /** @param {number} by */
+  step(by) {
+    const panels = drawable();
+    const place = panels.findIndex(({ id }) => id === store.state.viewedPanel);
+    viewPanel(panels[(place + by + panels.length) % panels.length].id);
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    // In a slider or a list the arrows belong to the control.
+    if (/** @type {HTMLElement} */ (event.target).matches("input, select, [role=slider]")) return;
+    if (event.key === "ArrowLeft") this.step(-1);
+    if (event.key === "ArrowRight") this.step(1);
+  }
+
+  closed() {
+    const { viewedPanel } = store.state;
+    viewPanel(null);
+    const panel = [...document.querySelectorAll("map-panel")].find((element) => element.panel.id === viewedPanel);
+    panel?.more.focus();
+  }
+}

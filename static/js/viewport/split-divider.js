@@ -1,0 +1,54 @@
+import { el } from "../shared/dom.js";
+import { t } from "../shared/texts.js";
+import { setViewport } from "../state/actions.js";
+import { store } from "../state/store.js";
+import { View } from "../widgets/view.js";
+import { clamp } from "./geometry.js";
+
+/** @type {Record<string, number>} */
+const KEYS = { ArrowLeft: -0.01, ArrowDown: -0.01, ArrowRight: 0.01, ArrowUp: 0.01, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 };
+
+/** The line between picture and map; --split clips the map. */
+export class SplitDivider extends View {
+  /** @type {HTMLDivElement} */ handle;
+
+  build() {
+    this.handle = el("div", { class: "split-handle", role: "slider", tabindex: "0", "aria-label": t("split.label"), "aria-valuemin": "0", "aria-valuemax": "100" });
+    this.append(this.handle);
+    this.handle.addEventListener("pointerdown", (event) => {
+      this.handle.setPointerCapture(event.pointerId);
+      event.preventDefault();
+      this.handle.focus();
+    });
+    this.handle.addEventListener("pointermove", (event) => this.handle.hasPointerCapture(event.pointerId) && this.drag(event));
+    this.handle.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["viewport"], ({ viewport }) => this.show(viewport.split), signal);
+  }
+
+  /** @param {number | null} split */
+  show(split) {
+    this.hidden = split === null;
+    this.parentElement?.style.setProperty("--split", String(split ?? 0));
+    if (split === null) return;
+    const percent = Math.round(100 * split);
+    this.handle.setAttribute("aria-valuenow", String(percent));
+    this.handle.setAttribute("aria-valuetext", t("split.value", { percent }));
+  }
+
+  /** @param {PointerEvent} event */
+  drag({ clientX }) {
+    const { left, width } = /** @type {HTMLElement} */ (this.parentElement).getBoundingClientRect();
+    setViewport({ split: clamp((clientX - left) / width, 0, 1) });
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    if (!(event.key in KEYS)) return;
+    event.preventDefault();
+    setViewport({ split: clamp((store.state.viewport.split ?? 0) + KEYS[event.key], 0, 1) });
+  }
+}

@@ -1,0 +1,102 @@
+"""One rendering: the page gives each map of golden_rendering.json the entries of the palette and colours there.
+
+tests/images/test_golden_rendering.py asks the same of the server.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from gradoscope.contract.arrays import reduce_channels
+from gradoscope.images.palettes import MAGNITUDES, SIGNED
+from gradoscope.images.render import is_signed, palette_indices, scale_of
+from playwright.sync_api import Browser, Page, Route
+
+from tests.support.paths import ROOT
+
+STATIC = ROOT / "static"
+CASES: list[dict[str, Any]] = json.loads((ROOT / "tests/images/golden_rendering.json").read_text("utf-8"))
+JS = "/static/js/rendering"
+MODULES = {name: f"{JS}/{name}.js" for name in ("colour", "reduction", "palettes")}
+
+RENDER = """async ([cases, modules]) => {
+  const { scaleOf, paletteIndex, paint } = await import(modules.colour);
+  const { reduce } = await import(modules.reduction);
+  const { loadPalettes } = await import(modules.palettes);
+  const palettes = await loadPalettes();
+  return cases.map(({ shape, values, reduce: reduction, palette, percentile, overlay, picture }) => {
+    const { kind, colours } = palettes[palette];
+    const map = reduce({ shape, values: Float32Array.from(values) }, reduction);
+    const scale = scaleOf(map, percentile, { kind });
+    const canvas = new OffscreenCanvas(map.width, map.height);
+    const context = canvas.getContext('2d');
+    const image = context.createImageData(map.width, map.height);
+    paint(map, scale, colours, new Uint32Array(image.data.buffer));
+    const painted = new Uint8Array(image.data);
+    if (picture) {
+      const over = new OffscreenCanvas(map.width, map.height);
+      over.getContext('2d').putImageData(image, 0, 0);
+      picture.forEach((pixel, i) => image.data.set([...pixel, 255], 4 * i));
+      context.putImageData(image, 0, 0);
+      context.globalAlpha = overlay;
+      context.drawImage(over, 0, 0);
+    }
+    const seen = picture ? context.getImageData(0, 0, map.width, map.height).data : painted;
+    return { indices: [...map.values].map(value => paletteIndex(value, scale)), seen: [...seen] };
+  });
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that has the modules, from their files: no server is needed."""
+
+    def answer(route: Route) -> None:
+        path = route.request.url.removeprefix("http://page.test")
+        if path == "/":
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+        else:
+            file = STATIC / path.removeprefix("/static/")
+            route.fulfill(body=file.read_bytes(), content_type=mimetypes.guess_type(file.name)[0] or "text/plain")
+
+    page = browser.new_page()
+    page.route("http://page.test/**", answer)
+    page.goto("http://page.test/")
+    yield page
+    page.close()
+
+
+def rendered(page: Page, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate(RENDER, [cases, MODULES])
+    return found
+
+
+def test_the_page_renders_by_the_rule(page: Page) -> None:
+    for case, found in zip(CASES, rendered(page, CASES), strict=True):
+        name = case["name"], case["reduce"], case["palette"]
+        assert found["indices"] == case["indices"], name
+        seen = np.array(found["seen"]).reshape(-1, 4)[:, :3]
+        step = 0 if case["overlay"] is None else 1  # a browser rounds what it lays over each other
+        assert np.abs(seen - np.array([list(bytes.fromhex(colour)) for colour in case["rgb"]])).max() <= step, name
+
+
+@pytest.mark.parametrize("reduce", ["sum", "abs", "max"])
+@pytest.mark.parametrize("percentile", [90, 97.5, 99, 99.9])
+def test_page_and_server_agree_on_whole_maps(page: Page, reduce: Any, percentile: float) -> None:
+    """To the entry, for they round alike."""
+    values = np.random.default_rng(8).standard_t(3, (3, 112, 112)).astype(np.float32)
+    map = reduce_channels(values, reduce)
+    case = {"shape": values.shape, "values": values.ravel().tolist(), "reduce": reduce, "percentile": percentile}
+    (found,) = rendered(page, [{**case, "palette": "viridis"}])
+    scale = scale_of(map, "viridis", percentile, signed=is_signed(reduce))
+    assert found["indices"] == palette_indices(map, scale).ravel().tolist()
+
+
+def test_page_and_server_have_the_same_palettes_unless_one_is_named(page: Page) -> None:
+    palettes = page.evaluate("async path => (await import(path)).DEFAULT.palettes", f"{JS}/settings.js")
+    assert palettes == {"signed": SIGNED, "unsigned": MAGNITUDES}

@@ -1,0 +1,75 @@
+"""One count of what maps and metrics cost, in evaluations, work, weight and seconds."""
+
+from __future__ import annotations
+
+import pytest
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.metrics.base import CostInputs, MetricCost, find_metric, metrics
+from gradoscope.pipeline.cost import (
+    BACKWARD,
+    ENOUGH,
+    components,
+    learn_map,
+    learn_metric,
+    map_seconds,
+    metric_pace,
+    panel_cost,
+    weight,
+)
+from gradoscope.pipeline.throughput import Throughput
+
+SIZE = (32, 48)
+
+
+def inputs(method: str, **options: int) -> CostInputs:
+    found = find_method(method)
+    return CostInputs(found, found.Parameters(**options), SIZE, 10, layers=4)
+
+
+def test_work_and_weight_are_of_all_evaluations():
+    asked = inputs("smooth_grad", samples=20)
+    measured = [(metric, metric.Parameters()) for metric in metrics().values()]
+    cost = panel_cost(asked, measured)
+    assert cost.map == MetricCost(gradients=20, maps=1)
+    assert cost.metrics == {metric.id: metric.cost(asked, parameters) for metric, parameters in measured}
+    assert cost.measuring == sum(one.forwards + one.gradients for one in cost.metrics.values()) > 0
+    assert cost.work == (20 + cost.measuring) * 32 * 48
+    passes = 20 * (1 + BACKWARD) + sum(one.forwards + one.gradients * (1 + BACKWARD) for one in cost.metrics.values())
+    assert cost.weight == passes
+
+
+def test_a_map_by_forward_passes_weighs_less_than_one_by_gradients():
+    occlusion, smooth = panel_cost(inputs("occlusion"), ()), panel_cost(inputs("smooth_grad"), ())
+    assert occlusion.map.gradients == 0 < occlusion.map.forwards
+    assert weight(occlusion.map) == occlusion.map.total
+    assert weight(smooth.map) == (1 + BACKWARD) * smooth.map.total
+
+
+def test_seconds_are_those_of_the_last_maps_of_enough_evaluations():
+    pace = Throughput()
+    many, few = MetricCost(gradients=ENOUGH), MetricCost(gradients=ENOUGH - 1)
+    learn_map(pace, "net", few, 1.0, SIZE)
+    assert map_seconds(pace, "net", many, SIZE) is None
+    learn_map(pace, "net", many, 4.0, SIZE)
+    assert map_seconds(pace, "net", MetricCost(gradients=2 * ENOUGH), SIZE) == pytest.approx(8.0)
+    assert map_seconds(pace, "net", many, (64, 48)) == pytest.approx(8.0)
+    assert map_seconds(pace, "other", many, SIZE) is None
+
+
+def test_a_metric_that_makes_maps_has_a_pace_for_each_method():
+    pace = Throughput()
+    metric, asked = find_metric("randomisation"), inputs("smooth_grad")
+    cost = metric.cost(asked, metric.Parameters())
+    assert cost.maps > 0
+    learn_metric(pace, "net", asked, metric, cost, 3.0)
+    assert pace.seconds("net", metric_pace(asked.method, metric, cost), cost.total, SIZE) == pytest.approx(3.0)
+    assert pace.seconds("net", metric_pace(find_method("grad_cam"), metric, cost), cost.total, SIZE) is None
+    learn_metric(pace, "net", asked, metric, MetricCost(), 3.0)  # nothing is learnt of no evaluations
+
+
+@pytest.mark.parametrize("metric", list(metrics()))
+def test_components_are_all_of_a_metric(metric: str):
+    found, asked = find_metric(metric), inputs("smooth_grad")
+    cost = found.cost(asked, found.Parameters())
+    passes = [count for name, count in components(found, cost, asked) if name[0] in ("maps", "forwards", "gradients")]
+    assert sum(passes) == cost.total
