@@ -4,7 +4,8 @@ VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DOWNLOADS ?= cards
-JOBS ?= 2
+# processes of pytest: while one waits for a browser or a server, the others compute
+JOBS ?= 3
 BIN = $(VENV)/bin
 
 .PHONY: serve test test-slow test-cluster lint js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study docs slow chaos load fuzz pins audit clean
@@ -14,11 +15,11 @@ serve: $(VENV)/.installed
 
 test: $(VENV)/.tested lint
 	@tools/ensure_browser.sh $(BIN)/python
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
 # those that train a model, measure a benchmark or walk a long way (some minutes)
 test-slow: $(VENV)/.tested
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m slow $(PYTEST)
 
 # the contract on Ray Serve, two replicas on this machine; prints pictures per second and the time after a death
 test-cluster: $(VENV)/.tested
@@ -47,12 +48,13 @@ hooks: $(VENV)/.tested
 # the tests, and how much of app/ they run, in servers, workers and commands too: 1 below 90 %
 coverage: $(VENV)/.tested
 	@tools/ensure_browser.sh $(BIN)/python
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(PYTEST)
 
 # builds and runs the container without a Docker engine; needs root on Debian, and takes some minutes. Torch is PyPI's
 # build, with CUDA; BUILD_ARGS= takes the Dockerfile's default, where the index of CPU builds can be reached
 BUILD_ARGS ?= --build-arg TORCH_INDEX=
 check-image:
+	@test -x ../shared/tools/check_image.sh || { echo 'check-image: ../shared/tools/check_image.sh is missing'; exit 1; }
 	BUILD_ARGS='$(BUILD_ARGS)' CHECK_COMMAND='tools/check_container.sh' ../shared/tools/check_image.sh . /healthz 8000
 
 # the wheel, in a new environment away from the checkout: it serves the six maps

@@ -1,4 +1,4 @@
-"""Gradoscope: see, by six attribution methods side by side, why a pretrained CNN says what it says."""
+"""Gradoscope: explains the scores of pretrained CNNs by attribution methods, side by side."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __version__ = version.VERSION
 __all__ = ["AsyncClient", "Client", "Explanation", "Input", "Panel", "Problem", "explain"]
 
-# Imported when they are asked for: the server's web process and the command line need none of them.
-_PLACES = {
+# Imported at first use: the server's web process and the command line need none of them.
+_MODULES = {
     "AsyncClient": ".client.async_client",
     "Client": ".client.client",
     "Explanation": ".client.results",
@@ -31,9 +31,9 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _PLACES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name], __name__), name)
+    return getattr(import_module(_MODULES[name], __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Every setting once: name, default, help. Each is read from the environment as GRADOSCOPE_<NAME>."""
+"""All settings with default and description. Each is read from the environment variable GRADOSCOPE_<NAME>."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PACKAGE = Path(__file__).resolve().parent
-# Where a store may be that many servers share, and what fsspec needs for it: places where a file or an object appears
-# whole or not at all, and at once for all.
+# URL schemes for a shared store, and the package that fsspec needs for each. All of them write atomically, and every
+# reader sees a write at once.
 SHARED = {"file": "", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
@@ -144,7 +144,7 @@ class Settings(BaseSettings):
 
     @field_validator("cors_origins")
     @classmethod
-    def _origins(cls, value: list[str]) -> list[str]:
+    def _check_origins(cls, value: list[str]) -> list[str]:
         for origin in value:
             if not re.fullmatch(r"https?://[^/\s]+", origin):
                 raise ValueError(f"«{origin}» is no origin: write scheme and host, e.g. https://lab.example")
@@ -152,9 +152,9 @@ class Settings(BaseSettings):
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _networks(cls, value: list[str]) -> list[str]:
+    def _check_networks(cls, value: list[str]) -> list[str]:
         for network in value:
-            ipaddress.ip_network(network, strict=False)  # raises where it is none
+            ipaddress.ip_network(network, strict=False)  # raises if it is invalid
         return value
 
     @field_validator("models", "weights", "keys")
@@ -164,7 +164,7 @@ class Settings(BaseSettings):
 
     @field_validator("store")
     @classmethod
-    def _place(cls, value: Path | str) -> Path | str:
+    def _check_store(cls, value: Path | str) -> Path | str:
         if isinstance(value, Path) or "://" not in value:
             return Path(value).expanduser()
         scheme, _, rest = value.partition("://")
@@ -180,14 +180,14 @@ class Settings(BaseSettings):
 
     @field_validator("weights_mirror")
     @classmethod
-    def _address(cls, value: str) -> str:
+    def _check_mirror(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/")
 
     @property
     def card_folders(self) -> tuple[Path, ...]:
-        """Where model cards are: those that ship, and the operator's own."""
+        """The folders of model cards: the shipped ones, and the operator's."""
         return (shipped("models"), *([self.models] if self.models else []))
 
 

@@ -145,7 +145,7 @@ def _last_event(text: str) -> dict[str, Any]:
     return json.loads(text.rsplit("data: ", 1)[1])  # type: ignore[no-any-return]
 
 
-def knock(port: int, ended: Connection, out: Connection) -> None:
+def check_reachable(port: int, ended: Connection, out: Connection) -> None:
     """Ask /healthz until told to end; sends the seconds of each."""
     seconds = []
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -238,7 +238,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "store")
         (listening, telling), (theirs, end) = context.Pipe(duplex=False), context.Pipe(duplex=False)
-        knocking = context.Process(target=knock, args=(int(server.url.rsplit(":", 1)[1]), theirs, telling))
+        knocking = context.Process(target=check_reachable, args=(int(server.url.rsplit(":", 1)[1]), theirs, telling))
         knocking.start()
         try:
             samples = asyncio.run(load(server, arguments.clients, arguments.seconds, tally))

@@ -36,7 +36,7 @@ MIB = 2**20
 
 # what a worker has in memory before any model, and what the largest micro-batch takes on top of its model
 BASE = (
-    "from gradoscope.service import worker\nfrom gradoscope import pipeline, catalogue\n"
+    "from gradoscope.service import worker\nfrom gradoscope.pipeline import catalogue, pipeline\n"
     + """
 from contextlib import suppress
 from gradoscope.settings import Settings

@@ -34,9 +34,9 @@ from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.inspection import inspection_of
 from gradoscope.attribution.methods.base import Method, methods
-from gradoscope.attribution.methods.smoothing import mirrored
+from gradoscope.attribution.methods.smooth_grad import mirrored
 from gradoscope.attribution.score import Score
-from gradoscope.cli.check_card import few
+from gradoscope.cli.check_card import cheap_parameters
 from gradoscope.contract.problems import Problem
 from gradoscope.images.decode import decode
 from gradoscope.images.preprocess import preprocess
@@ -126,7 +126,7 @@ NEED_RELU_MODULES = ("guided_backprop", "deconvolution", "guided_grad_cam")
 
 
 def run(method: Method[Any], classifier: Classifier, x: Tensor, target: int) -> Tensor:
-    parameters = few(method, STEPS)
+    parameters = cheap_parameters(method, STEPS)
     if method.id == "integrated_gradients":
         parameters = parameters.model_copy(update={"rule": "gauss_legendre"})  # captum's
     method.check(classifier, parameters)

@@ -16,6 +16,14 @@ from tests.support.server import Server
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Files that take longest, by what `--durations` tells.
+LONGEST = [f"tests/{name}.py" for name in (
+    "docs/test_site", "test_acceptance", "zoo/test_memory", "service/test_faults", "docs/test_docs", "page/test_page",
+    "page/test_page_look", "page/test_page_learn", "page/test_page_keep", "page/test_page_axe", "pipeline/test_batch",
+    "web/test_fuzz", "web/test_leaving", "storage/test_disk", "storage/test_sharing", "page/test_page_trust",
+    "web/routes/test_measurements", "web/test_bad_pictures", "docs/test_snippets", "attribution/backends/test_compiled",
+)]  # fmt: skip
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cluster", action="store_true", help="the server computes on Ray Serve: `make test-cluster`")
@@ -31,14 +39,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path.name == "live" and not config.getoption("--cluster") else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files begin, so that none is left over at the end while the other processes have nothing to do."""
+    items.sort(key=lambda item: LONGEST.index(name) if (name := item.location[0]) in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Nothing that is asked of it may leave a traceback in its log."""
     if request.config.getoption("--cluster"):
         running = Server(*request.getfixturevalue("cluster").server)
-    else:
-        running = Server(tmp_path_factory.mktemp("server") / "store")
+        yield running
+        running.stop()
+        return
+    running = Server(tmp_path_factory.mktemp("server") / "store")
     yield running
     running.stop()
+    assert "Traceback" not in running.told(), running.told()
 
 
 @pytest.fixture(scope="session")

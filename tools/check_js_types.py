@@ -10,9 +10,11 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent
+ROOT = TOOLS.parent
 TYPESCRIPT = "5.9.3"
 FOLDER = Path(sys.prefix) / "node"
 
@@ -38,9 +40,23 @@ def compiler() -> Path:
     return package / "bin" / "tsc"
 
 
+def lay_out(folder: Path) -> None:
+    """All scripts as their addresses have them, so that imports lead from one to the other: those of methods and
+    metrics stand in app/, and are served at static/plugins/KIND/ID/."""
+    shutil.copytree(ROOT / "static" / "js", folder / "js")
+    for file in (ROOT / "app" / "attribution").glob("*/*/static/*.js"):
+        kind, id, *_ = file.relative_to(ROOT / "app" / "attribution").parts
+        (folder / "plugins" / kind / id).mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / "plugins" / kind / id)
+    include = ["js/**/*.js", "plugins/**/*.js", str(TOOLS / "elements.d.ts")]
+    (folder / "tsconfig.json").write_text(json.dumps({"extends": str(TOOLS / "tsconfig.json"), "include": include}))
+
+
 def main() -> int:
-    command = [program("node"), str(compiler()), "--pretty", "false", "--project", str(TOOLS)]
-    return subprocess.run(command, check=False).returncode
+    with tempfile.TemporaryDirectory(prefix="gradoscope-types-") as folder:
+        lay_out(Path(folder))
+        command = [program("node"), str(compiler()), "--pretty", "false", "--project", folder]
+        return subprocess.run(command, cwd=folder, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Writes static/learn/: the pictures and numbers of the page /methods, all of them out of the shipped model.
+"""Writes the pictures and numbers of the page /methods, all of them out of the shipped model: into the folder of each
+method its own (app/attribution/methods/ID/: facts.json and static/), and what they share into static/learn/.
 
-Run by hand, some minutes on one core: OMP_NUM_THREADS=1 python -m tools.make_learn [FOLDER]
+Run by hand, some minutes on one core: OMP_NUM_THREADS=1 python -m tools.make_learn [FOLDER], which takes them instead
 
 Strips are rows of square frames. A frame of a map holds the magnitude (the sum of |·| over the channels) as grey
 levels from zero to a clip, which stands in the JSON; the page colours it. Frames are 112 px wide: every second pixel
@@ -26,7 +27,7 @@ from gradoscope.attribution.gradients import Rule
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.baselines import make_baseline
 from gradoscope.attribution.methods.blur import blur
-from gradoscope.attribution.methods.cam import class_activation
+from gradoscope.attribution.methods.grad_cam import class_activation
 from gradoscope.attribution.methods.rules import Guided
 from gradoscope.attribution.noise import noise
 from gradoscope.attribution.score import Score
@@ -43,14 +44,6 @@ from torch import Tensor
 from tests.support.paths import ROOT
 
 MODEL = "efficientnet_lite0"
-SIX = (
-    "vanilla_gradient",
-    "guided_backprop",
-    "grad_cam",
-    "smooth_grad",
-    "integrated_gradients",
-    "blur_integrated_gradients",
-)
 GRID_TARGETS = {"cat": 282, "espresso": 967, "rocket": 812}  # tiger cat, espresso, space shuttle
 LAYERS = ("bn2", "blocks.5", "blocks.4", "blocks.2", "blocks.1")
 GREY = 255.0
@@ -85,7 +78,7 @@ class Counting(Engine):
 
 
 class Stage:
-    """The model, what it sees of the samples, and where the results go."""
+    """The model, what it sees of the samples, and the folder into which the next results go."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -126,41 +119,36 @@ class Stage:
         image.save(self.folder / f"{name}.webp", quality=quality, method=6, **options)
 
 
-def main(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def main(shared: Path, methods: Path) -> None:
+    shared.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
-    stage = Stage(folder)
+    stage = Stage(shared)
     for sample in ("cat", "grid"):
         stage.webp(f"seen-{sample}", stage.seen[sample].picture, 85)
     stage.webp("inferno", Image.fromarray(palettes()["inferno"][None]), lossless=True)
     cat = int(stage.logits(stage.x("cat")[None])[0].argmax())
-    facts = {"title": stage.title, "runs": runs(stage, cat)}
-    for figure in (vanilla, guided, cam, smooth, integrated, blurred):
-        facts[figure.__name__] = figure(stage, cat)
-        print(figure.__name__, json.dumps(facts[figure.__name__], ensure_ascii=False), flush=True)
+    write_facts(shared, {"title": stage.title})
+    for id, figure in FIGURES.items():
+        stage.folder = methods / id / "static"
+        stage.folder.mkdir(parents=True, exist_ok=True)
+        facts = {"run": run(stage, id, cat), "figure": figure(stage, cat)}
+        write_facts(methods / id, facts)
+        print(id, json.dumps(facts, ensure_ascii=False), flush=True)
+
+
+def write_facts(folder: Path, facts: dict[str, Any]) -> None:
     (folder / "facts.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def runs(stage: Stage, target: int) -> dict[str, Any]:
-    """The six maps of the cat with their defaults, as the page would compute them."""
-    records = {}
-    for id in SIX:
-        method, engine = find_method(id), stage.engine(target)
-        steps = method.attribute(engine, stage.x("cat"), method.Parameters(), SEED)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                attribution = end.value
-                break
-        values = attribution.values.abs().sum(0).numpy()
-        scale = scale_of(values, "inferno", signed=False)
-        stage.webp(f"map-{id}", Image.fromarray(colourise(values, "inferno", scale)), 75)
-        error = attribution.diagnostics.get("completeness", {}).get("relative_error")
-        records[id] = stage.about(
-            "cat", target, high=significant(scale.high), gradients=engine.gradient_count, error=error
-        )
-    return records
+def run(stage: Stage, id: str, target: int) -> dict[str, Any]:
+    """The map of the cat with the method's defaults, as the page would compute it."""
+    method, engine = find_method(id), stage.engine(target)
+    attribution = method.run(engine, stage.x("cat"), SEED)
+    values = attribution.values.abs().sum(0).numpy()
+    scale = scale_of(values, "inferno", signed=False)
+    stage.webp("map", Image.fromarray(colourise(values, "inferno", scale)), 75)
+    error = attribution.diagnostics.get("completeness", {}).get("relative_error")
+    return stage.about("cat", target, high=significant(scale.high), gradients=engine.gradient_count, error=error)
 
 
 def vanilla(stage: Stage, target: int) -> dict[str, Any]:
@@ -170,8 +158,8 @@ def vanilla(stage: Stage, target: int) -> dict[str, Any]:
     places = [VANILLA_MOST * (k / VANILLA_FRAMES) ** 2 for k in range(VANILLA_FRAMES + 1)]
     gradients = torch.cat([engine.gradients((x + t * direction)[None]) for t in places])
     pictures, maps = [x + t * direction for t in places], [magnitude(g) for g in gradients]
-    stage.webp("vanilla-pictures", strip([rgb(p) for p in pictures]), 75)
-    stage.webp("vanilla-maps", strip([grey(m, clip(m)) for m in maps]), 60)
+    stage.webp("pictures", strip([rgb(p) for p in pictures]), 75)
+    stage.webp("maps", strip([grey(m, clip(m)) for m in maps]), 60)
     fine = np.linspace(0, VANILLA_MOST, 81).tolist()
     curve = [float(engine.scores((x + t * direction)[None])) for t in fine]
     cosines = [cosine(gradients[0], g) for g in gradients]
@@ -183,7 +171,7 @@ def vanilla(stage: Stage, target: int) -> dict[str, Any]:
         "clips": [significant(clip(m)) for m in maps],
         "curve": [rounded(fine), rounded(curve)],
     }
-    stage.json("vanilla", record)
+    stage.json("figure", record)
     one = int(np.argmin(np.abs(np.array(places) - 2)))
     return stage.about(
         "cat",
@@ -215,9 +203,9 @@ def guided(stage: Stage, target: int) -> dict[str, Any]:
         kind: {name: significant(spearman(of["cat"], of[name])) for name in of} for kind, of in maps.items()
     }
     for kind, of in maps.items():
-        stage.webp(f"guided-{kind}", strip([grey(m, clip(m)) for m in of.values()]), 80)
+        stage.webp(kind, strip([grey(m, clip(m)) for m in of.values()]), 80)
     stage.json(
-        "guided",
+        "figure",
         {
             "ways": list(ways),
             "clips": {kind: [significant(clip(m)) for m in of.values()] for kind, of in maps.items()},
@@ -247,7 +235,7 @@ def cam(stage: Stage, target: int) -> dict[str, Any]:
             if name == "cat":
                 record["layers"].append({"name": layer, "channels": features.shape[0], "side": features.shape[1]})
         gradients += len(LAYERS)
-    stage.json("cam", record)
+    stage.json("figure", record)
     labels = {name: stage.classifier.label(index) for name, index in GRID_TARGETS.items()}
     return stage.about(
         "grid",
@@ -282,9 +270,9 @@ def smooth(stage: Stage, target: int) -> dict[str, Any]:
                 means.append(magnitude(total / (k + 1)))
             scores.append(float(engine.scores(copied[None])))
             cosines.append(cosine(total, reference))
-        stage.webp(f"smooth-{number}-copies", strip(copies), 40)
-        stage.webp(f"smooth-{number}-single", strip([grey(m, clip(m)) for m in single]), 50)
-        stage.webp(f"smooth-{number}-mean", strip([grey(m, clip(m)) for m in means]), 50)
+        stage.webp(f"{number}-copies", strip(copies), 40)
+        stage.webp(f"{number}-single", strip([grey(m, clip(m)) for m in single]), 50)
+        stage.webp(f"{number}-mean", strip([grey(m, clip(m)) for m in means]), 50)
         gradients, forwards = gradients + engine.gradient_count, forwards + engine.forward_count
         record.append(
             {
@@ -307,7 +295,7 @@ def smooth(stage: Stage, target: int) -> dict[str, Any]:
                 "plain": significant(cosine(plain, reference)),
             }
         )
-    stage.json("smooth", {"stops": list(SMOOTH_STOPS), "reference": SMOOTH_REFERENCE, "levels": record})
+    stage.json("figure", {"stops": list(SMOOTH_STOPS), "reference": SMOOTH_REFERENCE, "levels": record})
     return stage.about("cat", target, gradients=gradients, forwards=forwards, levels=levels, reference=SMOOTH_REFERENCE)
 
 
@@ -319,13 +307,13 @@ def integrated(stage: Stage, target: int) -> dict[str, Any]:
     for kind in ("black", "white"):
         start = make_baseline(kind, x, SEED)  # type: ignore[arg-type]
         path = walk(engine, [start + a * (x - start) for a in edges], lambda a, s=start: s + a * (x - s), edges)
-        stage.webp(f"integrated-{kind}", strip(path.pop("frames")), 75)
+        stage.webp(kind, strip(path.pop("frames")), 75)
         record[kind] = path
         risen = [(s - path["scores"][0]) / (path["scores"][-1] - path["scores"][0]) for s in path["scores"]]
         early = next(k for k, value in enumerate(risen) if value >= 0.8)
         ends[kind] = {"early": significant(edges[early], 2), "risen": significant(risen[early])}
     maps = {kind: path.pop("final") for kind, path in record.items()}
-    stage.json("integrated", {"edges": rounded(edges, 5), "paths": record})
+    stage.json("figure", {"edges": rounded(edges, 5), "paths": record})
     return stage.about(
         "cat",
         target,
@@ -342,9 +330,9 @@ def blurred(stage: Stage, target: int) -> dict[str, Any]:
     most = 50.0
     edges = [most * (1 - k / PATH_FRAMES) ** 2 for k in range(PATH_FRAMES + 1)]
     path = walk(engine, [blur(x, s) for s in edges], lambda s: blur(x, s), edges, root=True)
-    stage.webp("blurred", strip(path.pop("frames")), 75)
+    stage.webp("figure", strip(path.pop("frames")), 75)
     path.pop("final")
-    stage.json("blurred", {"edges": rounded(edges, 4), "path": path})
+    stage.json("figure", {"edges": rounded(edges, 4), "path": path})
     half = (path["scores"][0] + path["scores"][-1]) / 2
     after = next(k for k, value in enumerate(path["scores"]) if value >= half)
     gone = float(np.interp(half, path["scores"][after - 1 : after + 1], edges[after - 1 : after + 1]))
@@ -470,5 +458,15 @@ def rounded(values: Iterable[float], digits: int = 4) -> list[float]:
     return [round(value, digits) for value in values]
 
 
+FIGURES = {
+    "vanilla_gradient": vanilla,
+    "guided_backprop": guided,
+    "grad_cam": cam,
+    "smooth_grad": smooth,
+    "integrated_gradients": integrated,
+    "blur_integrated_gradients": blurred,
+}
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "static" / "learn")
+    elsewhere = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    main(elsewhere or ROOT / "static" / "learn", elsewhere or ROOT / "app" / "attribution" / "methods")

@@ -1,7 +1,7 @@
-"""What a forward pass is made of: every operation between the picture and the logits, sorted by what it does.
+"""Classifies the operations of a forward pass between the picture and the logits.
 
-A walk over the autograd graph from the logits meets every operation on the way, whether it came from a module, a
-functional, an in-place call or scripted code. So nothing is missed, and what is not known can be refused by name.
+Walking the autograd graph from the logits visits every operation, whether it came from a module, a function, an
+in-place call or scripted code. So none is missed, and a model with unknown operations can be refused by their names.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SELECTIONS = frozenset(
     ("MaxPool2DWithIndices MaxPool3DWithIndices AdaptiveMaxPool2D Max Amax Min Amin Topk Sort").split()
 )
 BATCH_NORMALISATIONS = frozenset(("NativeBatchNorm CudnnBatchNorm MiopenBatchNorm").split())
-# Operations of several arguments that are linear only while not all of these depend on the picture.
+# Operations that are linear only if not all of these arguments depend on the picture.
 FACTORS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("Mul Mm Bmm Mv Dot Linear MkldnnLinear").split(), (0, 1)),
     **dict.fromkeys((name for name in LINEAR if "Conv" in name), (0, 1)),
@@ -56,9 +56,9 @@ FACTORS: dict[str, tuple[int, ...]] = {
     **{"Div": (1,), "Addcdiv": (2,), "Lerp": (2,)},
 }
 ATTENTION = re.compile("ScaledDotProduct.*Attention.*")
-ROOTS = frozenset(("Sqrt Rsqrt").split())  # part of a normalisation where they follow a reduction
+ROOTS = frozenset(("Sqrt Rsqrt").split())  # part of a normalisation if they follow a reduction
 REDUCTIONS = frozenset(("Sum Mean Var VarMean Std StdMean LinalgVectorNorm Norm").split())
-PASSES_ON = frozenset(
+SHAPE_AND_AFFINE = frozenset(
     (
         "Div Mul Add Sub Rsub Neg Expand View UnsafeView ReshapeAlias Unsqueeze Squeeze Clone Alias ToCopy "
         "UpsampleNearest2D UpsampleBilinear2D"
@@ -70,7 +70,7 @@ Value = tuple[Node, int]  # an output of a node
 
 @dataclass
 class Nonlinearities:
-    """The pointwise nonlinearities on the way from the picture to the logits."""
+    """The pointwise nonlinearities between the picture and the logits."""
 
     guided: list[Node] = field(default_factory=list)
     gates: list[Node] = field(default_factory=list)
@@ -78,12 +78,12 @@ class Nonlinearities:
 
     @property
     def unrectified(self) -> Counter[str]:
-        """The kinds of those in `guided` that are no rectifiers."""
+        """The kinds of activations in `guided` that are no rectifiers."""
         return Counter(kind(node).lower() for node in self.guided if not rectifies(node))
 
 
 def classify_nonlinearities(logits: Tensor) -> Nonlinearities:
-    """Sort every operation between the picture and the logits into guided, gate, left alone, unknown."""
+    """Classify every operation between the picture and the logits: guided, gate, neither, or unknown."""
     found = Nonlinearities()
     if logits.grad_fn is None:
         return found
@@ -93,16 +93,16 @@ def classify_nonlinearities(logits: Tensor) -> Nonlinearities:
         name = kind(node)
         if isinstance(node, BackwardCFunction):
             found.unknown[f"{name} (an autograd function of the model's own)"] += 1
-        elif name == "Mul" and _gates_itself(node):
+        elif name == "Mul" and _is_self_gated(node):
             found.unknown["an activation written by hand as x · gate(x)"] += 1
-        elif name == "Mul" and _masks(node):
+        elif name == "Mul" and _has_mask_factor(node):
             found.unknown["a multiplication by a mask, perhaps an activation written by hand"] += 1
         elif name in (*ROOTS, "Clamp", "ClampMin") and follows_reduction(node):
-            pass  # the norm that something is divided by
+            pass  # part of a norm in a denominator
         elif name in GUIDED:
             found.guided.append(node)
         elif name in GATES:
-            if _multiplies(node, users):
+            if _is_gate(node, users):
                 found.gates.append(node)
             else:
                 found.unknown[f"{name.lower()} (as an activation, not as a gate)"] += 1
@@ -114,21 +114,21 @@ def classify_nonlinearities(logits: Tensor) -> Nonlinearities:
 
 
 def nonlinear(logits: Tensor) -> list[Node]:
-    """Every operation between the picture and the logits that is not linear in what depends on the picture.
+    """Every operation between the picture and the logits that is not linear in the values that depend on the picture.
 
-    So a product of two such values is among them, and a normalisation by the picture's own statistics; a batch
-    normalisation by stored ones is not.
+    Examples are a product of two such values, and a normalisation by the picture's own statistics, but not a batch
+    normalisation by stored statistics.
     """
     return [] if logits.grad_fn is None else [node for node in walk(logits.grad_fn) if not _linear(node)]
 
 
 def kind(node: Node) -> str:
-    """The name of an operation as autograd has it, without its suffix: Relu, Hardtanh, MaxPool2DWithIndices."""
+    """Autograd's name of an operation without suffix: Relu, Hardtanh, MaxPool2DWithIndices."""
     return re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2]).lstrip("_")
 
 
 def rectifies(node: Node) -> bool:
-    """Whether an activation is of the rectifier family: 0 below 0, or below its threshold (a ReLU6 is a Hardtanh)."""
+    """Whether an activation is a rectifier: 0 below 0, or below its threshold (a ReLU6 is a Hardtanh)."""
     name, saved = kind(node), getattr(node, LOWER_BOUNDS.get(kind(node), ""), None)
     return name in ("Relu", "Threshold") or (isinstance(saved, (int, float)) and saved == 0)
 
@@ -137,18 +137,18 @@ def _linear(node: Node) -> bool:
     name = kind(node)
     if name in BATCH_NORMALISATIONS:
         return not getattr(node, "_saved_training", True)
-    if isinstance(node, BackwardCFunction) or name not in LINEAR or (name == "Mul" and _masks(node)):
+    if isinstance(node, BackwardCFunction) or name not in LINEAR or (name == "Mul" and _has_mask_factor(node)):
         return False
-    return name not in FACTORS or not all(_depends(node, argument) for argument in FACTORS[name])
+    return name not in FACTORS or not all(_depends_on_picture(node, argument) for argument in FACTORS[name])
 
 
-def _depends(node: Node, argument: int) -> bool:
-    """Whether an argument depends on the picture; parameters are frozen, so that autograd follows nothing else."""
+def _depends_on_picture(node: Node, argument: int) -> bool:
+    """Whether an argument depends on the picture. Parameters are frozen, so autograd tracks nothing else."""
     return argument < len(node.next_functions) and node.next_functions[argument][0] is not None
 
 
 def walk(root: Node) -> list[Node]:
-    """Every operation from `root` back to the picture."""
+    """Every operation between `root` and the picture."""
     nodes: dict[Node, None] = {root: None}
     stack = [root]
     while stack:
@@ -168,17 +168,18 @@ def _users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
     return users
 
 
-def _multiplies(node: Node, users: dict[Node, list[Node]]) -> bool:
-    """Whether the node's value, but for shape and affine changes, only multiplies something else: then it is a gate.
+def _is_gate(node: Node, users: dict[Node, list[Node]]) -> bool:
+    """Whether a value is only used as a factor, maybe after shape or affine changes: then it is a gate.
 
-    Only: an activation followed by squeeze-and-excitation is multiplied too, but it also goes into the squeeze.
+    «Only», because an activation before squeeze-and-excitation is a factor too, but it is also the input of the
+    squeeze.
     """
 
     def multiplies(user: Node) -> bool:
         several = len(_branches(user)) > 1
         if kind(user) in ("Mul", "Addcmul") and several:
             return True
-        return kind(user) in PASSES_ON and not several and _multiplies(user, users)
+        return kind(user) in SHAPE_AND_AFFINE and not several and _is_gate(user, users)
 
     return node in users and all(multiplies(user) for user in users[node])
 
@@ -187,34 +188,35 @@ def _branches(node: Node) -> list[tuple[Node, int]]:
     return [(child, index) for child, index in node.next_functions if child is not None]
 
 
-def _gates_itself(product: Node) -> bool:
-    """x · gate(x) with one and the same x, as SiLU, Hardswish and Mish are written by hand; or x · x. Scaled or not."""
+def _is_self_gated(product: Node) -> bool:
+    """Whether a product is x · gate(x) with the same x, as in hand-written SiLU, Hardswish and Mish; or x · x."""
     factors = _branches(product)
     if len(factors) != 2:
         return False
-    (one, made_of_one), (other, made_of_other) = (_origins(factor) for factor in factors)
-    return bool(one & (other | made_of_other) or other & made_of_one)
+    (first, sources_of_first), (second, sources_of_second) = (_origins(factor) for factor in factors)
+    return bool(first & (second | sources_of_second) or second & sources_of_first)
 
 
 def _origins(value: Value) -> tuple[set[Value], set[Value]]:
-    """The values that this one is but for shape and affine changes, and those it is a pointwise function of."""
+    """The values that equal this one except for shape and affine changes, and the values it is a pointwise function
+    of."""
     same: set[Value] = {value}
     sources: set[Value] = set()
     pointwise = False
     while len(branches := _branches(value[0])) == 1:
         name = kind(value[0])
-        if not (name in GUIDED or name in GATES or name in PASSES_ON):
+        if not (name in GUIDED or name in GATES or name in SHAPE_AND_AFFINE):
             break
-        pointwise = pointwise or name not in PASSES_ON
+        pointwise = pointwise or name not in SHAPE_AND_AFFINE
         value = branches[0]
         (sources if pointwise else same).add(value)
     return same, sources
 
 
-def _masks(product: Node) -> bool:
-    """Whether a factor is a constant with a value of its own for each value of the other, but no parameter.
+def _has_mask_factor(product: Node) -> bool:
+    """Whether a factor is a constant, not a parameter, with one value for each value of the other factor.
 
-    That is x · (x > 0), a ReLU written by hand: autograd sees no nonlinearity there.
+    That happens in x · (x > 0), a hand-written ReLU: autograd sees no nonlinearity there.
     """
     if len(_branches(product)) != 1:
         return False
@@ -236,6 +238,6 @@ def follows_reduction(node: Node) -> bool:
         node = branches[0][0]
         if kind(node) in REDUCTIONS:
             return True
-        if kind(node) not in (*PASSES_ON, *ROOTS, "Clamp", "ClampMin"):
+        if kind(node) not in (*SHAPE_AND_AFFINE, *ROOTS, "Clamp", "ClampMin"):
             return False
     return False

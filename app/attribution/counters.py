@@ -1,4 +1,4 @@
-"""What this process has computed so far, for the numbers that an operator sees."""
+"""Counts what this process has computed, for the operator's metrics."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass
 class Counters:
-    """Passes and gradients; only ever grows."""
+    """Numbers of passes and gradients; they only grow."""
 
     micro_batches: int = 0
     gradient_evaluations: int = 0
 
     def add(self, pictures: int, gradients: bool = True) -> None:
-        """One pass of so many pictures, with their gradients or forwards only."""
+        """Count one pass with so many pictures, with or without gradients."""
         self.micro_batches += 1
         self.gradient_evaluations += pictures if gradients else 0
 

@@ -1,4 +1,4 @@
-"""Feature maps of a network: which layers Grad-CAM can take, and how to capture one during a pass."""
+"""Finds the layers of a network that Grad-CAM can use, and captures a feature map during a pass."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .errors import InvalidParameter, Refused
 
 @dataclass(frozen=True)
 class Layer:
-    """A module that puts out a feature map (channels, h, w); `aliases` are modules within, with the same output."""
+    """A module whose output is a feature map (channels, h, w); `aliases` are inner modules with the same output."""
 
     name: str
     shape: tuple[int, int, int]
@@ -27,7 +27,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class _Output:
-    """What a module put out, in execution order; the tensor is kept, so that its identity stays its own."""
+    """A module's output. The tensor is kept alive, so that no other tensor gets the same id."""
 
     name: str
     module: nn.Module
@@ -37,47 +37,49 @@ class _Output:
 
     @property
     def identity(self) -> tuple[int, int]:
-        # an in-place activation returns the very tensor that it was given, one version later
+        # an in-place activation returns its input tensor with the next version number
         return id(self.tensor), self.version
 
 
 def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
-    """Layers in execution order that hold a spatial feature map; Grad-CAM's automatic layer is the last.
+    """The layers with a spatial feature map, in execution order; Grad-CAM's automatic layer is the last.
 
-    A layer qualifies where its output is (N, C, h, w) with h·w > 1 and h:w as the input's, where it is not an
-    identity, dropout, pooling or softmax, and not the class map itself (SqueezeNet ends in one). Of several modules
-    that put out the same tensor, the outermost gives the name. An auxiliary head has none: the logits do not depend on
-    it. None qualifies where most of the network works on tokens or channels-last arrays behind the last one: a vision
+    A layer qualifies if its output is (N, C, h, w) with h·w > 1 and the input's aspect h:w, and if it is not an
+    identity, dropout, pooling or softmax, nor the class map itself (SqueezeNet ends in one). Of several modules with
+    the same output tensor, the outermost gives the name. Auxiliary heads have none, because the logits do not depend on
+    them. No layer qualifies if most of the network after the last one works on tokens or channels-last arrays: a vision
     transformer's patch embedding is no late feature map.
     """
     outputs = _outputs(classifier, probe)
-    excluded = {o.identity for o in outputs if _named(o.module, "pool", "softmax")}
-    last_weight = max((i for i, o in enumerate(outputs) if _weighs(o.module)), default=-1)
+    excluded = {o.identity for o in outputs if _is_weightless(o.module, "pool", "softmax")}
+    last_weight = max((i for i, o in enumerate(outputs) if _has_weights(o.module)), default=-1)
     found: dict[tuple[int, int], Layer] = {}
     last = -1
     for i, output in enumerate(outputs):
-        if _named(output.module, "identity", "drop") or output.identity in excluded:
+        if _is_weightless(output.module, "identity", "drop") or output.identity in excluded:
             continue
         if not _spatial(output.tensor, probe) or (
             output.tensor.shape[1] == len(classifier.labels) and i >= last_weight
         ):
             continue
-        within = found.pop(output.identity, None)
+        inner = found.pop(output.identity, None)
         _, channels, height, width = output.tensor.shape
-        aliases = (within.name, *within.aliases) if within else ()
+        aliases = (inner.name, *inner.aliases) if inner else ()
         found[output.identity] = Layer(output.name, (channels, height, width), aliases)
         last = i
-    placed = [i for i, output in enumerate(outputs) if _weighs(output.module) and _has_places(output.tensor)]
-    if sum(i > last for i in placed) > len(placed) / 2:
+    positioned = [
+        i for i, output in enumerate(outputs) if _has_weights(output.module) and _has_positions(output.tensor)
+    ]
+    if sum(i > last for i in positioned) > len(positioned) / 2:
         return []
     layers: dict[str, Layer] = {}
     for layer in found.values():
-        layers.pop(layer.name, None)  # a module that is called twice stands where it ran last: that call is captured
+        layers.pop(layer.name, None)  # for a module that is called twice, the last call counts, because it is captured
         layers[layer.name] = layer
     return list(layers.values())
 
 
-def choose_layer(layers: list[Layer], name: str, method: str = "grad_cam") -> str:
+def choose_layer(layers: list[Layer], name: str, method: str) -> str:
     """`name`, or the last layer's where it is `auto`. Raises `Refused`, or `InvalidParameter` of `method`."""
     if not layers:
         raise Refused(
@@ -88,9 +90,9 @@ def choose_layer(layers: list[Layer], name: str, method: str = "grad_cam") -> st
         return layers[-1].name
     names = [layer.name for layer in layers]
     if name not in names and not any(name in layer.aliases for layer in layers):
-        near = difflib.get_close_matches(name, names, 3, 0.3) or names[-3:]
+        similar = difflib.get_close_matches(name, names, 3, 0.3) or names[-3:]
         raise InvalidParameter(
-            f"{method}.layer: «{name[:80]}» is no layer with a spatial feature map. Near: {', '.join(near)}; "
+            f"{method}.layer: «{name[:80]}» is no layer with a spatial feature map. Near: {', '.join(similar)}; "
             f"the automatic one is {names[-1]}.",
             method,
             "layer",
@@ -99,16 +101,16 @@ def choose_layer(layers: list[Layer], name: str, method: str = "grad_cam") -> st
 
 
 class Capture:
-    """Holds the feature map that the captured layer put out last, as a leaf of the graph: (N, C, h, w)."""
+    """Holds the last feature map of the captured layer, (N, C, h, w), as a leaf of the autograd graph."""
 
     features: Tensor
 
 
 @contextmanager
 def captured(classifier: Classifier, layer: str) -> Iterator[Capture]:
-    """Within: each pass leaves the layer's output in the capture, and goes on with a clone of it.
+    """A context in which each pass stores the layer's output in the capture and continues with a clone of it.
 
-    The clone matters: torchvision's densenet121 applies an in-place ReLU right after `features`.
+    The clone is needed: torchvision's densenet121 applies an in-place ReLU right after `features`.
     """
     capture = Capture()
 
@@ -124,7 +126,7 @@ def captured(classifier: Classifier, layer: str) -> Iterator[Capture]:
 
 
 def _outputs(classifier: Classifier, probe: Tensor) -> list[_Output]:
-    """What every module put out on the way to the logits; all of it, where autograd does not know the way."""
+    """The outputs of all modules that the logits depend on; of all modules if autograd does not know."""
     outputs: list[_Output] = []
     with torch.enable_grad(), ExitStack() as hooks:
         for name, module in classifier.network.named_modules():
@@ -134,8 +136,8 @@ def _outputs(classifier: Classifier, probe: Tensor) -> list[_Output]:
         logits = classifier(probe.clone().requires_grad_())
     if logits.grad_fn is None:
         return outputs
-    way = set(walk(logits.grad_fn))
-    return [output for output in outputs if output.operation is None or output.operation in way]
+    path = set(walk(logits.grad_fn))
+    return [output for output in outputs if output.operation is None or output.operation in path]
 
 
 def _recorder(name: str, outputs: list[_Output]):  # type: ignore[no-untyped-def]
@@ -151,19 +153,19 @@ def _spatial(tensor: Tensor, probe: Tensor) -> bool:
         return False
     h, w = tensor.shape[-2:]
     height, width = probe.shape[-2:]
-    return abs(h * width - w * height) <= max(height, width)  # strides round by up to one cell
+    return abs(h * width - w * height) <= max(height, width)  # strides may round by one cell
 
 
-def _has_places(tensor: Tensor) -> bool:
-    """Whether it still tells places in the picture apart: (N, C, h, w), (N, h, w, C) or tokens (N, L, C)."""
+def _has_positions(tensor: Tensor) -> bool:
+    """Whether a tensor has positions in the picture: (N, C, h, w), (N, h, w, C) or tokens (N, L, C)."""
     return sum(side > 1 for side in tensor.shape[1:]) > 1
 
 
-def _named(module: nn.Module, *words: str) -> bool:
+def _is_weightless(module: nn.Module, *words: str) -> bool:
     weightless = next(module.parameters(), None) is None
     return weightless and any(word in type(module).__name__.lower() for word in words)
 
 
-def _weighs(module: nn.Module) -> bool:
+def _has_weights(module: nn.Module) -> bool:
     """Whether the module itself (not a child) multiplies by a weight matrix or kernel."""
     return any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))

@@ -1,4 +1,4 @@
-"""Memory that a model takes and leaves behind: measured, given back to the system, and noticed where it has run out."""
+"""Measures memory, controls glibc's allocator, and recognises out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ import torch
 from torch import nn
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
-KEPT = 2**30
-SIGNS = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory", "bad_alloc")
+KEEP_BYTES = 2**30
+OUT_OF_MEMORY_TEXTS = (
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "out of memory",
+    "bad_alloc",
+)
 
 
 def size_of(network: nn.Module) -> int:
@@ -24,23 +30,20 @@ def size_of(network: nn.Module) -> int:
 
 
 def keep_freed() -> None:
-    """Let glibc keep what is freed for what is allocated next, however large, instead of returning it each time.
+    """Make glibc keep freed memory for the next allocations, also large blocks, instead of returning it.
 
-    Else each activation of each pass is mapped anew, and each of its pages comes by a fault and is zeroed first: a
-    quarter of the time of a pass or more. `give_back` returns it all.
+    Otherwise every activation of every pass is mapped again, with a page fault and zeroing for each page: a quarter
+    of a pass's time or more. `give_back` returns the memory.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library has its own ways
             libc = ctypes.CDLL(None)
             for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
-                libc.mallopt(option, KEPT)
+                libc.mallopt(option, KEEP_BYTES)
 
 
 def give_back() -> None:
-    """Return freed memory to the system.
-
-    Python collects what refers to itself, and glibc keeps what was freed in its own lists until it is told otherwise.
-    """
+    """Return freed memory to the system: collect Python's reference cycles, and trim the lists of glibc and CUDA."""
     gc.collect()
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library has its own ways
@@ -50,15 +53,15 @@ def give_back() -> None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory has run out: PyTorch and the system have several ways to say so."""
+    """Whether an error means that memory has run out. PyTorch and the system report it in several ways."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(sign in text for sign in SIGNS)
+    return isinstance(error, RuntimeError) and any(sign in text for sign in OUT_OF_MEMORY_TEXTS)
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory."""
+    """Resident memory of this process in bytes; 0 if the system does not tell."""
     return psutil.Process().memory_info().rss

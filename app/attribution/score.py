@@ -1,4 +1,4 @@
-"""The number that is explained."""
+"""The score, which is the number that an attribution explains."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ScoreKind = Literal["logit", "log_probability", "probability"]
 class Score:
     """S(x): the logit, log-probability or probability of class `target`; with `against`, a difference of logits.
 
-    logit: y_t, or y_t − y_a · log_probability: log softmax(y)_t · probability: softmax(y)_t; the sigmoid of y_t instead
-    of the softmax where each class stands for itself (`multilabel`). `target` is a class for all pictures of a pass, or
-    one for each of them.
+    logit: y_t, or y_t − y_a · log_probability: log softmax(y)_t · probability: softmax(y)_t; for independent classes
+    (`multilabel`) the sigmoid of y_t instead of the softmax. `target` is a class for all pictures of a pass, or one for
+    each.
     """
 
     target: int | tuple[int, ...]
@@ -45,7 +45,7 @@ class Score:
         return self if isinstance(self.target, int) else replace(self, target=self.target[rows])
 
     def of_target(self, values: Tensor) -> Tensor:
-        """What of `values`, (N, classes), is of each picture's target: (N,)."""
+        """The values of the targets: (N, classes) → (N,)."""
         if isinstance(self.target, int):
             return values[:, self.target]
         if len(self.target) != len(values):

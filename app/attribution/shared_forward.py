@@ -1,4 +1,4 @@
-"""One pass up through the network for several questions about the same pictures."""
+"""A forward pass that several methods share for the same pictures."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .score import Score
 
 
 class ForwardPass:
-    """The way from pictures, (N, C, H, W), up to their `logits`, and the feature maps of the layers asked for.
+    """A forward pass of pictures, (N, C, H, W), with its `logits` and the feature maps of the given layers.
 
-    It holds what a backward pass needs, as long as it lives.
+    It keeps the autograd graph for backward passes as long as it exists.
     """
 
     def __init__(self, classifier: Classifier, pictures: Tensor, layers: Iterable[str] = ()) -> None:
@@ -29,16 +29,16 @@ class ForwardPass:
             self.x = pictures.detach().contiguous(memory_format=torch.channels_last).clone().requires_grad_()
             self.logits: Tensor = classifier(self.x)
 
-    def starts_at(self, pictures: Tensor) -> bool:
-        """Whether these are its own pictures, not just as many others."""
-        own = self.pictures
-        return pictures.data_ptr() == own.data_ptr() and pictures.shape == own.shape and pictures.dtype == own.dtype
+    def is_for(self, pictures: Tensor) -> bool:
+        """Whether `pictures` is the very tensor of this pass."""
+        mine = self.pictures
+        return pictures.data_ptr() == mine.data_ptr() and pictures.shape == mine.shape and pictures.dtype == mine.dtype
 
 
 class SharedForward:
-    """The pass of one picture, (C, H, W), that several questions about it share: gone after the last of them.
+    """The forward pass of one picture, (C, H, W), shared by several users; it is freed after the last of them.
 
-    Where memory does not suffice for a graph that stays, each has an engine of its own.
+    If there is not enough memory to keep the graph, each user gets an engine of its own.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class SharedForward:
         classifier: Classifier,
         picture: Tensor,
         layers: Iterable[str],
-        questions: int,
+        users: int,
         backend: Backend | None = None,
     ) -> None:
         """`backend` computes what the shared pass does not serve."""
         self._classifier, self._pictures, self._layers = classifier, picture[None], tuple(layers)
         self._backend = backend
-        self._left = questions
+        self._users_left = users
         self._graph: ForwardPass | None = None
 
     def engine(self, score: Score) -> Engine:
@@ -64,15 +64,15 @@ class SharedForward:
             return Engine(self._classifier, score, self._backend, micro_batch=1)
         return SharedEngine(self._graph, score, self._backend)
 
-    def leave(self) -> None:
-        """A question is done with, answered or not."""
-        self._left -= 1
-        if not self._left:
+    def release(self) -> None:
+        """A user is finished, successful or not."""
+        self._users_left -= 1
+        if not self._users_left:
             self._graph = None
 
 
 class SharedEngine(Engine):
-    """An engine that goes back on a graph that is there, where it is asked about the graph's own pictures."""
+    """An engine that uses the graph of a finished forward pass for that pass's pictures."""
 
     def __init__(self, graph: ForwardPass, score: Score, backend: Backend | None = None) -> None:
         super().__init__(graph.classifier, score, backend, micro_batch=len(graph.pictures))
@@ -80,7 +80,7 @@ class SharedEngine(Engine):
 
     def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:
         graph = self._graph
-        if not graph.starts_at(pictures) or not graph.logits.requires_grad:
+        if not graph.is_for(pictures) or not graph.logits.requires_grad:
             return super().gradients(pictures, rule)
         try:
             if rule is not None:
@@ -88,26 +88,26 @@ class SharedEngine(Engine):
             (gradient,) = torch.autograd.grad(self.score(graph.logits).sum(), graph.x, retain_graph=True)
         finally:
             if rule is not None:
-                rule.lift()  # others go back on this graph without it
+                rule.lift()  # other users of this graph do not apply it
         counters.add(len(pictures))
         return finite(gradient.contiguous())
 
     def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         graph = self._graph
         features = graph.features.get(layer)
-        if not graph.starts_at(pictures) or features is None or not features.requires_grad:
+        if not graph.is_for(pictures) or features is None or not features.requires_grad:
             return super().features(pictures, layer)
         score = self.score(graph.logits).sum()
         (gradient,) = torch.autograd.grad(score, features, retain_graph=True, allow_unused=True)
         if gradient is None:
-            return super().features(pictures, layer)  # which says why
+            return super().features(pictures, layer)  # which raises the reason
         counters.add(len(pictures))
         return features.detach().contiguous(), finite(gradient.contiguous())
 
 
 @contextmanager
 def _recorded(classifier: Classifier, layers: Iterable[str]) -> Iterator[dict[str, Tensor]]:
-    """Within: what each of the layers puts out, by its name; the pass goes on with a clone, as in `captured`."""
+    """A context that records the outputs of the layers by name. The pass continues with clones, as in `captured`."""
     found: dict[str, Tensor] = {}
     with ExitStack() as hooks:
         for name in dict.fromkeys(layers):

@@ -1,4 +1,4 @@
-"""`gradoscope models check`: does a card keep what it promises, and what can be done with its model?"""
+"""`gradoscope models check`: loads a card's model and tries every method on it."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from ..zoo.checkpoint import match_state_dict, read_nested
 from ..zoo.loader import LoadedModel
 from ..zoo.model_spec import ModelSpec
 from ..zoo.sources.libraries import builders
-from ..zoo.weights import Weights, shown
+from ..zoo.weights import Weights, short_path
 from ..zoo.zoo import Zoo
 
 Verdict = Literal["ok", "note", "refused", "wrong"]
-FEW = 8  # steps or samples: enough to see that a method works
-SAME = 1e-3  # logits that differ less between pictures than this share of their spread say nothing
+CHEAP_COUNT = 8  # steps or samples: enough to see whether a method works
+MIN_SPREAD = 1e-3  # if logits differ less than this share of their spread between pictures, the model is useless
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One thing that was looked at: what, how it stands, and in words what was found or is to be done."""
+    """The result of one check: its subject, the verdict, and in words what was found or what to do."""
 
     what: str
     verdict: Verdict
@@ -44,70 +44,70 @@ class CheckResult:
 
 
 def check(path: Path, settings: Settings, picture: bytes | None = None) -> Iterator[CheckResult]:
-    """Go from card to maps, as a server would, and tell each step; ends at the first that stops all others."""
+    """Go from card to maps, as a server would, and yield a result for each step. Ends at the first fatal problem."""
     try:
         card = read_card(path)
         yield CheckResult("card", "ok", f"{card.title}: {card.architecture}, {card.source.kind}")
         zoo = Zoo(settings.model_copy(update={"models": path.resolve().parent, "downloads": "any"}))
-        recipe = zoo.recipe(path.stem)
-        yield from _check_weights(recipe, zoo.weights)
+        spec = zoo.recipe(path.stem)
+        yield from _check_weights(spec, zoo.weights)
         loaded = zoo.load(path.stem)
     except Problem as problem:
         yield CheckResult("card" if isinstance(problem, CardError) else "weights", "wrong", problem.detail)
         return
-    yield _network(recipe, loaded)
-    yield from _check_answers(recipe, loaded.classifier, picture)
+    yield _network(spec, loaded)
+    yield from _check_predictions(spec, loaded.classifier, picture)
     yield _layers(loaded.inspection)
-    shown_picture = decode(picture or read_sample("cat"), settings.max_pixels)
-    x = torch.from_numpy(preprocess(shown_picture, recipe.input).pixels).to(loaded.classifier.device)
+    decoded = decode(picture or read_sample("cat"), settings.max_pixels)
+    x = torch.from_numpy(preprocess(decoded, spec.input).pixels).to(loaded.classifier.device)
     for method in methods().values():
-        yield _try(method, loaded, x, settings)
+        yield _try_method(method, loaded, x, settings)
 
 
-def _check_weights(recipe: ModelSpec, weights: Weights) -> Iterator[CheckResult]:
-    path = weights.require(recipe.weights, recipe.id)
+def _check_weights(spec: ModelSpec, weights: Weights) -> Iterator[CheckResult]:
+    path = weights.require(spec.weights, spec.id)
     yield CheckResult(
-        "weights", "ok", f"{shown(path)}, SHA-256 {weights.verified(recipe.weights, path, recipe.id)[:16]}…"
+        "weights", "ok", f"{short_path(path)}, SHA-256 {weights.verified(spec.weights, path, spec.id)[:16]}…"
     )
-    source = recipe.card.source
+    source = spec.card.source
     if isinstance(source, File):
-        others = _others(recipe, source, path)
-        if others:
-            listed = " or ".join(f'key = "{key}"' for key in others)
+        other_keys = _other_keys(spec, source, path)
+        if other_keys:
+            listed = " or ".join(f'key = "{key}"' for key in other_keys)
             yield CheckResult("weights", "note", f"The file holds other weights that fit: write {listed} to take them.")
 
 
-def _others(recipe: ModelSpec, source: File, path: Path) -> tuple[str, ...]:
+def _other_keys(spec: ModelSpec, source: File, path: Path) -> tuple[str, ...]:
     if source.key is not None:
         return ()
-    _, build = builders(recipe.card, len(recipe.labels))[0]
+    _, build = builders(spec.card, len(spec.labels))[0]
     try:
-        return match_state_dict(build().state_dict(), read_nested(path, recipe.card.file), None, source.prefix).others
-    except Exception:  # loading tells what is wrong
+        return match_state_dict(build().state_dict(), read_nested(path, spec.card.file), None, source.prefix).others
+    except Exception:  # loading the model will report it
         return ()
 
 
-def _network(recipe: ModelSpec, loaded: LoadedModel) -> CheckResult:
+def _network(spec: ModelSpec, loaded: LoadedModel) -> CheckResult:
     count = sum(p.numel() for p in loaded.classifier.parameters())
-    size = "×".join(map(str, (recipe.input.channels, *recipe.input.size)))
+    size = "×".join(map(str, (spec.input.channels, *spec.input.size)))
     inspection = loaded.inspection
     return CheckResult(
         "network",
         "ok",
-        f"{count:,} parameters, input {size}, {len(recipe.labels)} classes; "
-        f"activations: {_counted(inspection.guided)}, gates: {_counted(inspection.gates)}",
+        f"{count:,} parameters, input {size}, {len(spec.labels)} classes; "
+        f"activations: {_list_counts(inspection.guided)}, gates: {_list_counts(inspection.gates)}",
     )
 
 
-def _counted(kinds: Counter[str]) -> str:
+def _list_counts(kinds: Counter[str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none"
 
 
-def _check_answers(recipe: ModelSpec, classifier: Classifier, picture: bytes | None) -> Iterator[CheckResult]:
-    shown_pictures = {"the picture": picture} if picture else {name: read_sample(name) for name in samples()}
+def _check_predictions(spec: ModelSpec, classifier: Classifier, picture: bytes | None) -> Iterator[CheckResult]:
+    pictures = {"the picture": picture} if picture else {name: read_sample(name) for name in samples()}
     logits = []
-    for name, data in shown_pictures.items():
-        x = torch.from_numpy(preprocess(Image.open(io.BytesIO(data)).convert("RGB"), recipe.input).pixels)
+    for name, data in pictures.items():
+        x = torch.from_numpy(preprocess(Image.open(io.BytesIO(data)).convert("RGB"), spec.input).pixels)
         with torch.no_grad():
             logits.append(classifier(x[None].to(classifier.device))[0].double().cpu())
         probabilities = classifier.probabilities(logits[-1])
@@ -116,13 +116,13 @@ def _check_answers(recipe: ModelSpec, classifier: Classifier, picture: bytes | N
     stacked = torch.stack(logits)
     if not bool(stacked.isfinite().all()):
         yield CheckResult("answer", "wrong", "The logits hold NaN or infinity: weights, `mean` or `std` are broken.")
-    elif len(logits) > 1 and float(stacked.std(0).mean()) <= SAME * max(float(stacked.std()), 1e-12):
+    elif len(logits) > 1 and float(stacked.std(0).mean()) <= MIN_SPREAD * max(float(stacked.std()), 1e-12):
         yield CheckResult(
             "answer",
             "wrong",
             "The logits hardly depend on the picture. Is it trained? Are `mean` and `std` those of the training?",
         )
-    if recipe.card.labels is None and isinstance(recipe.card.source, File):
+    if spec.card.labels is None and isinstance(spec.card.source, File):
         yield CheckResult("labels", "note", "The classes have numbers only: name them by `labels` (a list or a file).")
 
 
@@ -135,18 +135,18 @@ def _layers(inspection: Inspection) -> CheckResult:
     return CheckResult("Grad-CAM layers", "ok", f"{listed}{more}; the first one is the default")
 
 
-def _try(method: Method[Any], loaded: LoadedModel, x: torch.Tensor, settings: Settings) -> CheckResult:
-    parameters = few(method, side=min(x.shape[-2:]))
+def _try_method(method: Method[Any], loaded: LoadedModel, x: torch.Tensor, settings: Settings) -> CheckResult:
+    parameters = cheap_parameters(method, side=min(x.shape[-2:]))
     try:
         method.check(loaded.classifier, parameters)
         score = loaded.score(int(loaded.logits(x[None])[0].argmax()))
         steps = method.attribute(loaded.engine(score, settings.micro_batch), x, parameters, 0)
         while True:
             next(steps)
-    except StopIteration as end:
-        values = end.value.values
-    except Refused as refusal:
-        return CheckResult(method.id, "refused", refusal.detail)
+    except StopIteration as stop:
+        values = stop.value.values
+    except Refused as refused:
+        return CheckResult(method.id, "refused", refused.detail)
     except Exception as error:
         detail = error.detail if isinstance(error, (Problem, AttributionError)) else f"{type(error).__name__}: {error}"
         return CheckResult(method.id, "wrong", detail)
@@ -160,8 +160,8 @@ def _try(method: Method[Any], loaded: LoadedModel, x: torch.Tensor, settings: Se
     return CheckResult(method.id, "ok", f"{tuple(values.shape)}, {low:.3g} … {high:.3g}")
 
 
-def few(method: Method[Any], count: int = FEW, side: int = 128) -> Parameters:
-    """A method's parameters with few steps or samples, for pictures of `side`."""
+def cheap_parameters(method: Method[Any], count: int = CHEAP_COUNT, side: int = 128) -> Parameters:
+    """Cheap parameters of a method: few steps or samples, large windows for pictures of `side`."""
     fields = method.Parameters.model_fields
     given: dict[str, int] = {name: count for name in ("steps", "samples") if name in fields}
     if "stride" in fields:

@@ -1,4 +1,4 @@
-"""The option --cluster [ADDRESS] of the commands that can compute on a Ray cluster."""
+"""The option --cluster [ADDRESS], for commands that can compute on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..contract.problems import Unprocessable
 from ..service.executor import Executor
 from ..settings import Settings
 
-OPTION, ANYWHERE = "--cluster", "auto"
+OPTION, AUTO = "--cluster", "auto"
 ADDRESS = re.compile(r"auto|[\w.-]+:\d+|\[[0-9a-fA-F:.]+\]:\d+")
 Address = Annotated[
     str | None,
@@ -25,17 +25,18 @@ Address = Annotated[
 ]
 
 
-def addressed(arguments: Sequence[str]) -> list[str]:
-    """`arguments` with an address for each --cluster that has none: what follows it is one only if it looks so."""
-    given = list(arguments)
-    for place in range(len(given) - 1, -1, -1):
-        if given[place] == OPTION and not ADDRESS.fullmatch((*given, "")[place + 1]):
-            given.insert(place + 1, ANYWHERE)
-    return given
+def add_default_address(arguments: Sequence[str]) -> list[str]:
+    """`arguments` with a default address after each --cluster that has none. The next argument is taken as an address
+    only if it looks like one."""
+    completed = list(arguments)
+    for index in range(len(completed) - 1, -1, -1):
+        if completed[index] == OPTION and not ADDRESS.fullmatch((*completed, "")[index + 1]):
+            completed.insert(index + 1, AUTO)
+    return completed
 
 
-def require() -> None:
-    """Raise `Unprocessable` where Ray is not installed."""
+def require_ray() -> None:
+    """Raise `Unprocessable` if Ray is not installed."""
     try:
         import ray.serve  # noqa: F401
     except ImportError as error:
@@ -43,8 +44,8 @@ def require() -> None:
 
 
 def executor(address: str, settings: Settings) -> Callable[[Settings], Executor]:
-    """Executors on that cluster, which this process joins now."""
-    require()
+    """A function that makes executors on the cluster at `address`. This process joins the cluster now."""
+    require_ray()
     from ..service.cluster.executor import ClusterExecutor
     from ..web.cluster_app import ClusterConnection
 

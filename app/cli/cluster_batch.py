@@ -1,4 +1,4 @@
-"""Many pictures with one question, spread over the replicas; what comes back is written here."""
+"""Explains many pictures on the replicas of a cluster; the results are written on this machine."""
 
 from __future__ import annotations
 
@@ -16,62 +16,63 @@ from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem, problem_from_body
 from ..images.image_files import ImageFile
 from ..pipeline.resume import ResultFolder, picture_mark
-from ..service.cluster.batch_job import BatchJob, DoneInquiry, FaultEvent, Plan, WholeEvent
-from ..service.quarantine import KILLER
+from ..service.cluster.batch_job import BatchJob, CheckBatch, PictureFailedEvent, BatchAnswer, PictureDoneEvent
+from ..service.quarantine import WORKER_DIED
 from ..settings import Settings
 from ..web.cluster_app import ClusterConnection
 from .progress import FolderProgress
 
 log = logging.getLogger(__name__)
-SPARE = 1  # trays under way beyond two for each replica: Serve starts more replicas where requests wait
-PAUSE_SECONDS = 1.0  # before a tray is sent again that found no place
+EXTRA_JOBS = 1  # jobs in flight beyond two for each replica: Serve starts more replicas if requests wait
+PAUSE_SECONDS = 1.0  # before a job that was refused is sent again
 
 
 class ClusterBatch:
-    """One question about many pictures, and the replicas that answer it."""
+    """One request for many pictures, computed by the replicas."""
 
-    def __init__(self, question: Explain, handle: Any, settings: Settings, tally: FolderProgress) -> None:
-        self._question, self._settings, self._tally = question, settings, tally
+    def __init__(self, request: Explain, handle: Any, settings: Settings, tally: FolderProgress) -> None:
+        self._request, self._settings, self._tally = request, settings, tally
         self._handle = handle.options(
-            method_name="run", stream=True, multiplexed_model_id=(question.models or (settings.default_model,))[0]
+            method_name="run", stream=True, multiplexed_model_id=(request.models or (settings.default_model,))[0]
         )
         self._about: tuple[Any, ...] = ()
 
     async def explain(self, entries: Sequence[ImageFile]) -> None:
-        """All of them. Raises `Problem` where the question itself is wrong."""
-        told = await self._inquire()
-        self._about, size = told.about, told.tray
+        """Explain all pictures. Raises `Problem` if the request itself is wrong."""
+        batch = await self._check_request()
+        self._about, size = batch.about, batch.chunk_size
         async with asyncio.TaskGroup() as group:
-            under_way: set[asyncio.Task[None]] = set()
+            in_flight: set[asyncio.Task[None]] = set()
             for start in range(0, len(entries), size):
-                under_way.add(group.create_task(self._settle(entries[start : start + size])))
-                while len(under_way) >= 2 * await self._replicas() + SPARE:
-                    _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                in_flight.add(group.create_task(self._explain_some(entries[start : start + size])))
+                while len(in_flight) >= 2 * await self._replicas() + EXTRA_JOBS:
+                    _, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _inquire(self) -> Plan:
-        async for kind, event in self._handle.remote(DoneInquiry(self._question), "", "", self._settings.deadline):
+    async def _check_request(self) -> BatchAnswer:
+        async for kind, event in self._handle.remote(CheckBatch(self._request), "", "", self._settings.deadline):
             if kind == "event" and isinstance(event, ErrorEvent):
                 raise problem_from_body(event.problem)
-            if kind == "event" and isinstance(event, ResultEvent) and isinstance(event.result, Plan):
+            if kind == "event" and isinstance(event, ResultEvent) and isinstance(event.result, BatchAnswer):
                 return event.result
         raise AssertionError("a run's last event is final")
 
     async def _replicas(self) -> int:
-        answers = await self._handle.broadcast("tell", {}).results_async(timeout_s=10, return_exceptions=True)
+        answers = await self._handle.broadcast("report", {}).results_async(timeout_s=10, return_exceptions=True)
         return max(1, sum(not isinstance(answer, BaseException) for answer in answers))
 
-    async def _settle(self, entries: Sequence[ImageFile]) -> None:
-        """A tray: what is there is kept, the rest computed; one by one, what a replica took along when it died."""
-        left = await asyncio.to_thread(lambda: dict(self._read(entries)))
-        if not left or await self._send(left):
+    async def _explain_some(self, entries: Sequence[ImageFile]) -> None:
+        """Explain some pictures: those with results are skipped. If a replica dies, its pictures are retried one by
+        one."""
+        left = await asyncio.to_thread(lambda: dict(self._read_missing(entries)))
+        if not left or await self._compute(left):
             return
         log.error("a replica died; %d pictures are tried again, one by one", len(left))
         for entry, data in list(left.items()):
-            if not (await self._send({entry: data}) or await self._send({entry: data})):
-                self._tally.fault(entry, ComputationFailed(KILLER))
+            if not (await self._compute({entry: data}) or await self._compute({entry: data})):
+                self._tally.fault(entry, ComputationFailed(WORKER_DIED))
 
-    def _read(self, entries: Sequence[ImageFile]) -> Iterator[tuple[ImageFile, bytes]]:
-        """Pictures to compute."""
+    def _read_missing(self, entries: Sequence[ImageFile]) -> Iterator[tuple[ImageFile, bytes]]:
+        """Read the pictures that have no results yet."""
         for entry in entries:
             try:
                 data = entry.read()
@@ -83,16 +84,16 @@ class ClusterBatch:
             else:
                 yield entry, data
 
-    async def _send(self, left: dict[ImageFile, bytes]) -> bool:
-        """Have pictures computed; those that are settled leave `left`. False where the replica died."""
+    async def _compute(self, left: dict[ImageFile, bytes]) -> bool:
+        """Send pictures to a replica; finished ones are removed from `left`. False if the replica died."""
         entries = list(left)
-        tray = BatchJob(self._question, tuple((str(entry.path), left[entry]) for entry in entries))
+        job = BatchJob(self._request, tuple((str(entry.path), left[entry]) for entry in entries))
         while True:
-            response = self._handle.remote(tray, "", "", self._settings.deadline * len(entries))
+            response = self._handle.remote(job, "", "", self._settings.deadline * len(entries))
             try:
                 async for kind, event in response:
                     if kind == "event":
-                        await self._take(event, entries, left)
+                        await self._handle_event(event, entries, left)
                 return True
             except BackPressureError:
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -102,16 +103,16 @@ class ClusterBatch:
                 response.cancel()
                 raise
 
-    async def _take(self, event: Event, entries: list[ImageFile], left: dict[ImageFile, bytes]) -> None:
-        """An event of a tray."""
-        if isinstance(event, ErrorEvent):  # the tray as a whole
+    async def _handle_event(self, event: Event, entries: list[ImageFile], left: dict[ImageFile, bytes]) -> None:
+        """Handle an event of a batch job."""
+        if isinstance(event, ErrorEvent):  # of the whole job
             for entry in list(left):
                 del left[entry]
                 self._tally.fault(entry, problem_from_body(event.problem))
-        elif isinstance(event, WholeEvent | FaultEvent):
-            entry = entries[event.place]
+        elif isinstance(event, PictureDoneEvent | PictureFailedEvent):
+            entry = entries[event.index]
             del left[entry]
-            if isinstance(event, FaultEvent):
+            if isinstance(event, PictureFailedEvent):
                 self._tally.fault(entry, problem_from_body(event.problem))
                 return
             try:
@@ -122,13 +123,16 @@ class ClusterBatch:
 
 
 def explain_on_cluster(
-    entries: Sequence[ImageFile], question: Explain, settings: Settings, address: str, console: Console
+    entries: Sequence[ImageFile], request: Explain, settings: Settings, address: str, console: Console
 ) -> bool:
-    """Explain many pictures on a cluster, each into its folder here. Whether all could be; raises `Problem`."""
+    """Explain many pictures on a cluster, each into its folder on this machine.
+
+    Returns whether all could be explained. Raises `Problem`.
+    """
     cluster = ClusterConnection(settings, address)
 
     async def spread(tally: FolderProgress) -> None:
-        await ClusterBatch(question, await cluster.connect(), settings, tally).explain(entries)
+        await ClusterBatch(request, await cluster.connect(), settings, tally).explain(entries)
 
     try:
         with FolderProgress(len(entries), console) as tally:

@@ -1,4 +1,4 @@
-"""gradoscope evaluate: methods and metrics over the pictures of a folder."""
+"""gradoscope evaluate: compare methods by metrics over the pictures of a folder."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from rich.console import Console
 
 from ..contract.jobs import Explain
 from ..images.image_files import find_image_files
+from ..pipeline.presentation import presentations
 from ..settings import operator_settings
 from .explain import INTERRUPTED, parse_options
 from .options import fit_of
 
 console = Console()
-DEFAULT = ("deletion", "insertion")
+DEFAULT = tuple(metric.id for metric in presentations("metrics").values() if metric.default)
 
 
 def evaluate(
@@ -27,7 +28,7 @@ def evaluate(
     model: Annotated[list[str] | None, typer.Option(help="Model id, repeatable")] = None,
     method: Annotated[list[str] | None, typer.Option(help="Method id, repeatable; the six where none is named")] = None,
     metric: Annotated[
-        list[str] | None, typer.Option(help="Metric id, repeatable, or all [deletion and insertion]")
+        list[str] | None, typer.Option(help=f"Metric id, repeatable, or all [{' and '.join(DEFAULT)}]")
     ] = None,
     option: Annotated[
         list[str] | None,
@@ -46,12 +47,12 @@ def evaluate(
 ) -> None:
     """Compare methods by metrics over the pictures of a folder: tables, plots and a report page, with intervals.
 
-    Each map is of the class that its model believes in most. A run that was interrupted goes on where it was; another
-    method or metric takes what is there along. Ends with 1 where something failed; what is refused is told.
+    Each map explains its model's top class. An interrupted run continues where it was; a run with other methods or
+    metrics uses the results that are there. Exit code 1 if something failed; refusals are listed.
     """
     from .evaluate_run import EvaluateOptions, evaluate_folder
 
-    question = Explain(
+    request = Explain(
         id="",
         picture=b"",
         models=tuple(model or ()),
@@ -63,13 +64,13 @@ def evaluate(
     )
     target = out or Path("evaluations") / os.path.basename(os.path.abspath(folder))
     entries = find_image_files([folder], target, recursive)
-    order = EvaluateOptions(folder, target, grids, confidence, shlex.join(["gradoscope", *sys.argv[1:]]))
-    with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
-        settings = operator_settings().model_copy(update={"store": Path(kept)})
+    options = EvaluateOptions(folder, target, grids, confidence, shlex.join(["gradoscope", *sys.argv[1:]]))
+    with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
+        settings = operator_settings().model_copy(update={"store": Path(store)})
         try:
-            whole = evaluate_folder(entries, question, settings, order, console)
+            complete = evaluate_folder(entries, request, settings, options, console)
         except KeyboardInterrupt:
             console.print("Interrupted. The same command goes on where this one was.", highlight=False)
             raise typer.Exit(INTERRUPTED) from None
-    if not whole:
+    if not complete:
         raise typer.Exit(1)

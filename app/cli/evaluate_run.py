@@ -1,4 +1,4 @@
-"""An evaluation from a shell: with a progress bar, into a folder."""
+"""Runs an evaluation from a shell, with a progress bar, and writes it into a folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..contract.wire import JsonObject
 from ..evaluation.output import write_all
 from ..evaluation.pointing_game import DEFAULT, PointingGame
 from ..evaluation.progress import EvaluationProgress
-from ..evaluation.report import gather
+from ..evaluation.report import group_failures
 from ..evaluation.run import Evaluation, EvaluationResults
 from ..images.image_files import ImageFile
 from ..pipeline.batch import READERS
@@ -31,8 +31,8 @@ PARTS = ".parts"
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What is asked for beside the question: grids (None: the usual number, where enough pictures fit), the folder of
-    pictures, where everything goes, and the command, to be told."""
+    """Options of an evaluation beside the request: the folder of pictures, the folder for results, the number of grids
+    (None: the default if there are enough pictures), the least confidence, and the command line for the report."""
 
     folder: Path
     out: Path
@@ -42,39 +42,39 @@ class EvaluateOptions:
 
 
 def evaluate_folder(
-    entries: Sequence[ImageFile], question: Explain, settings: Settings, order: EvaluateOptions, console: Console
+    entries: Sequence[ImageFile], request: Explain, settings: Settings, options: EvaluateOptions, console: Console
 ) -> bool:
-    """Evaluate, and write everything. Whether nothing failed; raises `Problem`."""
+    """Evaluate and write all results. Returns whether nothing failed. Raises `Problem`."""
     keep_freed()
-    # a limit is for strangers' requests; here they are the operator's own hours
+    # the limits protect servers; here the user's own machine computes
     context = Context.open(settings.model_copy(update={"max_work": sys.maxsize, "max_panels": sys.maxsize}), READERS)
     context.decoders.warm()
-    fetch_all(context.zoo, question.models or (settings.default_model,), settings, console)
-    names = {entry: str(entry.folder.relative_to(order.out)) for entry in entries}
+    fetch_all(context.zoo, request.models or (settings.default_model,), settings, console)
+    names = {entry: str(entry.folder.relative_to(options.out)) for entry in entries}
     with ProgressBars(console) as bars:
-        course = EvaluationProgress(bars)
-        evaluation = Evaluation(question, context, ResultCache(order.out / PARTS), course)
-        findings = evaluation.measure(entries, names)
-        if order.grids != 0:
-            PointingGame(evaluation, findings, order.grids or DEFAULT, order.confidence).play(entries, names)
-        course.end()
-    write_all(order.out, head(evaluation, order, len(entries)), findings, question.seed)
-    tell(findings, order.out, console)
-    return not findings.failed
+        progress = EvaluationProgress(bars)
+        evaluation = Evaluation(request, context, ResultCache(options.out / PARTS), progress)
+        results = evaluation.measure(entries, names)
+        if options.grids != 0:
+            PointingGame(evaluation, results, options.grids or DEFAULT, options.confidence).play(entries, names)
+        progress.end()
+    write_all(options.out, report_head(evaluation, options, len(entries)), results, request.seed)
+    print_summary(results, options.out, console)
+    return not results.failed
 
 
-def head(evaluation: Evaluation, order: EvaluateOptions, count: int) -> JsonObject:
-    """What was asked, of what, and by what."""
-    question = evaluation.question
+def report_head(evaluation: Evaluation, options: EvaluateOptions, count: int) -> JsonObject:
+    """The report's head: request, pictures, models and versions."""
+    request = evaluation.request
     return {
-        "folder": order.folder.resolve().name,
+        "folder": options.folder.resolve().name,
         "date": datetime.now(UTC).date().isoformat(),
-        "command": order.command,
+        "command": options.command,
         "versions": evaluation.context.versions,
-        "seed": question.seed,
-        "score": question.score,
+        "seed": request.seed,
+        "score": request.score,
         "pictures": count,
-        "confidence": order.confidence,
+        "confidence": options.confidence,
         "models": {
             id: {"fingerprint": evaluation.load(id).classifier.fingerprint, **evaluation.inputs[id].model_dump()}
             for id in evaluation.models
@@ -84,11 +84,12 @@ def head(evaluation: Evaluation, order: EvaluateOptions, count: int) -> JsonObje
     }
 
 
-def tell(findings: EvaluationResults, out: Path, console: Console) -> None:
-    """What was not made, and where the rest is."""
-    for one in gather(findings.failures):
-        what = ", ".join(filter(None, (one["method"], one["metric"], *one["models"]))) or one["pictures"][0]
-        times = f" ({len(one['pictures'])} pictures)" if len(one["pictures"]) > 1 else ""
-        line = f"{what} {one['status']}: {one['problem']['detail']}{times}"
+def print_summary(results: EvaluationResults, out: Path, console: Console) -> None:
+    """Print what was refused or failed, and the path of the report."""
+    for failure in group_failures(results.failures):
+        names = filter(None, (failure["method"], failure["metric"], *failure["models"]))
+        subject = ", ".join(names) or failure["pictures"][0]
+        times = f" ({len(failure['pictures'])} pictures)" if len(failure["pictures"]) > 1 else ""
+        line = f"{subject} {failure['status']}: {failure['problem']['detail']}{times}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"{out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""gradoscope explain: one picture, or many with one question."""
+"""gradoscope explain: one picture, or many pictures with the same options."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from . import cluster as cli_cluster
 from .options import fit_of, score_of
 
 console = Console()
-INTERRUPTED = 130  # as shells have it
+INTERRUPTED = 130  # the exit code of shells
 
 
 def explain(
@@ -50,15 +50,15 @@ def explain(
 ) -> None:
     """Explain pictures here, without a server: PNG, npy and JSON, and a contact sheet of each.
 
-    Of many pictures, those whose results are there already are passed over: a run that was interrupted goes on.
-    Ends with 1 where some could not be explained.
+    Of many pictures, those that have results already are skipped, so an interrupted run continues. Exit code 1 if some
+    could not be explained.
     """
-    one = is_one_file(images) and not cluster
-    if metric and not one:
+    single = is_one_file(images) and not cluster
+    if metric and not single:
         raise Unprocessable("--metric is of one picture here. Many pictures are measured by gradoscope evaluate.")
     job = Explain(
-        id=secrets.token_hex(16) if one else "",
-        picture=images[0].read_bytes() if one else b"",
+        id=secrets.token_hex(16) if single else "",
+        picture=images[0].read_bytes() if single else b"",
         models=tuple(model or ()),
         methods=tuple(method or ()),
         targets=tuple(target or ()),
@@ -74,9 +74,9 @@ def explain(
     if cluster:
         _explain_all(find_image_files(images, out, recursive), job, settings, cluster)
         return
-    with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
-        settings = settings.model_copy(update={"store": Path(kept)})
-        if one:
+    with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
+        settings = settings.model_copy(update={"store": Path(store)})
+        if single:
             from .explain_run import explain_one
 
             explain_one(job, settings, out or Path("explanations") / images[0].stem, console)
@@ -84,27 +84,27 @@ def explain(
             _explain_all(find_image_files(images, out, recursive), job, settings, None)
 
 
-def _explain_all(entries: list[ImageFile], question: Explain, settings: Settings, cluster: str | None) -> None:
-    """Raises `typer.Exit` where some could not be explained, or where it is interrupted."""
+def _explain_all(entries: list[ImageFile], request: Explain, settings: Settings, cluster: str | None) -> None:
+    """Explain many pictures. Raises `typer.Exit` if some could not be explained, or if it is interrupted."""
     try:
         if cluster:
-            cli_cluster.require()
+            cli_cluster.require_ray()
             from .cluster_batch import explain_on_cluster
 
-            all_could = explain_on_cluster(entries, question, settings, cluster, console)
+            complete = explain_on_cluster(entries, request, settings, cluster, console)
         else:
             from .explain_run import explain_many
 
-            all_could = explain_many(entries, question, settings, console)
+            complete = explain_many(entries, request, settings, console)
     except KeyboardInterrupt:
         console.print("Interrupted. The same command goes on where this one was.", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
-    if not all_could:
+    if not complete:
         raise typer.Exit(1)
 
 
 def parse_options(given: list[str]) -> dict[str, JsonObject]:
-    """`["smooth_grad.samples=100"]` → `{"smooth_grad": {"samples": 100}}`; a value that is no JSON is a string."""
+    """`["smooth_grad.samples=100"]` → `{"smooth_grad": {"samples": 100}}`; values that are not JSON are strings."""
     options: dict[str, JsonObject] = {}
     for entry in given:
         name, equals, text = entry.partition("=")

@@ -1,4 +1,4 @@
-"""Explanations from a shell: the same pipeline in this process, with progress bars, into folders."""
+"""Runs explanations from a shell: the pipeline in this process, with progress bars, results written into folders."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
 
 def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> Explanation:
-    """Run a job to its end and write its results into `folder`. Returns the record; raises `Problem`."""
+    """Run a job and write its results into `folder`. Returns the record. Raises `Problem`."""
     context = _open(job, settings, console)
     record: Explanation | None = None
     with ProgressBars(console) as bars:
         panels = PanelBars(bars)
         for event in run(job, context):
             if event is not None:
-                record = _follow(event, console, panels) or record
+                record = _update_bars(event, console, panels) or record
     assert record is not None  # the last event is `done`
     _write(record, context.store, folder)
-    _tell(record, folder, console)
+    _print_summary(record, folder, console)
     return record
 
 
-def explain_many(entries: Sequence[ImageFile], question: Explain, settings: Settings, console: Console) -> bool:
-    """Explain many pictures, each into its folder. Whether all could be; raises `Problem`."""
-    batch = Batch(question, _open(question, settings, console), is_kept)
+def explain_many(entries: Sequence[ImageFile], request: Explain, settings: Settings, console: Console) -> bool:
+    """Explain many pictures, each into its folder. Returns whether all could be explained. Raises `Problem`."""
+    batch = Batch(request, _open(request, settings, console), is_kept)
     with FolderProgress(len(entries), console) as tally:
         for result in explain_batch(batch, entries):
             if isinstance(result, FailedPicture):
@@ -68,7 +68,7 @@ def is_kept(entry: ImageFile, mark: str) -> bool:
 def explain_batch(
     batch: Batch, entries: Iterable[ImageFile]
 ) -> Iterator[ExplainedPicture | SkippedPicture | FailedPicture]:
-    """What comes of each picture, when it is written: that goes on in a thread behind the computing."""
+    """Yields the result of each picture once it is written. Threads write while the next pictures are computed."""
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="writer") as writers:
         yield from ahead(writers, write_picture, batch.explain(entries), batch.window)
 
@@ -76,7 +76,7 @@ def explain_batch(
 def write_picture(
     result: ExplainedPicture | SkippedPicture | FailedPicture,
 ) -> ExplainedPicture | SkippedPicture | FailedPicture:
-    """Write what came of a picture into its folder."""
+    """Write a picture's result into its folder."""
     if isinstance(result, ExplainedPicture):
         try:
             ResultFolder(result.entry.folder).write(files(result.record, result.read, titles()))
@@ -86,7 +86,7 @@ def write_picture(
 
 
 def _open(job: Explain, settings: Settings, console: Console) -> Context:
-    """A workshop that has the weights of the job's models; they are downloaded where that is possible."""
+    """A context with the weights of the job's models; missing ones are downloaded if possible."""
     keep_freed()
     context = Context.open(settings, READERS)
     context.decoders.warm()
@@ -94,7 +94,7 @@ def _open(job: Explain, settings: Settings, console: Console) -> Context:
     return context
 
 
-def _follow(event: Event, console: Console, panels: PanelBars) -> Explanation | None:
+def _update_bars(event: Event, console: Console, panels: PanelBars) -> Explanation | None:
     if isinstance(event, AcceptedEvent):
         panels.accept((panel.id, panel.method, panel.cost) for panel in event.panels)
     elif isinstance(event, PredictionEvent):
@@ -112,14 +112,14 @@ def _write(record: Explanation, store: AnyStore, folder: Path) -> None:
         write_file(folder / name, data)
 
 
-def _tell(record: Explanation, folder: Path, console: Console) -> None:
+def _print_summary(record: Explanation, folder: Path, console: Console) -> None:
     for line in refusals(record):
         console.print(line, highlight=False, markup=False)
     for panel in record.panels:
         for metric, measured in panel.metrics.items():
-            said = [finding.detail for finding in measured.findings]
-            said = said or [measured.problem.detail if measured.problem else measured.status]
-            for line in said:
+            lines = [finding.detail for finding in measured.findings]
+            lines = lines or [measured.problem.detail if measured.problem else measured.status]
+            for line in lines:
                 console.print(f"{panel.method}, {metric}: {line}", highlight=False, markup=False)
     done = sum(panel.status == "done" for panel in record.panels)
     console.print(f"{done} of {len(record.panels)} maps in {record.seconds:.1f} s: {folder}/", highlight=False)

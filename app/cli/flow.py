@@ -1,4 +1,4 @@
-"""gradoscope flow: where the gradient vanishes between a picture and its score."""
+"""gradoscope flow: where the gradient vanishes between score and picture."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def flow(
 ) -> None:
     """Show the gradient's norm at every layer, dead and saturated activations, and what poolings pass on."""
     job = Flow(image.read_bytes(), model, target, against, score_of(score), fit_of(fit), parse_size(size))
-    with tempfile.TemporaryDirectory(prefix="gradoscope-") as kept:
-        settings = operator_settings().model_copy(update={"store": Path(kept)})
-        found = _found(job, settings)
+    with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
+        settings = operator_settings().model_copy(update={"store": Path(store)})
+        result = _compute(job, settings)
     if as_json:
-        console.print_json(json.dumps(found.to_dict()))
+        console.print_json(json.dumps(result.to_dict()))
     else:
-        _tell(found)
+        _print_result(result)
 
 
-def _found(job: Flow, settings: Settings) -> GradientFlow:
+def _compute(job: Flow, settings: Settings) -> GradientFlow:
     from ..pipeline.context import Context
     from ..pipeline.fetch import fetch_all
     from ..pipeline.pipeline import run
@@ -58,15 +58,15 @@ def _found(job: Flow, settings: Settings) -> GradientFlow:
     return answer
 
 
-def _tell(found: GradientFlow) -> None:
+def _print_result(result: GradientFlow) -> None:
     from .flow_table import table
 
-    against = found.against
-    target = f"{found.target.label} ({found.target.index})"
-    whole = f"{target} − {against.label} ({against.index})" if against else target
-    console.print(f"{found.model}: {found.score} of {whole}\n", highlight=False, markup=False)
-    for finding in found.findings:
+    against = result.against
+    target = f"{result['target']['label']} ({result['target']['index']})"
+    score_text = f"{target} − {against.label} ({against.index})" if against else target
+    console.print(f"{result['model']}: {result['score']} of {score_text}\n", highlight=False, markup=False)
+    for finding in result.findings:
         console.print(f"{MARKS[finding.level]:<18} ", end="", highlight=False)
         console.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
     console.print()
-    console.print(table(found.layers), highlight=False)
+    console.print(table(result.layers), highlight=False)

@@ -1,4 +1,4 @@
-"""The layers of a pass as a table for a terminal, with bars on a logarithmic scale."""
+"""A table of the gradient flow for terminals: a row a layer, with bars on a logarithmic scale."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from rich.text import Text
 from ..contract.flows import FlowLayer
 
 BAR = 24  # characters
-LEAST = 6  # decades that the bars span at most
+MAX_DECADES = 6
 
 
 def table(layers: list[FlowLayer]) -> Table:
-    """The layers as the REST interface tells them: name, kind, shape, norm and RMS with a bar, shares."""
-    drawn = Table(
+    """The table of `layers`, as in the REST interface: name, kind, shape, norm, RMS with a bar, shares."""
+    rows = Table(
         *("layer", "kind", "shape", "norm", "rms"), f"rms, {_scale(layers)}", *("dead", "saturated", "received"),
         box=SIMPLE_HEAD, pad_edge=False, show_edge=False,
     )  # fmt: skip
-    for place in (3, 4, 6, 7, 8):
-        drawn.columns[place].justify = "right"
+    for column in (3, 4, 6, 7, 8):
+        rows.columns[column].justify = "right"
     lengths = bars([layer.rms for layer in layers])
     for layer, length in zip(layers, lengths, strict=True):
         pooling = layer.pooling
@@ -36,12 +36,12 @@ def table(layers: list[FlowLayer]) -> Table:
             _share(layer.saturated),
             _share(pooling.received if pooling else None),
         )
-        drawn.add_row(*(Text(cell) for cell in cells))
-    return drawn
+        rows.add_row(*(Text(cell) for cell in cells))
+    return rows
 
 
 def bars(values: list[float | None]) -> list[float]:
-    """Lengths in characters, on a logarithmic scale that ends at the largest; none for 0 and what is not finite."""
+    """Bar lengths in characters, on a logarithmic scale up to the largest value; 0 for zeros and missing values."""
     known = [value for value in values if value]
     if not known:
         return [0.0 for _ in values]
@@ -50,8 +50,8 @@ def bars(values: list[float | None]) -> list[float]:
 
 
 def _decades(known: list[float]) -> float:
-    """How many decades the bars span: as many as there are, and not fewer than one."""
-    return min(LEAST, max(1.0, 1.1 * (log10(max(known)) - log10(min(known)))))
+    """How many decades the bars span: those of the values, at least 1 and at most `MAX_DECADES`."""
+    return min(MAX_DECADES, max(1.0, 1.1 * (log10(max(known)) - log10(min(known)))))
 
 
 def _scale(layers: list[FlowLayer]) -> str:

@@ -1,4 +1,4 @@
-"""gradoscope serve | explain | evaluate | models | methods | doctor"""
+"""The command line: gradoscope serve | explain | evaluate | flow | models | methods | doctor"""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ console = Console()
 
 
 def main() -> None:
-    """Entry point of the console command; a problem ends it with its detail and exit code 2."""
+    """Entry point of the console command. A problem is printed, and the exit code is 2."""
     share_cores()
     try:
-        app(cli_cluster.addressed(sys.argv[1:]))
+        app(cli_cluster.add_default_address(sys.argv[1:]))
     except Problem as problem:
         Console(stderr=True).print(f"[red]{problem.title}:[/] {problem.detail}", highlight=False)
         raise SystemExit(2) from problem
@@ -65,23 +65,23 @@ def serve(
     from ..service import logs
     from ..service.local_executor import LocalExecutor
     from ..web.application import create_app
-    from ..web.server import Server, configuration, give_back_freed
+    from ..web.server import Server, return_freed_memory, uvicorn_config
 
     options = {"host": host, "port": port, "models": models, "downloads": downloads}
     settings = Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
     logs.configure(settings.log_format)
-    give_back_freed()
+    return_freed_memory()
     listener = _listen(settings)
-    settings = _answer_to_own_name(settings)
+    settings = _allow_own_host(settings)
     web = create_app(settings, cli_cluster.executor(cluster, settings) if cluster else LocalExecutor)
-    config = configuration(web, settings)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends itself the signal again when it has ended
+    config = uvicorn_config(web, settings)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # after its end uvicorn sends the signal to itself again
     Server(config, web, _address(settings, listener)).run(sockets=[listener])
 
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Named as TCP, or asyncio would leave Nagle's algorithm on: 40 ms for each further answer on a connection.
+    # Named as TCP: otherwise asyncio leaves Nagle's algorithm on, which costs 40 ms for each later response.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -94,8 +94,8 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _answer_to_own_name(settings: Settings) -> Settings:
-    """The address that was asked for is a name of ours too; 0.0.0.0 is everybody's and no name."""
+def _allow_own_host(settings: Settings) -> Settings:
+    """Add the listening address to the allowed host names; 0.0.0.0 and :: are no names."""
     if settings.host in ("0.0.0.0", "::", *settings.allowed_hosts):
         return settings
     return settings.model_copy(update={"allowed_hosts": [*settings.allowed_hosts, settings.host]})

@@ -1,4 +1,4 @@
-"""gradoscope models | models pull | models check"""
+"""The commands gradoscope models, models pull, models check."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def models(context: typer.Context) -> None:
     table = Table(
         "id", "input", "classes", "top-1", "weights", "MiB", "licence", box=SIMPLE_HEAD, pad_edge=False, show_edge=False
     )
-    for described in map(zoo.describe, zoo.recipes):
-        mark = "*" if described.id == settings.default_model else ""
-        accuracy, size = described.accuracy, described.weights.bytes
+    for entry in map(zoo.describe, zoo.recipes):
+        mark = "*" if entry.id == settings.default_model else ""
+        accuracy, size = entry.accuracy, entry.weights.bytes
         table.add_row(
-            described.id + mark,
-            "×".join(map(str, described.input_size)),
-            str(described.classes),
+            entry.id + mark,
+            "×".join(map(str, entry.input_size)),
+            str(entry.classes),
             "" if accuracy is None else f"{accuracy:.1f}",
-            described.availability,
+            entry.availability,
             "" if size is None else f"{size / 2**20:.0f}",
-            described.licence,
+            entry.licence,
         )
     console.print(table)
     console.print(
@@ -57,7 +57,7 @@ def models(context: typer.Context) -> None:
 @app.command("pull")
 def pull_models(
     ids: Annotated[list[str] | None, typer.Argument(help="Ids of models")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every model that has a card")] = False,
+    all_models: Annotated[bool, typer.Option("--all", help="Every model that has a card")] = False,
 ) -> None:
     """Download weights: resumed where an earlier try broke off, checked by hash, put in place in one step."""
     from ..pipeline.fetch import fetch
@@ -65,7 +65,7 @@ def pull_models(
 
     settings = operator_settings()
     zoo = Zoo(settings)
-    wanted = list(zoo.recipes) if every else ids or []
+    wanted = list(zoo.recipes) if all_models else ids or []
     if not wanted:
         raise typer.BadParameter("name a model, or say --all")
     failed: list[Problem] = []
@@ -95,11 +95,11 @@ def check_card(
     if card.suffix != ".toml":
         raise typer.BadParameter(f"{card.name} is no card: name the .toml that stands beside it")
     wrong = 0
-    with _quiet():  # the findings tell it
-        for finding in check(card, operator_settings(), image.read_bytes() if image else None):
-            wrong += finding.verdict == "wrong"
-            console.print(f"{MARKS[finding.verdict]:<20} {finding.what:<26} ", end="", highlight=False)
-            console.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
+    with _quiet():  # the check reports it
+        for result in check(card, operator_settings(), image.read_bytes() if image else None):
+            wrong += result.verdict == "wrong"
+            console.print(f"{MARKS[result.verdict]:<20} {result.what:<26} ", end="", highlight=False)
+            console.print(result.detail, highlight=False, markup=False, soft_wrap=True)
     if wrong:
         raise typer.Exit(1)
     console.print(
@@ -111,7 +111,7 @@ def check_card(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Within: only errors are logged."""
+    """A context in which only errors are logged."""
     log = logging.getLogger("gradoscope")
     before = log.level
     log.setLevel(logging.ERROR)

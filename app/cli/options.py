@@ -1,4 +1,4 @@
-"""What several commands are asked in the same words."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..contract.problems import Unprocessable
 
 
 def fit_of(text: str | None) -> Fit | None:
-    """Raises `Unprocessable`."""
+    """Parse --fit. Raises `Unprocessable`."""
     return None if text is None else cast(Fit, _one_of("fit", text, get_args(Fit)))
 
 
 def score_of(text: str) -> ScoreKind:
-    """Raises `Unprocessable`."""
+    """Parse --score. Raises `Unprocessable`."""
     return cast(ScoreKind, _one_of("score", text, get_args(ScoreKind)))
 
 

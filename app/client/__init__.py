@@ -1,1 +1,1 @@
-"""Gradoscope from Python: a server's client, and the same call without a server. Needs no torch until it computes."""
+"""Gradoscope from Python: clients of a server, and `explain` without a server. Imports no torch until it computes."""

@@ -1,4 +1,4 @@
-"""What a call asks for, as its arguments say it: the same for a server and without one."""
+"""The arguments of `explain` and `gradient_flow`, the same with and without a server."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ T = TypeVar("T")
 class SharedArguments(TypedDict, total=False):
     """The arguments of `explain` beside picture and model.
 
-    `sample` is the id of a shipped picture, instead of `image`. `methods` are ids, the six where none is named.
-    `target` is a class index or "top", each model's top class, or several; `against` another class to contrast it
-    with; `score` the number that is explained. `options` are parameters by method, `{"smooth_grad": {"samples": 100}}`;
-    `seed` is of the methods that draw. `fit` and `size`, a side or (height, width), change what the model sees.
-    `metrics` are ids of what is to be measured of each map, or "all"; `options` may name metrics, too.
+    `sample` is the id of a shipped picture, instead of `image`. `methods` are ids; the default is the six methods.
+    `target` is a class index, or "top" for each model's top class, or several; `against` is another class to contrast
+    it with; `score` is the number that is explained. `options` are parameters by method, `{"smooth_grad": {"samples":
+    100}}`; `seed` is for stochastic methods. `fit` and `size`, a side or (height, width), change the model's input.
+    `metrics` are ids of metrics to measure of each map, or "all"; `options` may also hold their parameters.
     """
 
     sample: str | None
@@ -59,7 +59,7 @@ class FlowArguments(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Arguments:
-    """The arguments of a call."""
+    """The arguments of `explain`, with defaults."""
 
     sample: str | None = None
     model: str | Sequence[str] | None = None
@@ -75,28 +75,28 @@ class Arguments:
 
     @property
     def models(self) -> tuple[str, ...]:
-        return several(self.model)
+        return as_tuple(self.model)
 
     @property
-    def named(self) -> tuple[str, ...]:
-        """The methods."""
-        return several(self.methods)
+    def method_ids(self) -> tuple[str, ...]:
+        """The ids of the methods."""
+        return as_tuple(self.methods)
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        return several(self.target)
+        return as_tuple(self.target)
 
     @property
     def sides(self) -> str | None:
-        """The size as a form has it: HEIGHTxWIDTH."""
+        """The size as a form field: HEIGHTxWIDTH."""
         return as_sides(self.size)
 
     def form(self) -> dict[str, str | int | Sequence[str]]:
-        """The fields of a POST /explanations, but for the picture; only what was said."""
+        """The form fields of POST /explanations, without the picture; only fields that are set."""
         given: dict[str, str | int | Sequence[str] | None] = {
             "sample": self.sample,
             "model": self.models,
-            "method": self.named,
+            "method": self.method_ids,
             "target": [str(target) for target in self.targets],
             "against": None if self.against is None else str(self.against),
             "score": self.score,
@@ -104,13 +104,13 @@ class Arguments:
             "seed": str(self.seed),
             "fit": self.fit,
             "size": self.sides,
-            "metrics": several(self.metrics),
+            "metrics": as_tuple(self.metrics),
         }
         return {name: value for name, value in given.items() if value is not None and value != () and value != []}
 
 
-def several(given: T | Sequence[T] | None) -> tuple[T, ...]:
-    """One, several or none of something, as a tuple; a string is one."""
+def as_tuple(given: T | Sequence[T] | None) -> tuple[T, ...]:
+    """None, one value or a sequence as a tuple; a string counts as one value."""
     if given is None:
         return ()
     if isinstance(given, Sequence) and not isinstance(given, str):
@@ -120,11 +120,11 @@ def several(given: T | Sequence[T] | None) -> tuple[T, ...]:
 
 def as_sides(size: int | tuple[int, int] | None) -> str | None:
     """A side, or (height, width), as HEIGHTxWIDTH."""
-    return None if size is None else "x".join(str(int(side)) for side in several(size))
+    return None if size is None else "x".join(str(int(side)) for side in as_tuple(size))
 
 
 def picture_of(image: Picture | None, sample: str | None) -> bytes | None:
-    """The bytes to send; None where a sample is meant. Raises `Unprocessable` where both are given, or none is."""
+    """The bytes to send; None for a sample. Raises `Unprocessable` if both or neither are given."""
     if (image is None) == (sample is None):
         said = "none is" if image is None else "both are"
         raise Unprocessable(f'Give exactly one picture: image, or sample="cat"; {said} given.', field="image")

@@ -1,4 +1,4 @@
-"""The same client for asyncio."""
+"""The client of a Gradoscope server for asyncio."""
 
 from __future__ import annotations
 
@@ -22,20 +22,30 @@ from ..contract.version import VERSION
 from . import requests as calls
 from .arguments import ExplainArguments, FlowArguments, Options
 from .client import TIMEOUT
-from .events import Done, Event, Listener, typed
+from .events import Done, Event, Listener, client_event
 from .pictures import Picture
-from .progress import listening
+from .progress import listener_for
 from .requests import ApiCall
-from .responses import closed, ended, event_of, headers, parsed, pause, place, problem_of, reaching
+from .responses import (
+    client_closed,
+    connection_as_problem,
+    event_of,
+    headers,
+    parse_response,
+    part_path,
+    problem_of,
+    retry_pause,
+    stream_ended,
+)
 from .results import Explanation, InMemoryParts, part_names
 
-AT_ONCE = 8  # parts of an explanation that are fetched side by side
+MAX_PARALLEL = 8  # parts of an explanation that are fetched concurrently
 
 
 class AsyncClient:
-    """As `Client`, to be awaited. An explanation comes with all its arrays and pictures, so that nothing waits later.
+    """Like `Client`, with coroutines. An explanation comes with all its arrays and pictures, so nothing blocks later.
 
-    Cancelling the task that waits ends the computation on the server.
+    Cancelling the waiting task ends the computation on the server.
     """
 
     def __init__(
@@ -43,25 +53,25 @@ class AsyncClient:
         timeout: float | httpx2.Timeout | None = TIMEOUT, **options: Any,
     ) -> None:  # fmt: skip
         self.url, self.retries = url.rstrip("/"), retries
-        own = headers(key, VERSION)
-        self._http = httpx2.AsyncClient(base_url=self.url, timeout=timeout, headers=own, **options)
+        default_headers = headers(key, VERSION)
+        self._http = httpx2.AsyncClient(base_url=self.url, timeout=timeout, headers=default_headers, **options)
         self._titles: dict[str, str] | None = None
 
     async def explain(
-        self, image: Picture | None = None, *, progress: bool | Listener = False, **asked: Unpack[ExplainArguments]
+        self, image: Picture | None = None, *, progress: bool | Listener = False, **arguments: Unpack[ExplainArguments]
     ) -> Explanation:
         """Explain a picture, and wait until all maps are there; see `Client.explain`. Raises `Problem`."""
         if progress is False:
-            return await self._whole(parsed(Record, await self._send(calls.explain(image, asked))))
-        async with await self.explain_stream(image, **asked) as stream:
-            with listening(progress) as listener:
+            return await self._explanation_of(parse_response(Record, await self._send(calls.explain(image, arguments))))
+        async with await self.explain_stream(image, **arguments) as stream:
+            with listener_for(progress) as listener:
                 async for event in stream:
                     listener(event)
         return stream.explanation
 
-    async def explain_stream(self, image: Picture | None = None, **asked: Unpack[ExplainArguments]) -> AsyncStream:
+    async def explain_stream(self, image: Picture | None = None, **arguments: Unpack[ExplainArguments]) -> AsyncStream:
         """Explain a picture: events as they happen. To be used by `async with await …`. Raises `Problem`."""
-        return AsyncStream(self, await self._send(calls.explain(image, asked, calls.EVENTS), stream=True))
+        return AsyncStream(self, await self._send(calls.explain(image, arguments, calls.EVENTS), stream=True))
 
     async def predict(
         self, image: Picture | None = None, *, sample: str | None = None, model: str | Sequence[str] | None = None,
@@ -69,12 +79,15 @@ class AsyncClient:
     ) -> list[Prediction]:  # fmt: skip
         """The likeliest classes of a picture, for each model."""
         response = await self._send(calls.predict(image, sample, model, top_k, fit, size))
-        return parsed(Predictions, response).predictions
+        return parse_response(Predictions, response).predictions
 
-    async def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowArguments]) -> GradientFlow:
-        """The gradient's norm at every layer between a picture and its score, and what is in its way. Also `sample`,
-        `model`, `target`, `against`, `score`, `fit`, `size`, as `question.FlowAsked` says. Raises `Problem`."""
-        return parsed(GradientFlow, await self._send(calls.gradient_flow(image, asked)))
+    async def gradient_flow(self, image: Picture | None = None, **arguments: Unpack[FlowArguments]) -> GradientFlow:
+        """The gradient's norm at every layer between score and picture, and where it vanishes.
+
+        Other arguments: `sample`, `model`, `target`, `against`, `score`, `fit`, `size`, see `arguments.FlowArguments`.
+        Raises `Problem`.
+        """
+        return parse_response(GradientFlow, await self._send(calls.gradient_flow(image, arguments)))
 
     async def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,
@@ -82,42 +95,43 @@ class AsyncClient:
     ) -> list[EstimateBody]:  # fmt: skip
         """Gradient evaluations and seconds of each method, and of metrics of its map, before anything is computed."""
         response = await self._send(calls.estimate(model, methods, options, size, metrics))
-        return parsed(Estimates, response).estimates
+        return parse_response(Estimates, response).estimates
 
     async def models(self) -> Models:
-        """The models, with where their weights are; which is the default; cards that cannot be used."""
-        return parsed(Models, await self._send(calls.get("/models")))
+        """The models with the state of their weights, the default model, and cards that cannot be used."""
+        return parse_response(Models, await self._send(calls.get("/models")))
 
     async def methods(self) -> list[MethodBody]:
         """The methods in historical order, each with the JSON Schema of its parameters."""
-        return parsed(Methods, await self._send(calls.get("/methods"))).methods
+        return parse_response(Methods, await self._send(calls.get("/methods"))).methods
 
     async def metrics(self) -> list[MetricBody]:
-        """What can be measured of a map, each with the JSON Schema of its parameters."""
-        return parsed(Metrics, await self._send(calls.get("/metrics"))).metrics
+        """Metrics of maps, each with the JSON Schema of its parameters."""
+        return parse_response(Metrics, await self._send(calls.get("/metrics"))).metrics
 
     async def measure(
         self, explanation: str | Explanation, panel: str, metrics: str | Sequence[str] = "all", *,
         options: Options | None = None,
     ) -> Explanation:  # fmt: skip
-        """Measure how far a panel's map can be trusted, by metrics' ids or "all"; the explanation, with what was found.
+        """Measure how far a panel's map can be trusted; `metrics` are ids, or "all". Returns the explanation with the
+        results.
 
         Raises `Problem`.
         """
         call = calls.measure(explanation if isinstance(explanation, str) else explanation.id, panel, metrics, options)
-        return await self._whole(parsed(Record, await self._send(call)))
+        return await self._explanation_of(parse_response(Record, await self._send(call)))
 
     async def samples(self) -> list[SampleBody]:
         """Pictures that ship with the server."""
-        return parsed(Samples, await self._send(calls.get("/samples"))).samples
+        return parse_response(Samples, await self._send(calls.get("/samples"))).samples
 
     async def classes(self, model: str, query: str = "", limit: int = 20) -> list[ClassBody]:
         """Classes of a model whose label matches, best match first."""
-        return parsed(Classes, await self._send(calls.classes(model, query, limit))).classes
+        return parse_response(Classes, await self._send(calls.classes(model, query, limit))).classes
 
     async def get(self, id: str) -> Explanation:
-        """An explanation that was made before, by its id. Raises `NotFound` where it is gone."""
-        return await self._whole(parsed(Record, await self._send(calls.explanation(id))))
+        """An earlier explanation by its id. Raises `NotFound` if it is gone."""
+        return await self._explanation_of(parse_response(Record, await self._send(calls.explanation(id))))
 
     async def forget(self, explanation: str | Explanation) -> None:
         """Remove an explanation from the server, its picture included."""
@@ -136,34 +150,34 @@ class AsyncClient:
         await self.aclose()
 
     async def _send(self, call: ApiCall, stream: bool = False) -> httpx2.Response:
-        """The answer to a call. Raises `Problem`."""
+        """Send a call and return the response. Raises `Problem`."""
         if self._http.is_closed:
-            raise closed(self.url)
+            raise client_closed(self.url)
         for left in range(self.retries, -1, -1):
-            with reaching(self.url):
-                async with AsyncExitStack() as unless_right:
+            with connection_as_problem(self.url):
+                async with AsyncExitStack() as on_error:
                     request = self._http.build_request(call.method, call.path, **call.arguments)
                     response = await self._http.send(request, stream=stream)
-                    unless_right.push_async_callback(response.aclose)
+                    on_error.push_async_callback(response.aclose)
                     if response.is_success:
-                        unless_right.pop_all()
+                        on_error.pop_all()
                         return response
                     await response.aread()
-            seconds = pause(response, left)
+            seconds = retry_pause(response, left)
             if seconds is None:
                 break
             await asyncio.sleep(seconds)
-        raise problem_of(response) or ended()
+        raise problem_of(response) or stream_ended()
 
-    async def _whole(self, record: Record) -> Explanation:
+    async def _explanation_of(self, record: Record) -> Explanation:
         """An explanation with all its parts."""
-        gate = asyncio.Semaphore(AT_ONCE)
+        semaphore = asyncio.Semaphore(MAX_PARALLEL)
 
         async def fetch(name: str) -> tuple[str, bytes | None]:
-            async with gate:
+            async with semaphore:
                 try:
-                    return name, (await self._send(calls.part(record.id, place(name)))).content
-                except NotFound:  # gone meanwhile
+                    return name, (await self._send(calls.part(record.id, part_path(name)))).content
+                except NotFound:  # deleted meanwhile
                     return name, None
 
         if self._titles is None:
@@ -175,7 +189,7 @@ class AsyncClient:
 
 
 class AsyncStream(AsyncIterator[Event]):
-    """The events of an explanation that is being made; closing it ends the computation on the server."""
+    """The events of a running explanation. Closing the stream ends the computation on the server."""
 
     def __init__(self, client: AsyncClient, response: httpx2.Response) -> None:
         self._explanation: Explanation | None = None
@@ -184,29 +198,29 @@ class AsyncStream(AsyncIterator[Event]):
 
     @property
     def explanation(self) -> Explanation:
-        """What has come of it; once `Done` has come."""
+        """The explanation; available after the event `Done`."""
         if self._explanation is None:
-            raise ended()
+            raise stream_ended()
         return self._explanation
 
     async def __anext__(self) -> Event:
-        """The next event. Raises `Problem` where the computation has failed, or the connection."""
+        """The next event. Raises `Problem` if the computation or the connection fails."""
         while not self._response.is_closed:
-            with reaching(self._client.url):
+            with connection_as_problem(self._client.url):
                 message = await anext(self._events, None)
             if message is None:
-                raise ended()
+                raise stream_ended()
             told = event_of(message)
             if isinstance(told, DoneEvent):
-                self._explanation = await self._client._whole(told.record)
+                self._explanation = await self._client._explanation_of(told.record)
                 await self.aclose()
                 return Done(self._explanation)
-            if told is not None and (event := typed(told, _never)) is not None:
+            if told is not None and (event := client_event(told, _never)) is not None:
                 return event
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """End it."""
+        """Close the stream."""
         await self._response.aclose()
 
     async def __aenter__(self) -> Self:

@@ -21,21 +21,31 @@ from ..contract.records import Explanation as Record
 from ..contract.version import VERSION
 from . import requests as calls
 from .arguments import ExplainArguments, FlowArguments, Options
-from .events import Done, Event, Listener, typed
+from .events import Done, Event, Listener, client_event
 from .pictures import Picture
-from .progress import listening
+from .progress import listener_for
 from .requests import ApiCall
-from .responses import closed, ended, event_of, headers, parsed, pause, place, problem_of, reaching
+from .responses import (
+    client_closed,
+    connection_as_problem,
+    event_of,
+    headers,
+    parse_response,
+    part_path,
+    problem_of,
+    retry_pause,
+    stream_ended,
+)
 from .results import Explanation
 
-TIMEOUT = httpx2.Timeout(660, connect=10)  # a server's own deadline is 600 s where its operator has set no other
+TIMEOUT = httpx2.Timeout(660, connect=10)  # a server's default deadline is 600 s
 
 
 class Client:
-    """A Gradoscope server, asked from Python; also a context manager that closes its connections.
+    """A client of a Gradoscope server; also a context manager that closes its connections.
 
-    Refusals are raised as `gradoscope.Problem`. Where `retries` are allowed, a request that is answered 429 or 503 is
-    made again after the seconds that the server names. `options` go to httpx's client: `transport`, `verify`, …
+    Error responses are raised as `gradoscope.Problem`. Up to `retries` times a request that is answered 429 or 503 is
+    sent again after the time that the server names. `options` go to httpx's client: `transport`, `verify`, …
     """
 
     def __init__(
@@ -47,27 +57,27 @@ class Client:
         self._titles: dict[str, str] | None = None
 
     def explain(
-        self, image: Picture | None = None, *, progress: bool | Listener = False, **asked: Unpack[ExplainArguments]
+        self, image: Picture | None = None, *, progress: bool | Listener = False, **arguments: Unpack[ExplainArguments]
     ) -> Explanation:
         """Explain a picture, and wait until all maps are there: one for each model × target × method.
 
-        Also `sample`, instead of `image`; `model`, `methods`, `target`, `against`, `score`, `options`, `seed`, `fit`,
-        `size`, `metrics`, as `question.Asked` says. `progress=True` shows bars meanwhile, a function is called with
-        each event. Raises `Problem`.
+        Other arguments: `sample` instead of `image`, `model`, `methods`, `target`, `against`, `score`, `options`,
+        `seed`, `fit`, `size`, `metrics`, see `arguments.SharedArguments`. `progress=True` shows progress bars; a
+        function is called with each event. Raises `Problem`.
         """
         if progress is False:
-            return self._whole(parsed(Record, self._send(calls.explain(image, asked))))
-        with self.explain_stream(image, **asked) as stream, listening(progress) as listener:
+            return self._explanation_of(parse_response(Record, self._send(calls.explain(image, arguments))))
+        with self.explain_stream(image, **arguments) as stream, listener_for(progress) as listener:
             for event in stream:
                 listener(event)
         return stream.explanation
 
-    def explain_stream(self, image: Picture | None = None, **asked: Unpack[ExplainArguments]) -> Stream:
-        """Explain a picture: events as they happen, with progress and maps that sharpen. To be used by `with`.
+    def explain_stream(self, image: Picture | None = None, **arguments: Unpack[ExplainArguments]) -> Stream:
+        """Explain a picture: events as they happen, with progress and preliminary maps. For use in a `with` statement.
 
-        Closing the stream, or leaving its block, ends the computation on the server. Raises `Problem`.
+        Closing the stream, or leaving the block, ends the computation on the server. Raises `Problem`.
         """
-        return Stream(self, self._send(calls.explain(image, asked, calls.EVENTS), stream=True))
+        return Stream(self, self._send(calls.explain(image, arguments, calls.EVENTS), stream=True))
 
     def predict(
         self, image: Picture | None = None, *, sample: str | None = None, model: str | Sequence[str] | None = None,
@@ -75,54 +85,58 @@ class Client:
     ) -> list[Prediction]:  # fmt: skip
         """The likeliest classes of a picture, for each model."""
         response = self._send(calls.predict(image, sample, model, top_k, fit, size))
-        return parsed(Predictions, response).predictions
+        return parse_response(Predictions, response).predictions
 
-    def gradient_flow(self, image: Picture | None = None, **asked: Unpack[FlowArguments]) -> GradientFlow:
-        """The gradient's norm at every layer between a picture and its score, and what is in its way. Also `sample`,
-        `model`, `target`, `against`, `score`, `fit`, `size`, as `question.FlowAsked` says. Raises `Problem`."""
-        return parsed(GradientFlow, self._send(calls.gradient_flow(image, asked)))
+    def gradient_flow(self, image: Picture | None = None, **arguments: Unpack[FlowArguments]) -> GradientFlow:
+        """The gradient's norm at every layer between score and picture, and where it vanishes.
+
+        Other arguments: `sample`, `model`, `target`, `against`, `score`, `fit`, `size`, see `arguments.FlowArguments`.
+        Raises `Problem`.
+        """
+        return parse_response(GradientFlow, self._send(calls.gradient_flow(image, arguments)))
 
     def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,
         size: int | tuple[int, int] | None = None, metrics: str | Sequence[str] | None = None,
     ) -> list[EstimateBody]:  # fmt: skip
         """Gradient evaluations and seconds of each method, and of metrics of its map, before anything is computed."""
-        return parsed(Estimates, self._send(calls.estimate(model, methods, options, size, metrics))).estimates
+        return parse_response(Estimates, self._send(calls.estimate(model, methods, options, size, metrics))).estimates
 
     def models(self) -> Models:
-        """The models, with where their weights are; which is the default; cards that cannot be used."""
-        return parsed(Models, self._send(calls.get("/models")))
+        """The models with the state of their weights, the default model, and cards that cannot be used."""
+        return parse_response(Models, self._send(calls.get("/models")))
 
     def methods(self) -> list[MethodBody]:
         """The methods in historical order, each with the JSON Schema of its parameters."""
-        return parsed(Methods, self._send(calls.get("/methods"))).methods
+        return parse_response(Methods, self._send(calls.get("/methods"))).methods
 
     def metrics(self) -> list[MetricBody]:
-        """What can be measured of a map, each with the JSON Schema of its parameters."""
-        return parsed(Metrics, self._send(calls.get("/metrics"))).metrics
+        """Metrics of maps, each with the JSON Schema of its parameters."""
+        return parse_response(Metrics, self._send(calls.get("/metrics"))).metrics
 
     def measure(
         self, explanation: str | Explanation, panel: str, metrics: str | Sequence[str] = "all", *,
         options: Options | None = None,
     ) -> Explanation:  # fmt: skip
-        """Measure how far a panel's map can be trusted, by metrics' ids or "all"; the explanation, with what was found.
+        """Measure how far a panel's map can be trusted; `metrics` are ids, or "all". Returns the explanation with the
+        results.
 
         Raises `Problem`.
         """
         call = calls.measure(explanation if isinstance(explanation, str) else explanation.id, panel, metrics, options)
-        return self._whole(parsed(Record, self._send(call)))
+        return self._explanation_of(parse_response(Record, self._send(call)))
 
     def samples(self) -> list[SampleBody]:
         """Pictures that ship with the server."""
-        return parsed(Samples, self._send(calls.get("/samples"))).samples
+        return parse_response(Samples, self._send(calls.get("/samples"))).samples
 
     def classes(self, model: str, query: str = "", limit: int = 20) -> list[ClassBody]:
         """Classes of a model whose label matches, best match first."""
-        return parsed(Classes, self._send(calls.classes(model, query, limit))).classes
+        return parse_response(Classes, self._send(calls.classes(model, query, limit))).classes
 
     def get(self, id: str) -> Explanation:
-        """An explanation that was made before, by its id. Raises `NotFound` where it is gone."""
-        return self._whole(parsed(Record, self._send(calls.explanation(id))))
+        """An earlier explanation by its id. Raises `NotFound` if it is gone."""
+        return self._explanation_of(parse_response(Record, self._send(calls.explanation(id))))
 
     def forget(self, explanation: str | Explanation) -> None:
         """Remove an explanation from the server, its picture included."""
@@ -141,36 +155,36 @@ class Client:
         self.close()
 
     def _send(self, call: ApiCall, stream: bool = False) -> httpx2.Response:
-        """The answer to a call. Raises `Problem`."""
+        """Send a call and return the response. Raises `Problem`."""
         if self._http.is_closed:
-            raise closed(self.url)
+            raise client_closed(self.url)
         for left in range(self.retries, -1, -1):
-            with reaching(self.url), ExitStack() as unless_right:
+            with connection_as_problem(self.url), ExitStack() as on_error:
                 request = self._http.build_request(call.method, call.path, **call.arguments)
                 response = self._http.send(request, stream=stream)
-                unless_right.callback(response.close)
+                on_error.callback(response.close)
                 if response.is_success:
-                    unless_right.pop_all()
+                    on_error.pop_all()
                     return response
                 response.read()
-            seconds = pause(response, left)
+            seconds = retry_pause(response, left)
             if seconds is None:
                 break
             time.sleep(seconds)
-        raise problem_of(response) or ended()
+        raise problem_of(response) or stream_ended()
 
-    def _whole(self, record: Record) -> Explanation:
+    def _explanation_of(self, record: Record) -> Explanation:
         return Explanation(record, RemoteParts(self, record.id))
 
     def titles(self) -> Mapping[str, str]:
-        """The methods' titles by id; asked for once."""
+        """The methods' titles by id; requested once."""
         if self._titles is None:
             self._titles = {method.id: method.title for method in self.methods()}
         return self._titles
 
 
 class RemoteParts:
-    """The parts of an explanation at a server, fetched when they are wanted."""
+    """The parts of an explanation on a server, fetched when they are read."""
 
     def __init__(self, client: Client, id: str) -> None:
         self._client, self._id = client, id
@@ -178,7 +192,7 @@ class RemoteParts:
 
     def read(self, name: str) -> bytes | None:
         try:
-            return self._client._send(calls.part(self._id, place(name))).content
+            return self._client._send(calls.part(self._id, part_path(name))).content
         except NotFound:
             return None
 
@@ -187,7 +201,7 @@ class RemoteParts:
 
 
 class Stream(Iterator[Event]):
-    """The events of an explanation that is being made; closing it ends the computation on the server."""
+    """The events of a running explanation. Closing the stream ends the computation on the server."""
 
     def __init__(self, client: Client, response: httpx2.Response) -> None:
         self._explanation: Explanation | None = None
@@ -196,20 +210,20 @@ class Stream(Iterator[Event]):
 
     @property
     def explanation(self) -> Explanation:
-        """What has come of it; once `Done` has come."""
+        """The explanation; available after the event `Done`."""
         if self._explanation is None:
-            raise ended()
+            raise stream_ended()
         return self._explanation
 
     def __next__(self) -> Event:
-        """The next event. Raises `Problem` where the computation has failed, or the connection."""
+        """The next event. Raises `Problem` if the computation or the connection fails."""
         while self._explanation is None and self.close.alive:
-            with reaching(self._client.url):
+            with connection_as_problem(self._client.url):
                 message = next(self._events, None)
             if message is None:
-                raise ended()
+                raise stream_ended()
             told = event_of(message)
-            event = None if told is None else typed(told, self._client._whole)
+            event = None if told is None else client_event(told, self._client._explanation_of)
             if isinstance(event, Done):
                 self._explanation = event.explanation
                 self.close()

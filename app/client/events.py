@@ -1,4 +1,4 @@
-"""What is told while an explanation is made, typed: by a server's stream, or to `progress` without one."""
+"""Typed events of a running explanation, from a server's stream or from this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .results import Explanation
 
 @dataclass(frozen=True)
 class Planned:
-    """A panel that will come: which method on which model for which class (None: not settled), at what cost."""
+    """A panel that will be computed: method, model, class (None: not known yet) and cost in gradient evaluations."""
 
     id: str
     model: str
@@ -30,7 +30,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The question is right, and this is what will be made of it."""
+    """The request is valid; these panels will be computed."""
 
     id: str
     panels: tuple[Planned, ...]
@@ -39,7 +39,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a model sees and believes, best first."""
+    """A model's input and its top classes, best first."""
 
     model: str
     input: InputBody
@@ -58,7 +58,7 @@ class Advanced:
 
 @dataclass(frozen=True, eq=False)
 class Partial:
-    """A panel's map as it is so far, summed over channels with sign: (h, w), at most 112 on a side."""
+    """A panel's preliminary map, summed over channels with sign: (h, w), at most 112 on a side."""
 
     panel: str
     done: int
@@ -68,7 +68,7 @@ class Partial:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """What came of a panel; its map summed over channels with sign, (H, W), None where it has none."""
+    """A finished panel, with its map summed over channels with sign, (H, W); None if it has no map."""
 
     panel: PanelBody
     map: np.ndarray | None
@@ -76,7 +76,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of a metric of a panel."""
+    """The result of a metric of a panel."""
 
     panel: str
     metric: MeasurementBody
@@ -84,7 +84,7 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """The end: everything is there."""
+    """The last event: the explanation is complete."""
 
     explanation: Explanation
 
@@ -93,8 +93,8 @@ Event = Accepted | Predicted | Advanced | Partial | Finished | Measured | Done
 Listener = Callable[[Event], object]
 
 
-def typed(event: events.Event, whole: Callable[[Record], Explanation]) -> Event | None:
-    """An event as Python has it; None for a kind that is not known here. Raises the problem of an `error`."""
+def client_event(event: events.Event, make_explanation: Callable[[Record], Explanation]) -> Event | None:
+    """The event as the client has it; None for an unknown kind. Raises the problem of an `error`."""
     match event:
         case events.ErrorEvent():
             raise problem_from_body(event.problem)
@@ -112,5 +112,5 @@ def typed(event: events.Event, whole: Callable[[Record], Explanation]) -> Event 
         case events.MetricEvent():
             return Measured(event.panel, event.metric)
         case events.DoneEvent():
-            return Done(whole(event.record))
+            return Done(make_explanation(event.record))
     return None

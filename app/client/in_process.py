@@ -1,4 +1,4 @@
-"""Explanations in this process: what stays between calls, and one call from picture to result."""
+"""Explanations in this process, without a server."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from ..pipeline.throughput import Throughput
 from ..settings import operator_settings
 from ..storage.store import Store
 from ..storage.stores import AnyStore
-from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, settle_input
-from .arguments import Arguments, several
-from .events import Listener, typed
+from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, resolve_input
+from .arguments import Arguments, as_tuple
+from .events import Listener, client_event
 from .results import Explanation, InMemoryParts, part_names
 
 DECODERS = 1
-UNSAID = (
+NO_INPUT_WARNING = (
     "No input= was given, so {names} saw the picture in its own size, without normalisation. Name what it takes, e.g. "
     'input={{"size": 224, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}}; or give input={{}} where this '
     "is right."
@@ -47,7 +47,7 @@ UNSAID = (
 
 @dataclass(frozen=True)
 class ModelSet:
-    """The models of a call: `ids` of all, and of those the networks that are the caller's own."""
+    """The models of a call: the ids of all, and the networks that the caller has passed."""
 
     ids: tuple[str, ...]
     networks: dict[str, nn.Module]
@@ -58,7 +58,7 @@ class ModelSet:
     def of(
         cls, models: Mapping[Any, Any] | Sequence[Any], input: InputLike | None, labels: tuple[str, ...] | None
     ) -> ModelSet:
-        """Models by the names that they are given, or else by ids and the names of their classes. Raises
+        """Models by the names in a mapping, else by their ids and the names of their Python classes. Raises
         `Unprocessable`."""
         named: dict[str, str | nn.Module] = {}
         for name, model in models.items() if isinstance(models, Mapping) else ((None, model) for model in models):
@@ -69,7 +69,7 @@ class ModelSet:
             if isinstance(model, str):
                 named[model] = model
             else:
-                named[name or _unused(type(model).__name__, named)] = model
+                named[name or _unused_name(type(model).__name__, named)] = model
         networks = {name: model for name, model in named.items() if isinstance(model, nn.Module)}
         for argument, given in (("input", input), ("labels", labels)):
             if given is not None and not networks:
@@ -78,7 +78,7 @@ class ModelSet:
 
     @property
     def device(self) -> torch.device | None:
-        """Where the networks are; None where that is for the settings to say. Raises `Unprocessable`."""
+        """The device of the networks; None if the settings decide. Raises `Unprocessable`."""
         devices = {device for device in map(device_of, self.networks.values()) if device is not None}
         if len(devices) > 1:
             raise Unprocessable("model: the networks are on several devices. Explain them one by one.", field="model")
@@ -86,10 +86,10 @@ class ModelSet:
 
 
 class InProcess:
-    """What stays in this process between calls: models in memory, a process that decodes pictures. One call at a time.
+    """Computes calls in this process, one at a time. Loaded models and a decoding process stay between calls.
 
-    The settings are those of the environment at the first call, as at a shell. How the process allocates memory is left
-    as it is (`keep_freed` is for processes of our own).
+    The settings are read from the environment at the first call. The process's memory allocator is left as it is
+    (`keep_freed` is only for Gradoscope's own processes).
     """
 
     def __init__(self, device: torch.device | None) -> None:
@@ -103,50 +103,52 @@ class InProcess:
 
     @staticmethod
     @cache
-    def at(device: torch.device | None) -> InProcess:
-        """The one for a device; None is the one of the settings."""
+    def for_device(device: torch.device | None) -> InProcess:
+        """The instance for a device; None is the device of the settings."""
         return InProcess(device)
 
-    def explain(self, picture: bytes | None, question: Arguments, lot: ModelSet, listener: Listener) -> Explanation:
-        """Run a call to its end. Raises `Problem`."""
+    def explain(self, picture: bytes | None, arguments: Arguments, models: ModelSet, listener: Listener) -> Explanation:
+        """Run a call. Raises `Problem`."""
         with self._lock, tempfile.TemporaryDirectory(prefix="gradoscope-") as folder:
             store = Store(Path(folder), self.settings.store_bytes, self.settings.store_days * 86400)
             context = Context(self.settings, self.zoo, store, self._recent, self._decoders, self._pace)
             try:
-                return self._explain(picture, question, lot, listener, context)
+                return self._explain(picture, arguments, models, listener, context)
             finally:
                 store.close()
 
     def _explain(
-        self, picture: bytes | None, question: Arguments, lot: ModelSet, listener: Listener, context: Context
+        self, picture: bytes | None, arguments: Arguments, models: ModelSet, listener: Listener, context: Context
     ) -> Explanation:
-        data = picture if picture is not None else read_sample(question.sample or "")
-        loans: list[InMemoryModel] = []
-        if lot.networks:
+        data = picture if picture is not None else read_sample(arguments.sample or "")
+        in_memory: list[InMemoryModel] = []
+        if models.networks:
             image = self._decoders.decode(data)
-            own, shown = settle_input(lot.input, image)
-            if shown is not image:
-                if len(lot.ids) > len(lot.networks):
+            input_spec, preprocessed = resolve_input(models.input, image)
+            if preprocessed is not image:
+                if len(models.ids) > len(models.networks):
                     raise Unprocessable(
                         "input: models that are named by their ids do not see what a transform makes. Ask for them in "
                         "a call of their own.",
                         field="input",
                     )
-                data = png(shown)
-            loans = [InMemoryModel(id, network, own, lot.labels) for id, network in lot.networks.items()]
-            if lot.input is None:
-                # told of the line that called `explain`
-                warnings.warn(UNSAID.format(names=" and ".join(lot.networks)), stacklevel=4)
-        job = job_of(question, data, lot.ids)
-        with self.zoo.lent(loans):
-            fetch_all(self.zoo, [id for id in lot.ids if id not in lot.networks], self.settings)
-            return follow(job, context, listener)
+                data = png(preprocessed)
+            in_memory = [
+                InMemoryModel(id, network, input_spec, models.labels) for id, network in models.networks.items()
+            ]
+            if models.input is None:
+                # reported for the line that called `explain`
+                warnings.warn(NO_INPUT_WARNING.format(names=" and ".join(models.networks)), stacklevel=4)
+        job = job_of(arguments, data, models.ids)
+        with self.zoo.using(in_memory):
+            fetch_all(self.zoo, [id for id in models.ids if id not in models.networks], self.settings)
+            return run_and_listen(job, context, listener)
 
 
-def follow(job: Explain, context: Context, listener: Listener) -> Explanation:
-    """Run a job; its events go to the listener."""
+def run_and_listen(job: Explain, context: Context, listener: Listener) -> Explanation:
+    """Run a job and pass its events to the listener. Returns the explanation."""
 
-    def whole(record: Record) -> Explanation:
+    def make_explanation(record: Record) -> Explanation:
         parts = {name: _read(context.store, job.id, name) for name in part_names(record)}
         return Explanation(
             record, InMemoryParts({name: data for name, data in parts.items() if data is not None}, titles())
@@ -156,10 +158,10 @@ def follow(job: Explain, context: Context, listener: Listener) -> Explanation:
     running = run(job, context)
     try:
         for event in running:
-            told = None if event is None else typed(event, whole)
-            if told is not None:
-                explanation = getattr(told, "explanation", explanation)
-                listener(told)
+            typed_event = None if event is None else client_event(event, make_explanation)
+            if typed_event is not None:
+                explanation = getattr(typed_event, "explanation", explanation)
+                listener(typed_event)
     finally:
         running.close()
     if explanation is None:
@@ -168,35 +170,35 @@ def follow(job: Explain, context: Context, listener: Listener) -> Explanation:
 
 
 def _read(store: AnyStore, explanation: str, name: str) -> bytes | None:
-    """A part by its name to a client: a metric's maps are kept together."""
+    """A part by the client's name for it: the store keeps all maps of a metric together."""
     if not name.startswith("map:"):
         return store.read(explanation, name)
     _, panel, metric, map = name.split(":", 3)
-    kept = store.read(explanation, measurement_part(panel, metric))
-    values = None if kept is None else unpack(kept, map)
+    packed = store.read(explanation, measurement_part(panel, metric))
+    values = None if packed is None else unpack(packed, map)
     return None if values is None else npy(values)
 
 
-def job_of(question: Arguments, picture: bytes, models: tuple[str, ...]) -> Explain:
+def job_of(arguments: Arguments, picture: bytes, models: tuple[str, ...]) -> Explain:
     return Explain(
         id=secrets.token_hex(16),
         picture=picture,
         models=models,
-        methods=question.named,
-        targets=tuple(None if target == "top" else target for target in question.targets),
-        against=question.against,
-        score=question.score,
-        options={method: dict(given) for method, given in (question.options or {}).items()},
-        seed=question.seed,
-        fit=question.fit,
-        size=parse_size(question.sides),
-        metrics=several(question.metrics),
+        methods=arguments.method_ids,
+        targets=tuple(None if target == "top" else target for target in arguments.targets),
+        against=arguments.against,
+        score=arguments.score,
+        options={method: dict(given) for method, given in (arguments.options or {}).items()},
+        seed=arguments.seed,
+        fit=arguments.fit,
+        size=parse_size(arguments.sides),
+        metrics=as_tuple(arguments.metrics),
     )
 
 
-def _unused(name: str, taken: Mapping[str, Any]) -> str:
-    """A name that no other network of the call has."""
+def _unused_name(name: str, names: Mapping[str, Any]) -> str:
+    """A name that is not taken yet."""
     number = 1
-    while (numbered := name if number == 1 else f"{name}-{number}") in taken:
+    while (numbered := name if number == 1 else f"{name}-{number}") in names:
         number += 1
     return numbered

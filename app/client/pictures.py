@@ -1,4 +1,4 @@
-"""The pictures that a call takes: files, bytes, Pillow's, arrays."""
+"""Converts the pictures that calls accept (paths, bytes, Pillow images, arrays) to the bytes of a file."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..contract.problems import Unprocessable
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 """A path, the bytes of a file, a Pillow image, or an array (H, W, 3) or (H, W): uint8, or floats in [0, 1]."""
-PLAIN = ("L", "RGB", "RGBA")
+PNG_MODES = ("L", "RGB", "RGBA")
 
 
 def read_bytes(picture: Picture) -> bytes:
-    """The file's bytes, as they are, or a PNG of what is no file. Raises `Unprocessable`."""
+    """The unchanged bytes of a file, or a PNG of an image or array. Raises `Unprocessable`."""
     if isinstance(picture, bytes):
         return picture
     if isinstance(picture, Image.Image):
-        return _png(picture if picture.mode in PLAIN else picture.convert("RGB"))
+        return _png(picture if picture.mode in PNG_MODES else picture.convert("RGB"))
     if isinstance(picture, np.ndarray):
-        return _png(Image.fromarray(_eight_bits(picture)))
+        return _png(Image.fromarray(_to_uint8(picture)))
     if not isinstance(picture, (str, os.PathLike)):
         raise Unprocessable(
             f"image: {type(picture).__name__} is no picture. Give a path, the bytes of a file, a Pillow image, or an "
@@ -36,8 +36,8 @@ def read_bytes(picture: Picture) -> bytes:
         raise Unprocessable(f"image: {picture} cannot be read: {error.strerror}.", field="image") from error
 
 
-def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """An array as models see pictures, in 8 bits; floats are rounded to them."""
+def _to_uint8(values: np.ndarray) -> np.ndarray:
+    """An array as uint8; floats are rounded."""
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] != 3) or not values.size:
         raise Unprocessable(
             f"image: an array of shape {values.shape} is no picture. It must be (height, width, 3), or (height, width) "

@@ -1,4 +1,4 @@
-"""Progress bars of an explanation, one for each map."""
+"""Progress bars for an explanation, one for each map."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .events import Accepted, Advanced, Event, Finished, Listener
 
 
 @contextmanager
-def listening(progress: bool | Listener) -> Iterator[Listener]:
-    """Who is told of the events: a function, or bars that are there meanwhile, or nobody."""
+def listener_for(progress: bool | Listener) -> Iterator[Listener]:
+    """A context with the listener for `progress`: the given function, progress bars, or one that does nothing."""
     if callable(progress):
         yield progress
     elif progress:
@@ -22,7 +22,7 @@ def listening(progress: bool | Listener) -> Iterator[Listener]:
 
 
 class EventBars:
-    """Moves the bars by the events that it is told."""
+    """A listener that updates progress bars."""
 
     def __init__(self, bars: ProgressBars) -> None:
         self._panels = PanelBars(bars)

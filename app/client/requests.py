@@ -1,4 +1,4 @@
-"""The requests that both clients make."""
+"""The requests of both clients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from urllib.parse import quote
 
 from ..contract.jobs import Fit
-from .arguments import Arguments, ExplainArguments, FlowArguments, Options, as_sides, picture_of, several
+from .arguments import Arguments, ExplainArguments, FlowArguments, Options, as_sides, as_tuple, picture_of
 from .pictures import Picture
 from .results import Explanation
 
@@ -32,7 +32,7 @@ class RequestArguments(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class ApiCall:
-    """A request, to be made once or again."""
+    """A request, which may be sent several times."""
 
     method: str
     path: str
@@ -43,7 +43,7 @@ class ApiCall:
 
     @property
     def arguments(self) -> RequestArguments:
-        """Those of httpx's `build_request`."""
+        """The keyword arguments for httpx's `build_request`."""
         given: RequestArguments = {"headers": {"accept": self.accept}}
         if self.data:
             given["data"] = self.data
@@ -58,40 +58,42 @@ def get(path: str, **params: Any) -> ApiCall:
     return ApiCall("GET", BASE + path, params=params)
 
 
-def explain(image: Picture | None, asked: ExplainArguments, accept: str = "application/json") -> ApiCall:
+def explain(image: Picture | None, arguments: ExplainArguments, accept: str = "application/json") -> ApiCall:
     """POST /explanations."""
-    question = Arguments(**asked)
-    picture = picture_of(image, question.sample)
-    return ApiCall("POST", f"{BASE}/explanations", question.form(), picture, accept=accept)
+    call = Arguments(**arguments)
+    picture = picture_of(image, call.sample)
+    return ApiCall("POST", f"{BASE}/explanations", call.form(), picture, accept=accept)
 
 
 def predict(image: Picture | None, sample: str | None, models: Any, top_k: int, fit: Fit | None, size: Any) -> ApiCall:
     """POST /predictions."""
     picture = picture_of(image, sample)
-    given = {"sample": sample, "model": several(models), "top_k": str(top_k), "fit": fit, "size": as_sides(size)}
-    return ApiCall("POST", f"{BASE}/predictions", _said(given), picture)
+    given = {"sample": sample, "model": as_tuple(models), "top_k": str(top_k), "fit": fit, "size": as_sides(size)}
+    return ApiCall("POST", f"{BASE}/predictions", _without_none(given), picture)
 
 
-def gradient_flow(image: Picture | None, asked: FlowArguments) -> ApiCall:
+def gradient_flow(image: Picture | None, arguments: FlowArguments) -> ApiCall:
     """POST /gradient-flows."""
-    picture = picture_of(image, asked.get("sample"))
-    given = {name: None if value is None else str(value) for name, value in asked.items() if name != "size"}
-    return ApiCall("POST", f"{BASE}/gradient-flows", _said({**given, "size": as_sides(asked.get("size"))}), picture)
+    picture = picture_of(image, arguments.get("sample"))
+    given = {name: None if value is None else str(value) for name, value in arguments.items() if name != "size"}
+    return ApiCall(
+        "POST", f"{BASE}/gradient-flows", _without_none({**given, "size": as_sides(arguments.get("size"))}), picture
+    )
 
 
 def estimate(model: str | None, methods: Any, options: Options | None, size: Any, metrics: Any) -> ApiCall:
     """POST /estimates."""
-    said = json.dumps(options) if options else "{}"
-    given = {"model": model, "method": several(methods), "options": said, "size": as_sides(size)}
-    given["metrics"] = several(metrics)
-    return ApiCall("POST", f"{BASE}/estimates", _said(given))
+    options_text = json.dumps(options) if options else "{}"
+    given = {"model": model, "method": as_tuple(methods), "options": options_text, "size": as_sides(size)}
+    given["metrics"] = as_tuple(metrics)
+    return ApiCall("POST", f"{BASE}/estimates", _without_none(given))
 
 
 def measure(id: str, panel: str, metrics: Any, options: Options | None) -> ApiCall:
     """POST /explanations/{id}/panels/{panel}/metrics."""
-    place = f"{BASE}/explanations/{_segment(id)}/panels/{_segment(panel)}/metrics"
+    path = f"{BASE}/explanations/{_segment(id)}/panels/{_segment(panel)}/metrics"
     return ApiCall(
-        "POST", place, _said({"metrics": several(metrics), "options": json.dumps(options) if options else "{}"})
+        "POST", path, _without_none({"metrics": as_tuple(metrics), "options": json.dumps(options) if options else "{}"})
     )
 
 
@@ -103,9 +105,9 @@ def explanation(id: str) -> ApiCall:
     return get(f"/explanations/{_segment(id)}")
 
 
-def part(id: str, place: str) -> ApiCall:
-    """A part of an explanation, by its place below the explanation's address."""
-    return ApiCall("GET", f"{BASE}/explanations/{_segment(id)}/{quote(place)}", accept="*/*")
+def part(id: str, path: str) -> ApiCall:
+    """A part of an explanation, by its path below the explanation's URL."""
+    return ApiCall("GET", f"{BASE}/explanations/{_segment(id)}/{quote(path)}", accept="*/*")
 
 
 def forget(which: str | Explanation) -> ApiCall:
@@ -116,5 +118,5 @@ def _segment(text: str) -> str:
     return quote(text, safe=":")
 
 
-def _said(given: Mapping[str, Field | None]) -> Fields:
+def _without_none(given: Mapping[str, Field | None]) -> Fields:
     return {name: value for name, value in given.items() if value is not None and value != ()}

@@ -1,4 +1,4 @@
-"""A server's answers: what was asked for, or the problem that says why not."""
+"""Parses a server's responses, and turns errors into problems."""
 
 from __future__ import annotations
 
@@ -16,70 +16,70 @@ from ..contract.events import Event, parse_event
 from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, ProblemBody, problem_from_body
 
 M = TypeVar("M", bound=BaseModel)
-AGAIN = (429, 503)  # statuses after which the same request may succeed
-SHOWN = 200  # characters of what a stranger answers
+RETRYABLE = (429, 503)  # statuses after which a retry may succeed
+MAX_QUOTED = 200  # characters quoted from a foreign response
 
 
 def problem_of(response: httpx2.Response) -> Problem | None:
-    """The problem that an answer tells of; None where it tells of none. It must have been read where there is one."""
+    """The problem in a response; None if it is a success. The body of an error response must have been read."""
     if response.is_success:
         return None
     try:
         return problem_from_body(ProblemBody.model_validate_json(response.content))
     except ValidationError:
-        return _strange(response)
+        return _foreign_problem(response)
 
 
-def _strange(response: httpx2.Response) -> Problem:
-    """Of an answer that is no problem's: by a proxy before the server, or by another server."""
+def _foreign_problem(response: httpx2.Response) -> Problem:
+    """The problem for an error response that is not Gradoscope's, for example a proxy's."""
     kind = BY_STATUS.get(response.status_code, BadAnswer)
     problem = kind(
         f"{response.url.host} answers {response.status_code} {response.reason_phrase}, without a word of Gradoscope's: "
-        f"{response.text[:SHOWN].strip() or 'nothing'}",
-        retry_after=wait_of(response),
+        f"{response.text[:MAX_QUOTED].strip() or 'nothing'}",
+        retry_after=retry_after(response),
     )
     problem.status = response.status_code
     return problem
 
 
-def wait_of(response: httpx2.Response) -> int | None:
-    """Seconds after which the server wants to be asked again; None where it does not say."""
-    said = response.headers.get("retry-after", "")
-    if said.isdecimal():
-        return int(said)
+def retry_after(response: httpx2.Response) -> int | None:
+    """The seconds in a response's Retry-After; None if it has none."""
+    retry_after_text = response.headers.get("retry-after", "")
+    if retry_after_text.isdecimal():
+        return int(retry_after_text)
     try:  # a proxy may name a time instead (RFC 9110, 10.2.3)
-        until = parsedate_to_datetime(said)
+        until = parsedate_to_datetime(retry_after_text)
     except ValueError:
         return None
     return max(0, math.ceil(until.timestamp() - time.time()))
 
 
-def pause(response: httpx2.Response, left: int) -> int | None:
-    """Seconds to wait before a request is made again, of which `left` may be; None where it is not to be."""
-    return wait_of(response) if left > 0 and response.status_code in AGAIN else None
+def retry_pause(response: httpx2.Response, left: int) -> int | None:
+    """Seconds to wait before a retry, if `left` retries remain; None for no retry."""
+    return retry_after(response) if left > 0 and response.status_code in RETRYABLE else None
 
 
-def parsed(kind: type[M], response: httpx2.Response) -> M:
-    """An answer as it should be. Raises `BadAnswer`."""
+def parse_response(kind: type[M], response: httpx2.Response) -> M:
+    """Parse and check a response's body. Raises `BadAnswer`."""
     try:
         return kind.model_validate_json(response.content)
     except ValidationError as error:
-        raise bad(response, error) from error
+        raise bad_answer(response, error) from error
 
 
-def bad(response: httpx2.Response, error: ValidationError) -> BadAnswer:
-    """What is raised of an answer of another shape."""
+def bad_answer(response: httpx2.Response, error: ValidationError) -> BadAnswer:
+    """The problem for a response with an unexpected body."""
     fault = error.errors()[0]
-    place = ".".join(map(str, fault["loc"])) or "the whole"
+    location = ".".join(map(str, fault["loc"])) or "the whole"
     return BadAnswer(
         f"{response.url.path} answers with something else than a Gradoscope server of this version does "
-        f"({place}: {fault['msg']}). Is it one?"
+        f"({location}: {fault['msg']}). Is it one?"
     )
 
 
 @contextmanager
-def reaching(url: str) -> Iterator[None]:
-    """Within: a connection that fails is a problem."""
+def connection_as_problem(url: str) -> Iterator[None]:
+    """A context that turns connection errors into problems."""
     try:
         yield
     except httpx2.TimeoutException as error:
@@ -96,18 +96,18 @@ def event_of(message: httpx2.ServerSentEvent) -> Event | None:
     return parse_event(message.event, message.json())
 
 
-def ended() -> NotReached:
-    """What is raised of a stream that ends in the middle."""
+def stream_ended() -> NotReached:
+    """The problem for a stream that ended too early."""
     return NotReached("The stream ended before the explanation was done. Ask again: what was done is kept.")
 
 
-def closed(url: str) -> NotReached:
-    """What is raised of a client that was closed: arrays are fetched when they are first asked for."""
+def client_closed(url: str) -> NotReached:
+    """The problem for a request of a closed client: arrays are fetched when they are first read."""
     return NotReached(f"The client of {url} is closed. Ask for `values` before that, or get the explanation anew.")
 
 
-def place(part: str) -> str:
-    """Where a part of an explanation is, below its address."""
+def part_path(part: str) -> str:
+    """The path of a part of an explanation, below the explanation's URL."""
     kind, _, id = part.partition(":")
     if kind == "map":
         panel, metric, name = id.split(":", 2)
@@ -116,6 +116,6 @@ def place(part: str) -> str:
 
 
 def headers(key: str | None, version: str) -> dict[str, str]:
-    """What goes along with every request."""
-    own = {"user-agent": f"gradoscope/{version}"}
-    return own if key is None else own | {"authorization": f"Bearer {key}"}
+    """The headers of every request."""
+    common = {"user-agent": f"gradoscope/{version}"}
+    return common if key is None else common | {"authorization": f"Bearer {key}"}

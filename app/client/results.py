@@ -1,4 +1,4 @@
-"""What an explanation is to Python: its record, typed, with its maps as arrays."""
+"""Explanations and panels for Python: the typed record, with maps as arrays."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 class Parts(Protocol):
-    """Where the bytes of an explanation come from, by their names: image, input:MODEL, panel:ID, and those of maps that
-    a metric has made, map:PANEL:METRIC:NAME."""
+    """The source of an explanation's parts by name: image, input:MODEL, panel:ID, and map:PANEL:METRIC:NAME for maps
+    that a metric has made."""
 
     url: str | None
 
@@ -40,7 +40,7 @@ class Parts(Protocol):
 
 
 class InMemoryParts:
-    """Parts that are in memory already."""
+    """Parts that are in memory."""
 
     def __init__(self, parts: Mapping[str, bytes], titles: Mapping[str, str], url: str | None = None) -> None:
         self._parts, self._titles, self.url = parts, titles, url
@@ -53,10 +53,10 @@ class InMemoryParts:
 
 
 class Panel:
-    """One map: what a method says of a picture on a model for a class.
+    """One map: the attribution of a method for a picture, a model and a class.
 
-    `values` are fetched when they are first asked for. `status` is `done`, `refused` or `failed`; only one that is done
-    has a map, of the others `problem` says why.
+    `values` are fetched at first use. `status` is `done`, `refused` or `failed`; only a panel that is done has a map,
+    for others `problem` says why not.
     """
 
     def __init__(self, record: PanelBody, explanation: Explanation) -> None:
@@ -80,7 +80,7 @@ class Panel:
 
     @property
     def title(self) -> str:
-        """The method's name for people."""
+        """The method's title."""
         return self.explanation.parts.titles().get(self.method, self.method)
 
     @property
@@ -97,12 +97,12 @@ class Panel:
 
     @property
     def diagnostics(self) -> JsonObject:
-        """What is told beside the map: `gradient_evaluations`, `completeness`, `layer` and others, by method."""
+        """Further results: `gradient_evaluations`, `completeness`, `layer` and others, depending on the method."""
         return self.record.diagnostics
 
     @property
     def completeness_error(self) -> float | None:
-        """How far the map's sum is from what it should be, as a share; None of methods without such a promise."""
+        """The relative error of completeness, the map's sum against its expected value; None if it is not defined."""
         return (self.diagnostics.get("completeness") or {}).get("relative_error")
 
     @property
@@ -130,9 +130,9 @@ class Panel:
 
     @cached_property
     def values(self) -> np.ndarray:
-        """The map, (C, H, W) in float32, with sign: C is the picture's, or 1 of CAMs and occlusion.
+        """The map, (C, H, W) in float32, with sign: C is the picture's channels, or 1 for CAMs and occlusion.
 
-        Raises the panel's problem where it has no map, `NotFound` where it is gone, `BadAnswer` where another came.
+        Raises the panel's problem if it has no map, `NotFound` if it is gone, `BadAnswer` if the response is wrong.
         """
         if self.problem is not None:
             raise self.problem
@@ -149,18 +149,18 @@ class Panel:
 
     @property
     def metrics(self) -> dict[str, MeasurementBody]:
-        """What was measured of the map, by the metrics' ids: `figures`, and the `findings` in plain words."""
+        """The measured metrics of the map by id: `figures`, and the `findings` in words."""
         return self.record.metrics
 
     def metric_map(self, metric: str, name: str) -> np.ndarray:
-        """A map that a metric has made on the way, (C, H, W); its record lists their names in `maps`.
+        """A map that a metric has made, (C, H, W); the metric's record lists the names in `maps`.
 
-        Raises `NotFound` where there is none.
+        Raises `NotFound` if there is none.
         """
         return export.array(self.explanation.part(f"map:{self.id}:{metric}:{name}"))
 
     def reduce(self, how: Reduction = "abs") -> np.ndarray:
-        """The map without its channels, (H, W): `sum` with sign, `abs` Σ|·|, `max` max|·|, `positive`, `negative`."""
+        """The map reduced over channels, (H, W): `sum` with sign, `abs` Σ|·|, `max` max|·|, `positive`, `negative`."""
         return reduce_channels(self.values, how)
 
     def picture(self) -> Image.Image:
@@ -168,7 +168,7 @@ class Panel:
         return self.explanation.seen(self.model)
 
     def figure(self, **reading: Any) -> Figure:
-        """The map as a matplotlib figure with a bar that says which colour is which value; see `figures.Reading`."""
+        """The map as a matplotlib figure with a colour bar; for the arguments see `figures.Appearance`."""
         from . import figures
 
         return figures.of_panel(self, figures.Appearance(**reading))
@@ -179,15 +179,15 @@ class Panel:
         return html.panel_png(self) if self.status == "done" else None
 
     def __repr__(self) -> str:
-        of = f"{self.model}, {self.target.label if self.target else 'no class'}"
+        subject = f"{self.model}, {self.target.label if self.target else 'no class'}"
         shape = "×".join(map(str, self.record.shape or ()))
-        return f"<Panel {self.id} {self.method}: {of}; {shape or self.status}>"
+        return f"<Panel {self.id} {self.method}: {subject}; {shape or self.status}>"
 
 
 class Explanation(Sequence[Panel]):
     """An explanation, a sequence of its panels: `explanation["grad_cam"].values` is the map of a method.
 
-    `record` is all that is told of it; a notebook shows it as pictures.
+    `record` holds all other data. Notebooks show an explanation as pictures.
     """
 
     def __init__(self, record: Record, parts: Parts) -> None:
@@ -200,12 +200,12 @@ class Explanation(Sequence[Panel]):
 
     @property
     def url(self) -> str | None:
-        """Its page at the server; None where there was no server."""
+        """The URL of its page on the server; None without a server."""
         return None if self.parts.url is None else self.parts.url + self.record.url
 
     @property
     def status(self) -> str:
-        """`done`, where all panels asked for are there; else `running`, `cancelled` or `failed`."""
+        """`done` if all panels are finished; else `running`, `cancelled` or `failed`."""
         return self.record.status
 
     @property
@@ -232,7 +232,7 @@ class Explanation(Sequence[Panel]):
 
     @property
     def inputs(self) -> list[InputBody]:
-        """What each model saw, and what it believes."""
+        """Each model's input and predictions."""
         return self.record.inputs
 
     @property
@@ -247,7 +247,7 @@ class Explanation(Sequence[Panel]):
     def __getitem__(self, which: slice) -> tuple[Panel, ...]: ...
 
     def __getitem__(self, which: int | str | slice) -> Panel | tuple[Panel, ...]:
-        """A panel by its number, or by its method where there is one of it. Raises `KeyError`, `IndexError`."""
+        """A panel by its number, or by its method if only one panel has it. Raises `KeyError`, `IndexError`."""
         return self.panel(method=which) if isinstance(which, str) else self.panels[which]
 
     def __len__(self) -> int:
@@ -257,17 +257,17 @@ class Explanation(Sequence[Panel]):
         return iter(self.panels)
 
     def panel(self, method: str | None = None, model: str | None = None, target: int | None = None) -> Panel:
-        """The one panel of a method, model and class index, as far as they are named. Raises `KeyError`."""
-        wanted = {"method": method, "model": model, "target": target}
-        found = [panel for panel in self.panels if _is(panel, method, model, target)]
+        """The only panel with the given method, model and class index. Raises `KeyError`."""
+        given = {"method": method, "model": model, "target": target}
+        found = [panel for panel in self.panels if _matches(panel, method, model, target)]
         if len(found) == 1:
             return found[0]
-        asked = ", ".join(f"{name} {value}" for name, value in wanted.items() if value is not None)
+        criteria = ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
         listed = "; ".join(map(repr, found or self.panels))
-        raise KeyError(f"{len(found) or 'no'} panels are of {asked or 'it'}; there are: {listed}")
+        raise KeyError(f"{len(found) or 'no'} panels are of {criteria or 'it'}; there are: {listed}")
 
     def part(self, name: str) -> bytes:
-        """The bytes of a part by its name, as in `Parts`. Raises `NotFound` where they are gone."""
+        """The bytes of a part, by its name as in `Parts`. Raises `NotFound` if it is gone."""
         data = self.parts.read(name)
         if data is None:
             raise NotFound(f"This explanation has no {name.replace(':', ' ')} any more. Explain the picture again.")
@@ -282,15 +282,15 @@ class Explanation(Sequence[Panel]):
         return export.picture(self.part(f"input:{model}"))
 
     def figure(self, **reading: Any) -> Figure:
-        """What the models saw and all maps, side by side, as a matplotlib figure; see `figures.Reading`."""
+        """The models' inputs and all maps side by side, as a matplotlib figure; see `figures.Appearance`."""
         from . import figures
 
         return figures.of_explanation(self, figures.Appearance(**reading))
 
     def save(self, folder: str | Path) -> Path:
-        """Write everything into a folder: record, arrays, pictures, contact sheet. One that is there is replaced.
+        """Write record, arrays, pictures and contact sheet into a folder. An explanation in it is replaced.
 
-        Raises `OSError`, also where the folder holds something else.
+        Raises `OSError`, also if the folder holds other files.
         """
         path = Path(folder)
         record = Record.model_validate(self.record.model_dump())  # with the fields that the server left out, too
@@ -309,7 +309,7 @@ class Explanation(Sequence[Panel]):
 
 
 def part_names(record: Record) -> list[str]:
-    """The names of all parts that an explanation has."""
+    """The names of all parts of an explanation."""
     return [
         "image",
         *(f"input:{seen.model}" for seen in record.inputs),
@@ -323,7 +323,7 @@ def part_names(record: Record) -> list[str]:
     ]
 
 
-def _is(panel: Panel, method: str | None, model: str | None, target: int | None) -> bool:
+def _matches(panel: Panel, method: str | None, model: str | None, target: int | None) -> bool:
     return (
         method in (None, panel.method)
         and model in (None, panel.model)

@@ -1,4 +1,4 @@
-"""What the web process asks of an executor. Plain values: they cross process borders."""
+"""The jobs that the web process sends to an executor, and their events. Plain values, because they cross processes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Fit = Literal["crop", "pad", "squash"]  # how a picture of another aspect is bro
 class Explain:
     """One POST /explanations: `id` is the explanation's, `picture` the bytes as they were sent.
 
-    `owner` names the API key that asks: what is kept of one is nothing that another is answered from.
+    `owner` is the name of the client's API key: stored results of one owner are never used for another.
     """
 
     id: str
     picture: bytes
     models: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
-    targets: tuple[int | None, ...] = ()  # None is each model's top class
+    targets: tuple[int | None, ...] = ()  # None means each model's top class
     against: int | None = None
     score: ScoreKind = "logit"
     options: JsonObject = field(default_factory=dict)
@@ -35,20 +35,20 @@ class Explain:
 
 @dataclass(frozen=True)
 class Measure:
-    """One POST /explanations/{id}/panels/{panel}/metrics: `question` is the one that has made this panel alone, with
-    the metrics asked for now."""
+    """One POST /explanations/{id}/panels/{panel}/metrics. `request` makes only this panel, with the metrics to
+    measure."""
 
-    question: Explain
+    request: Explain
     panel: str
 
     @property
     def id(self) -> str:
         """The explanation's."""
-        return self.question.id
+        return self.request.id
 
     @property
     def picture(self) -> bytes:
-        return self.question.picture
+        return self.request.picture
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,14 @@ class Labels:
 
 @dataclass(frozen=True)
 class Locate:
-    """Where the weights of a model can be had."""
+    """Where a model's weights are: `{"file": WeightFile, "ready": bool}`."""
 
     model: str
 
 
 @dataclass(frozen=True)
 class Refresh:
-    """Look again at cards and weights: something changed on disk."""
+    """Read cards and weights again: something changed on disk."""
 
 
 Job = Explain | Measure | Predict | Flow | Estimate | Labels | Locate | Refresh

@@ -208,7 +208,7 @@ class NotStored(Problem):
 
     status = 507
     title = "Cannot be stored"
-    said = (
+    default_detail = (
         "The server cannot write to its store, so nothing can be explained now; predictions need none. Its operator "
         "finds the reason in the log."
     )
@@ -216,7 +216,7 @@ class NotStored(Problem):
 
 class StorageFull(NotStored):
     title = "Storage full"
-    said = (
+    default_detail = (
         "The disk of the server's store is full, so nothing can be explained now; predictions need none. Its operator "
         "makes room on it, or lowers GRADOSCOPE_STORE_BYTES."
     )

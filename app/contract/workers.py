@@ -8,7 +8,7 @@ from typing import NotRequired, TypedDict
 from .catalogue import Catalogue
 
 
-class Effort(TypedDict):
+class WorkerCounters(TypedDict):
     """What a worker has computed since it began, and what is in its memory."""
 
     micro_batches: int
@@ -25,6 +25,6 @@ class ReplicaState(TypedDict):
     replica: str
     process: int
     running: int
-    effort: Effort
+    counters: WorkerCounters
     edition: int  # of the catalogue
     catalogue: Catalogue | None

@@ -1,1 +1,1 @@
-"""Methods and metrics over the pictures of a folder: what they say on average, and how sure that is."""
+"""Compares methods by metrics over the pictures of a folder: means with confidence intervals."""

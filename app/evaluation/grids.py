@@ -1,7 +1,7 @@
-"""The grid pointing game: four pictures of different classes in a grid, and how much of a class's map lies in its cell.
+"""The grid pointing game: four pictures of different classes in a grid; how much of a class's map lies in its cell?
 
-Böhle, Fritz, Schiele 2021, arXiv:2104.00032; Rao, Böhle, Schiele 2022, arXiv:2205.10435. The picture that a class's map
-has to point at is known, without anybody's having drawn around it.
+Böhle, Fritz, Schiele 2021, arXiv:2104.00032; Rao, Böhle, Schiele 2022, arXiv:2205.10435. The right cell of a class's
+map is known without manual annotations.
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ from torch import Tensor
 SIDE = 2  # cells in a row and in a column
 CELLS = SIDE * SIDE
 CHANCE = 1 / CELLS
-TRIES = 50  # for each grid, until it is one that is not there yet
+TRIES = 50  # attempts for each grid to find a new one
 
 
-def arrangements(classes: Mapping[int, Sequence[str]], count: int, seed: int) -> list[tuple[str, ...]]:
-    """Up to `count` different grids: a picture in each cell, row by row, of four different classes, drawn by the seed.
+def draw_grids(classes: Mapping[int, Sequence[str]], count: int, seed: int) -> list[tuple[str, ...]]:
+    """Up to `count` different grids of pictures from four different classes, row by row, drawn with the seed.
 
-    `classes` has the names of the pictures of each class. Of four pictures there are 24 grids.
+    `classes` has the names of the pictures of each class. Four pictures give 24 grids.
     """
-    known = sorted(classes)
-    if len(known) < CELLS:
+    available = sorted(classes)
+    if len(available) < CELLS:
         return []
     rng = np.random.default_rng(seed)
     found: dict[tuple[str, ...], None] = {}
     for _ in range(TRIES * count):
         if len(found) == count:
             break
-        drawn = [known[place] for place in rng.choice(len(known), CELLS, replace=False)]
-        found[tuple(classes[one][int(rng.integers(len(classes[one])))] for one in drawn)] = None
+        drawn_classes = [available[index] for index in rng.choice(len(available), CELLS, replace=False)]
+        found[tuple(classes[index][int(rng.integers(len(classes[index])))] for index in drawn_classes)] = None
     return list(found)
 
 
 def compose(cells: Sequence[Image.Image]) -> Image.Image:
-    """Four pictures of one size, row by row, as one of twice the size."""
+    """Put four pictures of the same size into one of twice the size, row by row."""
     width, height = cells[0].size
     grid = Image.new(cells[0].mode, (SIDE * width, SIDE * height))
-    for place, cell in enumerate(cells):
-        grid.paste(cell, (place % SIDE * width, place // SIDE * height))
+    for index, cell in enumerate(cells):
+        grid.paste(cell, (index % SIDE * width, index // SIDE * height))
     return grid
 
 
 def localisation(values: Tensor) -> list[float] | None:
-    """The share of the positive attribution in each cell, row by row, of a map (C, H, W).
+    """The share of the positive attribution in each cell of a map (C, H, W), row by row.
 
-    L_k = Σ_{p in cell k} A⁺(p) / Σ_p A⁺(p), A⁺ the positive part of the signed sum over the channels. None where
-    nothing is positive.
+    L_k = Σ_{p in cell k} A⁺(p) / Σ_p A⁺(p), with A⁺ the positive part of the signed sum over channels. None if nothing
+    is positive.
     """
     positive = values.detach().double().cpu().sum(0).clamp(min=0)
     total = float(positive.sum())

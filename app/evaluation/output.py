@@ -1,4 +1,4 @@
-"""Everything that an evaluation writes: tables, figures, plots, and the report."""
+"""Writes the results of an evaluation: tables, plots and the report."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ from .run import EvaluationResults
 from .tables import GroupedRow, Row, csv_of, rows, summary
 
 
-def write_all(out: Path, about: JsonObject, findings: EvaluationResults, seed: int) -> None:
-    """Raises `Problem` where something cannot be written."""
-    for name, text in files(about, findings, seed):
+def write_all(out: Path, head: JsonObject, results: EvaluationResults, seed: int) -> None:
+    """Write all files into the folder `out`. Raises `Problem` if a file cannot be written."""
+    for name, text in files(head, results, seed):
         try:
             write_file(out / name, text.encode())
         except OSError as error:
             raise Problem(f"{out / name} cannot be written: {error.strerror or error}.") from error
 
 
-def files(about: JsonObject, findings: EvaluationResults, seed: int) -> Iterator[tuple[str, str]]:
-    """(path, text) of results.csv, summary.csv, results.json, the plots and the report."""
-    found, known = rows(findings)
-    lines = summary(found, known, seed)
-    yield "results.csv", csv_of(Row, found)
-    yield "summary.csv", csv_of(GroupedRow, lines)
-    yield "results.json", json.dumps(whole(about, findings, lines), indent=1, ensure_ascii=False)
+def files(head: JsonObject, results: EvaluationResults, seed: int) -> Iterator[tuple[str, str]]:
+    """Yields (path, text) of results.csv, summary.csv, results.json, the plots and the report."""
+    all_rows, scalars = rows(results)
+    grouped_rows = summary(all_rows, scalars, seed)
+    yield "results.csv", csv_of(Row, all_rows)
+    yield "summary.csv", csv_of(GroupedRow, grouped_rows)
+    yield "results.json", json.dumps(results_json(head, results, grouped_rows), indent=1, ensure_ascii=False)
     titles = {id: method.title for id, method in methods().items()}
-    colours = {id: place for place, id in enumerate(about["methods"])}
-    plots = Plots(by_method(lines, known, titles, colours), mean_curves(findings, titles, colours, seed))
+    colours = {id: index for index, id in enumerate(head["methods"])}
+    plots = Plots(by_method(grouped_rows, scalars, titles, colours), mean_curves(results, titles, colours, seed))
     for (model, name), svg in {**plots.numbers, **plots.curves}.items():
         yield name_of(model, name), svg
-    yield "report.html", report(about, findings, found, lines, known, plots)
+    yield "report.html", report(head, results, all_rows, grouped_rows, scalars, plots)
 
 
-def whole(about: JsonObject, findings: EvaluationResults, lines: list[GroupedRow]) -> JsonObject:
-    """All that was found, but for the thumbnails."""
+def results_json(head: JsonObject, results: EvaluationResults, grouped_rows: list[GroupedRow]) -> JsonObject:
+    """The content of results.json: all results without thumbnails."""
     return {
-        **about,
+        **head,
         "results": {
-            "pictures": findings.pictures,
-            "predictions": without_thumbs(findings.looks),
-            "maps": without_thumbs(findings.maps),
-            "games": without_thumbs(findings.games),
-            "grids": without_thumbs(findings.grids),
+            "pictures": results.pictures,
+            "predictions": without_thumbs(results.predictions),
+            "maps": without_thumbs(results.maps),
+            "games": without_thumbs(results.games),
+            "grids": without_thumbs(results.grids),
         },
-        "summary": [asdict(line) for line in lines],
-        "not_made": findings.failures,
+        "summary": [asdict(line) for line in grouped_rows],
+        "not_made": results.failures,
     }
 
 
-def without_thumbs(found: object) -> object:
-    if isinstance(found, dict):
-        return {name: without_thumbs(value) for name, value in found.items() if name != "thumb"}
-    return [without_thumbs(value) for value in found] if isinstance(found, list) else found
+def without_thumbs(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: without_thumbs(item) for name, item in value.items() if name != "thumb"}
+    return [without_thumbs(item) for item in value] if isinstance(value, list) else value

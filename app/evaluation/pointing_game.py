@@ -1,4 +1,4 @@
-"""Playing the grid pointing game with the pictures of a folder: each method on each grid, for each cell's class."""
+"""Runs the grid pointing game with the pictures of a folder: each method on each grid, for the class of each cell."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from ..contract.problems import Unprocessable
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage
 from ..pipeline.cost import weight
-from ..pipeline.plan import PlannedPanel, examine
+from ..pipeline.plan import PlannedPanel, check_panels
 from ..pipeline.problems import as_problem
 from ..pipeline.records import finished
-from ..pipeline.resume import mark
+from ..pipeline.resume import hash_of
 from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
-from .grids import CELLS, SIDE, arrangements, compose, localisation
+from .grids import CELLS, SIDE, compose, draw_grids, localisation
 from .records import CellRecord, GameRecord, GridRecord, Target, not_made
 from .run import Evaluation, EvaluationResults, MeasuredPicture
 
 DEFAULT = 20
-SHOWN = 3  # grids whose maps are kept for the report
+SHOWN = 3  # grids whose maps are shown in the report
 THUMB = 160
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Four pictures as one, (C, H, W) as the model takes it, with the class of each cell."""
+    """A grid of four pictures, also as the model's input (C, H, W), with the class of each cell."""
 
     number: int
     names: tuple[str, ...]
@@ -43,27 +43,27 @@ class Grid:
 
 
 class PointingGame:
-    """The game of one evaluation. `count` is how many grids for each model, `confidence` the probability of its top
-    class that a picture has at least."""
+    """The pointing game of an evaluation. `count` is the number of grids for each model; only pictures are used whose
+    top class has at least the probability `confidence`."""
 
-    def __init__(self, evaluation: Evaluation, findings: EvaluationResults, count: int, confidence: float) -> None:
-        self.evaluation, self.findings, self.count, self.confidence = evaluation, findings, count, confidence
-        self.course = evaluation.course
+    def __init__(self, evaluation: Evaluation, results: EvaluationResults, count: int, confidence: float) -> None:
+        self.evaluation, self.results, self.count, self.confidence = evaluation, results, count, confidence
+        self.progress = evaluation.progress
 
     def play(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> None:
-        """What comes of it goes into the findings."""
+        """Play the game for all models. The records are added to the results."""
         for model in self.evaluation.models:
             game: GameRecord = {"model": model, "status": "done", "problem": None, "grids": [], "pictures": 0}
             try:
                 self._play(model, game, [(entry, names[entry]) for entry in entries])
             except Exception as error:
                 game = {**game, **not_made(as_problem(error))}
-            self.findings.games.append(game)
+            self.results.games.append(game)
 
     def _play(self, model: str, game: GameRecord, entries: list[tuple[ImageFile, str]]) -> None:
-        fitting = self._fitting(model)
+        fitting = self._confident_pictures(model)
         game["pictures"] = len({name for found in fitting.values() for name in found})
-        drawn = arrangements(fitting, self.count, self.evaluation.question.seed)
+        drawn = draw_grids(fitting, self.count, self.evaluation.request.seed)
         if not drawn:
             raise Unprocessable(
                 f"No grids for {model}: {game['pictures']} pictures of {len(fitting)} classes have a top class with a "
@@ -75,31 +75,32 @@ class PointingGame:
         game |= {"input": [height, width], "cell": [height // SIDE, width // SIDE], "scaled": scaled}
         panels = self._panels(model, loaded)
         weights = {panel.id: CELLS * weight(panel.map_cost(loaded.size)) for panel in panels}
-        self.course.begin(f"grids for {model}", sum(weights.values()) * len(drawn))
+        self.progress.start_stage(f"grids for {model}", sum(weights.values()) * len(drawn))
         wanted = {name for arrangement in drawn for name in arrangement}
         chosen = [(entry, name) for entry, name in entries if name in wanted]
-        shots = {shot.name: shot for shot in self._shots(chosen, model)}
+        pictures = {picture.name: picture for picture in self._read_pictures(chosen, model)}
         for number, arrangement in enumerate(drawn, start=1):
-            self.course.at(f"{number}/{len(drawn)}")
-            grid = self._grid(number, arrangement, [shots[name] for name in arrangement], model, loaded)
+            self.progress.show_item(f"{number}/{len(drawn)}")
+            grid = self._grid(number, arrangement, [pictures[name] for name in arrangement], model, loaded)
             thumb = thumbs.of_picture(grid.picture, THUMB) if number <= SHOWN else None
             labels = [one["label"] for one in grid.classes]
             game["grids"].append({"grid": number, "pictures": list(arrangement), "labels": labels, "thumb": thumb})
             for panel in panels:
-                self.findings.grids.append(self._point(grid, panel, loaded, weights[panel.id]))
+                self.results.grids.append(self._play_grid(grid, panel, loaded, weights[panel.id]))
 
-    def _fitting(self, model: str) -> dict[int, list[str]]:
-        """Names of the pictures that the model is sure of, by top class."""
+    def _confident_pictures(self, model: str) -> dict[int, list[str]]:
+        """The names of pictures with a confident top class, by class."""
         found: dict[int, list[str]] = {}
-        for look in self.findings.looks:
-            if look["model"] == model and not look["problem"]:
-                best = look["classes"][0]
+        for prediction in self.results.predictions:
+            if prediction["model"] == model and not prediction["problem"]:
+                best = prediction["classes"][0]
                 if best["probability"] >= self.confidence:
-                    found.setdefault(best["index"], []).append(look["picture"])
+                    found.setdefault(best["index"], []).append(prediction["picture"])
         return found
 
     def _load(self, model: str) -> tuple[LoadedModel, bool]:
-        """The model for pictures of twice its side; where its size is fixed, as it is: grids are scaled down then."""
+        """The model for inputs of twice its size, and False. If its size is fixed, the model as it is, and True: then
+        grids are scaled down."""
         height, width = self.evaluation.inputs[model].size
         try:
             return self.evaluation.load(model, (SIDE * height, SIDE * width)), False
@@ -107,64 +108,68 @@ class PointingGame:
             return self.evaluation.load(model), True
 
     def _panels(self, model: str, loaded: LoadedModel) -> list[PlannedPanel]:
-        """The model's panels that can be made of such pictures. Those that cannot were told of before, or are now."""
-        own = self.evaluation.of(model)
-        examine(own, self.evaluation.question, loaded)
-        return [panel for panel in own if not panel.refusal]
+        """The model's panels that are possible for inputs of this size."""
+        panels = self.evaluation.panels_of(model)
+        check_panels(panels, self.evaluation.request, loaded)
+        return [panel for panel in panels if not panel.refusal]
 
-    def _shots(self, chosen: list[tuple[ImageFile, str]], model: str) -> list[MeasuredPicture]:
-        found = self.evaluation.shots([entry for entry, _ in chosen], dict(chosen), (model,))
-        return [shot for shot in found if isinstance(shot, MeasuredPicture)]
+    def _read_pictures(self, chosen: list[tuple[ImageFile, str]], model: str) -> list[MeasuredPicture]:
+        found = self.evaluation.read_pictures([entry for entry, _ in chosen], dict(chosen), (model,))
+        return [picture for picture in found if isinstance(picture, MeasuredPicture)]
 
     def _grid(
-        self, number: int, names: tuple[str, ...], shots: list[MeasuredPicture], model: str, loaded: LoadedModel
+        self, number: int, names: tuple[str, ...], pictures: list[MeasuredPicture], model: str, loaded: LoadedModel
     ) -> Grid:
-        picture = compose([shot.seen[model].picture for shot in shots])
+        picture = compose([picture.preprocessed[model].picture for picture in pictures])
         height, width = loaded.size
         if picture.size != (width, height):
             picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         pixels = torch.from_numpy(PreprocessedImage(picture, (0, 0, width, height)).pixels)
-        classes = [self.evaluation.look(shot, model)["classes"][0] for shot in shots]
-        hashes = tuple(shot.hash for shot in shots)
+        classes = [self.evaluation.predict(picture, model)["classes"][0] for picture in pictures]
+        hashes = tuple(picture.hash for picture in pictures)
         return Grid(number, names, hashes, classes, picture, self.evaluation.engine(loaded, 0).place(pixels))
 
-    def _point(self, grid: Grid, panel: PlannedPanel, loaded: LoadedModel, weight: int) -> GridRecord:
-        """A method's maps of a grid, one for the class of each cell: where each lies."""
+    def _play_grid(self, grid: Grid, panel: PlannedPanel, loaded: LoadedModel, weight: int) -> GridRecord:
+        """Compute a method's maps of a grid, one for the class of each cell, and in which cells they lie."""
         record: GridRecord = {
             "picture": f"grid {grid.number}", "grid": grid.number, "model": panel.model, "method": panel.method.id,
             "status": "done", "problem": None, "cells": [],
         }  # fmt: skip
-        settled = panel.method.id, panel.parameters.model_dump(), [one["index"] for one in grid.classes]
-        about = self.evaluation.about(panel.model), loaded.size, self.evaluation.question.seed
+        method_facts = (
+            panel.method.id,
+            panel.parameters.model_dump(),
+            [one["index"] for one in grid.classes],
+        )
+        model_facts = self.evaluation.model_facts(panel.model), loaded.size, self.evaluation.request.seed
         shown = grid.number <= SHOWN
-        own = mark("grid", grid.hashes, settled, about, shown)
-        kept = self.evaluation.parts.read(own)
-        if kept is not None:
-            self.course.skip(weight)
-            return cast(GridRecord, {**record, **kept})
+        key = hash_of("grid", grid.hashes, method_facts, model_facts, shown)
+        cached = self.evaluation.cache.read(key)
+        if cached is not None:
+            self.progress.skip(weight)
+            return cast(GridRecord, {**record, **cached})
         began = time.monotonic()
         try:
-            cells = [self._cell(grid, place, panel, loaded, weight / CELLS, shown) for place in range(CELLS)]
+            cells = [self._cell(grid, cell, panel, loaded, weight / CELLS, shown) for cell in range(CELLS)]
         except Exception as error:
             return {**record, **not_made(as_problem(error))}
-        kept = {"cells": cells, "seconds": round(time.monotonic() - began, 3)}
-        self.evaluation.parts.write(own, kept)
-        return cast(GridRecord, {**record, **kept})
+        cached = {"cells": cells, "seconds": round(time.monotonic() - began, 3)}
+        self.evaluation.cache.write(key, cached)
+        return cast(GridRecord, {**record, **cached})
 
     def _cell(
-        self, grid: Grid, place: int, panel: PlannedPanel, loaded: LoadedModel, weight: float, shown: bool
+        self, grid: Grid, cell: int, panel: PlannedPanel, loaded: LoadedModel, weight: float, shown: bool
     ) -> CellRecord:
-        target = grid.classes[place]
+        target = grid.classes[cell]
         engine = self.evaluation.engine(loaded, target["index"])
-        seed = self.evaluation.question.seed
+        seed = self.evaluation.request.seed
         steps = panel.method.attribute(engine, grid.pixels, panel.parameters, seed)
-        values, _ = finished(self.course.follow(steps, weight), 0.0)
+        values, _ = finished(self.progress.run(steps, weight), 0.0)
         shares = localisation(torch.from_numpy(values))
         return {
-            "picture": grid.names[place],
+            "picture": grid.names[cell],
             "target": target,
             "shares": shares,
-            "localisation": None if shares is None else shares[place],
-            "hit": None if shares is None else shares[place] == max(shares),
+            "localisation": None if shares is None else shares[cell],
+            "hit": None if shares is None else shares[cell] == max(shares),
             "thumb": thumbs.of_map(values, THUMB) if shown else None,
         }

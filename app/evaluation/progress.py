@@ -1,4 +1,4 @@
-"""How far an evaluation is: by evaluations, for pictures differ less than methods do."""
+"""The progress of an evaluation. It counts evaluations, because methods differ more than pictures."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ T = TypeVar("T")
 
 
 class EvaluationProgress:
-    """A bar for each stage, moved by the weights (in forward passes) of what is done."""
+    """A progress bar for each stage. It counts the weights, in forward passes, of the finished computations."""
 
     def __init__(self, bars: ProgressBars) -> None:
         self._bars = bars
         self._task: TaskID | None = None
         self._done = self._total = 0.0
 
-    def begin(self, what: str, total: float) -> None:
-        """A stage of that weight; the one before is over."""
+    def start_stage(self, what: str, total: float) -> None:
+        """Start a stage with this total weight; the previous one is complete."""
         self.end()
         self._done, self._total = 0.0, total
         self._task = self._bars.add(what, total)
 
     def end(self) -> None:
-        """The stage is over."""
+        """Complete the current stage."""
         if self._task is not None:
             self._bars.update(self._task, self._total, self._total)
 
-    def at(self, place: str) -> None:
-        """Says which item it is at."""
+    def show_item(self, item: str) -> None:
+        """Show which item is being computed."""
         if self._task is not None:
-            self._bars.update(self._task, place=place[-36:])
+            self._bars.update(self._task, place=item[-36:])
 
     def skip(self, weight: float) -> None:
-        """That much needs not be done: it was before, or cannot be."""
+        """Take a weight off the total: it was computed before, or cannot be computed."""
         self._total -= weight
         self._update()
 
-    def follow(self, steps: Generator[Progress, None, T], weight: float) -> T:
-        """Run a computation of that weight to its end; what it raises is raised, and its weight is off the way."""
-        began, whole = self._done, False
+    def run(self, steps: Generator[Progress, None, T], weight: float) -> T:
+        """Run a computation and return its result. If it raises, its weight is taken off the total."""
+        before, complete = self._done, False
         try:
             while True:
                 step = next(steps)
-                self._done = began + weight * min(1.0, step.done / step.total if step.total else 1.0)
+                self._done = before + weight * min(1.0, step.done / step.total if step.total else 1.0)
                 self._update()
-        except StopIteration as end:
-            whole = True
-            return end.value  # type: ignore[no-any-return]
+        except StopIteration as stop:
+            complete = True
+            return stop.value  # type: ignore[no-any-return]
         finally:
             steps.close()
-            self._done = began + (weight if whole else 0)
-            if not whole:
+            self._done = before + (weight if complete else 0)
+            if not complete:
                 self.skip(weight)
             self._update()
 

@@ -1,4 +1,4 @@
-"""Every method on every picture, and every metric of every map."""
+"""Runs every method on every picture, and every metric on every map."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ..contract.jobs import Explain
 from ..contract.problems import Problem
 from ..contract.wire import JsonObject
 from ..images.image_files import ImageFile
-from ..images.preprocess import PreprocessedImage, asked, preprocess
+from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..pipeline.batch import READERS, ahead
 from ..pipeline.context import Context
 from ..pipeline.cost import PanelCost, weight
-from ..pipeline.model_input import believed_classes
+from ..pipeline.model_input import top_classes
 from ..pipeline.panel import micro_batch
-from ..pipeline.plan import Chosen, PlannedPanel, examine, plan, refuse_if_nothing_is_left
+from ..pipeline.plan import Chosen, PlannedPanel, check_panels, plan, raise_if_none_left
 from ..pipeline.problems import as_problem
 from ..pipeline.records import finished
-from ..pipeline.resume import ResultCache, mark
+from ..pipeline.resume import ResultCache, hash_of
 from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
 from .progress import EvaluationProgress
@@ -46,23 +46,23 @@ from .records import (
     problem_record,
 )
 
-AHEAD = 4  # pictures that are read and decoded before it is their turn
-TOP = 5
+READ_AHEAD = 4  # pictures that are read and decoded in advance
+TOP_CLASSES = 5
 
 
 @dataclass(frozen=True)
 class MeasuredPicture:
-    """A picture that could be decoded, as the models see it."""
+    """A decoded picture, preprocessed for each model."""
 
     name: str
     hash: str
     size: tuple[int, int]
-    seen: dict[str, PreprocessedImage]
+    preprocessed: dict[str, PreprocessedImage]
 
 
 @dataclass(frozen=True)
 class FailedPicture:
-    """A picture that could not."""
+    """A picture that could not be read or decoded."""
 
     name: str
     problem: Problem
@@ -70,24 +70,24 @@ class FailedPicture:
 
 @dataclass
 class EvaluationResults:
-    """What a run has found: plain records, in the order of the pictures."""
+    """The results of an evaluation: JSON records, in the order of the pictures."""
 
     pictures: list[PictureRecord] = field(default_factory=list)
-    looks: list[LookRecord] = field(default_factory=list)  # what a model believes of a picture
+    predictions: list[LookRecord] = field(default_factory=list)  # of a model for a picture
     maps: list[MapRecord] = field(default_factory=list)  # with their `metrics`
-    grids: list[GridRecord] = field(default_factory=list)  # a method on a grid
-    games: list[GameRecord] = field(default_factory=list)  # of each model: how its grids were made, or why not
+    grids: list[GridRecord] = field(default_factory=list)  # of a method on a grid
+    games: list[GameRecord] = field(default_factory=list)  # of each model: its grids, or why there are none
 
     @property
     def failures(self) -> list[Failure]:
-        """What could not be made, and why: `picture`, `model`, `method`, `metric` where they are, `status`, `problem`.
+        """What is missing and why: `status`, `problem`, and `picture`, `model`, `method`, `metric` if they apply.
 
-        A refusal is by nature of a method, a metric or a model; it is told, and is no failure of the run.
+        Refusals are listed too: a method, metric or model does not apply. They do not count as failures of the run.
         """
         found: list[Failure] = [
             {"picture": p["picture"], "status": "failed", "problem": p["problem"]} for p in self.pictures
         ]
-        found += [_failure(record) for record in (*self.looks, *self.maps, *self.grids, *self.games)]
+        found += [_failure(record) for record in (*self.predictions, *self.maps, *self.grids, *self.games)]
         for record in self.maps:
             place = {"picture": record["picture"], "model": record["model"], "method": record["method"]}
             found += [_failure({**place, **measured}) for measured in record["metrics"]]
@@ -99,182 +99,193 @@ class EvaluationResults:
 
 
 class Evaluation:
-    """One question about many pictures: models × methods × metrics. `question` is a job without a picture.
+    """One request for many pictures: models × methods × metrics. `request` is a job without a picture.
 
-    Raises `Problem` where the question itself is wrong.
+    Raises `Problem` if the request itself is wrong.
     """
 
-    def __init__(self, question: Explain, context: Context, parts: ResultCache, course: EvaluationProgress) -> None:
-        self.question, self.context, self.parts, self.course = question, context, parts, course
+    def __init__(self, request: Explain, context: Context, cache: ResultCache, progress: EvaluationProgress) -> None:
+        self.request, self.context, self.cache, self.progress = request, context, cache, progress
         zoo = context.zoo
-        self.panels = plan(question, zoo, context.settings)
+        self.panels = plan(request, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in self.panels))
-        self.inputs = {id: asked(zoo.recipe(id).input, question.fit, question.size) for id in self.models}
+        self.inputs = {id: requested_input(zoo.recipe(id).input, request.fit, request.size) for id in self.models}
         self._costs: dict[str, PanelCost] = {}
         for id in self.models:
             loaded = self.load(id)
-            examine(self.of(id), question, loaded)
-            for panel in self.of(id):
+            check_panels(self.panels_of(id), request, loaded)
+            for panel in self.panels_of(id):
                 self._costs[panel.id] = panel.cost(loaded.classifier)
-        refuse_if_nothing_is_left(self.panels)
+        raise_if_none_left(self.panels)
 
-    def of(self, model: str) -> list[PlannedPanel]:
-        """A model's panels."""
+    def panels_of(self, model: str) -> list[PlannedPanel]:
+        """The panels of a model."""
         return [panel for panel in self.panels if panel.model == model]
 
     def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
         return self.context.zoo.load(model, size or self.inputs[model].size)
 
     def engine(self, loaded: LoadedModel, target: int) -> Engine:
-        score = loaded.score(target, self.question.score)
+        score = loaded.score(target, self.request.score)
         return loaded.engine(score, micro_batch(self.context.settings, loaded.size))
 
     def measure(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> EvaluationResults:
-        """What comes of the pictures; what is kept of an earlier run is taken from there."""
-        findings = EvaluationResults()
-        each = sum(self._costs[panel.id].weight for panel in self.panels)
-        self.course.begin("maps and metrics", each * len(entries))
+        """Compute the results for the pictures. Results of an earlier run are taken from the cache."""
+        results = EvaluationResults()
+        weight_per_picture = sum(self._costs[panel.id].weight for panel in self.panels)
+        self.progress.start_stage("maps and metrics", weight_per_picture * len(entries))
         for number, group in enumerate(self.context.zoo.groups(self.models)):
-            own = [panel for panel in self.panels if panel.model in group]
-            for place, found in enumerate(self.shots(entries, names, group), start=1):
-                self.course.at(f"{place}/{len(entries)} {found.name}")
+            panels = [panel for panel in self.panels if panel.model in group]
+            for number_of_picture, found in enumerate(self.read_pictures(entries, names, group), start=1):
+                self.progress.show_item(f"{number_of_picture}/{len(entries)} {found.name}")
                 if number == 0:
-                    findings.pictures.append(_picture(found))
+                    results.pictures.append(_picture(found))
                 if isinstance(found, FailedPicture):
-                    self.course.skip(sum(self._costs[panel.id].weight for panel in own))
+                    self.progress.skip(sum(self._costs[panel.id].weight for panel in panels))
                     continue
                 for model in group:
-                    self._measure_one(found, model, findings)
-        order = {panel.id: place for place, panel in enumerate(self.panels)}
-        findings.maps.sort(key=lambda record: order[record["id"]])  # stable: models that took turns in memory
-        return findings
+                    self._measure_one(found, model, results)
+        order = {panel.id: index for index, panel in enumerate(self.panels)}
+        # stable: keeps the order of pictures if groups of models were computed in turns
+        results.maps.sort(key=lambda record: order[record["id"]])
+        return results
 
-    def shots(
+    def read_pictures(
         self, entries: Iterable[ImageFile], names: dict[ImageFile, str], models: Iterable[str]
     ) -> Iterator[MeasuredPicture | FailedPicture]:
-        """The pictures, read and decoded ahead in threads."""
-        wanted = tuple(models)
+        """Read, decode and preprocess the pictures; threads work some pictures in advance."""
+        requested = tuple(models)
 
-        def ready(entry: ImageFile) -> MeasuredPicture | FailedPicture:
+        def prepare(entry: ImageFile) -> MeasuredPicture | FailedPicture:
             try:
                 data = entry.read()
                 image = self.context.decoders.decode(data)
-                seen = {model: preprocess(image, self.inputs[model]) for model in wanted}
-                return MeasuredPicture(names[entry], hashlib.sha256(data).hexdigest(), image.size, seen)
+                preprocessed = {model: preprocess(image, self.inputs[model]) for model in requested}
+                return MeasuredPicture(names[entry], hashlib.sha256(data).hexdigest(), image.size, preprocessed)
             except OSError as error:
                 return FailedPicture(names[entry], Problem(error.strerror or str(error)))
             except Exception as error:
                 return FailedPicture(names[entry], as_problem(error))
 
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
-            yield from ahead(readers, ready, entries, AHEAD)
+            yield from ahead(readers, prepare, entries, READ_AHEAD)
 
-    def look(self, shot: MeasuredPicture, model: str) -> LookRecord:
-        """The classes that a model believes in most, and a thumbnail of what it saw."""
-        own = mark("look", shot.hash, self.about(model))
-        kept = self.parts.read(own)
-        if kept is None:
+    def predict(self, picture: MeasuredPicture, model: str) -> LookRecord:
+        """A model's top classes for a picture, and a thumbnail of its input."""
+        key = hash_of("look", picture.hash, self.model_facts(model))
+        cached = self.cache.read(key)
+        if cached is None:
             loaded = self.load(model)
-            logits = loaded.logits(self.pixels(shot, model)[None])[0].double().cpu()
-            classes, _ = believed_classes(loaded.classifier, logits, TOP, ())
-            kept = {
+            logits = loaded.logits(self.pixels(picture, model)[None])[0].double().cpu()
+            classes, _ = top_classes(loaded.classifier, logits, TOP_CLASSES, ())
+            cached = {
                 "classes": [found.to_dict() for found in classes],
-                "thumb": thumbs.of_picture(shot.seen[model].picture),
+                "thumb": thumbs.of_picture(picture.preprocessed[model].picture),
             }
-            self.parts.write(own, kept)
-        return cast(LookRecord, {"picture": shot.name, "model": model, "problem": None, **kept})
+            self.cache.write(key, cached)
+        return cast(LookRecord, {"picture": picture.name, "model": model, "problem": None, **cached})
 
-    def pixels(self, shot: MeasuredPicture, model: str) -> Tensor:
-        """What a model sees of it, (C, H, W) on the device."""
-        return self.engine(self.load(model), 0).place(torch.from_numpy(shot.seen[model].pixels))
+    def pixels(self, picture: MeasuredPicture, model: str) -> Tensor:
+        """A model's input, (C, H, W) on its device."""
+        return self.engine(self.load(model), 0).place(torch.from_numpy(picture.preprocessed[model].pixels))
 
-    def _measure_one(self, shot: MeasuredPicture, model: str, findings: EvaluationResults) -> None:
+    def _measure_one(self, picture: MeasuredPicture, model: str, results: EvaluationResults) -> None:
         try:
-            look = self.look(shot, model)
+            prediction = self.predict(picture, model)
         except Exception as error:
             refused = not_made(as_problem(error))
-            findings.looks.append(cast(LookRecord, {"picture": shot.name, "model": model, **refused}))
-            self.course.skip(sum(self._costs[panel.id].weight for panel in self.of(model)))
+            results.predictions.append(cast(LookRecord, {"picture": picture.name, "model": model, **refused}))
+            self.progress.skip(sum(self._costs[panel.id].weight for panel in self.panels_of(model)))
             return
-        findings.looks.append(look)
-        for panel in self.of(model):
+        results.predictions.append(prediction)
+        for panel in self.panels_of(model):
             record: MapRecord = {
-                "picture": shot.name, "model": model, "method": panel.method.id, "id": panel.id,
-                "target": look["classes"][0], "metrics": [], "problem": None,
+                "picture": picture.name, "model": model, "method": panel.method.id, "id": panel.id,
+                "target": prediction["classes"][0], "metrics": [], "problem": None,
             }  # fmt: skip
             try:
                 if panel.refusal:
                     raise panel.refusal
-                record = cast(MapRecord, {**record, **self._judge(shot, panel, look["classes"][0]["index"])})
+                record = cast(
+                    MapRecord, {**record, **self._measure_map(picture, panel, prediction["classes"][0]["index"])}
+                )
             except Exception as error:
                 record = {**record, **not_made(as_problem(error))}
-                self.course.skip(self._costs[panel.id].weight if panel.refusal else 0)
-            findings.maps.append(record)
+                self.progress.skip(self._costs[panel.id].weight if panel.refusal else 0)
+            results.maps.append(record)
 
-    def _judge(self, shot: MeasuredPicture, panel: PlannedPanel, target: int) -> JsonObject:
-        """A map and its metrics; what was kept of them is not made again."""
-        settled = panel.method.id, panel.parameters.model_dump()
-        own = mark("map", shot.hash, self.about(panel.model), settled, target, self.question.seed)
-        part = cast(MapPart, self.parts.read(own) or {"metrics": {}})
-        wanted = {f"{metric.id} {mark(given.model_dump())[:12]}": (metric, given) for metric, given in panel.metrics}
-        missing = [key for key in wanted if key not in part["metrics"]]
+    def _measure_map(self, picture: MeasuredPicture, panel: PlannedPanel, target: int) -> JsonObject:
+        """A map's record with its metrics; cached results are not computed again."""
+        method_facts = panel.method.id, panel.parameters.model_dump()
+        key = hash_of("map", picture.hash, self.model_facts(panel.model), method_facts, target, self.request.seed)
+        part = cast(MapPart, self.cache.read(key) or {"metrics": {}})
+        requested = {
+            f"{metric.id} {hash_of(given.model_dump())[:12]}": (metric, given) for metric, given in panel.metrics
+        }
+        missing = [key for key in requested if key not in part["metrics"]]
         costs = self._costs[panel.id]
-        self.course.skip(sum(weight(costs.metrics[wanted[key][0].id]) for key in wanted if key not in missing))
+        self.progress.skip(sum(weight(costs.metrics[requested[key][0].id]) for key in requested if key not in missing))
         failed: dict[str, MetricRecord] = {}
         if missing or "statistics" not in part:
-            subject = self._explain(shot, panel, target, part)
-            self.parts.write(own, part)
+            explained = self._explain(picture, panel, target, part)
+            self.cache.write(key, part)
             for key in missing:
-                record = self._measured(subject, wanted[key], weight(costs.metrics[wanted[key][0].id]))
+                record = self._measured(explained, requested[key], weight(costs.metrics[requested[key][0].id]))
                 if record["status"] == "failed":
                     failed[key] = record
                 else:
                     part["metrics"][key] = record
-                    self.parts.write(own, part)
+                    self.cache.write(key, part)
         else:
-            self.course.skip(weight(costs.map))
+            self.progress.skip(weight(costs.map))
         found = {**part["metrics"], **failed}
-        return {**part, "status": "done", "metrics": [found[key] for key in wanted]}
+        return {**part, "status": "done", "metrics": [found[key] for key in requested]}
 
-    def _explain(self, shot: MeasuredPicture, panel: PlannedPanel, target: int, part: MapPart) -> ExplainedMap:
-        """The map, for its metrics; what is told of it goes into `part`."""
-        engine, x = self.engine(self.load(panel.model), target), self.pixels(shot, panel.model)
+    def _explain(self, picture: MeasuredPicture, panel: PlannedPanel, target: int, part: MapPart) -> ExplainedMap:
+        """Compute the map for its metrics. Its facts are added to `part`."""
+        engine, x = self.engine(self.load(panel.model), target), self.pixels(picture, panel.model)
         began = time.monotonic()
-        steps = panel.method.attribute(engine, x, panel.parameters, self.question.seed)
-        attribution = self.course.follow(steps, weight(self._costs[panel.id].map))
+        steps = panel.method.attribute(engine, x, panel.parameters, self.request.seed)
+        attribution = self.progress.run(steps, weight(self._costs[panel.id].map))
         values, facts = finished(attribution, time.monotonic() - began)
         part.update(cast(MapPart, {**facts.to_dict(), "thumb": thumbs.of_map(values)}))
-        kept = torch.from_numpy(values).to(x)
+        map_values = torch.from_numpy(values).to(x)
         return ExplainedMap(
-            engine, x, kept, panel.method, panel.parameters, self.question.seed, diagnostics=attribution.diagnostics
+            engine,
+            x,
+            map_values,
+            panel.method,
+            panel.parameters,
+            self.request.seed,
+            diagnostics=attribution.diagnostics,
         )
 
-    def _measured(self, subject: ExplainedMap, chosen: Chosen, share: int) -> MetricRecord:
+    def _measured(self, explained: ExplainedMap, chosen: Chosen, share: int) -> MetricRecord:
         metric, parameters = chosen
         began = time.monotonic()
         record = _metric_record(metric, parameters)
         try:
             try:
-                metric.check(subject, parameters)
+                metric.check(explained, parameters)
             except AttributionError:
-                self.course.skip(share)
+                self.progress.skip(share)
                 raise
-            measurement = self.course.follow(metric.measure(subject, parameters), share)
+            measurement = self.progress.run(metric.measure(explained, parameters), share)
             record |= {"status": "done", "figures": rounded(measurement.figures)}
         except Exception as error:
             record = {**record, **not_made(as_problem(error))}
         record["seconds"] = round(time.monotonic() - began, 3)
         return record
 
-    def about(self, model: str) -> tuple[Any, ...]:
-        """All of a model that determines what comes of a picture."""
+    def model_facts(self, model: str) -> tuple[Any, ...]:
+        """Everything about a model that determines a picture's results."""
         classifier = self.load(model).classifier
-        named = (classifier.id, classifier.fingerprint)
-        return named, self.inputs[model].model_dump(), self.question.score, self.context.versions
+        identity = (classifier.id, classifier.fingerprint)
+        return identity, self.inputs[model].model_dump(), self.request.score, self.context.versions
 
 
 def rounded(figures: Any) -> Any:
-    """Figures with 6 significant digits: what is kept of a thousand curves is a third as large."""
+    """Figures rounded to 6 significant digits, which makes stored curves a third as large."""
     if isinstance(figures, dict):
         return {name: rounded(value) for name, value in figures.items()}
     if isinstance(figures, (list, tuple)):

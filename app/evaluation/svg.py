@@ -1,4 +1,4 @@
-"""Plots as small SVG files, light and dark as the reader's page is."""
+"""Draws plots as small SVG files, with colours for light and dark pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from .scalars import figure
 
-WIDTH = 480  # so narrow that its letters can be read on a phone
+WIDTH = 480  # narrow enough that the text is legible on a phone
 COLOURS = 8
 STYLE = """<style>
 .plot text { font: 13px system-ui, sans-serif; fill: #1b1c1e; font-variant-numeric: tabular-nums }
@@ -32,7 +32,7 @@ STYLE = """<style>
 
 @dataclass(frozen=True)
 class PlotPoint:
-    """A mean with its interval, where there is one; the colour is that of its name everywhere."""
+    """A mean with its interval, if there is one. A method has the same colour in all plots."""
 
     name: str
     colour: int
@@ -43,7 +43,7 @@ class PlotPoint:
 
 @dataclass(frozen=True)
 class PlotLine:
-    """A mean curve with its band; a control has no colour of its own, but dashes."""
+    """A mean curve with its band. Controls have no colour, but dashes."""
 
     name: str
     colour: int | None
@@ -53,8 +53,8 @@ class PlotLine:
     dashes: str = ""
 
 
-def dots(title: str, model: str, under: str, rows: Sequence[PlotPoint], reference: float | None) -> str:
-    """A row for each of `rows`; a dashed line at the value that a map worth nothing has."""
+def point_plot(title: str, model: str, caption: str, rows: Sequence[PlotPoint], reference: float | None) -> str:
+    """A plot with a row for each point, and a dashed line at `reference`, the value of a worthless map."""
     ends = [edge for row in rows for edge in (row.low, row.high, row.value) if edge is not None]
     ends += [] if reference is None else [reference]
     marks = ticks(min(ends), max(ends))
@@ -72,35 +72,35 @@ def dots(title: str, model: str, under: str, rows: Sequence[PlotPoint], referenc
         parts.append(line(x(reference), top - 10, x(reference), bottom, "zero"))
     for number, row in enumerate(rows):
         y = top + step * (number + 0.5) - 2
-        said = f"{row.name}: {figure(row.value)}"
+        tooltip = f"{row.name}: {figure(row.value)}"
         bar = ""
         if row.low is not None and row.high is not None:
-            said += f" ({figure(row.low)} to {figure(row.high)})"
+            tooltip += f" ({figure(row.low)} to {figure(row.high)})"
             bar = line(x(row.low), y, x(row.high), y, "line")
         parts.append(
-            f'<g class="s{row.colour % COLOURS}"><title>{escape(said)}</title>{bar}'
+            f'<g class="s{row.colour % COLOURS}"><title>{escape(tooltip)}</title>{bar}'
             f'<circle class="mark" cx="{x(row.value):.1f}" cy="{y:.1f}" r="5"/></g>'
         )
         parts += [text(left - 12, y + 4, row.name, "end"), text(right + 10, y + 4, figure(row.value))]
-    parts.append(text(right, bottom + 34, under, "end", "small"))
+    parts.append(text(right, bottom + 34, caption, "end", "small"))
     return _document(bottom + 42, f"{title}, {model}", parts)
 
 
-def curves(title: str, model: str, across: str, series: Sequence[PlotLine]) -> str:
-    """Curves from 0 to 100 % of the pixels; the probability from zero up."""
-    most = max(float(np.max(curve.values if curve.high is None else curve.high)) for curve in series)
-    marks = ticks(0, most)
+def curve_plot(title: str, model: str, caption: str, series: Sequence[PlotLine]) -> str:
+    """A plot of curves: x from 0 to 100 % of the pixels, y the probability from zero."""
+    highest = max(float(np.max(curve.values if curve.high is None else curve.high)) for curve in series)
+    marks = ticks(0, highest)
     legend = [series[place : place + 2] for place in range(0, len(series), 2)]
     left, right, high = 46, WIDTH - 12, 210
     top = 58 + 20 * len(legend)
 
     def place(share: float, value: float) -> str:
-        return f"{left + (right - left) * share:.1f},{top + high * (1 - value / max(marks[-1], most)):.1f}"
+        return f"{left + (right - left) * share:.1f},{top + high * (1 - value / max(marks[-1], highest)):.1f}"
 
     parts = [text(8, 18, title, cls="title"), text(8, 36, model, cls="small")]
     for number, pair in enumerate(legend):
         for column, curve in enumerate(pair):
-            parts.append(_key(8 + 236 * column, 58 + 20 * number, curve))
+            parts.append(_legend_entry(8 + 236 * column, 58 + 20 * number, curve))
     for tick in marks:
         y = float(place(0, tick).partition(",")[2])
         parts += [line(left, y, right, y, "grid"), text(left - 6, y + 4, _tick(tick), "end")]
@@ -119,12 +119,12 @@ def curves(title: str, model: str, across: str, series: Sequence[PlotLine]) -> s
         parts.append(
             f'<g class="{_class(curve)}">{band}<polyline class="line {curve.dashes}" points="{" ".join(points)}"/></g>'
         )
-    parts.append(text(right, top + high + 38, across, "end", "small"))
+    parts.append(text(right, top + high + 38, caption, "end", "small"))
     return _document(top + high + 46, f"{title}, {model}", parts)
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round numbers from `low` or below to `high` or above: three to six of them."""
+    """Three to six round numbers that cover `low` to `high`."""
     if high <= low:
         low, high = low - 0.5, high + 0.5
     step = 10.0 ** math.floor(math.log10((high - low) / 2))
@@ -141,16 +141,16 @@ def _class(curve: PlotLine) -> str:
     return "control" if curve.colour is None else f"s{curve.colour % COLOURS}"
 
 
-def _key(x: float, y: float, curve: PlotLine) -> str:
+def _legend_entry(x: float, y: float, curve: PlotLine) -> str:
     return (
         f'<g class="{_class(curve)}">{line(x, y - 4, x + 22, y - 4, f"line {curve.dashes}")}</g>'
         f"{text(x + 30, y, curve.name)}"
     )
 
 
-def text(x: float, y: float, words: str, anchor: str = "start", cls: str = "") -> str:
+def text(x: float, y: float, content: str, anchor: str = "start", cls: str = "") -> str:
     kind = f' class="{cls}"' if cls else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{kind}>{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{kind}>{escape(content)}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, cls: str) -> str:

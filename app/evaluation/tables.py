@@ -1,4 +1,4 @@
-"""Rows of numbers, and what they come to over the pictures: means with intervals, and differences of methods."""
+"""Tables of an evaluation: the numbers of each map, means over pictures with intervals, differences of methods."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from itertools import combinations
 
 import numpy as np
 
+from ..attribution.metrics.scalars import Scalar
 from .bootstrap import interval
 from .records import Target
 from .run import EvaluationResults
-from .scalars import HITS, LOCALISATION, Scalar, in_order, scalars_of
+from .scalars import HITS, LOCALISATION, scalars_of, sort_scalars
 
-FEWEST = 2  # pictures that an interval can be drawn from
+MIN_PICTURES = 2  # pictures needed for an interval
 
 
 @dataclass(frozen=True)
 class Row:
-    """One number of one map. `picture` may be a grid: `cell` is the picture there whose class the map is for, then."""
+    """One number of one map. If `picture` is a grid, `cell` is the picture in it whose class the map explains."""
 
     picture: str
     cell: str
@@ -36,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True)
 class GroupedRow:
-    """A number over `n` pictures; with `against`, the difference to that method on the pictures that both have."""
+    """A number over `n` pictures; with `against`, the difference to that method on pictures that have both."""
 
     model: str
     method: str
@@ -51,50 +52,51 @@ class GroupedRow:
     median: float
 
 
-def rows(findings: EvaluationResults) -> tuple[list[Row], dict[str, Scalar]]:
-    """The numbers of all maps, and what they are, by id."""
+def rows(results: EvaluationResults) -> tuple[list[Row], dict[str, Scalar]]:
+    """The numbers of all maps, and their scalars by id."""
     found: list[Row] = []
-    known: dict[str, Scalar] = {}
-    for record in findings.maps:
+    scalars: dict[str, Scalar] = {}
+    for record in results.maps:
         target = record["target"]
-        about = (record["picture"], "", record["model"], record["method"], *_named(target))
+        first_cells = (record["picture"], "", record["model"], record["method"], *_target(target))
         for measured in record["metrics"]:
             if measured["figures"] is not None:
                 for number, value in scalars_of(measured["metric"], measured["figures"]):
-                    known[number.id] = number
-                    found.append(Row(*about, measured["metric"], number.id, value))
-    for grid in findings.grids:
+                    scalars[number.id] = number
+                    found.append(Row(*first_cells, measured["metric"], number.id, value))
+    for grid in results.grids:
         for cell in grid["cells"]:
-            about = (grid["picture"], cell["picture"], grid["model"], grid["method"], *_named(cell["target"]))
+            names = (grid["picture"], cell["picture"], grid["model"], grid["method"])
+            first_cells = (*names, *_target(cell["target"]))
             for number, share in ((LOCALISATION, cell["localisation"]), (HITS, cell["hit"])):
-                known[number.id] = number
+                scalars[number.id] = number
                 if share is not None:
-                    found.append(Row(*about, number.metric, number.id, float(share)))
-    return found, {number.id: number for number in in_order(known.values())}
+                    found.append(Row(*first_cells, number.metric, number.id, float(share)))
+    return found, {number.id: number for number in sort_scalars(scalars.values())}
 
 
-def _named(target: Target) -> tuple[int, str, float]:
+def _target(target: Target) -> tuple[int, str, float]:
     return target["index"], target["label"], target["probability"]
 
 
-def summary(found: Iterable[Row], known: dict[str, Scalar], seed: int) -> list[GroupedRow]:
-    """Mean and median of each number over the pictures, with the mean's interval; then the methods' differences.
+def summary(found: Iterable[Row], scalars: dict[str, Scalar], seed: int) -> list[GroupedRow]:
+    """Mean and median of each number over the pictures, with the mean's interval; then the differences of methods.
 
-    The cells of a grid count as one, by their mean.
+    The cells of a grid count as one value, their mean.
     """
     series: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
     for (model, number, method, picture), values in grouped(found).items():
         series.setdefault((model, number), {}).setdefault(method, {})[picture] = float(np.mean(values))
     lines: list[GroupedRow] = []
     for (model, number), methods in series.items():
-        about = known[number]
+        scalar = scalars[number]
         for method, by_picture in methods.items():
-            lines.append(_line(model, method, "", about, list(by_picture.values()), seed))
-        for one, other in combinations(methods, 2):
-            both = [picture for picture in methods[one] if picture in methods[other]]
+            lines.append(_grouped_row(model, method, "", scalar, list(by_picture.values()), seed))
+        for first, second in combinations(methods, 2):
+            both = [picture for picture in methods[first] if picture in methods[second]]
             if both:
-                gaps = [methods[one][picture] - methods[other][picture] for picture in both]
-                lines.append(_line(model, one, other, about, gaps, seed))
+                differences = [methods[first][picture] - methods[second][picture] for picture in both]
+                lines.append(_grouped_row(model, first, second, scalar, differences, seed))
     return lines
 
 
@@ -106,8 +108,10 @@ def grouped(found: Iterable[Row]) -> dict[tuple[str, str, str, str], list[float]
     return values
 
 
-def _line(model: str, method: str, against: str, number: Scalar, values: Sequence[float], seed: int) -> GroupedRow:
-    low, high = map(float, interval(values, seed)) if len(values) >= FEWEST else (None, None)
+def _grouped_row(
+    model: str, method: str, against: str, number: Scalar, values: Sequence[float], seed: int
+) -> GroupedRow:
+    low, high = map(float, interval(values, seed)) if len(values) >= MIN_PICTURES else (None, None)
     mean, median = float(np.mean(values)), float(np.median(values))
     return GroupedRow(
         model, method, against, number.metric, number.id, number.better, len(values), mean, low, high, median
@@ -115,7 +119,7 @@ def _line(model: str, method: str, against: str, number: Scalar, values: Sequenc
 
 
 def csv_of(kind: type[Row] | type[GroupedRow], lines: Iterable[Row | GroupedRow]) -> str:
-    """A header and a line each; numbers with 6 significant digits, and nothing where there is none."""
+    """A CSV table with a header; numbers have 6 significant digits, None is an empty cell."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow([field.name for field in fields(kind)])

@@ -1,4 +1,4 @@
-"""Small pictures for the report, as data: addresses, so that it is one file."""
+"""Thumbnails for the report, as data: URLs, so that the report is one file."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def of_picture(picture: Image.Image, side: int = SIDE) -> str:
 
 
 def of_map(values: np.ndarray, side: int = SIDE) -> str:
-    """(C, H, W), as the sum of |·| over the channels."""
+    """A thumbnail of a map (C, H, W), as the sum of |·| over channels."""
     return of_picture(draw(reduce_channels(values, "abs"), MAGNITUDES, signed=False), side)

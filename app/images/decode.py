@@ -1,4 +1,4 @@
-"""From bytes to an upright 8-bit RGB picture. They come from strangers: no decoding before the limits hold."""
+"""Decodes bytes to an upright 8-bit RGB picture. The bytes are untrusted: limits are checked before decoding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from PIL import (
 
 from ..contract.problems import Unprocessable, UnsupportedPicture
 
-READERS = {  # by format, imported here: Pillow would else import all it has when it meets the first WebP
+READERS = {  # imported here, because Pillow would import all of its readers at the first WebP
     "JPEG": JpegImagePlugin,
     "PNG": PngImagePlugin,
     "WEBP": WebPImagePlugin,
@@ -30,9 +30,9 @@ READERS = {  # by format, imported here: Pillow would else import all it has whe
 FORMATS = [name for name, reader in READERS.items() if getattr(reader, "SUPPORTED", True)]
 ALLOWED = ", ".join(FORMATS)
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
-MAX_SIDE = 65_535  # JPEG's own: resampling a longer one takes more memory than its pixels
+MAX_SIDE = 65_535  # JPEG's limit: resampling a longer side takes more memory than the pixels
 T = Image.Transpose
-TURNS = {
+TRANSPOSES = {
     2: T.FLIP_LEFT_RIGHT,
     3: T.ROTATE_180,
     4: T.FLIP_TOP_BOTTOM,
@@ -40,26 +40,26 @@ TURNS = {
     6: T.ROTATE_270,
     7: T.TRANSVERSE,
     8: T.ROTATE_90,
-}  # what sets a picture upright, by the EXIF orientation
+}  # the transpose that sets a picture upright, by its EXIF orientation
 
 
 def decode(data: bytes, max_pixels: int) -> Image.Image:
-    """The first frame of `data`, upright by its EXIF orientation, alpha over white, as 8-bit RGB.
+    """The first frame of `data`, set upright by its EXIF orientation, alpha over white, as 8-bit RGB.
 
-    Raises `UnsupportedPicture` (415) where the bytes are no allowed format, and `Unprocessable` (422) where they
-    are empty, damaged or of more than `max_pixels` pixels; the size is checked before anything is decoded.
+    Raises `UnsupportedPicture` (415) if the bytes are no allowed format, and `Unprocessable` (422) if they are empty,
+    damaged or have more than `max_pixels` pixels; the size is checked before anything is decoded.
     """
     if not data.strip(b"\0"):
         raise Unprocessable(
             "The picture is empty: no bytes arrived, or only zeros. Send the whole file.", field="image"
         )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged EXIF and the like; the size is checked below, by ourselves
+        warnings.simplefilter("ignore")  # about damaged EXIF and the like; we check the size ourselves below
         picture = _open(data)
         _check_size(picture.size, max_pixels)
         try:
             if picture.format == "PNG":
-                _open(data).verify()  # checksums, which loading passes over
+                _open(data).verify()  # checksums, which loading ignores
             picture.load()
             return _flatten(_upright(picture))
         except MemoryError:
@@ -73,13 +73,13 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
 
 def _open(data: bytes) -> ImageFile.ImageFile:
     try:
-        if data.startswith(SIGNATURES[0]):  # and not by Pillow's factory: of several pictures in one, the first counts
+        if data.startswith(SIGNATURES[0]):  # not by Pillow's factory: of several pictures in one file, use the first
             return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except MemoryError:
         raise
     except UnidentifiedImageError as error:
-        if _is_of_a_format(data):
+        if _has_known_signature(data):
             raise Unprocessable("The picture's header is damaged or cut off. Save it anew.", field="image") from error
         raise UnsupportedPicture(
             f"These bytes are not a picture of an allowed format. Send one of: {ALLOWED}.", field="image"
@@ -90,8 +90,8 @@ def _open(data: bytes) -> ImageFile.ImageFile:
         ) from error
 
 
-def _is_of_a_format(data: bytes) -> bool:
-    """By the first bytes. HEIC and AVIF share theirs, but for a list of brands."""
+def _has_known_signature(data: bytes) -> bool:
+    """Whether the first bytes belong to an allowed format. HEIC and AVIF differ only in a list of brands."""
     brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
     return (
         data.startswith(SIGNATURES)
@@ -122,12 +122,12 @@ def _reason(error: Exception) -> str:
 
 def _upright(picture: Image.Image) -> Image.Image:
     try:
-        turn = TURNS.get(picture.getexif().get(0x0112, 1))
+        transpose = TRANSPOSES.get(picture.getexif().get(0x0112, 1))
     except MemoryError:
         raise
     except Exception:
-        return picture  # damaged EXIF says nothing about the orientation; the pixels are still good
-    return picture if turn is None else picture.transpose(turn)
+        return picture  # damaged EXIF says nothing about the orientation; the pixels are still valid
+    return picture if transpose is None else picture.transpose(transpose)
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
@@ -141,9 +141,9 @@ def _flatten(picture: Image.Image) -> Image.Image:
 
 
 def _from_deep_grey(picture: Image.Image) -> Image.Image:
-    """16 bits a pixel: Pillow's own conversion clips at 255, so divide."""
+    """Convert 16-bit grey. Pillow's own conversion clips at 255, so the values are divided."""
     return picture.convert("I").point([(value + 128) // 257 for value in range(65536)], "L").convert("RGB")
 
 
-ImageFile.LOAD_TRUNCATED_IMAGES = False  # half a picture is refused, not filled up with grey
+ImageFile.LOAD_TRUNCATED_IMAGES = False  # a truncated picture is refused, not filled with grey
 Image.MAX_IMAGE_PIXELS = None  # replaced by _check_size, which has one limit and one message

@@ -1,4 +1,4 @@
-"""The processes that decode pictures, from outside: one is kept warm, and one that dies or overruns is replaced."""
+"""A pool of processes that decode pictures. One is started early; one that dies or takes too long is replaced."""
 
 from __future__ import annotations
 
@@ -15,43 +15,44 @@ from PIL import Image
 
 from ..contract.problems import Problem, TooDemanding, Unavailable, Unprocessable, UnsupportedPicture
 from ..settings import Settings
-from . import decoder_process as inside
+from . import decoder_process as child
 
 START_SECONDS = 30
 
 
 class DecoderPool:
-    """Up to `most` processes that decode; another one starts only while the others are at work. For any thread.
+    """Up to `max_processes` decoding processes; a new one starts only if the others are busy. Thread-safe.
 
-    Its own threads start the processes and wait for them: Linux ends a process with the thread that started it.
+    The pool's own threads start the processes and wait for them, because Linux ends a process together with the thread
+    that started it.
     """
 
-    def __init__(self, settings: Settings, most: int = 2) -> None:
+    def __init__(self, settings: Settings, max_processes: int = 2) -> None:
         self._settings = settings
         self._idle: deque[DecoderProcess] = deque()
-        self._threads = ThreadPoolExecutor(most, thread_name_prefix="decoder")
+        self._threads = ThreadPoolExecutor(max_processes, thread_name_prefix="decoder")
 
     def warm(self) -> None:
-        """Have a process ready for the first picture. Does not wait."""
-        self._threads.submit(lambda: self._idle.append(self._take()))
+        """Start a process for the first picture. Does not wait."""
+        self._threads.submit(lambda: self._idle.append(self._idle_or_new()))
 
     def submit(self, data: bytes) -> Future[Image.Image]:
-        """A picture to be: upright, as RGB, its pixels and nothing else. Its exception is a `Problem`."""
+        """Decode in the background: an upright RGB picture without metadata. The future's exception is a `Problem`."""
         return self._threads.submit(self._decode, data)
 
     def decode(self, data: bytes) -> Image.Image:
-        """The same, waited for. Raises `Problem`."""
+        """Like `submit`, but waits for the picture. Raises `Problem`."""
         return self.submit(data).result()
 
     def _decode(self, data: bytes) -> Image.Image:
-        decoder = self._take()
+        decoder = self._idle_or_new()
         try:
             return decoder.decode(data)
         finally:
             if decoder.alive:
                 self._idle.append(decoder)
 
-    def _take(self) -> DecoderProcess:
+    def _idle_or_new(self) -> DecoderProcess:
         while self._idle:
             decoder = self._idle.pop()
             if decoder.alive:
@@ -60,23 +61,23 @@ class DecoderPool:
 
 
 class DecoderProcess:
-    """One process, started now and ended with this object. For one thread at a time. Raises `Unavailable`."""
+    """One process, which ends with this object. Not thread-safe. Raises `Unavailable` if it does not start."""
 
     def __init__(self, settings: Settings) -> None:
         self._seconds, self._max_pixels = settings.decode_seconds, settings.max_pixels
-        self._line, theirs = socket.socketpair()
+        self._socket, child_end = socket.socketpair()
         limits = map(str, (settings.decode_bytes, settings.max_pixels, os.getpid()))
-        with theirs:
+        with child_end:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", inside.__name__, *limits],
-                stdin=theirs.fileno(),
+                [sys.executable, "-P", "-m", child.__name__, *limits],
+                stdin=child_end.fileno(),
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, "MALLOC_ARENA_MAX": "1"},  # address space is scarce in it
+                env={**os.environ, "MALLOC_ARENA_MAX": "1"},  # its address space is limited
             )
-        self.close = weakref.finalize(self, _end, self.process, self._line)
-        self._until = time.monotonic() + START_SECONDS
+        self.close = weakref.finalize(self, _end, self.process, self._socket)
+        self._deadline = time.monotonic() + START_SECONDS
         try:
-            self._receive(inside.ANSWER.size)
+            self._receive(child.ANSWER.size)
         except OSError as error:
             self.close()
             raise Unavailable(
@@ -89,15 +90,15 @@ class DecoderProcess:
         return self.close.alive and self.process.poll() is None
 
     def decode(self, data: bytes) -> Image.Image:
-        """The picture in `data`. Raises `Problem`; a process that failed is not `alive` after that."""
-        self._until = time.monotonic() + self._seconds
+        """The picture in `data`. Raises `Problem`; a process that failed is not `alive` afterwards."""
+        self._deadline = time.monotonic() + self._seconds
         try:
-            self._send(inside.LENGTH.pack(len(data)))
+            self._send(child.LENGTH.pack(len(data)))
             self._send(data)
-            kind, first, second = inside.ANSWER.unpack(self._receive(inside.ANSWER.size))
-            if kind == inside.PICTURE:
+            kind, first, second = child.ANSWER.unpack(self._receive(child.ANSWER.size))
+            if kind == child.PICTURE:
                 return self._picture(first, second)
-            if kind == inside.PROBLEM:
+            if kind == child.PROBLEM:
                 raise _problem(first, self._receive(second).decode())
             reason = "needs more memory than is granted to one picture"
         except TimeoutError:
@@ -114,29 +115,29 @@ class DecoderProcess:
         if not 0 < width * height <= self._max_pixels:
             raise ValueError
         picture = Image.new("RGB", (width, height), None)
-        rows = inside.strip_rows(width)
+        rows = child.strip_rows(width)
         for top in range(0, height, rows):
             size = width, min(rows, height - top)
             picture.paste(Image.frombytes("RGB", size, self._receive(3 * size[0] * size[1])), (0, top))
         return picture
 
     def _send(self, data: bytes) -> None:
-        self._line.settimeout(self._left())
-        self._line.sendall(data)
+        self._socket.settimeout(self._seconds_left())
+        self._socket.sendall(data)
 
     def _receive(self, count: int) -> bytearray:
         data = bytearray(count)
         missing = memoryview(data)
         while missing:
-            self._line.settimeout(self._left())
-            came = self._line.recv_into(missing)
-            if not came:
+            self._socket.settimeout(self._seconds_left())
+            received = self._socket.recv_into(missing)
+            if not received:
                 raise ConnectionResetError
-            missing = missing[came:]
+            missing = missing[received:]
         return data
 
-    def _left(self) -> float:
-        left = self._until - time.monotonic()
+    def _seconds_left(self) -> float:
+        left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         return left
@@ -146,7 +147,7 @@ def _problem(status: int, detail: str) -> Problem:
     return (UnsupportedPicture if status == UnsupportedPicture.status else Unprocessable)(detail, field="image")
 
 
-def _end(process: subprocess.Popen[bytes], line: socket.socket) -> None:
-    line.close()
+def _end(process: subprocess.Popen[bytes], connection: socket.socket) -> None:
+    connection.close()
     process.kill()
     process.wait()

@@ -1,4 +1,4 @@
-"""Which pictures are meant: files, folders and patterns, and the folder that each one's results go to."""
+"""Finds pictures by files, folders and patterns, and chooses the folder for each one's results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif")
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A picture, and the folder of its results."""
+    """A picture file, and the folder for its results."""
 
     path: Path
     folder: Path
@@ -26,25 +26,25 @@ class ImageFile:
 
 
 def is_one_file(paths: Sequence[Path]) -> bool:
-    """Whether exactly one picture is named, by itself and not by a folder or a pattern."""
+    """Whether exactly one picture is named, not through a folder or a pattern."""
     return len(paths) == 1 and paths[0].is_file()
 
 
 def find_image_files(paths: Sequence[Path], out: Path | None, recursive: bool) -> list[ImageFile]:
-    """The pictures in their order. A folder stands for its pictures, with `recursive` for those in folders below too.
+    """The pictures in order. A folder stands for its pictures, with `recursive` also for those in subfolders.
 
-    The results of DIR/a/cat.jpg go to OUT/a/cat.jpg/; OUT is explanations/DIR for one folder. For several paths OUT is
-    explanations, and DIR is part of the place. Hidden files, and what lies in OUT, are passed over.
-    Raises `Unprocessable` where there is none, or where two would go to one place.
+    The results of DIR/a/cat.jpg go to OUT/a/cat.jpg/; by default OUT is explanations/DIR for one folder. For several
+    paths OUT is explanations, and the results go to OUT/DIR/a/cat.jpg/. Hidden files and files in OUT are skipped.
+    Raises `Unprocessable` if there is no picture, or if two pictures would share a result folder.
     """
-    named = [found for path in paths for found in _matches(path)]
-    alone = len(named) == 1 and named[0].is_dir()
-    target = out or (Path("explanations") / _own_name(named[0]) if alone else Path("explanations"))
+    matches = [found for path in paths for found in _matches(path)]
+    single_folder = len(matches) == 1 and matches[0].is_dir()
+    target = out or (Path("explanations") / _base_name(matches[0]) if single_folder else Path("explanations"))
     entries: dict[Path, ImageFile] = {}
-    for path in named:
+    for path in matches:
         for picture in _pictures(path, target.resolve(), recursive):
-            within = picture.relative_to(path)  # «.» where it was named itself
-            entry = ImageFile(picture, target / within if alone else target / _own_name(path) / within)
+            relative = picture.relative_to(path)  # «.» if the picture itself was named
+            entry = ImageFile(picture, target / relative if single_folder else target / _base_name(path) / relative)
             other = entries.setdefault(entry.folder, entry)
             if other.path.resolve() != picture.resolve():
                 raise Unprocessable(
@@ -57,12 +57,12 @@ def find_image_files(paths: Sequence[Path], out: Path | None, recursive: bool) -
     return list(entries.values())
 
 
-def _own_name(path: Path) -> str:
+def _base_name(path: Path) -> str:
     return os.path.basename(os.path.abspath(path))
 
 
 def _matches(path: Path) -> list[Path]:
-    """`path` itself, or what a pattern stands for that the shell has left as it is."""
+    """`path` itself, or the matches of a pattern that the shell has not expanded."""
     if path.exists():
         return [path]
     found = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
@@ -75,8 +75,10 @@ def _pictures(path: Path, out: Path, recursive: bool) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    for folder, below, files in os.walk(path):
-        below[:] = sorted(n for n in below if recursive and not n.startswith(".") and Path(folder, n).resolve() != out)
+    for folder, subfolders, files in os.walk(path):
+        subfolders[:] = sorted(
+            n for n in subfolders if recursive and not n.startswith(".") and Path(folder, n).resolve() != out
+        )
         for name in sorted(files):
             if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
                 yield Path(folder, name)

@@ -1,4 +1,4 @@
-"""Colours for maps. Palettes are data: the browser and this process read the same file, static/palettes.json."""
+"""Colour palettes for maps, from a JSON file that the browser reads too."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def palettes() -> dict[str, np.ndarray]:
 
 @cache
 def diverging() -> frozenset[str]:
-    """Names of the palettes with zero in the middle."""
+    """Names of the diverging palettes, which have zero in the middle."""
     return frozenset(name for name, entry in _listed().items() if entry["kind"] == "diverging")

@@ -1,4 +1,4 @@
-"""What a model sees of a picture: resized and cropped, padded or squashed as its card says, on 8-bit pixels."""
+"""Prepares a picture for a model: resized and cropped, padded or squashed as its card says, on 8-bit pixels."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-MOST = 16
+MAX_ENLARGEMENT = 16
 
 
 @dataclass(frozen=True)
 class PreprocessedImage:
-    """The pixels that a model saw, RGB or grey, and where they lie in the upright original.
+    """The pixels that a model sees, RGB or grey, and their region in the upright original.
 
-    `crop` is (x0, y0, x1, y1) in pixels of the original; it reaches beyond the picture where it was padded.
+    `crop` is (x0, y0, x1, y1) in pixels of the original; it reaches beyond the picture if it was padded.
     """
 
     picture: Image.Image
@@ -39,28 +39,30 @@ class PreprocessedImage:
         return np.ascontiguousarray(values.transpose(2, 0, 1))
 
 
-def asked(own: Input, fit: Fit | None, size: tuple[int, int] | None) -> Input:
-    """The input that a request asks for: the card's own, but for another (height, width) or another way to fit.
+def requested_input(card: Input, fit: Fit | None, size: tuple[int, int] | None) -> Input:
+    """The card's input, changed by a request's `fit` and size (height, width).
 
-    A picture that is padded or squashed on request is seen whole; on the card's own word, its `crop_fraction` counts.
+    If a request changes the fit to pad or squash, the model sees the whole picture; if the card itself has that fit,
+    its `crop_fraction` applies.
     """
     changes: dict[str, object] = {}
-    if size is not None and size != own.size:
+    if size is not None and size != card.size:
         changes["size"] = size
-        if own.resize is not None:
-            changes["resize"] = max(max(size), round(own.resize * min(size) / min(own.size)))
-    if fit is not None and fit != own.fit:
+        if card.resize is not None:
+            changes["resize"] = max(max(size), round(card.resize * min(size) / min(card.size)))
+    if fit is not None and fit != card.fit:
         changes["fit"] = fit
         if fit != "crop":
             changes |= {"crop_fraction": 1.0, "resize": None}
-    return own.model_copy(update=changes)
+    return card.model_copy(update=changes)
 
 
 def preprocess(picture: Image.Image, card: Input) -> PreprocessedImage:
     """Bring a picture to the card's size.
 
-    crop: the shorter side to size / crop_fraction, then the centre · pad: the longer side to it, then the mean colour
-    around · squash: both sides to it, the aspect is lost. Equals torchvision's and timm's evaluation transforms.
+    crop: resize the shorter side to size / crop_fraction, then take the centre · pad: resize the longer side to it,
+    then surround with the mean colour · squash: resize both sides to it, the aspect is lost. Equals torchvision's and
+    timm's evaluation transforms.
     """
     if card.channels == 1:
         picture = picture.convert("L")
@@ -74,37 +76,37 @@ def preprocess(picture: Image.Image, card: Input) -> PreprocessedImage:
         scaled_width, scaled_height = (max(1, round(side / ratio)) for side in picture.size)
     scaled = picture.resize((scaled_width, scaled_height), FILTERS[card.interpolation])
     left, top = _offset(scaled_width, width), _offset(scaled_height, height)
-    seen = Image.new(picture.mode, (width, height), _mean_colour(card))
-    seen.paste(scaled, (-left, -top))
-    return PreprocessedImage(seen, _frame(picture, (scaled_width, scaled_height), (left, top), card))
+    padded = Image.new(picture.mode, (width, height), _mean_colour(card))
+    padded.paste(scaled, (-left, -top))
+    return PreprocessedImage(padded, _crop_in_original(picture, (scaled_width, scaled_height), (left, top), card))
 
 
 def _crop(picture: Image.Image, card: Input) -> PreprocessedImage:
-    """A picture so narrow that resizing all of it would make more than `MOST` times the crop (65500×1 would grow to
-    gigabytes) is resampled from the box that the crop has in it: the same but for rounding."""
+    """Resize and crop. If a picture is so narrow that the resized one would have more than `MAX_ENLARGEMENT` times the
+    crop's pixels (65500×1 would grow to gigabytes), only the crop's box is resampled: the same except for rounding."""
     height, width = card.size
     scaled_width, scaled_height = _scaled(picture.size, card)
     left, top = _offset(scaled_width, width), _offset(scaled_height, height)
-    crop = _frame(picture, (scaled_width, scaled_height), (left, top), card)
+    crop = _crop_in_original(picture, (scaled_width, scaled_height), (left, top), card)
     box = (max(crop[0], 0.0), max(crop[1], 0.0), min(crop[2], picture.width), min(crop[3], picture.height))
     kernel = FILTERS[card.interpolation]
-    if scaled_width * scaled_height > MOST * width * height:
+    if scaled_width * scaled_height > MAX_ENLARGEMENT * width * height:
         return PreprocessedImage(picture.resize((width, height), kernel, box=box), box)
     scaled = picture.resize((scaled_width, scaled_height), kernel)
     return PreprocessedImage(scaled.crop((left, top, left + width, top + height)), box)
 
 
 def _offset(scaled: int, side: int) -> int:
-    """Where the crop begins, or, below 0, how far the padding reaches; rounded as the libraries round."""
+    """Where the crop begins, or, if negative, the size of the padding; rounded as in the libraries."""
     return round((scaled - side) / 2) if scaled >= side else -((side - scaled) // 2)
 
 
-def _frame(
+def _crop_in_original(
     picture: Image.Image, scaled: tuple[int, int], offset: tuple[int, int], card: Input
 ) -> tuple[float, float, float, float]:
-    across, down = picture.width / scaled[0], picture.height / scaled[1]
+    x_scale, y_scale = picture.width / scaled[0], picture.height / scaled[1]
     (left, top), (height, width) = offset, card.size
-    return left * across, top * down, (left + width) * across, (top + height) * down
+    return left * x_scale, top * y_scale, (left + width) * x_scale, (top + height) * y_scale
 
 
 def _mean_colour(card: Input) -> tuple[int, ...] | int:
@@ -113,7 +115,7 @@ def _mean_colour(card: Input) -> tuple[int, ...] | int:
 
 
 def _target(card: Input) -> tuple[int, int]:
-    """(height, width) that a picture is resized towards before it is cropped."""
+    """The (height, width) that a picture is resized to before it is cropped."""
     if card.resize is not None:
         shorter = min(card.size)
         return tuple(math.floor(card.resize * side / shorter) for side in card.size)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Pictures that ship with the product."""
+"""The sample pictures that ship with Gradoscope."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Sample(TypedDict):
 
 @cache
 def samples() -> dict[str, Sample]:
-    """What `static/samples/samples.json` lists, by id."""
+    """The entries of `static/samples/samples.json`, by id."""
     listed = json.loads((_folder() / "samples.json").read_text("utf-8"))
     return {entry["id"]: entry for entry in listed}
 
 
 def read_sample(name: str) -> bytes:
-    """The bytes of a sample. Raises `NotFound`; a name never becomes a path."""
+    """The bytes of a sample. Raises `NotFound`. Only listed names are read, so a name cannot be a path."""
     if name not in samples():
         raise NotFound(f"There is no sample «{name[:80]}». There are: {', '.join(samples())}.", field="sample")
     path: Path = _folder() / samples()[name]["file"]

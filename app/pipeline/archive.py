@@ -1,4 +1,4 @@
-"""Everything of an explanation as files: what a ZIP holds, and what the command line writes."""
+"""An explanation as files, for ZIP downloads and the command line."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ Read = Callable[[str], bytes | None]  # a part of the explanation by its name in
 
 
 def files(record: Explanation, read: Read, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
-    """(path, bytes) of README, record, contact sheet, picture, what each model saw, each map as PNG and .npy, and a
-    table of what was measured.
+    """Yields (path, bytes) of README, record, contact sheet, picture, model inputs, each map as PNG and .npy, and a
+    table of metrics.
 
-    Raises `NotFound` where a part is gone.
+    Raises `NotFound` if a part is gone.
     """
-    yield "README.md", guide(record).encode()
+    yield "README.md", readme(record).encode()
     yield RECORD, json.dumps(record.to_dict(), indent=2, ensure_ascii=False).encode()
     yield "contact_sheet.png", png(sheet(record, read, titles))
     yield "image.png", _part(read, "image")
     for seen in record.inputs:
-        yield f"inputs/{_plain(seen.model)}.png", _part(read, f"input:{seen.model}")
+        yield f"inputs/{_file_name(seen['model'])}.png", _part(read, f"input:{seen.model}")
     for panel in record.panels:
         if panel.status == "done" and panel.target is not None:
-            name = _plain(f"panels/{panel.id}-{panel.model}-{panel.method}-{panel.target.index}")
+            name = _file_name(f"panels/{panel.id}-{panel.model}-{panel.method}-{panel.target.index}")
             data = _part(read, f"panel:{panel.id}")
             yield f"{name}.npy", data
             yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), MAGNITUDES, signed=False))
@@ -45,7 +45,7 @@ def files(record: Explanation, read: Read, titles: dict[str, str]) -> Iterator[t
 
 
 def metrics_table(record: Explanation) -> str:
-    """What was measured of the maps, as CSV: a line for each single number; curves and the like are in the record."""
+    """The metrics of all panels as CSV, one line for each scalar; curves and the like are only in the record."""
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(("panel", "model", "method", "target", "label", "metric", "status", "figure", "value"))
@@ -59,7 +59,7 @@ def metrics_table(record: Explanation) -> str:
 
 
 def scalars(figures: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The single values in a metric's figures, each with its place, as in `map.area` and `stages.3.ssim`."""
+    """The scalars in a metric's figures, each with its path, such as `map.area` or `stages.3.ssim`."""
     if isinstance(figures, dict):
         for key, value in figures.items():
             yield from scalars(value, f"{name}.{key}" if name else key)
@@ -99,8 +99,8 @@ for panel in record["panels"]:
 """
 
 
-def guide(record: Explanation) -> str:
-    """What the files are, and how to load them in Python."""
+def readme(record: Explanation) -> str:
+    """The README: what the files are, and how to load them in Python."""
     models = ", ".join(dict.fromkeys(panel.model for panel in record.panels))
     return GUIDE.format(
         id=record.id,
@@ -126,7 +126,7 @@ def array(data: bytes) -> np.ndarray:
 
 
 def picture(data: bytes) -> Image.Image:
-    """A picture of our own making."""
+    """Decode a PNG that Gradoscope has made."""
     return Image.open(io.BytesIO(data), formats=["PNG"])
 
 
@@ -145,6 +145,6 @@ def _part(read: Read, name: str) -> bytes:
     return data
 
 
-def _plain(name: str) -> str:
-    """A model's id may hold a colon, which is no good in a file's name."""
+def _file_name(name: str) -> str:
+    """A file name without colons, which a model's id may have."""
     return name.replace(":", "_")

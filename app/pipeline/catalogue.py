@@ -1,4 +1,4 @@
-"""Models, methods and metrics as they describe themselves to a client."""
+"""The catalogue for clients: models, methods and metrics with their descriptions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..zoo.zoo import Zoo
 
 
 def catalogue(zoo: Zoo, settings: Settings) -> Catalogue:
-    """Models, methods and metrics as `GET /models`, `GET /methods` and `GET /metrics` tell them."""
+    """The content of `GET /models`, `GET /methods` and `GET /metrics`."""
     return Catalogue(
         default=settings.default_model,
         downloads="none" if settings.offline else settings.downloads,

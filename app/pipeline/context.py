@@ -17,18 +17,18 @@ from .throughput import Throughput
 
 @dataclass(frozen=True)
 class Context:
-    """What all jobs of a process share."""
+    """The shared state of all jobs of a process."""
 
     settings: Settings
     zoo: Zoo
     store: AnyStore
-    recent: LRUCache
+    picture_cache: LRUCache
     decoders: DecoderPool
-    pace: Throughput = field(default_factory=Throughput)
+    throughput: Throughput = field(default_factory=Throughput)
 
     @classmethod
     def open(cls, settings: Settings, decoders: int = 2) -> Context:
-        """The context that the settings describe, with up to so many decoding processes; loads no model."""
+        """The context for these settings, with up to `decoders` decoding processes. Loads no model."""
         return cls(
             settings,
             Zoo(settings),

@@ -20,7 +20,7 @@ from ..contract.estimates import EstimateBody, Estimates, MetricEstimate
 from ..contract.events import ResultEvent
 from ..contract.jobs import Estimate
 from ..contract.problems import Problem
-from ..images.preprocess import asked
+from ..images.preprocess import requested_input
 from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
 from .context import Context
@@ -40,12 +40,12 @@ def estimate(job: Estimate, context: Context) -> Run:
     Where metrics are asked for, theirs too: what was not measured yet is tried on a few pictures first. Where the model
     cannot be loaded, their evaluations are the most that there may be, and seconds are null.
     """
-    own = asked(context.zoo.recipe(job.model).input, None, job.size)
+    own = requested_input(context.zoo.recipe(job.model).input, None, job.size)
     chosen, measured = choose_methods(job), choose_metrics(job)
     listed = []
     for method, parameters in chosen:
         cost = CostInputs(method, parameters, own.size, 0).map_cost
-        seconds = _rounded(map_seconds(context.pace, job.model, cost, own.size))
+        seconds = _rounded(map_seconds(context.throughput, job.model, cost, own.size))
         listed.append(EstimateBody(method=method.id, gradient_evaluations=cost.total, seconds=seconds, metrics=[]))
     if measured:
         with (yield from reserve_models(context.zoo, [job.model])):
@@ -83,17 +83,17 @@ def _metrics(
     for metric, parameters in measured:
         cost = costs[metric.id]
         own = (metric_pace(method, metric, cost), cost.total)
-        seconds = context.pace.seconds(model, *own, classifier.size) if cost.total else 0.0
+        seconds = context.throughput.seconds(model, *own, classifier.size) if cost.total else 0.0
         if seconds is None and cost.maps:
             composed = list(components(metric, cost, outline))
             for what, count in composed:
-                if context.pace.seconds(model, what, count, classifier.size) is None:
+                if context.throughput.seconds(model, what, count, classifier.size) is None:
                     yield from _time(_passes(what, engine, outline), model, what, context, classifier.size)
-            seconds = sum(context.pace.seconds(model, *spent, classifier.size) or 0.0 for spent in composed)
+            seconds = sum(context.throughput.seconds(model, *spent, classifier.size) or 0.0 for spent in composed)
         elif seconds is None:
             with suppress(Refused):  # this map cannot be measured so
                 yield from _time(_measuring(metric, parameters, engine, outline), model, own[0], context, outline.size)
-            seconds = context.pace.seconds(model, *own, classifier.size)
+            seconds = context.throughput.seconds(model, *own, classifier.size)
         listed.append(_metric(metric, cost, seconds))
     return listed
 
@@ -114,7 +114,7 @@ def _time(passes: Iterator[int], model: str, what: tuple[str, ...], context: Con
         paces.append((time.monotonic() - began) / done)
         yield None
     if paces:
-        context.pace.learn(model, what, min(paces[1:] or paces), 1, size)
+        context.throughput.learn(model, what, min(paces[1:] or paces), 1, size)
 
 
 def _passes(what: tuple[str, ...], engine: Engine, outline: CostInputs) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Gradient flow of a picture through a model: the job, from the picture to what is answered."""
+"""The job that measures the gradient flow of a picture through a model."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ..contract.predictions import ClassBody
 from ..contract.problems import Unprocessable
 from .context import Context
 from .flow_findings import findings
-from .model_input import InputImage, look
-from .plan import misfit
+from .model_input import InputImage, make_model_input
+from .plan import class_problem
 from .turns import Run, reserve_models
 
 
 def flow(job: Flow, context: Context) -> Run:
-    """One pass up and one back, and what was seen on the way. Raises `Problem`."""
+    """Measure one forward and backward pass; the result event has the figures of all layers. Raises `Problem`."""
     model = job.model or context.settings.default_model
     context.zoo.recipe(model)
-    subject = yield from InputImage.open(job.picture, context, job.owner)
+    picture = yield from InputImage.open(job.picture, context, job.owner)
     with (yield from reserve_models(context.zoo, [model])):
-        sight = yield from look(context, subject, model, job)
+        model_input = yield from make_model_input(context, picture, model, job)
         yield None
-        classifier = sight.load(context.zoo).classifier
-        target = settled(job, model, classifier, sight.classes[0].index)
-        layers = measure(classifier, sight.x, Score(target, job.score, job.against, classifier.multilabel))
+        classifier = model_input.load(context.zoo).classifier
+        target = choose_target(job, model, classifier, model_input.classes[0].index)
+        layers = measure(classifier, model_input.x, Score(target, job.score, job.against, classifier.multilabel))
     yield ResultEvent(
         result=GradientFlow(
             model=model,
@@ -41,8 +41,8 @@ def flow(job: Flow, context: Context) -> Run:
     )
 
 
-def settled(job: Flow, model: str, classifier: Classifier, top: int) -> int:
-    """The class that is asked for, or the top one. Raises `Unprocessable` where it does not go with the rest."""
+def choose_target(job: Flow, model: str, classifier: Classifier, top: int) -> int:
+    """The requested target class, or the top class. Raises `Unprocessable` if it does not fit the other arguments."""
     if job.target is None and job.against == top:
         raise Unprocessable(
             f"against: class {top} is the top class of {model}, which is taken where no target is named; name another "
@@ -50,7 +50,7 @@ def settled(job: Flow, model: str, classifier: Classifier, top: int) -> int:
             field="against",
         )
     target = top if job.target is None else job.target
-    refusal = misfit(model, target, job.against, job.score, len(classifier.labels))
+    refusal = class_problem(model, target, job.against, job.score, len(classifier.labels))
     if refusal is not None:
         raise refusal
     return target
@@ -61,7 +61,7 @@ def _class(classifier: Classifier, index: int) -> ClassBody:
 
 
 def layer_record(layer: LayerGradient) -> FlowLayer:
-    """A layer as it goes over the wire."""
+    """A layer in the wire format."""
     pooling = layer.pooling
     return FlowLayer(
         name=layer.name,

@@ -1,4 +1,4 @@
-"""What the figures say in plain words: where the gradient vanishes, and what is in its way."""
+"""Findings about the gradient flow in words: where the gradient vanishes, and why."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..contract.arrays import ScoreKind
 from ..contract.metrics import Finding
 
 URL = "/trust#gradient_flow"
-FALL = 1e-3  # of the largest: below it the gradient has vanished
-DROP = 0.5  # a drop between two layers that is smaller is not told
-MANY = 0.9  # of the activations, dead or saturated
+VANISHED = 1e-3  # share of the largest value below which the gradient has vanished
+MAX_LEFT = 0.5  # a finding only if less than this share is left between two layers
+MOST = 0.9  # share of dead or saturated activations for a finding
 
 
 def findings(layers: list[LayerGradient], score: ScoreKind = "logit") -> list[Finding]:
-    """Statements about a pass, the gravest first; the layers as `measure` gives them.
+    """Findings about a pass, the most serious first; `layers` as `measure` returns them.
 
-    Two measures are taken together. The norm per element falls wherever a layer is larger than the next one, as each
-    of a mean's inputs gets its n-th part; the norm does not fall for that reason alone. So only where both fall below
-    `FALL` of their largest, and stay there down to the picture, the gradient is said to vanish.
+    Two measures are combined. The norm per element falls wherever a layer is larger than the next one, because each
+    input of a mean gets its n-th part; the norm alone does not fall for that reason. So the gradient counts as vanished
+    only where both are below `VANISHED` of their largest, from there down to the picture.
     """
     broken = [layer for layer in layers if layer.norm is None]
     if broken:
@@ -33,28 +33,28 @@ def _finding(code: str, level: Literal["support", "doubt", "note"], detail: str,
 
 
 def _not_finite(broken: list[LayerGradient]) -> Finding:
-    place = title(broken[-1])
+    name = title(broken[-1])
     return _finding(
         "flow_not_finite", "doubt",
-        f"The gradient at {place} is not finite (NaN or infinity), and at {len(broken) - 1} other layers: nothing that "
-        "is made of it can be trusted.", layer=place, count=len(broken),
+        f"The gradient at {name} is not finite (NaN or infinity), and at {len(broken) - 1} other layers: nothing that "
+        "is made of it can be trusted.", layer=name, count=len(broken),
     )  # fmt: skip
 
 
 def _vanishing(layers: list[LayerGradient]) -> Iterator[Finding]:
-    """Whether the gradient arrives at the picture; else the layer from which on it does not."""
+    """Whether the gradient arrives at the picture; else the layer where it vanishes."""
     largest = max(layers, key=_norm)
     picture = layers[0]
-    place = gone_from(layers)
-    if place is None and largest is picture:
+    index = vanished_from(layers)
+    if index is None and largest is picture:
         yield _finding(
             "flow_arrives_largest", "note",
             f"The gradient arrives at the picture: its norm there is {_short(_norm(picture))}, the largest of all.",
             norm=_norm(picture),
         )  # fmt: skip
-        yield from _thin(layers)
+        yield from _small_per_element(layers)
         return
-    if place is None:
+    if index is None:
         share = _norm(picture) / _norm(largest) if _norm(largest) else 0.0
         yield _finding(
             "flow_arrives", "note",
@@ -62,14 +62,14 @@ def _vanishing(layers: list[LayerGradient]) -> Iterator[Finding]:
             f"the largest, which is at {title(largest)}.",
             norm=_norm(picture), share=share, layer=title(largest),
         )  # fmt: skip
-        yield from _thin(layers)
+        yield from _small_per_element(layers)
         return
-    layer = layers[place]
+    layer = layers[index]
     if _norm(layer) == 0:
         yield _finding(
             "flow_stops", "doubt",
             f"The gradient stops at {title(layer)}: there, and at all that lies between it and the picture, it is "
-            "exactly 0. A map that is made of it is empty.", layer=title(layer), count=place,
+            "exactly 0. A map that is made of it is empty.", layer=title(layer), count=index,
         )  # fmt: skip
         return
     share = _norm(picture) / _norm(largest)
@@ -81,35 +81,37 @@ def _vanishing(layers: list[LayerGradient]) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def gone_from(layers: list[LayerGradient]) -> int | None:
-    """The place of the last layer, in the order of computing, from which on back to the picture both measures are
-    below `FALL` of their largest; None where they are not so at the picture."""
+def vanished_from(layers: list[LayerGradient]) -> int | None:
+    """The index of the layer where the gradient vanishes, None if it arrives at the picture.
+
+    From this layer back to the picture both measures are below `VANISHED` of their largest.
+    """
     norm, rms = max(map(_norm, layers)), max(map(_rms, layers))
-    gone = None
-    for place, layer in enumerate(layers):
-        # where all are 0, none is as large as the largest
-        if (norm and _norm(layer) >= FALL * norm) or (rms and _rms(layer) >= FALL * rms):
+    vanished = None
+    for index, layer in enumerate(layers):
+        # if all are 0, the gradient has vanished everywhere
+        if (norm and _norm(layer) >= VANISHED * norm) or (rms and _rms(layer) >= VANISHED * rms):
             break
-        gone = place
-    return gone
+        vanished = index
+    return vanished
 
 
-def _thin(layers: list[LayerGradient]) -> Iterator[Finding]:
-    """Where the norm per element alone is small, though the gradient arrives."""
+def _small_per_element(layers: list[LayerGradient]) -> Iterator[Finding]:
+    """Layers where only the norm per element is small, although the gradient arrives."""
     largest = max(layers, key=_rms)
-    thin = [layer for layer in layers if _rms(layer) < FALL * _rms(largest)]
-    if thin:
-        least = min(thin, key=_rms)
+    small = [layer for layer in layers if _rms(layer) < VANISHED * _rms(largest)]
+    if small:
+        least = min(small, key=_rms)
         yield _finding(
             "flow_thin", "note",
-            f"Per element the gradient is below a thousandth of its largest (at {title(largest)}) at {len(thin)} of "
+            f"Per element the gradient is below a thousandth of its largest (at {title(largest)}) at {len(small)} of "
             f"{len(layers)} layers, least at {title(least)}. It is spread there, or goes round: it is not lost.",
-            largest=title(largest), count=len(thin), layers=len(layers), layer=title(least),
+            largest=title(largest), count=len(small), layers=len(layers), layer=title(least),
         )  # fmt: skip
 
 
 def _flat_score(layers: list[LayerGradient], score: ScoreKind) -> Iterator[Finding]:
-    """A probability next to 1, or to 0, has next to no slope: then all norms are small alike."""
+    """A probability near 1 or 0 has almost no slope: then all norms are small."""
     last = layers[-1]
     if score == "probability" and _norm(last) < 1e-2:
         yield _finding(
@@ -121,7 +123,7 @@ def _flat_score(layers: list[LayerGradient], score: ScoreKind) -> Iterator[Findi
 
 
 def _drop(layers: list[LayerGradient]) -> Iterator[Finding]:
-    """The largest drop of the norm from a layer's takers to itself."""
+    """The largest drop of the norm from the layers that use a layer's output back to this layer."""
     drops = [
         (_norm(layer) / above, layer, max((layers[i] for i in layer.into), key=_norm))
         for layer in layers
@@ -129,22 +131,22 @@ def _drop(layers: list[LayerGradient]) -> Iterator[Finding]:
     ]
     if not drops:
         return
-    ratio, layer, taker = min(drops, key=lambda drop: drop[0])
-    if ratio >= DROP:
+    ratio, layer, user = min(drops, key=lambda drop: drop[0])
+    if ratio >= MAX_LEFT:
         return
-    average = taker.pooling is not None and taker.pooling.how == "average"
+    average = user.pooling is not None and user.pooling.how == "average"
     detail = (
-        f"The largest drop between two layers is from {title(taker)} back to {title(layer)}: {_percent(ratio)} of the "
+        f"The largest drop between two layers is from {title(user)} back to {title(layer)}: {_percent(ratio)} of the "
         "norm is left."
     )
     if average:
         detail += " That is what an average does: each of its inputs gets its share only."
     code = "flow_drop_average" if average else "flow_drop"
-    yield _finding(code, "note", detail, layer=title(layer), above=title(taker), ratio=ratio)
+    yield _finding(code, "note", detail, layer=title(layer), above=title(user), ratio=ratio)
 
 
 def _dead(layers: list[LayerGradient]) -> Iterator[Finding]:
-    dead = [layer for layer in layers if (layer.slopes.dead or 0) > MANY]
+    dead = [layer for layer in layers if (layer.slopes.dead or 0) > MOST]
     if not dead:
         return
     worst = max(dead, key=lambda layer: layer.slopes.dead or 0)
@@ -158,7 +160,7 @@ def _dead(layers: list[LayerGradient]) -> Iterator[Finding]:
         return
     yield _finding(
         "flow_dead", "note",
-        f"More than 90 % of the activations are dead (exactly 0, and let no gradient through) at {_some(dead)}. The "
+        f"More than 90 % of the activations are dead (exactly 0, and let no gradient through) at {_count(dead)}. The "
         f"most are at {title(worst)}: {_percent(share)}, and {_percent(units)} of its channels everywhere. In a ReLU "
         "network many are, late in the network above all.", count=len(dead), layer=title(worst), dead=share,
         units=units,
@@ -166,27 +168,27 @@ def _dead(layers: list[LayerGradient]) -> Iterator[Finding]:
 
 
 def _saturated(layers: list[LayerGradient]) -> Iterator[Finding]:
-    saturated = [layer for layer in layers if (layer.slopes.saturated or 0) > MANY]
+    saturated = [layer for layer in layers if (layer.slopes.saturated or 0) > MOST]
     if not saturated:
         return
     worst = max(saturated, key=lambda layer: layer.slopes.saturated or 0)
     share = worst.slopes.saturated or 0.0
     yield _finding(
-        "flow_saturated", "note" if gone_from(layers) is None else "doubt",
+        "flow_saturated", "note" if vanished_from(layers) is None else "doubt",
         f"More than 90 % of the activations are saturated (at a flat end, where hardly any gradient gets through) at "
-        f"{_some(saturated)}. The most are at {title(worst)}: {_percent(share)}.",
+        f"{_count(saturated)}. The most are at {title(worst)}: {_percent(share)}.",
         count=len(saturated), layer=title(worst), saturated=share,
     )  # fmt: skip
 
 
 def title(layer: LayerGradient) -> str:
-    """A layer's name for people; with its kind where the name does not say it."""
+    """A layer's name for people, with its kind if the name does not contain it."""
     call = f", call {layer.call}" if layer.call > 1 else ""
     kind = "" if layer.kind == "Input" or layer.name.lower().endswith(layer.kind.lower()) else f" ({layer.kind})"
     return f"{layer.name}{kind}{call}"
 
 
-def _some(layers: Iterable[LayerGradient]) -> str:
+def _count(layers: Iterable[LayerGradient]) -> str:
     count = len(list(layers))
     return "one layer" if count == 1 else f"{count} layers"
 
@@ -204,6 +206,6 @@ def _short(value: float) -> str:
 
 
 def _percent(share: float) -> str:
-    """As whole percents, or with as many digits as it needs."""
+    """A share as text: whole percents, or two significant digits below 10 %."""
     percent = 100 * share
     return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.2g} %"

@@ -1,5 +1,4 @@
-"""The metrics of a panel: each from the store where it is there, else computed turn by turn; its record says what
-came of it."""
+"""Measures the metrics of a panel: each comes from the store if it is there, otherwise it is computed in turns."""
 
 from __future__ import annotations
 
@@ -30,11 +29,11 @@ from .turns import PROGRESS_SECONDS, Run, TimedGenerator
 log = logging.getLogger(__name__)
 
 
-def measure_all(panel: PlannedPanel, key: str, subject: ExplainedMap, job: Explain, context: Context) -> Run:
-    """The metrics of a panel whose map is there, kept under `key`: one after the other, into its record."""
+def measure_all(panel: PlannedPanel, key: str, explained: ExplainedMap, job: Explain, context: Context) -> Run:
+    """Measure the metrics of a finished panel one after the other. `key` is the store's key of its map."""
     for metric, parameters in panel.metrics:
         try:
-            record = yield from _measure(panel, (metric, parameters), key, subject, job, context)
+            record = yield from _measure(panel, (metric, parameters), key, explained, job, context)
         except Exception as error:
             record = unmeasured(metric, parameters, as_problem(error))
         assert panel.record is not None  # its map is there
@@ -47,24 +46,24 @@ def _measure(
     panel: PlannedPanel,
     chosen: Chosen,
     key: str,
-    subject: ExplainedMap,
+    explained: ExplainedMap,
     job: Explain,
     context: Context,
 ) -> Generator[Event | None, None, MeasurementBody]:
     metric, parameters = chosen
-    metric.check(subject, parameters)
-    cost = metric.cost(subject.outline, parameters)
+    metric.check(explained, parameters)
+    cost = metric.cost(explained.outline, parameters)
     name, store = measurement_part(panel.id, metric.id), context.store
-    kept = store.key("metric", key, metric.id, parameters.model_dump(), job.seed)
-    facts = _facts(store.attach(job.id, name, kept))
+    store_key = store.key("metric", key, metric.id, parameters.model_dump(), job.seed)
+    facts = _facts(store.attach(job.id, name, store_key))
     from_store = facts is not None
     if facts is None:
-        measurement, seconds = yield from compute(panel, metric, parameters, subject)
-        learn_metric(context.pace, panel.model, subject.outline, metric, cost, seconds)
+        measurement, seconds = yield from compute(panel, metric, parameters, explained)
+        learn_metric(context.throughput, panel.model, explained.outline, metric, cost, seconds)
         facts = MeasurementFacts(
             figures=dict(measurement.figures), maps=list(measurement.maps), seconds=round(seconds, 3)
         )
-        store.put(job.id, name, kept, pack(whole(measurement.maps)), facts.to_dict())
+        store.put(job.id, name, store_key, pack(as_arrays(measurement.maps)), facts.to_dict())
     return measured(job.id, panel, chosen, facts, cost, from_store)
 
 
@@ -78,11 +77,11 @@ def _facts(stored: JsonObject | None) -> MeasurementFacts | None:
 
 
 def compute(
-    panel: PlannedPanel, metric: Metric[Any], parameters: Parameters, subject: ExplainedMap
+    panel: PlannedPanel, metric: Metric[Any], parameters: Parameters, explained: ExplainedMap
 ) -> Generator[Event | None, None, tuple[Measurement, float]]:
-    """Run a metric turn by turn, with its progress. Seconds count its own turns only."""
+    """Run a metric in turns, with progress events. Only its own turns count as seconds."""
     last = -1.0
-    with TimedGenerator(metric.measure(subject, parameters)) as steps:
+    with TimedGenerator(metric.measure(explained, parameters)) as steps:
         for step in steps:
             now = time.monotonic()
             if now - last >= PROGRESS_SECONDS or step.done == step.total:
@@ -92,8 +91,8 @@ def compute(
     return steps.result, steps.seconds
 
 
-def whole(maps: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    """Maps as arrays. Raises `ComputationFailed` where a value is not finite."""
+def as_arrays(maps: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """Maps as arrays. Raises `ComputationFailed` if a value is not finite."""
     arrays = {name: values.detach().float().cpu().numpy() for name, values in maps.items()}
     if not all(np.isfinite(values).all() for values in arrays.values()):
         raise ComputationFailed("A map made on the way holds values that are not finite (NaN or infinity).")

@@ -1,4 +1,4 @@
-"""What a model sees of a picture, and what it believes."""
+"""The picture of a request, and a model's input and predictions for it."""
 
 from __future__ import annotations
 
@@ -17,130 +17,134 @@ from ..attribution.classifier import Classifier
 from ..contract.jobs import Explain, Flow, Predict
 from ..contract.predictions import PredictedClass
 from ..images.input_spec import Input
-from ..images.preprocess import PreprocessedImage, asked, preprocess
+from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
 from .context import Context
 
-SHOWN_PIXELS = 2048  # longest side of the picture that is served again
-FEW = 256  # bytes of what is kept beside pixels and logits
-PATIENCE = 0.002  # seconds of a turn in which a run waits for its picture, before another run takes its own
+MAX_SIDE = 2048  # longest side of the stored picture
+SMALL_BYTES = 256  # bytes of small cache entries
+WAIT_SECONDS = 0.002  # seconds that a run waits for its picture within one turn
 T = TypeVar("T")
 Waiting = Generator[None, None, T]
 
 
 class InputImage:
-    """The picture of a request; what was lately made of it is not made again."""
+    """The picture of a request. Decoded pixels, model inputs and logits are cached."""
 
     size: tuple[int, int]
 
     def __init__(self, data: bytes, context: Context, owner: str = "") -> None:
-        self.data, self._workshop = data, context
+        self.data, self._context = data, context
         self.hash = hash_of(data, owner)
         self._image: Image.Image | None = None
 
     @classmethod
     def open(cls, data: bytes, context: Context, owner: str = "") -> Waiting[InputImage]:
-        """The picture in `data`; where its size is not known, it is decoded, turn by turn. Raises `Problem`."""
-        subject = cls(data, context, owner)
-        key = ("size", subject.hash)
-        if key not in context.recent:
-            yield from subject.decoded()
-        subject.size = context.recent.recall(key, lambda: subject.image.size, lambda size: FEW)
-        return subject
+        """The picture in `data`. If its size is not cached, it is decoded, turn by turn. Raises `Problem`."""
+        picture = cls(data, context, owner)
+        key = ("size", picture.hash)
+        if key not in context.picture_cache:
+            yield from picture.decode_in_turns()
+        picture.size = context.picture_cache.recall(key, lambda: picture.image.size, lambda size: SMALL_BYTES)
+        return picture
 
-    def decoded(self) -> Waiting[None]:
-        """Wait for its pixels, turn by turn: they come from another process. Raises `Problem`."""
-        if self._image is not None or ("image", self.hash) in self._workshop.recent:
+    def decode_in_turns(self) -> Waiting[None]:
+        """Decode it in another process, waiting turn by turn. Raises `Problem`."""
+        if self._image is not None or ("image", self.hash) in self._context.picture_cache:
             return
-        coming = self._workshop.decoders.submit(self.data)
+        future = self._context.decoders.submit(self.data)
         try:
-            while wait((coming,), PATIENCE).not_done:
+            while wait((future,), WAIT_SECONDS).not_done:
                 yield None
         finally:
-            coming.cancel()
-        self._image = self._recall_image(coming.result)
+            future.cancel()
+        self._image = self._recall_image(future.result)
 
     @property
     def image(self) -> Image.Image:
-        """Upright, as RGB. Waits, where `decoded` did not before. Raises `Problem`."""
+        """The picture upright, as RGB. Blocks if `decode` was not called before. Raises `Problem`."""
         if self._image is None:
-            self._image = self._recall_image(lambda: self._workshop.decoders.decode(self.data))
+            self._image = self._recall_image(lambda: self._context.decoders.decode(self.data))
         return self._image
 
     def _recall_image(self, make: Callable[[], Image.Image]) -> Image.Image:
-        return self._workshop.recent.recall(("image", self.hash), make, lambda image: 3 * image.width * image.height)
+        return self._context.picture_cache.recall(
+            ("image", self.hash), make, lambda image: 3 * image.width * image.height
+        )
 
-    def was_seen(self, own: Input) -> bool:
-        """Whether a model with that input lately saw it: that needs no pixels."""
-        return ("seen", self.hash, own) in self._workshop.recent
+    def is_cached(self, input_spec: Input) -> bool:
+        """Whether the model input is cached, so that no pixels are needed."""
+        return ("seen", self.hash, input_spec) in self._context.picture_cache
 
-    def seen(self, own: Input) -> tuple[PreprocessedImage, Tensor]:
-        """What a model with that input sees of it, as pixels and as x, (C, H, W), on the device."""
+    def preprocessed(self, input_spec: Input) -> tuple[PreprocessedImage, Tensor]:
+        """The preprocessed picture for this input, and the same as a tensor (C, H, W) on the device."""
 
         def make() -> tuple[PreprocessedImage, Tensor]:
-            seen = preprocess(self.image, own)
-            return seen, torch.from_numpy(seen.pixels).to(self._workshop.zoo.device)
+            seen = preprocess(self.image, input_spec)
+            return seen, torch.from_numpy(seen.pixels).to(self._context.zoo.device)
 
-        return self._workshop.recent.recall(("seen", self.hash, own), make, lambda made: 2 * made[1].nbytes)
+        return self._context.picture_cache.recall(
+            ("seen", self.hash, input_spec), make, lambda made: 2 * made[1].nbytes
+        )
 
-    def logits(self, classifier: Classifier, own: Input) -> Tensor:
-        """A model's logits for it, (classes,), in float64 on the CPU."""
+    def logits(self, classifier: Classifier, input_spec: Input) -> Tensor:
+        """A model's logits for the picture, (classes,), in float64 on the CPU."""
 
         @torch.no_grad()
         def make() -> Tensor:
-            return classifier(self.seen(own)[1][None])[0].double().cpu()  # type: ignore[no-any-return]
+            return classifier(self.preprocessed(input_spec)[1][None])[0].double().cpu()  # type: ignore[no-any-return]
 
-        key = ("logits", self.hash, own, classifier.id, classifier.fingerprint)
-        return self._workshop.recent.recall(key, make, lambda logits: FEW + logits.nbytes)
+        key = ("logits", self.hash, input_spec, classifier.id, classifier.fingerprint)
+        return self._context.picture_cache.recall(key, make, lambda logits: SMALL_BYTES + logits.nbytes)
 
 
 def hash_of(data: bytes, owner: str = "") -> str:
-    """What is remembered and kept of a picture hangs on it. Another one for each owner: that something is known
-    already, by `from_store` or by the time that it takes, tells nobody what others have sent."""
+    """The hash under which results of a picture are cached and stored. It differs for each owner: so `from_store` and
+    response times reveal nothing about pictures of others."""
     digest = hashlib.sha256(data)
     return hashlib.sha256(owner.encode() + b"\0" + digest.digest()).hexdigest() if owner else digest.hexdigest()
 
 
 @dataclass(frozen=True)
 class ModelInput:
-    """What a model sees of a picture, as pixels and as `x`, (C, H, W), and the classes that it believes in."""
+    """A model's input for a picture, as pixels and as `x`, (C, H, W), and its predictions."""
 
     model: str
     input: Input
     seen: PreprocessedImage
     x: Tensor
     classes: list[PredictedClass]
-    targets: list[PredictedClass]  # what it believes of the classes that were asked for
+    targets: list[PredictedClass]  # predictions for the requested target classes
 
     def load(self, zoo: Zoo) -> LoadedModel:
-        """The model for pictures of this size; to be held meanwhile."""
+        """The model for inputs of this size. It must be reserved meanwhile."""
         return zoo.load(self.model, self.input.size)
 
 
-def look(
-    context: Context, subject: InputImage, model: str, job: Explain | Predict | Flow, count: int = 5
+def make_model_input(
+    context: Context, picture: InputImage, model: str, job: Explain | Predict | Flow, count: int = 5
 ) -> Waiting[ModelInput]:
-    """Show a picture to a model, in the size and by the fit asked for; its `count` likeliest classes, best first."""
-    own = asked(context.zoo.recipe(model).input, job.fit, job.size)
-    if not subject.was_seen(own):
-        yield from subject.decoded()
-    classifier = context.zoo.load(model, own.size).classifier
-    seen, x = subject.seen(own)
-    asked_for = tuple(index for index in job.targets if index is not None) if isinstance(job, Explain) else ()
+    """Preprocess a picture for a model with the requested size and fit, and predict its `count` top classes."""
+    input_spec = requested_input(context.zoo.recipe(model).input, job.fit, job.size)
+    if not picture.is_cached(input_spec):
+        yield from picture.decode_in_turns()
+    classifier = context.zoo.load(model, input_spec.size).classifier
+    seen, x = picture.preprocessed(input_spec)
+    targets = tuple(index for index in job.targets if index is not None) if isinstance(job, Explain) else ()
     return ModelInput(
-        model, own, seen, x, *believed_classes(classifier, subject.logits(classifier, own), count, asked_for)
+        model, input_spec, seen, x, *top_classes(classifier, picture.logits(classifier, input_spec), count, targets)
     )
 
 
-def believed_classes(
+def top_classes(
     classifier: Classifier, logits: Tensor, count: int, targets: Iterable[int]
 ) -> tuple[list[PredictedClass], list[PredictedClass]]:
-    """The `count` likeliest classes with probability and logit, best first; and the same of `targets`."""
+    """The `count` top classes with probability and logit, best first; and the same for `targets`."""
     probabilities = classifier.probabilities(logits)
     best = probabilities.argsort(descending=True, stable=True)[:count].tolist()
 
-    def believed(index: int) -> PredictedClass:
+    def prediction(index: int) -> PredictedClass:
         return PredictedClass(
             index=index,
             label=classifier.label(index),
@@ -148,13 +152,13 @@ def believed_classes(
             logit=float(logits[index]),
         )
 
-    return [believed(index) for index in best], [believed(i) for i in targets if 0 <= i < len(logits)]
+    return [prediction(index) for index in best], [prediction(i) for i in targets if 0 <= i < len(logits)]
 
 
-def shown(image: Image.Image) -> bytes:
-    """A picture as it is served again."""
+def scaled_png(image: Image.Image) -> bytes:
+    """The picture as PNG, scaled down if it is large."""
     small = image.copy()
-    small.thumbnail((SHOWN_PIXELS, SHOWN_PIXELS), Image.Resampling.LANCZOS)
+    small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     return png(small)
 
 

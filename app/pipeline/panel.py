@@ -1,4 +1,4 @@
-"""One panel: from the store where it is there, else computed turn by turn; its record says what came of it."""
+"""Makes one panel: it comes from the store if it is there, otherwise it is computed in turns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
 from ..attribution.methods.base import Diagnostics, OnePass, Progress
-from ..attribution.metrics.base import ExplainedMap as Judged
+from ..attribution.metrics.base import ExplainedMap
 from ..attribution.shared_forward import SharedForward
 from ..contract.arrays import EncodedMap, encode_map, npy
 from ..contract.events import Event, PanelEvent, PartialEvent, ProgressEvent
@@ -36,74 +36,76 @@ from .records import finished, made_panel, unmade_panel
 from .turns import PROGRESS_SECONDS, Run, TimedGenerator
 
 log = logging.getLogger(__name__)
-PARTIAL_SECONDS = 0.25  # at most four partial maps a second for a panel
-REFERENCE_PIXELS = 320 * 320  # up to this size of input, a micro-batch is as large as the setting says
+PARTIAL_SECONDS = 0.25  # between two partial maps of a panel
+REFERENCE_PIXELS = 320 * 320  # for larger inputs, the micro-batch is smaller than the setting
 
 
 def make_panel(
     panel: PlannedPanel,
     job: Explain,
     context: Context,
-    subject: InputImage,
-    sight: ModelInput,
-    way: SharedForward | None = None,
+    picture: InputImage,
+    model_input: ModelInput,
+    shared: SharedForward | None = None,
 ) -> Run:
-    """One panel: from the store where it is there, else computed; then its metrics. Its record says what came of it.
+    """Make one panel from the store or by computing it, then its metrics. The results go into its record.
 
-    With a `way` its method is of one pass, and takes the one that is shared.
+    `shared` is a forward pass that panels share, for methods of one pass.
     """
     summed: EncodedMap | None = None
-    judged: tuple[str, Judged] | None = None
+    explained: tuple[str, ExplainedMap] | None = None
     try:
         if panel.refusal:
             raise panel.refusal
-        assert panel.target is not None  # settled before
-        loaded = sight.load(context.zoo)
+        assert panel.target is not None  # set before
+        loaded = model_input.load(context.zoo)
         score = loaded.score(panel.target, job.score, panel.against)
         alone = loaded.engine(score, micro_batch(context.settings, loaded.size))
-        key = panel_key(panel, job, context, subject, loaded.classifier, sight.input)
+        key = panel_key(panel, job, context, picture, loaded.classifier, model_input.input)
         stored = _stored(context.store, job.id, panel.id, key)
         if stored is None:
-            engine = way.engine(score) if way else alone
-            values, facts = yield from compute(panel, engine, sight.x, job.seed)
-            size = sight.input.size
-            learn_map(context.pace, panel.model, panel.map_cost(size), facts.seconds, size)
+            engine = shared.engine(score) if shared else alone
+            values, facts = yield from compute(panel, engine, model_input.x, job.seed)
+            size = model_input.input.size
+            learn_map(context.throughput, panel.model, panel.map_cost(size), facts.seconds, size)
             context.store.put(job.id, f"panel:{panel.id}", key, npy(values), facts.to_dict())
         else:
             values, facts = stored
-        whole = torch.from_numpy(values).to(sight.x.device)
-        made = (panel.method, panel.parameters, job.seed, cast(Diagnostics, facts.diagnostics))
-        judged = key, Judged(alone, alone.place(sight.x), whole, *made)
+        map_values = torch.from_numpy(values).to(model_input.x.device)
+        made_by = (panel.method, panel.parameters, job.seed, cast(Diagnostics, facts.diagnostics))
+        explained = key, ExplainedMap(alone, alone.place(model_input.x), map_values, *made_by)
         panel.record = made_panel(job, panel, context.zoo, facts, from_store=stored is not None)
         summed = encode_map(values.sum(0))
     except Exception as error:
-        panel.record, judged = unmade_panel(panel, context.zoo, as_problem(error)), None
+        panel.record, explained = unmade_panel(panel, context.zoo, as_problem(error)), None
     finally:
-        if way:
-            way.leave()
+        if shared:
+            shared.release()
     yield PanelEvent(panel=panel.record, map=summed)
-    if judged:
-        yield from measure_all(panel, *judged, job, context)
+    if explained:
+        yield from measure_all(panel, *explained, job, context)
 
 
-def shared_passes(panels: list[PlannedPanel], sights: dict[str, ModelInput], zoo: Zoo) -> dict[str, SharedForward]:
-    """A pass for all methods of one pass on the same model, by panel; none where a panel would have it for itself."""
-    ways: dict[str, SharedForward] = {}
-    for model, sight in sights.items():
+def shared_passes(
+    panels: list[PlannedPanel], model_inputs: dict[str, ModelInput], zoo: Zoo
+) -> dict[str, SharedForward]:
+    """Shared forward passes by panel id, for models with at least two panels of methods of one pass."""
+    passes: dict[str, SharedForward] = {}
+    for model, model_input in model_inputs.items():
         sharing = [(panel, panel.method) for panel in panels if panel.model == model and not panel.refusal]
         one_pass = [(panel, method) for panel, method in sharing if isinstance(method, OnePass)]
         if len(one_pass) > 1:
-            loaded = sight.load(zoo)
+            loaded = model_input.load(zoo)
             layers = [name for panel, method in one_pass for name in method.layers(loaded.classifier, panel.parameters)]
-            shared = SharedForward(loaded.classifier, sight.x, layers, len(one_pass), loaded.backend)
-            ways |= dict.fromkeys((panel.id for panel, _ in one_pass), shared)
-    return ways
+            shared = SharedForward(loaded.classifier, model_input.x, layers, len(one_pass), loaded.backend)
+            passes |= dict.fromkeys((panel.id for panel, _ in one_pass), shared)
+    return passes
 
 
 def compute(
     panel: PlannedPanel, engine: Engine, x: Tensor, seed: int
 ) -> Generator[Event | None, None, tuple[np.ndarray, MapFacts]]:
-    """Run a method turn by turn, with its progress and partial maps. Seconds count its own turns only."""
+    """Run a method in turns, with progress events and partial maps. Only its own turns count as seconds."""
     last_partial = last_progress = -1.0
     with TimedGenerator(panel.method.attribute(engine, x, panel.parameters, seed)) as steps:
         for step in steps:
@@ -114,25 +116,27 @@ def compute(
             if step.done < step.total and step.estimate is not None and now - last_partial >= PARTIAL_SECONDS:
                 last_partial = now
                 yield _partial(panel.id, step)
-            if step.done < step.total:  # a method of one step has its map now: it need not wait for another turn
+            if step.done < step.total:  # a method with one step is done now and needs no other turn
                 yield None
     return finished(steps.result, steps.seconds)
 
 
 def micro_batch(settings: Settings, size: tuple[int, int]) -> int:
-    """Pictures of `size` per pass: fewer of large ones, so that a pass takes about the same memory; 0 is automatic."""
+    """Pictures of `size` per pass: fewer for large inputs, so that a pass takes about the same memory; 0 is
+    automatic."""
     if not settings.micro_batch:
         return 0
     return max(1, min(settings.micro_batch, round(settings.micro_batch * REFERENCE_PIXELS / (size[0] * size[1]))))
 
 
 def panel_key(
-    panel: PlannedPanel, job: Explain, context: Context, subject: InputImage, classifier: Classifier, input: Input
+    panel: PlannedPanel, job: Explain, context: Context, picture: InputImage, classifier: Classifier, input: Input
 ) -> str:
-    """All that determines a panel's values, and only that: the seed counts only where the method draws."""
+    """The store's key of a panel: everything that determines its values. The seed counts only for stochastic
+    methods."""
     return context.store.key(
         "panel",
-        subject.hash,
+        picture.hash,
         input.model_dump(),
         (classifier.id, classifier.fingerprint),
         (panel.method.id, panel.parameters.model_dump()),

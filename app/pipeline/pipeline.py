@@ -1,7 +1,7 @@
-"""upload → decode → preprocess → (probe images → gradients) → reduce → store → render: the order of the stages.
+"""The stages of a job: decode → preprocess → predict → (probe images → gradients) → store.
 
 Everything here runs in a worker. A run is a generator: it yields events for the client, and `None` after every
-micro-batch, where another request may take its turn or this one be closed.
+micro-batch, where another request may take its turn or this one may be closed.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from ..contract.problems import ComputationFailed, Problem, problem_from_body
 from ..contract.records import Explanation, InputBody, PanelBody
 from ..contract.server import Refreshed
 from ..storage.records import load_record
-from ..storage.store import forgotten
+from ..storage.store import deleted_problem
 from ..zoo.weights import Location
 from ..zoo.zoo import Zoo
 from .context import Context
 from .estimate import estimate
 from .flow import flow
-from .model_input import InputImage, ModelInput, Waiting, look, png, shown
+from .model_input import InputImage, ModelInput, Waiting, make_model_input, png, scaled_png
 from .panel import make_panel, shared_passes
-from .plan import PlannedPanel, examine, plan, settle_targets
+from .plan import PlannedPanel, check_panels, plan, set_targets
 from .problems import as_problem, told_as_problems
 from .records import end_of, input_record, new_record, unmade_panel
 from .turns import Run, reserve_models, round_robin
 
 
 def run(job: Job, context: Context) -> Run:
-    """The run of a job; its last event is `done`, or `result` for the small ones. Raises `Problem`."""
+    """Start a job. Its last event is `done`, or `result` for small jobs. Raises `Problem`."""
     with told_as_problems():
         yield from _run(job, context)
 
@@ -56,16 +56,16 @@ def _run(job: Job, context: Context) -> Run:
         return flow(job, context)
     if isinstance(job, Estimate):
         return estimate(job, context)
-    return tell(job, context.zoo)
+    return answer_without_picture(job, context.zoo)
 
 
-def tell(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
-    """What needs no picture."""
+def answer_without_picture(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
+    """Jobs without a picture."""
     if isinstance(job, Labels):
         yield ResultEvent(result=LabelList(labels=list(zoo.labels(job.model))))
     elif isinstance(job, Locate):
         file = zoo.recipe(job.model).weights
-        location = Location(file=zoo.weights.settled(file), ready=zoo.weights.find(file) is not None)
+        location = Location(file=zoo.weights.with_pinned_revision(file), ready=zoo.weights.find(file) is not None)
         yield ResultEvent(result=location)
     else:
         zoo.refresh()
@@ -73,83 +73,84 @@ def tell(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
 
 
 def predict(job: Predict, context: Context) -> Run:
-    """Top classes of a picture, model by model."""
+    """Predict the top classes of a picture, model by model."""
     models = job.models or (context.settings.default_model,)
     for model in models:
         context.zoo.recipe(model)
-    subject = yield from InputImage.open(job.picture, context, job.owner)
+    picture = yield from InputImage.open(job.picture, context, job.owner)
     predictions = []
     for model in models:
         with (yield from reserve_models(context.zoo, [model])):
-            sight = yield from look(context, subject, model, job, job.top_k)
-        predictions.append(Prediction(model=model, classes=sight.classes))
+            model_input = yield from make_model_input(context, picture, model, job, job.top_k)
+        predictions.append(Prediction(model=model, classes=model_input.classes))
         yield None
     yield ResultEvent(result=Predictions(predictions=predictions))
 
 
 def explain(job: Explain, context: Context) -> Run:
-    """Explain one picture: events as in the REST contract. Refusals come as `Problem` before the first event."""
+    """Explain one picture: events as in the REST contract. If the request is refused, raises `Problem` before the first
+    event."""
     began = time.monotonic()
     panels = plan(job, context.zoo, context.settings)
-    subject = yield from InputImage.open(job.picture, context, job.owner)
-    sights = yield from look_all(job, context, subject, panels)
-    record = begin(job, context, subject)
+    picture = yield from InputImage.open(job.picture, context, job.owner)
+    model_inputs = yield from make_model_inputs(job, context, picture, panels)
+    record = create_record(job, context, picture)
     try:
-        yield _accepted(job, context, panels, sights)
-        for sight in sights.values():
-            seen = keep_input(job, context, subject, sight, record)
+        yield _accepted(job, context, panels, model_inputs)
+        for model_input in model_inputs.values():
+            seen = store_input(job, context, picture, model_input, record)
             yield PredictionEvent(model=seen.model, input=seen, predictions=seen.predictions)
-        yield from keep_image(job, context, subject)
+        yield from store_image(job, context, picture)
         yield None
-        for event in make_all(job, context, subject, panels, sights):
+        for event in make_panels(job, context, picture, panels, model_inputs):
             if isinstance(event, PanelEvent | MetricEvent):
                 record.panels = [panel.record for panel in panels if panel.record is not None]
                 record.seconds = round(time.monotonic() - began, 3)
-                record.status = "done" if all(map(is_settled, panels)) else "running"
-                keep_others_metrics(context, record)
+                record.status = "done" if all(map(is_complete, panels)) else "running"
+                merge_stored_metrics(context, record)
                 context.store.update(job.id, record.to_dict())
             yield event
     except (GeneratorExit, Exception) as error:
-        if record.status != "done":  # a client may leave with the last panel in its hands
-            with suppress(Problem):  # it may be cancelled because it was deleted, or the disk be full
+        if record.status != "done":  # a client may leave after the last panel
+            with suppress(Problem):  # the explanation may be deleted, or the disk full
                 context.store.update(job.id, record.ended(end_of(error)).to_dict())
         raise
     yield DoneEvent(record=record)
 
 
 def measure(job: Measure, context: Context) -> Run:
-    """Measure a panel of an explanation that is kept, and write what comes of it into the explanation's record."""
-    question = job.question
-    (panel,) = panels = plan(question, context.zoo, context.settings)
+    """Measure metrics of a stored panel, and add the results to the explanation's record."""
+    request = job.request
+    (panel,) = panels = plan(request, context.zoo, context.settings)
     panel.id = job.panel
-    subject = yield from InputImage.open(question.picture, context, question.owner)
-    sights = yield from look_all(question, context, subject, panels)
-    accepted = _accepted(question, context, panels, sights)
+    picture = yield from InputImage.open(request.picture, context, request.owner)
+    model_inputs = yield from make_model_inputs(request, context, picture, panels)
+    accepted = _accepted(request, context, panels, model_inputs)
     accepted.panel = panel.id
     yield accepted
-    for event in make_all(question, context, subject, panels, sights):
+    for event in make_panels(request, context, picture, panels, model_inputs):
         if isinstance(event, PanelEvent):
             if event.panel.problem is not None:
                 raise problem_from_body(event.panel.problem)
-            continue  # it was told before
+            continue  # the client has this panel already
         if isinstance(event, MetricEvent) and panel.record is not None:
-            note(context, job.id, panel.record)
+            update_panel(context, job.id, panel.record)
         yield event
     yield DoneEvent(record=_kept(context, job.id))
 
 
-def note(context: Context, explanation: str, measured: PanelBody) -> None:
-    """Write what is known of a panel now into the explanation's record. Raises `NotFound` where that is gone."""
+def update_panel(context: Context, explanation: str, new: PanelBody) -> None:
+    """Update a panel in the explanation's stored record. Raises `NotFound` if the explanation is gone."""
     record = _kept(context, explanation)
     for number, panel in enumerate(record.panels):
-        if panel.id == measured.id:
-            known = {"from_store": panel.from_store, "metrics": panel.metrics | measured.metrics}
-            record.panels[number] = measured.model_copy(update=known)
+        if panel.id == new.id:
+            kept = {"from_store": panel.from_store, "metrics": panel.metrics | new.metrics}
+            record.panels[number] = new.model_copy(update=kept)
     context.store.update(explanation, record.to_dict())
 
 
-def keep_others_metrics(context: Context, record: Explanation) -> None:
-    """Take over into a record that is still written what was measured of its panels by requests of their own."""
+def merge_stored_metrics(context: Context, record: Explanation) -> None:
+    """Copy metrics that other requests have measured meanwhile from the stored record into `record`."""
     stored = load_record(context.store, record.id)
     if stored is not None:
         measured = {panel.id: panel.metrics for panel in stored.panels}
@@ -161,116 +162,118 @@ def _kept(context: Context, explanation: str) -> Explanation:
     """The record as it is in the store. Raises `NotFound`."""
     record = load_record(context.store, explanation)
     if record is None:
-        raise forgotten()
+        raise deleted_problem()
     return record
 
 
-def is_settled(panel: PlannedPanel) -> bool:
-    """Whether nothing more will come of a panel."""
+def is_complete(panel: PlannedPanel) -> bool:
+    """Whether a panel and all of its metrics are finished."""
     record = panel.record
     if record is None:
         return False
     return record.status != "done" or all(metric.id in record.metrics for metric, _ in panel.metrics)
 
 
-def look_all(
-    job: Explain, context: Context, subject: InputImage, panels: list[PlannedPanel]
+def make_model_inputs(
+    job: Explain, context: Context, picture: InputImage, panels: list[PlannedPanel]
 ) -> Waiting[dict[str, ModelInput]]:
-    """Show the picture to each model, and settle what can be made of it: which panels, and their targets.
+    """Make the input of each model, and decide which panels are possible and what their targets are.
 
-    A model that cannot be had takes only its own panels with it. Raises the refusal where no panel is left.
+    If a model cannot be loaded, only its own panels are refused. Raises the refusal if no panel is left.
     """
-    sights: dict[str, ModelInput] = {}
+    model_inputs: dict[str, ModelInput] = {}
     for model in dict.fromkeys(panel.model for panel in panels):
-        mine = [panel for panel in panels if panel.model == model]
+        own_panels = [panel for panel in panels if panel.model == model]
         try:
             with (yield from reserve_models(context.zoo, [model])):
-                sight = yield from look(context, subject, model, job)
-                examine(mine, job, sight.load(context.zoo))
+                model_input = yield from make_model_input(context, picture, model, job)
+                check_panels(own_panels, job, model_input.load(context.zoo))
         except Exception as error:
             refusal = as_problem(error)
-            for panel in mine:
+            for panel in own_panels:
                 panel.refusal = refusal
         else:
-            sights[model] = sight
+            model_inputs[model] = model_input
         yield None
-    settle_targets(panels, {model: sight.classes[0].index for model, sight in sights.items()})
-    return sights
+    set_targets(panels, {model: model_input.classes[0].index for model, model_input in model_inputs.items()})
+    return model_inputs
 
 
-def make_all(
-    job: Explain, context: Context, subject: InputImage, panels: list[PlannedPanel], sights: dict[str, ModelInput]
+def make_panels(
+    job: Explain, context: Context, picture: InputImage, panels: list[PlannedPanel], model_inputs: dict[str, ModelInput]
 ) -> Run:
-    """All panels: those of models that fit into memory together side by side, the others after them."""
+    """Compute all panels. Panels of models that fit into memory together take turns; other models follow."""
     for panel in panels:
-        if panel.model not in sights:
+        if panel.model not in model_inputs:
             refusal = panel.refusal or ComputationFailed("The model could not be had.")
             panel.record = unmade_panel(panel, context.zoo, refusal)
             yield PanelEvent(panel=panel.record, map=None)
-    for group in context.zoo.groups(sights):
-        mine = [panel for panel in panels if panel.model in group]
-        ordered = sorted(mine, key=lambda p: p.map_cost(sights[p.model].input.size).total)
+    for group in context.zoo.groups(model_inputs):
+        own_panels = [panel for panel in panels if panel.model in group]
+        ordered = sorted(own_panels, key=lambda p: p.map_cost(model_inputs[p.model].input.size).total)
         with (yield from reserve_models(context.zoo, group)):
-            ways = shared_passes(mine, {model: sights[model] for model in group}, context.zoo)
+            shared = shared_passes(own_panels, {model: model_inputs[model] for model in group}, context.zoo)
             yield from round_robin(
-                make_panel(panel, job, context, subject, sights[panel.model], ways.get(panel.id)) for panel in ordered
+                make_panel(panel, job, context, picture, model_inputs[panel.model], shared.get(panel.id))
+                for panel in ordered
             )
 
 
-def begin(job: Explain, context: Context, subject: InputImage) -> Explanation:
-    """Open the record in the store, with the picture as it was sent, to be used again."""
-    record = new_record(job, context, subject.size)
-    store, source = context.store, subject.hash
+def create_record(job: Explain, context: Context, picture: InputImage) -> Explanation:
+    """Create the record in the store, with the picture as it was sent, for later requests."""
+    record = new_record(job, context, picture.size)
+    store, source = context.store, picture.hash
     store.create(job.id, record.to_dict(), job.owner)
     if store.attach(job.id, "source", store.key("source", source)) is None:
         store.put(job.id, "source", store.key("source", source), job.picture, {})
     return record
 
 
-def keep_image(job: Explain, context: Context, subject: InputImage) -> Waiting[None]:
-    """Put the picture as it is served into the store: of a large one that takes longer than to see what it shows."""
+def store_image(job: Explain, context: Context, picture: InputImage) -> Waiting[None]:
+    """Store the scaled picture. For a large picture that takes longer than the prediction, so it is done after it."""
     store = context.store
-    key = store.key("image", subject.hash)
+    key = store.key("image", picture.hash)
     if store.attach(job.id, "image", key) is None:
-        yield from subject.decoded()
-        store.put(job.id, "image", key, shown(subject.image), {})
+        yield from picture.decode_in_turns()
+        store.put(job.id, "image", key, scaled_png(picture.image), {})
 
 
-def keep_input(
-    job: Explain, context: Context, subject: InputImage, sight: ModelInput, record: Explanation
+def store_input(
+    job: Explain, context: Context, picture: InputImage, model_input: ModelInput, record: Explanation
 ) -> InputBody:
-    """Put what a model saw, and what it predicts, into the record and the store."""
-    store, name = context.store, f"input:{sight.model}"
-    key = store.key("input", subject.hash, sight.input.model_dump())
+    """Put a model's input and predictions into the record and the store."""
+    store, name = context.store, f"input:{model_input.model}"
+    key = store.key("input", picture.hash, model_input.input.model_dump())
     if store.attach(job.id, name, key) is None:
-        store.put(job.id, name, key, png(sight.seen.picture), {})
-    seen = input_record(job, sight)
+        store.put(job.id, name, key, png(model_input.seen.picture), {})
+    seen = input_record(job, model_input)
     record.inputs.append(seen)
     store.update(job.id, record.to_dict())
     return seen
 
 
 def _accepted(
-    job: Explain, context: Context, panels: list[PlannedPanel], sights: dict[str, ModelInput]
+    job: Explain, context: Context, panels: list[PlannedPanel], model_inputs: dict[str, ModelInput]
 ) -> AcceptedEvent:
     evaluations = measuring = 0
-    listed = []
+    planned_panels = []
     for panel in panels:
-        input = sights[panel.model].input if panel.model in sights else context.zoo.recipe(panel.model).input
+        known = model_inputs.get(panel.model)
+        input = known.input if known else context.zoo.recipe(panel.model).input
         cost = panel.map_cost(input.size).total
         planned = PlannedPanelBody(
             id=panel.id, model=panel.model, method=panel.method.id, target=panel.target, cost=cost
         )
         evaluations += 0 if panel.refusal else cost
         if panel.metrics and not panel.refusal:
-            costs = panel.cost(sights[panel.model].load(context.zoo).classifier)
+            costs = panel.cost(model_inputs[panel.model].load(context.zoo).classifier)
             planned.metrics = [
                 PlannedMetric(metric=id, forwards=cost.forwards, gradients=cost.gradients)
                 for id, cost in costs.metrics.items()
             ]
             measuring += costs.measuring
-        listed.append(planned)
-    accepted = AcceptedEvent(id=job.id, panels=listed, gradient_evaluations=evaluations)
+        planned_panels.append(planned)
+    accepted = AcceptedEvent(id=job.id, panels=planned_panels, gradient_evaluations=evaluations)
     if job.metrics:
         accepted.metric_evaluations = measuring
     return accepted

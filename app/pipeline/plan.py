@@ -1,4 +1,4 @@
-"""What a request asks for: panels, model × target × method, each checked before anything is computed."""
+"""Plans the panels of a request, model × target × method, and checks them before anything is computed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..contract.arrays import ScoreKind
 from ..contract.jobs import Estimate, Explain
 from ..contract.problems import FieldFault, Problem, Unprocessable
 from ..contract.records import PanelBody
-from ..images.preprocess import asked
+from ..images.preprocess import requested_input
 from ..settings import Settings
 from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
@@ -31,7 +31,7 @@ Chosen = tuple[Metric[Any], Parameters]
 
 @dataclass
 class PlannedPanel:
-    """One map to make: which method on which model for which of the targets asked for, or why not."""
+    """A panel to compute: a method on a model for a target class, or the reason why it is refused."""
 
     id: str
     model: str
@@ -41,7 +41,7 @@ class PlannedPanel:
     against: int | None
     refusal: Problem | None = None
     record: PanelBody | None = None  # once something has come of it
-    metrics: tuple[Chosen, ...] = ()  # to be measured of its map
+    metrics: tuple[Chosen, ...] = ()  # to measure of its map
 
     def cost(self, classifier: Classifier) -> PanelCost:
         """What its map and metrics cost on its model, which is loaded."""
@@ -53,9 +53,9 @@ class PlannedPanel:
 
 
 def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
-    """The panels of a request, model × target × method; nothing is loaded for it.
+    """The panels of a request, model × target × method. Loads no model.
 
-    Raises `Problem` where a name, a parameter or their number is wrong.
+    Raises `Problem` if a name or parameter is wrong, or there are too many panels.
     """
     chosen, measured = choose_methods(job), choose_metrics(job)
     models = tuple(dict.fromkeys(job.models)) or (settings.default_model,)
@@ -75,7 +75,7 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
             ((m, t, c) for m in models for t in targets for c in chosen), start=1
         )
     ]
-    sizes = {model: asked(zoo.recipe(model).input, job.fit, job.size).size for model in models}
+    sizes = {model: requested_input(zoo.recipe(model).input, job.fit, job.size).size for model in models}
     classes = {model: len(zoo.labels(model)) if measured else 0 for model in models}
     known = (CostInputs(p.method, p.parameters, sizes[p.model], classes[p.model]) for p in panels)
     check_work((panel_cost(inputs, measured) for inputs in known), settings.max_work)
@@ -83,7 +83,7 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
 
 
 def check_work(costs: Iterable[PanelCost], limit: int) -> None:
-    """Raise `Unprocessable` where a request is more work than one may be: evaluations × pixels, over all panels."""
+    """Raise `Unprocessable` if a request is too much work: evaluations × pixels, over all panels."""
     work = sum(cost.work for cost in costs)
     if work > limit:
         raise Unprocessable(
@@ -93,20 +93,20 @@ def check_work(costs: Iterable[PanelCost], limit: int) -> None:
         )
 
 
-def examine(panels: list[PlannedPanel], job: Explain, model: LoadedModel) -> None:
-    """Note at each panel of a model why it cannot be made, where that is so."""
+def check_panels(panels: list[PlannedPanel], job: Explain, model: LoadedModel) -> None:
+    """Set the refusal of each panel of a model that is not possible."""
     for panel in panels:
         panel.refusal = _refusal(panel, job, model)
 
 
-def settle_targets(panels: list[PlannedPanel], believed: dict[str, int]) -> None:
-    """Where no target was asked for, a panel explains its model's top class, `believed`.
+def set_targets(panels: list[PlannedPanel], top_classes: dict[str, int]) -> None:
+    """Set the target of panels without one to the top class of their model, from `top_classes`.
 
-    A top class that is asked for by its index too stays once. Raises the refusal where no panel is left.
+    If that class is also requested by its index, only one of the panels stays. Raises the refusal if no panel is left.
     """
     for panel in panels:
-        if panel.target is None and panel.model in believed:
-            panel.target = believed[panel.model]
+        if panel.target is None and panel.model in top_classes:
+            panel.target = top_classes[panel.model]
             if panel.target == panel.against:
                 panel.refusal = Unprocessable(
                     f"against: class {panel.target} is the top class of {panel.model}, which is explained where no "
@@ -115,11 +115,11 @@ def settle_targets(panels: list[PlannedPanel], believed: dict[str, int]) -> None
                 )
     distinct = {(panel.model, panel.target, panel.method.id): panel for panel in reversed(panels)}
     panels[:] = [panel for panel in panels if distinct[panel.model, panel.target, panel.method.id] is panel]
-    refuse_if_nothing_is_left(panels)
+    raise_if_none_left(panels)
 
 
-def refuse_if_nothing_is_left(panels: list[PlannedPanel]) -> None:
-    """Raise the refusal where every panel has one."""
+def raise_if_none_left(panels: list[PlannedPanel]) -> None:
+    """Raise the refusal if all panels are refused."""
     refusals = [panel.refusal for panel in panels if panel.refusal]
     if len(refusals) < len(panels):
         return
@@ -131,7 +131,7 @@ def refuse_if_nothing_is_left(panels: list[PlannedPanel]) -> None:
 
 @told_as_problems()
 def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameters]]:
-    """The methods asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
+    """The requested methods with validated parameters. Raises `Unprocessable` with all invalid fields."""
     names = dict.fromkeys(job.methods) or [id for id, method in methods().items() if method.default]
     options = {name: given for name, given in job.options.items() if name not in metrics()}
     for name in (*names, *options):
@@ -142,7 +142,7 @@ def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameter
 
 @told_as_problems()
 def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
-    """The metrics asked for, with checked parameters. Raises `Unprocessable` with each field that is at fault."""
+    """The requested metrics with validated parameters. Raises `Unprocessable` with all invalid fields."""
     names = metrics() if ALL in job.metrics else dict.fromkeys(job.metrics)
     options = {name: given for name, given in job.options.items() if name in metrics()}
     checked = {id: _parameters(find_metric(id), options.get(id, {})) for id in {*names, *options}}
@@ -160,8 +160,10 @@ def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameter
         raise Unprocessable(" ".join(error["detail"] for error in errors), errors=errors) from invalid
 
 
-def misfit(model: str, target: int | None, against: int | None, score: ScoreKind, classes: int) -> Unprocessable | None:
-    """Why these classes cannot be asked of a model, or not with this score."""
+def class_problem(
+    model: str, target: int | None, against: int | None, score: ScoreKind, classes: int
+) -> Unprocessable | None:
+    """Why these classes are not possible for a model, or not with this score; None if they are."""
     for name, index in (("target", target), ("against", against)):
         if index is not None and not 0 <= index < classes:
             return Unprocessable(f"{name}: class {index} is outside 0 … {classes - 1} of {model}.", field=name)
@@ -173,7 +175,7 @@ def misfit(model: str, target: int | None, against: int | None, score: ScoreKind
 
 
 def _refusal(panel: PlannedPanel, job: Explain, model: LoadedModel) -> Problem | None:
-    refusal = misfit(panel.model, panel.target, panel.against, job.score, len(model.classifier.labels))
+    refusal = class_problem(panel.model, panel.target, panel.against, job.score, len(model.classifier.labels))
     if refusal is not None:
         return refusal
     try:

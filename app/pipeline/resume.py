@@ -24,14 +24,14 @@ NOTE = "What evaluate has found so far. It may be deleted: the next run computes
 NAMED = 40  # digits of a mark that a file in a cache is named by
 
 
-def mark(*about: Any) -> str:
+def hash_of(*values: Any) -> str:
     """SHA-256 of JSON values, in hexadecimal."""
-    return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def picture_mark(data: bytes, about: tuple[Any, ...]) -> str:
     """The mark of what comes of a picture: of its bytes, and of all else that determines it, as `Batch.about`."""
-    return mark(hashlib.sha256(data).hexdigest(), *about)
+    return hash_of(hashlib.sha256(data).hexdigest(), *about)
 
 
 class ResultFolder:

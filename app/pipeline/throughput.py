@@ -1,4 +1,4 @@
-"""How long evaluations take on each model, as it was last measured: what an estimate in seconds rests on."""
+"""Measured durations of evaluations on each model, for estimates in seconds."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections import defaultdict, deque
 from statistics import median
 
 Size = tuple[int, int]
-REMEMBERED = 3  # measurements: one that something else disturbed does not count in the median
+MAX_MEASUREMENTS = 3  # measurements; the median ignores one that was disturbed
 
 
 class Throughput:
-    """Seconds for an evaluation, per input pixel, by the model and what was evaluated (such as `gradients`)."""
+    """Seconds per evaluation and input pixel, by model and kind of evaluation (such as `gradients`)."""
 
     def __init__(self) -> None:
-        self._paces: dict[tuple[str, ...], deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+        self._measurements: dict[tuple[str, ...], deque[float]] = defaultdict(lambda: deque(maxlen=MAX_MEASUREMENTS))
 
-    def learn(self, model: str, what: tuple[str, ...], seconds: float, evaluations: int, size: Size) -> None:
-        """So many evaluations took so long."""
-        self._paces[model, *what].append(seconds / evaluations / (size[0] * size[1]))
+    def learn(self, model: str, kind: tuple[str, ...], seconds: float, evaluations: int, size: Size) -> None:
+        """Add a measurement: `evaluations` took `seconds` on inputs of this size."""
+        self._measurements[model, *kind].append(seconds / evaluations / (size[0] * size[1]))
 
-    def seconds(self, model: str, what: tuple[str, ...], evaluations: int, size: Size) -> float | None:
-        """What so many evaluations will take, by the median of the last measurements; None before the first."""
-        paces = self._paces.get((model, *what))
-        return None if paces is None else median(paces) * evaluations * size[0] * size[1]
+    def seconds(self, model: str, kind: tuple[str, ...], evaluations: int, size: Size) -> float | None:
+        """The expected seconds of `evaluations`, by the median of the last measurements; None before the first."""
+        measurements = self._measurements.get((model, *kind))
+        return None if measurements is None else median(measurements) * evaluations * size[0] * size[1]

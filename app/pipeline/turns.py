@@ -1,4 +1,4 @@
-"""Runs and their turns: whoever computes hands over after every micro-batch."""
+"""Runs: generators that compute in turns and hand over after every micro-batch."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import Generic, Self, TypeVar
 from ..contract.events import Event
 from ..zoo.zoo import Zoo
 
-PROGRESS_SECONDS = 0.1  # from one event of progress to the next
+PROGRESS_SECONDS = 0.1  # between two `progress` events
 S = TypeVar("S")
 R = TypeVar("R")
 Run = Generator[Event | None, None, None]
-"""Events for the client, and `None` where another run may take its turn or this one be closed."""
+"""Events for the client, and `None` where another run may take its turn or this one may be closed."""
 
 
 def round_robin(runs: Iterable[Run]) -> Run:
-    """Let runs take turns by micro-batch, so that all maps of a request sharpen together, the cheap ones at once."""
+    """Let runs take turns by micro-batch, so that all maps of a request progress together and cheap ones are done
+    soon."""
     waiting = deque(runs)
     try:
         while waiting:
@@ -37,20 +38,20 @@ def round_robin(runs: Iterable[Run]) -> Run:
 
 
 def reserve_models(zoo: Zoo, models: list[str]) -> Generator[None, None, AbstractContextManager[None]]:
-    """Wait, turn by turn, until there is room for these models; then hold them by the context manager."""
-    asker = object()
+    """Wait, turn by turn, until there is room for these models. Returns a context manager that keeps them in memory."""
+    token = object()
     try:
-        while not zoo.room(models, asker):
+        while not zoo.room(models, token):
             yield None
     finally:
-        zoo.leave(asker)
+        zoo.leave(token)
     return zoo.hold(models)
 
 
 class TimedGenerator(Generic[S, R]):
-    """The steps of a generator, one by one; then its `result`, and `seconds`, that its own turns took together.
+    """Iterates over a generator's steps; then has its `result`, and the `seconds` that its own turns took together.
 
-    To be used by `with`: leaving the block closes the generator.
+    For use in a `with` statement: leaving the block closes the generator.
     """
 
     result: R
@@ -64,8 +65,8 @@ class TimedGenerator(Generic[S, R]):
             began = time.monotonic()
             try:
                 step = next(self._steps)
-            except StopIteration as end:
-                self.result = end.value
+            except StopIteration as stop:
+                self.result = stop.value
                 return
             finally:
                 self.seconds += time.monotonic() - began

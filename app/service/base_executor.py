@@ -1,4 +1,4 @@
-"""Jobs in flight, as every executor has them: admitted, told, counted and ended. Who computes them is for others."""
+"""What every executor does with jobs in flight: admit, deliver events, count, end. Subclasses do the computing."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from .quarantine import Quarantine
 from .retry_after import RetryAfter, WorkLeft
 from .telemetry import Telemetry
 
-START_SECONDS = 120  # how long a request for the catalogue waits for a starting worker
+START_SECONDS = 120  # how long `catalogue` waits for a worker that is starting
 
 
 @dataclass
 class Running:
-    """A job that somebody waits for."""
+    """A job in flight, with the queue of events for the client who waits for it."""
 
     job: Job
     client: str
-    request: str  # its id
-    mailbox: EventQueue = field(default_factory=EventQueue)
-    began: float = field(default_factory=time.monotonic)
-    progress: WorkLeft = field(default_factory=WorkLeft)
-    told: bool = False  # whether something came of it yet
-    alarm: asyncio.TimerHandle | None = None  # of its deadline
+    request: str  # the HTTP request's id
+    queue: EventQueue = field(default_factory=EventQueue)
+    started_at: float = field(default_factory=time.monotonic)
+    work_left: WorkLeft = field(default_factory=WorkLeft)
+    has_events: bool = False  # whether an event has arrived yet
+    deadline_timer: asyncio.TimerHandle | None = None
 
 
 class BaseExecutor(ABC):
-    """What executors have in common. A subclass begins and ceases the computing of jobs by their number."""
+    """Common base of the executors. A subclass starts and stops the computing of a job, by its number."""
 
     def __init__(self, settings: Settings, limit: int) -> None:
         self.metrics = Telemetry()
@@ -47,61 +47,61 @@ class BaseExecutor(ABC):
         self._settings, self._limit = settings, limit
         self._jobs: dict[int, Running] = {}
         self._numbers = itertools.count()
-        self._forecast, self._quarantine = RetryAfter(), Quarantine()
+        self._retry_after, self._quarantine = RetryAfter(), Quarantine()
         self._stopping = False
         self._catalogue: Catalogue | None = None
-        self._known = asyncio.Event()
-        self._reason: str | None = "the worker is starting"
+        self._catalogue_known = asyncio.Event()
+        self._unready_reason: str | None = "the worker is starting"
         self._loop: asyncio.AbstractEventLoop
 
     @abstractmethod
-    def _begin(self, number: int) -> None:
-        """Have a job computed, now or later."""
+    def _start_job(self, number: int) -> None:
+        """Start to compute a job, now or later."""
 
     @abstractmethod
-    def _cease(self, number: int) -> bool:
-        """End the computing of a job that is off the list. Whether there was any."""
+    def _stop_job(self, number: int) -> bool:
+        """Stop computing a job that was removed from the list. Returns whether it was being computed."""
 
     @abstractmethod
-    def _mark(self, explanation: str, end: Ending) -> None:
-        """Have it noted what has become of an explanation that did not get to say so itself."""
+    def _record_end(self, explanation: str, end: Ending) -> None:
+        """Write into an explanation's record how it ended, for a run that could not do so itself."""
 
     @abstractmethod
-    def _let_go(self, explanation: str) -> None:
-        """An explanation was deleted, and those that compute are to let go of pictures."""
+    def _forget_in_workers(self, explanation: str) -> None:
+        """An explanation was deleted: make the workers delete it and drop cached pictures."""
 
-    def _at_work(self) -> Iterable[int]:
+    def _computing_jobs(self) -> Iterable[int]:
         """Numbers of the jobs that are being computed."""
         return self._jobs
 
     @abstractmethod
-    def _check(self) -> None:
-        """Raise `Unavailable` where nothing can be taken now, for a reason that will not pass soon."""
+    def _check_available(self) -> None:
+        """Raise `Unavailable` if no job can be taken now and waiting a moment would not help."""
 
     @property
     def unready(self) -> str | None:
-        return self._reason
+        return self._unready_reason
 
     def __len__(self) -> int:
         return len(self._jobs)
 
     async def catalogue(self) -> Catalogue:
         try:
-            await asyncio.wait_for(self._known.wait(), START_SECONDS)
+            await asyncio.wait_for(self._catalogue_known.wait(), START_SECONDS)
         except TimeoutError as error:
-            raise Unavailable(f"Not ready: {self._reason}.", retry_after=10) from error
+            raise Unavailable(f"Not ready: {self._unready_reason}.", retry_after=10) from error
         assert self._catalogue is not None
         return self._catalogue
 
     def drain(self) -> None:
-        """Take nothing more; what runs may end by itself for a time of grace, then it is told that it will not."""
+        """Take no further job. Running jobs may end by themselves within the grace period; after it they fail."""
         if not self._stopping:
-            self._shut()
-            self._loop.call_later(self._settings.grace_seconds, self._end_all)
+            self._stop_admitting()
+            self._loop.call_later(self._settings.grace_seconds, self._fail_all)
 
-    def _shut(self) -> None:
+    def _stop_admitting(self) -> None:
         self._stopping = True
-        self._reason = "the server is shutting down"
+        self._unready_reason = "the server is shutting down"
 
     def forget(self, explanation: str) -> None:
         self._loop.call_soon_threadsafe(self._forget, explanation)
@@ -110,110 +110,110 @@ class BaseExecutor(ABC):
         for number, running in list(self._jobs.items()):
             if isinstance(running.job, Explain | Measure) and running.job.id == explanation:
                 self._fail(number, NotFound("This explanation was deleted while it was being computed."))
-        self._let_go(explanation)
+        self._forget_in_workers(explanation)
 
     async def submit(self, job: Job, client: str = "") -> AsyncGenerator[Event, None]:
         self._admit(job)
         number = next(self._numbers)
         running = self._jobs[number] = Running(job, client, request_id.current())
-        running.alarm = self._loop.call_later(self._settings.deadline, self._expire, number)
-        self._count()
-        self._begin(number)
+        running.deadline_timer = self._loop.call_later(self._settings.deadline, self._expire, number)
+        self._update_gauges()
+        self._start_job(number)
         try:
             while True:
-                event = await running.mailbox.get()
+                event = await running.queue.get()
                 yield event
                 if event.final:
                     return
         finally:
             if number in self._jobs:
-                self._leave(number)
+                self._cancel(number)
 
     def _admit(self, job: Job) -> None:
-        """Raise the problem where a job cannot be taken now."""
+        """Raise the problem if a job cannot be taken now."""
         if self._stopping:
             raise Unavailable("The server is shutting down.", retry_after=5)
-        self._check()
+        self._check_available()
         self._quarantine.check(job)
         if len(self._jobs) >= self._limit:
             raise self._too_many()
 
     def _too_many(self) -> TooManyRequests:
-        at_work = [self._jobs[number] for number in self._at_work()]
-        wait = self._forecast.wait((running.progress, running.began) for running in at_work)
+        computing = [self._jobs[number] for number in self._computing_jobs()]
+        wait = self._retry_after.estimate((running.work_left, running.started_at) for running in computing)
         return TooManyRequests(
             f"{len(self._jobs)} requests are in flight, which is the limit. Try again in about {wait} s.",
             retry_after=wait,
         )
 
-    def _end(self, number: int) -> bool:
-        """Take a job off, in whatever way it ended. Whether it was being computed, which is ended too."""
+    def _remove(self, number: int) -> bool:
+        """Remove a job, however it ended, and stop computing it. Returns whether it was being computed."""
         running = self._jobs.pop(number)
-        if running.alarm is not None:
-            running.alarm.cancel()
-        computing = self._cease(number)
-        self._count()
+        if running.deadline_timer is not None:
+            running.deadline_timer.cancel()
+        computing = self._stop_job(number)
+        self._update_gauges()
         return computing
 
-    def _leave(self, number: int) -> None:
-        """Nobody waits for a job any more."""
+    def _cancel(self, number: int) -> None:
+        """The client no longer waits for a job: end it."""
         running = self._jobs[number]
-        computing = self._end(number)
-        self.metrics.ended("cancelled")
-        if running.told and not computing and isinstance(running.job, Explain):
-            # it waits to run again, and there is no run to say so
-            self._mark(running.job.id, Ending(status="cancelled"))
+        computing = self._remove(number)
+        self.metrics.job_ended("cancelled")
+        if running.has_events and not computing and isinstance(running.job, Explain):
+            # it waits for a retry: no run can record it
+            self._record_end(running.job.id, Ending(status="cancelled"))
 
     def _expire(self, number: int) -> None:
-        self._fail(number, too_late(self._settings.deadline))
+        self._fail(number, deadline_passed(self._settings.deadline))
 
-    def _fail(self, number: int, problem: Problem, begun: bool = True) -> None:
-        """End a job from here. `begun`: there may be a record of it, which is to say so."""
+    def _fail(self, number: int, problem: Problem, recorded: bool = True) -> None:
+        """End a job with a problem. `recorded`: there may be a record of it; the problem is written there too."""
         if running := self._jobs.get(number):
-            self._end(number)
+            self._remove(number)
             event = ErrorEvent(problem=problem.body())
-            self.metrics.ended(_outcome(event))
-            if begun and isinstance(running.job, Explain):
-                self._mark(running.job.id, Ending(status="failed", problem=event.problem))
-            running.mailbox.put(event)
+            self.metrics.job_ended(_outcome(event))
+            if recorded and isinstance(running.job, Explain):
+                self._record_end(running.job.id, Ending(status="failed", problem=event.problem))
+            running.queue.put(event)
 
-    def _end_all(self) -> None:
+    def _fail_all(self) -> None:
         for number in list(self._jobs):
             self._fail(number, Unavailable("The server is shutting down.", retry_after=5))
 
     def _deliver(self, number: int, event: Event) -> None:
-        """Tell whoever waits for a job, and count."""
+        """Pass an event to the client who waits for the job, and count it."""
         running = self._jobs.get(number)
         if running is None:
             return  # cancelled meanwhile
-        running.told = True
-        if done := running.progress.note(event):
-            self._forecast.worked(done)
+        running.has_events = True
+        if done := running.work_left.update(event):
+            self._retry_after.add_evaluations(done)
         if event.final:
-            self._end(number)
-            self._forecast.ended(time.monotonic() - running.began)
-            self.metrics.ended(_outcome(event))
+            self._remove(number)
+            self._retry_after.add_job_seconds(time.monotonic() - running.started_at)
+            self.metrics.job_ended(_outcome(event))
             if isinstance(event, ErrorEvent) and event.problem.title == TooDemanding.title:
                 self.metrics.decoder_deaths.inc()
         else:
-            self._count()
+            self._update_gauges()
             if isinstance(event, PanelEvent):
-                self.metrics.panel(event.panel)
+                self.metrics.panel_ended(event.panel)
             elif isinstance(event, MetricEvent):
-                self.metrics.measured(event.metric)
-        running.mailbox.put(event)
+                self.metrics.metric_ended(event.metric)
+        running.queue.put(event)
 
-    def _count(self) -> None:
+    def _update_gauges(self) -> None:
         self.metrics.in_flight.set(len(self._jobs))
-        self.metrics.waiting.set(sum(not running.told for running in self._jobs.values()))
+        self.metrics.waiting.set(sum(not running.has_events for running in self._jobs.values()))
 
-    def _learn(self, catalogue: Catalogue) -> None:
+    def _set_catalogue(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._known.set()
+        self._catalogue_known.set()
 
 
-def too_late(seconds: float) -> DeadlinePassed:
-    """What is told of a job that was not done within its time."""
+def deadline_passed(seconds: float) -> DeadlinePassed:
+    """The problem of a job that took longer than `seconds`."""
     return DeadlinePassed(
         f"It was not done within {seconds:g} s, the limit of a request, and was ended. Ask for less at once; maps that "
         "were finished are in the store."

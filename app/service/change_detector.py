@@ -1,4 +1,4 @@
-"""Whether cards or weights have changed on disk since they were last read."""
+"""Finds out whether cards or weights have changed on disk since they were last read."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from ..settings import Settings
 
 
 class ChangeDetector:
-    """A signature of the folders that a catalogue depends on; cheap enough to be taken at every request for it."""
+    """Compares modification times of the folders behind the catalogue; cheap enough for every request of it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._seen = self._signature()
+        self._last = self._signature()
 
     def changed(self) -> bool:
-        """Whether something changed since this was last asked."""
-        before, self._seen = self._seen, self._signature()
-        return before != self._seen
+        """Whether something changed since the last call."""
+        before, self._last = self._last, self._signature()
+        return before != self._last
 
     def _signature(self) -> dict[str, int]:
         weights = self._settings.weights
@@ -28,7 +28,7 @@ class ChangeDetector:
             *weights.glob("hub/*/*/*"),
         ]
         paths = [path for folder in folders for path in (folder, *_entries(folder))]
-        return {str(path): when for path in paths if (when := _modified(path)) is not None}
+        return {str(path): modified for path in paths if (modified := _modified(path)) is not None}
 
 
 def _entries(folder: Path) -> list[Path]:

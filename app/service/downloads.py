@@ -1,4 +1,4 @@
-"""Downloads of weights in the web process: each file once at a time, whoever asks for it."""
+"""Downloads of weights in the web process. Clients that want the same file share one download."""
 
 from __future__ import annotations
 
@@ -10,93 +10,94 @@ from contextlib import aclosing, suppress
 
 from ..contract.problems import ComputationFailed, Problem
 from ..settings import Settings
-from ..zoo.download import Fetched, pull
+from ..zoo.download import DownloadProgress, download_weights
 from ..zoo.weights import WeightFile
 
-AT_ONCE = 2
-SECONDS = 0.2  # between two tellings of progress
+MAX_PARALLEL = 2
+PROGRESS_SECONDS = 0.2  # between two reports of progress
 
 
 class _Download:
-    """One download in a thread, with everyone who follows it; it stops when the last of them has left."""
+    """One download in a thread, and how many watch it. It stops when nobody watches any more."""
 
     def __init__(self) -> None:
-        self.latest: Fetched | None = None
+        self.latest: DownloadProgress | None = None
         self.problem: Problem | None = None
         self.ended = asyncio.Event()
-        self.followers = 0
+        self.watchers = 0
         self.stop = threading.Event()
 
 
 class Downloads:
-    """The downloads that are going on. Two at once; more wait."""
+    """The running downloads: at most two at a time, others wait."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pulls: dict[str, _Download] = {}
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="weights")
+        self._running: dict[str, _Download] = {}
+        self._threads = ThreadPoolExecutor(MAX_PARALLEL, thread_name_prefix="weights")
 
-    async def follow(self, file: WeightFile, model: str) -> AsyncGenerator[Fetched, None]:
-        """Progress of a download, begun if nobody else has; ends when the file is there. Raises its problem.
+    async def watch(self, file: WeightFile, model: str) -> AsyncGenerator[DownloadProgress, None]:
+        """Yields a download's progress until the file is there; starts the download if it is not running yet.
 
-        Closing the generator leaves; what came is kept on disk, so that the next try goes on from there.
+        Raises the download's problem. Closing the generator stops watching; the bytes received stay on disk, and the
+        next download continues from them.
         """
-        going = await self._begin(file, model)
-        going.followers += 1
-        told = None
+        download = await self._get_or_start(file, model)
+        download.watchers += 1
+        reported = None
         try:
-            while not going.ended.is_set():
+            while not download.ended.is_set():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(going.ended.wait(), SECONDS)
-                if going.latest is not None and going.latest != told:
-                    told = going.latest
-                    yield told
-            if going.problem is not None:
-                raise going.problem
+                    await asyncio.wait_for(download.ended.wait(), PROGRESS_SECONDS)
+                if download.latest is not None and download.latest != reported:
+                    reported = download.latest
+                    yield reported
+            if download.problem is not None:
+                raise download.problem
         finally:
-            going.followers -= 1
-            if not going.followers:
-                going.stop.set()
+            download.watchers -= 1
+            if not download.watchers:
+                download.stop.set()
 
-    async def _begin(self, file: WeightFile, model: str) -> _Download:
-        """The download that is going on, or a new one; one that is being stopped is waited for."""
-        while (going := self._pulls.get(file.name)) is not None:
-            if not going.stop.is_set():
-                return going
-            await going.ended.wait()
-        going = self._pulls[file.name] = _Download()
+    async def _get_or_start(self, file: WeightFile, model: str) -> _Download:
+        """The running download, or a new one. Waits for one that is being stopped."""
+        while (download := self._running.get(file.name)) is not None:
+            if not download.stop.is_set():
+                return download
+            await download.ended.wait()
+        download = self._running[file.name] = _Download()
         loop = asyncio.get_running_loop()
-        loop.run_in_executor(self._threads, self._run, going, file, model, loop)
-        return going
+        loop.run_in_executor(self._threads, self._run, download, file, model, loop)
+        return download
 
     async def fetch(self, file: WeightFile, model: str) -> None:
-        """Follow a download to its end."""
-        async with aclosing(self.follow(file, model)) as progress:
+        """Wait until a download is done. Raises its problem."""
+        async with aclosing(self.watch(file, model)) as progress:
             async for _ in progress:
                 pass
 
     def close(self) -> None:
-        for going in self._pulls.values():
-            going.stop.set()
+        for download in self._running.values():
+            download.stop.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, going: _Download, file: WeightFile, model: str, loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self, download: _Download, file: WeightFile, model: str, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            steps = pull(file, model, self._settings)
+            steps = download_weights(file, model, self._settings)
             try:
-                while not going.stop.is_set():
-                    going.latest = next(steps)
+                while not download.stop.is_set():
+                    download.latest = next(steps)
             except StopIteration:
                 pass
             finally:
                 steps.close()
         except Problem as problem:
-            going.problem = problem
+            download.problem = problem
         except Exception as error:
-            going.problem = ComputationFailed(f"{model}: the download failed: {type(error).__name__}: {error}")
+            download.problem = ComputationFailed(f"{model}: the download failed: {type(error).__name__}: {error}")
         with suppress(RuntimeError):  # the loop may be gone at shutdown
-            loop.call_soon_threadsafe(self._end, going, file)
+            loop.call_soon_threadsafe(self._finish, download, file)
 
-    def _end(self, going: _Download, file: WeightFile) -> None:
-        del self._pulls[file.name]
-        going.ended.set()
+    def _finish(self, download: _Download, file: WeightFile) -> None:
+        del self._running[file.name]
+        download.ended.set()

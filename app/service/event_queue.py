@@ -1,4 +1,4 @@
-"""Events on their way to one client."""
+"""The queue of events for one client."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ ONCE = (AcceptedEvent, PredictionEvent, PanelEvent, MetricEvent)
 
 
 class EventQueue:
-    """A queue in which a newer `progress` or `partial` of a panel takes the place of one not yet read.
+    """A queue in which a newer `progress` or `partial` of a panel replaces an unread older one.
 
-    So a slow reader costs a bounded amount of memory, and gets the newest. A retried job tells again what was told
-    already: `accepted`, `prediction`, `panel` and `metric` pass once.
+    So a slow reader costs bounded memory and gets the newest state. A retried job sends events again that the client
+    already has: `accepted`, `prediction`, `panel` and `metric` pass only once.
     """
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
         self._arrived = asyncio.Event()
-        self._told: set[tuple[str, ...]] = set()
+        self._seen: set[tuple[str, ...]] = set()
 
     def put(self, event: Event) -> None:
         if isinstance(event, ProgressEvent | PartialEvent):
             for i, waiting in enumerate(self._events):
-                if waiting.name == event.name and _about(waiting) == _about(event):
+                if waiting.name == event.name and _topic(waiting) == _topic(event):
                     self._events[i] = event
                     return
         elif isinstance(event, ONCE) and not self._first_time(event):
@@ -48,15 +48,15 @@ class EventQueue:
         return self._events.popleft()
 
     def _first_time(self, event: Event) -> bool:
-        label = (event.name, *_about(event))
-        if label in self._told:
+        key = (event.name, *_topic(event))
+        if key in self._seen:
             return False
-        self._told.add(label)
+        self._seen.add(key)
         return True
 
 
-def _about(event: Event) -> tuple[str, ...]:
-    """What an event tells of: a panel, a metric of it, or a model."""
+def _topic(event: Event) -> tuple[str, ...]:
+    """The ids of what an event is about: a panel, a metric of it, or a model."""
     match event:
         case PanelEvent():
             return (event.panel.id,)

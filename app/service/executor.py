@@ -1,4 +1,4 @@
-"""The one interface behind which computing happens: a job goes in, events come out, closing cancels."""
+"""The interface to computing: a job goes in, events come out, closing the generator cancels."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from .telemetry import Telemetry
 
 class Executor(Protocol):
     async def start(self) -> None:
-        """Begin to get ready; does not wait until it is."""
+        """Start. Does not wait until it is ready."""
 
     def drain(self) -> None:
-        """Take no further job; those that run have a time of grace. Does not wait."""
+        """Take no further job; running jobs get the grace period. Does not wait."""
 
     async def stop(self) -> None:
         """End everything that was started."""
 
     def kill(self) -> None:
-        """End what computes as it stands, and tell nobody. Does not wait."""
+        """End computing at once, without a message to anyone. Does not wait."""
 
     @property
     def metrics(self) -> Telemetry:
-        """What was counted so far."""
+        """The counters so far."""
 
     @property
     def unready(self) -> str | None:
-        """Why nothing can be computed now; None where it can."""
+        """Why nothing can be computed now; None if it can."""
 
     async def catalogue(self) -> Catalogue:
-        """Models and methods; waits for the start. Raises `Unavailable`."""
+        """Models, methods and metrics; waits until the worker has started. Raises `Unavailable`."""
 
     def forget(self, explanation: str) -> None:
-        """An explanation was deleted: end what still computes it, and let go of what is remembered of pictures.
+        """An explanation was deleted: stop computing it, and drop cached pictures.
 
-        Does not wait; for any thread.
+        Does not wait. May be called from any thread.
         """
 
     def submit(self, job: Job, client: str = "") -> AsyncGenerator[Event, None]:
-        """The events of a job, the last one final. Closing the generator ends the computation at the next micro-batch.
+        """The events of a job; the last one is final. Closing the generator ends the job at the next micro-batch.
 
-        `client` names who asks: turns are fair between clients first, then between the jobs of each.
-        Raises `TooManyRequests` where the queue is full, `ComputationFailed` for what has killed a worker lately.
+        `client` names the client: turns are fair between clients first, then between the jobs of each.
+        Raises `TooManyRequests` if the queue is full, `ComputationFailed` for a job that has killed a worker lately.
         """

@@ -1,4 +1,4 @@
-"""Computing in one worker process on this machine."""
+"""Computes in one worker process on this machine."""
 
 from __future__ import annotations
 
@@ -15,98 +15,99 @@ from ..settings import Settings
 from .base_executor import BaseExecutor
 from .crash_retry import CrashRetry
 from .worker import work
-from .worker_process import Work, WorkerProcess
+from .worker_process import WorkerMain, WorkerProcess
 
 log = logging.getLogger(__name__)
-PULSE_SECONDS = 15  # between two questions to the worker whether it is there; it answers between two turns
-SILENT_PULSES = 20  # unanswered, after which it hangs: no start and no turn takes so long
-STARTS = 3  # failed starts in a row, after which nobody is kept waiting for the next
+PING_SECONDS = 15  # between two pings; the worker answers between two turns
+MAX_UNANSWERED_PINGS = 20  # after so many the worker hangs: no start and no turn takes so long
+MAX_FAILED_STARTS = 3  # in a row; after them jobs are refused instead of waiting for the next start
 
 
 class LocalExecutor(BaseExecutor):
-    """Jobs in a worker process that is started again when it dies; what ran then runs again, as `CrashRetry` has it."""
+    """Runs jobs in a worker process and restarts it when it dies. `CrashRetry` says which jobs then run again."""
 
-    def __init__(self, settings: Settings, work: Work = work) -> None:
+    def __init__(self, settings: Settings, work: WorkerMain = work) -> None:
         super().__init__(settings, settings.max_requests)
         self._work = work
-        self._roll = CrashRetry()
-        self._link: WorkerProcess | None = None
+        self._crash_retry = CrashRetry()
+        self._worker_process: WorkerProcess | None = None
         self._ready = False
-        self._deaths = 0  # since one was ready
-        self._silent = 0  # pulses
-        self._watching: asyncio.Task[None] | None = None
-        self._unmarked: dict[str, Ending] = {}  # what the next worker is to note of explanations
+        self._deaths = 0  # since a worker was last ready
+        self._unanswered_pings = 0
+        self._watch_task: asyncio.Task[None] | None = None
+        self._unrecorded_ends: dict[str, Ending] = {}  # for the next worker, by explanation
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._watching = asyncio.create_task(self._watch())
+        self._watch_task = asyncio.create_task(self._watch())
         self._spawn()
 
     async def stop(self) -> None:
-        self._shut()
-        self._end_all()
-        if self._watching is not None:
-            self._watching.cancel()
-        if self._link is not None:
-            if not self._ready:  # one that starts does not listen
-                self._link.kill()
-            await asyncio.to_thread(self._link.stop)
+        self._stop_admitting()
+        self._fail_all()
+        if self._watch_task is not None:
+            self._watch_task.cancel()
+        if self._worker_process is not None:
+            if not self._ready:  # a starting worker does not listen yet
+                self._worker_process.kill()
+            await asyncio.to_thread(self._worker_process.stop)
 
     def kill(self) -> None:
-        """End the worker as it stands, from wherever this is called; nothing is told to anyone."""
-        if self._link is not None:
-            self._link.kill()
+        """End the worker at once, without a message to anyone. May be called from any thread."""
+        if self._worker_process is not None:
+            self._worker_process.kill()
 
     @property
     def worker_pid(self) -> int | None:
-        return self._link.process.pid if self._link else None
+        return self._worker_process.process.pid if self._worker_process else None
 
-    def _let_go(self, explanation: str) -> None:
-        self._unmarked.pop(explanation, None)
+    def _forget_in_workers(self, explanation: str) -> None:
+        self._unrecorded_ends.pop(explanation, None)
         self._post("forget", explanation)
 
-    def _check(self) -> None:
-        if self._deaths >= STARTS:
-            raise Unavailable(f"Not ready: {self._reason}.", retry_after=30)
+    def _check_available(self) -> None:
+        if self._deaths >= MAX_FAILED_STARTS:
+            raise Unavailable(f"Not ready: {self._unready_reason}.", retry_after=30)
 
-    def _at_work(self) -> Iterable[int]:
-        return self._roll.running
+    def _computing_jobs(self) -> Iterable[int]:
+        return self._crash_retry.running
 
-    def _begin(self, number: int) -> None:
-        self._roll.add(number)
+    def _start_job(self, number: int) -> None:
+        self._crash_retry.add(number)
         self._dispatch()
 
     def _dispatch(self) -> None:
-        """Send the worker those jobs whose turn it is. One that is not ready is not sent any: its start is its own."""
+        """Send the worker the jobs that may start. A worker that is not ready gets none: if its start fails, no job
+        does."""
         if not self._ready:
             return
-        for number in self._roll.next():
-            if len(self._roll.running) == 1:
-                self._forecast.rested()
+        for number in self._crash_retry.next():
+            if len(self._crash_retry.running) == 1:
+                self._retry_after.pause()
             running = self._jobs[number]
             self._post("run", number, running.job, running.client, running.request)
 
-    def _cease(self, number: int) -> bool:
-        with_worker = number in self._roll.running
+    def _stop_job(self, number: int) -> bool:
+        with_worker = number in self._crash_retry.running
         if with_worker:
             self._post("cancel", number)
-        self._roll.remove(number)
+        self._crash_retry.remove(number)
         self._dispatch()
         return with_worker
 
-    def _mark(self, explanation: str, end: Ending) -> None:
-        self._unmarked[explanation] = end
-        self._note()
+    def _record_end(self, explanation: str, end: Ending) -> None:
+        self._unrecorded_ends[explanation] = end
+        self._send_unrecorded_ends()
 
-    def _note(self) -> None:
+    def _send_unrecorded_ends(self) -> None:
         if self._ready:
-            for marked in self._unmarked.items():
-                self._post("mark", *marked)
-            self._unmarked.clear()
+            for recorded in self._unrecorded_ends.items():
+                self._post("record_end", *recorded)
+            self._unrecorded_ends.clear()
 
     def _post(self, *message: Any) -> None:
-        if self._link is not None:
-            self._link.post(*message)
+        if self._worker_process is not None:
+            self._worker_process.post(*message)
 
     def _spawn(self) -> None:
         def on_loop(callback: Callable[..., None]) -> Callable[..., None]:
@@ -116,50 +117,50 @@ class LocalExecutor(BaseExecutor):
 
             return call
 
-        self._silent = 0
-        self._link = WorkerProcess(self._work, self._settings, on_loop(self._receive), on_loop(self._died))
-        self.metrics.worker_began(self._link.process.pid)
+        self._unanswered_pings = 0
+        self._worker_process = WorkerProcess(self._work, self._settings, on_loop(self._receive), on_loop(self._died))
+        self.metrics.worker_started(self._worker_process.process.pid)
 
     def _receive(self, message: tuple[Any, ...]) -> None:
-        self._silent = 0
+        self._unanswered_pings = 0
         if message[0] == "event":
             self._deliver(message[1], message[2])
-        elif message[0] == "effort":
-            self.metrics.worker_told(message[1])
+        elif message[0] == "counters":
+            self.metrics.worker_reported(message[1])
         elif message[0] == "failed":
-            self._reason = f"the worker cannot start: {message[1]}"
+            self._unready_reason = f"the worker cannot start: {message[1]}"
         elif message[0] in ("ready", "catalogue"):
-            self._learn(message[1])
+            self._set_catalogue(message[1])
             if message[0] == "ready":
                 self._ready, self._deaths = True, 0
                 if not self._stopping:
-                    self._reason = None
-                going_on = [running.job.id for running in self._jobs.values() if isinstance(running.job, Explain)]
-                self._post("begin", going_on)
-                self._note()
+                    self._unready_reason = None
+                explanations = [running.job.id for running in self._jobs.values() if isinstance(running.job, Explain)]
+                self._post("end_unfinished", explanations)
+                self._send_unrecorded_ends()
                 self._dispatch()
 
     def _deliver(self, number: int, event: Event) -> None:
         if event.final and number in self._jobs:
-            self._roll.remove(number)  # the worker is done with it
+            self._crash_retry.remove(number)  # it has left the worker by itself
         super()._deliver(number, event)
 
     def _died(self) -> None:
-        self._link, was_ready, self._ready = None, self._ready, False
+        self._worker_process, was_ready, self._ready = None, self._ready, False
         if self._stopping:
-            self._end_all()
+            self._fail_all()
             return
         self._deaths += 1
         self.metrics.worker_deaths.inc()
         if was_ready:
-            self._reason = "the worker died and is being started again"
-        log.error("the worker died; %d jobs are tried again, one at a time", len(self._roll.running))
-        for number in self._roll.death():
+            self._unready_reason = "the worker died and is being started again"
+        log.error("the worker died; %d jobs are tried again, one at a time", len(self._crash_retry.running))
+        for number in self._crash_retry.worker_died():
             self._fail(number, self._quarantine.add(self._jobs[number].job))
-        if self._deaths >= STARTS:
+        if self._deaths >= MAX_FAILED_STARTS:
             for number in list(self._jobs):
-                self._fail(number, Unavailable(f"Not ready: {self._reason}.", retry_after=30))
-        # at once the first time, then with growing pauses: a worker that cannot start must not spin
+                self._fail(number, Unavailable(f"Not ready: {self._unready_reason}.", retry_after=30))
+        # at once the first time, then after growing pauses, so that a failing start does not become a busy loop
         self._loop.call_later(0 if self._deaths == 1 else min(2.0**self._deaths, 30), self._respawn)
 
     def _respawn(self) -> None:
@@ -167,15 +168,15 @@ class LocalExecutor(BaseExecutor):
             self._spawn()
 
     async def _watch(self) -> None:
-        """End a worker that hangs. Pulses are counted, not seconds: a machine that sleeps is no worker that hangs."""
+        """End a worker that hangs. Counts pings, not seconds: if the machine slept, the worker did not hang."""
         while True:
-            await asyncio.sleep(PULSE_SECONDS)
-            if self._link is None:
+            await asyncio.sleep(PING_SECONDS)
+            if self._worker_process is None:
                 continue
-            if self._silent == 0:
+            if self._unanswered_pings == 0:
                 self._post("ping")
-            self._silent += 1
-            if self._silent > SILENT_PULSES:
-                log.error("the worker has said nothing for %d s and is ended", PULSE_SECONDS * SILENT_PULSES)
-                self._silent = 0
-                self._link.kill()
+            self._unanswered_pings += 1
+            if self._unanswered_pings > MAX_UNANSWERED_PINGS:
+                log.error("the worker has said nothing for %d s and is ended", PING_SECONDS * MAX_UNANSWERED_PINGS)
+                self._unanswered_pings = 0
+                self._worker_process.kill()

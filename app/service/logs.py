@@ -1,6 +1,6 @@
-"""What the processes write to standard error: lines for people, or JSON, an object a line.
+"""Logging to standard error: lines for people, or JSON with an object a line.
 
-Nothing of pictures is in it: no content, no names of files that were sent; no API keys and no query strings.
+Logs hold nothing about pictures (no content, no file names), no API keys and no query strings.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from datetime import UTC, datetime
 from ..contract import request_id
 from ..settings import LogFormat
 
-FIELDS = ("method", "path", "status", "seconds", "bytes", "client")  # of an access line, given as `extra`
-OURS = ("gradoscope", "uvicorn")  # whose lines of level INFO are written; of others only warnings
+FIELDS = ("method", "path", "status", "seconds", "bytes", "client")  # of an access log line, passed as `extra`
+INFO_LOGGERS = ("gradoscope", "uvicorn")  # loggers whose INFO lines are written; of others only warnings
 
 
 def configure(kind: LogFormat, process: str = "web") -> None:
-    """Have all loggers of this process, uvicorn's and warnings too, write to standard error in one way."""
+    """Make all loggers of this process, uvicorn's and warnings too, write to standard error in one format."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(process) if kind == "json" else TextLines(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel("WARNING")
-    for name in OURS:
+    for name in INFO_LOGGERS:
         logging.getLogger(name).setLevel("INFO")
     logging.captureWarnings(True)
 
 
 class TextLines(logging.Formatter):
-    """`INFO:     what happened [request id]`, as uvicorn has it; the worker says that it is the worker."""
+    """`INFO:     message [request id]`, as in uvicorn's logs; worker processes prefix their name."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """An object a line."""
+    """One JSON object a line."""
 
     def __init__(self, process: str) -> None:
         super().__init__()

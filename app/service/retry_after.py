@@ -1,4 +1,4 @@
-"""When a place in the queue will be free: by what the running jobs have left, and the pace of late."""
+"""Estimates when a place in the queue will be free, from the work left and the recent throughput."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from dataclasses import dataclass, field
 
 from ..contract.events import AcceptedEvent, Event, MetricEvent, PanelEvent, ProgressEvent
 
-MEMORY_SECONDS = 30.0  # what was longer ago counts less than 1/e
-LONGEST = 120
+DECAY_SECONDS = 30.0  # time constant of the running means: older values weigh less than 1/e
+MAX_WAIT = 120
 
 
 @dataclass
 class WorkLeft:
-    """How far a job is, in evaluations, as its events tell."""
+    """How much work a job has left, in evaluations, according to its events."""
 
-    total: int | None = None  # not known before it was accepted
+    total: int | None = None  # unknown before `accepted`
     costs: dict[str, int] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
 
     @property
-    def left(self) -> int | None:
+    def remaining(self) -> int | None:
         return None if self.total is None else max(0, self.total - sum(self.done.values()))
 
-    def note(self, event: Event) -> int:
-        """Take an event in; the evaluations that it tells of."""
+    def update(self, event: Event) -> int:
+        """Take in an event. Returns how many more evaluations it reports."""
         if isinstance(event, AcceptedEvent):
             self.total = event.gradient_evaluations + (event.metric_evaluations or 0)
             self.costs = {panel.id: panel.cost for panel in event.panels}
-            self.done = {}  # it may have been begun before
-        elif isinstance(event, PanelEvent):  # one that was stored, or refused, told of no progress
+            self.done = {}  # it may be a retry
+        elif isinstance(event, PanelEvent):  # a stored or refused panel has sent no progress
             panel = event.panel.id
             self._reached(panel, self.costs.get(panel, 0))
         elif isinstance(event, MetricEvent) and (cost := event.metric.cost):
@@ -48,7 +48,7 @@ class WorkLeft:
 
 
 class RetryAfter:
-    """Evaluations a second, over all jobs, and a job's usual time; both weighted towards what was lately."""
+    """Running means of evaluations a second over all jobs, and of a job's duration; recent values weigh more."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -56,36 +56,36 @@ class RetryAfter:
         self._latest: float | None = None
         self._job_seconds = 5.0
 
-    def worked(self, evaluations: int) -> None:
-        """So many evaluations are done since this was last called; the time counts while there is work."""
+    def add_evaluations(self, evaluations: int) -> None:
+        """Add evaluations done since the last call. The time since then counts as busy."""
         now = self._clock()
         if self._latest is not None:
-            passed = now - self._latest
-            fade = math.exp(-passed / MEMORY_SECONDS)
-            self._evaluations = self._evaluations * fade + evaluations
-            self._busy = self._busy * fade + passed
+            elapsed = now - self._latest
+            decay = math.exp(-elapsed / DECAY_SECONDS)
+            self._evaluations = self._evaluations * decay + evaluations
+            self._busy = self._busy * decay + elapsed
         self._latest = now
 
-    def rested(self) -> None:
-        """Nothing runs: the time until there is work again does not count."""
+    def pause(self) -> None:
+        """Nothing runs: the time until the next call of `add_evaluations` does not count."""
         self._latest = None
 
-    def ended(self, seconds: float) -> None:
-        """A job took so long."""
+    def add_job_seconds(self, seconds: float) -> None:
+        """Add the duration of a job that has ended."""
         self._job_seconds += 0.2 * (seconds - self._job_seconds)
 
-    def wait(self, jobs: Iterable[tuple[WorkLeft, float]]) -> int:
-        """Whole seconds until the first of the running jobs, with the time when each began, has ended: 1 … 120.
+    def estimate(self, jobs: Iterable[tuple[WorkLeft, float]]) -> int:
+        """Whole seconds until the first of the running jobs ends, 1 … 120. `jobs`: work left and start time of each.
 
-        They share the worker, so each has its part of the pace; of one that has not told how much it is, and where none
-        runs because the worker starts, the usual time of a job is taken.
+        The jobs share the worker's throughput evenly. The mean duration of a job is used if its work is unknown, or if
+        none runs because the worker is starting.
         """
-        listed, now = list(jobs), self._clock()
-        pace = self._evaluations / self._busy if self._evaluations and self._busy else None
+        running, now = list(jobs), self._clock()
+        throughput = self._evaluations / self._busy if self._evaluations and self._busy else None
         seconds = []
-        for progress, began in listed:
-            if pace is None or progress.left is None:
-                seconds.append(self._job_seconds - (now - began))
+        for work_left, started_at in running:
+            if throughput is None or work_left.remaining is None:
+                seconds.append(self._job_seconds - (now - started_at))
             else:
-                seconds.append(progress.left * len(listed) / pace)
-        return max(1, min(LONGEST, math.ceil(min(seconds, default=self._job_seconds) - 1e-6)))
+                seconds.append(work_left.remaining * len(running) / throughput)
+        return max(1, min(MAX_WAIT, math.ceil(min(seconds, default=self._job_seconds) - 1e-6)))

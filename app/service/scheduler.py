@@ -1,4 +1,4 @@
-"""Fair turns: clients go round, and with each client its running jobs, one micro-batch at a time."""
+"""Fair turns: round-robin over clients, and over the running jobs of each client, one micro-batch at a time."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ class _Entry:
 
 
 class Scheduler:
-    """Runs by number. A Grad-CAM never waits behind someone's thousand-step integral, only beside it; and one client's
-    twenty jobs together take as many turns as another's one."""
+    """Runs by number. A Grad-CAM never waits for the end of someone's thousand-step integral, they alternate; and one
+    client's twenty jobs together get as many turns as another client's one."""
 
     def __init__(self) -> None:
         self._entries: dict[int, _Entry] = {}
-        self._rounds: OrderedDict[str, deque[int]] = OrderedDict()  # by client, the next one first
+        self._rounds: OrderedDict[str, deque[int]] = OrderedDict()  # by client, the next to run first
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def add(self, number: int, run: Run, client: str = "", request: str = "") -> None:
-        """Have it take turns. `request` is the id under which its log lines and problems go."""
+        """Add a run. `request` is the request id for its log lines and problems."""
         self._entries[number] = _Entry(client, run, request)
         self._rounds.setdefault(client, deque()).append(number)
 
     def cancel(self, number: int) -> None:
-        """End a run where it stands, at the end of a micro-batch; what it holds is freed. Unknown numbers are fine."""
+        """End a run between two micro-batches and free what it holds. Unknown numbers are ignored."""
         entry = self._entries.get(number)
         if entry is not None:
             self._remove(number)
@@ -47,7 +47,7 @@ class Scheduler:
                 _close(entry.run)
 
     def turn(self) -> Iterator[tuple[int, Event]]:
-        """Let the next run go on to the end of its micro-batch; yields its events. Does nothing where none runs."""
+        """Run the next job to the end of its micro-batch and yield its events. Does nothing if there is none."""
         if not self._rounds:
             return
         client, numbers = next(iter(self._rounds.items()))

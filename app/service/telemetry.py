@@ -1,4 +1,4 @@
-"""What Prometheus reads at /metrics. docs/service.md lists all of it; a test holds the two together."""
+"""The metrics that Prometheus reads at /metrics. docs/service.md lists all of them; a test compares the two."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from ..contract.metrics import MeasurementBody
 from ..contract.records import PanelBody
 from ..contract.version import VERSION
-from ..contract.workers import Effort
+from ..contract.workers import WorkerCounters
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
 
 
 class Telemetry:
-    """Counted in the web process, of what executors and the edge tell; each application has its own registry.
+    """The counters, kept in the web process; executors and middleware update them. Each application has its own
+    registry.
 
     Labels take few values: routes are templates, models are those with a card.
     """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._count_http()
-        self._count_computing()
-        self._count_worker()
-        self._count_store()
+        self._create_http_metrics()
+        self._create_job_metrics()
+        self._create_worker_metrics()
+        self._create_store_metrics()
         build = Info("gradoscope_build", "Versions", registry=self.registry)
         build.info({"version": VERSION, "python": platform.python_version()})
 
-    def _count_http(self) -> None:
-        self._answered = self._counter("http_requests", "HTTP requests answered", "route", "method", "status")
+    def _create_http_metrics(self) -> None:
+        self._responses = self._counter("http_requests", "HTTP requests answered", "route", "method", "status")
         self._latency = self._histogram("http_request_seconds", "Time until an answer was whole", "route", "method")
         self._open = self._gauge("http_requests_in_flight", "HTTP requests being answered, streams among them")
         self._refused = self._counter("refusals", "Problems that clients were told, by title", "reason", "status")
 
-    def _count_computing(self) -> None:
+    def _create_job_metrics(self) -> None:
         self.in_flight = self._gauge("requests_in_flight", "Requests being computed")
         self.waiting = self._gauge("requests_waiting", "Of these: those that nothing has come of yet")
         self.limit = self._gauge("requests_limit", "Requests that are taken at once (GRADOSCOPE_MAX_REQUESTS)")
@@ -51,7 +52,7 @@ class Telemetry:
         self._micro_batches = self._counter("micro_batches", "Passes through a network")
         self._evaluations = self._counter("gradient_evaluations", "Gradients of pictures in these passes")
 
-    def _count_worker(self) -> None:
+    def _create_worker_metrics(self) -> None:
         self._starts = self._counter("worker_starts", "Workers that were started")
         self.worker_deaths = self._counter("worker_deaths", "Workers that died")
         self.decoder_deaths = self._counter(
@@ -62,9 +63,9 @@ class Telemetry:
         self._model_bytes = self._gauge("models_loaded_bytes", "Memory that they take, with what makes them quicker")
         self._resident = self._gauge("resident_bytes", "Memory of a process that is in RAM", "process")
         self._worker: int | None = None
-        self._told: dict[str, Effort] = {}  # by worker
+        self._reports: dict[str, WorkerCounters] = {}  # the last report of each worker
 
-    def _count_store(self) -> None:
+    def _create_store_metrics(self) -> None:
         self._lookups = self._counter("store_lookups", "Panels looked for in the store", "result")
         self._store_records = self._gauge("store_records", "Explanations in the store")
         self._store_bytes = self._gauge("store_bytes", "Bytes of the pictures and maps in the store")
@@ -78,84 +79,84 @@ class Telemetry:
     def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
         return Histogram(f"gradoscope_{name}", text, labels, buckets=SECONDS, registry=self.registry)
 
-    def began(self) -> None:
-        """An HTTP request has come in."""
+    def request_started(self) -> None:
+        """Count an HTTP request that has come in."""
         self._open.inc()
 
-    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
-        """It is answered. `route` is a template, or one word for what fits none."""
+    def request_answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count an HTTP request that is answered. `route` is a path template, or one word if none matches."""
         method = method if method in METHODS else "other"
         self._open.dec()
-        self._answered.labels(route, method, status).inc()
+        self._responses.labels(route, method, status).inc()
         self._latency.labels(route, method).observe(seconds)
 
-    def refused(self, reason: str, status: int) -> None:
-        """A client was told a problem with that title, as an answer or in a stream."""
+    def request_refused(self, reason: str, status: int) -> None:
+        """Count a problem that was sent to a client, as a response or in a stream. `reason` is its title."""
         self._refused.labels(reason, status).inc()
 
-    def ended(self, outcome: str) -> None:
-        """`done`, `refused` (4xx), `failed` (5xx) or `cancelled`."""
+    def job_ended(self, outcome: str) -> None:
+        """Count a job that has ended: `done`, `refused` (4xx), `failed` (5xx) or `cancelled`."""
         self._ended.labels(outcome).inc()
 
-    def panel(self, record: PanelBody) -> None:
-        method, model = record.method, few(record.model)
+    def panel_ended(self, record: PanelBody) -> None:
+        method, model = record.method, model_label(record.model)
         self._panels.labels(method, model, record.status).inc()
         if record.status == "done":
             self._seconds.labels(method, model).observe(record.seconds)
             self._lookups.labels("hit" if record.from_store else "miss").inc()
 
-    def measured(self, record: MeasurementBody) -> None:
+    def metric_ended(self, record: MeasurementBody) -> None:
         self._measurements.labels(record.metric, record.status).inc()
 
-    def worker_began(self, process: int | None) -> None:
-        """A worker was started, as that process. It counts from zero."""
+    def worker_started(self, process: int | None) -> None:
+        """Count a worker that was started, with this process id. Its own counters begin at zero."""
         self._starts.inc()
         self._worker = process
-        if process is not None:  # the only one
-            self._told = {}
+        if process is not None:  # a single worker
+            self._reports = {}
 
-    def worker_told(self, told: Effort, worker: str = "") -> None:
-        """What a worker has counted since it began, and what it holds; `worker` names it where there are several."""
-        before = self._told.get(worker)
-        micro_batches = told["micro_batches"] - (before["micro_batches"] if before else 0)
-        evaluations = told["gradient_evaluations"] - (before["gradient_evaluations"] if before else 0)
+    def worker_reported(self, report: WorkerCounters, worker: str = "") -> None:
+        """Take in what a worker has counted since its start, and what it holds. `worker` names it among several."""
+        before = self._reports.get(worker)
+        micro_batches = report["micro_batches"] - (before["micro_batches"] if before else 0)
+        evaluations = report["gradient_evaluations"] - (before["gradient_evaluations"] if before else 0)
         if min(micro_batches, evaluations) < 0:
-            return  # it was overtaken on its way
+            return  # an old report that arrived after a newer one
         self._micro_batches.inc(micro_batches)
         self._evaluations.inc(evaluations)
-        self._told[worker] = told
-        self._hold()
+        self._reports[worker] = report
+        self._update_memory_gauges()
 
-    def worker_left(self, worker: str) -> None:
-        """One of several is there no more."""
-        self._told.pop(worker, None)
-        self._hold()
+    def worker_removed(self, worker: str) -> None:
+        """One of several workers is gone."""
+        self._reports.pop(worker, None)
+        self._update_memory_gauges()
 
-    def _hold(self) -> None:
-        self._models.set(sum(told["models"] for told in self._told.values()))
-        self._model_bytes.set(sum(told["model_bytes"] for told in self._told.values()))
+    def _update_memory_gauges(self) -> None:
+        self._models.set(sum(report["models"] for report in self._reports.values()))
+        self._model_bytes.set(sum(report["model_bytes"] for report in self._reports.values()))
 
-    def stored(self, records: int, size: int) -> None:
-        """What is in the store now."""
+    def set_store_size(self, records: int, size: int) -> None:
+        """Set the size of the store."""
         self._store_records.set(records)
         self._store_bytes.set(size)
 
     def text(self) -> bytes:
-        """In Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         self._resident.labels("web").set(resident(os.getpid()))
-        elsewhere = sum(told.get("resident", 0) for told in self._told.values())
+        elsewhere = sum(report.get("resident", 0) for report in self._reports.values())
         self._resident.labels("worker").set(resident(self._worker) if self._worker else elsewhere)
         return generate_latest(self.registry)
 
 
-def few(model: str) -> str:
-    """A model's label: its id where it has a card, else the library that knows it, whose models are too many."""
+def model_label(model: str) -> str:
+    """A model's label: its id if it has a card, else only the name of its library, which has too many models."""
     library, colon, _ = model.partition(":")
     return f"{library}:" if colon else model
 
 
 def resident(process: int) -> int:
-    """Bytes of a process that are in RAM; 0 where it is no more, or not ours to look at."""
+    """Resident memory of a process in bytes; 0 if the system does not tell."""
     try:
         return psutil.Process(process).memory_info().rss
     except psutil.Error:

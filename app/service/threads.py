@@ -1,17 +1,17 @@
-"""How threads that have nothing to do wait for more."""
+"""How PyTorch's idle threads wait for work."""
 
 from __future__ import annotations
 
 import os
 
-SPINS = "20000"
+SPIN_COUNT = "20000"
 
 
 def share_cores() -> None:
-    """Let PyTorch's threads sleep soon after an operation. Has an effect before PyTorch is imported.
+    """Make PyTorch's threads sleep soon after an operation. Works only before PyTorch is imported.
 
-    GNU OpenMP's threads wait for the next operation by going round in circles, for milliseconds. Meanwhile OpenVINO's
-    threads have the core only in part: a compiled gradient took a fifth longer (EfficientNet-Lite0, two cores). With so
-    many rounds the pause within a network's pass is still bridged. Who has set it otherwise is left alone.
+    GNU OpenMP's threads wait for the next operation in a busy loop of some milliseconds. Meanwhile OpenVINO's threads
+    get only part of the core: a compiled gradient took a fifth longer (EfficientNet-Lite0, two cores). With this spin
+    count they still bridge the pauses within a network's pass. A value that the user has set is kept.
     """
-    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)

@@ -1,4 +1,4 @@
-"""One worker process, and the line to it."""
+"""One worker process, and the pipe to it."""
 
 from __future__ import annotations
 
@@ -17,52 +17,52 @@ from ..settings import Settings
 log = logging.getLogger(__name__)
 STOP_SECONDS = 5
 
-Work = Callable[[Connection, Settings], None]
+WorkerMain = Callable[[Connection, Settings], None]
 
 
 class WorkerProcess:
     """A worker process with the threads that write to it and read from it, so that the event loop never blocks.
 
-    `receive` gets each of its messages, `died` is called once it is gone; both in a thread.
+    `receive` gets each of its messages; `died` is called once it is gone. Both are called in a thread.
     """
 
     def __init__(
-        self, work: Work, settings: Settings, receive: Callable[[Any], None], died: Callable[[], None]
+        self, work: WorkerMain, settings: Settings, receive: Callable[[Any], None], died: Callable[[], None]
     ) -> None:
         context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
+        self._connection, worker_end = context.Pipe()
         self.process: SpawnProcess = context.Process(
-            target=work, args=(theirs, settings), name="gradoscope-worker", daemon=True
+            target=work, args=(worker_end, settings), name="gradoscope-worker", daemon=True
         )
         self.process.start()
-        theirs.close()
+        worker_end.close()
         self._outbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write, name="worker-writer", daemon=True)
+        self._writer = threading.Thread(target=self._write_messages, name="worker-writer", daemon=True)
         self._writer.start()
-        threading.Thread(target=self._read, args=(receive, died), name="worker-reader", daemon=True).start()
+        threading.Thread(target=self._read_messages, args=(receive, died), name="worker-reader", daemon=True).start()
 
     def post(self, *message: Any) -> None:
         self._outbox.put(message)
 
     def kill(self) -> None:
-        """End the worker wherever it is; `died` follows."""
+        """End the worker at once; `died` is called afterwards."""
         self.process.kill()
 
     def stop(self) -> None:
-        """Ask the worker to end by closing the line, and make it where it does not listen. Blocks."""
+        """Ask the worker to end by closing the pipe, and kill it if it does not. Blocks."""
         self._outbox.put(None)
         self.process.join(STOP_SECONDS)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
 
-    def _write(self) -> None:
+    def _write_messages(self) -> None:
         with suppress(OSError):  # the worker died; the reader notices too
             while (message := self._outbox.get()) is not None:
                 self._connection.send(message)
             self._connection.send(("stop",))
 
-    def _read(self, receive: Callable[[Any], None], died: Callable[[], None]) -> None:
+    def _read_messages(self, receive: Callable[[Any], None], died: Callable[[], None]) -> None:
         try:
             while True:
                 receive(self._connection.recv())
@@ -74,7 +74,7 @@ class WorkerProcess:
         self._outbox.put(None)  # ends the writer
         self._writer.join()
         self.process.join(STOP_SECONDS)
-        self.process.kill()  # where it has closed the line and lives
+        self.process.kill()  # in case it has closed the pipe but still runs
         self.process.join()
         self._connection.close()
         died()

@@ -1,8 +1,8 @@
-"""The store's own clock. It goes on while the machine runs, whatever is done to the wall clock meanwhile.
+"""The store's own clock. While the machine runs it advances evenly, even if someone sets the wall clock.
 
-Ages are counted on it: a wall clock that jumps ahead for a minute forgets nothing, one that jumps back keeps nothing
-for longer. While the machine is off only the wall clock knows how long; where it then says less than before, the time
-that the machine was off does not count.
+Ages are measured on it: if the wall clock jumps ahead, nothing is deleted too early; if it jumps back, nothing is
+kept for longer. For the time that the machine was off only the wall clock can be used; if it then shows an earlier
+time than before, that time counts as zero.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import sqlite3
 import time
 from pathlib import Path
 
-SANE = 20 * 365 * 86400.0  # seconds between the two clocks beyond which the index must be damaged
+MAX_DIFFERENCE = 20 * 365 * 86400.0  # seconds: if the two clocks differ by more, the index must be damaged
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS clock (boot TEXT NOT NULL, uptime REAL NOT NULL, wall REAL NOT NULL, now REAL NOT NULL)"
 )
 
 
 def now(index: sqlite3.Connection) -> float:
-    """Seconds on the store's clock; it began as the wall clock's."""
+    """Seconds on the store's clock, which started as the wall clock's time."""
     row = index.execute("SELECT boot, uptime, wall, now FROM clock").fetchone()
-    if row is None or not abs(row[3] - _wall()) < SANE:
+    if row is None or not abs(row[3] - _wall()) < MAX_DIFFERENCE:
         return _wall()
-    boot, uptime, wall, then = row
-    since = _uptime() - uptime if boot and boot == _boot() else _wall() - wall
-    return float(then + max(0.0, since))
+    boot, uptime, wall, saved = row
+    elapsed = _uptime() - uptime if boot and boot == _boot() else _wall() - wall
+    return float(saved + max(0.0, elapsed))
 
 
 def tick(index: sqlite3.Connection) -> float:
-    """The same, and written down."""
+    """Like `now`, and saves the time in the index."""
     seconds = now(index)
     index.execute("DELETE FROM clock")
     index.execute("INSERT INTO clock VALUES (?, ?, ?, ?)", (_boot(), _uptime(), _wall(), seconds))
@@ -36,7 +36,7 @@ def tick(index: sqlite3.Connection) -> float:
 
 
 def _boot() -> str:
-    """Which run of the machine this is; empty where the system does not tell: then the wall clock has to do."""
+    """The id of the machine's boot; empty if the system does not tell: then the wall clock is used."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -48,5 +48,5 @@ def _wall() -> float:
 
 
 def _uptime() -> float:
-    """Seconds of this run of the machine, asleep or not."""
+    """Seconds since boot, including sleep."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else 0.0

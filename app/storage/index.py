@@ -1,7 +1,7 @@
-"""The store's index: an SQLite file that both processes open, and what becomes of it when disks fail.
+"""The store's index: an SQLite file that web process and worker both open. Also handles damage and disk errors.
 
-A damaged index is begun anew; so is one that somebody has deleted. A new one has a new name: SQLite, when it closes the
-old one, removes files by their names.
+A damaged or deleted index is replaced by a new, empty one. It gets a new file name, because SQLite removes files by
+name when it closes the old one.
 """
 
 from __future__ import annotations
@@ -40,38 +40,38 @@ SCHEMA = (
     clock.SCHEMA,
 )
 TABLES = ("record", "blob", "uses", "clock")
-ADDED = (("record", "owner"), ("blob", "digest"))  # columns that an index of an older version has not
-LOCK_SECONDS = 5.0  # for which a locked index is waited for
+ADDED = (("record", "owner"), ("blob", "digest"))  # columns that an index of an older version lacks
+LOCK_SECONDS = 5.0  # how long to wait for a locked index
 TIDY_SECONDS = 1.0
 TRIES = 3
-ANEW = "The server's store was lost or damaged, and is begun anew. Try again."
+REPLACED = "The server's store was lost or damaged, and is begun anew. Try again."
 FULL = (errno.ENOSPC, errno.EDQUOT)
-Place = tuple[Path, int]  # a file and its inode: one that was put in its place is another
+IndexFile = tuple[Path, int]  # path and inode: another file at the same path is another index
 
 
 class Index:
-    """Transactions on the index in `folder`. Raises problems where it cannot be read or written now."""
+    """Transactions on the index in `folder`. Raises problems if it cannot be read or written."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._idle: list[tuple[Place, sqlite3.Connection]] = []
+        self._idle: list[tuple[IndexFile, sqlite3.Connection]] = []
         weakref.finalize(self, _close_all, self._idle)
 
     def close(self) -> None:
-        """Let go of it. A later call opens it again."""
+        """Close all connections. A later call opens new ones."""
         _close_all(self._idle)
 
     @contextmanager
     def transaction(self, write: bool = True) -> Iterator[sqlite3.Connection]:
-        """Within: one transaction, rolled back where it raises.
+        """A context with one transaction, rolled back if the block raises.
 
-        Connections stay open, as many as there ever were transactions at once: when an index is closed for the last
-        time SQLite writes its log back and waits for the disk, which takes longer than all that is asked of it.
-        Raises `StorageFull`, `NotStored`; `Unavailable` where it is locked, or was damaged and is begun anew.
+        Connections stay open, as many as transactions ever ran at once: when the last one closes, SQLite writes its
+        log back and waits for the disk, which takes longer than all the queries.
+        Raises `StorageFull`, `NotStored`; `Unavailable` if the index is locked, or was damaged and is replaced.
         """
-        place, connection = None, None
+        file, connection = None, None
         try:
-            place, connection = self._take(write)
+            file, connection = self._get_connection(write)
             connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             yield connection
             if connection.in_transaction:
@@ -80,17 +80,17 @@ class Index:
             if connection is not None:
                 connection.close()
             if isinstance(error, (sqlite3.Error, OSError, UnicodeDecodeError)):
-                raise self._problem(error, place) from error
+                raise self._as_problem(error, file) from error
             raise
-        if place is None:
+        if file is None:
             connection.close()
         else:
-            self._idle.append((place, connection))
+            self._idle.append((file, connection))
 
     def tidy(self) -> bool:
-        """Write the log back and empty it: what was deleted is in it still. False where others are at work."""
+        """Write the log back and empty it, because it still holds deleted data. False if other transactions run."""
         with suppress(sqlite3.Error, OSError, Problem):
-            place, connection = self._take(write=True)
+            file, connection = self._get_connection(write=True)
             try:
                 connection.execute(f"PRAGMA busy_timeout = {1000 * TIDY_SECONDS:.0f}")
                 busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -98,39 +98,39 @@ class Index:
             except sqlite3.Error:
                 connection.close()
                 return False
-            if place is not None:
-                self._idle.append((place, connection))
+            if file is not None:
+                self._idle.append((file, connection))
             return not busy
         return False
 
     def check(self) -> None:
-        """Read all of it, and begin anew where it is damaged."""
+        """Read the whole index, and replace it if it is damaged."""
         with suppress(Problem), self.transaction(write=False) as index:
             faults = index.execute("PRAGMA quick_check(1)").fetchone()[0]
             if faults != "ok":
                 raise sqlite3.DatabaseError(str(faults))
 
-    def _take(self, write: bool) -> tuple[Place | None, sqlite3.Connection]:
-        """A connection that was left open, or a new one; without a place where it is for reading, once."""
+    def _get_connection(self, write: bool) -> tuple[IndexFile | None, sqlite3.Connection]:
+        """An idle connection, or a new one. Without a file if the index can only be read: then it is used once."""
         for _ in range(TRIES):
-            place = self._current() or self._create()
+            file = self._current() or self._create()
             while self._idle:
-                known, connection = self._idle.pop()
-                if known == place:
-                    return place, connection
+                idle_file, connection = self._idle.pop()
+                if idle_file == file:
+                    return file, connection
                 connection.close()
             try:
-                return place, _open(place[0])
+                return file, _open(file[0])
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-                if _damaged(error):
-                    self._discard(place)
-                elif self._current() == place:
+                if _is_damage(error):
+                    self._discard(file)
+                elif self._current() == file:
                     if write:
                         raise
-                    return None, _open_to_read(place[0])
-        raise Unavailable(ANEW, retry_after=1)
+                    return None, _open_to_read(file[0])
+        raise Unavailable(REPLACED, retry_after=1)
 
-    def _current(self) -> Place | None:
+    def _current(self) -> IndexFile | None:
         try:
             names = sorted(name for name in os.listdir(self._folder) if name.startswith("index"))
         except FileNotFoundError:
@@ -142,21 +142,22 @@ class Index:
                     return path, path.stat().st_ino
         return None
 
-    def _create(self) -> Place:
-        """A new one, where another process has not been quicker."""
+    def _create(self) -> IndexFile:
+        """Create a new index file, unless another process has done so meanwhile."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._locked():
             current = self._current()
             if current is None:
-                for left in self._folder.glob("index*.sqlite3-*"):  # logs of one that somebody has deleted
-                    left.unlink(missing_ok=True)
+                for leftover in self._folder.glob("index*.sqlite3-*"):  # logs of a deleted index
+                    leftover.unlink(missing_ok=True)
                 path = self._folder / f"index-{secrets.token_hex(4)}.sqlite3"
                 path.touch(mode=0o600)
                 current = path, path.stat().st_ino
         return current
 
-    def _discard(self, damaged: Place) -> None:
-        """Take a damaged index away, where another process has not. What it held is lost; the files go at a sweep."""
+    def _discard(self, damaged: IndexFile) -> None:
+        """Delete a damaged index, unless another process has done so. Its content is lost; a sweep deletes the
+        blobs."""
         with self._locked():
             if self._current() == damaged:
                 log.error("the store's index is damaged: a new one is begun, and what was stored is forgotten")
@@ -172,34 +173,34 @@ class Index:
         finally:
             os.close(lock)
 
-    def _problem(self, error: Exception, place: Place | None) -> Problem:
-        """What clients are told of it. A damaged index is discarded."""
+    def _as_problem(self, error: Exception, file: IndexFile | None) -> Problem:
+        """The problem for clients. Discards the index if it is damaged."""
         if isinstance(error, OSError):
-            return stored_problem(error)
+            return write_problem(error)
         code = _code(error)
-        damaged = _damaged(error) or (place is not None and _lacks_columns(error, place[0]))
-        if damaged and place is not None:
+        damaged = _is_damage(error) or (file is not None and _lacks_columns(error, file[0]))
+        if damaged and file is not None:
             with suppress(OSError):
-                self._discard(place)
-        if damaged or (place is not None and self._current() != place):
-            return Unavailable(ANEW, retry_after=1)
+                self._discard(file)
+        if damaged or (file is not None and self._current() != file):
+            return Unavailable(REPLACED, retry_after=1)
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return Unavailable("The store is busy. Try again in some seconds.", retry_after=2)
         log.error("the store's index cannot be used: %s", error)
         if code == sqlite3.SQLITE_FULL:
-            return StorageFull(StorageFull.said)
-        return NotStored(NotStored.said)
+            return StorageFull(StorageFull.default_detail)
+        return NotStored(NotStored.default_detail)
 
 
-def stored_problem(error: OSError) -> NotStored:
-    """What clients are told where a file cannot be written."""
+def write_problem(error: OSError) -> NotStored:
+    """The problem for clients if a file cannot be written."""
     log.error("the store cannot be written: %s", error)
-    return StorageFull(StorageFull.said) if error.errno in FULL else NotStored(NotStored.said)
+    return StorageFull(StorageFull.default_detail) if error.errno in FULL else NotStored(NotStored.default_detail)
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """A connection to the index at `path`, which has its tables."""
-    index = _connect(path, "mode=rw")  # which creates none: one that has just been deleted does not come back empty
+    """A connection to the index at `path`; creates the tables if they are missing."""
+    index = _connect(path, "mode=rw")  # creates no file: an index that was just deleted must not come back empty
     try:
         index.execute("PRAGMA foreign_keys = ON")
         index.execute("PRAGMA synchronous = NORMAL")
@@ -210,7 +211,7 @@ def _open(path: Path) -> sqlite3.Connection:
             for statement in SCHEMA:
                 index.execute(statement)
             for table, column in ADDED:
-                if column not in {about[1] for about in index.execute(f"PRAGMA table_info({table})")}:
+                if column not in {column_info[1] for column_info in index.execute(f"PRAGMA table_info({table})")}:
                     index.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
             index.execute(f"PRAGMA user_version = {VERSION}")
             index.execute("COMMIT")
@@ -221,48 +222,48 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
-    """A connection where nothing can be written, not even SQLite's own files beside the index."""
+    """A connection for a folder where nothing can be written, not even SQLite's own files beside the index."""
     return _connect(path, "immutable=1")
 
 
-def _connect(path: Path, how: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
     index = sqlite3.connect(
-        f"file:{quote(str(path))}?{how}", LOCK_SECONDS, isolation_level=None, check_same_thread=False, uri=True
+        f"file:{quote(str(path))}?{mode}", LOCK_SECONDS, isolation_level=None, check_same_thread=False, uri=True
     )
-    index.text_factory = lambda data: data.decode("utf-8", "replace")  # a flipped bit need not be the end
+    index.text_factory = lambda data: data.decode("utf-8", "replace")  # one flipped bit does not lose the row
     return index
 
 
 def _code(error: Exception) -> int:
-    """The primary result code; 0 where it is no error of SQLite's own."""
+    """SQLite's primary result code; 0 for other errors."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _damaged(error: Exception) -> bool:
-    """SQLite says so; or what it says of it holds bytes that are no text."""
+def _is_damage(error: Exception) -> bool:
+    """Whether an error means that the index is damaged: SQLite says so, or its message is not valid text."""
     if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, UnicodeDecodeError):
         return True
     return type(error) is sqlite3.DatabaseError
 
 
 def _lacks_columns(error: Exception, path: Path) -> bool:
-    """Whether an error comes of damage to what the index says of its tables, not of what it was asked."""
+    """Whether an error comes from a damaged schema in the index, not from the query."""
     if "no such" not in str(error):
         return False
     try:
-        with closing(_connect(path, "mode=ro")) as index, closing(sqlite3.connect(":memory:")) as sound:
+        with closing(_connect(path, "mode=ro")) as index, closing(sqlite3.connect(":memory:")) as intact:
             for statement in SCHEMA:
-                sound.execute(statement)
-            return _columns(index) != _columns(sound)
+                intact.execute(statement)
+            return _columns(index) != _columns(intact)
     except sqlite3.Error:
         return True
 
 
 def _columns(index: sqlite3.Connection) -> list[set[str]]:
-    return [{about[1] for about in index.execute(f"PRAGMA table_info({table})")} for table in TABLES]
+    return [{column_info[1] for column_info in index.execute(f"PRAGMA table_info({table})")} for table in TABLES]
 
 
-def _close_all(connections: list[tuple[Place, sqlite3.Connection]]) -> None:
+def _close_all(connections: list[tuple[IndexFile, sqlite3.Connection]]) -> None:
     while connections:
         with suppress(sqlite3.Error), closing(connections.pop()[1]):
             pass

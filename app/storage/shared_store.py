@@ -1,9 +1,10 @@
-"""A store that many servers share, in a folder or a bucket: no database, no locks, no counts of uses.
+"""A store that several servers share, in a folder or a bucket: no database, no locks, no reference counts.
 
-Each record owns its objects: `records/ID/owner`, which says that it lives, `records/ID/record.json`, and its blobs.
-`keys/KEY` points at a record that has the blob; whoever finds one there takes a copy of its own and points at that, so
-that forgetting takes nothing from anybody. Who writes looks afterwards whether the record lives still, and who forgets
-ends its life before it lists what there is to remove: of the two at least one sees the other, and nothing comes back.
+Each record owns its objects: `records/ID/owner`, which exists as long as the record does, `records/ID/record.json`,
+and its blobs. `keys/KEY` points to a record that has the blob. A record that uses a blob makes its own copy and lets
+the pointer lead there, so deleting one record takes nothing from another. A writer checks after writing whether the
+record still exists, and a delete removes `owner` before it lists what to remove: so at least one of the two sees the
+other, and a deleted record does not come back.
 """
 
 from __future__ import annotations
@@ -25,82 +26,85 @@ from urllib.parse import quote
 from ..contract.problems import NotFound, NotStored, Problem, StorageFull, Unavailable
 from ..contract.wire import JsonObject
 from .object_store import ObjectStore, StoredObject
-from .store import PART_SECONDS, SECRET_BYTES, SPARE, forgotten
+from .store import PART_SECONDS, SECRET_BYTES, SPARE_BYTES, deleted_problem
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-SKEW_SECONDS = 60  # by which the clocks of two servers may differ
-GONE_SECONDS = 86400  # for which it is known that a record was forgotten: longer than anybody computes one
-TIDY_SECONDS = 3600  # between looks at pointers and at what is known of forgotten records
-USAGE_SECONDS = 30  # for which a count holds
-NAME_LENGTH = 180  # of an object's name; file systems take 255 bytes
-KNOWN = 4096  # pointers
+SKEW_SECONDS = 60  # the clocks of two servers may differ by so much
+TOMBSTONE_SECONDS = 86400  # how long a tombstone of a deleted record is kept: longer than any computation
+TIDY_SECONDS = 3600  # between clean-ups of pointers and tombstones
+USAGE_SECONDS = 30  # how long a count is used
+NAME_LENGTH = 180  # of an object's name; file systems allow 255 bytes
+MAX_POINTERS = 4096
 OWNER, RECORD = "owner", "record.json"
-DIGEST = 64  # hexadecimal digits of a hash, and of a key
+DIGEST = 64  # hexadecimal digits of a hash or a key
 
 
 class SharedStore:
-    """What `Store` does, for servers that share a place. Each call raises `NotStored`, `StorageFull`, `Unavailable`."""
+    """The same interface as `Store`, for servers that share an object store.
 
-    sweep_seconds = 300.0  # a sweep lists everything
+    Each call raises `NotStored`, `StorageFull` or `Unavailable` if it fails.
+    """
 
-    def __init__(self, place: ObjectStore, max_bytes: int, max_age: float, deadline: float) -> None:
+    sweep_seconds = 300.0  # long, because a sweep lists everything
+
+    def __init__(self, objects: ObjectStore, max_bytes: int, max_age: float, deadline: float) -> None:
         self.max_bytes, self.max_age = max_bytes, max_age
-        self._place, self._deadline = place, deadline
+        self._objects, self._deadline = objects, deadline
         self._tidied = 0.0
-        self._known: dict[str, bytes] = {}  # pointers that this process has met: they may have changed since
-        self._counted: tuple[float, tuple[int, int]] | None = None
-        self._attached = threading.local()  # what this thread has just read while it was attached
+        self._known_pointers: dict[str, bytes] = {}  # read or written by this process; they may be outdated
+        self._counted_usage: tuple[float, tuple[int, int]] | None = None
+        self._just_attached = threading.local()  # the blob that this thread has just attached, for `read`
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: nothing stays open."""
 
     @cached_property
     def _secret(self) -> bytes:
         for _ in range(2):
-            (secret,) = self._place.read("secret")
+            (secret,) = self._objects.read("secret")
             if secret is not None:
                 if len(secret) != SECRET_BYTES:
                     raise Unavailable("The store's secret is damaged; its operator deletes or restores it.")
                 return secret
-            self._place.create("secret", secrets.token_bytes(SECRET_BYTES))
-        raise NotStored(NotStored.said)
+            self._objects.create("secret", secrets.token_bytes(SECRET_BYTES))
+        raise NotStored(NotStored.default_detail)
 
     def key(self, *parts: object) -> str:
-        """HMAC-SHA256, with the secret that all servers share, of all that determines a blob."""
+        """HMAC-SHA256 of everything that determines a blob, with the secret that all servers share."""
         message = json.dumps(parts, sort_keys=True, default=str).encode()
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
     def create(self, record: str, body: JsonObject, owner: str = "") -> None:
-        """Begin a record, or begin it again. Raises `NotFound` where it was forgotten meanwhile."""
-        lives, told = _at(record, OWNER), _at(record, RECORD)
+        """Create a record, or replace it. Raises `NotFound` if it was deleted meanwhile."""
+        owner_path, record_path = _path_of(record, OWNER), _path_of(record, RECORD)
 
         def write() -> None:
-            self._place.write({lives: json.dumps({"owner": owner}).encode(), told: _dated(body)})
-            if self._place.read(_gone(record)) != [None]:
-                self._place.remove(lives, told)
-                raise forgotten()
+            self._objects.write({owner_path: json.dumps({"owner": owner}).encode(), record_path: _with_time(body)})
+            if self._objects.read(_tombstone(record)) != [None]:
+                self._objects.remove(owner_path, record_path)
+                raise deleted_problem()
 
-        self._fitting(record, 0, write)
+        self._write_with_room(record, 0, write)
 
     def update(self, record: str, body: JsonObject) -> None:
-        """Replace a record. Raises `NotFound` where it was forgotten meanwhile: what is deleted does not come back."""
-        path = _at(record, RECORD)
-        self._fitting(record, 0, lambda: self._place.write({path: _dated(body)}))
-        self._require(record, path)
+        """Replace a record. Raises `NotFound` if it was deleted meanwhile: a deleted record does not come back."""
+        path = _path_of(record, RECORD)
+        self._write_with_room(record, 0, lambda: self._objects.write({path: _with_time(body)}))
+        self._require_record(record, path)
 
-    def end_all(self, but: Collection[str]) -> int:
-        """None: what other servers compute runs on. What nobody computes any more is found out by its age."""
+    def cancel_running(self, except_for: Collection[str]) -> int:
+        """Does nothing: other servers may still compute their records. `load` detects abandoned ones by age."""
         return 0
 
     def load(self, record: str) -> JsonObject | None:
-        """A record; one that runs and was not written for longer than a request may take was cancelled."""
-        data, lives = self._place.read(_at(record, RECORD), _at(record, OWNER))
-        if data is None or lives is None:
+        """A record. A running one counts as cancelled if it was not written for longer than a request may take."""
+        data, owner = self._objects.read(_path_of(record, RECORD), _path_of(record, OWNER))
+        if data is None or owner is None:
             return None
         try:
-            told = json.loads(data)
-            body, written = dict(told["body"]), float(told["written"])
+            stored = json.loads(data)
+            body, written = dict(stored["body"]), float(stored["written"])
         except (ValueError, KeyError, TypeError):
             log.warning("a stored record is damaged and is forgotten")
             self.forget(record)
@@ -110,182 +114,182 @@ class SharedStore:
         return body
 
     def owner(self, record: str) -> str | None:
-        """Whose a record is; None where there is none."""
-        (data,) = self._place.read(_at(record, OWNER))
+        """The owner of a record; None if there is no such record."""
+        (data,) = self._objects.read(_path_of(record, OWNER))
         return None if data is None else str(_parsed(data).get("owner", ""))
 
     def attach(self, record: str, name: str, key: str) -> JsonObject | None:
-        """Let `record` have the blob `key` of another record too; its meta, or None where it is not there or damaged.
+        """Copy the blob `key` of another record into `record`. Returns its meta, or None if it is missing or damaged.
 
-        Five requests in four turns: the pointer, the blob, the copy together with the pointer to it, whether the record
-        lives. Where this process has met the key before, the first is spared.
+        Five requests in four rounds: the pointer, the blob, the copy together with the pointer to it, and whether the
+        record still exists. The first is saved if this process knows the pointer.
         """
-        found = self._find(key)
+        found = self._find_blob(key)
         if found is None:
             return None
         (source, pointer), blob = found
-        target = _at(record, name)
+        target = _path_of(record, name)
         if source != target:
-            packed, also = blob.packed(), {_pointer(key): _lead(record, name)}
-            self._fitting(record, len(packed), lambda: self._place.share(target, source, packed, also))
+            packed, also = blob.packed(), {_pointer_path(key): _pointer_to(record, name)}
+            self._write_with_room(record, len(packed), lambda: self._objects.share(target, source, packed, also))
         try:
-            self._require(record, target)
-        except NotFound:  # the key leads where it led before
+            self._require_record(record, target)
+        except NotFound:  # restore the pointer
             if source != target:
-                self._place.write({_pointer(key): pointer})
+                self._objects.write({_pointer_path(key): pointer})
             raise
-        self._learn(key, record, name)
-        self._attached.blob = record, name, blob.data
+        self._remember_pointer(key, record, name)
+        self._just_attached.blob = record, name, blob.data
         return blob.meta
 
     def put(self, record: str, name: str, key: str, data: bytes, meta: JsonObject) -> None:
-        """Write a blob, whole, for `record`, and let others find it."""
-        target, packed = _at(record, name), Blob(key, meta, data).packed()
-        objects = {target: packed, _pointer(key): _lead(record, name)}
-        self._fitting(record, len(packed), lambda: self._place.write(objects))
-        self._require(record, *objects)
-        self._learn(key, record, name)
+        """Write a blob for `record`, atomically, and the pointer by which others find it."""
+        target, packed = _path_of(record, name), Blob(key, meta, data).packed()
+        objects = {target: packed, _pointer_path(key): _pointer_to(record, name)}
+        self._write_with_room(record, len(packed), lambda: self._objects.write(objects))
+        self._require_record(record, *objects)
+        self._remember_pointer(key, record, name)
 
     def read(self, record: str, name: str) -> bytes | None:
-        """The bytes that `record` has under `name`; None where there is nothing, or it is damaged."""
-        attached = self._attached.__dict__.pop("blob", None)
+        """The bytes that `record` has under `name`; None if there are none, or they are damaged."""
+        attached = self._just_attached.__dict__.pop("blob", None)
         if attached and attached[:2] == (record, name):
             return bytes(attached[2])
-        blob = self._sound(_at(record, name))
+        blob = self._read_intact(_path_of(record, name))
         return blob.data if blob else None
 
     def forget(self, record: str) -> bool:
-        """Remove a record and its blobs. False where there was none."""
-        self._attached.__dict__.clear()
-        folder = _at(record)
-        if self._place.read(_at(record, OWNER)) == [None] and not self._place.below(folder):
+        """Delete a record and its blobs. False if there is no such record."""
+        self._just_attached.__dict__.clear()
+        folder = _path_of(record)
+        if self._objects.read(_path_of(record, OWNER)) == [None] and not self._objects.list_below(folder):
             return False
-        with suppress(StorageFull):  # of use only where somebody else is about to begin it again
-            self._place.write({_gone(record): b"{}"})
+        with suppress(StorageFull):  # it matters only if another process is about to create the record again
+            self._objects.write({_tombstone(record): b"{}"})
         self._remove(folder, pointers=True)
         return True
 
     def check(self) -> None:
-        """Say in the log where the place cannot be used."""
+        """Log it if the object store cannot be used."""
         with suppress(Problem):
             _ = self._secret
 
     def sweep(self) -> int:
-        """Forget records beyond the age, then the oldest until the size holds. Returns how many went.
+        """Delete records beyond the age limit, then the oldest until the size limit holds. Returns how many.
 
-        Servers may do so at the same time: what one has removed is gone for the other.
+        Several servers may sweep at the same time.
         """
-        now = self._place.now()
-        census = _ObjectListing(self._place.below("records"))
-        for path in census.unfinished(now - PART_SECONDS):
-            self._place.remove(path)
-        gone = 0
-        for folder, created in census.oldest():
-            if created >= now - self.max_age and census.bytes <= self.max_bytes:
+        now = self._objects.now()
+        listing = _ObjectListing(self._objects.list_below("records"))
+        for path in listing.unfinished(now - PART_SECONDS):
+            self._objects.remove(path)
+        removed = 0
+        for folder, created in listing.oldest():
+            if created >= now - self.max_age and listing.bytes <= self.max_bytes:
                 break
             self._remove(folder)
-            census.drop(folder)
-            gone += 1
+            listing.drop(folder)
+            removed += 1
         if time.monotonic() - self._tidied > TIDY_SECONDS or not self._tidied:
             self._tidy(now)
-        self._counted = time.monotonic(), (census.records, census.bytes)
-        return gone
+        self._counted_usage = time.monotonic(), (listing.records, listing.bytes)
+        return removed
 
     def usage(self) -> tuple[int, int]:
-        """How many records there are, and the bytes of all blobs; counted anew after half a minute."""
-        if self._counted is None or time.monotonic() - self._counted[0] > USAGE_SECONDS:
-            census = _ObjectListing(self._place.below("records"))
-            self._counted = time.monotonic(), (census.records, census.bytes)
-        return self._counted[1]
+        """The number of records and the bytes of all blobs; counted again after half a minute."""
+        if self._counted_usage is None or time.monotonic() - self._counted_usage[0] > USAGE_SECONDS:
+            listing = _ObjectListing(self._objects.list_below("records"))
+            self._counted_usage = time.monotonic(), (listing.records, listing.bytes)
+        return self._counted_usage[1]
 
-    def _require(self, record: str, *written: str) -> None:
-        """Take away what was just written where its record lives no more."""
-        if self._place.read(_at(record, OWNER)) == [None]:
-            self._place.remove(*written)
-            raise forgotten()
+    def _require_record(self, record: str, *written: str) -> None:
+        """Delete what was just written and raise `NotFound` if its record no longer exists."""
+        if self._objects.read(_path_of(record, OWNER)) == [None]:
+            self._objects.remove(*written)
+            raise deleted_problem()
 
-    def _find(self, key: str) -> tuple[tuple[str, bytes], Blob] | None:
-        """Where a blob is, the pointer that leads there, and the blob."""
-        for pointer in (self._known.pop(key, None), None):
-            if pointer is None and (pointer := self._place.read(_pointer(key))[0]) is None:
+    def _find_blob(self, key: str) -> tuple[tuple[str, bytes], Blob] | None:
+        """Find a blob by its key: its path, the pointer to it, and the blob."""
+        for pointer in (self._known_pointers.pop(key, None), None):
+            if pointer is None and (pointer := self._objects.read(_pointer_path(key))[0]) is None:
                 return None
-            about = _parsed(pointer)
-            source = _at(str(about.get("record")), str(about.get("name")))
-            blob = self._sound(source)
+            target = _parsed(pointer)
+            source = _path_of(str(target.get("record")), str(target.get("name")))
+            blob = self._read_intact(source)
             if blob is not None and blob.key == key:
                 return (source, pointer), blob
         return None
 
-    def _learn(self, key: str, record: str, name: str) -> None:
-        if len(self._known) >= KNOWN:
-            self._known.clear()
-        self._known[key] = _lead(record, name)
+    def _remember_pointer(self, key: str, record: str, name: str) -> None:
+        if len(self._known_pointers) >= MAX_POINTERS:
+            self._known_pointers.clear()
+        self._known_pointers[key] = _pointer_to(record, name)
 
-    def _sound(self, path: str) -> Blob | None:
-        """A blob; None where it is not there, or is not what was written: then it is taken away."""
-        for _ in range(2):  # looked at again: it may just have been written anew
-            (packed,) = self._place.read(path)
+    def _read_intact(self, path: str) -> Blob | None:
+        """Read a blob; None if it is missing or damaged. A damaged one is deleted."""
+        for _ in range(2):  # twice: it may just have been rewritten
+            (packed,) = self._objects.read(path)
             if packed is None:
                 return None
             if (blob := Blob.unpack(packed)) is not None:
                 return blob
         log.warning("a stored file is damaged and is taken away")
         with suppress(Problem):
-            self._place.remove(path)
+            self._objects.remove(path)
         return None
 
     def _remove(self, folder: str, pointers: bool = False) -> None:
-        """End the life of the record in `folder`, then remove all that it has; its pointers too where that is asked."""
-        self._counted = None
-        self._place.remove(f"{folder}/{OWNER}")
-        left = [item.path for item in self._place.below(folder)]
+        """Delete the record in `folder` with all its objects; with `pointers` also the pointers to its blobs."""
+        self._counted_usage = None
+        self._objects.remove(f"{folder}/{OWNER}")
+        left = [item.path for item in self._objects.list_below(folder)]
         stale = self._pointers(folder, left) if pointers else []
-        self._place.remove(*left, *stale)
+        self._objects.remove(*left, *stale)
 
     def _pointers(self, folder: str, paths: list[str]) -> list[str]:
-        """Pointers at blobs in `folder`. One that has just been given another direction is worth a computation."""
-        with suppress(Problem):  # they lead nowhere, and are swept by their age
+        """Paths of the pointers to blobs in `folder`. Pointers that lead elsewhere by now are kept."""
+        with suppress(Problem):  # pointers that stay lead nowhere, and are deleted later because of their age
             blobs = [path for path in paths if not path.endswith((f"/{OWNER}", f"/{RECORD}"))]
-            starts = self._place.starts(blobs, 2 * DIGEST)
+            starts = self._objects.read_starts(blobs, 2 * DIGEST)
             keys = [start[DIGEST:].decode("latin-1") for start in starts if start]
-            found = [_pointer(key) for key in keys if len(key) == DIGEST and key.isalnum()]
-            told = self._place.read(*found) if found else []
-            return [path for path, data in zip(found, told, strict=True) if data and _folder(data) == folder]
+            found = [_pointer_path(key) for key in keys if len(key) == DIGEST and key.isalnum()]
+            contents = self._objects.read(*found) if found else []
+            return [path for path, data in zip(found, contents, strict=True) if data and _folder_of(data) == folder]
         return []
 
     def _tidy(self, now: float) -> None:
-        """Take away pointers at what is older than records become, and what is known of forgotten ones for long."""
+        """Delete pointers that are older than any record can be, and old tombstones."""
         self._tidied = time.monotonic()
-        old = [item.path for item in self._place.below("keys") if item.modified < now - self.max_age]
-        old += [item.path for item in self._place.below("gone") if item.modified < now - GONE_SECONDS]
-        self._place.remove(*old)
+        old = [item.path for item in self._objects.list_below("keys") if item.modified < now - self.max_age]
+        old += [item.path for item in self._objects.list_below("gone") if item.modified < now - TOMBSTONE_SECONDS]
+        self._objects.remove(*old)
 
-    def _fitting(self, record: str, size: int, write: Callable[[], T]) -> T:
-        """`write`; where the disk is full, the oldest explanations other than `record` make room for it first."""
+    def _write_with_room(self, record: str, size: int, write: Callable[[], T]) -> T:
+        """Call `write`. If the disk is full, delete the oldest records other than `record` and try again."""
         try:
             return write()
         except StorageFull:
-            if not self._make_room(_at(record), size + SPARE):
+            if not self._make_room(_path_of(record), size + SPARE_BYTES):
                 raise
         return write()
 
-    def _make_room(self, beside: str, size: int) -> bool:
-        census = _ObjectListing(self._place.below("records"))
-        gone, wanted = 0, census.bytes - size
-        for folder, _ in census.oldest():
-            if census.bytes <= wanted:
+    def _make_room(self, keep: str, size: int) -> bool:
+        listing = _ObjectListing(self._objects.list_below("records"))
+        removed, target_bytes = 0, listing.bytes - size
+        for folder, _ in listing.oldest():
+            if listing.bytes <= target_bytes:
                 break
-            if folder != beside:
+            if folder != keep:
                 self._remove(folder)
-                census.drop(folder)
-                gone += 1
-        if gone:
-            log.warning("the disk is full: the oldest %d explanations are forgotten", gone)
-        return bool(gone)
+                listing.drop(folder)
+                removed += 1
+        if removed:
+            log.warning("the disk is full: the oldest %d explanations are forgotten", removed)
+        return bool(removed)
 
 
 class Blob(NamedTuple):
-    """Bytes, what is known of them, and the key under which they are found; in one object, with their hash."""
+    """Bytes with their meta and key, stored in one object together with a hash of all three."""
 
     key: str
     meta: JsonObject
@@ -297,7 +301,7 @@ class Blob(NamedTuple):
 
     @classmethod
     def unpack(cls, packed: bytes) -> Blob | None:
-        """None where it is damaged."""
+        """The blob; None if it is damaged."""
         digest, rest = packed[:DIGEST], packed[DIGEST:]
         if hashlib.sha256(rest).hexdigest().encode() != digest:
             return None
@@ -306,7 +310,7 @@ class Blob(NamedTuple):
 
 
 class _ObjectListing:
-    """What there is of each record, by the folder that it has, from a listing."""
+    """A listing of all objects, grouped by the record's folder."""
 
     def __init__(self, items: list[StoredObject]) -> None:
         self._items: dict[str, list[StoredObject]] = {}
@@ -314,7 +318,7 @@ class _ObjectListing:
         for item in items:
             if not item.path.endswith(".part"):
                 self._items.setdefault(item.path.rpartition("/")[0], []).append(item)
-        blobs = [item for mine in self._items.values() for item in mine if _is_blob(item)]
+        blobs = [item for items in self._items.values() for item in items if _is_blob(item)]
         self._uses: Counter[Hashable] = Counter(item.file for item in blobs)
         self.bytes = sum({item.file: item.size for item in blobs}.values())
 
@@ -323,16 +327,18 @@ class _ObjectListing:
         return len(self._items)
 
     def oldest(self) -> list[tuple[str, float]]:
-        """Records and when they began, the oldest first. One that lives no more is swept as if it were one."""
-        return sorted(((folder, _began(mine)) for folder, mine in self._items.items()), key=lambda pair: pair[1])
+        """Folders of the records with their creation time, the oldest first; also of half-deleted records."""
+        return sorted(
+            ((folder, _creation_time(items)) for folder, items in self._items.items()), key=lambda pair: pair[1]
+        )
 
     def unfinished(self, before: float) -> list[str]:
-        """Files that a process has left unfinished, and what was left of records that live no more."""
+        """Paths of unfinished files, and of what is left of deleted records."""
         paths = [item.path for item in self._parts if item.modified < before]
-        for mine in self._items.values():
-            lives = any(item.path.endswith(f"/{OWNER}") for item in mine)
-            if not lives and max(item.modified for item in mine) < before:
-                paths += [item.path for item in mine]
+        for items in self._items.values():
+            has_owner = any(item.path.endswith(f"/{OWNER}") for item in items)
+            if not has_owner and max(item.modified for item in items) < before:
+                paths += [item.path for item in items]
         return paths
 
     def drop(self, folder: str) -> None:
@@ -346,47 +352,47 @@ def _is_blob(item: StoredObject) -> bool:
     return not item.path.endswith((f"/{OWNER}", f"/{RECORD}"))
 
 
-def _began(items: list[StoredObject]) -> float:
-    """What says that a record lives is written once, when it begins."""
+def _creation_time(items: list[StoredObject]) -> float:
+    """When a record was created: its `owner` object is written once, at the start."""
     return next((item.modified for item in items if item.path.endswith(f"/{OWNER}")), items[0].modified)
 
 
-def _dated(body: JsonObject) -> bytes:
+def _with_time(body: JsonObject) -> bytes:
     return json.dumps({"written": time.time(), "body": body}).encode()
 
 
 def _parsed(data: bytes) -> JsonObject:
-    """An object of JSON; an empty one where it is damaged."""
+    """A JSON object; an empty one if the bytes are damaged."""
     try:
         return dict(json.loads(data))
     except (ValueError, TypeError):
         return {}
 
 
-def _lead(record: str, name: str) -> bytes:
-    """A pointer: what leads from a key to a blob."""
+def _pointer_to(record: str, name: str) -> bytes:
+    """The content of a pointer to a blob."""
     return json.dumps({"record": record, "name": name}).encode()
 
 
-def _folder(pointer: bytes) -> str:
-    return _at(str(_parsed(pointer).get("record")))
+def _folder_of(pointer: bytes) -> str:
+    return _path_of(str(_parsed(pointer).get("record")))
 
 
-def _at(record: str, *name: str) -> str:
-    """Where a record is kept, or an object of its own."""
-    return "/".join(["records", *(part if part in (OWNER, RECORD) else _safe(part) for part in (record, *name))])
+def _path_of(record: str, *name: str) -> str:
+    """The path of a record's folder, or of an object in it."""
+    return "/".join(["records", *(part if part in (OWNER, RECORD) else _safe_name(part) for part in (record, *name))])
 
 
-def _safe(text: str) -> str:
-    """A name without slashes and dots, whatever a client has put into it."""
+def _safe_name(text: str) -> str:
+    """A name without slashes and dots, whatever a client has sent."""
     name = quote(text, safe="").replace(".", "%2E")
     return name if 0 < len(name) <= NAME_LENGTH else f"%{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _pointer(key: str) -> str:
+def _pointer_path(key: str) -> str:
     return f"keys/{key[:2]}/{key}"
 
 
-def _gone(record: str) -> str:
-    """Where it is known that a record was forgotten; its id, by which it was found, is not told there."""
+def _tombstone(record: str) -> str:
+    """The path of the tombstone of a deleted record. It holds a hash instead of the record's id, which is a secret."""
     return f"gone/{hashlib.sha256(record.encode()).hexdigest()}"

@@ -1,8 +1,8 @@
-"""Content-addressed store: pictures and panels under keyed hashes, counted by the explanations that use them.
+"""Content-addressed store: pictures and panels under keyed hashes, kept as long as an explanation uses them.
 
-Files hold the bytes, an SQLite index says who uses what. Web process and worker both open it; each change is one
-transaction, and a file is put in place or removed only inside one, so that a new use and a removal cannot race.
-A file that is not what was written is taken away, and what it held is computed again.
+Files hold the bytes; an SQLite index says which record uses which blob. Web process and worker both open it. Each
+change is one transaction, and files are written or deleted only inside one, so that a new use and a removal cannot
+race. A damaged file is deleted, and its content is computed again.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from typing import TypeVar
 from ..contract.problems import NotFound, StorageFull
 from ..contract.wire import JsonObject
 from .clock import now, tick
-from .index import Index, stored_problem
+from .index import Index, write_problem
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-PART_SECONDS = 3600  # after which a file that was never finished is taken away
-SPARE = 4 * 2**20  # bytes that are made free beside what is wanted, where the disk is full
+PART_SECONDS = 3600  # after which an unfinished file is deleted
+SPARE_BYTES = 4 * 2**20  # made free in addition to what is needed, if the disk is full
 SECRET_BYTES = 32
 
 
 class Store:
     """Records by id, and the blobs that they use by name (`source`, `image`, `input:MODEL`, `panel:ID`).
 
-    Each call raises `NotStored` where the folder cannot be written, `StorageFull` where its disk is full and forgetting
-    the oldest explanations did not help, `Unavailable` where the index is locked or was damaged.
+    Each call raises `NotStored` if the folder cannot be written, `StorageFull` if its disk is full and deleting the
+    oldest explanations did not help, `Unavailable` if the index is locked or was damaged.
     """
 
     sweep_seconds = 60.0
@@ -45,12 +45,12 @@ class Store:
     def __init__(self, folder: Path, max_bytes: int, max_age: float) -> None:
         self.folder, self.max_bytes, self.max_age = folder, max_bytes, max_age
         self._index = Index(folder)
-        self._untidy = False
-        with suppress(OSError):  # a folder that cannot be made is told when something is to be put there
+        self._needs_tidy = False
+        with suppress(OSError):  # if the folder cannot be made, the first write reports it
             (folder / "blobs").mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def close(self) -> None:
-        """Let go of the index. A later call opens it again."""
+        """Close the index. A later call opens it again."""
         self._index.close()
 
     @cached_property
@@ -58,15 +58,16 @@ class Store:
         try:
             return _read_secret(self.folder / "secret")
         except OSError as error:
-            raise stored_problem(error) from error
+            raise write_problem(error) from error
 
     def key(self, *parts: object) -> str:
-        """HMAC-SHA256, with the server's secret, of all that determines a blob: ids cannot be guessed from content."""
+        """HMAC-SHA256 of everything that determines a blob, with the server's secret: nobody can guess it from
+        content."""
         message = json.dumps(parts, sort_keys=True, default=str).encode()
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
     def create(self, record: str, body: JsonObject, owner: str = "") -> None:
-        """Begin a record, or begin it again. `owner` is the name of the API key that asked, where keys are on."""
+        """Create a record, or replace it. `owner` is the name of the client's API key, if keys are on."""
 
         def write() -> None:
             with self._index.transaction() as index:
@@ -75,20 +76,20 @@ class Store:
                     (record, now(index), json.dumps(body), owner),
                 )
 
-        self._fitting(record, 0, write)
+        self._write_with_room(record, 0, write)
 
     def update(self, record: str, body: JsonObject) -> None:
-        """Replace a record. Raises `NotFound` where it was forgotten meanwhile: what is deleted does not come back."""
+        """Replace a record. Raises `NotFound` if it was deleted meanwhile: a deleted record does not come back."""
 
         def write() -> None:
             with self._index.transaction() as index:
                 if not index.execute("UPDATE record SET body = ? WHERE id = ?", (json.dumps(body), record)).rowcount:
-                    raise forgotten()
+                    raise deleted_problem()
 
-        self._fitting(record, 0, write)
+        self._write_with_room(record, 0, write)
 
-    def end_all(self, but: Collection[str]) -> int:
-        """Note of each record that is said to run, other than `but`, that it was cancelled: nobody computes it now.
+    def cancel_running(self, except_for: Collection[str]) -> int:
+        """Set the status of all running records, other than `except_for`, to cancelled: nobody computes them any more.
 
         Returns how many there were.
         """
@@ -97,7 +98,7 @@ class Store:
             return index.execute(
                 f"UPDATE record SET body = json_set(body, '$.status', 'cancelled') WHERE {status} = 'running' "
                 "AND id NOT IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(but)),),
+                (json.dumps(list(except_for)),),
             ).rowcount
 
     def load(self, record: str) -> JsonObject | None:
@@ -111,20 +112,20 @@ class Store:
             return None
 
     def owner(self, record: str) -> str | None:
-        """Whose a record is; None where there is none."""
+        """The owner of a record; None if there is no such record."""
         with self._index.transaction(write=False) as index:
             row = index.execute("SELECT owner FROM record WHERE id = ?", (record,)).fetchone()
         return row[0] if row else None
 
     def attach(self, record: str, name: str, key: str) -> JsonObject | None:
-        """Let `record` use the blob `key`; its meta, or None where it is not there or damaged."""
-        if self._sound(key) is None:
+        """Let `record` use the blob `key`. Returns its meta, or None if it is missing or damaged."""
+        if self._read_intact(key) is None:
             return None
         with self._index.transaction() as index:
             row = index.execute("SELECT meta FROM blob WHERE key = ?", (key,)).fetchone()
             if row is None or not self._path(key).is_file():
                 return None
-            _use(index, record, name, key)
+            _add_use(index, record, name, key)
         try:
             return json.loads(row[0])  # type: ignore[no-any-return]
         except ValueError:  # damaged
@@ -132,7 +133,7 @@ class Store:
 
     def put(self, record: str, name: str, key: str, data: bytes, meta: JsonObject) -> None:
         """Write a blob, atomically, and let `record` use it."""
-        self._fitting(record, len(data), lambda: self._put(record, name, key, data, meta))
+        self._write_with_room(record, len(data), lambda: self._put(record, name, key, data, meta))
 
     def _put(self, record: str, name: str, key: str, data: bytes, meta: JsonObject) -> None:
         path = self._path(key)
@@ -146,74 +147,74 @@ class Store:
                     "DO UPDATE SET bytes = excluded.bytes, meta = excluded.meta, digest = excluded.digest",
                     (key, len(data), json.dumps(meta), _digest(data)),
                 )
-                _use(index, record, name, key)
+                _add_use(index, record, name, key)
                 os.replace(part, path)
         except OSError as error:
-            raise stored_problem(error) from error
+            raise write_problem(error) from error
         finally:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
 
     def read(self, record: str, name: str) -> bytes | None:
-        """The bytes of what `record` uses under `name`; None where there is nothing, or it is damaged."""
+        """The bytes of the blob that `record` uses under `name`; None if there is none, or it is damaged."""
         with self._index.transaction(write=False) as index:
             row = index.execute("SELECT key FROM uses WHERE record = ? AND name = ?", (record, name)).fetchone()
-        return self._sound(row[0]) if row else None
+        return self._read_intact(row[0]) if row else None
 
     def forget(self, record: str) -> bool:
-        """Remove a record, and every blob that no other record uses. False where there was none."""
+        """Delete a record, and every blob that no other record uses. False if there is no such record."""
         with self._index.transaction() as index:
-            gone = index.execute("DELETE FROM record WHERE id = ?", (record,)).rowcount
+            removed = index.execute("DELETE FROM record WHERE id = ?", (record,)).rowcount
             self._drop_unused(index)
-        self._untidy = not self._index.tidy()
-        return bool(gone)
+        self._needs_tidy = not self._index.tidy()
+        return bool(removed)
 
     def check(self) -> None:
-        """Read the whole index, and begin it anew where it is damaged."""
+        """Read the whole index, and replace it if it is damaged."""
         self._index.check()
 
     def sweep(self) -> int:
-        """Forget records beyond the age, then the oldest until the size holds. Returns how many went."""
+        """Delete records beyond the age limit, then the oldest until the size limit holds. Returns how many."""
         self._drop_orphans()
         with self._index.transaction() as index:
             seconds = tick(index)
             index.execute("UPDATE record SET created = ? WHERE created > ?", (seconds, seconds))
-            gone = index.execute("DELETE FROM record WHERE created < ?", (seconds - self.max_age,)).rowcount
+            removed = index.execute("DELETE FROM record WHERE created < ?", (seconds - self.max_age,)).rowcount
             self._drop_unused(index)
             while self._bytes(index) > self.max_bytes and self._drop_oldest(index) is not None:
-                gone += 1
-        if gone or self._untidy:
-            self._untidy = not self._index.tidy()
-        return gone
+                removed += 1
+        if removed or self._needs_tidy:
+            self._needs_tidy = not self._index.tidy()
+        return removed
 
     def usage(self) -> tuple[int, int]:
-        """How many records there are, and the bytes of all blobs."""
+        """The number of records and the bytes of all blobs."""
         with self._index.transaction(write=False) as index:
             return int(index.execute("SELECT COUNT(*) FROM record").fetchone()[0]), self._bytes(index)
 
-    def _fitting(self, record: str, size: int, write: Callable[[], T]) -> T:
-        """`write`; where the disk is full, the oldest explanations other than `record` make room for it first."""
+    def _write_with_room(self, record: str, size: int, write: Callable[[], T]) -> T:
+        """Call `write`. If the disk is full, delete the oldest records other than `record` and try again."""
         try:
             return write()
         except StorageFull:
-            if not self._make_room(record, size + SPARE):
+            if not self._make_room(record, size + SPARE_BYTES):
                 raise
         return write()
 
     def _make_room(self, record: str, size: int) -> bool:
-        gone, freed = 0, 0
+        removed, freed = 0, 0
         with self._index.transaction() as index:
             while freed < size and (more := self._drop_oldest(index, record)) is not None:
-                gone += 1
+                removed += 1
                 freed += more
-        if gone:
-            log.warning("the disk is full: the oldest %d explanations are forgotten", gone)
-        return bool(gone)
+        if removed:
+            log.warning("the disk is full: the oldest %d explanations are forgotten", removed)
+        return bool(removed)
 
-    def _drop_oldest(self, index: sqlite3.Connection, beside: str = "") -> int | None:
-        """Forget the oldest record other than `beside`; the bytes that are free now, None where there is no other."""
+    def _drop_oldest(self, index: sqlite3.Connection, keep: str = "") -> int | None:
+        """Delete the oldest record other than `keep`. Returns the bytes freed, None if there is no other record."""
         oldest = "SELECT id FROM record WHERE id != ? ORDER BY created LIMIT 1"
-        if not index.execute(f"DELETE FROM record WHERE id = ({oldest})", (beside,)).rowcount:
+        if not index.execute(f"DELETE FROM record WHERE id = ({oldest})", (keep,)).rowcount:
             return None
         return self._drop_unused(index)
 
@@ -225,7 +226,7 @@ class Store:
         return sum(size for _, size in unused if isinstance(size, int))  # else it is damaged
 
     def _drop_orphans(self) -> None:
-        """Take away files that the index does not know: of a process that died, or of an index that was lost."""
+        """Delete files that the index does not know: left by a process that died, or by an index that was lost."""
         with self._index.transaction(write=False) as index:
             known = {key for (key,) in index.execute("SELECT key FROM blob")}
         for path in (self.folder / "blobs").glob("*/*"):
@@ -238,20 +239,20 @@ class Store:
                     if index.execute("SELECT 1 FROM blob WHERE key = ?", (path.name,)).fetchone() is None:
                         path.unlink(missing_ok=True)
 
-    def _sound(self, key: str) -> bytes | None:
-        """The bytes of a blob; None where it is not there, or is not what was written: then it is taken away."""
+    def _read_intact(self, key: str) -> bytes | None:
+        """The bytes of a blob; None if it is missing or damaged. A damaged file is deleted."""
         with self._index.transaction(write=False) as index:
-            data = self._checked(index, key)
+            data = self._read_if_intact(index, key)
         if data is None and self._path(key).exists():
-            with self._index.transaction() as index:  # looked at again: it may just have been written anew
-                data = self._checked(index, key)
+            with self._index.transaction() as index:  # read again: it may just have been rewritten
+                data = self._read_if_intact(index, key)
                 if data is None:
                     log.warning("a stored file is damaged and is taken away")
                     with suppress(OSError):
                         self._path(key).unlink()
         return data
 
-    def _checked(self, index: sqlite3.Connection, key: str) -> bytes | None:
+    def _read_if_intact(self, index: sqlite3.Connection, key: str) -> bytes | None:
         row = index.execute("SELECT bytes, digest FROM blob WHERE key = ?", (key,)).fetchone()
         if row is None:
             return None
@@ -267,7 +268,7 @@ class Store:
         return int(index.execute("SELECT COALESCE(SUM(bytes), 0) FROM blob").fetchone()[0])
 
     def _path(self, key: str) -> Path:
-        """Where a blob lies. A key that damage has changed leads nowhere, and never out of the folder."""
+        """The path of a blob. A key changed by damage leads to no file, and never out of the folder."""
         name = key if isinstance(key, str) and key.isascii() and key.isalnum() else _digest(repr(key).encode())
         return self.folder / "blobs" / name[:2] / name
 
@@ -276,21 +277,21 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _use(index: sqlite3.Connection, record: str, name: str, key: str) -> None:
+def _add_use(index: sqlite3.Connection, record: str, name: str, key: str) -> None:
     try:
         index.execute("INSERT OR REPLACE INTO uses VALUES (?, ?, ?)", (record, name, key))
     except sqlite3.IntegrityError as error:
-        raise forgotten() from error
+        raise deleted_problem() from error
 
 
-def forgotten() -> NotFound:
-    """What a run is told that writes for a record which was deleted meanwhile."""
+def deleted_problem() -> NotFound:
+    """The problem for a run whose record was deleted meanwhile."""
     return NotFound("This explanation was deleted while it was being computed.")
 
 
 def _read_secret(path: Path) -> bytes:
-    """The server's secret, made at first use; it appears whole or not at all, and only once."""
-    if path.exists() and path.stat().st_size < SECRET_BYTES:  # a disk has lost it: what is stored is found no more
+    """The server's secret. Created at first use, atomically and only once."""
+    if path.exists() and path.stat().st_size < SECRET_BYTES:  # lost by the disk: no stored blob can be found any more
         log.warning("the store's secret is damaged: a new one is made")
         path.unlink()
     if not path.exists():
@@ -300,7 +301,7 @@ def _read_secret(path: Path) -> bytes:
         try:
             os.link(part, path)
         except FileExistsError:
-            pass  # another process was quicker: its secret counts
+            pass  # another process was quicker: use its secret
         finally:
             part.unlink()
     return path.read_bytes()

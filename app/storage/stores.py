@@ -1,4 +1,4 @@
-"""Which store the settings ask for: one of this machine's own, or one that many servers share."""
+"""Opens the store that the settings name: one of this machine, or one that several servers share."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DAY = 86400
 
 
 def open_store(settings: Settings) -> AnyStore:
-    """The store at `settings.store`: a path is a folder with an index, an address is shared."""
+    """The store at `settings.store`: a path is a folder with an index, a URL is a shared store."""
     if isinstance(settings.store, Path):
         return Store(settings.store, settings.store_bytes, settings.store_days * DAY)
     scheme, _, path = settings.store.partition("://")
-    place = LocalObjectStore(Path(path)) if scheme == "file" else FsspecObjectStore(settings.store)
-    return SharedStore(place, settings.store_bytes, settings.store_days * DAY, settings.deadline)
+    objects = LocalObjectStore(Path(path)) if scheme == "file" else FsspecObjectStore(settings.store)
+    return SharedStore(objects, settings.store_bytes, settings.store_days * DAY, settings.deadline)

@@ -1,4 +1,4 @@
-"""The web application: routes, middleware, lifespan. Nothing happens at import time."""
+"""The web application: routes, middleware, start and stop. Nothing happens at import time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
+from jinja2 import Environment
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
-from starlette.routing import Match
+from starlette.routing import Match, Mount, Router
 from starlette.types import Scope
 
 from ..contract.problems import BY_STATUS, FieldFault, Problem, ProblemBody, Unprocessable
@@ -39,6 +40,7 @@ from .middleware.proxy_headers import ProxyHeadersMiddleware
 from .middleware.quota import QuotaMiddleware
 from .middleware.security_headers import SecurityHeadersMiddleware
 from .middleware.sessions import Sessions
+from .plugin_pages import asset_folders, template_loader
 from .routes import catalogue, explanations, flows, health, pages, predictions, results, session, weights
 from .routes import metrics as measuring
 from .routes.submit import ClientLeft
@@ -53,7 +55,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 def create_app(settings: Settings | None = None, executor: Callable[[Settings], Executor] = LocalExecutor) -> FastAPI:
-    """The application with its own executor and store, which start and end with it."""
+    """The application with its own executor and store, which start and stop with it."""
     settings = settings or Settings()
     keys = Keys(settings.keys) if settings.keys else None
     sessions = Sessions(keys) if keys else None
@@ -63,8 +65,8 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         app.state.settings = settings
         app.state.store = open_store(settings)
         app.state.executor = executor(settings)
-        app.state.pulls = Downloads(settings)
-        app.state.freshness = ChangeDetector(settings)
+        app.state.downloads = Downloads(settings)
+        app.state.change_detector = ChangeDetector(settings)
         app.state.templates = _templates()
         await app.state.executor.start()
         sweeping = asyncio.create_task(_sweep(app.state.store))
@@ -74,7 +76,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
             sweeping.cancel()
             with suppress(asyncio.CancelledError):
                 await sweeping
-            app.state.pulls.close()
+            app.state.downloads.close()
             await app.state.executor.stop()
             app.state.store.close()
 
@@ -92,8 +94,11 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
     app.state.keys, app.state.sessions = keys, sessions
     for router in (pages, health, catalogue, weights, predictions, flows, results, measuring, explanations, session):
         app.include_router(router.router)
-    app.mount("/static/swagger", _Assets(Path(fastapi_offline.__file__).parent / "static"))
-    app.mount("/static", _Assets(shipped("static")))
+    app.mount("/static/swagger", _StaticFiles(Path(fastapi_offline.__file__).parent / "static"))
+    app.mount(
+        "/static/plugins", Router([Mount(f"/{at}", _StaticFiles(folder)) for at, folder in asset_folders().items()])
+    )
+    app.mount("/static", _StaticFiles(shipped("static")))
     # Arrays of floats hardly shrink, and would keep the processor from computing.
     app.add_middleware(
         GZipMiddleware, compresslevel=6, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, ARRAY_TYPE)
@@ -113,10 +118,10 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
     return app
 
 
-class _Assets(StaticFiles):
-    """Files that a browser keeps but asks about each time, so that page and scripts always belong together.
+class _StaticFiles(StaticFiles):
+    """Files that a browser caches but revalidates each time, so that page and scripts always have the same version.
 
-    They are small, and served whole: there is nothing that a flood of ranges could make of them.
+    They are small and always served whole, so that requests with many ranges cannot do harm.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -132,7 +137,8 @@ class _Assets(StaticFiles):
 
 
 def _templates() -> Jinja2Templates:
-    templates = Jinja2Templates(directory=shipped("templates"), context_processors=[texts.context])
+    environment = Environment(loader=template_loader(), autoescape=True)
+    templates = Jinja2Templates(env=environment, context_processors=[texts.context])
     templates.env.globals.update(version=VERSION, static=lambda path: f"/static/{path}")
     return templates
 
@@ -150,7 +156,7 @@ async def _sweep(store: AnyStore) -> None:
 
 
 def _handle_errors(app: FastAPI) -> None:
-    """One shape for every refusal: application/problem+json."""
+    """Answer every error in one form: application/problem+json."""
 
     @app.exception_handler(Problem)
     async def refuse(request: Request, problem: Problem) -> Response:
@@ -158,13 +164,13 @@ def _handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(ClientLeft)
     async def left(request: Request, error: ClientLeft) -> Response:
-        return Response(status_code=499)  # nobody reads it
+        return Response(status_code=499)  # nobody reads the response
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         if isinstance(error, StopOnProblem):
             return problem_response(error.problem)
-        field = "body" if error.status_code == 400 else None  # a form that cannot be read
+        field = "body" if error.status_code == 400 else None  # the form cannot be parsed
         problem = BY_STATUS.get(error.status_code, Problem)(_detail(error, request), field=field)
         problem.status = error.status_code
         response = problem_response(problem)
@@ -177,13 +183,15 @@ def _handle_errors(app: FastAPI) -> None:
     async def invalid(request: Request, invalid: RequestValidationError) -> Response:
         errors = []
         for fault in invalid.errors():
-            field = ".".join(str(part) for part in fault["loc"][1:])  # the first says where: body, query, path
+            field = ".".join(
+                str(part) for part in fault["loc"][1:]
+            )  # the first part names the place: body, query, path
             errors.append(FieldFault(field=field, detail=f"{field}: {fault['msg']}."))
         return problem_response(Unprocessable(" ".join(error["detail"] for error in errors), errors=errors))
 
 
 def _allowed(request: Request) -> list[str]:
-    """The methods that this path takes: several routes may share it, and Starlette knows of the first only."""
+    """The HTTP methods of this path: several routes may share it, and Starlette knows only those of the first."""
     routes = request.app.routes
     return [m for m in METHODS if any(r.matches({**request.scope, "method": m})[0] is Match.FULL for r in routes)]
 

@@ -1,4 +1,4 @@
-"""The deployments as Ray Serve has them, and how a process comes to their handles."""
+"""The deployments on Ray Serve, and the connection of a process to them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .application import create_app
 
 log = logging.getLogger(__name__)
 APPLICATION, EXPLAINER, INGRESS = "gradoscope", "Explainer", "Ingress"
-SIDE_BY_SIDE = 8  # requests of a replica, which take turns; others wait for a place
-TARGET = 2.0  # requests of a replica, on average, beyond which there are to be more replicas
-STATISTICS_SECONDS = 2.0  # between two questions of Serve which models a replica holds
-KNOCK_SECONDS = 5
-OBJECT_STORE_BYTES = 256 * 2**20  # of a Ray that is started here: events are small and soon read
+MAX_ONGOING = 8  # requests that a replica computes in turns; others wait
+TARGET_ONGOING = 2.0  # average requests a replica: with more, Serve adds replicas
+STATISTICS_SECONDS = 2.0  # between Serve's calls of `record_routing_stats`
+CONNECT_SECONDS = 5
+OBJECT_STORE_BYTES = 256 * 2**20  # of a Ray cluster that is started here: events are small and soon read
 
 
 def explainer(settings: Settings) -> serve.Application:
-    """The deployment that computes."""
+    """The deployment of `Explainer`, which computes."""
     router: dict[str, Any] = {
         "request_router_class": "gradoscope.service.cluster.routing:ByModel",
         "request_routing_stats_period_s": STATISTICS_SECONDS,
@@ -43,21 +43,21 @@ def explainer(settings: Settings) -> serve.Application:
         autoscaling_config=AutoscalingConfig(
             min_replicas=settings.cluster_replicas_min,
             max_replicas=max(settings.cluster_replicas_min, settings.cluster_replicas_max),
-            target_ongoing_requests=TARGET,
+            target_ongoing_requests=TARGET_ONGOING,
         ),
-        max_ongoing_requests=min(SIDE_BY_SIDE, settings.max_requests),
+        max_ongoing_requests=min(MAX_ONGOING, settings.max_requests),
         max_queued_requests=settings.max_requests,
         graceful_shutdown_timeout_s=settings.grace_seconds,
         logging_config={"enable_access_log": False},
         request_router_config=RequestRouterConfig(**router),
     )
-    bound: serve.Application = deployment.bind(settings.model_dump(mode="json"))
-    return bound
+    application: serve.Application = deployment.bind(settings.model_dump(mode="json"))
+    return application
 
 
 @serve.ingress()
 class Ingress:
-    """The web application, with the explainers behind it."""
+    """The web application, which sends its jobs to the explainers."""
 
     def __init__(self, settings: JsonObject, explainers: Any) -> None:
         self._settings, self._explainers = Settings(**settings), explainers
@@ -70,13 +70,13 @@ class Ingress:
 
 
 def build(settings: JsonObject) -> serve.Application:
-    """For `serve deploy`: `args` of the configuration are settings by name, the rest comes from the environment."""
-    made = Settings(**settings)
-    return ingress(made, explainer(made))
+    """For `serve deploy`: `args` in its configuration file are settings; the rest comes from the environment."""
+    parsed = Settings(**settings)
+    return ingress(parsed, explainer(parsed))
 
 
 def ingress(settings: Settings, explainers: Any) -> serve.Application:
-    """The deployment that answers HTTP; `explainers` is their application, or a handle of theirs."""
+    """The deployment that answers HTTP; `explainers` is their application, or a handle to them."""
     deployment: Any = serve.deployment(
         Ingress,
         name=INGRESS,
@@ -84,61 +84,61 @@ def ingress(settings: Settings, explainers: Any) -> serve.Application:
         num_replicas=1,
         max_ongoing_requests=settings.max_connections,
         graceful_shutdown_timeout_s=settings.grace_seconds,
-        logging_config={"enable_access_log": False},  # ours has a line for each
+        logging_config={"enable_access_log": False},  # we have an access log of our own
     )
-    bound: serve.Application = deployment.bind(settings.model_dump(mode="json"), explainers)
-    return bound
+    application: serve.Application = deployment.bind(settings.model_dump(mode="json"), explainers)
+    return application
 
 
 class ClusterConnection:
-    """A Ray cluster and the explainers in it, for as long as this process wants them.
+    """The connection of this process to a Ray cluster and the explainers in it.
 
-    `address` is HOST:PORT of a cluster's head, or `auto`: the cluster that runs on this machine (or RAY_ADDRESS), and
-    where there is none, one that is started now and ends with this process. Explainers that run there already are
-    used as they are; else they are started, and taken away at the end. Raises `Unavailable`.
+    `address` is HOST:PORT of a cluster's head, or `auto`: the cluster on this machine (or RAY_ADDRESS), or, if there
+    is none, a new one that ends with this process. Explainers that already run are used as they are; otherwise they
+    are started, and removed at the end. Raises `Unavailable`.
     """
 
     def __init__(self, settings: Settings, address: str) -> None:
         self._settings = settings
-        self._own_cluster, self._own_explainers = False, False
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
+        self._started_cluster, self._started_explainers = False, False
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry to Ray
         options: dict[str, Any] = {"logging_level": logging.WARNING, "include_dashboard": None}
         if address != "auto":
-            knock(address)
+            check_reachable(address)
         try:
             ray.init(address=address, **options)
         except ConnectionError as error:
             if address != "auto":
                 raise Unavailable(f"This machine cannot join the cluster at {address}: {error}") from error
             ray.init(address="local", object_store_memory=OBJECT_STORE_BYTES, **options | {"include_dashboard": False})
-            self._own_cluster = True
+            self._started_cluster = True
 
     async def connect(self) -> Any:
-        """The explainers' handle; waits until they are there."""
+        """The explainers' handle; waits until they are ready."""
         return await asyncio.to_thread(self._connect)
 
     def _connect(self) -> Any:
         running = serve.status().applications.get(APPLICATION)
         if running is None or running.status in (ApplicationStatus.DELETING, ApplicationStatus.DEPLOY_FAILED):
-            self._own_explainers = True
+            self._started_explainers = True
             serve.start(proxy_location="Disabled")
             serve.run(explainer(self._settings), name=APPLICATION, route_prefix=None)
         return serve.get_deployment_handle(EXPLAINER, APPLICATION)
 
     def leave(self) -> None:
-        """Take away what was started."""
+        """Disconnect, and stop what was started here."""
         if not ray.is_initialized():
             return
-        if self._own_explainers and not self._own_cluster:
+        if self._started_explainers and not self._started_cluster:
             serve.delete(APPLICATION)
         ray.shutdown()
 
 
-def knock(address: str) -> None:
-    """Raise `Unavailable` where nobody listens at HOST:PORT: Ray itself would try for minutes."""
+def check_reachable(address: str) -> None:
+    """Raise `Unavailable` if nothing listens at HOST:PORT: Ray itself would try for minutes."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise Unavailable(
             f"There is no Ray cluster at {address} ({error}). Start one there, ray start --head --port {port}, and "

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with what it cannot know."""
+"""The OpenAPI document: FastAPI's, completed with what FastAPI cannot know."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..contract.events import EVENTS
 from ..contract.wire import JsonObject
 from ..images.palettes import palettes
 from ..images.samples import samples
-from .middleware.api_key import OPEN
+from .middleware.api_key import PUBLIC_PATHS
 
 Document = JsonObject
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
-PLACES = {  # in an explanation's record
+LINK_PARAMETERS = {  # where a link finds its parameters in an explanation's record
     "id": "$response.body#/id",
     "panel": "$response.body#/panels/0/id",
     "model": "$response.body#/inputs/0/model",
@@ -25,29 +25,29 @@ EXPLANATIONS = "/api/v1/explanations"
 
 
 def describe(base: Document, catalogue: Catalogue | None, keys: bool) -> Document:
-    """`base` with problems under their own media type, forms as they are sent, links from an explanation to its parts;
-    with the models, methods and parameters of `catalogue` where it is known, and with `keys` where one is asked for."""
+    """Complete `base`: problems with their media type, forms as they are sent, links from an explanation to its parts,
+    the models, methods and parameters of `catalogue` if it is known, and API keys if `keys`."""
     document = copy.deepcopy(base)
     for path in document["paths"].values():
         for operation in path.values():
-            _tell_problems(operation["responses"])
+            _describe_problems(operation["responses"])
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] == "colormap":
                     parameter["schema"]["enum"] = list(palettes())
-    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, which we do not send
+    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own errors, which we do not send
         document["components"]["schemas"].pop(unused, None)
     forms = [schema for name, schema in document["components"]["schemas"].items() if name.startswith("Body_")]
     for form in forms:
         form["additionalProperties"] = False
-        _mend_form(form["properties"])
+        _fix_form(form["properties"])
         if "image" in form["properties"]:
             form["oneOf"] = [{"required": [name]} for name in ("image", "sample", "from")]
         if catalogue:
-            _tell_choices(form["properties"], catalogue)
+            _add_choices(form["properties"], catalogue)
     document["components"]["schemas"] = _event_schemas() | document["components"]["schemas"]
-    _link(document["paths"])
+    _add_links(document["paths"])
     if keys:
-        _ask_for_keys(document)
+        _add_security(document)
     return document
 
 
@@ -59,14 +59,14 @@ def _event_schemas() -> Document:
     return dict(found["$defs"])
 
 
-def _tell_problems(responses: Document) -> None:
+def _describe_problems(responses: Document) -> None:
     responses.pop("422", None)  # 4XX says it
     for status, response in responses.items():
         if status[0] in "45":
             response["content"] = PROBLEM
 
 
-def _mend_form(fields: Document) -> None:
+def _fix_form(fields: Document) -> None:
     for name, field in fields.items():
         fields[name] = _without_null(field)
     if "image" in fields:
@@ -75,13 +75,13 @@ def _mend_form(fields: Document) -> None:
         fields["sample"]["enum"] = list(samples())
 
 
-def _tell_choices(fields: Document, catalogue: Catalogue) -> None:
+def _add_choices(fields: Document, catalogue: Catalogue) -> None:
     models = [model.id for model in catalogue.models]
     methods = {method.id: method.parameters for method in catalogue.methods}
     metrics = {metric.id: metric.parameters for metric in catalogue.metrics}
     if "method" in fields:
         fields["method"]["items"] = {"type": "string", "enum": list(methods)}
-    if "model" in fields and catalogue.downloads != "any":  # else by any id of timm's and torchvision's
+    if "model" in fields and catalogue.downloads != "any":  # with "any", all ids of timm and torchvision are allowed
         fields["model"].get("items", fields["model"])["enum"] = models
     if "options" in fields:
         known = (methods if "method" in fields else {}) | (metrics if "metrics" in fields else {})
@@ -93,34 +93,34 @@ def _tell_choices(fields: Document, catalogue: Catalogue) -> None:
         fields["metrics"]["items"] = {"type": "string", "enum": [*metrics, "all"]}
 
 
-def _link(paths: Document) -> None:
-    """An explanation's record leads to all of its parts."""
+def _add_links(paths: Document) -> None:
+    """Add links from an explanation's record to all of its parts."""
     links = {}
     for path, operations in paths.items():
         if path.startswith(f"{EXPLANATIONS}/{{id}}"):
             if "{metric}" in path:  # a record need not have any
                 continue
-            given = {name: place for name, place in PLACES.items() if f"{{{name}}}" in path}
+            parameters = {name: expression for name, expression in LINK_PARAMETERS.items() if f"{{{name}}}" in path}
             for operation in operations.values():
                 id = operation["operationId"]
-                links[id] = {"operationId": id, "parameters": given}
+                links[id] = {"operationId": id, "parameters": parameters}
     paths[EXPLANATIONS]["post"]["responses"]["200"]["links"] = links
 
 
-def _ask_for_keys(document: Document) -> None:
-    """Say where a key is asked for, and how it is shown."""
+def _add_security(document: Document) -> None:
+    """Describe which paths need an API key, and how it is sent."""
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     document["security"] = [{"bearer": []}, {"header": []}]
-    for path in OPEN:
+    for path in PUBLIC_PATHS:
         for operation in document["paths"].get(path, {}).values():
             operation["security"] = []
 
 
 def _without_null(field: Document) -> Document:
-    """A form's field is there or it is not: it is never null, and file choosers do not understand that it might be."""
+    """A field's schema without null: a form's field is present or absent, and file choosers do not understand null."""
     if "anyOf" not in field:
         return field
     kind, *others = (one for one in field["anyOf"] if one != {"type": "null"})

@@ -1,4 +1,4 @@
-"""Words of the pages, static/texts/<language>/*.json: flat keys → text with {names}; and who gets which language."""
+"""Texts of the pages, static/texts/<language>/*.json: flat keys → text with {names}; and the choice of language."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 from fastapi import Request, Response
 from markupsafe import Markup, escape
 
-from ..contract.texts import FALLBACK, NAME, texts, workbench_keys
+from ..pipeline.presentation import FALLBACK
+from ..pipeline.texts import NAME, texts, workbench_keys
 
-# Code in the query, the cookie and the folder's name: the tag for `lang`, and what the language calls itself.
+# Code in query, cookie and folder name → tag for the attribute `lang`, and the language's own name.
 LANGUAGES: Mapping[str, tuple[str, str]] = MappingProxyType({"en": ("en", "English"), "zh": ("zh-Hans", "中文")})
 COOKIE = "gradoscope-language"
 COOKIE_SECONDS = 365 * 86400
@@ -21,9 +22,10 @@ VARY = "Accept-Language, Cookie"
 
 
 def translator(language: str) -> Callable[..., Markup]:
-    """t(key, **values) of a language: the text as HTML, its {names} filled in; both escaped, but for `Markup` values.
+    """The function t(key, **values) of a language: the text as HTML with its {names} filled in. Text and values are
+    escaped, except `Markup` values.
 
-    Raises `KeyError` for a key or a name without a text: a raw key is never shown.
+    t raises `KeyError` for an unknown key or a missing value: a raw key is never shown.
     """
     known = texts(language)
 
@@ -40,19 +42,19 @@ def script_texts(language: str, *prefixes: str, also: Collection[str] = ()) -> M
     return Markup(f'<script type="application/json" id="texts">{data}</script>')
 
 
-def choose(query: str | None, cookie: str | None, header: str | None) -> str:
-    """A visitor's language: as the address asks, else as remembered, else as the browser prefers, else English."""
-    for asked in (query, cookie):
-        if asked is not None and asked in LANGUAGES:
-            return asked
-    return preferred(header or "") or FALLBACK
+def choose_language(query: str | None, cookie: str | None, header: str | None) -> str:
+    """A visitor's language: from the URL's query, else the cookie, else the browser's preference, else English."""
+    for code in (query, cookie):
+        if code is not None and code in LANGUAGES:
+            return code
+    return preferred_language(header or "") or FALLBACK
 
 
-def preferred(header: str) -> str | None:
-    """The language of ours that an Accept-Language header weighs most; the first of equals.
+def preferred_language(header: str) -> str | None:
+    """The available language with the highest weight in an Accept-Language header; the first of equals.
 
-    A range matches by its primary subtag: zh-CN, zh-Hans and zh-Hant-TW are zh, for whoever reads Chinese at all is
-    better served so than with English. q=0 excludes; a malformed range counts for nothing.
+    Only the primary subtag counts: zh-CN, zh-Hans and zh-Hant-TW all mean zh, because a reader of any Chinese is better
+    served by it than by English. q=0 excludes a language; malformed entries are ignored.
     """
     weights: dict[str, float] = {}
     for part in header.split(","):
@@ -66,7 +68,7 @@ def preferred(header: str) -> str | None:
 
 
 def _weight(parameter: str) -> float | None:
-    """The weight that `;q=0.8` gives; None where it is none."""
+    """The weight in `;q=0.8`; None if it is malformed."""
     if not parameter.strip():
         return 1.0
     found = re.fullmatch(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", parameter, re.IGNORECASE)
@@ -74,11 +76,13 @@ def _weight(parameter: str) -> float | None:
 
 
 def language_of(request: Request) -> str:
-    return choose(request.query_params.get("lang"), request.cookies.get(COOKIE), request.headers.get("accept-language"))
+    return choose_language(
+        request.query_params.get("lang"), request.cookies.get(COOKIE), request.headers.get("accept-language")
+    )
 
 
 def context(request: Request) -> dict[str, Any]:
-    """What templates get to speak a visitor's language; for `Jinja2Templates(context_processors=…)`."""
+    """Variables for templates in the visitor's language; for `Jinja2Templates(context_processors=…)`."""
     language = language_of(request)
     return {
         "language": language,
@@ -91,9 +95,9 @@ def context(request: Request) -> dict[str, Any]:
     }
 
 
-def remember(request: Request, response: Response) -> None:
-    """Says on what the language hangs, and keeps the one that the address asks for."""
+def set_language_headers(request: Request, response: Response) -> None:
+    """Set the Vary header, and store the language of the URL's query in a cookie."""
     response.headers["vary"] = VARY
-    asked = request.query_params.get("lang")
-    if asked is not None and asked in LANGUAGES:
-        response.set_cookie(COOKIE, asked, max_age=COOKIE_SECONDS, samesite="lax")
+    code = request.query_params.get("lang")
+    if code is not None and code in LANGUAGES:
+        response.set_cookie(COOKIE, code, max_age=COOKIE_SECONDS, samesite="lax")

@@ -1,4 +1,4 @@
-"""A model is one TOML card: where its weights come from, architecture, input, licence, labels."""
+"""Model cards: a TOML file a model, with the source of its weights, architecture, input, licence and labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..images.input_spec import Input
 
 
 class CardError(Problem):
-    """A card cannot be used; the detail names the card, what is wrong with it, and the remedy."""
+    """A card cannot be used; the detail names the card, what is wrong with it, and how to fix it."""
 
     status = 503
     title = "Model card invalid"
@@ -37,16 +37,16 @@ class Embedded(_Strict):
 
 
 class Torchvision(_Strict):
-    """A weights enum of torchvision, which knows its file, transforms, categories and accuracy."""
+    """A member of a torchvision weights enum, which knows its file, transforms, categories and accuracy."""
 
     kind: Literal["torchvision"]
     weights: str = "DEFAULT"
 
 
 class Timm(_Strict):
-    """A model of timm's on the Hugging Face hub, at one commit of its repository.
+    """A timm model on the Hugging Face hub, at one commit of its repository.
 
-    Without `revision` and `sha256`, the hub's answer at the first download is pinned.
+    Without `revision` and `sha256`, the commit and hash at the first download are saved and used from then on.
     """
 
     kind: Literal["timm"]
@@ -57,8 +57,8 @@ class Timm(_Strict):
 class File(_Strict):
     """A file beside the card: `.safetensors`, or `.pth`/`.pt`/`.bin`/`.ckpt`, read with `weights_only=True`.
 
-    `key` names the part of the checkpoint that holds the tensors, `prefix` what their names begin with; both are found
-    without being named where there is one way only.
+    `key` names the part of the checkpoint that holds the tensors, `prefix` the beginning of their names; both are
+    found automatically if there is only one possibility.
     """
 
     kind: Literal["file"]
@@ -77,7 +77,7 @@ class Paper(_Strict):
 
 
 class Card(_Strict):
-    """As it stands in the file. What is None here, the source's library knows or it has a usual value."""
+    """A card as in its file. For None, the source's library has the value, or a default applies."""
 
     id: str
     title: str
@@ -86,11 +86,11 @@ class Card(_Strict):
     licence: str = "not stated"
     url: str = ""
     paper: Paper | None = None
-    accuracy: float | None = Field(None, ge=0, le=100)  # top-1 on the data set that it was trained for, in percent
+    accuracy: float | None = Field(None, ge=0, le=100)  # top-1 on its own data set, in percent
     labels: str | tuple[str, ...] | None = None
     classes: int | None = Field(None, ge=1, le=100_000)
     outputs: Literal["softmax", "sigmoid"] = "softmax"
-    arguments: dict[str, Any] = {}  # of the function that builds the network
+    arguments: dict[str, Any] = {}  # for the function that builds the network
     input: Input | None = None
     folder: Path = Path()
 
@@ -108,12 +108,12 @@ class FaultyCard:
 
 
 def read_card(path: Path) -> Card:
-    """The card in `path`; its id is the file's name. Raises `CardError`."""
+    """Read the card at `path`; its id is the file's name. Raises `CardError`."""
     try:
         given = tomllib.loads(path.read_text("utf-8"))
         return Card.model_validate({**given, "id": path.stem, "folder": path.resolve().parent})
     except ValidationError as error:
-        raise CardError(f"{path.name}: {'; '.join(map(_in_words, error.errors()))}") from error
+        raise CardError(f"{path.name}: {'; '.join(map(_describe, error.errors()))}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise CardError(f"{path.name}: {error}") from error
 
@@ -122,31 +122,31 @@ TABLES: dict[str, type[BaseModel]] = {"input": Input, "paper": Paper}
 SOURCES: dict[str, type[BaseModel]] = {"embedded": Embedded, "torchvision": Torchvision, "timm": Timm, "file": File}
 
 
-def _in_words(fault: Any) -> str:
-    """A fault that pydantic found, as the writer of a card understands it."""
-    place = [str(part) for part in fault["loc"]]
+def _describe(fault: Any) -> str:
+    """A validation error of pydantic in words for the author of a card."""
+    path = [str(part) for part in fault["loc"]]
     table: type[BaseModel] = Card
-    if place[0] == "source" and len(place) > 1:
-        table = SOURCES[place.pop(1)]  # pydantic names the kind there, which is no part of the card
-    elif len(place) > 1:
-        table = TABLES.get(place[0], Card)
-    name, field = place[-1], ".".join(place)
+    if path[0] == "source" and len(path) > 1:
+        table = SOURCES[path.pop(1)]  # pydantic's path contains the kind, which is not in the card
+    elif len(path) > 1:
+        table = TABLES.get(path[0], Card)
+    name, field = path[-1], ".".join(path)
     if fault["type"] == "missing":
         return f"{field}: is missing"
     if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return f"source.kind: must be one of {', '.join(SOURCES)}"
     if fault["type"] == "extra_forbidden":
         if table is not Card and name in Card.model_fields:
-            return f"{field}: belongs to the top of the card: write `{name}` above [{place[0]}]"
-        near = difflib.get_close_matches(name, table.model_fields, 1)
-        return f"{field}: there is no such field" + (f"; did you mean `{near[0]}`?" if near else "")
+            return f"{field}: belongs to the top of the card: write `{name}` above [{path[0]}]"
+        similar = difflib.get_close_matches(name, table.model_fields, 1)
+        return f"{field}: there is no such field" + (f"; did you mean `{similar[0]}`?" if similar else "")
     return f"{field}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def read_cards(*folders: Path) -> tuple[dict[str, Card], list[FaultyCard]]:
-    """All cards of the folders by id, in the order of their names, and those that cannot be read.
+    """All cards of the folders by id, sorted, and those that cannot be read.
 
-    A card in a later folder takes the place of one with the same name in an earlier.
+    A card replaces one with the same name in an earlier folder.
     """
     cards: dict[str, Card] = {}
     faults: dict[str, FaultyCard] = {}

@@ -81,7 +81,7 @@ class Catalogue:
     def about(self, model: str) -> ModelBody:
         """What is known of a model before it is loaded, as `GET /models` tells it."""
         recipe = self.recipes[model]
-        card, file = recipe.card, self.weights.settled(recipe.weights)
+        card, file = recipe.card, self.weights.with_pinned_revision(recipe.weights)
         availability = self.weights.availability(recipe.weights)
         return ModelBody(
             id=card.id,

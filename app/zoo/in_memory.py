@@ -1,4 +1,4 @@
-"""Networks that somebody holds in memory: explained like the zoo's own, and left exactly as they are."""
+"""Models that the user has in memory: explained like those of the zoo, and left exactly as they are."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HINT = 'Say what it takes by input=, e.g. input={"size": 224, "mean": (0.485, 0.
 
 @dataclass(frozen=True)
 class InMemoryModel:
-    """A network to be explained, what it takes, and what its classes are called."""
+    """A network to explain, with its input and the labels of its classes."""
 
     id: str
     network: nn.Module
@@ -45,140 +45,143 @@ class InMemoryModel:
 
 
 class InMemoryModels(Zoo):
-    """The zoo, and beside it networks that are lent to it for a while."""
+    """The zoo, extended for a while by networks that the user has in memory."""
 
     def __init__(self, settings: Settings) -> None:
-        self._lent: dict[str, ResidentModel] = {}
+        self._in_memory: dict[str, ResidentModel] = {}
         super().__init__(settings)
 
     @contextmanager
-    def lent(self, loans: Sequence[InMemoryModel]) -> Iterator[None]:
-        """Within: the networks can be explained by their ids. Raises `Unprocessable` where one is no classifier."""
+    def using(self, models: Sequence[InMemoryModel]) -> Iterator[None]:
+        """A context in which `models` can be explained by their ids. Raises `Unprocessable` if one is no classifier."""
         try:
-            for loan in loans:
-                self._take(loan)
+            for model in models:
+                self._add(model)
             yield
         finally:
-            for id in self._lent:
+            for id in self._in_memory:
                 self.recipes.pop(id, None)
-            self._lent = {}
+            self._in_memory = {}
 
     def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
-        if model in self._lent:
-            return self._at(self._lent[model], size)
+        if model in self._in_memory:
+            return self._at(self._in_memory[model], size)
         return super().load(model, size)
 
     def bytes_of(self, model: str) -> int:
-        """What is lent takes no memory that is the zoo's."""
-        return 0 if model in self._lent else super().bytes_of(model)
+        """Models of the user do not count as memory of the zoo."""
+        return 0 if model in self._in_memory else super().bytes_of(model)
 
-    def _take(self, loan: InMemoryModel) -> None:
-        network = shadow(loan.network).eval().float().to(self.device)
-        input = loan.input
-        labels = loan.labels or name_classes(loan, network, self.device)
+    def _add(self, model: InMemoryModel) -> None:
+        network = frozen_copy(model.network).eval().float().to(self.device)
+        input = model.input
+        labels = model.labels or name_classes(model, network, self.device)
         classifier = Classifier(
-            network, size=input.size, labels=labels, mean=input.mean, std=input.std, id=loan.id,
-            fingerprint=secrets.token_hex(16),  # nobody knows whether it has changed since it was last lent
+            network, size=input.size, labels=labels, mean=input.mean, std=input.std, id=model.id,
+            fingerprint=secrets.token_hex(16),  # it may have changed since the last call
         )  # fmt: skip
         classifier = classifier.to(self.device).to(memory_format=torch.channels_last)
-        self._check(loan, classifier)
-        file = File(kind="file", file=Path(loan.id))
-        card = Card(id=loan.id, title=loan.id, architecture=type(loan.network).__name__, source=file)
-        self.recipes[loan.id] = ModelSpec(card, WeightFile(loan.id, local=True), input, labels, lambda path: network)
+        self._check(model, classifier)
+        file = File(kind="file", file=Path(model.id))
+        card = Card(id=model.id, title=model.id, architecture=type(model.network).__name__, source=file)
+        self.recipes[model.id] = ModelSpec(card, WeightFile(model.id, local=True), input, labels, lambda path: network)
         # compiling takes longer than a network that is asked once or twice would gain by it
         kind: Kind = "none" if self.settings.acceleration == "none" else "pytorch"
-        self._lent[loan.id] = ResidentModel(self._with_backend(classifier, kind), 0, (loan.id, 0, 0))
+        self._in_memory[model.id] = ResidentModel(self._with_backend(classifier, kind), 0, (model.id, 0, 0))
 
-    def _check(self, loan: InMemoryModel, classifier: Classifier) -> None:
-        count = ask(loan, classifier, classifier.grey()).shape[1]
+    def _check(self, model: InMemoryModel, classifier: Classifier) -> None:
+        count = logits_of(model, classifier, classifier.grey()).shape[1]
         if count != len(classifier.labels):
             raise Unprocessable(
-                f"labels: {loan.id} answers with {count} logits, and there are {len(classifier.labels)} labels.",
+                f"labels: {model.id} answers with {count} logits, and there are {len(classifier.labels)} labels.",
                 field="labels",
             )
 
 
-def shadow(network: nn.Module) -> nn.Module:
-    """The same network with frozen parameters that share the memory of its own; everything else is a copy.
+def frozen_copy(network: nn.Module) -> nn.Module:
+    """A copy of a network whose frozen parameters share memory with the original's; everything else is copied.
 
-    So its modes, what takes gradients, its hooks, its device and its buffers stay as they are, whatever is done to the
-    shadow, and whatever breaks off. Hooks that are on it run in its shadow too. Raises `Unprocessable`.
+    So the original's modes, requires_grad, hooks, device and buffers never change, whatever happens to the copy. Hooks
+    of the original run in the copy too. Raises `Unprocessable`.
     """
-    network = getattr(network, "_orig_mod", network)  # within what torch.compile gives
-    own: dict[int, Any] = {}
+    network = getattr(network, "_orig_mod", network)  # the network inside a result of torch.compile
+    copies: dict[int, Any] = {}
     for parameter in network.parameters():
         if is_lazy(parameter):
             raise Unprocessable(
                 "model: it has parameters without a shape. Let a picture through it first.", field="model"
             )
-        own[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
+        copies[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
     for module in network.modules():
         for value in (*vars(module).values(), *module.buffers(recurse=False)):
-            if isinstance(value, Tensor) and id(value) not in own:
-                own[id(value)] = value.detach().clone()
+            if isinstance(value, Tensor) and id(value) not in copies:
+                copies[id(value)] = value.detach().clone()
     try:
-        return copy.deepcopy(network, own)
+        return copy.deepcopy(network, copies)
     except Exception as error:
         raise Unprocessable(
-            f"model: it cannot be copied, so it cannot be explained without a change to it ({_line(error)}). Give a "
-            "network whose parts can be copied by copy.deepcopy.",
+            f"model: it cannot be copied, so it cannot be explained without a change to it ({_first_line(error)}). "
+            "Give a network whose parts can be copied by copy.deepcopy.",
             field="model",
         ) from error
 
 
-def name_classes(loan: InMemoryModel, network: nn.Module, device: torch.device) -> tuple[str, ...]:
-    """As many labels as the network has logits: class 0, class 1, …"""
-    grey = torch.full((1, loan.input.channels, *loan.input.size), 0.5, device=device)
-    return tuple(f"class {index}" for index in range(ask(loan, network, grey).shape[1]))
+def name_classes(model: InMemoryModel, network: nn.Module, device: torch.device) -> tuple[str, ...]:
+    """A label for each of the network's logits: class 0, class 1, …"""
+    grey = torch.full((1, model.input.channels, *model.input.size), 0.5, device=device)
+    return tuple(f"class {index}" for index in range(logits_of(model, network, grey).shape[1]))
 
 
-def ask(loan: InMemoryModel, network: nn.Module, pictures: Tensor) -> Tensor:
-    """The logits of a network that may fail. Raises `Unprocessable`, with what to do."""
+def logits_of(model: InMemoryModel, network: nn.Module, pictures: Tensor) -> Tensor:
+    """The logits of a user's network. Raises `Unprocessable` with a hint if it fails."""
     try:
         with torch.no_grad():
             return main_logits(network(pictures))
     except NoLogits as error:
         raise Unprocessable(
-            f"model: {loan.id}: {error}. It is no classifier, or a part of one.", field="model"
+            f"model: {model.id}: {error}. It is no classifier, or a part of one.", field="model"
         ) from error
     except Exception as error:
         if out_of_memory(error):
             raise
         shape = "×".join(map(str, pictures.shape[1:]))
         raise Unprocessable(
-            f"model: {loan.id} does not take a picture of {shape} (channels×height×width): {_line(error)}. {HINT}",
+            f"model: {model.id} does not take a picture of {shape} (channels×height×width): "
+            f"{_first_line(error)}. {HINT}",
             field="input",
         ) from error
 
 
-def settle_input(given: InputLike | None, image: Image.Image) -> tuple[Input, Image.Image]:
-    """What a network takes, and the picture to show it. Raises `Unprocessable`.
+def resolve_input(given: InputLike | None, image: Image.Image) -> tuple[Input, Image.Image]:
+    """The input of a network from the user's argument, and the picture for it. Raises `Unprocessable`.
 
-    What is not named is not done: without `size` it is the picture's own, without `mean` and `std` nothing is
-    normalised. A function, alone or as `transform`, makes a tensor (C, H, W) in [0, 1] of the picture, RGB; it is
-    rounded to 8 bits, as all pictures are.
+    Without `size` the picture keeps its own size; without `mean` and `std` nothing is normalised. A function, alone or
+    as `transform`, turns the RGB picture into a tensor (C, H, W) in [0, 1], which is rounded to 8 bits like all
+    pictures.
     """
     if isinstance(given, Input):
         return given, image
     named: dict[str, Any] = {"transform": given} if callable(given) else dict(given or {})
     transform = named.pop("transform", None)
     if transform is not None:
-        image = transformed(transform, image)
+        image = apply_transform(transform, image)
         named |= {"size": (image.height, image.width), "channels": 1 if image.mode == "L" else 3}
-    usual = {"size": (image.height, image.width), "mean": 0.0, "std": 1.0, "crop_fraction": 1.0}
+    defaults = {"size": (image.height, image.width), "mean": 0.0, "std": 1.0, "crop_fraction": 1.0}
     try:
-        return Input.model_validate({**usual, **named}), image
+        return Input.model_validate({**defaults, **named}), image
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise Unprocessable(f"input: {faults}. {HINT}", field="input") from error
 
 
-def transformed(transform: Transform, image: Image.Image) -> Image.Image:
-    """What a function of the user's makes of a picture, as a picture. Raises `Unprocessable`."""
+def apply_transform(transform: Transform, image: Image.Image) -> Image.Image:
+    """Apply the user's function to a picture; the result is a picture again. Raises `Unprocessable`."""
     try:
         pixels = transform(image)
     except Exception as error:
-        raise Unprocessable(f"input: the transform fails on the picture: {_line(error)}.", field="input") from error
+        raise Unprocessable(
+            f"input: the transform fails on the picture: {_first_line(error)}.", field="input"
+        ) from error
     if isinstance(pixels, Tensor) and pixels.ndim == 4 and len(pixels) == 1:
         pixels = pixels[0]
     if (
@@ -202,10 +205,10 @@ def transformed(transform: Transform, image: Image.Image) -> Image.Image:
 
 
 def device_of(network: nn.Module) -> torch.device | None:
-    """Where a network is; None where it has neither parameters nor buffers."""
+    """The device of a network; None if it has neither parameters nor buffers."""
     return next((tensor.device for tensor in (*network.parameters(), *network.buffers())), None)
 
 
-def _line(error: Exception) -> str:
-    said = str(error).splitlines()
-    return f"{type(error).__name__}: {said[0][:200]}" if said else type(error).__name__
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Names of classes, and the search in them."""
+"""Labels of classes, and a search in them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .cards import Card, CardError
 
 
 def read_labels(card: Card) -> tuple[str, ...]:
-    """The labels of a card: `imagenet-1k`, a list, a file beside it, or numbers where it only counts its classes.
+    """The labels of a card: `imagenet-1k`, a list, a file beside it, or numbers if it only has the number of classes.
 
-    A file is .txt, a label a line, or .json, a list or an object by index. Raises `CardError`.
+    A file is .txt (a label a line) or .json (a list, or an object by index). Raises `CardError`.
     """
     if card.labels is None:
         if card.classes is None:
@@ -37,8 +37,8 @@ def numbered(classes: int) -> tuple[str, ...]:
 
 @cache
 def imagenet(classes: int) -> tuple[str, ...] | None:
-    """The labels of ImageNet or of the subset with so many classes; None where there is no such."""
-    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset  # imports torch: only the worker does
+    """The labels of ImageNet, or of its subset with so many classes; None if there is no such subset."""
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset  # imports torch: only for the worker
 
     subset = infer_imagenet_subset({"num_classes": classes})
     if subset is None:
@@ -68,9 +68,9 @@ def _read_file(card: Card, name: str) -> tuple[str, ...]:
 
 
 def _from_json(given: Any) -> tuple[str, ...]:
-    """A list, or an object by index (or to the index, as ImageFolder's class_to_idx).
+    """Labels from a list, or from an object from index to label (or label to index, as ImageFolder's class_to_idx).
 
-    Where an entry is a list, its last string counts (`["n01440764", "tench"]`).
+    If an entry is a list, its last string is the label (`["n01440764", "tench"]`).
     """
     if isinstance(given, dict) and given and all(isinstance(index, int) for index in given.values()):
         given = {str(index): label for label, index in given.items()}
@@ -79,7 +79,7 @@ def _from_json(given: Any) -> tuple[str, ...]:
 
 
 def search(labels: tuple[str, ...], query: str, limit: int) -> list[tuple[int, str]]:
-    """Classes that match `query`, best first: by index, equal, a word equal, a word's beginning, anywhere."""
+    """Classes that match `query`, best first: same index, same name, a whole word, a word's beginning, anywhere."""
     query = " ".join(query.lower().split())
     if not query:
         return list(enumerate(labels))[:limit]

@@ -1,4 +1,4 @@
-"""A card with all that its source's library knows filled in: ready to be listed, fetched and built."""
+"""A card completed with what the library of its source knows: enough to list, download and build the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from .weights import WeightFile
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """`build` makes the network with the weights of a file, on the CPU in float32. Raises `CardError`."""
+    """A completed card. `build` makes the network with the weights of a file, on the CPU in float32; it raises
+    `CardError`."""
 
     card: Card
     weights: WeightFile

@@ -1,4 +1,4 @@
-"""Weight files: where they are kept, whether they are here, and whether they are what they should be."""
+"""Weight files: where they are stored, whether they are there, and whether their hash is right."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PIN = "pin.json"
 
 
 class WeightsMissing(Problem):
-    """The weights of a model are not on this machine; the detail says how to get them."""
+    """A model's weights are not on this machine; the detail says how to get them."""
 
     status = 409
     title = "Weights not here"
 
 
 class WrongWeights(Problem):
-    """A weight file is not the one that it should be: its hash differs. It is never loaded."""
+    """A weight file has the wrong hash. It is never loaded."""
 
     status = 502
     title = "Wrong weights"
@@ -33,7 +33,7 @@ class WrongWeights(Problem):
 
 @dataclass(frozen=True)
 class Hub:
-    """A file in a repository of the Hugging Face hub; without a revision, the one that the hub names first counts."""
+    """A file in a repository of the Hugging Face hub."""
 
     repository: str
     file: str = "model.safetensors"
@@ -43,8 +43,8 @@ class Hub:
 class WeightFile:
     """One file of weights.
 
-    `name` is its place in the weights folder, or a path of its own where it is `local` (a package's, or a user's file:
-    it is never downloaded). `sha256` is its hash, or the beginning of it; empty where nobody stated one.
+    `name` is its path in the weights folder, or any path if it is `local` (a package's or a user's file, which is never
+    downloaded). `sha256` is its hash or the beginning of it; empty if unknown.
     """
 
     name: str
@@ -60,7 +60,7 @@ class WeightFile:
         return Path(self.name).name
 
     def pinned(self, revision: str, sha256: str, size: int | None) -> WeightFile:
-        """The same file at one commit of its repository."""
+        """The same file, fixed to one commit of its repository."""
         assert self.hub is not None
         return replace(
             self,
@@ -80,14 +80,14 @@ class Location(WireModel):
 
 
 class Weights:
-    """The folder in which downloaded weights are kept, and the caches of the libraries, which are looked into."""
+    """The folder of downloaded weights; also finds files in the caches of torch.hub and huggingface_hub."""
 
     def __init__(self, settings: Settings) -> None:
         self.folder, self.offline = settings.weights, settings.offline
         self._hashes: dict[tuple[str, int, int], str] = {}
 
-    def settled(self, file: WeightFile) -> WeightFile:
-        """`file` at the commit that was pinned when it was downloaded, where its card names none."""
+    def with_pinned_revision(self, file: WeightFile) -> WeightFile:
+        """`file` at the commit that was saved at its first download, if its card names none."""
         if file.hub is None or file.revision is not None:
             return file
         try:
@@ -101,12 +101,12 @@ class Weights:
         return self.folder / "hub" / file.hub.repository / PIN
 
     def path(self, file: WeightFile) -> Path:
-        """Where the file belongs."""
+        """The path where the file belongs."""
         return Path(file.name) if file.local else self.folder / file.name
 
     def find(self, file: WeightFile) -> Path | None:
-        """Where the file is; None where it is nowhere."""
-        file = self.settled(file)
+        """The path where the file is; None if it is not on this machine."""
+        file = self.with_pinned_revision(file)
         if file.hub is not None and file.revision is None:
             return None
         for path in (self.path(file), *_in_caches(file)):
@@ -120,39 +120,40 @@ class Weights:
         return "missing" if file.local or self.offline else "downloadable"
 
     def require(self, file: WeightFile, model: str) -> Path:
-        """Where the file is. Raises `WeightsMissing` with the remedy."""
+        """The path where the file is. Raises `WeightsMissing` with what to do."""
         path = self.find(file)
         if path is None:
             raise WeightsMissing(self.remedy(file, model), field="model")
         return path
 
     def remedy(self, file: WeightFile, model: str) -> str:
-        """What to do where a file is not here."""
-        file = self.settled(file)
-        place = shown(self.path(file).parent)
+        """What to do if a file is missing."""
+        file = self.with_pinned_revision(file)
+        folder = short_path(self.path(file).parent)
         if file.local:
-            return f"{model}: the weight file {file.file} is not in {place}. Put it there, or mend `file` in the card."
+            return f"{model}: the weight file {file.file} is not in {folder}. Put it there, or mend `file` in the card."
         origin = file.url or f"https://huggingface.co/{file.hub.repository if file.hub else ''}"
-        by_hand = f"put {file.file} from {origin} into {place}/"
+        by_hand = f"put {file.file} from {origin} into {folder}/"
         if self.offline:
             if file.hub is not None and file.revision is None:
-                by_hand = f"pull it on a machine with a network, and copy {shown(self.folder / 'hub')}/ from there"
+                by_hand = f"pull it on a machine with a network, and copy {short_path(self.folder / 'hub')}/ from there"
             return f"{model}: the weights are not here, and the server is offline: {by_hand}."
         return f"{model}: the weights are not here. Run «gradoscope models pull {model}», or {by_hand}."
 
     def sha256(self, path: Path) -> str:
-        """The file's hash; computed again only when the file has changed."""
-        about = path.stat()
-        key = (str(path), about.st_mtime_ns, about.st_size)
+        """The file's hash; computed again only if the file has changed."""
+        stat = path.stat()
+        key = (str(path), stat.st_mtime_ns, stat.st_size)
         if key not in self._hashes:
             with path.open("rb") as file:
                 self._hashes[key] = hashlib.file_digest(file, "sha256").hexdigest()
         return self._hashes[key]
 
     def verified(self, file: WeightFile, path: Path, model: str) -> str:
-        """The hash of the file at `path`. Raises `WrongWeights` where another one was stated, or it may not be read."""
+        """The hash of the file at `path`. Raises `WrongWeights` if it is not the expected one, or the file is
+        unreadable."""
         try:
-            expected, found = self.settled(file).sha256, self.sha256(path)
+            expected, found = self.with_pinned_revision(file).sha256, self.sha256(path)
         except OSError as error:
             raise WrongWeights(
                 f"{model}: {path.name} cannot be read ({error.strerror}). The server runs as another user, perhaps: "
@@ -168,21 +169,21 @@ class Weights:
         if not found.startswith(expected):
             raise WrongWeights(
                 f"{model}: {path.name} is not what it should be: its SHA-256 begins with "
-                f"{found[: len(expected)][:16]}, expected {expected[:16]}. Delete {shown(path)} and get it again.",
+                f"{found[: len(expected)][:16]}, expected {expected[:16]}. Delete {short_path(path)} and get it again.",
                 field="model",
             )
         return found
 
 
-def shown(path: Path) -> str:
-    """A path as people write it, with ~ for the home folder."""
+def short_path(path: Path) -> str:
+    """A path as text, with ~ for the home folder."""
     home = str(Path.home())
     text = str(path)
     return f"~{text[len(home) :]}" if home != "/" and text.startswith(f"{home}{os.sep}") else text
 
 
 def _in_caches(file: WeightFile) -> list[Path]:
-    """Where torch.hub or huggingface_hub may have put the same file; read only, and checked like our own."""
+    """Where torch.hub or huggingface_hub may have stored the same file. Its hash is checked like our own."""
     if file.local or not file.sha256:
         return []
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()

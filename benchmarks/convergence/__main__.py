@@ -14,8 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from gradoscope.attribution.methods.blur_integrated import HALF
-from gradoscope.attribution.methods.integrated import WARPS
+from gradoscope.attribution.methods.blur_integrated_gradients import HALF
+from gradoscope.attribution.methods.integrated_gradients import WARPS
 from gradoscope.attribution.methods.schedules import (
     Cell,
     Sweep,

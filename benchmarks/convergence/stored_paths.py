@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.methods.baselines import make_baseline
-from gradoscope.attribution.methods.blur_integrated import DeblurPath
-from gradoscope.attribution.methods.integrated import FadePath
+from gradoscope.attribution.methods.blur_integrated_gradients import DeblurPath
+from gradoscope.attribution.methods.integrated_gradients import FadePath
 from gradoscope.attribution.methods.schedules import Cell, Sweep
 from gradoscope.images.preprocess import PreprocessedImage
 from gradoscope.settings import Settings

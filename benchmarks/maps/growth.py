@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from gradoscope.attribution.memory import give_back
 from gradoscope.images.decode import decode
-from gradoscope.images.preprocess import asked, preprocess
+from gradoscope.images.preprocess import preprocess, requested_input
 from gradoscope.images.samples import read_sample, samples
 from gradoscope.zoo.zoo import Zoo
 
@@ -111,7 +111,7 @@ def over_size(subject: Subject, kind: str) -> Iterator[tuple[str, Points]]:
     recipe = zoo.recipe(subject.name)
     points: Points = []
     for side in SIZES:
-        own = asked(recipe.input, None, (side, side))
+        own = requested_input(recipe.input, None, (side, side))
         pixels = preprocess(decode(read_sample("cat"), subject.settings.max_pixels), own).pixels
         view = dataclasses.replace(
             subject,

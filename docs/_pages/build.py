@@ -15,6 +15,7 @@ from command_line import command_line_reference
 from gradoscope import __version__
 from gradoscope.attribution.methods.base import methods
 from method_pages import method_pages, method_table
+from metric_pages import metric_pages
 from pictures import pictures
 from rest_page import rest_reference
 from sphinx.cmd.build import build_main
@@ -22,12 +23,13 @@ from tables import filled
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = "https://github.com/gradoscope/gradoscope/blob/main"
+MEASURING = ["models-and-methods", "metrics", "trust", "evaluate"]
 CONTENTS = {
     "Use": ["models", "your-own-model", "python", "command-line", "rest"],
-    "Methods": ["methods", *(f"methods/{id}" for id in methods()), "models-and-methods", "trust", "evaluate"],
+    "Methods": ["methods", *(f"methods/{id}" for id in methods()), *MEASURING],
     "Run": ["deployment", "container", "cluster", "settings", "service", "scaling"],
     "Measured": ["speed", "convergence"],
-    "Inside": ["architecture", "rendering", "contributing"],
+    "Inside": ["architecture", "rendering", "contributing", "plugins"],
 }
 
 
@@ -52,6 +54,7 @@ def _gather(source: Path) -> None:
         "methods.md": filled((docs / "methods.md").read_text("utf-8"), "methods", method_table(linked=True)),
         "icon.svg": (ROOT / "static" / "icon.svg").read_bytes(),
         **method_pages(),
+        **metric_pages(),
         **pictures(ROOT / ".docs-pictures"),
     }
     for path, content in generated.items():

@@ -6,7 +6,7 @@ import inspect
 import json
 from typing import Any
 
-from gradoscope.attribution.methods.base import Method, methods
+from gradoscope.attribution.methods.base import Method, Parameters, methods
 from tables import bounds_of, table, type_of
 
 SIZE = (224, 224)
@@ -54,14 +54,19 @@ def _page(method: Method[Any]) -> str:
 
 
 def _parameters(method: Method[Any]) -> str:
-    schema = method.Parameters.model_json_schema().get("properties", {})
+    return f"## Parameters\n\n{parameter_table(method.Parameters)}\n"
+
+
+def parameter_table(parameters: type[Parameters]) -> str:
+    """A row for each parameter, with bounds, default and meaning."""
+    schema = parameters.model_json_schema().get("properties", {})
     if not schema:
-        return "## Parameters\n\nNone.\n"
+        return "None."
     rows = [
         (f"`{name}`", bounds_of(one) or type_of(one), f"`{json.dumps(one['default'])}`", one.get("description", ""))
         for name, one in schema.items()
     ]
-    return "## Parameters\n\n" + table(("parameter", "values", "default", "meaning"), rows) + "\n"
+    return table(("parameter", "values", "default", "meaning"), rows)
 
 
 def _commands(method: Method[Any]) -> str:

@@ -13,7 +13,7 @@ from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.errors import InvalidParameter, Refused
 from gradoscope.attribution.inspection import inspection_of
 from gradoscope.attribution.layers import captured, choose_layer
-from gradoscope.attribution.methods.cam import CamParameters, GradCam
+from gradoscope.attribution.methods.grad_cam import CamParameters, GradCam
 from gradoscope.attribution.score import Score
 from gradoscope.pipeline.problems import as_problem
 from torch import Tensor, nn
@@ -162,13 +162,13 @@ def test_layers_of_wide_pictures() -> None:
 
 def test_choose_layer() -> None:
     layers = inspection_of(wrap(Tail(nn.Conv2d(6, 6, 1)))).layers
-    assert choose_layer(layers, "auto") == "tail"
-    assert choose_layer(layers, "body.1") == "body.1"
+    assert choose_layer(layers, "auto", "grad_cam") == "tail"
+    assert choose_layer(layers, "body.1", "grad_cam") == "body.1"
     with pytest.raises(InvalidParameter, match="body") as caught:
-        choose_layer(layers, "bodi")
+        choose_layer(layers, "bodi", "grad_cam")
     assert as_problem(caught.value).errors[0]["field"] == "options.grad_cam.layer"
     with pytest.raises(Refused):
-        choose_layer([], "auto")
+        choose_layer([], "auto", "grad_cam")
 
 
 def test_layer_that_the_score_does_not_depend_on_is_refused() -> None:

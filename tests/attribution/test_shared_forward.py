@@ -113,9 +113,9 @@ def test_a_way_is_gone_after_the_last_question() -> None:
     way = SharedForward(network, x, (inspection_of(network).layers[-1].name,), 2)
     assert isinstance(way.engine(Score(0)), SharedEngine)
     kept = weakref.ref(way.engine(Score(1))._graph)  # type: ignore[attr-defined]
-    way.leave()
+    way.release()
     assert kept() is not None
-    way.leave()
+    way.release()
     assert kept() is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from gradoscope.cli.cluster import addressed, require
+from gradoscope.cli.cluster import add_default_address, require_ray
 from gradoscope.contract.problems import Unprocessable
 
 
@@ -23,10 +23,10 @@ from gradoscope.contract.problems import Unprocessable
     ],
 )
 def test_the_address_may_be_left_out(given, taken):
-    assert addressed(given.split()) == taken.split()
+    assert add_default_address(given.split()) == taken.split()
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(Unprocessable, match=r"pip install 'gradoscope\[cluster\]'"):
-        require()
+        require_ray()

@@ -14,7 +14,13 @@ from gradoscope.contract.problems import Unprocessable
 from gradoscope.contract.records import FolderRecord
 from gradoscope.images.image_files import ImageFile
 from gradoscope.pipeline.resume import picture_mark
-from gradoscope.service.cluster.batch_job import AllEvent, DoneInquiry, FaultEvent, Plan, WholeEvent
+from gradoscope.service.cluster.batch_job import (
+    BatchDoneEvent,
+    CheckBatch,
+    PictureFailedEvent,
+    BatchAnswer,
+    PictureDoneEvent,
+)
 from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError
@@ -54,8 +60,8 @@ class Handle:
         return [{}, RuntimeError()]
 
     async def remote(self, job, *arguments):
-        if isinstance(job, DoneInquiry):
-            yield "event", self.refusal or ResultEvent(result=Plan(about=ABOUT, tray=3))
+        if isinstance(job, CheckBatch):
+            yield "event", self.refusal or ResultEvent(result=BatchAnswer(about=ABOUT, chunk_size=3))
             return
         if self.full:
             self.full -= 1
@@ -66,11 +72,14 @@ class Handle:
             if "killer" in path:
                 raise ActorDiedError()
             if "bad" in path:
-                yield "event", FaultEvent(place=place, problem=Unprocessable("no picture").body())
+                yield (
+                    "event",
+                    PictureFailedEvent(index=place, problem=Unprocessable("no picture").body()),
+                )
             else:
                 record = FolderRecord(**dict(explanation()), source=path, mark="")
-                yield "event", WholeEvent(place=place, record=record, files=[("explanation.json", b"{}")])
-        yield "event", AllEvent()
+                yield "event", PictureDoneEvent(index=place, record=record, files=[("explanation.json", b"{}")])
+        yield "event", BatchDoneEvent()
 
 
 def spread(handle, tmp_path, names):

@@ -5,15 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from gradoscope.attribution.methods.cam import GradCam
+from gradoscope.attribution.methods.grad_cam import GradCam
 from gradoscope.cli.evaluate_run import EvaluateOptions, evaluate_folder
 from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import ComputationFailed, Unprocessable
@@ -22,6 +19,7 @@ from gradoscope.settings import Settings
 from PIL import Image
 from rich.console import Console
 
+from tests.support.cli import gradoscope
 from tests.support.paths import SAMPLES
 
 NAMES = ("cat", "espresso", "rocket", "astronaut")
@@ -52,11 +50,7 @@ def run(pictures, tmp_path_factory):
     ]
     command += [f"--option={id}.{name}={value}" for id, given in OPTIONS.items() for name, value in given.items()]
     command += ["--grids=2", "--confidence=0.05", "--out", out]
-    done = subprocess.run(
-        [sys.executable, "-m", "gradoscope", *map(str, command)], capture_output=True, text=True, check=False,
-        env={**os.environ, "GRADOSCOPE_ACCELERATION": "none", "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    return done, out
+    return gradoscope(*command, GRADOSCOPE_ACCELERATION="none"), out
 
 
 def table(path):
@@ -177,7 +171,7 @@ def test_a_method_that_fails_ends_nothing(pictures, run, tmp_path, monkeypatch):
         raise ComputationFailed("It broke off.")
 
     _, out = run
-    monkeypatch.setattr("gradoscope.attribution.methods.backprop.InputXGradient.attribute", fail)
+    monkeypatch.setattr("gradoscope.attribution.methods.input_x_gradient.InputXGradient.attribute", fail)
     console = Console(record=True, width=200, file=io.StringIO())
     assert not again(pictures, out, tmp_path, methods=("input_x_gradient", "grad_cam"), grids=0, console=console)
     assert "input_x_gradient, efficientnet_lite0 failed: It broke off. (4 pictures)" in console.export_text()

@@ -1,4 +1,4 @@
-"""The console command, as a shell runs it."""
+"""The console command: as a shell runs it, and what it says in this process."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from gradoscope.settings import Settings
 from PIL import Image
 from safetensors.torch import save_file
 
+from tests.support.cli import gradoscope
 from tests.support.paths import SAMPLES
 from tests.support.weight_host import COMMIT, weight_host
 
 
-def gradoscope(*arguments, cwd=None, **environment):
+def process(*arguments, cwd=None, **environment):
+    """As a shell runs it; where that does not matter, `gradoscope` is quicker."""
     return subprocess.run(
         [sys.executable, "-m", "gradoscope", *map(str, arguments)],
         capture_output=True,
@@ -42,7 +44,7 @@ def size(path):
 
 
 def test_explain_writes_pictures_arrays_and_the_record(tmp_path):
-    done = gradoscope(
+    done = process(
         "explain", SAMPLES / "cat.jpg", "--method", "vanilla_gradient", "--method", "smooth_grad", "--target", 285,
         "-o", "smooth_grad.samples=5", "--out", tmp_path / "out",
     )  # fmt: skip
@@ -68,7 +70,7 @@ def test_flow_says_where_the_gradient_vanishes():
 def test_a_refusal_is_one_sentence_and_exit_code_2(tmp_path):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")
-    done = gradoscope("explain", bad, cwd=tmp_path)
+    done = process("explain", bad, cwd=tmp_path)
     assert done.returncode == 2
     assert "not a picture of an allowed format" in done.stderr
     assert "Traceback" not in done.stderr
@@ -82,7 +84,7 @@ def test_models_and_methods_are_listed():
     methods = gradoscope("methods")
     assert methods.stdout.index("vanilla_gradient") < methods.stdout.index("blur_integrated_gradients")
     assert "-o smooth_grad.samples=50  [1 … 2000]" in methods.stdout
-    assert gradoscope("--version").stdout.strip() == __version__
+    assert process("--version").stdout.strip() == __version__
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ def test_a_model_without_a_card_is_pulled_and_explains(tmp_path, host):
         "GRADOSCOPE_WEIGHTS_MIRROR": host.url,
         "HF_HOME": str(tmp_path),
     }
-    done = gradoscope(
+    done = process(
         "explain", SAMPLES / "cat.jpg", "--model", "timm:mobilenetv3_small_050.lamb_in1k", "--method", "grad_cam",
         "--fit", "pad", "--size", "160x128", "--out", tmp_path / "out", **places,
     )  # fmt: skip
@@ -137,7 +139,7 @@ def test_a_model_without_a_card_is_pulled_and_explains(tmp_path, host):
 
 def test_a_port_that_is_taken_is_told():
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = gradoscope("serve", "--port", taken.getsockname()[1])
+        done = process("serve", "--port", taken.getsockname()[1])
     assert done.returncode == 2
     assert "Take another --port" in done.stderr
 

@@ -11,7 +11,7 @@ from gradoscope.client import responses
 
 
 def wait(said: str) -> int | None:
-    return responses.wait_of(httpx2.Response(503, headers={"retry-after": said}))
+    return responses.retry_after(httpx2.Response(503, headers={"retry-after": said}))
 
 
 def test_seconds_and_times_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,9 @@ def test_each_promise_names_commands_that_exist():
 def test_the_library_alone_runs_as_written(tmp_path):
     done = subprocess.run([sys.executable, "-c", LIBRARY], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "20 of 20 torch.Size([3, 32, 32])"
+    shape, _, error = done.stdout.strip().rpartition(" ")
+    assert shape == "torch.Size([3, 32, 32])"
+    assert abs(float(error)) < 1e-3  # the network is linear
 
 
 @pytest.mark.parametrize(("language", "code"), EXAMPLES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradoscope.evaluation.bootstrap import AT_ONCE, interval, resampled_means
+from gradoscope.evaluation.bootstrap import MAX_INDICES, interval, resampled_means
 from scipy.stats import bootstrap
 
 
@@ -29,8 +29,8 @@ def test_each_column_is_drawn_alike_and_the_seed_counts():
 
 def test_in_chunks_and_of_equal_values(monkeypatch):
     assert interval([2.0] * 4, 0, draws=30) == (2.0, 2.0)
-    monkeypatch.setattr("gradoscope.evaluation.bootstrap.AT_ONCE", 40)
-    assert AT_ONCE > 40
+    monkeypatch.setattr("gradoscope.evaluation.bootstrap.MAX_INDICES", 40)
+    assert MAX_INDICES > 40
     means = resampled_means(np.arange(10.0), 0, 99)
     assert means.shape == (99,)
     assert means.std() == pytest.approx(np.arange(10).std() / 10**0.5, rel=0.3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradoscope.evaluation.grids import arrangements, compose, localisation
+from gradoscope.evaluation.grids import compose, draw_grids, localisation
 from PIL import Image
 
 from tests.support.nets import seeded
@@ -43,14 +43,14 @@ def test_cells_are_row_by_row():
 def test_grids_are_of_four_classes_each_once():
     classes = {1: ["a", "b"], 5: ["c"], 7: ["d"], 9: ["e"], 11: ["f"]}
     of = {name: index for index, names in classes.items() for name in names}
-    drawn = arrangements(classes, 30, seed=0)
+    drawn = draw_grids(classes, 30, seed=0)
     assert len(set(drawn)) == 30
     assert all(len({of[name] for name in grid}) == 4 for grid in drawn)
-    assert drawn == arrangements(classes, 30, seed=0) != arrangements(classes, 30, seed=1)
+    assert drawn == draw_grids(classes, 30, seed=0) != draw_grids(classes, 30, seed=1)
     assert {name for grid in drawn for name in grid} == set(of)
 
 
 def test_there_are_no_more_grids_than_there_can_be():
     four = {index: [str(index)] for index in range(4)}
-    assert 20 <= len(arrangements(four, 100, seed=0)) <= 24
-    assert arrangements({0: ["a"], 1: ["b"], 2: ["c"]}, 5, seed=0) == []
+    assert 20 <= len(draw_grids(four, 100, seed=0)) <= 24
+    assert draw_grids({0: ["a"], 1: ["b"], 2: ["c"]}, 5, seed=0) == []

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from gradoscope.evaluation.svg import WIDTH, PlotLine, PlotPoint, curves, dots, ticks
+from gradoscope.evaluation.svg import WIDTH, PlotLine, PlotPoint, curve_plot, point_plot, ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -18,7 +18,7 @@ def test_dots_lie_where_their_values_are():
         PlotPoint("<Two>", 9, 0.2, 0.15, 0.2),
         PlotPoint("Alone", 2, 0.1, None, None),
     ]
-    root = ElementTree.fromstring(dots("Gain <of>", "model", "under", rows, 0.0))
+    root = ElementTree.fromstring(point_plot("Gain <of>", "model", "under", rows, 0.0))
     groups = [group for group in root.iter(f"{SVG}g") if group.find(f"{SVG}circle") is not None]
     at = [float(group.find(f"{SVG}circle").get("cx")) for group in groups]
     assert at[2] == pytest.approx((at[0] + at[1]) / 2, abs=0.2)
@@ -37,7 +37,7 @@ def test_curves_have_bands_and_controls_have_dashes():
         PlotLine("Map", 0, values, values - 0.1, values + 0.1),
         PlotLine("random", None, values, None, None, "dash"),
     ]
-    root = ElementTree.fromstring(curves("Deletion", "model", "share", series))
+    root = ElementTree.fromstring(curve_plot("Deletion", "model", "share", series))
     lines = {line.get("class").strip(): line for line in root.iter(f"{SVG}polyline")}
     assert set(lines) == {"line", "line dash"}
     assert len(list(root.iter(f"{SVG}polygon"))) == 1

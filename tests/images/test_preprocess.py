@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gradoscope.images.decode import decode
 from gradoscope.images.input_spec import Input
-from gradoscope.images.preprocess import asked, preprocess
+from gradoscope.images.preprocess import preprocess, requested_input
 from gradoscope.images.samples import read_sample, samples
 from PIL import Image, ImageFilter
 from timm.data import create_transform
@@ -84,16 +84,16 @@ def test_resize_as_torchvision_states_it(resize: int) -> None:
 
 def test_what_a_request_asks_for() -> None:
     card = Input(size=(224, 224), resize=232)
-    assert asked(card, None, None) == card
-    assert asked(card, "crop", (224, 224)) == card
-    whole = asked(card, "squash", None)
+    assert requested_input(card, None, None) == card
+    assert requested_input(card, "crop", (224, 224)) == card
+    whole = requested_input(card, "squash", None)
     assert (whole.fit, whole.crop_fraction, whole.resize) == ("squash", 1.0, None)
-    larger = asked(card, None, (448, 448))
+    larger = requested_input(card, None, (448, 448))
     assert (larger.size, larger.resize) == ((448, 448), 464)  # the same share of the picture
     own = Input(size=(224, 224), fit="squash", crop_fraction=0.9)
-    assert asked(own, "squash", None).crop_fraction == 0.9  # the card's own way
-    assert asked(own, "crop", None).crop_fraction == 0.9
-    assert asked(LITE0, None, (320, 256)).size == (320, 256)
+    assert requested_input(own, "squash", None).crop_fraction == 0.9  # the card's own way
+    assert requested_input(own, "crop", None).crop_fraction == 0.9
+    assert requested_input(LITE0, None, (320, 256)).size == (320, 256)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_a_request_asks_for() -> None:
 )
 def test_frame_of_each_fit(fit: str, size: tuple[int, int], crop: tuple[float, ...]) -> None:
     """A point of the original is found in what was seen by the frame alone, whichever way it came there."""
-    card = asked(LITE0, fit, None)  # type: ignore[arg-type]
+    card = requested_input(LITE0, fit, None)  # type: ignore[arg-type]
     values = np.zeros((size[1], size[0], 3), np.uint8)
     x, y = size[0] // 2 - 60, size[1] // 2 + 40
     values[y - 8 : y + 8, x - 8 : x + 8, 0] = 255
@@ -122,7 +122,7 @@ def test_frame_of_each_fit(fit: str, size: tuple[int, int], crop: tuple[float, .
 
 
 def test_padding_has_the_mean_colour() -> None:
-    card = asked(Input(size=(64, 64), mean=(0.2, 0.4, 0.6)), "pad", None)
+    card = requested_input(Input(size=(64, 64), mean=(0.2, 0.4, 0.6)), "pad", None)
     seen = np.asarray(preprocess(Image.new("RGB", (100, 50), "white"), card).picture)
     assert seen[0, 0].tolist() == seen[-1, -1].tolist() == [51, 102, 153]
     assert seen[32, 32].tolist() == [255, 255, 255]
@@ -182,7 +182,7 @@ def test_extreme_pictures_stay_small(size: tuple[int, int], card: str) -> None:
     out = io.BytesIO()
     Image.new("RGB", size, (10, 200, 30)).save(out, "PNG")
     tracemalloc.start()
-    whole = {fit: asked(LITE0, fit, None) for fit in ("pad", "squash")}  # type: ignore[arg-type]
+    whole = {fit: requested_input(LITE0, fit, None) for fit in ("pad", "squash")}  # type: ignore[arg-type]
     input = CARDS.get(card) or whole[card]
     seen = preprocess(decode(out.getvalue(), 10**8), input)
     peak = tracemalloc.get_traced_memory()[1]

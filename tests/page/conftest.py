@@ -1,4 +1,4 @@
-"""A browser, and a visit to the page of the server that all tests share."""
+"""A browser for all tests of the page, and a visit to a server that has a map in milliseconds."""
 
 from __future__ import annotations
 
@@ -8,17 +8,47 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.browser import Visit, launch, visiting
+from tests.support.quick_model import write_quick_model
+from tests.support.server import PLAIN, Server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """One for the package, not for the session: while it is open, no other test can have an event loop of its own."""
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables for a server whose default model is a stand-in for the shipped one."""
+    folder = tmp_path_factory.mktemp("quick-models")
+    write_quick_model(folder)
+    return {"GRADOSCOPE_MODELS": str(folder), **PLAIN}
+
+
+@pytest.fixture(scope="session")
+def quick_server(quick: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("quick") / "store", **quick)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def real_url(server: Server) -> str:
+    """A server with the shipped model, for pages on which it matters what a map shows or how long it takes."""
+    return server.url
+
+
+@pytest.fixture(scope="session")
+def server_url(quick_server: Server) -> str:
+    return quick_server.url
+
+
 @pytest.fixture
-def visit(browser: Browser, server_url: str) -> Iterator[Visit]:
-    with visiting(browser, server_url) as visit:
+def visit(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Visit]:
+    name = "real_url" if request.node.get_closest_marker("real_model") else "server_url"
+    with visiting(browser, request.getfixturevalue(name)) as visit:
         yield visit

@@ -1,4 +1,4 @@
-"""The page in a real browser, with the real server and the real model."""
+"""The page in a real browser, with a real server; where it is about the maps, with the real model."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def picture() -> bytes:
 # What a visitor does
 
 
+@pytest.mark.real_model
 def test_choosing_a_file_gives_six_maps(visit: Visit) -> None:
     visit.open()
     with visit.page.expect_file_chooser() as chooser:
@@ -116,6 +117,7 @@ def test_menu_tells_parameters_and_offers_downloads(visit: Visit) -> None:
 # Reading the maps
 
 
+@pytest.mark.real_model
 def test_reading_asks_nothing_of_the_server(visit: Visit) -> None:
     visit.cat()
     before = len(visit.requests)
@@ -201,6 +203,7 @@ def test_reading_and_theme_survive_a_reload(visit: Visit) -> None:
 # Asking
 
 
+@pytest.mark.real_model
 def test_click_on_a_prediction_explains_that_class(visit: Visit) -> None:
     visit.cat()
     first = visit.page.url
@@ -292,11 +295,13 @@ def slowly(route: Route) -> None:
     route.continue_(post_data=with_fields(route.request, options=json.dumps({"integrated_gradients": {"steps": 1000}})))
 
 
+@pytest.mark.real_model
 def test_maps_sharpen_and_cancel_keeps_what_is_done(visit: Visit) -> None:
     visit.page.route(EXPLANATIONS, slowly)
     visit.open()
     visit.sample()
-    running = visit.page.locator("map-panel[data-status=running]", has_text="Integrated gradients")
+    title = visit.page.locator(".panel-title", has_text=re.compile("^Integrated gradients"))  # and not the blur's
+    running = visit.page.locator("map-panel[data-status=running]", has=title)
     running.locator("canvas.map").wait_for()
     estimate = running.locator("canvas.map").evaluate("canvas => canvas.width")
     assert estimate <= 112, "a partial map is at most 112 pixels wide"
@@ -319,6 +324,7 @@ def test_maps_sharpen_and_cancel_keeps_what_is_done(visit: Visit) -> None:
     visit.finished()
 
 
+@pytest.mark.real_model
 def test_a_superseded_request_is_aborted(visit: Visit) -> None:
     visit.page.route(EXPLANATIONS, slowly)
     visit.open()

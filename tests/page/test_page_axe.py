@@ -85,6 +85,11 @@ class Story(Visit):
 
 
 @pytest.fixture(scope="module")
+def server_url(real_url: str) -> str:
+    return real_url
+
+
+@pytest.fixture(scope="module")
 def row(server_url: str) -> Any:
     """The record of one row: a picture, a model, its top class."""
     return made(server_url)

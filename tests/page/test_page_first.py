@@ -72,11 +72,11 @@ def test_a_workbench_that_does_not_come_is_told_and_can_be_had_again(browser: Br
         ("/static/css/page.css", True),
         ("/api/v1/models", True),
         ("/static/samples/cat.jpg", False),
-        ("/static/previews/grad_cam.webp", False),
+        ("/static/plugins/methods/grad_cam/preview.webp", False),
     ],
 )
-def test_text_is_packed_and_pictures_are_not(server, path, packed):  # type: ignore[no-untyped-def]
-    answer = server.http.get(path, headers={"accept-encoding": "gzip"})
+def test_text_is_packed_and_pictures_are_not(quick_server, path, packed):  # type: ignore[no-untyped-def]
+    answer = quick_server.http.get(path, headers={"accept-encoding": "gzip"})
     assert answer.status_code == 200
     assert (answer.headers.get("content-encoding") == "gzip") is packed
-    assert server.http.get(path, headers={"accept-encoding": "identity"}).content == answer.content
+    assert quick_server.http.get(path, headers={"accept-encoding": "identity"}).content == answer.content

@@ -18,6 +18,11 @@ PHONE: Any = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
+def server_url(real_url: str) -> str:
+    return real_url
+
+
+@pytest.fixture(scope="module")
 def record(server_url: str) -> Any:
     data = {"sample": "cat", "method": "grad_cam", "target": ["285", "282"], "size": 64}
     return httpx.post(f"{server_url}/api/v1/explanations", data=data, timeout=300).json()

@@ -96,6 +96,11 @@ def picture(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
+@pytest.fixture(scope="module")
+def server_url(real_url: str) -> str:
+    return real_url
+
+
 @pytest.fixture
 def keep(browser: Browser, server_url: str) -> Iterator[Keeping]:
     with visiting(browser, server_url, Keeping, permissions=CLIPBOARD) as visit:

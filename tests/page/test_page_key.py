@@ -15,10 +15,10 @@ KEY = "0123456789abcdef-ann"
 
 
 @pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def locked(quick: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("locked")
     (folder / "keys").write_text(f"ann:{KEY}\n")
-    server = Server(folder / "store", GRADOSCOPE_KEYS=str(folder / "keys"))
+    server = Server(folder / "store", GRADOSCOPE_KEYS=str(folder / "keys"), **quick)
     yield server.url
     server.stop()
 

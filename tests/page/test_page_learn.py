@@ -17,8 +17,9 @@ from tests.support.browser import EXPLANATIONS, LONG, PIXELS, Visit, visiting
 from tests.support.paths import ROOT
 
 expect.set_options(timeout=LONG)
-FACTS = json.loads((ROOT / "static" / "learn" / "facts.json").read_text("utf-8"))
+METHODS = ROOT / "app" / "attribution" / "methods"
 SIX = [id for id, method in methods().items() if method.default]
+FACTS = {id: json.loads((METHODS / id / "facts.json").read_text("utf-8"))["figure"] for id in SIX}
 MORE = [id for id, method in methods().items() if not method.default]
 
 
@@ -42,6 +43,11 @@ def drawn(place: Locator, view: str) -> int:
 
 
 # Without a browser
+
+
+@pytest.fixture(scope="module")
+def server_url(real_url: str) -> str:
+    return real_url
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +77,7 @@ def test_parameters_are_those_of_the_methods(page: str) -> None:
 
 
 def test_figures_name_model_picture_and_evaluations(page: str) -> None:
-    for figure in ("vanilla", "guided", "cam", "smooth", "integrated", "blurred"):
+    for figure in SIX:
         assert f"{FACTS[figure]['gradients']} gradients" in page
     assert page.count('class="made"') == len(SIX)
     assert page.count("EfficientNet-Lite0</span> on ") == 2 * len(SIX)
@@ -168,7 +174,7 @@ def test_guided_maps_hardly_change_with_the_class(reader: Visit, kind: str) -> N
     place = figure(reader, "guided_backprop")
     for way in ("espresso", "rocket", "random"):
         place.locator(f"input[value={way}]").check()
-        value = FACTS["guided"]["correlations"][kind][way]
+        value = FACTS["guided_backprop"]["correlations"][kind][way]
         expect(place.locator(f"[data-gauge={kind}] output")).to_have_text(f"rank correlation {value}")
         assert (value > 0.95) == (kind == "guided")
         assert drawn(place, f"{kind}-other") != drawn(place, f"{kind}-cat")
@@ -232,7 +238,7 @@ def test_the_enlarging_is_that_of_the_method(reader: Visit) -> None:
     values = np.random.default_rng(0).uniform(0, 1, (7, 7)).astype(np.float32)
     got = reader.page.evaluate(
         """async values => {
-          const { enlarge } = await import('/static/js/methods/figures/grad_cam.js');
+          const { enlarge } = await import('/static/plugins/methods/grad_cam/figure.js');
           return [...enlarge(values, 7, 224)];
         }""",
         values.ravel().tolist(),
@@ -293,7 +299,7 @@ def test_errors_are_told_where_they_happen(browser: Browser, server_url: str) ->
         visit.page.route(EXPLANATIONS, lambda route: route.abort())
         run.get_by_role("button", name="重试").click()
         expect(facts).to_contain_text("无法连接服务器")
-        visit.page.route("**/learn/guided.json", lambda route: route.fulfill(status=500))
+        visit.page.route("**/plugins/methods/guided_backprop/figure.json", lambda route: route.fulfill(status=500))
         place = visit.page.locator("[data-figure=guided_backprop]")
         place.scroll_into_view_if_needed()
         expect(place.get_by_role("alert")).to_contain_text("重新加载")

@@ -29,6 +29,11 @@ PANELS = len(MODELS) * len(METHODS)
 
 
 @pytest.fixture(scope="module")
+def server_url(real_url: str) -> str:
+    return real_url
+
+
+@pytest.fixture(scope="module")
 def opened(browser: Browser, server_url: str) -> Iterator[Visit]:
     with visiting(browser, server_url) as visit:
         visit.open()

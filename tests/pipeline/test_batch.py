@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 from gradoscope.attribution.classifier import Classifier
-from gradoscope.attribution.methods.backprop import VanillaGradient
+from gradoscope.attribution.methods.vanilla_gradient import VanillaGradient
 from gradoscope.cli.explain_run import write_picture
 from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import Unprocessable
@@ -31,6 +31,7 @@ from gradoscope.settings import Settings
 from gradoscope.zoo import zoo
 from PIL import Image
 
+from tests.support.cli import gradoscope
 from tests.support.nets import LITE0, relative
 from tests.support.paths import SAMPLES
 
@@ -163,7 +164,7 @@ def test_what_fails_together_is_tried_alone(pictures, context, monkeypatch):
 
     batch = Batch(question(methods=("vanilla_gradient",)), context, never)
     shots = list(batch.explain(entries(pictures)))
-    darkest = min(float(shot.sights[LITE0].x[None].mean()) for shot in shots)
+    darkest = min(float(shot.model_inputs[LITE0].x[None].mean()) for shot in shots)
     maps = VanillaGradient.maps
     monkeypatch.setattr(VanillaGradient, "maps", failing)
     results = list(batch.explain(entries(pictures)))
@@ -179,7 +180,7 @@ def test_a_pass_that_fails_for_one_picture_is_its_own_fault(pictures, context, m
         return forward(self, x)
 
     batch = Batch(question(methods=("grad_cam",)), context, never)
-    darkest = min(float(shot.sights[LITE0].x.mean()) for shot in batch.explain(entries(pictures))) + 1e-6
+    darkest = min(float(shot.model_inputs[LITE0].x.mean()) for shot in batch.explain(entries(pictures))) + 1e-6
     forward = Classifier.forward
     monkeypatch.setattr(Classifier, "forward", failing)
     results = list(batch.explain(entries(pictures)))
@@ -272,18 +273,14 @@ def test_a_few_items_ahead_and_no_more():
         assert list(results) == list(range(1, 100))
 
 
-def gradoscope(*arguments):
-    return [sys.executable, "-m", "gradoscope", "explain", *map(str, arguments)]
-
-
 def test_a_folder_from_the_shell(pictures, tmp_path):
     folder = tmp_path / "in"
     (folder / "below").mkdir(parents=True)
     for number in range(3):
         (folder / f"{number}.png").write_bytes((pictures / f"{number}.png").read_bytes())
     (folder / "below" / "bad.jpg").write_bytes(b"no picture")
-    command = gradoscope(folder, "--recursive", "--method", "grad_cam", "--out", tmp_path / "out")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = ("explain", folder, "--recursive", "--method", "grad_cam", "--out", tmp_path / "out")
+    done = gradoscope(*command)
     assert done.returncode == 1, done.stderr
     assert "3 explained, 0 were there already" in done.stdout
     assert "1 of 4 pictures could not be explained" in done.stdout
@@ -292,7 +289,7 @@ def test_a_folder_from_the_shell(pictures, tmp_path):
     assert record["panels"][0]["status"] == "done"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png", "2.png"]
     (folder / "below" / "bad.jpg").unlink()
-    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    again = gradoscope(*command)
     assert again.returncode == 0, again.stderr
     assert "0 explained, 3 were there already" in again.stdout
 
@@ -303,9 +300,10 @@ def test_a_run_that_was_interrupted_goes_on(blow, pictures, tmp_path):
     folder.mkdir()
     for number in range(6):
         (folder / f"{number:02}.png").write_bytes((pictures / f"{number % 6}.png").read_bytes())
-    options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=60", "--out", out]
+    options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=60", "--size", "128", "--out", out]
+    command = ["explain", folder, *options]
     process = subprocess.Popen(
-        gradoscope(folder, *options), stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "gradoscope", *map(str, command)], stdout=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
     )  # fmt: skip
     for _ in range(1200):
@@ -319,7 +317,7 @@ def test_a_run_that_was_interrupted_goes_on(blow, pictures, tmp_path):
         assert "The same command goes on" in said
     written = {path: path.stat().st_mtime_ns for path in out.glob("[0-9]*/explanation.json")}
     assert 2 <= len(written) < 6
-    again = subprocess.run(gradoscope(folder, *options), capture_output=True, text=True, check=False)
+    again = gradoscope(*command)
     assert again.returncode == 0, again.stderr
     assert f"{6 - len(written)} explained, {len(written)} were there already" in again.stdout
     assert len(list(out.iterdir())) == 6  # and nothing half-written beside them

@@ -218,7 +218,7 @@ def test_what_is_remembered_is_of_that_picture_model_and_input(tmp_path):
     expected = [told(job, forgetful)[-1].data for job in asked]
     assert given == expected * 2
     assert len({str(answer) for answer in expected}) == len(expected)
-    assert forgetful.recent.currsize == 0 < context.recent.currsize <= context.recent.maxsize
+    assert forgetful.picture_cache.currsize == 0 < context.picture_cache.currsize <= context.picture_cache.maxsize
 
 
 def test_nobody_is_answered_from_what_another_key_has_sent(tmp_path, monkeypatch):
@@ -266,7 +266,7 @@ def test_methods_of_one_pass_share_it(tmp_path, monkeypatch):
             record, maps = explained(context, (method,), (target,))
             (alone[method, target],) = maps.values()
             context.store.forget(record["id"])
-    context.recent.clear()
+    context.picture_cache.clear()
     monkeypatch.setattr(Classifier, "forward", counted)
     record, maps = explained(context, methods, (282, 10))
     assert passes == [1, 1]

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.paths import sample
 from tests.support.processes import descendants, gone
-from tests.support.server import Server
+from tests.support.server import PLAIN, Server
 from tests.support.streams import stream
 
 LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
@@ -96,7 +96,7 @@ def idle(server):
 @pytest.fixture(scope="module")
 def as_written(tmp_path_factory):
     """A server that runs every network as it is written, so that the same job gives the same bits."""
-    running = Server(tmp_path_factory.mktemp("as-written") / "store", GRADOSCOPE_ACCELERATION="none")
+    running = Server(tmp_path_factory.mktemp("as-written") / "store", **PLAIN)
     yield running
     running.stop()
 
@@ -106,17 +106,17 @@ def test_a_killed_worker_comes_back_and_the_job_completes(kind, bound, request):
     """Quicker ways round otherwise, and a new worker has yet to find them: the maps are the same but for that."""
     server = request.getfixturevalue(kind)
     options = json.dumps({"integrated_gradients": {"steps": 100}})
-    fields = {"method": ["grad_cam", "integrated_gradients"], "options": options, "target": 13}
+    fields = {"method": ["grad_cam", "integrated_gradients"], "options": options, "target": 13, "size": 128}
     undisturbed = server.http.post("/api/v1/explanations", files={"image": sample("rocket.jpg")}, data=fields).json()
     reference = server.http.get(undisturbed["panels"][1]["urls"]["npy"]).content
     server.http.delete(f"/api/v1/explanations/{undisturbed['id']}")
     answered, ended = [], threading.Event()
 
-    def knock():
+    def check_reachable():
         while not ended.wait(0.1):
             answered.append(httpx.get(f"{server.url}/healthz", timeout=5).status_code)
 
-    knocking = threading.Thread(target=knock)
+    knocking = threading.Thread(target=check_reachable)
     knocking.start()
     try:
         with stream(server.http, {"image": sample("rocket.jpg")}, **fields) as events:
@@ -158,7 +158,7 @@ def test_a_job_that_kills_the_worker_twice_is_reported(server):
 
 
 def test_beyond_the_queue_is_429_with_retry_after_and_sigterm_ends_all(tmp_path):
-    server = Server(tmp_path / "store", GRADOSCOPE_MAX_REQUESTS="1", GRADOSCOPE_GRACE_SECONDS="1")
+    server = Server(tmp_path / "store", GRADOSCOPE_MAX_REQUESTS="1", GRADOSCOPE_GRACE_SECONDS="1", **PLAIN)
     worker = server.worker_pid()
     with running(server, target=15) as events:
         until(events, "accepted")
@@ -183,7 +183,7 @@ def test_beyond_the_queue_is_429_with_retry_after_and_sigterm_ends_all(tmp_path)
 
 def test_what_ends_within_the_grace_is_finished(tmp_path):
     """And nothing more is taken, nor a process or a file of ours left."""
-    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60")
+    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60", **PLAIN)
     worker, kept = server.worker_pid(), httpx.Client(base_url=server.url, timeout=30)
     children = descendants(server.process.pid)
     assert worker in children
@@ -200,7 +200,7 @@ def test_what_ends_within_the_grace_is_finished(tmp_path):
 
 
 def test_past_the_deadline_a_request_is_ended(tmp_path):
-    server = Server(tmp_path / "store", GRADOSCOPE_DEADLINE="2")
+    server = Server(tmp_path / "store", GRADOSCOPE_DEADLINE="2", **PLAIN)
     try:
         with running(server, target=17) as events:
             explanation = until(events, "accepted")["id"]
@@ -235,7 +235,7 @@ def test_a_default_model_that_cannot_be_had_takes_no_other_with_it(tmp_path):
     cards = tmp_path / "models"
     cards.mkdir()
     (cards / "broken.toml").write_text('title = "Broken"\n')
-    server = Server(tmp_path / "store", GRADOSCOPE_MODELS=str(cards), GRADOSCOPE_DEFAULT_MODEL="broken")
+    server = Server(tmp_path / "store", GRADOSCOPE_MODELS=str(cards), GRADOSCOPE_DEFAULT_MODEL="broken", **PLAIN)
     try:
         refused = server.http.post("/api/v1/predictions", data={"sample": "cat"})
         assert refused.status_code == 503

@@ -38,7 +38,7 @@ async def result(executor, job):
 
 def test_a_death_leaves_no_thread_and_no_open_line(tmp_path):
     async def scenario():
-        executor = LocalExecutor(Settings(store=tmp_path))
+        executor = LocalExecutor(Settings(store=tmp_path, acceleration="none"))
         await executor.start()
         await readiness(executor)
         files = len(os.listdir("/proc/self/fd"))
@@ -67,7 +67,7 @@ def test_a_death_leaves_no_thread_and_no_open_line(tmp_path):
 @pytest.mark.parametrize("work", [deaf_worker.work, deaf_worker.work_that_mumbles])
 def test_a_worker_that_hangs_is_ended_and_its_job_completes(work, tmp_path, monkeypatch):
     """Whether or not more is asked of it meanwhile, and whether or not those who ask stay."""
-    monkeypatch.setattr(local, "PULSE_SECONDS", 0.4)
+    monkeypatch.setattr(local, "PING_SECONDS", 0.4)
 
     async def scenario():
         executor = LocalExecutor(Settings(store=tmp_path), work)
@@ -150,18 +150,18 @@ def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path):
     with pytest.raises(EOFError):
         worker.serve()
     assert line.sent[-1][2].name == "result"
-    assert (worker._workshop.recent.currsize == 0) is deleted
-    assert worker._workshop.zoo.loaded == ("efficientnet_lite0",)
+    assert (worker._context.picture_cache.currsize == 0) is deleted
+    assert worker._context.zoo.loaded == ("efficientnet_lite0",)
 
 
 def test_deleting_an_explanation_tells_the_worker(tmp_path):
     async def scenario():
-        executor = LocalExecutor(Settings(store=tmp_path))
+        executor = LocalExecutor(Settings(store=tmp_path, acceleration="none"))
         executor._loop = asyncio.get_running_loop()
         executor.forget("r")  # before there is a worker there is nothing to forget
         await asyncio.sleep(0)
         posted = []
-        executor._link = type("Link", (), {"post": lambda self, *message: posted.append(message)})()
+        executor._worker_process = type("Link", (), {"post": lambda self, *message: posted.append(message)})()
         store = Store(tmp_path, 1000, 60)
         store.create("r", {})
         forget("r", store, executor, None)

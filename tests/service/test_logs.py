@@ -18,7 +18,7 @@ def written(capsys):
     """What is written to standard error; logging is as it was afterwards."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in logs.OURS}
+    levels = {name: logging.getLogger(name).level for name in logs.INFO_LOGGERS}
     yield lambda: capsys.readouterr().err.splitlines()
     root.handlers[:] = before
     root.setLevel(level)

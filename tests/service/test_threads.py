@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from gradoscope.service.threads import SPINS, share_cores
+from gradoscope.service.threads import SPIN_COUNT, share_cores
 
 
-@pytest.mark.parametrize(("given", "expected"), [(None, SPINS), ("5", "5")])
+@pytest.mark.parametrize(("given", "expected"), [(None, SPIN_COUNT), ("5", "5")])
 def test_what_was_set_counts(given, expected, monkeypatch):
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")  # so that what was there comes back afterwards
     monkeypatch.delenv("GOMP_SPINCOUNT")

@@ -47,7 +47,7 @@ def requests(monkeypatch):
 
 
 def left(store):
-    return sorted(item.path for item in store._place.below(""))
+    return sorted(item.path for item in store._objects.list_below(""))
 
 
 def test_one_server_keeps_and_another_one_serves(opened):

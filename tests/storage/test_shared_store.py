@@ -45,7 +45,7 @@ def keep(store, record, number=0):
 
 
 def left(store):
-    return sorted(item.path for item in store._place.below(""))
+    return sorted(item.path for item in store._objects.list_below(""))
 
 
 # at once
@@ -121,9 +121,9 @@ class Beside(LocalObjectStore):
         self._turn("share", path)
         super().share(path, *rest)
 
-    def below(self, path):
+    def list_below(self, path):
         self._turn("below", path)
-        return super().below(path)
+        return super().list_below(path)
 
     def remove(self, *paths):
         self._turn("remove", paths[0] if paths else "")
@@ -180,13 +180,13 @@ def test_who_forgets_removes_what_is_written_at_the_same_moment(store, tmp_path)
 
 
 def shared_write(store):
-    store._place.write({"records/one/panel%3Ap1": b"of a process that died before it could look"})
+    store._objects.write({"records/one/panel%3Ap1": b"of a process that died before it could look"})
 
 
 def test_who_writes_once_it_is_listed_what_to_remove_is_told(store, tmp_path):
     class Listed(LocalObjectStore):
-        def below(self, path):
-            found = super().below(path)
+        def list_below(self, path):
+            found = super().list_below(path)
             with pytest.raises(NotFound):
                 keep(store, "one")
             return found
@@ -246,7 +246,7 @@ def test_one_secret_for_all_who_begin_at_once(tmp_path):
 def test_others_run_on_and_what_nobody_computes_was_cancelled(store, monkeypatch):
     for name, status in (("young", "running"), ("done", "done")):
         store.create(name, {"status": status})
-    assert store.end_all([]) == 0
+    assert store.cancel_running([]) == 0
     assert store.load("young") == {"status": "running"}
     later = time.time() + 60 + shared_store.SKEW_SECONDS + 1
     monkeypatch.setattr(shared_store.time, "time", lambda: later)
@@ -259,7 +259,7 @@ def test_leftovers_of_processes_that_died_are_swept(store, tmp_path):
     keep(store, "one")
     store.create("forgotten", {})
     store.forget("forgotten")
-    place = store._place
+    place = store._objects
     for path in ("records/dead/panel", "records/one/young.part", "records/one/old.part", "keys/ab/abc"):
         place.write({path: b"x"})
     kept = left(store)
@@ -392,7 +392,7 @@ def test_errors_of_reading_are_told_and_can_be_tried_again(store, monkeypatch):
 
 
 def test_what_errors_say_holds_no_credentials():
-    told = places.said(OSError("cannot reach http://user:secret@host/bucket"))
+    told = places.describe_error(OSError("cannot reach http://user:secret@host/bucket"))
     assert "secret" not in told
     assert "//…@host/bucket" in told
 
@@ -405,7 +405,7 @@ def test_the_setting_says_which_store(tmp_path):
     assert isinstance(open_store(Settings(store=str(tmp_path / "plain"))), Store)
     store = open_store(Settings(store=f"file://{tmp_path}/shared/", store_days=2, deadline=7))
     assert isinstance(store, SharedStore)
-    assert (store._place._root, store.max_age, store._deadline) == (tmp_path / "shared", 2 * 86400, 7)
+    assert (store._objects._root, store.max_age, store._deadline) == (tmp_path / "shared", 2 * 86400, 7)
     assert Settings(store="~/kept").store == Path.home() / "kept"
     for wrong in ("ftp://x", "file://x", "s3://key:secret@bucket", "gs://bucket"):
         with pytest.raises(ValueError, match=r"none of|absolute|credentials|needs the package") as told:
@@ -414,7 +414,7 @@ def test_the_setting_says_which_store(tmp_path):
 
 
 def test_an_object_store_without_conditional_puts_has_one_secret_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(places, "CONFLICT_SECONDS", 0)
     bucket = FsspecObjectStore(f"memory://{tmp_path}")
     pipe = bucket._files.pipe_file
 

@@ -47,7 +47,7 @@ def files(store):
     """Blobs of all records, those that share their bytes once."""
     if isinstance(store, Store):
         return [path for path in (store.folder / "blobs").rglob("*") if path.is_file()]
-    items = store._place.below("records")
+    items = store._objects.list_below("records")
     return sorted({item.file: item.path for item in items if not item.path.endswith((OWNER, RECORD))}.values())
 
 
@@ -56,14 +56,14 @@ def lose(store):
     if isinstance(store, Store):
         path.unlink()
     else:
-        store._place.remove(path)
+        store._objects.remove(path)
 
 
 def wait(monkeypatch, store, seconds):
     """Time goes on: for the machine and on the wall; or what there is was written earlier."""
     if not isinstance(store, Store):
-        for item in store._place.below(""):
-            age(store._place, item.path, item.modified - seconds)
+        for item in store._objects.list_below(""):
+            age(store._objects, item.path, item.modified - seconds)
         return
     for name in ("_uptime", "_wall"):
         real = getattr(clock, name)
@@ -97,7 +97,7 @@ def test_a_blob_goes_with_its_last_record(store):
     for record in ("one", "two"):
         store.create(record, {})
         keep(store, record, "source", b"same picture")
-    copies = isinstance(getattr(store, "_place", None), FsspecObjectStore)
+    copies = isinstance(getattr(store, "_objects", None), FsspecObjectStore)
     assert len(files(store)) == (2 if copies else 1)
     assert store.forget("one")
     assert store.read("two", "source") == b"same picture"
@@ -227,6 +227,6 @@ def test_what_nobody_computes_any_more_was_cancelled(indexed):
     indexed.create("d", {})
     with indexed._index.transaction() as index:
         index.execute("UPDATE record SET body = '{' WHERE id = 'd'")
-    assert indexed.end_all(["b"]) == 1
+    assert indexed.cancel_running(["b"]) == 1
     assert indexed.load("a") == {"status": "cancelled", "panels": ["«"]}
     assert (indexed.load("b"), indexed.load("c")) == ({"status": "running"}, {"n": 1})

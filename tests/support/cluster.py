@@ -55,7 +55,7 @@ class TestCluster:
     def told(self, replicas: int = 1) -> list[dict[str, Any]]:
         """What the replicas tell, once there are so many."""
         while True:
-            answers = self.handle.broadcast("tell", {}).results(return_exceptions=True)
+            answers = self.handle.broadcast("report", {}).results(return_exceptions=True)
             answers = [answer for answer in answers if isinstance(answer, dict)]
             if len(answers) >= replicas:
                 return answers
@@ -100,7 +100,7 @@ def at_rest(cluster: TestCluster) -> list[dict[str, Any]]:
     while any(told["running"] for told in cluster.told()):
         time.sleep(0.05)
     counted = None
-    while counted != (counted := [told["effort"]["gradient_evaluations"] for told in cluster.told()]):
+    while counted != (counted := [told["counters"]["gradient_evaluations"] for told in cluster.told()]):
         time.sleep(1)  # a worker tells its effort when it rests, or each second
     return cluster.told()
 

@@ -44,9 +44,9 @@ def work(connection: Connection, settings: Settings) -> None:
                             runs.remove((number, events))
                 elif message[0] == "forget":
                     store.forget(message[1])
-                elif message[0] == "begin":
-                    store.end_all(message[1])
-                elif message[0] == "mark":
+                elif message[0] == "end_unfinished":
+                    store.cancel_running(message[1])
+                elif message[0] == "record_end":
                     mark(store, *message[1:])
                 if runs:
                     break

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import httpx
 
+# For a server of a test that is not about how quickly it computes: it looks for no quicker way to run its networks.
+PLAIN = {"GRADOSCOPE_ACCELERATION": "none"}
+
 
 class Server:
     """`gradoscope serve` on a free port, with a store of its own; `options` are the command's."""
@@ -34,6 +37,10 @@ class Server:
             time.sleep(0.2)
         assert result, f"the server gave no {what}:\n{self.log.read_text()}"
         return result
+
+    def told(self) -> str:
+        """What is in its log by now."""
+        return self.log.read_text()
 
     def worker_pid(self) -> int:
         """The worker is the server's child that imported torch: the one that runs multiprocessing's spawn."""

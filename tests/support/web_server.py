@@ -25,7 +25,7 @@ from gradoscope.contract.wire import WireModel
 from gradoscope.service.telemetry import Telemetry
 from gradoscope.settings import Settings
 from gradoscope.web.application import create_app
-from gradoscope.web.server import Server, configuration
+from gradoscope.web.server import Server, uvicorn_config
 
 from tests.support.contract import accepted, catalogue, done
 
@@ -156,7 +156,7 @@ def serving(store: Path, **settings: Any) -> Iterator[Door]:
 
     app = create_app(made, executor)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(configuration(app, made), app, "here")
+    server = Server(uvicorn_config(app, made), app, "here")
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:

@@ -23,7 +23,7 @@ def build(folder: Path) -> Path:
         shutil.copytree(ROOT / part, sources / part, ignore=LEFT)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, sources)
-    pip("wheel", "--no-deps", "--wheel-dir", folder, sources)
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, sources)
     shutil.rmtree(sources)
     (wheel,) = folder.glob("*.whl")
     return wheel

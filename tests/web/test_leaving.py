@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.paths import sample
 from tests.support.processes import descendants, gone
-from tests.support.server import Server
+from tests.support.server import PLAIN, Server
 from tests.support.streams import stream
 
 LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
@@ -108,7 +108,7 @@ def test_leaving_while_one_waits_for_the_others_after_a_death(server):
 
 
 def test_a_server_that_is_killed_leaves_no_process_and_its_record_ends(tmp_path):
-    server = Server(tmp_path / "store")
+    server = Server(tmp_path / "store", **PLAIN)
     children = descendants(server.process.pid)
     with stream(server.http, {"image": sample("cat.jpg")}, **LONG) as events:
         explanation = next(events)[1]["id"]
@@ -118,6 +118,6 @@ def test_a_server_that_is_killed_leaves_no_process_and_its_record_ends(tmp_path)
             list(events)
     server.http.close()
     assert gone(children)
-    again = Server(tmp_path / "store")
+    again = Server(tmp_path / "store", **PLAIN)
     assert again.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "cancelled"
     assert again.stop() == 0

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.paths import ROOT, sample
+from tests.support.paths import sample
 from tests.support.streams import decode, stream
 
 SIX = [
@@ -189,9 +189,8 @@ def test_catalogue(server):
     assert [layer for layer in layers if layer["default"]] == [{"name": "bn2", "shape": [1280, 7, 7], "default": True}]
     methods = server.http.get("/api/v1/methods").json()["methods"]
     assert [m["id"] for m in methods if m["default"]] == SIX
-    page = (ROOT / "static" / "js" / "state" / "methods.js").read_text("utf-8")
-    listed = page.partition("DEFAULT_METHODS = [")[2].partition("]")[0]
-    assert re.findall(r'"(\w+)"', listed) == SIX  # which the page shows before the server has told
+    block = server.http.get("/").text.partition('id="plugins">')[2].partition("</script>")[0]
+    assert json.loads(block)["methods"] == SIX  # which the page shows before the server has told
     steps = next(m for m in methods if m["id"] == "integrated_gradients")["parameters"]["properties"]["steps"]
     assert {"minimum", "maximum", "default", "description"} <= set(steps)
     for entry in server.http.get("/api/v1/samples").json()["samples"]:

@@ -10,18 +10,18 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from gradoscope.settings import Settings
-from gradoscope.web.server import configuration
+from gradoscope.web.server import uvicorn_config
 
 from tests.support.paths import sample
 from tests.support.processes import descendants, gone
-from tests.support.server import Server
+from tests.support.server import PLAIN, Server
 from tests.support.streams import stream
 
 LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
 
 
 def test_while_it_ends_it_says_so_and_asked_twice_it_ends_at_once(tmp_path):
-    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600")
+    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **PLAIN)
     children = descendants(server.process.pid)
     with stream(server.http, {"image": sample("cat.jpg")}, **LONG) as events:
         assert next(events)[0] == "accepted"
@@ -46,9 +46,9 @@ def test_while_it_ends_it_says_so_and_asked_twice_it_ends_at_once(tmp_path):
 def test_with_nothing_to_do_it_ends_at_once(early, tmp_path):
     """By Ctrl-C too, and while its worker still starts."""
     if early:
-        server = Unready(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600")
+        server = Unready(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **PLAIN)
     else:
-        server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600")
+        server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **PLAIN)
     children = descendants(server.process.pid)
     began = time.monotonic()
     server.process.send_signal(signal.SIGINT)
@@ -67,4 +67,4 @@ class Unready(Server):
 
 
 def test_the_event_loop_is_the_one_that_tests_run_with():
-    assert configuration(FastAPI(), Settings()).loop == "asyncio"
+    assert uvicorn_config(FastAPI(), Settings()).loop == "asyncio"

@@ -11,8 +11,17 @@ import jinja2
 import pytest
 from gradoscope.attribution.methods.base import methods
 from gradoscope.attribution.metrics.base import metrics
+from gradoscope.pipeline.presentation import KINDS, presentations
+from gradoscope.pipeline.texts import parts
 from gradoscope.web import texts
-from gradoscope.web.texts import LANGUAGES, choose, preferred, script_texts, translator, workbench_keys
+from gradoscope.web.texts import (
+    LANGUAGES,
+    choose_language,
+    preferred_language,
+    script_texts,
+    translator,
+    workbench_keys,
+)
 from jinja2 import nodes
 from markupsafe import Markup
 
@@ -41,8 +50,10 @@ def test_languages_have_the_same_texts(language: str) -> None:
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_languages_have_the_same_files(language: str) -> None:
     def keys(code: str) -> dict[str, list[str]]:
-        files = (ROOT / "static" / "texts" / code).glob("*.json")
-        return {file.name: list(json.loads(file.read_text("utf-8"))) for file in files}
+        shared = {file.name: file for file in (ROOT / "static" / "texts" / code).glob("*.json")}
+        own = {f"{kind}/{id}": one for kind in KINDS for id, one in presentations(kind).items()}
+        files = shared | {place: one.folder / "texts" / f"{code}.json" for place, one in own.items() if one.folder}
+        return {name: list(json.loads(file.read_text("utf-8"))) for name, file in files.items()}
 
     assert keys(language) == keys("en"), "the order too, so that two languages can be read beside each other"
 
@@ -52,7 +63,9 @@ def test_a_key_in_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     folder.mkdir(parents=True)
     (folder / "a.json").write_text('{"page.title": "A"}')
     (folder / "b.json").write_text('{"page.other": "B"}')
-    monkeypatch.setattr("gradoscope.contract.texts.shipped", lambda name: tmp_path)
+    monkeypatch.setattr("gradoscope.pipeline.texts.shipped", lambda name: tmp_path)
+    monkeypatch.setattr("gradoscope.pipeline.texts.presentations", lambda kind: {})
+    monkeypatch.setattr("gradoscope.pipeline.texts.parts", parts.__wrapped__)
     assert dict(texts.texts.__wrapped__("xx")) == {"page.title": "A", "page.other": "B"}
     (folder / "b.json").write_text('{"page.title": "B"}')
     with pytest.raises(ValueError, match=r"page\.title"):
@@ -98,14 +111,18 @@ def _pattern(node: nodes.Node) -> str:
 
 def _template_patterns() -> Iterator[str]:
     environment = jinja2.Environment()
-    for file in sorted((ROOT / "templates").rglob("*.html")):
+    for file in sorted([*(ROOT / "templates").rglob("*.html"), *PLUGINS.glob("*/*/templates/*.html")]):
         tree = environment.parse(file.read_text("utf-8"))
         for call in tree.find_all(nodes.Call):
             if isinstance(call.node, nodes.Name) and call.node.name in ("t", "has_text"):
                 yield _pattern(call.args[0])
+            elif isinstance(call.node, nodes.Getattr) and call.node.attr == "words":  # either of two keys
+                yield from map(_pattern, call.args[:2])
 
 
 SCRIPTS = ROOT / "static" / "js"
+PLUGINS = ROOT / "app" / "attribution"
+FIGURES = {kind: sorted((PLUGINS / kind).glob("*/static/*.js")) for kind in ("methods", "metrics")}
 KEY = re.compile(r"[a-z]\w*(?:\.\w+)+")
 
 
@@ -146,12 +163,20 @@ def _reached_from(*entries: Path) -> set[Path]:
         if file not in reached:
             reached.add(file)
             found = re.findall(r"""(?:from|import\()\s*["'](\.[^"']+)["']""", file.read_text("utf-8"))
-            waiting += [(file.parent / name).resolve() for name in found]
+            waiting += [(_served(file) / name).resolve() for name in found]
     return reached
 
 
+def _served(script: Path) -> Path:
+    """The folder of a script, as its address has it: what plug-ins bring is at static/plugins/KIND/ID/."""
+    if not script.is_relative_to(PLUGINS):
+        return script.parent
+    kind, id, *_ = script.relative_to(PLUGINS).parts
+    return ROOT / "static" / "plugins" / kind / id
+
+
 def _script_patterns() -> Iterator[str]:
-    for file in sorted(SCRIPTS.rglob("*.js")):
+    for file in sorted([*SCRIPTS.rglob("*.js"), *FIGURES["methods"], *FIGURES["metrics"]]):
         yield from _asked_by(file)
         yield from _named_in(file)
 
@@ -159,6 +184,7 @@ def _script_patterns() -> Iterator[str]:
 SENTENCES = (
     r"trust\.finding\.\w+"  # of app/pipeline/findings.py: tests/pipeline/test_findings.py holds them against each other
 )
+PLUGINS_ALONE = {r"learn\.parameter\.\w+\.\w+\.title", r"trust\.setting\.\w+\.\w+\.title"}  # not of those that ship
 PATTERNS = sorted({*_template_patterns(), *_script_patterns(), SENTENCES})
 
 
@@ -168,7 +194,8 @@ def test_every_text_is_used() -> None:
 
 
 def test_every_text_used_is_there() -> None:
-    missing = [pattern for pattern in PATTERNS if not any(re.fullmatch(pattern, key) for key in ENGLISH)]
+    needed = [pattern for pattern in PATTERNS if pattern not in PLUGINS_ALONE]
+    missing = [pattern for pattern in needed if not any(re.fullmatch(pattern, key) for key in ENGLISH)]
     assert missing == []
 
 
@@ -181,16 +208,16 @@ def _block_of(template: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("template", "entries"),
+    ("template", "entry", "figures"),
     [
-        ("methods.html", ["methods/main.js", "methods/figures/*.js"]),
-        ("trust.html", ["metrics/guide.js"]),
-        ("index.html", ["page/main.js"]),
+        ("methods.html", "methods/main.js", FIGURES["methods"]),
+        ("trust.html", "metrics/guide.js", []),
+        ("index.html", "page/main.js", FIGURES["metrics"]),
     ],
 )
-def test_scripts_get_the_texts_they_ask_for(template: str, entries: list[str]) -> None:
+def test_scripts_get_the_texts_they_ask_for(template: str, entry: str, figures: list[Path]) -> None:
     block = _block_of(template)
-    reached = _reached_from(*(file for entry in entries for file in SCRIPTS.glob(entry)))
+    reached = _reached_from(SCRIPTS / entry, *figures)
     asked = {pattern for file in reached for pattern in _asked_by(file)}
     assert asked
     for name in {name for file in reached for name in re.findall(r'\baddTexts\("(\w+)"', file.read_text("utf-8"))}:
@@ -199,8 +226,8 @@ def test_scripts_get_the_texts_they_ask_for(template: str, entries: list[str]) -
 
 
 def _keys_in(name: str) -> set[str]:
-    """The keys of a file of texts that a script fetches when it is wanted."""
-    return set(json.loads((ROOT / "static" / "texts" / "en" / f"{name}.json").read_text("utf-8")))
+    """The keys of a part of the texts that a script fetches when it is wanted."""
+    return set(parts("en")[name])
 
 
 def test_workers_have_no_texts() -> None:
@@ -266,7 +293,7 @@ def test_the_block_for_scripts_cannot_be_left(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_accept_language(header: str, expected: str | None) -> None:
-    assert preferred(header) == expected
+    assert preferred_language(header) == expected
 
 
 @pytest.mark.parametrize(
@@ -283,4 +310,4 @@ def test_accept_language(header: str, expected: str | None) -> None:
 def test_address_before_cookie_before_browser(
     query: str | None, cookie: str | None, header: str | None, expected: str
 ) -> None:
-    assert choose(query, cookie, header) == expected
+    assert choose_language(query, cookie, header) == expected

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from gradoscope.settings import Settings
 from gradoscope.zoo import download
-from gradoscope.zoo.download import DownloadFailed, mirrored, pull
+from gradoscope.zoo.download import DownloadFailed, download_weights, mirrored
 from gradoscope.zoo.weights import Hub, WeightFile, Weights, WeightsMissing, WrongWeights
 
 from tests.support.weight_host import COMMIT, Host, weight_host
@@ -41,19 +41,19 @@ def place(folder: Path) -> Path:
 
 
 def test_whole(tmp_path: Path, host: Host) -> None:
-    progress = list(pull(FILE, "net", settings(tmp_path, host)))
+    progress = list(download_weights(FILE, "net", settings(tmp_path, host)))
     assert place(tmp_path).read_bytes() == DATA
     assert (progress[0].done, progress[-1].done) == (0, len(DATA))
     assert {step.total for step in progress} == {len(DATA)}
     assert [step.done for step in progress] == sorted(step.done for step in progress)
-    assert list(pull(FILE, "net", settings(tmp_path, host))) == []  # it is there
+    assert list(download_weights(FILE, "net", settings(tmp_path, host))) == []  # it is there
     assert len(host.asked) == 1
     assert [path.name for path in place(tmp_path).parent.iterdir()] == [NAME]
 
 
 def test_broken_in_the_middle_goes_on_by_itself(tmp_path: Path, host: Host) -> None:
     host.breaks = [300_000, 0, 200_000]
-    progress = list(pull(FILE, "net", settings(tmp_path, host)))
+    progress = list(download_weights(FILE, "net", settings(tmp_path, host)))
     assert place(tmp_path).read_bytes() == DATA
     ranges = [wanted for _, wanted in host.asked]
     assert ranges == [None, "bytes=300000-", "bytes=300000-", "bytes=500000-"]
@@ -64,32 +64,32 @@ def test_broken_in_the_middle_goes_on_by_itself(tmp_path: Path, host: Host) -> N
 def test_broken_for_good_keeps_what_came(tmp_path: Path, host: Host) -> None:
     host.breaks = [400_000, 0, 0, 0, 0]
     with pytest.raises(DownloadFailed, match=r"broke off after 0.4 MiB. What came is kept: try again to go on"):
-        list(pull(FILE, "net", settings(tmp_path, host)))
+        list(download_weights(FILE, "net", settings(tmp_path, host)))
     assert not place(tmp_path).exists()
     with pytest.raises(WeightsMissing):
         Weights(settings(tmp_path)).require(FILE, "net")  # no half file is ever found
     host.breaks, host.asked = [], []
-    list(pull(FILE, "net", settings(tmp_path, host)))
+    list(download_weights(FILE, "net", settings(tmp_path, host)))
     assert host.asked == [(f"/models/{NAME}", "bytes=400000-")]
     assert place(tmp_path).read_bytes() == DATA
 
 
 def test_host_that_knows_no_ranges_sends_it_all_again(tmp_path: Path, host: Host) -> None:
     host.ranges, host.breaks = False, [300_000]
-    list(pull(FILE, "net", settings(tmp_path, host)))
+    list(download_weights(FILE, "net", settings(tmp_path, host)))
     assert place(tmp_path).read_bytes() == DATA
 
 
 def test_closing_ends_it_and_the_next_goes_on(tmp_path: Path, host: Host) -> None:
     host.pause = 0.02
-    steps = pull(FILE, "net", settings(tmp_path, host))
+    steps = download_weights(FILE, "net", settings(tmp_path, host))
     while next(steps).done < 200_000:
         pass
     steps.close()
     part = place(tmp_path).with_name(f"{NAME}.part")
     assert 200_000 <= part.stat().st_size < len(DATA)
     host.pause, before = 0.0, part.stat().st_size
-    list(pull(FILE, "net", settings(tmp_path, host)))
+    list(download_weights(FILE, "net", settings(tmp_path, host)))
     assert host.asked[-1] == (f"/models/{NAME}", f"bytes={before}-")
     assert place(tmp_path).read_bytes() == DATA
 
@@ -100,7 +100,7 @@ def test_silent_host_is_left(tmp_path: Path, host: Host, monkeypatch: pytest.Mon
     monkeypatch.setattr(download, "TIMEOUT", httpx2.Timeout(5, read=0.05))
     host.silence = 0.3
     with pytest.raises(DownloadFailed, match=r"went silent after 0.0 MiB"):
-        list(pull(FILE, "net", settings(tmp_path, host)))
+        list(download_weights(FILE, "net", settings(tmp_path, host)))
 
 
 @pytest.mark.parametrize("first", [b"", DATA[:1000], bytes(1000), DATA + b"more", bytes(2_000_000)])
@@ -111,20 +111,20 @@ def test_wrong_hash_is_refused_by_name_and_removed(tmp_path: Path, host: Host, f
     part.parent.mkdir()
     part.write_bytes(first)
     with pytest.raises(WrongWeights, match=rf"net: what came for {NAME} is not that file.*expected {HASH[:8]}"):
-        list(pull(FILE, "net", settings(tmp_path, host)))
+        list(download_weights(FILE, "net", settings(tmp_path, host)))
     assert not part.exists()
     assert not place(tmp_path).exists()
     host.files[f"/models/{NAME}"] = DATA
-    list(pull(FILE, "net", settings(tmp_path, host)))
+    list(download_weights(FILE, "net", settings(tmp_path, host)))
     assert place(tmp_path).read_bytes() == DATA
 
 
 def test_not_there(tmp_path: Path, host: Host) -> None:
     host.files.clear()
     with pytest.raises(DownloadFailed, match=rf"answers 404 for /models/{NAME}: there is no such file"):
-        list(pull(FILE, "net", settings(tmp_path, host)))
+        list(download_weights(FILE, "net", settings(tmp_path, host)))
     with pytest.raises(DownloadFailed, match=r"answers 404 for /timm/net.tag/resolve/main/model.safetensors"):
-        list(pull(HUB, "timm:net.tag", settings(tmp_path, host)))
+        list(download_weights(HUB, "timm:net.tag", settings(tmp_path, host)))
 
 
 def test_nobody_answers(tmp_path: Path) -> None:
@@ -132,12 +132,12 @@ def test_nobody_answers(tmp_path: Path) -> None:
         pass
     for file in (FILE, HUB):
         with pytest.raises(DownloadFailed, match=r"127.0.0.1:\d+ (cannot be reached|does not answer)"):
-            list(pull(file, "net", settings(tmp_path, gone)))
+            list(download_weights(file, "net", settings(tmp_path, gone)))
 
 
 def test_offline_says_which_file_to_put_where(tmp_path: Path, host: Host) -> None:
     with pytest.raises(DownloadFailed) as caught:
-        list(pull(FILE, "net", settings(tmp_path, host, offline=True)))
+        list(download_weights(FILE, "net", settings(tmp_path, host, offline=True)))
     assert f"offline: put {NAME} from https://download.pytorch.org/models/{NAME} into {tmp_path}/checkpoints/" in str(
         caught.value
     )
@@ -154,38 +154,38 @@ def test_one_process_at_a_time(tmp_path: Path, host: Host) -> None:
     with part.open("ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(DownloadFailed, match="another process is downloading"):
-            list(pull(FILE, "net", settings(tmp_path, host)))
-    list(pull(FILE, "net", settings(tmp_path, host)))
+            list(download_weights(FILE, "net", settings(tmp_path, host)))
+    list(download_weights(FILE, "net", settings(tmp_path, host)))
 
 
 def test_folder_that_cannot_be_written(tmp_path: Path, host: Host) -> None:
     (tmp_path / "checkpoints").write_text("a file where a folder should be")
     with pytest.raises(DownloadFailed, match="cannot be written"):
-        list(pull(FILE, "net", settings(tmp_path, host)))
+        list(download_weights(FILE, "net", settings(tmp_path, host)))
 
 
 def test_hub_file_is_pinned_at_the_commit_that_was_first_seen(tmp_path: Path, host: Host) -> None:
     config = settings(tmp_path, host)
-    list(pull(HUB, "timm:net.tag", config))
+    list(download_weights(HUB, "timm:net.tag", config))
     weights = Weights(config)
     path = weights.require(HUB, "timm:net.tag")
     assert path == tmp_path / f"hub/timm/net.tag/{COMMIT}/model.safetensors"
-    assert weights.settled(HUB).sha256 == HASH
+    assert weights.with_pinned_revision(HUB).sha256 == HASH
     assert host.asked == [(f"/timm/net.tag/resolve/{COMMIT}/model.safetensors", None)]
     path.unlink()
     host.files["/timm/net.tag/resolve/main/model.safetensors"] = b"another commit's weights"
     with pytest.raises(WrongWeights):
-        list(pull(HUB, "timm:net.tag", config))
+        list(download_weights(HUB, "timm:net.tag", config))
 
 
 def test_hub_that_names_no_commit_is_not_believed(tmp_path: Path, host: Host) -> None:
     host.hub = False
     with pytest.raises(DownloadFailed, match=r"which commit and hash the weights have. Write a card with `revision`"):
-        list(pull(HUB, "timm:net.tag", settings(tmp_path, host)))
+        list(download_weights(HUB, "timm:net.tag", settings(tmp_path, host)))
     pinned = HUB.pinned(COMMIT, HASH, None)  # as a card with revision and sha256 says
-    list(pull(pinned, "x", settings(tmp_path, host)))
+    list(download_weights(pinned, "x", settings(tmp_path, host)))
     with pytest.raises(DownloadFailed, match="Write its sha256 into the card"):
-        list(pull(HUB.pinned("f" * 40, "", None), "x", settings(tmp_path, host)))
+        list(download_weights(HUB.pinned("f" * 40, "", None), "x", settings(tmp_path, host)))
 
 
 def test_damaged_pin_is_none(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_damaged_pin_is_none(tmp_path: Path) -> None:
     pin.parent.mkdir(parents=True)
     for text in ("{", json.dumps({"revision": COMMIT})):
         pin.write_text(text)
-        assert weights.settled(HUB) == HUB
+        assert weights.with_pinned_revision(HUB) == HUB
         assert weights.find(HUB) is None
 
 

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 from typer.testing import CliRunner
 
+from tests.support.cli import gradoscope
 from tests.support.paths import ROOT
 from tests.support.server import Server
 
@@ -214,11 +215,8 @@ def test_what_the_network_sees_in_training_is_what_it_sees_here(
 
 @pytest.mark.parametrize("card", ["shapes", "shapes_pth"])
 def test_check_finds_both_cards_good(trained: Path, shapes: Path, card: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "gradoscope", "models", "check", shapes / f"{card}.toml",
-         "--image", trained / "pictures" / "ring-top-left.png"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    picture = trained / "pictures" / "ring-top-left.png"
+    done = gradoscope("models", "check", shapes / f"{card}.toml", "--image", picture)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "7 classes" in done.stdout
     assert "the picture: ring" in done.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from gradoscope.settings import Settings
-from gradoscope.zoo.weights import Hub, WeightFile, Weights, WeightsMissing, WrongWeights, shown
+from gradoscope.zoo.weights import Hub, WeightFile, Weights, WeightsMissing, WrongWeights, short_path
 
 DATA = b"weights"
 HASH = hashlib.sha256(DATA).hexdigest()
@@ -87,5 +87,5 @@ def test_remedies(tmp_path: Path) -> None:
 
 def test_home_is_shown_as_people_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
-    assert shown(Path("/home/ada/w/a")) == "~/w/a"
-    assert shown(Path("/home/adam/w")) == "/home/adam/w"
+    assert short_path(Path("/home/ada/w/a")) == "~/w/a"
+    assert short_path(Path("/home/adam/w")) == "/home/adam/w"

@@ -123,7 +123,7 @@ def test_larger_than_the_cap(four: Path) -> None:
         RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: tried 9 bytes."),
     ],
 )
-@pytest.mark.parametrize("where", ["torch.nn.Linear.forward", "gradoscope.zoo.checkpoint._look_at_first_bytes"])
+@pytest.mark.parametrize("where", ["torch.nn.Linear.forward", "gradoscope.zoo.checkpoint._check_first_bytes"])
 def test_memory_that_runs_out_is_nobodys_fault(
     error: Exception, where: str, four: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

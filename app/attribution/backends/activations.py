@@ -1,4 +1,4 @@
-"""Activations that keep for their backward pass only what it needs."""
+"""Activations that save less for the backward pass."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch.nn.functional import hardtanh, hardtanh_
 
 
 class ClippedActivation(nn.Module):
-    """`nn.Hardtanh`, `nn.ReLU6`: keeps its output, where PyTorch's own in-place form keeps a copy of its input.
+    """`nn.Hardtanh` or `nn.ReLU6` that saves its output; PyTorch's in-place form saves a copy of its input.
 
-    Inside the bounds the two are the same, and at the bounds and beyond the derivative is 0 either way.
+    Inside the bounds input and output are equal; at and beyond the bounds the derivative is 0 in both cases.
     """
 
     def __init__(self, module: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""How many pictures go into a pass: measured on the passes that are made anyway."""
+"""Chooses the micro-batch size by measuring the passes of normal computations."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-# On the CPU, and on a GPU. The small first: a first answer soon, and none is tried where it would take long.
+# For CPU and GPU. Small sizes first: the first result comes soon, and sizes that would take too long are not tried.
 SIZES = ((2, 4, 8), (4, 16, 64))
 MICRO_BATCH = 4  # pictures in a pass where nothing was measured
-LONGEST = 0.6  # seconds of a pass, so that others' turns and partial maps come soon
+MAX_SECONDS = 0.6  # seconds of a pass, so that turns of other requests and partial maps come soon
 ROUNDS = 2
-GAIN = 0.98  # a larger pass must be quicker than that share of a smaller one's time for each picture
+MIN_GAIN = 0.98  # a larger size must take less than this share of a smaller one's time per picture
 
 
 class BatchSizes:
-    """Sizes of micro-batches with the seconds that they took; `next` is the one to try, or the best."""
+    """Measured seconds of micro-batch sizes. `next` is the size to try, or the best one."""
 
     def __init__(self, sizes: tuple[int, ...] = SIZES[0]) -> None:
         self._sizes = sizes
@@ -38,27 +38,27 @@ class BatchSizes:
 
     @property
     def best(self) -> int:
-        """The quickest for each picture; a smaller one where that is nearly as quick. 1 where all take too long."""
+        """The quickest size per picture, a smaller one if it is nearly as quick; 1 if all take too long."""
         measured = {n: min(s) for n, s in sorted(self._seconds.items()) if s and not self._too_long(n)}
         best = 1 if not measured else min(measured)
         for size, seconds in measured.items():
-            if seconds < GAIN * measured[best]:
+            if seconds < MIN_GAIN * measured[best]:
                 best = size
         return best
 
     def _too_long(self, size: int) -> bool:
         known = [min(seconds) for seconds in self._seconds.values() if seconds]
-        return bool(known) and min(known) * size > LONGEST and size > 1 and len(self._sizes) > 1
+        return bool(known) and min(known) * size > MAX_SECONDS and size > 1 and len(self._sizes) > 1
 
     @property
     def seconds(self) -> float | None:
-        """What a picture takes; None where nothing was measured yet."""
+        """Seconds per picture; None if nothing was measured yet."""
         return min((second for seconds in self._seconds.values() for second in seconds), default=None)
 
 
 @dataclass
 class MemoryUse:
-    """Bytes that passes keep for their way back; the weights of the network itself are not counted."""
+    """Bytes that autograd saves for backward passes, without the network's own weights."""
 
     storages: dict[int, int] = field(default_factory=dict)
 
@@ -69,15 +69,15 @@ class MemoryUse:
 
 @contextmanager
 def weigh(network: nn.Module) -> Iterator[MemoryUse]:
-    """Within: adds up what autograd saves."""
-    weight = MemoryUse()
-    own = {tensor.untyped_storage().data_ptr() for tensor in (*network.parameters(), *network.buffers())}
+    """A context that adds up the bytes that autograd saves."""
+    use = MemoryUse()
+    own_storages = {tensor.untyped_storage().data_ptr() for tensor in (*network.parameters(), *network.buffers())}
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            weight.storages[storage.data_ptr()] = storage.nbytes()
+        if storage.data_ptr() not in own_storages:
+            use.storages[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        yield weight
+        yield use

@@ -1,4 +1,4 @@
-"""A classifier's gradient as one compiled graph: by OpenVINO, on the CPU, where it is installed."""
+"""The backend that compiles a classifier's gradient with OpenVINO, on the CPU."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from .backend import Backend
 from .tape import Unsupported, record
 
 STREAMS = 2
-WEIGHTS = 3  # times a network's own, that a compiled graph takes: packed for the way up, for the way back, and work
+# Memory of a compiled graph in multiples of the weights: packed for forward, packed for backward, and buffers.
+WEIGHTS = 3
 
 
 class CompiledBackend(Backend):
-    """Gradients of some pictures in one call, `batch` of them on each of a few streams, that have threads of their own.
+    """Computes gradients with a compiled graph, `batch` pictures on each of a few streams with their own threads.
 
-    Where there are fewer pictures, the rest is left empty. Threads that share one stream wait for each other at every
-    layer; on two cores two streams of two pictures are quicker than one of four or five, by some 3 to 10 %.
+    Missing pictures of a batch are zeros. Threads of one stream wait for each other at every layer; on two cores two
+    streams of two pictures are 3 to 10 % quicker than one stream of four or five.
 
-    One graph serves every score of the classifier. With y the logits and p their softmax it gives J^T (c − s p) for a
-    vector c and a number s for each picture: c = e_t explains a logit, c = e_t − e_a a difference of two, and with
-    s = 1 the log-probability; the gradient of a probability is p_t times that.
-    Raises `Unsupported`, or what OpenVINO raises, where there is no such graph.
+    One graph serves every score of the classifier. With y the logits and p their softmax it computes J^T (c − s p) for
+    a vector c and a number s for each picture: c = e_t explains a logit, c = e_t − e_a a difference of two, and s = 1
+    the log-probability; the gradient of a probability is p_t times that.
+    Raises `Unsupported`, or what OpenVINO raises, if the graph cannot be made.
     """
 
     name: str = "compiled"
@@ -46,7 +47,7 @@ class CompiledBackend(Backend):
         if tape.outputs[1].shape != (batch, classes):
             raise Unsupported("logits of another shape")
         settings = {
-            "INFERENCE_PRECISION_HINT": "f32",  # the default is bfloat16 where the processor has it
+            "INFERENCE_PRECISION_HINT": "f32",  # the default is bfloat16 if the processor has it
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": threads,
@@ -60,26 +61,27 @@ class CompiledBackend(Backend):
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:
         """∂S/∂x for each of (N, C, H, W)."""
         direction, share, factor = direction_of(score, self._classes)
-        batch, at_once = self._shape[0], self.sizes[0]
+        batch, per_call = self._shape[0], self.sizes[0]
         cotangents = np.tile(direction, (batch, 1))
         shares = np.full((batch, 1), share, np.float32)
         found = torch.empty(len(pictures), *self._shape[1:])
-        for start in range(0, len(pictures), at_once):
-            parts = torch.split(pictures[start : start + at_once], batch)
-            given = [self._whole(part) for part in parts]  # to live until all are done: it is read where it lies
-            with _all_ended(self._requests[: len(parts)]) as started:
-                for request, x in zip(started, given, strict=True):
+        for start in range(0, len(pictures), per_call):
+            parts = torch.split(pictures[start : start + per_call], batch)
+            # OpenVINO reads the inputs in place: they must stay alive until all requests are done
+            inputs = [self._padded(part) for part in parts]
+            with _waiting_for_all(self._requests[: len(parts)]) as started:
+                for request, x in zip(started, inputs, strict=True):
                     request.start_async([x, cotangents, shares], share_inputs=True)
-            targets = torch.split(found[start : start + at_once], batch)
-            for request, taken in zip(self._requests, targets, strict=False):
+            targets = torch.split(found[start : start + per_call], batch)
+            for request, target in zip(self._requests, targets, strict=False):
                 gradient, logits = (
-                    torch.from_numpy(request.get_output_tensor(place).data[: len(taken)]) for place in (0, 1)
+                    torch.from_numpy(request.get_output_tensor(index).data[: len(target)]) for index in (0, 1)
                 )
-                torch.mul(gradient, factor(logits).view(-1, 1, 1, 1), out=taken) if factor else taken.copy_(gradient)
+                torch.mul(gradient, factor(logits).view(-1, 1, 1, 1), out=target) if factor else target.copy_(gradient)
         return found
 
-    def _whole(self, part: Tensor) -> np.ndarray:
-        """`part` as a whole batch, and in one piece."""
+    def _padded(self, part: Tensor) -> np.ndarray:
+        """`part` as a contiguous array, filled up with zeros to a whole batch."""
         if len(part) == self._shape[0]:
             return np.ascontiguousarray(part.numpy())
         x = np.zeros(self._shape, np.float32)
@@ -88,8 +90,8 @@ class CompiledBackend(Backend):
 
 
 @contextmanager
-def _all_ended(requests: list[Any]) -> Iterator[list[Any]]:
-    """Waits for all that were started within, also where one fails: they read and write where others may soon."""
+def _waiting_for_all(requests: list[Any]) -> Iterator[list[Any]]:
+    """A context that waits for all requests at its end, also after an error, because they still use their buffers."""
     try:
         yield requests
     finally:
@@ -99,13 +101,13 @@ def _all_ended(requests: list[Any]) -> Iterator[list[Any]]:
 
 
 def available(classifier: Classifier) -> bool:
-    """Whether there is OpenVINO, and a classifier for it."""
+    """Whether OpenVINO is installed and can run this classifier."""
     plain = classifier.device.type == "cpu" and classifier.dtype == torch.float32
     return plain and importlib.util.find_spec("openvino") is not None
 
 
 def direction_of(score: Score, classes: int) -> tuple[np.ndarray, float, Callable[[Tensor], Tensor] | None]:
-    """(c, s, f): the score's gradient is f(y) · J^T (c − s softmax(y)), with f = 1 where it is None."""
+    """(c, s, f): the score's gradient is f(y) · J^T (c − s softmax(y)); None for f means 1."""
     direction = np.zeros(classes, np.float32)
     direction[score.target] = 1
     if score.against is not None:

@@ -1,4 +1,4 @@
-"""A tape as a graph of OpenVINO's operations."""
+"""Translates a tape to a graph of OpenVINO operations."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .translation import TRANSLATORS
 
 
 def graph_of(tape: Tape) -> ov.Model:
-    """Raises `Unsupported` where the tape holds an operation that is not known, or one of its forms."""
+    """The OpenVINO model of a tape. Raises `Unsupported` for an unknown operation or an unknown form of one."""
     parameters = [op.parameter(list(value.shape), np.float32) for value in tape.inputs]
     nodes: dict[int, Any] = {v.number: p.output(0) for v, p in zip(tape.inputs, parameters, strict=True)}
     for operation in tape.operations:
         results = _translate(operation, nodes)
         for value, result in zip(operation.results, results, strict=False):
-            if value is not None:  # a result may be None: what no inference has, such as a batch's own mean
+            if value is not None:  # a result may be None if inference has none, such as a batch's own mean
                 nodes[value.number] = result.output(0) if isinstance(result, ov.Node) else result
     outputs = [op.result(nodes[value.number]) for value in tape.outputs]
     return ov.Model(outputs, parameters, "gradient")

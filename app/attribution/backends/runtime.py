@@ -1,7 +1,7 @@
-"""OpenVINO, without its telemetry: the only place that imports it.
+"""Imports OpenVINO without its telemetry. Nothing else may import it.
 
-On import it reports to its maker, by the package `openvino_telemetry`; where that cannot be imported it has a stub in
-its place. Nothing may leave this machine, so here it cannot.
+On import OpenVINO sends telemetry through the package `openvino_telemetry`; if that cannot be imported, it uses a
+stub. Nothing may leave this machine, so the import is blocked here.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ..classifier import Classifier
 from ..memory import size_of
 from ..score import Score
 from .backend import Backend, BackendTrial, EagerBackend, first_line, timed
-from .batching import LONGEST, BatchSizes, weigh
+from .batching import MAX_SECONDS, BatchSizes, weigh
 from .compiled import STREAMS, WEIGHTS, CompiledBackend, available
 from .folding import fold_batch_norm, folded_bytes
 
@@ -169,7 +169,7 @@ class BackendSelector(Backend):
         if not self._spare(WEIGHTS * size_of(self.classifier)):
             log.info("%s: no room for a compiled gradient", self.classifier.id)
             return None
-        return Build(folded, 1 if (self._sizes.seconds or 0) * BATCH * STREAMS > LONGEST else BATCH)
+        return Build(folded, 1 if (self._sizes.seconds or 0) * BATCH * STREAMS > MAX_SECONDS else BATCH)
 
     def _weigh(self, pictures: Tensor, score: Score) -> Tensor:
         """The first pass tells what a picture takes, and so how many fit into the memory that is allowed."""

@@ -1,4 +1,4 @@
-"""Translations of arithmetic, reductions, activations and normalisations, with their ways back."""
+"""Translations of arithmetic, reductions, activations and normalisations, with their derivatives."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def _between(x: Any, low: float, high: float) -> Any:
 def _affine(
     weight: Any, bias: Any, mean: Tensor, variance: Tensor, training: bool, eps: float
 ) -> tuple[Tensor, Tensor]:
-    """γ/σ and β − μ γ/σ, by stored statistics."""
+    """γ/σ and β − μ γ/σ, with stored statistics."""
     if training:
         raise Unsupported("batch normalisation by the batch itself")
     scale = (variance.double() + eps).rsqrt()

@@ -1,4 +1,4 @@
-"""Translations of operations that move values and leave them as they are."""
+"""Translations of operations that move values without changing them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def split(x: Any, size: int, axis: int = 0) -> Any:
 
 @translates("constant_pad_nd.default")
 def pad(x: Any, margins: Any, value: float = 0) -> Any:
-    """`margins` begin with the last axis; a negative one cuts off, in both libraries."""
+    """`margins` begin with the last axis; negative ones crop, in both libraries."""
     before, after = [0] * len(shape_of(x)), [0] * len(shape_of(x))
     for i in range(len(margins) // 2):
         before[-1 - i], after[-1 - i] = margins[2 * i], margins[2 * i + 1]

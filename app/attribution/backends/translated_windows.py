@@ -1,4 +1,4 @@
-"""Translations of convolution and pooling, with their ways back."""
+"""Translations of convolution and pooling, with their derivatives."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def convolution(
 
 @translates("convolution_backward.default")
 def convolution_backward(g: Any, x: Any, weight: Tensor, _: Any, *rest: Any) -> Any:
-    """With stride 1 a convolution by the flipped kernel, which is quicker than a transposed one; else a transposed."""
+    """With stride 1 a convolution with the flipped kernel, which is quicker than a transposed one; else a transposed
+    one."""
     stride, padding, dilation, _, _, groups, _ = rest
     out, inner, *kernel = weight.shape
     grouped = weight.reshape(groups, out // groups, inner, *kernel)
@@ -53,14 +54,14 @@ def convolution_backward(g: Any, x: Any, weight: Tensor, _: Any, *rest: Any) -> 
 def max_pool(
     x: Any, kernel: Any, stride: Any = (), padding: Any = (0, 0), dilation: Any = (1, 1), ceil: bool = False
 ) -> Any:
-    """The places of the maxima are found by comparing: where OpenVINO gives them, it pools by plain loops."""
+    """The positions of the maxima are found by comparison, because OpenVINO pools slowly if it must return them."""
     margins, rounding = list(padding), "ceil_torch" if ceil else "floor"
     made = op.max_pool(x, list(stride or kernel), list(dilation), margins, margins, list(kernel), rounding)
     return made.output(0), _places(x, made.output(0), kernel, stride or kernel, padding, dilation)
 
 
 def _places(x: Any, y: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Any:
-    """For each maximum the first place that has its value, flat in (height, width), as a float: exact up to 2²⁴."""
+    """For each maximum the first position with its value, flat in (height, width), as a float: exact up to 2²⁴."""
     sides, cells = shape_of(x)[2:], shape_of(y)[2:]
     reach = [(c - 1) * s + d * (k - 1) + 1 for c, s, d, k in zip(cells, stride, dilation, kernel, strict=True)]
     after = [max(0, r - side - p) for r, side, p in zip(reach, sides, padding, strict=True)]
@@ -81,7 +82,7 @@ def _places(x: Any, y: Any, kernel: Any, stride: Any, padding: Any, dilation: An
 
 @translates("max_pool2d_with_indices_backward.default")
 def max_pool_backward(g: Any, x: Any, *rest: Any) -> Any:
-    """Each value goes to the place that its window's maximum came from; several may go to the same."""
+    """Each value goes to the position of its window's maximum; several may go to the same position."""
     n, channels, height, width = shape_of(x)
     flat = integers([n, channels, -1])
     spread = op.scatter_elements_update(
@@ -113,7 +114,7 @@ def average_pool(
 def average_pool_backward(
     g: Any, x: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, include: bool, divisor: Any
 ) -> Any:
-    """The way back of a depthwise convolution by a constant kernel."""
+    """The derivative of a depthwise convolution with a constant kernel."""
     _plain(padding, ceil, include, divisor)
     channels = shape_of(x)[1]
     weight = torch.full((channels, 1, *kernel), 1 / (kernel[0] * kernel[1]))
@@ -142,7 +143,7 @@ def adaptive_average_pool_backward(g: Any, x: Any) -> Any:
 
 
 def _shares(x: Any, size: Any) -> list[Tensor]:
-    """For each axis which input takes part in which output, and how much: y = R x C^T."""
+    """For each axis a matrix of how much each input contributes to each output: y = R x C^T."""
     shares = []
     for side, cells in zip(shape_of(x)[2:], size, strict=True):
         matrix = torch.zeros(cells, side)

@@ -1,4 +1,4 @@
-"""What the translations of PyTorch's operations to OpenVINO's have in common: their table, and constants."""
+"""The table of translations from PyTorch's operations to OpenVINO's, and their shared helpers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ TRANSLATORS: dict[str, Translator] = {}  # by ATen's name without `aten.`
 
 
 def translates(*names: str) -> Callable[[Translator], Translator]:
-    """The function that follows is given an operation's arguments, with nodes and constants (tensors) for tensors, and
-    returns its result, or a tuple of them."""
+    """A decorator for the translation of an operation. The function gets the operation's arguments, with nodes or
+    constant tensors for its tensors, and returns the result or a tuple of results."""
 
     def keep(translator: Translator) -> Translator:
         TRANSLATORS.update(dict.fromkeys(names, translator))
@@ -26,7 +26,7 @@ def translates(*names: str) -> Callable[[Translator], Translator]:
 
 
 def node(value: Any) -> Any:
-    """A constant's node for a tensor or a number; a node as it is."""
+    """A constant node for a tensor or a number; a node is returned as it is."""
     if isinstance(value, Tensor):
         return op.constant(np.ascontiguousarray(value.detach().cpu().numpy()))
     if isinstance(value, (int, float)):
@@ -46,5 +46,5 @@ def shape_of(value: Any) -> list[int]:
 
 
 def channelwise(values: Tensor, rank: int) -> Any:
-    """A constant (C) that goes with arrays (N, C, …)."""
+    """A constant (C) in a shape that broadcasts with arrays (N, C, …)."""
     return node(values.view([1, -1, *[1] * (rank - 2)]))

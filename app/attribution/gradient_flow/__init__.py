@@ -1,1 +1,1 @@
-"""Gradient flow: how large the score's gradient is at each layer, and what on its way lets nothing through."""
+"""Gradient flow: how large the score's gradient is at each layer, and what blocks it."""

@@ -1,4 +1,4 @@
-"""What an activation lets through: shares of its outputs that are dead, or at a flat end."""
+"""Shares of an activation's outputs that are dead or saturated."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from torch.autograd.graph import Node
 
 from ..autograd_graph import kind
 
-FLAT = 0.01  # of the steepest slope: below it an activation counts as saturated
-STEEPEST = {"Sigmoid": 0.25}  # of the others it is 1
+FLAT = 0.01  # share of the steepest slope below which an activation counts as saturated
+STEEPEST = {"Sigmoid": 0.25}  # 1 for all others
 SOFT = frozenset(("Sigmoid", "Tanh", "Elu", "Celu", "Silu", "Mish", "Gelu", "Softplus"))
-# These have a minimum, where the slope is 0 too, and a flat end only to the left of it.
-DIPPING = {"Silu": -3.0, "Mish": -3.0, "Gelu": -2.0}
+# These have a minimum with slope 0; the flat end is only left of these positions.
+MINIMA = {"Silu": -3.0, "Mish": -3.0, "Gelu": -2.0}
 
 
 @dataclass(frozen=True)
 class Slopes:
-    """Shares of an activation's outputs, None where its kind has no such end.
+    """Shares of an activation's outputs; None if its kind cannot have them.
 
-    `dead`: exactly 0, with slope 0 (the rectifiers' lower end). `dead_units`: channels, or units, that are dead at
-    every place. `saturated`: at another flat end, where the slope is exactly 0, or for smooth activations at most
+    `dead`: exactly 0, with slope 0 (the lower end of rectifiers). `dead_units`: channels or units that are dead at all
+    positions. `saturated`: at another flat end, where the slope is exactly 0, or, for smooth activations, at most
     `FLAT` of the steepest.
     """
 
@@ -33,7 +33,7 @@ class Slopes:
 
 
 def slopes(operation: Node) -> Slopes:
-    """What the output of an operation, (1, …), is like; nothing is known of one that is no activation."""
+    """The shares for the output of an operation, (1, …); all None if it is no activation."""
     dead, saturated = _ends(operation)
     if dead is None:
         return Slopes(saturated=_share(saturated))
@@ -41,7 +41,7 @@ def slopes(operation: Node) -> Slopes:
 
 
 def _ends(operation: Node) -> tuple[Tensor | None, Tensor | None]:
-    """Where an activation is dead, and where it is saturated."""
+    """Masks of the dead and of the saturated outputs."""
     name, saved = kind(operation), _Saved(operation)
     if name == "Relu":
         return saved.result == 0, None
@@ -59,7 +59,7 @@ def _ends(operation: Node) -> tuple[Tensor | None, Tensor | None]:
 
 
 def _clipped(saved: _Saved) -> tuple[Tensor | None, Tensor | None]:
-    """Of values that are kept within bounds; a lower bound of 0 makes a rectifier of it."""
+    """The masks of a clipping activation; with the lower bound 0 it is a rectifier."""
     low = saved.first("min_val", "min")
     high = saved.first("max_val", "max")
     if isinstance(low, Tensor) or isinstance(high, Tensor):
@@ -77,13 +77,13 @@ def _clipped(saved: _Saved) -> tuple[Tensor | None, Tensor | None]:
 def _flat(operation: Node, name: str, saved: _Saved) -> Tensor:
     given: Tensor = saved.result if name in ("Sigmoid", "Tanh") else saved.self
     derivative: Any = operation
-    slope: Tensor = derivative(torch.ones_like(given))  # what autograd itself multiplies by
+    slope: Tensor = derivative(torch.ones_like(given))  # the factor that autograd itself uses
     flat = slope.abs() <= FLAT * STEEPEST.get(name, 1.0)
-    return flat & (given < DIPPING[name]) if name in DIPPING else flat
+    return flat & (given < MINIMA[name]) if name in MINIMA else flat
 
 
 class _Saved:
-    """What autograd has kept of an operation, by name."""
+    """The values that autograd has saved for an operation, by name."""
 
     def __init__(self, operation: Node) -> None:
         self._operation = operation
@@ -92,12 +92,12 @@ class _Saved:
         return getattr(self._operation, f"_saved_{name}")
 
     def first(self, *names: str) -> Any:
-        """The first of these that there is; None where there is none."""
+        """The first of these values that exists; None if none does."""
         return next((getattr(self, name) for name in names if hasattr(self._operation, f"_saved_{name}")), None)
 
 
 def _units(where: Tensor) -> Tensor:
-    """(1, C, h, w) → (C,), (1, L, C) → (C,), (1, C) → (C,): whether it is so at every place."""
+    """Whether all positions of a channel are set: (1, C, h, w) → (C,), (1, L, C) → (C,), (1, C) → (C,)."""
     channels = 1 if where.ndim in (2, 4, 5) else where.ndim - 1
     return where.transpose(0, channels).flatten(1).all(1)
 

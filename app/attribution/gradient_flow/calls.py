@@ -1,4 +1,4 @@
-"""Which module an operation of a pass belongs to: when each was entered and left, by autograd's own counting."""
+"""Finds the module call that an operation of a pass belongs to, by autograd's sequence numbers."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from torch.autograd.graph import Node
 
 @dataclass
 class ModuleCall:
-    """One call of a module: `begin` and `end` are the numbers that autograd gave to operations by then."""
+    """One call of a module: its operations have autograd's sequence numbers from `begin` to before `end`."""
 
     name: str
     kind: str
     begin: int
     end: int = -1
-    leaf: bool = True  # no other module was called within
+    leaf: bool = True  # no other module was called inside
     output: Node | None = None
 
-    def holds(self, number: int) -> bool:
+    def contains(self, number: int) -> bool:
         return self.begin <= number < self.end
 
 
 @dataclass
 class ModuleCalls:
-    """The calls of a pass, in the order in which they were entered."""
+    """The module calls of a pass, in order of their start."""
 
-    made: list[ModuleCall] = field(default_factory=list)
-    _open: list[ModuleCall] = field(default_factory=list)
+    entries: list[ModuleCall] = field(default_factory=list)
+    _running: list[ModuleCall] = field(default_factory=list)
 
     def enter(self, name: str, kind: str) -> None:
-        if self._open:
-            self._open[-1].leaf = False
-        call = ModuleCall(name, kind, _operations())
-        self.made.append(call)
-        self._open.append(call)
+        if self._running:
+            self._running[-1].leaf = False
+        call = ModuleCall(name, kind, _next_number())
+        self.entries.append(call)
+        self._running.append(call)
 
     def leave(self, output: object) -> None:
-        call = self._open.pop()
-        call.end = _operations()
+        call = self._running.pop()
+        call.end = _next_number()
         if isinstance(output, Tensor):
             call.output = output.grad_fn
 
-    def around(self, number: int) -> ModuleCall | None:
-        """The innermost call in which an operation was done; None where it was done outside of the network."""
-        return next((call for call in reversed(self.made) if call.holds(number)), None)
+    def innermost_call(self, number: int) -> ModuleCall | None:
+        """The innermost call that an operation belongs to; None if it was outside of the network."""
+        return next((call for call in reversed(self.entries) if call.contains(number)), None)
 
 
 @contextmanager
-def noted(network: nn.Module) -> Iterator[ModuleCalls]:
-    """Within: every call of a module of `network` is noted. The hooks change nothing that passes through them."""
+def record_calls(network: nn.Module) -> Iterator[ModuleCalls]:
+    """A context that records every call of a module of `network`. The hooks change no values."""
     calls = ModuleCalls()
     with ExitStack() as hooks:
         for name, module in network.named_modules():
@@ -64,17 +64,17 @@ def noted(network: nn.Module) -> Iterator[ModuleCalls]:
             def leave(module: nn.Module, inputs: object, output: object) -> None:
                 calls.leave(output)
 
-            # before the hooks of others, which may call modules themselves
+            # before other hooks, which may call modules themselves
             hooks.callback(module.register_forward_pre_hook(enter, prepend=True).remove)
             hooks.callback(module.register_forward_hook(leave).remove)
         yield calls
 
 
 def number_of(operation: Node) -> int:
-    """Autograd counts the operations of a thread: later ones have larger numbers."""
+    """Autograd's sequence number of an operation: later operations of a thread have larger numbers."""
     return int(operation._sequence_nr())
 
 
-def _operations() -> int:
-    """How many operations autograd has counted in this thread."""
+def _next_number() -> int:
+    """The next sequence number of this thread."""
     return int(torch._C._autograd._get_sequence_nr())

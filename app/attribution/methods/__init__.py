@@ -1,1 +1,1 @@
-"""The attribution methods: a family a file, each registers itself."""
+"""The attribution methods: a folder each, which registers itself; the modules beside them are what several share."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NotRequired, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NotRequired, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from ..registry import Registry
+from ..plugins import plugins
+from ..registry import PluginFault, Registry
 
 if TYPE_CHECKING:
     from ..classifier import Classifier
@@ -21,6 +22,10 @@ class Parameters(BaseModel):
     """Parameters of a method: bounds, default and help stand in the fields and nowhere else."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class NoParameters(Parameters):
+    """This method has nothing to set."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,15 @@ class Attribution:
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
 
+Slopes = Literal["gradient", "mean", "rule", "other"]  # itself, a mean of it, by another rule of the backward pass
+Maps = tuple[Tensor, Diagnostics]  # values (N, C, H, W), and the diagnostics of all of them
 Steps = Generator[Progress, None, Attribution]
 P = TypeVar("P", bound=Parameters)
 
 
 class Method(ABC, Generic[P]):
-    """An attribution method. To add one, add a module to this package with a subclass marked `@register`."""
+    """An attribution method. To add one, add a folder to this package with a subclass marked `@register`, or bring it
+    in a package of your own: docs/plugins.md."""
 
     id: ClassVar[str]
     title: ClassVar[str]
@@ -87,10 +95,11 @@ class Method(ABC, Generic[P]):
     summary: ClassVar[str]
     strengths: ClassVar[tuple[str, ...]]
     weaknesses: ClassVar[tuple[str, ...]]
-    default: ClassVar[bool] = True  # computed where a request names no method
+    default: ClassVar[bool] = False  # computed where a request names no method
     single_channel: ClassVar[bool] = False  # one value for a place, (1, H, W), whatever the picture's channels
     additive: ClassVar[bool] = False  # its values are parts of the score, else slopes of it or of no unit
     differentiates: ClassVar[bool] = True  # its evaluations are gradients, else forward passes
+    slopes: ClassVar[Slopes] = "other"  # what its values are to the gradient
     Parameters: ClassVar[type[Parameters]]
 
     def stochastic(self, parameters: P) -> bool:
@@ -136,7 +145,7 @@ class OnePass(Method[P]):
         return ()
 
     @abstractmethod
-    def maps(self, engine: Engine, pictures: Tensor, parameters: P) -> tuple[Tensor, Diagnostics]:
+    def maps(self, engine: Engine, pictures: Tensor, parameters: P) -> Maps:
         """Explain each of `pictures`, (N, C, H, W): their values, (N, C, H, W), and the diagnostics of all of them."""
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: P, seed: int) -> Steps:
@@ -145,7 +154,10 @@ class OnePass(Method[P]):
         return Attribution(values[0], {"gradient_evaluations": 1, **diagnostics})
 
 
-_registry: Registry[Method[Any]] = Registry(__package__, "method", order=lambda m: (m.year, m.order))
+DECLARED = ("id", "title", "year", "paper", "summary", "strengths", "weaknesses", "Parameters")
+_registry: Registry[Method[Any]] = Registry(
+    lambda: plugins("methods"), "method", order=lambda m: (m.year, m.order, m.id), declared=DECLARED
+)
 M = TypeVar("M", bound=type[Method[Any]])
 
 
@@ -162,3 +174,8 @@ def methods() -> dict[str, Method[Any]]:
 def find_method(id: str) -> Method[Any]:
     """The method of that id. Raises `UnknownName`."""
     return _registry.find(id)
+
+
+def method_faults() -> tuple[PluginFault, ...]:
+    """The methods of other distributions that are left out."""
+    return _registry.faults()

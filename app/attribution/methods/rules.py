@@ -9,8 +9,10 @@ from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
 from ..autograd_graph import Nonlinearities, classify_nonlinearities
+from ..engine import Engine
 from ..errors import Refused
 from ..inspection import Inspection
+from .base import Maps
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -88,3 +90,9 @@ def _positive_parts(gradients: Gradients) -> Gradients:
 def _upstream_instead(downstream: Gradients, upstream: Gradients) -> Gradients:
     """What a rectifier of one input passes back: the input comes first, and nothing else takes a gradient."""
     return (*_positive_parts(upstream), *downstream[1:])
+
+
+def guide(engine: Engine, pictures: Tensor, rule: Guided) -> Maps:
+    """The gradients by a rule, with what the rule met."""
+    gradients = engine.gradients(pictures, rule)
+    return gradients, {"guided_activations": rule.activations, "gates": rule.gates}

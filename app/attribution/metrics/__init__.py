@@ -1,0 +1,1 @@
+"""The metrics: a folder each, which registers itself; the modules beside them are what several share."""

@@ -12,9 +12,12 @@ from torch import Tensor
 from ..classifier import Classifier
 from ..engine import Engine
 from ..methods.base import Diagnostics, Method, Paper, Parameters, Progress
-from ..registry import Registry
+from ..plugins import LAST, plugins
+from ..registry import PluginFault, Registry
 from ..score import Score
+from .findings import Figures, Findings
 from .networks import weighing
+from .scalars import Scalar
 
 
 @dataclass(frozen=True)
@@ -113,13 +116,18 @@ P = TypeVar("P", bound=Parameters)
 
 
 class Metric(ABC, Generic[P]):
-    """A measure of a map. To add one, add a module to this package with a subclass marked `@register`."""
+    """A measure of a map. To add one, add a folder to this package with a subclass marked `@register`, or bring it in
+    a package of your own: docs/plugins.md."""
 
     id: ClassVar[str]
     title: ClassVar[str]
     paper: ClassVar[Paper]
     summary: ClassVar[str]
     Parameters: ClassVar[type[Parameters]]
+    order: ClassVar[int] = LAST  # in lists for people; those of one order by their ids
+    default: ClassVar[bool] = False  # measured by an evaluation that names no metric
+    curve: ClassVar[str] = ""  # what is drawn across and up, where `figures` has `fractions` and `probabilities`
+    scalars: ClassVar[tuple[Scalar, ...]] = ()  # the numbers that an evaluation compares; none: every figure
     network: ClassVar[Literal["itself", "copy", "double"]] = "itself"  # what is evaluated: sets the pace
 
     @abstractmethod
@@ -132,6 +140,10 @@ class Metric(ABC, Generic[P]):
     @abstractmethod
     def measure(self, subject: ExplainedMap, parameters: P) -> Measuring:
         """Measure; yields after every micro-batch."""
+
+    def findings(self, figures: Figures, method: Method[Any]) -> Findings:
+        """What the figures say of a map by `method`: (code, level, values), the sentences' codes and their numbers."""
+        yield from ()
 
 
 class Meter:
@@ -170,7 +182,10 @@ class Meter:
             steps.close()
 
 
-_registry: Registry[Metric[Any]] = Registry(__package__, "metric", order=lambda metric: metric.id, also=", or all")
+DECLARED = ("id", "title", "paper", "summary", "Parameters")
+_registry: Registry[Metric[Any]] = Registry(
+    lambda: plugins("metrics"), "metric", order=lambda metric: metric.id, also=", or all", declared=DECLARED
+)
 M = TypeVar("M", bound=type[Metric[Any]])
 
 
@@ -187,3 +202,8 @@ def metrics() -> dict[str, Metric[Any]]:
 def find_metric(id: str) -> Metric[Any]:
     """The metric of that id. Raises `UnknownName`."""
     return _registry.find(id)
+
+
+def metric_faults() -> tuple[PluginFault, ...]:
+    """The metrics of other distributions that are left out."""
+    return _registry.faults()

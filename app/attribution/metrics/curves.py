@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import ClassVar, Literal, TypedDict
+from collections.abc import Callable, Generator, Iterator
+from statistics import mean, stdev
+from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -11,14 +12,29 @@ from pydantic import Field
 from torch import Tensor
 
 from ..gradients import finite
-from ..methods.base import Paper, Parameters, Progress
+from ..methods.base import Method, Paper, Parameters, Progress
 from ..methods.baselines import make_baseline
 from ..noise import generator
 from ..score import Score
-from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost
+from .findings import Figures, Findings, Level, Values, short
+from .scalars import Better, Scalar
 from .similarity import importance
 
 GAUSSIAN = 0.25  # standard deviation of the centred control, as a share of the side
+
+LITTLE = 0.1  # of probability: less than that there is nothing to lose on a curve
+MARGIN = 0.02  # of the class's probability: areas that are closer are the same
+Verdict = Literal["better", "unclear", "no better"]
+
+# of random orders, and of the map displaced
+_OUTCOMES: dict[tuple[Verdict, ...], tuple[str, Level]] = {
+    ("better", "better"): ("better", "support"),
+    ("better", "no better"): ("place_does_not_matter", "doubt"),
+    ("unclear", "better"): ("random_as_good", "note"),
+    ("no better", "better"): ("random_as_good", "note"),
+    ("no better", "no better"): ("no_better_than_random", "doubt"),
+}
 
 
 class CurveParameters(Parameters):
@@ -89,23 +105,26 @@ class PerturbationCurve(Metric[CurveParameters]):
         points = {name: exchanged_at(one, parameters.steps).view(1, *subject.size) for name, one in orders.items()}
         return Measurement(self.id, figures, {**points, "replacement": replacement})
 
-
-@register
-class Deletion(PerturbationCurve):
-    __doc__ = PerturbationCurve.__doc__
-    id = "deletion"
-    title = "Deletion"
-    summary = "How soon the class is lost as the map's strongest pixels are taken away: a small area is good."
-    inserts = False
-
-
-@register
-class Insertion(PerturbationCurve):
-    __doc__ = PerturbationCurve.__doc__
-    id = "insertion"
-    title = "Insertion"
-    summary = "How soon the class is found as the map's strongest pixels are put in: a large area is good."
-    inserts = True
+    def findings(self, figures: Figures, method: Method[Any]) -> Findings:
+        """Against random orders, against the map displaced, and against the centred Gaussian."""
+        way = figures["map"]["probabilities"]
+        whole, nothing = (way[0], way[-1]) if not self.inserts else (way[-1], way[0])
+        if whole - nothing < LITTLE:
+            yield "little_to_lose", "note", {"whole": short(whole), "nothing": short(nothing)}
+            return
+        sign = -1 if not self.inserts else 1
+        area, margin = figures["map"]["area"], MARGIN * whole
+        areas = {name: [record["area"] for record in figures[name]] for name in ("random", "displaced")}
+        values: Values = {"area": short(area), "draws": len(areas["random"])}
+        for name, drawn in areas.items():
+            values |= {name: short(mean(drawn)), f"{name}_low": short(min(drawn))}
+            values[f"{name}_high"] = short(max(drawn))
+        verdicts = tuple(against(area, areas[name], sign, margin) for name in ("random", "displaced"))
+        outcome, level = _OUTCOMES.get(verdicts, ("unclear", "note"))
+        yield outcome, level, values
+        gaussian = figures["gaussian"]["area"]
+        if sign * (area - gaussian) < margin:
+            yield "gaussian_as_good", "note", {"area": short(area), "gaussian": short(gaussian)}
 
 
 def trace(
@@ -167,3 +186,48 @@ def centred_gaussian(size: tuple[int, int]) -> Tensor:
     """exp(−(u² + v²) / 2σ²), u and v from −½ to ½ across each side, σ a quarter: (H, W)."""
     rows, columns = (((torch.arange(side, dtype=torch.float64) + 0.5) / side - 0.5) for side in size)
     return torch.exp(-(rows[:, None] ** 2 + columns**2) / (2 * GAUSSIAN**2))
+
+
+def against(area: float, drawn: list[float], sign: int, margin: float) -> Verdict:
+    """Better: than each of those drawn by more than a margin, and than their mean by two standard deviations."""
+    gains = [sign * (area - other) for other in drawn]
+    if mean(gains) <= margin:
+        return "no better"
+    spread = stdev(drawn) if len(drawn) > 1 else 0.0
+    return "better" if min(gains) > margin and mean(gains) > 2 * spread else "unclear"
+
+
+def curve_scalars(metric: str, better: Better, sign: int, does: str) -> tuple[Scalar, ...]:
+    """The numbers of deletion and insertion; a gain is positive where the map does better than a control."""
+
+    def over(control: Callable[[Figures], float]) -> Callable[[Figures], float]:
+        return lambda figures: sign * (figures["map"]["area"] - control(figures))
+
+    return (
+        Scalar(
+            f"{metric}.gain_random", f"{metric.capitalize()}: gain over a random order", "higher",
+            f"By how much the area under the curve is better than where pixels {does} in a random order. At or below "
+            "zero the map's order is worth no more than chance.",
+            over(lambda figures: figures["random_area"]),
+            reference=0.0,
+        ),
+        Scalar(
+            f"{metric}.gain_displaced", f"{metric.capitalize()}: gain over the map displaced", "higher",
+            "The same against the map itself, moved elsewhere: as coarse or as scattered as the map, which "
+            "a random order is not. At or below zero, where the map points is worth no more than any other place.",
+            over(lambda figures: figures["displaced_area"]),
+        ),
+        Scalar(
+            f"{metric}.gain_gaussian", f"{metric.capitalize()}: gain over a centred Gaussian", "higher",
+            "The same against an order from the centre outwards, which knows nothing of the picture but where "
+            "photographers put things.",
+            over(lambda figures: figures["gaussian"]["area"]),
+            reference=0.0,
+        ),
+        Scalar(
+            f"{metric}.area", f"{metric.capitalize()}: area under the curve", better,
+            f"The mean probability of the class while pixels {does}, the map's strongest first. It hangs on the "
+            "picture and on how sure the model was: compare methods on the same pictures only.",
+            lambda figures: figures["map"]["area"],
+        ),
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`gradoscope doctor`: what a server would find here, and what is wrong with it."""
+"""`gradoscope doctor`: checks what a server would find on this machine, and says what is wrong."""
 
 from __future__ import annotations
 
@@ -9,46 +9,47 @@ from ...settings import Settings
 from .finding import Diagnosis, Verdict, worst
 from .setup import overridden, settings_or_faults, versions
 
-__all__ = ["Diagnosis", "Verdict", "examine", "worst"]
+__all__ = ["Diagnosis", "Verdict", "run_checks", "worst"]
 REMEDY = "Install anew: the versions of constraints.txt, and torch and torchvision both from one index"
-LATER = {  # by module: these import PyTorch and its libraries, or else what may not be there in a broken environment
+CHECKS = {  # by module; imported late, because PyTorch or other libraries may be missing or broken
     "computing": ("device", "acceleration", "memory"),
+    "plugins": ("plugins",),
     "models": ("models", "weights_folder"),
     "store": ("store",),
     "network": ("port", "answers", "keys"),
 }
 
 
-def examine() -> Iterator[Diagnosis]:
-    """Look at everything in turn. Nothing is written that stays, no other machine is asked but where a bucket is the
-    store, and no key, and no password within an address, is in what is found."""
-    settings, faults = settings_or_faults()
-    yield from faults
+def run_checks() -> Iterator[Diagnosis]:
+    """Run all checks. Nothing stays written, other machines are contacted only for a store in a bucket, and no results
+    contain keys or passwords in addresses."""
+    settings, diagnoses = settings_or_faults()
+    yield from diagnoses
     if settings is None:
         return
-    for look in (overridden, versions):
-        yield from _guarded(look.__name__, look, settings)
-    for module, names in LATER.items():
+    for check in (overridden, versions):
+        yield from _guarded(check.__name__, check, settings)
+    for module, names in CHECKS.items():
         for name in names:
-            yield from _guarded(name.replace("_", " "), _named(module, name), settings)
+            yield from _guarded(name.replace("_", " "), _imported_check(module, name), settings)
 
 
-def _named(module: str, name: str) -> Callable[[Settings], Iterator[Diagnosis]]:
-    def look(settings: Settings) -> Iterator[Diagnosis]:
+def _imported_check(module: str, name: str) -> Callable[[Settings], Iterator[Diagnosis]]:
+    def check(settings: Settings) -> Iterator[Diagnosis]:
         found: Iterator[Diagnosis] = getattr(import_module(f".{module}", __name__), name)(settings)
         yield from found
 
-    return look
+    return check
 
 
-def _guarded(what: str, look: Callable[[Settings], Iterator[Diagnosis]], settings: Settings) -> Iterator[Diagnosis]:
-    """What `look` finds. Where it fails that is a finding, and the others look all the same."""
+def _guarded(what: str, check: Callable[[Settings], Iterator[Diagnosis]], settings: Settings) -> Iterator[Diagnosis]:
+    """The results of a check. If it raises, that is a result too, and the other checks still run."""
     try:
-        yield from look(settings)
+        yield from check(settings)
     except Exception as error:
-        yield Diagnosis(what, "wrong", f"{type(error).__name__}: {error}", REMEDY if _is_install(error) else "")
+        yield Diagnosis(what, "wrong", f"{type(error).__name__}: {error}", REMEDY if _is_broken_install(error) else "")
 
 
-def _is_install(error: Exception) -> bool:
-    """Libraries that do not go together say so on import, in these ways."""
+def _is_broken_install(error: Exception) -> bool:
+    """Whether an error means that installed libraries are broken or incompatible."""
     return isinstance(error, (ImportError, OSError)) or "operator" in str(error)

@@ -20,22 +20,22 @@ def doctor(
 ) -> None:
     """Say what a server would find here: device, versions, settings, models, store, port; and what is wrong.
 
-    Each line is ok, attention (it works, and could be better) or wrong, with what to do. Exit code 1 where anything is
+    Each line is ok, attention (it works, but could be better) or wrong, with what to do. Exit code 1 if anything is
     wrong.
     """
-    from . import examine, worst
+    from . import run_checks, worst
 
-    findings = []
-    for finding in examine():
-        findings.append(finding)
+    diagnoses = []
+    for diagnosis in run_checks():
+        diagnoses.append(diagnosis)
         if not as_json:
-            console.print(f"{MARKS[finding.verdict]}  {finding.what:<14} ", end="")
-            console.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
-            if finding.remedy:
-                console.print(f"{'':<26} → {finding.remedy}", highlight=False, markup=False, soft_wrap=True)
-    verdict = worst(findings)
+            console.print(f"{MARKS[diagnosis.verdict]}  {diagnosis.what:<14} ", end="")
+            console.print(diagnosis.detail, highlight=False, markup=False, soft_wrap=True)
+            if diagnosis.remedy:
+                console.print(f"{'':<26} → {diagnosis.remedy}", highlight=False, markup=False, soft_wrap=True)
+    verdict = worst(diagnoses)
     if as_json:
-        said = [dataclasses.asdict(finding) for finding in findings]
-        typer.echo(json.dumps({"version": VERSION, "verdict": verdict, "findings": said}, ensure_ascii=False))
+        listed = [dataclasses.asdict(diagnosis) for diagnosis in diagnoses]
+        typer.echo(json.dumps({"version": VERSION, "verdict": verdict, "findings": listed}, ensure_ascii=False))
     if verdict == "wrong":
         raise typer.Exit(1)

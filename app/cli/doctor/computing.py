@@ -1,4 +1,4 @@
-"""What computes: device, ways to gradients, memory."""
+"""Checks of device, backends and memory."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .finding import Diagnosis, size
 
 NVIDIA = Path("/proc/driver/nvidia/version")
 CGROUP = Path("/sys/fs/cgroup")
-SPARE = 700 * 2**20  # what both processes take before any model
-FILES = 512  # open files beside those of connections
+BASE_BYTES = 700 * 2**20  # memory of both processes without models
+OTHER_FILES = 512  # open files beside connections
 
 
 def device(settings: Settings) -> Iterator[Diagnosis]:
-    """Whether the device computes, and whether a better one lies idle."""
+    """Whether the device works, and whether a better one is unused."""
     try:
         chosen = choose_device(settings.device)
         (torch.ones(8, device=chosen) * 2).sum().item()
@@ -32,8 +32,8 @@ def device(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("device", "wrong", f"GRADOSCOPE_DEVICE={settings.device}: {reason}", remedy)
         return
     if chosen.type == "cuda":
-        about = torch.cuda.get_device_properties(chosen)
-        detail = f"{about.name}, {size(about.total_memory)}, PyTorch {torch.__version__} for CUDA {torch.version.cuda}"
+        gpu = torch.cuda.get_device_properties(chosen)
+        detail = f"{gpu.name}, {size(gpu.total_memory)}, PyTorch {torch.__version__} for CUDA {torch.version.cuda}"
         yield Diagnosis("device", "ok", detail)
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -42,10 +42,10 @@ def device(settings: Settings) -> Iterator[Diagnosis]:
     if threads > cores:
         yield Diagnosis("device", "attention", detail, f"More threads than cores are slow: GRADOSCOPE_THREADS={cores}")
     elif NVIDIA.exists() and settings.device == "auto":
-        built = torch.version.cuda
+        cuda_version = torch.version.cuda
         remedy = (
-            f"Its driver is too old for CUDA {built}, perhaps: nvidia-smi tells"
-            if built
+            f"Its driver is too old for CUDA {cuda_version}, perhaps: nvidia-smi tells"
+            if cuda_version
             else "This build of PyTorch is for CPUs: install one for CUDA"
         )
         yield Diagnosis("device", "attention", f"{detail}. There is a driver for a GPU, which is not used", remedy)
@@ -54,12 +54,12 @@ def device(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def acceleration(settings: Settings) -> Iterator[Diagnosis]:
-    """Which ways to gradients can be taken; each is tried on a model before it is."""
-    ways = ["plain"]
+    """Which backends are available. Each is verified on a model before it is used."""
+    backends = ["plain"]
     if settings.acceleration != "none":
-        ways.append("folded")
+        backends.append("folded")
     if settings.acceleration != "auto" or choose_device_type(settings) != "cpu":
-        yield Diagnosis("acceleration", "ok", f"{settings.acceleration}: {', '.join(ways)}")
+        yield Diagnosis("acceleration", "ok", f"{settings.acceleration}: {', '.join(backends)}")
         return
     try:
         from ...attribution.backends.runtime import ov
@@ -69,28 +69,28 @@ def acceleration(settings: Settings) -> Iterator[Diagnosis]:
         remedy = "pip install 'gradoscope[fast]' makes gradients on a CPU quicker"
         yield Diagnosis("acceleration", "attention", detail, remedy)
         return
-    yield Diagnosis("acceleration", "ok", f"auto: {', '.join([*ways, f'compiled (OpenVINO {ov.__version__})'])}")
+    yield Diagnosis("acceleration", "ok", f"auto: {', '.join([*backends, f'compiled (OpenVINO {ov.__version__})'])}")
 
 
 def memory(settings: Settings) -> Iterator[Diagnosis]:
-    """Whether what the settings allow fits into what there is; and the number of open files."""
-    free, whose = _free_memory()
-    wanted = SPARE + settings.model_bytes + settings.batch_bytes + settings.picture_bytes + settings.decode_bytes
-    detail = f"{size(free)} free {whose}; the settings allow up to {size(wanted)}"
+    """Whether the memory that the settings allow is available; and the limit of open files."""
+    free, where = _free_memory()
+    wanted = BASE_BYTES + settings.model_bytes + settings.batch_bytes + settings.picture_bytes + settings.decode_bytes
+    detail = f"{size(free)} free {where}; the settings allow up to {size(wanted)}"
     if free < wanted:
         remedy = "Lower GRADOSCOPE_MODEL_BYTES, GRADOSCOPE_BATCH_BYTES or GRADOSCOPE_DECODE_BYTES, or give it more"
         yield Diagnosis("memory", "attention", detail, remedy)
     else:
         yield Diagnosis("memory", "ok", detail)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if files != resource.RLIM_INFINITY and files < settings.max_connections + FILES:
-        remedy = f"ulimit -n {settings.max_connections + FILES}, or lower GRADOSCOPE_MAX_CONNECTIONS"
+    if files != resource.RLIM_INFINITY and files < settings.max_connections + OTHER_FILES:
+        remedy = f"ulimit -n {settings.max_connections + OTHER_FILES}, or lower GRADOSCOPE_MAX_CONNECTIONS"
         detail = f"{files} may be open at once; {settings.max_connections} connections are allowed"
         yield Diagnosis("open files", "attention", detail, remedy)
 
 
 def choose_device_type(settings: Settings) -> str:
-    """The kind of device; `cpu` where the one that is set cannot be."""
+    """The type of the device; `cpu` if the one that is set does not work."""
     try:
         return choose_device(settings.device).type
     except RuntimeError:
@@ -98,7 +98,7 @@ def choose_device_type(settings: Settings) -> str:
 
 
 def _free_memory() -> tuple[int, str]:
-    """Bytes that can be had, and of what: the machine, or the container that has less."""
+    """Free memory in bytes, and whether it is the machine's or the container's, which may have less."""
     machine = psutil.virtual_memory().available
     for limit, used in (
         ("memory.max", "memory.current"),
@@ -112,7 +112,7 @@ def _free_memory() -> tuple[int, str]:
 
 
 def _cached() -> int:
-    """Bytes of files that a container's memory holds, and that go when others need the room."""
+    """Bytes of file cache in a container's memory, which are freed when needed."""
     with suppress(OSError, ValueError):
         for line in (CGROUP / "memory.stat").read_text().splitlines():
             if line.startswith("inactive_file "):

@@ -1,4 +1,4 @@
-"""One thing that was looked at."""
+"""The result of a check of `gradoscope doctor`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ORDER: tuple[Verdict, ...] = ("ok", "attention", "wrong")
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was looked at, how it stands, what was found, and what is to be done where it is not ok."""
+    """The result of one check: its subject, the verdict, what was found, and what to do if it is not ok."""
 
     what: str
     verdict: Verdict
@@ -20,13 +20,13 @@ class Diagnosis:
     remedy: str = ""
 
 
-def worst(findings: Iterable[Diagnosis]) -> Verdict:
-    """The worst verdict of all."""
-    return max((finding.verdict for finding in findings), key=ORDER.index, default="ok")
+def worst(diagnoses: Iterable[Diagnosis]) -> Verdict:
+    """The worst verdict."""
+    return max((diagnosis.verdict for diagnosis in diagnoses), key=ORDER.index, default="ok")
 
 
 def size(count: float) -> str:
-    """Bytes, for people."""
+    """A number of bytes as text, such as «1.5 GiB»."""
     for unit in ("B", "KiB", "MiB"):
         if abs(count) < 1024:
             return f"{count:.0f} {unit}"

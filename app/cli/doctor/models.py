@@ -1,4 +1,4 @@
-"""Cards, their faults, and which weights are here."""
+"""Checks of model cards and weights."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from contextlib import contextmanager
 
 from ...contract.problems import Problem
 from ...settings import Settings
-from ...zoo.weights import shown
+from ...zoo.weights import short_path
 from ...zoo.zoo import Zoo
 from .finding import Diagnosis, size
 from .store import may_write
 
 
 def models(settings: Settings) -> Iterator[Diagnosis]:
-    """The models that have a card; the default one's weights are read, others' looked for."""
+    """The models with a card. The default model's weights are verified; for others only their presence is checked."""
     with _quiet():
         zoo = Zoo(settings.model_copy(update={"device": "cpu"}))
-    described = {id: zoo.describe(id) for id in zoo.recipes}
-    here = Counter(about.availability for about in described.values())
+    entries = {id: zoo.describe(id) for id in zoo.recipes}
+    here = Counter(entry.availability for entry in entries.values())
     detail = ", ".join(f"{count} {availability}" for availability, count in sorted(here.items(), reverse=True))
-    yield Diagnosis("models", "ok", f"{len(described)} cards; weights: {detail}")
+    yield Diagnosis("models", "ok", f"{len(entries)} cards; weights: {detail}")
     for fault in zoo.faults:
         yield Diagnosis("models", "wrong", f"{fault.card}: {fault.detail}", "gradoscope models check CARD says more")
     yield _default_model(settings, zoo)
-    for id, about in described.items():
-        if about.availability == "missing" and about.source == "file" and id != settings.default_model:
-            yield Diagnosis("models", "attention", about.remedy or "")
+    for id, entry in entries.items():
+        if entry.availability == "missing" and entry.source == "file" and id != settings.default_model:
+            yield Diagnosis("models", "attention", entry.remedy or "")
 
 
 def _default_model(settings: Settings, zoo: Zoo) -> Diagnosis:
@@ -40,25 +40,25 @@ def _default_model(settings: Settings, zoo: Zoo) -> Diagnosis:
     except Problem as problem:
         remedy = "Until then requests have to name another model; GRADOSCOPE_DEFAULT_MODEL names another default"
         return Diagnosis("default model", "wrong", problem.detail, remedy)
-    return Diagnosis("default model", "ok", f"{id}, {size(path.stat().st_size)} in {shown(path)}")
+    return Diagnosis("default model", "ok", f"{id}, {size(path.stat().st_size)} in {short_path(path)}")
 
 
 def weights_folder(settings: Settings) -> Iterator[Diagnosis]:
-    """Where downloads go, where clients may ask for any."""
+    """Whether downloads can be written, if clients may start them."""
     folder = settings.weights
     if settings.offline and settings.downloads != "none":
         detail = f"GRADOSCOPE_DOWNLOADS={settings.downloads} has no effect beside GRADOSCOPE_OFFLINE"
         yield Diagnosis("downloads", "attention", detail, "Unset one of them")
     elif settings.downloads != "none" and not may_write(folder):
-        detail = f"Clients may download weights ({settings.downloads}), and {shown(folder)} cannot be written"
+        detail = f"Clients may download weights ({settings.downloads}), and {short_path(folder)} cannot be written"
         yield Diagnosis("downloads", "wrong", detail, "Give the server's user the folder, or set GRADOSCOPE_WEIGHTS")
     else:
-        yield Diagnosis("downloads", "ok", f"{settings.downloads}; into {shown(folder)}")
+        yield Diagnosis("downloads", "ok", f"{settings.downloads}; into {short_path(folder)}")
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Within: nothing is logged, as findings tell it."""
+    """A context in which nothing is logged: the results report it."""
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

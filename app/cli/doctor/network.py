@@ -1,4 +1,4 @@
-"""Where the server listens, under which names it answers, and whom."""
+"""Checks of port, host names and API keys."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .finding import Diagnosis
 
 PROXIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 ANSWER_SECONDS = 3.0
-OWN_NAMES = set(Settings.model_fields["allowed_hosts"].default)
+DEFAULT_NAMES = set(Settings.model_fields["allowed_hosts"].default)
 
 
 def port(settings: Settings) -> Iterator[Diagnosis]:
-    """Whether one can listen there; where a Gradoscope does already, that is as it should be."""
+    """Whether the port is free. A running Gradoscope server on it is fine too."""
     where = f"{settings.host}:{settings.port}"
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
@@ -44,7 +44,7 @@ def port(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def answers(settings: Settings) -> Iterator[Diagnosis]:
-    """The names under which it answers; whether they go with where it listens."""
+    """Whether the allowed host names fit the address that it listens on."""
     names = ", ".join(settings.allowed_hosts) or "none"
     if not settings.allowed_hosts:
         yield Diagnosis("host names", "wrong", "it answers under no name", "Set GRADOSCOPE_ALLOWED_HOSTS")
@@ -53,7 +53,7 @@ def answers(settings: Settings) -> Iterator[Diagnosis]:
     elif "*" in settings.allowed_hosts:
         remedy = "Name them in GRADOSCOPE_ALLOWED_HOSTS, or pages of strangers can reach it through a visitor's browser"
         yield Diagnosis("host names", "attention", "it answers under any name", remedy)
-    elif settings.host in PROXIED and set(settings.allowed_hosts) <= OWN_NAMES:
+    elif settings.host in PROXIED and set(settings.allowed_hosts) <= DEFAULT_NAMES:
         detail = f"it listens on {settings.host}, and answers only as {names}"
         remedy = "Where others are to reach it: GRADOSCOPE_ALLOWED_HOSTS, with the name that they use"
         yield Diagnosis("host names", "attention", detail, remedy)
@@ -62,7 +62,7 @@ def answers(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def keys(settings: Settings) -> Iterator[Diagnosis]:
-    """Whether keys are asked for, and whether their file can be read: how many they are, and never one of them."""
+    """Whether API keys are on, and their file can be read. Reports only how many there are."""
     if settings.keys is None:
         if _is_loopback(settings.host):
             yield Diagnosis("API keys", "ok", "nobody is asked for one")
@@ -87,7 +87,7 @@ def keys(settings: Settings) -> Iterator[Diagnosis]:
 def _is_ours(settings: Settings) -> bool:
     host = PROXIED.get(settings.host, settings.host)
     address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/healthz"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # this machine is asked, and no other
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # contact only this machine
     with suppress(OSError, ValueError), opener.open(address, timeout=ANSWER_SECONDS) as reply:
         return bool(json.loads(reply.read(1024)) == {"status": "alive"})
     return False

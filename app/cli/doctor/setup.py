@@ -1,4 +1,4 @@
-"""Settings as they were set, and the versions of what is installed."""
+"""Checks of settings and of installed versions."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ...settings import Settings
 from .finding import Diagnosis
 
 PREFIX = "GRADOSCOPE_"
-TOLD = ("torch", "torchvision", "timm", "captum", "numpy", "pillow", "fastapi", "uvicorn")
+LISTED = ("torch", "torchvision", "timm", "captum", "numpy", "pillow", "fastapi", "uvicorn")
 PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 def settings_or_faults() -> tuple[Settings | None, list[Diagnosis]]:
-    """The settings, and each variable that cannot be one."""
+    """The settings, and a diagnosis for each invalid or unknown variable."""
     faults = [_unknown(name) for name in sorted(os.environ) if name.upper().startswith(PREFIX) and not _is_known(name)]
     try:
         return Settings(), faults
@@ -38,24 +38,24 @@ def settings_or_faults() -> tuple[Settings | None, list[Diagnosis]]:
 
 
 def overridden(settings: Settings) -> Iterator[Diagnosis]:
-    """Which settings are not as they are by default."""
-    said = [
-        f"{name}={shown(getattr(settings, name))}"
+    """Which settings differ from their defaults."""
+    changed = [
+        f"{name}={value_text(getattr(settings, name))}"
         for name, field in Settings.model_fields.items()
         if getattr(settings, name) != _default(field.default)
     ]
-    yield Diagnosis("settings", "ok", ", ".join(said) if said else "all as they are by default")
+    yield Diagnosis("settings", "ok", ", ".join(changed) if changed else "all as they are by default")
 
 
 def versions(settings: Settings) -> Iterator[Diagnosis]:
-    """What runs here, and whether it is what the package asks for."""
+    """The installed versions, and whether they satisfy the package's requirements."""
     yield Diagnosis(
         "Gradoscope",
         "ok",
         f"{VERSION} in {Path(__file__).parent.parent}, Python {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}",
     )
-    yield Diagnosis("versions", "ok", ", ".join(f"{name} {version}" for name in TOLD if (version := _version(name))))
+    yield Diagnosis("versions", "ok", ", ".join(f"{name} {version}" for name in LISTED if (version := _version(name))))
     for wanted in map(Requirement, metadata.requires("gradoscope") or ()):
         if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
             continue
@@ -69,8 +69,8 @@ def versions(settings: Settings) -> Iterator[Diagnosis]:
             )
 
 
-def shown(value: Any) -> str:
-    """A setting's value, without the password that an address may hold."""
+def value_text(value: Any) -> str:
+    """A setting's value as text, without a password in a URL."""
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
     return PASSWORD.sub("…@", text)
 
@@ -85,13 +85,13 @@ def _is_known(variable: str) -> bool:
 
 def _unknown(variable: str) -> Diagnosis:
     names = [PREFIX + name.upper() for name in Settings.model_fields]
-    near = difflib.get_close_matches(variable.upper(), names, 1)
-    remedy = f"{near[0]} is one" if near else "docs/settings.md lists them"
+    similar = difflib.get_close_matches(variable.upper(), names, 1)
+    remedy = f"{similar[0]} is one" if similar else "docs/settings.md lists them"
     return Diagnosis("settings", "attention", f"{variable} is no setting, and has no effect", remedy)
 
 
 def _without_value(message: str) -> str:
-    """What is wrong, without what was given: it may be a secret in the wrong place."""
+    """An error message without the value, which may be a misplaced secret."""
     return re.sub(r"«.*»", "«…»", message).removeprefix("Value error, ")
 
 

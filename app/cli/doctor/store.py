@@ -1,4 +1,4 @@
-"""Where explanations are kept: looked at, and nothing of it changed."""
+"""Checks of the store, without changing it."""
 
 from __future__ import annotations
 
@@ -13,71 +13,70 @@ from urllib.parse import quote
 
 from ...contract.problems import Problem
 from ...settings import Settings
-from ...storage.object_store import FsspecObjectStore, said
+from ...storage.object_store import FsspecObjectStore, describe_error
 from ...storage.stores import open_store
-from ...zoo.weights import shown
+from ...zoo.weights import short_path
 from .finding import Diagnosis, size
 
-LEAST = 64 * 2**20  # bytes free, below which not even some records fit
+MIN_FREE = 64 * 2**20  # free bytes that a few records need
 
 
 def store(settings: Settings) -> Iterator[Diagnosis]:
-    """Whether it can be written, what is in it, and whether the disk holds what it may grow to."""
+    """Whether the store can be written, what it holds, and whether the disk has room for its growth."""
     if isinstance(settings.store, str) and not settings.store.startswith("file:"):
         yield _bucket(settings)
         return
-    folder = place(settings)
+    folder = store_folder(settings)
     if not folder.exists() and may_write(folder):
-        yield Diagnosis("store", "ok", f"{shown(folder)} is made at the first start")
-    elif not _written(folder):
+        yield Diagnosis("store", "ok", f"{short_path(folder)} is made at the first start")
+    elif not _can_write(folder):
         remedy = f"Give it to the server's user ({_user()}), or set GRADOSCOPE_STORE to another folder"
         yield Diagnosis(
-            "store", "wrong", f"{shown(folder)} cannot be written: nothing that is computed is kept", remedy
+            "store", "wrong", f"{short_path(folder)} cannot be written: nothing that is computed is kept", remedy
         )
         return
     used = 0
     if folder.exists():
-        used, finding = _content(folder) if isinstance(settings.store, Path) else _shared(settings)
-        yield finding
+        used, diagnosis = _content(folder) if isinstance(settings.store, Path) else _shared(settings)
+        yield diagnosis
     yield _space(settings, used)
 
 
 def may_write(folder: Path) -> bool:
-    """Whether files can be put there, the folder being made where it is not there yet."""
+    """Whether files can be written into the folder, or the folder can be created."""
     nearest = folder.absolute()
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
-def place(settings: Settings) -> Path:
-    """The folder of a store that is in one."""
+def store_folder(settings: Settings) -> Path:
+    """The folder of a store on a disk."""
     return settings.store if isinstance(settings.store, Path) else Path(settings.store.removeprefix("file://"))
 
 
 def _bucket(settings: Settings) -> Diagnosis:
-    """Whether it can be reached and written, by the object that every sweep of a server writes."""
+    """Whether the bucket can be reached and written; writes the same `clock` object as every sweep of a server."""
     remedy = "Give endpoint and credentials in the environment, as AWS_ENDPOINT_URL and AWS_ACCESS_KEY_ID do for s3://"
     try:
         FsspecObjectStore(str(settings.store)).now()
         return _shared(settings)[1]
     except Problem as problem:
-        reason = said(problem.__cause__ or problem)
+        reason = describe_error(problem.__cause__ or problem)
         return Diagnosis("store", "wrong", f"{settings.store} cannot be used: {reason}", remedy)
 
 
 def _shared(settings: Settings) -> tuple[int, Diagnosis]:
-    """Bytes of all that is stored, those that explanations share counted once."""
+    """The bytes in a shared store; shared blobs count once."""
     records, used = open_store(settings).usage()
     return used, Diagnosis("store", "ok", f"{settings.store}, shared, holds {records} explanations, {size(used)}")
 
 
 def _content(folder: Path) -> tuple[int, Diagnosis]:
-    """Bytes of all that is stored. The index is opened for reading only: the server, which begins a damaged one anew,
-    is to be the one to say so."""
+    """The bytes in a store with an index. The index is only read: replacing a damaged one is the server's task."""
     indexes = sorted(folder.glob("index*.sqlite3"))
     if not indexes:
-        return 0, Diagnosis("store", "ok", f"{shown(folder)} can be written, and is empty")
+        return 0, Diagnosis("store", "ok", f"{short_path(folder)} can be written, and is empty")
     address = f"file:{quote(str(indexes[-1]))}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as index:
@@ -88,25 +87,25 @@ def _content(folder: Path) -> tuple[int, Diagnosis]:
         faults, records, used = str(error), 0, 0
     if faults != "ok":
         remedy = "The server begins a new one by itself, and what was stored is forgotten"
-        return 0, Diagnosis("store", "attention", f"the index in {shown(folder)} is damaged: {faults}", remedy)
-    return used, Diagnosis("store", "ok", f"{shown(folder)} holds {records} explanations, {size(used)}")
+        return 0, Diagnosis("store", "attention", f"the index in {short_path(folder)} is damaged: {faults}", remedy)
+    return used, Diagnosis("store", "ok", f"{short_path(folder)} holds {records} explanations, {size(used)}")
 
 
 def _space(settings: Settings, used: int) -> Diagnosis:
-    folder = place(settings)
+    folder = store_folder(settings)
     while not folder.exists():
         folder = folder.parent
     free, wanted = shutil.disk_usage(folder).free, max(0, settings.store_bytes - used)
     detail = f"{size(free)} free on its disk; the store may grow to {size(settings.store_bytes)}"
-    if free < LEAST:
+    if free < MIN_FREE:
         return Diagnosis("disk", "wrong", detail, "Make room, or set GRADOSCOPE_STORE to another disk")
     if free < wanted:
         return Diagnosis("disk", "attention", detail, f"Lower GRADOSCOPE_STORE_BYTES to {used + free // 2}")
     return Diagnosis("disk", "ok", detail)
 
 
-def _written(folder: Path) -> bool:
-    """Whether a file can be written there; it is gone again."""
+def _can_write(folder: Path) -> bool:
+    """Whether a file can be written into the folder; it is deleted again."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"written")

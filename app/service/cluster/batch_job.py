@@ -1,4 +1,4 @@
-"""A few pictures of a folder with one question, as a run that a replica computes beside others."""
+"""Jobs of the batch command on the cluster: some pictures of a folder, computed by a replica beside other jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...contract.records import FolderRecord
 from ...contract.wire import WireModel
 from ...images.image_files import ImageFile
 
-if TYPE_CHECKING:  # whoever only asks need not import PyTorch
+if TYPE_CHECKING:  # a process that only sends jobs need not import PyTorch
     from ...pipeline.batch import Batch, ExplainedPicture
     from ...pipeline.context import Context
 
@@ -24,37 +24,38 @@ Run = Generator[Event | None, None, None]
 
 
 @dataclass(frozen=True)
-class DoneInquiry:
-    """Whether a question can be asked. The result is a `Plan`."""
+class CheckBatch:
+    """Checks that a request is valid. The result is a `BatchAnswer`."""
 
-    question: Explain
+    request: Explain
 
 
-class Plan(WireModel):
-    """`about` determines, beside the picture, what comes of it; `tray` pictures are computed side by side."""
+class BatchAnswer(WireModel):
+    """That the request is valid. `about`: what determines the result beside the picture; `chunk_size`: pictures that
+    are computed together."""
 
     about: tuple[Any, ...]
-    tray: int
+    chunk_size: int
 
 
-class WholeEvent(Event):
+class PictureDoneEvent(Event):
     """A picture is explained: its record, and all its files as (name, bytes)."""
 
-    name = "whole"
-    place: int
+    name = "picture_done"
+    index: int
     record: FolderRecord
     files: list[tuple[str, bytes]]
 
 
-class FaultEvent(Event):
+class PictureFailedEvent(Event):
     """A picture could not be explained."""
 
-    name = "fault"
-    place: int
+    name = "picture_failed"
+    index: int
     problem: ProblemBody
 
 
-class AllEvent(Event):
+class BatchDoneEvent(Event):
     """All pictures have had their event."""
 
     name = "done"
@@ -63,15 +64,16 @@ class AllEvent(Event):
 
 @dataclass(frozen=True)
 class BatchJob:
-    """Pictures with one question: (path, bytes). Their events, `whole` or `fault`, name them by their place."""
+    """Pictures (path, bytes) to explain by one request. The events, `picture_done` or `picture_failed`, name a
+    picture by its index."""
 
-    question: Explain
+    request: Explain
     pictures: tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True)
 class ReceivedPicture(ImageFile):
-    """A picture that came with the question."""
+    """A picture whose bytes came with the job."""
 
     data: bytes
 
@@ -79,68 +81,69 @@ class ReceivedPicture(ImageFile):
         return self.data
 
 
-def run(job: Job | DoneInquiry | BatchJob, context: Context) -> Run:
-    """The run of whatever a replica is asked. Raises `Problem`."""
+def run(job: Job | CheckBatch | BatchJob, context: Context) -> Run:
+    """Start a job on a replica. Raises `Problem`."""
     from ...pipeline.pipeline import run
 
-    if isinstance(job, DoneInquiry):
-        return inquire(job, context)
+    if isinstance(job, CheckBatch):
+        return check_batch(job, context)
     if isinstance(job, BatchJob):
-        return explain(job, context)
+        return explain_pictures(job, context)
     return run(job, context)
 
 
-def inquire(job: DoneInquiry, context: Context) -> Run:
+def check_batch(job: CheckBatch, context: Context) -> Run:
     from ...pipeline.batch import Batch
 
-    batch = Batch(job.question, context, lambda entry, mark: False)
-    yield ResultEvent(result=Plan(about=batch.about, tray=batch.tray))
+    batch = Batch(job.request, context, lambda entry, mark: False)
+    yield ResultEvent(result=BatchAnswer(about=batch.about, chunk_size=batch.chunk_size))
 
 
-def explain(job: BatchJob, context: Context) -> Run:
-    """`whole` with the record and all files of each picture as it is done, or `fault` with the problem; then `done`."""
+def explain_pictures(job: BatchJob, context: Context) -> Run:
+    """Sends `picture_done` with the record and all files of each finished picture, or `picture_failed` with a
+    problem; then `done`."""
     from ...pipeline.batch import Batch
     from ...pipeline.turns import reserve_models
 
-    batch = Batch(job.question, context, lambda entry, mark: False)
-    if len(context.zoo.groups(batch.models)) > 1:  # they take turns in memory
+    batch = Batch(job.request, context, lambda entry, mark: False)
+    if len(context.zoo.groups(batch.models)) > 1:  # the models do not fit into memory together
         yield from _explain(job, batch)
     else:
         with (yield from reserve_models(context.zoo, list(batch.models))):
             yield from _explain(job, batch)
-    yield AllEvent()
+    yield BatchDoneEvent()
 
 
 def _explain(job: BatchJob, batch: Batch) -> Run:
-    """Drawing goes on in a thread behind the computing."""
+    """Files are drawn in a thread while the next pictures are computed."""
     from ...pipeline.batch import ExplainedPicture, FailedPicture
 
-    drawn: deque[Future[Event]] = deque()
-    entries = [ReceivedPicture(Path(name), Path(str(place)), data) for place, (name, data) in enumerate(job.pictures)]
+    drawing: deque[Future[Event]] = deque()
+    pictures = [ReceivedPicture(Path(name), Path(str(index)), data) for index, (name, data) in enumerate(job.pictures)]
     with ThreadPoolExecutor(1, thread_name_prefix="drawer") as drawer:
-        for result in batch.turns(entries):
+        for result in batch.turns(pictures):
             if isinstance(result, ExplainedPicture):
-                drawn.append(drawer.submit(_whole, result))
+                drawing.append(drawer.submit(_done_event, result))
             elif isinstance(result, FailedPicture):
-                yield _fault(result.entry, result.problem)
-            while drawn and drawn[0].done():
-                yield drawn.popleft().result()
+                yield _failed_event(result.entry, result.problem)
+            while drawing and drawing[0].done():
+                yield drawing.popleft().result()
             yield None
-        while drawn:
-            yield drawn.popleft().result()
+        while drawing:
+            yield drawing.popleft().result()
 
 
-def _whole(shot: ExplainedPicture) -> Event:
+def _done_event(picture: ExplainedPicture) -> Event:
     from ...pipeline.archive import files
     from ...pipeline.catalogue import titles
     from ...pipeline.problems import as_problem
 
     try:
-        written = list(files(shot.record, shot.read, titles()))
+        written = list(files(picture.record, picture.read, titles()))
     except Exception as error:
-        return _fault(shot.entry, as_problem(error))
-    return WholeEvent(place=int(shot.entry.folder.name), record=shot.record, files=written)
+        return _failed_event(picture.entry, as_problem(error))
+    return PictureDoneEvent(index=int(picture.entry.folder.name), record=picture.record, files=written)
 
 
-def _fault(entry: ImageFile, problem: Problem) -> Event:
-    return FaultEvent(place=int(entry.folder.name), problem=problem.body())
+def _failed_event(entry: ImageFile, problem: Problem) -> Event:
+    return PictureFailedEvent(index=int(entry.folder.name), problem=problem.body())

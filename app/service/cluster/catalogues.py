@@ -1,14 +1,14 @@
-"""One catalogue of what several replicas tell."""
+"""Merges the catalogues of several replicas."""
 
 from __future__ import annotations
 
 from ...contract.catalogue import Catalogue, ModelBody
 
 
-def merged(catalogues: list[Catalogue]) -> Catalogue:
-    """The last one, with the layers that others know: a model's are known to a replica once it has loaded it."""
+def merge_catalogues(catalogues: list[Catalogue]) -> Catalogue:
+    """The last catalogue, completed with layers that others know: a replica knows those of models it has loaded."""
     *others, newest = catalogues
-    known = {model.id: model for other in others for model in other.models if model.layers is not None}
+    known = {model.id: model for catalogue in others for model in catalogue.models if model.layers is not None}
 
     def best(model: ModelBody) -> ModelBody:
         other = known.get(model.id)
@@ -18,5 +18,5 @@ def merged(catalogues: list[Catalogue]) -> Catalogue:
 
 
 def _same(known: ModelBody, model: ModelBody) -> bool:
-    """Whether both are about the same file."""
+    """Whether both describe the same weight file."""
     return known.weights == model.weights and known.availability == model.availability

@@ -1,4 +1,4 @@
-"""Computing on the replicas of a Ray Serve deployment."""
+"""Computes on the replicas of a Ray Serve deployment."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from ...contract.server import Refreshed
 from ...contract.workers import ReplicaState
 from ...settings import Settings
 from ..base_executor import BaseExecutor, Running
-from .catalogues import merged
+from .catalogues import merge_catalogues
 
 log = logging.getLogger(__name__)
-POLL_SECONDS = 3  # between two questions to all replicas
-ANSWER_SECONDS = 10  # that a replica has for an answer: its event loop never computes
+POLL_SECONDS = 3  # between two calls of `report` on all replicas
+ANSWER_SECONDS = 10  # time limit for a replica's answer: its event loop never computes
 Connect = Callable[[], Awaitable[Any]]
 
 
 class ClusterExecutor(BaseExecutor):
-    """Jobs on the replicas behind a handle of `Explainer`.
+    """Runs jobs on the replicas behind a handle of `Explainer`.
 
-    What ran on a replica that dies runs again on another one, once, and one such job at a time: where that one dies
-    too, it was this job. `connect` gives the handle, `leave` takes away what it has started.
+    If a replica dies, its jobs run once more on another one, one such job at a time: if that replica dies too, this
+    job was the cause. `connect` returns the handle; `leave` removes what `connect` has started.
     """
 
     def __init__(self, settings: Settings, connect: Connect, leave: Callable[[], None] = lambda: None) -> None:
@@ -41,50 +41,50 @@ class ClusterExecutor(BaseExecutor):
         self._handle: Any = None
         self._connected = asyncio.Event()
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._computing: set[int] = set()  # of which a replica has told something
-        self._again = asyncio.Lock()  # held by the one job that is tried again
-        self._told: dict[str, ReplicaState] = {}  # by replica, what it has told last
-        self._others: set[asyncio.Task[Any]] = set()
-        self._watching: asyncio.Task[None] | None = None
-        self._reason = "the replicas are starting"
+        self._computing: set[int] = set()  # those of which a replica has sent events
+        self._retry_lock = asyncio.Lock()  # held by the one job that is being retried
+        self._reports: dict[str, ReplicaState] = {}  # the last report of each replica
+        self._background_tasks: set[asyncio.Task[Any]] = set()
+        self._watch_task: asyncio.Task[None] | None = None
+        self._unready_reason = "the replicas are starting"
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._watching = asyncio.create_task(self._watch())
+        self._watch_task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        self._shut()
-        self._end_all()
-        if self._watching is not None:
-            self._watching.cancel()
-        if self._others:  # notes of what was ended
-            await asyncio.wait(self._others, timeout=ANSWER_SECONDS)
+        self._stop_admitting()
+        self._fail_all()
+        if self._watch_task is not None:
+            self._watch_task.cancel()
+        if self._background_tasks:  # messages about jobs that were just ended
+            await asyncio.wait(self._background_tasks, timeout=ANSWER_SECONDS)
         await asyncio.to_thread(self._leave_cluster)
 
     def kill(self) -> None:
-        """Leave the cluster as it stands, and end it where it was started here."""
+        """Leave the cluster at once, and end it if it was started here."""
         self._leave_cluster()
 
-    def _check(self) -> None:
+    def _check_available(self) -> None:
         pass
 
-    def _begin(self, number: int) -> None:
+    def _start_job(self, number: int) -> None:
         if len(self._jobs) == 1:
-            self._forecast.rested()
+            self._retry_after.pause()
         self._tasks[number] = asyncio.create_task(self._compute(number))
 
-    def _cease(self, number: int) -> bool:
+    def _stop_job(self, number: int) -> bool:
         if (task := self._tasks.pop(number, None)) and task is not asyncio.current_task():
             task.cancel()
         computing = number in self._computing
         self._computing.discard(number)
         return computing
 
-    def _mark(self, explanation: str, end: Ending) -> None:
-        self._to_all("conclude", explanation, end)
+    def _record_end(self, explanation: str, end: Ending) -> None:
+        self._broadcast("record_end", explanation, end)
 
-    def _let_go(self, explanation: str) -> None:
-        self._to_all("forget", explanation)
+    def _forget_in_workers(self, explanation: str) -> None:
+        self._broadcast("forget", explanation)
 
     def _deliver(self, number: int, event: Event) -> None:
         if event.final:
@@ -94,21 +94,21 @@ class ClusterExecutor(BaseExecutor):
         super()._deliver(number, event)
 
     async def _compute(self, number: int) -> None:
-        """Have a job computed by a replica, and once more by another where it dies."""
+        """Run a job on a replica, and once more on another one if that replica dies."""
         running = self._jobs[number]
         try:
             await self._connected.wait()
             try:
-                await self._follow(number, running)
+                await self._run_once(number, running)
             except RayActorError as error:
                 self._died(number, error)
-                async with self._again:
-                    await self._follow(number, running)
+                async with self._retry_lock:
+                    await self._run_once(number, running)
         except RayActorError as error:
             self._died(number, error)
             self._fail(number, self._quarantine.add(running.job))
         except BackPressureError:
-            self._fail(number, self._too_many(), begun=False)
+            self._fail(number, self._too_many(), recorded=False)
         except DeploymentUnavailableError:
             self._fail(number, Unavailable("Not ready: no replica can be started.", retry_after=30))
         except Problem as problem:
@@ -122,84 +122,88 @@ class ClusterExecutor(BaseExecutor):
         self._computing.discard(number)
         log.error("a replica died while it computed: %s", str(error).splitlines()[0][:200])
 
-    async def _follow(self, number: int, running: Running) -> None:
-        """One try. Raises what came between."""
+    async def _run_once(self, number: int, running: Running) -> None:
+        """Run a job once and deliver its events. Raises what went wrong."""
         if isinstance(running.job, Refresh):
-            self._hear_all(await self._ask_all("refresh"))
+            self._take_reports(await self._call_all("refresh"))
             self._deliver(number, ResultEvent(result=Refreshed()))
             return
         model = model_of(running.job, self._settings)
         handle = self._handle.options(method_name="run", stream=True, multiplexed_model_id=model)
-        left = self._settings.deadline - (time.monotonic() - running.began)
+        left = self._settings.deadline - (time.monotonic() - running.started_at)
         response = handle.remote(running.job, running.client, running.request, left)
         try:
-            async for kind, told in response:
-                if kind == "tell":
-                    self._hear(told)
+            async for kind, content in response:
+                if kind == "report":
+                    self._take_report(content)
                 else:
-                    self._deliver(number, told)
+                    self._deliver(number, content)
         except BaseException:
             response.cancel()
             raise
         if number in self._jobs:
             raise ComputationFailed("The computation broke off. The server's log has the details.")
 
-    def _to_all(self, method: str, *arguments: Any) -> None:
-        """Tell all replicas something; does not wait."""
+    def _broadcast(self, method: str, *arguments: Any) -> None:
+        """Call a method on all replicas; does not wait."""
 
-        async def tell() -> None:
+        async def call() -> None:
             with suppress(Exception):
-                await self._ask_all(method, *arguments)
+                await self._call_all(method, *arguments)
 
         if self._handle is not None:
-            task = self._loop.create_task(tell())
-            self._others.add(task)
-            task.add_done_callback(self._others.discard)
+            task = self._loop.create_task(call())
+            self._background_tasks.add(task)
+            task.add_done_callback(self._background_tasks.discard)
 
-    async def _ask_all(self, method: str, *arguments: Any) -> list[Any]:
-        """What the replicas that are there answer."""
+    async def _call_all(self, method: str, *arguments: Any) -> list[Any]:
+        """Call a method on all replicas. Returns the answers of those that answer in time."""
         response = self._handle.broadcast(method, *arguments)
         answers = await response.results_async(timeout_s=ANSWER_SECONDS, return_exceptions=True)
         return [answer for answer in answers if not isinstance(answer, BaseException)]
 
     async def _watch(self) -> None:
-        """Connect, then hear from the replicas again and again."""
+        """Connect, then get the replicas' reports again and again."""
         try:
             self._handle = await self._connect()
         except Exception as error:
             log.exception("the cluster cannot be used")
-            self._reason = f"the cluster cannot be used: {error}"
+            self._unready_reason = f"the cluster cannot be used: {error}"
             return
         self._connected.set()
         while True:
-            known = {name: told["edition"] for name, told in self._told.items()}
+            known = {name: report["catalogue_version"] for name, report in self._reports.items()}
             try:
-                answers = await self._ask_all("tell", known)
+                answers = await self._call_all("report", known)
             except Exception:
                 log.warning("the replicas cannot be asked", exc_info=True)
                 answers = []
-            self._hear_all(answers)
+            self._take_reports(answers)
             if not self._stopping:
-                self._reason = None if answers else "no replica is there yet"
+                self._unready_reason = None if answers else "no replica is there yet"
             await asyncio.sleep(POLL_SECONDS)
 
-    def _hear_all(self, answers: list[ReplicaState]) -> None:
-        """All replicas have told of themselves: those that did not are gone."""
-        gone = self._told.keys() - {told["replica"] for told in answers}
-        for name in gone:
-            del self._told[name]
-            self.metrics.worker_left(name)
-        for told in answers:
-            self._hear(told)
+    def _take_reports(self, answers: list[ReplicaState]) -> None:
+        """Take in the reports of all replicas: a replica without one is gone."""
+        missing = self._reports.keys() - {report["replica"] for report in answers}
+        for name in missing:
+            del self._reports[name]
+            self.metrics.worker_removed(name)
+        for report in answers:
+            self._take_report(report)
 
-    def _hear(self, told: ReplicaState) -> None:
-        name, catalogue = told["replica"], told["catalogue"]
-        self.metrics.worker_told(told["effort"], name)
+    def _take_report(self, report: ReplicaState) -> None:
+        name, catalogue = report["replica"], report["catalogue"]
+        self.metrics.worker_reported(report["counters"], name)
         if catalogue is not None:
-            if self._told.pop(name, None) is None:
-                self.metrics.worker_began(None)
-            self._told[name] = told  # the newest last
-            self._learn(merged([told["catalogue"] for told in self._told.values() if told["catalogue"] is not None]))
+            if self._reports.pop(name, None) is None:
+                self.metrics.worker_started(None)
+            self._reports[name] = report  # the newest last
+            self._set_catalogue(
+                merge_catalogues(
+                    [report["catalogue"] for report in self._reports.values() if report["catalogue"] is not None]
+                )
+            )
 
 
 def model_of(job: Job, settings: Settings) -> str:
@@ -207,7 +211,7 @@ def model_of(job: Job, settings: Settings) -> str:
     if isinstance(job, Explain | Predict):
         return job.models[0] if job.models else settings.default_model
     if isinstance(job, Measure):
-        return model_of(job.question, settings)
+        return model_of(job.request, settings)
     if isinstance(job, Flow):
         return job.model or settings.default_model
     if isinstance(job, Estimate | Labels | Locate):

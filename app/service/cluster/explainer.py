@@ -1,4 +1,4 @@
-"""The deployment that computes: each replica holds the models, and is a worker as the one of a single machine is."""
+"""The deployment that computes: each replica holds the models and runs the same worker as a single machine does."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ...contract.jobs import Explain, Job, Measure, Refresh
 from ...contract.problems import NotFound, Problem, Unavailable
 from ...contract.records import Ending
 from ...contract.wire import JsonObject
-from ...contract.workers import Effort, ReplicaState
+from ...contract.workers import ReplicaState, WorkerCounters
 from ...settings import Settings
 from .. import logs
-from ..base_executor import too_late
+from ..base_executor import deadline_passed
 from ..event_queue import EventQueue
 from ..telemetry import resident
 from ..threads import share_cores
@@ -29,165 +29,170 @@ from .batch_job import BatchJob, run
 from .transport import Transport
 
 log = logging.getLogger(__name__)
-SILENT_CHECKS = 30  # unanswered, after which the worker hangs; Serve checks every ten seconds
-LEEWAY_SECONDS = 5  # beyond the deadline, which whoever asks watches: here it counts where that one has gone
-NO_EFFORT = Effort(micro_batches=0, gradient_evaluations=0, models=0, model_bytes=0, loaded=())
-Told = tuple[str, Any]
+MAX_UNANSWERED_CHECKS = 30  # after so many the worker hangs; Serve checks every ten seconds
+LEEWAY_SECONDS = 5  # after the deadline, which a caller watches itself: this limit is for callers that are gone
+NO_COUNTERS = WorkerCounters(micro_batches=0, gradient_evaluations=0, models=0, model_bytes=0, loaded=())
+Message = tuple[str, Any]
 
 
 @dataclass
 class _Running:
     job: Job | BatchJob
-    mailbox: EventQueue = field(default_factory=EventQueue)
+    queue: EventQueue = field(default_factory=EventQueue)
 
 
 class Explainer:
-    """A replica: one thread computes and lets all that runs take turns, the event loop carries the events.
+    """A replica: one thread computes all running jobs in turns, the event loop passes the events on.
 
-    Where a caller leaves, Serve cancels its `run`: that ends the computation at the end of its micro-batch.
+    If a caller leaves, Serve cancels its `run`: that ends the computation after the current micro-batch.
     """
 
     async def __init__(self, settings: JsonObject, name: str = "") -> None:  # type: ignore[misc]
         share_cores()
-        self._name = name or _own_name()
+        self._name = name or _replica_id()
         self._settings = Settings(**settings)
         logs.configure(self._settings.log_format, "replica")
         self._running: dict[int, _Running] = {}
         self._numbers = itertools.count()
         self._catalogue: Catalogue | None = None
-        self._edition = 0  # of the catalogue
-        self._effort = NO_EFFORT
-        self._silent = 0
+        self._catalogue_version = 0
+        self._counters = NO_COUNTERS
+        self._unanswered_checks = 0
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
-        self._line = Transport(self._hear)
+        self._transport = Transport(self._on_message)
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
         self._thread.start()
         await self._ready
 
-    async def run(self, job: Job | BatchJob, client: str, request: str, seconds: float) -> AsyncGenerator[Told, None]:
-        """The events of a job as `("event", Event)`; before the last one what `tell` tells, as `("tell", …)`.
+    async def run(
+        self, job: Job | BatchJob, client: str, request: str, seconds: float
+    ) -> AsyncGenerator[Message, None]:
+        """Yields the events of a job as `("event", Event)`, and before the last one `("report", …)` with a report.
 
-        `client` and `request` as in `Executor.submit`. After `seconds` and some leeway it ends in any case.
+        `client` as in `Executor.submit`, `request` the request id. After `seconds` and some leeway it ends in any case.
         """
-        number, edition = next(self._numbers), self._edition
-        mailbox = (running := _Running(job)).mailbox
+        number, version = next(self._numbers), self._catalogue_version
+        queue = (running := _Running(job)).queue
         self._running[number] = running
-        alarm = self._loop.call_later(
-            seconds + LEEWAY_SECONDS, self._break_off, number, too_late(self._settings.deadline)
+        deadline_timer = self._loop.call_later(
+            seconds + LEEWAY_SECONDS, self._fail, number, deadline_passed(self._settings.deadline)
         )
-        self._line.post("run", number, job, client, request)
+        self._transport.post("run", number, job, client, request)
         try:
             while True:
-                event = await mailbox.get()
-                if event.final:  # first: whoever asks again after the answer sees what came of it
-                    yield "tell", self.tells(edition)
+                event = await queue.get()
+                if event.final:  # first: a client that asks again after the answer sees the new state
+                    yield "report", self._report(version)
                 yield "event", event
                 if event.final:
                     return
         finally:
-            alarm.cancel()
+            deadline_timer.cancel()
             del self._running[number]
-            self._line.post("cancel", number)
+            self._transport.post("cancel", number)
 
-    async def tell(self, known: dict[str, int]) -> ReplicaState:
-        """What this replica has computed and what is in its memory; its catalogue where the edition `known` is old."""
-        return self.tells(known.get(self._name))
+    async def report(self, known: dict[str, int]) -> ReplicaState:
+        """What this replica has computed and holds in memory; with its catalogue if the caller's version is old.
 
-    def tells(self, edition: int | None = None) -> ReplicaState:
-        """See `tell`."""
-        catalogue = None if edition == self._edition else self._catalogue
+        `known`: the version of the catalogue that the caller has, by replica.
+        """
+        return self._report(known.get(self._name))
+
+    def _report(self, version: int | None = None) -> ReplicaState:
+        """See `report`."""
+        catalogue = None if version == self._catalogue_version else self._catalogue
         return {
             "replica": self._name,
             "process": os.getpid(),
             "running": len(self._running),
-            "effort": {**self._effort, "resident": resident(os.getpid())},
-            "edition": self._edition,
+            "counters": {**self._counters, "resident": resident(os.getpid())},
+            "catalogue_version": self._catalogue_version,
             "catalogue": catalogue,
         }
 
     async def refresh(self) -> ReplicaState:
-        """Look again at cards and weights. What `tell` tells."""
+        """Read cards and weights again. Returns a report."""
         async for _ in self.run(Refresh(), "", "", self._settings.deadline):
             pass
-        return self.tells()
+        return self._report()
 
     async def forget(self, explanation: str) -> None:
-        """An explanation was deleted: let go of what is remembered of pictures, and end what still computes it."""
-        for number in self._of(explanation):
-            self._break_off(number, NotFound("This explanation was deleted while it was being computed."))
-        self._line.post("forget", explanation)
+        """An explanation was deleted: drop cached pictures, and stop computing it."""
+        for number in self._numbers_of(explanation):
+            self._fail(number, NotFound("This explanation was deleted while it was being computed."))
+        self._transport.post("forget", explanation)
 
-    async def conclude(self, explanation: str, end: Ending) -> None:
-        """End what computes an explanation, and note what has become of it."""
-        for number in self._of(explanation):
-            self._line.post("cancel", number)
-        self._line.post("mark", explanation, end)
+    async def record_end(self, explanation: str, ending: Ending) -> None:
+        """Stop computing an explanation, and write into its record how it ended."""
+        for number in self._numbers_of(explanation):
+            self._transport.post("cancel", number)
+        self._transport.post("record_end", explanation, ending)
 
     def record_routing_stats(self) -> dict[str, list[str]]:
-        """For `ByModel`."""
-        return {"models": list(self._effort["loaded"])}
+        """The models in memory, for `ByModel`."""
+        return {"models": list(self._counters["loaded"])}
 
     def check_health(self) -> None:
-        """Raises where the worker has ended or hangs: Serve starts another replica then."""
+        """Raises if the worker has ended or hangs: Serve then starts another replica."""
         if not self._thread.is_alive():
             raise RuntimeError("the worker has ended")
-        if self._silent > SILENT_CHECKS:
+        if self._unanswered_checks > MAX_UNANSWERED_CHECKS:
             raise RuntimeError("the worker hangs")
-        self._silent += 1
-        self._line.post("ping")
+        self._unanswered_checks += 1
+        self._transport.post("ping")
 
     def stop(self) -> None:
-        """End the worker, which is in the middle of nothing or does not matter any more."""
-        with suppress(AttributeError):  # it has not begun
-            self._line.post("stop")
+        """End the worker. Its jobs are done, or nobody waits for them any more."""
+        with suppress(AttributeError):  # `__init__` failed before there was a transport
+            self._transport.post("stop")
 
     __del__ = stop
 
-    def _of(self, explanation: str) -> list[int]:
+    def _numbers_of(self, explanation: str) -> list[int]:
         return [n for n, r in self._running.items() if isinstance(r.job, Explain | Measure) and r.job.id == explanation]
 
-    def _break_off(self, number: int, problem: Problem) -> None:
-        self._line.post("cancel", number)
+    def _fail(self, number: int, problem: Problem) -> None:
+        self._transport.post("cancel", number)
         if running := self._running.get(number):
-            running.mailbox.put(ErrorEvent(problem=problem.body()))
+            running.queue.put(ErrorEvent(problem=problem.body()))
 
     def _work(self) -> None:
         """The worker's thread."""
         try:
             from ..worker import Worker
 
-            worker = Worker(self._line, self._settings, run)
+            worker = Worker(self._transport, self._settings, run)
         except Exception as error:
             log.exception("the worker cannot start")
-            self._hear(("failed", f"{type(error).__name__}: {error}"))
+            self._on_message(("failed", f"{type(error).__name__}: {error}"))
             return
-        with suppress(EOFError):  # it is told to stop
+        with suppress(EOFError):  # it was stopped
             worker.serve()
 
-    def _hear(self, message: tuple[Any, ...]) -> None:
-        """What the worker says, in its thread."""
+    def _on_message(self, message: tuple[Any, ...]) -> None:
+        """Takes a message of the worker, in the worker's thread."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._receive, message)
 
     def _receive(self, message: tuple[Any, ...]) -> None:
-        self._silent = 0
+        self._unanswered_checks = 0
         kind = message[0]
         if kind == "event":
             if running := self._running.get(message[1]):
-                running.mailbox.put(message[2])
-        elif kind == "effort":
-            self._effort = message[1]
+                running.queue.put(message[2])
+        elif kind == "counters":
+            self._counters = message[1]
         elif kind == "failed":
             self._ready.set_exception(Unavailable(f"The worker cannot start: {message[1]}"))
         elif kind in ("ready", "catalogue"):
             self._catalogue = message[1]
-            self._edition += 1
+            self._catalogue_version += 1
             if not self._ready.done():
                 self._ready.set_result(None)
 
 
-def _own_name() -> str:
+def _replica_id() -> str:
     from ray import serve
 
     return str(serve.get_replica_context().replica_id.unique_id)

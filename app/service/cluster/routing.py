@@ -1,4 +1,4 @@
-"""Which replica a request goes to: one that holds its model, unless that one is busy and another is not."""
+"""Chooses the replica for a request: one that holds its model, unless that one is busy and another is not."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from .routing_policy import rank_replicas
 
 
 class ByModel(RequestRouter):
-    """Replicas tell which models are in their memory (`Explainer.record_routing_stats`).
+    """Replicas report which models are in their memory (`Explainer.record_routing_stats`).
 
-    Of a rank Serve takes the one with the fewest requests, the first where several have as many. Nobody waits for a
-    replica only because it holds the model.
+    From a rank Serve takes the replica with the fewest requests, the first of several with as few. No request waits
+    for a replica only because it holds the model.
     """
 
     async def choose_replicas(
@@ -21,5 +21,5 @@ class ByModel(RequestRouter):
         return rank_replicas(candidate_replicas, model, self._requests)
 
     def _requests(self, replica: RunningReplica) -> int | None:
-        """Requests of a replica as far as known here; None where nothing was heard of it lately."""
+        """Requests of a replica as far as known here; None if it has not reported lately."""
         return self.replica_queue_len_cache.get(replica.replica_id)

@@ -1,4 +1,4 @@
-"""In which order replicas come into question for a request."""
+"""Ranks the replicas for a request."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-BUSY = 2  # requests side by side: from there on a replica that is idle does better by loading the model
+BUSY = 2  # from so many requests on, it is quicker to load the model on an idle replica
 
 
 class Replica(Protocol):
-    """A replica as far as it matters here: `routing_stats` is what it tells of itself."""
+    """The part of a replica that is used here; `routing_stats` is what it reports."""
 
     @property
     def routing_stats(self) -> dict[str, list[str]]: ...
@@ -20,11 +20,11 @@ R = TypeVar("R", bound=Replica)
 
 
 def rank_replicas(replicas: Sequence[R], model: str, requests: Callable[[R], int | None]) -> list[list[R]]:
-    """Those that hold the model and have fewer than `BUSY` requests, then all; those that hold it first.
+    """Two ranks: replicas that hold the model and have fewer than `BUSY` requests; then all, holders first.
 
-    `requests` tells of a replica how many it has, as far as known.
+    `requests` returns the number of a replica's requests, None if unknown.
     """
-    replicas = random.sample(replicas, len(replicas))  # several that are alike share what comes at once
+    replicas = random.sample(replicas, len(replicas))  # equal replicas share requests that come at the same moment
     holders = [replica for replica in replicas if model in replica.routing_stats.get("models", ())]
     others = [replica for replica in replicas if replica not in holders]
     free = [replica for replica in holders if (count := requests(replica)) is not None and count < BUSY]

@@ -1,4 +1,4 @@
-"""A line to a worker that is a thread of this process."""
+"""Messages to and from a worker that is a thread of this process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Transport:
-    """Has the methods of multiprocessing's connections that a `Worker` calls; `receive` gets what it sends."""
+    """Has the methods of multiprocessing's connections that a `Worker` calls; `receive` gets what the worker sends."""
 
     def __init__(self, receive: Callable[[Any], None]) -> None:
         self.send = receive
@@ -17,13 +17,13 @@ class Transport:
         self._arrived = threading.Condition()
 
     def post(self, *message: Any) -> None:
-        """Have the worker receive a message. Does not wait; for any thread."""
+        """Queue a message for the worker. Does not wait; may be called from any thread."""
         with self._arrived:
             self._inbox.append(message)
             self._arrived.notify()
 
     def poll(self, timeout: float | None = 0.0) -> bool:
-        """Whether there is a message, waiting for one so many seconds; None waits for ever."""
+        """Whether there is a message; waits up to `timeout` seconds for one, for ever if None."""
         with self._arrived:
             return self._arrived.wait_for(lambda: bool(self._inbox), timeout)
 

@@ -1,1 +1,1 @@
-"""The edge towards HTTP: who may ask, how much, and how slowly."""
+"""ASGI middleware: access control, limits, security headers, access log."""

@@ -1,4 +1,4 @@
-"""Each request seen from outside: its id, its line in the log, its numbers."""
+"""Gives each request an id, logs it, and counts it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from ...contract import request_id
 from ...service.telemetry import Telemetry
 
 log = logging.getLogger("gradoscope.access")
-QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds
+QUIET = ("/healthz", "/readyz", "/metrics")  # requested every few seconds by monitoring
 QUIET_UNDER = "/static/"
-CLIENT_LEFT = 499  # nobody reads an answer
+CLIENT_LEFT = 499  # the client left before the response
 LONGEST_PATH = 300
 
 
 class AccessLogMiddleware:
-    """ASGI middleware, around all others: sets `request.state.request_id` and answers with it as `X-Request-ID`.
+    """ASGI middleware, around all others: sets `request.state.request_id`, and the header `X-Request-ID` of the
+    response.
 
-    An id that comes with the request is kept where it is sane, so that one id can go through several services.
+    A valid id that comes with the request is kept, so that one id can go through several services.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -34,18 +35,18 @@ class AccessLogMiddleware:
             return
         id = request_id.accepted(Headers(scope=scope).get("x-request-id"))
         scope.setdefault("state", {})["request_id"] = id
-        metrics = metrics_of(scope)
-        metrics.began()
-        answer = _Answer(scope, send, id)
+        metrics = telemetry_of(scope)
+        metrics.request_started()
+        response = _ResponseLog(scope, send, id)
         with request_id.bound(id):
             try:
-                await self.app(scope, receive, answer.send)
+                await self.app(scope, receive, response.send)
             finally:
-                answer.tell(metrics)
+                response.finish(metrics)
 
 
-class _Answer:
-    """One answer on its way out."""
+class _ResponseLog:
+    """Observes one response while it is sent."""
 
     def __init__(self, scope: Scope, send: Send, id: str) -> None:
         self._scope, self._send, self._id = scope, send, id
@@ -60,13 +61,13 @@ class _Answer:
             self._bytes += len(message.get("body", b""))
         await self._send(message)
 
-    def tell(self, metrics: Telemetry) -> None:
-        """Write the line, and count."""
+    def finish(self, metrics: Telemetry) -> None:
+        """Write the log line, and count the request."""
         scope, status, seconds = self._scope, self._status, time.monotonic() - self._began
-        metrics.answered(route_of(scope), scope["method"], status, seconds)
+        metrics.request_answered(route_of(scope), scope["method"], status, seconds)
         if "problem" in scope["state"]:
-            metrics.refused(scope["state"]["problem"], status)
-        told = {
+            metrics.request_refused(scope["state"]["problem"], status)
+        fields = {
             "method": scope["method"],
             "path": quote(scope["path"])[:LONGEST_PATH],
             "status": status,
@@ -76,16 +77,17 @@ class _Answer:
         }
         quiet = scope["path"] in QUIET or scope["path"].startswith(QUIET_UNDER)
         level = logging.DEBUG if quiet and status < 500 else logging.INFO
-        log.log(level, "%(method)s %(path)s %(status)d, %(seconds).3f s, %(bytes)d bytes, %(client)s", told, extra=told)
+        log.log(
+            level, "%(method)s %(path)s %(status)d, %(seconds).3f s, %(bytes)d bytes, %(client)s", fields, extra=fields
+        )
 
 
 def route_of(scope: Scope) -> str:
     """The template of the path, so that there are few of them; what fits none is `unmatched`."""
-    template = getattr(scope.get("route"), "path", None)
-    if template is None:
-        return "/static" if scope["path"].startswith("/static/") else "unmatched"
-    return str(template)
+    if scope["path"].startswith("/static/"):
+        return "/static"
+    return str(getattr(scope.get("route"), "path", "unmatched"))
 
 
-def metrics_of(scope: Scope) -> Telemetry:
+def telemetry_of(scope: Scope) -> Telemetry:
     return scope["app"].state.executor.metrics  # type: ignore[no-any-return]

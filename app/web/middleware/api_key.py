@@ -1,4 +1,4 @@
-"""Where API keys are asked for: whoever shows none, or a wrong one, comes no further."""
+"""Checks API keys, if the server has them: requests without a valid key are refused."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from .keys import Keys
 from .problems import problem_response
 from .sessions import COOKIE, Sessions
 
-OPEN = ("/", "/methods", "/trust", "/docs", "/openapi.json", "/healthz", "/readyz", "/api/v1/session")
-OPEN_UNDER = ("/static/", "/e/")  # files that ship, and a page that knows nothing yet
-HOW = "Send it as «Authorization: Bearer KEY» or «X-API-Key: KEY»; the operator of this server gives keys."
+PUBLIC_PATHS = ("/", "/methods", "/trust", "/docs", "/openapi.json", "/healthz", "/readyz", "/api/v1/session")
+PUBLIC_PREFIXES = ("/static/", "/e/")  # shipped files, and a page without data
+HOW_TO_SEND = "Send it as «Authorization: Bearer KEY» or «X-API-Key: KEY»; the operator of this server gives keys."
 
 
 class ApiKeyMiddleware:
-    """ASGI middleware: sets `request.state.client` and `.owner` to the name of the key; 401 where there is none."""
+    """ASGI middleware: sets `request.state.client` and `.owner` to the name of the key; 401 without a valid key."""
 
     def __init__(self, app: ASGIApp, keys: Keys, sessions: Sessions) -> None:
         self.app, self._keys, self._sessions = app, keys, sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN or scope["path"].startswith(OPEN_UNDER):
+        if scope["type"] != "http" or scope["path"] in PUBLIC_PATHS or scope["path"].startswith(PUBLIC_PREFIXES):
             await self.app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        given = shown(connection)
+        given = key_in_headers(connection)
         key = self._sessions.find(connection.cookies.get(COOKIE, "")) if given is None else self._keys.find(given)
         if key is None:
-            said = "An API key is needed" if given is None else "This API key is not known here"
-            await problem_response(Unauthorized(f"{said}. {HOW}"))(scope, receive, send)
+            reason = "An API key is needed" if given is None else "This API key is not known here"
+            await problem_response(Unauthorized(f"{reason}. {HOW_TO_SEND}"))(scope, receive, send)
             return
         scope["state"] |= {"client": key.name, "owner": key.name}
         await self.app(scope, receive, send)
 
 
-def shown(connection: HTTPConnection) -> str | None:
-    """The key in a request's headers; None where there is none."""
+def key_in_headers(connection: HTTPConnection) -> str | None:
+    """The key in a request's headers; None if there is none."""
     kind, _, credentials = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return credentials.strip()

@@ -1,4 +1,4 @@
-"""How long a request's body may be, and how long it may take."""
+"""Limits the size of a request's body and the time that it may take."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .problems import StopOnProblem, problem_response
 
 
 class BodyLimitMiddleware:
-    """ASGI middleware: a body that says of itself that it is too long is refused before it is read; one that does not
-    is counted. All of it has to be here `seconds` after it was first asked for."""
+    """ASGI middleware: a request whose Content-Length is too large is refused before the body is read; other bodies are
+    counted. The whole body must arrive within `seconds` after the first read."""
 
     def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self.app, self.max_bytes, self.seconds = app, max_bytes, seconds
@@ -25,11 +25,11 @@ class BodyLimitMiddleware:
         refusal = self._refusal(Headers(scope=scope))
         if refusal is not None:
             response = problem_response(refusal)
-            if isinstance(refusal, MalformedRequest):  # where the next request begins is not known
+            if isinstance(refusal, MalformedRequest):  # it is unknown where the next request begins
                 response.headers["connection"] = "close"
             await response(scope, receive, send)
             return
-        body = _Body(receive, send, self)
+        body = _BodyCounter(receive, send, self)
         await self.app(scope, body.receive, body.send)
 
     def _refusal(self, headers: Headers) -> Problem | None:
@@ -45,36 +45,36 @@ class BodyLimitMiddleware:
         return too_large(self.max_bytes) if len(length) > 20 or int(length) > self.max_bytes else None
 
 
-class _Body:
-    """The body of one request on its way in."""
+class _BodyCounter:
+    """Observes the body of one request while it is received."""
 
-    def __init__(self, receive: Receive, send: Send, bounds: BodyLimitMiddleware) -> None:
-        self._receive, self._send, self._bounds = receive, send, bounds
-        self._taken = 0
+    def __init__(self, receive: Receive, send: Send, limits: BodyLimitMiddleware) -> None:
+        self._receive, self._send, self._limits = receive, send, limits
+        self._received = 0
         self._deadline: float | None = None
-        self._whole = self._answered = False
+        self._complete = self._response_started = False
 
     async def send(self, message: Message) -> None:
-        self._answered = True
+        self._response_started = True
         await self._send(message)
 
     async def receive(self) -> Message:
-        """The next piece. Raises `StopOnProblem` where there are too many, or they come too slowly."""
-        if self._whole:
+        """The next part of the body. Raises `StopOnProblem` if it is too long or too slow."""
+        if self._complete:
             return await self._receive()
         if self._deadline is None:
-            self._deadline = asyncio.get_running_loop().time() + self._bounds.seconds
+            self._deadline = asyncio.get_running_loop().time() + self._limits.seconds
         try:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            return self._stop(too_slow(self._bounds.seconds))
-        self._taken += len(message.get("body", b""))
-        self._whole = not message.get("more_body", False)
-        return message if self._taken <= self._bounds.max_bytes else self._stop(too_large(self._bounds.max_bytes))
+            return self._stop(too_slow(self._limits.seconds))
+        self._received += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        return message if self._received <= self._limits.max_bytes else self._stop(too_large(self._limits.max_bytes))
 
     def _stop(self, problem: Problem) -> Message:
-        if self._answered:  # too late for another answer: to the application the client has gone
+        if self._response_started:  # a response was already sent: tell the application that the client has left
             return {"type": "http.disconnect"}
         raise StopOnProblem(problem)
 

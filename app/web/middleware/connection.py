@@ -1,7 +1,7 @@
-"""uvicorn's HTTP/1.1 connection, with the time-outs and limits that it has not, and with problems for refusals.
+"""uvicorn's HTTP/1.1 connection with additional time-outs and limits, and with problems as error responses.
 
-uvicorn waits for ever for a request's head, for what is left of a body after its answer, and for a reader that takes
-nothing; and its own refusals are bare text.
+uvicorn itself waits for ever for a request's head, for the rest of a body after the response, and for a client that
+does not read; and its error responses are plain text.
 """
 
 from __future__ import annotations
@@ -20,52 +20,52 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ...contract import request_id
 from ...contract.problems import HeadTooLarge, MalformedRequest, Problem, TooSlow, Unavailable
 from ...settings import Settings
-from .security_headers import SECURITY
+from .security_headers import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
-STALL_SECONDS = 60.0  # a reader that takes nothing for so long is disconnected
-LINGER_SECONDS = 2.0  # for which a refused client may read why, before what it still sends resets the connection
+STALL_SECONDS = 60.0  # a client that reads nothing for so long is disconnected
+LINGER_SECONDS = 2.0  # a refused client has so long to read why, before the connection is closed
 RETRY_SECONDS = 5
 
 
 class Connection(H11Protocol):
-    """One connection. What it waits for has a time-out: `header_seconds` for a head, and for the rest of a body."""
+    """One connection. The time-out for a head, and for the rest of a body after the response, is `header_seconds`."""
 
     header_seconds: ClassVar[float] = 10.0
     max_connections: ClassVar[int] = 512
 
     @staticmethod
-    def refused(problem: Problem) -> None:
-        """Told of a problem with which a connection ends."""
+    def on_refused(problem: Problem) -> None:
+        """Called with the problem if a connection ends with one."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._late: asyncio.TimerHandle | None = None
-        self._since = self.loop.time()  # when it began to wait for a head
+        self._timeout: asyncio.TimerHandle | None = None
+        self._waiting_since = self.loop.time()  # when the wait for a head began
         self._unsent = 0
         self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._late = self.loop.call_later(self.header_seconds, self._timed_out)
-        self._pulse = self.loop.call_later(STALL_SECONDS, self._check_progress)
-        self._make_room()
+        self._timeout = self.loop.call_later(self.header_seconds, self._timed_out)
+        self._stall_check = self.loop.call_later(STALL_SECONDS, self._abort_if_stalled)
+        self._close_longest_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._pulse.cancel()
-        self._stop_waiting()
+        self._stall_check.cancel()
+        self._cancel_timeout()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
         super().data_received(data)
-        self._watch()
+        self._update_timeout()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._since = self.loop.time()
-        self._watch()
+        self._waiting_since = self.loop.time()
+        self._update_timeout()
 
     def resume_writing(self) -> None:
         self._unsent = 0
@@ -73,11 +73,11 @@ class Connection(H11Protocol):
 
     @property
     def idle(self) -> bool:
-        """No request is being read or answered, but for a head that is not whole."""
+        """Whether no request is being read or answered; an incomplete head does not count."""
         return not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete)
 
     def send_400_response(self, msg: str) -> None:
-        """uvicorn calls it where h11 cannot go on; h11's error knows more than `msg`."""
+        """Called by uvicorn if h11 cannot continue; h11's error knows more than `msg`."""
         status = getattr(sys.exception(), "error_status_hint", 400)
         if status == 431:
             self._refuse(HeadTooLarge("The request's head is larger than 16,384 bytes. Send fewer or shorter headers."))
@@ -86,34 +86,34 @@ class Connection(H11Protocol):
             problem.status = status
             self._refuse(problem)
 
-    def _watch(self) -> None:
-        """Arm or disarm the time-out, by what the connection waits for now."""
+    def _update_timeout(self) -> None:
+        """Start or cancel the time-out, depending on what the connection waits for."""
         state = self.conn.their_state
         if state is h11.IDLE:
             if self.conn.trailing_data[0] or self.timeout_keep_alive_task is None:
-                self._wait()  # else uvicorn's own time-out for idle connections is on
+                self._start_timeout()  # else uvicorn's own time-out for idle connections runs
         elif state is h11.SEND_BODY and self.cycle.response_complete:
-            self._wait()  # a body that nobody reads any more
+            self._start_timeout()  # a body that the application no longer reads
         else:
-            self._stop_waiting()
+            self._cancel_timeout()
 
-    def _wait(self) -> None:
-        if self._late is None:
-            self._late = self.loop.call_later(self.header_seconds, self._timed_out)
+    def _start_timeout(self) -> None:
+        if self._timeout is None:
+            self._timeout = self.loop.call_later(self.header_seconds, self._timed_out)
 
-    def _stop_waiting(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _cancel_timeout(self) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
 
     def _timed_out(self) -> None:
         if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
             self._refuse(TooSlow(f"The request's head was not here within {self.header_seconds:g} s."))
-        else:  # nothing was asked, or it is answered
+        else:  # no request has begun, or it is answered
             self.transport.close()
 
-    def _make_room(self) -> None:
-        """One connection too many takes the place of the one that has waited longest to be asked something."""
+    def _close_longest_idle(self) -> None:
+        """If there are too many connections, close the one that has been idle for longest."""
         if len(self.connections) <= self.max_connections:
             return
         open_ones = [c for c in self.connections if isinstance(c, Connection) and not c.transport.is_closing()]
@@ -121,7 +121,7 @@ class Connection(H11Protocol):
             return
         idle = [connection for connection in open_ones if connection.idle and connection is not self]
         if idle:
-            min(idle, key=lambda connection: connection._since).transport.close()
+            min(idle, key=lambda connection: connection._waiting_since).transport.close()
         else:
             self._refuse(
                 Unavailable("Too many connections are open. Try again in some seconds.", retry_after=RETRY_SECONDS)
@@ -129,30 +129,30 @@ class Connection(H11Protocol):
             self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer with a problem, where no answer has begun, and close."""
+        """Send a problem, unless a response has begun, and close."""
         self._refused = True
-        self._stop_waiting()
-        if self.cycle is not None and not self.cycle.response_complete:  # who answers it is told that it has gone
+        self._cancel_timeout()
+        if self.cycle is not None and not self.cycle.response_complete:  # tell the application that the client has left
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.close()
             return
         with request_id.bound(request_id.accepted(None)):
-            self.transport.write(self._answer(problem))
+            self.transport.write(self._response(problem))
             log.info("a connection is refused: %d, %s", problem.status, problem.detail)
-        self.refused(problem)
+        self.on_refused(problem)
         if self.transport.can_write_eof():
-            with suppress(OSError):  # the client has gone
+            with suppress(OSError):  # the client has left
                 self.transport.write_eof()
-            self._late = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+            self._timeout = self.loop.call_later(LINGER_SECONDS, self.transport.close)
         else:
             self.transport.close()
 
-    def _answer(self, problem: Problem) -> bytes:
+    def _response(self, problem: Problem) -> bytes:
         body = json.dumps(problem.to_dict()).encode()
         headers = {
-            **SECURITY,
+            **SECURITY_HEADERS,
             **problem.headers,
             "content-type": "application/problem+json",
             "content-length": str(len(body)),
@@ -165,20 +165,21 @@ class Connection(H11Protocol):
         pieces = [self.conn.send(event) for event in (start, h11.Data(data=body), h11.EndOfMessage())]
         return b"".join(piece or b"" for piece in pieces)
 
-    def _check_progress(self) -> None:
-        """While writing is paused, or the connection closes, nothing is added to what waits: it must become less."""
+    def _abort_if_stalled(self) -> None:
+        """Abort if the client reads nothing: while writing is paused or the connection closes, the buffer must
+        shrink."""
         waiting = self.transport.get_write_buffer_size()
         if self._unsent and waiting >= self._unsent:
             self.transport.abort()
             return
         self._unsent = waiting if self.flow.write_paused or self.transport.is_closing() else 0
-        self._pulse = self.loop.call_later(STALL_SECONDS, self._check_progress)
+        self._stall_check = self.loop.call_later(STALL_SECONDS, self._abort_if_stalled)
 
 
-def connections(settings: Settings, refused: Callable[[Problem], None]) -> type[Connection]:
-    """The class of connections with these settings; uvicorn makes them without arguments of ours.
+def connection_class(settings: Settings, on_refused: Callable[[Problem], None]) -> type[Connection]:
+    """A connection class with these settings, because uvicorn creates connections without our arguments.
 
-    `refused` is told of the problems with which connections end before there is a request.
+    `on_refused` is called with the problem if a connection ends before there is a request.
     """
     limits = {"header_seconds": settings.header_seconds, "max_connections": settings.max_connections}
-    return type("Connection", (Connection,), {**limits, "refused": staticmethod(refused)})
+    return type("Connection", (Connection,), {**limits, "on_refused": staticmethod(on_refused)})

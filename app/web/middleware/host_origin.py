@@ -1,6 +1,6 @@
-"""Keeps strangers out that come by way of a browser.
+"""Protects against other web sites that send requests through a user's browser.
 
-Loopback alone is not safe: any web site can send a POST there, and DNS rebinding lets it read the answers.
+Listening on loopback is not enough: any web site can send a POST there, and DNS rebinding lets it read the responses.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ...contract.problems import Forbidden, Problem, WrongHost
 from .problems import problem_response
 
-CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+CHANGING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class HostOriginMiddleware:
     """ASGI middleware: an allow-list of Host names; POST and DELETE that a browser marks as cross-site are refused.
 
-    Those of `origins` are allowed: their pages may ask (CORS).
+    Requests from pages of `origins` are allowed (CORS).
     """
 
     def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str], origins: Iterable[str] = ()) -> None:
@@ -42,7 +42,7 @@ class HostOriginMiddleware:
                 f"This server does not answer under the name «{(host or '')[:80]}». Its operator can allow it by "
                 "GRADOSCOPE_ALLOWED_HOSTS."
             )
-        if method in CHANGING and headers.get("origin") not in self.origins and _cross_site(headers):
+        if method in CHANGING_METHODS and headers.get("origin") not in self.origins and _cross_site(headers):
             return Forbidden(
                 "Requests that another web site makes are refused. Send it from this site, or from a shell; the "
                 "operator can allow a site by GRADOSCOPE_CORS_ORIGINS."
@@ -51,10 +51,10 @@ class HostOriginMiddleware:
 
 
 def hostname(url: str) -> str | None:
-    """The host in a URL, without its port; None where there is none or it is malformed."""
+    """The host in a URL, without its port; None if it is missing or malformed."""
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises if it is no number
         return parts.hostname
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""API keys out of a file, which is read again when it changes."""
+"""API keys from a file, which is read again when it changes."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from pathlib import Path
 from ...contract.problems import Problem
 
 log = logging.getLogger(__name__)
-SHORTEST = 16  # characters
+MIN_LENGTH = 16  # characters
 NAME = re.compile(r"[\w.@+-]{1,64}")
-SECRET = re.compile(rf"[!-~]{{{SHORTEST},512}}")
+SECRET = re.compile(rf"[!-~]{{{MIN_LENGTH},512}}")
 
 
 @dataclass(frozen=True)
 class Key:
-    """Whose it is, and its SHA-256: the key itself is not kept."""
+    """The name of a key's owner, and the key's SHA-256: the key itself is not kept."""
 
     name: str
     digest: bytes
 
 
 class Keys:
-    """The keys of a file with a `name:key` in each line; `#` begins a comment. A name may have several.
+    """The keys of a file with one `name:key` a line; `#` begins a comment. A name may have several keys.
 
-    Raises `Problem` where it cannot be read at the start. Where it cannot be read later, those known before stay.
+    Raises `Problem` if the file cannot be read at the start. If it cannot be read later, the known keys stay.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: tuple[Key, ...] = ()
-        self._seen = self._signature()
+        self._last_signature = self._signature()
         try:
             self._known = read_keys(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
@@ -46,7 +46,7 @@ class Keys:
         return len(self._known)
 
     def find(self, given: str) -> Key | None:
-        """The key that was given, where it is one. Takes as long for any other, however much of it is right."""
+        """The known key that equals `given`, or None. Takes the same time however many characters are right."""
         self._refresh()
         digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest()
         found = None
@@ -55,16 +55,16 @@ class Keys:
                 found = key
         return found
 
-    def holds(self, key: Key) -> bool:
-        """Whether a key that was found is one still."""
+    def is_valid(self, key: Key) -> bool:
+        """Whether a key is still in the file."""
         self._refresh()
         return key in self._known
 
     def _refresh(self) -> None:
         signature = self._signature()
-        if signature == self._seen:
+        if signature == self._last_signature:
             return
-        self._seen = signature
+        self._last_signature = signature
         try:
             self._known = read_keys(self._path.read_text("utf-8"))
             log.info("API keys were read again: there are %d", len(self._known))
@@ -72,16 +72,16 @@ class Keys:
             log.error("API keys: %s; those known before stay", _reason(error))
 
     def _signature(self) -> tuple[int, ...]:
-        """Of the file as it is now; empty where there is none."""
+        """Times, size and inode of the file; empty if there is none."""
         try:
-            about = self._path.stat()
+            stat = self._path.stat()
         except OSError:
             return ()
-        return about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_ino
+        return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
 
 
 def read_keys(text: str) -> tuple[Key, ...]:
-    """The keys of a file. Raises `ValueError` with the line that is at fault."""
+    """The keys in the text of a file. Raises `ValueError` that names the faulty line."""
     keys: list[Key] = []
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
@@ -91,7 +91,7 @@ def read_keys(text: str) -> tuple[Key, ...]:
         if not colon or not NAME.fullmatch(name):
             raise ValueError(f"line {number} is no name:key (a name is of letters, digits and . @ + - _)")
         if not SECRET.fullmatch(secret):
-            raise ValueError(f"line {number}: a key is at least {SHORTEST} printable characters without spaces")
+            raise ValueError(f"line {number}: a key is at least {MIN_LENGTH} printable characters without spaces")
         digest = hashlib.sha256(secret.encode()).digest()
         if any(digest == known.digest for known in keys):
             raise ValueError(f"line {number}: the same key stands in another line too")

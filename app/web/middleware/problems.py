@@ -1,4 +1,4 @@
-"""Problems as answers."""
+"""Problems as HTTP responses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...contract.problems import Problem
 
 
 class StopOnProblem(HTTPException):
-    """A problem that shows while a body is being read: the one kind of exception that FastAPI lets pass there."""
+    """A problem that occurs while a body is read: FastAPI lets only this kind of exception pass there."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.status, problem.detail)
@@ -18,7 +18,7 @@ class StopOnProblem(HTTPException):
 
 
 class ProblemResponse(JSONResponse):
-    """RFC 9457, with Retry-After where the problem knows when it will be over."""
+    """A response as in RFC 9457; with Retry-After if the problem says when to try again."""
 
     def __init__(self, problem: Problem) -> None:
         headers = dict(problem.headers)
@@ -28,7 +28,7 @@ class ProblemResponse(JSONResponse):
         self._title = problem.title
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})["problem"] = self._title  # to be counted
+        scope.setdefault("state", {})["problem"] = self._title  # for the access log
         await super().__call__(scope, receive, send)
 
 

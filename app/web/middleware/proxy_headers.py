@@ -1,4 +1,4 @@
-"""Which address a request comes from, behind reverse proxies too."""
+"""Finds the address that a request comes from, also behind reverse proxies."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-HOUSEHOLD = 64  # bits of an IPv6 address; whoever has one of them has all the others with the same
+IPV6_PREFIX = 64  # bits of the prefix: one client owns all IPv6 addresses with the same prefix
 
 
 class ProxyHeadersMiddleware:
-    """ASGI middleware: sets `request.state.client`; of proxies in `trusted` their X-Forwarded-For and -Proto count."""
+    """ASGI middleware: sets `request.state.client`; X-Forwarded-For and -Proto count only from proxies in `trusted`."""
 
     def __init__(self, app: ASGIApp, trusted: Iterable[str] = ()) -> None:
         self.app = app
@@ -32,13 +32,13 @@ class ProxyHeadersMiddleware:
         await self.app(scope, receive, send)
 
     def _forwarded(self, headers: Headers, peer: Address) -> Address:
-        """The last hop that is no proxy of ours: what stands before it, anybody may have written."""
+        """The last hop that is not a trusted proxy: entries before it may be forged."""
         address = peer
         for hop in reversed(",".join(headers.getlist("x-forwarded-for")).split(",")):
-            told = parse(hop.strip())
-            if told is None:
+            forwarded = parse(hop.strip())
+            if forwarded is None:
                 break
-            address = told
+            address = forwarded
             if not self._trusts(address):
                 break
         return address
@@ -48,7 +48,7 @@ class ProxyHeadersMiddleware:
 
 
 def parse(text: str) -> Address | None:
-    """An address, with or without a port; None where it is none."""
+    """Parse an address with or without a port; None if it is invalid."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
@@ -62,7 +62,7 @@ def parse(text: str) -> Address | None:
 
 
 def network_of(address: Address) -> str:
-    """What counts as one client."""
+    """The address or network that counts as one client."""
     if isinstance(address, ipaddress.IPv6Address) and not address.is_loopback:
-        return str(ipaddress.ip_network((address, HOUSEHOLD), strict=False))
+        return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
     return str(address)

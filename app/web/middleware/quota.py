@@ -1,4 +1,4 @@
-"""What one client may ask for at once, and in a minute."""
+"""Limits how many requests one client may have in flight, and send in a minute."""
 
 from __future__ import annotations
 
@@ -11,94 +11,94 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...contract.problems import TooManyRequests
-from .host_origin import CHANGING
+from .host_origin import CHANGING_METHODS
 from .problems import problem_response
 
-MANY = 10_000  # clients that are remembered before those are dropped of whom nothing need be
+MAX_CLIENTS = 10_000  # if there are more, idle clients are forgotten
 
 
 @dataclass
-class _Tally:
-    """One client's requests: since when each runs, how long they take, and how many more it may make now."""
+class _ClientUsage:
+    """One client's requests: when each started, how long they usually take, and how many more are allowed now."""
 
     tokens: float
-    filled: float
+    filled_at: float
     running: dict[int, float] = field(default_factory=dict)
     seconds: float = 1.0  # a request's usual time, a running mean
 
 
 class QuotaMiddleware:
-    """ASGI middleware: 429 for a POST or DELETE of a client that has `in_flight` of them, or made `rate` in a minute.
+    """ASGI middleware: 429 for a POST or DELETE if its client has `in_flight` of them, or sent `rate` in a minute.
 
-    The rate is a bucket of `rate` tokens that fills up in a minute; 0 sets no limit.
+    The rate is a token bucket with `rate` tokens that fills up in a minute; 0 sets no limit.
     """
 
     def __init__(self, app: ASGIApp, in_flight: int, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.app, self.in_flight, self.rate, self._clock = app, in_flight, rate, clock
-        self._tallies: dict[str, _Tally] = {}
+        self._clients: dict[str, _ClientUsage] = {}
         self._count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in CHANGING:
+        if scope["type"] != "http" or scope["method"] not in CHANGING_METHODS:
             await self.app(scope, receive, send)
             return
         try:
-            with self.counted(scope["state"]["client"]):
+            with self.counting(scope["state"]["client"]):
                 await self.app(scope, receive, send)
-        except _Over as over:
-            await problem_response(over)(scope, receive, send)
+        except _OverQuota as problem:
+            await problem_response(problem)(scope, receive, send)
 
     @contextmanager
-    def counted(self, client: str) -> Iterator[None]:
-        """Within: one request of that client is in flight. Raises `TooManyRequests`."""
-        tally = self._tally(client)
+    def counting(self, client: str) -> Iterator[None]:
+        """A context in which one more request of the client is in flight. Raises `TooManyRequests`."""
+        usage = self._usage(client)
         now = self._clock()
-        if len(tally.running) >= self.in_flight:
-            wait = max(1, math.ceil(tally.seconds - (now - min(tally.running.values()))))
-            raise _Over(
-                f"{len(tally.running)} of your requests are in flight, which is the limit for one client. Try again in "
+        if len(usage.running) >= self.in_flight:
+            wait = max(1, math.ceil(usage.seconds - (now - min(usage.running.values()))))
+            raise _OverQuota(
+                f"{len(usage.running)} of your requests are in flight, which is the limit for one client. Try again in "
                 f"about {wait} s.",
                 retry_after=wait,
             )
         if self.rate:
-            tally.tokens = min(self._full, tally.tokens + (now - tally.filled) * self.rate / 60)
-            tally.filled = now
-            if tally.tokens < 1:
-                wait = max(1, math.ceil((1 - tally.tokens) * 60 / self.rate))
-                raise _Over(
+            usage.tokens = min(self._bucket_size, usage.tokens + (now - usage.filled_at) * self.rate / 60)
+            usage.filled_at = now
+            if usage.tokens < 1:
+                wait = max(1, math.ceil((1 - usage.tokens) * 60 / self.rate))
+                raise _OverQuota(
                     f"That is more than {self.rate:g} requests a minute, which is the limit for one client. Try again "
                     f"in {wait} s.",
                     retry_after=wait,
                 )
-            tally.tokens -= 1
+            usage.tokens -= 1
         self._count += 1
         number = self._count
-        tally.running[number] = now
+        usage.running[number] = now
         try:
             yield
         finally:
-            began = tally.running.pop(number)
-            tally.seconds += 0.2 * (self._clock() - began - tally.seconds)
+            started_at = usage.running.pop(number)
+            usage.seconds += 0.2 * (self._clock() - started_at - usage.seconds)
 
     @property
-    def _full(self) -> float:
+    def _bucket_size(self) -> float:
         return max(1.0, self.rate)
 
-    def _tally(self, client: str) -> _Tally:
-        if client not in self._tallies:
-            if len(self._tallies) >= MANY:
+    def _usage(self, client: str) -> _ClientUsage:
+        if client not in self._clients:
+            if len(self._clients) >= MAX_CLIENTS:
                 self._forget_idle()
-            self._tallies[client] = _Tally(self._full, self._clock())
-        return self._tallies[client]
+            self._clients[client] = _ClientUsage(self._bucket_size, self._clock())
+        return self._clients[client]
 
     def _forget_idle(self) -> None:
-        """Let go of those that have nothing in flight and a full bucket: they are as if they had never asked."""
+        """Forget clients that have nothing in flight and a full bucket: they equal new clients."""
         now = self._clock()
-        for client, tally in list(self._tallies.items()):
-            full = not self.rate or tally.tokens + (now - tally.filled) * self.rate / 60 >= self._full
-            if full and not tally.running:
-                del self._tallies[client]
+        for client, usage in list(self._clients.items()):
+            full = not self.rate or usage.tokens + (now - usage.filled_at) * self.rate / 60 >= self._bucket_size
+            if full and not usage.running:
+                del self._clients[client]
 
 
-class _Over(TooManyRequests):
-    """Raised here, and not by what was asked."""
+class _OverQuota(TooManyRequests):
+    """A `TooManyRequests` of this middleware, to tell it from one that the application raises."""

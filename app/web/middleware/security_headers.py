@@ -1,4 +1,4 @@
-"""Security headers on every answer, and an answer where nobody has foreseen what happened."""
+"""Adds security headers to every response, and answers unexpected errors with a problem."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from ...contract.problems import ComputationFailed
 from .problems import problem_response
 
 log = logging.getLogger(__name__)
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-SECURITY = {
-    "content-security-policy": POLICY,
+SECURITY_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
-# These say something of documents only, and headers count: a first visit has forty answers.
-OF_DOCUMENTS = {
+# Only HTML pages need these; a first visit has forty responses, so every header counts.
+PAGE_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
 
 class SecurityHeadersMiddleware:
-    """ASGI middleware, around all others: their refusals have the headers too, and so have their failures."""
+    """ASGI middleware around the others, so that their error responses have the headers too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -40,26 +40,26 @@ class SecurityHeadersMiddleware:
             return
         started = False
 
-        async def secured(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                secure(MutableHeaders(scope=message))
+                add_security_headers(MutableHeaders(scope=message))
             await send(message)
 
         try:
-            await self.app(scope, receive, secured)
+            await self.app(scope, receive, send_with_headers)
         except Exception:
             if started:
-                raise  # the connection is closed: whoever reads sees that the answer is not whole
+                raise  # the connection is closed: the client sees that the response is incomplete
             log.exception("unexpected")
             problem = ComputationFailed("Something in the server went wrong; its log has the details.")
             problem.status = 500
-            await problem_response(problem)(scope, receive, secured)
+            await problem_response(problem)(scope, receive, send_with_headers)
 
 
-def secure(headers: MutableHeaders) -> None:
-    """Add what is missing."""
+def add_security_headers(headers: MutableHeaders) -> None:
+    """Add the headers that are missing."""
     document = headers.get("content-type", "").startswith("text/html")
-    for name, value in (SECURITY | OF_DOCUMENTS if document else SECURITY).items():
+    for name, value in (SECURITY_HEADERS | PAGE_HEADERS if document else SECURITY_HEADERS).items():
         headers.setdefault(name, value)

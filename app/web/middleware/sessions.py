@@ -1,4 +1,4 @@
-"""Sessions of browsers: a cookie stands for an API key, so that pictures and downloads in a page have it too."""
+"""Browser sessions: a cookie stands for an API key, so that images and downloads of a page are authorised too."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ from .keys import Key, Keys
 
 COOKIE = "gradoscope_session"
 SECONDS = 7 * 86400
-MANY = 10_000
+MAX_SESSIONS = 10_000
 
 
 class Sessions:
-    """Random tokens and the keys that they stand for, in memory; only their hashes are kept.
+    """Random tokens and their API keys, in memory; only the tokens' hashes are kept.
 
-    A session ends when it is closed, after a week, when its key leaves the file, and with the server; where there are
-    too many, the one that was not used for longest ends.
+    A session ends when it is closed, after a week, when its key is removed from the file, and with the server.
     """
 
     def __init__(self, keys: Keys, clock: Callable[[], float] = time.monotonic) -> None:
         self._keys = keys
-        self._open: TTLCache[bytes, Key] = TTLCache(MANY, SECONDS, timer=clock)
+        self._open: TTLCache[bytes, Key] = TTLCache(MAX_SESSIONS, SECONDS, timer=clock)
 
-    def begin(self, key: Key) -> str:
-        """A new token for that key."""
+    def create(self, key: Key) -> str:
+        """Create a session; returns its token."""
         token = secrets.token_urlsafe(32)
         self._open[_digest(token)] = key
         return token
 
     def find(self, token: str) -> Key | None:
-        """The key that a token stands for."""
+        """The key of a token; None if its session has ended."""
         key = self._open.get(_digest(token))
-        if key is not None and not self._keys.holds(key):
+        if key is not None and not self._keys.is_valid(key):
             self.end(token)
             return None
         return key
@@ -46,5 +45,5 @@ class Sessions:
 
 
 def _digest(token: str) -> bytes:
-    """By their hashes, so that the time that looking one up takes tells nothing of another."""
+    """The key of the lookup. A hash, so that the time of a lookup reveals nothing about other tokens."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

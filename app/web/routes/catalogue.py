@@ -1,4 +1,4 @@
-"""What there is: models, their classes, methods, metrics, samples."""
+"""Lists of models, their classes, methods, metrics and samples."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ...contract.server import Refreshed
 from ...images.samples import samples
 from ...zoo.labels import search
 from ..openapi import describe
-from .dependencies import ExecutorOf, FreshnessOf
-from .submit import answer
+from .dependencies import ChangeDetectorOf, ExecutorOf
+from .submit import run_for_client
 
 router = APIRouter(tags=["catalogue"])
 
 
 @router.get("/api/v1/models", response_model=Models)
-async def models(request: Request, executor: ExecutorOf, freshness: FreshnessOf) -> Any:
-    """Models, with where their weights are and the layers that Grad-CAM can take. Cards are read anew if need be."""
-    if not executor.unready and await asyncio.to_thread(freshness.changed):
-        with suppress(TooManyRequests):  # then the list as it was is better than none
-            await answer(request, executor, Refresh(), Refreshed)
+async def models(request: Request, executor: ExecutorOf, change_detector: ChangeDetectorOf) -> Any:
+    """Models, with the state of their weights and the layers that Grad-CAM can use. Changed cards are read again."""
+    if not executor.unready and await asyncio.to_thread(change_detector.changed):
+        with suppress(TooManyRequests):  # then the old list is better than none
+            await run_for_client(request, executor, Refresh(), Refreshed)
     return await executor.catalogue()
 
 
@@ -39,8 +39,8 @@ async def classes(
     query: Annotated[str, Query(max_length=200)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> Any:
-    """Classes of a model whose label matches, best match first; a number matches as an index."""
-    labels = tuple((await answer(request, executor, Labels(id), LabelList)).labels)
+    """Classes of a model whose label matches the query, best match first; a number matches the class index."""
+    labels = tuple((await run_for_client(request, executor, Labels(id), LabelList)).labels)
     return {"classes": [{"index": index, "label": label} for index, label in search(labels, query, limit)]}
 
 
@@ -52,7 +52,7 @@ async def methods(executor: ExecutorOf) -> Any:
 
 @router.get("/api/v1/metrics", response_model=Metrics)
 async def metrics(executor: ExecutorOf) -> Any:
-    """What can be measured of a map, each with the JSON Schema of its parameters."""
+    """Metrics of maps, each with the JSON Schema of its parameters."""
     return await executor.catalogue()
 
 
@@ -64,6 +64,6 @@ async def list_samples() -> Any:
 
 @router.get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request, executor: ExecutorOf) -> Any:
-    """The OpenAPI document, with the parameters of each method as it declares them."""
+    """The OpenAPI document, with the parameters of each method and metric."""
     known = None if executor.unready else await executor.catalogue()
     return describe(request.app.openapi(), known, keys=request.app.state.keys is not None)

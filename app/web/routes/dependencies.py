@@ -1,4 +1,4 @@
-"""What handlers take from the application."""
+"""Dependencies of the route handlers: settings, store, executor and the like."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ def _executor(request: Request) -> Executor:
     return request.app.state.executor  # type: ignore[no-any-return]
 
 
-def _pulls(request: Request) -> Downloads:
-    return request.app.state.pulls  # type: ignore[no-any-return]
+def _downloads(request: Request) -> Downloads:
+    return request.app.state.downloads  # type: ignore[no-any-return]
 
 
-def _freshness(request: Request) -> ChangeDetector:
-    return request.app.state.freshness  # type: ignore[no-any-return]
+def _change_detector(request: Request) -> ChangeDetector:
+    return request.app.state.change_detector  # type: ignore[no-any-return]
 
 
 def _owner(request: Request) -> str | None:
-    """The name of the API key that asks; None where keys are off, and everything is everybody's."""
+    """The name of the request's API key; None if keys are off: then everything belongs to everybody."""
     return request.state.owner if request.app.state.keys else None
 
 
 SettingsOf = Annotated[Settings, Depends(_settings)]
 StoreOf = Annotated[AnyStore, Depends(_store)]
 ExecutorOf = Annotated[Executor, Depends(_executor)]
-PullsOf = Annotated[Downloads, Depends(_pulls)]
-FreshnessOf = Annotated[ChangeDetector, Depends(_freshness)]
+DownloadsOf = Annotated[Downloads, Depends(_downloads)]
+ChangeDetectorOf = Annotated[ChangeDetector, Depends(_change_detector)]
 OwnerOf = Annotated[str | None, Depends(_owner)]
 ExplanationId = Annotated[str, Path(description="Id of an explanation", max_length=200)]
 
 
-def gone(id: str) -> NotFound:
+def explanation_gone(id: str) -> NotFound:
     return NotFound(f"The explanation «{id[:40]}» expired or never existed.")
 
 
 def require_owner(store: AnyStore, id: str, owner: str | None, what: str) -> None:
-    """Raise `Forbidden` where an explanation was made with another key; `NotFound` where it is gone."""
+    """Raise `Forbidden` if an explanation was made with another key, `NotFound` if it is gone."""
     if owner is None:
         return
-    whose = store.owner(id)
-    if whose is None:
-        raise gone(id)
-    if whose != owner:
+    actual_owner = store.owner(id)
+    if actual_owner is None:
+        raise explanation_gone(id)
+    if actual_owner != owner:
         raise Forbidden(f"The explanation «{id[:40]}» was made with another API key. Only that key can {what}.")

@@ -1,4 +1,4 @@
-"""POST /explanations, and everything that an explanation's id gives."""
+"""POST /explanations."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from ...service.executor import Executor
 from ...service.telemetry import Telemetry
 from .dependencies import ExecutorOf, OwnerOf, StoreOf
 from .results import contact_sheet_response, zip_response
-from .submit import answer, checked, client_of, while_connected
-from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, read_picture
+from .submit import client_of, raise_if_error, run_for_client, while_connected
+from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only_fields, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["explanations"])
-FORMS = ("application/json", "text/event-stream", "image/png", "application/zip")
+MEDIA_TYPES = ("application/json", "text/event-stream", "image/png", "application/zip")
 FIELDS = (
     *("image", "sample", "from", "model", "method", "target", "against"),
     *("score", "options", "seed", "fit", "size", "metrics"),
@@ -50,7 +50,7 @@ MetricNames = Annotated[
 @router.post(
     "/explanations",
     response_model=Explanation,
-    dependencies=[only(*FIELDS)],
+    dependencies=[only_fields(*FIELDS)],
     responses={
         200: {
             "description": "The record, when all is done; or, by `Accept`, its events as they happen, a contact sheet, "
@@ -85,7 +85,7 @@ async def explain(
     size: SizeText = None,
     metrics: MetricNames = None,
 ) -> Any:
-    """Explain a picture: one panel for every model × target × method. Closing the connection ends the computation."""
+    """Explain a picture: one panel for each model × target × method. Closing the connection ends the computation."""
     job = Explain(
         id=secrets.token_hex(16),
         picture=await read_picture(store, owner, image, sample, origin),
@@ -101,22 +101,22 @@ async def explain(
         owner=owner or "",
         metrics=tuple(metrics or ()),
     )
-    form = negotiate(request.headers.get("accept", ""))
-    if form == "text/event-stream":
+    media_type = negotiate(request.headers.get("accept", ""))
+    if media_type == "text/event-stream":
         return await stream(request, executor, job)
-    record = await answer(request, executor, job, Explanation)
-    if form == "image/png":
+    record = await run_for_client(request, executor, job, Explanation)
+    if media_type == "image/png":
         return await contact_sheet_response(store, executor, record)
-    if form == "application/zip":
+    if media_type == "application/zip":
         return await zip_response(store, executor, record)
     return Response(json.dumps(record.to_dict()), media_type="application/json", headers={"location": record.url})
 
 
 async def stream(request: Request, executor: Executor, job: Explain | Measure) -> Response:
-    """The events as they happen. Refusals still come as a status, since nothing is sent before the first event."""
+    """Send a job's events as they happen. Problems before the first event still become an HTTP status."""
     events = executor.submit(job, client_of(request))
     try:
-        first = checked(await while_connected(request, anext(events)))
+        first = raise_if_error(await while_connected(request, anext(events)))
     except BaseException:
         await events.aclose()
         raise
@@ -132,7 +132,7 @@ async def _messages(
         yield _message(first)
         async for event in events:
             if isinstance(event, ErrorEvent):
-                metrics.refused(event.problem.title, event.problem.status)
+                metrics.request_refused(event.problem.title, event.problem.status)
             yield _message(event)
 
 
@@ -144,8 +144,8 @@ def _message(event: Event) -> ServerSentEvent:
 
 
 def negotiate(accept: str) -> str:
-    """The form of answer that a client prefers; JSON where it does not say, or wants what there is not."""
-    best, best_quality = FORMS[0], 0.0
+    """The media type that a client prefers; JSON if it names none that is available."""
+    best, best_quality = MEDIA_TYPES[0], 0.0
     for part in accept.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         quality = 1.0
@@ -155,15 +155,16 @@ def negotiate(accept: str) -> str:
                     quality = float(parameter[2:])
                 except ValueError:
                     quality = 0.0
-        if name in FORMS and quality > best_quality:
+        if name in MEDIA_TYPES and quality > best_quality:
             best, best_quality = name, quality
     return best
 
 
 def parse_options(text: str) -> JsonObject:
-    """Parameters by method or metric. Raises `Unprocessable` where it is no JSON object of objects of finite values."""
+    """Parameters by method or metric. Raises `Unprocessable` if `text` is no JSON object of objects of finite
+    values."""
     try:
-        options = json.loads(text or "{}", parse_constant=_no_constant)
+        options = json.loads(text or "{}", parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise Unprocessable(
             f'options is not valid JSON ({str(error)[:120]}). Send e.g. {{"smooth_grad": {{"samples": 100}}}}.',
@@ -177,5 +178,5 @@ def parse_options(text: str) -> JsonObject:
     return options
 
 
-def _no_constant(name: str) -> float:
+def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number that JSON knows")

@@ -12,8 +12,8 @@ from ...contract.jobs import Flow
 from ...contract.parsing import parse_size
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import Target
-from .submit import answer
-from .uploads import FitName, Origin, Picture, SampleName, SizeText, only, read_picture
+from .submit import run_for_client
+from .uploads import FitName, Origin, Picture, SampleName, SizeText, only_fields, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["gradient flow"])
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/v1", tags=["gradient flow"])
 @router.post(
     "/gradient-flows",
     response_model=GradientFlow,
-    dependencies=[only("image", "sample", "from", "model", "target", "against", "score", "fit", "size")],
+    dependencies=[only_fields("image", "sample", "from", "model", "target", "against", "score", "fit", "size")],
 )
 async def flow(
     request: Request,
@@ -44,4 +44,4 @@ async def flow(
     picture = await read_picture(store, owner, image, sample, origin)
     chosen = model or settings.default_model
     job = Flow(picture, chosen, target, against, score, fit, parse_size(size), owner or "")
-    return await answer(request, executor, job, GradientFlow)
+    return await run_for_client(request, executor, job, GradientFlow)

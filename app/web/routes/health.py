@@ -1,4 +1,4 @@
-"""Alive, and able to compute."""
+"""Health checks and metrics: whether the server answers, and whether it can compute."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def healthz() -> Health:
 
 @router.get("/readyz")
 async def readyz(executor: ExecutorOf) -> Health:
-    """The worker can compute; 503 with the reason where it cannot yet."""
+    """The worker can compute; otherwise 503 with the reason."""
     if executor.unready:
         raise Unavailable(f"Not ready: {executor.unready}.", retry_after=2)
     return Health(status="ready")
@@ -31,7 +31,7 @@ async def readyz(executor: ExecutorOf) -> Health:
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(executor: ExecutorOf, store: StoreOf) -> Response:
-    """Requests, panels and their seconds, memory, store, deaths of the worker, for Prometheus."""
-    with suppress(Problem):  # then they stay as they were
-        executor.metrics.stored(*await asyncio.to_thread(store.usage))
+    """Metrics for Prometheus: requests, panels and their seconds, memory, store, deaths of the worker."""
+    with suppress(Problem):  # then the last values stay
+        executor.metrics.set_store_size(*await asyncio.to_thread(store.usage))
     return Response(executor.metrics.text(), media_type=CONTENT_TYPE_LATEST)

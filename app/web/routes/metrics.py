@@ -1,4 +1,4 @@
-"""Metrics of a panel that is kept: measure them, and the maps made on the way."""
+"""Metrics of a stored panel: measure them, and read the maps that a metric has made."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ...contract.wire import JsonObject
 from .dependencies import ExecutorOf, ExplanationId, OwnerOf, StoreOf
 from .explanations import MetricNames, OptionsText, negotiate, parse_options, stream
 from .results import BYTES, array_response, bytes_of, record_of
-from .submit import answer
-from .uploads import only, read_picture
+from .submit import run_for_client
+from .uploads import only_fields, read_picture
 
 router = APIRouter(prefix="/api/v1/explanations", tags=["metrics"])
 
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/v1/explanations", tags=["metrics"])
 @router.post(
     "/{id}/panels/{panel}/metrics",
     response_model=Explanation,
-    dependencies=[only("metrics", "options")],
+    dependencies=[only_fields("metrics", "options")],
     responses={
         200: {
             "description": "The explanation's record, when all is measured; or, by `Accept`, events as they happen",
@@ -42,17 +42,19 @@ async def measure(
     metrics: MetricNames = None,
     options: OptionsText = "{}",
 ) -> Any:
-    """Measure how far a map can be trusted; what is found goes into the explanation's record.
+    """Measure how far a map can be trusted; the results are added to the explanation's record.
 
     Closing the connection ends the computation.
     """
     picture = await read_picture(store, owner, None, None, id)
     record = await asyncio.to_thread(record_of, store, id)
-    question = question_of(record, panel, picture, tuple(metrics or ("all",)), parse_options(options), owner or "")
-    job = Measure(question, panel)
+    request_of_panel = panel_job(
+        record, panel, picture, tuple(metrics or ("all",)), parse_options(options), owner or ""
+    )
+    job = Measure(request_of_panel, panel)
     if negotiate(request.headers.get("accept", "")) == "text/event-stream":
         return await stream(request, executor, job)
-    return await answer(request, executor, job, Explanation)
+    return await run_for_client(request, executor, job, Explanation)
 
 
 @router.get(
@@ -69,37 +71,37 @@ def array(
     reduce: Reduce = "none",
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Response:
-    """A map that was made on the way; kept to float16's 11 bits. float16 is divided by the number in X-Scale."""
+    """A map that a metric has made, stored with float16's 11 bits. float16 values are divided by the X-Scale header."""
     values = unpack(bytes_of(store, id, measurement_part(panel, metric)), name)
     if values is None:
         raise NotFound(f"{metric} of this panel has made no map «{name[:40]}». Its record lists those that there are.")
-    return array_response(values, reduce, dtype, "no-store")  # measured again by other parameters, it is another one
+    return array_response(values, reduce, dtype, "no-store")  # it changes when measured with other parameters
 
 
-def question_of(
+def panel_job(
     record: Explanation, panel: str, picture: bytes, metrics: tuple[str, ...], options: JsonObject, owner: str
 ) -> Explain:
-    """The question that has made this panel alone, with the metrics that are asked for. Raises `NotFound` where there
-    is no such panel, `Unprocessable` where it has no map."""
-    made = next((entry for entry in record.panels if entry.id == panel), None)
-    if made is None:
+    """A job that makes only this panel, with the given metrics. Raises `NotFound` if there is no such panel,
+    `Unprocessable` if it has no map."""
+    panel_record = next((entry for entry in record.panels if entry.id == panel), None)
+    if panel_record is None:
         listed = ", ".join(entry.id for entry in record.panels) or "none yet"
         raise NotFound(f"This explanation has no panel «{panel[:40]}». There are: {listed}.")
-    if made.status != "done" or made.target is None:
+    if panel_record.status != "done" or panel_record.target is None:
         raise Unprocessable("This panel has no map, so there is nothing to measure. Its record says why.")
-    seen = next(entry for entry in record.inputs if entry.model == made.model)
+    model_input = next(entry for entry in record.inputs if entry.model == panel_record.model)
     return Explain(
         id=record.id,
         picture=picture,
-        models=(made.model,),
-        methods=(made.method,),
-        targets=(made.target.index,),
-        against=made.against.index if made.against else None,
+        models=(panel_record.model,),
+        methods=(panel_record.method,),
+        targets=(panel_record.target.index,),
+        against=panel_record.against.index if panel_record.against else None,
         score=cast(ScoreKind, record.score),
-        options={**options, made.method: made.parameters},
+        options={**options, panel_record.method: panel_record.parameters},
         seed=record.seed,
-        fit=seen.fit,
-        size=(seen.size[0], seen.size[1]),
+        fit=model_input.fit,
+        size=(model_input.size[0], model_input.size[1]),
         owner=owner,
         metrics=metrics,
     )

@@ -1,47 +1,70 @@
-"""Pages for people."""
+"""The HTML pages."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
-from ...contract.catalogue import MethodBody
+from ...contract.catalogue import Catalogue
 from ...contract.problems import Unavailable
 from ...images.samples import samples
+from ...pipeline.texts import parts
 from ...service.executor import Executor
 from ...settings import shipped
 from .. import texts
+from ..plugin_pages import method_pages, metric_pages, plugin_block, previews
 from .dependencies import ExecutorOf
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-PATIENCE = 0.5  # seconds for which a page waits for what the worker knows
+CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 
 
 @router.get("/")
 @router.get("/e/{id}")
 async def index(request: Request) -> Response:
     """The workbench; at /e/{id} its script fetches that explanation."""
-    return _page(request, "index.html")
+    return _page(request, "index.html", {"previews": previews(), "plugins": plugin_block()})
 
 
 @router.get("/methods")
 async def methods(request: Request, executor: ExecutorOf) -> Response:
     """What the methods ask, how, and where they fail; with their parameters, once the worker has told them."""
-    known = await _methods(executor)
-    return _page(request, "methods.html", {"facts": _facts(), "samples": samples(), "methods": known})
+    known = await _known(executor)
+    listed = None if known is None else [method.to_dict() for method in known.methods]
+    records = None if listed is None else {method["id"]: method for method in listed}
+    values = {"facts": _facts(), "samples": samples(), "methods": records, **method_pages(listed)}
+    return _page(request, "methods.html", values)
 
 
 @router.get("/trust")
-async def trust(request: Request) -> Response:
+async def trust(request: Request, executor: ExecutorOf) -> Response:
     """What each number about a map says, and what it does not."""
-    return _page(request, "trust.html")
+    known = await _known(executor)
+    return _page(
+        request,
+        "trust.html",
+        {**metric_pages(None if known is None else [metric.to_dict() for metric in known.metrics])},
+    )
+
+
+@router.get("/static/texts/{language}/{part}.json")
+async def part_of_texts(request: Request, language: str, part: str) -> Response:
+    """A part of the texts for the scripts that want it, plug-ins' included; a browser keeps it and asks each time."""
+    if language not in texts.LANGUAGES or part not in parts(language):
+        raise HTTPException(404)
+    body = json.dumps(dict(parts(language)[part]), ensure_ascii=False).encode()
+    headers = {"cache-control": "no-cache", "etag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}
+    if headers["etag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 @router.get("/docs")
@@ -49,17 +72,16 @@ async def docs(request: Request) -> Response:
     return _page(request, "docs.html")
 
 
-async def _methods(executor: Executor) -> dict[str, MethodBody] | None:
-    """The methods by id; None while the server is starting, for a text can be read meanwhile."""
+async def _known(executor: Executor) -> Catalogue | None:
+    """The catalogue; None while the server is starting, for a text can be read meanwhile."""
     with suppress(TimeoutError, Unavailable):
-        catalogue = await asyncio.wait_for(executor.catalogue(), PATIENCE)
-        return {method.id: method for method in catalogue.methods}
+        return await asyncio.wait_for(executor.catalogue(), CATALOGUE_SECONDS)
     return None
 
 
 @cache
 def _facts() -> Any:
-    """The numbers in the captions of /methods, as tools/make_learn.py has written them."""
+    """What the captions of /methods share, as tools/make_learn.py has written them."""
     return json.loads((shipped("static") / "learn" / "facts.json").read_text("utf-8"))
 
 
@@ -67,5 +89,5 @@ def _page(request: Request, template: str, values: Mapping[str, object] | None =
     response: Response = request.app.state.templates.TemplateResponse(
         request, template, dict(values or {}), headers={"cache-control": "no-cache"}
     )
-    texts.remember(request, response)
+    texts.set_language_headers(request, response)
     return response

@@ -1,4 +1,4 @@
-"""POST /predictions: what models believe of a picture; POST /estimates: what an explanation would cost."""
+"""POST /predictions: the top classes of models; POST /estimates: what an explanation would cost."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ...contract.parsing import parse_size
 from ...contract.predictions import Predictions
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import MetricNames, OptionsText, parse_options
-from .submit import answer
-from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only, read_picture
+from .submit import run_for_client
+from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only_fields, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["predictions"])
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/v1", tags=["predictions"])
 @router.post(
     "/predictions",
     response_model=Predictions,
-    dependencies=[only("image", "sample", "from", "model", "top_k", "fit", "size")],
+    dependencies=[only_fields("image", "sample", "from", "model", "top_k", "fit", "size")],
 )
 async def predict(
     request: Request,
@@ -39,13 +39,13 @@ async def predict(
     """Top classes with probability and logit, for each model."""
     picture = await read_picture(store, owner, image, sample, origin)
     job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k, fit, parse_size(size), owner or "")
-    return await answer(request, executor, job, Predictions)
+    return await run_for_client(request, executor, job, Predictions)
 
 
 @router.post(
     "/estimates",
     response_model=Estimates,
-    dependencies=[only("model", "method", "options", "size", "metrics")],
+    dependencies=[only_fields("model", "method", "options", "size", "metrics")],
     tags=["estimates"],
 )
 async def estimate(
@@ -59,7 +59,7 @@ async def estimate(
     metrics: MetricNames = None,
 ) -> Any:
     """Gradient evaluations and seconds of each method with these options, and of metrics of its map, before anything is
-    computed. Where no pace was measured yet for a metric, a few pictures are tried."""
+    computed. If a metric's throughput is not known yet, it is measured on a few pictures."""
     chosen = model or settings.default_model
     job = Estimate(chosen, tuple(method or ()), parse_options(options), parse_size(size), tuple(metrics or ()))
-    return await answer(request, executor, job, Estimates)
+    return await run_for_client(request, executor, job, Estimates)

@@ -1,4 +1,4 @@
-"""What is kept of an explanation: its record, arrays, pictures, contact sheet, ZIP; and how to forget it."""
+"""The stored parts of an explanation: record, arrays, pictures, contact sheet, ZIP; and its deletion."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ...pipeline import archive as export
 from ...service.executor import Executor
 from ...storage.records import load_record
 from ...storage.stores import AnyStore
-from .dependencies import ExecutorOf, ExplanationId, OwnerOf, StoreOf, gone, require_owner
+from .dependencies import ExecutorOf, ExplanationId, OwnerOf, StoreOf, explanation_gone, require_owner
 
 
-class _Plain(StringConvertor):
-    """A part of a path without a dot: `/{id}.png` is not the explanation «….png»."""
+class _SegmentWithoutDot(StringConvertor):
+    """A path segment without a dot, so that `/{id}.png` does not match an explanation «….png»."""
 
     regex = "[^/.]+"
 
 
-register_url_convertor("plain", _Plain())
+register_url_convertor("plain", _SegmentWithoutDot())
 router = APIRouter(prefix="/api/v1/explanations", tags=["explanations"])
 Percentile = Annotated[float, Query(gt=0, le=100, description="|values| beyond it take the palette's last colour")]
 Overlay = Annotated[float | None, Query(ge=0, le=1, description="Opacity of the map over the picture; none: map alone")]
@@ -54,16 +54,16 @@ async def archive(id: ExplanationId, store: StoreOf, executor: ExecutorOf) -> Re
 
 @router.get("/{id:plain}", response_model=Explanation)
 def explanation(id: ExplanationId, store: StoreOf) -> Any:
-    """The record again, with the panels that are finished."""
+    """The record, with the panels that are finished."""
     return record_of(store, id)
 
 
 @router.delete("/{id:plain}", status_code=204)
 def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf, owner: OwnerOf) -> None:
-    """Forget an explanation, its picture included, and each panel that no other explanation uses."""
+    """Delete an explanation, its picture included, and each panel that no other explanation uses."""
     require_owner(store, id, owner, "forget it")
     if not store.forget(id):
-        raise gone(id)
+        raise explanation_gone(id)
     executor.forget(id)
 
 
@@ -75,7 +75,7 @@ def image(id: ExplanationId, store: StoreOf) -> Response:
 
 @router.get("/{id}/inputs/{model}.png", response_class=Response, responses=PNG)
 def seen(id: ExplanationId, model: str, store: StoreOf) -> Response:
-    """Exactly the pixels that the model saw."""
+    """The preprocessed picture: exactly the pixels that the model saw."""
     return _png(bytes_of(store, id, f"input:{model}"))
 
 
@@ -91,7 +91,7 @@ def array(
     reduce: Reduce = "none",
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Response:
-    """The raw attribution; float16 is divided by the number in the header X-Scale."""
+    """The raw attribution; float16 values are divided by the X-Scale header."""
     return array_response(_values(store, id, panel), reduce, dtype)
 
 
@@ -106,7 +106,7 @@ def coloured(
     overlay: Overlay = None,
     zoom: Annotated[int, Query(ge=1, le=4, description="Pixels of the picture for each pixel of the map")] = 1,
 ) -> Response:
-    """The map coloured; over the picture that the model saw, where an overlay is given."""
+    """The coloured map; with `overlay` drawn over the picture that the model saw."""
     if colormap not in palettes():
         raise Unprocessable(
             f"colormap: there is no «{colormap}». There are: {', '.join(palettes())}.", field="colormap"
@@ -117,13 +117,13 @@ def coloured(
         model = next(entry.model for entry in record_of(store, id).panels if entry.id == panel)
         under = export.picture(bytes_of(store, id, f"input:{model}"))
     drawn = draw(values, colormap, percentile, under, overlay or 0.0, signed=is_signed(reduce))
-    if zoom > 1:  # each value stays a square of its own
+    if zoom > 1:  # each value becomes a square
         drawn = drawn.resize((drawn.width * zoom, drawn.height * zoom), Image.Resampling.NEAREST)
     return _png(export.png(drawn))
 
 
 def array_response(values: np.ndarray, reduce: Reduce, dtype: str, cache: str = "private, max-age=3600") -> Response:
-    """An array (C, H, W) as .npy; float16 is divided by the number in the header X-Scale."""
+    """An array (C, H, W) as .npy; float16 values are divided by the X-Scale header."""
     values = reduce_channels(values, reduce)
     headers = {"cache-control": cache}
     if dtype == "float16":
@@ -156,7 +156,7 @@ def _zip(store: AnyStore, record: Explanation, titles: dict[str, str]) -> bytes:
 
 
 def _reader(store: AnyStore, id: str) -> Callable[[str], bytes | None]:
-    """Reads parts of an explanation; one that was forgotten in the middle is 404, like one that never was."""
+    """A function that reads parts of an explanation. If it was deleted meanwhile, reading raises `NotFound`."""
 
     def read(name: str) -> bytes | None:
         data = store.read(id, name)
@@ -171,16 +171,16 @@ def record_of(store: AnyStore, id: str) -> Explanation:
     """The record of an explanation. Raises `NotFound`."""
     record = load_record(store, id)
     if record is None:
-        raise gone(id)
+        raise explanation_gone(id)
     return record
 
 
 def bytes_of(store: AnyStore, id: str, name: str) -> bytes:
-    """A part of an explanation by its name in the store. Raises `NotFound`."""
+    """A part of an explanation, by its name in the store. Raises `NotFound`."""
     data = store.read(id, name)
     if data is not None:
         return data
-    record_of(store, id)  # tells apart an explanation that is gone from a part that it has not
+    record_of(store, id)  # raises if the whole explanation is gone
     raise NotFound(
         f"This explanation has no {name.replace(':', ' ')[:80]}, or the server's disk has lost it. Explain the picture "
         "again."

@@ -1,4 +1,4 @@
-"""A browser's session: the page shows an API key once, and pictures and downloads in it have a cookie."""
+"""Browser sessions: the page sends an API key once and gets a cookie, which images and downloads then use."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from fastapi import APIRouter, Form, Request, Response
 
 from ...contract.problems import NotFound, Unauthorized
 from ...contract.server import SessionBody
-from ..middleware.api_key import HOW
+from ..middleware.api_key import HOW_TO_SEND
 from ..middleware.keys import Keys
 from ..middleware.sessions import COOKIE, SECONDS, Sessions
-from .uploads import only
+from .uploads import only_fields
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
 
 
-@router.post("", response_model=SessionBody, dependencies=[only("key")])
+@router.post("", response_model=SessionBody, dependencies=[only_fields("key")])
 async def begin(
     request: Request,
     response: Response,
     key: Annotated[str, Form(min_length=1, max_length=512, description="An API key")],
 ) -> SessionBody:
-    """Have a cookie that stands for an API key for a week: HttpOnly, and of this site alone."""
+    """Set a cookie that stands for an API key for a week: HttpOnly, and sent to this site only."""
     keys: Keys | None = request.app.state.keys
     sessions: Sessions = request.app.state.sessions
     if keys is None:
         raise NotFound("This server asks for no API key.")
     found = keys.find(key.strip())
     if found is None:
-        raise Unauthorized(f"This API key is not known here. {HOW}", field="key")
+        raise Unauthorized(f"This API key is not known here. {HOW_TO_SEND}", field="key")
     response.set_cookie(
         COOKIE,
-        sessions.begin(found),
+        sessions.create(found),
         max_age=SECONDS,
         httponly=True,
         samesite="strict",
@@ -44,7 +44,7 @@ async def begin(
 
 @router.delete("", status_code=204)
 async def end(request: Request, response: Response) -> None:
-    """End the session of this browser, here too: its cookie is worth nothing afterwards."""
+    """End the session of this browser, on the server too: a copy of its cookie is worthless afterwards."""
     sessions: Sessions | None = request.app.state.sessions
     if sessions is not None:
         sessions.end(request.cookies.get(COOKIE, ""))

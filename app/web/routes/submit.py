@@ -1,4 +1,4 @@
-"""Handlers ask the executor; a client that leaves takes its question with it."""
+"""Handlers submit jobs to the executor; if the client leaves, its job is cancelled."""
 
 from __future__ import annotations
 
@@ -20,56 +20,56 @@ M = TypeVar("M", bound=WireModel)
 
 
 class ClientLeft(Exception):
-    """The connection was closed before the answer was ready; nobody reads what is answered now."""
+    """The client closed the connection before the response was ready; nobody reads the response."""
 
 
 def client_of(request: Request) -> str:
-    """Who asks, as the middleware has found out."""
+    """The client's name, as set by the middleware."""
     return getattr(request.state, "client", "")
 
 
-async def answer(request: Request, executor: Executor, job: Job, kind: type[M]) -> M:
-    """What comes of a job, while the client waits for it: a value of that `kind`. Raises its problem."""
-    return await while_connected(request, result(executor, job, kind, client_of(request)))
+async def run_for_client(request: Request, executor: Executor, job: Job, kind: type[M]) -> M:
+    """Run a job while the client stays connected. Returns the data of its final event; raises its problem."""
+    return await while_connected(request, run_job(executor, job, kind, client_of(request)))
 
 
-async def result(executor: Executor, job: Job, kind: type[M], client: str = "") -> M:
-    """What comes of a job: a value of that `kind`. Raises its problem."""
+async def run_job(executor: Executor, job: Job, kind: type[M], client: str = "") -> M:
+    """Run a job. Returns the data of its final event; raises its problem."""
     async with aclosing(executor.submit(job, client)) as events:
-        final = checked(await last(events))
+        final = raise_if_error(await final_event(events))
     value = final.record if isinstance(final, DoneEvent) else getattr(final, "result", None)
     assert isinstance(value, kind)
     return value
 
 
-async def last(events: AsyncGenerator[Event, None]) -> Event:
+async def final_event(events: AsyncGenerator[Event, None]) -> Event:
     async for event in events:
         if event.final:
             return event
     raise AssertionError("an executor's last event is final")
 
 
-def checked(event: Event) -> Event:
-    """`event`, or the problem that it tells of."""
+def raise_if_error(event: Event) -> Event:
+    """Returns `event`; raises the problem if it is an error."""
     if isinstance(event, ErrorEvent):
         raise problem_from_body(event.problem)
     return event
 
 
-async def while_connected(request: Request, asked: Coroutine[Any, Any, T]) -> T:
-    """The result of `asked`, which is cancelled when the client leaves; then raises `ClientLeft`."""
-    task = asyncio.ensure_future(asked)
-    leaving = asyncio.ensure_future(_disconnected(request))
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`. If the client leaves, cancels it and raises `ClientLeft`."""
+    task = asyncio.ensure_future(work)
+    disconnect = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, disconnect}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             raise ClientLeft
         return task.result()
     finally:
-        for started in (task, leaving):
+        for started in (task, disconnect):
             started.cancel()
         with suppress(asyncio.CancelledError):
-            await asyncio.gather(task, leaving, return_exceptions=True)
+            await asyncio.gather(task, disconnect, return_exceptions=True)
 
 
 async def _disconnected(request: Request) -> None:

@@ -1,4 +1,4 @@
-"""The picture of a request: sent along, a sample, or the one of an earlier explanation."""
+"""The picture of a request: an uploaded file, a sample, or the picture of an earlier explanation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...contract.jobs import Fit
 from ...contract.problems import Unprocessable
 from ...images.samples import read_sample
 from ...storage.stores import AnyStore
-from .dependencies import gone, require_owner
+from .dependencies import explanation_gone, require_owner
 
 Picture = Annotated[UploadFile | None, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or AVIF")]
 SampleName = Annotated[str | None, Form(description="A sample's id, instead of `image`", max_length=200)]
@@ -31,14 +31,14 @@ SizeText = Annotated[
         description="Input size, where the model allows another: a side in pixels, or HEIGHTxWIDTH",
     ),
 ]
-LONGEST_NAME = 255  # bytes, as in file systems
+MAX_NAME = 255  # bytes, as in file systems
 ModelNames = Annotated[list[str] | None, Form(description="Repeatable; the default model where none is named")]
 
 
-def only(*known: str) -> Any:
-    """A dependency that refuses what would else be passed over: unknown form fields, and a second picture.
+def only_fields(*known: str) -> Any:
+    """A dependency that refuses unknown form fields and a second picture, which would otherwise be ignored.
 
-    A misspelt `methods` must not mean the default six.
+    Without it a misspelt field `methods` would mean the default six.
     """
 
     async def check(request: Request) -> None:
@@ -47,19 +47,18 @@ def only(*known: str) -> Any:
             raise Unprocessable("Send exactly one picture: several files are given as `image`.", field="image")
         for name in form:
             if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(known)}."
+                similar = difflib.get_close_matches(name, known, 1)
+                hint = f"Did you mean `{similar[0]}`?" if similar else f"There are: {', '.join(known)}."
                 raise Unprocessable(f"There is no field `{name[:80]}`. {hint}", field=name[:80])
 
     return Depends(check)
 
 
 def check_name(name: str) -> None:
-    """Raise `Unprocessable` where a file's name is none. It is used for nothing; who sends a path means something by
-    it."""
-    if len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME or re.search(r"[/\\\x00-\x1f\x7f]", name):
+    """Raise `Unprocessable` if a file's name is invalid. The name is not used, but a path in it hints at a mistake."""
+    if len(name.encode("utf-8", "surrogateescape")) > MAX_NAME or re.search(r"[/\\\x00-\x1f\x7f]", name):
         raise Unprocessable(
-            f"image: the file's name is at most {LONGEST_NAME} bytes without slashes and control characters, or none.",
+            f"image: the file's name is at most {MAX_NAME} bytes without slashes and control characters, or none.",
             field="image",
         )
 
@@ -67,13 +66,13 @@ def check_name(name: str) -> None:
 async def read_picture(
     store: AnyStore, owner: str | None, image: UploadFile | None, sample: str | None, origin: str | None
 ) -> bytes:
-    """The bytes of the one picture that is meant. Raises `Unprocessable` where it is none or several."""
+    """The bytes of the request's picture. Raises `Unprocessable` if there is none, or more than one."""
     given = [name for name, value in (("image", image), ("sample", sample), ("from", origin)) if value]
     if len(given) != 1:
-        said = f"{' and '.join(given)} are" if given else "none is"
+        reason = f"{' and '.join(given)} are" if given else "none is"
         raise Unprocessable(
             "Send exactly one picture, as the file `image`, the name of a `sample`, or `from` an explanation; "
-            f"{said} given.",
+            f"{reason} given.",
             field="image",
         )
     if image:
@@ -85,5 +84,5 @@ async def read_picture(
     await asyncio.to_thread(require_owner, store, origin, owner, "use its picture again; send the picture itself")
     data = await asyncio.to_thread(store.read, origin, "source")
     if data is None:
-        raise gone(origin)
+        raise explanation_gone(origin)
     return data

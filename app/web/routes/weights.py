@@ -1,4 +1,4 @@
-"""POST /models/{id}/weights: have a model's weights downloaded, where the operator allows it."""
+"""POST /models/{id}/weights: download a model's weights, if the operator allows it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ...contract.problems import Forbidden, Problem
 from ...contract.server import Refreshed
 from ...contract.wire import JsonObject
 from ...service.executor import Executor
-from ...zoo.download import Fetched
+from ...zoo.download import DownloadProgress
 from ...zoo.weights import Location
-from .dependencies import ExecutorOf, PullsOf, SettingsOf
-from .submit import answer, result, while_connected
+from .dependencies import DownloadsOf, ExecutorOf, SettingsOf
+from .submit import run_for_client, run_job, while_connected
 
 router = APIRouter(prefix="/api/v1", tags=["catalogue"])
 
@@ -35,26 +35,26 @@ router = APIRouter(prefix="/api/v1", tags=["catalogue"])
         }
     },
 )
-async def fetch(request: Request, id: str, executor: ExecutorOf, pulls: PullsOf, settings: SettingsOf) -> Any:
-    """Download a model's weights: resumed, checked by hash. Closing the connection ends it; what came is kept."""
-    place = await answer(request, executor, Locate(id), Location)
-    if not place.ready:
-        allow(id, settings.downloads, settings.offline)
+async def fetch(request: Request, id: str, executor: ExecutorOf, downloads: DownloadsOf, settings: SettingsOf) -> Any:
+    """Download a model's weights, resumable and checked by hash. Closing the connection ends it; partial data stays."""
+    location = await run_for_client(request, executor, Locate(id), Location)
+    if not location.ready:
+        check_allowed(id, settings.downloads, settings.offline)
     streamed = "text/event-stream" in request.headers.get("accept", "")
-    if place.ready:
-        model = await described(executor, id)
+    if location.ready:
+        model = await refreshed_entry(executor, id)
         return EventSourceResponse(_done(model)) if streamed else model
     if not streamed:
-        await while_connected(request, pulls.fetch(place.file, id))
-        return await described(executor, id)
-    progress = pulls.follow(place.file, id)
+        await while_connected(request, downloads.fetch(location.file, id))
+        return await refreshed_entry(executor, id)
+    progress = downloads.watch(location.file, id)
     return EventSourceResponse(
         _messages(progress, executor, id), ping=15, send_timeout=60, headers={"cache-control": "no-store"}
     )
 
 
-def allow(model: str, downloads: str, offline: bool) -> None:
-    """Raise `Forbidden` where clients may not have weights downloaded."""
+def check_allowed(model: str, downloads: str, offline: bool) -> None:
+    """Raise `Forbidden` if clients may not download weights."""
     if offline:
         raise Forbidden(f"{model}: the weights are not here, and the server is offline.", field="model")
     if downloads == "none":
@@ -65,21 +65,21 @@ def allow(model: str, downloads: str, offline: bool) -> None:
         )
 
 
-async def described(executor: Executor, id: str) -> ModelBody:
-    """The model as the catalogue has it now."""
-    await result(executor, Refresh(), Refreshed)
+async def refreshed_entry(executor: Executor, id: str) -> ModelBody:
+    """The model's entry in the refreshed catalogue."""
+    await run_job(executor, Refresh(), Refreshed)
     models = (await executor.catalogue()).models
     return next(model for model in models if model.id == id)
 
 
 async def _messages(
-    progress: AsyncGenerator[Fetched, None], executor: Executor, id: str
+    progress: AsyncGenerator[DownloadProgress, None], executor: Executor, id: str
 ) -> AsyncIterator[ServerSentEvent]:
     try:
         async with aclosing(progress):
             async for fetched in progress:
                 yield _message("progress", {"done": fetched.done, "total": fetched.total})
-        yield _message("done", (await described(executor, id)).to_dict())
+        yield _message("done", (await refreshed_entry(executor, id)).to_dict())
     except Problem as problem:
         yield _message("error", problem.to_dict())
 

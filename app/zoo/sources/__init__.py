@@ -1,4 +1,4 @@
-"""Where models come from: one module for each `kind` of source that a card can name."""
+"""The sources of models: one module for each `kind` of source in a card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from . import embedded, file, timm, torchvision
 
 
 def model_spec_of(card: Card) -> ModelSpec:
-    """A card with what its source knows filled in. Raises `CardError`."""
+    """Complete a card with what its source knows. Raises `CardError`."""
     source = card.source
     if isinstance(source, Embedded):
         return embedded.model_spec(card, source)
@@ -21,5 +21,5 @@ def model_spec_of(card: Card) -> ModelSpec:
 
 
 def card_of_id(id: str) -> Card | None:
-    """The card of a model that its library knows by id, without a file: `timm:NAME.TAG`, `torchvision:NAME`."""
+    """The card of a model without a card file: `timm:NAME.TAG`, `torchvision:NAME`. None for other ids."""
     return timm.card_of(id) or torchvision.card_of(id)

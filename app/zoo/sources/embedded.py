@@ -1,4 +1,4 @@
-"""`kind = "embedded"`: weights inside an installed Python package, under other names than the architecture's."""
+"""`kind = "embedded"`: weights inside an installed Python package, with other names than the architecture's."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def model_spec(card: Card, source: Embedded) -> ModelSpec:
 
 
 def build(card: Card, path: Path) -> nn.Module:
-    """The card's architecture in timm with the weights of `path`, renamed. Raises `CardError` where they do not fit."""
+    """The card's timm architecture with the renamed weights of `path`. Raises `CardError` if they do not fit."""
     weights = read_checkpoint(path, card.file)
     network = build_timm(card, card.architecture, len(read_labels(card)))
     network.load_state_dict(rename_by_position(network.state_dict(), weights, card.id))
@@ -56,7 +56,7 @@ def embedded_file(source: Embedded) -> Path:
 
 
 def rename_by_position(expected: dict[str, Tensor], given: dict[str, Tensor], card: str) -> dict[str, Tensor]:
-    """`given` under the names of `expected`: the same tensors in the same order with other names.
+    """`given` with the names of `expected`, which has the same tensors in the same order.
 
     Each pair must agree in shape and in the last part of its name (weight, bias, running_mean, …); raises
     `CardError` at the first that does not.

@@ -13,7 +13,7 @@ from ..checkpoint import BrokenCheckpoint, MismatchedWeights, match_state_dict, 
 from ..labels import read_labels
 from ..model_spec import ModelSpec
 from ..weights import WeightFile
-from .libraries import blaming, builders
+from .libraries import as_card_error, builders
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 
@@ -24,7 +24,7 @@ def model_spec(card: Card, source: File) -> ModelSpec:
     if path.suffix not in SUFFIXES:
         raise CardError(f"{card.file}: source.file: {source.file} is none of {', '.join(SUFFIXES)}.")
     labels = read_labels(card)
-    builders(card, len(labels))  # an architecture that nobody knows is told at once
+    builders(card, len(labels))  # raises at once if the architecture is unknown
     return ModelSpec(
         card,
         WeightFile(str(path), sha256=source.sha256 or "", local=True),
@@ -39,20 +39,20 @@ def model_spec(card: Card, source: File) -> ModelSpec:
 
 
 def build(card: Card, source: File, path: Path) -> nn.Module:
-    """The card's architecture with the tensors of its file. Raises `CardError` with each way in which they misfit."""
+    """The card's architecture with the tensors of its file. Raises `CardError` with all mismatches."""
     checkpoint = read_nested(path, card.file)
     faults = []
-    for name, build_it in builders(card, len(read_labels(card))):
-        network = build_it()
-        own = network.state_dict()
+    for name, builder in builders(card, len(read_labels(card))):
+        network = builder()
+        expected = network.state_dict()
         try:
-            tensors = match_state_dict(own, checkpoint, source.key, source.prefix).tensors
-        except MismatchedWeights as misfit:
-            faults.append(f"{name}: {misfit}")
+            tensors = match_state_dict(expected, checkpoint, source.key, source.prefix).tensors
+        except MismatchedWeights as mismatch:
+            faults.append(f"{name}: {mismatch}")
             continue
         except BrokenCheckpoint as broken:
             raise CardError(f"{card.file}: {path.name} is broken: {broken}. Take an earlier checkpoint.") from broken
-        with blaming(card, f"loading the weights into {name}"):
-            network.load_state_dict(with_versions(tensors, getattr(own, "_metadata", None)))
+        with as_card_error(card, f"loading the weights into {name}"):
+            network.load_state_dict(with_versions(tensors, getattr(expected, "_metadata", None)))
         return network
     raise CardError(f"{card.file}: {path.name} does not fit the architecture. {' · '.join(faults)}")

@@ -1,4 +1,4 @@
-"""Networks by name: from torchvision, from timm, or from a function that a card names. Without weights."""
+"""Builds networks without weights by name: from torchvision, from timm, or by a function that a card names."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Build = Callable[[], nn.Module]
 
 
 def builders(card: Card, classes: int) -> list[tuple[str, Build]]:
-    """Ways to build a card's architecture, by name; a bare name may be known to torchvision and to timm.
+    """Functions that may build a card's architecture, with their names; both libraries may know a bare name.
 
     `torchvision:NAME` · `timm:NAME` · `package.module:function` (importable, or a .py file beside the card).
-    Raises `CardError` where there is none.
+    Raises `CardError` if there is none.
     """
     library, colon, name = card.architecture.partition(":")
     if library == "torchvision" and colon:
@@ -30,21 +30,21 @@ def builders(card: Card, classes: int) -> list[tuple[str, Build]]:
     if library == "timm" and colon:
         return [(card.architecture, lambda: build_timm(card, name, classes))]
     if colon:
-        return [(card.architecture, lambda: build_own(card, library, name, classes))]
-    ways: list[tuple[str, Build]] = []
+        return [(card.architecture, lambda: build_by_function(card, library, name, classes))]
+    found: list[tuple[str, Build]] = []
     if knows_torchvision(library):
-        ways.append((f"torchvision:{library}", lambda: build_torchvision(card, library, classes)))
+        found.append((f"torchvision:{library}", lambda: build_torchvision(card, library, classes)))
     if knows_timm(library):
-        ways.append((f"timm:{library}", lambda: build_timm(card, library, classes)))
-    if not ways:
+        found.append((f"timm:{library}", lambda: build_timm(card, library, classes)))
+    if not found:
         import timm
 
         raise CardError(
             f"{card.file}: architecture: neither torchvision nor timm knows «{library}»."
-            f"{_near(library, timm.list_models())} A network of your own is «package.module:function», the function "
+            f"{_similar(library, timm.list_models())} A network of your own is «package.module:function», the function "
             "that builds it."
         )
-    return ways
+    return found
 
 
 def knows_torchvision(name: str) -> bool:
@@ -65,7 +65,7 @@ def build_torchvision(card: Card, name: str, classes: int) -> nn.Module:
     if not knows_torchvision(name):
         raise unknown_to_torchvision(card, name)
     quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    with blaming(card, f"torchvision.models.{name}"):
+    with as_card_error(card, f"torchvision.models.{name}"):
         network: nn.Module = models.get_model(name, weights=None, num_classes=classes, **{**quiet, **card.arguments})
     return grey_stem(network) if _channels(card) == 1 else network
 
@@ -74,17 +74,17 @@ def build_timm(card: Card, name: str, classes: int) -> nn.Module:
     import timm
 
     if not knows_timm(name):
-        raise CardError(f"{card.file}: architecture: timm knows no «{name}».{_near(name, timm.list_models())}")
-    with blaming(card, f"timm.create_model({name!r})"):
+        raise CardError(f"{card.file}: architecture: timm knows no «{name}».{_similar(name, timm.list_models())}")
+    with as_card_error(card, f"timm.create_model({name!r})"):
         network: nn.Module = timm.create_model(
             name, pretrained=False, **{"num_classes": classes, "in_chans": _channels(card), **card.arguments}
         )
     return network
 
 
-def build_own(card: Card, module: str, function: str, classes: int) -> nn.Module:
-    """The network that `function` of `module` returns; it is given `num_classes` where it takes that."""
-    with importable(card.folder), blaming(card, f"{module}:{function}"):
+def build_by_function(card: Card, module: str, function: str, classes: int) -> nn.Module:
+    """The network that `function` of `module` returns; it gets `num_classes` if it has such a parameter."""
+    with importable(card.folder), as_card_error(card, f"{module}:{function}"):
         try:
             build = getattr(importlib.import_module(module), function)
         except ModuleNotFoundError as error:
@@ -106,17 +106,17 @@ def build_own(card: Card, module: str, function: str, classes: int) -> nn.Module
 def unknown_to_torchvision(card: Card, name: str) -> CardError:
     from torchvision import models
 
-    near = _near(name, models.list_models(module=models))
-    return CardError(f"{card.file}: architecture: torchvision knows no classification model «{name}».{near}")
+    similar = _similar(name, models.list_models(module=models))
+    return CardError(f"{card.file}: architecture: torchvision knows no classification model «{name}».{similar}")
 
 
-def _near(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, 3)
-    return f" Near: {', '.join(near)}." if near else ""
+def _similar(name: str, known: list[str]) -> str:
+    similar = difflib.get_close_matches(name, known, 3)
+    return f" Near: {', '.join(similar)}." if similar else ""
 
 
 def grey_stem(network: nn.Module) -> nn.Module:
-    """The network with its first convolution made for one channel."""
+    """The network with a first convolution for one channel."""
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d) and module.in_channels == 3:
             grey = nn.Conv2d(
@@ -134,14 +134,14 @@ def grey_stem(network: nn.Module) -> nn.Module:
     return network
 
 
-_imported: set[str] = set()  # modules that came from the folder of a card
+_imported: set[str] = set()  # modules imported from the folder of a card
 
 
 @contextmanager
 def importable(folder: Path) -> Iterator[None]:
-    """Within: modules in `folder` can be imported.
+    """A context in which modules in `folder` can be imported.
 
-    They are read anew each time: the file may have been edited, and other cards have modules of the same name.
+    They are imported again each time: the file may have changed, and other cards may have modules of the same name.
     """
     for name in _imported:
         sys.modules.pop(name, None)
@@ -160,8 +160,8 @@ def importable(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def blaming(card: Card, what: str) -> Iterator[None]:
-    """Within: whatever is raised is told as the card's fault, since it names what is called."""
+def as_card_error(card: Card, what: str) -> Iterator[None]:
+    """A context that turns any exception into a `CardError`, because the card names what is called."""
     try:
         yield
     except CardError:

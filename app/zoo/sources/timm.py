@@ -1,4 +1,4 @@
-"""`kind = "timm"`: a model of timm's on the Hugging Face hub, at one commit of its repository."""
+"""`kind = "timm"`: a timm model on the Hugging Face hub, at one commit of its repository."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..checkpoint import read_checkpoint
 from ..labels import imagenet, numbered, read_labels
 from ..model_spec import ModelSpec
 from ..weights import Hub, WeightFile
-from .libraries import blaming
+from .libraries import as_card_error
 
 FITS: dict[str, Fit] = {"center": "crop", "border": "pad", "squash": "squash"}
 
 
 def model_spec(card: Card, source: Timm) -> ModelSpec:
-    """What timm's own configuration says; where the card says otherwise, the card counts. Raises `CardError`."""
+    """The card, completed by timm's configuration; values in the card take precedence. Raises `CardError`."""
     config = config_of(card)
     hub = Hub(config.hf_hub_id)
     weights = WeightFile(f"hub/{hub.repository}/{hub.file}", hub=hub)
@@ -41,7 +41,7 @@ def model_spec(card: Card, source: Timm) -> ModelSpec:
 
 
 def config_of(card: Card) -> Any:
-    """timm's pretrained configuration of an architecture with its tag, as in `resnet50.a1_in1k`."""
+    """timm's pretrained configuration of an architecture with a tag, such as `resnet50.a1_in1k`."""
     import timm
 
     config = timm.get_pretrained_cfg(card.architecture)
@@ -74,23 +74,23 @@ def labels_of(config: Any) -> tuple[str, ...]:
 
 
 def build(card: Card, path: Path) -> nn.Module:
-    """`timm.create_model` with the weights of `path`, by timm's own way of loading (it may rename tensors)."""
+    """`timm.create_model` with the weights of `path`, loaded by timm itself (it may rename tensors)."""
     import timm
 
     state = read_checkpoint(path, card.file)
-    with blaming(card, f"timm.create_model({card.architecture!r})"):
+    with as_card_error(card, f"timm.create_model({card.architecture!r})"):
         network: nn.Module = timm.create_model(
             card.architecture,
             pretrained=True,
             pretrained_cfg_overlay={"state_dict": state, "custom_load": False},
             **card.arguments,
         )
-    vars(network)["pretrained_cfg"].pop("state_dict", None)  # it would stay in memory
+    vars(network)["pretrained_cfg"].pop("state_dict", None)  # otherwise it stays in memory
     return network
 
 
 def card_of(id: str) -> Card | None:
-    """The card that `timm:NAME.TAG` stands for, in timm's own words; None where timm knows no such weights."""
+    """The card for `timm:NAME.TAG`; None if timm has no such weights."""
     import timm
 
     name = id.removeprefix("timm:")

@@ -1,4 +1,4 @@
-"""`kind = "torchvision"`: a weights enum, which knows its file, transforms, categories and accuracy."""
+"""`kind = "torchvision"`: a weights enum of torchvision, which knows file, transforms, categories and accuracy."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..checkpoint import read_checkpoint
 from ..labels import read_labels
 from ..model_spec import ModelSpec
 from ..weights import WeightFile
-from .libraries import blaming, knows_torchvision, unknown_to_torchvision
+from .libraries import as_card_error, knows_torchvision, unknown_to_torchvision
 
 HASH = re.compile(r"-([0-9a-f]{8,64})\.pth$")
-MEGABYTE = 2**20  # torchvision counts file sizes so
+MEGABYTE = 2**20  # the unit of torchvision's file sizes
 
 
 def model_spec(card: Card, source: Torchvision) -> ModelSpec:
-    """What the enum says; where the card says otherwise, the card counts. Raises `CardError`."""
+    """The card, completed by the enum; values in the card take precedence. Raises `CardError`."""
     entry = weights_of(card, source)
     hash_in_name = HASH.search(entry.url)
     if hash_in_name is None:
@@ -75,9 +75,9 @@ def input_of(entry: Any) -> Input:
 
 
 def build(card: Card, entry: Any, path: Path) -> nn.Module:
-    """`torchvision.models.get_model` with the enum: auxiliary heads, input transform and renamed tensors come along.
+    """`torchvision.models.get_model` with the enum, for its auxiliary heads, input transform and renamed tensors.
 
-    Only the file is read by ourselves, since torch.hub would unpickle whatever it holds.
+    The file is read here, because torch.hub would unpickle any object in it.
     """
     from torchvision import models
     from torchvision.models._api import WeightsEnum
@@ -85,14 +85,14 @@ def build(card: Card, entry: Any, path: Path) -> nn.Module:
     state = read_checkpoint(path, card.file)
     with (
         patch.object(WeightsEnum, "get_state_dict", lambda *_, **__: state),
-        blaming(card, f"torchvision.models.{card.architecture}"),
+        as_card_error(card, f"torchvision.models.{card.architecture}"),
     ):
         network: nn.Module = models.get_model(card.architecture, weights=entry, **card.arguments)
     return network
 
 
 def card_of(id: str) -> Card | None:
-    """The card that `torchvision:NAME` or `torchvision:NAME.WEIGHTS` stands for, in torchvision's own words."""
+    """The card for `torchvision:NAME` or `torchvision:NAME.WEIGHTS`; None if torchvision has no such model."""
     name, _, weights = id.removeprefix("torchvision:").partition(".")
     if not id.startswith("torchvision:") or not knows_torchvision(name):
         return None

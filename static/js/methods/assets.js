@@ -14,17 +14,23 @@ export function palettes() {
 /** The colours that magnitudes take on this page. */
 export const colours = async () => (await palettes()).inferno.colours;
 
-/** @param {string} name */
-export async function numbers(name) {
-  const response = await fetch(new URL(`${name}.json`, BASE));
+/**
+ * @param {string} name
+ * @param {URL | string} base
+ */
+export async function numbers(name, base = BASE) {
+  const response = await fetch(new URL(`${name}.json`, base));
   if (!response.ok) throw new Error(`${response.status} for ${name}.json`);
   return response.json();
 }
 
-/** @param {string} name */
-export async function picture(name) {
+/**
+ * @param {string} name
+ * @param {URL | string} base
+ */
+export async function picture(name, base = BASE) {
   const image = new Image();
-  image.src = new URL(`${name}.webp`, BASE).href;
+  image.src = new URL(`${name}.webp`, base).href;
   await image.decode();
   return image;
 }
@@ -63,9 +69,10 @@ export class Strip {
    * A strip of pictures; of maps, whose grey levels take colours, where `coloured`.
    * @param {string} name
    * @param {boolean} coloured
+   * @param {URL | string} base
    */
-  static async load(name, coloured = true) {
-    const [image, table] = await Promise.all([picture(name), coloured ? colours() : null]);
+  static async load(name, coloured = true, base = BASE) {
+    const [image, table] = await Promise.all([picture(name, base), coloured ? colours() : null]);
     return new Strip(image, table);
   }
 
@@ -84,3 +91,12 @@ export class Strip {
     contextOf(canvas).putImageData(frame, 0, 0);
   }
 }
+
+/**
+ * What stands beside a method's figure.js, whose address is `url`: its numbers, its strips of frames.
+ * @param {string} url
+ */
+export const assetsBeside = (url) => ({
+  numbers: (/** @type {string} */ name) => numbers(name, url),
+  strip: (/** @type {string} */ name, coloured = true) => Strip.load(name, coloured, url),
+});

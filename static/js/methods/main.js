@@ -7,6 +7,7 @@ import { ThemeToggle } from "../widgets/theme-toggle.js";
 
 /** @import { Run } from "./run.js" */
 
+const PLUGINS = new URL("../../plugins/methods/", import.meta.url).href;
 const NEAR = "400px 0px";
 
 /**
@@ -28,7 +29,7 @@ function whenNear(elements, start) {
 /** @param {HTMLElement} root */
 async function startFigure(root) {
   try {
-    const { start } = await import(`./figures/${root.dataset.figure}.js`);
+    const { start } = await import(`${PLUGINS}${root.dataset.figure}/figure.js`);
     await start(root);
     root.dataset.ready = "";
   } catch (error) {

@@ -64,17 +64,18 @@ class CurveFigure {
   /**
    * @param {any} measured
    * @param {Panel} panel
+   * @param {boolean} inserts whether pixels come, instead of going
    */
-  constructor(measured, panel) {
+  constructor(measured, panel, inserts) {
     this.measured = measured;
     this.panel = panel;
     const { metric, figures } = measured;
-    this.inserts = metric === "insertion";
+    this.inserts = inserts;
     this.last = figures.fractions.length - 1;
     this.canvas = el("canvas", { role: "img" });
     this.words = el("p", { class: "small muted", role: "status", hidden: true });
     this.readout = el("output", { class: "small trust-readout" });
-    this.slider = el("input", { type: "range", min: 0, max: this.last, step: 1, value: Math.round(BEGIN * this.last), "aria-label": t(`trust.share.${metric}`), oninput: () => this.show() });
+    this.slider = el("input", { type: "range", min: 0, max: this.last, step: 1, value: Math.round(BEGIN * this.last), "aria-label": t(`trust.figure.${metric}.share`), oninput: () => this.show() });
     const chart = el("div", { class: "chart" });
     this.node = el("div", { class: "trust-curve" },
       el("div", { class: "trust-point" }, el("div", { class: "well" }, this.canvas, this.words)),
@@ -93,7 +94,7 @@ class CurveFigure {
       { name: draw ? null : t(`trust.order.${order}`), kind: KINDS[order], points: probabilities.map((value, k) => [100 * figures.fractions[k], value]) })));
     const most = Math.max(...lines.flatMap(({ points }) => points.map(([, value]) => value)));
     return new Chart(place, {
-      x: { ticks: [0, 25, 50, 75, 100], label: t(`trust.share.${this.measured.metric}`) },
+      x: { ticks: [0, 25, 50, 75, 100], label: t(`trust.figure.${this.measured.metric}.share`) },
       y: { ticks: ticksBetween(0, most), label: t("trust.probability", { label: this.panel.target?.label ?? "" }) },
       lines,
     });
@@ -135,7 +136,7 @@ class CurveFigure {
     const k = Number(this.slider.value);
     const [{ probabilities }] = curvesOf(figures, this.#order);
     const share = format.percent(figures.fractions[k]);
-    const text = t(`trust.point.${metric}`, { share, probability: format.probability(probabilities[k]), order: t(`trust.by.${this.#order}`) });
+    const text = t(`trust.figure.${metric}.point`, { share, probability: format.probability(probabilities[k]), order: t(`trust.by.${this.#order}`) });
     this.readout.textContent = text;
     this.slider.setAttribute("aria-valuetext", text);
     this.canvas.setAttribute("aria-label", text);
@@ -157,5 +158,6 @@ class CurveFigure {
 /**
  * @param {any} measured
  * @param {Panel} panel
+ * @param {boolean} inserts whether pixels come, instead of going
  */
-export const curveFigure = (measured, panel) => new CurveFigure(measured, panel).node;
+export const curveFigure = (measured, panel, inserts) => new CurveFigure(measured, panel, inserts).node;

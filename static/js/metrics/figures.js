@@ -1,29 +1,27 @@
-// What is drawn of each metric.
+// What is drawn of each metric: the figure.js that it brings, else its numbers in words.
 
-import { curveFigure } from "./curve-figure.js";
-import { gradientFigure } from "./gradient-figure.js";
-import { completenessFigure, infidelityFigure, plainFigure, sensitivityFigure } from "./number-figure.js";
-import { randomisationFigure } from "./randomisation-figure.js";
-import { classFigure, stabilityFigure } from "./similarity-figure.js";
+import { assetOf, METRICS } from "../state/plugins.js";
+import { plainFigure } from "./number-figure.js";
 
 /** @import { Panel } from "../state/types.js" */
 
-/** @type {Record<string, (measured: any, panel: Panel) => HTMLElement>} */
-const FIGURES = {
-  deletion: curveFigure,
-  insertion: curveFigure,
-  randomisation: randomisationFigure,
-  class_sensitivity: classFigure,
-  stability: stabilityFigure,
-  gradient_check: gradientFigure,
-  completeness: completenessFigure,
-  infidelity: infidelityFigure,
-  max_sensitivity: sensitivityFigure,
-};
+/** @type {Map<string, (measured: any, panel: Panel) => HTMLElement>} */
+const figures = new Map();
+
+/** Fetches the figures of the metrics; one that cannot be had is left out. */
+export async function loadFigures() {
+  await Promise.all(METRICS.filter(({ id, figure }) => figure && !figures.has(id)).map(async ({ id }) => {
+    try {
+      figures.set(id, (await import(assetOf("metrics", id, "figure.js"))).figure);
+    } catch (error) {
+      console.info(error);
+    }
+  }));
+}
 
 /**
  * A node with all that a finished measurement has found.
  * @param {any} measured
  * @param {Panel} panel
  */
-export const figureOf = (measured, panel) => (FIGURES[measured.metric] ?? plainFigure)(measured, panel);
+export const figureOf = (measured, panel) => (figures.get(measured.metric) ?? plainFigure)(measured, panel);

@@ -3,6 +3,7 @@
 import { el } from "../shared/dom.js";
 import { style } from "../shared/style-sheets.js";
 import { addTexts } from "../shared/texts.js";
+import { loadFigures } from "./figures.js";
 import { loadMetrics } from "./metric-list.js";
 import { SmallMap } from "./small-map.js";
 import { TrustDialog } from "./trust-dialog.js";
@@ -14,7 +15,7 @@ import { TrustVerdict } from "./trust-verdict.js";
 const ELEMENTS = { "small-map": SmallMap, "trust-verdict": TrustVerdict, "trust-metric": TrustMetric, "trust-dialog": TrustDialog };
 
 export async function begin() {
-  await Promise.all([addTexts("measuring"), addTexts("findings"), loadMetrics(), style("chart"), style("drawer"), style("trust")]);
+  await Promise.all([addTexts("measuring"), addTexts("findings"), loadMetrics(), loadFigures(), style("chart"), style("drawer"), style("trust")]);
   for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
   document.body.append(el("trust-dialog"));
 }

@@ -3,11 +3,11 @@
 import * as api from "../api/client.js";
 import { declared } from "../parameters/parameters.js";
 import { textOr } from "../shared/texts.js";
+import { METRICS } from "../state/plugins.js";
 
 /** @import { MeasurementBody, MetricBody } from "../api/types.js" */
 
-// What most people ask first; a metric that the server alone knows comes last.
-const ORDER = ["deletion", "insertion", "randomisation", "class_sensitivity", "stability", "completeness", "gradient_check", "infidelity", "max_sensitivity"];
+const ORDER = METRICS.map(({ id }) => id);
 
 /** @type {MetricBody[]} */
 let listed = [];
@@ -36,7 +36,7 @@ export const metricSummary = (id) => textOr(`trust.summary.${id}`, metricOf(id)?
  */
 export function settingsOf(id) {
   /** @type {(name: string, words?: string) => string} */
-  const titleOf = (name, words) => textOr(`trust.setting.${name}`, words ?? name);
+  const titleOf = (name, words) => textOr(`trust.setting.${id}.${name}.title`, textOr(`trust.setting.${name}`, words ?? name));
   /** @type {(name: string, words: string) => string} */
   const helpOf = (name, words) => textOr(`trust.setting.${id}.${name}`, words);
   return declared(metricOf(id)?.parameters, titleOf, helpOf).map((parameter) => ({ ...parameter, key: `${id}-${parameter.name}` }));

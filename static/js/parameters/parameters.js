@@ -36,7 +36,8 @@ import { store } from "../state/store.js";
  * @returns {Parameter[]}
  */
 export function parametersOf(method) {
-  return declared(methodOf(method)?.parameters, parameterTitle, (name, words) => textOr(`learn.parameter.${method}.${name}`, words));
+  const titleFor = (name, words) => textOr(`learn.parameter.${method}.${name}.title`, parameterTitle(name, words));
+  return declared(methodOf(method)?.parameters, titleFor, (name, words) => textOr(`learn.parameter.${method}.${name}`, words));
 }
 
 /**

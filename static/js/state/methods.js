@@ -1,16 +1,7 @@
-// What the page must know of the methods before the server has told: the first visit shows them at once.
+// The methods: what the server says of them, in the visitor's language.
 
 import { textOr } from "../shared/texts.js";
 import { store } from "./store.js";
-
-export const DEFAULT_METHODS = [
-  "vanilla_gradient",
-  "guided_backprop",
-  "grad_cam",
-  "smooth_grad",
-  "integrated_gradients",
-  "blur_integrated_gradients",
-];
 
 /** @param {string | null} id */
 export const methodOf = (id) => store.state.methods?.find((method) => method.id === id);

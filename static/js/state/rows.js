@@ -1,6 +1,6 @@
 // The rows and columns of the grid: which there are, in which order, and which are shown. Pure functions of the state.
 
-import { DEFAULT_METHODS } from "./methods.js";
+import { DEFAULT_METHODS } from "./plugins.js";
 
 /**
  * @import { ClassBody } from "../api/types.js"

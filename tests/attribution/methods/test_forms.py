@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.methods.base import methods
-from gradoscope.attribution.methods.smoothing import mirrored
+from gradoscope.attribution.methods.smooth_grad import mirrored
 from gradoscope.attribution.noise import generator
 from gradoscope.attribution.score import Score
 from scipy import ndimage

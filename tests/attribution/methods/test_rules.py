@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.errors import Refused
-from gradoscope.attribution.methods.backprop import Deconvolution, GuidedBackprop, NoParameters
+from gradoscope.attribution.methods.base import NoParameters
+from gradoscope.attribution.methods.deconvolution import Deconvolution
+from gradoscope.attribution.methods.guided_backprop import GuidedBackprop
 from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 

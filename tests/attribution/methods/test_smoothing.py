@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from gradoscope.attribution.methods.base import find_method
-from gradoscope.attribution.methods.smoothing import mirrored
+from gradoscope.attribution.methods.smooth_grad import mirrored
 from gradoscope.attribution.noise import noise
 from pydantic import ValidationError
 from torch import Tensor

@@ -6,7 +6,7 @@ import pytest
 import torch
 from captum.metrics import sensitivity_max
 from gradoscope.attribution.metrics.base import find_metric
-from gradoscope.attribution.metrics.sensitivity import nudge
+from gradoscope.attribution.metrics.max_sensitivity import nudge
 from torch import Tensor
 
 from tests.support.judged import measure, run, subject

@@ -12,7 +12,7 @@ import sys
 import pytest
 import torch
 from gradoscope.cli import doctor
-from gradoscope.cli.doctor import computing, examine, models, network, setup, store, worst
+from gradoscope.cli.doctor import computing, models, network, run_checks, setup, store, worst
 from gradoscope.cli.doctor.finding import size
 from gradoscope.cli.main import main as cli
 from gradoscope.settings import Settings
@@ -74,7 +74,7 @@ def test_settings_that_are_none_are_told_without_their_values(monkeypatch):
     monkeypatch.setenv("GRADOSCOPE_STOER", SECRET)
     monkeypatch.setenv("GRADOSCOPE_CORS_ORIGINS", SECRET)
     monkeypatch.setenv("GRADOSCOPE_DEADLINE", SECRET)
-    findings = list(examine())
+    findings = list(run_checks())
     assert [finding.verdict for finding in findings] == ["attention", "wrong", "wrong"]
     assert findings[0].remedy == "GRADOSCOPE_STORE is one"
     assert findings[1].detail.startswith("GRADOSCOPE_CORS_ORIGINS: ")
@@ -256,7 +256,7 @@ def test_libraries_that_do_not_go_together_are_a_finding(monkeypatch):
         raise RuntimeError("operator torchvision::nms does not exist")
 
     monkeypatch.setattr(doctor, "import_module", imported)
-    findings = [finding for finding in examine() if finding.verdict == "wrong"]
+    findings = [finding for finding in run_checks() if finding.verdict == "wrong"]
     assert {finding.what for finding in findings} >= {"device", "models", "store", "port"}
     assert "constraints.txt" in findings[0].remedy
     assert worst(findings) == "wrong"

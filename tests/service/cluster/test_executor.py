@@ -54,7 +54,7 @@ class Handle:
 
     def __init__(self, *scripts):
         self.scripts, self.responses, self.models, self.told = list(scripts), [], [], []
-        self.replicas = [tell("r1", 1)]
+        self.replicas = [report("r1", 1)]
 
     def options(self, multiplexed_model_id, **options):
         self.models.append(multiplexed_model_id)
@@ -65,14 +65,19 @@ class Handle:
         return self.responses[-1]
 
     def broadcast(self, method, *arguments):
-        if method != "tell":
+        if method != "report":
             self.told.append((method, *arguments))
-        return Answers(self.replicas if method in ("tell", "refresh") else [None])
+        return Answers(self.replicas if method in ("report", "refresh") else [None])
 
 
-def tell(replica, edition, layers=None, evaluations=5):
+def report(replica, edition, layers=None, evaluations=5):
     effort = {"micro_batches": 1, "gradient_evaluations": evaluations, "models": 1, "model_bytes": 7}
-    return {"replica": replica, "edition": edition, "catalogue": catalogue(model_row("m", layers)), "effort": effort}
+    return {
+        "replica": replica,
+        "catalogue_version": edition,
+        "catalogue": catalogue(model_row("m", layers)),
+        "counters": effort,
+    }
 
 
 def job(id="x"):
@@ -134,7 +139,7 @@ def test_one_that_kills_twice_has_failed_and_is_not_tried_again_soon():
     told = scene(handle, play)
     assert told[-1].data["status"] == 503
     assert "died twice" in told[-1].data["detail"]
-    assert [(method, id, end.status) for method, id, end in handle.told] == [("conclude", "x", "failed")]
+    assert [(method, id, end.status) for method, id, end in handle.told] == [("record_end", "x", "failed")]
 
 
 def test_those_beside_a_killer_are_tried_again_one_at_a_time():
@@ -194,7 +199,7 @@ def test_the_deadline_ends_the_call_and_is_noted():
     told = scene(handle, lambda executor: events_of(executor, job()), deadline=0.05)
     assert told[-1].data["status"] == 504
     assert handle.responses[0].cancelled
-    assert [(method, id, end["problem"]["status"]) for method, id, end in handle.told] == [("conclude", "x", 504)]
+    assert [(method, id, end["problem"]["status"]) for method, id, end in handle.told] == [("record_end", "x", 504)]
 
 
 def test_deleting_reaches_all_replicas():
@@ -212,9 +217,9 @@ def test_deleting_reaches_all_replicas():
 
 
 def test_what_replicas_tell_is_one_catalogue_and_one_sum():
-    changed = [("tell", tell("r1", 2, ["late"])), ResultEvent(result=LabelList(labels=[]))]
+    changed = [("report", report("r1", 2, ["late"])), ResultEvent(result=LabelList(labels=[]))]
     handle = Handle(changed)
-    handle.replicas = [tell("r1", 1), tell("r2", 1, evaluations=8)]
+    handle.replicas = [report("r1", 1), report("r2", 1, evaluations=8)]
 
     async def play(executor):
         assert (await executor.catalogue()).models[0].layers is None
@@ -229,10 +234,10 @@ def test_what_replicas_tell_is_one_catalogue_and_one_sum():
 
 
 def test_a_replica_that_is_heard_of_by_an_answer_first_is_known_when_it_is_asked():
-    handle = Handle([("tell", tell("r2", 3) | {"catalogue": None}), ResultEvent(result=LabelList(labels=[]))])
+    handle = Handle([("report", report("r2", 3) | {"catalogue": None}), ResultEvent(result=LabelList(labels=[]))])
 
     async def play(executor):
-        handle.replicas.append(tell("r2", 3, ["known"]))
+        handle.replicas.append(report("r2", 3, ["known"]))
         await events_of(executor, Labels("m"))
         while (await executor.catalogue()).models[0].layers is None:
             await asyncio.sleep(0.01)

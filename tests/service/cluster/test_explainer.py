@@ -10,8 +10,8 @@ from gradoscope.contract.jobs import Explain, Labels, Predict
 from gradoscope.contract.problems import DeadlinePassed, Unavailable
 from gradoscope.contract.records import Ending
 from gradoscope.pipeline.resume import picture_mark
-from gradoscope.service.cluster.batch_job import BatchJob, DoneInquiry
-from gradoscope.service.cluster.explainer import SILENT_CHECKS, Explainer
+from gradoscope.service.cluster.batch_job import BatchJob, CheckBatch
+from gradoscope.service.cluster.explainer import MAX_UNANSWERED_CHECKS, Explainer
 from gradoscope.settings import Settings
 from gradoscope.storage.store import Store
 
@@ -52,7 +52,7 @@ def test_a_replica(tmp_path):
     async def play():
         explainer = Explainer.__new__(Explainer)
         await explainer.__init__(settings.model_dump(mode="json"), "r1")
-        for part in (runs, trays, ends, tells):
+        for part in (runs, trays, ends, _report):
             await part(explainer)
         explainer.stop()
         await until(lambda: not explainer._thread.is_alive())
@@ -61,27 +61,30 @@ def test_a_replica(tmp_path):
 
     async def runs(explainer):
         (first, told), (last, event) = await told_by(explainer, Labels(LITE0))
-        assert (first, last) == ("tell", "event")
+        assert (first, last) == ("report", "event")
         assert told["catalogue"] is None  # nothing new
         assert len(event.data["labels"]) == 1000
         _, (_, refused) = await told_by(explainer, Predict(sample("cat.jpg"), models=("no_such",)))
         assert refused.data["status"] == 404
 
     async def trays(explainer):
-        _, (_, answer) = await told_by(explainer, DoneInquiry(QUICK))
+        _, (_, answer) = await told_by(explainer, CheckBatch(QUICK))
         about = answer.result.about
         pictures = ((str(SAMPLES / "cat.jpg"), sample("cat.jpg")), ("bad.jpg", b"no picture"))
         told = [event for kind, event in await told_by(explainer, BatchJob(QUICK, pictures)) if kind == "event"]
-        assert sorted((event.name, event.place) for event in told[:-1]) == [("fault", 1), ("whole", 0)]
+        assert sorted((event.name, event.index) for event in told[:-1]) == [
+            ("picture_done", 0),
+            ("picture_failed", 1),
+        ]
         assert told[-1].name == "done"
-        (whole,) = [event for event in told if event.name == "whole"]
+        (whole,) = [event for event in told if event.name == "picture_done"]
         assert whole.record.mark == picture_mark(sample("cat.jpg"), about)
         assert whole.record.source == str(SAMPLES / "cat.jpg")
         assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole.files}
 
     async def ends(explainer):
         async with aclosing(await running(explainer, long(1))):
-            assert (await explainer.tell({}))["running"] == 1
+            assert (await explainer.report({}))["running"] == 1
         await until(lambda: store.load(long(1).id)["status"] == "cancelled")
 
         rest = await running(explainer, long(2))
@@ -90,7 +93,7 @@ def test_a_replica(tmp_path):
         assert [event async for _, event in rest][-1].data["status"] == 404
 
         rest = await running(explainer, long(3))
-        await explainer.conclude(long(3).id, Ending(status="failed", problem=DeadlinePassed("late").body()))
+        await explainer.record_end(long(3).id, Ending(status="failed", problem=DeadlinePassed("late").body()))
         await until(lambda: store.load(long(3).id)["status"] == "failed")
         await rest.aclose()
         await asyncio.sleep(0.1)
@@ -98,15 +101,15 @@ def test_a_replica(tmp_path):
 
         rest = await running(explainer, long(4), seconds=-4)
         assert [event async for _, event in rest][-1].data["status"] == 504  # its caller has gone
-        assert (await explainer.tell({}))["running"] == 0
+        assert (await explainer.report({}))["running"] == 0
 
-    async def tells(explainer):
+    async def _report(explainer):
         told = await explainer.refresh()
         assert told["replica"] == "r1"
         assert any(model.id == LITE0 for model in told["catalogue"].models)
-        assert (await explainer.tell({"r1": told["edition"]}))["catalogue"] is None
+        assert (await explainer.report({"r1": told["catalogue_version"]}))["catalogue"] is None
         await until(lambda: explainer.record_routing_stats() == {"models": [LITE0]})
-        for _ in range(2 * SILENT_CHECKS):
+        for _ in range(2 * MAX_UNANSWERED_CHECKS):
             explainer.check_health()
             await asyncio.sleep(0.01)
 

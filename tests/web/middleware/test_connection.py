@@ -11,7 +11,7 @@ from asyncio import selector_events
 
 import pytest
 from gradoscope.web.middleware import connection
-from gradoscope.web.middleware.security_headers import SECURITY
+from gradoscope.web.middleware.security_headers import SECURITY_HEADERS
 
 from tests.support.web_server import one, read, serving
 
@@ -53,7 +53,7 @@ def problem(answer, status):
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == status
     assert answer.json()["detail"]
-    for name, value in SECURITY.items():
+    for name, value in SECURITY_HEADERS.items():
         assert answer.headers[name] == value
     assert "server" not in answer.headers
     return answer

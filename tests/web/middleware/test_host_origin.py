@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from gradoscope.web.middleware.security_headers import POLICY
+from gradoscope.web.middleware.security_headers import CONTENT_SECURITY_POLICY
 
 from tests.support.paths import sample
 
@@ -56,7 +56,7 @@ def test_security_headers_are_on_every_answer(server):
         ("/", evil),
     ):
         response = server.http.get(path, headers=headers)
-        assert response.headers["content-security-policy"] == POLICY
+        assert response.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
         assert response.headers["x-content-type-options"] == "nosniff"
         assert response.headers["referrer-policy"] == "no-referrer"
 

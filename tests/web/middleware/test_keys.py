@@ -7,7 +7,7 @@ import os
 import pytest
 from gradoscope.contract.problems import Problem
 from gradoscope.web.middleware.keys import Keys, read_keys
-from gradoscope.web.middleware.sessions import COOKIE, MANY, SECONDS, Sessions
+from gradoscope.web.middleware.sessions import COOKIE, MAX_SESSIONS, SECONDS, Sessions
 
 from tests.support.web_server import serving
 
@@ -74,7 +74,7 @@ def test_the_file_is_read_again_when_it_changes(path, caplog):
     bob = keys.find(BOB)
     written(path, f"ann:{ANN}\ncarl:carl-0123456789abcdef")
     assert keys.find(BOB) is None
-    assert not keys.holds(bob)
+    assert not keys.is_valid(bob)
     assert keys.find("carl-0123456789abcdef").name == "carl"
     for broken in ("carl:short", ""):
         written(path, broken)
@@ -94,8 +94,8 @@ def test_a_session_ends_in_time_and_with_its_key(path):
     now = 1000.0
     keys = Keys(path)
     sessions = Sessions(keys, lambda: now)
-    ann, bob = sessions.begin(keys.find(ANN)), sessions.begin(keys.find(BOB))
-    assert ann != sessions.begin(keys.find(ANN))
+    ann, bob = sessions.create(keys.find(ANN)), sessions.create(keys.find(BOB))
+    assert ann != sessions.create(keys.find(ANN))
     assert (sessions.find(ann).name, sessions.find(bob).name) == ("ann", "bob")
     assert sessions.find("") is sessions.find(ann[:-1]) is sessions.find(ANN) is None
     written(path, f"ann:{ANN}")
@@ -109,7 +109,7 @@ def test_a_session_ends_in_time_and_with_its_key(path):
 def test_sessions_are_bounded(path):
     keys = Keys(path)
     sessions = Sessions(keys)
-    tokens = [sessions.begin(keys.find(ANN)) for _ in range(MANY + 1)]
+    tokens = [sessions.create(keys.find(ANN)) for _ in range(MAX_SESSIONS + 1)]
     assert sessions.find(tokens[0]) is None
     assert sessions.find(tokens[1]).name == "ann"
 

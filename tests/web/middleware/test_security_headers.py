@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gradoscope.web.middleware.security_headers import OF_DOCUMENTS, SECURITY
+from gradoscope.web.middleware.security_headers import PAGE_HEADERS, SECURITY_HEADERS
 
 from tests.support.web_server import serving
 
@@ -42,7 +42,7 @@ def test_every_answer_has_them(client, path, status):
     answer = client.get(path)
     assert answer.status_code == status
     document = answer.headers["content-type"].startswith("text/html")
-    for name, value in (SECURITY | OF_DOCUMENTS if document else SECURITY).items():
+    for name, value in (SECURITY_HEADERS | PAGE_HEADERS if document else SECURITY_HEADERS).items():
         assert answer.headers[name] == value
     assert "server" not in answer.headers
     assert "x-powered-by" not in answer.headers

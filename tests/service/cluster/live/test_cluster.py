@@ -73,7 +73,7 @@ def pictures_per_second(cluster, first):
 
 def evaluations(cluster):
     """What each replica has computed."""
-    return {told["replica"]: told["effort"]["gradient_evaluations"] for told in at_rest(cluster)}
+    return {told["replica"]: told["counters"]["gradient_evaluations"] for told in at_rest(cluster)}
 
 
 def test_one_replica_and_two(cluster, capsys):
@@ -138,7 +138,7 @@ def test_a_replica_that_is_killed_and_the_job_completes(cluster, capsys):
         return told, recovered, executor.metrics.text().decode()
 
     async def ask(cluster):
-        return await cluster.handle.broadcast("tell", {}).results_async()
+        return await cluster.handle.broadcast("report", {}).results_async()
 
     told, recovered, metrics = cluster.with_executor(scenario)
     names = [event.name for event in told]

@@ -1,0 +1,37 @@
+// The picture coming out of a blur, which is computed here.
+
+import { assetsBeside, picture, pixelsOf } from "../../../js/methods/assets.js";
+import { blurred } from "../../../js/methods/blur.js";
+import { Slider, view } from "../../../js/methods/parts.js";
+import { chartOf, showGathered } from "../../../js/methods/path.js";
+import { contextOf } from "../../../js/shared/dom.js";
+import { number } from "../../../js/shared/format.js";
+import { t } from "../../../js/shared/texts.js";
+
+const own = assetsBeside(import.meta.url);
+
+/** @import { Axis } from "../../../js/shared/chart.js" */
+
+/** @param {HTMLElement} root */
+export async function start(root) {
+  const [{ edges, path }, image, strip] = await Promise.all([own.numbers("figure"), picture("seen-cat"), own.strip("figure")]);
+  const sharp = pixelsOf(image);
+  const made = new Map();
+  const most = edges[0];
+  // σ falls with the square, as the steps of the method do: equal distances are equal shares of the path.
+  /** @type {Axis} */
+  const x = { ticks: [50, 30, 20, 10, 5, 1, 0], label: t("learn.read.blur_integrated_gradients.x"), at: (sigma) => 1 - Math.sqrt(sigma / most) };
+  const chart = chartOf(root, x, edges, path);
+
+  /** @param {number} place */
+  function at(place) {
+    if (!made.has(place)) made.set(place, blurred(sharp, edges[place]));
+    return made.get(place);
+  }
+
+  new Slider(root, (place) => {
+    contextOf(view(root, "picture")).putImageData(at(place), 0, 0);
+    const there = showGathered(root, { strip, chart, edges, path }, place);
+    return t("learn.read.blur_integrated_gradients", { sigma: number(edges[place]), ...there });
+  });
+}

@@ -1,0 +1,43 @@
+"""The backward pass of a deconvolutional network."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ...classifier import Classifier
+from ...engine import Engine
+from ...inspection import inspection_of
+from ..base import Maps, NoParameters, OnePass, Paper, register
+from ..rules import Deconvolved, guide
+
+
+@register
+class Deconvolution(OnePass[NoParameters]):
+    """As the gradient, but every rectifier passes back max(0, upstream), whatever it was given itself on the way up.
+
+    Max pooling goes back by its switches, as always. Zeiler, Fergus 2013, arXiv:1311.2901. Diagnostics as guided
+    backprop's. Raises `Refused` where an activation is no rectifier (SiLU, GELU, leaky ReLU …): there the method is not
+    defined.
+    """
+
+    id = "deconvolution"
+    title = "Deconvolution"
+    year = 2013
+    order = -1
+    paper = Paper(
+        "Visualizing and Understanding Convolutional Networks (Zeiler, Fergus)", "https://arxiv.org/abs/1311.2901"
+    )
+    summary = "The score sent back to the picture through the network turned upside down, rectified at each activation."
+    strengths = ("One backward pass", "Where the history of guided backprop begins: compare the two")
+    weaknesses = (
+        "Ignores which activations were on: only max pooling ties it to the picture",
+        "Defined for ReLU networks only; not a gradient of anything, and much the same for every class",
+    )
+    slopes = "rule"
+    Parameters = NoParameters
+
+    def check(self, classifier: Classifier, parameters: NoParameters) -> None:
+        Deconvolved.check(inspection_of(classifier))
+
+    def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:
+        return guide(engine, pictures, Deconvolved())

@@ -1,0 +1,33 @@
+"""The gradient times the picture."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ...engine import Engine
+from ..base import Maps, NoParameters, OnePass, Paper, register
+
+
+@register
+class InputXGradient(OnePass[NoParameters]):
+    """x ⊙ g(x). Shrikumar, Greenside, Shcherbina, Kundaje 2016, arXiv:1605.01713."""
+
+    id = "input_x_gradient"
+    title = "Input × gradient"
+    year = 2016
+    order = -1
+    paper = Paper("Not Just a Black Box (Shrikumar et al.)", "https://arxiv.org/abs/1605.01713")
+    summary = "The gradient times the picture: what each pixel's value adds, were the score linear."
+    strengths = (
+        "One backward pass",
+        "In units of the score; sums to it for ReLU networks without biases",
+    )
+    weaknesses = (
+        "Black pixels get nothing, whatever they mean: black is its hidden baseline",
+        "As noisy and as blind to saturation as the gradient itself",
+    )
+    additive = True
+    Parameters = NoParameters
+
+    def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:
+        return pictures * engine.gradients(pictures), {}

@@ -1,0 +1,95 @@
+"""Integrated gradients: the path that fades the picture in from a baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from ...engine import Engine
+from ..base import Method, Paper, Steps, register
+from ..baselines import Baseline, make_baseline
+from ..paths import PathParameters, integrate
+from ..schedules import Cell, Sweep, gauss_legendre, geometric, power
+
+WARPS = {"geometric": geometric(11), "midpoint": power(1)}  # 11: the least error in docs/convergence.md
+
+
+class IntegratedGradientsParameters(PathParameters):
+    rule: Literal["geometric", "gauss_legendre", "midpoint"] = Field(
+        "geometric",
+        title="Rule",
+        description="Where on the path they are taken; geometric: in steps that grow from the baseline on",
+    )
+    baseline: Baseline = Field("black", title="Baseline", description="The picture that stands for «nothing there»")
+
+    @model_validator(mode="after")
+    def _steps_can_grow(self) -> IntegratedGradientsParameters:
+        if self.tolerance and self.rule == "gauss_legendre":
+            raise ValueError("a tolerance needs rule = geometric or midpoint: Gauss's places are others for more steps")
+        return self
+
+
+@dataclass(frozen=True)
+class FadePath:
+    """x′ + t (x − x′)"""
+
+    ends: tuple[Tensor, Tensor]
+
+    @cached_property
+    def way(self) -> Tensor:
+        return self.ends[0] - self.ends[1]
+
+    def at(self, place: float) -> Tensor:
+        return self.ends[1] + place * self.way
+
+    def change(self, cell: Cell) -> Tensor:
+        return (cell.end - cell.start) * self.way
+
+    def share(self, cell: Cell, cells: int) -> float:
+        return cell.end - cell.start
+
+
+@register
+class IntegratedGradients(Method[IntegratedGradientsParameters]):
+    """(x − x′) ∫₀¹ g(x′ + α(x − x′)) dα; sums to S(x) − S(x′).
+
+    Sundararajan, Taly, Yan 2017, arXiv:1703.01365. Rules: α = (11ᵘ − 1)/10 or u with u at the middles of equal cells
+    (geometric, midpoint), or Gauss-Legendre. Diagnostics: `completeness`; with a tolerance `converged` and `change`.
+    """
+
+    id = "integrated_gradients"
+    title = "Integrated gradients"
+    year = 2017
+    order = 1
+    paper = Paper(
+        "Axiomatic Attribution for Deep Networks (Sundararajan, Taly, Yan)", "https://arxiv.org/abs/1703.01365"
+    )
+    summary = "The score's change from a baseline to the picture, shared out over the pixels."
+    strengths = ("Complete: the map sums to the change of the score", "Sees what the gradient misses by saturation")
+    weaknesses = (
+        "Depends on the baseline: what is black in the picture gets nothing with a black one",
+        "Gathers gradients at faded pictures that nobody ever sees",
+    )
+    default = True
+    additive = True
+    Parameters = IntegratedGradientsParameters
+
+    def stochastic(self, parameters: IntegratedGradientsParameters) -> bool:
+        return parameters.baseline == "noise"
+
+    def cost(self, parameters: IntegratedGradientsParameters, size: tuple[int, int]) -> int:
+        return sum(map(len, sweeps(parameters)))
+
+    def attribute(self, engine: Engine, picture: Tensor, parameters: IntegratedGradientsParameters, seed: int) -> Steps:
+        path = FadePath((picture, make_baseline(parameters.baseline, picture, seed)))
+        return (yield from integrate(engine, path, sweeps(parameters), parameters.tolerance))
+
+
+def sweeps(parameters: IntegratedGradientsParameters) -> list[Sweep]:
+    if parameters.rule == "gauss_legendre":
+        return [gauss_legendre(parameters.steps)]
+    return parameters.sweeps(WARPS[parameters.rule])

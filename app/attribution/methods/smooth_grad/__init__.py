@@ -1,0 +1,121 @@
+"""Gradients averaged over noisy copies of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from ...engine import Engine
+from ...noise import noise
+from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+
+
+class SmoothGradParameters(Parameters):
+    samples: int = Field(50, title="Samples", ge=1, le=2000, description="Noisy copies to average over")
+    noise: float = Field(
+        0.15, title="Noise", ge=0, le=2, description="Standard deviation, as a share of the picture's own range"
+    )
+    variant: Literal["mean", "squared", "variance"] = Field(
+        "mean", title="Variant", description="Mean of g, mean of g² (SmoothGrad²), or variance of g (VarGrad)"
+    )
+
+    @model_validator(mode="after")
+    def _enough_samples(self) -> SmoothGradParameters:
+        if self.variant == "variance" and self.samples < 2:
+            raise ValueError("the variance needs samples ≥ 2")
+        return self
+
+
+class Mean:
+    """Of gradients that come one by one, in float64."""
+
+    def __init__(self, like: Tensor) -> None:
+        self.value, self.count = torch.zeros_like(like, dtype=torch.float64), 0
+
+    def take(self, gradient: Tensor) -> None:
+        self.count += 1
+        self.value += (gradient - self.value) / self.count
+
+
+class MeanSquare(Mean):
+    def take(self, gradient: Tensor) -> None:
+        super().take(gradient.square())
+
+
+class Variance(Mean):
+    """By Welford's recurrence: where all are the same, it is 0, not a remainder of rounding."""
+
+    def __init__(self, like: Tensor) -> None:
+        super().__init__(like)
+        self.mean = Mean(like)
+
+    def take(self, gradient: Tensor) -> None:
+        before = gradient - self.mean.value
+        self.mean.take(gradient)
+        super().take(before * (gradient - self.mean.value))
+
+
+SUMS: dict[str, type[Mean]] = {"mean": Mean, "squared": MeanSquare, "variance": Variance}
+
+
+@register
+class SmoothGrad(Method[SmoothGradParameters]):
+    """Mean over k of g(x + ε_k), ε_k ~ N(0, (noise · (max x − min x))²), not clipped.
+
+    Smilkov et al. 2017, arXiv:1706.03825. Variants: mean of g², and the population variance of g. For the mean,
+    samples come in pairs of opposite noise, ε and −ε, which cancel more of the error than independent ones; for the
+    other two, which are even in it, they would cancel less (docs/convergence.md). Sample k's noise comes from (seed, k)
+    alone. Sums are kept in float64 and sample by sample, so the micro-batch does not matter, and the variance by
+    Welford's recurrence: where all g are the same, it is 0, not a remainder of rounding.
+    """
+
+    id = "smooth_grad"
+    title = "SmoothGrad"
+    year = 2017
+    paper = Paper("SmoothGrad: removing noise by adding noise (Smilkov et al.)", "https://arxiv.org/abs/1706.03825")
+    summary = "The gradient averaged over noisy copies of the picture, so that its jumps cancel."
+    strengths = ("Much less noisy than the gradient", "Works on top of any gradient, on any model")
+    weaknesses = (
+        "Costs one gradient for each noisy copy",
+        "Depends on the noise: too little leaves the jumps, too much asks about another picture",
+    )
+    default = True
+    slopes = "mean"
+    Parameters = SmoothGradParameters
+
+    def stochastic(self, parameters: SmoothGradParameters) -> bool:
+        return parameters.noise > 0
+
+    def cost(self, parameters: SmoothGradParameters, size: tuple[int, int]) -> int:
+        return parameters.samples
+
+    def attribute(self, engine: Engine, picture: Tensor, parameters: SmoothGradParameters, seed: int) -> Steps:
+        deviation = parameters.noise * float(picture.max() - picture.min())
+        draw = mirrored if parameters.variant == "mean" else independent
+        drawn = draw(seed, parameters.samples, picture.shape)
+        noisy = (picture + deviation * engine.place(sample) for sample in drawn)
+        sums = SUMS[parameters.variant](picture)
+        done = 0
+        for batch in engine.batches(noisy):
+            for gradient in engine.gradients(torch.stack(batch)).double():
+                sums.take(gradient)
+            done += len(batch)
+            values = sums.value.to(picture.dtype, copy=True)
+            yield Progress(done, parameters.samples, values)
+        return Attribution(values, {"gradient_evaluations": done})
+
+
+def independent(seed: int, samples: int, shape: tuple[int, ...]) -> Iterator[Tensor]:
+    """Standard normal noise ε₀, ε₁, …"""
+    return (noise(seed, k, shape) for k in range(samples))
+
+
+def mirrored(seed: int, samples: int, shape: tuple[int, ...]) -> Iterator[Tensor]:
+    """Standard normal noise ε₀, −ε₀, ε₁, −ε₁, …"""
+    pairs = ((drawn, -drawn) for drawn in independent(seed, (samples + 1) // 2, shape))
+    return islice(chain.from_iterable(pairs), samples)

@@ -1,0 +1,35 @@
+// The score and the gradient on the way from the picture into noise.
+
+import { assetsBeside } from "../../../js/methods/assets.js";
+import { Slider, tell, view } from "../../../js/methods/parts.js";
+import { Chart } from "../../../js/shared/chart.js";
+import { number } from "../../../js/shared/format.js";
+import { t } from "../../../js/shared/texts.js";
+
+const own = assetsBeside(import.meta.url);
+
+/** @param {HTMLElement} root */
+export async function start(root) {
+  const [record, pictures, maps] = await Promise.all([own.numbers("figure"), own.strip("pictures", false), own.strip("maps")]);
+  /** @type {Record<string, number[]>} */
+  const { places, scores, cosines, clips } = record;
+  /** @param {number} score */
+  const relative = (score) => score / scores[0];
+  /** @type {number[][]} */
+  const [levels, curve] = record.curve;
+  const chart = new Chart(/** @type {HTMLElement} */ (root.querySelector("[data-chart]")), {
+    x: { ticks: [0, 2, 4, 6, 8], label: t("learn.read.vanilla_gradient.x") },
+    y: { ticks: [0, 0.5, 1] },
+    lines: [
+      { name: t("learn.read.vanilla_gradient.score"), points: levels.map((level, i) => [level, relative(curve[i])]), kind: "first" },
+      { name: t("learn.read.vanilla_gradient.cosine"), points: places.map((level, i) => [level, cosines[i]]), kind: "second" },
+    ],
+  });
+  new Slider(root, (place) => {
+    pictures.draw(view(root, "picture"), place);
+    maps.draw(view(root, "map"), place);
+    tell(root, "map", `≥ ${number(clips[place])}`);
+    chart.mark(places[place], [relative(scores[place]), cosines[place]]);
+    return t("learn.read.vanilla_gradient", { level: number(places[place], 2), score: number(scores[place]), cosine: number(cosines[place]) });
+  });
+}

@@ -1,0 +1,29 @@
+// Completeness: what was to be shared out, what the map sums to, and what helps.
+
+import { facts, score } from "../../../js/metrics/metric-text.js";
+import { reasonOf, words } from "../../../js/metrics/number-figure.js";
+import { el } from "../../../js/shared/dom.js";
+import * as format from "../../../js/shared/format.js";
+import { t } from "../../../js/shared/texts.js";
+import { parameterTitle } from "../../../js/state/methods.js";
+
+/** @param {Record<string, any>} figures */
+function remedyText({ remedy, complete }) {
+  if (complete !== false) return null;
+  if (!remedy) return t("trust.figure.completeness.remedy.none");
+  const parameter = parameterTitle(remedy.parameter);
+  const { value, suggested } = remedy;
+  const more = suggested ? t("trust.figure.completeness.remedy", { parameter, value, suggested }) : t("trust.figure.completeness.remedy.most", { parameter, value });
+  return remedy.tolerance ? `${more} ${t("trust.figure.completeness.remedy.tolerance")}` : more;
+}
+
+/** @param {any} measured */
+export function figure({ figures }) {
+  const { expected, attributed, relative_error: error } = figures;
+  const remedy = remedyText(figures);
+  return el("div", {}, facts([
+    [t("value.expected"), score(expected)],
+    [t("value.attributed"), score(attributed)],
+    [t("value.relative_error"), Number.isFinite(error) ? `${error < 0 ? "−" : "+"}${format.percent(error)}` : "–"],
+  ]), reasonOf(figures), remedy ? words(remedy) : null);
+}

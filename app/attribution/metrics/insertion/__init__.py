@@ -1,0 +1,19 @@
+"""Insertion: what the probability does while pixels come."""
+
+from __future__ import annotations
+
+from ..base import register
+from ..curves import PerturbationCurve, curve_scalars
+
+
+@register
+class Insertion(PerturbationCurve):
+    __doc__ = PerturbationCurve.__doc__
+    id = "insertion"
+    title = "Insertion"
+    order = 1
+    summary = "How soon the class is found as the map's strongest pixels are put in: a large area is good."
+    inserts = True
+    default = True
+    curve = "share of the pixels that have come → probability of the class"
+    scalars = curve_scalars("insertion", "higher", 1, "come")

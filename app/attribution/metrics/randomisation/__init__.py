@@ -1,0 +1,159 @@
+"""The sanity check: does the map change when the network forgets what it learned?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NotRequired, TypedDict
+
+from pydantic import Field
+
+from ...engine import Engine
+from ...errors import ComputationFailed, Refused
+from ...methods.base import Method, Paper, Parameters
+from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..findings import ALIKE, APART, SAME, Figures, Findings, Level, short
+from ..networks import layers, private, randomise, weighing
+from ..scalars import Scalar
+from ..similarity import compare
+
+FORGETS = "A map that stays as it was does not depend on what the network has learned. 1 is the same map, 0 unrelated."
+
+
+def _stage(place: int, name: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures["stages"][place].get(name)
+
+
+class RandomisationParameters(Parameters):
+    stages: int = Field(
+        10,
+        title="Stages",
+        ge=1,
+        le=500,
+        description="Maps between the top layer drawn at random and all of them; no more than there are layers",
+    )
+
+
+class Stage(TypedDict):
+    """How alike the map of a network with `count` random layers is; `layer` is the last of them."""
+
+    count: int
+    layer: str
+    rank_correlation: NotRequired[float | None]
+    signed_rank_correlation: NotRequired[float | None]
+    ssim: NotRequired[float | None]
+    reason: NotRequired[str]  # why there is no map
+
+
+@register
+class Randomisation(Metric[RandomisationParameters]):
+    """The method's map at each stage of a network whose layers are drawn at random from the top down, one upon another.
+
+    Adebayo et al. 2018, arXiv:1810.03292, cascading. On a private copy of the network; `networks.randomise` says how
+    weights are drawn, by the seed. Figures: `layers`, how many hold weights, and for each of `stages` the `count` of
+    random layers, the name of the last of them, and how alike the map is to the original (see `similarity.compare`):
+    `rank_correlation`, `signed_rank_correlation` and `ssim`; None where the map is constant, or cannot be computed any
+    more. Maps: that of each stage by its count.
+    """
+
+    id = "randomisation"
+    title = "Weight randomisation"
+    order = 2
+    paper = Paper("Sanity Checks for Saliency Maps (Adebayo et al.)", "https://arxiv.org/abs/1810.03292")
+    summary = "The map of a network whose layers are drawn at random, from the top down: it has to change."
+    Parameters = RandomisationParameters
+    scalars = (
+        Scalar(
+            "randomisation.rank_correlation_last", "Randomisation: rank correlation, all layers random", "lower",
+            f"How alike the map is to that of the same network with every layer drawn at random. {FORGETS}",
+            _stage(-1, "rank_correlation"),
+        ),
+        Scalar(
+            "randomisation.ssim_last", "Randomisation: SSIM, all layers random", "lower",
+            f"The same by structural similarity, which looks at local patterns rather than ranks. {FORGETS}",
+            _stage(-1, "ssim"),
+        ),
+        Scalar(
+            "randomisation.rank_correlation_first", "Randomisation: rank correlation, top layer random", "lower",
+            "How alike the map is once only the layer next to the logits, which tells the classes apart, is random.",
+            _stage(0, "rank_correlation"),
+        ),
+        Scalar(
+            "randomisation.ssim_first", "Randomisation: SSIM, top layer random", "lower",
+            "The same by structural similarity.", _stage(0, "ssim"),
+        ),
+    )  # fmt: skip
+    network = "copy"
+
+    def check(self, subject: ExplainedMap, parameters: RandomisationParameters) -> None:
+        if not weighing(subject.classifier):
+            raise Refused("This network holds no weights that could be drawn at random.")
+
+    def cost(self, outline: CostInputs, parameters: RandomisationParameters) -> MetricCost:
+        held = parameters.stages if outline.layers is None else outline.layers
+        return outline.map_cost * len(randomised_counts(held, parameters.stages))
+
+    def measure(self, subject: ExplainedMap, parameters: RandomisationParameters) -> Measuring:
+        copy = private(subject.classifier)
+        order = layers(copy)
+        engine = Engine(copy, subject.score, micro_batch=subject.engine.micro_batch)
+        meter = Meter(self.cost(subject.outline, parameters))
+        stages: list[Stage] = []
+        maps, done = {}, 0
+        for count in randomised_counts(len(order), parameters.stages):
+            for layer in order[done:count]:
+                randomise(layer, subject.seed)
+            done = count
+            stage: Stage = {"count": count, "layer": order[count - 1][0][0]}
+            before = meter.done
+            try:
+                values = yield from meter.explain(subject, engine)
+                stage = {**stage, **compare(subject.values, values, subject.method)}
+                maps[str(count)] = values
+            except ComputationFailed as failure:
+                stage |= {"rank_correlation": None, "signed_rank_correlation": None, "ssim": None}
+                stage["reason"] = failure.detail
+                yield meter.spend(before + subject.outline.map_cost.total - meter.done)
+            stages.append(stage)
+        return Measurement(self.id, {"layers": len(order), "stages": stages}, maps)
+
+    def findings(self, figures: Figures, method: Method[Any]) -> Findings:
+        """At the first stages, and at the last."""
+        stages, layers = figures["stages"], figures["layers"]
+        known = [stage for stage in stages if stage["rank_correlation"] is not None]
+        if not known:
+            yield "no_map", "note", {"count": stages[0]["count"], "layers": layers}
+            return
+        first, last = known[0], known[-1]
+        ranks = {"first": short(first["rank_correlation"]), "last": short(last["rank_correlation"]), "layers": layers}
+        kept = None
+        for stage in known:
+            if stage["rank_correlation"] < SAME:
+                break
+            kept = stage
+        if kept is not None:
+            rank = short(kept["rank_correlation"])
+            yield "unchanged", "doubt", {"count": kept["count"], "layers": layers, "rank": rank}
+        if last["count"] == layers and last["rank_correlation"] >= APART:
+            signed = short(last["signed_rank_correlation"] or 0.0)
+            yield *_alike(method), {"rank": ranks["last"], "signed": signed, "layers": layers}
+        elif kept is None and first["rank_correlation"] < ALIKE:
+            yield "changes", "support", ranks
+        elif kept is None:
+            yield "changes_late", "note", ranks
+        if last is not stages[-1]:
+            yield "no_map", "note", {"count": stages[stages.index(last) + 1]["count"], "layers": layers}
+
+
+def randomised_counts(layers: int, stages: int) -> list[int]:
+    """How many layers are random at each stage: from 1 to all, evenly."""
+    stages = min(stages, layers)
+    if stages == 1:
+        return [layers]
+    return [1 + round(k * (layers - 1) / (stages - 1)) for k in range(stages)]
+
+
+def _alike(method: Method[Any]) -> tuple[str, Level]:
+    """What it may be where a map is like that of a network that knows nothing."""
+    if method.single_channel:
+        return "alike_coarse", "note"
+    return "picture_stays" if method.additive else "alike_at_last", "doubt"

@@ -1,0 +1,67 @@
+"""Texts by language: flat keys → text with {names}.
+
+They stand in static/texts/LANGUAGE/*.json, and those of a method or a metric in its own folder (`presentation`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from ..settings import shipped
+from .presentation import FALLBACK, KINDS, presentations
+
+NAME = re.compile(r"\{(\w+)\}")
+# Which part of the texts a plug-in's key is of, by how it begins; the first that fits.
+PARTS = {
+    "method.": "page",
+    "catalogue.": "catalogue",
+    "learn.parameter.": "catalogue",
+    "learn.": "learn",
+    "guide.": "guide",
+    "trust.finding.": "findings",
+    "trust.": "measuring",
+}
+
+
+@cache
+def texts(language: str) -> Mapping[str, str]:
+    """All texts of a language. Raises `ValueError` where two of its files share a key."""
+    return MappingProxyType(_unique(item for part in parts(language).values() for item in part.items()))
+
+
+@cache
+def parts(language: str) -> Mapping[str, Mapping[str, str]]:
+    """The texts of a language by the part of the pages that they are for, as scripts fetch them."""
+    files = sorted((shipped("static") / "texts" / language).glob("*.json"))
+    found = {file.stem: list(_file(file).items()) for file in files}
+    for kind in KINDS:
+        for presentation in presentations(kind).values():
+            for key, text in presentation.texts(language).items():
+                part = next(part for start, part in PARTS.items() if key.startswith(start))
+                found.setdefault(part, []).append((key, text))
+    return MappingProxyType({part: _unique(pairs) for part, pairs in found.items()})
+
+
+@cache
+def workbench_keys() -> frozenset[str]:
+    """The keys of the part «page», the texts of the workbench."""
+    return frozenset(parts(FALLBACK)["page"])
+
+
+def _file(file: Path) -> dict[str, str]:
+    found: dict[str, str] = json.loads(file.read_text("utf-8"), object_pairs_hook=_unique)
+    return found
+
+
+def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the text «{key}» is there twice")
+        found[key] = value
+    return found
