@@ -163,7 +163,7 @@ def _try_method(method: Method[Any], loaded: LoadedModel, x: torch.Tensor, setti
 def cheap_parameters(method: Method[Any], count: int = CHEAP_COUNT, side: int = 128) -> Parameters:
     """Cheap parameters of a method: few steps or samples, large windows for pictures of `side`."""
     fields = method.Parameters.model_fields
-    given: dict[str, Any] = {name: count for name in ("steps", "samples") if name in fields}
+    given: dict[str, int] = {name: count for name in ("steps", "samples") if name in fields}
     if "stride" in fields:
         given |= {"window": max(1, side // 2), "stride": max(1, side // 2)}
     return method.Parameters.model_validate(given)

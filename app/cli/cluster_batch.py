@@ -11,11 +11,12 @@ from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 from rich.console import Console
 
+from ..contract.events import ErrorEvent, Event, ResultEvent
 from ..contract.jobs import Explain
-from ..contract.problems import ComputationFailed, Problem, problem_from_dict
+from ..contract.problems import ComputationFailed, Problem, problem_from_body
 from ..images.image_files import ImageFile
 from ..pipeline.resume import ResultFolder, picture_mark
-from ..service.cluster.batch_job import BatchJob, CheckBatch
+from ..service.cluster.batch_job import BatchJob, CheckBatch, PictureFailedEvent, BatchAnswer, PictureDoneEvent
 from ..service.quarantine import WORKER_DIED
 from ..settings import Settings
 from ..web.cluster_app import ClusterConnection
@@ -39,8 +40,7 @@ class ClusterBatch:
     async def explain(self, entries: Sequence[ImageFile]) -> None:
         """Explain all pictures. Raises `Problem` if the request itself is wrong."""
         batch = await self._check_request()
-        self._about = tuple(batch["about"])
-        size = batch["chunk_size"]
+        self._about, size = batch.about, batch.chunk_size
         async with asyncio.TaskGroup() as group:
             in_flight: set[asyncio.Task[None]] = set()
             for start in range(0, len(entries), size):
@@ -48,12 +48,12 @@ class ClusterBatch:
                 while len(in_flight) >= 2 * await self._replicas() + EXTRA_JOBS:
                     _, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _check_request(self) -> dict[str, Any]:
+    async def _check_request(self) -> BatchAnswer:
         async for kind, event in self._handle.remote(CheckBatch(self._request), "", "", self._settings.deadline):
-            if kind == "event" and event.name == "error":
-                raise problem_from_dict(event.data)
-            if kind == "event" and event.final:
-                return event.data  # type: ignore[no-any-return]
+            if kind == "event" and isinstance(event, ErrorEvent):
+                raise problem_from_body(event.problem)
+            if kind == "event" and isinstance(event, ResultEvent) and isinstance(event.result, BatchAnswer):
+                return event.result
         raise AssertionError("a run's last event is final")
 
     async def _replicas(self) -> int:
@@ -103,21 +103,21 @@ class ClusterBatch:
                 response.cancel()
                 raise
 
-    async def _handle_event(self, event: Any, entries: list[ImageFile], left: dict[ImageFile, bytes]) -> None:
+    async def _handle_event(self, event: Event, entries: list[ImageFile], left: dict[ImageFile, bytes]) -> None:
         """Handle an event of a batch job."""
-        if event.name == "error":  # of the whole job
+        if isinstance(event, ErrorEvent):  # of the whole job
             for entry in list(left):
                 del left[entry]
-                self._tally.fault(entry, problem_from_dict(event.data))
-        elif event.name in ("picture_done", "picture_failed"):
-            entry = entries[event.data["index"]]
+                self._tally.fault(entry, problem_from_body(event.problem))
+        elif isinstance(event, PictureDoneEvent | PictureFailedEvent):
+            entry = entries[event.index]
             del left[entry]
-            if event.name == "picture_failed":
-                self._tally.fault(entry, problem_from_dict(event.data["problem"]))
+            if isinstance(event, PictureFailedEvent):
+                self._tally.fault(entry, problem_from_body(event.problem))
                 return
             try:
-                await asyncio.to_thread(ResultFolder(entry.folder).write, event.data["files"])
-                self._tally.done(entry, event.data["record"])
+                await asyncio.to_thread(ResultFolder(entry.folder).write, event.files)
+                self._tally.done(entry, event.record)
             except Problem as problem:
                 self._tally.fault(entry, problem)
 

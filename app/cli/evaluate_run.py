@@ -12,11 +12,12 @@ from rich.console import Console
 
 from ..attribution.memory import keep_freed
 from ..contract.jobs import Explain
+from ..contract.wire import JsonObject
 from ..evaluation.output import write_all
 from ..evaluation.pointing_game import DEFAULT, PointingGame
 from ..evaluation.progress import EvaluationProgress
 from ..evaluation.report import group_failures
-from ..evaluation.run import Evaluation, EvaluationResults, Record
+from ..evaluation.run import Evaluation, EvaluationResults
 from ..images.image_files import ImageFile
 from ..pipeline.batch import READERS
 from ..pipeline.context import Context
@@ -62,7 +63,7 @@ def evaluate_folder(
     return not results.failed
 
 
-def report_head(evaluation: Evaluation, options: EvaluateOptions, count: int) -> Record:
+def report_head(evaluation: Evaluation, options: EvaluateOptions, count: int) -> JsonObject:
     """The report's head: request, pictures, models and versions."""
     request = evaluation.request
     return {

@@ -6,7 +6,7 @@ import json
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.console import Console
 from ..contract.jobs import Explain
 from ..contract.parsing import parse_size
 from ..contract.problems import Unprocessable
+from ..contract.wire import JsonObject
 from ..images.image_files import ImageFile, find_image_files, is_one_file
 from ..settings import Settings, operator_settings
 from . import cluster as cli_cluster
@@ -102,9 +103,9 @@ def _explain_all(entries: list[ImageFile], request: Explain, settings: Settings,
         raise typer.Exit(1)
 
 
-def parse_options(given: list[str]) -> dict[str, dict[str, Any]]:
+def parse_options(given: list[str]) -> dict[str, JsonObject]:
     """`["smooth_grad.samples=100"]` → `{"smooth_grad": {"samples": 100}}`; values that are not JSON are strings."""
-    options: dict[str, dict[str, Any]] = {}
+    options: dict[str, JsonObject] = {}
     for entry in given:
         name, equals, text = entry.partition("=")
         method, dot, parameter = name.partition(".")

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from ..attribution.memory import keep_freed
-from ..contract.jobs import Event, Explain
+from ..contract.events import AcceptedEvent, DoneEvent, Event, PanelEvent, PredictionEvent, ProgressEvent
+from ..contract.jobs import Explain
+from ..contract.records import Explanation
 from ..images.image_files import ImageFile
 from ..pipeline.archive import files
 from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
@@ -29,15 +30,16 @@ from .progress import FolderProgress, refusals
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
 
-def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> dict[str, Any]:
+def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> Explanation:
     """Run a job and write its results into `folder`. Returns the record. Raises `Problem`."""
     context = _open(job, settings, console)
-    record: dict[str, Any] = {}
+    record: Explanation | None = None
     with ProgressBars(console) as bars:
         panels = PanelBars(bars)
         for event in run(job, context):
             if event is not None:
                 record = _update_bars(event, console, panels) or record
+    assert record is not None  # the last event is `done`
     _write(record, context.store, folder)
     _print_summary(record, folder, console)
     return record
@@ -92,33 +94,32 @@ def _open(job: Explain, settings: Settings, console: Console) -> Context:
     return context
 
 
-def _update_bars(event: Event, console: Console, panels: PanelBars) -> dict[str, Any] | None:
-    data = event.data
-    if event.name == "accepted":
-        panels.accept((panel["id"], panel["method"], panel["cost"]) for panel in data["panels"])
-    elif event.name == "prediction":
-        best = data["predictions"][0]
-        console.print(f"{data['model']}: {best['label']} ({best['probability']:.2f})", highlight=False)
-    elif event.name == "progress":
-        panels.advance(data["panel"], data.get("metric"), data["done"], data["total"])
-    elif event.name == "panel" and data["panel"]["status"] == "done":
-        panels.finish(data["panel"]["id"])
-    return data if event.name == "done" else None
+def _update_bars(event: Event, console: Console, panels: PanelBars) -> Explanation | None:
+    if isinstance(event, AcceptedEvent):
+        panels.accept((panel.id, panel.method, panel.cost) for panel in event.panels)
+    elif isinstance(event, PredictionEvent):
+        best = event.predictions[0]
+        console.print(f"{event.model}: {best.label} ({best.probability:.2f})", highlight=False)
+    elif isinstance(event, ProgressEvent):
+        panels.advance(event.panel, event.metric, event.done, event.total)
+    elif isinstance(event, PanelEvent) and event.panel.status == "done":
+        panels.finish(event.panel.id)
+    return event.record if isinstance(event, DoneEvent) else None
 
 
-def _write(record: dict[str, Any], store: AnyStore, folder: Path) -> None:
-    for name, data in files(record, lambda part: store.read(record["id"], part), titles()):
+def _write(record: Explanation, store: AnyStore, folder: Path) -> None:
+    for name, data in files(record, lambda part: store.read(record.id, part), titles()):
         write_file(folder / name, data)
 
 
-def _print_summary(record: dict[str, Any], folder: Path, console: Console) -> None:
+def _print_summary(record: Explanation, folder: Path, console: Console) -> None:
     for line in refusals(record):
         console.print(line, highlight=False, markup=False)
-    for panel in record["panels"]:
-        for metric, measured in panel["metrics"].items():
-            lines = [finding["detail"] for finding in measured["findings"]]
-            lines = lines or [measured["problem"]["detail"] if measured["problem"] else measured["status"]]
+    for panel in record.panels:
+        for metric, measured in panel.metrics.items():
+            lines = [finding.detail for finding in measured.findings]
+            lines = lines or [measured.problem.detail if measured.problem else measured.status]
             for line in lines:
-                console.print(f"{panel['method']}, {metric}: {line}", highlight=False, markup=False)
-    done = sum(panel["status"] == "done" for panel in record["panels"])
-    console.print(f"{done} of {len(record['panels'])} maps in {record['seconds']:.1f} s: {folder}/", highlight=False)
+                console.print(f"{panel.method}, {metric}: {line}", highlight=False, markup=False)
+    done = sum(panel.status == "done" for panel in record.panels)
+    console.print(f"{done} of {len(record.panels)} maps in {record.seconds:.1f} s: {folder}/", highlight=False)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from ..contract.events import ResultEvent
+from ..contract.flows import GradientFlow
 from ..contract.jobs import Flow
 from ..contract.parsing import parse_size
 from ..settings import Settings, operator_settings
@@ -35,12 +37,12 @@ def flow(
         settings = operator_settings().model_copy(update={"store": Path(store)})
         result = _compute(job, settings)
     if as_json:
-        console.print_json(json.dumps(result))
+        console.print_json(json.dumps(result.to_dict()))
     else:
         _print_result(result)
 
 
-def _compute(job: Flow, settings: Settings) -> dict[str, Any]:
+def _compute(job: Flow, settings: Settings) -> GradientFlow:
     from ..pipeline.context import Context
     from ..pipeline.fetch import fetch_all
     from ..pipeline.pipeline import run
@@ -51,18 +53,20 @@ def _compute(job: Flow, settings: Settings) -> dict[str, Any]:
         events = [event for event in run(job, context) if event is not None]
     finally:
         context.store.close()
-    return events[-1].data
+    (answer,) = (event.result for event in events if isinstance(event, ResultEvent))
+    assert isinstance(answer, GradientFlow)
+    return answer
 
 
-def _print_result(result: dict[str, Any]) -> None:
+def _print_result(result: GradientFlow) -> None:
     from .flow_table import table
 
-    against = result["against"]
+    against = result.against
     target = f"{result['target']['label']} ({result['target']['index']})"
-    score_text = f"{target} − {against['label']} ({against['index']})" if against else target
+    score_text = f"{target} − {against.label} ({against.index})" if against else target
     console.print(f"{result['model']}: {result['score']} of {score_text}\n", highlight=False, markup=False)
-    for finding in result["findings"]:
-        console.print(f"{MARKS[finding['level']]:<18} ", end="", highlight=False)
-        console.print(finding["detail"], highlight=False, markup=False, soft_wrap=True)
+    for finding in result.findings:
+        console.print(f"{MARKS[finding.level]:<18} ", end="", highlight=False)
+        console.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
     console.print()
-    console.print(table(result["layers"]), highlight=False)
+    console.print(table(result.layers), highlight=False)

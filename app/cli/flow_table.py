@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from math import log10
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from ..contract.flows import FlowLayer
+
 BAR = 24  # characters
 MAX_DECADES = 6
 
 
-def table(layers: list[dict[str, Any]]) -> Table:
+def table(layers: list[FlowLayer]) -> Table:
     """The table of `layers`, as in the REST interface: name, kind, shape, norm, RMS with a bar, shares."""
     rows = Table(
         *("layer", "kind", "shape", "norm", "rms"), f"rms, {_scale(layers)}", *("dead", "saturated", "received"),
@@ -21,19 +22,19 @@ def table(layers: list[dict[str, Any]]) -> Table:
     )  # fmt: skip
     for column in (3, 4, 6, 7, 8):
         rows.columns[column].justify = "right"
-    lengths = bars([layer["rms"] for layer in layers])
+    lengths = bars([layer.rms for layer in layers])
     for layer, length in zip(layers, lengths, strict=True):
-        pooling = layer["pooling"]
+        pooling = layer.pooling
         cells = (
-            layer["name"] + (f" #{layer['call']}" if layer["call"] > 1 else ""),
-            layer["kind"],
-            "×".join(map(str, layer["shape"])),
-            _number(layer["norm"]),
-            _number(layer["rms"]),
+            layer.name + (f" #{layer.call}" if layer.call > 1 else ""),
+            layer.kind,
+            "×".join(map(str, layer.shape)),
+            _number(layer.norm),
+            _number(layer.rms),
             "█" * int(length) + ("▌" if length % 1 >= 0.5 else ""),
-            _share(layer["dead"]),
-            _share(layer["saturated"]),
-            _share(pooling and pooling["received"]),
+            _share(layer.dead),
+            _share(layer.saturated),
+            _share(pooling.received if pooling else None),
         )
         rows.add_row(*(Text(cell) for cell in cells))
     return rows
@@ -53,8 +54,8 @@ def _decades(known: list[float]) -> float:
     return min(MAX_DECADES, max(1.0, 1.1 * (log10(max(known)) - log10(min(known)))))
 
 
-def _scale(layers: list[dict[str, Any]]) -> str:
-    known = [layer["rms"] for layer in layers if layer["rms"]]
+def _scale(layers: list[FlowLayer]) -> str:
+    known = [layer.rms for layer in layers if layer.rms]
     return f"{_decades(known):.1f} decades" if known else "all 0"
 
 

@@ -7,13 +7,14 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from ..contract.problems import Problem
 from ..contract.version import VERSION
+from ..contract.wire import JsonObject
 from ..service.threads import share_cores
 from ..settings import Settings
 from . import cluster as cli_cluster
@@ -125,7 +126,7 @@ def methods() -> None:
             )
 
 
-def _bounds(parameter: dict[str, Any]) -> str:
+def _bounds(parameter: JsonObject) -> str:
     allowed = "|".join(parameter.get("enum", ()))
     low, high = parameter.get("minimum", parameter.get("exclusiveMinimum")), parameter.get("maximum")
     if low is not None and high is not None:

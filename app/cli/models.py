@@ -35,16 +35,16 @@ def models(context: typer.Context) -> None:
         "id", "input", "classes", "top-1", "weights", "MiB", "licence", box=SIMPLE_HEAD, pad_edge=False, show_edge=False
     )
     for entry in map(zoo.describe, zoo.recipes):
-        mark = "*" if entry["id"] == settings.default_model else ""
-        accuracy, size = entry["accuracy"], entry["weights"]["bytes"]
+        mark = "*" if entry.id == settings.default_model else ""
+        accuracy, size = entry.accuracy, entry.weights.bytes
         table.add_row(
-            entry["id"] + mark,
-            "×".join(map(str, entry["input_size"])),
-            str(entry["classes"]),
+            entry.id + mark,
+            "×".join(map(str, entry.input_size)),
+            str(entry.classes),
             "" if accuracy is None else f"{accuracy:.1f}",
-            entry["availability"],
+            entry.availability,
             "" if size is None else f"{size / 2**20:.0f}",
-            entry["licence"],
+            entry.licence,
         )
     console.print(table)
     console.print(

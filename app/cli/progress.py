@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 
 from ..contract.problems import Problem
+from ..contract.records import Explanation
 from ..images.image_files import ImageFile
 from ..pipeline.progress import ProgressBars
 
@@ -29,7 +28,7 @@ class FolderProgress:
     def __exit__(self, *raised: object) -> None:
         self._bars.__exit__(*raised)
 
-    def done(self, entry: ImageFile, record: dict[str, Any]) -> None:
+    def done(self, entry: ImageFile, record: Explanation) -> None:
         """A picture was explained, and is written."""
         self._done += 1
         self._refusals |= dict.fromkeys(refusals(record))
@@ -62,6 +61,6 @@ class FolderProgress:
         self._bars.update(self._task, done, what=entry.path.name[-28:])
 
 
-def refusals(record: dict[str, Any]) -> list[str]:
+def refusals(record: Explanation) -> list[str]:
     """What is told of panels that were not made, a line each."""
-    return [f"{p['method']} {p['status']}: {p['problem']['detail']}" for p in record["panels"] if p["problem"]]
+    return [f"{panel.method} {panel.status}: {panel.problem.detail}" for panel in record.panels if panel.problem]

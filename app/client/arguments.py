@@ -91,9 +91,9 @@ class Arguments:
         """The size as a form field: HEIGHTxWIDTH."""
         return as_sides(self.size)
 
-    def form(self) -> dict[str, Any]:
+    def form(self) -> dict[str, str | int | Sequence[str]]:
         """The form fields of POST /explanations, without the picture; only fields that are set."""
-        given: dict[str, Any] = {
+        given: dict[str, str | int | Sequence[str] | None] = {
             "sample": self.sample,
             "model": self.models,
             "method": self.method_ids,

@@ -10,20 +10,26 @@ from typing import Any, Self, Unpack
 
 import httpx2
 
-from ..contract import schemas
+from ..contract.catalogue import MethodBody, Methods, MetricBody, Metrics, Models, SampleBody, Samples
+from ..contract.estimates import EstimateBody, Estimates
+from ..contract.events import DoneEvent
+from ..contract.flows import GradientFlow
 from ..contract.jobs import Fit
+from ..contract.predictions import ClassBody, Classes, Prediction, Predictions
 from ..contract.problems import NotFound
+from ..contract.records import Explanation as Record
 from ..contract.version import VERSION
 from . import requests as calls
 from .arguments import ExplainArguments, FlowArguments, Options
 from .client import TIMEOUT
-from .events import Done, Event, Listener, parse_event
+from .events import Done, Event, Listener, client_event
 from .pictures import Picture
 from .progress import listener_for
 from .requests import ApiCall
 from .responses import (
     client_closed,
     connection_as_problem,
+    event_of,
     headers,
     parse_response,
     part_path,
@@ -56,9 +62,7 @@ class AsyncClient:
     ) -> Explanation:
         """Explain a picture, and wait until all maps are there; see `Client.explain`. Raises `Problem`."""
         if progress is False:
-            return await self._explanation_of(
-                parse_response(schemas.Explanation, await self._send(calls.explain(image, arguments)))
-            )
+            return await self._explanation_of(parse_response(Record, await self._send(calls.explain(image, arguments))))
         async with await self.explain_stream(image, **arguments) as stream:
             with listener_for(progress) as listener:
                 async for event in stream:
@@ -72,40 +76,38 @@ class AsyncClient:
     async def predict(
         self, image: Picture | None = None, *, sample: str | None = None, model: str | Sequence[str] | None = None,
         top_k: int = 5, fit: Fit | None = None, size: int | tuple[int, int] | None = None,
-    ) -> list[schemas.Prediction]:  # fmt: skip
+    ) -> list[Prediction]:  # fmt: skip
         """The likeliest classes of a picture, for each model."""
         response = await self._send(calls.predict(image, sample, model, top_k, fit, size))
-        return parse_response(schemas.Predictions, response).predictions
+        return parse_response(Predictions, response).predictions
 
-    async def gradient_flow(
-        self, image: Picture | None = None, **arguments: Unpack[FlowArguments]
-    ) -> schemas.GradientFlow:
+    async def gradient_flow(self, image: Picture | None = None, **arguments: Unpack[FlowArguments]) -> GradientFlow:
         """The gradient's norm at every layer between score and picture, and where it vanishes.
 
         Other arguments: `sample`, `model`, `target`, `against`, `score`, `fit`, `size`, see `arguments.FlowArguments`.
         Raises `Problem`.
         """
-        return parse_response(schemas.GradientFlow, await self._send(calls.gradient_flow(image, arguments)))
+        return parse_response(GradientFlow, await self._send(calls.gradient_flow(image, arguments)))
 
     async def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,
         size: int | tuple[int, int] | None = None, metrics: str | Sequence[str] | None = None,
-    ) -> list[schemas.EstimateBody]:  # fmt: skip
+    ) -> list[EstimateBody]:  # fmt: skip
         """Gradient evaluations and seconds of each method, and of metrics of its map, before anything is computed."""
         response = await self._send(calls.estimate(model, methods, options, size, metrics))
-        return parse_response(schemas.Estimates, response).estimates
+        return parse_response(Estimates, response).estimates
 
-    async def models(self) -> schemas.Models:
+    async def models(self) -> Models:
         """The models with the state of their weights, the default model, and cards that cannot be used."""
-        return parse_response(schemas.Models, await self._send(calls.get("/models")))
+        return parse_response(Models, await self._send(calls.get("/models")))
 
-    async def methods(self) -> list[schemas.MethodBody]:
+    async def methods(self) -> list[MethodBody]:
         """The methods in historical order, each with the JSON Schema of its parameters."""
-        return parse_response(schemas.Methods, await self._send(calls.get("/methods"))).methods
+        return parse_response(Methods, await self._send(calls.get("/methods"))).methods
 
-    async def metrics(self) -> list[schemas.MetricBody]:
+    async def metrics(self) -> list[MetricBody]:
         """Metrics of maps, each with the JSON Schema of its parameters."""
-        return parse_response(schemas.Metrics, await self._send(calls.get("/metrics"))).metrics
+        return parse_response(Metrics, await self._send(calls.get("/metrics"))).metrics
 
     async def measure(
         self, explanation: str | Explanation, panel: str, metrics: str | Sequence[str] = "all", *,
@@ -117,19 +119,19 @@ class AsyncClient:
         Raises `Problem`.
         """
         call = calls.measure(explanation if isinstance(explanation, str) else explanation.id, panel, metrics, options)
-        return await self._explanation_of(parse_response(schemas.Explanation, await self._send(call)))
+        return await self._explanation_of(parse_response(Record, await self._send(call)))
 
-    async def samples(self) -> list[schemas.SampleBody]:
+    async def samples(self) -> list[SampleBody]:
         """Pictures that ship with the server."""
-        return parse_response(schemas.Samples, await self._send(calls.get("/samples"))).samples
+        return parse_response(Samples, await self._send(calls.get("/samples"))).samples
 
-    async def classes(self, model: str, query: str = "", limit: int = 20) -> list[schemas.ClassBody]:
+    async def classes(self, model: str, query: str = "", limit: int = 20) -> list[ClassBody]:
         """Classes of a model whose label matches, best match first."""
-        return parse_response(schemas.Classes, await self._send(calls.classes(model, query, limit))).classes
+        return parse_response(Classes, await self._send(calls.classes(model, query, limit))).classes
 
     async def get(self, id: str) -> Explanation:
         """An earlier explanation by its id. Raises `NotFound` if it is gone."""
-        return await self._explanation_of(parse_response(schemas.Explanation, await self._send(calls.explanation(id))))
+        return await self._explanation_of(parse_response(Record, await self._send(calls.explanation(id))))
 
     async def forget(self, explanation: str | Explanation) -> None:
         """Remove an explanation from the server, its picture included."""
@@ -167,7 +169,7 @@ class AsyncClient:
             await asyncio.sleep(seconds)
         raise problem_of(response) or stream_ended()
 
-    async def _explanation_of(self, record: schemas.Explanation) -> Explanation:
+    async def _explanation_of(self, record: Record) -> Explanation:
         """An explanation with all its parts."""
         semaphore = asyncio.Semaphore(MAX_PARALLEL)
 
@@ -208,12 +210,12 @@ class AsyncStream(AsyncIterator[Event]):
                 message = await anext(self._events, None)
             if message is None:
                 raise stream_ended()
-            data: Any = message.json()
-            if message.event == "done":
-                self._explanation = await self._client._explanation_of(schemas.Explanation.model_validate(data))
+            told = event_of(message)
+            if isinstance(told, DoneEvent):
+                self._explanation = await self._client._explanation_of(told.record)
                 await self.aclose()
                 return Done(self._explanation)
-            if (event := parse_event(message.event, data, _never)) is not None:
+            if told is not None and (event := client_event(told, _never)) is not None:
                 return event
         raise StopAsyncIteration
 
@@ -230,5 +232,5 @@ class AsyncStream(AsyncIterator[Event]):
         await self.aclose()
 
 
-def _never(data: dict[str, Any]) -> Explanation:
+def _never(record: Record) -> Explanation:
     raise AssertionError("`done` is not read here")

@@ -11,19 +11,24 @@ from typing import Any, Self, Unpack
 
 import httpx2
 
-from ..contract import schemas
+from ..contract.catalogue import MethodBody, Methods, MetricBody, Metrics, Models, SampleBody, Samples
+from ..contract.estimates import EstimateBody, Estimates
+from ..contract.flows import GradientFlow
 from ..contract.jobs import Fit
+from ..contract.predictions import ClassBody, Classes, Prediction, Predictions
 from ..contract.problems import NotFound
+from ..contract.records import Explanation as Record
 from ..contract.version import VERSION
 from . import requests as calls
 from .arguments import ExplainArguments, FlowArguments, Options
-from .events import Done, Event, Listener, parse_event
+from .events import Done, Event, Listener, client_event
 from .pictures import Picture
 from .progress import listener_for
 from .requests import ApiCall
 from .responses import (
     client_closed,
     connection_as_problem,
+    event_of,
     headers,
     parse_response,
     part_path,
@@ -61,9 +66,7 @@ class Client:
         function is called with each event. Raises `Problem`.
         """
         if progress is False:
-            return self._explanation_of(
-                parse_response(schemas.Explanation, self._send(calls.explain(image, arguments)))
-            )
+            return self._explanation_of(parse_response(Record, self._send(calls.explain(image, arguments))))
         with self.explain_stream(image, **arguments) as stream, listener_for(progress) as listener:
             for event in stream:
                 listener(event)
@@ -79,39 +82,37 @@ class Client:
     def predict(
         self, image: Picture | None = None, *, sample: str | None = None, model: str | Sequence[str] | None = None,
         top_k: int = 5, fit: Fit | None = None, size: int | tuple[int, int] | None = None,
-    ) -> list[schemas.Prediction]:  # fmt: skip
+    ) -> list[Prediction]:  # fmt: skip
         """The likeliest classes of a picture, for each model."""
         response = self._send(calls.predict(image, sample, model, top_k, fit, size))
-        return parse_response(schemas.Predictions, response).predictions
+        return parse_response(Predictions, response).predictions
 
-    def gradient_flow(self, image: Picture | None = None, **arguments: Unpack[FlowArguments]) -> schemas.GradientFlow:
+    def gradient_flow(self, image: Picture | None = None, **arguments: Unpack[FlowArguments]) -> GradientFlow:
         """The gradient's norm at every layer between score and picture, and where it vanishes.
 
         Other arguments: `sample`, `model`, `target`, `against`, `score`, `fit`, `size`, see `arguments.FlowArguments`.
         Raises `Problem`.
         """
-        return parse_response(schemas.GradientFlow, self._send(calls.gradient_flow(image, arguments)))
+        return parse_response(GradientFlow, self._send(calls.gradient_flow(image, arguments)))
 
     def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,
         size: int | tuple[int, int] | None = None, metrics: str | Sequence[str] | None = None,
-    ) -> list[schemas.EstimateBody]:  # fmt: skip
+    ) -> list[EstimateBody]:  # fmt: skip
         """Gradient evaluations and seconds of each method, and of metrics of its map, before anything is computed."""
-        return parse_response(
-            schemas.Estimates, self._send(calls.estimate(model, methods, options, size, metrics))
-        ).estimates
+        return parse_response(Estimates, self._send(calls.estimate(model, methods, options, size, metrics))).estimates
 
-    def models(self) -> schemas.Models:
+    def models(self) -> Models:
         """The models with the state of their weights, the default model, and cards that cannot be used."""
-        return parse_response(schemas.Models, self._send(calls.get("/models")))
+        return parse_response(Models, self._send(calls.get("/models")))
 
-    def methods(self) -> list[schemas.MethodBody]:
+    def methods(self) -> list[MethodBody]:
         """The methods in historical order, each with the JSON Schema of its parameters."""
-        return parse_response(schemas.Methods, self._send(calls.get("/methods"))).methods
+        return parse_response(Methods, self._send(calls.get("/methods"))).methods
 
-    def metrics(self) -> list[schemas.MetricBody]:
+    def metrics(self) -> list[MetricBody]:
         """Metrics of maps, each with the JSON Schema of its parameters."""
-        return parse_response(schemas.Metrics, self._send(calls.get("/metrics"))).metrics
+        return parse_response(Metrics, self._send(calls.get("/metrics"))).metrics
 
     def measure(
         self, explanation: str | Explanation, panel: str, metrics: str | Sequence[str] = "all", *,
@@ -123,19 +124,19 @@ class Client:
         Raises `Problem`.
         """
         call = calls.measure(explanation if isinstance(explanation, str) else explanation.id, panel, metrics, options)
-        return self._explanation_of(parse_response(schemas.Explanation, self._send(call)))
+        return self._explanation_of(parse_response(Record, self._send(call)))
 
-    def samples(self) -> list[schemas.SampleBody]:
+    def samples(self) -> list[SampleBody]:
         """Pictures that ship with the server."""
-        return parse_response(schemas.Samples, self._send(calls.get("/samples"))).samples
+        return parse_response(Samples, self._send(calls.get("/samples"))).samples
 
-    def classes(self, model: str, query: str = "", limit: int = 20) -> list[schemas.ClassBody]:
+    def classes(self, model: str, query: str = "", limit: int = 20) -> list[ClassBody]:
         """Classes of a model whose label matches, best match first."""
-        return parse_response(schemas.Classes, self._send(calls.classes(model, query, limit))).classes
+        return parse_response(Classes, self._send(calls.classes(model, query, limit))).classes
 
     def get(self, id: str) -> Explanation:
         """An earlier explanation by its id. Raises `NotFound` if it is gone."""
-        return self._explanation_of(parse_response(schemas.Explanation, self._send(calls.explanation(id))))
+        return self._explanation_of(parse_response(Record, self._send(calls.explanation(id))))
 
     def forget(self, explanation: str | Explanation) -> None:
         """Remove an explanation from the server, its picture included."""
@@ -172,7 +173,7 @@ class Client:
             time.sleep(seconds)
         raise problem_of(response) or stream_ended()
 
-    def _explanation_of(self, record: schemas.Explanation) -> Explanation:
+    def _explanation_of(self, record: Record) -> Explanation:
         return Explanation(record, RemoteParts(self, record.id))
 
     def titles(self) -> Mapping[str, str]:
@@ -221,16 +222,14 @@ class Stream(Iterator[Event]):
                 message = next(self._events, None)
             if message is None:
                 raise stream_ended()
-            event = parse_event(message.event, message.json(), self._explanation_of)  # type: ignore[arg-type]
+            told = event_of(message)
+            event = None if told is None else client_event(told, self._client._explanation_of)
             if isinstance(event, Done):
                 self._explanation = event.explanation
                 self.close()
             if event is not None:
                 return event
         raise StopIteration
-
-    def _explanation_of(self, data: dict[str, Any]) -> Explanation:
-        return self._client._explanation_of(schemas.Explanation.model_validate(data))
 
     def __enter__(self) -> Self:
         return self

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from ..contract import events
 from ..contract.arrays import decode_map
-from ..contract.problems import problem_from_dict
-from ..contract.schemas import InputBody, MeasurementBody, PanelBody, PredictedClass
+from ..contract.metrics import MeasurementBody
+from ..contract.predictions import PredictedClass
+from ..contract.problems import problem_from_body
+from ..contract.records import Explanation as Record
+from ..contract.records import InputBody, PanelBody
 from .results import Explanation
 
 
@@ -90,25 +93,24 @@ Event = Accepted | Predicted | Advanced | Partial | Finished | Measured | Done
 Listener = Callable[[Event], object]
 
 
-def parse_event(
-    name: str, data: dict[str, Any], make_explanation: Callable[[dict[str, Any]], Explanation]
-) -> Event | None:
-    """Parse an event of the wire format; None for an unknown kind. Raises the problem of an `error`."""
-    if name == "error":
-        raise problem_from_dict(data)
-    if name == "accepted":
-        panels = tuple(Planned(**{key: panel[key] for key in Planned.__annotations__}) for panel in data["panels"])
-        return Accepted(data["id"], panels, data["gradient_evaluations"])
-    if name == "prediction":
-        model_input = InputBody.model_validate(data["input"])
-        return Predicted(data["model"], model_input, tuple(model_input.predictions))
-    if name == "progress":
-        return Advanced(data["panel"], data["done"], data["total"], data.get("metric"))
-    if name == "metric":
-        return Measured(data["panel"], MeasurementBody.model_validate(data["metric"]))
-    if name == "partial":
-        return Partial(data["panel"], data["done"], data["total"], decode_map(data["map"]))
-    if name == "panel":
-        encoded = data.get("map")
-        return Finished(PanelBody.model_validate(data["panel"]), None if encoded is None else decode_map(encoded))
-    return Done(make_explanation(data)) if name == "done" else None
+def client_event(event: events.Event, make_explanation: Callable[[Record], Explanation]) -> Event | None:
+    """The event as the client has it; None for an unknown kind. Raises the problem of an `error`."""
+    match event:
+        case events.ErrorEvent():
+            raise problem_from_body(event.problem)
+        case events.AcceptedEvent():
+            panels = (Planned(panel.id, panel.model, panel.method, panel.target, panel.cost) for panel in event.panels)
+            return Accepted(event.id, tuple(panels), event.gradient_evaluations)
+        case events.PredictionEvent():
+            return Predicted(event.model, event.input, tuple(event.predictions))
+        case events.ProgressEvent():
+            return Advanced(event.panel, event.done, event.total, event.metric)
+        case events.PartialEvent():
+            return Partial(event.panel, event.done, event.total, decode_map(event.map))
+        case events.PanelEvent():
+            return Finished(event.panel, None if event.map is None else decode_map(event.map))
+        case events.MetricEvent():
+            return Measured(event.panel, event.metric)
+        case events.DoneEvent():
+            return Done(make_explanation(event.record))
+    return None

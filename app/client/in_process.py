@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..contract import schemas
 from ..contract.arrays import measurement_part, npy, unpack
 from ..contract.jobs import Explain
 from ..contract.parsing import parse_size
 from ..contract.problems import ComputationFailed, Unprocessable
+from ..contract.records import Explanation as Record
 from ..images.decoder_pool import DecoderPool
 from ..images.samples import read_sample
 from ..pipeline.catalogue import titles
@@ -34,7 +34,7 @@ from ..storage.store import Store
 from ..storage.stores import AnyStore
 from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, resolve_input
 from .arguments import Arguments, as_tuple
-from .events import Listener, parse_event
+from .events import Listener, client_event
 from .results import Explanation, InMemoryParts, part_names
 
 DECODERS = 1
@@ -60,7 +60,7 @@ class ModelSet:
     ) -> ModelSet:
         """Models by the names in a mapping, else by their ids and the names of their Python classes. Raises
         `Unprocessable`."""
-        named: dict[str, Any] = {}
+        named: dict[str, str | nn.Module] = {}
         for name, model in models.items() if isinstance(models, Mapping) else ((None, model) for model in models):
             if not isinstance(model, (str, nn.Module)):
                 raise Unprocessable(
@@ -148,18 +148,17 @@ class InProcess:
 def run_and_listen(job: Explain, context: Context, listener: Listener) -> Explanation:
     """Run a job and pass its events to the listener. Returns the explanation."""
 
-    def make_explanation(record: dict[str, Any]) -> Explanation:
-        parsed = schemas.Explanation.model_validate(record)
-        parts = {name: _read(context.store, job.id, name) for name in part_names(parsed)}
+    def make_explanation(record: Record) -> Explanation:
+        parts = {name: _read(context.store, job.id, name) for name in part_names(record)}
         return Explanation(
-            parsed, InMemoryParts({name: data for name, data in parts.items() if data is not None}, titles())
+            record, InMemoryParts({name: data for name, data in parts.items() if data is not None}, titles())
         )
 
     explanation: Explanation | None = None
     running = run(job, context)
     try:
         for event in running:
-            typed_event = None if event is None else parse_event(event.name, event.data, make_explanation)
+            typed_event = None if event is None else client_event(event, make_explanation)
             if typed_event is not None:
                 explanation = getattr(typed_event, "explanation", explanation)
                 listener(typed_event)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote
 
 from ..contract.jobs import Fit
@@ -16,21 +17,34 @@ BASE = "/api/v1"
 EVENTS = "text/event-stream"
 
 
+Field = str | int | Sequence[str]
+Fields = dict[str, Field]
+
+
+class RequestArguments(TypedDict, total=False):
+    """Arguments of httpx's `build_request`."""
+
+    headers: dict[str, str]
+    data: Fields
+    files: dict[str, tuple[str, bytes]]
+    params: Fields
+
+
 @dataclass(frozen=True)
 class ApiCall:
     """A request, which may be sent several times."""
 
     method: str
     path: str
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Fields = field(default_factory=dict)
     picture: bytes | None = None
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Fields = field(default_factory=dict)
     accept: str = "application/json"
 
     @property
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> RequestArguments:
         """The keyword arguments for httpx's `build_request`."""
-        given: dict[str, Any] = {"headers": {"accept": self.accept}}
+        given: RequestArguments = {"headers": {"accept": self.accept}}
         if self.data:
             given["data"] = self.data
         if self.picture is not None:
@@ -104,5 +118,5 @@ def _segment(text: str) -> str:
     return quote(text, safe=":")
 
 
-def _without_none(given: dict[str, Any]) -> dict[str, Any]:
+def _without_none(given: Mapping[str, Field | None]) -> Fields:
     return {name: value for name, value in given.items() if value is not None and value != ()}

@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, problem_from_dict
-from ..contract.schemas import ProblemBody
+from ..contract.events import Event, parse_event
+from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, ProblemBody, problem_from_body
 
 M = TypeVar("M", bound=BaseModel)
 RETRYABLE = (429, 503)  # statuses after which a retry may succeed
@@ -25,7 +25,7 @@ def problem_of(response: httpx2.Response) -> Problem | None:
     if response.is_success:
         return None
     try:
-        return problem_from_dict(ProblemBody.model_validate_json(response.content).model_dump())
+        return problem_from_body(ProblemBody.model_validate_json(response.content))
     except ValidationError:
         return _foreign_problem(response)
 
@@ -91,6 +91,11 @@ def connection_as_problem(url: str) -> Iterator[None]:
         raise NotReached(f"{url} cannot be reached ({reason}). Does «gradoscope serve» run there?") from error
 
 
+def event_of(message: httpx2.ServerSentEvent) -> Event | None:
+    """An event of a stream; None for a kind that is not known here. Raises `ValidationError`."""
+    return parse_event(message.event, message.json())
+
+
 def stream_ended() -> NotReached:
     """The problem for a stream that ended too early."""
     return NotReached("The stream ended before the explanation was done. Ask again: what was done is kept.")
@@ -110,7 +115,7 @@ def part_path(part: str) -> str:
     return {"image": "image.png", "input": f"inputs/{id}.png", "panel": f"panels/{id}.npy"}[kind]
 
 
-def headers(key: str | None, version: str) -> dict[str, Any]:
+def headers(key: str | None, version: str) -> dict[str, str]:
     """The headers of every request."""
     common = {"user-agent": f"gradoscope/{version}"}
     return common if key is None else common | {"authorization": f"Bearer {key}"}

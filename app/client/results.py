@@ -12,9 +12,12 @@ import numpy as np
 from PIL import Image
 
 from ..contract.arrays import Reduction, reduce_channels
-from ..contract.problems import BadAnswer, NotFound, Problem, problem_from_dict
-from ..contract.schemas import ClassBody, ImageBody, InputBody, MeasurementBody, PanelBody, PredictedClass
-from ..contract.schemas import Explanation as Record
+from ..contract.metrics import MeasurementBody
+from ..contract.predictions import ClassBody, PredictedClass
+from ..contract.problems import BadAnswer, NotFound, Problem, problem_from_body
+from ..contract.records import Explanation as Record
+from ..contract.records import ImageBody, InputBody, PanelBody
+from ..contract.wire import JsonObject
 from ..images.map_grid import NO_CLASS, MapCell
 from ..pipeline import archive as export
 from ..pipeline import resume
@@ -89,11 +92,11 @@ class Panel:
         return self.record.against
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> JsonObject:
         return self.record.parameters
 
     @property
-    def diagnostics(self) -> dict[str, Any]:
+    def diagnostics(self) -> JsonObject:
         """Further results: `gradient_evaluations`, `completeness`, `layer` and others, depending on the method."""
         return self.record.diagnostics
 
@@ -123,7 +126,7 @@ class Panel:
     @property
     def problem(self) -> Problem | None:
         """Why there is no map."""
-        return problem_from_dict(self.record.problem.model_dump()) if self.record.problem else None
+        return problem_from_body(self.record.problem) if self.record.problem else None
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -208,7 +211,7 @@ class Explanation(Sequence[Panel]):
     @property
     def problem(self) -> Problem | None:
         """Why it has failed."""
-        return problem_from_dict(self.record.problem.model_dump()) if self.record.problem else None
+        return problem_from_body(self.record.problem) if self.record.problem else None
 
     @property
     def score(self) -> str:
@@ -290,7 +293,7 @@ class Explanation(Sequence[Panel]):
         Raises `OSError`, also if the folder holds other files.
         """
         path = Path(folder)
-        record = self.record.model_dump(mode="json")
+        record = Record.model_validate(self.record.model_dump())  # with the fields that the server left out, too
         resume.write_folder(path, export.files(record, self.parts.read, dict(self.parts.titles())))
         return path
 

@@ -5,13 +5,30 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+
+from .wire import WireModel
 
 ScoreKind = Literal["logit", "log_probability", "probability"]
 Reduction = Literal["sum", "abs", "max", "positive", "negative"]
 Reduce = Literal["none"] | Reduction
+
+
+class EncodedMap(WireModel):
+    """A map (h, w) for the event stream: base64 of little-endian float16, to be multiplied by `scale`."""
+
+    shape: list[int]
+    dtype: Literal["float16"]
+    scale: float
+    data: str
+
+
+class Statistics(WireModel):
+    min: float
+    max: float
+    sum: float
 
 
 def reduce_channels(values: np.ndarray, how: Reduce) -> np.ndarray:
@@ -46,25 +63,21 @@ def from_half(half: np.ndarray, scale: float) -> np.ndarray:
     return np.asarray(half.astype(np.float64) * scale, dtype=np.float32)
 
 
-def encode_map(summed: np.ndarray) -> dict[str, Any]:
+def encode_map(summed: np.ndarray) -> EncodedMap:
     """A map (h, w) for the event stream."""
     half, scale = to_half(np.asarray(summed, dtype=np.float64))
     data = base64.b64encode(half.astype("<f2").tobytes()).decode()
-    return {"shape": list(half.shape), "dtype": "float16", "scale": scale, "data": data}
+    return EncodedMap(shape=list(half.shape), dtype="float16", scale=scale, data=data)
 
 
-def decode_map(encoded: dict[str, Any]) -> np.ndarray:
+def decode_map(encoded: EncodedMap) -> np.ndarray:
     """What `encode_map` has made of a map: (h, w), float32."""
-    half = np.frombuffer(base64.b64decode(encoded["data"]), "<f2").reshape(encoded["shape"])
-    return from_half(half, encoded["scale"])
+    half = np.frombuffer(base64.b64decode(encoded.data), "<f2").reshape(encoded.shape)
+    return from_half(half, encoded.scale)
 
 
-def statistics(values: np.ndarray) -> dict[str, float]:
-    return {
-        "min": float(values.min()),
-        "max": float(values.max()),
-        "sum": float(values.sum(dtype=np.float64)),
-    }
+def statistics(values: np.ndarray) -> Statistics:
+    return Statistics(min=float(values.min()), max=float(values.max()), sum=float(values.sum(dtype=np.float64)))
 
 
 def npy(values: np.ndarray) -> bytes:
@@ -83,7 +96,7 @@ def pack(maps: Mapping[str, np.ndarray]) -> bytes:
 
     That is a power of two: so whole numbers up to 2048 are kept exactly, and the rest to 11 bits.
     """
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray | np.float64] = {}
     for name, values in maps.items():
         _, exponent = np.frexp(np.abs(values).max(initial=0.0))
         scale = 2.0 ** int(exponent)

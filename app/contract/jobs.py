@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from .arrays import ScoreKind
+from .wire import JsonObject
 
 Fit = Literal["crop", "pad", "squash"]  # how a picture of another aspect is brought to the input size
 
@@ -24,7 +25,7 @@ class Explain:
     targets: tuple[int | None, ...] = ()  # None means each model's top class
     against: int | None = None
     score: ScoreKind = "logit"
-    options: dict[str, Any] = field(default_factory=dict)
+    options: JsonObject = field(default_factory=dict)
     seed: int = 0
     fit: Fit | None = None
     size: tuple[int, int] | None = None
@@ -82,7 +83,7 @@ class Estimate:
 
     model: str
     methods: tuple[str, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
+    options: JsonObject = field(default_factory=dict)
     size: tuple[int, int] | None = None
     metrics: tuple[str, ...] = ()
 
@@ -107,15 +108,3 @@ class Refresh:
 
 
 Job = Explain | Measure | Predict | Flow | Estimate | Labels | Locate | Refresh
-
-
-@dataclass(frozen=True)
-class Event:
-    """`accepted`, `prediction`, `progress`, `partial`, `panel`, `metric`, and last `done` (or `result`) or `error`."""
-
-    name: str
-    data: dict[str, Any]
-
-    @property
-    def final(self) -> bool:
-        return self.name in ("done", "result", "error")

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
+
+from pydantic import Field
 
 from . import request_id
+from .wire import JsonObject, WireModel
+
+
+class FieldError(WireModel):
+    field: str
+    detail: str
+
+
+class FieldFault(TypedDict):
+    """A field of a request that is at fault, and why; as `Problem.errors` lists it."""
+
+    field: str
+    detail: str
+
+
+class ProblemBody(WireModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = Field([])
+    retry_after: int | None = None
+    request_id: str | None = None
 
 
 class Problem(Exception):
@@ -27,12 +54,12 @@ class Problem(Exception):
         detail: str,
         *,
         field: str | None = None,
-        errors: list[dict[str, Any]] | None = None,
+        errors: Sequence[FieldFault] = (),
         retry_after: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.errors = errors or ([{"field": field, "detail": detail}] if field else [])
+        self.errors = list(errors) or ([FieldFault(field=field, detail=detail)] if field else [])
         self.retry_after = retry_after
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -42,19 +69,23 @@ class Problem(Exception):
     def type(self) -> str:
         return f"urn:gradoscope:problem:{self.title.lower().replace(' ', '-')}"
 
-    def as_dict(self) -> dict[str, Any]:
-        """The `application/problem+json` body; with the id of the request, by which the log can be searched."""
-        body: dict[str, Any] = {"type": self.type, "title": self.title, "status": self.status, "detail": self.detail}
+    def body(self) -> ProblemBody:
+        """The problem as a client gets it; with the id of the request, by which the log can be searched."""
+        body = ProblemBody(type=self.type, title=self.title, status=self.status, detail=self.detail)
         if self.errors:
-            body["errors"] = self.errors
+            body.errors = [FieldError(**fault) for fault in self.errors]
         if self.retry_after is not None:
-            body["retry_after"] = self.retry_after
+            body.retry_after = self.retry_after
         if id := request_id.current() or self.request_id:
-            body["request_id"] = id
+            body.request_id = id
         return body
 
+    def to_dict(self) -> JsonObject:
+        """The `application/problem+json` body."""
+        return self.body().to_dict()
 
-def _revive(kind: type[Problem], detail: str, errors: list[dict[str, Any]], retry_after: int | None) -> Problem:
+
+def _revive(kind: type[Problem], detail: str, errors: list[FieldFault], retry_after: int | None) -> Problem:
     return kind(detail, errors=errors, retry_after=retry_after)
 
 
@@ -206,11 +237,12 @@ BY_STATUS: dict[int, type[Problem]] = {
 }
 
 
-def problem_from_dict(body: Mapping[str, Any]) -> Problem:
-    """A problem from its body."""
-    kind = next((k for k in _kinds(Problem) if k.title == body["title"]), BY_STATUS.get(body["status"], Problem))
-    problem = kind(body["detail"], errors=body.get("errors"), retry_after=body.get("retry_after"))
-    problem.status, problem.title, problem.request_id = body["status"], body["title"], body.get("request_id")
+def problem_from_body(body: ProblemBody) -> Problem:
+    """The problem that a body tells of, to be raised again."""
+    kind = next((k for k in _kinds(Problem) if k.title == body.title), BY_STATUS.get(body.status, Problem))
+    errors = [FieldFault(field=error.field, detail=error.detail) for error in body.errors]
+    problem = kind(body.detail, errors=errors, retry_after=body.retry_after)
+    problem.status, problem.title, problem.request_id = body.status, body.title, body.request_id
     return problem
 
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from ..attribution.methods.base import methods
 from ..contract.problems import Problem
+from ..contract.wire import JsonObject
 from ..pipeline.resume import write_file
 from .plots import by_method, mean_curves, name_of
 from .report import Plots, report
-from .run import EvaluationResults, Record
+from .run import EvaluationResults
 from .tables import GroupedRow, Row, csv_of, rows, summary
 
 
-def write_all(out: Path, head: Record, results: EvaluationResults, seed: int) -> None:
+def write_all(out: Path, head: JsonObject, results: EvaluationResults, seed: int) -> None:
     """Write all files into the folder `out`. Raises `Problem` if a file cannot be written."""
     for name, text in files(head, results, seed):
         try:
@@ -25,7 +26,7 @@ def write_all(out: Path, head: Record, results: EvaluationResults, seed: int) ->
             raise Problem(f"{out / name} cannot be written: {error.strerror or error}.") from error
 
 
-def files(head: Record, results: EvaluationResults, seed: int) -> Iterator[tuple[str, str]]:
+def files(head: JsonObject, results: EvaluationResults, seed: int) -> Iterator[tuple[str, str]]:
     """Yields (path, text) of results.csv, summary.csv, results.json, the plots and the report."""
     all_rows, scalars = rows(results)
     grouped_rows = summary(all_rows, scalars, seed)
@@ -40,7 +41,7 @@ def files(head: Record, results: EvaluationResults, seed: int) -> Iterator[tuple
     yield "report.html", report(head, results, all_rows, grouped_rows, scalars, plots)
 
 
-def results_json(head: Record, results: EvaluationResults, grouped_rows: list[GroupedRow]) -> Record:
+def results_json(head: JsonObject, results: EvaluationResults, grouped_rows: list[GroupedRow]) -> JsonObject:
     """The content of results.json: all results without thumbnails."""
     return {
         **head,

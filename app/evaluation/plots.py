@@ -9,6 +9,7 @@ import numpy as np
 
 from ..attribution.metrics.base import metrics
 from ..attribution.metrics.scalars import Scalar
+from ..contract.wire import JsonObject
 from .bootstrap import interval
 from .run import EvaluationResults
 from .svg import PlotLine, PlotPoint, curve_plot, point_plot
@@ -44,10 +45,10 @@ def mean_curves(
     results: EvaluationResults, titles: Mapping[str, str], colours: Mapping[str, int], seed: int
 ) -> dict[tuple[str, str], str]:
     """Plots by (model, metric): the mean curve of each method with its band, and the two control curves."""
-    found: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
+    found: dict[tuple[str, str], dict[str, list[JsonObject]]] = {}
     for record in results.maps:
         for measured in record["metrics"]:
-            if measured["status"] == "done" and "fractions" in measured["figures"]:
+            if measured["figures"] is not None and "fractions" in measured["figures"]:
                 groups = found.setdefault((record["model"], measured["metric"]), {})
                 groups.setdefault(record["method"], []).append({"picture": record["picture"], **measured["figures"]})
     plots = {}
@@ -70,7 +71,7 @@ def mean_curves(
     return plots
 
 
-def _controls(methods: Iterable[Sequence[dict[str, Any]]], seed: int) -> list[PlotLine]:
+def _controls(methods: Iterable[Sequence[JsonObject]], seed: int) -> list[PlotLine]:
     """The mean curves of the control orders, which do not depend on a map: equal for all methods of a picture."""
     pictures = {figures["picture"]: figures for groups in methods for figures in groups}
     random = [

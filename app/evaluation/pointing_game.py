@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import torch
 from PIL import Image
@@ -17,12 +17,13 @@ from ..images.preprocess import PreprocessedImage
 from ..pipeline.cost import weight
 from ..pipeline.plan import PlannedPanel, check_panels
 from ..pipeline.problems import as_problem
-from ..pipeline.records import finished, outcome
+from ..pipeline.records import finished
 from ..pipeline.resume import hash_of
 from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
 from .grids import CELLS, SIDE, compose, draw_grids, localisation
-from .run import Evaluation, EvaluationResults, MeasuredPicture, Record
+from .records import CellRecord, GameRecord, GridRecord, Target, not_made
+from .run import Evaluation, EvaluationResults, MeasuredPicture
 
 DEFAULT = 20
 SHOWN = 3  # grids whose maps are shown in the report
@@ -36,7 +37,7 @@ class Grid:
     number: int
     names: tuple[str, ...]
     hashes: tuple[str, ...]
-    classes: list[Record]
+    classes: list[Target]
     picture: Image.Image
     pixels: Tensor
 
@@ -52,14 +53,14 @@ class PointingGame:
     def play(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> None:
         """Play the game for all models. The records are added to the results."""
         for model in self.evaluation.models:
-            game: Record = {"model": model, "status": "done", "problem": None, "grids": [], "pictures": 0}
+            game: GameRecord = {"model": model, "status": "done", "problem": None, "grids": [], "pictures": 0}
             try:
                 self._play(model, game, [(entry, names[entry]) for entry in entries])
             except Exception as error:
-                game |= outcome(as_problem(error))
+                game = {**game, **not_made(as_problem(error))}
             self.results.games.append(game)
 
-    def _play(self, model: str, game: Record, entries: list[tuple[ImageFile, str]]) -> None:
+    def _play(self, model: str, game: GameRecord, entries: list[tuple[ImageFile, str]]) -> None:
         fitting = self._confident_pictures(model)
         game["pictures"] = len({name for found in fitting.values() for name in found})
         drawn = draw_grids(fitting, self.count, self.evaluation.request.seed)
@@ -128,10 +129,12 @@ class PointingGame:
         hashes = tuple(picture.hash for picture in pictures)
         return Grid(number, names, hashes, classes, composed, self.evaluation.engine(loaded, 0).place(pixels))
 
-    def _play_grid(self, grid: Grid, panel: PlannedPanel, loaded: LoadedModel, weight: int) -> Record:
+    def _play_grid(self, grid: Grid, panel: PlannedPanel, loaded: LoadedModel, weight: int) -> GridRecord:
         """Compute a method's maps of a grid, one for the class of each cell, and in which cells they lie."""
-        record: Record = {"picture": f"grid {grid.number}", "grid": grid.number, "model": panel.model}
-        record |= {"method": panel.method.id, "status": "done", "problem": None, "cells": []}
+        record: GridRecord = {
+            "picture": f"grid {grid.number}", "grid": grid.number, "model": panel.model, "method": panel.method.id,
+            "status": "done", "problem": None, "cells": [],
+        }  # fmt: skip
         method_facts = (
             panel.method.id,
             panel.parameters.model_dump(),
@@ -143,19 +146,19 @@ class PointingGame:
         cached = self.evaluation.cache.read(key)
         if cached is not None:
             self.progress.skip(weight)
-            return record | cached
+            return cast(GridRecord, {**record, **cached})
         began = time.monotonic()
         try:
             cells = [self._cell(grid, cell, panel, loaded, weight / CELLS, shown) for cell in range(CELLS)]
         except Exception as error:
-            return record | outcome(as_problem(error))
+            return {**record, **not_made(as_problem(error))}
         cached = {"cells": cells, "seconds": round(time.monotonic() - began, 3)}
         self.evaluation.cache.write(key, cached)
-        return record | cached
+        return cast(GridRecord, {**record, **cached})
 
     def _cell(
         self, grid: Grid, cell: int, panel: PlannedPanel, loaded: LoadedModel, weight: float, shown: bool
-    ) -> dict[str, Any]:
+    ) -> CellRecord:
         target = grid.classes[cell]
         engine = self.evaluation.engine(loaded, target["index"])
         seed = self.evaluation.request.seed

@@ -13,8 +13,10 @@ from markupsafe import Markup
 from ..attribution.methods.base import methods
 from ..attribution.metrics.base import metrics
 from ..attribution.metrics.scalars import Scalar
+from ..contract.wire import JsonObject
 from ..settings import shipped
-from .run import EvaluationResults, Record
+from .records import Failure, GameRecord
+from .run import EvaluationResults
 from .scalars import LOCALISATION, figure, main_scalar
 from .svg import STYLE
 from .tables import GroupedRow, Row, grouped
@@ -31,7 +33,7 @@ class Plots:
 
 
 def report(
-    head: Record,
+    head: JsonObject,
     results: EvaluationResults,
     rows: list[Row],
     lines: list[GroupedRow],
@@ -67,16 +69,16 @@ def report(
     )
 
 
-def group_failures(failures: list[Record]) -> list[Record]:
+def group_failures(failures: list[Failure]) -> list[JsonObject]:
     """Group failures with the same reason, with the names of their pictures and models; failures before refusals."""
-    groups: dict[tuple[Any, ...], Record] = {}
+    groups: dict[tuple[Any, ...], JsonObject] = {}
     for record in failures:
         key = {name: record.get(name, "") for name in ("method", "metric", "status")}
         new_group = {**key, "problem": record["problem"], "models": [], "pictures": []}
-        group = groups.setdefault((*key.values(), record["problem"]["detail"]), new_group)
-        for name, names in (("model", group["models"]), ("picture", group["pictures"])):
-            if record.get(name) and record[name] not in names:
-                names.append(record[name])
+        group = groups.setdefault((*key.values(), record["problem"]["detail"] if record["problem"] else ""), new_group)
+        for name, names in ((record.get("model"), group["models"]), (record.get("picture"), group["pictures"])):
+            if name and name not in names:
+                names.append(name)
     return sorted(groups.values(), key=lambda group: group["status"] != "failed")
 
 
@@ -84,7 +86,7 @@ def _first(metric: str, scalars: Mapping[str, Scalar]) -> str:
     return next(id for id, number in scalars.items() if number.metric == metric)
 
 
-def _section(metric: str, lines: list[GroupedRow], scalars: Mapping[str, Scalar], plots: Plots) -> Record:
+def _section(metric: str, lines: list[GroupedRow], scalars: Mapping[str, Scalar], plots: Plots) -> JsonObject:
     """A metric's section: its numbers, each with plots and table rows, and its curves."""
     numbers = []
     for id, number in scalars.items():
@@ -116,7 +118,9 @@ def _overview(lines: list[GroupedRow]) -> dict[str, dict[str, dict[str, GroupedR
     return by_model
 
 
-def _examples(results: EvaluationResults, rows: list[Row], scalars: Mapping[str, Scalar]) -> dict[str, list[Record]]:
+def _examples(
+    results: EvaluationResults, rows: list[Row], scalars: Mapping[str, Scalar]
+) -> dict[str, list[JsonObject]]:
     """By metric: for each model and method the best and worst pictures by the metric's main number, with their maps."""
     maps = {(r["model"], r["method"], r["picture"]): r for r in results.maps if r.get("thumb")}
     predictions = {(r["model"], r["picture"]): r for r in results.predictions if r.get("thumb")}
@@ -124,13 +128,15 @@ def _examples(results: EvaluationResults, rows: list[Row], scalars: Mapping[str,
     for (model, number, method, picture), row_values in grouped(rows).items():
         if main_scalar(scalars[number].metric) == number and (model, method, picture) in maps:
             values.setdefault((number, model, method), {})[picture] = row_values[0]
-    examples: dict[str, list[Record]] = {}
+    examples: dict[str, list[JsonObject]] = {}
     for (number, model, method), by_picture in values.items():
         scalar = scalars[number]
         ordered = sorted(by_picture, key=by_picture.__getitem__, reverse=scalar.better == "higher")
         count = min(SHOWN, len(ordered) // 2)
 
-        def shown(picture: str, model: str = model, method: str = method, by: dict[str, float] = by_picture) -> Record:
+        def shown(
+            picture: str, model: str = model, method: str = method, by: dict[str, float] = by_picture
+        ) -> JsonObject:
             record = maps[model, method, picture]
             seen = predictions[model, picture]["thumb"]
             return {"picture": picture, "value": by[picture], "target": record["target"], "seen": seen,
@@ -142,7 +148,7 @@ def _examples(results: EvaluationResults, rows: list[Row], scalars: Mapping[str,
     return examples
 
 
-def _game(game: Record, results: EvaluationResults) -> Record:
+def _game(game: GameRecord, results: EvaluationResults) -> JsonObject:
     """A model's game, with the grids to show and each method's maps of them."""
     shown = []
     records = [record for record in results.grids if record["model"] == game["model"] and record["cells"]]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from ..attribution.methods.base import Parameters
 from ..attribution.metrics.base import ExplainedMap, Metric
 from ..contract.jobs import Explain
 from ..contract.problems import Problem
+from ..contract.wire import JsonObject
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..pipeline.batch import READERS, ahead
@@ -27,13 +28,24 @@ from ..pipeline.model_input import top_classes
 from ..pipeline.panel import micro_batch
 from ..pipeline.plan import Chosen, PlannedPanel, check_panels, plan, raise_if_none_left
 from ..pipeline.problems import as_problem
-from ..pipeline.records import finished, outcome
+from ..pipeline.records import finished
 from ..pipeline.resume import ResultCache, hash_of
 from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
 from .progress import EvaluationProgress
+from .records import (
+    Failure,
+    GameRecord,
+    GridRecord,
+    LookRecord,
+    MapPart,
+    MapRecord,
+    MetricRecord,
+    PictureRecord,
+    not_made,
+    problem_record,
+)
 
-Record = dict[str, Any]
 READ_AHEAD = 4  # pictures that are read and decoded in advance
 TOP_CLASSES = 5
 
@@ -60,22 +72,25 @@ class FailedPicture:
 class EvaluationResults:
     """The results of an evaluation: JSON records, in the order of the pictures."""
 
-    pictures: list[Record] = field(default_factory=list)
-    predictions: list[Record] = field(default_factory=list)  # of a model for a picture
-    maps: list[Record] = field(default_factory=list)  # with their `metrics`
-    grids: list[Record] = field(default_factory=list)  # of a method on a grid
-    games: list[Record] = field(default_factory=list)  # of each model: its grids, or why there are none
+    pictures: list[PictureRecord] = field(default_factory=list)
+    predictions: list[LookRecord] = field(default_factory=list)  # of a model for a picture
+    maps: list[MapRecord] = field(default_factory=list)  # with their `metrics`
+    grids: list[GridRecord] = field(default_factory=list)  # of a method on a grid
+    games: list[GameRecord] = field(default_factory=list)  # of each model: its grids, or why there are none
 
     @property
-    def failures(self) -> list[Record]:
+    def failures(self) -> list[Failure]:
         """What is missing and why: `status`, `problem`, and `picture`, `model`, `method`, `metric` if they apply.
 
         Refusals are listed too: a method, metric or model does not apply. They do not count as failures of the run.
         """
-        found = [{"picture": p["picture"], "status": "failed", "problem": p["problem"]} for p in self.pictures]
+        found: list[Failure] = [
+            {"picture": p["picture"], "status": "failed", "problem": p["problem"]} for p in self.pictures
+        ]
         found += [_failure(record) for record in (*self.predictions, *self.maps, *self.grids, *self.games)]
         for record in self.maps:
-            found += [_failure({**_location(record), **measured}) for measured in record["metrics"]]
+            place = {"picture": record["picture"], "model": record["model"], "method": record["method"]}
+            found += [_failure({**place, **measured}) for measured in record["metrics"]]
         return [record for record in found if record["problem"]]
 
     @property
@@ -155,7 +170,7 @@ class Evaluation:
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             yield from ahead(readers, prepare, entries, READ_AHEAD)
 
-    def predict(self, picture: MeasuredPicture, model: str) -> Record:
+    def predict(self, picture: MeasuredPicture, model: str) -> LookRecord:
         """A model's top classes for a picture, and a thumbnail of its input."""
         key = hash_of("look", picture.hash, self.model_facts(model))
         cached = self.cache.read(key)
@@ -163,9 +178,12 @@ class Evaluation:
             loaded = self.load(model)
             logits = loaded.logits(self.pixels(picture, model)[None])[0].double().cpu()
             classes, _ = top_classes(loaded.classifier, logits, TOP_CLASSES, ())
-            cached = {"classes": classes, "thumb": thumbs.of_picture(picture.preprocessed[model].picture)}
+            cached = {
+                "classes": [found.to_dict() for found in classes],
+                "thumb": thumbs.of_picture(picture.preprocessed[model].picture),
+            }
             self.cache.write(key, cached)
-        return {"picture": picture.name, "model": model, "problem": None, **cached}
+        return cast(LookRecord, {"picture": picture.name, "model": model, "problem": None, **cached})
 
     def pixels(self, picture: MeasuredPicture, model: str) -> Tensor:
         """A model's input, (C, H, W) on its device."""
@@ -175,34 +193,39 @@ class Evaluation:
         try:
             prediction = self.predict(picture, model)
         except Exception as error:
-            results.predictions.append({"picture": picture.name, "model": model, **outcome(as_problem(error))})
+            refused = not_made(as_problem(error))
+            results.predictions.append(cast(LookRecord, {"picture": picture.name, "model": model, **refused}))
             self.progress.skip(sum(self._costs[panel.id].weight for panel in self.panels_of(model)))
             return
         results.predictions.append(prediction)
         for panel in self.panels_of(model):
-            record = {**_location({"picture": picture.name, "model": model, "method": panel.method.id}), "id": panel.id}
-            record |= {"target": prediction["classes"][0], "metrics": [], "problem": None}
+            record: MapRecord = {
+                "picture": picture.name, "model": model, "method": panel.method.id, "id": panel.id,
+                "target": prediction["classes"][0], "metrics": [], "problem": None,
+            }  # fmt: skip
             try:
                 if panel.refusal:
                     raise panel.refusal
-                record |= self._measure_map(picture, panel, prediction["classes"][0]["index"])
+                record = cast(
+                    MapRecord, {**record, **self._measure_map(picture, panel, prediction["classes"][0]["index"])}
+                )
             except Exception as error:
-                record |= outcome(as_problem(error))
+                record = {**record, **not_made(as_problem(error))}
                 self.progress.skip(self._costs[panel.id].weight if panel.refusal else 0)
             results.maps.append(record)
 
-    def _measure_map(self, picture: MeasuredPicture, panel: PlannedPanel, target: int) -> Record:
+    def _measure_map(self, picture: MeasuredPicture, panel: PlannedPanel, target: int) -> JsonObject:
         """A map's record with its metrics; cached results are not computed again."""
         method_facts = panel.method.id, panel.parameters.model_dump()
         cache_key = hash_of("map", picture.hash, self.model_facts(panel.model), method_facts, target, self.request.seed)
-        part = self.cache.read(cache_key) or {"metrics": {}}
+        part = cast(MapPart, self.cache.read(cache_key) or {"metrics": {}})
         requested = {
             f"{metric.id} {hash_of(given.model_dump())[:12]}": (metric, given) for metric, given in panel.metrics
         }
         missing = [key for key in requested if key not in part["metrics"]]
         costs = self._costs[panel.id]
         self.progress.skip(sum(weight(costs.metrics[requested[key][0].id]) for key in requested if key not in missing))
-        failed: dict[str, Record] = {}
+        failed: dict[str, MetricRecord] = {}
         if missing or "statistics" not in part:
             explained = self._explain(picture, panel, target, part)
             self.cache.write(cache_key, part)
@@ -218,14 +241,14 @@ class Evaluation:
         found = {**part["metrics"], **failed}
         return {**part, "status": "done", "metrics": [found[key] for key in requested]}
 
-    def _explain(self, picture: MeasuredPicture, panel: PlannedPanel, target: int, part: Record) -> ExplainedMap:
+    def _explain(self, picture: MeasuredPicture, panel: PlannedPanel, target: int, part: MapPart) -> ExplainedMap:
         """Compute the map for its metrics. Its facts are added to `part`."""
         engine, x = self.engine(self.load(panel.model), target), self.pixels(picture, panel.model)
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.request.seed)
         attribution = self.progress.run(steps, weight(self._costs[panel.id].map))
         values, facts = finished(attribution, time.monotonic() - began)
-        part |= {**facts, "thumb": thumbs.of_map(values)}
+        part.update(cast(MapPart, {**facts.to_dict(), "thumb": thumbs.of_map(values)}))
         map_values = torch.from_numpy(values).to(x)
         return ExplainedMap(
             engine,
@@ -237,7 +260,7 @@ class Evaluation:
             diagnostics=attribution.diagnostics,
         )
 
-    def _measured(self, explained: ExplainedMap, chosen: Chosen, share: int) -> Record:
+    def _measured(self, explained: ExplainedMap, chosen: Chosen, share: int) -> MetricRecord:
         metric, parameters = chosen
         began = time.monotonic()
         record = _metric_record(metric, parameters)
@@ -250,8 +273,9 @@ class Evaluation:
             measurement = self.progress.run(metric.measure(explained, parameters), share)
             record |= {"status": "done", "figures": rounded(measurement.figures)}
         except Exception as error:
-            record |= outcome(as_problem(error))
-        return record | {"seconds": round(time.monotonic() - began, 3)}
+            record = {**record, **not_made(as_problem(error))}
+        record["seconds"] = round(time.monotonic() - began, 3)
+        return record
 
     def model_facts(self, model: str) -> tuple[Any, ...]:
         """Everything about a model that determines a picture's results."""
@@ -269,20 +293,17 @@ def rounded(figures: Any) -> Any:
     return float(f"{figures:.6g}") if isinstance(figures, float) else figures
 
 
-def _metric_record(metric: Metric[Any], parameters: Parameters) -> Record:
+def _metric_record(metric: Metric[Any], parameters: Parameters) -> MetricRecord:
     return {"metric": metric.id, "status": None, "parameters": parameters.model_dump(), "figures": None,
             "problem": None}  # fmt: skip
 
 
-def _picture(found: MeasuredPicture | FailedPicture) -> Record:
+def _picture(found: MeasuredPicture | FailedPicture) -> PictureRecord:
     if isinstance(found, FailedPicture):
-        return {"picture": found.name, "width": None, "height": None, "problem": found.problem.as_dict()}
+        return {"picture": found.name, "width": None, "height": None, "problem": problem_record(found.problem)}
     return {"picture": found.name, "width": found.size[0], "height": found.size[1], "problem": None}
 
 
-def _location(record: Record) -> Record:
-    return {name: record[name] for name in ("picture", "model", "method", "metric") if name in record}
-
-
-def _failure(record: Record) -> Record:
-    return {**_location(record), "status": record.get("status"), "problem": record["problem"]}
+def _failure(record: Mapping[str, Any]) -> Failure:
+    place = {name: record[name] for name in ("picture", "model", "method", "metric") if name in record}
+    return cast(Failure, {**place, "status": record.get("status"), "problem": record["problem"]})

@@ -7,12 +7,12 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from ..attribution.metrics.scalars import Scalar
 from .bootstrap import interval
+from .records import Target
 from .run import EvaluationResults
 from .scalars import HITS, LOCALISATION, scalars_of, sort_scalars
 
@@ -60,22 +60,22 @@ def rows(results: EvaluationResults) -> tuple[list[Row], dict[str, Scalar]]:
         target = record["target"]
         first_cells = (record["picture"], "", record["model"], record["method"], *_target(target))
         for measured in record["metrics"]:
-            if measured["status"] == "done":
+            if measured["figures"] is not None:
                 for number, value in scalars_of(measured["metric"], measured["figures"]):
                     scalars[number.id] = number
                     found.append(Row(*first_cells, measured["metric"], number.id, value))
-    for record in results.grids:
-        for cell in record["cells"]:
-            names = (record["picture"], cell["picture"], record["model"], record["method"])
+    for grid in results.grids:
+        for cell in grid["cells"]:
+            names = (grid["picture"], cell["picture"], grid["model"], grid["method"])
             first_cells = (*names, *_target(cell["target"]))
-            for number, value in ((LOCALISATION, cell["localisation"]), (HITS, cell["hit"])):
+            for number, share in ((LOCALISATION, cell["localisation"]), (HITS, cell["hit"])):
                 scalars[number.id] = number
-                if value is not None:
-                    found.append(Row(*first_cells, number.metric, number.id, float(value)))
+                if share is not None:
+                    found.append(Row(*first_cells, number.metric, number.id, float(share)))
     return found, {number.id: number for number in sort_scalars(scalars.values())}
 
 
-def _target(target: dict[str, Any]) -> tuple[int, str, float]:
+def _target(target: Target) -> tuple[int, str, float]:
     return target["index"], target["label"], target["probability"]
 
 

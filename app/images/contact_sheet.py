@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..contract.arrays import reduce_channels
+from ..contract.records import Explanation
 from .map_grid import NO_CLASS, MapCell, map_grid, scale_text
 from .palettes import MAGNITUDES, palettes
 from .render import Scale, colourise, scale_of
@@ -19,7 +19,7 @@ PALETTE = MAGNITUDES
 
 
 def contact_sheet(
-    record: dict[str, Any],
+    record: Explanation,
     titles: dict[str, str],
     array: Callable[[str], np.ndarray | None],
     seen: Callable[[str], Image.Image],
@@ -29,14 +29,12 @@ def contact_sheet(
     `array` gives a panel's values by its id, `seen` the pixels by model. Maps show the sum of |·| over channels,
     clipped at the 99th percentile, each with the scale it is drawn on.
     """
-    grid, looked = map_grid(_cells(record, titles)), {seen["model"] for seen in record["inputs"]}
+    grid, looked = map_grid(_cells(record, titles)), {seen.model for seen in record.inputs}
     width = 2 * LEFT + (len(grid.columns) + 1) * (CELL + GAP) - GAP
     sheet = Image.new("RGB", (width, HEADER + len(grid.rows) * (CELL + CAPTION + GAP)), GROUND)
     pen = _Pen(sheet)
-    pen.text(LEFT, 20, f"Gradoscope {record['versions']['gradoscope']}", 18, INK)
-    pen.text(
-        LEFT + 180, 24, f"score {record['score']} · seed {record['seed']} · sum of |·|, 99th percentile", 13, FAINT
-    )
+    pen.text(LEFT, 20, f"Gradoscope {record.versions['gradoscope']}", 18, INK)
+    pen.text(LEFT + 180, 24, f"score {record.score} · seed {record.seed} · sum of |·|, 99th percentile", 13, FAINT)
     for number, row in enumerate(grid.rows):
         top = HEADER + number * (CELL + CAPTION + GAP)
         if row.model in looked:
@@ -49,13 +47,13 @@ def contact_sheet(
     return sheet
 
 
-def _cells(record: dict[str, Any], titles: dict[str, str]) -> Iterator[MapCell]:
+def _cells(record: Explanation, titles: dict[str, str]) -> Iterator[MapCell]:
     """The maps of a record."""
-    for panel in record["panels"]:
-        target, problem = panel["target"] or {"index": None, "label": NO_CLASS}, panel.get("problem") or {}
+    for panel in record.panels:
         yield MapCell(
-            panel["id"], panel["model"], panel["method"], titles.get(panel["method"], panel["method"]), target["index"],
-            target["label"], None, panel["status"], problem.get("detail"), panel["seconds"], panel["diagnostics"],
+            panel.id, panel.model, panel.method, titles.get(panel.method, panel.method),
+            panel.target.index if panel.target else None, panel.target.label if panel.target else NO_CLASS, None,
+            panel.status, panel.problem.detail if panel.problem else None, panel.seconds, panel.diagnostics,
         )  # fmt: skip
 
 

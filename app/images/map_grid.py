@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+from ..contract.wire import JsonObject
 from .render import Scale
 
 NO_CLASS = "no class"  # where a model could not be had
@@ -25,7 +25,7 @@ class MapCell:
     status: str
     detail: str | None  # of the problem
     seconds: float
-    diagnostics: dict[str, Any]
+    diagnostics: JsonObject
 
     @property
     def is_done(self) -> bool:

@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ..contract.problems import NotFound
 from ..settings import shipped
 
 
+class Sample(TypedDict):
+    """A picture: its file in static/samples/, and what is said of it."""
+
+    id: str
+    file: str
+    title: str
+    credit: str
+    licence: str
+
+
 @cache
-def samples() -> dict[str, dict[str, Any]]:
+def samples() -> dict[str, Sample]:
     """The entries of `static/samples/samples.json`, by id."""
     listed = json.loads((_folder() / "samples.json").read_text("utf-8"))
     return {entry["id"]: entry for entry in listed}

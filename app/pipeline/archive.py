@@ -13,6 +13,7 @@ from PIL import Image
 
 from ..contract.arrays import reduce_channels
 from ..contract.problems import NotFound
+from ..contract.records import Explanation
 from ..images.contact_sheet import contact_sheet
 from ..images.palettes import MAGNITUDES
 from ..images.render import draw
@@ -21,40 +22,39 @@ from .resume import RECORD
 Read = Callable[[str], bytes | None]  # a part of the explanation by its name in the store
 
 
-def files(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+def files(record: Explanation, read: Read, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
     """Yields (path, bytes) of README, record, contact sheet, picture, model inputs, each map as PNG and .npy, and a
     table of metrics.
 
     Raises `NotFound` if a part is gone.
     """
     yield "README.md", readme(record).encode()
-    yield RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode()
+    yield RECORD, json.dumps(record.to_dict(), indent=2, ensure_ascii=False).encode()
     yield "contact_sheet.png", png(sheet(record, read, titles))
     yield "image.png", _part(read, "image")
-    for seen in record["inputs"]:
-        yield f"inputs/{_file_name(seen['model'])}.png", _part(read, f"input:{seen['model']}")
-    for panel in record["panels"]:
-        if panel["status"] == "done":
-            name = _file_name(f"panels/{panel['id']}-{panel['model']}-{panel['method']}-{panel['target']['index']}")
-            data = _part(read, f"panel:{panel['id']}")
+    for seen in record.inputs:
+        yield f"inputs/{_file_name(seen['model'])}.png", _part(read, f"input:{seen.model}")
+    for panel in record.panels:
+        if panel.status == "done" and panel.target is not None:
+            name = _file_name(f"panels/{panel.id}-{panel.model}-{panel.method}-{panel.target.index}")
+            data = _part(read, f"panel:{panel.id}")
             yield f"{name}.npy", data
             yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), MAGNITUDES, signed=False))
-    if any(panel.get("metrics") for panel in record["panels"]):
+    if any(panel.metrics for panel in record.panels):
         yield "metrics.csv", metrics_table(record).encode()
 
 
-def metrics_table(record: dict[str, Any]) -> str:
+def metrics_table(record: Explanation) -> str:
     """The metrics of all panels as CSV, one line for each scalar; curves and the like are only in the record."""
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(("panel", "model", "method", "target", "label", "metric", "status", "figure", "value"))
-    for panel in record["panels"]:
-        about = [panel[name] for name in ("id", "model", "method")] + [
-            panel["target"][name] for name in ("index", "label")
-        ]
-        for id, measured in panel.get("metrics", {}).items():
-            numbers = dict(scalars(measured["figures"])) or {"": ""}
-            lines.writerows((*about, id, measured["status"], name, value) for name, value in numbers.items())
+    for panel in record.panels:
+        target = (panel.target.index, panel.target.label) if panel.target else ("", "")
+        for id, measured in panel.metrics.items():
+            about = panel.id, panel.model, panel.method, *target, id, measured.status
+            numbers = dict(scalars(measured.figures)) or {"": ""}
+            lines.writerows((*about, name, value) for name, value in numbers.items())
     return out.getvalue()
 
 
@@ -99,19 +99,19 @@ for panel in record["panels"]:
 """
 
 
-def readme(record: dict[str, Any]) -> str:
+def readme(record: Explanation) -> str:
     """The README: what the files are, and how to load them in Python."""
-    models = ", ".join(dict.fromkeys(panel["model"] for panel in record["panels"]))
+    models = ", ".join(dict.fromkeys(panel.model for panel in record.panels))
     return GUIDE.format(
-        id=record["id"],
-        version=record["versions"]["gradoscope"],
+        id=record.id,
+        version=record.versions["gradoscope"],
         models=models,
-        score=record["score"],
-        seed=record["seed"],
+        score=record.score,
+        seed=record.seed,
     )
 
 
-def sheet(record: dict[str, Any], read: Read, titles: dict[str, str]) -> Image.Image:
+def sheet(record: Explanation, read: Read, titles: dict[str, str]) -> Image.Image:
     """The contact sheet."""
 
     def values(panel: str) -> np.ndarray | None:

@@ -27,6 +27,7 @@ from ..attribution.shared_forward import ForwardPass, SharedEngine
 from ..contract.arrays import npy
 from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem
+from ..contract.records import FolderRecord, MapFacts
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..zoo.loader import LoadedModel
@@ -35,7 +36,7 @@ from .model_input import ModelInput, Waiting, png, scaled_png, top_classes
 from .panel import compute, micro_batch
 from .plan import PlannedPanel, check_panels, plan, raise_if_none_left, set_targets
 from .problems import as_problem
-from .records import done, finished, input_record, new_record, outcome, panel_record
+from .records import finished, input_record, made_panel, new_record, unmade_panel
 from .resume import picture_mark
 
 log = logging.getLogger(__name__)
@@ -56,10 +57,10 @@ class ExplainedPicture:
     picture: bytes  # the stored PNG, without metadata
     size: tuple[int, int]
     seen: dict[str, PreprocessedImage]
+    record: FolderRecord
     model_inputs: dict[str, ModelInput] = field(default_factory=dict)
     panels: list[PlannedPanel] = field(default_factory=list)
     maps: dict[str, np.ndarray] = field(default_factory=dict)
-    record: dict[str, Any] = field(default_factory=dict)
 
     def read(self, name: str) -> bytes | None:
         """A part of the explanation, by its name in the store."""
@@ -178,13 +179,13 @@ class Batch:
             decoded = self.context.decoders.decode(data)
             seen = {model: preprocess(decoded, input_spec) for model, input_spec in self._inputs.items()}
             job = replace(self.request, id=secrets.token_hex(16))
-            picture = ExplainedPicture(entry, job, scaled_png(decoded), decoded.size, seen)
-            picture.record = {**new_record(job, self.context, decoded.size), "source": str(entry.path), "mark": mark}
+            began = new_record(job, self.context, decoded.size)
+            record = FolderRecord(**dict(began), source=str(entry.path), mark=mark)
+            return ExplainedPicture(entry, job, scaled_png(decoded), decoded.size, seen, record)
         except OSError as error:
             return FailedPicture(entry, Problem(error.strerror or str(error)))
         except Exception as error:
             return FailedPicture(entry, as_problem(error))
-        return picture
 
     def _explain_chunk(self, chunk: list[ExplainedPicture]) -> Turns:
         """Explain the pictures of a chunk together."""
@@ -198,7 +199,7 @@ class Batch:
         usable: list[ExplainedPicture] = []
         for picture in chunk:
             try:
-                top = {id: model_input.classes[0]["index"] for id, model_input in picture.model_inputs.items()}
+                top = {id: model_input.classes[0].index for id, model_input in picture.model_inputs.items()}
                 set_targets(picture.panels, top)
             except Problem as problem:
                 yield FailedPicture(picture.entry, problem)
@@ -214,7 +215,7 @@ class Batch:
         for picture in usable:  # picture by picture, so that an interruption loses little
             began = time.monotonic()
             yield from self._compute_missing(picture, last)
-            picture.record["seconds"] = round(shared + time.monotonic() - began, 3)
+            picture.record.seconds = round(shared + time.monotonic() - began, 3)
             yield self._close(picture)
 
     def _predict(self, chunk: list[ExplainedPicture], model: str) -> SharedPass | None:
@@ -235,7 +236,7 @@ class Batch:
             targets = [index for index in picture.job.targets if index is not None]
             classes = top_classes(loaded.classifier, believed, TOP_CLASSES, targets)
             picture.model_inputs[model] = ModelInput(model, input_spec, picture.seen[model], seen, *classes)
-            picture.record["inputs"].append(input_record(picture.job, picture.model_inputs[model]))
+            picture.record.inputs.append(input_record(picture.job, picture.model_inputs[model]))
             check_panels([panel for panel in picture.panels if panel.model == model], picture.job, loaded)
         return shared
 
@@ -256,9 +257,8 @@ class Batch:
         """Compute a model's panels of methods of one pass, micro-batch by micro-batch."""
         for picture in chunk:
             for panel in picture.panels_of(model):
-                panel.record = panel_record(panel, self.context.zoo)
                 if panel.refusal:
-                    panel.record |= outcome(panel.refusal)
+                    panel.record = unmade_panel(panel, self.context.zoo, panel.refusal)
         layers, size = self._layers[model], self._pass_size(model)
         with_input = [picture for picture in chunk if model in picture.model_inputs]
         for start in range(0, len(with_input), size) if layers is not None else ():
@@ -277,7 +277,7 @@ class Batch:
     def _compute_missing(self, picture: ExplainedPicture, model: str) -> Waiting[None]:
         """Compute the panels of a model that are still missing, one by one."""
         for panel in picture.panels_of(model):
-            if panel.record["status"] is None:
+            if panel.record is None:
                 yield from self._compute_alone(picture, panel, self._load(model))
 
     def _compute_together(self, shared: SharedPass, model: str) -> None:
@@ -301,7 +301,7 @@ class Batch:
                 for picture, panel, map in zip(shared.pictures, panels_to_make, values, strict=True):
                     if panel:
                         attribution = Attribution(map, {"gradient_evaluations": 1, **diagnostics})
-                        add_map(picture, panel, *finished(attribution, seconds))
+                        self._add_map(picture, panel, *finished(attribution, seconds))
             except Exception:
                 log.warning(
                     "%s of %d pictures at once failed: one by one", one.method.id, len(panels_to_make), exc_info=True
@@ -311,9 +311,14 @@ class Batch:
         engine = loaded.engine(self._score(loaded, panel.target), micro_batch(self.context.settings, loaded.size))
         try:
             computing = compute(panel, engine, picture.model_inputs[panel.model].x, picture.job.seed)
-            add_map(picture, panel, *(yield from drop_events(computing)))
+            self._add_map(picture, panel, *(yield from drop_events(computing)))
         except Exception as error:
-            panel.record |= outcome(as_problem(error))
+            panel.record = unmade_panel(panel, self.context.zoo, as_problem(error))
+
+    def _add_map(self, picture: ExplainedPicture, panel: PlannedPanel, values: np.ndarray, facts: MapFacts) -> None:
+        """Add a finished map to the picture, and its record to the panel."""
+        picture.maps[panel.id] = values
+        panel.record = made_panel(picture.job, panel, self.context.zoo, facts, from_store=False)
 
     def _score(self, loaded: LoadedModel, target: Any) -> Score:
         return loaded.score(target, self.request.score, self.request.against)
@@ -321,19 +326,12 @@ class Batch:
     @staticmethod
     def _close(picture: ExplainedPicture) -> ExplainedPicture | FailedPicture:
         """The picture with its complete record; a failure if one of its maps has failed."""
-        picture.record |= {"status": "done", "panels": [panel.record for panel in picture.panels]}
-        for panel in picture.panels:
-            if panel.record["status"] == "failed":
-                return FailedPicture(
-                    picture.entry, ComputationFailed(f"{panel.method.id}: {panel.record['problem']['detail']}")
-                )
+        picture.record.status = "done"
+        picture.record.panels = [panel.record for panel in picture.panels if panel.record is not None]
+        for panel in picture.record.panels:
+            if panel.status == "failed" and panel.problem is not None:
+                return FailedPicture(picture.entry, ComputationFailed(f"{panel.method}: {panel.problem.detail}"))
         return picture
-
-
-def add_map(picture: ExplainedPicture, panel: PlannedPanel, values: np.ndarray, about: dict[str, Any]) -> None:
-    """Add a finished map to the picture and to its panel's record."""
-    picture.maps[panel.id] = values
-    panel.record |= done(picture.job, panel, about)
 
 
 def drop_events(run: Generator[Any, None, R]) -> Waiting[R]:

@@ -6,44 +6,45 @@ from typing import Any
 
 from ..attribution.methods.base import Method, methods
 from ..attribution.metrics.base import Metric, metrics
+from ..contract.catalogue import CardFault, Catalogue, MethodBody, MetricBody, PaperBody
 from ..settings import Settings
 from ..zoo.zoo import Zoo
 
 
-def catalogue(zoo: Zoo, settings: Settings) -> dict[str, Any]:
+def catalogue(zoo: Zoo, settings: Settings) -> Catalogue:
     """The content of `GET /models`, `GET /methods` and `GET /metrics`."""
-    return {
-        "default": settings.default_model,
-        "downloads": "none" if settings.offline else settings.downloads,
-        "models": [zoo.describe(model) for model in zoo.recipes],
-        "faults": [{"card": fault.card, "detail": fault.detail} for fault in zoo.faults],
-        "methods": [describe_method(method) for method in methods().values()],
-        "metrics": [describe_metric(metric) for metric in metrics().values()],
-    }
+    return Catalogue(
+        default=settings.default_model,
+        downloads="none" if settings.offline else settings.downloads,
+        models=[zoo.describe(model) for model in zoo.recipes],
+        faults=[CardFault(card=fault.card, detail=fault.detail) for fault in zoo.faults],
+        methods=[describe_method(method) for method in methods().values()],
+        metrics=[describe_metric(metric) for metric in metrics().values()],
+    )
 
 
-def describe_method(method: Method[Any]) -> dict[str, Any]:
-    return {
-        "id": method.id,
-        "title": method.title,
-        "year": method.year,
-        "paper": {"title": method.paper.title, "url": method.paper.url},
-        "summary": method.summary,
-        "strengths": list(method.strengths),
-        "weaknesses": list(method.weaknesses),
-        "default": method.default,
-        "parameters": method.Parameters.model_json_schema(),
-    }
+def describe_method(method: Method[Any]) -> MethodBody:
+    return MethodBody(
+        id=method.id,
+        title=method.title,
+        year=method.year,
+        paper=PaperBody(title=method.paper.title, url=method.paper.url),
+        summary=method.summary,
+        strengths=list(method.strengths),
+        weaknesses=list(method.weaknesses),
+        default=method.default,
+        parameters=method.Parameters.model_json_schema(),
+    )
 
 
-def describe_metric(metric: Metric[Any]) -> dict[str, Any]:
-    return {
-        "id": metric.id,
-        "title": metric.title,
-        "paper": {"title": metric.paper.title, "url": metric.paper.url},
-        "summary": metric.summary,
-        "parameters": metric.Parameters.model_json_schema(),
-    }
+def describe_metric(metric: Metric[Any]) -> MetricBody:
+    return MetricBody(
+        id=metric.id,
+        title=metric.title,
+        paper=PaperBody(title=metric.paper.title, url=metric.paper.url),
+        summary=metric.summary,
+        parameters=metric.Parameters.model_json_schema(),
+    )
 
 
 def titles() -> dict[str, str]:

@@ -16,7 +16,9 @@ from ..attribution.metrics.base import CostInputs, ExplainedMap, Metric, MetricC
 from ..attribution.metrics.networks import layers, private, randomise
 from ..attribution.metrics.similarity import compare
 from ..attribution.score import Score
-from ..contract.jobs import Estimate, Event
+from ..contract.estimates import EstimateBody, Estimates, MetricEstimate
+from ..contract.events import ResultEvent
+from ..contract.jobs import Estimate
 from ..contract.problems import Problem
 from ..images.preprocess import requested_input
 from ..zoo.loader import LoadedModel
@@ -44,20 +46,19 @@ def estimate(job: Estimate, context: Context) -> Run:
     for method, parameters in chosen:
         cost = CostInputs(method, parameters, own.size, 0).map_cost
         seconds = _rounded(map_seconds(context.throughput, job.model, cost, own.size))
-        told = {"method": method.id, "gradient_evaluations": cost.total, "seconds": seconds, "metrics": []}
-        listed.append(told)
+        listed.append(EstimateBody(method=method.id, gradient_evaluations=cost.total, seconds=seconds, metrics=[]))
     if measured:
         with (yield from reserve_models(context.zoo, [job.model])):
             loaded = _load(context.zoo, job.model, own.size)
-            for told, made in zip(listed, chosen, strict=True):
+            for estimated, made in zip(listed, chosen, strict=True):
                 if loaded is None:
                     outline = CostInputs(*made, own.size, len(context.zoo.labels(job.model)))
                     costs = panel_cost(outline, measured).metrics
-                    told["metrics"] = [_told(metric, costs[metric.id], None) for metric, _ in measured]
+                    estimated.metrics = [_metric(metric, costs[metric.id], None) for metric, _ in measured]
                 else:
                     with suppress(Problem, AttributionError):  # a method that this model cannot be explained by
-                        told["metrics"] = yield from _metrics(loaded, job.model, made, measured, context)
-    yield Event("result", {"model": job.model, "estimates": listed})
+                        estimated.metrics = yield from _metrics(loaded, job.model, made, measured, context)
+    yield ResultEvent(result=Estimates(model=job.model, estimates=listed))
 
 
 def _load(zoo: Zoo, model: str, size: Size) -> LoadedModel | None:
@@ -73,7 +74,7 @@ def _metrics(
     made: tuple[Method[Any], Parameters],
     measured: tuple[Chosen, ...],
     context: Context,
-) -> Waiting[list[dict[str, Any]]]:
+) -> Waiting[list[MetricEstimate]]:
     method, classifier = made[0], loaded.classifier
     outline = inputs_of(*made, classifier)
     method.check(classifier, outline.parameters)
@@ -93,12 +94,12 @@ def _metrics(
             with suppress(Refused):  # this map cannot be measured so
                 yield from _time(_measuring(metric, parameters, engine, outline), model, own[0], context, outline.size)
             seconds = context.throughput.seconds(model, *own, classifier.size)
-        listed.append(_told(metric, cost, seconds))
+        listed.append(_metric(metric, cost, seconds))
     return listed
 
 
-def _told(metric: Metric[Any], cost: MetricCost, seconds: float | None) -> dict[str, Any]:
-    return {"metric": metric.id, **cost.to_dict(), "seconds": _rounded(seconds)}
+def _metric(metric: Metric[Any], cost: MetricCost, seconds: float | None) -> MetricEstimate:
+    return MetricEstimate(metric=metric.id, forwards=cost.forwards, gradients=cost.gradients, seconds=_rounded(seconds))
 
 
 def _time(passes: Iterator[int], model: str, what: tuple[str, ...], context: Context, size: Size) -> Waiting[None]:

@@ -13,6 +13,8 @@ from ..attribution.errors import UnknownName
 from ..attribution.methods.base import Method
 from ..attribution.metrics.base import find_metric
 from ..attribution.metrics.findings import Figures, Level
+from ..contract.metrics import Finding as FindingBody
+from ..contract.wire import JsonObject
 from .presentation import FALLBACK
 from .texts import NAME, texts
 
@@ -26,7 +28,7 @@ class Finding:
     metric: str
     code: str
     level: Level
-    values: dict[str, Any] = field(default_factory=dict)
+    values: JsonObject = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -38,14 +40,11 @@ class Finding:
         """The sentence in English."""
         return NAME.sub(lambda name: str(self.values[name[1]]), texts(FALLBACK)[self.key])
 
-    def told(self) -> dict[str, Any]:
-        return {
-            "code": self.code,
-            "level": self.level,
-            "detail": self.detail,
-            "values": self.values,
-            "url": f"/trust#{self.metric}",
-        }
+    def record(self) -> FindingBody:
+        """The finding as it goes over the wire."""
+        return FindingBody(
+            code=self.code, level=self.level, detail=self.detail, values=self.values, url=f"/trust#{self.metric}"
+        )
 
 
 def findings(metric: str, figures: Figures, method: Method[Any]) -> list[Finding]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..attribution.classifier import Classifier
 from ..attribution.gradient_flow.profile import LayerGradient, measure
 from ..attribution.score import Score
-from ..contract.jobs import Event, Flow
+from ..contract.events import ResultEvent
+from ..contract.flows import FlowLayer, GradientFlow, PoolingBody
+from ..contract.jobs import Flow
+from ..contract.predictions import ClassBody
 from ..contract.problems import Unprocessable
 from .context import Context
 from .flow_findings import findings
@@ -25,19 +26,18 @@ def flow(job: Flow, context: Context) -> Run:
         model_input = yield from make_model_input(context, picture, model, job)
         yield None
         classifier = model_input.load(context.zoo).classifier
-        target = choose_target(job, model, classifier, model_input.classes[0]["index"])
+        target = choose_target(job, model, classifier, model_input.classes[0].index)
         layers = measure(classifier, model_input.x, Score(target, job.score, job.against, classifier.multilabel))
-    yield Event(
-        "result",
-        {
-            "model": model,
-            "target": class_dict(classifier, target),
-            "against": None if job.against is None else class_dict(classifier, job.against),
-            "score": job.score,
-            "size": list(classifier.size),
-            "layers": [layer_dict(layer) for layer in layers],
-            "findings": findings(layers, job.score),
-        },
+    yield ResultEvent(
+        result=GradientFlow(
+            model=model,
+            target=_class(classifier, target),
+            against=None if job.against is None else _class(classifier, job.against),
+            score=job.score,
+            size=list(classifier.size),
+            layers=[layer_record(layer) for layer in layers],
+            findings=findings(layers, job.score),
+        )
     )
 
 
@@ -56,24 +56,24 @@ def choose_target(job: Flow, model: str, classifier: Classifier, top: int) -> in
     return target
 
 
-def class_dict(classifier: Classifier, index: int) -> dict[str, Any]:
-    return {"index": index, "label": classifier.label(index)}
+def _class(classifier: Classifier, index: int) -> ClassBody:
+    return ClassBody(index=index, label=classifier.label(index))
 
 
-def layer_dict(layer: LayerGradient) -> dict[str, Any]:
+def layer_record(layer: LayerGradient) -> FlowLayer:
     """A layer in the wire format."""
     pooling = layer.pooling
-    return {
-        "name": layer.name,
-        "kind": layer.kind,
-        "operation": layer.operation,
-        "call": layer.call,
-        "shape": list(layer.shape),
-        "norm": layer.norm,
-        "rms": layer.rms,
-        "dead": layer.slopes.dead,
-        "dead_units": layer.slopes.dead_units,
-        "saturated": layer.slopes.saturated,
-        "pooling": pooling and {"how": pooling.how, "received": pooling.received, "map": pooling.map},
-        "into": list(layer.into),
-    }
+    return FlowLayer(
+        name=layer.name,
+        kind=layer.kind,
+        operation=layer.operation,
+        call=layer.call,
+        shape=list(layer.shape),
+        norm=layer.norm,
+        rms=layer.rms,
+        dead=layer.slopes.dead,
+        dead_units=layer.slopes.dead_units,
+        saturated=layer.slopes.saturated,
+        pooling=None if pooling is None else PoolingBody(how=pooling.how, received=pooling.received, map=pooling.map),
+        into=list(layer.into),
+    )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from ..attribution.gradient_flow.profile import LayerGradient
 from ..contract.arrays import ScoreKind
+from ..contract.metrics import Finding
 
 URL = "/trust#gradient_flow"
 VANISHED = 1e-3  # share of the largest value below which the gradient has vanished
 MAX_LEFT = 0.5  # a finding only if less than this share is left between two layers
 MOST = 0.9  # share of dead or saturated activations for a finding
-Finding = dict[str, Any]
 
 
 def findings(layers: list[LayerGradient], score: ScoreKind = "logit") -> list[Finding]:
@@ -28,8 +28,8 @@ def findings(layers: list[LayerGradient], score: ScoreKind = "logit") -> list[Fi
     return [*_vanishing(layers), *_flat_score(layers, score), *_drop(layers), *_dead(layers), *_saturated(layers)]
 
 
-def _finding(code: str, level: str, detail: str, **values: Any) -> Finding:
-    return {"code": code, "level": level, "detail": detail, "values": values, "url": URL}
+def _finding(code: str, level: Literal["support", "doubt", "note"], detail: str, **values: Any) -> Finding:
+    return Finding(code=code, level=level, detail=detail, values=values, url=URL)
 
 
 def _not_finite(broken: list[LayerGradient]) -> Finding:

@@ -2,61 +2,78 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 from torch import Tensor
 
 from ..attribution.methods.base import Parameters
 from ..attribution.metrics.base import ExplainedMap, Measurement, Metric
 from ..contract.arrays import measurement_part, pack
-from ..contract.jobs import Event, Explain
+from ..contract.events import Event, MetricEvent, ProgressEvent
+from ..contract.jobs import Explain
+from ..contract.metrics import MeasurementBody, MeasurementFacts
 from ..contract.problems import ComputationFailed
+from ..contract.wire import JsonObject
 from .context import Context
 from .cost import learn_metric
 from .plan import Chosen, PlannedPanel
 from .problems import as_problem
-from .records import metric_done, metric_record, outcome
+from .records import measured, unmeasured
 from .turns import PROGRESS_SECONDS, Run, TimedGenerator
+
+log = logging.getLogger(__name__)
 
 
 def measure_all(panel: PlannedPanel, key: str, explained: ExplainedMap, job: Explain, context: Context) -> Run:
     """Measure the metrics of a finished panel one after the other. `key` is the store's key of its map."""
     for metric, parameters in panel.metrics:
-        record = metric_record(metric, parameters)
         try:
-            yield from _measure(record, panel, (metric, parameters), key, explained, job, context)
+            record = yield from _measure(panel, (metric, parameters), key, explained, job, context)
         except Exception as error:
-            record |= outcome(as_problem(error))
-        panel.record["metrics"][metric.id] = record
-        yield Event("metric", {"panel": panel.id, "metric": record})
+            record = unmeasured(metric, parameters, as_problem(error))
+        assert panel.record is not None  # its map is there
+        panel.record.metrics[metric.id] = record
+        yield MetricEvent(panel=panel.id, metric=record)
         yield None
 
 
 def _measure(
-    record: dict[str, Any],
     panel: PlannedPanel,
     chosen: Chosen,
     key: str,
     explained: ExplainedMap,
     job: Explain,
     context: Context,
-) -> Run:
+) -> Generator[Event | None, None, MeasurementBody]:
     metric, parameters = chosen
     metric.check(explained, parameters)
     cost = metric.cost(explained.outline, parameters)
     name, store = measurement_part(panel.id, metric.id), context.store
     store_key = store.key("metric", key, metric.id, parameters.model_dump(), job.seed)
-    found = store.attach(job.id, name, store_key)
-    record["from_store"] = found is not None
-    if found is None:
+    facts = _facts(store.attach(job.id, name, store_key))
+    from_store = facts is not None
+    if facts is None:
         measurement, seconds = yield from compute(panel, metric, parameters, explained)
         learn_metric(context.throughput, panel.model, explained.outline, metric, cost, seconds)
-        found = {"figures": measurement.figures, "maps": list(measurement.maps), "seconds": round(seconds, 3)}
-        store.put(job.id, name, store_key, pack(as_arrays(measurement.maps)), found)
-    record |= metric_done(job.id, panel, metric, found, cost)
+        facts = MeasurementFacts(
+            figures=dict(measurement.figures), maps=list(measurement.maps), seconds=round(seconds, 3)
+        )
+        store.put(job.id, name, store_key, pack(as_arrays(measurement.maps)), facts.to_dict())
+    return measured(job.id, panel, chosen, facts, cost, from_store)
+
+
+def _facts(stored: JsonObject | None) -> MeasurementFacts | None:
+    """What is kept of a metric; None where there is nothing, or it is damaged."""
+    try:
+        return None if stored is None else MeasurementFacts.model_validate(stored)
+    except ValidationError:
+        log.warning("a stored measurement is damaged and is computed again")
+        return None
 
 
 def compute(
@@ -69,8 +86,7 @@ def compute(
             now = time.monotonic()
             if now - last >= PROGRESS_SECONDS or step.done == step.total:
                 last = now
-                progress = {"panel": panel.id, "metric": metric.id, "done": step.done, "total": step.total}
-                yield Event("progress", progress)
+                yield ProgressEvent(panel=panel.id, metric=metric.id, done=step.done, total=step.total)
             yield None
     return steps.result, steps.seconds
 

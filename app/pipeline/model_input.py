@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import wait
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from PIL import Image
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..attribution.classifier import Classifier
 from ..contract.jobs import Explain, Flow, Predict
+from ..contract.predictions import PredictedClass
 from ..images.input_spec import Input
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..zoo.loader import LoadedModel
@@ -113,8 +114,8 @@ class ModelInput:
     input: Input
     seen: PreprocessedImage
     x: Tensor
-    classes: list[dict[str, Any]]
-    targets: list[dict[str, Any]]  # predictions for the requested target classes
+    classes: list[PredictedClass]
+    targets: list[PredictedClass]  # predictions for the requested target classes
 
     def load(self, zoo: Zoo) -> LoadedModel:
         """The model for inputs of this size. It must be reserved meanwhile."""
@@ -138,18 +139,18 @@ def make_model_input(
 
 def top_classes(
     classifier: Classifier, logits: Tensor, count: int, targets: Iterable[int]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[list[PredictedClass], list[PredictedClass]]:
     """The `count` top classes with probability and logit, best first; and the same for `targets`."""
     probabilities = classifier.probabilities(logits)
     best = probabilities.argsort(descending=True, stable=True)[:count].tolist()
 
-    def prediction(index: int) -> dict[str, Any]:
-        return {
-            "index": index,
-            "label": classifier.label(index),
-            "probability": float(probabilities[index]),
-            "logit": float(logits[index]),
-        }
+    def prediction(index: int) -> PredictedClass:
+        return PredictedClass(
+            index=index,
+            label=classifier.label(index),
+            probability=float(probabilities[index]),
+            logit=float(logits[index]),
+        )
 
     return [prediction(index) for index in best], [prediction(i) for i in targets if 0 <= i < len(logits)]
 

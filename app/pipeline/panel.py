@@ -6,19 +6,22 @@ import io
 import logging
 import time
 from collections.abc import Generator
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
-from ..attribution.methods.base import OnePass, Progress
+from ..attribution.methods.base import Diagnostics, OnePass, Progress
 from ..attribution.metrics.base import ExplainedMap
 from ..attribution.shared_forward import SharedForward
-from ..contract.arrays import encode_map, npy
-from ..contract.jobs import Event, Explain
+from ..contract.arrays import EncodedMap, encode_map, npy
+from ..contract.events import Event, PanelEvent, PartialEvent, ProgressEvent
+from ..contract.jobs import Explain
+from ..contract.records import MapFacts
 from ..images.input_spec import Input
 from ..settings import Settings
 from ..storage.stores import AnyStore
@@ -29,7 +32,7 @@ from .measure import measure_all
 from .model_input import InputImage, ModelInput
 from .plan import PlannedPanel
 from .problems import as_problem
-from .records import done, finished, outcome, panel_record
+from .records import finished, made_panel, unmade_panel
 from .turns import PROGRESS_SECONDS, Run, TimedGenerator
 
 log = logging.getLogger(__name__)
@@ -49,8 +52,7 @@ def make_panel(
 
     `shared` is a forward pass that panels share, for methods of one pass.
     """
-    panel.record = panel_record(panel, context.zoo)
-    summed: dict[str, Any] | None = None
+    summed: EncodedMap | None = None
     explained: tuple[str, ExplainedMap] | None = None
     try:
         if panel.refusal:
@@ -60,26 +62,26 @@ def make_panel(
         score = loaded.score(panel.target, job.score, panel.against)
         alone = loaded.engine(score, micro_batch(context.settings, loaded.size))
         key = panel_key(panel, job, context, picture, loaded.classifier, model_input.input)
-        stored = context.store.attach(job.id, f"panel:{panel.id}", key)
-        values = _stored_values(context.store, job.id, panel.id) if stored else None
-        panel.record["from_store"] = values is not None
-        if stored is None or values is None:
+        stored = _stored(context.store, job.id, panel.id, key)
+        if stored is None:
             engine = shared.engine(score) if shared else alone
-            values, stored = yield from compute(panel, engine, model_input.x, job.seed)
+            values, facts = yield from compute(panel, engine, model_input.x, job.seed)
             size = model_input.input.size
-            learn_map(context.throughput, panel.model, panel.map_cost(size), stored["seconds"], size)
-            context.store.put(job.id, f"panel:{panel.id}", key, npy(values), stored)
-        panel.record |= done(job, panel, stored)
-        summed = encode_map(values.sum(0))
+            learn_map(context.throughput, panel.model, panel.map_cost(size), facts.seconds, size)
+            context.store.put(job.id, f"panel:{panel.id}", key, npy(values), facts.to_dict())
+        else:
+            values, facts = stored
         map_values = torch.from_numpy(values).to(model_input.x.device)
-        made_by = (panel.method, panel.parameters, job.seed, stored["diagnostics"])
+        made_by = (panel.method, panel.parameters, job.seed, cast(Diagnostics, facts.diagnostics))
         explained = key, ExplainedMap(alone, alone.place(model_input.x), map_values, *made_by)
+        panel.record = made_panel(job, panel, context.zoo, facts, from_store=stored is not None)
+        summed = encode_map(values.sum(0))
     except Exception as error:
-        panel.record |= outcome(as_problem(error))
+        panel.record, explained = unmade_panel(panel, context.zoo, as_problem(error)), None
     finally:
         if shared:
             shared.release()
-    yield Event("panel", {"panel": panel.record, "map": summed})
+    yield PanelEvent(panel=panel.record, map=summed)
     if explained:
         yield from measure_all(panel, *explained, job, context)
 
@@ -102,7 +104,7 @@ def shared_passes(
 
 def compute(
     panel: PlannedPanel, engine: Engine, x: Tensor, seed: int
-) -> Generator[Event | None, None, tuple[np.ndarray, dict[str, Any]]]:
+) -> Generator[Event | None, None, tuple[np.ndarray, MapFacts]]:
     """Run a method in turns, with progress events and partial maps. Only its own turns count as seconds."""
     last_partial = last_progress = -1.0
     with TimedGenerator(panel.method.attribute(engine, x, panel.parameters, seed)) as steps:
@@ -110,7 +112,7 @@ def compute(
             now = time.monotonic()
             if now - last_progress >= PROGRESS_SECONDS or step.done == step.total:
                 last_progress = now
-                yield Event("progress", {"panel": panel.id, "done": step.done, "total": step.total})
+                yield ProgressEvent(panel=panel.id, done=step.done, total=step.total)
             if step.done < step.total and step.estimate is not None and now - last_partial >= PARTIAL_SECONDS:
                 last_partial = now
                 yield _partial(panel.id, step)
@@ -144,11 +146,13 @@ def panel_key(
     )
 
 
-def _stored_values(store: AnyStore, record: str, panel: str) -> np.ndarray | None:
-    data = store.read(record, f"panel:{panel}")
+def _stored(store: AnyStore, record: str, panel: str, key: str) -> tuple[np.ndarray, MapFacts] | None:
+    """A map that is kept, which the record uses from now on; None where there is none, or it is damaged."""
+    facts = store.attach(record, f"panel:{panel}", key)
+    data = None if facts is None else store.read(record, f"panel:{panel}")
     try:
-        return None if data is None else np.load(io.BytesIO(data), allow_pickle=False)
-    except ValueError:
+        return None if data is None else (np.load(io.BytesIO(data), allow_pickle=False), MapFacts.model_validate(facts))
+    except (ValueError, ValidationError):
         log.warning("a stored panel is damaged and is computed again")
         return None
 
@@ -158,6 +162,4 @@ def _partial(panel: str, step: Progress) -> Event:
     summed = step.estimate.detach().float().sum(0)
     height, width = (min(side, 112) for side in summed.shape)
     small = torch.nn.functional.adaptive_avg_pool2d(summed[None, None], (height, width))[0, 0]
-    return Event(
-        "partial", {"panel": panel, "done": step.done, "total": step.total, "map": encode_map(small.cpu().numpy())}
-    )
+    return PartialEvent(panel=panel, done=step.done, total=step.total, map=encode_map(small.cpu().numpy()))

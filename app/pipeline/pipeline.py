@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import Any
 
-from ..contract.jobs import Estimate, Event, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
-from ..contract.problems import ComputationFailed, Problem, problem_from_dict
+from ..contract.events import (
+    AcceptedEvent,
+    DoneEvent,
+    MetricEvent,
+    PanelEvent,
+    PlannedMetric,
+    PlannedPanelBody,
+    PredictionEvent,
+    ResultEvent,
+)
+from ..contract.jobs import Estimate, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
+from ..contract.predictions import LabelList, Prediction, Predictions
+from ..contract.problems import ComputationFailed, Problem, problem_from_body
+from ..contract.records import Explanation, InputBody, PanelBody
+from ..contract.server import Refreshed
+from ..storage.records import load_record
 from ..storage.store import deleted_problem
+from ..zoo.weights import Location
 from ..zoo.zoo import Zoo
 from .context import Context
 from .estimate import estimate
@@ -21,7 +35,7 @@ from .model_input import InputImage, ModelInput, Waiting, make_model_input, png,
 from .panel import make_panel, shared_passes
 from .plan import PlannedPanel, check_panels, plan, set_targets
 from .problems import as_problem, told_as_problems
-from .records import end_of, input_record, new_record, outcome, panel_record
+from .records import end_of, input_record, new_record, unmade_panel
 from .turns import Run, reserve_models, round_robin
 
 
@@ -48,15 +62,14 @@ def _run(job: Job, context: Context) -> Run:
 def answer_without_picture(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
     """Jobs without a picture."""
     if isinstance(job, Labels):
-        yield Event("result", {"labels": list(zoo.labels(job.model))})
+        yield ResultEvent(result=LabelList(labels=list(zoo.labels(job.model))))
     elif isinstance(job, Locate):
         file = zoo.recipe(job.model).weights
-        yield Event(
-            "result", {"file": zoo.weights.with_pinned_revision(file), "ready": zoo.weights.find(file) is not None}
-        )
+        location = Location(file=zoo.weights.with_pinned_revision(file), ready=zoo.weights.find(file) is not None)
+        yield ResultEvent(result=location)
     else:
         zoo.refresh()
-        yield Event("result", {})
+        yield ResultEvent(result=Refreshed())
 
 
 def predict(job: Predict, context: Context) -> Run:
@@ -69,9 +82,9 @@ def predict(job: Predict, context: Context) -> Run:
     for model in models:
         with (yield from reserve_models(context.zoo, [model])):
             model_input = yield from make_model_input(context, picture, model, job, job.top_k)
-        predictions.append({"model": model, "classes": model_input.classes})
+        predictions.append(Prediction(model=model, classes=model_input.classes))
         yield None
-    yield Event("result", {"predictions": predictions})
+    yield ResultEvent(result=Predictions(predictions=predictions))
 
 
 def explain(job: Explain, context: Context) -> Run:
@@ -83,26 +96,26 @@ def explain(job: Explain, context: Context) -> Run:
     model_inputs = yield from make_model_inputs(job, context, picture, panels)
     record = create_record(job, context, picture)
     try:
-        yield Event("accepted", _accepted(job, context, panels, model_inputs))
+        yield _accepted(job, context, panels, model_inputs)
         for model_input in model_inputs.values():
-            store_input(job, context, picture, model_input, record)
-            yield Event("prediction", _prediction(record["inputs"][-1]))
+            seen = store_input(job, context, picture, model_input, record)
+            yield PredictionEvent(model=seen.model, input=seen, predictions=seen.predictions)
         yield from store_image(job, context, picture)
         yield None
         for event in make_panels(job, context, picture, panels, model_inputs):
-            if event is not None and event.name in ("panel", "metric"):
-                record["panels"] = [p.record for p in panels if p.record.get("status")]
-                record["seconds"] = round(time.monotonic() - began, 3)
-                record["status"] = "done" if all(map(is_complete, panels)) else "running"
+            if isinstance(event, PanelEvent | MetricEvent):
+                record.panels = [panel.record for panel in panels if panel.record is not None]
+                record.seconds = round(time.monotonic() - began, 3)
+                record.status = "done" if all(map(is_complete, panels)) else "running"
                 merge_stored_metrics(context, record)
-                context.store.update(job.id, record)
+                context.store.update(job.id, record.to_dict())
             yield event
     except (GeneratorExit, Exception) as error:
-        if record["status"] != "done":  # a client may leave after the last panel
+        if record.status != "done":  # a client may leave after the last panel
             with suppress(Problem):  # the explanation may be deleted, or the disk full
-                context.store.update(job.id, record | end_of(error))
+                context.store.update(job.id, record.ended(end_of(error)).to_dict())
         raise
-    yield Event("done", record)
+    yield DoneEvent(record=record)
 
 
 def measure(job: Measure, context: Context) -> Run:
@@ -112,48 +125,53 @@ def measure(job: Measure, context: Context) -> Run:
     panel.id = job.panel
     picture = yield from InputImage.open(request.picture, context, request.owner)
     model_inputs = yield from make_model_inputs(request, context, picture, panels)
-    yield Event("accepted", {"panel": panel.id, **_accepted(request, context, panels, model_inputs)})
+    accepted = _accepted(request, context, panels, model_inputs)
+    accepted.panel = panel.id
+    yield accepted
     for event in make_panels(request, context, picture, panels, model_inputs):
-        if event is not None and event.name == "panel":
-            if panel.record["status"] != "done":
-                raise problem_from_dict(panel.record["problem"])
+        if isinstance(event, PanelEvent):
+            if event.panel.problem is not None:
+                raise problem_from_body(event.panel.problem)
             continue  # the client has this panel already
-        if event is not None and event.name == "metric":
+        if isinstance(event, MetricEvent) and panel.record is not None:
             update_panel(context, job.id, panel.record)
         yield event
-    record = context.store.load(job.id)
-    if record is None:
-        raise deleted_problem()
-    yield Event("done", record)
+    yield DoneEvent(record=_kept(context, job.id))
 
 
-def update_panel(context: Context, explanation: str, new: dict[str, Any]) -> None:
+def update_panel(context: Context, explanation: str, new: PanelBody) -> None:
     """Update a panel in the explanation's stored record. Raises `NotFound` if the explanation is gone."""
-    record = context.store.load(explanation)
+    record = _kept(context, explanation)
+    for number, panel in enumerate(record.panels):
+        if panel.id == new.id:
+            kept = {"from_store": panel.from_store, "metrics": panel.metrics | new.metrics}
+            record.panels[number] = new.model_copy(update=kept)
+    context.store.update(explanation, record.to_dict())
+
+
+def merge_stored_metrics(context: Context, record: Explanation) -> None:
+    """Copy metrics that other requests have measured meanwhile from the stored record into `record`."""
+    stored = load_record(context.store, record.id)
+    if stored is not None:
+        measured = {panel.id: panel.metrics for panel in stored.panels}
+        for panel in record.panels:
+            panel.metrics = measured.get(panel.id, {}) | panel.metrics
+
+
+def _kept(context: Context, explanation: str) -> Explanation:
+    """The record as it is in the store. Raises `NotFound`."""
+    record = load_record(context.store, explanation)
     if record is None:
         raise deleted_problem()
-    for number, panel in enumerate(record["panels"]):
-        if panel["id"] == new["id"]:
-            metrics = {**panel.get("metrics", {}), **new["metrics"]}
-            kept = {"from_store": panel["from_store"], "metrics": metrics}
-            record["panels"][number] = new | kept
-    context.store.update(explanation, record)
-
-
-def merge_stored_metrics(context: Context, record: dict[str, Any]) -> None:
-    """Copy metrics that other requests have measured meanwhile from the stored record into `record`."""
-    stored = context.store.load(record["id"])
-    if stored is not None:
-        measured = {panel["id"]: panel["metrics"] for panel in stored["panels"]}
-        for panel in record["panels"]:
-            panel["metrics"] = measured.get(panel["id"], {}) | panel["metrics"]
+    return record
 
 
 def is_complete(panel: PlannedPanel) -> bool:
     """Whether a panel and all of its metrics are finished."""
     record = panel.record
-    all_done = record.get("status") == "done" and all(metric.id in record["metrics"] for metric, _ in panel.metrics)
-    return all_done or record.get("status") in ("refused", "failed")
+    if record is None:
+        return False
+    return record.status != "done" or all(metric.id in record.metrics for metric, _ in panel.metrics)
 
 
 def make_model_inputs(
@@ -177,7 +195,7 @@ def make_model_inputs(
         else:
             model_inputs[model] = model_input
         yield None
-    set_targets(panels, {model: model_input.classes[0]["index"] for model, model_input in model_inputs.items()})
+    set_targets(panels, {model: model_input.classes[0].index for model, model_input in model_inputs.items()})
     return model_inputs
 
 
@@ -187,9 +205,9 @@ def make_panels(
     """Compute all panels. Panels of models that fit into memory together take turns; other models follow."""
     for panel in panels:
         if panel.model not in model_inputs:
-            panel.record = panel_record(panel, context.zoo)
-            panel.record |= outcome(panel.refusal or ComputationFailed("The model could not be had."))
-            yield Event("panel", {"panel": panel.record, "map": None})
+            refusal = panel.refusal or ComputationFailed("The model could not be had.")
+            panel.record = unmade_panel(panel, context.zoo, refusal)
+            yield PanelEvent(panel=panel.record, map=None)
     for group in context.zoo.groups(model_inputs):
         own_panels = [panel for panel in panels if panel.model in group]
         ordered = sorted(own_panels, key=lambda p: p.map_cost(model_inputs[p.model].input.size).total)
@@ -201,11 +219,11 @@ def make_panels(
             )
 
 
-def create_record(job: Explain, context: Context, picture: InputImage) -> dict[str, Any]:
+def create_record(job: Explain, context: Context, picture: InputImage) -> Explanation:
     """Create the record in the store, with the picture as it was sent, for later requests."""
     record = new_record(job, context, picture.size)
     store, source = context.store, picture.hash
-    store.create(job.id, record, job.owner)
+    store.create(job.id, record.to_dict(), job.owner)
     if store.attach(job.id, "source", store.key("source", source)) is None:
         store.put(job.id, "source", store.key("source", source), job.picture, {})
     return record
@@ -221,42 +239,41 @@ def store_image(job: Explain, context: Context, picture: InputImage) -> Waiting[
 
 
 def store_input(
-    job: Explain, context: Context, picture: InputImage, model_input: ModelInput, record: dict[str, Any]
-) -> None:
+    job: Explain, context: Context, picture: InputImage, model_input: ModelInput, record: Explanation
+) -> InputBody:
     """Put a model's input and predictions into the record and the store."""
     store, name = context.store, f"input:{model_input.model}"
     key = store.key("input", picture.hash, model_input.input.model_dump())
     if store.attach(job.id, name, key) is None:
         store.put(job.id, name, key, png(model_input.seen.picture), {})
-    record["inputs"].append(input_record(job, model_input))
-    store.update(job.id, record)
+    seen = input_record(job, model_input)
+    record.inputs.append(seen)
+    store.update(job.id, record.to_dict())
+    return seen
 
 
 def _accepted(
     job: Explain, context: Context, panels: list[PlannedPanel], model_inputs: dict[str, ModelInput]
-) -> dict[str, Any]:
+) -> AcceptedEvent:
     evaluations = measuring = 0
     planned_panels = []
     for panel in panels:
         known = model_inputs.get(panel.model)
         input = known.input if known else context.zoo.recipe(panel.model).input
         cost = panel.map_cost(input.size).total
-        planned: dict[str, Any] = {
-            "id": panel.id,
-            "model": panel.model,
-            "method": panel.method.id,
-            "target": panel.target,
-            "cost": cost,
-        }
+        planned = PlannedPanelBody(
+            id=panel.id, model=panel.model, method=panel.method.id, target=panel.target, cost=cost
+        )
         evaluations += 0 if panel.refusal else cost
         if panel.metrics and not panel.refusal:
             costs = panel.cost(model_inputs[panel.model].load(context.zoo).classifier)
-            planned["metrics"] = [{"metric": id, **cost.to_dict()} for id, cost in costs.metrics.items()]
+            planned.metrics = [
+                PlannedMetric(metric=id, forwards=cost.forwards, gradients=cost.gradients)
+                for id, cost in costs.metrics.items()
+            ]
             measuring += costs.measuring
         planned_panels.append(planned)
-    accepted = {"id": job.id, "panels": planned_panels, "gradient_evaluations": evaluations}
-    return accepted | ({"metric_evaluations": measuring} if job.metrics else {})
-
-
-def _prediction(seen: dict[str, Any]) -> dict[str, Any]:
-    return {"model": seen["model"], "input": seen, "predictions": seen["predictions"]}
+    accepted = AcceptedEvent(id=job.id, panels=planned_panels, gradient_evaluations=evaluations)
+    if job.metrics:
+        accepted.metric_evaluations = measuring
+    return accepted

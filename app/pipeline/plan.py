@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,7 +14,8 @@ from ..attribution.methods.base import Method, Parameters, find_method, methods
 from ..attribution.metrics.base import CostInputs, Metric, MetricCost, find_metric, metrics
 from ..contract.arrays import ScoreKind
 from ..contract.jobs import Estimate, Explain
-from ..contract.problems import Problem, Unprocessable
+from ..contract.problems import FieldFault, Problem, Unprocessable
+from ..contract.records import PanelBody
 from ..images.preprocess import requested_input
 from ..settings import Settings
 from ..zoo.loader import LoadedModel
@@ -39,7 +40,7 @@ class PlannedPanel:
     target: int | None
     against: int | None
     refusal: Problem | None = None
-    record: dict[str, Any] = field(default_factory=dict)
+    record: PanelBody | None = None  # once something has come of it
     metrics: tuple[Chosen, ...] = ()  # to measure of its map
 
     def cost(self, classifier: Classifier) -> PanelCost:
@@ -151,12 +152,12 @@ def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
 def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameters:
     try:
         return method.Parameters.model_validate(options)
-    except ValidationError as error:
+    except ValidationError as invalid:
         errors = []
-        for fault in error.errors():
+        for fault in invalid.errors():
             name = ".".join(("options", method.id, *map(str, fault["loc"])))
-            errors.append({"field": name, "detail": f"{name}: {fault['msg']}."})
-        raise Unprocessable(" ".join(e["detail"] for e in errors), errors=errors) from error
+            errors.append(FieldFault(field=name, detail=f"{name}: {fault['msg']}."))
+        raise Unprocessable(" ".join(error["detail"] for error in errors), errors=errors) from invalid
 
 
 def class_problem(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..attribution.plugins import LAST, Kind, Plugin, plugins
+from ..contract.wire import JsonObject
 
 log = logging.getLogger(__name__)
 FALLBACK = "en"
@@ -53,11 +54,11 @@ class Presentation:
         return 0, self.declared.get("order", LAST), self.id
 
     @property
-    def about(self) -> dict[str, Any]:
+    def about(self) -> JsonObject:
         return self._json("about.json")
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JsonObject:
         return self._json("facts.json")
 
     def texts(self, language: str) -> dict[str, str]:
@@ -76,7 +77,7 @@ class Presentation:
         file = self.folder / name if self.folder is not None else None
         return file if file is not None and file.is_file() else None
 
-    def _json(self, name: str) -> dict[str, Any]:
+    def _json(self, name: str) -> JsonObject:
         file = self._file(name)
         try:
             found = json.loads(file.read_text("utf-8")) if file is not None else {}

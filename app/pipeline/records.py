@@ -1,8 +1,8 @@
-"""What is told and kept of an explanation, of what each model saw, and of each panel."""
+"""Builds the records of an explanation, of what each model saw, and of each panel and metric."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,7 +10,11 @@ from ..attribution.methods.base import Attribution, Parameters
 from ..attribution.metrics.base import Metric, MetricCost
 from ..contract.arrays import statistics
 from ..contract.jobs import Explain
+from ..contract.metrics import MeasurementBody, MeasurementFacts
+from ..contract.metrics import MetricCost as MetricCostBody
+from ..contract.predictions import ClassBody
 from ..contract.problems import ComputationFailed, Problem
+from ..contract.records import Ending, Explanation, ImageBody, InputBody, MapFacts, PanelBody, PanelUrls
 from ..zoo.zoo import Zoo
 from .context import Context
 from .findings import findings
@@ -18,122 +22,144 @@ from .model_input import ModelInput
 from .plan import PlannedPanel
 from .problems import as_problem
 
+Outcome = Literal["refused", "failed"]
 
-def new_record(job: Explain, context: Context, size: tuple[int, int]) -> dict[str, Any]:
+
+def new_record(job: Explain, context: Context, size: tuple[int, int]) -> Explanation:
     """The record of an explanation that begins; `size` is the picture's, (width, height)."""
-    return {
-        "id": job.id,
-        "url": f"/e/{job.id}",
-        "status": "running",
-        "problem": None,
-        "seed": job.seed,
-        "score": job.score,
-        "seconds": 0.0,
-        "versions": context.versions,
-        "image": {"width": size[0], "height": size[1]},
-        "inputs": [],
-        "panels": [],
-    }
+    return Explanation(
+        id=job.id,
+        url=f"/e/{job.id}",
+        status="running",
+        problem=None,
+        seed=job.seed,
+        score=job.score,
+        seconds=0.0,
+        versions=context.versions,
+        image=ImageBody(width=size[0], height=size[1]),
+        inputs=[],
+        panels=[],
+    )
 
 
-def end_of(error: GeneratorExit | Exception) -> dict[str, Any]:
-    """What the record says of an explanation that is not done, by what has ended it."""
+def end_of(error: GeneratorExit | Exception) -> Ending:
+    """What has become of an explanation that is not done, by what has ended it."""
     if isinstance(error, GeneratorExit):
-        return {"status": "cancelled"}
-    return {"status": "failed", "problem": as_problem(error).as_dict()}
+        return Ending(status="cancelled")
+    return Ending(status="failed", problem=as_problem(error).body())
 
 
-def input_record(job: Explain, sight: ModelInput) -> dict[str, Any]:
-    """What a model saw, and what it believes."""
-    return {
-        "model": sight.model,
-        "size": list(sight.input.size),
-        "fit": sight.input.fit,
-        "crop": [round(edge, 3) for edge in sight.seen.crop],
-        "url": f"/api/v1/explanations/{job.id}/inputs/{sight.model}.png",
-        "predictions": sight.classes,
-        "targets": sight.targets,
-    }
+def input_record(job: Explain, sight: ModelInput) -> InputBody:
+    """What a model saw, and what it predicts."""
+    return InputBody(
+        model=sight.model,
+        size=list(sight.input.size),
+        fit=sight.input.fit,
+        crop=[round(edge, 3) for edge in sight.seen.crop],
+        url=f"/api/v1/explanations/{job.id}/inputs/{sight.model}.png",
+        predictions=sight.classes,
+        targets=sight.targets,
+    )
 
 
-def panel_record(panel: PlannedPanel, zoo: Zoo) -> dict[str, Any]:
-    """A panel that nothing has come of yet."""
+def made_panel(job: Explain, panel: PlannedPanel, zoo: Zoo, facts: MapFacts, from_store: bool) -> PanelBody:
+    """The record of a panel whose map is there."""
+    url = f"/api/v1/explanations/{job.id}/panels/{panel.id}"
+    record = _panel(panel, zoo, "done")
+    record.shape, record.statistics, record.diagnostics = facts.shape, facts.statistics, facts.diagnostics
+    record.seconds, record.from_store = facts.seconds, from_store
+    record.urls = PanelUrls(npy=f"{url}.npy", png=f"{url}.png")
+    return record
+
+
+def unmade_panel(panel: PlannedPanel, zoo: Zoo, problem: Problem) -> PanelBody:
+    """The record of a panel that has no map: refused, where the request or the model is why, or failed."""
+    record = _panel(panel, zoo, outcome(problem))
+    record.problem = problem.body()
+    return record
+
+
+def _panel(panel: PlannedPanel, zoo: Zoo, status: Literal["done"] | Outcome) -> PanelBody:
     labels = zoo.labels(panel.model)
 
-    def named(index: int | None) -> dict[str, Any] | None:
+    def named(index: int | None) -> ClassBody | None:
         if index is None:
             return None
-        return {"index": index, "label": labels[index] if 0 <= index < len(labels) else f"class {index}"}
+        return ClassBody(index=index, label=labels[index] if 0 <= index < len(labels) else f"class {index}")
 
-    return {
-        "id": panel.id,
-        "status": None,  # not settled yet
-        "model": panel.model,
-        "method": panel.method.id,
-        "target": named(panel.target),
-        "against": named(panel.against),
-        "parameters": panel.parameters.model_dump(),
-        "shape": None,
-        "statistics": None,
-        "diagnostics": {},
-        "seconds": 0.0,
-        "from_store": False,
-        "urls": {"npy": None, "png": None},
-        "metrics": {},
-        "problem": None,
-    }
-
-
-def metric_record(metric: Metric[Any], parameters: Parameters) -> dict[str, Any]:
-    """A metric of a panel that nothing has come of yet."""
-    return {
-        "metric": metric.id,
-        "status": None,  # not settled yet
-        "parameters": parameters.model_dump(),
-        "cost": None,
-        "seconds": 0.0,
-        "from_store": False,
-        "figures": None,
-        "findings": [],
-        "maps": {},
-        "problem": None,
-    }
+    return PanelBody(
+        id=panel.id,
+        status=status,
+        model=panel.model,
+        method=panel.method.id,
+        target=named(panel.target),
+        against=named(panel.against),
+        parameters=panel.parameters.model_dump(),
+        shape=None,
+        statistics=None,
+        diagnostics={},
+        seconds=0.0,
+        from_store=False,
+        urls=PanelUrls(npy=None, png=None),
+        metrics={},
+        problem=None,
+    )
 
 
-def metric_done(
-    explanation: str, panel: PlannedPanel, metric: Metric[Any], found: dict[str, Any], cost: MetricCost
-) -> dict[str, Any]:
-    """A metric that was measured: `found` are its figures, the names of its maps, and the seconds it took."""
+def measured(
+    explanation: str,
+    panel: PlannedPanel,
+    chosen: tuple[Metric[Any], Parameters],
+    facts: MeasurementFacts,
+    cost: MetricCost,
+    from_store: bool,
+) -> MeasurementBody:
+    """The record of a metric that was measured."""
+    metric, _ = chosen
     url = f"/api/v1/explanations/{explanation}/panels/{panel.id}/metrics/{metric.id}"
-    return {
-        "status": "done",
-        "cost": cost.to_dict(),
-        "seconds": found["seconds"],
-        "figures": found["figures"],
-        "findings": [finding.told() for finding in findings(metric.id, found["figures"], panel.method)],
-        "maps": {name: f"{url}/{name}.npy" for name in found["maps"]},
-    }
+    record = _measurement(*chosen, "done")
+    record.cost = MetricCostBody(forwards=cost.forwards, gradients=cost.gradients)
+    record.seconds, record.from_store, record.figures = facts.seconds, from_store, facts.figures
+    record.findings = [finding.record() for finding in findings(metric.id, facts.figures, panel.method)]
+    record.maps = {name: f"{url}/{name}.npy" for name in facts.maps}
+    return record
 
 
-def finished(attribution: Attribution, seconds: float) -> tuple[np.ndarray, dict[str, Any]]:
-    """A map's values, and what is told of them. Raises `ComputationFailed` where one is not finite."""
+def unmeasured(metric: Metric[Any], parameters: Parameters, problem: Problem) -> MeasurementBody:
+    """The record of a metric that was refused, or has failed."""
+    record = _measurement(metric, parameters, outcome(problem))
+    record.problem = problem.body()
+    return record
+
+
+def _measurement(metric: Metric[Any], parameters: Parameters, status: Literal["done"] | Outcome) -> MeasurementBody:
+    return MeasurementBody(
+        metric=metric.id,
+        status=status,
+        parameters=parameters.model_dump(),
+        cost=None,
+        seconds=0.0,
+        from_store=False,
+        figures=None,
+        findings=[],
+        maps={},
+        problem=None,
+    )
+
+
+def finished(attribution: Attribution, seconds: float) -> tuple[np.ndarray, MapFacts]:
+    """A map's values, and what is kept beside them. Raises `ComputationFailed` where one is not finite."""
     values = attribution.values.detach().float().cpu().numpy()
     if not np.isfinite(values).all():
         raise ComputationFailed("The map holds values that are not finite (NaN or infinity), so it is not shown.")
-    return values, {
-        "shape": list(values.shape),
-        "statistics": statistics(values),
-        "diagnostics": attribution.diagnostics,
-        "seconds": round(seconds, 3),
-    }
+    return values, MapFacts(
+        shape=list(values.shape),
+        statistics=statistics(values),
+        diagnostics=dict(attribution.diagnostics),
+        seconds=round(seconds, 3),
+    )
 
 
-def done(job: Explain, panel: PlannedPanel, about: dict[str, Any]) -> dict[str, Any]:
-    """A panel whose map is there."""
-    url = f"/api/v1/explanations/{job.id}/panels/{panel.id}"
-    return {"status": "done", **about, "urls": {"npy": f"{url}.npy", "png": f"{url}.png"}}
-
-
-def outcome(problem: Problem) -> dict[str, Any]:
-    """A panel that is not made: refused, where the request or the model is why, or failed."""
-    return {"status": "refused" if problem.status < 500 else "failed", "problem": problem.as_dict()}
+def outcome(problem: Problem) -> Outcome:
+    """`refused`, where the request or the model is why; else `failed`."""
+    return "refused" if problem.status < 500 else "failed"

@@ -12,11 +12,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..contract.problems import Problem
+from ..contract.wire import JsonObject
 
 RECORD = "explanation.json"
 NOTE = "What evaluate has found so far. It may be deleted: the next run computes it again.\n"
@@ -71,7 +72,7 @@ class ResultCache:
         except OSError as error:
             raise _unwritten(folder, error) from error
 
-    def read(self, mark: str) -> dict[str, Any] | None:
+    def read(self, mark: str) -> JsonObject | None:
         """None where there is none, or where it is damaged."""
         try:
             record = json.loads(self._path(mark).read_bytes())
@@ -79,7 +80,7 @@ class ResultCache:
             return None
         return record if isinstance(record, dict) else None
 
-    def write(self, mark: str, record: dict[str, Any]) -> None:
+    def write(self, mark: str, record: Mapping[str, object]) -> None:
         """Write a record, whole or not at all. Raises `Problem`."""
         try:
             write_file(self._path(mark), json.dumps(record).encode())

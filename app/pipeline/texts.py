@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from ..settings import shipped
 from .presentation import FALLBACK, KINDS, presentations
@@ -59,8 +58,8 @@ def _file(file: Path) -> dict[str, str]:
     return found
 
 
-def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
     for key, value in pairs:
         if key in found:
             raise ValueError(f"the text «{key}» is there twice")

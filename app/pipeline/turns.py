@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Generic, Self, TypeVar
 
-from ..contract.jobs import Event
+from ..contract.events import Event
 from ..zoo.zoo import Zoo
 
 PROGRESS_SECONDS = 0.1  # between two `progress` events

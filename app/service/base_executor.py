@@ -8,11 +8,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..contract import request_id
-from ..contract.jobs import Event, Explain, Job, Measure
+from ..contract.catalogue import Catalogue
+from ..contract.events import ErrorEvent, Event, MetricEvent, PanelEvent
+from ..contract.jobs import Explain, Job, Measure
 from ..contract.problems import DeadlinePassed, NotFound, Problem, TooDemanding, TooManyRequests, Unavailable
+from ..contract.records import Ending
 from ..settings import Settings
 from .event_queue import EventQueue
 from .quarantine import Quarantine
@@ -47,7 +49,7 @@ class BaseExecutor(ABC):
         self._numbers = itertools.count()
         self._retry_after, self._quarantine = RetryAfter(), Quarantine()
         self._stopping = False
-        self._catalogue: dict[str, Any] | None = None
+        self._catalogue: Catalogue | None = None
         self._catalogue_known = asyncio.Event()
         self._unready_reason: str | None = "the worker is starting"
         self._loop: asyncio.AbstractEventLoop
@@ -61,7 +63,7 @@ class BaseExecutor(ABC):
         """Stop computing a job that was removed from the list. Returns whether it was being computed."""
 
     @abstractmethod
-    def _record_end(self, explanation: str, end: dict[str, Any]) -> None:
+    def _record_end(self, explanation: str, end: Ending) -> None:
         """Write into an explanation's record how it ended, for a run that could not do so itself."""
 
     @abstractmethod
@@ -83,7 +85,7 @@ class BaseExecutor(ABC):
     def __len__(self) -> int:
         return len(self._jobs)
 
-    async def catalogue(self) -> dict[str, Any]:
+    async def catalogue(self) -> Catalogue:
         try:
             await asyncio.wait_for(self._catalogue_known.wait(), START_SECONDS)
         except TimeoutError as error:
@@ -159,7 +161,8 @@ class BaseExecutor(ABC):
         computing = self._remove(number)
         self.metrics.job_ended("cancelled")
         if running.has_events and not computing and isinstance(running.job, Explain):
-            self._record_end(running.job.id, {"status": "cancelled"})  # it waits for a retry: no run can record it
+            # it waits for a retry: no run can record it
+            self._record_end(running.job.id, Ending(status="cancelled"))
 
     def _expire(self, number: int) -> None:
         self._fail(number, deadline_passed(self._settings.deadline))
@@ -168,10 +171,11 @@ class BaseExecutor(ABC):
         """End a job with a problem. `recorded`: there may be a record of it; the problem is written there too."""
         if running := self._jobs.get(number):
             self._remove(number)
-            self.metrics.job_ended(_outcome(Event("error", problem.as_dict())))
+            event = ErrorEvent(problem=problem.body())
+            self.metrics.job_ended(_outcome(event))
             if recorded and isinstance(running.job, Explain):
-                self._record_end(running.job.id, {"status": "failed", "problem": problem.as_dict()})
-            running.queue.put(Event("error", problem.as_dict()))
+                self._record_end(running.job.id, Ending(status="failed", problem=event.problem))
+            running.queue.put(event)
 
     def _fail_all(self) -> None:
         for number in list(self._jobs):
@@ -189,21 +193,21 @@ class BaseExecutor(ABC):
             self._remove(number)
             self._retry_after.add_job_seconds(time.monotonic() - running.started_at)
             self.metrics.job_ended(_outcome(event))
-            if event.data.get("title") == TooDemanding.title:
+            if isinstance(event, ErrorEvent) and event.problem.title == TooDemanding.title:
                 self.metrics.decoder_deaths.inc()
         else:
             self._update_gauges()
-            if event.name == "panel":
-                self.metrics.panel_ended(event.data["panel"])
-            elif event.name == "metric":
-                self.metrics.metric_ended(event.data["metric"])
+            if isinstance(event, PanelEvent):
+                self.metrics.panel_ended(event.panel)
+            elif isinstance(event, MetricEvent):
+                self.metrics.metric_ended(event.metric)
         running.queue.put(event)
 
     def _update_gauges(self) -> None:
         self.metrics.in_flight.set(len(self._jobs))
         self.metrics.waiting.set(sum(not running.has_events for running in self._jobs.values()))
 
-    def _set_catalogue(self, catalogue: dict[str, Any]) -> None:
+    def _set_catalogue(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._catalogue_known.set()
 
@@ -217,6 +221,6 @@ def deadline_passed(seconds: float) -> DeadlinePassed:
 
 
 def _outcome(event: Event) -> str:
-    if event.name != "error":
+    if not isinstance(event, ErrorEvent):
         return "done"
-    return "refused" if event.data["status"] < 500 else "failed"
+    return "refused" if event.problem.status < 500 else "failed"

@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from ..contract.jobs import Event
+from ..contract.events import (
+    AcceptedEvent,
+    Event,
+    MetricEvent,
+    PanelEvent,
+    PartialEvent,
+    PredictionEvent,
+    ProgressEvent,
+)
 
-REPLACEABLE = ("progress", "partial")
-ONCE = ("accepted", "prediction", "panel", "metric")
+ONCE = (AcceptedEvent, PredictionEvent, PanelEvent, MetricEvent)
 
 
 class EventQueue:
@@ -24,12 +31,12 @@ class EventQueue:
         self._seen: set[tuple[str, ...]] = set()
 
     def put(self, event: Event) -> None:
-        if event.name in REPLACEABLE:
+        if isinstance(event, ProgressEvent | PartialEvent):
             for i, waiting in enumerate(self._events):
                 if waiting.name == event.name and _topic(waiting) == _topic(event):
                     self._events[i] = event
                     return
-        elif event.name in ONCE and not self._first_time(event):
+        elif isinstance(event, ONCE) and not self._first_time(event):
             return
         self._events.append(event)
         self._arrived.set()
@@ -50,9 +57,15 @@ class EventQueue:
 
 def _topic(event: Event) -> tuple[str, ...]:
     """The ids of what an event is about: a panel, a metric of it, or a model."""
-    data = event.data
-    if event.name == "panel":
-        return (data["panel"]["id"],)
-    if event.name == "metric":
-        return data["panel"], data["metric"]["metric"]
-    return data.get("panel", ""), data.get("metric", ""), data.get("model", "")
+    match event:
+        case PanelEvent():
+            return (event.panel.id,)
+        case MetricEvent():
+            return event.panel, event.metric.metric
+        case ProgressEvent():
+            return event.panel, event.metric or ""
+        case PartialEvent():
+            return (event.panel,)
+        case PredictionEvent():
+            return (event.model,)
+    return ()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any, Protocol
+from typing import Protocol
 
-from ..contract.jobs import Event, Job
+from ..contract.catalogue import Catalogue
+from ..contract.events import Event
+from ..contract.jobs import Job
 from .telemetry import Telemetry
 
 
@@ -30,7 +32,7 @@ class Executor(Protocol):
     def unready(self) -> str | None:
         """Why nothing can be computed now; None if it can."""
 
-    async def catalogue(self) -> dict[str, Any]:
+    async def catalogue(self) -> Catalogue:
         """Models, methods and metrics; waits until the worker has started. Raises `Unavailable`."""
 
     def forget(self, explanation: str) -> None:

@@ -7,8 +7,10 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..contract.jobs import Event, Explain
+from ..contract.events import Event
+from ..contract.jobs import Explain
 from ..contract.problems import Unavailable
+from ..contract.records import Ending
 from ..settings import Settings
 from .base_executor import BaseExecutor
 from .crash_retry import CrashRetry
@@ -33,7 +35,7 @@ class LocalExecutor(BaseExecutor):
         self._deaths = 0  # since a worker was last ready
         self._unanswered_pings = 0
         self._watch_task: asyncio.Task[None] | None = None
-        self._unrecorded_ends: dict[str, dict[str, Any]] = {}  # for the next worker, by explanation
+        self._unrecorded_ends: dict[str, Ending] = {}  # for the next worker, by explanation
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -93,7 +95,7 @@ class LocalExecutor(BaseExecutor):
         self._dispatch()
         return with_worker
 
-    def _record_end(self, explanation: str, end: dict[str, Any]) -> None:
+    def _record_end(self, explanation: str, end: Ending) -> None:
         self._unrecorded_ends[explanation] = end
         self._send_unrecorded_ends()
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from ..contract.jobs import Event
+from ..contract.events import AcceptedEvent, Event, MetricEvent, PanelEvent, ProgressEvent
 
 DECAY_SECONDS = 30.0  # time constant of the running means: older values weigh less than 1/e
 MAX_WAIT = 120
@@ -27,24 +27,24 @@ class WorkLeft:
 
     def update(self, event: Event) -> int:
         """Take in an event. Returns how many more evaluations it reports."""
-        if event.name == "accepted":
-            self.total = event.data["gradient_evaluations"] + event.data.get("metric_evaluations", 0)
-            self.costs = {panel["id"]: panel["cost"] for panel in event.data.get("panels", ())}
+        if isinstance(event, AcceptedEvent):
+            self.total = event.gradient_evaluations + (event.metric_evaluations or 0)
+            self.costs = {panel.id: panel.cost for panel in event.panels}
             self.done = {}  # it may be a retry
-        if event.name == "panel":  # a stored or refused panel has sent no progress
-            panel = event.data["panel"]["id"]
-            self.done[panel] = max(self.done.get(panel, 0), self.costs.get(panel, 0))
-        if event.name == "metric" and (cost := event.data["metric"]["cost"]):
-            panel = f"{event.data['panel']}:{event.data['metric']['metric']}"
-            self.done[panel] = max(self.done.get(panel, 0), sum(cost.values()))
-        if event.name != "progress":
-            return 0
-        panel = event.data["panel"]
-        if "metric" in event.data:
-            panel = f"{panel}:{event.data['metric']}"
-        before = self.done.get(panel, 0)
-        self.done[panel] = max(before, event.data["done"])
-        return self.done[panel] - before
+        elif isinstance(event, PanelEvent):  # a stored or refused panel has sent no progress
+            panel = event.panel.id
+            self._reached(panel, self.costs.get(panel, 0))
+        elif isinstance(event, MetricEvent) and (cost := event.metric.cost):
+            self._reached(f"{event.panel}:{event.metric.metric}", cost.forwards + cost.gradients)
+        elif isinstance(event, ProgressEvent):
+            return self._reached(f"{event.panel}:{event.metric}" if event.metric else event.panel, event.done)
+        return 0
+
+    def _reached(self, part: str, evaluations: int) -> int:
+        """A panel, or a metric of it, has come so far; how much further that is than before."""
+        before = self.done.get(part, 0)
+        self.done[part] = max(before, evaluations)
+        return self.done[part] - before
 
 
 class RetryAfter:

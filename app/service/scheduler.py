@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..contract import request_id
-from ..contract.jobs import Event
+from ..contract.events import ErrorEvent, Event
 from ..pipeline.problems import as_problem
 from ..pipeline.turns import Run
 
@@ -61,7 +61,7 @@ class Scheduler:
                         return
                     yield number, event
             except Exception as error:
-                yield number, Event("error", as_problem(error).as_dict())
+                yield number, ErrorEvent(problem=as_problem(error).body())
         self._remove(number)
         if client in self._rounds:
             self._rounds.move_to_end(client)

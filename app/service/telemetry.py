@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-from typing import Any
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
+from ..contract.metrics import MeasurementBody
+from ..contract.records import PanelBody
 from ..contract.version import VERSION
+from ..contract.workers import WorkerCounters
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
@@ -61,7 +63,7 @@ class Telemetry:
         self._model_bytes = self._gauge("models_loaded_bytes", "Memory that they take, including faster backends")
         self._resident = self._gauge("resident_bytes", "Memory of a process that is in RAM", "process")
         self._worker: int | None = None
-        self._reports: dict[str, dict[str, Any]] = {}  # the last report of each worker
+        self._reports: dict[str, WorkerCounters] = {}  # the last report of each worker
 
     def _create_store_metrics(self) -> None:
         self._lookups = self._counter("store_lookups", "Panels looked for in the store", "result")
@@ -96,15 +98,15 @@ class Telemetry:
         """Count a job that has ended: `done`, `refused` (4xx), `failed` (5xx) or `cancelled`."""
         self._ended.labels(outcome).inc()
 
-    def panel_ended(self, record: dict[str, Any]) -> None:
-        method, model = record["method"], model_label(record["model"])
-        self._panels.labels(method, model, record["status"]).inc()
-        if record["status"] == "done":
-            self._seconds.labels(method, model).observe(record["seconds"])
-            self._lookups.labels("hit" if record["from_store"] else "miss").inc()
+    def panel_ended(self, record: PanelBody) -> None:
+        method, model = record.method, model_label(record.model)
+        self._panels.labels(method, model, record.status).inc()
+        if record.status == "done":
+            self._seconds.labels(method, model).observe(record.seconds)
+            self._lookups.labels("hit" if record.from_store else "miss").inc()
 
-    def metric_ended(self, record: dict[str, Any]) -> None:
-        self._measurements.labels(record["metric"], record["status"]).inc()
+    def metric_ended(self, record: MeasurementBody) -> None:
+        self._measurements.labels(record.metric, record.status).inc()
 
     def worker_started(self, process: int | None) -> None:
         """Count a worker that was started, with this process id. Its own counters begin at zero."""
@@ -113,14 +115,15 @@ class Telemetry:
         if process is not None:  # a single worker
             self._reports = {}
 
-    def worker_reported(self, report: dict[str, Any], worker: str = "") -> None:
+    def worker_reported(self, report: WorkerCounters, worker: str = "") -> None:
         """Take in what a worker has counted since its start, and what it holds. `worker` names it among several."""
-        before = self._reports.get(worker, {})
-        counters = {"micro_batches": self._micro_batches, "gradient_evaluations": self._evaluations}
-        if any(report[name] < before.get(name, 0) for name in counters):
+        before = self._reports.get(worker)
+        micro_batches = report["micro_batches"] - (before["micro_batches"] if before else 0)
+        evaluations = report["gradient_evaluations"] - (before["gradient_evaluations"] if before else 0)
+        if min(micro_batches, evaluations) < 0:
             return  # an old report that arrived after a newer one
-        for name, counter in counters.items():
-            counter.inc(report[name] - before.get(name, 0))
+        self._micro_batches.inc(micro_batches)
+        self._evaluations.inc(evaluations)
         self._reports[worker] = report
         self._update_memory_gauges()
 

@@ -12,8 +12,12 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from ..contract.catalogue import Catalogue
 from ..contract.problems import Problem
+from ..contract.records import Ending
+from ..contract.workers import WorkerCounters
 from ..settings import Settings
+from ..storage.records import load_record
 from . import logs
 from .threads import share_cores
 
@@ -73,12 +77,12 @@ class Worker:
         self._connection, self._run = connection, run or pipeline.run
         self._give_back, self._resident, self._initial_bytes = give_back, resident, resident()
         self._counters = counters
-        self._last_report: dict[str, Any] = {}
+        self._last_report: WorkerCounters | None = None
         self._reported_at = 0.0
         self._scheduler = Scheduler()
         self._context = Context.open(settings)
         self._context.decoders.warm()
-        self._catalogue: Callable[[], dict[str, Any]] = lambda: catalogue(self._context.zoo, settings)
+        self._catalogue: Callable[[], Catalogue] = lambda: catalogue(self._context.zoo, settings)
         try:
             with told_as_problems():
                 warm_up(self._context)
@@ -144,13 +148,13 @@ class Worker:
         elif message[0] == "stop":
             raise EOFError
 
-    def _record_end(self, explanation: str, ending: dict[str, Any]) -> None:
+    def _record_end(self, explanation: str, ending: Ending) -> None:
         """Write into an explanation's record how it ended, for a run that could not do so itself."""
         store = self._context.store
         with suppress(Problem):  # it was deleted meanwhile, or the disk is full
-            record = store.load(explanation)
-            if record is not None and record["status"] != "done":
-                store.update(explanation, record | ending)
+            record = load_record(store, explanation)
+            if record is not None and record.status != "done":
+                store.update(explanation, record.ended(ending).to_dict())
 
     def _send_catalogue_if_changed(self) -> None:
         """Send the catalogue if it has changed: layers are known once a model was loaded, cards and weights come and
@@ -162,7 +166,13 @@ class Worker:
         """Send what was computed so far and what is in memory, if it has changed. While computing it is always sent, as
         a sign of life."""
         zoo = self._context.zoo
-        report = {**vars(self._counters), "models": len(zoo.loaded), "model_bytes": zoo.bytes, "loaded": zoo.loaded}
+        report = WorkerCounters(
+            micro_batches=self._counters.micro_batches,
+            gradient_evaluations=self._counters.gradient_evaluations,
+            models=len(zoo.loaded),
+            model_bytes=zoo.bytes,
+            loaded=zoo.loaded,
+        )
         self._reported_at = time.monotonic()
         if report != self._last_report or computing:
             self._last_report = report

@@ -251,7 +251,7 @@ def _bytes_or_none(found: Any) -> bytes | None:
     return bytes(found)
 
 
-def _modified(info: dict[str, Any]) -> float:
+def _modified(info: Mapping[str, Any]) -> float:
     """When an object was written. fsspec's file systems have different names for it."""
     for name in ("LastModified", "mtime", "last_modified", "updated", "created"):
         when = info.get(name)

@@ -20,10 +20,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 from ..contract.problems import NotFound, NotStored, Problem, StorageFull, Unavailable
+from ..contract.wire import JsonObject
 from .object_store import ObjectStore, StoredObject
 from .store import PART_SECONDS, SECRET_BYTES, SPARE_BYTES, deleted_problem
 
@@ -74,7 +75,7 @@ class SharedStore:
         message = json.dumps(parts, sort_keys=True, default=str).encode()
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
-    def create(self, record: str, body: dict[str, Any], owner: str = "") -> None:
+    def create(self, record: str, body: JsonObject, owner: str = "") -> None:
         """Create a record, or replace it. Raises `NotFound` if it was deleted meanwhile."""
         owner_path, record_path = _path_of(record, OWNER), _path_of(record, RECORD)
 
@@ -86,7 +87,7 @@ class SharedStore:
 
         self._write_with_room(record, 0, write)
 
-    def update(self, record: str, body: dict[str, Any]) -> None:
+    def update(self, record: str, body: JsonObject) -> None:
         """Replace a record. Raises `NotFound` if it was deleted meanwhile: a deleted record does not come back."""
         path = _path_of(record, RECORD)
         self._write_with_room(record, 0, lambda: self._objects.write({path: _with_time(body)}))
@@ -96,7 +97,7 @@ class SharedStore:
         """Does nothing: other servers may still compute their records. `load` detects abandoned ones by age."""
         return 0
 
-    def load(self, record: str) -> dict[str, Any] | None:
+    def load(self, record: str) -> JsonObject | None:
         """A record. A running one counts as cancelled if it was not written for longer than a request may take."""
         data, owner = self._objects.read(_path_of(record, RECORD), _path_of(record, OWNER))
         if data is None or owner is None:
@@ -117,7 +118,7 @@ class SharedStore:
         (data,) = self._objects.read(_path_of(record, OWNER))
         return None if data is None else str(_parsed(data).get("owner", ""))
 
-    def attach(self, record: str, name: str, key: str) -> dict[str, Any] | None:
+    def attach(self, record: str, name: str, key: str) -> JsonObject | None:
         """Copy the blob `key` of another record into `record`. Returns its meta, or None if it is missing or damaged.
 
         Five requests in four rounds: the pointer, the blob, the copy together with the pointer to it, and whether the
@@ -141,7 +142,7 @@ class SharedStore:
         self._just_attached.blob = record, name, blob.data
         return blob.meta
 
-    def put(self, record: str, name: str, key: str, data: bytes, meta: dict[str, Any]) -> None:
+    def put(self, record: str, name: str, key: str, data: bytes, meta: JsonObject) -> None:
         """Write a blob for `record`, atomically, and the pointer by which others find it."""
         target, packed = _path_of(record, name), Blob(key, meta, data).packed()
         objects = {target: packed, _pointer_path(key): _pointer_to(record, name)}
@@ -291,7 +292,7 @@ class Blob(NamedTuple):
     """Bytes with their meta and key, stored in one object together with a hash of all three."""
 
     key: str
-    meta: dict[str, Any]
+    meta: JsonObject
     data: bytes
 
     def packed(self) -> bytes:
@@ -356,11 +357,11 @@ def _creation_time(items: list[StoredObject]) -> float:
     return next((item.modified for item in items if item.path.endswith(f"/{OWNER}")), items[0].modified)
 
 
-def _with_time(body: dict[str, Any]) -> bytes:
+def _with_time(body: JsonObject) -> bytes:
     return json.dumps({"written": time.time(), "body": body}).encode()
 
 
-def _parsed(data: bytes) -> dict[str, Any]:
+def _parsed(data: bytes) -> JsonObject:
     """A JSON object; an empty one if the bytes are damaged."""
     try:
         return dict(json.loads(data))

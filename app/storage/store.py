@@ -19,9 +19,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..contract.problems import NotFound, StorageFull
+from ..contract.wire import JsonObject
 from .clock import now, tick
 from .index import Index, write_problem
 
@@ -65,7 +66,7 @@ class Store:
         message = json.dumps(parts, sort_keys=True, default=str).encode()
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
-    def create(self, record: str, body: dict[str, Any], owner: str = "") -> None:
+    def create(self, record: str, body: JsonObject, owner: str = "") -> None:
         """Create a record, or replace it. `owner` is the name of the client's API key, if keys are on."""
 
         def write() -> None:
@@ -77,7 +78,7 @@ class Store:
 
         self._write_with_room(record, 0, write)
 
-    def update(self, record: str, body: dict[str, Any]) -> None:
+    def update(self, record: str, body: JsonObject) -> None:
         """Replace a record. Raises `NotFound` if it was deleted meanwhile: a deleted record does not come back."""
 
         def write() -> None:
@@ -100,7 +101,7 @@ class Store:
                 (json.dumps(list(except_for)),),
             ).rowcount
 
-    def load(self, record: str) -> dict[str, Any] | None:
+    def load(self, record: str) -> JsonObject | None:
         with self._index.transaction(write=False) as index:
             row = index.execute("SELECT body FROM record WHERE id = ?", (record,)).fetchone()
         try:
@@ -116,7 +117,7 @@ class Store:
             row = index.execute("SELECT owner FROM record WHERE id = ?", (record,)).fetchone()
         return row[0] if row else None
 
-    def attach(self, record: str, name: str, key: str) -> dict[str, Any] | None:
+    def attach(self, record: str, name: str, key: str) -> JsonObject | None:
         """Let `record` use the blob `key`. Returns its meta, or None if it is missing or damaged."""
         if self._read_intact(key) is None:
             return None
@@ -130,11 +131,11 @@ class Store:
         except ValueError:  # damaged
             return None
 
-    def put(self, record: str, name: str, key: str, data: bytes, meta: dict[str, Any]) -> None:
+    def put(self, record: str, name: str, key: str, data: bytes, meta: JsonObject) -> None:
         """Write a blob, atomically, and let `record` use it."""
         self._write_with_room(record, len(data), lambda: self._put(record, name, key, data, meta))
 
-    def _put(self, record: str, name: str, key: str, data: bytes, meta: dict[str, Any]) -> None:
+    def _put(self, record: str, name: str, key: str, data: bytes, meta: JsonObject) -> None:
         path = self._path(key)
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         try:

@@ -20,8 +20,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.routing import Match, Mount, Router
 from starlette.types import Scope
 
-from ..contract.problems import BY_STATUS, Problem, Unprocessable
-from ..contract.schemas import ProblemBody
+from ..contract.problems import BY_STATUS, FieldFault, Problem, ProblemBody, Unprocessable
 from ..contract.version import VERSION
 from ..service.change_detector import ChangeDetector
 from ..service.downloads import Downloads
@@ -181,14 +180,14 @@ def _handle_errors(app: FastAPI) -> None:
         return response
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, invalid: RequestValidationError) -> Response:
         errors = []
-        for fault in error.errors():
+        for fault in invalid.errors():
             field = ".".join(
                 str(part) for part in fault["loc"][1:]
             )  # the first part names the place: body, query, path
-            errors.append({"field": field, "detail": f"{field}: {fault['msg']}."})
-        return problem_response(Unprocessable(" ".join(e["detail"] for e in errors), errors=errors))
+            errors.append(FieldFault(field=field, detail=f"{field}: {fault['msg']}."))
+        return problem_response(Unprocessable(" ".join(error["detail"] for error in errors), errors=errors))
 
 
 def _allowed(request: Request) -> list[str]:

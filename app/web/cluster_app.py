@@ -15,6 +15,7 @@ from ray.serve.config import AutoscalingConfig, RequestRouterConfig
 from ray.serve.schema import ApplicationStatus
 
 from ..contract.problems import Unavailable
+from ..contract.wire import JsonObject
 from ..service.cluster.executor import ClusterExecutor
 from ..service.cluster.explainer import Explainer
 from ..settings import Settings
@@ -58,7 +59,7 @@ def explainer(settings: Settings) -> serve.Application:
 class Ingress:
     """The web application, which sends its jobs to the explainers."""
 
-    def __init__(self, settings: dict[str, Any], explainers: Any) -> None:
+    def __init__(self, settings: JsonObject, explainers: Any) -> None:
         self._settings, self._explainers = Settings(**settings), explainers
 
     def __serve_build_asgi_app__(self) -> FastAPI:
@@ -68,7 +69,7 @@ class Ingress:
         return create_app(self._settings, lambda settings: ClusterExecutor(settings, connect))
 
 
-def build(settings: dict[str, Any]) -> serve.Application:
+def build(settings: JsonObject) -> serve.Application:
     """For `serve deploy`: `args` in its configuration file are settings; the rest comes from the environment."""
     parsed = Settings(**settings)
     return ingress(parsed, explainer(parsed))

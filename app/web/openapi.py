@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from functools import cache
 
+from pydantic.json_schema import models_json_schema
+
+from ..contract.catalogue import Catalogue
+from ..contract.events import EVENTS
+from ..contract.wire import JsonObject
 from ..images.palettes import palettes
 from ..images.samples import samples
 from .middleware.api_key import PUBLIC_PATHS
 
-Document = dict[str, Any]
+Document = JsonObject
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
 LINK_PARAMETERS = {  # where a link finds its parameters in an explanation's record
     "id": "$response.body#/id",
@@ -19,7 +24,7 @@ LINK_PARAMETERS = {  # where a link finds its parameters in an explanation's rec
 EXPLANATIONS = "/api/v1/explanations"
 
 
-def describe(base: Document, catalogue: Document | None, keys: bool) -> Document:
+def describe(base: Document, catalogue: Catalogue | None, keys: bool) -> Document:
     """Complete `base`: problems with their media type, forms as they are sent, links from an explanation to its parts,
     the models, methods and parameters of `catalogue` if it is known, and API keys if `keys`."""
     document = copy.deepcopy(base)
@@ -39,10 +44,19 @@ def describe(base: Document, catalogue: Document | None, keys: bool) -> Document
             form["oneOf"] = [{"required": [name]} for name in ("image", "sample", "from")]
         if catalogue:
             _add_choices(form["properties"], catalogue)
+    document["components"]["schemas"] = _event_schemas() | document["components"]["schemas"]
     _add_links(document["paths"])
     if keys:
         _add_security(document)
     return document
+
+
+@cache
+def _event_schemas() -> Document:
+    """The data of the events in an explanation's stream, which FastAPI knows nothing of."""
+    models = [(model, "serialization") for model in EVENTS.values()]
+    _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    return dict(found["$defs"])
 
 
 def _describe_problems(responses: Document) -> None:
@@ -61,13 +75,13 @@ def _fix_form(fields: Document) -> None:
         fields["sample"]["enum"] = list(samples())
 
 
-def _add_choices(fields: Document, catalogue: Document) -> None:
-    models = [entry["id"] for entry in catalogue["models"]]
-    methods = {entry["id"]: entry["parameters"] for entry in catalogue["methods"]}
-    metrics = {entry["id"]: entry["parameters"] for entry in catalogue["metrics"]}
+def _add_choices(fields: Document, catalogue: Catalogue) -> None:
+    models = [model.id for model in catalogue.models]
+    methods = {method.id: method.parameters for method in catalogue.methods}
+    metrics = {metric.id: metric.parameters for metric in catalogue.metrics}
     if "method" in fields:
         fields["method"]["items"] = {"type": "string", "enum": list(methods)}
-    if "model" in fields and catalogue["downloads"] != "any":  # with "any", all ids of timm and torchvision are allowed
+    if "model" in fields and catalogue.downloads != "any":  # with "any", all ids of timm and torchvision are allowed
         fields["model"].get("items", fields["model"])["enum"] = models
     if "options" in fields:
         known = (methods if "method" in fields else {}) | (metrics if "metrics" in fields else {})

@@ -13,6 +13,7 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, FunctionLoader
 from markupsafe import Markup
 
 from ..attribution.plugins import Kind
+from ..contract.wire import JsonObject
 from ..pipeline.presentation import FALLBACK, KINDS, Presentation, presentations
 from ..pipeline.texts import texts
 from ..settings import shipped
@@ -48,7 +49,7 @@ class PluginPage:
         return year
 
     @cached_property
-    def about(self) -> dict[str, Any]:
+    def about(self) -> JsonObject:
         return self.presentation.about
 
     @property
@@ -64,7 +65,7 @@ class PluginPage:
         return self.about.get("papers") or ([declared] if declared else [])
 
     @cached_property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JsonObject:
         return self.presentation.facts
 
     @property

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
+from ..contract.catalogue import ModelBody, PaperBody, WeightsBody
 from ..contract.problems import Forbidden, NotFound
 from ..settings import Settings
 from .cards import CardError, FaultyCard, read_cards
@@ -78,30 +78,30 @@ class Catalogue:
         changed, self.changed = self.changed, False
         return changed
 
-    def about(self, model: str) -> dict[str, Any]:
+    def about(self, model: str) -> ModelBody:
         """What is known of a model before it is loaded, as `GET /models` tells it."""
         recipe = self.recipes[model]
         card, file = recipe.card, self.weights.with_pinned_revision(recipe.weights)
         availability = self.weights.availability(recipe.weights)
-        return {
-            "id": card.id,
-            "title": card.title,
-            "architecture": card.architecture,
-            "source": card.source.kind,
-            "licence": recipe.licence,
-            "url": recipe.url,
-            "paper": recipe.paper.model_dump() if recipe.paper else None,
-            "accuracy": recipe.accuracy,
-            "input_size": list(recipe.input.size),
-            "channels": recipe.input.channels,
-            "fit": recipe.input.fit,
-            "classes": len(recipe.labels),
-            "parameters": recipe.parameters,
-            "availability": availability,
-            "remedy": None if availability == "ready" else self.weights.remedy(recipe.weights, model),
-            "weights": {"file": file.file, "bytes": file.size, "sha256": file.sha256 or None},
-            "layers": None,
-        }
+        return ModelBody(
+            id=card.id,
+            title=card.title,
+            architecture=card.architecture,
+            source=card.source.kind,
+            licence=recipe.licence,
+            url=recipe.url,
+            paper=PaperBody(title=recipe.paper.title, url=recipe.paper.url) if recipe.paper else None,
+            accuracy=recipe.accuracy,
+            input_size=list(recipe.input.size),
+            channels=recipe.input.channels,
+            fit=recipe.input.fit,
+            classes=len(recipe.labels),
+            parameters=recipe.parameters,
+            availability=availability,
+            remedy=None if availability == "ready" else self.weights.remedy(recipe.weights, model),
+            weights=WeightsBody(file=file.file, bytes=file.size, sha256=file.sha256 or None),
+            layers=None,
+        )
 
     def _unknown(self, model: str) -> str:
         return (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from ..attribution.engine import Engine
 from ..attribution.inspection import Inspection, inspection_of
 from ..attribution.memory import out_of_memory
 from ..attribution.score import Score, ScoreKind
+from ..contract.catalogue import LayerBody
 from ..contract.problems import Unprocessable
 from .cards import CardError
 from .model_spec import ModelSpec
@@ -55,7 +55,7 @@ class LoadedModel:
 class ModelFacts:
     """What was found out about a model when it was loaded; kept when it goes."""
 
-    layers: list[dict[str, Any]]
+    layers: list[LayerBody]
     parameters: int
     bytes: int
 
@@ -97,7 +97,7 @@ def examine(recipe: ModelSpec, classifier: Classifier, bytes: int) -> ModelFacts
             f"{len(recipe.labels)} labels. Mend `labels` or `classes` in the card."
         )
     return ModelFacts(
-        [{"name": x.name, "shape": list(x.shape), "default": x is layers[-1]} for x in layers],
+        [LayerBody(name=x.name, shape=list(x.shape), default=x is layers[-1]) for x in layers],
         sum(p.numel() for p in classifier.parameters()),
         bytes,
     )

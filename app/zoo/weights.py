@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..contract.problems import Problem
+from ..contract.wire import WireModel
 from ..settings import Settings
 
 Availability = Literal["ready", "downloadable", "missing"]
@@ -69,6 +70,13 @@ class WeightFile:
             sha256=sha256,
             size=size,
         )
+
+
+class Location(WireModel):
+    """Where the weights of a model are kept, and whether they are there."""
+
+    file: WeightFile
+    ready: bool
 
 
 class Weights:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import Any
 
 from ..attribution.backends.selection import BackendSelector, Kind
 from ..attribution.classifier import Classifier
 from ..attribution.memory import give_back, size_of
+from ..contract.catalogue import ModelBody
 from ..settings import Settings
 from .catalogue import Catalogue
 from .loader import LoadedModel, ModelFacts, at_size, build_classifier, choose_device, examine
@@ -104,10 +104,12 @@ class Zoo(Catalogue):
         """A step towards the quickest gradients of what is loaded, for an idle moment; whether there are more."""
         return self.memory.advance_backends()
 
-    def describe(self, model: str) -> dict[str, Any]:
+    def describe(self, model: str) -> ModelBody:
         """What `GET /models` tells; layers are null until the model was loaded once."""
-        facts = self._facts.get(model)
-        return self.about(model) | ({"parameters": facts.parameters, "layers": facts.layers} if facts else {})
+        told = self.about(model)
+        if facts := self._facts.get(model):
+            told.parameters, told.layers = facts.parameters, facts.layers
+        return told
 
     def _at(self, resident: ResidentModel, size: tuple[int, int] | None) -> LoadedModel:
         """A model for pictures of that size; views of the sizes that were lately asked for are kept."""

@@ -8,14 +8,24 @@ import json
 import pytest
 from gradoscope.cli import cluster_batch as batch
 from gradoscope.cli.cluster_batch import ClusterBatch
-from gradoscope.contract.jobs import Event, Explain
+from gradoscope.contract.events import ErrorEvent, ResultEvent
+from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import Unprocessable
+from gradoscope.contract.records import FolderRecord
 from gradoscope.images.image_files import ImageFile
 from gradoscope.pipeline.resume import picture_mark
-from gradoscope.service.cluster.batch_job import CheckBatch
+from gradoscope.service.cluster.batch_job import (
+    BatchDoneEvent,
+    CheckBatch,
+    PictureFailedEvent,
+    BatchAnswer,
+    PictureDoneEvent,
+)
 from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError
+
+from tests.support.contract import explanation
 
 ABOUT = ({"methods": ["f"]}, {}, {})
 
@@ -51,7 +61,7 @@ class Handle:
 
     async def remote(self, job, *arguments):
         if isinstance(job, CheckBatch):
-            yield "event", self.refusal or Event("result", {"about": ABOUT, "chunk_size": 3})
+            yield "event", self.refusal or ResultEvent(result=BatchAnswer(about=ABOUT, chunk_size=3))
             return
         if self.full:
             self.full -= 1
@@ -64,12 +74,12 @@ class Handle:
             if "bad" in path:
                 yield (
                     "event",
-                    Event("picture_failed", {"index": place, "problem": Unprocessable("no picture").as_dict()}),
+                    PictureFailedEvent(index=place, problem=Unprocessable("no picture").body()),
                 )
             else:
-                whole = {"record": {"panels": []}, "files": [("explanation.json", b"{}")]}
-                yield "event", Event("picture_done", {"index": place, **whole})
-        yield "event", Event("done", {})
+                record = FolderRecord(**dict(explanation()), source=path, mark="")
+                yield "event", PictureDoneEvent(index=place, record=record, files=[("explanation.json", b"{}")])
+        yield "event", BatchDoneEvent()
 
 
 def spread(handle, tmp_path, names):
@@ -119,7 +129,7 @@ def test_a_tray_without_a_place_is_sent_again(tmp_path, monkeypatch):
 
 
 def test_a_wrong_question_is_refused(tmp_path):
-    handle = Handle(refusal=Event("error", Unprocessable("no such method").as_dict()))
+    handle = Handle(refusal=ErrorEvent(problem=Unprocessable("no such method").body()))
     with pytest.raises(Unprocessable, match="no such method"):
         spread(handle, tmp_path, ["a"])
 

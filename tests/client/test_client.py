@@ -203,7 +203,7 @@ def answering(*answers):
     return httpx2.MockTransport(answer), asked
 
 
-BUSY = (429, json.dumps(TooManyRequests("busy", retry_after=0).as_dict()), {"retry-after": "0"})
+BUSY = (429, json.dumps(TooManyRequests("busy", retry_after=0).to_dict()), {"retry-after": "0"})
 MODELS = (200, json.dumps({"default": "a", "downloads": "none", "models": [], "faults": []}), {})
 
 
@@ -245,7 +245,7 @@ def test_what_is_no_answer_of_ours_is_told():
 
 def test_a_stream_that_breaks_off_or_fails_is_told():
     accepted = 'event: accepted\ndata: {"id": "x", "panels": [], "gradient_evaluations": 0}\n\n'
-    failed = f"event: error\ndata: {json.dumps(BadAnswer('it broke').as_dict() | {'request_id': 'r'})}\n\n"
+    failed = f"event: error\ndata: {json.dumps(BadAnswer('it broke').to_dict() | {'request_id': 'r'})}\n\n"
     kind = {"content-type": "text/event-stream"}
     later = ": ping\n\nevent: news\ndata: {}\n\n"
     for text, words in ((accepted + later, "ended before"), (accepted + failed, "it broke")):

@@ -12,7 +12,7 @@ from gradoscope.client import figures
 from gradoscope.client.results import InMemoryParts
 from gradoscope.contract.arrays import npy
 from gradoscope.contract.problems import NotFound, Refused, Unprocessable
-from gradoscope.contract.schemas import Explanation as Record
+from gradoscope.contract.records import Explanation as Record
 from gradoscope.images.palettes import palettes
 from gradoscope.images.render import scale_of
 from PIL import Image
@@ -48,7 +48,7 @@ def made():
         "panels": [
             panel("p1", "signed", signed, diagnostics=complete),
             panel("p2", "zero", zero, against={"index": 0, "label": EVIL}),
-            panel("p3", "refused", zero, status="refused", shape=None, problem=Refused(EVIL).as_dict()),
+            panel("p3", "refused", zero, status="refused", shape=None, problem=Refused(EVIL).to_dict()),
             panel("p4", "gone", signed, target={"index": 2, "label": "two"}),
         ],
     }  # fmt: skip

@@ -28,5 +28,5 @@ def test_it_is_everywhere_within_and_nowhere_outside():
     assert request_id.current() == ""
     with request_id.bound("abc"):
         assert asyncio.run(inside()) == "abc"
-        assert NotFound("no").as_dict()["request_id"] == "abc"
-    assert "request_id" not in NotFound("no").as_dict()
+        assert NotFound("no").to_dict()["request_id"] == "abc"
+    assert "request_id" not in NotFound("no").to_dict()

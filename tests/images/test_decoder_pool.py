@@ -70,7 +70,7 @@ def test_refusals_come_through(decoders):
             decode(data, 10**8)
         with pytest.raises(kind) as there:
             decoders.decode(data)
-        assert there.value.as_dict() == here.value.as_dict()
+        assert there.value.to_dict() == here.value.to_dict()
 
 
 @linux

@@ -122,7 +122,7 @@ def test_half_precision_round_trip(factor: float) -> None:
     assert np.abs(half).max() == 1
     assert np.abs(half.astype(np.float64) * scale - values).max() <= np.abs(values).max() * 5e-4
     sent = encode_map(values)
-    decoded = np.frombuffer(base64.b64decode(sent["data"]), "<f2").astype(float).reshape(sent["shape"]) * sent["scale"]
+    decoded = np.frombuffer(base64.b64decode(sent.data), "<f2").astype(float).reshape(sent.shape) * sent.scale
     assert np.allclose(decoded, values, rtol=0, atol=np.abs(values).max() * 5e-4)
 
 
@@ -146,7 +146,7 @@ def test_reduce_channels() -> None:
 
 def test_statistics_and_npy() -> None:
     values = np.array([[1.5, -2.0], [0.0, 4.0]], np.float32)
-    assert statistics(values) == {"min": -2, "max": 4, "sum": 3.5}
+    assert statistics(values).to_dict() == {"min": -2, "max": 4, "sum": 3.5}
     import io
 
     assert np.array_equal(np.load(io.BytesIO(npy(values.T)), allow_pickle=False), values.T)

@@ -5,30 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from gradoscope.contract.arrays import npy
-from gradoscope.contract.problems import NotFound
+from gradoscope.contract.predictions import ClassBody
+from gradoscope.contract.problems import NotFound, Refused
 from gradoscope.pipeline.archive import array, files, png, sheet
 from PIL import Image
+
+from tests.support.contract import explanation, input_record, panel_record
 
 SEEN = png(Image.new("RGB", (32, 48), "teal"))
 
 
 def panel(id, status="done", method="grad_cam"):
-    return {
-        "id": id,
-        "status": status,
-        "model": "timm:net",
-        "method": method,
-        "target": {"index": 7, "label": "a very long label of a class " * 9},
-        "seconds": 1.0,
-        "diagnostics": {"completeness": {"relative_error": -0.1}, "layer": "x"},
-        "problem": None if status == "done" else {"detail": "This cannot be done. " * 40},
-    }
+    return panel_record(
+        id,
+        status=status,
+        model="timm:net",
+        method=method,
+        target=ClassBody(index=7, label="a very long label of a class " * 9),
+        seconds=1.0,
+        diagnostics={"completeness": {"relative_error": -0.1}, "layer": "x"},
+        problem=None if status == "done" else Refused("This cannot be done. " * 40).body(),
+    )
 
 
 def record(*panels):
-    inputs = [{"model": "timm:net"}]
-    versions = {"gradoscope": "0"}
-    return {"id": "x", "score": "logit", "seed": 0, "versions": versions, "inputs": inputs, "panels": list(panels)}
+    return explanation("x", *panels, inputs=[input_record("timm:net")])
 
 
 def parts(**maps):

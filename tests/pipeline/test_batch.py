@@ -95,18 +95,18 @@ def test_what_comes_of_a_picture_is_what_comes_of_it_alone(asked, pictures, cont
         record, maps = one_by_itself(shot.entry, asked, context)
         differ = ("id", "url", "seconds", "mark", "source", "inputs", "panels")
         for name in set(record) - set(differ):
-            assert shot.record[name] == record[name], name
-        for given, expected in zip(shot.record["inputs"], record["inputs"], strict=True):
+            assert shot.record.to_dict()[name] == record[name], name
+        for given, expected in zip(shot.record.to_dict()["inputs"], record["inputs"], strict=True):
             assert [c["index"] for c in given["predictions"]] == [c["index"] for c in expected["predictions"]]
             assert (given["crop"], given["size"], len(given["targets"])) == (
                 expected["crop"], expected["size"], len(expected["targets"]),
             )  # fmt: skip
-        for given, expected in zip(shot.record["panels"], record["panels"], strict=True):
+        for given, expected in zip(shot.record.to_dict()["panels"], record["panels"], strict=True):
             for name in ("id", "status", "model", "method", "target", "against", "parameters", "shape"):
                 assert given[name] == expected[name], name
             assert given["diagnostics"].keys() == expected["diagnostics"].keys()
             errors.append(relative(torch.from_numpy(shot.maps[given["id"]]), torch.from_numpy(maps[given["id"]])))
-    assert len({shot.record["panels"][0]["target"]["index"] for shot in shots}) > 1 or asked.targets
+    assert len({shot.record.to_dict()["panels"][0]["target"]["index"] for shot in shots}) > 1 or asked.targets
     assert median(errors) <= 1e-2
     assert max(errors) <= 1e-1
 
@@ -132,13 +132,13 @@ def test_pictures_share_a_pass(pictures, tmp_path, monkeypatch):
 def test_a_picture_whose_class_cannot_be_explained_goes_along(pictures, context):
     """`against` is the top class of some pictures only: they are faults, and the others are right."""
     shots = Batch(question(methods=("grad_cam",)), context, never).explain(entries(pictures))
-    top = [shot.record["inputs"][0]["predictions"][0]["index"] for shot in shots]
+    top = [shot.record.to_dict()["inputs"][0]["predictions"][0]["index"] for shot in shots]
     asked = question(methods=("vanilla_gradient",), against=top[0])
     results = list(Batch(asked, context, never).explain(entries(pictures)))
     assert [type(result) for result in results].count(FailedPicture) == top.count(top[0]) < 6
     for shot in (result for result in results if isinstance(result, ExplainedPicture)):
         record, maps = one_by_itself(shot.entry, asked, context)
-        assert shot.record["panels"][0]["target"] == record["panels"][0]["target"]
+        assert shot.record.to_dict()["panels"][0]["target"] == record["panels"][0]["target"]
         assert relative(torch.from_numpy(shot.maps["p1"]), torch.from_numpy(maps["p1"])) <= 1e-1
 
 
@@ -150,7 +150,7 @@ def test_models_that_do_not_fit_together_are_loaded_once_for_many_pictures(pictu
     build = zoo.build_classifier
     monkeypatch.setattr(zoo, "build_classifier", lambda recipe, *rest: built.append(recipe.id) or build(recipe, *rest))
     shots = list(batch.explain(entries(pictures)))
-    assert [[panel["status"] for panel in shot.record["panels"]] for shot in shots] == [["done", "done"]] * 6
+    assert [[panel["status"] for panel in shot.record.to_dict()["panels"]] for shot in shots] == [["done", "done"]] * 6
     assert len(built) <= 4  # each for the looking and for the maps, not for each picture
 
 

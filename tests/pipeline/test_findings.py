@@ -153,10 +153,10 @@ def test_rules(metric: str, method: str, figures: Figures, expected: dict[str, s
     given = findings(metric, figures, find_method(method))
     assert {finding.code: finding.level for finding in given} == expected
     for finding in given:
-        told = finding.told()
-        assert told["url"] == f"/trust#{metric}"
-        assert told["detail"].endswith(".")
-        assert not set("{}") & set(told["detail"])
+        told = finding.record()
+        assert told.url == f"/trust#{metric}"
+        assert told.detail.endswith(".")
+        assert not set("{}") & set(told.detail)
 
 
 def test_every_sentence_can_be_said_and_every_one_said_is_there() -> None:

@@ -75,7 +75,7 @@ def test_where_a_client_leaves_is_told_by_the_record(context, last, status):
 def test_labels_need_no_model_in_memory(context):
     (event,) = run(Labels("efficientnet_lite2"), context)
     assert event.data["labels"][967] == "espresso"
-    assert context.zoo.describe("efficientnet_lite2")["layers"] is None
+    assert context.zoo.describe("efficientnet_lite2").layers is None
 
 
 LITES = tuple(f"efficientnet_lite{i}" for i in (0, 1, 2))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from gradoscope.contract.jobs import Event
 from gradoscope.pipeline import turns
 from gradoscope.pipeline.turns import TimedGenerator, round_robin
+
+from tests.support.contract import progress
 
 
 def counting(name, turns, closed):
     try:
         for turn in range(turns):
-            yield Event(name, {"turn": turn})
+            yield progress(name, turn)
             yield None
     finally:
         closed.append(name)
@@ -18,11 +19,11 @@ def counting(name, turns, closed):
 
 def test_runs_side_by_side_take_turns_and_end_together():
     closed = []
-    names = [e.name for e in round_robin([counting("a", 3, closed), counting("b", 1, closed)]) if e is not None]
+    names = [e.panel for e in round_robin([counting("a", 3, closed), counting("b", 1, closed)]) if e is not None]
     assert names == ["a", "b", "a", "a"]
     assert closed == ["b", "a"]
     together = round_robin([counting("a", 3, closed), counting("b", 3, closed)])
-    assert [next(together) for _ in range(3)][2].name == "b"
+    assert [next(together) for _ in range(3)][2].panel == "b"
     together.close()
     assert closed[2:] == ["a", "b"] or closed[2:] == ["b", "a"]
 

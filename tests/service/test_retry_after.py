@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from gradoscope.contract.jobs import Event
 from gradoscope.service.retry_after import MAX_WAIT, RetryAfter, WorkLeft
+
+from tests.support.contract import accepted, panel_event, progress
 
 
 class Clock:
@@ -20,29 +21,29 @@ def clock():
 
 
 def job(total, done=0):
-    progress = WorkLeft()
-    progress.update(Event("accepted", {"gradient_evaluations": total}))
-    progress.update(Event("progress", {"panel": "p1", "done": done, "total": total}))
-    return progress
+    left = WorkLeft()
+    left.update(accepted(total))
+    left.update(progress("p1", done, total))
+    return left
 
 
 def test_progress_counts_each_evaluation_once():
-    progress = job(100, 10)
-    assert progress.remaining == 90
-    assert progress.update(Event("progress", {"panel": "p1", "done": 25, "total": 100})) == 15
-    assert progress.update(Event("progress", {"panel": "p1", "done": 20, "total": 100})) == 0
-    assert progress.update(Event("progress", {"panel": "p2", "done": 5, "total": 50})) == 5
-    assert progress.remaining == 70
+    work = job(100, 10)
+    assert work.remaining == 90
+    assert work.update(progress("p1", 25, 100)) == 15
+    assert work.update(progress("p1", 20, 100)) == 0
+    assert work.update(progress("p2", 5, 50)) == 5
+    assert work.remaining == 70
     assert WorkLeft().remaining is None
 
 
 def test_a_panel_that_was_stored_is_no_work_left():
-    progress = WorkLeft()
-    progress.update(Event("accepted", {"gradient_evaluations": 150, "panels": [{"id": "p1", "cost": 100}]}))
-    assert progress.update(Event("panel", {"panel": {"id": "p1"}})) == 0
-    assert progress.remaining == 50
-    progress.update(Event("accepted", {"gradient_evaluations": 150}))  # begun again
-    assert progress.remaining == 150
+    work = WorkLeft()
+    work.update(accepted(150, p1=100))
+    assert work.update(panel_event("p1")) == 0
+    assert work.remaining == 50
+    work.update(accepted(150))  # begun again
+    assert work.remaining == 150
 
 
 def paced(clock, per_second, seconds=10):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from gradoscope.contract.jobs import Event
 from gradoscope.contract.problems import Refused
 from gradoscope.service.scheduler import Scheduler
+
+from tests.support.contract import done, progress
 
 
 def counting(name, turns, closed=None):
     try:
         for turn in range(turns):
-            yield Event("progress", {"panel": name, "done": turn})
+            yield progress(name, turn)
             yield None
-        yield Event("done", {"name": name})
+        yield done(name)
     finally:
         if closed is not None:
             closed.append(name)

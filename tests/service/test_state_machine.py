@@ -15,7 +15,8 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gradoscope.contract.jobs import Event, Explain
+from gradoscope.contract.events import Event
+from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import ComputationFailed, Problem, TooManyRequests
 from gradoscope.service.local_executor import LocalExecutor
 from gradoscope.settings import Settings

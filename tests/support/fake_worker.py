@@ -13,10 +13,14 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from gradoscope.contract.jobs import Event, Explain
+from gradoscope.contract.events import DoneEvent, Event
+from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import NotFound
+from gradoscope.contract.records import Ending
 from gradoscope.settings import Settings
 from gradoscope.storage.store import Store
+
+from tests.support.contract import accepted, explanation, panel_event, progress
 
 SECONDS = 0.002  # of a step
 
@@ -54,26 +58,26 @@ def work(connection: Connection, settings: Settings) -> None:
                     runs.append((number, events))
 
 
-def mark(store: Store, id: str, end: dict[str, Any]) -> None:
+def mark(store: Store, id: str, end: Ending) -> None:
     record = store.load(id)
     if record is not None and record["status"] != "done":
         with suppress(NotFound):
-            store.update(id, record | end)
+            store.update(id, record | end.to_dict())
 
 
 def run(job: Any, store: Store) -> Iterator[Event]:
     assert isinstance(job, Explain)
     steps, die = job.options["fake"]["steps"], job.options["fake"].get("die")
-    record = {"id": job.id, "status": "running"}
-    store.create(job.id, record)
-    yield Event("accepted", {"id": job.id, "gradient_evaluations": steps})
+    record = explanation(job.id, status="running")
+    store.create(job.id, record.to_dict())
+    yield accepted(steps, job.id)
     for step in range(1, steps + 1):
         time.sleep(SECONDS)
         if step == die:
             os._exit(3)
-        yield Event("progress", {"panel": "p1", "done": step, "total": steps})
-    panel = {"id": "p1", "model": "m", "method": "f", "status": "done", "seconds": 0.1, "from_store": False}
-    yield Event("panel", {"panel": panel})
+        yield progress("p1", step, steps)
+    yield panel_event("p1")
+    record.status = "done"
     with suppress(NotFound):
-        store.update(job.id, {**record, "status": "done"})
-    yield Event("done", {**record, "status": "done"})
+        store.update(job.id, record.to_dict())
+    yield DoneEvent(record=record)

@@ -14,12 +14,20 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from gradoscope.contract.jobs import Event, Explain, Job
+from gradoscope.contract.catalogue import Catalogue
+from gradoscope.contract.estimates import Estimates
+from gradoscope.contract.events import Event, ResultEvent
+from gradoscope.contract.jobs import Estimate, Explain, Job, Labels, Predict
+from gradoscope.contract.predictions import LabelList, Predictions
 from gradoscope.contract.problems import Unavailable
+from gradoscope.contract.server import Refreshed
+from gradoscope.contract.wire import WireModel
 from gradoscope.service.telemetry import Telemetry
 from gradoscope.settings import Settings
 from gradoscope.web.application import create_app
 from gradoscope.web.server import Server, uvicorn_config
+
+from tests.support.contract import accepted, catalogue, done
 
 
 class Idle:
@@ -40,10 +48,10 @@ class Idle:
 
     async def stop(self) -> None: ...
 
-    async def catalogue(self) -> dict[str, Any]:
+    async def catalogue(self) -> Catalogue:
         if not self.known:
             raise Unavailable("Nothing is known yet.")
-        return {"default": "none", "downloads": "none", "models": [], "methods": [], "metrics": [], "faults": []}
+        return catalogue()
 
     def drain(self) -> None: ...
 
@@ -53,12 +61,21 @@ class Idle:
         self.asked.append((job, client))
         try:
             if isinstance(job, Explain):
-                yield Event("accepted", {"id": job.id})
+                yield accepted(id=job.id)
             while not self.gate.is_set():
                 await asyncio.sleep(0.01)
-            yield Event("result", {"predictions": [], "labels": [], "model": "none", "estimates": []})
+            yield done(job.id) if isinstance(job, Explain) else ResultEvent(result=nothing(job))
         finally:
             self.left += 1
+
+
+def nothing(job: Job) -> WireModel:
+    """An empty answer to a small job."""
+    if isinstance(job, Predict):
+        return Predictions(predictions=[])
+    if isinstance(job, Labels):
+        return LabelList(labels=[])
+    return Estimates(model="none", estimates=[]) if isinstance(job, Estimate) else Refreshed()
 
 
 class Door:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
+from gradoscope.contract.events import EVENTS
 
 from tests.support.web_server import serving
 
@@ -28,6 +32,14 @@ def test_every_refusal_is_documented_as_a_problem(document):
             for status in ("4XX", "5XX"):
                 assert list(responses[status]["content"]) == ["application/problem+json"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_the_events_of_a_stream_are_described(document):
+    schemas = document["components"]["schemas"]
+    for model in EVENTS.values():
+        assert model.__name__ in schemas
+    assert schemas["PanelEvent"]["properties"]["panel"] == {"$ref": "#/components/schemas/PanelBody"}
+    assert set(re.findall(r"#/components/schemas/([^\"]+)", json.dumps(document))) <= set(schemas)
 
 
 def test_forms_say_what_can_be_sent(document):

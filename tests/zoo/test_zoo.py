@@ -71,7 +71,7 @@ def zoo(folder: Path | None = None, mib: float = 2048, **more: object) -> Zoo:
 
 def test_real_one_is_channels_last_and_described() -> None:
     here = zoo()
-    assert here.describe(LITE0)["layers"] is None
+    assert here.describe(LITE0).layers is None
     here.take_change()
     assert not here.take_change()
     model = here.load(LITE0)
@@ -95,7 +95,7 @@ def test_least_recently_used_goes_first(four: Path) -> None:
     assert here.loaded == ("a", "c")
     here.load("b")
     assert here.loaded == ("c", "b")
-    assert here.describe("a")["layers"]  # what was found out is kept
+    assert here.describe("a").layers  # what was found out is kept
 
 
 def test_cap_is_of_bytes(four: Path) -> None:
@@ -212,7 +212,7 @@ def test_cards_come_and_go(tmp_path: Path) -> None:
     put(tmp_path, "a", more='licence = "MIT"')
     here.refresh()
     assert here.loaded == ()
-    assert here.describe("a")["licence"] == "MIT"
+    assert here.describe("a").licence == "MIT"
     (tmp_path / "a.toml").write_text("title = 3")
     here.refresh()
     with pytest.raises(CardError, match=r"a.toml: title"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NotRequired, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
@@ -43,16 +43,42 @@ class Progress:
     estimate: Tensor | None = None
 
 
+class CompletenessError(TypedDict):
+    """What a map should sum to, what it does sum to, and the signed relative error; None with a `reason`."""
+
+    expected: float
+    attributed: float
+    relative_error: float | None
+    reason: NotRequired[str]
+
+
+class Diagnostics(TypedDict, total=False):
+    """What a method says beside its map; which of these, the method's docstring says.
+
+    A dictionary, since a plug-in's method may say more than is listed here.
+    """
+
+    gradient_evaluations: int
+    forward_evaluations: int
+    completeness: CompletenessError
+    converged: bool  # of sweeps along a path: whether they came within the tolerance
+    change: float | None  # of the map by the last sweep, relative L2
+    layer: str
+    guided_activations: int
+    gates: int
+    rescaled: int
+
+
 @dataclass(frozen=True)
 class Attribution:
     """A finished map: `values` (C, H, W), signed; C is the picture's, or 1 for CAMs and occlusion."""
 
     values: Tensor
-    diagnostics: dict[str, Any] = field(default_factory=dict)
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
 
 Slopes = Literal["gradient", "mean", "rule", "other"]  # itself, a mean of it, by another rule of the backward pass
-Maps = tuple[Tensor, dict[str, Any]]  # values (N, C, H, W), and the diagnostics of all of them
+Maps = tuple[Tensor, Diagnostics]  # values (N, C, H, W), and the diagnostics of all of them
 Steps = Generator[Progress, None, Attribution]
 P = TypeVar("P", bound=Parameters)
 
@@ -119,7 +145,7 @@ class OnePass(Method[P]):
         return ()
 
     @abstractmethod
-    def maps(self, engine: Engine, pictures: Tensor, parameters: P) -> tuple[Tensor, dict[str, Any]]:
+    def maps(self, engine: Engine, pictures: Tensor, parameters: P) -> Maps:
         """Explain each of `pictures`, (N, C, H, W): their values, (N, C, H, W), and the diagnostics of all of them."""
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: P, seed: int) -> Steps:

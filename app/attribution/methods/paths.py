@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from pydantic import Field
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..engine import Engine
 from ..gradients import finite
-from .base import Attribution, Parameters, Progress, Steps
+from .base import Attribution, CompletenessError, Diagnostics, Parameters, Progress, Steps
 from .schedules import Cell, Sweep, Warp, doubling, midpoint
 
 
@@ -75,7 +75,7 @@ def integrate(engine: Engine, path: Path, sweeps: list[Sweep], tolerance: float 
         if tolerance and change is not None and max(change, abs(record["relative_error"] or 0)) <= tolerance:
             converged = True
             break
-    diagnostics = {"gradient_evaluations": done, "completeness": record}
+    diagnostics: Diagnostics = {"gradient_evaluations": done, "completeness": record}
     if tolerance:
         diagnostics |= {"converged": converged, "change": change}
     return Attribution(values, diagnostics)
@@ -87,13 +87,13 @@ def relative_change(before: Tensor, after: Tensor) -> float:
     return change / norm if norm else float(change > 0)
 
 
-def completeness(score: float, baseline_score: float, attributed: float) -> dict[str, Any]:
+def completeness(score: float, baseline_score: float, attributed: float) -> CompletenessError:
     """What a path's map should sum to, S(x) − S(x′), what it does sum to, and the signed relative error.
 
     The error is null, with a reason, where the expected sum is below 1 % of the scores: there is nothing to share out.
     """
     expected = score - baseline_score
-    record: dict[str, Any] = {"expected": expected, "attributed": attributed, "relative_error": None}
+    record: CompletenessError = {"expected": expected, "attributed": attributed, "relative_error": None}
     if abs(expected) < 0.01 * max(abs(score), abs(baseline_score)) or expected == 0:
         record["reason"] = "picture and baseline have nearly the same score: there is next to nothing to attribute"
     else:

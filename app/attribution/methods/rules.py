@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 from torch.autograd.graph import Node
@@ -12,6 +12,7 @@ from ..autograd_graph import Nonlinearities, classify_nonlinearities
 from ..engine import Engine
 from ..errors import Refused
 from ..inspection import Inspection
+from .base import Maps
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -91,7 +92,7 @@ def _upstream_instead(downstream: Gradients, upstream: Gradients) -> Gradients:
     return (*_positive_parts(upstream), *downstream[1:])
 
 
-def guide(engine: Engine, pictures: Tensor, rule: Guided) -> tuple[Tensor, dict[str, Any]]:
+def guide(engine: Engine, pictures: Tensor, rule: Guided) -> Maps:
     """The gradients by a rule, with what the rule met."""
     gradients = engine.gradients(pictures, rule)
     return gradients, {"guided_activations": rule.activations, "gates": rule.gates}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..classifier import Classifier
 from ..engine import Engine
-from ..methods.base import Method, Paper, Parameters, Progress
+from ..methods.base import Diagnostics, Method, Paper, Parameters, Progress
 from ..plugins import LAST, plugins
 from ..registry import PluginFault, Registry
 from ..score import Score
@@ -75,7 +75,7 @@ class ExplainedMap:
     method: Method[Any]
     parameters: Any
     seed: int = 0
-    diagnostics: dict[str, Any] = field(default_factory=dict)
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
     @property
     def classifier(self) -> Classifier:
@@ -107,7 +107,7 @@ class Measurement:
     """What a metric found: `figures` are plain numbers and lists, `maps` the maps made on the way, each (C, H, W)."""
 
     metric: str
-    figures: dict[str, Any]
+    figures: Mapping[str, Any]
     maps: dict[str, Tensor] = field(default_factory=dict)
 
 

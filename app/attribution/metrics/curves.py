@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from statistics import mean, stdev
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from ..methods.baselines import make_baseline
 from ..noise import generator
 from ..score import Score
 from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost
-from .findings import Figures, Findings, Level, short
+from .findings import Figures, Findings, Level, Values, short
 from .scalars import Better, Scalar
 from .similarity import importance
 
@@ -47,6 +47,11 @@ class CurveParameters(Parameters):
     draws: int = Field(3, title="Draws", ge=1, le=50, description="Random orders, and displaced maps, to compare with")
 
 
+class Curve(TypedDict):
+    probabilities: list[float]
+    area: float
+
+
 class PerturbationCurve(Metric[CurveParameters]):
     """P(target) at k/N of the pixels, k = 0 … N, and the area under it by the trapezoid rule.
 
@@ -73,7 +78,7 @@ class PerturbationCurve(Metric[CurveParameters]):
         replacement = make_baseline(parameters.replacement, subject.picture, subject.seed)
         start, end = (replacement, subject.picture) if self.inserts else (subject.picture, replacement)
 
-        def curve(order: Tensor) -> Generator[Progress, None, dict[str, Any]]:
+        def curve(order: Tensor) -> Generator[Progress, None, Curve]:
             return (yield from trace(subject, meter, start, end, order, parameters.steps))
 
         strength = importance(subject.values, subject.method)
@@ -84,17 +89,17 @@ class PerturbationCurve(Metric[CurveParameters]):
             "random": [random_order(subject.size, subject.seed, draw) for draw in draws],
             "displaced": [ranking(displaced(strength, subject.seed, draw), subject.seed) for draw in draws],
         }
-        figures: dict[str, Any] = {
+        figures: dict[str, object] = {
             "replacement": parameters.replacement,
             "fractions": [k / parameters.steps for k in range(parameters.steps + 1)],
             "map": (yield from curve(order)),
             "gaussian": (yield from curve(gaussian)),
         }
         for name, control in drawn.items():
-            figures[name] = []
+            traced: list[Curve] = []
             for one in control:
-                figures[name].append((yield from curve(one)))
-            figures[f"{name}_area"] = float(np.mean([record["area"] for record in figures[name]]))
+                traced.append((yield from curve(one)))
+            figures |= {name: traced, f"{name}_area": float(np.mean([record["area"] for record in traced]))}
         orders = {"order": order, "order_gaussian": gaussian}
         orders |= {f"order_{name}": control[0] for name, control in drawn.items()}
         points = {name: exchanged_at(one, parameters.steps).view(1, *subject.size) for name, one in orders.items()}
@@ -110,7 +115,7 @@ class PerturbationCurve(Metric[CurveParameters]):
         sign = -1 if not self.inserts else 1
         area, margin = figures["map"]["area"], MARGIN * whole
         areas = {name: [record["area"] for record in figures[name]] for name in ("random", "displaced")}
-        values: dict[str, Any] = {"area": short(area), "draws": len(areas["random"])}
+        values: Values = {"area": short(area), "draws": len(areas["random"])}
         for name, drawn in areas.items():
             values |= {name: short(mean(drawn)), f"{name}_low": short(min(drawn))}
             values[f"{name}_high"] = short(max(drawn))
@@ -124,7 +129,7 @@ class PerturbationCurve(Metric[CurveParameters]):
 
 def trace(
     subject: ExplainedMap, meter: Meter, start: Tensor, end: Tensor, order: Tensor, steps: int
-) -> Generator[Progress, None, dict[str, Any]]:
+) -> Generator[Progress, None, Curve]:
     """The probabilities on the way from `start` to `end`, pixel by pixel in `order`, and their area."""
     engine = subject.engine.of(Score(subject.target, "probability", multilabel=subject.classifier.multilabel))
     probabilities: list[float] = []

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 Level = Literal["support", "doubt", "note"]
 Figures = dict[str, Any]
-Found = tuple[str, Level, dict[str, Any]]  # code, level, values
+Values = dict[str, Any]  # of a sentence: numbers and names
+Found = tuple[str, Level, Values]  # code, level, values
 Findings = Iterator[Found]
 
 # Rank correlations: from SAME on two maps are the same, from ALIKE on they are alike, below APART they differ.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-Figures = dict[str, Any]
+from .findings import Figures
+
 Better = Literal["lower", "higher", ""]
 WORDS = {"lower": "lower is better", "higher": "higher is better", "": ""}
 

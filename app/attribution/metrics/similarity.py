@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -21,7 +21,15 @@ def importance(values: Tensor, method: Method[Any]) -> Tensor:
     return values.sum(0) if method.single_channel else values.abs().sum(0)
 
 
-def compare(one: Tensor, other: Tensor, method: Method[Any]) -> dict[str, float | None]:
+class Similarity(TypedDict):
+    """How alike two maps are; None where that cannot be said."""
+
+    rank_correlation: float | None
+    signed_rank_correlation: float | None
+    ssim: float | None
+
+
+def compare(one: Tensor, other: Tensor, method: Method[Any]) -> Similarity:
     """Two maps of a method, (C, H, W) each: `rank_correlation` and `ssim` of their importance, the latter after each
     is scaled to [0, 1]; `signed_rank_correlation` of their sums over channels. None where one of the two is constant.
     """

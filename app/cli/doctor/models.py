@@ -20,15 +20,15 @@ def models(settings: Settings) -> Iterator[Diagnosis]:
     with _quiet():
         zoo = Zoo(settings.model_copy(update={"device": "cpu"}))
     entries = {id: zoo.describe(id) for id in zoo.recipes}
-    here = Counter(entry["availability"] for entry in entries.values())
+    here = Counter(entry.availability for entry in entries.values())
     detail = ", ".join(f"{count} {availability}" for availability, count in sorted(here.items(), reverse=True))
     yield Diagnosis("models", "ok", f"{len(entries)} cards; weights: {detail}")
     for fault in zoo.faults:
         yield Diagnosis("models", "wrong", f"{fault.card}: {fault.detail}", "gradoscope models check CARD says more")
     yield _default_model(settings, zoo)
     for id, entry in entries.items():
-        if entry["availability"] == "missing" and entry["source"] == "file" and id != settings.default_model:
-            yield Diagnosis("models", "attention", entry["remedy"])
+        if entry.availability == "missing" and entry.source == "file" and id != settings.default_model:
+            yield Diagnosis("models", "attention", entry.remedy or "")
 
 
 def _default_model(settings: Settings, zoo: Zoo) -> Diagnosis:

@@ -7,10 +7,13 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ...contract.jobs import Event, Explain, Job
-from ...contract.problems import Problem
+from ...contract.events import Event, ResultEvent
+from ...contract.jobs import Explain, Job
+from ...contract.problems import Problem, ProblemBody
+from ...contract.records import FolderRecord
+from ...contract.wire import WireModel
 from ...images.image_files import ImageFile
 
 if TYPE_CHECKING:  # a process that only sends jobs need not import PyTorch
@@ -22,9 +25,41 @@ Run = Generator[Event | None, None, None]
 
 @dataclass(frozen=True)
 class CheckBatch:
-    """Checks that a request is valid. Result: `{"about": …, "chunk_size": pictures that are computed together}`."""
+    """Checks that a request is valid. The result is a `BatchAnswer`."""
 
     request: Explain
+
+
+class BatchAnswer(WireModel):
+    """That the request is valid. `about`: what determines the result beside the picture; `chunk_size`: pictures that
+    are computed together."""
+
+    about: tuple[Any, ...]
+    chunk_size: int
+
+
+class PictureDoneEvent(Event):
+    """A picture is explained: its record, and all its files as (name, bytes)."""
+
+    name = "picture_done"
+    index: int
+    record: FolderRecord
+    files: list[tuple[str, bytes]]
+
+
+class PictureFailedEvent(Event):
+    """A picture could not be explained."""
+
+    name = "picture_failed"
+    index: int
+    problem: ProblemBody
+
+
+class BatchDoneEvent(Event):
+    """All pictures have had their event."""
+
+    name = "done"
+    final = True
 
 
 @dataclass(frozen=True)
@@ -61,7 +96,7 @@ def check_batch(job: CheckBatch, context: Context) -> Run:
     from ...pipeline.batch import Batch
 
     batch = Batch(job.request, context, lambda entry, mark: False)
-    yield Event("result", {"about": batch.about, "chunk_size": batch.chunk_size})
+    yield ResultEvent(result=BatchAnswer(about=batch.about, chunk_size=batch.chunk_size))
 
 
 def explain_pictures(job: BatchJob, context: Context) -> Run:
@@ -76,7 +111,7 @@ def explain_pictures(job: BatchJob, context: Context) -> Run:
     else:
         with (yield from reserve_models(context.zoo, list(batch.models))):
             yield from _explain(job, batch)
-    yield Event("done", {})
+    yield BatchDoneEvent()
 
 
 def _explain(job: BatchJob, batch: Batch) -> Run:
@@ -107,8 +142,8 @@ def _done_event(picture: ExplainedPicture) -> Event:
         written = list(files(picture.record, picture.read, titles()))
     except Exception as error:
         return _failed_event(picture.entry, as_problem(error))
-    return Event("picture_done", {"index": int(picture.entry.folder.name), "record": picture.record, "files": written})
+    return PictureDoneEvent(index=int(picture.entry.folder.name), record=picture.record, files=written)
 
 
 def _failed_event(entry: ImageFile, problem: Problem) -> Event:
-    return Event("picture_failed", {"index": int(entry.folder.name), "problem": problem.as_dict()})
+    return PictureFailedEvent(index=int(entry.folder.name), problem=problem.body())

@@ -12,8 +12,12 @@ from typing import Any
 from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
-from ...contract.jobs import Estimate, Event, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
+from ...contract.events import Event, ResultEvent
+from ...contract.jobs import Estimate, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
 from ...contract.problems import ComputationFailed, Problem, Unavailable
+from ...contract.records import Ending
+from ...contract.server import Refreshed
+from ...contract.workers import ReplicaState
 from ...settings import Settings
 from ..base_executor import BaseExecutor, Running
 from .catalogues import merge_catalogues
@@ -39,7 +43,7 @@ class ClusterExecutor(BaseExecutor):
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._computing: set[int] = set()  # those of which a replica has sent events
         self._retry_lock = asyncio.Lock()  # held by the one job that is being retried
-        self._reports: dict[str, dict[str, Any]] = {}  # the last report of each replica
+        self._reports: dict[str, ReplicaState] = {}  # the last report of each replica
         self._background_tasks: set[asyncio.Task[Any]] = set()
         self._watch_task: asyncio.Task[None] | None = None
         self._unready_reason = "the replicas are starting"
@@ -76,7 +80,7 @@ class ClusterExecutor(BaseExecutor):
         self._computing.discard(number)
         return computing
 
-    def _record_end(self, explanation: str, end: dict[str, Any]) -> None:
+    def _record_end(self, explanation: str, end: Ending) -> None:
         self._broadcast("record_end", explanation, end)
 
     def _forget_in_workers(self, explanation: str) -> None:
@@ -122,7 +126,7 @@ class ClusterExecutor(BaseExecutor):
         """Run a job once and deliver its events. Raises what went wrong."""
         if isinstance(running.job, Refresh):
             self._take_reports(await self._call_all("refresh"))
-            self._deliver(number, Event("result", {}))
+            self._deliver(number, ResultEvent(result=Refreshed()))
             return
         model = model_of(running.job, self._settings)
         handle = self._handle.options(method_name="run", stream=True, multiplexed_model_id=model)
@@ -179,7 +183,7 @@ class ClusterExecutor(BaseExecutor):
                 self._unready_reason = None if answers else "no replica is there yet"
             await asyncio.sleep(POLL_SECONDS)
 
-    def _take_reports(self, answers: list[dict[str, Any]]) -> None:
+    def _take_reports(self, answers: list[ReplicaState]) -> None:
         """Take in the reports of all replicas: a replica without one is gone."""
         missing = self._reports.keys() - {report["replica"] for report in answers}
         for name in missing:
@@ -188,14 +192,18 @@ class ClusterExecutor(BaseExecutor):
         for report in answers:
             self._take_report(report)
 
-    def _take_report(self, report: dict[str, Any]) -> None:
+    def _take_report(self, report: ReplicaState) -> None:
         name, catalogue = report["replica"], report["catalogue"]
         self.metrics.worker_reported(report["counters"], name)
         if catalogue is not None:
             if self._reports.pop(name, None) is None:
                 self.metrics.worker_started(None)
             self._reports[name] = report  # the newest last
-            self._set_catalogue(merge_catalogues([report["catalogue"] for report in self._reports.values()]))
+            self._set_catalogue(
+                merge_catalogues(
+                    [report["catalogue"] for report in self._reports.values() if report["catalogue"] is not None]
+                )
+            )
 
 
 def model_of(job: Job, settings: Settings) -> str:

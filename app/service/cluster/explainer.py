@@ -12,8 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...contract.jobs import Event, Explain, Job, Measure, Refresh
+from ...contract.catalogue import Catalogue
+from ...contract.events import ErrorEvent
+from ...contract.jobs import Explain, Job, Measure, Refresh
 from ...contract.problems import NotFound, Problem, Unavailable
+from ...contract.records import Ending
+from ...contract.wire import JsonObject
+from ...contract.workers import ReplicaState, WorkerCounters
 from ...settings import Settings
 from .. import logs
 from ..base_executor import deadline_passed
@@ -26,7 +31,7 @@ from .transport import Transport
 log = logging.getLogger(__name__)
 MAX_UNANSWERED_CHECKS = 30  # after so many the worker hangs; Serve checks every ten seconds
 LEEWAY_SECONDS = 5  # after the deadline, which a caller watches itself: this limit is for callers that are gone
-NO_COUNTERS = {"micro_batches": 0, "gradient_evaluations": 0, "models": 0, "model_bytes": 0, "loaded": ()}
+NO_COUNTERS = WorkerCounters(micro_batches=0, gradient_evaluations=0, models=0, model_bytes=0, loaded=())
 Message = tuple[str, Any]
 
 
@@ -42,16 +47,16 @@ class Explainer:
     If a caller leaves, Serve cancels its `run`: that ends the computation after the current micro-batch.
     """
 
-    async def __init__(self, settings: dict[str, Any], name: str = "") -> None:  # type: ignore[misc]
+    async def __init__(self, settings: JsonObject, name: str = "") -> None:  # type: ignore[misc]
         share_cores()
         self._name = name or _replica_id()
         self._settings = Settings(**settings)
         logs.configure(self._settings.log_format, "replica")
         self._running: dict[int, _Running] = {}
         self._numbers = itertools.count()
-        self._catalogue: dict[str, Any] = {}
+        self._catalogue: Catalogue | None = None
         self._catalogue_version = 0
-        self._counters: dict[str, Any] = dict(NO_COUNTERS)
+        self._counters = NO_COUNTERS
         self._unanswered_checks = 0
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
@@ -87,26 +92,26 @@ class Explainer:
             del self._running[number]
             self._transport.post("cancel", number)
 
-    async def report(self, known: dict[str, int]) -> dict[str, Any]:
+    async def report(self, known: dict[str, int]) -> ReplicaState:
         """What this replica has computed and holds in memory; with its catalogue if the caller's version is old.
 
         `known`: the version of the catalogue that the caller has, by replica.
         """
         return self._report(known.get(self._name))
 
-    def _report(self, version: int | None = None) -> dict[str, Any]:
+    def _report(self, version: int | None = None) -> ReplicaState:
         """See `report`."""
         catalogue = None if version == self._catalogue_version else self._catalogue
         return {
             "replica": self._name,
             "process": os.getpid(),
             "running": len(self._running),
-            "counters": self._counters | {"resident": resident(os.getpid())},
+            "counters": {**self._counters, "resident": resident(os.getpid())},
             "catalogue_version": self._catalogue_version,
             "catalogue": catalogue,
         }
 
-    async def refresh(self) -> dict[str, Any]:
+    async def refresh(self) -> ReplicaState:
         """Read cards and weights again. Returns a report."""
         async for _ in self.run(Refresh(), "", "", self._settings.deadline):
             pass
@@ -118,13 +123,13 @@ class Explainer:
             self._fail(number, NotFound("This explanation was deleted while it was being computed."))
         self._transport.post("forget", explanation)
 
-    async def record_end(self, explanation: str, ending: dict[str, Any]) -> None:
+    async def record_end(self, explanation: str, ending: Ending) -> None:
         """Stop computing an explanation, and write into its record how it ended."""
         for number in self._numbers_of(explanation):
             self._transport.post("cancel", number)
         self._transport.post("record_end", explanation, ending)
 
-    def record_routing_stats(self) -> dict[str, Any]:
+    def record_routing_stats(self) -> dict[str, list[str]]:
         """The models in memory, for `ByModel`."""
         return {"models": list(self._counters["loaded"])}
 
@@ -150,7 +155,7 @@ class Explainer:
     def _fail(self, number: int, problem: Problem) -> None:
         self._transport.post("cancel", number)
         if running := self._running.get(number):
-            running.queue.put(Event("error", problem.as_dict()))
+            running.queue.put(ErrorEvent(problem=problem.body()))
 
     def _work(self) -> None:
         """The worker's thread."""

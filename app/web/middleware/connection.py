@@ -150,7 +150,7 @@ class Connection(H11Protocol):
             self.transport.close()
 
     def _response(self, problem: Problem) -> bytes:
-        body = json.dumps(problem.as_dict()).encode()
+        body = json.dumps(problem.to_dict()).encode()
         headers = {
             **SECURITY_HEADERS,
             **problem.headers,

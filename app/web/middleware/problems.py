@@ -24,7 +24,7 @@ class ProblemResponse(JSONResponse):
         headers = dict(problem.headers)
         if problem.retry_after is not None:
             headers["retry-after"] = str(problem.retry_after)
-        super().__init__(problem.as_dict(), problem.status, headers, media_type="application/problem+json")
+        super().__init__(problem.to_dict(), problem.status, headers, media_type="application/problem+json")
         self._title = problem.title
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from ...contract.catalogue import Methods, Metrics, Models, Samples
 from ...contract.jobs import Labels, Refresh
+from ...contract.predictions import Classes, LabelList
 from ...contract.problems import TooManyRequests
-from ...contract.schemas import Classes, Methods, Metrics, Models, Samples
+from ...contract.server import Refreshed
 from ...images.samples import samples
 from ...zoo.labels import search
 from ..openapi import describe
@@ -25,7 +27,7 @@ async def models(request: Request, executor: ExecutorOf, change_detector: Change
     """Models, with the state of their weights and the layers that Grad-CAM can use. Changed cards are read again."""
     if not executor.unready and await asyncio.to_thread(change_detector.changed):
         with suppress(TooManyRequests):  # then the old list is better than none
-            await run_for_client(request, executor, Refresh())
+            await run_for_client(request, executor, Refresh(), Refreshed)
     return await executor.catalogue()
 
 
@@ -38,7 +40,7 @@ async def classes(
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> Any:
     """Classes of a model whose label matches the query, best match first; a number matches the class index."""
-    labels = tuple((await run_for_client(request, executor, Labels(id)))["labels"])
+    labels = tuple((await run_for_client(request, executor, Labels(id), LabelList)).labels)
     return {"classes": [{"index": index, "label": label} for index, label in search(labels, query, limit)]}
 
 

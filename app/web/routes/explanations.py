@@ -14,10 +14,12 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from ...contract import request_id
 from ...contract.arrays import ScoreKind
-from ...contract.jobs import Event, Explain, Measure
+from ...contract.events import ErrorEvent, Event
+from ...contract.jobs import Explain, Measure
 from ...contract.parsing import parse_size
 from ...contract.problems import Unprocessable
-from ...contract.schemas import Explanation
+from ...contract.records import Explanation
+from ...contract.wire import JsonObject
 from ...service.executor import Executor
 from ...service.telemetry import Telemetry
 from .dependencies import ExecutorOf, OwnerOf, StoreOf
@@ -102,12 +104,12 @@ async def explain(
     media_type = negotiate(request.headers.get("accept", ""))
     if media_type == "text/event-stream":
         return await stream(request, executor, job)
-    record = await run_for_client(request, executor, job)
+    record = await run_for_client(request, executor, job, Explanation)
     if media_type == "image/png":
         return await contact_sheet_response(store, executor, record)
     if media_type == "application/zip":
         return await zip_response(store, executor, record)
-    return Response(json.dumps(record), media_type="application/json", headers={"location": record["url"]})
+    return Response(json.dumps(record.to_dict()), media_type="application/json", headers={"location": record.url})
 
 
 async def stream(request: Request, executor: Executor, job: Explain | Measure) -> Response:
@@ -129,13 +131,15 @@ async def _messages(
     async with aclosing(events):
         yield _message(first)
         async for event in events:
-            if event.name == "error":
-                metrics.request_refused(event.data["title"], event.data["status"])
+            if isinstance(event, ErrorEvent):
+                metrics.request_refused(event.problem.title, event.problem.status)
             yield _message(event)
 
 
 def _message(event: Event) -> ServerSentEvent:
-    data = event.data | {"request_id": request_id.current()} if event.name == "error" else event.data
+    data = event.to_dict()
+    if isinstance(event, ErrorEvent):
+        data["request_id"] = request_id.current()
     return ServerSentEvent(json.dumps(data), event=event.name)
 
 
@@ -156,7 +160,7 @@ def negotiate(accept: str) -> str:
     return best
 
 
-def parse_options(text: str) -> dict[str, Any]:
+def parse_options(text: str) -> JsonObject:
     """Parameters by method or metric. Raises `Unprocessable` if `text` is no JSON object of objects of finite
     values."""
     try:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 
 from ...contract.arrays import ScoreKind
+from ...contract.flows import GradientFlow
 from ...contract.jobs import Flow
 from ...contract.parsing import parse_size
-from ...contract.schemas import GradientFlow
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import Target
 from .submit import run_for_client
@@ -44,4 +44,4 @@ async def flow(
     picture = await read_picture(store, owner, image, sample, origin)
     chosen = model or settings.default_model
     job = Flow(picture, chosen, target, against, score, fit, parse_size(size), owner or "")
-    return await run_for_client(request, executor, job)
+    return await run_for_client(request, executor, job, GradientFlow)

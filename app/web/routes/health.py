@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ...contract.problems import Problem, Unavailable
-from ...contract.schemas import Health
+from ...contract.server import Health
 from .dependencies import ExecutorOf, StoreOf
 
 router = APIRouter(tags=["health"])

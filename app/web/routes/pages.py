@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
+from ...contract.catalogue import Catalogue
 from ...contract.problems import Unavailable
 from ...images.samples import samples
 from ...pipeline.texts import parts
@@ -36,16 +38,21 @@ async def index(request: Request) -> Response:
 async def methods(request: Request, executor: ExecutorOf) -> Response:
     """What the methods ask, how, and where they fail; with their parameters, once the worker has told them."""
     known = await _known(executor)
-    records = None if known is None else {method["id"]: method for method in known["methods"]}
-    pages = method_pages(None if known is None else known["methods"])
-    return _page(request, "methods.html", {"facts": _facts(), "samples": samples(), "methods": records, **pages})
+    listed = None if known is None else [method.to_dict() for method in known.methods]
+    records = None if listed is None else {method["id"]: method for method in listed}
+    values = {"facts": _facts(), "samples": samples(), "methods": records, **method_pages(listed)}
+    return _page(request, "methods.html", values)
 
 
 @router.get("/trust")
 async def trust(request: Request, executor: ExecutorOf) -> Response:
     """What each number about a map says, and what it does not."""
     known = await _known(executor)
-    return _page(request, "trust.html", {**metric_pages(None if known is None else known["metrics"])})
+    return _page(
+        request,
+        "trust.html",
+        {**metric_pages(None if known is None else [metric.to_dict() for metric in known.metrics])},
+    )
 
 
 @router.get("/static/texts/{language}/{part}.json")
@@ -65,7 +72,7 @@ async def docs(request: Request) -> Response:
     return _page(request, "docs.html")
 
 
-async def _known(executor: Executor) -> dict[str, Any] | None:
+async def _known(executor: Executor) -> Catalogue | None:
     """The catalogue; None while the server is starting, for a text can be read meanwhile."""
     with suppress(TimeoutError, Unavailable):
         return await asyncio.wait_for(executor.catalogue(), CATALOGUE_SECONDS)
@@ -78,9 +85,9 @@ def _facts() -> Any:
     return json.loads((shipped("static") / "learn" / "facts.json").read_text("utf-8"))
 
 
-def _page(request: Request, template: str, values: dict[str, Any] | None = None) -> Response:
+def _page(request: Request, template: str, values: Mapping[str, object] | None = None) -> Response:
     response: Response = request.app.state.templates.TemplateResponse(
-        request, template, values, headers={"cache-control": "no-cache"}
+        request, template, dict(values or {}), headers={"cache-control": "no-cache"}
     )
     texts.set_language_headers(request, response)
     return response

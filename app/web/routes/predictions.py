@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 
+from ...contract.estimates import Estimates
 from ...contract.jobs import Estimate, Predict
 from ...contract.parsing import parse_size
-from ...contract.schemas import Estimates, Predictions
+from ...contract.predictions import Predictions
 from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
 from .explanations import MetricNames, OptionsText, parse_options
 from .submit import run_for_client
@@ -38,7 +39,7 @@ async def predict(
     """Top classes with probability and logit, for each model."""
     picture = await read_picture(store, owner, image, sample, origin)
     job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k, fit, parse_size(size), owner or "")
-    return await run_for_client(request, executor, job)
+    return await run_for_client(request, executor, job, Predictions)
 
 
 @router.post(
@@ -61,4 +62,4 @@ async def estimate(
     computed. If a metric's throughput is not known yet, it is measured on a few pictures."""
     chosen = model or settings.default_model
     job = Estimate(chosen, tuple(method or ()), parse_options(options), parse_size(size), tuple(metrics or ()))
-    return await run_for_client(request, executor, job)
+    return await run_for_client(request, executor, job, Estimates)

@@ -15,11 +15,12 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from ...contract.arrays import Reduce, Reduction, npy, reduce_channels, to_half
 from ...contract.problems import NotFound, Unprocessable
-from ...contract.schemas import Explanation
+from ...contract.records import Explanation
 from ...images.palettes import palettes
 from ...images.render import draw, is_signed
 from ...pipeline import archive as export
 from ...service.executor import Executor
+from ...storage.records import load_record
 from ...storage.stores import AnyStore
 from .dependencies import ExecutorOf, ExplanationId, OwnerOf, StoreOf, explanation_gone, require_owner
 
@@ -113,8 +114,7 @@ def coloured(
     values = reduce_channels(_values(store, id, panel), reduce)
     under = None
     if overlay is not None:
-        record = record_of(store, id)
-        model = next(entry["model"] for entry in record["panels"] if entry["id"] == panel)
+        model = next(entry.model for entry in record_of(store, id).panels if entry.id == panel)
         under = export.picture(bytes_of(store, id, f"input:{model}"))
     drawn = draw(values, colormap, percentile, under, overlay or 0.0, signed=is_signed(reduce))
     if zoom > 1:  # each value becomes a square
@@ -132,25 +132,25 @@ def array_response(values: np.ndarray, reduce: Reduce, dtype: str, cache: str = 
     return Response(npy(values.astype(dtype)), media_type="application/octet-stream", headers=headers)
 
 
-async def contact_sheet_response(store: AnyStore, executor: Executor, record: dict[str, Any]) -> Response:
+async def contact_sheet_response(store: AnyStore, executor: Executor, record: Explanation) -> Response:
     titles = await _titles(executor)
-    return _png(await asyncio.to_thread(lambda: export.png(export.sheet(record, _reader(store, record["id"]), titles))))
+    return _png(await asyncio.to_thread(lambda: export.png(export.sheet(record, _reader(store, record.id), titles))))
 
 
-async def zip_response(store: AnyStore, executor: Executor, record: dict[str, Any]) -> Response:
+async def zip_response(store: AnyStore, executor: Executor, record: Explanation) -> Response:
     data = await asyncio.to_thread(_zip, store, record, await _titles(executor))
-    headers = {"content-disposition": f'attachment; filename="gradoscope-{record["id"][:8]}.zip"'}
+    headers = {"content-disposition": f'attachment; filename="gradoscope-{record.id[:8]}.zip"'}
     return Response(data, media_type="application/zip", headers=headers)
 
 
 async def _titles(executor: Executor) -> dict[str, str]:
-    return {entry["id"]: entry["title"] for entry in (await executor.catalogue())["methods"]}
+    return {method.id: method.title for method in (await executor.catalogue()).methods}
 
 
-def _zip(store: AnyStore, record: dict[str, Any], titles: dict[str, str]) -> bytes:
+def _zip(store: AnyStore, record: Explanation, titles: dict[str, str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in export.files(record, _reader(store, record["id"]), titles):
+        for name, data in export.files(record, _reader(store, record.id), titles):
             archive.writestr(name, data)
     return out.getvalue()
 
@@ -167,9 +167,9 @@ def _reader(store: AnyStore, id: str) -> Callable[[str], bytes | None]:
     return read
 
 
-def record_of(store: AnyStore, id: str) -> dict[str, Any]:
+def record_of(store: AnyStore, id: str) -> Explanation:
     """The record of an explanation. Raises `NotFound`."""
-    record = store.load(id)
+    record = load_record(store, id)
     if record is None:
         raise explanation_gone(id)
     return record

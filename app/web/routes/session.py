@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from ...contract.problems import NotFound, Unauthorized
-from ...contract.schemas import SessionBody
+from ...contract.server import SessionBody
 from ..middleware.api_key import HOW_TO_SEND
 from ..middleware.keys import Keys
 from ..middleware.sessions import COOKIE, SECONDS, Sessions

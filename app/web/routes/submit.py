@@ -9,11 +9,14 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from ...contract.jobs import Event, Job
-from ...contract.problems import problem_from_dict
+from ...contract.events import DoneEvent, ErrorEvent, Event
+from ...contract.jobs import Job
+from ...contract.problems import problem_from_body
+from ...contract.wire import WireModel
 from ...service.executor import Executor
 
 T = TypeVar("T")
+M = TypeVar("M", bound=WireModel)
 
 
 class ClientLeft(Exception):
@@ -25,28 +28,31 @@ def client_of(request: Request) -> str:
     return getattr(request.state, "client", "")
 
 
-async def run_for_client(request: Request, executor: Executor, job: Job) -> dict[str, Any]:
+async def run_for_client(request: Request, executor: Executor, job: Job, kind: type[M]) -> M:
     """Run a job while the client stays connected. Returns the data of its final event; raises its problem."""
-    return await while_connected(request, run_job(executor, job, client_of(request)))
+    return await while_connected(request, run_job(executor, job, kind, client_of(request)))
 
 
-async def run_job(executor: Executor, job: Job, client: str = "") -> dict[str, Any]:
+async def run_job(executor: Executor, job: Job, kind: type[M], client: str = "") -> M:
     """Run a job. Returns the data of its final event; raises its problem."""
     async with aclosing(executor.submit(job, client)) as events:
-        return await final_data(events)
+        final = raise_if_error(await final_event(events))
+    value = final.record if isinstance(final, DoneEvent) else getattr(final, "result", None)
+    assert isinstance(value, kind)
+    return value
 
 
-async def final_data(events: AsyncGenerator[Event, None]) -> dict[str, Any]:
+async def final_event(events: AsyncGenerator[Event, None]) -> Event:
     async for event in events:
         if event.final:
-            return raise_if_error(event).data
+            return event
     raise AssertionError("an executor's last event is final")
 
 
 def raise_if_error(event: Event) -> Event:
     """Returns `event`; raises the problem if it is an error."""
-    if event.name == "error":
-        raise problem_from_dict(event.data)
+    if isinstance(event, ErrorEvent):
+        raise problem_from_body(event.problem)
     return event
 
 

@@ -10,11 +10,14 @@ from typing import Any
 from fastapi import APIRouter, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from ...contract.catalogue import ModelBody
 from ...contract.jobs import Locate, Refresh
 from ...contract.problems import Forbidden, Problem
-from ...contract.schemas import ModelBody
+from ...contract.server import Refreshed
+from ...contract.wire import JsonObject
 from ...service.executor import Executor
 from ...zoo.download import DownloadProgress
+from ...zoo.weights import Location
 from .dependencies import DownloadsOf, ExecutorOf, SettingsOf
 from .submit import run_for_client, run_job, while_connected
 
@@ -34,17 +37,17 @@ router = APIRouter(prefix="/api/v1", tags=["catalogue"])
 )
 async def fetch(request: Request, id: str, executor: ExecutorOf, downloads: DownloadsOf, settings: SettingsOf) -> Any:
     """Download a model's weights, resumable and checked by hash. Closing the connection ends it; partial data stays."""
-    location = await run_for_client(request, executor, Locate(id))
-    if not location["ready"]:
+    location = await run_for_client(request, executor, Locate(id), Location)
+    if not location.ready:
         check_allowed(id, settings.downloads, settings.offline)
     streamed = "text/event-stream" in request.headers.get("accept", "")
-    if location["ready"]:
+    if location.ready:
         model = await refreshed_entry(executor, id)
         return EventSourceResponse(_done(model)) if streamed else model
     if not streamed:
-        await while_connected(request, downloads.fetch(location["file"], id))
+        await while_connected(request, downloads.fetch(location.file, id))
         return await refreshed_entry(executor, id)
-    progress = downloads.watch(location["file"], id)
+    progress = downloads.watch(location.file, id)
     return EventSourceResponse(
         _messages(progress, executor, id), ping=15, send_timeout=60, headers={"cache-control": "no-store"}
     )
@@ -62,11 +65,11 @@ def check_allowed(model: str, downloads: str, offline: bool) -> None:
         )
 
 
-async def refreshed_entry(executor: Executor, id: str) -> dict[str, Any]:
+async def refreshed_entry(executor: Executor, id: str) -> ModelBody:
     """The model's entry in the refreshed catalogue."""
-    await run_job(executor, Refresh())
-    models = (await executor.catalogue())["models"]
-    return next(model for model in models if model["id"] == id)
+    await run_job(executor, Refresh(), Refreshed)
+    models = (await executor.catalogue()).models
+    return next(model for model in models if model.id == id)
 
 
 async def _messages(
@@ -76,14 +79,14 @@ async def _messages(
         async with aclosing(progress):
             async for fetched in progress:
                 yield _message("progress", {"done": fetched.done, "total": fetched.total})
-        yield _message("done", await refreshed_entry(executor, id))
+        yield _message("done", (await refreshed_entry(executor, id)).to_dict())
     except Problem as problem:
-        yield _message("error", problem.as_dict())
+        yield _message("error", problem.to_dict())
 
 
-async def _done(model: dict[str, Any]) -> AsyncIterator[ServerSentEvent]:
-    yield _message("done", model)
+async def _done(model: ModelBody) -> AsyncIterator[ServerSentEvent]:
+    yield _message("done", model.to_dict())
 
 
-def _message(name: str, data: dict[str, Any]) -> ServerSentEvent:
+def _message(name: str, data: JsonObject) -> ServerSentEvent:
     return ServerSentEvent(json.dumps(data), event=name)

@@ -6,7 +6,9 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from gradoscope.contract.jobs import Event, Explain, Labels, Refresh
+from gradoscope.contract.events import ResultEvent
+from gradoscope.contract.jobs import Explain, Labels, Refresh
+from gradoscope.contract.predictions import LabelList
 from gradoscope.contract.problems import ComputationFailed, TooManyRequests
 from gradoscope.service.cluster import executor as executor_module
 from gradoscope.service.cluster.executor import ClusterExecutor
@@ -14,12 +16,9 @@ from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError
 
-PANEL = {"id": "p1", "model": "m", "method": "f", "status": "done", "seconds": 0.1, "from_store": False}
-DONE = (
-    Event("accepted", {"id": "x", "gradient_evaluations": 1}),
-    Event("panel", {"panel": PANEL}),
-    Event("done", {"id": "x"}),
-)
+from tests.support.contract import accepted, catalogue, done, model_row, panel_event
+
+DONE = (accepted(), panel_event(), done())
 FOREVER = object()
 
 
@@ -72,9 +71,13 @@ class Handle:
 
 
 def report(replica, edition, layers=None, evaluations=5):
-    model = {"id": "m", "layers": layers, "weights": {}, "availability": "ready"}
     effort = {"micro_batches": 1, "gradient_evaluations": evaluations, "models": 1, "model_bytes": 7}
-    return {"replica": replica, "catalogue_version": edition, "catalogue": {"models": [model]}, "counters": effort}
+    return {
+        "replica": replica,
+        "catalogue_version": edition,
+        "catalogue": catalogue(model_row("m", layers)),
+        "counters": effort,
+    }
 
 
 def job(id="x"):
@@ -136,7 +139,7 @@ def test_one_that_kills_twice_has_failed_and_is_not_tried_again_soon():
     told = scene(handle, play)
     assert told[-1].data["status"] == 503
     assert "died twice" in told[-1].data["detail"]
-    assert [(method, id, end["status"]) for method, id, end in handle.told] == [("record_end", "x", "failed")]
+    assert [(method, id, end.status) for method, id, end in handle.told] == [("record_end", "x", "failed")]
 
 
 def test_those_beside_a_killer_are_tried_again_one_at_a_time():
@@ -214,29 +217,29 @@ def test_deleting_reaches_all_replicas():
 
 
 def test_what_replicas_tell_is_one_catalogue_and_one_sum():
-    changed = [("report", report("r1", 2, ["late"])), Event("result", {})]
+    changed = [("report", report("r1", 2, ["late"])), ResultEvent(result=LabelList(labels=[]))]
     handle = Handle(changed)
     handle.replicas = [report("r1", 1), report("r2", 1, evaluations=8)]
 
     async def play(executor):
-        assert (await executor.catalogue())["models"][0]["layers"] is None
+        assert (await executor.catalogue()).models[0].layers is None
         await events_of(executor, Labels("m"))
         return await executor.catalogue(), executor.metrics.text().decode()
 
     known, metrics = scene(handle, play)
-    assert known["models"][0]["layers"] == ["late"]
+    assert [layer.name for layer in known.models[0].layers] == ["late"]
     assert "gradoscope_gradient_evaluations_total 13.0" in metrics
     assert "gradoscope_models_loaded 2.0" in metrics
     assert handle.models == ["m"]
 
 
 def test_a_replica_that_is_heard_of_by_an_answer_first_is_known_when_it_is_asked():
-    handle = Handle([("report", report("r2", 3) | {"catalogue": None}), Event("result", {})])
+    handle = Handle([("report", report("r2", 3) | {"catalogue": None}), ResultEvent(result=LabelList(labels=[]))])
 
     async def play(executor):
         handle.replicas.append(report("r2", 3, ["known"]))
         await events_of(executor, Labels("m"))
-        while (await executor.catalogue())["models"][0]["layers"] is None:
+        while (await executor.catalogue()).models[0].layers is None:
             await asyncio.sleep(0.01)
         return executor.metrics.text().decode()
 

@@ -7,7 +7,8 @@ from contextlib import aclosing
 
 import pytest
 from gradoscope.contract.jobs import Explain, Labels, Predict
-from gradoscope.contract.problems import Unavailable
+from gradoscope.contract.problems import DeadlinePassed, Unavailable
+from gradoscope.contract.records import Ending
 from gradoscope.pipeline.resume import picture_mark
 from gradoscope.service.cluster.batch_job import BatchJob, CheckBatch
 from gradoscope.service.cluster.explainer import MAX_UNANSWERED_CHECKS, Explainer
@@ -68,18 +69,18 @@ def test_a_replica(tmp_path):
 
     async def trays(explainer):
         _, (_, answer) = await told_by(explainer, CheckBatch(QUICK))
-        about = tuple(answer.data["about"])
+        about = answer.result.about
         pictures = ((str(SAMPLES / "cat.jpg"), sample("cat.jpg")), ("bad.jpg", b"no picture"))
         told = [event for kind, event in await told_by(explainer, BatchJob(QUICK, pictures)) if kind == "event"]
-        assert sorted((event.name, event.data.get("index")) for event in told[:-1]) == [
+        assert sorted((event.name, event.index) for event in told[:-1]) == [
             ("picture_done", 0),
             ("picture_failed", 1),
         ]
         assert told[-1].name == "done"
-        (whole,) = [event.data for event in told if event.name == "picture_done"]
-        assert whole["record"]["mark"] == picture_mark(sample("cat.jpg"), about)
-        assert whole["record"]["source"] == str(SAMPLES / "cat.jpg")
-        assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole["files"]}
+        (whole,) = [event for event in told if event.name == "picture_done"]
+        assert whole.record.mark == picture_mark(sample("cat.jpg"), about)
+        assert whole.record.source == str(SAMPLES / "cat.jpg")
+        assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole.files}
 
     async def ends(explainer):
         async with aclosing(await running(explainer, long(1))):
@@ -92,7 +93,7 @@ def test_a_replica(tmp_path):
         assert [event async for _, event in rest][-1].data["status"] == 404
 
         rest = await running(explainer, long(3))
-        await explainer.record_end(long(3).id, {"status": "failed", "problem": {"status": 504}})
+        await explainer.record_end(long(3).id, Ending(status="failed", problem=DeadlinePassed("late").body()))
         await until(lambda: store.load(long(3).id)["status"] == "failed")
         await rest.aclose()
         await asyncio.sleep(0.1)
@@ -105,7 +106,7 @@ def test_a_replica(tmp_path):
     async def _report(explainer):
         told = await explainer.refresh()
         assert told["replica"] == "r1"
-        assert any(model["id"] == LITE0 for model in told["catalogue"]["models"])
+        assert any(model.id == LITE0 for model in told["catalogue"].models)
         assert (await explainer.report({"r1": told["catalogue_version"]}))["catalogue"] is None
         await until(lambda: explainer.record_routing_stats() == {"models": [LITE0]})
         for _ in range(2 * MAX_UNANSWERED_CHECKS):

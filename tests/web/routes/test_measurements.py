@@ -14,7 +14,7 @@ from gradoscope.attribution.methods.base import methods
 from gradoscope.attribution.metrics.base import metrics
 from gradoscope.client.client import Client
 from gradoscope.contract.arrays import pack, unpack
-from gradoscope.contract.schemas import Explanation
+from gradoscope.contract.records import Explanation
 
 from tests.support.streams import read_events, stream
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -12,7 +10,7 @@ from ...classifier import Classifier
 from ...engine import Engine
 from ...inspection import inspection_of
 from ...layers import choose_layer
-from ..base import OnePass, Paper, Parameters, register
+from ..base import Diagnostics, OnePass, Paper, Parameters, register
 
 
 class LayerParameters(Parameters):
@@ -56,7 +54,7 @@ class GradCam(OnePass[CamParameters]):
     def layers(self, classifier: Classifier, parameters: CamParameters) -> tuple[str, ...]:
         return (choose_layer(inspection_of(classifier).layers, parameters.layer, self.id),)
 
-    def maps(self, engine: Engine, pictures: Tensor, parameters: CamParameters) -> tuple[Tensor, dict[str, Any]]:
+    def maps(self, engine: Engine, pictures: Tensor, parameters: CamParameters) -> tuple[Tensor, Diagnostics]:
         (layer,) = self.layers(engine.classifier, parameters)
         return class_activation(engine, pictures, layer, relu=parameters.relu), {"layer": layer}
 

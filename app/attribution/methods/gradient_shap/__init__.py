@@ -11,7 +11,7 @@ from torch import Tensor
 from ...engine import Engine
 from ...gradients import finite
 from ...noise import generator
-from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
 from ..baselines import Baseline, make_baseline
 from ..paths import completeness
 
@@ -82,7 +82,7 @@ class GradientShap(Method[GradientShapParameters]):
             yield Progress(done, parameters.samples, values)
         score = float(finite(engine.scores(picture[None])))
         expected = sum(baseline_scores) / len(baseline_scores)
-        diagnostics = {
+        diagnostics: Diagnostics = {
             "gradient_evaluations": done,
             "forward_evaluations": len(baseline_scores) + 1,
             "completeness": completeness(score, expected, float(values.double().sum())),

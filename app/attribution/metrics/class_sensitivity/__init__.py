@@ -15,13 +15,21 @@ from ...score import Score
 from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 from ..findings import ALIKE, SAME, Figures, Findings, rank_of, short
 from ..scalars import Scalar, mean_of
-from ..similarity import compare
+from ..similarity import Similarity, compare
 
 
 class ClassSensitivityParameters(Parameters):
     nearest: int = Field(
         4, title="Next classes", ge=1, le=50, description="Most likely classes to compare with, besides the target"
     )
+
+
+class OtherClass(Similarity):
+    """How alike the map of another class is."""
+
+    target: int
+    label: str
+    random: bool  # drawn from all the others
 
 
 @register
@@ -65,7 +73,7 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
         if drawn:
             place = torch.randint(nearest, len(ranked), (), generator=generator(subject.seed, "class"))
             others.append(ranked[int(place)])
-        classes: list[dict[str, Any]] = []
+        classes: list[OtherClass] = []
         maps = {}
         for index, target in enumerate(others):
             engine = subject.engine.of(of_class(subject.score, target))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from pydantic import Field
 
 from ...errors import Refused
-from ...methods.base import Method, Paper, Parameters, Progress
+from ...methods.base import CompletenessError, Method, Paper, Parameters, Progress
 from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Metric, MetricCost, register
 from ..findings import Figures, Findings, percent, short
 from ..scalars import Scalar, size_of
@@ -25,6 +25,20 @@ class CompletenessParameters(Parameters):
         le=1,
         description="Relative error of the sum up to which the map counts as complete",
     )
+
+
+class Remedy(TypedDict):
+    """The method's parameter that makes the sum more exact: its value, and a better one where there is any."""
+
+    parameter: str
+    value: int
+    suggested: int | None
+    tolerance: bool  # whether the method can be given one instead
+
+
+class CompletenessFigures(CompletenessError):
+    complete: NotRequired[bool]
+    remedy: NotRequired[Remedy | None]
 
 
 @register
@@ -64,7 +78,7 @@ class Completeness(Metric[CompletenessParameters]):
 
     def measure(self, subject: ExplainedMap, parameters: CompletenessParameters) -> Measuring:
         yield Progress(0, 0)
-        figures: dict[str, Any] = dict(subject.diagnostics["completeness"])
+        figures = cast(CompletenessFigures, dict(subject.diagnostics["completeness"]))
         error = figures["relative_error"]
         if error is not None:
             figures["complete"] = abs(error) <= parameters.tolerance
@@ -91,7 +105,7 @@ class Completeness(Metric[CompletenessParameters]):
             yield f"poor_{remedy['parameter']}", "doubt", values
 
 
-def remedy(subject: ExplainedMap, excess: float) -> dict[str, Any] | None:
+def remedy(subject: ExplainedMap, excess: float) -> Remedy | None:
     """What to ask for instead, where the error is so many times what it may be."""
     fields = type(subject.parameters).model_fields
     for name, power in EXACT.items():

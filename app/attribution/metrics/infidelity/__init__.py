@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from captum.metrics import infidelity
@@ -27,6 +27,14 @@ BLIND = 0.9  # share of the score's changes unexplained: more than that, and the
 class InfidelityParameters(Parameters):
     samples: int = Field(100, title="Samples", ge=2, le=2000, description="Number of random squares")
     replacement: Baseline = Field("blurred", title="Replacement", description="What replaces the pixels in a square")
+
+
+class InfidelityFigures(TypedDict):
+    infidelity: float | None
+    changes: float | None
+    unexplained: float | None
+    samples: int
+    reason: NotRequired[str]
 
 
 @register
@@ -71,8 +79,7 @@ class Infidelity(Metric[InfidelityParameters]):
 
     def measure(self, subject: ExplainedMap, parameters: InfidelityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
-        figures: dict[str, Any] = dict.fromkeys(("infidelity", "changes", "unexplained"))
-        figures["samples"] = parameters.samples
+        figures = InfidelityFigures(infidelity=None, changes=None, unexplained=None, samples=parameters.samples)
         if not subject.values.any():
             yield meter.spend(meter.total)
             figures["reason"] = "the map is zero everywhere: it foretells nothing"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from captum.metrics import sensitivity_max
@@ -22,6 +22,13 @@ class SensitivityParameters(Parameters):
         0.02, title="Radius", gt=0, le=1, description="How much each pixel value may change at most, for a range of 1"
     )
     samples: int = Field(10, title="Samples", ge=1, le=1000, description="Number of random pictures near the picture")
+
+
+class SensitivityFigures(TypedDict):
+    max_sensitivity: float | None
+    radius: float
+    samples: int
+    reason: NotRequired[str]
 
 
 @register
@@ -54,7 +61,7 @@ class MaxSensitivity(Metric[SensitivityParameters]):
 
     def measure(self, subject: ExplainedMap, parameters: SensitivityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
-        figures: dict[str, Any] = {"max_sensitivity": None, **parameters.model_dump()}
+        figures = SensitivityFigures(max_sensitivity=None, radius=parameters.radius, samples=parameters.samples)
         if not subject.values.any():
             yield meter.spend(meter.total)
             figures["reason"] = "the map is zero everywhere: there is no size to compare a change with"

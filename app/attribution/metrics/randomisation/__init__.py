@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from pydantic import Field
 
@@ -31,6 +31,17 @@ class RandomisationParameters(Parameters):
         le=500,
         description="Number of maps, from a random top layer to all layers random; no more than there are layers",
     )
+
+
+class Stage(TypedDict):
+    """How alike the map of a network with `count` random layers is; `layer` is the last of them."""
+
+    count: int
+    layer: str
+    rank_correlation: NotRequired[float | None]
+    signed_rank_correlation: NotRequired[float | None]
+    ssim: NotRequired[float | None]
+    reason: NotRequired[str]  # why there is no map
 
 
 @register
@@ -86,20 +97,20 @@ class Randomisation(Metric[RandomisationParameters]):
         order = layers(copy)
         engine = Engine(copy, subject.score, micro_batch=subject.engine.micro_batch)
         meter = Meter(self.cost(subject.outline, parameters))
-        stages: list[dict[str, Any]] = []
+        stages: list[Stage] = []
         maps, done = {}, 0
         for count in randomised_counts(len(order), parameters.stages):
             for layer in order[done:count]:
                 randomise(layer, subject.seed)
             done = count
-            stage: dict[str, Any] = {"count": count, "layer": order[count - 1][0][0]}
+            stage: Stage = {"count": count, "layer": order[count - 1][0][0]}
             before = meter.done
             try:
                 values = yield from meter.explain(subject, engine)
-                stage |= compare(subject.values, values, subject.method)
+                stage = {**stage, **compare(subject.values, values, subject.method)}
                 maps[str(count)] = values
             except ComputationFailed as failure:
-                stage |= dict.fromkeys(("rank_correlation", "signed_rank_correlation", "ssim"))
+                stage |= {"rank_correlation": None, "signed_rank_correlation": None, "ssim": None}
                 stage["reason"] = failure.detail
                 yield meter.spend(before + subject.outline.map_cost.total - meter.done)
             stages.append(stage)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from ...methods.base import Method, Paper, Parameters
 from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
 from ..findings import ALIKE, APART, Figures, Findings, rank_of, short
 from ..scalars import Scalar, mean_of
-from ..similarity import compare
+from ..similarity import Similarity, compare
 
 Change = Callable[[Tensor], Tensor]
 
@@ -45,6 +45,18 @@ class Transformation:
     back: Change
     compared: Change
     reseeded: bool = False
+
+
+class Trial(Similarity):
+    """How alike the map of a changed picture is, and the target's score there."""
+
+    id: str
+    score: float
+
+
+class StabilityFigures(TypedDict):
+    score: float
+    trials: list[Trial]
 
 
 @register
@@ -84,7 +96,7 @@ class Stability(Metric[StabilityParameters]):
     def measure(self, subject: ExplainedMap, parameters: StabilityParameters) -> Measuring:
         meter = Meter(self.cost(subject.outline, parameters))
         engine = subject.engine
-        figures: dict[str, Any] = {"score": float(engine.scores(subject.picture[None])), "trials": []}
+        figures: StabilityFigures = {"score": float(engine.scores(subject.picture[None])), "trials": []}
         yield meter.spend(1)
         maps = {}
         for trial in trials(subject.outline, parameters.quality):

@@ -1,0 +1,44 @@
+"""What was measured of a map."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .problems import ProblemBody
+from .wire import JsonObject, WireModel
+
+
+class MetricCost(WireModel):
+    forwards: int = Field(description="evaluations of one picture without a gradient")
+    gradients: int
+
+
+class Finding(WireModel):
+    code: str
+    level: Literal["support", "doubt", "note"]
+    detail: str
+    values: JsonObject
+    url: str = Field(description="what it means")
+
+
+class MeasurementBody(WireModel):
+    metric: str
+    status: Literal["done", "refused", "failed"]
+    parameters: JsonObject
+    cost: MetricCost | None
+    seconds: float = Field(description="that the computation took, in this request or in the one that it was kept from")
+    from_store: bool = Field(description="whether it was known already, and not computed again")
+    figures: JsonObject | None
+    findings: list[Finding] = Field(description="what the figures say, in plain words")
+    maps: dict[str, str] = Field(description="addresses of the arrays made on the way")
+    problem: ProblemBody | None
+
+
+class MeasurementFacts(WireModel):
+    """What is kept of a metric beside the maps that it has made: `maps` are their names."""
+
+    figures: JsonObject
+    maps: list[str]
+    seconds: float

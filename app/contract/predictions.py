@@ -1,0 +1,34 @@
+"""Classes, and what models believe of a picture."""
+
+from __future__ import annotations
+
+from .wire import WireModel
+
+
+class ClassBody(WireModel):
+    index: int
+    label: str
+
+
+class LabelList(WireModel):
+    """The labels of all of a model's classes, by their index."""
+
+    labels: list[str]
+
+
+class Classes(WireModel):
+    classes: list[ClassBody]
+
+
+class PredictedClass(ClassBody):
+    probability: float
+    logit: float
+
+
+class Prediction(WireModel):
+    model: str
+    classes: list[PredictedClass]
+
+
+class Predictions(WireModel):
+    predictions: list[Prediction]

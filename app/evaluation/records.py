@@ -1,0 +1,167 @@
+"""What an evaluation finds, as results.json has it and as it is kept between runs.
+
+Dictionaries with declared fields, not pydantic models: a run over a thousand pictures reads some ten thousand of them
+back from JSON, and adds to them while it goes on.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict, cast
+
+from ..contract.problems import Problem
+from ..contract.wire import JsonObject
+from ..pipeline.records import outcome
+
+Status = Literal["done", "refused", "failed"]
+
+
+class ProblemRecord(TypedDict):
+    """The body of a problem; see `ProblemBody`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: NotRequired[list[dict[str, str]]]
+    retry_after: NotRequired[int]
+    request_id: NotRequired[str]
+
+
+class NotMade(TypedDict):
+    """What is said of something that could not be made: the body of the problem."""
+
+    status: Status
+    problem: ProblemRecord
+
+
+class Target(TypedDict):
+    """A class that a model predicts."""
+
+    index: int
+    label: str
+    probability: float
+    logit: float
+
+
+class PictureRecord(TypedDict):
+    """A picture, with its size where it could be decoded."""
+
+    picture: str
+    width: int | None
+    height: int | None
+    problem: ProblemRecord | None
+
+
+class LookRecord(TypedDict):
+    """What a model predicts for a picture, best first, and a thumbnail of what it saw."""
+
+    picture: str
+    model: str
+    problem: ProblemRecord | None
+    status: NotRequired[Status]
+    classes: NotRequired[list[Target]]
+    thumb: NotRequired[str]
+
+
+class MetricRecord(TypedDict):
+    """What came of a metric of a map."""
+
+    metric: str
+    status: Status | None  # None: not settled yet
+    parameters: JsonObject
+    figures: JsonObject | None
+    problem: ProblemRecord | None
+    seconds: NotRequired[float]
+
+
+class MapPart(TypedDict):
+    """What is kept of a map between runs; its metrics by their id and parameters."""
+
+    metrics: dict[str, MetricRecord]
+    shape: NotRequired[list[int]]
+    statistics: NotRequired[JsonObject]
+    diagnostics: NotRequired[JsonObject]
+    seconds: NotRequired[float]
+    thumb: NotRequired[str]
+
+
+class MapRecord(TypedDict):
+    """A map of a picture, with its metrics in the order in which they were asked for."""
+
+    picture: str
+    model: str
+    method: str
+    id: str
+    target: Target
+    metrics: list[MetricRecord]
+    problem: ProblemRecord | None
+    status: NotRequired[Status]
+    shape: NotRequired[list[int]]
+    statistics: NotRequired[JsonObject]
+    diagnostics: NotRequired[JsonObject]
+    seconds: NotRequired[float]
+    thumb: NotRequired[str]
+
+
+class CellRecord(TypedDict):
+    """A cell of a grid: where the map for its class lies."""
+
+    picture: str
+    target: Target
+    shares: list[float] | None
+    localisation: float | None
+    hit: bool | None
+    thumb: str | None
+
+
+class GridRecord(TypedDict):
+    """A method's maps of a grid."""
+
+    picture: str
+    grid: int
+    model: str
+    method: str
+    status: Status
+    problem: ProblemRecord | None
+    cells: list[CellRecord]
+    seconds: NotRequired[float]
+
+
+class DrawnGrid(TypedDict):
+    grid: int
+    pictures: list[str]
+    labels: list[str]
+    thumb: str | None
+
+
+class GameRecord(TypedDict):
+    """How a model's grids were made, or why not."""
+
+    model: str
+    status: Status
+    problem: ProblemRecord | None
+    grids: list[DrawnGrid]
+    pictures: int
+    input: NotRequired[list[int]]
+    cell: NotRequired[list[int]]
+    scaled: NotRequired[bool]
+
+
+class Failure(TypedDict):
+    """What could not be made, and why: of which picture, model, method and metric, as far as there are any."""
+
+    status: Status | None
+    problem: ProblemRecord | None
+    picture: NotRequired[str]
+    model: NotRequired[str]
+    method: NotRequired[str]
+    metric: NotRequired[str]
+
+
+def not_made(problem: Problem) -> NotMade:
+    """What is said of something that could not be made."""
+    return {"status": outcome(problem), "problem": problem_record(problem)}
+
+
+def problem_record(problem: Problem) -> ProblemRecord:
+    return cast(ProblemRecord, problem.to_dict())
