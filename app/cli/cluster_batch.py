@@ -16,7 +16,7 @@ from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem, problem_from_body
 from ..images.image_files import ImageFile
 from ..pipeline.resume import ResultFolder, picture_mark
-from ..service.cluster.batch_job import BatchJob, CheckBatch, PictureFailedEvent, BatchAnswer, PictureDoneEvent
+from ..service.cluster.batch_job import BatchAnswer, BatchJob, CheckBatch, PictureDoneEvent, PictureFailedEvent
 from ..service.quarantine import WORKER_DIED
 from ..settings import Settings
 from ..web.cluster_app import ClusterConnection

@@ -15,11 +15,11 @@ from gradoscope.contract.records import FolderRecord
 from gradoscope.images.image_files import ImageFile
 from gradoscope.pipeline.resume import picture_mark
 from gradoscope.service.cluster.batch_job import (
+    BatchAnswer,
     BatchDoneEvent,
     CheckBatch,
-    PictureFailedEvent,
-    BatchAnswer,
     PictureDoneEvent,
+    PictureFailedEvent,
 )
 from gradoscope.settings import Settings
 from ray.exceptions import ActorDiedError
