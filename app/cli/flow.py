@@ -62,9 +62,9 @@ def _print_result(result: GradientFlow) -> None:
     from .flow_table import table
 
     against = result.against
-    target = f"{result['target']['label']} ({result['target']['index']})"
+    target = f"{result.target.label} ({result.target.index})"
     score_text = f"{target} − {against.label} ({against.index})" if against else target
-    console.print(f"{result['model']}: {result['score']} of {score_text}\n", highlight=False, markup=False)
+    console.print(f"{result.model}: {result.score} of {score_text}\n", highlight=False, markup=False)
     for finding in result.findings:
         console.print(f"{MARKS[finding.level]:<18} ", end="", highlight=False)
         console.print(finding.detail, highlight=False, markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..contract.arrays import Reduction
-from ..contract.schemas import InputBody
+from ..contract.records import InputBody
 from ..images.map_grid import MapCell
 
 

@@ -26,5 +26,5 @@ class ReplicaState(TypedDict):
     process: int
     running: int
     counters: WorkerCounters
-    edition: int  # of the catalogue
+    catalogue_version: int
     catalogue: Catalogue | None

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from ..attribution.metrics.base import metrics
-from ..attribution.metrics.scalars import Figures, Scalar
+from ..attribution.metrics.findings import Figures
+from ..attribution.metrics.scalars import Scalar
 
 LOCALISATION = Scalar(
     "grid_pointing.localisation",

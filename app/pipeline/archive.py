@@ -33,7 +33,7 @@ def files(record: Explanation, read: Read, titles: dict[str, str]) -> Iterator[t
     yield "contact_sheet.png", png(sheet(record, read, titles))
     yield "image.png", _part(read, "image")
     for seen in record.inputs:
-        yield f"inputs/{_file_name(seen['model'])}.png", _part(read, f"input:{seen.model}")
+        yield f"inputs/{_file_name(seen.model)}.png", _part(read, f"input:{seen.model}")
     for panel in record.panels:
         if panel.status == "done" and panel.target is not None:
             name = _file_name(f"panels/{panel.id}-{panel.model}-{panel.method}-{panel.target.index}")

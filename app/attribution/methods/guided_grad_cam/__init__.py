@@ -8,7 +8,7 @@ from ...classifier import Classifier
 from ...engine import Engine
 from ...inspection import inspection_of
 from ...layers import choose_layer
-from ..base import Attribution, Method, Paper, Progress, Steps, register
+from ..base import Attribution, Diagnostics, Method, Paper, Progress, Steps, register
 from ..grad_cam import LayerParameters, class_activation
 from ..rules import Guided
 
@@ -49,5 +49,5 @@ class GuidedGradCam(Method[LayerParameters]):
         (guided,) = engine.gradients(picture[None], rule)
         values = guided * cam
         yield Progress(2, 2, values)
-        met = {"guided_activations": rule.activations, "gates": rule.gates}
+        met = Diagnostics(guided_activations=rule.activations, gates=rule.gates)
         return Attribution(values, {"gradient_evaluations": 2, "layer": layer, **met})
