@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gradoscope.attribution.methods import blur_integrated
+from gradoscope.attribution.methods import blur_integrated_gradients as blur_integrated
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.blur import blur
 from scipy import ndimage
