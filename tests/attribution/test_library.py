@@ -53,7 +53,8 @@ class Barred:
 sys.meta_path.insert(0, Barred())
 import torch
 from torch import nn
-from gradoscope.attribution import Classifier, Engine, Score, find_method, metrics
+from gradoscope.attribution import Classifier, Engine, Score, find_method
+from gradoscope.attribution.metrics.base import metrics
 network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(256, 2))
 classifier = Classifier(network, size=(8, 8), labels=["a", "b"])
 from gradoscope.attribution.backends.selection import prepared

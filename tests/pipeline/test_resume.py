@@ -6,7 +6,7 @@ import json
 
 import pytest
 from gradoscope.contract.problems import Problem
-from gradoscope.pipeline.resume import ResultCache, ResultFolder, mark, picture_mark, write_file
+from gradoscope.pipeline.resume import ResultCache, ResultFolder, hash_of, picture_mark, write_file
 
 ABOUT = ({"methods": ("grad_cam",), "seed": 3}, {"net": "f00"}, {"gradoscope": "1"})
 # of the same by version 0.9, before there was one module for both
@@ -21,7 +21,7 @@ def test_results_of_earlier_versions_are_recognised(tmp_path):
     (folder / "explanation.json").write_text(json.dumps({"mark": PICTURE}))
     assert ResultFolder(folder).holds(picture_mark(b"a", ABOUT))
     assert not ResultFolder(folder).holds(picture_mark(b"b", ABOUT))
-    own = mark("map", "hash", (("net", "f00"), {"size": (8, 8)}, "logit"), ("grad_cam", {}), 3, 0)
+    own = hash_of("map", "hash", (("net", "f00"), {"size": (8, 8)}, "logit"), ("grad_cam", {}), 3, 0)
     (tmp_path / PART[:2]).mkdir()
     (tmp_path / PART[:2] / f"{PART[2:]}.json").write_text('{"found": 1}')
     assert ResultCache(tmp_path).read(own) == {"found": 1}
