@@ -38,73 +38,74 @@ class Settings(BaseSettings):
     )
     keys: Path | None = Field(
         None,
-        description="File of API keys, a `name:key` in each line; read again when it changes. None: nobody is asked "
-        "for one",
+        description="File of API keys, one `name:key` per line; read again when it changes. None: no key is needed",
     )
     cors_origins: Names = Field(
         [],
-        description="Origins, separated by commas, whose pages may ask, e.g. `https://lab.example`",
+        description="Origins, separated by commas, whose pages may use the server, e.g. `https://lab.example`",
     )
     trusted_proxies: Names = Field(
         [],
         description="Addresses or networks, separated by commas, of reverse proxies whose `X-Forwarded-For` counts",
     )
-    header_seconds: float = Field(10, gt=0, description="Seconds within which a request's head has to be here")
-    body_seconds: float = Field(60, gt=0, description="Seconds within which a request's body has to be here")
+    header_seconds: float = Field(10, gt=0, description="Seconds within which a request's head must arrive")
+    body_seconds: float = Field(60, gt=0, description="Seconds within which a request's body must arrive")
     max_connections: int = Field(
-        512, ge=8, description="Connections at once; one more takes the place of the one that has said nothing longest"
+        512, ge=8, description="Open connections; one more replaces the connection that has been silent longest"
     )
     client_requests: int = Field(
-        16, ge=1, description="POST and DELETE requests in flight of one client (its key, or else its address)"
+        16, ge=1, description="POST and DELETE requests in flight for one client (its key, or otherwise its address)"
     )
-    client_rate: float = Field(0, ge=0, description="POST and DELETE requests a minute of one client; 0 sets no limit")
-    log_format: LogFormat = Field(
-        "text", description="How log lines are written: `text` for people, `json` for what collects them"
+    client_rate: float = Field(0, ge=0, description="POST and DELETE requests per minute of one client; 0: no limit")
+    log_format: LogFormat = Field("text", description="Format of log lines: `text` for people, `json` for programs")
+    default_model: str = Field(
+        "efficientnet_lite0", description="Id of the model that is used when a request names none"
     )
-    default_model: str = Field("efficientnet_lite0", description="Id of the model that is used when none is named")
     models: Path | None = Field(
-        None, description="Folder of your own model cards (*.toml), beside those that ship; read again when it changes"
+        None,
+        description="Folder of your own model cards (*.toml), in addition to the shipped ones; read again when it "
+        "changes",
     )
     weights: Path = Field(Path("~/.cache/gradoscope/weights"), description="Folder for downloaded weights")
     weights_mirror: str = Field(
-        "", description="Address that takes the place of the weights' hosts, e.g. `https://mirror.example/weights`"
+        "", description="Address that replaces the hosts of the weights, e.g. `https://mirror.example/weights`"
     )
     downloads: Literal["none", "cards", "any"] = Field(
         "none",
-        description="What clients may have downloaded: nothing, the weights of the cards, or any model of timm's and "
-        "torchvision's by id",
+        description="What clients may download: nothing, the weights of the cards, or any model of timm and "
+        "torchvision by id",
     )
     offline: bool = Field(False, description="Never download anything, not even for the command line")
     store: Path | str = Field(
         Path("~/.cache/gradoscope"),
-        description="Folder in which explanations are kept, with the pictures in them; or an address that many servers "
+        description="Folder in which explanations and their pictures are kept; or an address that many servers "
         "share, `file:///mnt/shared/gradoscope` or `s3://bucket/prefix`",
     )
-    store_bytes: int = Field(2 * 2**30, ge=0, description="Size of the store; the oldest explanations go first")
-    store_days: float = Field(7, gt=0, description="Age in days at which an explanation is forgotten")
-    device: str = Field(
-        "auto", description="`auto` (CUDA where there is one, else the CPU), `cpu`, `cuda`, `cuda:1`, …"
+    store_bytes: int = Field(
+        2 * 2**30, ge=0, description="Maximum bytes in the store; the oldest explanations are deleted first"
     )
-    threads: int = Field(0, ge=0, description="CPU threads for PyTorch; 0 leaves the choice to PyTorch")
+    store_days: float = Field(7, gt=0, description="Days after which an explanation is deleted")
+    device: str = Field("auto", description="`auto` (CUDA if available, otherwise the CPU), `cpu`, `cuda`, `cuda:1`, …")
+    threads: int = Field(0, ge=0, description="CPU threads for PyTorch; 0: PyTorch chooses")
     micro_batch: int = Field(
         0,
         ge=0,
         le=256,
-        description="Pictures per forward and backward pass; 0 takes as many as are measured to be quickest",
+        description="Pictures per forward and backward pass; 0: the number that was measured as fastest",
     )
     batch_bytes: int = Field(
-        2**30, ge=2**20, description="Memory in bytes that a micro-batch may take; one that needs more is made smaller"
+        2**30, ge=2**20, description="Memory in bytes for a micro-batch; one that needs more is made smaller"
     )
     acceleration: Literal["auto", "pytorch", "none"] = Field(
         "auto",
-        description="Quicker ways to the same gradients, each checked before it is used: `auto` takes all that are "
-        "installed, `pytorch` only PyTorch's, `none` runs every network as it is written",
+        description="Faster backends for the same gradients, each checked before it is used: `auto` tries all that are "
+        "installed, `pytorch` only PyTorch's, `none` runs every network unchanged",
     )
     model_bytes: int = Field(
-        2 * 2**30, ge=2**20, description="Memory for loaded models in bytes; the least recently used goes first"
+        2 * 2**30, ge=2**20, description="Memory for loaded models in bytes; the least recently used is removed first"
     )
     picture_bytes: int = Field(
-        64 * 2**20, ge=0, description="Memory for what was lately made of pictures in bytes: decoded, resized, logits"
+        64 * 2**20, ge=0, description="Memory in bytes for a cache of recent pictures: decoded, resized, logits"
     )
     max_requests: int = Field(32, ge=1, description="Requests in flight; one more is answered 429")
     max_panels: int = Field(64, ge=1, description="Panels (models × targets × methods) in one request")
@@ -113,9 +114,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Work in one request: gradient evaluations times the pixels of the model's input, over all panels",
     )
-    deadline: float = Field(600, gt=0, description="Seconds that a request may take; then it is ended and answered 504")
+    deadline: float = Field(
+        600, gt=0, description="Seconds that a request may take; then it is stopped and answered 504"
+    )
     grace_seconds: float = Field(
-        10, ge=0, description="Seconds that running requests may still take when the server is asked to end"
+        10, ge=0, description="Seconds that running requests still have when the server is stopped"
     )
     max_upload: int = Field(32 * 2**20, ge=1024, description="Bytes in one request's body")
     max_pixels: int = Field(24_000_000, ge=1, description="Pixels in one picture")
@@ -126,15 +129,17 @@ class Settings(BaseSettings):
     )
     decode_seconds: float = Field(10, gt=0, description="Seconds that decoding a picture may take")
 
-    cluster_replicas_min: int = Field(1, ge=1, description="Replicas of the explainer on a Ray cluster at least")
+    cluster_replicas_min: int = Field(
+        1, ge=1, description="Minimum number of replicas of the explainer on a Ray cluster"
+    )
     cluster_replicas_max: int = Field(
         4,
         ge=1,
-        description="Replicas at most; GRADOSCOPE_MAX_REQUESTS counts for each",
+        description="Maximum number of replicas; GRADOSCOPE_MAX_REQUESTS applies to each",
     )
-    cluster_cpus: float = Field(1, ge=0, description="CPU cores that Ray sets aside for each replica")
+    cluster_cpus: float = Field(1, ge=0, description="CPU cores that Ray reserves for each replica")
     cluster_gpus: float = Field(
-        0, ge=0, description="GPUs that Ray sets aside for each replica; with 0.5 two share one"
+        0, ge=0, description="GPUs that Ray reserves for each replica; with 0.5 two replicas share one"
     )
 
     @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", mode="before")

@@ -43,19 +43,21 @@ def compiler() -> Path:
 def lay_out(folder: Path) -> None:
     """All scripts as their addresses have them, so that imports lead from one to the other: those of methods and
     metrics stand in app/, and are served at static/plugins/KIND/ID/."""
-    shutil.copytree(ROOT / "static" / "js", folder / "js")
+    scripts = folder / "static"
+    shutil.copytree(ROOT / "static" / "js", scripts / "js")
     for file in (ROOT / "app" / "attribution").glob("*/*/static/*.js"):
         kind, id, *_ = file.relative_to(ROOT / "app" / "attribution").parts
-        (folder / "plugins" / kind / id).mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, folder / "plugins" / kind / id)
-    include = ["js/**/*.js", "plugins/**/*.js", str(TOOLS / "elements.d.ts")]
-    (folder / "tsconfig.json").write_text(json.dumps({"extends": str(TOOLS / "tsconfig.json"), "include": include}))
+        (scripts / "plugins" / kind / id).mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, scripts / "plugins" / kind / id)
+    (folder / "tools").mkdir()
+    for name in ("tsconfig.json", "elements.d.ts"):
+        shutil.copy(TOOLS / name, folder / "tools")
 
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gradoscope-types-") as folder:
         lay_out(Path(folder))
-        command = [program("node"), str(compiler()), "--pretty", "false", "--project", folder]
+        command = [program("node"), str(compiler()), "--pretty", "false", "--project", "tools"]
         return subprocess.run(command, cwd=folder, check=False).returncode
 
 

@@ -120,14 +120,14 @@ class PointingGame:
     def _grid(
         self, number: int, names: tuple[str, ...], pictures: list[MeasuredPicture], model: str, loaded: LoadedModel
     ) -> Grid:
-        picture = compose([picture.preprocessed[model].picture for picture in pictures])
+        composed = compose([picture.preprocessed[model].picture for picture in pictures])
         height, width = loaded.size
-        if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-        pixels = torch.from_numpy(PreprocessedImage(picture, (0, 0, width, height)).pixels)
+        if composed.size != (width, height):
+            composed = composed.resize((width, height), Image.Resampling.LANCZOS)
+        pixels = torch.from_numpy(PreprocessedImage(composed, (0, 0, width, height)).pixels)
         classes = [self.evaluation.predict(picture, model)["classes"][0] for picture in pictures]
         hashes = tuple(picture.hash for picture in pictures)
-        return Grid(number, names, hashes, classes, picture, self.evaluation.engine(loaded, 0).place(pixels))
+        return Grid(number, names, hashes, classes, composed, self.evaluation.engine(loaded, 0).place(pixels))
 
     def _play_grid(self, grid: Grid, panel: PlannedPanel, loaded: LoadedModel, weight: int) -> GridRecord:
         """Compute a method's maps of a grid, one for the class of each cell, and in which cells they lie."""

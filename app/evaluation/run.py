@@ -217,8 +217,8 @@ class Evaluation:
     def _measure_map(self, picture: MeasuredPicture, panel: PlannedPanel, target: int) -> JsonObject:
         """A map's record with its metrics; cached results are not computed again."""
         method_facts = panel.method.id, panel.parameters.model_dump()
-        key = hash_of("map", picture.hash, self.model_facts(panel.model), method_facts, target, self.request.seed)
-        part = cast(MapPart, self.cache.read(key) or {"metrics": {}})
+        cache_key = hash_of("map", picture.hash, self.model_facts(panel.model), method_facts, target, self.request.seed)
+        part = cast(MapPart, self.cache.read(cache_key) or {"metrics": {}})
         requested = {
             f"{metric.id} {hash_of(given.model_dump())[:12]}": (metric, given) for metric, given in panel.metrics
         }
@@ -228,14 +228,14 @@ class Evaluation:
         failed: dict[str, MetricRecord] = {}
         if missing or "statistics" not in part:
             explained = self._explain(picture, panel, target, part)
-            self.cache.write(key, part)
+            self.cache.write(cache_key, part)
             for key in missing:
                 record = self._measured(explained, requested[key], weight(costs.metrics[requested[key][0].id]))
                 if record["status"] == "failed":
                     failed[key] = record
                 else:
                     part["metrics"][key] = record
-                    self.cache.write(key, part)
+                    self.cache.write(cache_key, part)
         else:
             self.progress.skip(weight(costs.map))
         found = {**part["metrics"], **failed}

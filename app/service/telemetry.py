@@ -35,19 +35,19 @@ class Telemetry:
 
     def _create_http_metrics(self) -> None:
         self._responses = self._counter("http_requests", "HTTP requests answered", "route", "method", "status")
-        self._latency = self._histogram("http_request_seconds", "Time until an answer was whole", "route", "method")
+        self._latency = self._histogram("http_request_seconds", "Time until a response was complete", "route", "method")
         self._open = self._gauge("http_requests_in_flight", "HTTP requests being answered, streams among them")
-        self._refused = self._counter("refusals", "Problems that clients were told, by title", "reason", "status")
+        self._refused = self._counter("refusals", "Problems returned to clients, by title", "reason", "status")
 
     def _create_job_metrics(self) -> None:
         self.in_flight = self._gauge("requests_in_flight", "Requests being computed")
-        self.waiting = self._gauge("requests_waiting", "Of these: those that nothing has come of yet")
-        self.limit = self._gauge("requests_limit", "Requests that are taken at once (GRADOSCOPE_MAX_REQUESTS)")
+        self.waiting = self._gauge("requests_waiting", "Of these: requests that have no result yet")
+        self.limit = self._gauge("requests_limit", "Requests that are accepted at once (GRADOSCOPE_MAX_REQUESTS)")
         self._ended = self._counter("requests", "Requests by how they ended", "outcome")
-        self._panels = self._counter("panels", "Panels by what came of them", "method", "model", "status")
-        self._measurements = self._counter("measurements", "Metrics of panels by what came of them", "metric", "status")
+        self._panels = self._counter("panels", "Panels by how they ended", "method", "model", "status")
+        self._measurements = self._counter("measurements", "Metrics of panels by how they ended", "metric", "status")
         self._seconds = self._histogram(
-            "panel_seconds", "Computing time of a panel, as told by its record", "method", "model"
+            "panel_seconds", "Computing time of a panel, as in its record", "method", "model"
         )
         self._micro_batches = self._counter("micro_batches", "Passes through a network")
         self._evaluations = self._counter("gradient_evaluations", "Gradients of pictures in these passes")
@@ -57,10 +57,10 @@ class Telemetry:
         self.worker_deaths = self._counter("worker_deaths", "Workers that died")
         self.decoder_deaths = self._counter(
             "decoder_deaths",
-            "Decoding processes that died, overran, or ran out of memory: each is a picture that was refused",
+            "Decoder processes that died, took too long, or ran out of memory: each is a picture that was refused",
         )
         self._models = self._gauge("models_loaded", "Models in memory")
-        self._model_bytes = self._gauge("models_loaded_bytes", "Memory that they take, with what makes them quicker")
+        self._model_bytes = self._gauge("models_loaded_bytes", "Memory that they take, including faster backends")
         self._resident = self._gauge("resident_bytes", "Memory of a process that is in RAM", "process")
         self._worker: int | None = None
         self._reports: dict[str, WorkerCounters] = {}  # the last report of each worker

@@ -21,7 +21,8 @@ class PathParameters(Parameters):
         title="Tolerance",
         ge=0,
         le=1,
-        description="Stop early, once doubling the gradients changes the map, and its sum is off, by no more; 0: never",
+        description="Stop early, when doubling the gradients changes the map, and its sum is off, by no more than "
+        "this; 0: never",
     )
 
     def sweeps(self, warp: Warp) -> list[Sweep]:

@@ -39,7 +39,7 @@ _OUTCOMES: dict[tuple[Verdict, ...], tuple[str, Level]] = {
 
 class CurveParameters(Parameters):
     replacement: Literal["blurred", "black"] = Field(
-        "blurred", title="Replacement", description="What stands where the picture is taken away"
+        "blurred", title="Replacement", description="What replaces the removed pixels"
     )
     steps: int = Field(
         50, title="Steps", ge=1, le=1000, description="Points of the curve between 0 and 100 % of pixels"

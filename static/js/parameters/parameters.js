@@ -36,6 +36,7 @@ import { store } from "../state/store.js";
  * @returns {Parameter[]}
  */
 export function parametersOf(method) {
+  /** @type {(name: string, words?: string) => string} */
   const titleFor = (name, words) => textOr(`learn.parameter.${method}.${name}.title`, parameterTitle(name, words));
   return declared(methodOf(method)?.parameters, titleFor, (name, words) => textOr(`learn.parameter.${method}.${name}`, words));
 }

@@ -26,7 +26,8 @@ class BlurIntegratedGradientsParameters(PathParameters):
     schedule: Literal["hyperbolic", "quadratic", "linear"] = Field(
         "hyperbolic",
         title="Schedule",
-        description="At which blur they are taken; hyperbolic: most at some pixels; quadratic: more where nearly sharp",
+        description="At which blur they are taken; hyperbolic: mostly at a blur of some pixels; quadratic: more "
+        "where nearly sharp",
     )
 
 
@@ -77,7 +78,7 @@ class BlurIntegratedGradients(Method[BlurIntegratedGradientsParameters]):
     title = "Blur integrated gradients"
     year = 2020
     paper = Paper("Attribution in Scale and Space (Xu, Venugopalan, Sundararajan)", "https://arxiv.org/abs/2004.03383")
-    summary = "The score's change from a fully blurred picture to the sharp one, shared out over the pixels."
+    summary = "The score's change from a fully blurred picture to the sharp one, distributed over the pixels."
     strengths = (
         "Complete, and without a baseline colour to choose",
         "No artificial structure on the way: blur adds none",

@@ -27,7 +27,7 @@ class Deconvolution(OnePass[NoParameters]):
     paper = Paper(
         "Visualizing and Understanding Convolutional Networks (Zeiler, Fergus)", "https://arxiv.org/abs/1311.2901"
     )
-    summary = "The score sent back to the picture through the network turned upside down, rectified at each activation."
+    summary = "The score sent back to the picture through the reversed network, rectified at each activation."
     strengths = ("One backward pass", "Where the history of guided backprop begins: compare the two")
     weaknesses = (
         "Ignores which activations were on: only max pooling ties it to the picture",

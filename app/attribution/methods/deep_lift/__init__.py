@@ -48,7 +48,7 @@ class DeepLift(Method[DeepLiftParameters]):
         "Learning Important Features Through Propagating Activation Differences (Shrikumar, Greenside, Kundaje)",
         "https://arxiv.org/abs/1704.02685",
     )
-    summary = "The score's difference from a baseline, shared out backwards layer by layer."
+    summary = "The score's difference from a baseline, distributed backwards layer by layer."
     strengths = (
         "One backward pass",
         "Complete but for rounding, and checked",

@@ -20,7 +20,7 @@ class LayerParameters(Parameters):
 
 
 class CamParameters(LayerParameters):
-    relu: bool = Field(True, title="ReLU", description="Keep only what speaks for the class")
+    relu: bool = Field(True, title="ReLU", description="Keep only positive values, which speak for the class")
 
 
 @register

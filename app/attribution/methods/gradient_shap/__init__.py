@@ -17,7 +17,7 @@ from ..paths import completeness
 
 
 class GradientShapParameters(Parameters):
-    samples: int = Field(50, title="Samples", ge=1, le=2000, description="Random places to average over")
+    samples: int = Field(50, title="Samples", ge=1, le=2000, description="Random points to average over")
     baseline: Baseline = Field(
         "noise",
         title="Baseline",
@@ -43,7 +43,7 @@ class GradientShap(Method[GradientShapParameters]):
     paper = Paper(
         "A Unified Approach to Interpreting Model Predictions (Lundberg, Lee)", "https://arxiv.org/abs/1705.07874"
     )
-    summary = "Integrated gradients in expectation: random places on random paths instead of one path step by step."
+    summary = "Integrated gradients as an expectation: random points on random paths instead of steps on one path."
     strengths = (
         "Does not hang on one baseline: averages over many",
         "Complete in expectation: the map sums to the change of the score",

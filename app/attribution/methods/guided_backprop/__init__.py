@@ -24,7 +24,7 @@ class GuidedBackprop(OnePass[NoParameters]):
     title = "Guided backprop"
     year = 2014
     paper = Paper("Striving for Simplicity (Springenberg et al.)", "https://arxiv.org/abs/1412.6806")
-    summary = "The gradient with every negative signal cut off at each activation on the way back."
+    summary = "The gradient, with every negative signal cut off at each activation of the backward pass."
     strengths = ("One backward pass", "Crisp: shows edges and textures that excite the network")
     weaknesses = (
         "Close to an edge detector: often much the same for every class and for random weights (Adebayo et al. 2018)",

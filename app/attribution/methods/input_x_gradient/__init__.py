@@ -17,7 +17,7 @@ class InputXGradient(OnePass[NoParameters]):
     year = 2016
     order = -1
     paper = Paper("Not Just a Black Box (Shrikumar et al.)", "https://arxiv.org/abs/1605.01713")
-    summary = "The gradient times the picture: what each pixel's value adds, were the score linear."
+    summary = "The gradient times the picture: what each pixel value would add if the score were linear."
     strengths = (
         "One backward pass",
         "In units of the score; sums to it for ReLU networks without biases",

@@ -22,7 +22,7 @@ class IntegratedGradientsParameters(PathParameters):
     rule: Literal["geometric", "gauss_legendre", "midpoint"] = Field(
         "geometric",
         title="Rule",
-        description="Where on the path they are taken; geometric: in steps that grow from the baseline on",
+        description="Where on the path they are taken; geometric: in steps that grow from the baseline",
     )
     baseline: Baseline = Field("black", title="Baseline", description="The picture that stands for «nothing there»")
 
@@ -68,7 +68,7 @@ class IntegratedGradients(Method[IntegratedGradientsParameters]):
     paper = Paper(
         "Axiomatic Attribution for Deep Networks (Sundararajan, Taly, Yan)", "https://arxiv.org/abs/1703.01365"
     )
-    summary = "The score's change from a baseline to the picture, shared out over the pixels."
+    summary = "The score's change from a baseline to the picture, distributed over the pixels."
     strengths = ("Complete: the map sums to the change of the score", "Sees what the gradient misses by saturation")
     weaknesses = (
         "Depends on the baseline: what is black in the picture gets nothing with a black one",

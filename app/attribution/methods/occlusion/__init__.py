@@ -17,7 +17,9 @@ from ..baselines import Baseline, make_baseline
 
 class OcclusionParameters(Parameters):
     window: int = Field(32, title="Window", ge=1, le=512, description="Side of the square that is covered, in pixels")
-    stride: int = Field(16, title="Stride", ge=1, le=512, description="Pixels from one place of the square to the next")
+    stride: int = Field(
+        16, title="Stride", ge=1, le=512, description="Distance in pixels between two positions of the square"
+    )
     fill: Baseline = Field("mean", title="Fill", description="What the square is covered with")
 
     @model_validator(mode="after")

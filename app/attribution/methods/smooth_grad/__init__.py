@@ -78,7 +78,7 @@ class SmoothGrad(Method[SmoothGradParameters]):
     title = "SmoothGrad"
     year = 2017
     paper = Paper("SmoothGrad: removing noise by adding noise (Smilkov et al.)", "https://arxiv.org/abs/1706.03825")
-    summary = "The gradient averaged over noisy copies of the picture, so that its jumps cancel."
+    summary = "The mean gradient over noisy copies of the picture, in which its jumps cancel."
     strengths = ("Much less noisy than the gradient", "Works on top of any gradient, on any model")
     weaknesses = (
         "Costs one gradient for each noisy copy",

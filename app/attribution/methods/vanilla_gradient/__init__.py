@@ -18,7 +18,7 @@ class VanillaGradient(OnePass[NoParameters]):
     paper = Paper(
         "Deep Inside Convolutional Networks (Simonyan, Vedaldi, Zisserman)", "https://arxiv.org/abs/1312.6034"
     )
-    summary = "How much the score changes when a pixel changes a little, all else kept."
+    summary = "How much the score changes when a pixel changes a little."
     strengths = ("One backward pass", "Exact: nothing is approximated or chosen", "Specific to the class asked for")
     weaknesses = (
         "Noisy: the gradient of a ReLU network jumps from pixel to pixel",

@@ -20,7 +20,7 @@ from ..similarity import Similarity, compare
 
 class ClassSensitivityParameters(Parameters):
     nearest: int = Field(
-        4, title="Next classes", ge=1, le=50, description="Classes that the model believes in most, beside the target"
+        4, title="Next classes", ge=1, le=50, description="Most likely classes to compare with, besides the target"
     )
 
 
@@ -47,7 +47,7 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
     paper = Paper(
         "Towards Better Understanding Attribution Methods (Rao, Böhle, Schiele)", "https://arxiv.org/abs/2205.10435"
     )
-    summary = "How alike the map is to the maps of other classes: one that is about the class differs from them."
+    summary = "How similar the map is to the maps of other classes: a map that is about the class differs from them."
     Parameters = ClassSensitivityParameters
     scalars = (
         Scalar(

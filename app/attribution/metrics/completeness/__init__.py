@@ -19,7 +19,11 @@ EXACT = {"steps": 1.0, "samples": 0.5}
 
 class CompletenessParameters(Parameters):
     tolerance: float = Field(
-        0.05, title="Tolerance", gt=0, le=1, description="Relative error of the sum up to which the map is complete"
+        0.05,
+        title="Tolerance",
+        gt=0,
+        le=1,
+        description="Relative error of the sum up to which the map counts as complete",
     )
 
 
@@ -55,7 +59,7 @@ class Completeness(Metric[CompletenessParameters]):
     paper = Paper(
         "Axiomatic Attribution for Deep Networks (Sundararajan, Taly, Yan)", "https://arxiv.org/abs/1703.01365"
     )
-    summary = "Whether the map sums to the change of the score that it shares out."
+    summary = "Whether the map sums to the change of the score that it explains."
     Parameters = CompletenessParameters
     scalars = (
         Scalar(

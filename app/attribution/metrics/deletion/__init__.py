@@ -12,7 +12,7 @@ class Deletion(PerturbationCurve):
     id = "deletion"
     title = "Deletion"
     order = 0
-    summary = "How soon the class is lost as the map's strongest pixels are taken away: a small area is good."
+    summary = "How soon the class is lost when the map's strongest pixels are removed: a small area is good."
     inserts = False
     default = True
     curve = "share of the pixels that are gone → probability of the class"

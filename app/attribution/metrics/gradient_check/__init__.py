@@ -20,12 +20,16 @@ from ..scalars import Scalar, size_of
 
 
 class GradientCheckParameters(Parameters):
-    directions: int = Field(16, title="Directions", ge=1, le=1000, description="Random directions to look along")
+    directions: int = Field(16, title="Directions", ge=1, le=1000, description="Number of random directions")
     step: float = Field(
-        1e-6, title="Step", gt=0, le=0.1, description="Half the distance of the two pictures whose scores are compared"
+        1e-6,
+        title="Step",
+        gt=0,
+        le=0.1,
+        description="Half the distance between the two pictures whose scores are compared",
     )
     tolerance: float = Field(
-        0.01, title="Tolerance", gt=0, le=1, description="Relative error of the slopes up to which the check is passed"
+        0.01, title="Tolerance", gt=0, le=1, description="Relative error of the slopes up to which the map passes"
     )
 
 
@@ -45,7 +49,9 @@ class GradientCheck(Metric[GradientCheckParameters]):
     paper = Paper(
         "Automatic Differentiation in Machine Learning: a Survey (Baydin et al.)", "https://arxiv.org/abs/1502.05767"
     )
-    summary = "Whether the map is the gradient: its slopes along random directions against differences of the score."
+    summary = (
+        "Whether the map is the gradient: its slopes along random directions, compared with differences of the score."
+    )
     Parameters = GradientCheckParameters
     scalars = (
         Scalar(

@@ -25,8 +25,8 @@ BLIND = 0.9  # share of the score's changes unexplained: more than that, and the
 
 
 class InfidelityParameters(Parameters):
-    samples: int = Field(100, title="Samples", ge=2, le=2000, description="Squares drawn")
-    replacement: Baseline = Field("blurred", title="Replacement", description="What stands in a square")
+    samples: int = Field(100, title="Samples", ge=2, le=2000, description="Number of random squares")
+    replacement: Baseline = Field("blurred", title="Replacement", description="What replaces the pixels in a square")
 
 
 class InfidelityFigures(TypedDict):
@@ -58,7 +58,7 @@ class Infidelity(Metric[InfidelityParameters]):
     paper = Paper(
         "On the (In)fidelity and Sensitivity of Explanations (Yeh et al.)", "https://arxiv.org/abs/1901.09392"
     )
-    summary = "Whether the map's sum over a square foretells by how much the score falls when the square is taken away."
+    summary = "Whether the map's sum over a square predicts how much the score falls when the square is removed."
     Parameters = InfidelityParameters
     scalars = (
         Scalar(

@@ -12,7 +12,7 @@ class Insertion(PerturbationCurve):
     id = "insertion"
     title = "Insertion"
     order = 1
-    summary = "How soon the class is found as the map's strongest pixels are put in: a large area is good."
+    summary = "How soon the class is found when the map's strongest pixels are added: a large area is good."
     inserts = True
     default = True
     curve = "share of the pixels that have come → probability of the class"

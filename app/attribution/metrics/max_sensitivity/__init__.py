@@ -19,9 +19,9 @@ from ..scalars import Scalar, size_of
 
 class SensitivityParameters(Parameters):
     radius: float = Field(
-        0.02, title="Radius", gt=0, le=1, description="How far each pixel value may move at most, of a range of 1"
+        0.02, title="Radius", gt=0, le=1, description="How much each pixel value may change at most, for a range of 1"
     )
-    samples: int = Field(10, title="Samples", ge=1, le=1000, description="Pictures drawn near the picture")
+    samples: int = Field(10, title="Samples", ge=1, le=1000, description="Number of random pictures near the picture")
 
 
 class SensitivityFigures(TypedDict):
@@ -46,7 +46,7 @@ class MaxSensitivity(Metric[SensitivityParameters]):
     paper = Paper(
         "On the (In)fidelity and Sensitivity of Explanations (Yeh et al.)", "https://arxiv.org/abs/1901.09392"
     )
-    summary = "How far the map moves at most, in its own size, when every pixel value moves by up to 2 %."
+    summary = "The largest change of the map, relative to its own size, when every pixel value changes by up to 2 %."
     Parameters = SensitivityParameters
     scalars = (
         Scalar(

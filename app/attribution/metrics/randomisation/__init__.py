@@ -29,7 +29,7 @@ class RandomisationParameters(Parameters):
         title="Stages",
         ge=1,
         le=500,
-        description="Maps between the top layer drawn at random and all of them; no more than there are layers",
+        description="Number of maps, from a random top layer to all layers random; no more than there are layers",
     )
 
 
@@ -59,7 +59,7 @@ class Randomisation(Metric[RandomisationParameters]):
     title = "Weight randomisation"
     order = 2
     paper = Paper("Sanity Checks for Saliency Maps (Adebayo et al.)", "https://arxiv.org/abs/1810.03292")
-    summary = "The map of a network whose layers are drawn at random, from the top down: it has to change."
+    summary = "The map of a network whose layers have random weights, from the top down: it must change."
     Parameters = RandomisationParameters
     scalars = (
         Scalar(

@@ -33,7 +33,7 @@ def _trial(id: str) -> Callable[[Figures], float | None]:
 
 
 class StabilityParameters(Parameters):
-    quality: int = Field(75, title="JPEG quality", ge=1, le=95, description="Quality at which the picture is packed")
+    quality: int = Field(75, title="JPEG quality", ge=1, le=95, description="Quality of the JPEG")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Stability(Metric[StabilityParameters]):
     paper = Paper(
         "On the Robustness of Interpretability Methods (Alvarez-Melis, Jaakkola)", "https://arxiv.org/abs/1806.08049"
     )
-    summary = "Whether the map stays with another seed, one pixel shifted, packed as JPEG, and mirrored."
+    summary = "Whether the map stays the same with another seed, shifted by one pixel, saved as JPEG, and mirrored."
     Parameters = StabilityParameters
     scalars = (
         Scalar("stability.shift", "Stability: shifted by a pixel", "higher", STAYS.format("one pixel to the right"),
