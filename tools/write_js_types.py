@@ -20,7 +20,11 @@ from pydantic import TypeAdapter
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "static" / "js" / "api" / "types.js"
 APPLICATION = "gradoscope.web.application:create_app"
-EXTRA: tuple[str, ...] = ()  # models that the OpenAPI document does not name, such as events: "module:name"
+# models that the OpenAPI document does not name: the events of a stream
+EXTRA = tuple(
+    f"gradoscope.contract.events:{name}Event"
+    for name in ("Accepted", "Prediction", "Progress", "Partial", "Panel", "Metric")
+)
 SKIPPED = re.compile(r"^Body_|ValidationError$")  # forms are sent as pairs; FastAPI's own error is never sent
 HEAD = """\
 // What is sent and answered, as types: written by tools/write_js_types.py, for tsc. No module loads it.

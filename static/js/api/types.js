@@ -1,6 +1,16 @@
 // What is sent and answered, as types: written by tools/write_js_types.py, for tsc. No module loads it.
 
 /**
+ * The request is right; this is what will be made of it.
+ * @typedef {object} AcceptedEvent
+ * @property {string | null} [panel] - the panel that is measured, where it is there already
+ * @property {string} id
+ * @property {PlannedPanelBody[]} [panels]
+ * @property {number} gradient_evaluations
+ * @property {number | null} [metric_evaluations]
+ */
+
+/**
  * @typedef {object} CardFault
  * @property {string} card
  * @property {string} detail
@@ -15,6 +25,15 @@
 /**
  * @typedef {object} Classes
  * @property {ClassBody[]} classes
+ */
+
+/**
+ * A map (h, w) for the event stream: base64 of little-endian float16, to be multiplied by `scale`.
+ * @typedef {object} EncodedMap
+ * @property {number[]} shape
+ * @property {"float16"} dtype
+ * @property {number} scale
+ * @property {string} data
  */
 
 /**
@@ -175,6 +194,13 @@
  */
 
 /**
+ * What came of a metric of a panel.
+ * @typedef {object} MetricEvent
+ * @property {string} panel
+ * @property {MeasurementBody} metric
+ */
+
+/**
  * @typedef {object} Metrics
  * @property {MetricBody[]} metrics
  */
@@ -228,6 +254,13 @@
  */
 
 /**
+ * What came of a panel; its map summed over channels with sign.
+ * @typedef {object} PanelEvent
+ * @property {PanelBody} panel
+ * @property {EncodedMap | null} [map]
+ */
+
+/**
  * @typedef {object} PanelUrls
  * @property {string | null} npy
  * @property {string | null} png
@@ -237,6 +270,32 @@
  * @typedef {object} PaperBody
  * @property {string} title
  * @property {string} url
+ */
+
+/**
+ * A panel's map so far, summed over channels with sign, at most 112 pixels on a side.
+ * @typedef {object} PartialEvent
+ * @property {string} panel
+ * @property {number} done
+ * @property {number} total
+ * @property {EncodedMap} map
+ */
+
+/**
+ * @typedef {object} PlannedMetric
+ * @property {string} metric
+ * @property {number} forwards
+ * @property {number} gradients
+ */
+
+/**
+ * @typedef {object} PlannedPanelBody
+ * @property {string} id
+ * @property {string} model
+ * @property {string} method
+ * @property {number | null} target - null where the model could not be had and no class was asked for
+ * @property {number} cost - gradient evaluations, or forward passes of methods that take no gradient
+ * @property {PlannedMetric[]} [metrics]
  */
 
 /**
@@ -261,6 +320,14 @@
  */
 
 /**
+ * What a model sees and predicts, best first.
+ * @typedef {object} PredictionEvent
+ * @property {string} model
+ * @property {InputBody} input
+ * @property {PredictedClass[]} predictions
+ */
+
+/**
  * @typedef {object} Predictions
  * @property {Prediction[]} predictions
  */
@@ -275,6 +342,15 @@
  * @property {FieldError[]} [errors]
  * @property {number | null} [retry_after]
  * @property {string | null} [request_id]
+ */
+
+/**
+ * `done` of `total` evaluations of a panel, or of a metric of its map.
+ * @typedef {object} ProgressEvent
+ * @property {string} panel
+ * @property {string | null} [metric]
+ * @property {number} done
+ * @property {number} total
  */
 
 /**

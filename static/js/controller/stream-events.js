@@ -9,7 +9,7 @@ import { store } from "../state/store.js";
 import { cachePanel, fetchArray, showEstimate } from "./panel-arrays.js";
 
 /**
- * @import { Explanation, InputBody, PanelBody, PredictedClass } from "../api/types.js"
+ * @import { AcceptedEvent, Explanation, PanelBody, PanelEvent, PartialEvent, PredictionEvent, ProgressEvent } from "../api/types.js"
  * @import { Panel } from "../state/types.js"
  */
 
@@ -21,8 +21,8 @@ import { cachePanel, fetchArray, showEstimate } from "./panel-arrays.js";
 /** @type {<T>(values: T[]) => T[]} */
 const unique = (values) => [...new Set(values)];
 
-/** @param {{ id: string, panels: { id: string, model: string, method: string, target: number }[] }} data */
-function accepted({ id, panels }) {
+/** @param {AcceptedEvent} data */
+function accepted({ id, panels = [] }) {
   const { state } = store;
   // From now on the question names what the server took by default.
   const ask = {
@@ -35,7 +35,7 @@ function accepted({ id, panels }) {
   placePanels(panels.map((panel) => acceptedPanel(panel, { ...state, ask })), { id, ask, pictures, inputs });
 }
 
-/** @param {{ model: string, input: InputBody, predictions: PredictedClass[] }} data */
+/** @param {PredictionEvent} data */
 function prediction({ model, input, predictions }) {
   setInput(model, { ...input, predictions });
   for (const panel of everyPanel()) {
@@ -45,11 +45,11 @@ function prediction({ model, input, predictions }) {
   announce(t("announce.prediction", { label, probability: format.probability(probability) }));
 }
 
-/** @param {{ panel: string, done: number, total: number }} data */
+/** @param {ProgressEvent} data */
 const progress = ({ panel, done, total }) => updatePanel(panel, { status: "running", done, total });
 
 /**
- * @param {{ panel: string, done: number, total: number, map: object }} data
+ * @param {PartialEvent} data
  * @param {Signals} signals
  */
 function partial({ panel, done, total, map }, signals) {
@@ -59,7 +59,7 @@ function partial({ panel, done, total, map }, signals) {
 }
 
 /**
- * @param {{ panel: PanelBody, map: object | null }} data
+ * @param {PanelEvent} data
  * @param {Signals} signals
  */
 function finished({ panel: record, map }, signals) {

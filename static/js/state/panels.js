@@ -5,7 +5,7 @@ import { shownMethods, shownRows } from "./rows.js";
 import { store } from "./store.js";
 
 /**
- * @import { ClassBody, PanelBody } from "../api/types.js"
+ * @import { ClassBody, PanelBody, PlannedPanelBody } from "../api/types.js"
  * @import { Panel, State } from "./types.js"
  */
 
@@ -76,12 +76,12 @@ export function expectedPanels(state) {
 
 /**
  * A panel as the server announced it: its target is an index, whose label comes with the panel or was asked for.
- * @param {{ id: string, model: string, method: string, target: number }} announced
+ * @param {PlannedPanelBody} announced
  * @param {State} state
  */
 export function acceptedPanel({ id, model, method, target: index }, state) {
   const target = state.ask.targets.find((asked) => asked?.index === index) ?? null;
-  return answered({ id, model, method, target }, index, state);
+  return answered({ id, model, method, target }, index ?? undefined, state);
 }
 
 /**
