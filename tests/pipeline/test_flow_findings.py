@@ -16,9 +16,8 @@ from tests.support.nets import Tiny, random_picture, wrap
 
 
 def found(network, score="logit", picture=None, **options):
-    told = findings(
-        measure(wrap(network, **options), random_picture() if picture is None else picture, Score(0, score)), score
-    )
+    given = random_picture() if picture is None else picture
+    told = [finding.to_dict() for finding in findings(measure(wrap(network, **options), given, Score(0, score)), score)]
     json.dumps(told, allow_nan=False)
     assert all(finding["url"] == URL and finding["level"] in ("note", "doubt") for finding in told)
     return {finding["code"]: finding for finding in told}

@@ -78,7 +78,7 @@ def test_real_one_is_channels_last_and_described() -> None:
     assert (here.take_change(), here.take_change()) == (True, False)
     assert here.load(LITE0) is model
     assert model.classifier.network.conv_stem.weight.is_contiguous(memory_format=torch.channels_last)
-    said = here.describe(LITE0)
+    said = here.describe(LITE0).to_dict()
     assert said["parameters"] == sum(p.numel() for p in model.classifier.parameters())
     assert said["layers"][-1] == {"name": "bn2", "shape": [1280, 7, 7], "default": True}
     assert [layer["default"] for layer in said["layers"][:-1]] == [False] * (len(said["layers"]) - 1)

@@ -199,7 +199,7 @@ def test_the_deadline_ends_the_call_and_is_noted():
     told = scene(handle, lambda executor: events_of(executor, job()), deadline=0.05)
     assert told[-1].data["status"] == 504
     assert handle.responses[0].cancelled
-    assert [(method, id, end["problem"]["status"]) for method, id, end in handle.told] == [("record_end", "x", 504)]
+    assert [(method, id, end.problem.status) for method, id, end in handle.told] == [("record_end", "x", 504)]
 
 
 def test_deleting_reaches_all_replicas():
