@@ -60,7 +60,11 @@ def _make(folder: Path) -> None:
 
 
 def _strip(seen: Image.Image, values: np.ndarray) -> Image.Image:
-    frames = [seen, draw(values, "inferno", 99, None, 0), draw(values, "inferno", 99, seen, 0.6)]
+    frames = [
+        seen,
+        draw(values, "inferno", 99, None, 0, signed=False),
+        draw(values, "inferno", 99, seen, 0.6, signed=False),
+    ]
     strip = Image.new("RGB", (3 * seen.width + 2 * GAP, seen.height), "white")
     for place, frame in enumerate(frames):
         strip.paste(frame, (place * (seen.width + GAP), 0))
