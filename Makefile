@@ -17,9 +17,10 @@ test: $(VENV)/.tested lint
 	@tools/ensure_browser.sh $(BIN)/python
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
-# those that train a model, measure a benchmark or walk a long way (some minutes)
+# those that train a model, measure a benchmark or walk a long way (some minutes); two at a time, for one trains
+# against a clock
 test-slow: $(VENV)/.tested
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m slow $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow $(PYTEST)
 
 # the contract on Ray Serve, two replicas on this machine; prints pictures per second and the time after a death
 test-cluster: $(VENV)/.tested
