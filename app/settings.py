@@ -1,4 +1,4 @@
-"""All settings with default and description. Each is read from the environment variable GRADOSCOPE_<NAME>."""
+"""All settings, with defaults and descriptions. Each is read from the environment variable GRADOSCOPE_<NAME>."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PACKAGE = Path(__file__).resolve().parent
-# URL schemes for a shared store, and the package that fsspec needs for each. All of them write atomically, and every
-# reader sees a write at once.
+# URL schemes for a shared store, each with the package that fsspec needs for it. Only storage that writes atomically,
+# and whose readers see a write at once.
 SHARED = {"file": "", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
 def shipped(folder: str) -> Path:
-    """The shipped folder `folder`: inside the package in a wheel, beside `app/` in a checkout."""
+    """The path of a folder that comes with Gradoscope: in a wheel inside the package, in a checkout beside `app/`."""
     inside = PACKAGE / folder
     return inside if inside.is_dir() else PACKAGE.parent / folder
 
 
-Names = Annotated[list[str], NoDecode]
+Names = Annotated[list[str], NoDecode]  # `_split` reads it, by commas; NoDecode keeps pydantic from reading it as JSON
 LogFormat = Literal["text", "json"]
 
 
@@ -197,5 +197,5 @@ class Settings(BaseSettings):
 
 
 def operator_settings() -> Settings:
-    """The settings as the operator at a shell has them: any model may be named, and fetched unless offline."""
+    """The settings for the command line: the operator may use any model, and download it unless `offline` is set."""
     return Settings().model_copy(update={"downloads": "any"})

@@ -1,4 +1,4 @@
-"""Finds the layers of a network that Grad-CAM can use, and captures a feature map during a pass."""
+"""Finds the layers of a network that Grad-CAM can use, and captures one's feature map during a pass."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Output:
 
     @property
     def identity(self) -> tuple[int, int]:
-        # an in-place activation returns its input tensor with the next version number
+        # An in-place activation returns its input tensor; only the tensor's version number has changed.
         return id(self.tensor), self.version
 
 
@@ -45,20 +45,20 @@ def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
     """The layers with a spatial feature map, in execution order; Grad-CAM's automatic layer is the last.
 
     A layer qualifies if its output is (N, C, h, w) with h·w > 1 and the input's aspect h:w, and if it is not an
-    identity, dropout, pooling or softmax, nor the class map itself (SqueezeNet ends in one). Of several modules with
-    the same output tensor, the outermost gives the name. Auxiliary heads have none, because the logits do not depend on
-    them. No layer qualifies if most of the network after the last one works on tokens or channels-last arrays: a vision
-    transformer's patch embedding is no late feature map.
+    identity, dropout, pooling or softmax, nor a map of class scores (SqueezeNet ends in one). If several modules
+    have the same output tensor, the outermost gives the name. Layers of auxiliary heads do not qualify, because the
+    logits do not depend on them. The list is empty if most layers with weights come after the last one found and work
+    on tokens or channels-last arrays: a vision transformer's patch embedding is not a late feature map.
     """
     outputs = _outputs(classifier, probe)
     excluded = {o.identity for o in outputs if _is_weightless(o.module, "pool", "softmax")}
     last_weight = max((i for i, o in enumerate(outputs) if _has_weights(o.module)), default=-1)
     found: dict[tuple[int, int], Layer] = {}
-    last = -1
+    last = -1  # index of the last layer found
     for i, output in enumerate(outputs):
         if _is_weightless(output.module, "identity", "drop") or output.identity in excluded:
             continue
-        if not _spatial(output.tensor, probe) or (
+        if not _is_spatial(output.tensor, probe) or (
             output.tensor.shape[1] == len(classifier.labels) and i >= last_weight
         ):
             continue
@@ -74,13 +74,16 @@ def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
         return []
     layers: dict[str, Layer] = {}
     for layer in found.values():
-        layers.pop(layer.name, None)  # for a module that is called twice, the last call counts, because it is captured
+        layers.pop(layer.name, None)  # a module called twice moves to its last call, because `captured` keeps that one
         layers[layer.name] = layer
     return list(layers.values())
 
 
 def choose_layer(layers: list[Layer], name: str, method: str) -> str:
-    """`name`, or the last layer's where it is `auto`. Raises `Refused`, or `InvalidParameter` of `method`."""
+    """The layer called `name`; the last one for `auto`.
+
+    Raises `Refused` if there are no layers, and `InvalidParameter` of `method` if none has that name.
+    """
     if not layers:
         raise Refused(
             "Grad-CAM needs a spatial feature map (N, C, h, w), and this model has none (it works on tokens or "
@@ -101,14 +104,14 @@ def choose_layer(layers: list[Layer], name: str, method: str) -> str:
 
 
 class Capture:
-    """Holds the last feature map of the captured layer, (N, C, h, w), as a leaf of the autograd graph."""
+    """Holds the captured layer's feature map from the latest pass, (N, C, h, w), as a leaf of the autograd graph."""
 
     features: Tensor
 
 
 @contextmanager
 def captured(classifier: Classifier, layer: str) -> Iterator[Capture]:
-    """A context in which each pass stores the layer's output in the capture and continues with a clone of it.
+    """A context in which each pass stores the layer's output in the `Capture`, and goes on with a clone of it.
 
     The clone is needed: torchvision's densenet121 applies an in-place ReLU right after `features`.
     """
@@ -126,7 +129,10 @@ def captured(classifier: Classifier, layer: str) -> Iterator[Capture]:
 
 
 def _outputs(classifier: Classifier, probe: Tensor) -> list[_Output]:
-    """The outputs of all modules that the logits depend on; of all modules if autograd does not know."""
+    """The outputs of the modules that the logits depend on, in execution order.
+
+    Of all modules if autograd has no graph of the pass, because the network computes without gradients.
+    """
     outputs: list[_Output] = []
     with torch.enable_grad(), ExitStack() as hooks:
         for name, module in classifier.network.named_modules():
@@ -141,6 +147,8 @@ def _outputs(classifier: Classifier, probe: Tensor) -> list[_Output]:
 
 
 def _recorder(name: str, outputs: list[_Output]):  # type: ignore[no-untyped-def]
+    """A forward hook that appends a module's output to `outputs`."""
+
     def record(module: nn.Module, inputs: object, output: object) -> None:
         if isinstance(output, Tensor):
             outputs.append(_Output(name, module, output, output._version, output.grad_fn))
@@ -148,7 +156,8 @@ def _recorder(name: str, outputs: list[_Output]):  # type: ignore[no-untyped-def
     return record
 
 
-def _spatial(tensor: Tensor, probe: Tensor) -> bool:
+def _is_spatial(tensor: Tensor, probe: Tensor) -> bool:
+    """Whether a tensor is (N, C, h, w) with several positions and the probe's aspect."""
     if tensor.ndim != 4 or tensor.shape[-1] * tensor.shape[-2] <= 1:
         return False
     h, w = tensor.shape[-2:]
@@ -162,6 +171,7 @@ def _has_positions(tensor: Tensor) -> bool:
 
 
 def _is_weightless(module: nn.Module, *words: str) -> bool:
+    """Whether a module has no parameters, and a class name with one of these words in it."""
     weightless = next(module.parameters(), None) is None
     return weightless and any(word in type(module).__name__.lower() for word in words)
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
-KEEP_BYTES = 2**30
+KEEP_BYTES = 2**30  # glibc keeps up to this much freed memory, and blocks up to this size
 OUT_OF_MEMORY_TEXTS = (
     "not enough memory",
     "can't allocate memory",
@@ -30,23 +30,23 @@ def size_of(network: nn.Module) -> int:
 
 
 def keep_freed() -> None:
-    """Make glibc keep freed memory for the next allocations, also large blocks, instead of returning it.
+    """Make glibc keep freed memory, also large blocks, for the next allocations, instead of returning it to the system.
 
-    Otherwise every activation of every pass is mapped again, with a page fault and zeroing for each page: a quarter
-    of a pass's time or more. `give_back` returns the memory.
+    Otherwise the system maps new memory for every activation of every pass, with a page fault and zeroing for each
+    page. That costs a quarter of a pass's time or more. `give_back` returns the memory.
     """
     if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library has its own ways
+        with suppress(OSError, AttributeError):  # not glibc: nothing to do
             libc = ctypes.CDLL(None)
             for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
                 libc.mallopt(option, KEEP_BYTES)
 
 
 def give_back() -> None:
-    """Return freed memory to the system: collect Python's reference cycles, and trim the lists of glibc and CUDA."""
+    """Return freed memory to the system: collect Python's reference cycles, and empty the caches of glibc and CUDA."""
     gc.collect()
     if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library has its own ways
+        with suppress(OSError, AttributeError):  # not glibc: nothing to do
             ctypes.CDLL(None).malloc_trim(0)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -59,7 +59,7 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(sign in text for sign in OUT_OF_MEMORY_TEXTS)
+    return isinstance(error, RuntimeError) and any(part in text for part in OUT_OF_MEMORY_TEXTS)
 
 
 def resident() -> int:

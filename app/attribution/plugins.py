@@ -1,8 +1,8 @@
-"""Plug-ins: where each method and metric stands, found without importing it.
+"""Plug-ins: finds the code of each method and metric without importing it.
 
-One that ships is a folder of `methods/` or `metrics/`. One from another distribution is an entry point of the group
-`gradoscope.methods` or `gradoscope.metrics`; its name is the id, its value the module (or the class in it) that
-registers it. Nothing here imports PyTorch, so that a process which only shows pages can ask too.
+Gradoscope's own are the folders of `methods/` and `metrics/`. Another distribution brings its plug-ins as entry points
+of the group `gradoscope.methods` or `gradoscope.metrics`: the name is the id, the value is the module (or the class in
+it) that registers it. Nothing here imports PyTorch, so that a process that only serves pages can use it too.
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["methods", "metrics"]
-OWN = "gradoscope"
-LAST = 99  # the `order` of a metric that declares none: behind all that do
+OWN = "gradoscope"  # the `origin` of Gradoscope's own plug-ins
+LAST = 99  # the `order` of a metric that declares none: it comes after all others
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A method or a metric by its `id`; `origin` is the distribution that brings it.
+    """A method or metric that is installed; `origin` is the distribution that it comes from.
 
-    `attribute` is the class in `module`, empty where importing the module registers it.
+    `attribute` is the name of its class in `module`; empty if importing the module registers it.
     """
 
     id: str
     module: str
     origin: str
-    file: Path | None  # of the module; None where it is not found
+    file: Path | None  # of the module; None if it was not found
     attribute: str = ""
 
     @property
     def folder(self) -> Path | None:
-        """The folder that holds its texts, templates and figures; None where the module is a single file."""
+        """The folder that holds its texts, templates and figures; None if the module is a single file."""
         return self.file.parent if self.file is not None and self.file.name == "__init__.py" else None
 
     def declared(self) -> dict[str, Any]:
-        """The attributes of its class that are literals, such as `year` and `default`, as the source has them."""
+        """The attributes of its class that are literals, such as `year` and `default`, read from the source file."""
         try:
             tree = ast.parse(self.file.read_bytes()) if self.file is not None else ast.Module([], [])
         except (OSError, SyntaxError, ValueError):
-            return {}  # importing it will say what is wrong
+            return {}  # whoever imports it will get the error
         classes = (dict(_literals(node)) for node in tree.body if isinstance(node, ast.ClassDef))
         return next((found for found in classes if found.get("id") == self.id), {})
 
 
 @cache
 def plugins(kind: Kind) -> tuple[Plugin, ...]:
-    """All of a kind: those that ship, then those of other distributions. An id may be there twice."""
+    """All plug-ins of a kind: Gradoscope's own, then those of other distributions. Two may have the same id."""
     return (*_own(kind), *_installed(kind))
 
 
@@ -69,11 +69,15 @@ def _installed(kind: Kind) -> Iterator[Plugin]:
 
 
 def _origin(entry: EntryPoint) -> str:
+    """Name and version of the distribution that an entry point comes from."""
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.value
 
 
 def _file_of(module: str) -> Path | None:
-    """Where a module stands. None of its packages is imported, as `importlib.util.find_spec` alone would do."""
+    """The source file of a module; None if it is not found.
+
+    Nothing is imported; `importlib.util.find_spec` with the full name would import the packages around the module.
+    """
     first, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(first)
@@ -88,6 +92,7 @@ def _file_of(module: str) -> Path | None:
 
 
 def _literals(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
+    """Names and values of a class's attributes whose values are literals; `a, b = 1, 2` gives two."""
     for statement in node.body:
         match statement:
             case ast.Assign(targets=[target], value=value):
@@ -100,7 +105,7 @@ def _literals(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
             pairs = list(zip(target.elts, value.elts, strict=True))
         else:
             pairs = [(target, value)]
-        for name, said in pairs:
-            with suppress(ValueError):  # a call or an expression
+        for name, literal in pairs:
+            with suppress(ValueError):  # not a literal, for example a call
                 if isinstance(name, ast.Name):
-                    yield name.id, ast.literal_eval(said)
+                    yield name.id, ast.literal_eval(literal)

@@ -1,4 +1,4 @@
-"""Parses a server's responses, and turns errors into problems."""
+"""Parses a server's responses, and turns errors into `Problem`s."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, Probl
 
 M = TypeVar("M", bound=BaseModel)
 RETRYABLE = (429, 503)  # statuses after which a retry may succeed
-MAX_QUOTED = 200  # characters quoted from a foreign response
+MAX_QUOTED = 200  # characters of a response that is not Gradoscope's in an error message
 
 
 def problem_of(response: httpx2.Response) -> Problem | None:
-    """The problem in a response; None if it is a success. The body of an error response must have been read."""
+    """The problem in a response; None for a success. For an error, the response's body must have been read before."""
     if response.is_success:
         return None
     try:
@@ -47,7 +47,7 @@ def retry_after(response: httpx2.Response) -> int | None:
     retry_after_text = response.headers.get("retry-after", "")
     if retry_after_text.isdecimal():
         return int(retry_after_text)
-    try:  # a proxy may name a time instead (RFC 9110, 10.2.3)
+    try:  # a proxy may send a date instead of seconds (RFC 9110, 10.2.3)
         until = parsedate_to_datetime(retry_after_text)
     except ValueError:
         return None
@@ -55,7 +55,10 @@ def retry_after(response: httpx2.Response) -> int | None:
 
 
 def retry_pause(response: httpx2.Response, left: int) -> int | None:
-    """Seconds to wait before a retry, if `left` retries remain; None for no retry."""
+    """Seconds to wait before a retry; None for no retry. `left` is how many retries remain.
+
+    A response without Retry-After is not retried.
+    """
     return retry_after(response) if left > 0 and response.status_code in RETRYABLE else None
 
 
@@ -92,7 +95,7 @@ def connection_as_problem(url: str) -> Iterator[None]:
 
 
 def event_of(message: httpx2.ServerSentEvent) -> Event | None:
-    """An event of a stream; None for a kind that is not known here. Raises `ValidationError`."""
+    """An event of a stream; None for a kind that this client does not know. Raises `ValidationError`."""
     return parse_event(message.event, message.json())
 
 
@@ -102,12 +105,15 @@ def stream_ended() -> NotReached:
 
 
 def client_closed(url: str) -> NotReached:
-    """The problem for a request of a closed client: arrays are fetched when they are first read."""
+    """The problem for a request by a closed client: an explanation's arrays are fetched when first read."""
     return NotReached(f"The client of {url} is closed. Ask for `values` before that, or get the explanation anew.")
 
 
 def part_path(part: str) -> str:
-    """The path of a part of an explanation, below the explanation's URL."""
+    """The path of a part of an explanation, below the explanation's URL.
+
+    `part` is `image`, `input:MODEL`, `panel:PANEL`, or `map:PANEL:METRIC:NAME`, each with ids.
+    """
     kind, _, id = part.partition(":")
     if kind == "map":
         panel, metric, name = id.split(":", 2)

@@ -1,4 +1,4 @@
-"""What a server has: models, methods, metrics, samples."""
+"""What a server offers: models, methods, metrics, samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One id for each request: in its answer, in its problems, and in its log lines, in the worker's too."""
+"""The id of a request. It stands in its response, its problems and its log lines, also in those of the worker."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+# ids that a client may choose: they are written to logs
 SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def current() -> str:
-    """The id of the request that is being answered here; empty outside of one."""
+    """The id of the request that is being handled in this context; empty if there is none."""
     return _current.get()
 
 
 def accepted(given: str | None) -> str:
-    """`given` where it is sane (it will stand in logs), else a new one."""
+    """`given` if it matches `SANE`; otherwise a new id."""
     return given if given and SANE.fullmatch(given) else secrets.token_hex(8)
 
 
 @contextmanager
 def bound(id: str) -> Iterator[None]:
-    """Within: everything is about the request with that id."""
+    """A context in which `current` returns `id`."""
     before = _current.set(id)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a network takes: size, channels, normalisation, and how a picture of another aspect is brought to that size."""
+"""The input that a network expects: size, channels, normalisation, and how other aspects are fitted to it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Input(BaseModel):
-    """What the network takes: `size` is (height, width), of RGB or, with `channels = 1`, of grey.
+    """The input that a network expects: `size` is (height, width) in pixels; `channels` is 3 for RGB, 1 for grey.
 
-    `mean` and `std` are of pixels in [0, 1], a value for each channel. `fit` says how a picture of another aspect is
-    brought to that size; `crop_fraction` is what the crop leaves of the resized picture's side.
+    `mean` and `std` are for pixel values in [0, 1], one value per channel. `fit` says how a picture of another aspect
+    is brought to that size. For `crop`, the shorter side is first resized to the input's side / `crop_fraction`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -29,12 +29,13 @@ class Input(BaseModel):
     interpolation: Interpolation = "bilinear"
     fit: Fit = "crop"
     crop_fraction: float = Field(0.875, gt=0, le=1)
-    resize: int | None = Field(None, ge=8, le=4096)  # shorter side before the crop, where a library states it itself
+    # the shorter side before the crop, if the model's library states it; else it follows from `crop_fraction`
+    resize: int | None = Field(None, ge=8, le=4096)
 
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, values: Any) -> Any:
-        """One number for `size`, `mean` or `std` stands for all of them; grey has defaults of its own."""
+        """A single number for `size`, `mean` or `std` is repeated for each side or channel; grey has other defaults."""
         if not isinstance(values, dict):
             return values
         channels = values.get("channels", 3)

@@ -1,4 +1,4 @@
-"""What was lately made of pictures: asked for again, it is not made again."""
+"""A cache for what was computed from recent pictures: decoded images, model inputs, logits."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ class _Entry:
 
 
 class LRUCache(cachetools.LRUCache[Hashable, _Entry]):
-    """Values by key, under a cap of bytes (`maxsize`; `currsize` are taken); the least recently used goes first.
+    """A cache with a limit in bytes; the least recently used values are removed first.
 
-    For one thread.
+    `maxsize` is the limit, `currsize` the bytes in use. Not thread-safe.
     """
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(max_bytes, getsizeof=lambda entry: entry.bytes)
 
     def recall(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
-        """The value of `key`, made now where it is not there; kept where its `size` in bytes allows it."""
+        """The value of `key`. If it is not cached, `make` computes it; it is cached unless it is larger than the limit.
+
+        `size` returns a value's bytes.
+        """
         entry = self.get(key)
         if entry is None:
             value = make()
             entry = _Entry(value, size(value))
-            with suppress(ValueError):  # larger than all of the cache
+            with suppress(ValueError):  # larger than the whole cache: not kept
                 self[key] = entry
         return entry.value  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ from typing import Any
 from ..settings import Settings
 
 log = logging.getLogger(__name__)
-STOP_SECONDS = 5
+STOP_SECONDS = 5  # for the worker to end by itself; then it is killed
 
 WorkerMain = Callable[[Connection, Settings], None]
 
@@ -23,7 +23,7 @@ WorkerMain = Callable[[Connection, Settings], None]
 class WorkerProcess:
     """A worker process with the threads that write to it and read from it, so that the event loop never blocks.
 
-    `receive` gets each of its messages; `died` is called once it is gone. Both are called in a thread.
+    `receive` is called with each of its messages, `died` once after it has ended. Both are called in the reader thread.
     """
 
     def __init__(
@@ -42,14 +42,15 @@ class WorkerProcess:
         threading.Thread(target=self._read_messages, args=(receive, died), name="worker-reader", daemon=True).start()
 
     def post(self, *message: Any) -> None:
+        """Queue a message for the worker. Returns at once."""
         self._outbox.put(message)
 
     def kill(self) -> None:
-        """End the worker at once; `died` is called afterwards."""
+        """Kill the worker; the reader thread then calls `died`."""
         self.process.kill()
 
     def stop(self) -> None:
-        """Ask the worker to end by closing the pipe, and kill it if it does not. Blocks."""
+        """Ask the worker to stop, and kill it after `STOP_SECONDS`. Blocks until it has ended."""
         self._outbox.put(None)
         self.process.join(STOP_SECONDS)
         if self.process.is_alive():

@@ -1,4 +1,4 @@
-"""The deployments on Ray Serve, and the connection of a process to them."""
+"""The deployments on Ray Serve, and a process's connection to them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .application import create_app
 
 log = logging.getLogger(__name__)
 APPLICATION, EXPLAINER, INGRESS = "gradoscope", "Explainer", "Ingress"
-MAX_ONGOING = 8  # requests that a replica computes in turns; others wait
-TARGET_ONGOING = 2.0  # average requests a replica: with more, Serve adds replicas
-STATISTICS_SECONDS = 2.0  # between Serve's calls of `record_routing_stats`
+MAX_ONGOING = 8  # requests that a replica works on at once, taking turns; further ones wait
+TARGET_ONGOING = 2.0  # average requests per replica; above this, Serve adds replicas
+STATISTICS_SECONDS = 2.0  # from one call of `record_routing_stats` by Serve to the next
 CONNECT_SECONDS = 5
-OBJECT_STORE_BYTES = 256 * 2**20  # of a Ray cluster that is started here: events are small and soon read
+OBJECT_STORE_BYTES = 256 * 2**20  # of a Ray cluster started here; enough, because events are small and read soon
 
 
 def explainer(settings: Settings) -> serve.Application:
-    """The deployment of `Explainer`, which computes."""
+    """The deployment of `Explainer`, whose replicas compute the explanations."""
     router: dict[str, Any] = {
         "request_router_class": "gradoscope.service.cluster.routing:ByModel",
         "request_routing_stats_period_s": STATISTICS_SECONDS,
@@ -70,13 +70,14 @@ class Ingress:
 
 
 def build(settings: JsonObject) -> serve.Application:
-    """For `serve deploy`: `args` in its configuration file are settings; the rest comes from the environment."""
+    """The application for `serve deploy`. `settings` are the `args` of its configuration file; other settings come from
+    the environment."""
     parsed = Settings(**settings)
     return ingress(parsed, explainer(parsed))
 
 
 def ingress(settings: Settings, explainers: Any) -> serve.Application:
-    """The deployment that answers HTTP; `explainers` is their application, or a handle to them."""
+    """The deployment that answers HTTP; `explainers` is the application of the explainers, or a handle to it."""
     deployment: Any = serve.deployment(
         Ingress,
         name=INGRESS,
@@ -84,7 +85,7 @@ def ingress(settings: Settings, explainers: Any) -> serve.Application:
         num_replicas=1,
         max_ongoing_requests=settings.max_connections,
         graceful_shutdown_timeout_s=settings.grace_seconds,
-        logging_config={"enable_access_log": False},  # we have an access log of our own
+        logging_config={"enable_access_log": False},  # Gradoscope writes its own access log
     )
     application: serve.Application = deployment.bind(settings.model_dump(mode="json"), explainers)
     return application
@@ -94,8 +95,8 @@ class ClusterConnection:
     """The connection of this process to a Ray cluster and the explainers in it.
 
     `address` is HOST:PORT of a cluster's head, or `auto`: the cluster on this machine (or RAY_ADDRESS), or, if there
-    is none, a new one that ends with this process. Explainers that already run are used as they are; otherwise they
-    are started, and removed at the end. Raises `Unavailable`.
+    is none, a new one that ends with this process. Explainers that already run are used as they are; otherwise
+    `connect` starts them, and `leave` removes them. Raises `Unavailable`.
     """
 
     def __init__(self, settings: Settings, address: str) -> None:
@@ -135,7 +136,7 @@ class ClusterConnection:
 
 
 def check_reachable(address: str) -> None:
-    """Raise `Unavailable` if nothing listens at HOST:PORT: Ray itself would try for minutes."""
+    """Raise `Unavailable` if nothing listens at HOST:PORT. Ray itself would retry for minutes."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()

@@ -1,4 +1,4 @@
-"""Shares of an activation's outputs that are dead or saturated."""
+"""Measures which shares of an activation's outputs are dead or saturated."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from torch.autograd.graph import Node
 
 from ..autograd_graph import kind
 
-FLAT = 0.01  # share of the steepest slope below which an activation counts as saturated
-STEEPEST = {"Sigmoid": 0.25}  # 1 for all others
-SOFT = frozenset(("Sigmoid", "Tanh", "Elu", "Celu", "Silu", "Mish", "Gelu", "Softplus"))
-# These have a minimum with slope 0; the flat end is only left of these positions.
+FLAT = 0.01  # share of the steepest slope at or below which an output counts as saturated
+STEEPEST = {"Sigmoid": 0.25}  # the steepest slope of a smooth activation; 1 for those not listed
+SMOOTH = frozenset(("Sigmoid", "Tanh", "Elu", "Celu", "Silu", "Mish", "Gelu", "Softplus"))
+# The slope of these is also 0 at their minimum, which is no flat end; their flat end lies left of these inputs.
 MINIMA = {"Silu": -3.0, "Mish": -3.0, "Gelu": -2.0}
 
 
 @dataclass(frozen=True)
 class Slopes:
-    """Shares of an activation's outputs; None if its kind cannot have them.
+    """Shares of an activation's outputs; None if this kind of activation cannot have such outputs.
 
-    `dead`: exactly 0, with slope 0 (the lower end of rectifiers). `dead_units`: channels or units that are dead at all
-    positions. `saturated`: at another flat end, where the slope is exactly 0, or, for smooth activations, at most
+    `dead`: output exactly 0, with slope 0 (the lower end of a rectifier). `dead_units`: channels or units that are dead
+    at all positions. `saturated`: at another flat end, where the slope is exactly 0 or, for smooth activations, at most
     `FLAT` of the steepest.
     """
 
@@ -33,15 +33,15 @@ class Slopes:
 
 
 def slopes(operation: Node) -> Slopes:
-    """The shares for the output of an operation, (1, …); all None if it is no activation."""
-    dead, saturated = _ends(operation)
+    """The shares for the output of an operation, (1, …); all None if it is not an activation."""
+    dead, saturated = _dead_and_saturated(operation)
     if dead is None:
         return Slopes(saturated=_share(saturated))
     return Slopes(_share(dead), _share(_units(dead)), _share(saturated))
 
 
-def _ends(operation: Node) -> tuple[Tensor | None, Tensor | None]:
-    """Masks of the dead and of the saturated outputs."""
+def _dead_and_saturated(operation: Node) -> tuple[Tensor | None, Tensor | None]:
+    """Masks of the dead and of the saturated outputs; None for what this kind of operation cannot have."""
     name, saved = kind(operation), _Saved(operation)
     if name == "Relu":
         return saved.result == 0, None
@@ -53,13 +53,13 @@ def _ends(operation: Node) -> tuple[Tensor | None, Tensor | None]:
         return None, (saved.self <= -3) | (saved.self >= 3)
     if name in ("Hardtanh", "Clamp", "ClampMin", "ClampMax"):
         return _clipped(saved)
-    if name in SOFT:
+    if name in SMOOTH:
         return None, _flat(operation, name, saved)
     return None, None
 
 
 def _clipped(saved: _Saved) -> tuple[Tensor | None, Tensor | None]:
-    """The masks of a clipping activation; with the lower bound 0 it is a rectifier."""
+    """Masks of the dead and of the saturated outputs of a clipping activation. With lower bound 0 it is a rectifier."""
     low = saved.first("min_val", "min")
     high = saved.first("max_val", "max")
     if isinstance(low, Tensor) or isinstance(high, Tensor):
@@ -75,11 +75,13 @@ def _clipped(saved: _Saved) -> tuple[Tensor | None, Tensor | None]:
 
 @torch.no_grad()
 def _flat(operation: Node, name: str, saved: _Saved) -> Tensor:
-    given: Tensor = saved.result if name in ("Sigmoid", "Tanh") else saved.self
+    """The mask of a smooth activation's saturated outputs."""
+    # autograd saves the output of the first two, and the input of all others
+    values: Tensor = saved.result if name in ("Sigmoid", "Tanh") else saved.self
     derivative: Any = operation
-    slope: Tensor = derivative(torch.ones_like(given))  # the factor that autograd itself uses
+    slope: Tensor = derivative(torch.ones_like(values))  # called as autograd does in a backward pass
     flat = slope.abs() <= FLAT * STEEPEST.get(name, 1.0)
-    return flat & (given < MINIMA[name]) if name in MINIMA else flat
+    return flat & (values < MINIMA[name]) if name in MINIMA else flat
 
 
 class _Saved:
@@ -92,15 +94,19 @@ class _Saved:
         return getattr(self._operation, f"_saved_{name}")
 
     def first(self, *names: str) -> Any:
-        """The first of these values that exists; None if none does."""
+        """The first of these values that was saved; None if none was."""
         return next((getattr(self, name) for name in names if hasattr(self._operation, f"_saved_{name}")), None)
 
 
-def _units(where: Tensor) -> Tensor:
-    """Whether all positions of a channel are set: (1, C, h, w) → (C,), (1, L, C) → (C,), (1, C) → (C,)."""
-    channels = 1 if where.ndim in (2, 4, 5) else where.ndim - 1
-    return where.transpose(0, channels).flatten(1).all(1)
+def _units(mask: Tensor) -> Tensor:
+    """Whether the mask is true at all positions of a channel or unit.
+
+    (1, C, h, w) → (C,), (1, L, C) → (C,), (1, C) → (C,)
+    """
+    channels = 1 if mask.ndim in (2, 4, 5) else mask.ndim - 1
+    return mask.transpose(0, channels).flatten(1).all(1)
 
 
-def _share(where: Tensor | None) -> float | None:
-    return None if where is None else float(where.float().mean())
+def _share(mask: Tensor | None) -> float | None:
+    """The share of true values in a mask."""
+    return None if mask is None else float(mask.float().mean())

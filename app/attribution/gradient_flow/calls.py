@@ -1,4 +1,8 @@
-"""Finds the module call that an operation of a pass belongs to, by autograd's sequence numbers."""
+"""Finds the module call that an operation belongs to.
+
+Autograd numbers the operations of a thread in the order in which the forward pass runs them. So an operation belongs to
+a call of a module if its number lies between those at the start and at the end of the call.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,14 @@ from torch.autograd.graph import Node
 
 @dataclass
 class ModuleCall:
-    """One call of a module: its operations have autograd's sequence numbers from `begin` to before `end`."""
+    """One call of a module. Its operations have the sequence numbers `begin` ≤ number < `end`."""
 
-    name: str
-    kind: str
+    name: str  # as in `named_modules`
+    kind: str  # the name of its class
     begin: int
     end: int = -1
-    leaf: bool = True  # no other module was called inside
-    output: Node | None = None
+    leaf: bool = True  # it called no other module
+    output: Node | None = None  # the operation that made its output
 
     def contains(self, number: int) -> bool:
         return self.begin <= number < self.end
@@ -28,7 +32,7 @@ class ModuleCall:
 
 @dataclass
 class ModuleCalls:
-    """The module calls of a pass, in order of their start."""
+    """The module calls of a pass, in the order in which they started; `_running` have not returned yet."""
 
     entries: list[ModuleCall] = field(default_factory=list)
     _running: list[ModuleCall] = field(default_factory=list)
@@ -47,13 +51,13 @@ class ModuleCalls:
             call.output = output.grad_fn
 
     def innermost_call(self, number: int) -> ModuleCall | None:
-        """The innermost call that an operation belongs to; None if it was outside of the network."""
+        """The innermost call that an operation belongs to; None if no module's call contains it."""
         return next((call for call in reversed(self.entries) if call.contains(number)), None)
 
 
 @contextmanager
 def record_calls(network: nn.Module) -> Iterator[ModuleCalls]:
-    """A context that records every call of a module of `network`. The hooks change no values."""
+    """A context in which every call of a module of `network` is recorded. The hooks change no values."""
     calls = ModuleCalls()
     with ExitStack() as hooks:
         for name, module in network.named_modules():
@@ -64,17 +68,17 @@ def record_calls(network: nn.Module) -> Iterator[ModuleCalls]:
             def leave(module: nn.Module, inputs: object, output: object) -> None:
                 calls.leave(output)
 
-            # before other hooks, which may call modules themselves
+            # first, so that modules which other hooks call count as called inside
             hooks.callback(module.register_forward_pre_hook(enter, prepend=True).remove)
             hooks.callback(module.register_forward_hook(leave).remove)
         yield calls
 
 
 def number_of(operation: Node) -> int:
-    """Autograd's sequence number of an operation: later operations of a thread have larger numbers."""
+    """Autograd's sequence number of an operation: operations that ran later in the same thread have larger numbers."""
     return int(operation._sequence_nr())
 
 
 def _next_number() -> int:
-    """The next sequence number of this thread."""
+    """The sequence number that the next operation of this thread will get."""
     return int(torch._C._autograd._get_sequence_nr())

@@ -1,4 +1,4 @@
-"""Measures which inputs of a pooling received a gradient."""
+"""Measures which inputs of a pooling operation received a gradient."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ..autograd_graph import kind
 
+# names of autograd operations, see `autograd_graph.kind`
 MAXIMUM = frozenset(("MaxPool2DWithIndices", "MaxPool3DWithIndices", "AdaptiveMaxPool2D"))
 AVERAGE = frozenset(("AvgPool2D", "AvgPool3D", "AdaptiveAvgPool2D", "MkldnnAdaptiveAvgPool2D"))
-MAX_CELLS = 28  # at most so many cells on a side of a map
+MAX_CELLS = 28  # maximum height and width of a map
 How = Literal["maximum", "average"]
 
 
 @dataclass(frozen=True)
 class Pooling:
-    """`received` is the share of inputs with a nonzero gradient; `map` is the same share by position, as rows of cells.
+    """`received` is the share of a pooling's inputs with a nonzero gradient; `map` is that share by position, as rows.
 
-    A cell is the mean over channels and, if the input is larger than the map, over positions.
+    A value of the map is the mean over channels and, if a side is longer than `MAX_CELLS`, over neighbouring positions.
+    `map` is None unless the input is (1, C, h, w).
     """
 
     how: How
@@ -30,8 +32,7 @@ class Pooling:
 
 
 def pooling_kind(operation: Node) -> How | None:
-    """The kind of pooling of an operation, None if it is none; a mean or maximum over height and width is pooling
-    too."""
+    """What an operation pools by; None if it is not a pooling. A mean or maximum over height and width counts too."""
     name = kind(operation)
     if name in MAXIMUM or (name == "Amax" and _over_height_and_width(operation)):
         return "maximum"
@@ -41,7 +42,7 @@ def pooling_kind(operation: Node) -> How | None:
 
 
 def measure_pooling(how: How, gradient: Tensor) -> Pooling:
-    """The figures of a pooling from the gradient with respect to its input, (1, C, h, w)."""
+    """Measure a pooling by the gradient with respect to its input, (1, C, h, w)."""
     received = (gradient != 0).float()
     share = float(received.mean())
     if received.ndim != 4:
@@ -53,6 +54,7 @@ def measure_pooling(how: How, gradient: Tensor) -> Pooling:
 
 
 def _over_height_and_width(operation: Node) -> bool:
+    """Whether an operation reduces exactly height and width of a (1, C, h, w) tensor."""
     saved: Any = operation
     sizes = getattr(saved, "_saved_self_sym_sizes", None) or tuple(saved._saved_self.shape)
     dims = getattr(saved, "_saved_dim", None) or ()

@@ -1,1 +1,2 @@
-"""The attribution methods: a folder each, which registers itself; the modules beside them are what several share."""
+"""The attribution methods. Each is a folder, and is registered when it is imported; the modules beside the folders are
+what several methods share."""

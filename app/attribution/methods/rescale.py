@@ -1,9 +1,9 @@
-"""A private copy of a classifier in the form that captum's DeepLIFT works on; the classifier itself is never touched.
+"""A private copy of a classifier that captum's DeepLIFT handles correctly; the classifier itself is not changed.
 
-captum hooks modules of a few exact types, keeps one input and one output in each, and replaces the gradient of the very
-tensor that a module is given. So it fails where a module is called twice, and is silently wrong where that tensor also
-goes elsewhere, or comes straight out of another such module (a ReLU before a max pooling). In the copy each call has a
-module of its own, out of place and on a clone of its input; and max pooling has windows that share nothing.
+captum hooks modules of a few exact types, stores one input and one output per module, and replaces the gradient of the
+module's input tensor. So it fails if a module is called twice. It is silently wrong if that tensor is also used
+elsewhere, or is the output of another such module (a ReLU before a max pooling). In the copy, each call has a module of
+its own, which does not work in place and gets a clone of its input; and the windows of a max pooling do not overlap.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from torch.nn.functional import max_pool2d, pad, unfold
 from ..classifier import Classifier
 from ..score import Score
 
-# captum's rules that share out a difference rightly (not Softmax's), by the operation that the module consists of; and
-# ReLU6, which the copy writes as two ReLUs
+# Modules whose rule in captum distributes a difference correctly (Softmax's does not), each with its autograd
+# operation. Also ReLU6, which the copy replaces by two ReLUs.
 COVERED: dict[type[nn.Module], str] = {
     nn.ReLU: "Relu",
     nn.ReLU6: "Hardtanh",
@@ -36,26 +36,26 @@ COVERED: dict[type[nn.Module], str] = {
 
 
 class Rescalable(nn.Module):
-    """S: (N, C, H, W) → (N, 1), by a copy of a classifier that shares its parameters and buffers."""
+    """The score S: (N, C, H, W) → (N, 1), computed by a copy of a classifier that shares its parameters and buffers."""
 
     def __init__(self, classifier: Classifier, score: Score) -> None:
         super().__init__()
         tensors = chain(classifier.parameters(), classifier.buffers())
         self.classifier, self.score = copy.deepcopy(classifier, {id(tensor): tensor for tensor in tensors}), score
-        calls = _calls(self.classifier)
+        counters = _call_counters(self.classifier)
         for name, module in list(self.classifier.named_modules(remove_duplicate=False)):
-            if module in calls:
-                self.classifier.set_submodule(name, calls[module])
+            if module in counters:
+                self.classifier.set_submodule(name, counters[module])
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.score(self.classifier(pictures))[:, None]
 
 
 class CallCounter(nn.Module):
-    """Stands for a module of `count` calls in a pass: each goes to a module of its own, on a clone of its input.
+    """Replaces a module that a pass calls `count` times: each call has a copy of its own, and a clone of the input.
 
-    The calls of one pass come in the same order each time. A module that works in place does so here, too: who reads
-    its input later reads its output.
+    The calls of a pass come in the same order each time. If the module works in place, its output is written into the
+    input here too, so that later readers of the input see what they would see in the original network.
     """
 
     inplace: bool
@@ -63,22 +63,22 @@ class CallCounter(nn.Module):
     def __init__(self, module: nn.Module, count: int) -> None:
         super().__init__()
         self.inplace = bool(getattr(module, "inplace", False))
-        self.each = nn.ModuleList(_alone(module) for _ in range(count))
-        self.made = 0
+        self.copies = nn.ModuleList(_for_one_call(module) for _ in range(count))
+        self.calls = 0
 
     def forward(self, x: Tensor) -> Tensor:
-        call = self.each[self.made % len(self.each)]
-        self.made += 1
-        y: Tensor = call(x.clone())
+        module = self.copies[self.calls % len(self.copies)]
+        self.calls += 1
+        y: Tensor = module(x.clone())
         return x.copy_(y) if self.inplace else y
 
 
 class WindowedMaxPool(nn.Module):
-    """`nn.MaxPool2d` as a gathering of its windows, which is linear, and a max pooling whose windows share nothing.
+    """`nn.MaxPool2d` in two steps: copy out its windows (`unfold`, linear), then a max pooling without overlaps.
 
-    captum undoes the pooling by `max_unpool2d`: of several windows that have their maximum at the same place, as the
-    overlapping ones of ResNet and AlexNet do, only one keeps its share. And its padding would be −∞, whose difference
-    between picture and baseline is NaN; here it is the smallest number there is, in both.
+    captum reverses a pooling with `max_unpool2d`. If several windows have their maximum at the same position, as the
+    overlapping windows of ResNet and AlexNet do, only one keeps its share. And PyTorch pads with −∞, whose difference
+    between picture and baseline is NaN; here the padding is the smallest finite number.
     """
 
     def __init__(self, pool: nn.MaxPool2d) -> None:
@@ -89,21 +89,21 @@ class WindowedMaxPool(nn.Module):
         self.max = nn.MaxPool2d((math.prod(self.kernel), 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        outline = torch.empty_like(x, device="meta")
-        outline = max_pool2d(outline, self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
+        pooled = torch.empty_like(x, device="meta")  # only for the shape of the output
+        pooled = max_pool2d(pooled, self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
         margins: list[int] = []
-        for axis in (1, 0):  # `pad` takes the last axis first; what no window reaches is cut off
-            places, side = outline.shape[2 + axis], x.shape[2 + axis]
-            reach = (places - 1) * self.stride[axis] + self.dilation[axis] * (self.kernel[axis] - 1) + 1
+        for axis in (1, 0):  # `pad` takes the last axis first; a negative margin cuts off what no window reaches
+            windows_along, side = pooled.shape[2 + axis], x.shape[2 + axis]
+            reach = (windows_along - 1) * self.stride[axis] + self.dilation[axis] * (self.kernel[axis] - 1) + 1
             margins += [self.padding[axis], reach - self.padding[axis] - side]
         padded = pad(x, margins, value=torch.finfo(x.dtype).min)
         windows = unfold(padded, self.kernel, dilation=self.dilation, stride=self.stride)
         largest: Tensor = self.max(windows.reshape(*x.shape[:2], math.prod(self.kernel), -1))
-        return largest.reshape(outline.shape)
+        return largest.reshape(pooled.shape)
 
 
 class TwoReLUs(nn.Module):
-    """`nn.ReLU6` as relu(x) − relu(x − 6): both have the same Δinput, so their rescaled slopes add up to its own."""
+    """`nn.ReLU6` as relu(x) − relu(x − 6). Both have the same Δinput, so their slopes' difference is ReLU6's."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,12 +114,12 @@ class TwoReLUs(nn.Module):
         return difference
 
 
-def _calls(classifier: Classifier) -> dict[nn.Module, CallCounter]:
-    """What stands for each module that captum has a rule for, by one probing pass."""
-    made: Counter[nn.Module] = Counter()
+def _call_counters(classifier: Classifier) -> dict[nn.Module, CallCounter]:
+    """A `CallCounter` for each module in `COVERED`; one pass of a grey picture counts the calls."""
+    call_counts: Counter[nn.Module] = Counter()
 
     def count(module: nn.Module, inputs: object, output: object) -> None:
-        made[module] += 1
+        call_counts[module] += 1
 
     modules = [module for module in classifier.modules() if type(module) in COVERED]
     handles = [module.register_forward_hook(count) for module in modules]
@@ -127,18 +127,19 @@ def _calls(classifier: Classifier) -> dict[nn.Module, CallCounter]:
         classifier(classifier.grey())
     for handle in handles:
         handle.remove()
-    return {module: CallCounter(module, max(1, made[module])) for module in modules}
+    return {module: CallCounter(module, max(1, call_counts[module])) for module in modules}
 
 
-def _alone(module: nn.Module) -> nn.Module:
+def _for_one_call(module: nn.Module) -> nn.Module:
+    """A copy of a module, for a single call and not in place, in a form that captum's rule handles correctly."""
     if isinstance(module, nn.MaxPool2d):
         return WindowedMaxPool(module)
     if isinstance(module, nn.ReLU6):
         return TwoReLUs()
-    alone = copy.deepcopy(module)
-    if isinstance(alone, (nn.ReLU, nn.ELU, nn.LeakyReLU)):
-        alone.inplace = False  # `CallCounter` sees to it
-    return alone
+    single = copy.deepcopy(module)
+    if isinstance(single, (nn.ReLU, nn.ELU, nn.LeakyReLU)):
+        single.inplace = False  # `CallCounter` writes the output into the input instead
+    return single
 
 
 def _pair(size: Any) -> tuple[int, int]:

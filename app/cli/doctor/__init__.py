@@ -1,4 +1,4 @@
-"""`gradoscope doctor`: checks what a server would find on this machine, and says what is wrong."""
+"""`gradoscope doctor`: checks this machine as a server would use it, and says what is wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .setup import overridden, settings_or_faults, versions
 
 __all__ = ["Diagnosis", "Verdict", "run_checks", "worst"]
 REMEDY = "Install anew: the versions of constraints.txt, and torch and torchvision both from one index"
-CHECKS = {  # by module; imported late, because PyTorch or other libraries may be missing or broken
+CHECKS = {  # module: its checks; imported only when run, because PyTorch or other libraries may be missing or broken
     "computing": ("device", "acceleration", "memory"),
     "plugins": ("plugins",),
     "models": ("models", "weights_folder"),
@@ -21,8 +21,11 @@ CHECKS = {  # by module; imported late, because PyTorch or other libraries may b
 
 
 def run_checks() -> Iterator[Diagnosis]:
-    """Run all checks. Nothing stays written, other machines are contacted only for a store in a bucket, and no results
-    contain keys or passwords in addresses."""
+    """Run all checks, and yield their results.
+
+    What a check writes it removes again. Other machines are contacted only if the store is in a bucket. No result
+    shows an API key, or a password in an address.
+    """
     settings, diagnoses = settings_or_faults()
     yield from diagnoses
     if settings is None:
@@ -35,15 +38,17 @@ def run_checks() -> Iterator[Diagnosis]:
 
 
 def _imported_check(module: str, name: str) -> Callable[[Settings], Iterator[Diagnosis]]:
+    """A check that imports its module only when it runs, so that a failing import becomes its result."""
+
     def check(settings: Settings) -> Iterator[Diagnosis]:
-        found: Iterator[Diagnosis] = getattr(import_module(f".{module}", __name__), name)(settings)
-        yield from found
+        results: Iterator[Diagnosis] = getattr(import_module(f".{module}", __name__), name)(settings)
+        yield from results
 
     return check
 
 
 def _guarded(what: str, check: Callable[[Settings], Iterator[Diagnosis]], settings: Settings) -> Iterator[Diagnosis]:
-    """The results of a check. If it raises, that is a result too, and the other checks still run."""
+    """The results of a check. An exception becomes a result, so that the other checks still run."""
     try:
         yield from check(settings)
     except Exception as error:

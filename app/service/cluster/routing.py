@@ -1,4 +1,4 @@
-"""Chooses the replica for a request: one that holds its model, unless that one is busy and another is not."""
+"""Chooses the replica for a request: preferably one that holds its model in memory and is not busy."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from .routing_policy import rank_replicas
 
 
 class ByModel(RequestRouter):
-    """Replicas report which models are in their memory (`Explainer.record_routing_stats`).
+    """Ranks replicas by the models that they report to hold in memory (`Explainer.record_routing_stats`).
 
-    From a rank Serve takes the replica with the fewest requests, the first of several with as few. No request waits
-    for a replica only because it holds the model.
+    Serve tries the ranks in order. Within a rank it takes the replica with the fewest requests, and the first one if
+    several have equally few. No request waits for a replica only because that one holds the model.
     """
 
     async def choose_replicas(
@@ -21,5 +21,5 @@ class ByModel(RequestRouter):
         return rank_replicas(candidate_replicas, model, self._requests)
 
     def _requests(self, replica: RunningReplica) -> int | None:
-        """Requests of a replica as far as known here; None if it has not reported lately."""
+        """The last known number of requests of a replica; None if it has not reported it lately."""
         return self.replica_queue_len_cache.get(replica.replica_id)

@@ -1,4 +1,4 @@
-"""Checks API keys, if the server has them: requests without a valid key are refused."""
+"""Checks API keys, if the server has any: a request without a valid key is refused."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from .problems import problem_response
 from .sessions import COOKIE, Sessions
 
 PUBLIC_PATHS = ("/", "/methods", "/trust", "/docs", "/openapi.json", "/healthz", "/readyz", "/api/v1/session")
-PUBLIC_PREFIXES = ("/static/", "/e/")  # shipped files, and a page without data
+PUBLIC_PREFIXES = ("/static/", "/e/")  # shipped files, and the page itself, which contains no explanation
 HOW_TO_SEND = "Send it as «Authorization: Bearer KEY» or «X-API-Key: KEY»; the operator of this server gives keys."
 
 
 class ApiKeyMiddleware:
-    """ASGI middleware: sets `request.state.client` and `.owner` to the name of the key; 401 without a valid key."""
+    """ASGI middleware: answers 401 if a request has no valid key; else sets `request.state.client` and `.owner`
+    to the name of the key's owner. Without a key in the headers, the session cookie counts."""
 
     def __init__(self, app: ASGIApp, keys: Keys, sessions: Sessions) -> None:
         self.app, self._keys, self._sessions = app, keys, sessions
@@ -37,7 +38,7 @@ class ApiKeyMiddleware:
 
 
 def key_in_headers(connection: HTTPConnection) -> str | None:
-    """The key in a request's headers; None if there is none."""
+    """The key in a request's headers, valid or not; None if there is none."""
     kind, _, credentials = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return credentials.strip()

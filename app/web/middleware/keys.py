@@ -1,4 +1,4 @@
-"""API keys from a file, which is read again when it changes."""
+"""API keys from a file. The file is read again when it changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from ...contract.problems import Problem
 
 log = logging.getLogger(__name__)
-MIN_LENGTH = 16  # characters
+MIN_LENGTH = 16  # characters of a key
 NAME = re.compile(r"[\w.@+-]{1,64}")
 SECRET = re.compile(rf"[!-~]{{{MIN_LENGTH},512}}")
 
@@ -26,9 +26,9 @@ class Key:
 
 
 class Keys:
-    """The keys of a file with one `name:key` a line; `#` begins a comment. A name may have several keys.
+    """The keys of a file with one `name:key` per line; `#` starts a comment line. A name may have several keys.
 
-    Raises `Problem` if the file cannot be read at the start. If it cannot be read later, the known keys stay.
+    Raises `Problem` if the file cannot be read at first. If it cannot be read later, the keys read last stay valid.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,7 +46,7 @@ class Keys:
         return len(self._known)
 
     def find(self, given: str) -> Key | None:
-        """The known key that equals `given`, or None. Takes the same time however many characters are right."""
+        """The known key that equals `given`, or None. Comparing takes the same time for any wrong key."""
         self._refresh()
         digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest()
         found = None
@@ -72,7 +72,7 @@ class Keys:
             log.error("API keys: %s; those known before stay", _reason(error))
 
     def _signature(self) -> tuple[int, ...]:
-        """Times, size and inode of the file; empty if there is none."""
+        """Times, size and inode of the file, by which a change is noticed; empty if there is no file."""
         try:
             stat = self._path.stat()
         except OSError:

@@ -1,4 +1,4 @@
-"""Builds networks without weights by name: from torchvision, from timm, or by a function that a card names."""
+"""Builds networks with untrained weights, by name: from torchvision, timm, or a function that a card names."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ Build = Callable[[], nn.Module]
 
 
 def builders(card: Card, classes: int) -> list[tuple[str, Build]]:
-    """Functions that may build a card's architecture, with their names; both libraries may know a bare name.
+    """Functions that can build a card's architecture, each with its full name.
 
-    `torchvision:NAME` · `timm:NAME` · `package.module:function` (importable, or a .py file beside the card).
-    Raises `CardError` if there is none.
+    An architecture is `torchvision:NAME`, `timm:NAME`, `package.module:function` (importable, or a .py file beside the
+    card), or a bare `NAME`. If both libraries know a bare name, there are two functions. Raises `CardError` if there is
+    none.
     """
     library, colon, name = card.architecture.partition(":")
     if library == "torchvision" and colon:
@@ -64,9 +65,12 @@ def build_torchvision(card: Card, name: str, classes: int) -> nn.Module:
 
     if not knows_torchvision(name):
         raise unknown_to_torchvision(card, name)
-    quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    # these two initialise their weights slowly, and warn about it, unless told not to
+    skip_init = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     with as_card_error(card, f"torchvision.models.{name}"):
-        network: nn.Module = models.get_model(name, weights=None, num_classes=classes, **{**quiet, **card.arguments})
+        network: nn.Module = models.get_model(
+            name, weights=None, num_classes=classes, **{**skip_init, **card.arguments}
+        )
     return grey_stem(network) if _channels(card) == 1 else network
 
 
@@ -116,7 +120,7 @@ def _similar(name: str, known: list[str]) -> str:
 
 
 def grey_stem(network: nn.Module) -> nn.Module:
-    """The network with a first convolution for one channel."""
+    """The network, changed so that its first convolution for three channels takes one (grey)."""
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d) and module.in_channels == 3:
             grey = nn.Conv2d(
@@ -134,14 +138,14 @@ def grey_stem(network: nn.Module) -> nn.Module:
     return network
 
 
-_imported: set[str] = set()  # modules imported from the folder of a card
+_imported: set[str] = set()  # names of modules that were imported from the folder of a card
 
 
 @contextmanager
 def importable(folder: Path) -> Iterator[None]:
-    """A context in which modules in `folder` can be imported.
+    """A context in which the modules in `folder` can be imported.
 
-    They are imported again each time: the file may have changed, and other cards may have modules of the same name.
+    Each time they are loaded anew: the file may have changed, and other cards may have modules of the same name.
     """
     for name in _imported:
         sys.modules.pop(name, None)
@@ -161,7 +165,10 @@ def importable(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def as_card_error(card: Card, what: str) -> Iterator[None]:
-    """A context that turns any exception into a `CardError`, because the card names what is called."""
+    """A context that turns exceptions into a `CardError`, because it was the card that named what failed.
+
+    Out-of-memory errors pass unchanged.
+    """
     try:
         yield
     except CardError:

@@ -1,4 +1,4 @@
-// What happens on the page: ask, follow the stream, cancel, open an address.
+// What the user can do on the page: ask a question, cancel, open an explanation's address, go back and forward.
 
 import * as api from "../api/client.js";
 import { announce } from "../shared/announce.js";
@@ -16,23 +16,26 @@ import { addressNow, fragmentOf, restoreAddress } from "../url-state/address.js"
  * @import { Signals } from "./stream-events.js"
  */
 
-/** @typedef {Partial<Pick<State, "layout" | "row">>} Arrangement */
+/** @typedef {Partial<Pick<State, "layout" | "row">>} Arrangement Order and hidden parts of the grid, and the chosen row */
 
-// Modules that are wanted with the first picture are imported then: the workbench has brought them along by that time.
+// Imported only with the first picture: by then the workbench has loaded this module anyway.
 
 /** @param {AbortSignal} signal */
 const fetchShown = async (signal) => (await import("./panel-arrays.js")).fetchShown(signal);
 
-// Two lifetimes: the stream ends by Cancel, the view (its arrays too) when something else is shown.
+// Cancel aborts the stream. Showing something else aborts the view too: loading its record and its arrays.
 let stream = new AbortController();
 let view = new AbortController();
 
-// Between a request and its answer, when the address is still that of what was shown before.
-let asking = false;
+// True from a request until the server accepts it: meanwhile the address is still that of the explanation shown before.
+let addressPending = false;
 
-/** @returns {Signals} */
+/**
+ * Aborts what is running and loading, and returns the signals for what comes next.
+ * @returns {Signals}
+ */
 function supersede() {
-  asking = false;
+  addressPending = false;
   stream.abort();
   view.abort();
   stream = new AbortController();
@@ -41,19 +44,29 @@ function supersede() {
 }
 
 const VIEW_KEYS = /** @type {(keyof ViewState)[]} */ (Object.keys(emptyView()));
-/** @type {() => ViewState} */
+/**
+ * A copy of the view, to come back to.
+ * @type {() => ViewState}
+ */
 const snapshot = () => /** @type {any} */ (Object.fromEntries(VIEW_KEYS.map((key) => [key, store.state[key]])));
 
-/** @param {string | null} id */
+/**
+ * The path of an explanation's page.
+ * @param {string | null} id
+ */
 export const addressOf = (id) => (id ? `/e/${encodeURIComponent(id)}` : "/");
 
+/** The id of the explanation that the address bar names, or null. */
 export function idOfAddress() {
   const match = /^\/e\/([^/]+)$/.exec(location.pathname);
   return match ? decodeURIComponent(match[1]) : null;
 }
 
-/** @param {Source | null | undefined} source */
-function fieldsOf(source) {
+/**
+ * The form fields of a request for the question as it is now.
+ * @param {Source | null | undefined} source
+ */
+function requestFields(source) {
   const { ask } = store.state;
   const { models, targets, methods } = requested(store.state);
   /** @type {[string, any][]} */
@@ -71,39 +84,42 @@ function fieldsOf(source) {
   return fields;
 }
 
-// The entry of the browser's history remembers what the server's record does not tell: order, what is hidden,
-// what was asked and broken off; and the other pictures.
-function remembered() {
+// State for an entry of the browser's history. It holds what the server's record does not: order and hidden parts of the
+// grid, what was asked but cancelled, and the other pictures of the strip.
+function historyState() {
   const { ask, layout, row, picture, pictures } = store.state;
-  // A file that the server has not seen yet cannot be remembered.
+  // A file that the server has not seen yet cannot be stored.
   const strip = pictures.filter(({ id, source }) => id || source?.field === "sample").map(({ key, id, name, source, url }) => (
     source?.field === "sample" || !id ? { key, id, name, source, url } : { key, id, name, source: null, url: api.pictureUrl(id) }));
   return { ask, layout, row, picture: picture?.key, pictures: strip };
 }
 
-/** Lets the address remember at once how the view is arranged now, unless it still is that of another question. */
+/** Writes the arrangement of the view into the current history entry, unless that entry still belongs to the previous explanation. */
 export function remember() {
-  if (store.state.id && !asking) history.replaceState({ ...history.state, ...remembered() }, "", addressNow());
+  if (store.state.id && !addressPending) history.replaceState({ ...history.state, ...historyState() }, "", addressNow());
 }
 
 /**
- * Where the server gets a picture from: once it has it, only an id is sent.
+ * What a request sends as the picture: only an id if the server has the picture already.
  * @param {PictureEntry | undefined} entry
  * @returns {Source | null | undefined}
  */
 const sourceOf = (entry) => (entry?.id ? { field: "from", value: entry.id } : entry?.source);
 
-/** @param {Picture | null} picture */
+/**
+ * The strip's entry of a picture.
+ * @param {Picture | null} picture
+ */
 const entryOf = (picture) => store.state.pictures.find(({ key }) => key === picture?.key);
 
 /**
- * Changes the view, to panels that are yet to come or were here before.
+ * Changes the state, and shows the panels that it will have: those known already, and empty ones for the rest.
  * @param {Partial<State>} patch
  */
-const expect = (patch) => placePanels(expectedPanels({ ...store.state, ...patch }), patch);
+const placeExpected = (patch) => placePanels(expectedPanels({ ...store.state, ...patch }), patch);
 
 /**
- * A step on in the browser's history; an address that leads nowhere any more gives up its place.
+ * Goes to an address with a new history entry; replaces the current entry if its explanation no longer exists.
  * @param {string} address
  * @param {any} state
  */
@@ -113,41 +129,41 @@ export function goTo(address, state = null) {
 }
 
 /**
- * Explains another picture of the strip; `before` is what is shown again should it be refused.
+ * Explains another picture of the strip. If the server refuses it, the view `before` is shown again.
  * @param {PictureEntry} entry
  * @param {Partial<Ask>} change
  * @param {ViewState} before
  */
 export function explainPicture({ key, url, name }, change = {}, before = snapshot()) {
   const { ask, layout, row } = store.state;
-  expect({ ...emptyView(), phase: "running", picture: { key, url, name }, layout, row, ask: { ...ask, ...change } });
+  placeExpected({ ...emptyView(), phase: "running", picture: { key, url, name }, layout, row, ask: { ...ask, ...change } });
   run(before);
 }
 
 /**
- * Asks something else of the picture that is shown; `layout` and `row` may change with the question.
+ * Asks another question about the same picture; `layout` and `row` may change with it.
  * @param {Partial<Ask>} change
  * @param {Arrangement} arrangement
  */
 export function explainAgain(change = {}, { layout, row } = store.state) {
   const before = snapshot();
-  expect({ phase: "running", ask: { ...before.ask, ...change }, layout, row, notice: null, seconds: null });
+  placeExpected({ phase: "running", ask: { ...before.ask, ...change }, layout, row, notice: null, seconds: null });
   run(before);
 }
 
 /**
- * Shows a view that was left: the same question, all maps here.
- * @param {Pick<ViewState, "phase" | "id" | "picture" | "inputs" | "panels" | "hiddenPanels" | "seconds">} left
+ * Shows an earlier view again, whose maps are all here; nothing is computed.
+ * @param {Pick<ViewState, "phase" | "id" | "picture" | "inputs" | "panels" | "hiddenPanels" | "seconds">} earlier
  */
-export function showAgain(left) {
+export function showAgain(earlier) {
   const signals = supersede();
-  placePanels([...left.panels, ...left.hiddenPanels], { ...left, notice: null });
-  goTo(addressOf(left.id) + fragmentOf(store.state), remembered());
+  placePanels([...earlier.panels, ...earlier.hiddenPanels], { ...earlier, notice: null });
+  goTo(addressOf(earlier.id) + fragmentOf(store.state), historyState());
   fetchShown(signals.view);
 }
 
 /**
- * Shows what was hidden; only what is not here is asked for.
+ * Shows the grid in another layout. Panels that are missing then are requested.
  * @param {Layout} layout
  */
 export function showArranged(layout) {
@@ -165,7 +181,7 @@ export function cancel() {
 }
 
 /**
- * Back to what was on the page; what was being computed or fetched then has been broken off since.
+ * Shows an earlier view again. If it was being computed, it is now cancelled.
  * @param {ViewState} before
  * @param {Signals} signals
  */
@@ -175,46 +191,52 @@ function restore(before, signals) {
   fetchShown(signals.view);
 }
 
-/** @param {ViewState} before */
+/**
+ * Sends the question and follows the stream of events. If it is refused, the view `before` comes back.
+ * @param {ViewState} before
+ */
 async function run(before) {
   const signals = supersede();
   let accepted = false;
-  asking = true;
+  addressPending = true;
   try {
     const { takeEvent } = await import("./stream-events.js");
     if (signals.stream.aborted) return;
     const source = sourceOf(entryOf(store.state.picture));
-    for await (const { event, data } of api.explain(fieldsOf(source), signals.stream)) {
+    for await (const { event, data } of api.explain(requestFields(source), signals.stream)) {
       if (signals.stream.aborted) return;
       accepted ||= event === "accepted";
       if (event === "error") throw new api.Problem(data);
       takeEvent(event, data, signals);
-      if (event === "accepted") settleAddress(data.id);
+      if (event === "accepted") pushExplanationAddress(data.id);
     }
   } catch (error) {
     if (signals.stream.aborted) return;
-    const retry = () => (accepted ? explainAgain() : again(before));
+    const retry = () => (accepted ? explainAgain() : runAgain(before));
     fail(api.problemOf(error), { accepted, retry, before, signals });
   }
 }
 
 /**
- * The explanation has an address now.
+ * Puts the address of the accepted explanation into the address bar, with a new history entry.
  * @param {string} id
  */
-function settleAddress(id) {
-  asking = false;
-  goTo(addressOf(id) + fragmentOf(store.state), remembered());
+function pushExplanationAddress(id) {
+  addressPending = false;
+  goTo(addressOf(id) + fragmentOf(store.state), historyState());
 }
 
-/** @param {ViewState} before */
-function again(before) {
-  expect({ phase: "running", notice: null });
+/**
+ * Sends the same question again.
+ * @param {ViewState} before
+ */
+function runAgain(before) {
+  placeExpected({ phase: "running", notice: null });
   run(before);
 }
 
 /**
- * An error is told where it happened: at the maps, at the question, or at the picture.
+ * Shows an error where it belongs: at the maps if the request had been accepted, else at the question or at the picture.
  * @param {InstanceType<typeof api.Problem>} problem
  * @param {{ accepted: boolean, retry: () => void, before: ViewState, signals: Signals }} run
  */
@@ -224,31 +246,31 @@ function fail(problem, { accepted, retry, before, signals }) {
     showNotice({ place: "grid", problem, retry });
     return;
   }
-  const aboutAsk = problem.fields.some((field) => /target|against|score|seed|model|method|options|fit|size/.test(field));
+  const aboutQuestion = problem.fields.some((field) => /target|against|score|seed|model|method|options|fit|size/.test(field));
   const { picture } = store.state;
-  const another = picture?.key !== before.picture?.key;
-  const name = aboutAsk || !another ? null : picture?.name;
+  const pictureChanged = picture?.key !== before.picture?.key;
+  const name = aboutQuestion || !pictureChanged ? null : picture?.name;
   /** @type {Notice} */
-  const notice = { place: aboutAsk && before.id ? "ask" : "picture", problem, name, retry: null };
+  const notice = { place: aboutQuestion && before.id ? "ask" : "picture", problem, name, retry: null };
   if (problem.passing) {
     stopRun("failed");
     showNotice({ ...notice, retry });
   } else {
-    // Asking the same again would not help: what was there before comes back, nothing is lost.
-    asking = false;
+    // The same request would fail again, so the view from before comes back.
+    addressPending = false;
     restore({ ...before, notice }, signals);
-    const others = store.state.pictures.filter(({ key }) => key !== picture?.key);
-    if (before.phase === "empty") settleFor(aboutAsk ? [] : others, notice);
-    else if (another && !(aboutAsk && before.id)) setPictures(others);
+    const otherPictures = store.state.pictures.filter(({ key }) => key !== picture?.key);
+    if (before.phase === "empty") fallBackTo(aboutQuestion ? [] : otherPictures, notice);
+    else if (pictureChanged && !(aboutQuestion && before.id)) setPictures(otherPictures);
   }
 }
 
 /**
- * Where there is nothing to go back to, the next picture is explained; the start page takes none along.
+ * With no earlier view to go back to: explains the first of the pictures left, or shows the start page if there is none.
  * @param {PictureEntry[]} pictures
  * @param {Notice} notice
  */
-function settleFor(pictures, notice) {
+function fallBackTo(pictures, notice) {
   setPictures(pictures);
   if (pictures.length) explainPicture(pictures[0]);
   else clearView();
@@ -256,7 +278,7 @@ function settleFor(pictures, notice) {
 }
 
 /**
- * Shows a recorded explanation again: a reload, a shared address, back and forward.
+ * Shows an explanation that the server has stored: after a reload, by a shared address, or going back and forward.
  * @param {string} id
  */
 export async function open(id) {
@@ -266,7 +288,7 @@ export async function open(id) {
   const strip = stripWith({ key, id }, store.state.pictures.length ? store.state.pictures : (pictures ?? []));
   const { url, name } = /** @type {PictureEntry} */ (strip.find((entry) => entry.key === key));
   const start = emptyView();
-  expect({ ...start, phase: "loading", id, picture: { key, url, name }, pictures: strip, ask: ask ?? start.ask, ...rememberedRows(history.state) });
+  placeExpected({ ...start, phase: "loading", id, picture: { key, url, name }, pictures: strip, ask: ask ?? start.ask, ...rememberedRows(history.state) });
   try {
     const [record, question] = await Promise.all([
       api.explanation(id, { signal: signals.view }), import("../state/recorded-question.js"),
@@ -276,14 +298,14 @@ export async function open(id) {
     if (signals.view.aborted) return;
     const error = api.problemOf(failure);
     const problem = error.status === 404 ? new api.Problem({ ...error, title: t("problem.gone"), detail: error.detail }) : error;
-    // Without a key nothing else of the page has come either: all of it is asked for again.
+    // Without a key the page's other data is missing too, so a retry reloads the whole page.
     const again = error.status === 401 ? () => location.reload() : retry;
     clearView({ place: "picture", problem, retry: error.passing || error.status === 401 ? again : null });
   }
 }
 
 /**
- * Layout and row of an entry of the browser's history; older pages wrote the keys of rows as text, which are passed over.
+ * Layout and row from a history entry. Entries of older versions have row keys as text; those are ignored.
  * @param {any} entry
  * @returns {Pick<State, "layout" | "row">}
  */
@@ -294,7 +316,7 @@ function rememberedRows(entry) {
 }
 
 /**
- * The strip; the picture that is shown is in it, and asked for by this explanation's id.
+ * The strip of pictures, in which the picture shown has this explanation's id; it is added if it is missing.
  * @param {{ key: string, id: string }} shown
  * @param {PictureEntry[]} known
  * @returns {PictureEntry[]}
@@ -305,8 +327,9 @@ function stripWith({ key, id }, known) {
 }
 
 /**
+ * Shows a stored explanation.
  * @param {Explanation} record
- * @param {typeof import("../state/recorded-question.js") | null} question - reads back what was asked, where this page does not know
+ * @param {typeof import("../state/recorded-question.js") | null} question - the module that reads the question from the record; null if the page knows the question
  * @param {Signals} signals
  */
 function showRecord(record, question, signals) {
@@ -314,12 +337,12 @@ function showRecord(record, question, signals) {
   const ask = question ? question.askOf(record, inputs) : store.state.ask;
   const state = { ...store.state, ask, inputs };
   const panels = withMissing(record.panels.map((panel) => recordedPanel(panel, state)), state);
-  const whole = panels.length > 0 && panels.every(isFinal);
-  placePanels(panels, { phase: whole ? "done" : "cancelled", id: record.id, inputs, ask, seconds: record.seconds ?? null });
+  const complete = panels.length > 0 && panels.every(isFinal);
+  placePanels(panels, { phase: complete ? "done" : "cancelled", id: record.id, inputs, ask, seconds: record.seconds ?? null });
   if (record.image) describePicture({ width: record.image.width, height: record.image.height });
   fetchShown(signals.view);
   if (!question) return;
-  // Once defaults and models' own ways are known, the question is only what differs from them.
+  // Once the methods' and models' defaults are known, drop from the question what equals them.
   store.watch(["methods"], ({ methods }) => methods && setAsk({ options: question.withoutDefaults(store.state.ask.options) }), signals.view);
   store.watch(["models"], () => {
     const asked = question.inputAsked(inputs);
@@ -328,7 +351,7 @@ function showRecord(record, question, signals) {
 }
 
 /**
- * The panels, with those that a broken off request left out.
+ * The panels, with those that are missing because the request was cancelled.
  * @param {Panel[]} panels
  * @param {State} state
  * @returns {Panel[]}
@@ -341,15 +364,17 @@ function withMissing(panels, state) {
   return [...panels, ...missing.map((panel) => /** @type {Panel} */ (isFinal(panel) ? panel : { ...panel, status: "cancelled" }))];
 }
 
+/** Cancels what is running, and shows the start page. */
 export function clear() {
   supersede();
   for (const { url } of store.state.pictures) URL.revokeObjectURL(url);
   clearView();
 }
 
+/** Shows what the address bar names. */
 export function followAddress() {
   const id = idOfAddress();
-  // Another view of what is on the page already asks nothing of the server.
+  // The same explanation with another view needs no request.
   if (!id) clear();
   else if (id !== store.state.id) open(id);
   if (id) restoreAddress();

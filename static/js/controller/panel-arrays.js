@@ -1,4 +1,4 @@
-// The arrays of the panels: estimates out of the stream, and the raw array of each finished one.
+// The arrays of the panels: estimates from the stream, and the raw array of each finished panel.
 
 import * as api from "../api/client.js";
 import { decodeMap, decodeNpy } from "../arrays/worker-client.js";
@@ -19,7 +19,7 @@ const whenIdle = globalThis.requestIdleCallback ?? ((run) => setTimeout(run, 50)
 const fetching = new WeakSet(); // records whose array is on its way
 
 /**
- * Puts a panel that will not change any more where the next request finds it.
+ * Caches a panel that is final (with its array, or refused), so that a later request need not compute it again.
  * @param {Panel} panel
  */
 export function cachePanel({ model, method, target, against, status, record, raw, problem }) {
@@ -28,7 +28,7 @@ export function cachePanel({ model, method, target, against, status, record, raw
 }
 
 /**
- * Fetches what is shown and not here yet; what is hidden is fetched when it is shown.
+ * Fetches the arrays of finished panels that are shown and have none yet; hidden panels get theirs when they are shown.
  * @param {AbortSignal} signal
  */
 export function fetchShown(signal) {
@@ -36,7 +36,7 @@ export function fetchShown(signal) {
 }
 
 /**
- * A map of the stream; one that arrives decoded after a newer one, or after the array, is dropped.
+ * Shows an estimate from the stream. It is dropped if a newer one, or the final array, was decoded first.
  * @param {string} id
  * @param {object} map
  * @param {number} order
@@ -50,7 +50,7 @@ export async function showEstimate(id, map, order, signal) {
 }
 
 /**
- * Fetches the raw array of a finished panel; all that is drawn comes from it.
+ * Fetches the raw array of a finished panel, from which every rendering of it is drawn.
  * @param {string} id
  * @param {AbortSignal} signal
  */
@@ -65,7 +65,7 @@ export async function fetchArray(id, signal) {
     updatePanel(id, { raw, problem: null });
     const panel = store.panel(id);
     if (panel) cachePanel(panel);
-    // The other reductions are made while nothing else is to do: choosing one then only colours.
+    // Computes all reductions while the browser is idle, so that choosing another one only needs colouring.
     for (const reduction of REDUCTIONS) whenIdle(() => reduce(raw, reduction));
   } catch (error) {
     if (signal.aborted) return;

@@ -1,4 +1,4 @@
-// What can be taken along from the page, each by one call.
+// The page's exports, one function each: link, request as code, PNG and SVG files.
 
 import * as api from "../api/client.js";
 import { addressOf } from "../controller/controller.js";
@@ -20,7 +20,7 @@ import { curlOf, pythonOf } from "./snippets.js";
 
 export const ZOOMS = [1, 2, 3, 4];
 
-const LANGUAGES = { curl: curlOf, python: pythonOf };
+const SNIPPETS = { curl: curlOf, python: pythonOf };
 
 /**
  * The address of the page as it is now.
@@ -28,19 +28,24 @@ const LANGUAGES = { curl: curlOf, python: pythonOf };
  */
 export const linkOf = (state) => location.origin + addressOf(state.id) + fragmentOf(state);
 
-/** @param {string} id */
+/**
+ * The record of an explanation, fetched from the server.
+ * @param {string} id
+ */
 export const recordOf = (id) => api.explanation(id);
 
 /**
+ * The request that computes this explanation again, as code.
  * @param {Explanation} record
  * @param {"curl" | "python"} language
  */
 export function requestText(record, language) {
   const { models, methods } = store.state;
-  return LANGUAGES[language](requestOf(record, { models, methods, source: sourceOf(store.state) }), location.origin);
+  return SNIPPETS[language](requestOf(record, { models, methods, source: sourceOf(store.state) }), location.origin);
 }
 
 /**
+ * Saves one map as PNG, `zoom` times its size.
  * @param {Panel} panel
  * @param {number} zoom
  */
@@ -51,6 +56,7 @@ export async function savePanel(panel, zoom) {
 }
 
 /**
+ * Saves the whole grid as one PNG.
  * @param {Explanation} record
  * @param {number} [zoom]
  */
@@ -59,7 +65,10 @@ export async function saveGrid(record, zoom = 1) {
   saveBlob(await pngOf(figureCanvas(figure, zoom)), gridFile(store.state, "png", zoom));
 }
 
-/** @param {Explanation} record */
+/**
+ * Saves the whole grid as one SVG.
+ * @param {Explanation} record
+ */
 export async function saveGridSvg(record) {
   saveBlob(figureSvg(await figureOf(record, store.state)), gridFile(store.state, "svg"));
 }

@@ -1,4 +1,5 @@
-// The grid as a figure for paper: the picture and what was asked above, each map with all that is needed to read it.
+// The grid as a figure for a paper: at the top the picture and the question, below each map with its scale, diagnostics
+// and parameters. A figure is a list of marks (texts, images, frames); figure-canvas.js and figure-svg.js draw them.
 
 import { addressOf } from "../controller/controller.js";
 import { nameOf } from "../history/entry.js";
@@ -26,15 +27,15 @@ import { optionsOf } from "./request.js";
 
 const MARGIN = 24;
 const GAP = 20;
-const CELL = 224;
-const ACROSS = 6;
-const PICTURE_PIXELS = 2 * CELL;
+const CELL = 224; // width of a column
+const ACROSS = 6; // panels in a line
+const PICTURE_PIXELS = 2 * CELL; // longer side of the picture's copy
 
 /** @type {<T>(values: T[]) => T[]} */
 const unique = (values) => [...new Set(values)];
 
 /**
- * Rows of the grid: one for each model and class where there are several, else lines of six.
+ * The panels by row: one row for each pair of model and class; if there is only one pair, lines of six.
  * @param {Panel[]} panels
  */
 function rowsOf(panels) {
@@ -45,7 +46,10 @@ function rowsOf(panels) {
   return Array.from({ length: Math.ceil(panels.length / ACROSS) }, (_, row) => panels.slice(row * ACROSS, (row + 1) * ACROSS));
 }
 
-/** @param {(Panel | PanelBody)[]} panels */
+/**
+ * The question as a sentence: why these classes, or why not another one.
+ * @param {(Panel | PanelBody)[]} panels
+ */
 export function questionOf(panels) {
   const labels = unique(panels.flatMap(({ target }) => target?.label ?? []));
   const against = panels.find((panel) => panel.against)?.against?.label;
@@ -54,7 +58,10 @@ export function questionOf(panels) {
   return t(against ? "grid.whyNot" : "grid.why", { label, against });
 }
 
-/** @param {State} state */
+/**
+ * How the maps are rendered: palette, channels, clipping, overlay.
+ * @param {State} state
+ */
 function renderingText({ rendering, palettes }) {
   return t("figure.reading", {
     palette: palettes?.[paletteOf(rendering)].title,
@@ -64,14 +71,17 @@ function renderingText({ rendering, palettes }) {
   });
 }
 
-/** @param {InputBody} input */
+/**
+ * A model's three most probable classes.
+ * @param {InputBody} input
+ */
 function predictionText({ model, predictions }) {
   const classes = predictions.slice(0, 3).map(({ label, probability }) => `${label} ${format.probability(probability)}`).join(", ");
   return t("figure.predictions", { model: modelTitle(model), classes });
 }
 
 /**
- * The picture with the frame of what the first model saw; beyond the picture's edge where it was padded.
+ * Draws the picture, with a frame around the part that the first model saw. With padding the frame reaches beyond the picture.
  * @param {Column} column
  * @param {Explanation} record
  * @param {State} state
@@ -82,15 +92,15 @@ async function drawPicture(column, record, { picture, inputs }) {
   const [left, top] = [Math.min(0, crop[0]), Math.min(0, crop[1])];
   const [wide, high] = [Math.max(width, crop[2]) - left, Math.max(height, crop[3]) - top];
   const scale = column.width / Math.max(wide, high);
-  const small = Math.min(1, PICTURE_PIXELS / Math.max(width, height));
-  const copy = canvasOf(Math.round(width * small), Math.round(height * small));
+  const shrink = Math.min(1, PICTURE_PIXELS / Math.max(width, height));
+  const copy = canvasOf(Math.round(width * shrink), Math.round(height * shrink));
   const context = contextOf(copy);
   context.imageSmoothingQuality = "high";
   context.drawImage(await loadImage(picture?.url ?? ""), 0, 0, copy.width, copy.height);
   /** @type {(x: number, y: number) => { x: number, y: number }} */
-  const place = (x, y) => ({ x: column.x + (x - left) * scale, y: column.y + (y - top) * scale });
+  const toFigure = (x, y) => ({ x: column.x + (x - left) * scale, y: column.y + (y - top) * scale });
   /** @type {(corners: number[]) => { x: number, y: number, width: number, height: number }} */
-  const box = ([x0, y0, x1, y1]) => ({ ...place(x0, y0), width: (x1 - x0) * scale, height: (y1 - y0) * scale });
+  const box = ([x0, y0, x1, y1]) => ({ ...toFigure(x0, y0), width: (x1 - x0) * scale, height: (y1 - y0) * scale });
   column.marks.push(
     { kind: "image", canvas: copy, ...box([0, 0, width, height]), smooth: true, title: t("picture.alt") },
     { kind: "frame", ...box(crop), colour: "#000", line: 3 },
@@ -100,11 +110,12 @@ async function drawPicture(column, record, { picture, inputs }) {
 }
 
 /**
+ * Writes what is said beside the picture: question, predictions, settings, versions, address.
  * @param {Column} column
  * @param {Explanation} record
  * @param {State} state
  */
-function describe(column, record, state) {
+function writeCaption(column, record, state) {
   const { image, inputs, score, seed, versions, id } = record;
   const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ");
   column.text(questionOf(record.panels), { size: 20, weight: 600 }).space(6);
@@ -116,7 +127,10 @@ function describe(column, record, state) {
   column.text(decodeURI(addressOf(id)) + fragmentOf(state), { colour: MUTED });
 }
 
-/** @param {Scale} scale */
+/**
+ * The three texts below a colour scale: low end, middle, high end.
+ * @param {Scale} scale
+ */
 export function tickTexts(scale) {
   return [
     (scale.clipsLow ? "≤ " : "") + format.number(scale.low),
@@ -126,12 +140,13 @@ export function tickTexts(scale) {
 }
 
 /**
+ * Draws the colour scale with its texts.
  * @param {Column} column
  * @param {DrawnScale} scale
  */
 function drawScale(column, scale) {
   column.space(8);
-  // An outline and a window have no colours to explain, only where they begin.
+  // Outline and window have no colours to explain, only the value at which they begin.
   if (scale.show === "outline" || scale.show === "window") {
     return column.text(t("scale.top", { top: scale.top, value: format.number(scale.threshold ?? NaN) }), { size: 11, colour: MUTED });
   }
@@ -147,37 +162,42 @@ function drawScale(column, scale) {
   return column.space(20);
 }
 
-/** @param {Record<string, any>} options */
+/**
+ * A method's parameters and their values.
+ * @param {Record<string, any>} options
+ */
 const optionText = (options) => Object.entries(options).map(([name, value]) => `${parameterTitle(name)} ${settingText(value)}`).join(", ");
 
 /**
+ * Writes a panel's title: the method, its year if there is room, model and class.
  * @param {Column} column
  * @param {Panel} panel
  */
-function drawHead(column, { method, model, target }) {
+function writeTitle(column, { method, model, target }) {
   const title = titleOf(method);
   const year = String(methodOf(method)?.year ?? "");
   column.text(title, { size: 13, weight: 600 });
-  const end = /** @type {TextMark} */ (column.marks.at(-1));
-  const across = end.x + widthOf(end.text, 13, 600) + 5;
-  if (across + widthOf(year, 13) <= column.x + column.width) column.marks.push({ ...end, text: year, x: across, weight: 400, colour: MUTED });
+  const lastLine = /** @type {TextMark} */ (column.marks.at(-1));
+  const yearX = lastLine.x + widthOf(lastLine.text, 13, 600) + 5;
+  if (yearX + widthOf(year, 13) <= column.x + column.width) column.marks.push({ ...lastLine, text: year, x: yearX, weight: 400, colour: MUTED });
   column.text([modelTitle(model), target?.label].filter(Boolean).join(" · "), { size: 11, colour: MUTED }).space(6);
 }
 
 /**
- * A panel without a map says why.
+ * Draws a panel that has no map: an empty frame with the reason in it.
  * @param {Column} column
  * @param {Panel} panel
  */
 function drawRefusal(column, { status, problem }) {
   column.marks.push({ kind: "frame", x: column.x + 0.5, y: column.y + 0.5, width: column.width - 1, height: column.width - 1, colour: "#d8d8d6", line: 1 });
-  const words = new Column(column.x + 12, column.y + 12, column.width - 24);
-  words.text(t(`panel.${status}`), { weight: 600 }).text(problem?.detail ?? "", { size: 11, colour: MUTED });
-  column.marks.push(...words.marks);
-  column.space(Math.max(column.width, words.y - column.y));
+  const reason = new Column(column.x + 12, column.y + 12, column.width - 24);
+  reason.text(t(`panel.${status}`), { weight: 600 }).text(problem?.detail ?? "", { size: 11, colour: MUTED });
+  column.marks.push(...reason.marks);
+  column.space(Math.max(column.width, reason.y - column.y));
 }
 
 /**
+ * Draws a map, and below it its scale, diagnostics and parameters.
  * @param {Column} column
  * @param {Panel} panel
  * @param {Record<string, any>} options
@@ -195,7 +215,7 @@ async function drawMap(column, panel, options, state) {
 }
 
 /**
- * One row of panels: the maps stand on one line, however long their titles are.
+ * Draws one row of panels. All maps begin at the same height, however long their titles are.
  * @param {Panel[]} panels
  * @param {number} top
  * @param {Options} options
@@ -204,17 +224,17 @@ async function drawMap(column, panel, options, state) {
 async function drawRow(panels, top, options, state) {
   const columns = panels.map((_, place) => new Column(MARGIN + place * (CELL + GAP), top, CELL));
   const bottom = () => Math.max(...columns.map(({ y }) => y));
-  panels.forEach((panel, place) => drawHead(columns[place], panel));
-  const line = bottom();
+  panels.forEach((panel, place) => writeTitle(columns[place], panel));
+  const mapTop = bottom();
   for (const [place, panel] of panels.entries()) {
-    columns[place].y = line;
+    columns[place].y = mapTop;
     await drawMap(columns[place], panel, options[panel.method] ?? {}, state);
   }
   return { marks: columns.flatMap(({ marks }) => marks), bottom: bottom() };
 }
 
 /**
- * {width, height, marks, title, description} of the panels on the page, as they are read now.
+ * The figure {width, height, marks, title, description} of the panels on the page, as they are rendered now.
  * @param {Explanation} record
  * @param {State} state
  * @returns {Promise<Figure>}
@@ -226,10 +246,10 @@ export async function figureOf(record, state) {
   const options = optionsOf(record, state.methods ?? []);
   const picture = new Column(MARGIN, MARGIN, CELL);
   await drawPicture(picture, record, state);
-  const words = new Column(MARGIN + CELL + GAP, MARGIN, width - 2 * MARGIN - CELL - GAP);
-  describe(words, record, state);
-  const marks = [...picture.marks, ...words.marks];
-  let y = Math.max(picture.y, words.y) + 28;
+  const caption = new Column(MARGIN + CELL + GAP, MARGIN, width - 2 * MARGIN - CELL - GAP);
+  writeCaption(caption, record, state);
+  const marks = [...picture.marks, ...caption.marks];
+  let y = Math.max(picture.y, caption.y) + 28;
   for (const row of rows) {
     const drawn = await drawRow(row, y, options, state);
     marks.push(...drawn.marks);

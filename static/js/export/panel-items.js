@@ -1,4 +1,4 @@
-// What a panel's menu offers to take along: the map as it is read now, enlarged or not, and the raw array.
+// The export items of a panel's menu: the map as PNG as it is rendered now, in several sizes, and the raw array as .npy.
 
 import { announce } from "../shared/announce.js";
 import { el } from "../shared/dom.js";
@@ -13,6 +13,7 @@ import { panelFile } from "./file-names.js";
  */
 
 /**
+ * A button that saves something at `zoom` times its size.
  * @param {number} zoom
  * @param {string} label
  * @param {() => void} save
@@ -22,10 +23,11 @@ export function zoomButton(zoom, label, save) {
 }
 
 /**
+ * Saves the map as PNG, and announces it to screen readers.
  * @param {Panel} panel
  * @param {number} zoom
  */
-async function save(panel, zoom) {
+async function saveMap(panel, zoom) {
   const name = panelFile(panel, store.state, "png", zoom);
   await savePanel(panel, zoom);
   announce(t("export.saved", { name }));
@@ -41,7 +43,7 @@ export function panelItems(panel, { shape, urls }) {
   return [
     el("div", { class: "menu-row", role: "group", "aria-label": t("export.panel") },
       el("span", {}, t("export.panel")),
-      ...ZOOMS.map((zoom) => zoomButton(zoom, t("export.panel.long", { width: width * zoom, height: height * zoom }), () => save(panel, zoom)))),
+      ...ZOOMS.map((zoom) => zoomButton(zoom, t("export.panel.long", { width: width * zoom, height: height * zoom }), () => saveMap(panel, zoom)))),
     el("a", { class: "menu-item", href: urls.npy, download: panelFile(panel, store.state, "npy") }, t("panel.npy")),
   ];
 }

@@ -1,3 +1,5 @@
+// The details of the layer that is selected in the gradient flow.
+
 import { contextOf, el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { nameOf, shapeText, shareText, sizeText } from "./layer-text.js";
@@ -5,10 +7,11 @@ import { nameOf, shapeText, shareText, sizeText } from "./layer-text.js";
 /** @import { FlowLayer } from "../api/types.js" */
 
 /**
+ * Draws rows of values in [0, 1] as grey pixels, one each.
  * @param {HTMLCanvasElement} canvas
  * @param {number[][]} rows
  */
-const shown = (canvas, rows) => {
+const drawGrey = (canvas, rows) => {
   Object.assign(canvas, { width: rows[0].length, height: rows.length });
   const context = contextOf(canvas);
   const image = context.createImageData(canvas.width, canvas.height);
@@ -16,7 +19,7 @@ const shown = (canvas, rows) => {
   context.putImageData(image, 0, 0);
 };
 
-/** One layer: what it is, the size of its gradient, its shares; of a pooling a picture of the inputs that it reached. */
+/** One layer: name and kind, norm of its gradient, shares of dead and saturated outputs; for a pooling, which of its inputs received a gradient. */
 export class FlowReading extends HTMLElement {
   /** @type {HTMLHeadingElement} */ name;
   /** @type {HTMLParagraphElement} */ kind;
@@ -57,6 +60,6 @@ export class FlowReading extends HTMLElement {
     if (this.canvas.parentElement) this.canvas.parentElement.hidden = !pooling.map;
     if (!pooling.map) return;
     this.canvas.setAttribute("aria-label", this.caption.textContent);
-    shown(this.canvas, pooling.map);
+    drawGrey(this.canvas, pooling.map);
   }
 }

@@ -1,4 +1,4 @@
-// A layer in words.
+// A layer of the gradient flow as text: name, shape, numbers.
 
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
@@ -8,16 +8,22 @@ import { t } from "../shared/texts.js";
 /** @param {number[]} shape */
 export const shapeText = (shape) => shape.join(" × ");
 
-/** @param {number | null} value */
+/**
+ * A norm; null means that it is not finite.
+ * @param {number | null} value
+ */
 export const sizeText = (value) => (value === null ? t("flow.notFinite") : format.number(value));
 
 /** @param {number | null | undefined} share */
 export const shareText = (share) => (share === null || share === undefined ? "–" : format.percent(share));
 
-/** @param {FlowLayer} layer */
+/**
+ * A layer's name; with the number of the call if the module was called before.
+ * @param {FlowLayer} layer
+ */
 export const nameOf = ({ name, call, kind }) => {
-  const own = kind === "Input" ? t("flow.picture") : name;
-  return call > 1 ? t("flow.call", { name: own, call }) : own;
+  const base = kind === "Input" ? t("flow.picture") : name;
+  return call > 1 ? t("flow.call", { name: base, call }) : base;
 };
 
 /**

@@ -1,45 +1,48 @@
-// The logarithmic axis of the figure. Pure functions.
+// The logarithmic axis of the gradient flow's figure. Pure functions.
 
-const FALL = 1e-3; // of the largest: what is below has vanished
+const VANISHED = 1e-3; // share of the largest value below which a gradient has vanished
 
 /**
- * {low, high} in whole decades around all values above zero, with the line below which they have vanished.
+ * The axis as {low, high}, powers of ten: around all positive values, and the line below which a gradient has vanished.
  * @param {(number | null)[]} values
  */
 export function decadesOf(values) {
-  const known = values.flatMap((value) => (value !== null && value > 0 ? value : []));
-  if (!known.length) return { low: -3, high: 0 };
-  const most = Math.max(...known);
-  const least = Math.min(...known, FALL * most);
-  return { low: Math.floor(Math.log10(least)), high: Math.max(Math.ceil(Math.log10(most)), Math.floor(Math.log10(least)) + 1) };
+  const positive = values.flatMap((value) => (value !== null && value > 0 ? value : []));
+  if (!positive.length) return { low: -3, high: 0 };
+  const largest = Math.max(...positive);
+  const lowest = Math.min(...positive, VANISHED * largest);
+  return { low: Math.floor(Math.log10(lowest)), high: Math.max(Math.ceil(Math.log10(largest)), Math.floor(Math.log10(lowest)) + 1) };
 }
 
 /**
- * Whole exponents from `low` to `high`, six or so of them.
+ * Whole exponents from `low` to `high`, about `count` of them.
  * @param {{ low: number, high: number }} decades
  * @param {number} count
  */
 export function ticksOf({ low, high }, count = 6) {
   const step = Math.max(1, Math.ceil((high - low) / count));
-  return Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, place) => low + place * step);
+  return Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, index) => low + index * step);
 }
 
 /**
- * Runs of neighbouring layers that have a value above zero: [[[place, value], …], …].
+ * The pieces of the curve: runs of neighbouring layers with a positive value, each as [[index, value], …].
  * @param {(number | null)[]} values
  * @returns {[number, number][][]}
  */
 export function runsOf(values) {
   /** @type {[number, number][][]} */
   const runs = [];
-  values.forEach((value, place) => {
+  values.forEach((value, index) => {
     if (value === null || !(value > 0)) return;
     const last = runs.at(-1);
-    if (last?.at(-1)?.[0] === place - 1) last.push([place, value]);
-    else runs.push([[place, value]]);
+    if (last?.at(-1)?.[0] === index - 1) last.push([index, value]);
+    else runs.push([[index, value]]);
   });
   return runs;
 }
 
-/** @param {(number | null)[]} values */
-export const vanished = (values) => FALL * Math.max(0, ...values.flatMap((value) => (value !== null && Number.isFinite(value) ? value : [])));
+/**
+ * The value below which a gradient has vanished.
+ * @param {(number | null)[]} values
+ */
+export const vanished = (values) => VANISHED * Math.max(0, ...values.flatMap((value) => (value !== null && Number.isFinite(value) ? value : [])));

@@ -1,4 +1,5 @@
-// What the two path methods share: the score along the path, the map gathered so far, and that they agree.
+// What the figures of the two path methods share: a chart of the score along the path, and the map accumulated so far.
+// The map's sum follows the score: that is completeness.
 
 import { tell, view } from "./parts.js";
 import { Chart } from "../shared/chart.js";
@@ -10,10 +11,13 @@ import { t } from "../shared/texts.js";
  * @import { Strip } from "./assets.js"
  */
 
-/** @typedef {{ scores: number[], sums: number[], clip: number }} Path */
+/**
+ * At each edge of the path the score, and the sum of the map so far; `clip` is the top of the map's colour scale.
+ * @typedef {{ scores: number[], sums: number[], clip: number }} Path
+ */
 
 /**
- * The lines of a path: its scores, and the score at its start plus what has been gathered.
+ * The lines of the chart: the score along the path, and the score at its start plus the sum of the map so far.
  * @param {number[]} edges
  * @param {Path} path
  * @returns {Line[]}
@@ -24,6 +28,7 @@ export const linesOf = (edges, { scores, sums }) => [
 ];
 
 /**
+ * The chart of a path, in the figure's `data-chart`.
  * @param {HTMLElement} root
  * @param {Axis} x
  * @param {number[]} edges
@@ -33,7 +38,7 @@ export const chartOf = (root, x, edges, path) =>
   new Chart(/** @type {HTMLElement} */ (root.querySelector("[data-chart]")), { x, y: { ticks: [-2, 0, 2, 4, 6, 8, 10] }, lines: linesOf(edges, path) });
 
 /**
- * Draws the map at a place of the path and marks it; returns the numbers to be read there.
+ * Draws the map accumulated up to the edge number `place`, and marks that edge in the chart; returns the numbers there.
  * @param {HTMLElement} root
  * @param {{ strip: Strip, chart: Chart, edges: number[], path: Path }} figure
  * @param {number} place

@@ -1,4 +1,4 @@
-// A method, run where it stands: the map sharpens in place of the shipped one.
+// Computes a method's map on its page, in place of the shipped map; the estimates appear while it runs.
 
 import * as api from "../api/client.js";
 import { decodeMap, decodeNpy } from "../arrays/worker-client.js";
@@ -16,13 +16,17 @@ import { palettes } from "./assets.js";
  * @import { RawArray, Settings } from "../rendering/types.js"
  */
 
-// As the shipped maps are read, whatever the workbench remembers.
+// The same rendering as for the shipped maps, whatever the user has set on the main page.
 /** @type {Settings} */
 const RENDERING = { ...DEFAULT, reduction: "abs", palettes: { ...DEFAULT.palettes, unsigned: "inferno" }, percentile: 99 };
 
-/** @param {string} text */
+/**
+ * Text from the server, which is always English.
+ * @param {string} text
+ */
 const english = (text) => el("span", { lang: "en" }, text);
 
+/** One method's live map: its button, and what it shows. `id` is the explanation's; `drawn`: this run has drawn a map. */
 export class Run {
   /** @type {{ done: number, total: number } | null} */ progress;
   /** @type {boolean} */ drawn;
@@ -30,7 +34,7 @@ export class Run {
 
   /** @type {AbortController | null} */
   #stream = null;
-  #order = 0;
+  #order = 0; // number of the newest map; an older one that is decoded later is dropped
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -41,7 +45,7 @@ export class Run {
     this.map = part(".run-map");
     this.shipped = part(".run-map img");
     this.canvas = part("canvas");
-    this.high = part("[data-high]");
+    this.scaleHigh = part("[data-high]");
     this.scale = part(".scale img");
     this.facts = part("[data-run-facts]");
     this.button = part("[data-compute]");
@@ -51,7 +55,7 @@ export class Run {
     this.map.append(this.line);
   }
 
-  /** Starts, or breaks off what is running. */
+  /** Starts a run, or cancels the one that is running. */
   toggle() {
     if (this.#stream) this.#stream.abort();
     else this.compute();
@@ -65,12 +69,12 @@ export class Run {
     this.button.textContent = t("learn.live.cancel");
     this.sample.disabled = true;
     this.link.replaceChildren();
-    this.say(t("learn.live.starting"));
+    this.showFacts(t("learn.live.starting"));
     try {
       await this.follow(stream.signal);
     } catch (error) {
-      if (stream.signal.aborted) this.stopped();
-      else this.failed(error);
+      if (stream.signal.aborted) this.showCancelled();
+      else this.showError(error);
     } finally {
       this.#stream = null;
       this.line.hidden = true;
@@ -78,49 +82,54 @@ export class Run {
     }
   }
 
-  /** @param {AbortSignal} signal */
+  /**
+   * Requests the map and handles the events of the stream.
+   * @param {AbortSignal} signal
+   */
   async follow(signal) {
     /** @type {Fields} */
     const fields = [["sample", this.sample.value], ["method", this.method]];
     for await (const { event, data } of api.explain(fields, signal)) {
       if (event === "error") throw new api.Problem(data);
       if (event === "accepted") this.id = data.id;
-      if (event === "progress" || event === "partial") this.advance(data);
-      if (event === "partial") this.estimate(data.map, signal);
-      if (event === "panel") await this.finished(data.panel, signal);
+      if (event === "progress" || event === "partial") this.showProgress(data);
+      if (event === "partial") this.showEstimate(data.map, signal);
+      if (event === "panel") await this.showFinished(data.panel, signal);
     }
   }
 
   /** @param {{ done: number, total: number }} progress */
-  advance({ done, total }) {
+  showProgress({ done, total }) {
     this.progress = { done, total };
     const text = t("learn.live.running", this.progress);
     this.line.hidden = false;
     setProgress(this.line, this.progress, text);
-    // Not announced: the line tells its value to whoever asks.
+    // Hidden from screen readers: they read the value from the progress bar when they want it.
     this.facts.replaceChildren(el("span", { "aria-hidden": "true" }, text));
   }
 
   /**
+   * Shows an estimate of the map, unless a newer one is here.
    * @param {object} map
    * @param {AbortSignal} signal
    */
-  async estimate(map, signal) {
+  async showEstimate(map, signal) {
     this.#order += 1;
     const order = this.#order;
     const estimate = await decodeMap(map);
-    if (!signal.aborted && order === this.#order) await this.show({ estimate });
+    if (!signal.aborted && order === this.#order) await this.drawMap({ estimate });
   }
 
   /**
+   * Shows the finished map, what it cost, and a link to the explanation.
    * @param {PanelBody} panel
    * @param {AbortSignal} signal
    */
-  async finished(panel, signal) {
-    this.#order += 1; // an estimate that is still being decoded comes too late
+  async showFinished(panel, signal) {
+    this.#order += 1; // drops an estimate that is still being decoded
     if (panel.problem) throw new api.Problem(panel.problem);
     const { buffer, scale } = await api.rawArray(panel.urls.npy ?? "", { signal });
-    await this.show({ raw: await decodeNpy(buffer, scale) });
+    await this.drawMap({ raw: await decodeNpy(buffer, scale) });
     const label = panel.target?.label ?? "";
     this.canvas.setAttribute("aria-label", t("learn.live.alt", { method: this.title, label }));
     const { gradient_evaluations: count, completeness } = panel.diagnostics;
@@ -129,43 +138,43 @@ export class Run {
     const facts = pieces(count === 1 ? "learn.live.done.one" : "learn.live.done", { sample, label: english(label), count, seconds });
     const error = completeness?.relative_error;
     if (error !== undefined && error !== null) facts.push(" ", t("learn.live.complete", { error: number(100 * Math.abs(error), 2) }));
-    this.say(...facts);
+    this.showFacts(...facts);
     this.button.textContent = t("learn.live.compute");
     this.link.replaceChildren(el("a", { href: `/e/${encodeURIComponent(this.id)}` }, t("learn.live.open")));
   }
 
   /** @param {{ raw?: RawArray, estimate?: RawArray }} arrays */
-  async show(arrays) {
+  async drawMap(arrays) {
     const scale = draw(this.canvas, arrays, { rendering: RENDERING, palettes: await palettes() });
     if (!scale) return;
     this.shipped.hidden = true;
     this.canvas.hidden = false;
     this.drawn = true;
     const high = (scale.clipsHigh ? "≥ " : "") + number(scale.high);
-    this.high.textContent = high;
+    this.scaleHigh.textContent = high;
     this.scale.alt = t("learn.live.scale", { high: number(scale.high) });
   }
 
   /** @param {...(Node | string)} nodes */
-  say(...nodes) {
+  showFacts(...nodes) {
     this.facts.classList.remove("is-problem");
     this.facts.replaceChildren(...nodes);
   }
 
-  stopped() {
+  showCancelled() {
     this.button.textContent = t("learn.live.compute");
-    this.say(this.progress && this.drawn ? t("learn.live.cancelled", this.progress) : t("learn.live.cancelled.early"));
+    this.showFacts(this.progress && this.drawn ? t("learn.live.cancelled", this.progress) : t("learn.live.cancelled.early"));
   }
 
   /**
-   * What happened, and what to do, where it happened. What the server says of itself is English.
+   * Shows what went wrong and what to do, in place of the facts. The server's own text is English.
    * @param {any} error
    */
-  failed(error) {
+  showError(error) {
     const { status, detail, retryAfter } = error;
     const own = status === 0 ? t(this.progress ? "learn.live.lost" : "learn.live.unreachable") : null;
     this.button.textContent = t("learn.live.again");
-    this.say(el("strong", {}, t("learn.live.failed")), " ", own ?? english(detail || error.message));
+    this.showFacts(el("strong", {}, t("learn.live.failed")), " ", own ?? english(detail || error.message));
     if (retryAfter) this.facts.append(" ", t("learn.live.wait", { seconds: retryAfter }));
     this.facts.classList.add("is-problem");
   }

@@ -1,20 +1,26 @@
-// A metric's figure where it brings none: its numbers. And what the figures of numbers share.
+// What a metric shows if it has no figure of its own: its numbers. Also two helpers for metrics' figures.
 
 import { el } from "../shared/dom.js";
 import { textOr } from "../shared/texts.js";
 import { facts, score } from "./metric-text.js";
 
-/** @param {string} text */
+/**
+ * A paragraph of text.
+ * @param {string} text
+ */
 export const words = (text) => el("p", { class: "small" }, text);
 
-/** @param {Record<string, any>} figures */
+/**
+ * Why a metric has no result, in the server's words (English); null if it has one.
+ * @param {Record<string, any>} figures
+ */
 export const reasonOf = ({ reason }) => (reason ? el("p", { class: "small", lang: "en" }, reason) : null);
 
 /**
- * Of a metric that this page does not know: its single numbers, by the names that they have.
+ * A list of a metric's plain values. Those that the page has no text for are called by their field names.
  * @param {any} measured
  */
 export function plainFigure({ figures }) {
-  const single = Object.entries(figures).filter(([, value]) => typeof value !== "object" || value === null);
-  return facts(single.map(([name, value]) => [textOr(`value.${name}`, name.replaceAll("_", " ")), typeof value === "number" ? score(value) : String(value ?? "–")]));
+  const plain = Object.entries(figures).filter(([, value]) => typeof value !== "object" || value === null);
+  return facts(plain.map(([name, value]) => [textOr(`value.${name}`, name.replaceAll("_", " ")), typeof value === "number" ? score(value) : String(value ?? "–")]));
 }

@@ -1,4 +1,4 @@
-"""Blur integrated gradients: the path that brings the picture out of a blur."""
+"""Blur integrated gradients: integrates along a path from a blurred picture to the sharp one."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ..blur import blur
 from ..paths import PathParameters, integrate
 from ..schedules import Cell, Sweep, Warp, hyperbolic, power
 
-HALF = 9.0  # pixels of blur, before which half the steps of an endless path lie: the least error in docs/convergence.md
+HALF = 9.0  # pixels of blur, `half` of `schedules.hyperbolic`; 9 had the smallest error in docs/convergence.md
 
-EDGES, EDGES_BYTES = 64, 48 * 2**20  # kept at most: enough for the default steps, and no more for any number of them
+# limits of `DeblurPath`'s cache: enough for the default number of steps; with more steps it does not grow
+EDGES, EDGES_BYTES = 64, 48 * 2**20
 
 
 class BlurIntegratedGradientsParameters(PathParameters):
@@ -32,15 +33,16 @@ class BlurIntegratedGradientsParameters(PathParameters):
 
 
 class DeblurPath:
-    """L(t·σmax): the picture blurred by a Gaussian of that standard deviation, from sharp at t = 0 on.
+    """L(t·σmax): the picture blurred by a Gaussian of standard deviation t·σmax; sharp at t = 0.
 
-    Neighbouring cells share an edge; what it looks like is kept until the second one asks, as far as memory suffices.
+    Neighbouring cells share an edge. The blurred picture at that edge is cached until the second cell has used it,
+    within the limits `EDGES` and `EDGES_BYTES`.
     """
 
     def __init__(self, picture: Tensor, max_sigma: float) -> None:
         self.picture, self.max_sigma = picture, max_sigma
         self._edges: dict[float, Tensor] = {}
-        self._most = min(EDGES, EDGES_BYTES // picture.nbytes)
+        self._max_edges = min(EDGES, EDGES_BYTES // picture.nbytes)
 
     @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
@@ -56,7 +58,7 @@ class DeblurPath:
         edge = self._edges.pop(place, None)
         if edge is None:
             edge = self.at(place)
-            if len(self._edges) < self._most:
+            if len(self._edges) < self._max_edges:
                 self._edges[place] = edge
         return edge
 
@@ -68,8 +70,8 @@ class DeblurPath:
 class BlurIntegratedGradients(Method[BlurIntegratedGradientsParameters]):
     """−∫₀^σmax g(L(σ)) ⊙ ∂L/∂σ dσ, with L(σ) the picture blurred by a Gaussian of standard deviation σ.
 
-    Computed as Σ g(L(σᵢ)) ⊙ (L(aᵢ₋₁) − L(aᵢ)) over cells [aᵢ₋₁, aᵢ] of [0, σmax] that are equal in u, σᵢ at the middle
-    of u's cell: u ∝ σ/(σ + 9 pixels) (hyperbolic), or σ = σmax·uᵖ (p = 2 quadratic, 1 linear). Sums to
+    Computed as Σ g(L(σᵢ)) ⊙ (L(aᵢ₋₁) − L(aᵢ)) over cells [aᵢ₋₁, aᵢ] of [0, σmax] of equal width in u, with σᵢ at the
+    middle of its cell in u: u ∝ σ/(σ + 9 pixels) (hyperbolic), or σ = σmax·uᵖ (p = 2 quadratic, 1 linear). Sums to
     S(x) − S(L(σmax)), exactly for a linear S. Xu, Venugopalan, Sundararajan 2020, arXiv:2004.03383. Diagnostics:
     `completeness`; with a tolerance `converged` and `change`.
     """

@@ -1,4 +1,4 @@
-"""DeepLIFT: differences from a baseline, sent back layer by layer."""
+"""DeepLIFT: the score's difference from a baseline, propagated backwards layer by layer."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from ..baselines import Baseline, make_baseline
 from ..paths import completeness
 from ..rescale import COVERED, Rescalable
 
-TOLERANCE = 0.01  # of the expected sum
-FLOOR = 1e-4  # of the scores: what their own rounding may come to
+# The map's sum may be off by the larger of these two: a share of the expected sum, and a share of the larger score
+# (because scores are rounded).
+SUM_TOLERANCE = 0.01
+ROUNDING = 1e-4
 
 
 class DeepLiftParameters(Parameters):
@@ -32,12 +34,13 @@ class DeepLift(Method[DeepLiftParameters]):
     """(x − x′) ⊙ m, where m is the gradient with each nonlinearity's derivative replaced by Δoutput / Δinput.
 
     Δ is the difference between picture and baseline: the rescale rule of Shrikumar, Greenside, Kundaje 2017,
-    arXiv:1704.02685. Sums to S(x) − S(x′) exactly, but for rounding. By captum, on a private copy of the network
-    (see `rescale`).
-    Diagnostics: `completeness`, `rescaled` (nonlinearities), `gradient_evaluations` (the picture and its baseline).
+    arXiv:1704.02685. Sums to S(x) − S(x′) up to rounding. Computed by captum, on a private copy of the
+    network (see `methods.rescale`).
+    Diagnostics: `completeness`, `rescaled` (number of nonlinearities), `gradient_evaluations` (2: the picture and its
+    baseline).
 
-    Raises `Refused` where captum has no rule for an operation of the model, where S is no logit, and
-    `ComputationFailed` where the sum is not what it should be: the rule has missed something then.
+    Raises `Refused` if captum has no rule for an operation of the model, or if S is not a logit or a difference of
+    logits; `ComputationFailed` if the map does not sum to S(x) − S(x′): then captum's rules have missed an operation.
     """
 
     id = "deep_lift"
@@ -68,14 +71,15 @@ class DeepLift(Method[DeepLiftParameters]):
         return 2
 
     def check(self, classifier: Classifier, parameters: DeepLiftParameters) -> None:
-        found = inspection_of(classifier)
-        if not found.differentiable:
+        inspection = inspection_of(classifier)
+        if not inspection.differentiable:
             raise Refused("The logits do not depend on the picture by differentiable steps: DeepLIFT has no way back.")
-        foreign = [f"{count} × {operation}" for operation, count in found.nonlinear.items() if not covered(operation)]
-        if foreign:
+        nonlinear = inspection.nonlinear.items()
+        unsupported = [f"{count} × {operation}" for operation, count in nonlinear if not has_rule(operation)]
+        if unsupported:
             known = ", ".join(module.__name__ for module in COVERED)
             raise Refused(
-                f"DeepLIFT has no rule for: {', '.join(foreign)}. It knows the modules {known}, each called as a "
+                f"DeepLIFT has no rule for: {', '.join(unsupported)}. It knows the modules {known}, each called as a "
                 "module; with anything else on the way its map would look right and not sum to the score. Take "
                 "integrated gradients, which needs no rules."
             )
@@ -89,7 +93,7 @@ class DeepLift(Method[DeepLiftParameters]):
         values = finite(rescale(network, picture, baseline))
         record = completeness(start, end, float(values.double().sum()))
         expected, attributed = record["expected"], record["attributed"]
-        if abs(attributed - expected) > max(TOLERANCE * abs(expected), FLOOR * max(abs(start), abs(end))):
+        if abs(attributed - expected) > max(SUM_TOLERANCE * abs(expected), ROUNDING * max(abs(start), abs(end))):
             raise ComputationFailed(
                 f"DeepLIFT's map sums to {attributed:.4g} where the score changes by {expected:.4g}: captum's rules "
                 "did not cover all that this model does, so no map is shown. Take integrated gradients."
@@ -99,14 +103,14 @@ class DeepLift(Method[DeepLiftParameters]):
         return Attribution(values, {"gradient_evaluations": 2, "completeness": record, "rescaled": rescaled})
 
 
-def covered(operation: NonlinearOperation) -> bool:
-    """Whether an operation is the output of a module that captum has a rule for."""
+def has_rule(operation: NonlinearOperation) -> bool:
+    """Whether an operation is that of a module which captum has a rule for."""
     return operation.module is not None and COVERED.get(operation.module) == operation.kind
 
 
 def rescale(network: Rescalable, picture: Tensor, baseline: Tensor) -> Tensor:
     """(x − x′) ⊙ m by captum, for one picture (C, H, W)."""
-    # for good, not for a while: filters are global, and one that is put back here would be missed in another thread
+    # Not undone afterwards: the filters are global, so undoing it here would bring the warning back in other threads.
     warnings.filterwarnings("ignore", "Setting forward, backward hooks and attributes on non-linear", UserWarning)
     x = picture[None].clone().requires_grad_()
     values: Tensor = CaptumDeepLift(network).attribute(x, baseline[None], target=0)[0]

@@ -1,4 +1,4 @@
-"""Methods that change the picture and look at the score: no gradient at all."""
+"""Occlusion: how far the score falls when a square of the picture is covered. Needs no gradient."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class OcclusionParameters(Parameters):
 class Occlusion(Method[OcclusionParameters]):
     """S(x) − S(x with a square covered), averaged over the squares that cover a pixel: (1, H, W), in units of S.
 
-    Zeiler, Fergus 2013, arXiv:1311.2901; leave-one-out, where the history of attribution begins. By captum.
+    Zeiler, Fergus 2013, arXiv:1311.2901. Computed by captum.
     Diagnostics: `forward_evaluations`.
     """
 
@@ -60,8 +60,8 @@ class Occlusion(Method[OcclusionParameters]):
 
     def cost(self, parameters: OcclusionParameters, size: tuple[int, int]) -> int:
         window = min(parameters.window, *size)
-        places = (1 + math.ceil((side - window) / parameters.stride) for side in size)
-        return math.prod(places) + 1
+        positions = (1 + math.ceil((side - window) / parameters.stride) for side in size)
+        return math.prod(positions) + 1  # one more: the picture itself
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: OcclusionParameters, seed: int) -> Steps:
         total, done = self.cost(parameters, (picture.shape[-2], picture.shape[-1])), 0
@@ -83,8 +83,8 @@ class Occlusion(Method[OcclusionParameters]):
                 baselines=fill,
                 perturbations_per_eval=engine.micro_batch,
             )
-            return attribution[0, :1]  # the square covers all channels, so each tells the same
+            return attribution[0, :1]  # the square covers all channels at once, so they all have the same values
 
-        found = yield from interleave(compute, lambda: Progress(done, total))
-        values = finite(found.to(picture.dtype))
+        result = yield from interleave(compute, lambda: Progress(done, total))
+        values = finite(result.to(picture.dtype))
         return Attribution(values.contiguous(), {"gradient_evaluations": 0, "forward_evaluations": done})

@@ -1,4 +1,4 @@
-"""The sanity check: does the map change when the network forgets what it learned?"""
+"""The sanity check: does the map change when the network's weights are replaced by random ones?"""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from ..networks import layers, private, randomise, weighing
 from ..scalars import Scalar
 from ..similarity import compare
 
-FORGETS = "A map that stays as it was does not depend on what the network has learned. 1 is the same map, 0 unrelated."
+SIMILARITY_MEANING = (
+    "A map that stays as it was does not depend on what the network has learned. 1 is the same map, 0 unrelated."
+)
 
 
-def _stage(place: int, name: str) -> Callable[[Figures], float | None]:
+def _stage_value(place: int, name: str) -> Callable[[Figures], float | None]:
+    """A function that reads the number `name` of the stage at index `place`."""
     return lambda figures: figures["stages"][place].get(name)
 
 
@@ -34,7 +37,7 @@ class RandomisationParameters(Parameters):
 
 
 class Stage(TypedDict):
-    """How alike the map of a network with `count` random layers is; `layer` is the last of them."""
+    """How similar the map is to the original after `count` layers were randomised; `layer` is the last of them."""
 
     count: int
     layer: str
@@ -46,13 +49,13 @@ class Stage(TypedDict):
 
 @register
 class Randomisation(Metric[RandomisationParameters]):
-    """The method's map at each stage of a network whose layers are drawn at random from the top down, one upon another.
+    """Cascading randomisation: weights become random layer by layer, from the top down. Is the map still the same?
 
-    Adebayo et al. 2018, arXiv:1810.03292, cascading. On a private copy of the network; `networks.randomise` says how
-    weights are drawn, by the seed. Figures: `layers`, how many hold weights, and for each of `stages` the `count` of
-    random layers, the name of the last of them, and how alike the map is to the original (see `similarity.compare`):
-    `rank_correlation`, `signed_rank_correlation` and `ssim`; None where the map is constant, or cannot be computed any
-    more. Maps: that of each stage by its count.
+    Adebayo et al. 2018, arXiv:1810.03292. On a private copy of the network; `networks.randomise` says how the weights
+    are drawn from the seed. Figures: `layers`, the number of layers with weights; `stages`, each with the `count` of
+    random layers, the name of the last of them (`layer`), and how similar its map is to the original (see
+    `similarity.compare`): `rank_correlation`, `signed_rank_correlation` and `ssim`. These are None if the map is
+    constant or can no longer be computed. Maps: that of each stage, by its count.
     """
 
     id = "randomisation"
@@ -64,22 +67,22 @@ class Randomisation(Metric[RandomisationParameters]):
     scalars = (
         Scalar(
             "randomisation.rank_correlation_last", "Randomisation: rank correlation, all layers random", "lower",
-            f"How alike the map is to that of the same network with every layer drawn at random. {FORGETS}",
-            _stage(-1, "rank_correlation"),
+            f"How alike the map is to that of the same network with every layer drawn at random. {SIMILARITY_MEANING}",
+            _stage_value(-1, "rank_correlation"),
         ),
         Scalar(
             "randomisation.ssim_last", "Randomisation: SSIM, all layers random", "lower",
-            f"The same by structural similarity, which looks at local patterns rather than ranks. {FORGETS}",
-            _stage(-1, "ssim"),
+            f"The same by structural similarity, which looks at local patterns rather than ranks. {SIMILARITY_MEANING}",
+            _stage_value(-1, "ssim"),
         ),
         Scalar(
             "randomisation.rank_correlation_first", "Randomisation: rank correlation, top layer random", "lower",
             "How alike the map is once only the layer next to the logits, which tells the classes apart, is random.",
-            _stage(0, "rank_correlation"),
+            _stage_value(0, "rank_correlation"),
         ),
         Scalar(
             "randomisation.ssim_first", "Randomisation: SSIM, top layer random", "lower",
-            "The same by structural similarity.", _stage(0, "ssim"),
+            "The same by structural similarity.", _stage_value(0, "ssim"),
         ),
     )  # fmt: skip
     network = "copy"
@@ -89,8 +92,8 @@ class Randomisation(Metric[RandomisationParameters]):
             raise Refused("This network holds no weights that could be drawn at random.")
 
     def cost(self, outline: CostInputs, parameters: RandomisationParameters) -> MetricCost:
-        held = parameters.stages if outline.layers is None else outline.layers
-        return outline.map_cost * len(randomised_counts(held, parameters.stages))
+        layer_count = parameters.stages if outline.layers is None else outline.layers
+        return outline.map_cost * len(randomised_counts(layer_count, parameters.stages))
 
     def measure(self, subject: ExplainedMap, parameters: RandomisationParameters) -> Measuring:
         copy = private(subject.classifier)
@@ -117,43 +120,43 @@ class Randomisation(Metric[RandomisationParameters]):
         return Measurement(self.id, {"layers": len(order), "stages": stages}, maps)
 
     def findings(self, figures: Figures, method: Method[Any]) -> Findings:
-        """At the first stages, and at the last."""
+        """What the first and the last stage that have a map say: does it change, and from which layer on?"""
         stages, layers = figures["stages"], figures["layers"]
-        known = [stage for stage in stages if stage["rank_correlation"] is not None]
-        if not known:
+        with_map = [stage for stage in stages if stage["rank_correlation"] is not None]
+        if not with_map:
             yield "no_map", "note", {"count": stages[0]["count"], "layers": layers}
             return
-        first, last = known[0], known[-1]
+        first, last = with_map[0], with_map[-1]
         ranks = {"first": short(first["rank_correlation"]), "last": short(last["rank_correlation"]), "layers": layers}
-        kept = None
-        for stage in known:
+        unchanged = None
+        for stage in with_map:
             if stage["rank_correlation"] < SAME:
                 break
-            kept = stage
-        if kept is not None:
-            rank = short(kept["rank_correlation"])
-            yield "unchanged", "doubt", {"count": kept["count"], "layers": layers, "rank": rank}
+            unchanged = stage
+        if unchanged is not None:
+            rank = short(unchanged["rank_correlation"])
+            yield "unchanged", "doubt", {"count": unchanged["count"], "layers": layers, "rank": rank}
         if last["count"] == layers and last["rank_correlation"] >= APART:
             signed = short(last["signed_rank_correlation"] or 0.0)
-            yield *_alike(method), {"rank": ranks["last"], "signed": signed, "layers": layers}
-        elif kept is None and first["rank_correlation"] < ALIKE:
+            yield *_still_alike(method), {"rank": ranks["last"], "signed": signed, "layers": layers}
+        elif unchanged is None and first["rank_correlation"] < ALIKE:
             yield "changes", "support", ranks
-        elif kept is None:
+        elif unchanged is None:
             yield "changes_late", "note", ranks
         if last is not stages[-1]:
             yield "no_map", "note", {"count": stages[stages.index(last) + 1]["count"], "layers": layers}
 
 
 def randomised_counts(layers: int, stages: int) -> list[int]:
-    """How many layers are random at each stage: from 1 to all, evenly."""
+    """How many layers are random at each stage: evenly spaced from 1 to all."""
     stages = min(stages, layers)
     if stages == 1:
         return [layers]
     return [1 + round(k * (layers - 1) / (stages - 1)) for k in range(stages)]
 
 
-def _alike(method: Method[Any]) -> tuple[str, Level]:
-    """What it may be where a map is like that of a network that knows nothing."""
+def _still_alike(method: Method[Any]) -> tuple[str, Level]:
+    """Code and level of the finding that the map of an all-random network is still like the original."""
     if method.single_channel:
         return "alike_coarse", "note"
     return "picture_stays" if method.additive else "alike_at_last", "doubt"
