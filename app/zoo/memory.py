@@ -91,8 +91,8 @@ class ModelMemory:
     def room(self, models: Iterable[str], asker: object) -> bool:
         """Whether these models and the held ones fit into memory together now.
 
-        If they do not, `asker` gets a place in the queue: others may overtake it for
-        `MAX_OVERTAKE_SECONDS`, then they wait too. Raises `OutOfMemory` for a single model that is larger than the cap.
+        If not, `asker` gets a place in the queue. Others may overtake it for `MAX_OVERTAKE_SECONDS`; then they get
+        False too. Raises `OutOfMemory` for a single model that is larger than the cap.
         """
         wanted = dict.fromkeys(models)
         if sum(map(self._bytes_of, wanted)) > self.cap and len(wanted) == 1:

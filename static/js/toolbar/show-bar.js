@@ -19,7 +19,7 @@ function choice(key, values) {
   return { key, select, field: el("label", { class: `reading-field reading-${key}` }, el("span", { class: "field-label" }, t(`reading.${key}`)), select) };
 }
 
-/** Controls that choose what each map shows (all of it, or its top pixels), and whether panels share a scale. */
+/** Controls that choose what the panels show (the whole map, or its strongest pixels) and which panels share a colour scale. */
 export class ShowBar extends View {
   /** @type {ReturnType<typeof choice>[]} */ choices;
   /** The share of the strongest pixels, in percent. @type {ReturnType<typeof slider>} */ top;
