@@ -75,13 +75,15 @@ def serve(
     settings = _allow_own_host(settings)
     web = create_app(settings, cli_cluster.executor(cluster, settings) if cluster else LocalExecutor)
     config = uvicorn_config(web, settings)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # after its end uvicorn sends the signal to itself again
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises SIGTERM again when it has stopped
     Server(config, web, _address(settings, listener)).run(sockets=[listener])
 
 
 def _listen(settings: Settings) -> socket.socket:
+    """A socket bound to the address of the settings. Raises `Problem`."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Named as TCP: otherwise asyncio leaves Nagle's algorithm on, which costs 40 ms for each later response.
+    # IPPROTO_TCP is given explicitly: without it asyncio leaves Nagle's algorithm on, which adds 40 ms to each response
+    # but the first of a connection.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -95,13 +97,14 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def _allow_own_host(settings: Settings) -> Settings:
-    """Add the listening address to the allowed host names; 0.0.0.0 and :: are no names."""
+    """Add the listening address to the allowed host names, except 0.0.0.0 and ::, which no client sends as a name."""
     if settings.host in ("0.0.0.0", "::", *settings.allowed_hosts):
         return settings
     return settings.model_copy(update={"allowed_hosts": [*settings.allowed_hosts, settings.host]})
 
 
 def _address(settings: Settings, listener: socket.socket) -> str:
+    """The URL to print: one that a browser on this machine can open, with the port that was really taken."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
     return f"http://{host}:{listener.getsockname()[1]}"
 
@@ -115,9 +118,9 @@ app.command()(cli_doctor.doctor)
 @app.command()
 def methods() -> None:
     """List the methods, with their parameters, bounds and defaults."""
-    from ..attribution.methods.base import methods as registered
+    from ..attribution.methods.base import methods as registered_methods
 
-    for method in registered().values():
+    for method in registered_methods().values():
         console.print(f"\n[bold]{method.id}[/]  {method.title} ({method.year}) · {method.paper.url}", highlight=False)
         console.print(f"  {method.summary}", highlight=False)
         for name, parameter in method.Parameters.model_json_schema().get("properties", {}).items():
@@ -127,6 +130,7 @@ def methods() -> None:
 
 
 def _bounds(parameter: JsonObject) -> str:
+    """The allowed values and the description of a parameter, from its JSON schema."""
     allowed = "|".join(parameter.get("enum", ()))
     low, high = parameter.get("minimum", parameter.get("exclusiveMinimum")), parameter.get("maximum")
     if low is not None and high is not None:

@@ -1,1 +1,1 @@
-"""Gradoscope from Python: clients of a server, and `explain` without a server. Imports no torch until it computes."""
+"""Gradoscope from Python: clients of a server, and `explain` without one. Only a call of `explain` imports PyTorch."""

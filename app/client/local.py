@@ -1,4 +1,4 @@
-"""`gradoscope.explain`: explain a picture in this process without a server, also for a network in memory."""
+"""`gradoscope.explain`: explain a picture in this process, without a server. The model may be an `nn.Module`."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def explain(
 
     `model` is an id, a torch `nn.Module` of your own, several of them, or a mapping from names to them. A module is not
     changed; it is explained in eval mode and float32, on its device. `input` describes its input: `size`, `mean` and
-    `std` of pixels in [0, 1], `channels`, `fit`, …, as a mapping or a `gradoscope.Input`; or a function from a Pillow
-    RGB image to a tensor (C, H, W) in [0, 1], alone or as `transform` in the mapping. Without `input` the network gets
-    the picture in its own size without normalisation, and a warning says so. `labels` name its classes. Other
-    arguments: `sample` instead of `image`, `methods`, `target`, `against`, `score`, `options`, `seed`, `fit`, `size`,
-    `metrics`, see `arguments.SharedArguments`. `progress=True` shows progress bars; a function is called with each
-    event. Nothing stays on disk. Raises `gradoscope.Problem`.
+    `std` of pixels in [0, 1], `channels`, `fit`, …, as a mapping or a `gradoscope.Input`. It may also be a function
+    from a Pillow RGB image to a tensor (C, H, W) in [0, 1], alone or as `transform` in the mapping. Without `input` the
+    network gets the picture at its original size, not normalised, and a warning says so. `labels` names the classes.
+    Other arguments: `sample` instead of `image`, `methods`, `target`, `against`, `score`, `options`, `seed`, `fit`,
+    `size`, `metrics`, see `arguments.SharedArguments`. `progress=True` shows progress bars; a function is called with
+    each event. Nothing is stored on disk. Raises `gradoscope.Problem`.
     """
     from .in_process import InProcess, ModelSet
 
     call = Arguments(**arguments)
     picture = picture_of(image, call.sample)
-    named: Mapping[Any, Model] | Sequence[Model] = model if isinstance(model, Mapping) else as_tuple(model)
-    models = ModelSet.of(named, input, None if labels is None else tuple(labels))
+    requested: Mapping[Any, Model] | Sequence[Model] = model if isinstance(model, Mapping) else as_tuple(model)
+    models = ModelSet.of(requested, input, None if labels is None else tuple(labels))
     with listener_for(progress) as listener:
         return InProcess.for_device(models.device).explain(picture, call, models, listener)

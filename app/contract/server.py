@@ -1,4 +1,4 @@
-"""What a server says of itself and of a session."""
+"""Small responses about the server itself: health, a refreshed catalogue, a session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What workers and replicas say of themselves. Plain dictionaries: sent every second by processes of our own."""
+"""The reports that worker processes and replicas send about themselves every few seconds.
+
+Plain dictionaries, not validated: they come from processes of our own.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,22 @@ from .catalogue import Catalogue
 
 
 class WorkerCounters(TypedDict):
-    """What a worker has computed since it began, and what is in its memory."""
+    """What a worker has computed since it started, and what is in its memory."""
 
     micro_batches: int
     gradient_evaluations: int
-    models: int  # in memory
+    models: int  # number of models in memory
     model_bytes: int
-    loaded: Sequence[str]  # their ids
-    resident: NotRequired[int]  # bytes of the process that are in RAM
+    loaded: Sequence[str]  # ids of the models in memory
+    resident: NotRequired[int]  # resident set size (RSS) of the process, in bytes
 
 
 class ReplicaState(TypedDict):
-    """What a replica says of itself; its catalogue where the one that is known is old."""
+    """The report of a replica. `catalogue` is None if the caller knows the current version already."""
 
     replica: str
-    process: int
-    running: int
+    process: int  # process id
+    running: int  # jobs that it computes now
     counters: WorkerCounters
     catalogue_version: int
     catalogue: Catalogue | None

@@ -12,7 +12,7 @@ from ..settings import shipped
 
 
 class Sample(TypedDict):
-    """A picture: its file in static/samples/, and what is said of it."""
+    """A sample picture: its file in static/samples/, with title, credit and licence."""
 
     id: str
     file: str

@@ -1,4 +1,4 @@
-"""The catalogue for clients: models, methods and metrics with their descriptions."""
+"""The catalogue that clients get: all models, methods and metrics, with their descriptions."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def catalogue(zoo: Zoo, settings: Settings) -> Catalogue:
 
 
 def describe_method(method: Method[Any]) -> MethodBody:
+    """A method as `GET /methods` lists it."""
     return MethodBody(
         id=method.id,
         title=method.title,
@@ -38,6 +39,7 @@ def describe_method(method: Method[Any]) -> MethodBody:
 
 
 def describe_metric(metric: Metric[Any]) -> MetricBody:
+    """A metric as `GET /metrics` lists it."""
     return MetricBody(
         id=metric.id,
         title=metric.title,
@@ -48,5 +50,5 @@ def describe_metric(metric: Metric[Any]) -> MetricBody:
 
 
 def titles() -> dict[str, str]:
-    """The methods' titles, for captions."""
+    """The title of each method by its id, for captions."""
     return {id: method.title for id, method in methods().items()}

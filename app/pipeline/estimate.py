@@ -1,4 +1,4 @@
-"""What methods and metrics would cost, before anything is computed: evaluations, and seconds by what was measured."""
+"""Estimates of what methods and metrics will cost: evaluations, and seconds from the measured throughput."""
 
 from __future__ import annotations
 
@@ -31,129 +31,149 @@ from .plan import Chosen, choose_methods, choose_metrics
 from .throughput import Size
 from .turns import Run, reserve_models
 
-TRIED = 3  # passes that a pace is taken from, after a first one that warms up
+TRIAL_PASSES = 3  # timed passes for one throughput, after a first one that warms up
 
 
 def estimate(job: Estimate, context: Context) -> Run:
-    """Evaluations of each method, and seconds by the pace that was last measured on this model; null before.
+    """Yield the evaluations and seconds of each method, and of each metric of its map if metrics are requested.
 
-    Where metrics are asked for, theirs too: what was not measured yet is tried on a few pictures first. Where the model
-    cannot be loaded, their evaluations are the most that there may be, and seconds are null.
+    Seconds come from the throughput that was last measured on this model. For a method without a measurement they are
+    None. For a metric without one, a few passes are timed first. If the model cannot be loaded, the evaluations of
+    metrics are an upper bound and their seconds None.
     """
-    own = requested_input(context.zoo.recipe(job.model).input, None, job.size)
-    chosen, measured = choose_methods(job), choose_metrics(job)
-    listed = []
-    for method, parameters in chosen:
-        cost = CostInputs(method, parameters, own.size, 0).map_cost
-        seconds = _rounded(map_seconds(context.throughput, job.model, cost, own.size))
-        listed.append(EstimateBody(method=method.id, gradient_evaluations=cost.total, seconds=seconds, metrics=[]))
-    if measured:
+    model_input = requested_input(context.zoo.recipe(job.model).input, None, job.size)
+    chosen_methods, chosen_metrics = choose_methods(job), choose_metrics(job)
+    estimates = []
+    for method, parameters in chosen_methods:
+        cost = CostInputs(method, parameters, model_input.size, 0).map_cost
+        seconds = _rounded(map_seconds(context.throughput, job.model, cost, model_input.size))
+        estimates.append(EstimateBody(method=method.id, gradient_evaluations=cost.total, seconds=seconds, metrics=[]))
+    if chosen_metrics:
         with (yield from reserve_models(context.zoo, [job.model])):
-            loaded = _load(context.zoo, job.model, own.size)
-            for estimated, made in zip(listed, chosen, strict=True):
+            loaded = _load(context.zoo, job.model, model_input.size)
+            for estimated, chosen in zip(estimates, chosen_methods, strict=True):
                 if loaded is None:
-                    outline = CostInputs(*made, own.size, len(context.zoo.labels(job.model)))
-                    costs = panel_cost(outline, measured).metrics
-                    estimated.metrics = [_metric(metric, costs[metric.id], None) for metric, _ in measured]
+                    inputs = CostInputs(*chosen, model_input.size, len(context.zoo.labels(job.model)))
+                    costs = panel_cost(inputs, chosen_metrics).metrics
+                    estimated.metrics = [
+                        _metric_estimate(metric, costs[metric.id], None) for metric, _ in chosen_metrics
+                    ]
                 else:
-                    with suppress(Problem, AttributionError):  # a method that this model cannot be explained by
-                        estimated.metrics = yield from _metrics(loaded, job.model, made, measured, context)
-    yield ResultEvent(result=Estimates(model=job.model, estimates=listed))
+                    with suppress(Problem, AttributionError):  # the method cannot explain this model
+                        estimated.metrics = yield from _metric_estimates(
+                            loaded, job.model, chosen, chosen_metrics, context
+                        )
+    yield ResultEvent(result=Estimates(model=job.model, estimates=estimates))
 
 
 def _load(zoo: Zoo, model: str, size: Size) -> LoadedModel | None:
+    """The model at this input size; None if it cannot be loaded, for example without its weights."""
     try:
         return zoo.load(model, size)
-    except Problem:  # its weights are not here
+    except Problem:
         return None
 
 
-def _metrics(
+def _metric_estimates(
     loaded: LoadedModel,
     model: str,
-    made: tuple[Method[Any], Parameters],
-    measured: tuple[Chosen, ...],
+    chosen: tuple[Method[Any], Parameters],
+    chosen_metrics: tuple[Chosen, ...],
     context: Context,
 ) -> Waiting[list[MetricEstimate]]:
-    method, classifier = made[0], loaded.classifier
-    outline = inputs_of(*made, classifier)
-    method.check(classifier, outline.parameters)
+    """The cost of each metric of a map by the `chosen` method. What has no throughput yet is timed first."""
+    method, classifier = chosen[0], loaded.classifier
+    inputs = inputs_of(*chosen, classifier)
+    method.check(classifier, inputs.parameters)
     engine = loaded.engine(Score(0), micro_batch(context.settings, loaded.size))
-    listed, costs = [], panel_cost(outline, measured).metrics
-    for metric, parameters in measured:
+    estimates, costs = [], panel_cost(inputs, chosen_metrics).metrics
+    for metric, parameters in chosen_metrics:
         cost = costs[metric.id]
-        own = (metric_pace(method, metric, cost), cost.total)
-        seconds = context.throughput.seconds(model, *own, classifier.size) if cost.total else 0.0
+        kind = metric_pace(method, metric, cost)
+        seconds = context.throughput.seconds(model, kind, cost.total, classifier.size) if cost.total else 0.0
         if seconds is None and cost.maps:
-            composed = list(components(metric, cost, outline))
-            for what, count in composed:
-                if context.throughput.seconds(model, what, count, classifier.size) is None:
-                    yield from _time(_passes(what, engine, outline), model, what, context, classifier.size)
-            seconds = sum(context.throughput.seconds(model, *spent, classifier.size) or 0.0 for spent in composed)
+            parts = list(components(metric, cost, inputs))
+            for part, count in parts:
+                if context.throughput.seconds(model, part, count, classifier.size) is None:
+                    yield from _time(_part_passes(part, engine, inputs), model, part, context, classifier.size)
+            seconds = sum(
+                context.throughput.seconds(model, part, count, classifier.size) or 0.0 for part, count in parts
+            )
         elif seconds is None:
-            with suppress(Refused):  # this map cannot be measured so
-                yield from _time(_measuring(metric, parameters, engine, outline), model, own[0], context, outline.size)
-            seconds = context.throughput.seconds(model, *own, classifier.size)
-        listed.append(_metric(metric, cost, seconds))
-    return listed
+            with suppress(Refused):  # the metric cannot measure maps by this method
+                yield from _time(_metric_passes(metric, parameters, engine, inputs), model, kind, context, inputs.size)
+            seconds = context.throughput.seconds(model, kind, cost.total, classifier.size)
+        estimates.append(_metric_estimate(metric, cost, seconds))
+    return estimates
 
 
-def _metric(metric: Metric[Any], cost: MetricCost, seconds: float | None) -> MetricEstimate:
+def _metric_estimate(metric: Metric[Any], cost: MetricCost, seconds: float | None) -> MetricEstimate:
     return MetricEstimate(metric=metric.id, forwards=cost.forwards, gradients=cost.gradients, seconds=_rounded(seconds))
 
 
-def _time(passes: Iterator[int], model: str, what: tuple[str, ...], context: Context, size: Size) -> Waiting[None]:
-    """Learn a pace from the quickest of a few `passes`, which tell how many evaluations each was: anything else that
-    runs makes one slower. The first one warms up, and counts where it is the only one."""
-    paces = []
-    for _ in range(1 + TRIED):
-        began = time.monotonic()
+def _time(passes: Iterator[int], model: str, kind: tuple[str, ...], context: Context, size: Size) -> Waiting[None]:
+    """Time a few `passes`, each of which yields its number of evaluations, and store the throughput of the fastest.
+
+    The fastest, since other work on the machine only makes passes slower. The first pass warms up; it counts only if
+    there is no other.
+    """
+    seconds_per_evaluation = []
+    for _ in range(1 + TRIAL_PASSES):
+        started_at = time.monotonic()
         done = next(passes, None)
         if done is None:
             break
-        paces.append((time.monotonic() - began) / done)
+        seconds_per_evaluation.append((time.monotonic() - started_at) / done)
         yield None
-    if paces:
-        context.throughput.learn(model, what, min(paces[1:] or paces), 1, size)
+    if seconds_per_evaluation:
+        fastest = min(seconds_per_evaluation[1:] or seconds_per_evaluation)
+        context.throughput.learn(model, kind, fastest, 1, size)
 
 
-def _passes(what: tuple[str, ...], engine: Engine, outline: CostInputs) -> Iterator[int]:
-    """A part of a metric again and again, on pictures of clouds; after each the evaluations in it."""
+def _part_passes(part: tuple[str, ...], engine: Engine, inputs: CostInputs) -> Iterator[int]:
+    """Run one part of a metric (see `components`) again and again on synthetic pictures.
+
+    Yields the number of evaluations after each pass.
+    """
     classifier = engine.classifier
-    while what[0] == "drawing":
+    while part[0] == "drawing":
         copy = private(classifier)
         for layer in layers(copy):
             randomise(layer, 0)
         yield 1
-    if what[0] == "maps":
-        # a copy has no quicker backend
-        backend = None if what[-1] == "copy" else engine.backend
-        yield from _maps(Engine(classifier, engine.score, backend, micro_batch=engine.micro_batch), outline)
-    one, other = torch.rand(2, 1 if outline.method.single_channel else classifier.channels, *classifier.size)
+    if part[0] == "maps":
+        # on a copy of the network gradients are computed by eager PyTorch, without a faster backend
+        backend = None if part[-1] == "copy" else engine.backend
+        yield from _map_passes(Engine(classifier, engine.score, backend, micro_batch=engine.micro_batch), inputs)
+    one_map, other_map = torch.rand(2, 1 if inputs.method.single_channel else classifier.channels, *classifier.size)
     pictures = classifier.probe(engine.micro_batch)
     while True:
-        if what[0] == "comparisons":
-            compare(one, other, outline.method)
+        if part[0] == "comparisons":
+            compare(one_map, other_map, inputs.method)
             yield 1
         else:
-            engine.scores(pictures) if what[0] == "forwards" else engine.gradients(pictures)
+            engine.scores(pictures) if part[0] == "forwards" else engine.gradients(pictures)
             yield len(pictures)
 
 
-def _maps(engine: Engine, outline: CostInputs) -> Iterator[int]:
+def _map_passes(engine: Engine, inputs: CostInputs) -> Iterator[int]:
+    """Compute maps of a synthetic picture again and again. Yields the number of evaluations of each micro-batch."""
     picture = engine.classifier.probe(1)[0]
     while True:
         before = 0
-        for step in outline.method.attribute(engine, picture, outline.parameters, 0):
+        for step in inputs.method.attribute(engine, picture, inputs.parameters, 0):
             yield step.done - before
             before = step.done
 
 
-def _measuring(metric: Metric[Any], parameters: Parameters, engine: Engine, outline: CostInputs) -> Iterator[int]:
-    """A metric's own passes, on a picture of clouds and a map of noise. Raises `Refused`."""
+def _metric_passes(metric: Metric[Any], parameters: Parameters, engine: Engine, inputs: CostInputs) -> Iterator[int]:
+    """Measure a random map of a synthetic picture. Yields the number of evaluations of each micro-batch.
+
+    Raises `Refused`.
+    """
     picture = engine.classifier.probe(1)[0]
-    values = torch.rand(1 if outline.method.single_channel else len(picture), *outline.size).to(picture)
-    subject = ExplainedMap(engine, picture, values, outline.method, outline.parameters)
+    values = torch.rand(1 if inputs.method.single_channel else len(picture), *inputs.size).to(picture)
+    subject = ExplainedMap(engine, picture, values, inputs.method, inputs.parameters)
     metric.check(subject, parameters)
     before = 0
     for step in metric.measure(subject, parameters):

@@ -1,8 +1,9 @@
-"""How a run over many pictures goes on where it was interrupted: explain, with a cluster too, and evaluate.
+"""Lets `explain` (also on a cluster) and `evaluate` continue an interrupted run over many pictures.
 
-Each finished result stands on disk with its mark, a hash of all that determines it, and appears there whole or not at
-all. A run that is started again makes the same marks, finds what is there, and computes the rest. There are two kinds:
-the folder of an explained picture, with the mark in its record, and a file of its own in a `ResultCache`.
+Each finished result is written to disk, completely or not at all, with its mark: a hash of everything that determines
+it. A run that is started again computes the same marks, skips the results that are there, and computes the rest. A
+result is either the folder of an explained picture, with the mark in its record (`ResultFolder`), or one file in a
+`ResultCache`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from ..contract.problems import Problem
 from ..contract.wire import JsonObject
 
 RECORD = "explanation.json"
-NOTE = "What evaluate has found so far. It may be deleted: the next run computes it again.\n"
-NAMED = 40  # digits of a mark that a file in a cache is named by
+README = "What evaluate has found so far. It may be deleted: the next run computes it again.\n"
+FILE_NAME_DIGITS = 40  # digits of the mark in the path of a cached file
 
 
 def hash_of(*values: Any) -> str:
@@ -30,7 +31,7 @@ def hash_of(*values: Any) -> str:
 
 
 def picture_mark(data: bytes, about: tuple[Any, ...]) -> str:
-    """The mark of what comes of a picture: of its bytes, and of all else that determines it, as `Batch.about`."""
+    """The mark of a picture's result: a hash of its bytes and of all else that determines it (`Batch.about`)."""
     return hash_of(hashlib.sha256(data).hexdigest(), *about)
 
 
@@ -42,7 +43,7 @@ class ResultFolder:
 
     @property
     def mark(self) -> str | None:
-        """The mark of what is there; None where nothing is, or no result of a run over many pictures."""
+        """The mark of the result in the folder; None if there is no result, or one without a mark."""
         try:
             found = json.loads((self.folder / RECORD).read_bytes())["mark"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -50,30 +51,30 @@ class ResultFolder:
         return str(found)
 
     def holds(self, mark: str) -> bool:
-        """Whether the result with this mark is there: it need not be made again."""
+        """Whether the folder has the result with this mark, so that it need not be computed again."""
         return self.mark == mark
 
     def write(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Write a result, whole or not at all; one that was there is replaced. Raises `Problem`."""
+        """Write a result, completely or not at all. An earlier one is replaced. Raises `Problem`."""
         try:
             write_folder(self.folder, files)
         except OSError as error:
-            raise _unwritten(self.folder, error) from error
+            raise _cannot_write(self.folder, error) from error
 
 
 class ResultCache:
-    """Records by their marks, each a file in `folder`. Those of other questions stay beside."""
+    """Records by their marks, each a file in `folder`. Runs with other settings can share the folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "README").write_text(NOTE)
+            (folder / "README").write_text(README)
         except OSError as error:
-            raise _unwritten(folder, error) from error
+            raise _cannot_write(folder, error) from error
 
     def read(self, mark: str) -> JsonObject | None:
-        """None where there is none, or where it is damaged."""
+        """The record with this mark; None if there is none or its file is damaged."""
         try:
             record = json.loads(self._path(mark).read_bytes())
         except (OSError, ValueError):
@@ -81,18 +82,18 @@ class ResultCache:
         return record if isinstance(record, dict) else None
 
     def write(self, mark: str, record: Mapping[str, object]) -> None:
-        """Write a record, whole or not at all. Raises `Problem`."""
+        """Write a record, completely or not at all. Raises `Problem`."""
         try:
             write_file(self._path(mark), json.dumps(record).encode())
         except OSError as error:
-            raise _unwritten(self.folder, error) from error
+            raise _cannot_write(self.folder, error) from error
 
     def _path(self, mark: str) -> Path:
-        return self.folder / mark[:2] / f"{mark[2:NAMED]}.json"
+        return self.folder / mark[:2] / f"{mark[2:FILE_NAME_DIGITS]}.json"
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file that appears whole or not at all. Raises `OSError`."""
+    """Write a file completely or not at all. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
     try:
@@ -106,23 +107,23 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def write_folder(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write files, each with its path within, into a folder that appears whole or not at all.
+    """Write a folder completely or not at all. `files` are pairs of a path inside the folder and its content.
 
-    An explanation that was there is replaced. Raises `OSError`, also where the folder holds something else.
+    An explanation that was there is replaced. Raises `OSError`, also if the folder has other content.
     """
-    part = folder.with_name(f".gradoscope-{hashlib.sha256(folder.name.encode()).hexdigest()[:16]}.part")
-    shutil.rmtree(part, ignore_errors=True)  # a run that was killed has left it
+    unfinished = folder.with_name(f".gradoscope-{hashlib.sha256(folder.name.encode()).hexdigest()[:16]}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)  # left by a run that was killed
     try:
         for name, data in files:
-            path = part / name
+            path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         if (folder / RECORD).is_file():
             shutil.rmtree(folder)
-        part.rename(folder)
+        unfinished.rename(folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _unwritten(folder: Path, error: OSError) -> Problem:
+def _cannot_write(folder: Path, error: OSError) -> Problem:
     return Problem(f"{folder} cannot be written: {error.strerror or error}.")

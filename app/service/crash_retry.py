@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-MAX_DEATHS_ALONE = 2  # a job fails once the worker has died so often while it ran nothing else
+MAX_DEATHS_ALONE = 2  # a job fails after the worker has died this often while it ran this job only
 
 
 class CrashRetry:
@@ -12,20 +12,21 @@ class CrashRetry:
 
     All jobs run side by side. When the worker dies, each job that ran becomes a suspect. Suspects run again one at a
     time, the oldest first, while the others wait. A suspect that ends by itself is cleared. A job that ran alone when
-    the worker died gets one more try, then it fails; jobs that only ran beside it never fail for that.
+    the worker died gets one more try, then it fails; a job that ran beside others when the worker died
+    does not fail.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[int] = deque()
         self._suspects: deque[int] = deque()
-        self._deaths_alone: dict[int, int] = {}  # deaths alone
+        self._deaths_alone: dict[int, int] = {}  # by job: how often the worker died while it ran this job only
         self.running: set[int] = set()
 
     def add(self, number: int) -> None:
         self._waiting.append(number)
 
     def remove(self, number: int) -> None:
-        """A job has ended, however it did. Unknown numbers are ignored."""
+        """A job has ended, with success or not. Unknown numbers are ignored."""
         self.running.discard(number)
         self._deaths_alone.pop(number, None)
         for queue in (self._waiting, self._suspects):

@@ -1,4 +1,4 @@
-"""Methods and metrics as the pages show them: what their folders hold, and what the worker tells of them."""
+"""Methods and metrics as the HTML pages show them: content of their folders, with their records from the worker."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..pipeline.presentation import FALLBACK, KINDS, Presentation, presentations
 from ..pipeline.texts import texts
 from ..settings import shipped
 
-Record = Mapping[str, Any]  # of a method or a metric, as GET /methods and GET /metrics have it
-UNPLACED = 99  # a section that names no place comes behind those that do
+Record = Mapping[str, Any]  # a method or a metric as GET /methods and GET /metrics return it
+LAST_SECTION = 99  # position of a section whose about.json gives none
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PluginPage:
 
     presentation: Presentation
     record: Record = field(default_factory=dict)
-    anchors: tuple[str, ...] = ()  # other ids whose links lead to this section
+    anchors: tuple[str, ...] = ()  # ids of other metrics that are described in this section
 
     @property
     def id(self) -> str:
@@ -36,16 +36,16 @@ class PluginPage:
 
     @property
     def title(self) -> str:
-        """What it calls itself in English; its id where nobody knows."""
-        return str(self._said("title") or self.id)
+        """The English title that it declares; its id if none is known."""
+        return str(self._declared("title") or self.id)
 
     @property
     def summary(self) -> str:
-        return str(self._said("summary") or "")
+        return str(self._declared("summary") or "")
 
     @property
     def year(self) -> int | None:
-        year: int | None = self._said("year")
+        year: int | None = self._declared("year")
         return year
 
     @cached_property
@@ -54,13 +54,13 @@ class PluginPage:
 
     @property
     def name(self) -> str | None:
-        """As papers call it; beside a translated title."""
+        """Its name in papers, which the page shows beside a translated title."""
         name: str | None = self.about.get("name")
         return name
 
     @property
     def papers(self) -> list[Record]:
-        """With their authors where its folder names them; else the one that it declares."""
+        """The papers of its about.json, with their authors; else the one paper that its class declares."""
         declared = self.record.get("paper")
         return self.about.get("papers") or ([declared] if declared else [])
 
@@ -72,47 +72,48 @@ class PluginPage:
     def has_figure(self) -> bool:
         return self.presentation.template("figure") is not None and self.presentation.asset("figure.js") is not None
 
-    def _said(self, name: str) -> Any:
+    def _declared(self, name: str) -> Any:
+        """An attribute that its class declares: from the worker's record, else read from the source code."""
         return self.record.get(name, self.presentation.declared.get(name))
 
 
 def method_pages(records: Iterable[Record] | None) -> dict[str, list[PluginPage]]:
-    """The methods of /methods: `sections`, which have the words for one, and short `entries`."""
+    """The methods of the page /methods: `sections` for those with a text of their own, short `entries` for the rest."""
     pages = _pages("methods", records)
-    whole = {page.id for page in pages if f"learn.{page.id}.asks" in texts(FALLBACK)}
+    with_text = {page.id for page in pages if f"learn.{page.id}.asks" in texts(FALLBACK)}
     return {
-        "sections": [page for page in pages if page.id in whole],
-        "entries": [page for page in pages if page.id not in whole],
+        "sections": [page for page in pages if page.id in with_text],
+        "entries": [page for page in pages if page.id not in with_text],
     }
 
 
 def metric_pages(records: Iterable[Record] | None) -> dict[str, list[PluginPage]]:
-    """The `sections` of /trust; a metric may share another's."""
+    """The `sections` of the page /trust. A metric can be described in the section of another one (`section_of`)."""
     pages = _pages("metrics", records)
-    shared: dict[str, list[str]] = {}
+    guests: dict[str, list[str]] = {}
     for page in pages:
         if "section_of" in page.about:
-            shared.setdefault(page.about["section_of"], []).append(page.id)
+            guests.setdefault(page.about["section_of"], []).append(page.id)
     own = [page for page in pages if "section_of" not in page.about]
-    own.sort(key=lambda page: (page.about.get("section", UNPLACED), page.id))
-    return {"sections": [PluginPage(page.presentation, page.record, tuple(shared.get(page.id, ()))) for page in own]}
+    own.sort(key=lambda page: (page.about.get("section", LAST_SECTION), page.id))
+    return {"sections": [PluginPage(page.presentation, page.record, tuple(guests.get(page.id, ()))) for page in own]}
 
 
 def previews() -> list[Presentation]:
-    """The methods that are computed unless others are named, on the page's first visit."""
+    """The default methods, whose preview pictures the start page shows."""
     return [one for one in presentations("methods").values() if one.default]
 
 
 def plugin_block() -> Markup:
-    """What the workbench's scripts know of methods and metrics before the server tells: ids in order, as JSON."""
-    measured = presentations("metrics").values()
-    metrics = [{"id": one.id, "figure": one.asset("figure.js") is not None} for one in measured]
+    """A script element with ids of methods and metrics as JSON, which the page uses until the catalogue arrives."""
+    presented = presentations("metrics").values()
+    metrics = [{"id": one.id, "figure": one.asset("figure.js") is not None} for one in presented]
     data = json.dumps({"methods": [one.id for one in previews()], "metrics": metrics}, separators=(",", ":"))
-    return Markup(f'<script type="application/json" id="plugins">{data}</script>')  # ids hold nothing that ends it
+    return Markup(f'<script type="application/json" id="plugins">{data}</script>')  # safe: ids cannot contain </script>
 
 
 def template_loader() -> BaseLoader:
-    """The templates that ship, and those of plug-ins as plugins/KIND/ID/NAME.html."""
+    """Loads our own templates, and those of methods and metrics as plugins/KIND/ID/NAME.html."""
     return ChoiceLoader([FileSystemLoader(shipped("templates")), FunctionLoader(_plugin_template)])
 
 
@@ -125,7 +126,7 @@ def _plugin_template(name: str) -> str | None:
 
 
 def asset_folders() -> dict[str, Path]:
-    """The folders that browsers fetch from, by their place: KIND/ID."""
+    """The static folders of methods and metrics, by their path in the URL: KIND/ID."""
     found = {}
     for kind in KINDS:
         for id, one in presentations(kind).items():
@@ -136,7 +137,7 @@ def asset_folders() -> dict[str, Path]:
 
 
 def _pages(kind: Kind, records: Iterable[Record] | None) -> list[PluginPage]:
-    """All of a kind in order; without those that the worker does not have, once it has told."""
+    """All methods or metrics in order. With `records`, only those that the worker has."""
     if records is None:
         return [PluginPage(one) for one in presentations(kind).values()]
     known = {record["id"]: record for record in records}

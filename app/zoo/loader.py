@@ -1,4 +1,4 @@
-"""From a model's spec and the file of its weights to a model that explanations are computed with."""
+"""Builds the classifier of a model from its spec and its network, and checks it against the card."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ class LoadedModel:
         return self.classifier.size
 
     def score(self, target: int | tuple[int, ...], kind: ScoreKind = "logit", against: int | None = None) -> Score:
-        """The score of a class, or of one for each picture of a pass."""
+        """The score of a class, or of one class per picture of a pass."""
         return Score(target, kind, against, self.classifier.multilabel)
 
     def engine(self, score: Score, micro_batch: int = MICRO_BATCH) -> Engine:
-        """An engine for a score; `micro_batch` as there."""
+        """An engine for a score. `micro_batch` is the number of pictures per pass; 0: the fastest one measured."""
         return Engine(self.classifier, score, self.backend, micro_batch=micro_batch)
 
     def logits(self, pictures: Tensor) -> Tensor:
-        """(N, C, H, W) → (N, classes), without a gradient."""
+        """Logits of pictures: (N, C, H, W) → (N, classes). No gradient is recorded."""
         with torch.no_grad():
             return self.classifier(pictures)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What was found out about a model when it was loaded; kept when it goes."""
+    """What is known of a model once it was loaded. Kept after it is unloaded."""
 
     layers: list[LayerBody]
     parameters: int
@@ -61,7 +61,7 @@ class ModelFacts:
 
 
 def build_classifier(recipe: ModelSpec, network: nn.Module, fingerprint: str, device: torch.device) -> Classifier:
-    """A classifier of a network with its weights, in eval mode on the device, channels last."""
+    """Wrap a network that has its weights in a frozen classifier: eval mode, float32, channels last, on `device`."""
     classifier = Classifier(
         network.float(),
         size=recipe.input.size,
@@ -76,7 +76,7 @@ def build_classifier(recipe: ModelSpec, network: nn.Module, fingerprint: str, de
 
 
 def examine(recipe: ModelSpec, classifier: Classifier, bytes: int) -> ModelFacts:
-    """One probing pass: the card must not promise what the network does not keep. Raises `CardError`."""
+    """Check by one pass that the network matches its card, and collect its facts. Raises `CardError`."""
     try:
         with torch.no_grad():
             logits = classifier(classifier.grey())
@@ -97,14 +97,14 @@ def examine(recipe: ModelSpec, classifier: Classifier, bytes: int) -> ModelFacts
             f"{len(recipe.labels)} labels. Mend `labels` or `classes` in the card."
         )
     return ModelFacts(
-        [LayerBody(name=x.name, shape=list(x.shape), default=x is layers[-1]) for x in layers],
+        [LayerBody(name=layer.name, shape=list(layer.shape), default=layer is layers[-1]) for layer in layers],
         sum(p.numel() for p in classifier.parameters()),
         bytes,
     )
 
 
 def at_size(classifier: Classifier, size: tuple[int, int]) -> Classifier:
-    """`classifier` for pictures of another size, tried. Raises `Unprocessable` where the network cannot take them."""
+    """A view of `classifier` for another input size, checked by one pass. Raises `Unprocessable` if that pass fails."""
     view = classifier.at(size)
     try:
         view(view.grey())
@@ -112,17 +112,17 @@ def at_size(classifier: Classifier, size: tuple[int, int]) -> Classifier:
     except Exception as error:
         if out_of_memory(error):
             raise
-        own = "×".join(map(str, classifier.size))
+        original_size = "×".join(map(str, classifier.size))
         raise Unprocessable(
             f"size: {classifier.id} cannot take pictures of {size[0]}×{size[1]} ({str(error).splitlines()[0][:160]}). "
-            f"Its own size is {own}.",
+            f"Its own size is {original_size}.",
             field="size",
         ) from error
     return view
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one, else the CPU."""
+    """The device by its PyTorch name; `auto` is CUDA if it is available, else the CPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)

@@ -1,4 +1,4 @@
-"""Which models stay in memory, under a cap of bytes: the least recently used goes first, never one that is in use."""
+"""Decides which models stay in memory, within a limit in bytes: the least recently used is unloaded first."""
 
 from __future__ import annotations
 
@@ -13,41 +13,42 @@ from ..attribution.memory import give_back
 from ..contract.problems import OutOfMemory, Problem
 from .loader import LoadedModel
 
-PATIENCE = 10.0  # seconds that others may overtake a run that waits for room
+MAX_OVERTAKE_SECONDS = 10.0  # how long others may overtake a run that waits for memory
 
 
 @dataclass
 class ResidentModel:
-    """A model in memory, with its views of other input sizes."""
+    """A model in memory. `views` are the same network at other input sizes."""
 
     model: LoadedModel
     bytes: int
-    source: tuple[str, int, int]  # path, time and size of its file: a file that was written anew is another model
+    source: tuple[str, int, int]  # path, mtime and size of its file: if they change, the model is loaded again
     views: OrderedDict[tuple[int, int], LoadedModel] = field(default_factory=OrderedDict)
 
     @property
     def backends(self) -> list[BackendSelector]:
-        """Those of the model and of its views; what they take can go at any time, and the model still works."""
+        """The backends of the model and of its views. Their memory can be freed at any time; the model still works."""
         return [model.backend for model in (self.model, *self.views.values())]
 
     @property
     def extra(self) -> int:
-        """Bytes that the backends take beside the model."""
+        """Bytes that the backends need in addition to the model, for faster gradients."""
         return sum(backend.bytes for backend in self.backends)
 
 
 class ModelMemory:
-    """The loaded models by id. Their bytes stay under `cap`; where that is not possible now, `room` says so, and the
-    caller tries again later. Whoever computes with a model holds it (`hold`): what is held is never unloaded.
+    """The loaded models by id. Together they need at most `cap` bytes.
 
-    `bytes_of` tells what a model takes, loaded or not.
+    Before a run computes, it asks for `room`; if there is none now, it asks again later. While it computes, it holds
+    its models with `hold`: a held model is never unloaded. `bytes_of` returns the memory that a model needs, loaded or
+    not.
     """
 
     def __init__(self, cap: int, bytes_of: Callable[[str], int]) -> None:
         self.cap, self._bytes_of = cap, bytes_of
         self._loaded: OrderedDict[str, ResidentModel] = OrderedDict()
-        self._holders: Counter[str] = Counter()
-        self._waiting: OrderedDict[object, float] = OrderedDict()
+        self._holders: Counter[str] = Counter()  # how many runs hold each model
+        self._waiting: OrderedDict[object, float] = OrderedDict()  # the queue: since when each asker waits
 
     @property
     def loaded(self) -> tuple[str, ...]:
@@ -56,14 +57,14 @@ class ModelMemory:
 
     @property
     def bytes(self) -> int:
-        """Memory that the loaded models take, with what makes them quicker."""
+        """Memory that the loaded models and their backends need."""
         return sum(resident.bytes + resident.extra for resident in self._loaded.values())
 
     def get(self, model: str) -> ResidentModel | None:
         return self._loaded.get(model)
 
     def use(self, model: str) -> ResidentModel:
-        """A model that is in memory, which is the most recently used now."""
+        """A loaded model. It becomes the most recently used."""
         self._loaded.move_to_end(model)
         return self._loaded[model]
 
@@ -71,7 +72,7 @@ class ModelMemory:
         self._loaded[model] = resident
 
     def drop(self, model: str) -> None:
-        """Unload a model, where it is loaded."""
+        """Unload a model if it is loaded."""
         resident = self._loaded.pop(model, None)
         for backend in resident.backends if resident else ():
             backend.release()
@@ -79,7 +80,7 @@ class ModelMemory:
 
     @contextmanager
     def hold(self, models: Iterable[str]) -> Iterator[None]:
-        """Within: these models are not unloaded. Take `room` for them first."""
+        """Inside the `with` block these models are not unloaded. Call `room` first."""
         held = tuple(models)
         self._holders.update(held)
         try:
@@ -88,10 +89,10 @@ class ModelMemory:
             self._holders.subtract(held)
 
     def room(self, models: Iterable[str], asker: object) -> bool:
-        """Whether these models can be in memory together now, beside those that are held.
+        """Whether these models and the held ones fit into memory together now.
 
-        Where they cannot, `asker` waits in line: others may overtake it for `PATIENCE` seconds, then they wait too.
-        Raises `OutOfMemory` where they can never be.
+        If not, `asker` gets a place in the queue. Others may overtake it for `MAX_OVERTAKE_SECONDS`; then they get
+        False too. Raises `OutOfMemory` for a single model that is larger than the cap.
         """
         wanted = dict.fromkeys(models)
         if sum(map(self._bytes_of, wanted)) > self.cap and len(wanted) == 1:
@@ -101,19 +102,19 @@ class ModelMemory:
         fits = sum(map(self._bytes_of, {**wanted, **dict.fromkeys(held)})) <= self.cap
         now = time.monotonic()
         first = next(iter(self._waiting), None)
-        barred = first is not None and first is not asker and now - self._waiting[first] > PATIENCE
-        if fits and not barred:
+        must_wait = first is not None and first is not asker and now - self._waiting[first] > MAX_OVERTAKE_SECONDS
+        if fits and not must_wait:
             self._waiting.pop(asker, None)
             return True
         self._waiting.setdefault(asker, now)
         return False
 
     def leave(self, asker: object) -> None:
-        """`asker` waits no longer."""
+        """`asker` no longer waits: take it out of the queue."""
         self._waiting.pop(asker, None)
 
     def groups(self, models: Iterable[str]) -> list[list[str]]:
-        """`models` in their order, in groups that fit into memory together."""
+        """Split `models`, in their order, into groups that each fit into memory."""
         groups: list[list[str]] = []
         total = 0
         for model in models:
@@ -126,9 +127,9 @@ class ModelMemory:
         return groups
 
     def make_room(self, wanted: int) -> None:
-        """Unload models, the least recently used first, until `wanted` bytes more are under the cap.
+        """Free memory until `wanted` more bytes fit under the cap, as far as that is possible.
 
-        Before them goes what only makes them quicker.
+        The backends' extra memory is freed first, then models are unloaded, the least recently used first.
         """
         for resident in self._loaded.values():
             if resident.extra and self.bytes + wanted > self.cap:
@@ -139,11 +140,11 @@ class ModelMemory:
             self.drop(idle.pop(0))
 
     def has_room(self, wanted: int) -> bool:
-        """Whether `wanted` bytes more are under the cap as it is."""
+        """Whether `wanted` more bytes fit under the cap without unloading anything."""
         return self.bytes + wanted <= self.cap
 
     def advance_backends(self) -> bool:
-        """A step towards the quickest gradients of what is loaded, for an idle moment; whether there are more."""
+        """Do one step of finding the fastest backend of a loaded model; for idle moments. Whether a step was taken."""
         backends = [backend for resident in self._loaded.values() for backend in resident.backends]
         return any(backend.advance() for backend in backends)
 

@@ -1,4 +1,4 @@
-"""What a method is: it declares itself and its parameters once, says what it needs and costs, and computes."""
+"""The base classes of attribution methods, what they take and return, and the registry of all methods."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Parameters(BaseModel):
-    """Parameters of a method: bounds, default and help stand in the fields and nowhere else."""
+    """Base class for the parameters of a method or metric. Each field declares its bounds, default and help text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -36,7 +36,7 @@ class Paper:
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` evaluations; `estimate` is the attribution so far, (C, H, W), where the method has one."""
+    """`done` of `total` evaluations. `estimate` is the map computed so far, (C, H, W); None if there is none yet."""
 
     done: int
     total: int
@@ -44,7 +44,10 @@ class Progress:
 
 
 class CompletenessError(TypedDict):
-    """What a map should sum to, what it does sum to, and the signed relative error; None with a `reason`."""
+    """The sum that a map should have (`expected`), the sum that it has (`attributed`), and the signed relative error.
+
+    If the relative error is not defined, it is None and `reason` says why.
+    """
 
     expected: float
     attributed: float
@@ -53,33 +56,35 @@ class CompletenessError(TypedDict):
 
 
 class Diagnostics(TypedDict, total=False):
-    """What a method says beside its map; which of these, the method's docstring says.
+    """What a method reports beside its map. Each method's docstring names the keys that it sets.
 
-    A dictionary, since a plug-in's method may say more than is listed here.
+    A dictionary, so that a plug-in's method can report more keys than these.
     """
 
     gradient_evaluations: int
     forward_evaluations: int
     completeness: CompletenessError
-    converged: bool  # of sweeps along a path: whether they came within the tolerance
-    change: float | None  # of the map by the last sweep, relative L2
-    layer: str
-    guided_activations: int
-    gates: int
-    rescaled: int
+    converged: bool  # path methods with a tolerance: whether it was reached
+    change: float | None  # relative L2 change of the map when the steps were last doubled; None if they never were
+    layer: str  # CAMs: the layer whose feature maps were used
+    guided_activations: int  # activations that the modified backward rule was applied to
+    gates: int  # gates (such as the sigmoid of squeeze-and-excitation), which that rule leaves alone
+    rescaled: int  # DeepLIFT: nonlinearities that the rescale rule was applied to
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """A finished map: `values` (C, H, W), signed; C is the picture's, or 1 for CAMs and occlusion."""
+    """A finished map. `values` are signed, (C, H, W); C is the picture's, or 1 for CAMs and occlusion."""
 
     values: Tensor
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
 
-Slopes = Literal["gradient", "mean", "rule", "other"]  # itself, a mean of it, by another rule of the backward pass
-Maps = tuple[Tensor, Diagnostics]  # values (N, C, H, W), and the diagnostics of all of them
-Steps = Generator[Progress, None, Attribution]
+# How a map relates to the gradient: it is the gradient, a mean of gradients, the result of a modified backward rule,
+# or something else.
+Slopes = Literal["gradient", "mean", "rule", "other"]
+Maps = tuple[Tensor, Diagnostics]  # values (N, C, H, W), and one set of diagnostics that holds for all N
+Steps = Generator[Progress, None, Attribution]  # yields progress after every micro-batch, returns the finished map
 P = TypeVar("P", bound=Parameters)
 
 
@@ -90,38 +95,38 @@ class Method(ABC, Generic[P]):
     id: ClassVar[str]
     title: ClassVar[str]
     year: ClassVar[int]
-    order: ClassVar[int] = 0  # among the methods of its year
+    order: ClassVar[int] = 0  # position among the methods of the same year
     paper: ClassVar[Paper]
     summary: ClassVar[str]
     strengths: ClassVar[tuple[str, ...]]
     weaknesses: ClassVar[tuple[str, ...]]
-    default: ClassVar[bool] = False  # computed where a request names no method
-    single_channel: ClassVar[bool] = False  # one value for a place, (1, H, W), whatever the picture's channels
-    additive: ClassVar[bool] = False  # its values are parts of the score, else slopes of it or of no unit
-    differentiates: ClassVar[bool] = True  # its evaluations are gradients, else forward passes
-    slopes: ClassVar[Slopes] = "other"  # what its values are to the gradient
+    default: ClassVar[bool] = False  # computed if a request names no method
+    single_channel: ClassVar[bool] = False  # the map is (1, H, W), however many channels the picture has
+    additive: ClassVar[bool] = False  # its values are parts of the score, and sum to its change
+    differentiates: ClassVar[bool] = True  # its evaluations are gradients; if False, forward passes
+    slopes: ClassVar[Slopes] = "other"  # how its values relate to the gradient
     Parameters: ClassVar[type[Parameters]]
 
     def stochastic(self, parameters: P) -> bool:
-        """Whether the seed takes part in the result, and so in the key under which it is kept."""
+        """Whether the result depends on the seed. If so, the seed is part of its cache key."""
         return False
 
     @abstractmethod
     def cost(self, parameters: P, size: tuple[int, int]) -> int:
-        """Evaluations that a map needs: gradients (forwards for perturbation methods) of one picture of `size`."""
+        """Evaluations that a map of one picture of `size` needs (of which kind, says `differentiates`)."""
 
     def check(self, classifier: Classifier, parameters: P) -> None:
-        """Raise `Refused` where this model cannot be explained rightly, `InvalidParameter` where a value is wrong."""
+        """Raise `Refused` if the method is not correct for this model, `InvalidParameter` for a wrong value."""
 
     @abstractmethod
     def attribute(self, engine: Engine, picture: Tensor, parameters: P, seed: int) -> Steps:
         """Explain `picture`, (C, H, W) in [0, 1]; yields after every micro-batch."""
 
     def run(self, engine: Engine, picture: Tensor, seed: int = 0, **parameters: Any) -> Attribution:
-        """Explain `picture`, (C, H, W) in [0, 1], to the end; parameters that are not named have their defaults.
+        """Explain `picture`, (C, H, W) in [0, 1], and return the map. Parameters not given have their defaults.
 
-        Raises `Refused` where the method does not suit the model, pydantic's `ValidationError` for a parameter that is
-        unknown or out of bounds, `InvalidParameter` for one that does not go with the model.
+        Raises `Refused` if the method cannot explain this model, pydantic's `ValidationError` for a parameter that is
+        unknown or out of bounds, `InvalidParameter` for one that this model does not allow (a layer that it lacks).
         """
         checked: Any = self.Parameters.model_validate(parameters)
         self.check(engine.classifier, checked)
@@ -135,18 +140,18 @@ class Method(ABC, Generic[P]):
 
 
 class OnePass(Method[P]):
-    """A method that takes one evaluation of a picture: several pictures can share a pass, each for its own class."""
+    """A method that needs one evaluation per picture. Pictures with different classes can share a pass."""
 
     def cost(self, parameters: P, size: tuple[int, int]) -> int:
         return 1
 
     def layers(self, classifier: Classifier, parameters: P) -> tuple[str, ...]:
-        """Names of the layers whose feature maps it asks for."""
+        """Names of the layers whose feature maps the method uses."""
         return ()
 
     @abstractmethod
     def maps(self, engine: Engine, pictures: Tensor, parameters: P) -> Maps:
-        """Explain each of `pictures`, (N, C, H, W): their values, (N, C, H, W), and the diagnostics of all of them."""
+        """Explain each of `pictures`, (N, C, H, W): their values, (N, C, H, W), and the diagnostics for all N."""
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: P, seed: int) -> Steps:
         values, diagnostics = self.maps(engine, picture[None], parameters)
@@ -154,6 +159,7 @@ class OnePass(Method[P]):
         return Attribution(values[0], {"gradient_evaluations": 1, **diagnostics})
 
 
+# the attributes that a method must declare
 DECLARED = ("id", "title", "year", "paper", "summary", "strengths", "weaknesses", "Parameters")
 _registry: Registry[Method[Any]] = Registry(
     lambda: plugins("methods"), "method", order=lambda m: (m.year, m.order, m.id), declared=DECLARED
@@ -167,15 +173,15 @@ def register(method: M) -> M:
 
 
 def methods() -> dict[str, Method[Any]]:
-    """Every method by id, in historical order."""
+    """Every method by id, the oldest first."""
     return _registry.all()
 
 
 def find_method(id: str) -> Method[Any]:
-    """The method of that id. Raises `UnknownName`."""
+    """The method with this id. Raises `UnknownName`."""
     return _registry.find(id)
 
 
 def method_faults() -> tuple[PluginFault, ...]:
-    """The methods of other distributions that are left out."""
+    """The methods of plug-ins that could not be used, and why."""
     return _registry.faults()

@@ -1,4 +1,4 @@
-"""What a metric is: it declares itself, its parameters and its cost once, and measures how far a map can be trusted."""
+"""The base class of metrics, what they take and return, and the registry of all metrics."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .scalars import Scalar
 
 @dataclass(frozen=True)
 class MetricCost:
-    """Evaluations of one picture: forward passes alone, and gradients (a forward and a backward pass).
+    """A number of evaluations: forward passes alone, and gradients (a forward and a backward pass each).
 
-    `maps` of them are whole maps by the method: what those take is counted with the others.
+    `maps` says how many whole maps the metric computes on the way. Their evaluations are already included.
     """
 
     forwards: int = 0
@@ -47,26 +47,26 @@ class MetricCost:
 
 @dataclass(frozen=True)
 class CostInputs:
-    """What costs depend on; known before a map, or even its model, is there."""
+    """What the cost of a map and its metrics depends on. Known before the map is computed or the model is loaded."""
 
     method: Method[Any]
     parameters: Any
     size: tuple[int, int]
     classes: int
-    layers: int | None = None  # that hold weights; None: not known before the model is loaded
+    layers: int | None = None  # how many layers have weights; None before the model is loaded
 
     @property
     def map_cost(self) -> MetricCost:
-        """What one more map costs, as the method declares it."""
+        """The cost of one map, as the method declares it."""
         count = self.method.cost(self.parameters, self.size)
         return MetricCost(gradients=count, maps=1) if self.method.differentiates else MetricCost(forwards=count, maps=1)
 
 
 @dataclass(frozen=True)
 class ExplainedMap:
-    """A finished map with all that it was made of: `values` (C, H, W) by `method` of `picture` (C, H, W) in [0, 1].
+    """A finished map and its origin: `values` is `method`'s map of `picture` in [0, 1]; both (C, H, W).
 
-    The engine's score must be of one class. `diagnostics` are what was told beside the map.
+    The engine's score must be that of one class. `diagnostics` is what the method reported beside the map.
     """
 
     engine: Engine
@@ -98,61 +98,65 @@ class ExplainedMap:
 
     @property
     def outline(self) -> CostInputs:
+        """What the cost of this map and its metrics depends on."""
         layers = weighing(self.classifier)
         return CostInputs(self.method, self.parameters, self.size, len(self.classifier.labels), layers)
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a metric found: `figures` are plain numbers and lists, `maps` the maps made on the way, each (C, H, W)."""
+    """A metric's result: `figures` are plain numbers and lists; `maps` are maps computed on the way, each (C, H, W)."""
 
     metric: str
     figures: Mapping[str, Any]
     maps: dict[str, Tensor] = field(default_factory=dict)
 
 
-Measuring = Generator[Progress, None, Measurement]
+Measuring = Generator[Progress, None, Measurement]  # yields progress after every micro-batch, returns the result
 P = TypeVar("P", bound=Parameters)
 
 
 class Metric(ABC, Generic[P]):
-    """A measure of a map. To add one, add a folder to this package with a subclass marked `@register`, or bring it in
-    a package of your own: docs/plugins.md."""
+    """A measure of how far a map can be trusted. To add one, add a folder to this package with a subclass marked
+    `@register`, or bring it in a package of your own: docs/plugins.md."""
 
     id: ClassVar[str]
     title: ClassVar[str]
     paper: ClassVar[Paper]
     summary: ClassVar[str]
     Parameters: ClassVar[type[Parameters]]
-    order: ClassVar[int] = LAST  # in lists for people; those of one order by their ids
-    default: ClassVar[bool] = False  # measured by an evaluation that names no metric
-    curve: ClassVar[str] = ""  # what is drawn across and up, where `figures` has `fractions` and `probabilities`
-    scalars: ClassVar[tuple[Scalar, ...]] = ()  # the numbers that an evaluation compares; none: every figure
-    network: ClassVar[Literal["itself", "copy", "double"]] = "itself"  # what is evaluated: sets the pace
+    order: ClassVar[int] = LAST  # position in lists that people see; metrics of equal order are sorted by id
+    default: ClassVar[bool] = False  # measured if `evaluate` names no metric
+    curve: ClassVar[str] = ""  # «x axis → y axis», if `figures` has `fractions` and `probabilities`
+    scalars: ClassVar[tuple[Scalar, ...]] = ()  # the numbers that `evaluate` compares; empty: all figures
+    # The network that is evaluated, which decides how long an evaluation takes: the loaded one, a copy that may be
+    # changed, or one in float64.
+    network: ClassVar[Literal["itself", "copy", "double"]] = "itself"
 
     @abstractmethod
     def cost(self, outline: CostInputs, parameters: P) -> MetricCost:
-        """Evaluations that measuring needs; the most that may be where the outline does not say."""
+        """Evaluations that measuring needs; an upper bound if `outline.layers` is None."""
 
     def check(self, subject: ExplainedMap, parameters: P) -> None:
-        """Raise `Refused` where this map cannot be measured so."""
+        """Raise `Refused` if this map cannot be measured with these parameters."""
 
     @abstractmethod
     def measure(self, subject: ExplainedMap, parameters: P) -> Measuring:
-        """Measure; yields after every micro-batch."""
+        """Measure the map; yields after every micro-batch."""
 
     def findings(self, figures: Figures, method: Method[Any]) -> Findings:
-        """What the figures say of a map by `method`: (code, level, values), the sentences' codes and their numbers."""
+        """What the figures say about a map by `method`: (code of the sentence, level, numbers in the sentence)."""
         yield from ()
 
 
 class Meter:
-    """How much of a metric's cost is spent; runs methods on the way."""
+    """Counts the evaluations that a metric has done, of the total that it declared."""
 
     def __init__(self, cost: MetricCost) -> None:
         self.done, self.total = 0, cost.total
 
     def spend(self, count: int) -> Progress:
+        """Count `count` evaluations as done."""
         self.done += count
         return self.progress()
 
@@ -162,7 +166,7 @@ class Meter:
     def explain(
         self, subject: ExplainedMap, engine: Engine, picture: Tensor | None = None, seed: int | None = None
     ) -> Generator[Progress, None, Tensor]:
-        """The map of the subject's method by another engine, of another picture or with another seed: (C, H, W)."""
+        """Compute a map with the subject's method but another engine, picture or seed: its values, (C, H, W)."""
         steps = subject.method.attribute(
             engine,
             subject.picture if picture is None else picture,
@@ -175,13 +179,15 @@ class Meter:
                 self.done = before + next(steps).done
                 yield Progress(self.done, self.total)
         except StopIteration as end:
-            self.done = before + subject.outline.map_cost.total  # it may have stopped early
+            # A method may stop before its declared cost; what it saved counts as done.
+            self.done = before + subject.outline.map_cost.total
             values: Tensor = end.value.values
             return values
         finally:
             steps.close()
 
 
+# the attributes that a metric must declare
 DECLARED = ("id", "title", "paper", "summary", "Parameters")
 _registry: Registry[Metric[Any]] = Registry(
     lambda: plugins("metrics"), "metric", order=lambda metric: metric.id, also=", or all", declared=DECLARED
@@ -200,10 +206,10 @@ def metrics() -> dict[str, Metric[Any]]:
 
 
 def find_metric(id: str) -> Metric[Any]:
-    """The metric of that id. Raises `UnknownName`."""
+    """The metric with this id. Raises `UnknownName`."""
     return _registry.find(id)
 
 
 def metric_faults() -> tuple[PluginFault, ...]:
-    """The metrics of other distributions that are left out."""
+    """The metrics of plug-ins that could not be used, and why."""
     return _registry.faults()

@@ -1,4 +1,4 @@
-"""Computes on the replicas of a Ray Serve deployment."""
+"""The executor that runs jobs on the replicas of a Ray Serve deployment."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from .catalogues import merge_catalogues
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 3  # between two calls of `report` on all replicas
-ANSWER_SECONDS = 10  # time limit for a replica's answer: its event loop never computes
-Connect = Callable[[], Awaitable[Any]]
+ANSWER_SECONDS = 10  # time limit for a replica's answer; short, since its event loop never computes
+Connect = Callable[[], Awaitable[Any]]  # connects to the cluster, returns the deployment's handle
 
 
 class ClusterExecutor(BaseExecutor):
-    """Runs jobs on the replicas behind a handle of `Explainer`.
+    """Runs jobs on the replicas of the `Explainer` deployment.
 
-    If a replica dies, its jobs run once more on another one, one such job at a time: if that replica dies too, this
-    job was the cause. `connect` returns the handle; `leave` removes what `connect` has started.
+    If a replica dies, its jobs run once more on another one, one such job at a time. If that replica dies too, the job
+    was the cause. `connect` returns the deployment's handle; `leave` shuts down what `connect` has started.
     """
 
     def __init__(self, settings: Settings, connect: Connect, leave: Callable[[], None] = lambda: None) -> None:
@@ -41,7 +41,7 @@ class ClusterExecutor(BaseExecutor):
         self._handle: Any = None
         self._connected = asyncio.Event()
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._computing: set[int] = set()  # those of which a replica has sent events
+        self._computing: set[int] = set()  # jobs for which a replica has sent events, but not the last one
         self._retry_lock = asyncio.Lock()  # held by the one job that is being retried
         self._reports: dict[str, ReplicaState] = {}  # the last report of each replica
         self._background_tasks: set[asyncio.Task[Any]] = set()
@@ -57,12 +57,12 @@ class ClusterExecutor(BaseExecutor):
         self._fail_all()
         if self._watch_task is not None:
             self._watch_task.cancel()
-        if self._background_tasks:  # messages about jobs that were just ended
+        if self._background_tasks:  # broadcasts about jobs that have just ended
             await asyncio.wait(self._background_tasks, timeout=ANSWER_SECONDS)
         await asyncio.to_thread(self._leave_cluster)
 
     def kill(self) -> None:
-        """Leave the cluster at once, and end it if it was started here."""
+        """Leave the cluster at once, and shut it down if this process started it."""
         self._leave_cluster()
 
     def _check_available(self) -> None:
@@ -74,6 +74,7 @@ class ClusterExecutor(BaseExecutor):
         self._tasks[number] = asyncio.create_task(self._compute(number))
 
     def _stop_job(self, number: int) -> bool:
+        """Cancel a job. Returns whether a replica was computing it."""
         if (task := self._tasks.pop(number, None)) and task is not asyncio.current_task():
             task.cancel()
         computing = number in self._computing
@@ -101,11 +102,11 @@ class ClusterExecutor(BaseExecutor):
             try:
                 await self._run_once(number, running)
             except RayActorError as error:
-                self._died(number, error)
+                self._replica_died(number, error)
                 async with self._retry_lock:
                     await self._run_once(number, running)
         except RayActorError as error:
-            self._died(number, error)
+            self._replica_died(number, error)
             self._fail(number, self._quarantine.add(running.job))
         except BackPressureError:
             self._fail(number, self._too_many(), recorded=False)
@@ -117,21 +118,21 @@ class ClusterExecutor(BaseExecutor):
             log.exception("computing broke off")
             self._fail(number, ComputationFailed(f"The computation broke off ({type(error).__name__})."))
 
-    def _died(self, number: int, error: Exception) -> None:
+    def _replica_died(self, number: int, error: Exception) -> None:
         self.metrics.worker_deaths.inc()
         self._computing.discard(number)
         log.error("a replica died while it computed: %s", str(error).splitlines()[0][:200])
 
     async def _run_once(self, number: int, running: Running) -> None:
-        """Run a job once and deliver its events. Raises what went wrong."""
+        """Run a job once and deliver its events. Raises whatever went wrong."""
         if isinstance(running.job, Refresh):
             self._take_reports(await self._call_all("refresh"))
             self._deliver(number, ResultEvent(result=Refreshed()))
             return
         model = model_of(running.job, self._settings)
         handle = self._handle.options(method_name="run", stream=True, multiplexed_model_id=model)
-        left = self._settings.deadline - (time.monotonic() - running.started_at)
-        response = handle.remote(running.job, running.client, running.request, left)
+        seconds_left = self._settings.deadline - (time.monotonic() - running.started_at)
+        response = handle.remote(running.job, running.client, running.request, seconds_left)
         try:
             async for kind, content in response:
                 if kind == "report":
@@ -163,7 +164,7 @@ class ClusterExecutor(BaseExecutor):
         return [answer for answer in answers if not isinstance(answer, BaseException)]
 
     async def _watch(self) -> None:
-        """Connect, then get the replicas' reports again and again."""
+        """Connect, then collect the replicas' reports every `POLL_SECONDS`."""
         try:
             self._handle = await self._connect()
         except Exception as error:
@@ -184,7 +185,7 @@ class ClusterExecutor(BaseExecutor):
             await asyncio.sleep(POLL_SECONDS)
 
     def _take_reports(self, answers: list[ReplicaState]) -> None:
-        """Take in the reports of all replicas: a replica without one is gone."""
+        """Store the reports of all replicas. A replica without a report is gone."""
         missing = self._reports.keys() - {report["replica"] for report in answers}
         for name in missing:
             del self._reports[name]
@@ -193,12 +194,13 @@ class ClusterExecutor(BaseExecutor):
             self._take_report(report)
 
     def _take_report(self, report: ReplicaState) -> None:
+        """Store a replica's report. If it brings a new catalogue, merge the catalogues again."""
         name, catalogue = report["replica"], report["catalogue"]
         self.metrics.worker_reported(report["counters"], name)
         if catalogue is not None:
             if self._reports.pop(name, None) is None:
                 self.metrics.worker_started(None)
-            self._reports[name] = report  # the newest last
+            self._reports[name] = report  # pop and insert: the newest report comes last
             self._set_catalogue(
                 merge_catalogues(
                     [report["catalogue"] for report in self._reports.values() if report["catalogue"] is not None]
@@ -207,7 +209,7 @@ class ClusterExecutor(BaseExecutor):
 
 
 def model_of(job: Job, settings: Settings) -> str:
-    """The model that a job needs first."""
+    """The id of the first model that a job needs; empty if it needs none. Ray prefers a replica that has it."""
     if isinstance(job, Explain | Predict):
         return job.models[0] if job.models else settings.default_model
     if isinstance(job, Measure):

@@ -12,8 +12,8 @@ from .problems import StopOnProblem, problem_response
 
 
 class BodyLimitMiddleware:
-    """ASGI middleware: a request whose Content-Length is too large is refused before the body is read; other bodies are
-    counted. The whole body must arrive within `seconds` after the first read."""
+    """ASGI middleware: a request whose Content-Length is too large is refused before the body is read. Of other
+    requests the bytes are counted as they arrive. The whole body must arrive within `seconds` after the first read."""
 
     def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self.app, self.max_bytes, self.seconds = app, max_bytes, seconds
@@ -25,7 +25,9 @@ class BodyLimitMiddleware:
         refusal = self._refusal(Headers(scope=scope))
         if refusal is not None:
             response = problem_response(refusal)
-            if isinstance(refusal, MalformedRequest):  # it is unknown where the next request begins
+            if isinstance(
+                refusal, MalformedRequest
+            ):  # without a valid length nobody knows where the next request begins
                 response.headers["connection"] = "close"
             await response(scope, receive, send)
             return
@@ -33,6 +35,7 @@ class BodyLimitMiddleware:
         await self.app(scope, body.receive, body.send)
 
     def _refusal(self, headers: Headers) -> Problem | None:
+        """Why a request is refused because of its headers; None if it is not."""
         length = headers.get("content-length")
         if length is None:
             return None
@@ -46,7 +49,7 @@ class BodyLimitMiddleware:
 
 
 class _BodyCounter:
-    """Observes the body of one request while it is received."""
+    """Wraps `receive` and `send` of one request, and stops a body that is too long or too slow."""
 
     def __init__(self, receive: Receive, send: Send, limits: BodyLimitMiddleware) -> None:
         self._receive, self._send, self._limits = receive, send, limits
@@ -74,7 +77,8 @@ class _BodyCounter:
         return message if self._received <= self._limits.max_bytes else self._stop(too_large(self._limits.max_bytes))
 
     def _stop(self, problem: Problem) -> Message:
-        if self._response_started:  # a response was already sent: tell the application that the client has left
+        """Raise `StopOnProblem`; after the response has started, return a disconnect message instead."""
+        if self._response_started:  # too late for another response: tell the application that the client has left
             return {"type": "http.disconnect"}
         raise StopOnProblem(problem)
 

@@ -35,7 +35,7 @@ def _change_detector(request: Request) -> ChangeDetector:
 
 
 def _owner(request: Request) -> str | None:
-    """The name of the request's API key; None if keys are off: then everything belongs to everybody."""
+    """The name of the request's API key. None if keys are off; then everybody may see everything."""
     return request.state.owner if request.app.state.keys else None
 
 
@@ -53,7 +53,10 @@ def explanation_gone(id: str) -> NotFound:
 
 
 def require_owner(store: AnyStore, id: str, owner: str | None, what: str) -> None:
-    """Raise `Forbidden` if an explanation was made with another key, `NotFound` if it is gone."""
+    """Raise `Forbidden` if an explanation was made with another key, `NotFound` if it is gone.
+
+    `what` is the refused action, for the message: «Only that key can {what}.»
+    """
     if owner is None:
         return
     actual_owner = store.owner(id)

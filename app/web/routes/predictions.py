@@ -60,6 +60,6 @@ async def estimate(
 ) -> Any:
     """Gradient evaluations and seconds of each method with these options, and of metrics of its map, before anything is
     computed. If a metric's throughput is not known yet, it is measured on a few pictures."""
-    chosen = model or settings.default_model
-    job = Estimate(chosen, tuple(method or ()), parse_options(options), parse_size(size), tuple(metrics or ()))
+    model_id = model or settings.default_model
+    job = Estimate(model_id, tuple(method or ()), parse_options(options), parse_size(size), tuple(metrics or ()))
     return await run_for_client(request, executor, job, Estimates)

@@ -1,12 +1,18 @@
-// IEEE 754 half precision to float32.
+// Converts float16 (IEEE 754 half precision) to float32.
 
 const Float16 = /** @type {any} */ (globalThis).Float16Array; // not in every browser yet
 
-/** @type {Float32Array | null} */
-let table = null;
+/**
+ * The value of each of the 65536 bit patterns; filled at first use.
+ * @type {Float32Array | null}
+ */
+let valueTable = null;
 
-/** @param {number} bits */
-function half(bits) {
+/**
+ * The value of one float16.
+ * @param {number} bits
+ */
+function valueOf(bits) {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;
@@ -16,23 +22,23 @@ function half(bits) {
 }
 
 /**
- * All 65536 values at once: one look-up each is the fastest way without Float16Array.
+ * Values of many float16s, looked up in a table: the fastest way without Float16Array.
  * @param {Uint16Array} uint16
  */
 export function halves(uint16) {
-  const known = (table ??= Float32Array.from({ length: 65536 }, (_, bits) => half(bits)));
-  return Float32Array.from(uint16, (bits) => known[bits]);
+  const values = (valueTable ??= Float32Array.from({ length: 65536 }, (_, bits) => valueOf(bits)));
+  return Float32Array.from(uint16, (bits) => values[bits]);
 }
 
 /**
- * `buffer` holds little-endian halves from `offset` on; the result is their values times `scale`.
+ * Reads `length` little-endian float16s of `buffer` from byte `offset` on, and multiplies them by `scale`.
  * @param {ArrayBuffer} buffer
  * @param {number} offset
  * @param {number} length
  * @param {number} scale
  */
 export function decodeFloat16(buffer, offset, length, scale) {
-  // slice: in an .npy the halves may start at any byte, a typed array must not.
+  // A copy, since the values of an .npy file may start at an odd byte, where a typed array cannot.
   const bytes = buffer.slice(offset, offset + 2 * length);
   const values = Float16
     ? new Float32Array(new Float16(bytes))

@@ -1,4 +1,4 @@
-// Decoding and comparing away from the main thread, so that sliding stays smooth while maps arrive.
+// A web worker that decodes and compares maps, so that sliders and gestures stay smooth while maps arrive.
 
 import { compare } from "./comparison.js";
 import { decodeFloat16 } from "./float16.js";
@@ -7,13 +7,14 @@ import { parseNpy } from "./npy.js";
 /** @import { RawArray } from "../rendering/types.js" */
 
 /**
+ * A map as an event of the stream carries it: float16 in base64.
  * @param {{ shape: number[], scale: number, data: string }} map
  * @returns {RawArray}
  */
 function decodeMap({ shape, scale, data }) {
-  const text = atob(data);
-  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-  // One channel: partial and final maps of the stream are summed over channels already.
+  const binary = atob(data);
+  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  // One channel: the server has summed the maps of the stream over their channels.
   return { shape: [1, ...shape], values: decodeFloat16(bytes.buffer, 0, shape[0] * shape[1], scale) };
 }
 

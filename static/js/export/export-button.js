@@ -5,7 +5,7 @@ import { View } from "../widgets/view.js";
 
 /** @import { ExportMenu } from "./export-menu.js" */
 
-/** Opens the ways to take the grid along; shown when all of it is done. */
+/** The button that opens the export menu of the grid. Shown once all panels are done. */
 export class ExportButton extends View {
   /** @type {HTMLButtonElement} */ button;
   /** @type {ExportMenu} */ menu;

@@ -1,4 +1,5 @@
-// What a figure is made of: texts, images and frames at places in pixels. Drawn as SVG and as canvas alike.
+// The marks that an exported figure consists of: texts, images and frames, with positions in pixels. The same marks are
+// written as SVG and drawn on a canvas.
 
 import { contextOf } from "../shared/dom.js";
 
@@ -13,31 +14,33 @@ import { contextOf } from "../shared/dom.js";
 export const FONT = "Helvetica, Arial, 'Liberation Sans', 'Noto Sans', sans-serif";
 
 /** @type {Map<string, CanvasRenderingContext2D>} */
-const rulers = new Map();
+const contexts = new Map();
 
 /**
+ * A canvas context that measures text in this font; one is kept per font.
  * @param {number} size
  * @param {number} weight
  */
-function ruler(size, weight) {
+function measuringContext(size, weight) {
   const font = `${weight} ${size}px ${FONT}`;
-  const known = rulers.get(font);
+  const known = contexts.get(font);
   if (known) return known;
   const context = contextOf(document.createElement("canvas"));
   context.font = font;
-  rulers.set(font, context);
+  contexts.set(font, context);
   return context;
 }
 
 /**
+ * The width of a text, in pixels.
  * @param {string} text
  * @param {number} size
  * @param {number} weight
  */
-export const widthOf = (text, size, weight = 400) => ruler(size, weight).measureText(text).width;
+export const widthOf = (text, size, weight = 400) => measuringContext(size, weight).measureText(text).width;
 
 /**
- * Broken into lines no wider than `width`; a word that is wider than that is broken too.
+ * Breaks a text into lines no wider than `width`. A word that is wider than that is broken too.
  * @param {string} text
  * @param {number} width
  * @param {number} size
@@ -70,7 +73,7 @@ export function linesOf(text, width, size, weight = 400) {
 export const INK = "#1b1c1e";
 export const MUTED = "#595c60";
 
-/** Marks are put one under the other; `y` is where the next goes. */
+/** Lays marks out one below the other. `y` is the top of the next mark. */
 export class Column {
   /** @type {Mark[]} */
   marks = [];
@@ -93,10 +96,10 @@ export class Column {
   text(text, { size = 12, weight = 400, colour = INK, gap = 0 } = {}) {
     if (!text) return this;
     this.y += gap;
-    const leading = Math.round(size * 1.35);
+    const lineHeight = Math.round(size * 1.35);
     for (const line of linesOf(text, this.width, size, weight)) {
       this.marks.push({ kind: "text", text: line, x: this.x, y: this.y + Math.round(size * 0.95), size, weight, colour, anchor: "start" });
-      this.y += leading;
+      this.y += lineHeight;
     }
     return this;
   }

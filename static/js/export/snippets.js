@@ -1,61 +1,72 @@
-// A request as text that runs as it is: for a shell, and for Python.
+// A request as code to copy: a curl command, and a Python script.
 
-/** @param {string} text */
-const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+/**
+ * A text quoted for the shell where it needs to be.
+ * @param {string} text
+ */
+const shellQuoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
-/** @param {any} value */
-const plain = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+/**
+ * The text that a form field sends for a value.
+ * @param {any} value
+ */
+const fieldText = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
-// A field as curl takes it: -F reads @, < and ; in its own way.
-/** @param {[string, any]} field */
+/**
+ * A form field as an argument of curl. -F gives a meaning to @, < and ;, which --form-string does not.
+ * @param {[string, any]} field
+ */
 function curlField([name, value]) {
-  if (name === "image") return `-F ${quoted(`image=@${/[,;"]/.test(value) ? `"${value.replaceAll(/(["\\])/g, "\\$1")}"` : value}`)}`;
-  const text = plain(value);
-  return `${/^[@<]|;/.test(text) ? "--form-string" : "-F"} ${quoted(`${name}=${text}`)}`;
+  if (name === "image") return `-F ${shellQuoted(`image=@${/[,;"]/.test(value) ? `"${value.replaceAll(/(["\\])/g, "\\$1")}"` : value}`)}`;
+  const text = fieldText(value);
+  return `${/^[@<]|;/.test(text) ? "--form-string" : "-F"} ${shellQuoted(`${name}=${text}`)}`;
 }
 
 /**
- * @param {[string, any][]} request
+ * The curl command that sends a request to the server at `origin`.
+ * @param {[string, any][]} request - fields as [name, value]
  * @param {string} origin
  */
 export const curlOf = (request, origin) => `curl -s ${[...request.map(curlField), `${origin}/api/v1/explanations`].join(" \\\n     ")}\n`;
 
 /**
+ * A JSON value as a Python literal.
  * @param {any} value
  * @returns {string}
  */
-function literal(value) {
+function pythonLiteral(value) {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
-  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  if (typeof value === "object") return `{${Object.entries(value).map(([name, part]) => `${JSON.stringify(name)}: ${literal(part)}`).join(", ")}}`;
+  if (Array.isArray(value)) return `[${value.map(pythonLiteral).join(", ")}]`;
+  if (typeof value === "object") return `{${Object.entries(value).map(([name, part]) => `${JSON.stringify(name)}: ${pythonLiteral(part)}`).join(", ")}}`;
   return JSON.stringify(value);
 }
 
 /**
- * {name: value, or values where there are several}, options as the call that writes them.
+ * The lines of the `data` dictionary: a name that is repeated has a list of values, and `options` are encoded by json.dumps.
  * @param {[string, any][]} request
  */
 function pythonFields(request) {
   const fields = new Map();
   for (const [name, value] of request) fields.set(name, [...(fields.get(name) ?? []), value]);
   const lines = [...fields].map(([name, values]) => {
-    if (name === "options") return `"options": json.dumps(${literal(values[0])})`;
-    return `${JSON.stringify(name)}: ${literal(values.length > 1 ? values : values[0])}`;
+    if (name === "options") return `"options": json.dumps(${pythonLiteral(values[0])})`;
+    return `${JSON.stringify(name)}: ${pythonLiteral(values.length > 1 ? values : values[0])}`;
   });
   return lines.map((line) => `            ${line},\n`).join("");
 }
 
 /**
- * @param {[string, any][]} request
+ * The Python script that sends a request to the server at `origin` and loads the maps.
+ * @param {[string, any][]} request - fields as [name, value]
  * @param {string} origin
  */
 export function pythonOf(request, origin) {
   const image = request.find(([name]) => name === "image")?.[1];
-  const rest = request.filter(([name]) => name !== "image");
-  const json = rest.some(([name]) => name === "options");
+  const otherFields = request.filter(([name]) => name !== "image");
+  const needsJson = otherFields.some(([name]) => name === "options");
   return `import io
-${json ? "import json\n" : ""}
+${needsJson ? "import json\n" : ""}
 import httpx
 import numpy as np
 
@@ -63,7 +74,7 @@ with httpx.Client(base_url=${JSON.stringify(origin)}, timeout=600) as server:
     answer = server.post(
         "/api/v1/explanations",
 ${image ? `        files={"image": open(${JSON.stringify(image)}, "rb")},\n` : ""}        data={
-${pythonFields(rest)}        },
+${pythonFields(otherFields)}        },
     )
     answer.raise_for_status()
     for panel in answer.json()["panels"]:

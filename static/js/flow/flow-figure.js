@@ -28,18 +28,19 @@ function svg(tag, attributes, ...children) {
 }
 
 /**
+ * One entry of the legend.
  * @param {string} kind
  * @param {string} key
  */
-const entry = (kind, key) => el("span", { class: `entry ${kind}` }, t(key));
+const legendEntry = (kind, key) => el("span", { class: `entry ${kind}` }, t(key));
 
 /**
- * The layers from left to right as they are computed: the gradient's norm and its norm per element on a logarithmic
- * scale, below them the dead and the saturated activations, and marks where a pooling is. The pointer, or the slider
- * below with the arrow keys, reads a layer.
+ * The gradient flow as a figure: the layers from left to right, in the order in which the network computes them. Above, the
+ * gradient's norm and its root mean square on a logarithmic scale; below, the shares of dead and saturated activations, with
+ * marks at poolings. The pointer, or the slider with the arrow keys, selects the layer whose values are shown.
  */
 export class FlowFigure extends HTMLElement {
-  /** @type {HTMLParagraphElement} */ key;
+  /** @type {HTMLParagraphElement} */ legend;
   /** @type {HTMLDivElement} */ plot;
   /** @type {HTMLInputElement} */ slider;
   /** @type {FlowReading} */ reading;
@@ -51,13 +52,13 @@ export class FlowFigure extends HTMLElement {
 
   connectedCallback() {
     if (this.plot) return;
-    this.key = el("p", { class: "key", "aria-hidden": "true" },
-      entry("", "flow.norm"), entry("second", "flow.rms"), entry("dead", "flow.dead"), entry("saturated", "flow.saturated"), entry("pool", "flow.pooling"));
+    this.legend = el("p", { class: "key", "aria-hidden": "true" },
+      legendEntry("", "flow.norm"), legendEntry("second", "flow.rms"), legendEntry("dead", "flow.dead"), legendEntry("saturated", "flow.saturated"), legendEntry("pool", "flow.pooling"));
     this.plot = el("div", { class: "chart flow-plot" });
-    this.slider = el("input", { type: "range", min: 0, step: 1, class: "flow-slider", "aria-label": t("flow.layer"), oninput: () => this.read(Number(this.slider.value)) });
+    this.slider = el("input", { type: "range", min: 0, step: 1, class: "flow-slider", "aria-label": t("flow.layer"), oninput: () => this.select(Number(this.slider.value)) });
     this.reading = el("flow-reading");
-    this.append(this.key, this.plot, this.slider, this.reading);
-    for (const kind of /** @type {const} */ (["pointermove", "pointerdown"])) this.plot.addEventListener(kind, ({ clientX }) => this.point(clientX));
+    this.append(this.legend, this.plot, this.slider, this.reading);
+    for (const kind of /** @type {const} */ (["pointermove", "pointerdown"])) this.plot.addEventListener(kind, ({ clientX }) => this.selectAt(clientX));
     new ResizeObserver(() => this.draw()).observe(this.plot);
   }
 
@@ -66,77 +67,88 @@ export class FlowFigure extends HTMLElement {
     this.#layers = layers;
     this.slider.max = String(layers.length - 1);
     this.draw();
-    this.read(0);
+    this.select(0);
   }
 
   get width() {
     return this.plot.clientWidth;
   }
 
-  /** @param {number} place */
-  #left = (place) => MARGIN.left + ((place + 0.5) * (this.width - MARGIN.left - MARGIN.right)) / this.#layers.length;
+  /**
+   * The x of a layer.
+   * @param {number} index
+   */
+  #xOf = (index) => MARGIN.left + ((index + 0.5) * (this.width - MARGIN.left - MARGIN.right)) / this.#layers.length;
 
   /** @param {number} clientX */
-  point(clientX) {
+  selectAt(clientX) {
     const { left } = this.plot.getBoundingClientRect();
     const share = (clientX - left - MARGIN.left) / (this.width - MARGIN.left - MARGIN.right);
-    const place = Math.floor(share * this.#layers.length);
-    this.read(Math.min(this.#layers.length - 1, Math.max(0, place)));
+    const index = Math.floor(share * this.#layers.length);
+    this.select(Math.min(this.#layers.length - 1, Math.max(0, index)));
   }
 
-  /** @param {number} place */
-  read(place) {
-    const layer = this.#layers[place];
-    this.slider.value = String(place);
+  /**
+   * Selects a layer: the slider, the reading and the cursor show it.
+   * @param {number} index
+   */
+  select(index) {
+    const layer = this.#layers[index];
+    this.slider.value = String(index);
     this.slider.setAttribute("aria-valuetext", sentenceOf(layer));
     this.reading.show(layer);
-    this.mark(place);
+    this.moveCursor(index);
   }
 
   draw() {
     if (!this.width || !this.#layers.length) return;
     const norms = this.#layers.map(({ norm }) => norm);
-    const sizes = this.#layers.map(({ rms }) => rms);
-    this.decades = decadesOf([...norms, ...sizes]);
+    const rmsValues = this.#layers.map(({ rms }) => rms);
+    this.decades = decadesOf([...norms, ...rmsValues]);
     const cursor = svg("g", { class: "flow-cursor" });
     this.cursor = cursor;
     this.plot.replaceChildren(svg("svg", { width: this.width, height: HEIGHT, viewBox: `0 0 ${this.width} ${HEIGHT}`, "aria-hidden": "true" },
-      ...this.axis(), ...this.strip(), this.limit(norms), ...this.line(sizes, "second"), ...this.line(norms, "first"), ...this.nothing(norms), ...this.pools(), cursor));
-    this.mark(Number(this.slider.value));
+      ...this.axis(), ...this.shareBars(), this.vanishingLine(norms), ...this.line(rmsValues, "second"), ...this.line(norms, "first"), ...this.crosses(norms), ...this.poolingMarks(), cursor));
+    this.moveCursor(Number(this.slider.value));
   }
 
-  /** @param {number} value */
-  #top = (value) => {
+  /**
+   * The y of a value on the logarithmic scale.
+   * @param {number} value
+   */
+  #yOf = (value) => {
     const { low, high } = this.decades;
     return PLOT.top + PLOT.height * (1 - (Math.log10(value) - low) / (high - low));
   };
 
   /**
-   * @param {number} top
+   * A horizontal line across the figure.
+   * @param {number} y
    * @param {string} kind
    */
-  #across = (top, kind) => svg("line", { x1: MARGIN.left, x2: this.width - MARGIN.right, y1: top, y2: top, class: kind });
+  #horizontal = (y, kind) => svg("line", { x1: MARGIN.left, x2: this.width - MARGIN.right, y1: y, y2: y, class: kind });
 
   /**
-   * @param {number} top
+   * The label of a tick on the left.
+   * @param {number} y
    * @param {string} text
    */
-  #tick = (top, text) => svg("text", { x: MARGIN.left - 8, y: top + 4, class: "tick", "text-anchor": "end" }, text);
+  #tick = (y, text) => svg("text", { x: MARGIN.left - 8, y: y + 4, class: "tick", "text-anchor": "end" }, text);
 
   axis() {
     return ticksOf(this.decades).flatMap((exponent) => {
-      const top = this.#top(10 ** exponent);
-      return [this.#across(top, "grid"), this.#tick(top, powerOfTen(exponent))];
+      const y = this.#yOf(10 ** exponent);
+      return [this.#horizontal(y, "grid"), this.#tick(y, powerOfTen(exponent))];
     });
   }
 
   /**
-   * Where a thousandth of the largest norm is.
+   * The line below which a gradient counts as vanished: a thousandth of the largest norm.
    * @param {(number | null)[]} norms
    */
-  limit(norms) {
-    const least = vanished(norms);
-    return least > 0 ? this.#across(this.#top(least), "flow-limit") : svg("g", {});
+  vanishingLine(norms) {
+    const threshold = vanished(norms);
+    return threshold > 0 ? this.#horizontal(this.#yOf(threshold), "flow-limit") : svg("g", {});
   }
 
   /**
@@ -145,47 +157,52 @@ export class FlowFigure extends HTMLElement {
    */
   line(values, kind) {
     return runsOf(values).map((run) => {
-      const path = run.map(([place, value], i) => `${i ? "L" : "M"}${this.#left(place).toFixed(1)} ${this.#top(value).toFixed(1)}`);
+      const path = run.map(([index, value], i) => `${i ? "L" : "M"}${this.#xOf(index).toFixed(1)} ${this.#yOf(value).toFixed(1)}`);
       return svg("path", { d: run.length > 1 ? path.join("") : `${path[0]}h0.1`, class: `line ${kind}`, "stroke-linecap": "round" });
     });
   }
 
   /**
-   * A logarithm has no place for 0, nor for what is not finite: a cross at the foot.
+   * A cross at the bottom for each norm that a logarithmic scale cannot show: 0, or not finite.
    * @param {(number | null)[]} norms
    */
-  nothing(norms) {
-    const top = PLOT.top + PLOT.height;
-    return norms.flatMap((norm, place) => (norm !== null && norm > 0 ? [] : [svg("path", { d: `M${this.#left(place) - 3} ${top - 3}l6 6m0 -6l-6 6`, class: "flow-nothing" })]));
+  crosses(norms) {
+    const bottom = PLOT.top + PLOT.height;
+    return norms.flatMap((norm, index) => (norm !== null && norm > 0 ? [] : [svg("path", { d: `M${this.#xOf(index) - 3} ${bottom - 3}l6 6m0 -6l-6 6`, class: "flow-nothing" })]));
   }
 
-  strip() {
+  /** Dead and saturated activations of each layer, as stacked bars. */
+  shareBars() {
     const width = Math.max(1, (this.width - MARGIN.left - MARGIN.right) / this.#layers.length - 1);
-    const foot = STRIP.top + STRIP.height;
-    /** @type {(place: number, from: number, share: number, kind: string) => Element} */
-    const bar = (place, from, share, kind) => svg("rect", {
-      x: (this.#left(place) - width / 2).toFixed(2), y: foot - STRIP.height * (from + share), width: width.toFixed(2), height: STRIP.height * share, class: kind,
+    const bottom = STRIP.top + STRIP.height;
+    /** @type {(index: number, from: number, share: number, kind: string) => Element} */
+    const bar = (index, from, share, kind) => svg("rect", {
+      x: (this.#xOf(index) - width / 2).toFixed(2), y: bottom - STRIP.height * (from + share), width: width.toFixed(2), height: STRIP.height * share, class: kind,
     });
-    const bars = this.#layers.flatMap(({ dead, saturated }, place) => [
-      dead ? bar(place, 0, dead, "flow-dead") : [],
-      saturated ? bar(place, dead ?? 0, saturated, "flow-saturated") : [],
+    const bars = this.#layers.flatMap(({ dead, saturated }, index) => [
+      dead ? bar(index, 0, dead, "flow-dead") : [],
+      saturated ? bar(index, dead ?? 0, saturated, "flow-saturated") : [],
     ].flat());
-    return [this.#across(STRIP.top, "grid"), this.#tick(STRIP.top, "100 %"), ...bars, this.#across(foot, "grid zero"), this.#tick(foot, "0 %")];
+    return [this.#horizontal(STRIP.top, "grid"), this.#tick(STRIP.top, "100 %"), ...bars, this.#horizontal(bottom, "grid zero"), this.#tick(bottom, "0 %")];
   }
 
-  pools() {
-    return this.#layers.flatMap(({ pooling }, place) => (pooling
-      ? [svg("path", { d: `M${this.#left(place) - 4} ${STRIP.top - 14}h8l-4 7z`, class: `flow-pool ${pooling.how}` })] : []));
+  /** A triangle above each pooling. */
+  poolingMarks() {
+    return this.#layers.flatMap(({ pooling }, index) => (pooling
+      ? [svg("path", { d: `M${this.#xOf(index) - 4} ${STRIP.top - 14}h8l-4 7z`, class: `flow-pool ${pooling.how}` })] : []));
   }
 
-  /** @param {number} place */
-  mark(place) {
-    const layer = this.#layers[place];
+  /**
+   * Puts the cursor on a layer.
+   * @param {number} index
+   */
+  moveCursor(index) {
+    const layer = this.#layers[index];
     if (!this.cursor || !layer) return;
-    const left = this.#left(place);
+    const x = this.#xOf(index);
     const dots = [layer.norm, layer.rms].flatMap((value) => (value !== null && value > 0 ? value : []));
     this.cursor.replaceChildren(
-      svg("line", { x1: left, x2: left, y1: PLOT.top, y2: STRIP.top + STRIP.height, class: "reading" }),
-      ...dots.map((value) => svg("circle", { cx: left, cy: this.#top(value), r: 4, class: "read" })));
+      svg("line", { x1: x, x2: x, y1: PLOT.top, y2: STRIP.top + STRIP.height, class: "reading" }),
+      ...dots.map((value) => svg("circle", { cx: x, cy: this.#yOf(value), r: 4, class: "read" })));
   }
 }

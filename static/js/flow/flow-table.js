@@ -1,4 +1,4 @@
-// The layers as a table.
+// The gradient flow as a table: one row for each layer.
 
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
@@ -6,7 +6,10 @@ import { nameOf, shapeText, shareText, sizeText } from "./layer-text.js";
 
 /** @import { FlowLayer } from "../api/types.js" */
 
-/** @type {[string, (layer: FlowLayer) => string][]} */
+/**
+ * The key of each column's title, and the text of its cell for a layer.
+ * @type {[string, (layer: FlowLayer) => string][]}
+ */
 const COLUMNS = [
   ["flow.layer", nameOf],
   ["flow.kind", ({ kind }) => kind],
@@ -20,7 +23,7 @@ const COLUMNS = [
 ];
 
 /**
- * A region that scrolls, with all layers in the order in which they are computed.
+ * The table in a scrollable region, with the layers in the order in which the network computes them.
  * @param {FlowLayer[]} layers
  */
 export function flowTable(layers) {
@@ -28,6 +31,6 @@ export function flowTable(layers) {
     el("table", {},
       el("caption", { class: "unseen" }, t("flow.table")),
       el("thead", {}, el("tr", {}, ...COLUMNS.map(([key]) => el("th", { scope: "col" }, t(key))))),
-      el("tbody", {}, ...layers.map((layer) => el("tr", {}, ...COLUMNS.map(([, text], place) => (
-        el(place ? "td" : "th", place ? {} : { scope: "row" }, text(layer)))))))));
+      el("tbody", {}, ...layers.map((layer) => el("tr", {}, ...COLUMNS.map(([, cellText], column) => (
+        el(column ? "td" : "th", column ? {} : { scope: "row" }, cellText(layer)))))))));
 }

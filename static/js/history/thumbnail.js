@@ -4,11 +4,11 @@ import { contextOf } from "../shared/dom.js";
 import { loadImage } from "../shared/load-image.js";
 
 const SIDE = 112;
-const MOST = 8000; // characters of the address
+const MAX_CHARACTERS = 8000; // of the data: URL
 const QUALITIES = [0.7, 0.5, 0.3];
 
 /**
- * The middle square as a data: address; null where the picture cannot be read or stays too large.
+ * The largest centred square of a picture as a small data: URL; null if the picture cannot be read or the URL is too long.
  * @param {string} url
  */
 export async function thumbnailOf(url) {
@@ -20,10 +20,10 @@ export async function thumbnailOf(url) {
     canvas.width = canvas.height = SIDE;
     const context = contextOf(canvas);
     context.imageSmoothingQuality = "high";
-    context.fillStyle = "#fff"; // a picture with holes: JPEG has none
+    context.fillStyle = "#fff"; // white behind transparent pixels, which JPEG does not have
     context.fillRect(0, 0, SIDE, SIDE);
     context.drawImage(image, (width - side) / 2, (height - side) / 2, side, side, 0, 0, SIDE, SIDE);
-    return QUALITIES.map((quality) => canvas.toDataURL("image/jpeg", quality)).find((address) => address.length <= MOST) ?? null;
+    return QUALITIES.map((quality) => canvas.toDataURL("image/jpeg", quality)).find((dataUrl) => dataUrl.length <= MAX_CHARACTERS) ?? null;
   } catch {
     return null;
   }

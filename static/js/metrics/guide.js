@@ -1,4 +1,4 @@
-// Wires the page about the numbers: nothing on it is computed.
+// The script of the guide to the metrics (/trust): a static page with contents list, language and theme.
 
 import { followTimeline } from "../shared/contents-list.js";
 import { offerLanguages } from "../shared/language.js";

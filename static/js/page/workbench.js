@@ -1,7 +1,7 @@
-// The workbench's elements and styles: fetched when a first picture is taken or an address is opened, so that the
-// start page stays small.
+// Defines the workbench's elements and loads their styles. Fetched when the first picture is chosen or a permalink is
+// opened, so that the start page stays small.
 
-// Modules that the first visit goes without: they are imported again where they are wanted.
+// Imported only so that they are fetched now: the code that uses them imports them dynamically later.
 import "../api/event-stream.js";
 import "../controller/stream-events.js";
 import "../history/thumbnail.js";
@@ -46,7 +46,7 @@ import { ActionMenu } from "../widgets/action-menu.js";
 import { ScaleBar } from "../widgets/scale-bar.js";
 import { offerDialogs } from "./lazy-dialogs.js";
 
-// Inner elements first: an element may use those that it contains as soon as it is built.
+// Inner elements come before those that contain them, since an element uses its inner elements as soon as it is built.
 /** @type {Record<string, CustomElementConstructor>} */
 const ELEMENTS = {
   "picture-strip": PictureStrip,

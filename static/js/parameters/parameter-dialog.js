@@ -13,30 +13,30 @@ import { computeWith, parametersOf, costOf, valuesOf } from "./parameters.js";
  * @import { ParameterField } from "./parameter-field.js"
  */
 
-const PAUSE = 200; // milliseconds without a change before the price is asked for
+const DEBOUNCE_MS = 200; // without a change, before the cost is requested
 
-/** The parameters of a method: a form made from its schema, the price, and the way to compute with them. */
+/** A dialog with the parameters of a method: a form made from its schema, the estimated cost, and a button that computes. */
 export class ParameterDialog extends View {
   /** @type {HTMLHeadingElement} */ heading;
   /** @type {HTMLParagraphElement} */ summary;
   /** @type {HTMLDivElement} */ fields;
-  /** @type {HTMLParagraphElement} */ price;
+  /** @type {HTMLParagraphElement} */ cost;
   /** @type {HTMLButtonElement} */ reset;
   /** @type {HTMLFormElement} */ form;
   /** @type {HTMLDialogElement} */ dialog;
   /** @type {HTMLElement | null} */ opener;
 
   #timer = 0;
-  #pricing = new AbortController();
+  #costRequest = new AbortController();
 
   build() {
     this.heading = el("h2", { id: "parameters-title", class: "question" });
     this.summary = el("p", { class: "small muted" });
     this.fields = el("div", { class: "parameter-fields" });
-    this.price = el("p", { class: "small price", role: "status" });
+    this.cost = el("p", { class: "small price", role: "status" });
     this.reset = el("button", { type: "button", class: "link", onclick: () => this.restore() }, t("parameters.restore"));
     this.form = el("form", { method: "dialog", novalidate: true, onsubmit: (event) => this.submit(event) },
-      this.fields, this.price,
+      this.fields, this.cost,
       el("div", { class: "parameter-actions" }, el("button", { type: "submit", class: "button primary" }, t("parameters.compute")), this.reset));
     this.dialog = el("dialog", { class: "parameters", "aria-labelledby": "parameters-title", onclose: () => this.closed(), onclick: ({ target }) => target === this.dialog && this.dialog.close() },
       el("div", { class: "parameters-inner" },
@@ -52,7 +52,10 @@ export class ParameterDialog extends View {
     return store.state.parametersOf;
   }
 
-  /** @param {string | null} method */
+  /**
+   * Opens for a method, closes for null.
+   * @param {string | null} method
+   */
   follow(method) {
     if (!method) return this.dialog.close();
     this.append(this.dialog);
@@ -66,75 +69,78 @@ export class ParameterDialog extends View {
       field.value = values[parameter.name];
       return field;
     }));
-    this.price.textContent = "";
+    this.cost.textContent = "";
     this.dialog.showModal();
     /** @type {HTMLElement | null} */ (this.fields.querySelector("input, select"))?.focus();
-    return this.ask();
+    return this.requestCost();
   }
 
+  /** After the dialog has closed: clean up, and give the focus back. */
   closed() {
     clearTimeout(this.#timer);
-    this.#pricing.abort();
+    this.#costRequest.abort();
     this.dialog.remove();
     openParameters(null);
     if (this.opener?.isConnected) this.opener.focus();
   }
 
-  get all() {
+  get allFields() {
     return /** @type {ParameterField[]} */ ([...this.fields.children]);
   }
 
   get values() {
-    return Object.fromEntries(this.all.map((field) => [field.parameter.name, field.value]));
+    return Object.fromEntries(this.allFields.map((field) => [field.parameter.name, field.value]));
   }
 
+  /** Sets all parameters to their defaults. */
   restore() {
-    for (const field of this.all) field.value = field.parameter.initial;
+    for (const field of this.allFields) field.value = field.parameter.initial;
     this.changed();
   }
 
+  /** After a change: request the cost again, once the visitor pauses. */
   changed() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.ask(), PAUSE);
+    this.#timer = setTimeout(() => this.requestCost(), DEBOUNCE_MS);
   }
 
-  /** What it would cost; the server sees the same parameters that it is to compute with, and says what it has against them. */
-  async ask() {
-    this.#pricing.abort();
-    this.#pricing = new AbortController();
-    const { signal } = this.#pricing;
-    this.reset.hidden = this.all.every((field) => field.value === field.parameter.initial);
-    if (this.all.some((field) => field.problem)) {
-      this.price.textContent = t("parameters.price.none");
+  /** Asks the server what a map with these parameters would cost. This checks the parameters too: see `showErrors`. */
+  async requestCost() {
+    this.#costRequest.abort();
+    this.#costRequest = new AbortController();
+    const { signal } = this.#costRequest;
+    this.reset.hidden = this.allFields.every((field) => field.value === field.parameter.initial);
+    if (this.allFields.some((field) => field.problem)) {
+      this.cost.textContent = t("parameters.price.none");
       return;
     }
     try {
-      const price = await costOf(this.method ?? "", this.values, signal);
-      if (!signal.aborted) this.price.textContent = priceText(price);
+      const cost = await costOf(this.method ?? "", this.values, signal);
+      if (!signal.aborted) this.cost.textContent = costText(cost);
     } catch (error) {
-      if (!signal.aborted) this.refused(error);
+      if (!signal.aborted) this.showErrors(error);
     }
   }
 
   /**
-   * The server's words stand at the field that they are about.
+   * Shows each error of the server at the field that it is about, other errors below the fields.
    * @param {{ errors?: FieldError[], detail?: string, message?: string }} error
    */
-  refused({ errors = [], detail, message }) {
-    const rest = errors.filter(({ field, detail: words }) => {
-      const place = this.all.find(({ parameter }) => field === `options.${this.method}.${parameter.name}`);
-      place?.complain(words.replace(`${field}: `, ""));
-      return !place;
+  showErrors({ errors = [], detail, message }) {
+    const unplaced = errors.filter(({ field: name, detail: text }) => {
+      const field = this.allFields.find(({ parameter }) => name === `options.${this.method}.${parameter.name}`);
+      field?.complain(text.replace(`${name}: `, ""));
+      return !field;
     });
-    this.price.textContent = rest.length || !errors.length ? (detail ?? message ?? "") : t("parameters.price.none");
+    this.cost.textContent = unplaced.length || !errors.length ? (detail ?? message ?? "") : t("parameters.price.none");
   }
 
   /** @param {SubmitEvent} event */
   submit(event) {
-    const wrong = this.all.find((field) => field.problem || !field.message.hidden);
-    if (wrong) {
+    const invalid = this.allFields.find((field) => field.problem || !field.message.hidden);
+    if (invalid) {
       event.preventDefault();
-      wrong.control.input.focus();
+      invalid.control.input.focus();
       return;
     }
     if (this.method) computeWith(this.method, this.values);
@@ -142,8 +148,8 @@ export class ParameterDialog extends View {
 }
 
 /** @param {{ maps: number, evaluations: number, seconds: number | null }} cost */
-function priceText({ maps, evaluations, seconds }) {
+function costText({ maps, evaluations, seconds }) {
   const time = seconds === null ? t("parameters.seconds.unknown") : t("parameters.seconds", { seconds: format.seconds(seconds) });
-  const cost = t(evaluations === 1 ? "parameters.price.one" : "parameters.price", { evaluations });
-  return [maps > 1 ? t("parameters.maps", { maps }) : null, cost, time].filter(Boolean).join(" · ");
+  const count = t(evaluations === 1 ? "parameters.price.one" : "parameters.price", { evaluations });
+  return [maps > 1 ? t("parameters.maps", { maps }) : null, count, time].filter(Boolean).join(" · ");
 }

@@ -7,11 +7,12 @@ import { addSamples } from "./pictures.js";
 /** @import { SampleBody } from "../api/types.js" */
 
 /**
- * Small copies that ship with the page; a sample without one shows itself.
+ * The address of a sample's thumbnail. A sample that has no thumbnail is shown itself.
  * @param {SampleBody} sample
  */
-const thumbnail = (sample) => new URL(`../../samples/thumbs/${encodeURIComponent(sample.id)}.jpg`, import.meta.url);
+const thumbnailUrl = (sample) => new URL(`../../samples/thumbs/${encodeURIComponent(sample.id)}.jpg`, import.meta.url);
 
+/** The sample pictures as a list of buttons; each adds its picture. */
 export class SampleList extends View {
   /** @type {HTMLUListElement} */ list;
 
@@ -28,7 +29,7 @@ export class SampleList extends View {
   /** @param {SampleBody[]} samples */
   show(samples) {
     this.list.replaceChildren(...samples.map((sample) => {
-      const image = el("img", { src: thumbnail(sample), alt: "", width: 84, height: 84 });
+      const image = el("img", { src: thumbnailUrl(sample), alt: "", width: 84, height: 84 });
       image.addEventListener("error", () => { image.src = sample.url; }, { once: true });
       const credit = [sample.credit, sample.licence].filter(Boolean).join(", ");
       return el("li", {}, el("button", { type: "button", class: "sample", title: credit, onclick: () => addSamples([sample]) }, image, el("span", {}, textOr(`learn.sample.${sample.id}`, sample.title))));

@@ -1,12 +1,13 @@
-// Palettes are numbers in palettes.json; here they become look-up tables for canvases.
+// Loads the palettes from palettes.json as look-up tables for canvas pixels.
 
 /** @import { Palette } from "./types.js" */
 
 /**
- * "rrggbb" × 256 as RGBA in the byte order of ImageData seen through a Uint32Array.
+ * 256 RGBA pixels from their colours, written as "rrggbb" one after the other. Each pixel is one number whose bytes lie in
+ * memory as ImageData needs them.
  * @param {string} hex
  */
-function table(hex) {
+function lookUpTable(hex) {
   const bytes = new Uint8Array(1024);
   for (let i = 0; i < 256; i += 1) {
     for (let c = 0; c < 3; c += 1) bytes[4 * i + c] = parseInt(hex.slice(6 * i + 2 * c, 6 * i + 2 * c + 2), 16);
@@ -16,18 +17,18 @@ function table(hex) {
 }
 
 /**
- * {id: {title, kind, colours}}
+ * All palettes by id, each {title, kind, colours}.
  * @returns {Promise<Record<string, Palette>>}
  */
 export async function loadPalettes() {
   const response = await fetch(new URL("../../palettes.json", import.meta.url));
   /** @type {Record<string, Omit<Palette, "colours"> & { colours: string }>} */
   const records = await response.json();
-  return Object.fromEntries(Object.entries(records).map(([id, record]) => [id, { ...record, colours: table(record.colours) }]));
+  return Object.fromEntries(Object.entries(records).map(([id, record]) => [id, { ...record, colours: lookUpTable(record.colours) }]));
 }
 
 /**
- * Draws `colours[from..to]` as a strip, one pixel an entry; CSS stretches it.
+ * Draws `colours[from]` to `colours[to]` as a strip, one pixel for each; CSS stretches it.
  * @param {HTMLCanvasElement} canvas
  * @param {Uint32Array} colours
  * @param {number} from

@@ -1,4 +1,4 @@
-// A finding of the server, in the page's words.
+// Shows a finding of the server (a sentence about a metric's figures) in the page's language.
 
 import { el } from "./dom.js";
 import * as format from "./format.js";
@@ -7,10 +7,10 @@ import { filled, textOr } from "./texts.js";
 /** @import { Finding } from "../api/types.js" */
 
 /**
- * A value of a finding, which the server has rounded: no digits are added.
+ * The text of a finding's value. The server has rounded it already, so no digits are added.
  * @param {any} value
  */
-function valueOf(value) {
+function valueText(value) {
   if (typeof value !== "number" || !Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (!Number.isInteger(value) && (size < 1e-3 || size >= 1e4)) return format.number(value);
@@ -18,13 +18,14 @@ function valueOf(value) {
 }
 
 /**
- * A finding in the page's words; in the server's English where the page has none for it.
+ * A finding in the page's language; the server's English sentence if the page has no text for its code, or a number for that
+ * text is missing.
  * @param {Pick<Finding, "code" | "detail" | "values">} finding
  */
 export function findingNode({ code, detail, values = {} }) {
-  const known = textOr(`trust.finding.${code}`, null);
-  const names = [...(known ?? "").matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
-  if (known === null || names.some((name) => values[name] === undefined || values[name] === null)) return el("span", { lang: "en" }, detail);
-  const shown = Object.fromEntries(names.map((name) => [name, valueOf(values[name])]));
-  return el("span", {}, filled(known, shown));
+  const sentence = textOr(`trust.finding.${code}`, null);
+  const names = [...(sentence ?? "").matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+  if (sentence === null || names.some((name) => values[name] === undefined || values[name] === null)) return el("span", { lang: "en" }, detail);
+  const shown = Object.fromEntries(names.map((name) => [name, valueText(values[name])]));
+  return el("span", {}, filled(sentence, shown));
 }

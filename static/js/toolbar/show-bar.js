@@ -9,7 +9,7 @@ import { slider } from "./reading-bar.js";
 /** @import { Settings } from "../rendering/types.js" */
 
 /**
- * A list of choices; `key` is both the rendering's and the texts'.
+ * A select element for the rendering setting `key`, which also names its texts.
  * @param {"scale" | "show"} key
  * @param {string[]} values
  */
@@ -19,10 +19,10 @@ function choice(key, values) {
   return { key, select, field: el("label", { class: `reading-field reading-${key}` }, el("span", { class: "field-label" }, t(`reading.${key}`)), select) };
 }
 
-/** What of the maps is shown, and on whose scale. */
+/** Controls that choose what the panels show (the whole map, or its strongest pixels) and which panels share a colour scale. */
 export class ShowBar extends View {
   /** @type {ReturnType<typeof choice>[]} */ choices;
-  /** @type {ReturnType<typeof slider>} */ top;
+  /** The share of the strongest pixels, in percent. @type {ReturnType<typeof slider>} */ top;
 
   build() {
     this.choices = [choice("scale", SCALES), choice("show", SHOWS)];

@@ -1,21 +1,23 @@
-// How one value is written in an address and read from it: {format(value), parse(text)}; parse gives undefined for what it cannot read.
+// Codecs write one value of the page's state into the URL and read it back. `parse` returns undefined for invalid text.
 
 /** @typedef {{ format: (value: any) => string, parse: (text: string) => any }} Codec */
 
 const NUMBER = /^-?\d+(\.\d+)?(e-?\d+)?$/i;
 
 /**
+ * A number rounded to `digits` decimals, without trailing zeros.
  * @param {number} value
  * @param {number} digits
  */
-const short = (value, digits) => String(Number(value.toFixed(digits)));
+const rounded = (value, digits) => String(Number(value.toFixed(digits)));
 
 /**
+ * A number within a range.
  * @param {{ min?: number, max?: number, digits?: number }} range
  * @returns {Codec}
  */
 export const number = ({ min = -Infinity, max = Infinity, digits = 4 } = {}) => ({
-  format: (value) => short(value, digits),
+  format: (value) => rounded(value, digits),
   parse: (text) => {
     const value = NUMBER.test(text) ? Number(text) : NaN;
     return value >= min && value <= max ? value : undefined;
@@ -23,6 +25,7 @@ export const number = ({ min = -Infinity, max = Infinity, digits = 4 } = {}) => 
 });
 
 /**
+ * One of these texts.
  * @param {string[]} values
  * @returns {Codec}
  */
@@ -41,7 +44,7 @@ export const word = {
 };
 
 /**
- * The key of a row, as model/class: {model, target}.
+ * A row of the grid, {model, target}, as model/class; null is written as an empty model, or as the class «top».
  * @type {Codec}
  */
 export const row = {
@@ -53,7 +56,7 @@ export const row = {
 };
 
 /**
- * Several of the same kind, `count` of them where that is given; in the address with commas between.
+ * A list with commas between its values, exactly `count` of them if that is given.
  * @param {Codec} codec
  * @param {number | null} count
  * @returns {Codec}

@@ -16,16 +16,16 @@ import { drawable } from "./viewport.js";
  * @import { ScaleBar } from "../widgets/scale-bar.js"
  */
 
-/** One map as large as the window allows, with the same rendering bar. */
+/** A dialog with one map as large as the window allows, and the toolbars of the grid. */
 export class MapViewer extends View {
   /** @type {HTMLHeadingElement} */ heading;
   /** @type {HTMLParagraphElement} */ context;
   /** @type {MapLens} */ lens;
   /** @type {SplitDivider} */ divider;
   /** @type {HTMLParagraphElement} */ facts;
-  /** @type {LookFacts} */ look;
+  /** @type {LookFacts} */ lookFacts;
   /** @type {ScaleBar} */ scale;
-  /** @type {HTMLButtonElement} */ trust;
+  /** @type {HTMLButtonElement} */ trustButton;
   /** @type {HTMLButtonElement} */ previous;
   /** @type {HTMLButtonElement} */ next;
   /** @type {HTMLDialogElement} */ dialog;
@@ -36,16 +36,16 @@ export class MapViewer extends View {
     this.lens = el("map-lens", { whole: true, ondrawn: ({ detail }) => this.scale.show(detail) });
     this.divider = el("split-divider");
     this.facts = el("p", { class: "facts" });
-    this.look = el("look-facts");
+    this.lookFacts = el("look-facts");
     this.scale = el("scale-bar");
-    this.trust = el("button", { type: "button", class: "link", onclick: () => openMetrics(store.state.viewedPanel) }, t("trust.open"));
+    this.trustButton = el("button", { type: "button", class: "link", onclick: () => openMetrics(store.state.viewedPanel) }, t("trust.open"));
     this.previous = iconButton("previous", t("viewer.previous"), { onclick: () => this.step(-1) });
     this.next = iconButton("next", t("viewer.next"), { onclick: () => this.step(1) });
-    this.dialog = el("dialog", { class: "viewer", "aria-labelledby": "viewer-title", onclose: () => this.closed(), onkeydown: (event) => this.key(event) },
-      el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), this.trust, this.previous, this.next,
+    this.dialog = el("dialog", { class: "viewer", "aria-labelledby": "viewer-title", onclose: () => this.closed(), onkeydown: (event) => this.onKey(event) },
+      el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), this.trustButton, this.previous, this.next,
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.lens, this.divider)),
-      el("div", { class: "viewer-foot" }, this.scale, this.facts, this.look),
+      el("div", { class: "viewer-foot" }, this.scale, this.facts, this.lookFacts),
       el("div", { class: "instruments" }, el("looking-bar", { whole: true }), el("show-bar"), el("reading-bar")), statusLine());
     this.append(this.dialog);
   }
@@ -60,6 +60,7 @@ export class MapViewer extends View {
     return store.panel(store.state.viewedPanel);
   }
 
+  /** Opens for the viewed panel, closes without one. */
   follow() {
     if (!this.panel) return this.dialog.close();
     this.render();
@@ -78,26 +79,30 @@ export class MapViewer extends View {
     const { size } = store.state.inputs.get(model) ?? {};
     if (size) this.dialog.style.setProperty("--ratio", String(size[1] / size[0]));
     this.facts.replaceChildren(...factNodes(record ? factsOf(record) : []));
-    this.trust.hidden = !canBeMeasured(panel);
+    this.trustButton.hidden = !canBeMeasured(panel);
     this.lens.take(panel);
-    this.look.take(this.lens);
+    this.lookFacts.take(this.lens);
   }
 
-  /** @param {number} by */
+  /**
+   * Shows the panel that is `by` after this one, round and round.
+   * @param {number} by
+   */
   step(by) {
     const panels = drawable();
-    const place = panels.findIndex(({ id }) => id === store.state.viewedPanel);
-    viewPanel(panels[(place + by + panels.length) % panels.length].id);
+    const index = panels.findIndex(({ id }) => id === store.state.viewedPanel);
+    viewPanel(panels[(index + by + panels.length) % panels.length].id);
   }
 
   /** @param {KeyboardEvent} event */
-  key(event) {
-    // In a slider or a list the arrows belong to the control.
+  onKey(event) {
+    // Sliders and lists use the arrow keys themselves.
     if (/** @type {HTMLElement} */ (event.target).matches("input, select, [role=slider]")) return;
     if (event.key === "ArrowLeft") this.step(-1);
     if (event.key === "ArrowRight") this.step(1);
   }
 
+  /** After the dialog has closed: put the focus on the panel that was viewed. */
   closed() {
     const { viewedPanel } = store.state;
     viewPanel(null);

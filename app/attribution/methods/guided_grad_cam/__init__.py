@@ -1,4 +1,4 @@
-"""Guided backprop where Grad-CAM finds the class."""
+"""Guided backprop, multiplied by Grad-CAM: fine detail, only where Grad-CAM finds the class."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..rules import Guided
 
 @register
 class GuidedGradCam(Method[LayerParameters]):
-    """Guided backprop ⊙ Grad-CAM with its ReLU, enlarged to (H, W): (C, H, W).
+    """Guided backprop ⊙ ReLU(Grad-CAM), the latter upsampled to (H, W). The map is (C, H, W).
 
     Selvaraju et al. 2016, arXiv:1610.02391, section 3.2. Diagnostics: Grad-CAM's `layer`, guided backprop's
-    `guided_activations` and `gates`. Raises `Refused` where either of the two does.
+    `guided_activations` and `gates`. Raises `Refused` if either of the two methods does.
     """
 
     id = "guided_grad_cam"
@@ -49,5 +49,5 @@ class GuidedGradCam(Method[LayerParameters]):
         (guided,) = engine.gradients(picture[None], rule)
         values = guided * cam
         yield Progress(2, 2, values)
-        met = Diagnostics(guided_activations=rule.activations, gates=rule.gates)
-        return Attribution(values, {"gradient_evaluations": 2, "layer": layer, **met})
+        counts = Diagnostics(guided_activations=rule.activations, gates=rule.gates)
+        return Attribution(values, {"gradient_evaluations": 2, "layer": layer, **counts})

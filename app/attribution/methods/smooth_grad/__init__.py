@@ -32,35 +32,37 @@ class SmoothGradParameters(Parameters):
 
 
 class Mean:
-    """Of gradients that come one by one, in float64."""
+    """Running mean of gradients, in float64. `add` takes one gradient."""
 
     def __init__(self, like: Tensor) -> None:
         self.value, self.count = torch.zeros_like(like, dtype=torch.float64), 0
 
-    def take(self, gradient: Tensor) -> None:
+    def add(self, gradient: Tensor) -> None:
         self.count += 1
         self.value += (gradient - self.value) / self.count
 
 
 class MeanSquare(Mean):
-    def take(self, gradient: Tensor) -> None:
-        super().take(gradient.square())
+    """Running mean of the squared gradients."""
+
+    def add(self, gradient: Tensor) -> None:
+        super().add(gradient.square())
 
 
 class Variance(Mean):
-    """By Welford's recurrence: where all are the same, it is 0, not a remainder of rounding."""
+    """Running population variance by Welford's recurrence: exactly 0 if all gradients are equal."""
 
     def __init__(self, like: Tensor) -> None:
         super().__init__(like)
-        self.mean = Mean(like)
+        self.gradient_mean = Mean(like)
 
-    def take(self, gradient: Tensor) -> None:
-        before = gradient - self.mean.value
-        self.mean.take(gradient)
-        super().take(before * (gradient - self.mean.value))
+    def add(self, gradient: Tensor) -> None:
+        deviation_before = gradient - self.gradient_mean.value
+        self.gradient_mean.add(gradient)
+        super().add(deviation_before * (gradient - self.gradient_mean.value))
 
 
-SUMS: dict[str, type[Mean]] = {"mean": Mean, "squared": MeanSquare, "variance": Variance}
+RUNNING_STATISTICS: dict[str, type[Mean]] = {"mean": Mean, "squared": MeanSquare, "variance": Variance}
 
 
 @register
@@ -68,10 +70,11 @@ class SmoothGrad(Method[SmoothGradParameters]):
     """Mean over k of g(x + ε_k), ε_k ~ N(0, (noise · (max x − min x))²), not clipped.
 
     Smilkov et al. 2017, arXiv:1706.03825. Variants: mean of g², and the population variance of g. For the mean,
-    samples come in pairs of opposite noise, ε and −ε, which cancel more of the error than independent ones; for the
-    other two, which are even in it, they would cancel less (docs/convergence.md). Sample k's noise comes from (seed, k)
-    alone. Sums are kept in float64 and sample by sample, so the micro-batch does not matter, and the variance by
-    Welford's recurrence: where all g are the same, it is 0, not a remainder of rounding.
+    samples come in pairs with opposite noise, ε and −ε, which cancel more of the error than independent samples. The
+    other two variants are even functions of the noise, so pairs would cancel less; their samples are independent
+    (docs/convergence.md). The noise of a sample depends on the seed and its index only. Statistics are updated in
+    float64, sample by sample, so the size of the micro-batch does not change the result. The variance uses Welford's
+    recurrence: if all g are equal, it is exactly 0.
     """
 
     id = "smooth_grad"
@@ -96,16 +99,16 @@ class SmoothGrad(Method[SmoothGradParameters]):
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: SmoothGradParameters, seed: int) -> Steps:
         deviation = parameters.noise * float(picture.max() - picture.min())
-        draw = mirrored if parameters.variant == "mean" else independent
-        drawn = draw(seed, parameters.samples, picture.shape)
-        noisy = (picture + deviation * engine.place(sample) for sample in drawn)
-        sums = SUMS[parameters.variant](picture)
+        draw_noise = mirrored if parameters.variant == "mean" else independent
+        noises = draw_noise(seed, parameters.samples, picture.shape)
+        noisy = (picture + deviation * engine.place(sample_noise) for sample_noise in noises)
+        statistic = RUNNING_STATISTICS[parameters.variant](picture)
         done = 0
         for batch in engine.batches(noisy):
             for gradient in engine.gradients(torch.stack(batch)).double():
-                sums.take(gradient)
+                statistic.add(gradient)
             done += len(batch)
-            values = sums.value.to(picture.dtype, copy=True)
+            values = statistic.value.to(picture.dtype, copy=True)
             yield Progress(done, parameters.samples, values)
         return Attribution(values, {"gradient_evaluations": done})
 

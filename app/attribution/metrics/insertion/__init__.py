@@ -1,4 +1,4 @@
-"""Insertion: what the probability does while pixels come."""
+"""Insertion: the probability of the class while the pixels are added, the map's strongest first."""
 
 from __future__ import annotations
 
