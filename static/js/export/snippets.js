@@ -13,7 +13,7 @@ const shellQuoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.r
 const fieldText = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
 /**
- * A form field as an argument of curl. -F gives a meaning to @, < and ;, which --form-string does not.
+ * A form field as an argument of curl. -F gives at signs, < and ; a meaning of their own; --form-string does not.
  * @param {[string, any]} field
  */
 function curlField([name, value]) {
