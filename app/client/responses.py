@@ -13,7 +13,8 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from ..contract.events import Event, parse_event
-from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, ProblemBody, problem_from_body
+from ..contract.problem_body import ProblemBody
+from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, problem_from_body
 
 M = TypeVar("M", bound=BaseModel)
 RETRYABLE = (429, 503)  # statuses after which a retry may succeed

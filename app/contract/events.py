@@ -9,7 +9,7 @@ from pydantic import Field, SerializeAsAny
 from .arrays import EncodedMap
 from .metrics import MeasurementBody
 from .predictions import PredictedClass
-from .problems import ProblemBody
+from .problem_body import ProblemBody
 from .records import Explanation, InputBody, PanelBody
 from .wire import JsonObject, WireModel
 

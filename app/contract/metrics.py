@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .problems import ProblemBody
+from .problem_body import ProblemBody
 from .wire import JsonObject, WireModel
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, TypedDict
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from . import request_id
-from .wire import JsonObject, WireModel
 
-
-class FieldError(WireModel):
-    field: str
-    detail: str
+if TYPE_CHECKING:  # a process that decodes pictures raises problems, and has no room for pydantic
+    from .problem_body import ProblemBody
+    from .wire import JsonObject
 
 
 class FieldFault(TypedDict):
@@ -22,18 +18,6 @@ class FieldFault(TypedDict):
 
     field: str
     detail: str
-
-
-class ProblemBody(WireModel):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[FieldError] = Field([])
-    retry_after: int | None = None
-    request_id: str | None = None
 
 
 class Problem(Exception):
@@ -71,6 +55,8 @@ class Problem(Exception):
 
     def body(self) -> ProblemBody:
         """The problem as a client gets it; with the id of the request, by which the log can be searched."""
+        from .problem_body import FieldError, ProblemBody
+
         body = ProblemBody(type=self.type, title=self.title, status=self.status, detail=self.detail)
         if self.errors:
             body.errors = [FieldError(**fault) for fault in self.errors]

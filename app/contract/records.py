@@ -10,7 +10,7 @@ from .arrays import Statistics
 from .jobs import Fit
 from .metrics import MeasurementBody
 from .predictions import ClassBody, PredictedClass
-from .problems import ProblemBody
+from .problem_body import ProblemBody
 from .wire import JsonObject, WireModel
 
 

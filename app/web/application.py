@@ -20,7 +20,8 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.routing import Match, Mount, Router
 from starlette.types import Scope
 
-from ..contract.problems import BY_STATUS, FieldFault, Problem, ProblemBody, Unprocessable
+from ..contract.problem_body import ProblemBody
+from ..contract.problems import BY_STATUS, FieldFault, Problem, Unprocessable
 from ..contract.version import VERSION
 from ..service.change_detector import ChangeDetector
 from ..service.downloads import Downloads

@@ -38,7 +38,7 @@ class ByCaptum(Engine):
     """An engine whose gradients are captum's, in float64 and in PyTorch's usual memory layout."""
 
     def __init__(self, subject: Subject) -> None:
-        super().__init__(subject.classifier, subject.score, BATCH)
+        super().__init__(subject.classifier, subject.score, micro_batch=BATCH)
         self._exact, self._target = subject.exact, subject.target
 
     def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:

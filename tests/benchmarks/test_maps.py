@@ -97,7 +97,9 @@ def test_an_engine_that_computes_something_else_is_told(monkeypatch: pytest.Monk
         def gradients(self, pictures, rule=None):  # type: ignore[no-untyped-def]
             return 1.2 * super().gradients(pictures, rule)
 
-    monkeypatch.setitem(sides.ENGINES, "pytorch", Wrong)
+    monkeypatch.setitem(
+        sides.ENGINES, "pytorch", lambda classifier, score, size: Wrong(classifier, score, micro_batch=size)
+    )
     found = rounding.distances(tiny(), ["pytorch"], ["vanilla_gradient", "smooth_grad"], COUNT)
     said = rounding.faults(found)
     assert any(line.startswith("vanilla_gradient: Gradoscope pytorch") for line in said)

@@ -6,6 +6,7 @@ import io
 
 import pytest
 from gradoscope.cli.flow_table import BAR, bars, table
+from gradoscope.contract.flows import FlowLayer
 from rich.console import Console
 
 
@@ -25,7 +26,9 @@ def test_a_row_for_each_layer():
         "pooling": {"how": "maximum", "received": 0.5, "map": None},
     }
     out = io.StringIO()
-    Console(file=out, width=160).print(table([layer, pool | {"norm": None, "rms": None}]))
+    Console(file=out, width=160).print(
+        table([FlowLayer.model_validate(one) for one in (layer, pool | {"norm": None, "rms": None})])
+    )
     _, _, first, second = out.getvalue().splitlines()[-4:]
     assert first.split()[:5] == ["act[0]", "#2", "ReLU6", "3×4×4", "0.5"]
     assert "25.0 %" in first

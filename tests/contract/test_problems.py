@@ -5,7 +5,8 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from gradoscope.contract.problems import BY_STATUS, Problem, ProblemBody, Refused, TooManyRequests, problem_from_body
+from gradoscope.contract.problem_body import ProblemBody
+from gradoscope.contract.problems import BY_STATUS, Problem, Refused, TooManyRequests, problem_from_body
 from gradoscope.pipeline.problems import as_problem
 
 

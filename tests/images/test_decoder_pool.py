@@ -133,7 +133,7 @@ def test_a_decoder_ends_with_a_killed_parent(busy, tmp_path):
     (tmp_path / "slow.jpg").write_bytes(many_scans())
     program = f"""
 from pathlib import Path
-from gradoscope.images.decoder_pool import Decoder
+from gradoscope.images.decoder_pool import DecoderProcess
 from gradoscope.settings import Settings
 decoder = DecoderProcess(Settings(decode_seconds=100))
 print(decoder.process.pid, flush=True)

@@ -255,7 +255,8 @@ def test_search_for_a_class_by_keyboard(visit: Visit) -> None:
 
 def test_a_contrast_and_another_score(visit: Visit) -> None:
     visit.cat()
-    visit.page.get_by_label("Score").select_option("probability")
+    with visit.page.expect_request(lambda request: request.method == "POST"):
+        visit.page.get_by_label("Score").select_option("probability")
     expect(visit.page.locator("panel-grid .context")).to_contain_text("probability 0.3")
     assert fields(visit.asked[-1])["score"] == ["probability"]
     visit.page.get_by_role("combobox", name="Against").fill("espresso")

@@ -24,7 +24,7 @@ class Forgetful(Visit):
         self.page.locator("#file").set_input_files(files)
         self.finished(1)
 
-    def choose_language(self, name: str) -> None:
+    def choose(self, name: str) -> None:
         self.picture(name).click()
         expect(self.picture(name)).to_be_checked()
         self.finished(1)

@@ -101,7 +101,7 @@ def picker(visit: Visit) -> Locator:
     return visit.page.get_by_role("combobox", name="Model", exact=True)
 
 
-def choose_language(visit: Visit, title: str) -> Locator:
+def choose(visit: Visit, title: str) -> Locator:
     """Chooses a model; the group in which its download is shown."""
     picker(visit).fill(title)
     visit.page.get_by_role("option", name=re.compile(f"^{re.escape(title)},")).click()
@@ -163,7 +163,7 @@ def test_a_missing_model_is_explained_as_soon_as_its_file_is_there(visit: Visit,
     """A grey network that pads and works on tokens: Grad-CAM refuses it."""
     visit.cat()
     before = visit.pixels()
-    choose_language(visit, "Grey")
+    choose(visit, "Grey")
     expect(visit.notice).to_contain_text(f"grey: the weight file grey.safetensors is not in {folder}")
     expect(picker(visit)).to_have_value("Tiny")
     assert visit.pixels() == before
@@ -171,7 +171,7 @@ def test_a_missing_model_is_explained_as_soon_as_its_file_is_there(visit: Visit,
     (folder / "later.safetensors").rename(folder / "grey.safetensors")
     picker(visit).blur()
     picker(visit).focus()
-    choose_language(visit, "Grey")
+    choose(visit, "Grey")
     cam = visit.page.locator("map-panel").nth(2)
     expect(cam).to_contain_text("RefusedGrad-CAM needs a spatial feature map")
     expect(visit.page.get_by_role("button", name="Export", exact=True)).to_be_visible()
@@ -194,7 +194,7 @@ def test_a_missing_model_is_explained_as_soon_as_its_file_is_there(visit: Visit,
 
 def test_weights_are_downloaded_and_the_picture_is_explained_with_them(visit: Visit) -> None:
     visit.cat()
-    download = choose_language(visit, "Distant")
+    download = choose(visit, "Distant")
     expect(download).to_contain_text("Licence: Apache-2.0")
     assert len(visit.asked) == 1, "nothing is fetched before it is asked for"
     visit.page.keyboard.press("Tab")  # the paper or the source of the model that is asked
@@ -215,7 +215,7 @@ def test_weights_are_downloaded_and_the_picture_is_explained_with_them(visit: Vi
 
 def test_a_download_is_cancelled_and_resumed(visit: Visit, host: Host) -> None:
     visit.cat()
-    download = choose_language(visit, "ShuffleNet v2 1.0×")
+    download = choose(visit, "ShuffleNet v2 1.0×")
     download.get_by_role("button", name="Download 8.8 MiB").click()
     bar = download.get_by_role("progressbar")
     expect(bar).to_have_attribute("aria-valuenow", re.compile("^[1-9]"))
@@ -230,7 +230,7 @@ def test_a_download_is_cancelled_and_resumed(visit: Visit, host: Host) -> None:
     assert path == SLOW
     assert re.match(r"bytes=[1-9]\d+-$", begin or "")
     # Whoever asks another model meanwhile stays with it; the download goes on in its place.
-    choose_language(visit, "Distant" if "Distant" in ready(visit) else "Tiny")
+    choose(visit, "Distant" if "Distant" in ready(visit) else "Tiny")
     expect(download.get_by_role("button", name="Cancel")).to_be_visible()
     download.get_by_role("button", name="Cancel").click()
     download.get_by_role("button", name="Dismiss").click()
@@ -245,13 +245,13 @@ def ready(visit: Visit) -> list[str]:
 
 def test_a_download_that_fails_says_why(visit: Visit) -> None:
     visit.cat()
-    download = choose_language(visit, "SqueezeNet 1.1")
+    download = choose(visit, "SqueezeNet 1.1")
     download.get_by_role("button", name="Download 4.7 MiB").click()
     expect(download).to_contain_text("Wrong weights")
     expect(download).to_contain_text("expected b8a52dc0. It was removed. Try again")
     expect(download.get_by_role("alert")).to_be_visible()
     assert visit.axe() == []
-    download = choose_language(visit, "VGG-16")
+    download = choose(visit, "VGG-16")
     expect(visit.page.locator("weights-download")).to_have_count(1)
     download.get_by_role("button", name="Download 528 MiB").click()
     expect(download).to_contain_text("answers 404 for /models/vgg16-397923af.pth: there is no such file.")
@@ -266,7 +266,7 @@ def test_where_downloads_are_not_allowed_the_command_is_told(visit: Visit) -> No
     visit.page.route(MODELS, without)
     visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
     visit.cat()
-    offer = choose_language(visit, "ResNet-50")
+    offer = choose(visit, "ResNet-50")
     expect(offer).to_contain_text("gradoscope models pull resnet50")
     expect(offer.get_by_role("button", name="Download")).to_have_count(0)
     assert visit.axe() == []
@@ -421,7 +421,7 @@ def test_a_phone_shows_the_models_whole(browser: Browser, server_url: str) -> No
         assert box["x"] + box["width"] <= 360
         assert box["y"] >= 0
         assert visit.overflow() <= 0
-        choose_language(visit, "ResNet-152")
+        choose(visit, "ResNet-152")
         offer = visit.page.get_by_role("button", name="Download 230 MiB")
         expect(offer).to_be_in_viewport(ratio=1)
         assert visit.overflow() <= 0

@@ -100,13 +100,13 @@ def test_an_evaluation_goes_on_by_its_weights():
     shown = Shown(terminal=False)
     with shown.bars as bars:
         course = EvaluationProgress(bars)
-        course.begin("maps and metrics", 40)
-        course.at("1/4 cat.jpg")
+        course.start_stage("maps and metrics", 40)
+        course.show_item("1/4 cat.jpg")
         shown.clock.now += LINE_SECONDS
-        assert course.follow(computing(5), 10) == "map"
+        assert course.run(computing(5), 10) == "map"
         course.skip(10)
         with pytest.raises(ZeroDivisionError):
-            course.follow(computing(2, breaks=True), 10)
+            course.run(computing(2, breaks=True), 10)
         assert bars._progress.tasks[0].completed == 10
         assert bars._progress.tasks[0].total == 20
         course.end()

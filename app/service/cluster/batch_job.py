@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...contract.events import Event, ResultEvent
 from ...contract.jobs import Explain, Job
-from ...contract.problems import Problem, ProblemBody
+from ...contract.problem_body import ProblemBody
+from ...contract.problems import Problem
 from ...contract.records import FolderRecord
 from ...contract.wire import WireModel
 from ...images.image_files import ImageFile

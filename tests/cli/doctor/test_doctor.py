@@ -12,9 +12,9 @@ import sys
 import pytest
 import torch
 from gradoscope.cli import doctor
+from gradoscope.cli import main as cli
 from gradoscope.cli.doctor import computing, models, network, run_checks, setup, store, worst
 from gradoscope.cli.doctor.finding import size
-from gradoscope.cli.main import main as cli
 from gradoscope.settings import Settings
 from gradoscope.storage.store import Store
 from gradoscope.storage.stores import open_store

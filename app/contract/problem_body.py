@@ -1,0 +1,24 @@
+"""A problem as it is sent: the body of `application/problem+json`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from .wire import WireModel
+
+
+class FieldError(WireModel):
+    field: str
+    detail: str
+
+
+class ProblemBody(WireModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = Field([])
+    retry_after: int | None = None
+    request_id: str | None = None
