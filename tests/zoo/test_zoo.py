@@ -167,7 +167,7 @@ def test_who_waits_long_is_not_overtaken_for_ever(four: Path, monkeypatch: pytes
     with here.hold(["a", "b"]):
         assert not here.room(["c"], first)
         assert here.room(["a"], later)
-        now[0] = memory.PATIENCE + 1
+        now[0] = memory.MAX_OVERTAKE_SECONDS + 1
         assert not here.room(["a"], later)  # now `first` has its turn next
     assert here.room(["c"], first)
     assert here.room(["a"], later)
