@@ -150,8 +150,11 @@ class Infidelity(Metric[InfidelityParameters]):
             for move in moves(subject.size, parameters.draws, subject.seed)
         ]
         mean_square = float(np.square(changes).mean())
-        figures |= {"infidelity": found["unexplained"] * mean_square, "changes": mean_square, **found}
+        figures |= {"infidelity": found["unexplained"] * mean_square, "changes": mean_square}
         figures |= {
+            "unexplained": found["unexplained"],
+            "scale": found["scale"],
+            "correlation": found["correlation"],
             "constant": forecast(torch.ones(subject.size, dtype=torch.float64)),
             "gaussian": forecast(centred_gaussian(subject.size)),
             "displaced": displaced,
@@ -206,7 +209,8 @@ def score_changes(
         masks = torch.stack([square.mask(picture) for square in batch])
         scores += finite(engine.scores(picture - masks * (picture - replacement))).double().tolist()
         yield meter.spend(len(batch))
-    return scores[0] - np.asarray(scores[1:])
+    changes: np.ndarray = scores[0] - np.asarray(scores[1:])
+    return changes
 
 
 def sums(subject: ExplainedMap) -> bool:
