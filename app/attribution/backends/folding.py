@@ -85,7 +85,7 @@ def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
             handles.append(module.register_forward_pre_hook(see))
     try:
         with torch.enable_grad():
-            logits = classifier(classifier.grey().requires_grad_())
+            logits = classifier(classifier.grey_pictures().requires_grad_())
     finally:
         for handle in handles:
             handle.remove()
