@@ -32,23 +32,23 @@ class PathParameters(Parameters):
 
 
 class Path(Protocol):
-    """Pictures between two `ends` = (the picture, where nothing is left of it), by a place t in [0, 1]."""
+    """Pictures between two `ends` = (the picture, where nothing is left of it), by t in [0, 1]."""
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]: ...
 
-    def at(self, place: float) -> Tensor:
+    def at(self, t: float) -> Tensor:
         """The picture at t, (C, H, W)."""
 
-    def change(self, cell: Cell) -> Tensor:
-        """What changes over a cell towards the picture, (C, H, W); the changes over all cells add up to the path's."""
+    def increment(self, cell: Cell) -> Tensor:
+        """The change over a cell towards the picture, (C, H, W); over all cells it adds up to the whole path's."""
 
-    def share(self, cell: Cell, cells: int) -> float:
-        """The part of the path that a cell stands for, among so many; all parts add up to 1."""
+    def fraction(self, cell: Cell, cells: int) -> float:
+        """The fraction of the path that a cell stands for, of `cells` in all; the fractions add up to 1."""
 
 
 def integrate(engine: Engine, path: Path, sweeps: list[Sweep], tolerance: float = 0) -> Steps:
-    """Σ g(at the cell's place) ⊙ change over the cell, with its completeness.
+    """Σ g(at the cell's point) ⊙ increment over the cell, with its completeness.
 
     Each sweep covers the whole path, with its cells in any order; the map is the mean of the sweeps, weighted by their
     gradients, and on the way that of the cells done, scaled to the whole path. With a `tolerance` the sweeps end once
@@ -68,13 +68,13 @@ def integrate(engine: Engine, path: Path, sweeps: list[Sweep], tolerance: float 
         total, share, count = torch.zeros_like(mean), 0.0, 0
         halves = None if tolerance or len(sweep) < 2 else Halves(sweep, mean)
         for batch in engine.batches(sweep):
-            gradients = engine.gradients(torch.stack([path.at(cell.place) for cell in batch]))
+            gradients = engine.gradients(torch.stack([path.at(cell.point) for cell in batch]))
             for gradient, cell in zip(gradients, batch, strict=True):
-                part = gradient * path.change(cell)
+                part = gradient * path.increment(cell)
                 total += part  # the sum is in float64
-                share += path.share(cell, len(sweep))
+                share += path.fraction(cell, len(sweep))
                 if halves:
-                    halves.add(cell, part, path.share(cell, len(sweep)))
+                    halves.add(cell, part, path.fraction(cell, len(sweep)))
             count += len(batch)
             estimate = mean + (total / share - mean) * (count / (done + count))
             yield Progress(done + count, steps, estimate.to(picture.dtype))
@@ -100,13 +100,13 @@ class Halves:
     """Two maps, (C, H, W) each, of every other cell of a sweep, for what they tell of the error of the whole."""
 
     def __init__(self, sweep: Sweep, like: Tensor) -> None:
-        along = sorted(cell.place for cell in sweep)
+        along = sorted(cell.point for cell in sweep)
         self._half = {place: number % 2 for number, place in enumerate(along)}
         self._totals, self._shares = torch.zeros((2, *like.shape), dtype=torch.float64, device=like.device), [0.0, 0.0]
 
     def add(self, cell: Cell, part: Tensor, share: float) -> None:
         """Add a cell's part of the map, which stands for this share of the path."""
-        half = self._half[cell.place]
+        half = self._half[cell.point]
         self._totals[half] += part
         self._shares[half] += share
 

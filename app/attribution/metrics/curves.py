@@ -16,7 +16,7 @@ from ..methods.base import Method, Paper, Parameters, Progress
 from ..methods.baselines import make_baseline
 from ..noise import generator
 from ..score import Score
-from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost
+from .base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps
 from .controls import ENOUGH_DRAWS, Verdict, against, centred_gaussian, moved, moves, p_value
 from .findings import Figures, Findings, Level, Values, short
 from .scalars import Better, Scalar
@@ -86,11 +86,11 @@ class PerturbationCurve(Metric[CurveParameters]):
         """1 where a larger area is better, else −1."""
         return 1 if self.inserts else -1
 
-    def cost(self, outline: CostInputs, parameters: CurveParameters) -> MetricCost:
+    def cost(self, cost_inputs: CostInputs, parameters: CurveParameters) -> MetricCost:
         return MetricCost(forwards=(2 + 2 * parameters.draws) * (parameters.steps + 1))
 
-    def measure(self, subject: ExplainedMap, parameters: CurveParameters) -> Measuring:
-        meter = Meter(self.cost(subject.outline, parameters))
+    def measure(self, subject: ExplainedMap, parameters: CurveParameters) -> MetricSteps:
+        meter = Meter(self.cost(subject.cost_inputs, parameters))
         replacement = make_baseline(parameters.replacement, subject.picture, subject.seed)
         start, end = (replacement, subject.picture) if self.inserts else (subject.picture, replacement)
 

@@ -7,7 +7,7 @@ from copy import deepcopy
 import pytest
 import torch
 from gradoscope.attribution.errors import Refused
-from gradoscope.attribution.metrics.networks import layers, private, randomise
+from gradoscope.attribution.metrics.networks import layers, private_copy, randomise
 from gradoscope.attribution.metrics.randomisation import randomised_counts
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
@@ -56,7 +56,7 @@ def test_every_weight_is_drawn_and_comes_from_the_seed() -> None:
     network.norm.running_mean.fill_(7)
     before, drawn = deepcopy(network.state_dict()), []
     for seed in (1, 1, 2):
-        copy = private(wrap(network))
+        copy = private_copy(wrap(network))
         for layer in layers(copy):
             randomise(layer, seed)
         drawn.append(copy.network.state_dict())
@@ -72,7 +72,9 @@ def test_every_weight_is_drawn_and_comes_from_the_seed() -> None:
 
 def test_slopes_of_a_prelu_are_as_they_begin() -> None:
     """With slopes of 1, as a norm's scale begins, the network would be linear: f(x) + f(−x) = 2 f(0)."""
-    model = private(wrap(nn.Sequential(nn.Conv2d(3, 4, 3), nn.PReLU(4, init=0.1), nn.Flatten(), nn.Linear(144, 3))))
+    model = private_copy(
+        wrap(nn.Sequential(nn.Conv2d(3, 4, 3), nn.PReLU(4, init=0.1), nn.Flatten(), nn.Linear(144, 3)))
+    )
     model.network[1].weight.data.fill_(0.9)
     for layer in layers(model):
         randomise(layer, 0)
@@ -98,7 +100,7 @@ class Scaled(nn.Module):
 @pytest.mark.parametrize("shape", [(8,), (8, 1, 1), (1, 8, 1, 1)])
 def test_a_layer_scale_is_no_layer_and_keeps_its_size(shape: tuple[int, ...]) -> None:
     network = Scaled(shape)
-    copy = private(wrap(network))
+    copy = private_copy(wrap(network))
     assert [names(layer) for layer in layers(copy)] == [["head"], ["block"], ["", "stem"]]
     for layer in layers(copy):
         randomise(layer, 0)
@@ -117,7 +119,7 @@ def test_layers_of_convnext() -> None:
     held = [names(layer)[0] for layer in layers(wrap(network, side=32))]
     kernels = [name for name, m in network.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     assert sorted(held) == sorted(kernels)
-    copy = private(wrap(network, side=32))
+    copy = private_copy(wrap(network, side=32))
     for layer in layers(copy):
         randomise(layer, 0)
     scales = [p for name, p in copy.network.named_parameters() if name.endswith("layer_scale")]
@@ -128,7 +130,7 @@ def test_layers_of_convnext() -> None:
 def test_norms_of_whole_maps_begin_anew() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LayerNorm([4, 6, 6]), nn.Flatten(), nn.Linear(144, 3))
     network[1].weight.data.normal_()
-    copy = private(wrap(network))
+    copy = private_copy(wrap(network))
     assert len(layers(copy)) == 2
     for layer in layers(copy):
         randomise(layer, 0)

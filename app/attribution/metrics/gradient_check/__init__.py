@@ -16,9 +16,9 @@ from ...errors import Refused
 from ...gradients import finite
 from ...methods.base import Method, Paper, Parameters, Progress
 from ...noise import noise
-from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
 from ..findings import Figures, Findings, percent
-from ..networks import private
+from ..networks import private_copy
 from ..scalars import Scalar, size_of
 from ..squares import SMALLEST, draw_square
 
@@ -110,13 +110,13 @@ class GradientCheck(Metric[GradientCheckParameters]):
         if subject.method.single_channel:
             raise Refused(f"{subject.method.title} has one value for all channels of a place: it is no gradient.")
 
-    def cost(self, outline: CostInputs, parameters: GradientCheckParameters) -> MetricCost:
+    def cost(self, cost_inputs: CostInputs, parameters: GradientCheckParameters) -> MetricCost:
         return MetricCost(forwards=1 + 2 * parameters.directions)
 
-    def measure(self, subject: ExplainedMap, parameters: GradientCheckParameters) -> Measuring:
-        copy = private(subject.classifier).double()
+    def measure(self, subject: ExplainedMap, parameters: GradientCheckParameters) -> MetricSteps:
+        copy = private_copy(subject.classifier).double()
         engine = Engine(copy, subject.score, micro_batch=max(1, subject.engine.micro_batch // 2))
-        meter = Meter(self.cost(subject.outline, parameters))
+        meter = Meter(self.cost(subject.cost_inputs, parameters))
         here = float(finite(engine.scores(subject.picture.double()[None])))
         yield meter.spend(1)
         slopes, count = Slopes(), parameters.directions
@@ -140,8 +140,8 @@ class GradientCheck(Metric[GradientCheckParameters]):
         elif figures["passed"]:
             yield "kink" if error is not None else "only_kinks", "note", values
         elif error is None:
-            yield "failed_at_kinks", "doubt" if method.slopes == "gradient" else "note", values
-        elif method.slopes == "gradient":
+            yield "failed_at_kinks", "doubt" if method.relation_to_gradient == "gradient" else "note", values
+        elif method.relation_to_gradient == "gradient":
             yield "failed", "doubt", values
         else:
             yield kind_of(method), "note", values
@@ -151,7 +151,7 @@ def kind_of(method: Method[Any]) -> Literal["parts", "product", "gradient", "mea
     """What the values of a method are, instead of a gradient."""
     if method.additive:
         return "parts"
-    return "product" if method.multiplies_by_inputs else method.slopes
+    return "product" if method.multiplies_by_inputs else method.relation_to_gradient
 
 
 def differences(

@@ -14,7 +14,7 @@ from torch import Tensor
 from ...gradients import finite
 from ...methods.base import Method, Paper, Parameters, Progress
 from ...methods.baselines import Baseline, make_baseline
-from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
 from ..controls import against, centred_gaussian, moved, moves, p_value
 from ..findings import Figures, Findings, percent, short
 from ..scalars import Scalar, size_of
@@ -122,11 +122,11 @@ class Infidelity(Metric[InfidelityParameters]):
         ),
     )  # fmt: skip
 
-    def cost(self, outline: CostInputs, parameters: InfidelityParameters) -> MetricCost:
+    def cost(self, cost_inputs: CostInputs, parameters: InfidelityParameters) -> MetricCost:
         return MetricCost(forwards=1 + parameters.samples)
 
-    def measure(self, subject: ExplainedMap, parameters: InfidelityParameters) -> Measuring:
-        meter = Meter(self.cost(subject.outline, parameters))
+    def measure(self, subject: ExplainedMap, parameters: InfidelityParameters) -> MetricSteps:
+        meter = Meter(self.cost(subject.cost_inputs, parameters))
         figures = InfidelityFigures(
             infidelity=None, changes=None, unexplained=None, scale=None, correlation=None, samples=parameters.samples
         )

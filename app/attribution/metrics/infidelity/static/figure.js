@@ -1,7 +1,7 @@
 // Infidelity: the share of the changes that the map leaves unexplained, beside its controls.
 
 import { facts, score, similarity } from "../../../js/metrics/metric-text.js";
-import { reasonOf, words } from "../../../js/metrics/number-figure.js";
+import { paragraph, reasonOf } from "../../../js/metrics/number-figure.js";
 import { el } from "../../../js/shared/dom.js";
 import * as format from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
@@ -34,5 +34,5 @@ export function figure({ figures }) {
     [t("trust.figure.infidelity.scale"), score(scale)],
     [t("trust.figure.infidelity.error"), score(infidelity)],
     [t("trust.figure.infidelity.changes"), score(changes)],
-  ]), reasonOf(figures), words(t("trust.figure.infidelity.means")));
+  ]), reasonOf(figures), paragraph(t("trust.figure.infidelity.means")));
 }
