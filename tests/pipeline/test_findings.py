@@ -182,6 +182,7 @@ CASES: list[tuple[str, str, Figures, dict[str, str]]] = [
         {"infidelity_foretells": "support", "infidelity_gaussian_as_good": "note"},
     ),
     ("infidelity", PLAIN, foretold(1.0), {"infidelity_wrong_sign": "doubt"}),
+    ("infidelity", PLAIN, foretold(1.0) | {"correlation": 0.3}, {"infidelity_wrong_sign": "note"}),
     ("infidelity", CAM, {"unexplained": None, "samples": 100}, {"infidelity_none": "note"}),
     (
         "max_sensitivity", PLAIN, {"max_sensitivity": 1.3, "radius": 0.02, "samples": 10},

@@ -16,7 +16,7 @@ from ...methods.base import Method, Paper, Parameters, Progress
 from ...methods.baselines import Baseline, make_baseline
 from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
 from ..controls import against, centred_gaussian, moved, moves, p_value
-from ..findings import Figures, Findings, percent, short
+from ..findings import Figures, Findings, Level, percent, short
 from ..scalars import Scalar, size_of
 from ..squares import Square, draw_square
 
@@ -61,10 +61,10 @@ class Infidelity(Metric[InfidelityParameters]):
     c_k = S(x) − S(x − d_k); d_k = x − replacement within a square, else 0.
 
     Yeh, Hsieh, Suggala, Inouye, Ravikumar 2019, arXiv:1901.09392, with the perturbation «square removal» and their
-    scale β, since many maps have no unit: β = max(0, Σ f c / Σ f²). A map whose signs are turned round has β = 0 and
-    explains nothing. I_k is d_k for maps of slopes. Maps that are multiplied by the picture already, and those with one
-    value for a place, are summed over the square: I_k is 1 there. Squares have sides between an eighth and half of the
-    picture's; square k comes from (seed, k) alone.
+    scale β, since many maps have no unit: β = max(0, Σ f c / Σ f²). It has no offset: a map that says that the score
+    falls where on the whole it rises has β = 0 and explains nothing. I_k is d_k for maps of slopes. Maps that are
+    multiplied by the picture already, and those with one value for a place, are summed over the square: I_k is 1 there.
+    Squares have sides between an eighth and half of the picture's; square k comes from (seed, k) alone.
 
     A large square changes the score more than a small one, whatever it covers. So three controls predict the same
     changes: a `constant` map, whose forecast is the square's area; a `gaussian` at the centre, σ a quarter of each
@@ -180,8 +180,9 @@ class Infidelity(Metric[InfidelityParameters]):
             "p": short(figures["displaced_p"]),
         }
         if not figures["scale"]:
-            correlation = figures["correlation"]
-            yield "wrong_sign", "doubt", {**values, "correlation": short(0.0 if correlation is None else correlation)}
+            correlation = figures["correlation"] or 0.0
+            level: Level = "doubt" if correlation <= 0 else "note"
+            yield "wrong_sign", level, {**values, "correlation": short(correlation)}
             return
         elsewhere = against(unexplained, displaced, -1, MARGIN)
         if figures["constant"]["unexplained"] - unexplained <= MARGIN:
