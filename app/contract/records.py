@@ -69,7 +69,11 @@ class PanelBody(WireModel):
         description="what the method reports beside its map (`completeness`, `standard_error`, `layer`, …), and "
         "`engine`, what has computed it: see EngineBody"
     )
-    notes: list[NoteBody] = Field([], description="what a reader should know, such as why a map is zero everywhere")
+    notes: list[NoteBody] = Field(
+        [],
+        description="what a reader should know, such as why a map is zero everywhere; absent where there is nothing",
+        exclude_if=lambda notes: not notes,
+    )
     seconds: float = Field(description="that the computation took, in this request or in the one that it was kept from")
     from_store: bool = Field(description="whether it was known already, and not computed again")
     urls: PanelUrls

@@ -265,7 +265,8 @@
  * @property {Statistics | null} statistics
  * @property {Record<string, any>} diagnostics - what the method reports beside its map (`completeness`,
  *   `standard_error`, `layer`, …), and `engine`, what has computed it: see EngineBody
- * @property {NoteBody[]} [notes] - what a reader should know, such as why a map is zero everywhere
+ * @property {NoteBody[]} [notes] - what a reader should know, such as why a map is zero everywhere; absent where
+ *   there is nothing
  * @property {number} seconds - that the computation took, in this request or in the one that it was kept from
  * @property {boolean} from_store - whether it was known already, and not computed again
  * @property {PanelUrls} urls

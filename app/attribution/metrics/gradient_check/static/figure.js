@@ -6,6 +6,13 @@ import { el } from "../../../js/shared/dom.js";
 import * as format from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
 
+/**
+ * @param {number} kinks
+ * @param {number} directions
+ * @returns {[string, string]}
+ */
+const kinkFact = (kinks, directions) => [t("trust.figure.gradient_check.kinks"), `${kinks} / ${directions}`];
+
 /** @param {any} measured */
 export function figure({ figures, parameters }) {
   const { slopes, expected, relative_error: error, passed, kinks } = figures;
@@ -26,7 +33,7 @@ export function figure({ figures, parameters }) {
   return el("div", { class: "trust-gradient" }, container, facts([
     [t("trust.figure.gradient_check.error"), error === null ? "–" : format.percent(error)],
     [t("trust.figure.gradient_check.tolerance"), format.percent(parameters.tolerance)],
-    ...(kinks ? [[t("trust.figure.gradient_check.kinks"), `${kinks} / ${slopes.length}`]] : []),
+    ...(kinks ? [kinkFact(kinks, slopes.length)] : []),
     [t("trust.figure.gradient_check.result"), t(passed ? "trust.figure.gradient_check.passed" : "trust.figure.gradient_check.failed")],
   ]));
 }
