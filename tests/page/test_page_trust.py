@@ -177,7 +177,7 @@ def figures_are_shown(trust: Trust, found: Any) -> None:
         expect(trust.metric("class_sensitivity")).to_contain_text(entry["label"])
     expect(trust.metric("stability").locator("li")).to_have_count(1 + len(found["stability"]["figures"]["trials"]))
     expect(trust.metric("gradient_check").locator("circle")).to_have_count(4)
-    expect(trust.metric("completeness")).to_contain_text("should bring it within the tolerance")
+    expect(trust.metric("completeness")).to_contain_text("With half of them the sum was")
     for id, name in (("infidelity", "infidelity"), ("max_sensitivity", "max_sensitivity")):
         expect(trust.metric(id)).to_contain_text(f"{found[id]['figures'][name]:#.3g}")
 

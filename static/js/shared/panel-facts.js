@@ -6,7 +6,7 @@ import { t, textOr } from "./texts.js";
 
 /** @import { NoteBody, PanelBody } from "../api/types.js" */
 
-/** @typedef {{ text: string, long?: string, poor?: boolean }} Fact */
+/** @typedef {{ text: string, long?: string, poor?: boolean, sentence?: boolean }} Fact a sentence may be as long as it likes */
 
 // Below this the path's sum and the score's change agree as well as a reader needs.
 const GOOD = 0.05;
@@ -41,7 +41,7 @@ function convergence({ converged, change }) {
  * @param {NoteBody} note
  * @returns {Fact}
  */
-const note = ({ code, detail }) => ({ text: textOr(`note.${code}`, detail), poor: true });
+const note = ({ code, detail }) => ({ text: textOr(`note.${code}`, detail), sentence: true });
 
 /**
  * How exact a mean over random samples is, or a path without a tolerance.
@@ -54,7 +54,7 @@ function errors(diagnostics) {
 }
 
 /**
- * [{text, long?, poor?}] for a finished panel's record.
+ * [{text, long?, poor?, sentence?}] for a finished panel's record.
  * @param {Pick<PanelBody, "seconds" | "diagnostics" | "notes">} record
  * @returns {Fact[]}
  */
@@ -77,7 +77,7 @@ export function factsOf({ seconds, diagnostics = {}, notes = [] }) {
  * @param {Fact[]} facts
  */
 export function factNodes(facts) {
-  return facts.flatMap(({ text, long, poor }, index) => [index ? "\u00a0· " : "", el("span", { class: poor ? "poor" : null, title: long ?? null }, text)]);
+  return facts.flatMap(({ text, long, poor, sentence }, index) => [index ? "\u00a0· " : "", el("span", { class: sentence ? "sentence" : poor ? "poor" : null, title: long ?? null }, text)]);
 }
 
 /**
