@@ -25,7 +25,7 @@ from ..pipeline.progress import PanelBars, ProgressBars
 from ..pipeline.resume import ResultFolder, write_file
 from ..settings import Settings
 from ..storage.stores import AnyStore
-from .progress import FolderProgress, refusals
+from .progress import FolderProgress, notes, refusals
 
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
@@ -113,7 +113,7 @@ def _write(record: Explanation, store: AnyStore, folder: Path) -> None:
 
 
 def _print_summary(record: Explanation, folder: Path, console: Console) -> None:
-    for line in refusals(record):
+    for line in (*refusals(record), *notes(record)):
         console.print(line, highlight=False, markup=False)
     for panel in record.panels:
         for metric, measured in panel.metrics.items():

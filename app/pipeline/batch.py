@@ -301,7 +301,7 @@ class Batch:
                 for picture, panel, map in zip(shared.pictures, panels_to_make, values, strict=True):
                     if panel:
                         attribution = Attribution(map, {"gradient_evaluations": 1, **diagnostics})
-                        self._add_map(picture, panel, *finished(attribution, seconds))
+                        self._add_map(picture, panel, *finished(attribution, seconds, engine))
             except Exception:
                 log.warning(
                     "%s of %d pictures at once failed: one by one", one.method.id, len(panels_to_make), exc_info=True

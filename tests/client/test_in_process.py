@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 from gradoscope import Client, explain
+from gradoscope.cli.progress import notes
 from gradoscope.client.events import Accepted, Done, Finished
 from gradoscope.client.in_process import InProcess
 from gradoscope.contract.problems import NotFound, Unprocessable
+from gradoscope.contract.records import EngineBody
 from PIL import Image
 from torch import nn
 
@@ -62,6 +64,43 @@ def test_nothing_is_kept_on_disk_unless_asked(tmp_path, monkeypatch):
     made = explain(PICTURE, model=Linear(), input={}, methods="vanilla_gradient")
     assert list(tmp_path.iterdir()) == []
     assert made.save(tmp_path / "kept").joinpath("explanation.json").is_file()
+
+
+def test_a_map_of_zeros_says_what_to_do():
+    """All weights of the head are negative, so nothing speaks for a class, and ReLU leaves nothing."""
+    net = Tiny()
+    with torch.no_grad():
+        net.head.weight.copy_(-net.head.weight.abs())
+    made = explain(PICTURE, model=net, input={}, methods=["grad_cam", "vanilla_gradient"], target=1)
+    cam, gradient_map = made
+    assert not cam.values.any()
+    assert [note.code for note in cam.record.notes] == ["zero_relu"]
+    assert "relu = false" in cam.notes[0]
+    assert gradient_map.notes == []
+    assert notes(made.record) == [f"grad_cam, {cam.model}: {cam.notes[0]}"]
+    with_signs = explain(
+        PICTURE, model=net, input={}, methods="grad_cam", target=1, options={"grad_cam": {"relu": False}}
+    )
+    assert with_signs[0].values.max() <= 0
+    assert with_signs[0].values.any()
+    assert with_signs[0].notes == []
+
+
+def test_a_saturated_probability_says_what_to_do():
+    net = Linear(seed=3)
+    with torch.no_grad():
+        net.weight.mul_(1e4)
+    sure = explain(PICTURE, model=net, input={}, methods="vanilla_gradient", score="probability")[0]
+    assert not sure.values.any()
+    assert [note.code for note in sure.record.notes] == ["zero_probability"]
+    assert "score = logit" in sure.notes[0]
+
+
+def test_the_record_names_the_engine():
+    made = explain(PICTURE, model=Linear(), input={}, methods="vanilla_gradient")[0]
+    engine = EngineBody.model_validate(made.diagnostics["engine"])
+    assert (engine.backend, engine.dtype, engine.device) == ("plain", "float32", "cpu")
+    assert engine.threads == torch.get_num_threads()
 
 
 def test_a_linear_network_in_closed_form():
