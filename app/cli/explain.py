@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from ..contract.jobs import Explain
-from ..contract.parsing import parse_class, parse_size
+from ..contract.parsing import parse_class, parse_size, parse_target
 from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
 from ..images.image_files import ImageFile, find_image_files, is_one_file, left_out
@@ -63,7 +63,7 @@ def explain(
         picture=images[0].read_bytes() if single else b"",
         models=tuple(model or ()),
         methods=tuple(method or ()),
-        targets=tuple(map(parse_class, target or ())),
+        targets=tuple(map(parse_target, target or ())),
         against=parse_class(against),
         score=score_of(score),
         options=parse_options(option or []),

@@ -13,7 +13,7 @@ from rich.console import Console
 from ..contract.events import ResultEvent
 from ..contract.flows import GradientFlow
 from ..contract.jobs import Flow
-from ..contract.parsing import parse_class, parse_size
+from ..contract.parsing import parse_class, parse_size, parse_target
 from ..settings import Settings, operator_settings
 from .options import fit_of, score_of
 
@@ -32,7 +32,7 @@ def flow(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, as the REST interface has it")] = False,
 ) -> None:
     """Show the gradient's norm at every layer, dead and saturated activations, and what poolings pass on."""
-    classes = parse_class(target), parse_class(against)
+    classes = parse_target(target), parse_class(against)
     job = Flow(image.read_bytes(), model, *classes, score_of(score), fit_of(fit), parse_size(size))
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
         settings = operator_settings().model_copy(update={"store": Path(store)})

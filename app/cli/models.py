@@ -34,11 +34,11 @@ def models(context: typer.Context) -> None:
     settings = operator_settings()
     zoo = Zoo(settings)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    marked = {id: f"{id} *" if id == settings.default_model else id for id in zoo.recipes}
+    marked = {id: f"{id} *" if id == settings.default_model else id for id in zoo.specs}
     table.add_column("id", no_wrap=True, min_width=max(map(len, marked.values()), default=0))
     for name in ("input", "classes", "top-1", "weights", "MiB", "licence"):
         table.add_column(name, overflow="fold")
-    for entry in map(zoo.describe, zoo.recipes):
+    for entry in map(zoo.describe, zoo.specs):
         accuracy, size = entry.accuracy, entry.weights.bytes
         table.add_row(
             marked[entry.id],
@@ -76,7 +76,7 @@ def pull_models(
 
     settings = operator_settings()
     zoo = Zoo(settings)
-    wanted = list(zoo.recipes) if all_models else ids or []
+    wanted = list(zoo.specs) if all_models else ids or []
     if not wanted:
         raise typer.BadParameter("name a model, or say --all")
     failed: list[Problem] = []

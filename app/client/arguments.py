@@ -9,7 +9,7 @@ from typing import Any, Self, TypedDict, TypeVar, cast, get_args
 
 from ..contract.arrays import ScoreKind
 from ..contract.jobs import ClassName, Fit
-from ..contract.parsing import one_of, parse_class
+from ..contract.parsing import one_of, parse_class, parse_target
 from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
 from . import checks
@@ -108,7 +108,7 @@ class Arguments:
     @property
     def classes(self) -> tuple[ClassName | None, ...]:
         """The targets as a job has them."""
-        return tuple(parse_class(target) if isinstance(target, str) else target for target in self.targets)
+        return tuple(parse_target(target) if isinstance(target, str) else target for target in self.targets)
 
     @property
     def class_against(self) -> ClassName | None:

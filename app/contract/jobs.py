@@ -9,7 +9,7 @@ from .arrays import ScoreKind
 from .wire import JsonObject
 
 ClassName = int | str  # a class by its index or by its label, which is unique in its model
-Fit = Literal["crop", "pad", "squash"]  # how a picture of another aspect is brought to the input size
+Fit = Literal["crop", "pad", "squash"]  # how a picture with another aspect ratio is fitted to the input size
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,16 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
 
 
 def parse_class(text: str | None) -> int | str | None:
-    """A class: `"282"` → 282, `"tiger cat"` → "tiger cat"; `"top"` and nothing at all → None, the top class."""
+    """A class: `"282"` → 282, `"tiger cat"` → "tiger cat"; nothing at all → None."""
     stripped = (text or "").strip()
-    if stripped in ("", TOP):
+    if not stripped:
         return None
     return int(stripped) if re.fullmatch(r"[+-]?\d{1,18}", stripped) else stripped
+
+
+def parse_target(text: str | None) -> int | str | None:
+    """A class to explain: as `parse_class`, and `"top"` → None, each model's top class."""
+    return None if text is not None and text.strip() == TOP else parse_class(text)
 
 
 def one_of(field: str, text: object, choices: Iterable[T]) -> T:

@@ -62,7 +62,7 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
     chosen, measured = choose_methods(job), choose_metrics(job)
     models = tuple(dict.fromkeys(job.models)) or (settings.default_model,)
     for model in models:
-        zoo.recipe(model)
+        zoo.spec(model)
     targets = tuple(dict.fromkeys(job.targets)) or (None,)
     count = len(models) * len(targets) * len(chosen)
     if count > settings.max_panels:
@@ -88,7 +88,7 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
         panel.id = f"p{number}"
     if all(panel.unknown_class for panel in panels):
         raise_if_none_left(panels)
-    sizes = {model: requested_input(zoo.recipe(model).input, job.fit, job.size).size for model in models}
+    sizes = {model: requested_input(zoo.spec(model).input, job.fit, job.size).size for model in models}
     classes = {model: len(zoo.labels(model)) if measured else 0 for model in models}
     known = (CostInputs(p.method, p.parameters, sizes[p.model], classes[p.model]) for p in panels)
     check_work((panel_cost(inputs, measured) for inputs in known), settings.max_work)
@@ -176,7 +176,7 @@ def check_option_names(options: Iterable[str]) -> None:
             raise Unprocessable(
                 f"options: there is no method or metric «{name[:80]}».{did_you_mean(name, known)} There are: "
                 f"{', '.join(known)}.",
-                field=f"options.{name[:80]}",
+                field="method",
             )
 
 

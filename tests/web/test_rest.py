@@ -236,6 +236,7 @@ def test_score_against_and_refusals_name_the_field(server):
         ({"target": "cat"}, "target"),
         ({"target": 1.5}, "target"),
         ({"target": 5, "against": "no such class"}, "against"),
+        ({"target": 5, "against": "top"}, "against"),
         ({"target": 5, "against": 5}, "against"),
         ({"against": 282}, "against"),
         ({"target": 5, "against": 6, "score": "probability"}, "against"),
@@ -249,7 +250,7 @@ def test_score_against_and_refusals_name_the_field(server):
         ({"options": '{"smooth_grad": {"samples": 0}}'}, "options.smooth_grad.samples"),
         ({"options": '{"smooth_grad": {"samples": 1, "variant": "variance"}}'}, "options.smooth_grad"),
         ({"options": '{"grad_cam": {"colour": "red"}}'}, "options.grad_cam.colour"),
-        ({"options": '{"lime": {}}'}, "options.lime"),
+        ({"options": '{"lime": {}}'}, "method"),
         ({"method": "lime"}, "method"),
         ({"method": SIX, "target": list(range(20))}, "method"),
     ]

@@ -16,13 +16,13 @@ from ...contract import request_id
 from ...contract.arrays import ScoreKind
 from ...contract.events import ErrorEvent, Event
 from ...contract.jobs import Explain, Measure
-from ...contract.parsing import MAX_SEED, parse_class, parse_size
+from ...contract.parsing import MAX_SEED, parse_class, parse_size, parse_target
 from ...contract.problems import Unprocessable
 from ...contract.records import Explanation
 from ...contract.wire import JsonObject
 from ...service.executor import Executor
 from ...service.telemetry import Telemetry
-from .dependencies import ExecutorOf, OwnerOf, StoreOf
+from .dependencies import ExecutorDep, OwnerDep, StoreDep
 from .results import contact_sheet_response, zip_response
 from .submit import client_of, raise_if_error, run_for_client, while_connected
 from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only_fields, read_picture
@@ -33,10 +33,16 @@ FIELDS = (
     *("image", "sample", "from", "model", "method", "target", "against"),
     *("score", "options", "seed", "fit", "size", "metrics"),
 )
+CLASS = [{"type": "integer"}, {"type": "string"}]
 ClassText = Annotated[
     int | str | None,
     BeforeValidator(lambda value: parse_class(value) if isinstance(value, str) else value),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}]}),
+    WithJsonSchema({"anyOf": CLASS}),
+]
+Target = Annotated[
+    int | str | None,
+    BeforeValidator(lambda value: parse_target(value) if isinstance(value, str) else value),
+    WithJsonSchema({"anyOf": [{"const": "top"}, *CLASS]}),
 ]
 OptionsText = Annotated[
     str, Form(description='Parameters by method or metric, JSON: {"smooth_grad": {"samples": 100}}')
@@ -64,16 +70,16 @@ MetricNames = Annotated[
 )
 async def explain(
     request: Request,
-    executor: ExecutorOf,
-    store: StoreOf,
-    owner: OwnerOf,
+    executor: ExecutorDep,
+    store: StoreDep,
+    owner: OwnerDep,
     image: Picture = None,
     sample: SampleName = None,
     origin: Origin = None,
     model: ModelNames = None,
     method: Annotated[list[str] | None, Form(description="Repeatable; the six where none is named")] = None,
     target: Annotated[
-        list[ClassText] | None,
+        list[Target] | None,
         Form(description="Class index or unique label, repeatable; `top`, or none at all, is each model's top class"),
     ] = None,
     against: Annotated[

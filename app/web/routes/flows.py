@@ -10,8 +10,8 @@ from ...contract.arrays import ScoreKind
 from ...contract.flows import GradientFlow
 from ...contract.jobs import Flow
 from ...contract.parsing import parse_size
-from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
-from .explanations import ClassText
+from .dependencies import ExecutorDep, OwnerDep, SettingsDep, StoreDep
+from .explanations import ClassText, Target
 from .submit import run_for_client
 from .uploads import FitName, Origin, Picture, SampleName, SizeText, only_fields, read_picture
 
@@ -25,16 +25,16 @@ router = APIRouter(prefix="/api/v1", tags=["gradient flow"])
 )
 async def flow(
     request: Request,
-    executor: ExecutorOf,
-    store: StoreOf,
-    owner: OwnerOf,
-    settings: SettingsOf,
+    executor: ExecutorDep,
+    store: StoreDep,
+    owner: OwnerDep,
+    settings: SettingsDep,
     image: Picture = None,
     sample: SampleName = None,
     origin: Origin = None,
     model: Annotated[str | None, Form(description="Id; the default model where none is named")] = None,
     target: Annotated[
-        ClassText, Form(description="Class index or unique label; `top`, or none at all, is the model's top class")
+        Target, Form(description="Class index or unique label; `top`, or none at all, is the model's top class")
     ] = None,
     against: Annotated[
         ClassText, Form(description="Class index or label: the score is logit(target) − logit(against)")

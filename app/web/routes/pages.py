@@ -21,7 +21,7 @@ from ...service.executor import Executor
 from ...settings import shipped
 from .. import texts
 from ..plugin_pages import method_pages, metric_pages, plugin_block, previews
-from .dependencies import ExecutorOf, SettingsOf
+from .dependencies import ExecutorDep, SettingsDep
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
@@ -29,14 +29,14 @@ CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 
 @router.get("/")
 @router.get("/e/{id}")
-async def index(request: Request, settings: SettingsOf) -> Response:
+async def index(request: Request, settings: SettingsDep) -> Response:
     """The workbench; at /e/{id} its script fetches that explanation."""
     limits = {"max_pixels": settings.max_pixels, "max_bytes": settings.max_upload}
     return _page(request, "index.html", {"previews": previews(), "plugins": plugin_block(), **limits})
 
 
 @router.get("/methods")
-async def methods(request: Request, executor: ExecutorOf) -> Response:
+async def methods(request: Request, executor: ExecutorDep) -> Response:
     """What the methods ask, how, and where they fail; with their parameters, once the worker has told them."""
     known = await _known(executor)
     listed = None if known is None else [method.to_dict() for method in known.methods]
@@ -46,7 +46,7 @@ async def methods(request: Request, executor: ExecutorOf) -> Response:
 
 
 @router.get("/trust")
-async def trust(request: Request, executor: ExecutorOf) -> Response:
+async def trust(request: Request, executor: ExecutorDep) -> Response:
     """What each number about a map says, and what it does not."""
     known = await _known(executor)
     return _page(

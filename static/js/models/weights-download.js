@@ -46,7 +46,7 @@ export class WeightsDownload extends View {
   }
 
   /** @param {Download} entry */
-  take(entry) {
+  setDownload(entry) {
     this.entry = entry;
     if (this.isConnected) this.render();
   }
@@ -60,7 +60,7 @@ export class WeightsDownload extends View {
     this.heading.textContent = problem?.title ?? model.title;
     if (problem) this.text.setAttribute("role", "alert");
     else this.text.removeAttribute("role");
-    this.text.textContent = this.words(model) ?? "";
+    this.text.textContent = this.statusText(model) ?? "";
     this.line.hidden = status !== "running";
     setProgress(this.line, this.entry, t("weights.progress", { title: model.title }));
     this.remedy.hidden = status !== "forbidden";
@@ -71,7 +71,7 @@ export class WeightsDownload extends View {
   }
 
   /** @param {ModelBody} model */
-  words({ title, licence, weights }) {
+  statusText({ title, licence, weights }) {
     const { status, problem } = this.entry;
     const values = { title, licence: licenceText(licence), file: weights.file, amount: amountOf(this.entry) };
     return problem ? problem.detail : t(`weights.${status}`, values);

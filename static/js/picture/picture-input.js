@@ -19,7 +19,7 @@ function add(files) {
 }
 
 /** @param {Iterable<File>} files */
-function take(files) {
+function addImageFiles(files) {
   const pictures = [...files].filter(({ type }) => type.startsWith("image/"));
   const taken = pictures.length ? pictures : [...files].slice(0, 1);
   if (taken.length) Promise.all(taken.map(fitUpload)).then(add);
@@ -32,7 +32,7 @@ function dragging(on) {
 }
 
 export function listenForPictures() {
-  chooser.addEventListener("change", () => take(chooser.files ?? []));
+  chooser.addEventListener("change", () => addImageFiles(chooser.files ?? []));
 
   addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -43,12 +43,12 @@ export function listenForPictures() {
   addEventListener("drop", (event) => {
     event.preventDefault();
     dragging(false);
-    if (take(event.dataTransfer?.files ?? [])) return;
+    if (addImageFiles(event.dataTransfer?.files ?? [])) return;
     const problem = new Problem({ title: t("picture.noFile"), detail: t("picture.noFile.detail") });
     showNotice({ place: "picture", problem, retry: null });
   });
 
   addEventListener("paste", (event) => {
-    if (take(event.clipboardData?.files ?? [])) event.preventDefault();
+    if (addImageFiles(event.clipboardData?.files ?? [])) event.preventDefault();
   });
 }
