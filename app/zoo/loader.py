@@ -104,7 +104,7 @@ def check_network(spec: ModelSpec, classifier: Classifier, bytes: int) -> ModelF
 
 def _remedy(classifier: Classifier) -> str:
     """What to change in a card whose network does not take the picture."""
-    other = other_channels(classifier.network, classifier.grey())
+    other = other_channels(classifier.network, classifier.grey_pictures())
     if other is None:
         return "Correct `input` in the card."
     return f"It takes one of {other} channel{'s' if other > 1 else ''}: write `channels = {other}` under [input]."
