@@ -222,7 +222,8 @@ def test_a_picture_beyond_the_limits_is_scaled_down_before_it_is_sent(opened: Vi
           const canvas = new OffscreenCanvas(1200, 900);
           const pen = canvas.getContext('2d');
           const noise = pen.createImageData(1200, 900);
-          for (let i = 0; i < noise.data.length; i += 1) noise.data[i] = i % 4 === 3 ? 255 : (i * 2654435761) >>> 24;
+          for (let i = 0; i < noise.data.length; i += 65536) crypto.getRandomValues(noise.data.subarray(i, i + 65536));
+          for (let i = 3; i < noise.data.length; i += 4) noise.data[i] = 255;
           pen.putImageData(noise, 0, 0);
           const file = new File([await canvas.convertToBlob({ type: 'image/png' })], 'a.png', { type: 'image/png' });
           const foreign = new File([new Uint8Array(file.size)], 'b.heic');

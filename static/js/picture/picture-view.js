@@ -93,8 +93,9 @@ export class PictureView extends View {
     const known = Boolean(width && height);
     const crop = known && input?.crop;
     this.frame.hidden = !crop;
-    const original = originalSize(picture?.source?.value);
-    const scaled = original ? ` · ${t("picture.scaled", original)}` : "";
+    const entry = store.state.pictures.find(({ key }) => key === picture?.key);
+    const before = originalSize(entry?.source?.value);
+    const scaled = before ? ` · ${t("picture.scaled", before)}` : "";
     this.caption.textContent = known ? this.describe(width, height, input) + scaled : (picture?.name ?? "");
     if (!known) return;
     const original = [0, 0, width, height];
