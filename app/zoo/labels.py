@@ -5,11 +5,12 @@ from __future__ import annotations
 import codecs
 import difflib
 import json
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from .cards import Card, CardError
 
+MAX_COMPARED = 2000  # labels that are searched for near ones: a request may name many classes
 CONFIG_KEYS = ("id2label", "label2id", "label_names")
 UNUSED_IN_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
@@ -116,13 +117,28 @@ def search(labels: tuple[str, ...], query: str, limit: int) -> list[tuple[int, s
 def classes_named(labels: tuple[str, ...], name: str) -> list[int]:
     """The classes of that label: written exactly so, else in other capitals, else as one of a label's several names."""
     folded = " ".join(name.casefold().split())
-    exact = [index for index, label in enumerate(labels) if label == name]
-    same = [index for index, label in enumerate(labels) if label.casefold() == folded]
-    return exact or same or [index for index, label in enumerate(labels) if folded in _names(label.casefold())]
+    whole, names = _index(labels)
+    same = whole.get(folded, [])
+    return [index for index in same if labels[index] == name] or list(same) or list(names.get(folded, ()))
+
+
+@lru_cache(maxsize=8)
+def _index(labels: tuple[str, ...]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """Classes by their label, and by each of its names; both in small letters."""
+    whole: dict[str, list[int]] = {}
+    names: dict[str, list[int]] = {}
+    for index, label in enumerate(labels):
+        folded = " ".join(label.casefold().split())
+        whole.setdefault(folded, []).append(index)
+        for name in dict.fromkeys(_names(folded)):
+            names.setdefault(name, []).append(index)
+    return whole, names
 
 
 def similar_classes(labels: tuple[str, ...], name: str, limit: int = 5) -> list[tuple[int, str]]:
-    """Classes whose label holds `name`, or else is spelt much like it."""
+    """Classes whose label holds `name`, or else is spelt much like it; none if there are too many labels."""
+    if len(labels) > MAX_COMPARED:
+        return []
     found = search(labels, name, limit)
     folded = [label.casefold() for label in labels]
     close = [] if found else difflib.get_close_matches(name.casefold(), folded, limit)
