@@ -14,7 +14,7 @@ from ..contract.events import AcceptedEvent, DoneEvent, Event, PanelEvent, Predi
 from ..contract.jobs import Explain
 from ..contract.records import Explanation
 from ..images.image_files import ImageFile
-from ..pipeline.archive import files
+from ..pipeline.archive import files, part_reader, with_file_names
 from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
 from ..pipeline.catalogue import titles
 from ..pipeline.context import Context
@@ -79,7 +79,8 @@ def write_picture(
     """Write a picture's result into its folder."""
     if isinstance(result, ExplainedPicture):
         try:
-            ResultFolder(result.entry.folder).write(files(result.record, result.read, titles()))
+            record = with_file_names(result.record)
+            ResultFolder(result.entry.folder).write(files(record, result.read, titles()))
         except Exception as error:
             return FailedPicture(result.entry, as_problem(error))
     return result
@@ -108,7 +109,7 @@ def _update_bars(event: Event, console: Console, panels: PanelBars) -> Explanati
 
 
 def _write(record: Explanation, store: AnyStore, folder: Path) -> None:
-    for name, data in files(record, lambda part: store.read(record.id, part), titles()):
+    for name, data in files(with_file_names(record), part_reader(store, record.id), titles()):
         write_file(folder / name, data)
 
 

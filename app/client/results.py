@@ -299,6 +299,8 @@ class Explanation(Sequence[Panel]):
         """
         path = Path(folder)
         record = Record.model_validate(self.record.model_dump())  # with the fields that the server left out, too
+        if self.parts.url is None:
+            record = export.with_file_names(record)
         resume.write_folder(path, export.files(record, self.parts.read, dict(self.parts.titles())))
         return path
 

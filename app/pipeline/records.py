@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+from urllib.parse import quote
 
 import numpy as np
 import torch
@@ -59,7 +60,7 @@ def input_record(job: Explain, sight: ModelInput) -> InputBody:
         size=list(sight.input.size),
         fit=sight.input.fit,
         crop=[round(edge, 3) for edge in sight.seen.crop],
-        url=f"/api/v1/explanations/{job.id}/inputs/{sight.model}.png",
+        url=f"/api/v1/explanations/{job.id}/inputs/{quote(sight.model, safe=':')}.png",
         predictions=sight.classes,
         targets=sight.targets,
     )

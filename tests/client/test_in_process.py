@@ -106,7 +106,7 @@ def test_the_record_names_the_engine():
 def test_a_linear_network_in_closed_form():
     net, heard = Linear(seed=3), []
     made = explain(
-        PICTURE, model=net, input={}, labels="abc", target=[2, "top"], progress=heard.append,
+        PICTURE, model=net, input={}, labels=["a", "b", "c"], target=[2, "top"], progress=heard.append,
         methods=["vanilla_gradient", "integrated_gradients", "input_x_gradient"],
     )  # fmt: skip
     weights = net.weight[2].detach().numpy()
@@ -142,9 +142,10 @@ def test_what_a_network_takes_is_said():
     own = gradoscope.Input(size=(24, 16), channels=1)
     grey = explain(image, model=Tiny(channels=1), input=own, methods=["vanilla_gradient", "grad_cam"])
     assert grey["vanilla_gradient"].values.shape == (1, 24, 16)
-    small = explain(
-        image, model=net, input=lambda seen: torch.full((1, 3, 12, 20), 0.25), methods="grad_cam", size=None
-    )
+    with pytest.warns(UserWarning, match="a transform and neither mean nor std"):
+        small = explain(
+            image, model=net, input=lambda seen: torch.full((1, 3, 12, 20), 0.25), methods="grad_cam", size=None
+        )
     assert small.inputs[0].size == [12, 20]
 
 
@@ -226,15 +227,15 @@ class Failing(nn.Module):
         (Failing(), {}, r"Failing does not take a picture of 3×8×8.*RuntimeError: no such thing\. Say what it takes"),
         (nn.Conv2d(3, 3, 3), {}, r"\(N, classes\), not \(1, 3, 6, 6\)\. It is no classifier"),
         (nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), {}, "parameters without a shape"),
-        (Linear(), {"labels": "ab"}, "answers with 3 logits, and there are 2 labels"),
-        (Linear(), {"input": {"sice": 8}}, "sice: Extra inputs"),
+        (Linear(), {"labels": ["a", "b"]}, "answers with 3 logits, and there are 2 labels"),
+        (Linear(), {"input": {"sice": 8}}, "sice: there is no such field. Did you mean `size`"),
         (Linear(), {"input": {"size": 4}}, "size"),
         (Linear(), {"input": lambda image: image}, "not Image"),
         (Linear(), {"input": lambda image: 1 / 0}, "ZeroDivisionError"),
         (Linear(), {"input": lambda image: 2 * X}, "must be in .0, 1.. Leave its normalisation out"),
         ([Linear(), "efficientnet_lite0"], {"input": lambda image: X}, "do not see what a transform makes"),
         ("efficientnet_lite0", {"input": {}}, "input= is of an nn.Module"),
-        ("efficientnet_lite0", {"labels": "ab"}, "labels= is of an nn.Module"),
+        ("efficientnet_lite0", {"labels": ["a", "b"]}, "labels= is of an nn.Module"),
         (17, {}, "int is neither"),
         ([Linear(), Linear().to("meta")], {}, "on several devices"),
         (Linear(), {"methods": "grad_cam"}, "no spatial feature map|Grad-CAM"),
