@@ -132,8 +132,7 @@ Made by Gradoscope {version} with {models}; score: {score}, seed: {seed}.
 - `panels/PANEL-MODEL-METHOD-CLASS.npy`: the raw map, float32, (channels, height, width), signed; beside it a PNG
   (sum of |·| over the channels, clipped at the 99th percentile)
 - `metrics.csv`, where metrics were asked for: a line for each number; their curves are in the record
-- `metrics/PANEL-METRIC-NAME.npy`, in a folder of the command line: a map that a metric has made
-
+{maps}
 Values are the score's change for a pixel value in [0, 1] (gradients), or shares of it (integrated methods).
 
 ```python
@@ -152,8 +151,12 @@ for panel in record["panels"]:
 """
 
 
+MAPS = "- `metrics/PANEL-METRIC-NAME.npy`: a map that a metric has made\n"
+
+
 def readme(record: Explanation) -> str:
-    """The README: what the files are, and how to load them in Python."""
+    """The README: what the files are, and how to load them in Python. A ZIP of the server holds no maps of metrics."""
+    in_folder = not record.url
     models = ", ".join(dict.fromkeys(panel.model for panel in record.panels))
     return GUIDE.format(
         id=record.id,
@@ -161,6 +164,7 @@ def readme(record: Explanation) -> str:
         models=models,
         score=record.score,
         seed=record.seed,
+        maps=MAPS if in_folder and any(name for panel in record.panels for name in _metric_maps(panel)) else "",
     )
 
 
