@@ -57,7 +57,7 @@ def _read_file(card: Card, name: str) -> tuple[str, ...]:
             return _from_json(json.loads(text))
     except OSError as error:
         raise CardError(f"{card.file}: labels: {name} cannot be read ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CardError(
             f"{card.file}: labels: {name} is neither a JSON list nor an object by index ({str(error)[:100]})."
         ) from error

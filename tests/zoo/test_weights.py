@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from gradoscope.settings import Settings
-from gradoscope.zoo.weights import Hub, WeightFile, Weights, WeightsMissing, WrongWeights, short_path
+from gradoscope.zoo.paths import short_path
+from gradoscope.zoo.weights import Hub, WeightFile, Weights, WeightsMissing, WrongWeights
 
 DATA = b"weights"
 HASH = hashlib.sha256(DATA).hexdigest()
