@@ -58,7 +58,7 @@ def inspection_of(classifier: Classifier) -> Inspection:
 
 def inspect_classifier(classifier: Classifier) -> Inspection:
     """Run one grey picture through the classifier and look."""
-    probe = classifier.grey()
+    probe = classifier.grey_pictures()
     with torch.enable_grad(), _makers(classifier) as makers:
         logits = classifier(probe.clone().requires_grad_())
     found = classify_nonlinearities(logits)

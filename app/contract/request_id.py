@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 # ids that a client may choose: they are written to logs
-SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+ALLOWED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _current: ContextVar[str] = ContextVar("request_id", default="")
 _client: ContextVar[str] = ContextVar("client", default="")
 
@@ -27,13 +27,13 @@ def client() -> str:
     return _client.get()
 
 
-def accepted(given: str | None) -> str:
-    """`given` if it matches `SANE`; otherwise a new id."""
-    return given if given and SANE.fullmatch(given) else secrets.token_hex(8)
+def valid_or_new(given: str | None) -> str:
+    """`given` if it matches `ALLOWED_ID`; otherwise a new id."""
+    return given if given and ALLOWED_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 @contextmanager
-def bound(id: str, client: str = "") -> Iterator[None]:
+def as_current(id: str, client: str = "") -> Iterator[None]:
     """A context in which `current` returns `id`, and `client` the client."""
     before, client_before = _current.set(id), _client.set(client)
     try:

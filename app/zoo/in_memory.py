@@ -60,7 +60,7 @@ class InMemoryModels(Zoo):
             yield
         finally:
             for id in self._in_memory:
-                self.recipes.pop(id, None)
+                self.specs.pop(id, None)
             self._in_memory = {}
 
     def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
@@ -84,13 +84,13 @@ class InMemoryModels(Zoo):
         self._check(model, classifier)
         file = File(kind="file", file=Path(model.id))
         card = Card(id=model.id, title=model.id, architecture=type(model.network).__name__, source=file)
-        self.recipes[model.id] = ModelSpec(card, WeightFile(model.id, local=True), input, labels, lambda path: network)
+        self.specs[model.id] = ModelSpec(card, WeightFile(model.id, local=True), input, labels, lambda path: network)
         # compiling takes longer than a network that is asked once or twice would gain by it
         kind: Kind = "none" if self.settings.acceleration == "none" else "pytorch"
         self._in_memory[model.id] = ResidentModel(self._with_backend(classifier, kind), 0, (model.id, 0, 0))
 
     def _check(self, model: InMemoryModel, classifier: Classifier) -> None:
-        count = logits_of(model, classifier, classifier.grey()).shape[1]
+        count = logits_of(model, classifier, classifier.grey_pictures()).shape[1]
         if count != len(classifier.labels):
             raise Unprocessable(
                 f"labels: {model.id} answers with {count} logits, and there are {len(classifier.labels)} labels.",

@@ -60,41 +60,41 @@ class ModelFacts:
     bytes: int
 
 
-def build_classifier(recipe: ModelSpec, network: nn.Module, fingerprint: str, device: torch.device) -> Classifier:
+def build_classifier(spec: ModelSpec, network: nn.Module, fingerprint: str, device: torch.device) -> Classifier:
     """Wrap a network that has its weights in a frozen classifier: eval mode, float32, channels last, on `device`."""
     classifier = Classifier(
         network.float(),
-        size=recipe.input.size,
-        labels=recipe.labels,
-        mean=recipe.input.mean,
-        std=recipe.input.std,
-        multilabel=recipe.multilabel,
-        id=recipe.id,
+        size=spec.input.size,
+        labels=spec.labels,
+        mean=spec.input.mean,
+        std=spec.input.std,
+        multilabel=spec.multilabel,
+        id=spec.id,
         fingerprint=fingerprint,
     )
     return classifier.to(device).to(memory_format=torch.channels_last)
 
 
-def examine(recipe: ModelSpec, classifier: Classifier, bytes: int) -> ModelFacts:
+def check_network(spec: ModelSpec, classifier: Classifier, bytes: int) -> ModelFacts:
     """Check by one pass that the network matches its card, and collect its facts. Raises `CardError`."""
     try:
         with torch.no_grad():
-            logits = classifier(classifier.grey())
+            logits = classifier(classifier.grey_pictures())
         layers = inspection_of(classifier).layers
     except NoLogits as error:
-        raise CardError(f"{recipe.card.file}: {error}. It is no classifier, or a part of one.") from error
+        raise CardError(f"{spec.card.file}: {error}. It is no classifier, or a part of one.") from error
     except Exception as error:
         if out_of_memory(error):
             raise
         raise CardError(
-            f"{recipe.card.file}: the network does not take a picture of {recipe.input.channels}×"
-            f"{recipe.input.size[0]}×{recipe.input.size[1]} ({str(error).splitlines()[0][:200]}). Mend `input` in "
+            f"{spec.card.file}: the network does not take a picture of {spec.input.channels}×"
+            f"{spec.input.size[0]}×{spec.input.size[1]} ({str(error).splitlines()[0][:200]}). Correct `input` in "
             "the card."
         ) from error
-    if logits.shape[1] != len(recipe.labels):
+    if logits.shape[1] != len(spec.labels):
         raise CardError(
-            f"{recipe.card.file}: the network answers with {logits.shape[1]} logits, the card has "
-            f"{len(recipe.labels)} labels. Mend `labels` or `classes` in the card."
+            f"{spec.card.file}: the network answers with {logits.shape[1]} logits, the card has "
+            f"{len(spec.labels)} labels. Correct `labels` or `classes` in the card."
         )
     return ModelFacts(
         [LayerBody(name=layer.name, shape=list(layer.shape), default=layer is layers[-1]) for layer in layers],
@@ -103,11 +103,11 @@ def examine(recipe: ModelSpec, classifier: Classifier, bytes: int) -> ModelFacts
     )
 
 
-def at_size(classifier: Classifier, size: tuple[int, int]) -> Classifier:
+def classifier_at_size(classifier: Classifier, size: tuple[int, int]) -> Classifier:
     """A view of `classifier` for another input size, checked by one pass. Raises `Unprocessable` if that pass fails."""
     view = classifier.at(size)
     try:
-        view(view.grey())
+        view(view.grey_pictures())
         inspection_of(view)
     except Exception as error:
         if out_of_memory(error):

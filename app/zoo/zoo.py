@@ -10,13 +10,13 @@ from pathlib import Path
 
 from ..attribution.backends.selection import BackendSelector, Kind
 from ..attribution.classifier import Classifier
-from ..attribution.memory import give_back, out_of_memory, size_of
+from ..attribution.memory import out_of_memory, release_freed_memory, size_of
 from ..contract.catalogue import ModelBody
 from ..contract.problems import OutOfMemory, Problem
 from ..settings import Settings
 from .cards import FaultyCard
 from .catalogue import Catalogue
-from .loader import LoadedModel, ModelFacts, at_size, build_classifier, examine, usable_device
+from .loader import LoadedModel, ModelFacts, build_classifier, check_network, classifier_at_size, usable_device
 from .memory import ModelMemory, ResidentModel
 from .model_spec import ModelSpec
 
@@ -42,7 +42,7 @@ def source_of(path: Path) -> Source:
 class Zoo(Catalogue):
     """The catalogue, and the models made from it, on one device.
 
-    Whoever computes with a model takes `room` for it and holds it (`hold`); see `ModelMemory`.
+    Whoever computes with a model calls `request_room` for it and holds it (`hold`); see `ModelMemory`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -61,16 +61,16 @@ class Zoo(Catalogue):
                 self.memory.drop(id)
 
     def hold(self, models: Iterable[str]) -> AbstractContextManager[None]:
-        """Within: these models are not unloaded. Take `room` for them first."""
+        """Within: these models are not unloaded. Call `request_room` for them first."""
         return self.memory.hold(models)
 
-    def room(self, models: Iterable[str], asker: object) -> bool:
-        """See `ModelMemory.room`. Raises `OutOfMemory` where there can never be room."""
-        return self.memory.room(models, asker)
+    def request_room(self, models: Iterable[str], asker: object) -> bool:
+        """See `ModelMemory.request_room`. Raises `OutOfMemory` where there can never be room."""
+        return self.memory.request_room(models, asker)
 
-    def leave(self, asker: object) -> None:
+    def withdraw_request(self, asker: object) -> None:
         """`asker` waits for room no longer."""
-        self.memory.leave(asker)
+        self.memory.withdraw_request(asker)
 
     def groups(self, models: Iterable[str]) -> list[list[str]]:
         """`models` in their order, in groups that fit into memory together."""
@@ -90,7 +90,7 @@ class Zoo(Catalogue):
         """Memory that a model takes: as measured, or as its file is large; 0 where that is not here."""
         if model in self._facts:
             return self._facts[model].bytes
-        path = self.weights.find(self.recipe(model).weights)
+        path = self.weights.find(self.spec(model).weights)
         return path.stat().st_size if path else 0
 
     def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
@@ -98,8 +98,8 @@ class Zoo(Catalogue):
 
         Raises `NotFound`, `WeightsMissing`, `WrongWeights`, `CardError`, `OutOfMemory`.
         """
-        recipe = self.recipe(model)
-        path = self.weights.require(recipe.weights, model)
+        spec = self.spec(model)
+        path = self.weights.require(spec.weights, model)
         source = source_of(path)
         resident = self.memory.get(model)
         if resident is not None and resident.source != source:
@@ -107,25 +107,25 @@ class Zoo(Catalogue):
             resident = None
         if resident is None:
             with self._noted_if_broken(model, source):
-                self._read(recipe, model, path, source)
+                self._read(spec, model, path, source)
         return self._at(self.memory.use(model), size)
 
-    def _read(self, recipe: ModelSpec, model: str, path: Path, source: Source) -> None:
+    def _read(self, spec: ModelSpec, model: str, path: Path, source: Source) -> None:
         """Read a model from its file into memory."""
         bytes_on_disk = path.stat().st_size
-        fingerprint = self.weights.verified(recipe.weights, path, model)
+        fingerprint = self.weights.verified(spec.weights, path, model)
         if bytes_on_disk > self.memory.cap:
-            raise self.memory.too_big(model, bytes_on_disk)
+            raise self.memory.too_large_problem(model, bytes_on_disk)
         self.memory.make_room(bytes_on_disk)
-        classifier = build_classifier(recipe, recipe.build(path), fingerprint, self.device)
+        classifier = build_classifier(spec, spec.build(path), fingerprint, self.device)
         taken = size_of(classifier)
         if taken > self.memory.cap:
-            raise self.memory.too_big(model, taken)
+            raise self.memory.too_large_problem(model, taken)
         self.memory.make_room(taken)
-        self._facts[recipe.id] = examine(recipe, classifier, taken)
+        self._facts[spec.id] = check_network(spec, classifier, taken)
         loaded = self._with_backend(classifier, self.settings.acceleration)
         self.memory.add(model, ResidentModel(loaded, taken, source))
-        give_back()  # what reading the file took
+        release_freed_memory()  # what reading the file took
         self.changed = True
 
     @contextmanager
@@ -147,9 +147,9 @@ class Zoo(Catalogue):
     def _broken_now(self, model: str) -> BrokenWeights | None:
         """Why a model's weights could not be used, if its file is still the same."""
         broken = self._broken.get(model)
-        if broken is None or model not in self.recipes:
+        if broken is None or model not in self.specs:
             return None
-        path = self.weights.find(self.recipes[model].weights)
+        path = self.weights.find(self.specs[model].weights)
         return broken if path is not None and source_of(path) == broken.source else None
 
     def all_faults(self) -> list[FaultyCard]:
@@ -157,7 +157,7 @@ class Zoo(Catalogue):
         broken = {model: self._broken_now(model) for model in self._broken}
         return [
             *self.faults,
-            *(FaultyCard(self.recipes[model].card.file, found.detail) for model, found in broken.items() if found),
+            *(FaultyCard(self.specs[model].card.file, found.detail) for model, found in broken.items() if found),
         ]
 
     def advance_backends(self) -> bool:
@@ -178,7 +178,7 @@ class Zoo(Catalogue):
         if size is None or size == resident.model.size:
             return resident.model
         if size not in resident.views:
-            view = at_size(resident.model.classifier, size)
+            view = classifier_at_size(resident.model.classifier, size)
             base = resident.model.backend
             resident.views[size] = self._with_backend(view, base.kind, base)
             while len(resident.views) > VIEWS:

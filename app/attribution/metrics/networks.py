@@ -17,7 +17,7 @@ Named = tuple[str, nn.Module]
 _counted: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 
 
-def private(classifier: Classifier) -> Classifier:
+def private_copy(classifier: Classifier) -> Classifier:
     """The same classifier on a copy of its network; run as it is written, without quicker ways to its gradients."""
     copy = classifier.view()
     copy.network = deepcopy(classifier.network)
@@ -42,7 +42,7 @@ def layers(classifier: Classifier) -> list[list[Named]]:
     return groups[::-1]
 
 
-def weighing(classifier: Classifier) -> int:
+def count_weighted_layers(classifier: Classifier) -> int:
     """How many layers `layers` gives; a pass finds it out once for each network."""
     if classifier.network not in _counted:
         _counted[classifier.network] = len(layers(classifier))
@@ -92,7 +92,7 @@ def _entered(classifier: Classifier) -> dict[str, int]:
         for name, module in classifier.network.named_modules():
             handles.append(module.register_forward_pre_hook(recorder(name)))
         with torch.no_grad():
-            classifier(classifier.grey())
+            classifier(classifier.grey_pictures())
     finally:
         for handle in handles:
             handle.remove()

@@ -22,7 +22,7 @@ from ...contract.records import Explanation
 from ...contract.wire import JsonObject
 from ...service.executor import Executor
 from ...service.telemetry import Telemetry
-from .dependencies import ExecutorOf, OwnerOf, RenderingsOf, StoreOf
+from .dependencies import ExecutorDep, OwnerDep, RenderingsDep, StoreDep
 from .results import contact_sheet_response, zip_response
 from .submit import client_of, raise_if_error, run_for_client, while_connected
 from .uploads import FitName, ModelNames, Origin, Picture, Repeatable, SampleName, SizeText, only_fields, read_picture
@@ -67,10 +67,10 @@ MetricNames = Annotated[
 )
 async def explain(
     request: Request,
-    executor: ExecutorOf,
-    store: StoreOf,
-    owner: OwnerOf,
-    renderings: RenderingsOf,
+    executor: ExecutorDep,
+    store: StoreDep,
+    owner: OwnerDep,
+    renderings: RenderingsDep,
     image: Picture = None,
     sample: SampleName = None,
     origin: Origin = None,

@@ -22,11 +22,11 @@ from ...storage.records import load_record
 from ...storage.stores import AnyStore
 from ..rendering import PiecewiseResponse, Renderings, StreamedResponse
 from .dependencies import (
-    ExecutorOf,
+    ExecutorDep,
     ExplanationId,
-    OwnerOf,
-    RenderingsOf,
-    StoreOf,
+    OwnerDep,
+    RenderingsDep,
+    StoreDep,
     explanation_gone,
     require_owner,
 )
@@ -49,7 +49,7 @@ PNG: Responses = {200: {"content": {"image/png": BYTES}}}
 
 @router.get("/{id}.png", response_class=Response, responses=PNG)
 async def sheet(
-    request: Request, id: ExplanationId, store: StoreOf, executor: ExecutorOf, renderings: RenderingsOf
+    request: Request, id: ExplanationId, store: StoreDep, executor: ExecutorDep, renderings: RenderingsDep
 ) -> Response:
     """Contact sheet with captions and scales."""
     record = await asyncio.to_thread(record_of, store, id)
@@ -58,7 +58,7 @@ async def sheet(
 
 @router.get("/{id}.zip", response_class=Response, responses={200: {"content": {"application/zip": BYTES}}})
 async def archive(
-    request: Request, id: ExplanationId, store: StoreOf, executor: ExecutorOf, renderings: RenderingsOf
+    request: Request, id: ExplanationId, store: StoreDep, executor: ExecutorDep, renderings: RenderingsDep
 ) -> Response:
     """Everything: record, arrays, pictures."""
     record = await asyncio.to_thread(record_of, store, id)
@@ -66,13 +66,13 @@ async def archive(
 
 
 @router.get("/{id:plain}", response_model=Explanation)
-def explanation(id: ExplanationId, store: StoreOf) -> Any:
+def explanation(id: ExplanationId, store: StoreDep) -> Any:
     """The record, with the panels that are finished."""
     return record_of(store, id)
 
 
 @router.delete("/{id:plain}", status_code=204)
-def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf, owner: OwnerOf) -> None:
+def forget(id: ExplanationId, store: StoreDep, executor: ExecutorDep, owner: OwnerDep) -> None:
     """Delete an explanation, its picture included, and each panel that no other explanation uses."""
     require_owner(store, id, owner, "forget it")
     if not store.forget(id):
@@ -81,13 +81,13 @@ def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf, owner: Owner
 
 
 @router.get("/{id}/image.png", response_class=Response, responses=PNG)
-def image(id: ExplanationId, store: StoreOf) -> Response:
+def image(id: ExplanationId, store: StoreDep) -> Response:
     """The picture: upright, without metadata, at most 2048 pixels on its longer side."""
     return _png(bytes_of(store, id, "image"))
 
 
 @router.get("/{id}/inputs/{model}.png", response_class=Response, responses=PNG)
-def seen(id: ExplanationId, model: str, store: StoreOf) -> Response:
+def seen(id: ExplanationId, model: str, store: StoreDep) -> Response:
     """The preprocessed picture: exactly the pixels that the model saw."""
     return _png(bytes_of(store, id, f"input:{model}"))
 
@@ -101,8 +101,8 @@ async def array(
     request: Request,
     id: ExplanationId,
     panel: str,
-    store: StoreOf,
-    renderings: RenderingsOf,
+    store: StoreDep,
+    renderings: RenderingsDep,
     reduce: Reduce = "none",
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Response:
@@ -115,8 +115,8 @@ async def coloured(
     request: Request,
     id: ExplanationId,
     panel: str,
-    store: StoreOf,
-    renderings: RenderingsOf,
+    store: StoreDep,
+    renderings: RenderingsDep,
     colormap: Annotated[str, Query(max_length=40)] = "inferno",
     reduce: Reduction = "abs",
     percentile: Percentile = 99,

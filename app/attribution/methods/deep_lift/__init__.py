@@ -17,7 +17,7 @@ from ...inspection import NonlinearOperation, inspection_of
 from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
 from ..baselines import Baseline, make_baseline
 from ..paths import completeness
-from ..rescale import COVERED, Rescalable
+from ..rescale import SUPPORTED_MODULES, ScoreNetwork
 
 # The map's sum may be off by the larger of these two: a share of the expected sum, and a share of the larger score
 # (because scores are rounded).
@@ -73,11 +73,11 @@ class DeepLift(Method[DeepLiftParameters]):
     def check(self, classifier: Classifier, parameters: DeepLiftParameters) -> None:
         inspection = inspection_of(classifier)
         if not inspection.differentiable:
-            raise Refused("The logits do not depend on the picture by differentiable steps: DeepLIFT has no way back.")
+            raise Refused("The logits do not depend on the picture by differentiable steps: DeepLIFT has no map.")
         nonlinear = inspection.nonlinear.items()
         unsupported = [f"{count} × {operation}" for operation, count in nonlinear if not has_rule(operation)]
         if unsupported:
-            known = ", ".join(module.__name__ for module in COVERED)
+            known = ", ".join(module.__name__ for module in SUPPORTED_MODULES)
             raise Refused(
                 f"DeepLIFT has no rule for: {', '.join(unsupported)}. It knows the modules {known}, each called as a "
                 "module; with anything else on the way its map would look right and not sum to the score. Take "
@@ -89,7 +89,7 @@ class DeepLift(Method[DeepLiftParameters]):
             raise Refused("DeepLIFT explains a logit or the difference of two. Take score = logit.")
         baseline = make_baseline(parameters.baseline, picture, seed)
         start, end = finite(engine.scores(torch.stack((picture, baseline)))).double().tolist()
-        network = Rescalable(engine.classifier, engine.score)
+        network = ScoreNetwork(engine.classifier, engine.score)
         values = finite(rescale(network, picture, baseline))
         record = completeness(start, end, float(values.double().sum()))
         expected, attributed = record["expected"], record["attributed"]
@@ -105,10 +105,10 @@ class DeepLift(Method[DeepLiftParameters]):
 
 def has_rule(operation: NonlinearOperation) -> bool:
     """Whether an operation is that of a module which captum has a rule for."""
-    return operation.module is not None and COVERED.get(operation.module) == operation.kind
+    return operation.module is not None and SUPPORTED_MODULES.get(operation.module) == operation.kind
 
 
-def rescale(network: Rescalable, picture: Tensor, baseline: Tensor) -> Tensor:
+def rescale(network: ScoreNetwork, picture: Tensor, baseline: Tensor) -> Tensor:
     """(x − x′) ⊙ m by captum, for one picture (C, H, W)."""
     # Not undone afterwards: the filters are global, so undoing it here would bring the warning back in other threads.
     warnings.filterwarnings("ignore", "Setting forward, backward hooks and attributes on non-linear", UserWarning)
