@@ -76,7 +76,6 @@ def serve(
     options = {"host": host, "port": port, "models": models, "downloads": downloads}
     settings = read_settings(**{name: value for name, value in options.items() if value is not None})
     logs.configure(settings.log_format)
-    hide_paths(settings)
     return_freed_memory()
     raise_file_limit()
     if not cluster:
@@ -86,6 +85,7 @@ def serve(
     web = create_app(settings, cli_cluster.executor(cluster, settings) if cluster else LocalExecutor)
     config = uvicorn_config(web, settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises SIGTERM again when it has stopped
+    hide_paths(settings)
     Server(config, web, _address(settings, listener)).run(sockets=[listener])
 
 

@@ -104,12 +104,12 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         "/static/plugins", Router([Mount(f"/{at}", _StaticFiles(folder)) for at, folder in asset_folders().items()])
     )
     app.mount("/static", _StaticFiles(shipped("static")))
-    app.add_middleware(HeadMiddleware)
     # Arrays of floats hardly shrink, and would keep the processor from computing.
     app.add_middleware(
         GZipMiddleware, compresslevel=6, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, ARRAY_TYPE)
     )
     # The last one added is the outermost.
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload, seconds=settings.body_seconds)
     app.add_middleware(QuotaMiddleware, in_flight=settings.client_requests, rate=settings.client_rate)
     if keys and sessions:

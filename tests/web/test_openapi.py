@@ -104,7 +104,7 @@ def test_a_form_can_be_sent_with_the_examples_of_the_document(door, document, pa
     fields = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
     given = {name: field.get("example", field.get("default", "")) for name, field in fields.items()}
     assert given["sample"] == "cat"
-    data = {name: value if isinstance(value, list) else str(value) for name, value in given.items()}
+    data = {name: value if isinstance(value, list) else str(value) for name, value in given.items() if name != "image"}
     with door.client() as client:
-        answer = client.post(f"/api/v1/{path}", files={"image": ("", b"")}, data={**data, "image": ""})
+        answer = client.post(f"/api/v1/{path}", files={"image": ("", b"")}, data=data)
     assert answer.status_code != 422, answer.text
