@@ -68,8 +68,6 @@ BODIES = {
     "a part header of 8 kB": (form(part(more=b"X-Long: " + b"a" * 8192 + b"\r\n", data=b"x")), KIND, "body"),
     "a header name of 8 kB": (form(part(more=b"a" * 8192 + b": x\r\n", data=b"x")), KIND, "body"),
     "1,000 part headers": (form(part(more=b"A: b\r\n" * 1000, data=b"x")), KIND, "body"),
-    "a filename with NUL": (form(part(filename=b"cat\0.jpg", data=CAT)), KIND, None),
-    "a filename of 4 kB": (form(part(filename=b"a" * 4096, data=CAT)), KIND, None),
     "a field name of 3 kB": (form(part("a" * 3000, data=b"x"), part(filename=b"a", data=CAT)), KIND, None),
     "a text as the picture": (form(part(data=b"cat.jpg")), KIND, "image"),
     "a file as a field": (form(part("model", b"a", b"x"), part(filename=b"a", data=CAT)), KIND, None),
@@ -96,8 +94,9 @@ def test_the_name_of_the_file_does_not_matter(server, name):
     assert answer.status_code == 200, answer.text
 
 
-def test_a_file_without_a_name_is_one(server):
-    assert server.http.post(PREDICTIONS, content=form(part(filename=b"", data=CAT)), headers=KIND).status_code == 200
+@pytest.mark.parametrize("name", [b"", b"cat\0.jpg", b"a" * 4096, b"\xff\xfe"])
+def test_a_name_that_no_client_writes_does_not_matter_either(server, name):
+    assert server.http.post(PREDICTIONS, content=form(part(filename=name, data=CAT)), headers=KIND).status_code == 200
 
 
 def test_text_in_place_of_a_file_is_told_how_to_send_one(server):
