@@ -43,9 +43,9 @@ from .middleware.quota import QuotaMiddleware
 from .middleware.security_headers import SecurityHeadersMiddleware
 from .middleware.sessions import Sessions
 from .plugin_pages import asset_folders, template_loader
-from .rendering import Renderings
 from .routes import catalogue, explanations, flows, health, pages, predictions, results, session, weights
 from .routes import metrics as measuring
+from .routes.rendering import Renderings
 from .routes.submit import ClientLeft
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from ...service.downloads import Downloads
 from ...service.executor import Executor
 from ...settings import Settings
 from ...storage.stores import AnyStore
-from ..rendering import Renderings
+from .rendering import Renderings
 
 
 def _settings(request: Request) -> Settings:

@@ -20,7 +20,6 @@ from ...pipeline import archive as export
 from ...service.executor import Executor
 from ...storage.records import load_record
 from ...storage.stores import AnyStore
-from ..rendering import PiecewiseResponse, Renderings, StreamedResponse
 from .dependencies import (
     ExecutorDep,
     ExplanationId,
@@ -30,6 +29,7 @@ from .dependencies import (
     explanation_gone,
     require_owner,
 )
+from .rendering import PiecewiseResponse, Renderings, StreamedResponse
 
 
 class _SegmentWithoutDot(StringConvertor):

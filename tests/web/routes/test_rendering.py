@@ -7,8 +7,8 @@ import threading
 
 import pytest
 from gradoscope.contract.problems import NotFound, TooManyRequests
-from gradoscope.web import rendering
-from gradoscope.web.rendering import PIECE, PiecewiseResponse, Renderings, StreamedResponse
+from gradoscope.web.routes import rendering
+from gradoscope.web.routes.rendering import PIECE, PiecewiseResponse, Renderings, StreamedResponse
 from starlette.requests import Request
 
 SCOPE = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "method": "GET", "headers": []}

@@ -16,8 +16,8 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from ..contract.problems import TooManyRequests
-from .routes.submit import while_connected
+from ...contract.problems import TooManyRequests
+from .submit import while_connected
 
 T = TypeVar("T")
 THREADS = 2  # renderings at a time
