@@ -97,6 +97,20 @@ def test_a_dependency_that_is_missing_or_too_old_is_named(monkeypatch):
     assert "no-such-thing is not installed" in missing.detail
 
 
+@pytest.mark.parametrize("denied", ["store", "index"])
+def test_a_store_that_may_not_be_read_is_told_so(tmp_path, monkeypatch, denied):
+    """And not that it is damaged, or begins anew by itself."""
+    Store(tmp_path / "store", 10**6, 3600).create("r", {})
+    access = os.access
+    monkeypatch.setattr(
+        store.os, "access", lambda path, mode: denied not in os.path.basename(path) and access(path, mode)
+    )
+    finding = only(store.store, "store")
+    assert finding.verdict == "wrong"
+    assert "cannot be read" in finding.detail
+    assert "server's user" in finding.remedy
+
+
 def test_a_device_that_is_not_there_is_wrong():
     assert only(computing.device, device="cpu").verdict == "ok"
     absent = only(computing.device, device=f"cuda:{torch.cuda.device_count() + 7}")
