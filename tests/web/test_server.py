@@ -74,9 +74,9 @@ def test_the_event_loop_is_the_one_that_tests_run_with():
     assert uvicorn_config(FastAPI(), Settings()).loop == "asyncio"
 
 
-def test_a_signal_to_the_whole_group_leaves_what_runs_its_time(tmp_path):
+def test_a_signal_to_the_whole_group_leaves_what_runs_its_time(tmp_path, patient):
     """As a service manager or a shell sends it: the worker goes on, and ends when the server says so."""
-    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60", **PLAIN)
+    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60", **patient)
     children = descendants(server.process.pid)
     options = json.dumps({"integrated_gradients": {"steps": 60}})
     with stream(server.http, {"image": sample("cat.jpg")}, **LONG | {"options": options}) as events:
