@@ -22,7 +22,7 @@ LINK_PARAMETERS = {  # where a link finds its parameters in an explanation's rec
     "model": "$response.body#/inputs/0/model",
 }
 EXAMPLE_SAMPLE = "cat"
-EXAMPLES: dict[str, list[str]] = {"model": [], "method": ["grad_cam"], "target": ["top"], "metrics": []}
+EXAMPLES = {"method": ["grad_cam"], "target": ["top"]}  # of repeatable fields; of the others none
 EXPLANATIONS = "/api/v1/explanations"
 
 
@@ -75,9 +75,11 @@ def _fix_form(fields: Document) -> None:
         fields["image"] = {**fields["image"], "format": "binary"}
     if "sample" in fields:  # an example, so that a form that is sent as /docs shows it has its picture
         fields["sample"] |= {"enum": list(samples()), "example": EXAMPLE_SAMPLE}
-    for name, example in EXAMPLES.items():
-        if name in fields and fields[name].get("type") == "array":
-            fields[name]["example"] = example
+    for name, field in fields.items():  # without an example /docs fills in «string», 0, or the first of the choices
+        if field.get("type") == "array":
+            field["example"] = EXAMPLES.get(name, [])
+        elif "default" not in field and name not in ("image", "sample"):
+            field["example"] = "top" if name == "target" else ""
 
 
 def _add_choices(fields: Document, catalogue: Catalogue) -> None:

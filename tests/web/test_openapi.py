@@ -97,12 +97,18 @@ def test_head_is_get_without_the_body(door, path):
         assert client.head("/api/v1/session").status_code == 405
 
 
+SAMPLES = {"string": "string", "integer": 0, "array": ["string"]}
+
+
 @pytest.mark.parametrize("path", ["explanations", "predictions", "gradient-flows"])
 def test_a_form_can_be_sent_with_the_examples_of_the_document(door, document, path):
-    """As «Try it out» of /docs does: with each field's example or default, and empty where it has none."""
+    """As «Try it out» of /docs does: with each field's example, or its default, or else a value of its type."""
     schema = document["paths"][f"/api/v1/{path}"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     fields = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
-    given = {name: field.get("example", field.get("default", "")) for name, field in fields.items()}
+    given = {
+        name: field.get("example", field.get("default", SAMPLES.get(field.get("type"), "string")))
+        for name, field in fields.items()
+    }
     assert given["sample"] == "cat"
     data = {name: value if isinstance(value, list) else str(value) for name, value in given.items() if name != "image"}
     with door.client() as client:
