@@ -185,12 +185,6 @@ def _handle_errors(app: FastAPI) -> None:
             response.headers["allow"] = ", ".join(_allowed(request))
         return response
 
-    @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> Response:
-        problem = Problem("Something went wrong in the server. Its log has the reason; try again, or ask its operator.")
-        problem.status, problem.title = 500, "Internal error"
-        return problem_response(problem)
-
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, invalid: RequestValidationError) -> Response:
         errors = []
