@@ -82,6 +82,7 @@ class SharedEngine(Engine):
         graph = self._graph
         if not graph.is_for(pictures) or not graph.logits.requires_grad:
             return super().gradients(pictures, rule)
+        self._used["plain"] = None
         try:
             if rule is not None:
                 rule(graph.logits)
@@ -102,6 +103,7 @@ class SharedEngine(Engine):
         if gradient is None:
             return super().features(pictures, layer)  # which raises the reason
         counters.add(len(pictures))
+        self._used["plain"] = None
         return features.detach().contiguous(), finite(gradient.contiguous())
 
 

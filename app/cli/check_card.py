@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from PIL import Image
 
 from ..attribution.classifier import Classifier
 from ..attribution.errors import AttributionError, Refused
@@ -57,7 +55,7 @@ def check(path: Path, settings: Settings, picture: bytes | None = None) -> Itera
         yield CheckResult("card" if isinstance(problem, CardError) else "weights", "wrong", problem.detail)
         return
     yield _network(spec, loaded)
-    yield from _check_predictions(spec, loaded.classifier, picture)
+    yield from _check_predictions(spec, loaded.classifier, picture, settings.max_pixels)
     yield _layers(loaded.inspection)
     decoded = decode(picture or read_sample("cat"), settings.max_pixels)
     x = torch.from_numpy(preprocess(decoded, spec.input).pixels).to(loaded.classifier.device)
@@ -104,11 +102,13 @@ def _list_counts(kinds: Counter[str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none"
 
 
-def _check_predictions(spec: ModelSpec, classifier: Classifier, picture: bytes | None) -> Iterator[CheckResult]:
+def _check_predictions(
+    spec: ModelSpec, classifier: Classifier, picture: bytes | None, max_pixels: int
+) -> Iterator[CheckResult]:
     pictures = {"the picture": picture} if picture else {name: read_sample(name) for name in samples()}
     logits = []
     for name, data in pictures.items():
-        x = torch.from_numpy(preprocess(Image.open(io.BytesIO(data)).convert("RGB"), spec.input).pixels)
+        x = torch.from_numpy(preprocess(decode(data, max_pixels), spec.input).pixels)
         with torch.no_grad():
             logits.append(classifier(x[None].to(classifier.device))[0].double().cpu())
         probabilities = classifier.probabilities(logits[-1])

@@ -21,6 +21,7 @@ from ..images.input_spec import Input
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
+from .classes import known_indices
 from .context import Context
 
 MAX_SIDE = 2048  # longest side of the stored picture
@@ -132,7 +133,7 @@ def make_model_input(
         yield from picture.decode_in_turns()
     classifier = context.zoo.load(model, input_spec.size).classifier
     seen, x = picture.preprocessed(input_spec)
-    targets = tuple(index for index in job.targets if index is not None) if isinstance(job, Explain) else ()
+    targets = known_indices(job.targets, classifier.labels) if isinstance(job, Explain) else []
     return ModelInput(
         model, input_spec, seen, x, *top_classes(classifier, picture.logits(classifier, input_spec), count, targets)
     )

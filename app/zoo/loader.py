@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..attribution.backends.batching import MICRO_BATCH
 from ..attribution.backends.selection import BackendSelector
-from ..attribution.classifier import Classifier, NoLogits
+from ..attribution.classifier import Classifier, NoLogits, main_logits
 from ..attribution.engine import Engine
 from ..attribution.inspection import Inspection, inspection_of
 from ..attribution.memory import out_of_memory
@@ -88,8 +88,7 @@ def check_network(spec: ModelSpec, classifier: Classifier, bytes: int) -> ModelF
             raise
         raise CardError(
             f"{spec.card.file}: the network does not take a picture of {spec.input.channels}×"
-            f"{spec.input.size[0]}×{spec.input.size[1]} ({str(error).splitlines()[0][:200]}). Correct `input` in "
-            "the card."
+            f"{spec.input.size[0]}×{spec.input.size[1]} ({str(error).splitlines()[0][:200]}). " + _remedy(classifier)
         ) from error
     if logits.shape[1] != len(spec.labels):
         raise CardError(
@@ -101,6 +100,25 @@ def check_network(spec: ModelSpec, classifier: Classifier, bytes: int) -> ModelF
         sum(p.numel() for p in classifier.parameters()),
         bytes,
     )
+
+
+def _remedy(classifier: Classifier) -> str:
+    """What to change in a card whose network does not take the picture."""
+    other = other_channels(classifier.network, classifier.grey_pictures())
+    if other is None:
+        return "Correct `input` in the card."
+    return f"It takes one of {other} channel{'s' if other > 1 else ''}: write `channels = {other}` under [input]."
+
+
+def other_channels(network: nn.Module, pictures: Tensor) -> int | None:
+    """1 or 3: how many channels a network takes that does not take those of `pictures`; None if it takes neither."""
+    other = 3 if pictures.shape[1] == 1 else 1
+    try:
+        with torch.no_grad():
+            main_logits(network(pictures[:, :1].expand(-1, other, -1, -1).contiguous()))
+    except Exception:
+        return None
+    return other
 
 
 def classifier_at_size(classifier: Classifier, size: tuple[int, int]) -> Classifier:

@@ -142,7 +142,7 @@ class Weights:
         if self.offline:
             if file.hub is not None and file.revision is None:
                 by_hand = f"pull it on a machine with a network, and copy {short_path(self.folder / 'hub')}/ from there"
-            return f"{model}: the weights are not here, and the server is offline: {by_hand}."
+            return f"{model}: the weights are not here, and nothing is downloaded (GRADOSCOPE_OFFLINE): {by_hand}."
         return f"{model}: the weights are not here. Run «gradoscope models pull {model}», or {by_hand}."
 
     def sha256(self, path: Path) -> str:
@@ -178,7 +178,7 @@ class Weights:
 
 def _unreadable(path: Path, model: str, reason: str) -> str:
     name = path.name
-    return f"{model}: {name} cannot be read ({reason}). The server runs as another user, perhaps: chmod a+r {name}."
+    return f"{model}: {name} cannot be read ({reason}). This process runs as another user, perhaps: chmod a+r {name}."
 
 
 def _in_caches(file: WeightFile) -> list[Path]:

@@ -18,7 +18,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...contract import request_id
-from ...contract.problems import HeadTooLarge, MalformedRequest, Problem, TooSlow, Unavailable
+from ...contract.problems import HeadTooLarge, MalformedRequest, NotImplementedHere, Problem, TooSlow, Unavailable
 from ...settings import Settings
 from .bounded_http import MAX_HEAD, MAX_HEAD_LINES, BoundedHTTP, HeldFlow
 from .security_headers import SECURITY_HEADERS
@@ -141,7 +141,8 @@ class Connection(H11Protocol):
                 )
             )
         else:
-            problem = MalformedRequest("This is no HTTP/1.1 request that this server understands.")
+            kind = NotImplementedHere if status == NotImplementedHere.status else MalformedRequest
+            problem = kind("This is no HTTP/1.1 request that this server understands.")
             problem.status = status
             self._refuse(problem)
 

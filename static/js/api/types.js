@@ -37,6 +37,16 @@
  */
 
 /**
+ * What has computed a map's gradients. Two right engines may differ by rounding, up to 1e-2 (relative L2).
+ * @typedef {object} EngineBody
+ * @property {string} backend - plain: PyTorch; folded: with BatchNorm folded into the convolutions; compiled: by
+ *   OpenVINO; several, in the order of their use, where a faster one was found on the way
+ * @property {string} device - as PyTorch calls it
+ * @property {string} dtype - of the network and its gradients: float32, …
+ * @property {number} threads - of PyTorch's operations on the CPU
+ */
+
+/**
  * @typedef {object} EstimateBody
  * @property {string} method
  * @property {number} gradient_evaluations
@@ -236,6 +246,13 @@
  */
 
 /**
+ * A sentence about a map that a reader should know.
+ * @typedef {object} NoteBody
+ * @property {string} code
+ * @property {string} detail - the sentence, in English
+ */
+
+/**
  * @typedef {object} PanelBody
  * @property {string} id
  * @property {"done" | "refused" | "failed"} status
@@ -246,7 +263,10 @@
  * @property {Record<string, any>} parameters
  * @property {number[] | null} shape
  * @property {Statistics | null} statistics
- * @property {Record<string, any>} diagnostics
+ * @property {Record<string, any>} diagnostics - what the method reports beside its map (`completeness`,
+ *   `standard_error`, `layer`, …), and `engine`, what has computed it: see EngineBody
+ * @property {NoteBody[]} [notes] - what a reader should know, such as why a map is zero everywhere; absent where
+ *   there is nothing
  * @property {number} seconds - that the computation took, in this request or in the one that it was kept from
  * @property {boolean} from_store - whether it was known already, and not computed again
  * @property {PanelUrls} urls
