@@ -138,8 +138,9 @@ def test_nobody_answers(tmp_path: Path) -> None:
 def test_offline_says_which_file_to_put_where(tmp_path: Path, host: Host) -> None:
     with pytest.raises(DownloadFailed) as caught:
         list(download_weights(FILE, "net", settings(tmp_path, host, offline=True)))
-    assert f"offline: put {NAME} from https://download.pytorch.org/models/{NAME} into {tmp_path}/checkpoints/" in str(
-        caught.value
+    assert (
+        f"GRADOSCOPE_OFFLINE): put {NAME} from https://download.pytorch.org/models/{NAME} into {tmp_path}/checkpoints/"
+        in str(caught.value)
     )
     assert not host.asked
     place(tmp_path).parent.mkdir()

@@ -78,7 +78,7 @@ def test_remedies(tmp_path: Path) -> None:
         WeightsMissing, match=r"Run «gradoscope models pull a», or put a-12345678.pth from https://host"
     ):
         weights(tmp_path).require(FILE, "a")
-    with pytest.raises(WeightsMissing, match=r"offline: put a-12345678.pth from .* into .*/checkpoints/"):
+    with pytest.raises(WeightsMissing, match=r"GRADOSCOPE_OFFLINE\): put a-12345678.pth from .* into .*/checkpoints/"):
         weights(tmp_path, offline=True).require(FILE, "a")
     with pytest.raises(WeightsMissing, match=r"mine.pth is not in .*correct `file` in the card"):
         weights(tmp_path).require(WeightFile(str(tmp_path / "mine.pth"), local=True), "a")
