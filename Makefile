@@ -8,7 +8,7 @@ DOWNLOADS ?= cards
 JOBS ?= 3
 BIN = $(VENV)/bin
 
-.PHONY: serve test test-slow test-cluster lint js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study docs slow chaos load fuzz pins audit clean
+.PHONY: serve test test-slow test-cluster lint js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study docs slow hostile chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -117,6 +117,11 @@ docs: $(VENV)/.tested
 # two hundred slow sockets, and what a good client notices of them (two minutes); 1 where it is more than it should
 slow: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.slow_sockets
+
+# a hostile client beside a good one, loopback only: /healthz, memory of the web process, what is lost (three minutes)
+hostile: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.hostile $(HOSTILE)
+
 # 300 requests while the worker is killed 20 times, and 100 clients that leave in the middle (some minutes)
 chaos: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.chaos $(CHAOS)

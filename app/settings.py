@@ -1,16 +1,23 @@
-"""All settings, with defaults and descriptions. Each is read from the environment variable GRADOSCOPE_<NAME>."""
+"""All settings, with defaults and descriptions. Each is read from the environment variable GRADOSCOPE_<NAME>.
+
+An empty variable counts as not set. A variable that is no setting, or whose value is none, is refused by name.
+"""
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
+import os
 import re
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+PREFIX = "GRADOSCOPE_"
 PACKAGE = Path(__file__).resolve().parent
 # URL schemes for a shared store, each with the package that fsspec needs for it. Only storage that writes atomically,
 # and whose readers see a write at once.
@@ -29,7 +36,7 @@ LogFormat = Literal["text", "json"]
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="GRADOSCOPE_", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
@@ -76,6 +83,7 @@ class Settings(BaseSettings):
         description="What clients may download: nothing, the weights of the cards, or any model of timm and "
         "torchvision by id",
     )
+    download_bytes: int = Field(8 * 2**30, ge=2**20, description="Maximum bytes of one file of weights")
     offline: bool = Field(False, description="Never download anything, not even for the command line")
     store: Path | str = Field(
         Path("~/.cache/gradoscope"),
@@ -163,6 +171,13 @@ class Settings(BaseSettings):
             ipaddress.ip_network(network, strict=False)  # raises if it is invalid
         return value
 
+    @field_validator("device")
+    @classmethod
+    def _check_device(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|[a-z]+(:\d+)?", value):
+            raise ValueError("is the name of no device: write auto, cpu, cuda or cuda:1")
+        return value
+
     @field_validator("models", "weights", "keys")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
@@ -197,6 +212,63 @@ class Settings(BaseSettings):
         return (shipped("models"), *([self.models] if self.models else []))
 
 
+@dataclass(frozen=True)
+class SettingFault:
+    """What is wrong with a variable of the environment, and what to do."""
+
+    detail: str
+    remedy: str
+
+
+class BadSettings(ValueError):
+    """A variable of the environment, or an option that stands for one, is faulty; the message names it."""
+
+
+def settings_or_faults(**given: Any) -> tuple[Settings | None, list[SettingFault]]:
+    """The settings, and what is wrong with the environment; None if there are no valid settings. `given` values come
+    before the environment's."""
+    faults = [_unknown(name) for name in sorted(os.environ) if name.upper().startswith(PREFIX) and not _is_known(name)]
+    if os.environ.get(f"{PREFIX}KEYS") == "" and given.get("keys") is None:  # without it everybody would be let in
+        faults.append(
+            SettingFault(f"{PREFIX}KEYS is empty", "Name a file of API keys, or unset it if none are asked for")
+        )
+    try:
+        return Settings(**given), faults
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_context=False, include_input=False):
+            field = str(fault["loc"][0]) if fault["loc"] else ""
+            name = PREFIX + field.upper() if field else "settings"
+            meaning = (Settings.model_fields[field].description or "") if field in Settings.model_fields else ""
+            faults.append(SettingFault(f"{name}: {_without_value(fault['msg'])}", meaning))
+        return None, faults
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings; `given` values come before the environment's. Raises `BadSettings`."""
+    settings, faults = settings_or_faults(**given)
+    if settings is None or faults:
+        raise BadSettings(" ".join(f"{fault.detail}. {fault.remedy}." for fault in faults))
+    return settings
+
+
+def _is_known(variable: str) -> bool:
+    return variable[len(PREFIX) :].lower() in Settings.model_fields
+
+
+def _unknown(variable: str) -> SettingFault:
+    similar = difflib.get_close_matches(variable[len(PREFIX) :].lower(), Settings.model_fields, 1)
+    return SettingFault(
+        f"{variable} is no setting",
+        f"{PREFIX}{similar[0].upper()} is one" if similar else "docs/settings.md lists them",
+    )
+
+
+def _without_value(message: str) -> str:
+    """An error message without the value, which may be a misplaced secret."""
+    return re.sub(r"«.*»", "«…»", message).removeprefix("Value error, ")
+
+
 def operator_settings() -> Settings:
-    """The settings for the command line: the operator may use any model, and download it unless `offline` is set."""
-    return Settings().model_copy(update={"downloads": "any"})
+    """The settings for the command line: the operator may use any model, and download it unless `offline` is set.
+    Raises `BadSettings`."""
+    return read_settings().model_copy(update={"downloads": "any"})

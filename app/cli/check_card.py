@@ -23,8 +23,9 @@ from ..zoo.cards import CardError, File, read_card
 from ..zoo.checkpoint import match_state_dict, read_nested
 from ..zoo.loader import LoadedModel
 from ..zoo.model_spec import ModelSpec
+from ..zoo.paths import short_path
 from ..zoo.sources.libraries import builders
-from ..zoo.weights import Weights, short_path
+from ..zoo.weights import Weights
 from ..zoo.zoo import Zoo
 
 Verdict = Literal["ok", "note", "refused", "wrong"]

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from ..contract.jobs import Explain
-from ..contract.parsing import parse_class, parse_size, parse_target
+from ..contract.parsing import TOO_DEEP, parse_class, parse_size, parse_target
 from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
 from ..images.image_files import ImageFile, find_image_files, is_one_file, left_out
@@ -58,6 +58,7 @@ def explain(
     single = is_one_file(images) and not cluster
     if metric and not single:
         raise Unprocessable("--metric is of one picture here. Many pictures are measured by gradoscope evaluate.")
+    settings = operator_settings()
     job = Explain(
         id=secrets.token_hex(16) if single else "",
         picture=images[0].read_bytes() if single else b"",
@@ -72,7 +73,6 @@ def explain(
         size=parse_size(size),
         metrics=tuple(metric or ()),
     )
-    settings = operator_settings()
     if cluster:
         _explain_all(_find(images, out, recursive), job, settings, cluster)
         return
@@ -125,5 +125,7 @@ def parse_options(given: list[str]) -> dict[str, JsonObject]:
             value = json.loads(text)
         except ValueError:
             value = text
+        except RecursionError as error:
+            raise Unprocessable(f"--option {name}: its value {TOO_DEEP}.") from error
         options.setdefault(method, {})[parameter] = value
     return options

@@ -22,7 +22,7 @@ from ..pipeline.fetch import fetch_all
 from ..pipeline.pipeline import run
 from ..pipeline.problems import as_problem
 from ..pipeline.progress import PanelBars, ProgressBars
-from ..pipeline.resume import ResultFolder, write_file
+from ..pipeline.resume import ResultFolder, require_writable, write_file
 from ..settings import Settings
 from ..storage.stores import AnyStore
 from .progress import FolderProgress, notes, refusals
@@ -32,6 +32,7 @@ WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
 def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> Explanation:
     """Run a job and write its results into `folder`. Returns the record. Raises `Problem`."""
+    require_writable(folder)
     context = _open(job, settings, console)
     record: Explanation | None = None
     with ProgressBars(console) as bars:
@@ -47,6 +48,8 @@ def explain_one(job: Explain, settings: Settings, folder: Path, console: Console
 
 def explain_many(entries: Sequence[ImageFile], request: Explain, settings: Settings, console: Console) -> bool:
     """Explain many pictures, each into its folder. Returns whether all could be explained. Raises `Problem`."""
+    for folder in dict.fromkeys(entry.folder.parent for entry in entries):
+        require_writable(folder)
     batch = Batch(request, _open(request, settings, console), is_kept)
     with FolderProgress(len(entries), console) as tally:
         for result in explain_batch(batch, entries):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ from ..contract.problems import Problem
 from ..contract.version import VERSION
 from ..contract.wire import JsonObject
 from ..service.threads import share_cores
-from ..settings import Settings
+from ..settings import BadSettings, Settings, read_settings
 from . import cluster as cli_cluster
 from . import evaluate as cli_evaluate
 from . import explain as cli_explain
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_models.app, name="models")
 console = Console()
+TRY_DEVICE = "import sys, torch; torch.ones(1, device=sys.argv[1]).sum().item()"
 
 
 def main() -> None:
@@ -42,6 +44,9 @@ def main() -> None:
     except Problem as problem:
         Console(stderr=True).print(f"[red]{problem.title}:[/] {problem.detail}", highlight=False)
         raise SystemExit(2) from problem
+    except BadSettings as fault:
+        Console(stderr=True).print(f"[red]Cannot start:[/] {fault}", highlight=False)
+        raise SystemExit(2) from fault
 
 
 @app.callback(invoke_without_command=True)
@@ -65,18 +70,40 @@ def serve(
     from ..service import logs
     from ..service.local_executor import LocalExecutor
     from ..web.application import create_app
-    from ..web.server import Server, return_freed_memory, uvicorn_config
+    from ..web.server import Server, raise_file_limit, return_freed_memory, uvicorn_config
+    from ..zoo.paths import hide_paths
 
     options = {"host": host, "port": port, "models": models, "downloads": downloads}
-    settings = Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
+    settings = read_settings(**{name: value for name, value in options.items() if value is not None})
     logs.configure(settings.log_format)
     return_freed_memory()
+    raise_file_limit()
+    if not cluster:
+        _check_device(settings.device)
     listener = _listen(settings)
     settings = _allow_own_host(settings)
     web = create_app(settings, cli_cluster.executor(cluster, settings) if cluster else LocalExecutor)
     config = uvicorn_config(web, settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises SIGTERM again when it has stopped
+    hide_paths(settings)
     Server(config, web, _address(settings, listener)).run(sockets=[listener])
+
+
+def _check_device(device: str) -> None:
+    """Raise `Problem` if PyTorch does not have the device that is named. Another process asks it, since this one loads
+    no PyTorch."""
+    if device in ("auto", "cpu"):
+        return
+    asked = subprocess.run([sys.executable, "-c", TRY_DEVICE, device], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        reason = (asked.stderr.strip().splitlines() or ["it cannot be used"])[-1]
+        raise cannot_start(f"GRADOSCOPE_DEVICE={device}: {reason.rstrip('.')}. Set GRADOSCOPE_DEVICE=auto, or cpu.")
+
+
+def cannot_start(detail: str) -> Problem:
+    problem = Problem(detail)
+    problem.title = "Cannot start"
+    return problem
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -90,9 +117,9 @@ def _listen(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         listener.close()
-        problem = Problem(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Take another --port.")
-        problem.title = "Cannot start"
-        raise problem from error
+        raise cannot_start(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Take another --port."
+        ) from error
     return listener
 
 

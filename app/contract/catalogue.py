@@ -108,3 +108,5 @@ class Catalogue(WireModel):
     faults: list[CardFault]
     methods: list[MethodBody]
     metrics: list[MetricBody]
+    labels: dict[str, tuple[str, ...]] = Field(default={}, exclude=True)
+    """The labels of each model's classes; not part of the JSON."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .problems import Unprocessable
 
@@ -13,6 +14,45 @@ SIDES = range(32, 1025)  # of a picture that a model is shown, in pixels
 MAX_SEED = 2**63 - 1
 TOP = "top"  # as a target: each model's top class
 T = TypeVar("T", bound=str)
+MAX_NESTING = 32  # levels of lists and objects: what is deeper breaks whatever walks over it by recursion
+SURROGATE = re.compile("[\ud800-\udfff]")
+TOO_DEEP = f"is nested more than {MAX_NESTING} levels deep"
+
+
+def parse_json(text: str) -> Any:
+    """A JSON value. Raises `ValueError`, also for NaN and Infinity, deep nesting, and text that is no valid Unicode."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError(f"it {TOO_DEEP}") from error
+    if fault := value_fault(value):
+        raise ValueError(f"it {fault}")
+    return value
+
+
+def value_fault(value: object) -> str | None:
+    """Why a value made of lists, objects and scalars may not be used: it is nested too deep, or a text in it holds half
+    of a surrogate pair, which no encoding can write. None if it may. Walks without recursion."""
+    level: list[object] = [value]
+    for depth in range(MAX_NESTING + 1):
+        if any(isinstance(item, str) and SURROGATE.search(item) for item in level):
+            return "holds text that is no valid Unicode"
+        containers = [item for item in level if isinstance(item, (dict, list, tuple))]
+        if not containers:
+            return None
+        if depth == MAX_NESTING:
+            break
+        level = [inner for container in containers for inner in _content(container)]
+    return TOO_DEEP
+
+
+def _content(container: dict[object, object] | list[object] | tuple[object, ...]) -> Iterable[object]:
+    """What a list or an object holds, its keys included."""
+    return (*container.keys(), *container.values()) if isinstance(container, dict) else container
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number that JSON knows")
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

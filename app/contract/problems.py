@@ -41,9 +41,13 @@ class Problem(Exception):
         errors: Sequence[FieldFault] = (),
         retry_after: int | None = None,
     ) -> None:
+        detail = _writable(detail)
         super().__init__(detail)
         self.detail = detail
-        self.errors = list(errors) or ([FieldFault(field=field, detail=detail)] if field else [])
+        faults = errors or ([FieldFault(field=field, detail=detail)] if field else [])
+        self.errors = [
+            FieldFault(field=_writable(fault["field"]), detail=_writable(fault["detail"])) for fault in faults
+        ]
         self.retry_after = retry_after
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -69,6 +73,11 @@ class Problem(Exception):
     def to_dict(self) -> JsonObject:
         """The `application/problem+json` body."""
         return self.body().to_dict()
+
+
+def _writable(text: str) -> str:
+    """A text that every encoding can write: halves of surrogate pairs, which a client may have sent, become `?`."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _revive(kind: type[Problem], detail: str, errors: list[FieldFault], retry_after: int | None) -> Problem:

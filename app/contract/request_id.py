@@ -1,4 +1,7 @@
-"""The id of a request. It stands in its response, its problems and its log lines, also in those of the worker."""
+"""The id of a request, and the client who sent it.
+
+The id stands in the response, its problems and its log lines, also in those of the worker.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,17 @@ from contextvars import ContextVar
 # ids that a client may choose: they are written to logs
 ALLOWED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _current: ContextVar[str] = ContextVar("request_id", default="")
+_client: ContextVar[str] = ContextVar("client", default="")
 
 
 def current() -> str:
     """The id of the request that is being handled in this context; empty if there is none."""
     return _current.get()
+
+
+def client() -> str:
+    """The name of the client whose request is handled in this context; empty if there is none."""
+    return _client.get()
 
 
 def valid_or_new(given: str | None) -> str:
@@ -24,10 +33,11 @@ def valid_or_new(given: str | None) -> str:
 
 
 @contextmanager
-def as_current(id: str) -> Iterator[None]:
-    """A context in which `current` returns `id`."""
-    before = _current.set(id)
+def as_current(id: str, client: str = "") -> Iterator[None]:
+    """A context in which `current` returns `id`, and `client` the client."""
+    before, client_before = _current.set(id), _client.set(client)
     try:
         yield
     finally:
         _current.reset(before)
+        _client.reset(client_before)

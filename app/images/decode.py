@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from functools import cache
 
@@ -32,6 +33,8 @@ FORMATS = [name for name, reader in READERS.items() if getattr(reader, "SUPPORTE
 ALLOWED = ", ".join(FORMATS)
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
 MAX_SIDE = 65_535  # JPEG's limit: resampling a longer side takes more memory than the pixels
+MAX_SCANS = 100  # of a JPEG: each costs a pass over all pixels, however few bytes it has
+SCAN_HEADER = re.compile(rb"\xff\xda\x00[\x06\x08\x0a\x0c][\x01-\x04]")
 MAX_REDUCTION = 4  # a JPEG's sides are divided by so much at most while it is decoded
 HEIC_BRANDS = tuple(b"heic heix heim heis hevc hevx hevm hevs mif1 msf1".split())
 OTHERS = {  # first bytes of what people send by mistake
@@ -75,6 +78,8 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
         picture = _open(data)
         _reduce(picture, max_pixels)
         _check_size(picture.size, max_pixels)
+        if picture.format in ("JPEG", "MPO"):
+            _check_scans(data)
         try:
             if picture.format == "PNG":
                 _open(data).verify()  # checksums, which loading ignores
@@ -176,6 +181,15 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     if width * height > max_pixels:
         raise Unprocessable(
             f"It has {width}×{height} = {width * height:,} pixels; the limit is {max_pixels:,}. Scale it down.",
+            field="image",
+        )
+
+
+def _check_scans(data: bytes) -> None:
+    scans = len(SCAN_HEADER.findall(data))
+    if scans > MAX_SCANS:
+        raise Unprocessable(
+            f"This JPEG has {scans:,} scans; the limit is {MAX_SCANS}, a usual one has ten. Save it anew.",
             field="image",
         )
 

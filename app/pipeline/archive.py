@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -48,6 +49,54 @@ def files(record: Explanation, read: Read, titles: dict[str, str]) -> Iterator[t
                 yield name, map
     if any(panel.metrics for panel in record.panels):
         yield "metrics.csv", metrics_table(record).encode()
+
+
+def zipped(entries: Iterator[tuple[str, bytes]]) -> Generator[bytes, None, None]:
+    """A ZIP of the entries, entry by entry: at most one of them is in memory."""
+    window = _Window()
+    with zipfile.ZipFile(window, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in entries:
+            archive.writestr(name, data)
+            yield window.take()
+    yield window.take()
+
+
+class _Window(io.RawIOBase):
+    """A file of which only what was not yet taken is kept: there `ZipFile` completes the header of an entry, so that
+    sizes and checksums stand where every reader finds them."""
+
+    def __init__(self) -> None:
+        self._kept, self._start, self._at = bytearray(), 0, 0
+
+    def take(self) -> bytes:
+        """What was written since the last call."""
+        taken = bytes(self._kept)
+        self._start += len(taken)
+        self._kept.clear()
+        return taken
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        end = self._start + len(self._kept)
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: end}[whence]
+        if not self._start <= self._at <= end:
+            raise io.UnsupportedOperation("this part of the file was taken already")
+        return self._at
+
+    def write(self, data: Any) -> int:
+        data = bytes(data)
+        place = self._at - self._start
+        self._kept[place : place + len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 def with_file_names(record: R) -> R:

@@ -17,9 +17,10 @@ def catalogue(zoo: Zoo, settings: Settings) -> Catalogue:
         default=settings.default_model,
         downloads="none" if settings.offline else settings.downloads,
         models=[zoo.describe(model) for model in zoo.specs],
-        faults=[CardFault(card=fault.card, detail=fault.detail) for fault in zoo.faults],
+        faults=[CardFault(card=fault.card, detail=fault.detail) for fault in zoo.all_faults()],
         methods=[describe_method(method) for method in methods().values()],
         metrics=[describe_metric(metric) for metric in metrics().values()],
+        labels={model: spec.labels for model, spec in zoo.specs.items()},
     )
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ..settings import Settings
 from ..zoo.download import download_weights
-from ..zoo.weights import short_path
+from ..zoo.paths import short_path
 from ..zoo.zoo import Zoo
 from .progress import BYTES, ProgressBars
 

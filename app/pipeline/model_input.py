@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..attribution.classifier import Classifier
+from ..contract import request_id
 from ..contract.jobs import Explain, Flow, Predict
 from ..contract.predictions import PredictedClass
 from ..images.input_spec import Input
@@ -54,7 +55,7 @@ class InputImage:
         """Decode it in another process, waiting turn by turn. Raises `Problem`."""
         if self._image is not None or ("image", self.hash) in self._context.picture_cache:
             return
-        future = self._context.decoders.submit(self.data)
+        future = self._context.decoders.submit(self.data, request_id.client())
         try:
             while wait((future,), WAIT_SECONDS).not_done:
                 yield None

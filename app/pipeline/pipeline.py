@@ -7,7 +7,8 @@ micro-batch, where another request may take its turn or this one may be closed.
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from ..contract.events import (
     AcceptedEvent,
@@ -26,6 +27,7 @@ from ..contract.records import Explanation, InputBody, PanelBody
 from ..contract.server import RefreshResult
 from ..storage.records import load_record
 from ..storage.store import deleted_problem
+from ..storage.stores import AnyStore
 from ..zoo.weights import Location
 from ..zoo.zoo import Zoo
 from .context import Context
@@ -120,6 +122,12 @@ def explain(job: Explain, context: Context) -> Run:
 
 def measure(job: Measure, context: Context) -> Run:
     """Measure metrics of a stored panel, and add the results to the explanation's record."""
+    with pinned(context.store, job.id):
+        yield from _measure(job, context)
+
+
+def _measure(job: Measure, context: Context) -> Run:
+    """See `measure`."""
     request = job.request
     (panel,) = panels = plan(request, context.zoo, context.settings)
     panel.id = job.panel
@@ -137,6 +145,17 @@ def measure(job: Measure, context: Context) -> Run:
             update_panel(context, job.id, panel.record)
         yield event
     yield DoneEvent(record=_kept(context, job.id))
+
+
+@contextmanager
+def pinned(store: AnyStore, explanation: str) -> Iterator[None]:
+    """A context in which a stored explanation is not deleted to make room. Raises `NotFound`."""
+    name = store.pin(explanation)
+    try:
+        yield
+    finally:
+        with suppress(Problem):  # the disk may fail; the pin ends by itself
+            store.unpin(explanation, name)
 
 
 def update_panel(context: Context, explanation: str, new: PanelBody) -> None:

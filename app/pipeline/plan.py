@@ -13,7 +13,7 @@ from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Method, Parameters, find_method, methods
 from ..attribution.metrics.base import CostInputs, Metric, MetricCost, find_metric, metrics
 from ..contract.jobs import Estimate, Explain
-from ..contract.parsing import did_you_mean
+from ..contract.parsing import did_you_mean, value_fault
 from ..contract.problems import FieldFault, Problem, Unprocessable
 from ..contract.records import PanelBody
 from ..images.preprocess import requested_input
@@ -59,6 +59,8 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
 
     Raises `Problem` if a name or parameter is wrong, or there are too many panels.
     """
+    if fault := value_fault(job.options):  # options of a caller in this process; REST and command line refuse earlier
+        raise Unprocessable(f"options: it {fault}.", field="options")
     chosen, measured = choose_methods(job), choose_metrics(job)
     models = tuple(dict.fromkeys(job.models)) or (settings.default_model,)
     for model in models:

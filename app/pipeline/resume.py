@@ -46,7 +46,7 @@ class ResultFolder:
         """The mark of the result in the folder; None if there is no result, or one without a mark."""
         try:
             found = json.loads((self.folder / RECORD).read_bytes())["mark"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return str(found)
 
@@ -77,7 +77,7 @@ class ResultCache:
         """The record with this mark; None if there is none or its file is damaged."""
         try:
             record = json.loads(self._path(mark).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return record if isinstance(record, dict) else None
 
@@ -90,6 +90,18 @@ class ResultCache:
 
     def _path(self, mark: str) -> Path:
         return self.folder / mark[:2] / f"{mark[2:FILE_NAME_DIGITS]}.json"
+
+
+def require_writable(folder: Path) -> None:
+    """Raise `Problem` if nothing can be written into a folder, or where it will be made: known before computing."""
+    nearest = folder.absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import pickle
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..contract import request_id
 from ..contract.catalogue import Catalogue
 from ..contract.events import ErrorEvent, Event, MetricEvent, PanelEvent
-from ..contract.jobs import Explain, Job, Measure
-from ..contract.problems import DeadlinePassed, NotFound, Problem, TooDemanding, TooManyRequests, Unavailable
+from ..contract.jobs import Explain, Flow, Job, Measure, Predict
+from ..contract.problems import (
+    DeadlinePassed,
+    NotFound,
+    Problem,
+    TooDemanding,
+    TooManyRequests,
+    Unavailable,
+    Unprocessable,
+)
 from ..contract.records import Ending
 from ..settings import Settings
 from .event_queue import EventQueue
@@ -118,8 +127,8 @@ class BaseExecutor(ABC):
         running = self._jobs[number] = Running(job, client, request_id.current())
         running.deadline_timer = self._loop.call_later(self._settings.deadline, self._expire, number)
         self._update_gauges()
-        self._start_job(number)
         try:
+            self._start_job(number)
             while True:
                 event = await running.queue.get()
                 yield event
@@ -134,6 +143,7 @@ class BaseExecutor(ABC):
         if self._stopping:
             raise Unavailable("The server is shutting down.", retry_after=5)
         self._check_available()
+        check_sendable(job)
         self._quarantine.check(job)
         if len(self._jobs) >= self._limit:
             raise self._too_many()
@@ -210,6 +220,24 @@ class BaseExecutor(ABC):
     def _set_catalogue(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._catalogue_known.set()
+
+
+def check_sendable(job: Job) -> None:
+    """Raise `Unprocessable` if a job cannot be sent to another process: it is tried before the job is admitted, without
+    the picture, which are plain bytes."""
+    try:
+        pickle.dumps(_without_picture(job))
+    except Exception as error:
+        raise Unprocessable(
+            f"The request cannot be sent to the worker ({type(error).__name__}). Ask for less deeply nested options.",
+            field="options",
+        ) from error
+
+
+def _without_picture(job: Job) -> Job:
+    if isinstance(job, Measure):
+        return replace(job, request=replace(job.request, picture=b""))
+    return replace(job, picture=b"") if isinstance(job, Explain | Predict | Flow) else job
 
 
 def deadline_passed(seconds: float) -> DeadlinePassed:

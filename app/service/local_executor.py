@@ -19,6 +19,7 @@ from .worker_process import WorkerMain, WorkerProcess
 
 log = logging.getLogger(__name__)
 PING_SECONDS = 15  # between two pings; the worker answers between two turns
+SILENT_PINGS = 4  # after so many it is told as not ready: it is stopped, or a turn takes a minute
 MAX_UNANSWERED_PINGS = 20  # after so many the worker hangs: no start and no turn takes so long
 MAX_FAILED_STARTS = 3  # in a row; after them jobs are refused instead of waiting for the next start
 
@@ -56,6 +57,12 @@ class LocalExecutor(BaseExecutor):
         """End the worker at once, without a message to anyone. May be called from any thread."""
         if self._worker_process is not None:
             self._worker_process.kill()
+
+    @property
+    def unready(self) -> str | None:
+        if self._unready_reason is None and self._unanswered_pings > SILENT_PINGS:
+            return f"the worker has said nothing for {PING_SECONDS * SILENT_PINGS} s"
+        return self._unready_reason
 
     @property
     def worker_pid(self) -> int | None:
@@ -155,17 +162,29 @@ class LocalExecutor(BaseExecutor):
         if was_ready:
             self._unready_reason = "the worker died and is being started again"
         log.error("the worker died; %d jobs are tried again, one at a time", len(self._crash_retry.running))
-        for number in self._crash_retry.worker_died():
-            self._fail(number, self._quarantine.add(self._jobs[number].job))
-        if self._deaths >= MAX_FAILED_STARTS:
-            for number in list(self._jobs):
-                self._fail(number, Unavailable(f"Not ready: {self._unready_reason}.", retry_after=30))
-        # at once the first time, then after growing pauses, so that a failing start does not become a busy loop
+        try:
+            for number in self._crash_retry.worker_died():
+                self._fail(number, self._quarantine.add(self._jobs[number].job))
+            if self._deaths >= MAX_FAILED_STARTS:
+                for number in list(self._jobs):
+                    self._fail(number, Unavailable(f"Not ready: {self._unready_reason}.", retry_after=30))
+        finally:  # whatever goes wrong with a job, the next worker is started
+            self._respawn_later()
+
+    def _respawn_later(self) -> None:
+        """At once the first time, then after growing pauses, so that a failing start does not become a busy loop."""
         self._loop.call_later(0 if self._deaths == 1 else min(2.0**self._deaths, 30), self._respawn)
 
     def _respawn(self) -> None:
-        if not self._stopping:
+        if self._stopping:
+            return
+        try:
             self._spawn()
+        except Exception as error:  # no memory, no process or no file handle is left: that may pass
+            log.exception("the worker cannot be started")
+            self._unready_reason = f"the worker cannot be started: {error}"
+            self._deaths += 1
+            self._respawn_later()
 
     async def _watch(self) -> None:
         """End a worker that hangs. Counts pings, not seconds: if the machine slept, the worker did not hang."""

@@ -18,8 +18,10 @@ from ..contract.records import Ending
 from ..contract.workers import WorkerCounters
 from ..settings import Settings
 from ..storage.records import load_record
+from ..zoo.paths import hide_paths
 from . import logs
 from .threads import share_cores
+from .worker_process import END_SIGNALS
 
 IDLE_SECONDS = 2.0
 REPORT_SECONDS = 1.0
@@ -31,8 +33,9 @@ def work(connection: Connection, settings: Settings) -> None:
     """Serve jobs from `connection` until it closes. The first message sent is `ready` with the catalogue, or
     `failed`."""
     share_cores()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the web process, which ends this one
+    leave_signals_to_parent()
     logs.configure(settings.log_format, "worker")
+    hide_paths(settings)
     try:
         worker = Worker(connection, settings)
     except Exception as error:
@@ -42,6 +45,14 @@ def work(connection: Connection, settings: Settings) -> None:
     with suppress(EOFError, OSError):  # the web process is gone, or has sent `stop`
         worker.serve()
     os._exit(0)  # nothing is left to clean up; the libraries' own clean-up is slow and fills the log
+
+
+def leave_signals_to_parent() -> None:
+    """Ignore SIGINT and SIGTERM: they go to the whole process group, and the web process ends this one when what runs
+    is done. They were blocked since this process was started."""
+    for number in END_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, END_SIGNALS)
 
 
 class PipeTransport(Protocol):

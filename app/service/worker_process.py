@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import queue
+import signal
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from ..settings import Settings
 
 log = logging.getLogger(__name__)
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOP_SECONDS = 5  # for the worker to end by itself; then it is killed
 
 WorkerMain = Callable[[Connection, Settings], None]
@@ -39,8 +40,15 @@ class WorkerProcess:
         self.process: SpawnProcess = context.Process(
             target=worker_main, args=(worker_end, settings), name="gradoscope-worker", daemon=True
         )
-        self.process.start()
-        worker_end.close()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)  # the new process inherits it
+        try:
+            self.process.start()
+        except BaseException:
+            self._connection.close()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            worker_end.close()
         self._outbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_messages, name="worker-writer", daemon=True)
         self._writer.start()
@@ -65,10 +73,15 @@ class WorkerProcess:
             self.process.join()
 
     def _write_messages(self) -> None:
-        with suppress(OSError):  # the worker died; the reader notices too
+        try:
             while (message := self._outbox.get()) is not None:
                 self._connection.send(message)
             self._connection.send(("stop",))
+        except OSError:
+            pass  # the worker died; the reader notices too
+        except Exception:  # without a writer the worker hears nothing any more: it counts as dead
+            log.exception("a message cannot be sent to the worker")
+            self.process.kill()
 
     def _read_messages(self, on_message: Callable[[Any], None], on_exit: Callable[[], None]) -> None:
         try:

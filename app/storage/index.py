@@ -22,7 +22,7 @@ from ..contract.problems import NotStored, Problem, StorageFull, Unavailable
 from . import clock
 
 log = logging.getLogger(__name__)
-VERSION = 2
+VERSION = 3
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS record (
         id TEXT PRIMARY KEY, created REAL NOT NULL, body TEXT NOT NULL, owner TEXT NOT NULL DEFAULT ''
@@ -37,9 +37,16 @@ SCHEMA = (
         PRIMARY KEY (record, name)
     )""",
     "CREATE INDEX IF NOT EXISTS uses_by_key ON uses (key)",
+    """CREATE TABLE IF NOT EXISTS pin (
+        record TEXT NOT NULL REFERENCES record (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        runner TEXT NOT NULL,
+        until REAL NOT NULL,
+        PRIMARY KEY (record, name)
+    )""",
     clock.SCHEMA,
 )
-TABLES = ("record", "blob", "uses", "clock")
+TABLES = ("record", "blob", "uses", "pin", "clock")
 ADDED = (("record", "owner"), ("blob", "digest"))  # columns that an index of an older version lacks
 LOCK_SECONDS = 5.0  # how long to wait for a locked index
 TIDY_SECONDS = 1.0

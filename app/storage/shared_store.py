@@ -5,6 +5,9 @@ and its blobs. `keys/KEY` points to a record that has the blob. A record that us
 the pointer lead there, so deleting one record takes nothing from another. A writer checks after writing whether the
 record still exists, and a delete removes `owner` before it lists what to remove: so at least one of the two sees the
 other, and a deleted record does not come back.
+
+A record that is being computed, or measured, is pinned by an object `pin.NAME`: neither age, size nor a full disk
+deletes it. Of the others, the oldest record of the owner who uses most goes first.
 """
 
 from __future__ import annotations
@@ -16,8 +19,8 @@ import logging
 import secrets
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Hashable
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -26,7 +29,7 @@ from urllib.parse import quote
 from ..contract.problems import NotFound, NotStored, Problem, StorageFull, Unavailable
 from ..contract.wire import JsonObject
 from .object_store import ObjectStore, StoredObject
-from .store import PART_SECONDS, SECRET_BYTES, SPARE_BYTES, deleted_problem
+from .store import PART_SECONDS, RUN, SECRET_BYTES, SPARE_BYTES, deleted_problem
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,6 +40,7 @@ USAGE_SECONDS = 30  # how long a count is used
 NAME_LENGTH = 180  # of an object's name; file systems allow 255 bytes
 MAX_POINTERS = 4096
 OWNER, RECORD = "owner", "record.json"
+PIN = "pin."  # and a name; names of blobs have no dot
 DIGEST = 64  # hexadecimal digits of a hash or a key
 
 
@@ -54,6 +58,8 @@ class SharedStore:
         self._tidied = 0.0
         self._known_pointers: dict[str, bytes] = {}  # read or written by this process; they may be outdated
         self._counted_usage: tuple[float, tuple[int, int]] | None = None
+        self._pinned: set[str] = set()  # records that this process computes
+        self._owners: dict[str, str] = {}  # of records, by folder
         self._just_attached = threading.local()  # the blob that this thread has just attached, for `read`
 
     def close(self) -> None:
@@ -76,13 +82,20 @@ class SharedStore:
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
     def create(self, record: str, body: JsonObject, owner: str = "") -> None:
-        """Create a record, or replace it. Raises `NotFound` if it was deleted meanwhile."""
+        """Create a record, or replace it. Raises `NotFound` if it was deleted meanwhile.
+
+        A record with the status `running` is pinned until an update says otherwise.
+        """
         owner_path, record_path = _path_of(record, OWNER), _path_of(record, RECORD)
+        objects = {owner_path: json.dumps({"owner": owner}).encode(), record_path: _with_time(body)}
+        if _is_running(body):
+            objects |= {_pin_path(record, RUN): b""}
+            self._pinned.add(record)
 
         def write() -> None:
-            self._objects.write({owner_path: json.dumps({"owner": owner}).encode(), record_path: _with_time(body)})
+            self._objects.write(objects)
             if self._objects.read(_tombstone(record)) != [None]:
-                self._objects.remove(owner_path, record_path)
+                self._objects.remove(*objects)
                 raise deleted_problem()
 
         self._write_with_room(record, 0, write)
@@ -92,6 +105,23 @@ class SharedStore:
         path = _path_of(record, RECORD)
         self._write_with_room(record, 0, lambda: self._objects.write({path: _with_time(body)}))
         self._require_record(record, path)
+        if record in self._pinned and not _is_running(body):
+            self.unpin(record, RUN)
+
+    def pin(self, record: str) -> str:
+        """Keep a record until it is unpinned, or for as long as computing may take. Returns the pin's name. Raises
+        `NotFound`."""
+        name = secrets.token_hex(8)
+        path = _pin_path(record, name)
+        self._write_with_room(record, 0, lambda: self._objects.write({path: b""}))
+        self._require_record(record, path)
+        return name
+
+    def unpin(self, record: str, name: str) -> None:
+        """Remove a pin."""
+        if name == RUN:
+            self._pinned.discard(record)
+        self._objects.remove(_pin_path(record, name))
 
     def cancel_running(self, except_for: Collection[str]) -> int:
         """Does nothing: other servers may still compute their records. `load` detects abandoned ones by age."""
@@ -175,7 +205,8 @@ class SharedStore:
             _ = self._secret
 
     def sweep(self) -> int:
-        """Delete records beyond the age limit, then the oldest until the size limit holds. Returns how many.
+        """Delete records beyond the age limit, then the oldest of whoever uses most until the size limit holds. Pinned
+        ones stay. Returns how many went.
 
         Several servers may sweep at the same time.
         """
@@ -184,11 +215,14 @@ class SharedStore:
         for path in listing.unfinished(now - PART_SECONDS):
             self._objects.remove(path)
         removed = 0
-        for folder, created in listing.oldest():
-            if created >= now - self.max_age and listing.bytes <= self.max_bytes:
+        for folder, created in listing.oldest(now - self._deadline - SKEW_SECONDS):
+            if created >= now - self.max_age:
                 break
             self._remove(folder)
             listing.drop(folder)
+            removed += 1
+        for folder in self._to_delete(listing, listing.bytes - self.max_bytes, now):
+            self._remove(folder)
             removed += 1
         if time.monotonic() - self._tidied > TIDY_SECONDS or not self._tidied:
             self._tidy(now)
@@ -275,17 +309,45 @@ class SharedStore:
 
     def _make_room(self, keep: str, size: int) -> bool:
         listing = _ObjectListing(self._objects.list_below("records"))
-        removed, target_bytes = 0, listing.bytes - size
-        for folder, _ in listing.oldest():
-            if listing.bytes <= target_bytes:
-                break
-            if folder != keep:
-                self._remove(folder)
-                listing.drop(folder)
-                removed += 1
+        removed = 0
+        for folder in self._to_delete(listing, size, self._objects.now(), keep):
+            self._remove(folder)
+            removed += 1
         if removed:
             log.warning("the disk is full: the oldest %d explanations are forgotten", removed)
         return bool(removed)
+
+    def _to_delete(self, listing: _ObjectListing, size: int, now: float, keep: str = "") -> Iterator[str]:
+        """Folders of records to delete, until `size` bytes are freed: again and again the oldest of the owner who uses
+        most; neither `keep` nor pinned ones."""
+        if size <= 0:
+            return
+        target_bytes = listing.bytes - size
+        oldest: dict[str, deque[str]] = {}
+        folders = [folder for folder, _ in listing.oldest(now - self._deadline - SKEW_SECONDS)]
+        owners = self._owners_of([*folders, *listing.folders])
+        for folder in folders:
+            if folder != keep:
+                oldest.setdefault(owners[folder], deque()).append(folder)
+        used = Counter[str]()
+        for folder in listing.folders:
+            used[owners[folder]] += listing.size(folder)
+        while listing.bytes > target_bytes and oldest:
+            owner = max(oldest, key=lambda owner: used[owner])
+            folder = oldest[owner].popleft()
+            if not oldest[owner]:
+                del oldest[owner]
+            used[owner] -= listing.size(folder)
+            listing.drop(folder)
+            yield folder
+
+    def _owners_of(self, folders: list[str]) -> dict[str, str]:
+        """The owner of each record, which never changes: each is read once by this process."""
+        unknown = [folder for folder in dict.fromkeys(folders) if folder not in self._owners]
+        contents = self._objects.read(*(f"{folder}/{OWNER}" for folder in unknown)) if unknown else []
+        owners = {f: str(_parsed(data or b"").get("owner", "")) for f, data in zip(unknown, contents, strict=True)}
+        self._owners = {folder: owner for folder, owner in self._owners.items() if folder in folders} | owners
+        return self._owners
 
 
 class Blob(NamedTuple):
@@ -326,10 +388,24 @@ class _ObjectListing:
     def records(self) -> int:
         return len(self._items)
 
-    def oldest(self) -> list[tuple[str, float]]:
-        """Folders of the records with their creation time, the oldest first; also of half-deleted records."""
+    @property
+    def folders(self) -> list[str]:
+        return list(self._items)
+
+    def size(self, folder: str) -> int:
+        """Bytes of the blobs in a folder, with those that it shares."""
+        return sum({item.file: item.size for item in self._items[folder] if _is_blob(item)}.values())
+
+    def oldest(self, pinned_since: float) -> list[tuple[str, float]]:
+        """Folders of the records with their creation time, the oldest first; also of half-deleted records, but not of
+        those with a pin that was written after `pinned_since`."""
         return sorted(
-            ((folder, _creation_time(items)) for folder, items in self._items.items()), key=lambda pair: pair[1]
+            (
+                (folder, _creation_time(items))
+                for folder, items in self._items.items()
+                if not any(_is_pin(item) and item.modified > pinned_since for item in items)
+            ),
+            key=lambda pair: pair[1],
         )
 
     def unfinished(self, before: float) -> list[str]:
@@ -349,7 +425,15 @@ class _ObjectListing:
 
 
 def _is_blob(item: StoredObject) -> bool:
-    return not item.path.endswith((f"/{OWNER}", f"/{RECORD}"))
+    return not item.path.endswith((f"/{OWNER}", f"/{RECORD}")) and not _is_pin(item)
+
+
+def _is_pin(item: StoredObject) -> bool:
+    return item.path.rpartition("/")[2].startswith(PIN)
+
+
+def _is_running(body: JsonObject) -> bool:
+    return body.get("status") == "running"
 
 
 def _creation_time(items: list[StoredObject]) -> float:
@@ -391,6 +475,10 @@ def _safe_name(text: str) -> str:
 
 def _pointer_path(key: str) -> str:
     return f"keys/{key[:2]}/{key}"
+
+
+def _pin_path(record: str, name: str) -> str:
+    return f"{_path_of(record)}/{PIN}{name}"
 
 
 def _tombstone(record: str) -> str:

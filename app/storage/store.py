@@ -3,6 +3,9 @@
 Files hold the bytes; an SQLite index says which record uses which blob. Web process and worker both open it. Each
 change is one transaction, and files are written or deleted only inside one, so that a new use and a removal cannot
 race. A damaged file is deleted, and its content is computed again.
+
+A record that is being computed, or measured, is pinned: neither age, size nor a full disk deletes it. If the store is
+too large, the oldest record of the owner who uses most goes first, so that one API key cannot push out all others.
 """
 
 from __future__ import annotations
@@ -25,12 +28,16 @@ from ..contract.problems import NotFound, StorageFull
 from ..contract.wire import JsonObject
 from .clock import now, tick
 from .index import Index, write_problem
+from .runner import Runner, is_alive
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 PART_SECONDS = 3600  # after which an unfinished file is deleted
 SPARE_BYTES = 4 * 2**20  # made free in addition to what is needed, if the disk is full
 SECRET_BYTES = 32
+DEADLINE = 600.0  # seconds that computing takes at most
+PIN_SECONDS = 60.0  # how much longer a record stays pinned if nobody ends it
+RUN = "run"  # the pin of the request that makes a record
 
 
 class Store:
@@ -42,21 +49,31 @@ class Store:
 
     sweep_seconds = 60.0
 
-    def __init__(self, folder: Path, max_bytes: int, max_age: float) -> None:
+    def __init__(self, folder: Path, max_bytes: int, max_age: float, deadline: float = DEADLINE) -> None:
         self.folder, self.max_bytes, self.max_age = folder, max_bytes, max_age
+        self._pin_seconds = deadline + PIN_SECONDS
         self._index = Index(folder)
         self._needs_tidy = False
         with suppress(OSError):  # if the folder cannot be made, the first write reports it
             (folder / "blobs").mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def close(self) -> None:
-        """Close the index. A later call opens it again."""
+        """Close the index, and give up what is pinned. A later call opens it again."""
         self._index.close()
+        if (runner := self.__dict__.pop("_runner", None)) is not None:
+            runner.close()
 
     @cached_property
     def _secret(self) -> bytes:
         try:
             return _read_secret(self.folder / "secret")
+        except OSError as error:
+            raise write_problem(error) from error
+
+    @cached_property
+    def _runner(self) -> Runner:
+        try:
+            return Runner(self.folder)
         except OSError as error:
             raise write_problem(error) from error
 
@@ -67,7 +84,10 @@ class Store:
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
     def create(self, record: str, body: JsonObject, owner: str = "") -> None:
-        """Create a record, or replace it. `owner` is the name of the client's API key, if keys are on."""
+        """Create a record, or replace it. `owner` is the name of the client's API key, if keys are on.
+
+        A record with the status `running` is pinned until an update says otherwise.
+        """
 
         def write() -> None:
             with self._index.transaction() as index:
@@ -75,6 +95,8 @@ class Store:
                     "INSERT OR REPLACE INTO record (id, created, body, owner) VALUES (?, ?, ?, ?)",
                     (record, now(index), json.dumps(body), owner),
                 )
+                if _is_running(body):
+                    self._pin(index, record, RUN)
 
         self._write_with_room(record, 0, write)
 
@@ -85,20 +107,54 @@ class Store:
             with self._index.transaction() as index:
                 if not index.execute("UPDATE record SET body = ? WHERE id = ?", (json.dumps(body), record)).rowcount:
                     raise deleted_problem()
+                if not _is_running(body):
+                    _unpin(index, record, RUN)
 
         self._write_with_room(record, 0, write)
 
-    def cancel_running(self, except_for: Collection[str]) -> int:
-        """Set the status of all running records, other than `except_for`, to cancelled: nobody computes them any more.
+    def pin(self, record: str) -> str:
+        """Keep a record until it is unpinned, or for as long as computing may take. Returns the pin's name. Raises
+        `NotFound`."""
+        name = secrets.token_hex(8)
 
-        Returns how many there were.
+        def write() -> None:
+            with self._index.transaction() as index:
+                self._pin(index, record, name)
+
+        self._write_with_room(record, 0, write)
+        return name
+
+    def unpin(self, record: str, name: str) -> None:
+        """Remove a pin."""
+        with self._index.transaction() as index:
+            _unpin(index, record, name)
+
+    def _pin(self, index: sqlite3.Connection, record: str, name: str) -> None:
+        until = now(index) + self._pin_seconds
+        try:
+            index.execute("INSERT OR REPLACE INTO pin VALUES (?, ?, ?, ?)", (record, name, self._runner.name, until))
+        except sqlite3.IntegrityError as error:
+            raise deleted_problem() from error
+
+    def cancel_running(self, except_for: Collection[str]) -> int:
+        """Set the status of all running records, other than `except_for` and those of other living processes, to
+        cancelled: nobody computes them any more. Returns how many there were.
         """
         status = "CASE WHEN json_valid(body) THEN json_extract(body, '$.status') END"
         with self._index.transaction() as index:
+            own = runner.name if (runner := self.__dict__.get("_runner")) is not None else ""
+            names = [name for (name,) in index.execute("SELECT DISTINCT runner FROM pin")]
+            alive = json.dumps([name for name in names if name != own and is_alive(self.folder, str(name))])
+            kept = json.dumps(list(except_for))
+            index.execute(
+                "DELETE FROM pin WHERE runner NOT IN (SELECT value FROM json_each(?)) "
+                "AND record NOT IN (SELECT value FROM json_each(?))",
+                (alive, kept),
+            )
             return index.execute(
                 f"UPDATE record SET body = json_set(body, '$.status', 'cancelled') WHERE {status} = 'running' "
-                "AND id NOT IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(except_for)),),
+                "AND id NOT IN (SELECT value FROM json_each(?)) AND id NOT IN (SELECT record FROM pin WHERE name = ?)",
+                (kept, RUN),
             ).rowcount
 
     def load(self, record: str) -> JsonObject | None:
@@ -106,7 +162,7 @@ class Store:
             row = index.execute("SELECT body FROM record WHERE id = ?", (record,)).fetchone()
         try:
             return json.loads(row[0]) if row else None
-        except ValueError:
+        except (ValueError, RecursionError):
             log.warning("a stored record is damaged and is forgotten")
             self.forget(record)
             return None
@@ -174,15 +230,22 @@ class Store:
         self._index.check()
 
     def sweep(self) -> int:
-        """Delete records beyond the age limit, then the oldest until the size limit holds. Returns how many."""
+        """Delete records beyond the age limit, then the oldest of whoever uses most until the size limit holds. Pinned
+        ones stay. Returns how many went."""
         self._drop_orphans()
         with self._index.transaction() as index:
             seconds = tick(index)
             index.execute("UPDATE record SET created = ? WHERE created > ?", (seconds, seconds))
-            removed = index.execute("DELETE FROM record WHERE created < ?", (seconds - self.max_age,)).rowcount
+            index.execute("DELETE FROM pin WHERE until < ?", (seconds,))
+            removed = index.execute(
+                "DELETE FROM record WHERE created < ? AND id NOT IN (SELECT record FROM pin)",
+                (seconds - self.max_age,),
+            ).rowcount
             self._drop_unused(index)
-            while self._bytes(index) > self.max_bytes and self._drop_oldest(index) is not None:
-                removed += 1
+            if self._bytes(index) > self.max_bytes:
+                used = self._bytes_by_owner(index)
+                while self._bytes(index) > self.max_bytes and self._drop_oldest(index, used) is not None:
+                    removed += 1
         if removed or self._needs_tidy:
             self._needs_tidy = not self._index.tidy()
         return removed
@@ -193,7 +256,8 @@ class Store:
             return int(index.execute("SELECT COUNT(*) FROM record").fetchone()[0]), self._bytes(index)
 
     def _write_with_room(self, record: str, size: int, write: Callable[[], T]) -> T:
-        """Call `write`. If the disk is full, delete the oldest records other than `record` and try again."""
+        """Call `write`. If the disk is full, delete old records other than `record` and the pinned ones, and try
+        again."""
         try:
             return write()
         except StorageFull:
@@ -204,19 +268,40 @@ class Store:
     def _make_room(self, record: str, size: int) -> bool:
         removed, freed = 0, 0
         with self._index.transaction() as index:
-            while freed < size and (more := self._drop_oldest(index, record)) is not None:
+            used = self._bytes_by_owner(index)
+            while freed < size and (more := self._drop_oldest(index, used, record)) is not None:
                 removed += 1
                 freed += more
         if removed:
             log.warning("the disk is full: the oldest %d explanations are forgotten", removed)
         return bool(removed)
 
-    def _drop_oldest(self, index: sqlite3.Connection, keep: str = "") -> int | None:
-        """Delete the oldest record other than `keep`. Returns the bytes freed, None if there is no other record."""
-        oldest = "SELECT id FROM record WHERE id != ? ORDER BY created LIMIT 1"
-        if not index.execute(f"DELETE FROM record WHERE id = ({oldest})", (keep,)).rowcount:
-            return None
-        return self._drop_unused(index)
+    def _drop_oldest(self, index: sqlite3.Connection, used: dict[str, int], keep: str = "") -> int | None:
+        """Delete the oldest record, other than `keep` and the pinned ones, of the owner who uses most. `used` is each
+        owner's bytes, and is updated. Returns the bytes freed, None if there is no such record."""
+        oldest = (
+            "SELECT id FROM record WHERE owner = ? AND id != ? AND id NOT IN (SELECT record FROM pin WHERE until > ?) "
+            "ORDER BY created LIMIT 1"
+        )
+        seconds = now(index)
+        for owner in sorted(used, key=lambda owner: used[owner], reverse=True):
+            if index.execute(f"DELETE FROM record WHERE id = ({oldest})", (owner, keep, seconds)).rowcount:
+                freed = self._drop_unused(index)
+                used[owner] -= freed
+                return freed
+        return None
+
+    @staticmethod
+    def _bytes_by_owner(index: sqlite3.Connection) -> dict[str, int]:
+        """The bytes of the blobs that each owner's records use."""
+        used = {owner: 0 for (owner,) in index.execute("SELECT DISTINCT owner FROM record")}
+        sizes = index.execute(
+            "SELECT DISTINCT record.owner, blob.key, blob.bytes FROM uses JOIN record ON record.id = uses.record "
+            "JOIN blob ON blob.key = uses.key"
+        )
+        for owner, _, size in sizes:
+            used[owner] += size if isinstance(size, int) else 0  # else it is damaged
+        return used
 
     def _drop_unused(self, index: sqlite3.Connection) -> int:
         unused = index.execute("SELECT key, bytes FROM blob WHERE key NOT IN (SELECT key FROM uses)").fetchall()
@@ -271,6 +356,14 @@ class Store:
         """The path of a blob. A key changed by damage leads to no file, and never out of the folder."""
         name = key if isinstance(key, str) and key.isascii() and key.isalnum() else _digest(repr(key).encode())
         return self.folder / "blobs" / name[:2] / name
+
+
+def _is_running(body: JsonObject) -> bool:
+    return body.get("status") == "running"
+
+
+def _unpin(index: sqlite3.Connection, record: str, name: str) -> None:
+    index.execute("DELETE FROM pin WHERE record = ? AND name = ?", (record, name))
 
 
 def _digest(data: bytes) -> str:

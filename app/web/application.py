@@ -34,6 +34,7 @@ from .middleware.access_log import AccessLogMiddleware
 from .middleware.api_key import ApiKeyMiddleware
 from .middleware.body_limit import BodyLimitMiddleware
 from .middleware.cors import CORSHeadersMiddleware
+from .middleware.head import HeadMiddleware
 from .middleware.host_origin import HostOriginMiddleware
 from .middleware.keys import Keys
 from .middleware.problems import StopOnProblem, problem_response
@@ -44,6 +45,7 @@ from .middleware.sessions import Sessions
 from .plugin_pages import asset_folders, template_loader
 from .routes import catalogue, explanations, flows, health, pages, predictions, results, session, weights
 from .routes import metrics as measuring
+from .routes.rendering import Renderings
 from .routes.submit import ClientLeft
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         app.state.downloads = Downloads(settings)
         app.state.change_detector = ChangeDetector(settings)
         app.state.templates = _templates()
+        app.state.renderings = Renderings()
         await app.state.executor.start()
         sweeping = asyncio.create_task(_sweep(app.state.store))
         try:
@@ -78,6 +81,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
             with suppress(asyncio.CancelledError):
                 await sweeping
             app.state.downloads.close()
+            app.state.renderings.close()
             await app.state.executor.stop()
             app.state.store.close()
 
@@ -105,6 +109,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
         GZipMiddleware, compresslevel=6, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, ARRAY_TYPE)
     )
     # The last one added is the outermost.
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload, seconds=settings.body_seconds)
     app.add_middleware(QuotaMiddleware, in_flight=settings.client_requests, rate=settings.client_rate)
     if keys and sessions:
@@ -187,14 +192,18 @@ def _handle_errors(app: FastAPI) -> None:
             field = ".".join(
                 str(part) for part in fault["loc"][1:]
             )  # the first part names the place: body, query, path
-            errors.append(FieldFault(field=field, detail=f"{field}: {fault['msg']}."))
+            reason = "this is text, not a file. Send the file itself; with curl: -F image=@cat.jpg"
+            if "UploadFile" not in fault["msg"]:
+                reason = fault["msg"]
+            errors.append(FieldFault(field=field, detail=f"{field}: {reason}."))
         return problem_response(Unprocessable(" ".join(error["detail"] for error in errors), errors=errors))
 
 
 def _allowed(request: Request) -> list[str]:
     """The HTTP methods of this path: several routes may share it, and Starlette knows only those of the first."""
     routes = request.app.routes
-    return [m for m in METHODS if any(r.matches({**request.scope, "method": m})[0] is Match.FULL for r in routes)]
+    found = {m for m in METHODS if any(r.matches({**request.scope, "method": m})[0] is Match.FULL for r in routes)}
+    return [m for m in METHODS if m in found or (m == "HEAD" and "GET" in found)]
 
 
 def _detail(error: HTTPException, request: Request) -> str:

@@ -21,6 +21,8 @@ LINK_PARAMETERS = {  # where a link finds its parameters in an explanation's rec
     "panel": "$response.body#/panels/0/id",
     "model": "$response.body#/inputs/0/model",
 }
+EXAMPLE_SAMPLE = "cat"
+EXAMPLES = {"method": ["grad_cam"], "target": ["top"]}  # of repeatable fields; of the others none
 EXPLANATIONS = "/api/v1/explanations"
 
 
@@ -71,8 +73,13 @@ def _fix_form(fields: Document) -> None:
         fields[name] = _without_null(field)
     if "image" in fields:
         fields["image"] = {**fields["image"], "format": "binary"}
-    if "sample" in fields:
-        fields["sample"]["enum"] = list(samples())
+    if "sample" in fields:  # an example, so that a form that is sent as /docs shows it has its picture
+        fields["sample"] |= {"enum": list(samples()), "example": EXAMPLE_SAMPLE}
+    for name, field in fields.items():  # without an example /docs fills in «string», 0, or the first of the choices
+        if field.get("type") == "array":
+            field["example"] = EXAMPLES.get(name, [])
+        elif "default" not in field and name not in ("image", "sample"):
+            field["example"] = "top" if name == "target" else ""
 
 
 def _add_choices(fields: Document, catalogue: Catalogue) -> None:

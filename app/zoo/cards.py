@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..contract.parsing import TOO_DEEP, value_fault
 from ..contract.problems import Problem
 from ..images.input_spec import Input
+from .paths import short_path
 
 
 class CardError(Problem):
@@ -115,9 +118,13 @@ def read_card(path: Path) -> Card:
     """Read the card at `path`; its id is the file's name. Raises `CardError`."""
     try:
         given = tomllib.loads(path.read_text("utf-8"))
+        if fault := value_fault(given):
+            raise CardError(f"{path.name}: it {fault}.")
         return Card.model_validate({**given, "id": path.stem, "folder": path.resolve().parent})
     except ValidationError as error:
         raise CardError(f"{path.name}: {'; '.join(map(_describe, error.errors()))}") from error
+    except RecursionError as error:
+        raise CardError(f"{path.name}: it {TOO_DEEP}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise CardError(f"{path.name}: {error}") from error
 
@@ -149,6 +156,17 @@ def _describe(fault: Any) -> str:
     return f"{field}: {fault['msg'].removeprefix('Value error, ')}"
 
 
+def _folder_fault(folder: Path) -> str | None:
+    """Why no card can be read from a folder; None if they can."""
+    if not folder.is_dir():
+        return f"There is no folder {short_path(folder)}"
+    try:
+        os.listdir(folder)  # a pattern finds nothing in a folder that cannot be read, and says nothing
+    except OSError as error:
+        return f"The folder {short_path(folder)} cannot be read ({error.strerror})"
+    return None
+
+
 def read_cards(*folders: Path) -> tuple[dict[str, Card], list[FaultyCard]]:
     """All cards of the folders by id, sorted, and those that cannot be read.
 
@@ -157,8 +175,8 @@ def read_cards(*folders: Path) -> tuple[dict[str, Card], list[FaultyCard]]:
     cards: dict[str, Card] = {}
     faults: dict[str, FaultyCard] = {}
     for folder in folders:
-        if not folder.is_dir():
-            faults[str(folder)] = FaultyCard(folder.name, f"There is no folder {folder}: no card is read from there.")
+        if fault := _folder_fault(folder):
+            faults[str(folder)] = FaultyCard(folder.name, f"{fault}: no card is read from there.")
         for path in sorted(folder.glob("*.toml")):
             try:
                 cards[path.stem] = read_card(path)

@@ -19,7 +19,8 @@ import httpx2
 
 from ..contract.problems import Problem
 from ..settings import Settings
-from .weights import WeightFile, Weights, WrongWeights, short_path
+from .paths import short_path
+from .weights import WeightFile, Weights, WrongWeights
 
 TRIES = 4  # in a row without progress
 PAUSE = 1.0  # seconds before the second try; then doubled each time
@@ -72,7 +73,7 @@ def download_weights(file: WeightFile, model: str, settings: Settings) -> Genera
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with _open_locked(part, model) as out:
-                yield from _fetch(client, mirrored(file.url, settings), out, model)
+                yield from _fetch(client, mirrored(file.url, settings), out, model, settings.download_bytes)
                 _check(out, file, part, model)
                 os.fsync(out.fileno())
                 os.replace(part, path)
@@ -91,13 +92,15 @@ def mirrored(url: str, settings: Settings) -> str:
     return f"{settings.weights_mirror}{parts.path}"
 
 
-def _fetch(client: httpx2.Client, url: str, out: IO[bytes], model: str) -> Generator[DownloadProgress, None, None]:
+def _fetch(
+    client: httpx2.Client, url: str, out: IO[bytes], model: str, limit: int
+) -> Generator[DownloadProgress, None, None]:
     """Append the missing bytes to `out`. After a broken connection it continues, as long as tries make progress."""
     tries = 0
     while True:
         before = out.seek(0, os.SEEK_END)
         try:
-            yield from _fetch_once(client, url, out, model)
+            yield from _fetch_once(client, url, out, model, limit)
             return
         except (_Broken, httpx2.TransportError) as error:
             done = out.seek(0, os.SEEK_END)
@@ -107,7 +110,9 @@ def _fetch(client: httpx2.Client, url: str, out: IO[bytes], model: str) -> Gener
             time.sleep(PAUSE * 2 ** (tries - 1))
 
 
-def _fetch_once(client: httpx2.Client, url: str, out: IO[bytes], model: str) -> Generator[DownloadProgress, None, None]:
+def _fetch_once(
+    client: httpx2.Client, url: str, out: IO[bytes], model: str, limit: int
+) -> Generator[DownloadProgress, None, None]:
     done = out.seek(0, os.SEEK_END)
     with client.stream("GET", url, headers={"Range": f"bytes={done}-"} if done else {}) as response:
         if response.status_code == 416:  # nothing is missing; if the hash is wrong, the next try starts from zero
@@ -117,15 +122,34 @@ def _fetch_once(client: httpx2.Client, url: str, out: IO[bytes], model: str) -> 
         if response.status_code == 200 or _range_start(response) != done:
             done = out.truncate(0)  # the server sends the whole file again
             out.seek(0)
-        length = response.headers.get("content-length")
-        total = done + int(length) if length and length.isdigit() else None
+        total = _total(response, done)
+        if total is not None and total > limit:
+            raise _too_large(out, url, model, limit)
         yield DownloadProgress(done, total)
         for chunk in response.iter_raw():
+            if done + len(chunk) > limit:  # it may tell no length, or another one
+                raise _too_large(out, url, model, limit)
             out.write(chunk)
             done += len(chunk)
             yield DownloadProgress(done, total)
     if total is not None and done < total:
         raise _Broken
+
+
+def _total(response: httpx2.Response, done: int) -> int | None:
+    """How large the whole file is, of which `done` bytes are here; None if the server does not tell."""
+    length = response.headers.get("content-length")
+    return done + int(length) if length and length.isdigit() else None
+
+
+def _too_large(out: IO[bytes], url: str, model: str, limit: int) -> DownloadFailed:
+    """The problem of a file that is too large. What came of it is deleted."""
+    out.truncate(0)
+    return DownloadFailed(
+        f"{model}: {urlsplit(url).netloc} sends more than {limit:,} bytes, the limit of one file. If the weights are "
+        "that large, the operator raises GRADOSCOPE_DOWNLOAD_BYTES.",
+        field="model",
+    )
 
 
 def _check(out: IO[bytes], file: WeightFile, part: Path, model: str) -> None:

@@ -15,7 +15,7 @@ from ..attribution.inspection import Inspection, inspection_of
 from ..attribution.memory import out_of_memory
 from ..attribution.score import Score, ScoreKind
 from ..contract.catalogue import LayerBody
-from ..contract.problems import Unprocessable
+from ..contract.problems import Problem, Unprocessable
 from .cards import CardError
 from .model_spec import ModelSpec
 
@@ -144,3 +144,22 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def usable_device(name: str) -> torch.device:
+    """Like `choose_device`. Raises `NoDevice` if nothing can be computed on it."""
+    try:
+        device = choose_device(name)
+        if device.type != "cpu":
+            torch.ones(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise NoDevice(f"GRADOSCOPE_DEVICE={name}: {reason.rstrip('.')}. Set it to auto, or cpu.") from error
+    return device
+
+
+class NoDevice(Problem):
+    """PyTorch does not have the device that the settings name."""
+
+    status = 503
+    title = "No such device"

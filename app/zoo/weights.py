@@ -12,6 +12,7 @@ from typing import Literal
 from ..contract.problems import Problem
 from ..contract.wire import WireModel
 from ..settings import Settings
+from .paths import short_path
 
 Availability = Literal["ready", "downloadable", "missing"]
 PIN = "pin.json"
@@ -115,8 +116,8 @@ class Weights:
         return None
 
     def availability(self, file: WeightFile) -> Availability:
-        if self.find(file):
-            return "ready"
+        if (path := self.find(file)) is not None:
+            return "ready" if os.access(path, os.R_OK) else "missing"
         return "missing" if file.local or self.offline else "downloadable"
 
     def require(self, file: WeightFile, model: str) -> Path:
@@ -127,7 +128,9 @@ class Weights:
         return path
 
     def remedy(self, file: WeightFile, model: str) -> str:
-        """What to do if a file is missing."""
+        """What to do if a file is missing, or cannot be read."""
+        if (path := self.find(file)) is not None and not os.access(path, os.R_OK):
+            return _unreadable(path, model, "permission denied")
         file = self.with_pinned_revision(file)
         folder = short_path(self.path(file).parent)
         if file.local:
@@ -157,11 +160,7 @@ class Weights:
         try:
             expected, found = self.with_pinned_revision(file).sha256, self.sha256(path)
         except OSError as error:
-            raise WrongWeights(
-                f"{model}: {path.name} cannot be read ({error.strerror}). This process runs as another user, perhaps: "
-                f"chmod a+r {path.name}.",
-                field="model",
-            ) from error
+            raise WrongWeights(_unreadable(path, model, error.strerror or "it fails"), field="model") from error
         if not found.startswith(expected) and file.local:
             raise WrongWeights(
                 f"{model}: {path.name} is not what it should be: its SHA-256 is {found}, the card states {expected}. "
@@ -177,11 +176,9 @@ class Weights:
         return found
 
 
-def short_path(path: Path) -> str:
-    """A path as text, with ~ for the home folder."""
-    home = str(Path.home())
-    text = str(path)
-    return f"~{text[len(home) :]}" if home != "/" and text.startswith(f"{home}{os.sep}") else text
+def _unreadable(path: Path, model: str, reason: str) -> str:
+    name = path.name
+    return f"{model}: {name} cannot be read ({reason}). This process runs as another user, perhaps: chmod a+r {name}."
 
 
 def _in_caches(file: WeightFile) -> list[Path]:

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 from ..attribution.backends.selection import BackendSelector, Kind
 from ..attribution.classifier import Classifier
-from ..attribution.memory import release_freed_memory, size_of
+from ..attribution.memory import out_of_memory, release_freed_memory, size_of
 from ..contract.catalogue import ModelBody
+from ..contract.problems import OutOfMemory, Problem
 from ..settings import Settings
+from .cards import FaultyCard
 from .catalogue import Catalogue
-from .loader import LoadedModel, ModelFacts, build_classifier, check_network, choose_device, classifier_at_size
+from .loader import LoadedModel, ModelFacts, build_classifier, check_network, classifier_at_size, usable_device
 from .memory import ModelMemory, ResidentModel
+from .model_spec import ModelSpec
 
+log = logging.getLogger(__name__)
+Source = tuple[str, int, int]  # a file's path, time and size
 VIEWS = 4  # input sizes of a model whose inspection and backend are kept
+
+
+@dataclass(frozen=True)
+class BrokenWeights:
+    """A file of weights that could not be used, and why."""
+
+    source: Source
+    detail: str
+
+
+def source_of(path: Path) -> Source:
+    """What tells a file from the one that was at its path before."""
+    about = path.stat()
+    return str(path), about.st_mtime_ns, about.st_size
 
 
 class Zoo(Catalogue):
@@ -25,9 +47,10 @@ class Zoo(Catalogue):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.device = choose_device(settings.device)
+        self.device = usable_device(settings.device)
         self.memory = ModelMemory(settings.model_bytes, self.bytes_of)
         self._facts: dict[str, ModelFacts] = {}
+        self._broken: dict[str, BrokenWeights] = {}  # by model
         self.refresh()
 
     def refresh(self) -> None:
@@ -77,28 +100,65 @@ class Zoo(Catalogue):
         """
         spec = self.spec(model)
         path = self.weights.require(spec.weights, model)
-        about = path.stat()
-        source = (str(path), about.st_mtime_ns, about.st_size)
+        source = source_of(path)
         resident = self.memory.get(model)
         if resident is not None and resident.source != source:
             self.memory.drop(model)
             resident = None
         if resident is None:
-            fingerprint = self.weights.verified(spec.weights, path, model)
-            if about.st_size > self.memory.cap:
-                raise self.memory.too_large_problem(model, about.st_size)
-            self.memory.make_room(about.st_size)
-            classifier = build_classifier(spec, spec.build(path), fingerprint, self.device)
-            taken = size_of(classifier)
-            if taken > self.memory.cap:
-                raise self.memory.too_large_problem(model, taken)
-            self.memory.make_room(taken)
-            self._facts[spec.id] = check_network(spec, classifier, taken)
-            loaded = self._with_backend(classifier, self.settings.acceleration)
-            self.memory.add(model, ResidentModel(loaded, taken, source))
-            release_freed_memory()  # what reading the file took
-            self.changed = True
+            with self._noted_if_broken(model, source):
+                self._read(spec, model, path, source)
         return self._at(self.memory.use(model), size)
+
+    def _read(self, spec: ModelSpec, model: str, path: Path, source: Source) -> None:
+        """Read a model from its file into memory."""
+        bytes_on_disk = path.stat().st_size
+        fingerprint = self.weights.verified(spec.weights, path, model)
+        if bytes_on_disk > self.memory.cap:
+            raise self.memory.too_large_problem(model, bytes_on_disk)
+        self.memory.make_room(bytes_on_disk)
+        classifier = build_classifier(spec, spec.build(path), fingerprint, self.device)
+        taken = size_of(classifier)
+        if taken > self.memory.cap:
+            raise self.memory.too_large_problem(model, taken)
+        self.memory.make_room(taken)
+        self._facts[spec.id] = check_network(spec, classifier, taken)
+        loaded = self._with_backend(classifier, self.settings.acceleration)
+        self.memory.add(model, ResidentModel(loaded, taken, source))
+        release_freed_memory()  # what reading the file took
+        self.changed = True
+
+    @contextmanager
+    def _noted_if_broken(self, model: str, source: Source) -> Iterator[None]:
+        """A context that reads a model. If its weights cannot be used, the catalogue says so until the file changes."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, OutOfMemory) and not out_of_memory(error):
+                detail = error.detail if isinstance(error, Problem) else f"{model}: {type(error).__name__}: {error}"
+                if model not in self._broken:
+                    log.error("the weights of %s cannot be used: %s", model, detail)
+                self._broken[model] = BrokenWeights(source, detail)
+                self.changed = True
+            raise
+        if self._broken.pop(model, None) is not None:
+            self.changed = True
+
+    def _broken_now(self, model: str) -> BrokenWeights | None:
+        """Why a model's weights could not be used, if its file is still the same."""
+        broken = self._broken.get(model)
+        if broken is None or model not in self.specs:
+            return None
+        path = self.weights.find(self.specs[model].weights)
+        return broken if path is not None and source_of(path) == broken.source else None
+
+    def all_faults(self) -> list[FaultyCard]:
+        """Cards that cannot be read, and those whose weights could not be used when they were last asked for."""
+        broken = {model: self._broken_now(model) for model in self._broken}
+        return [
+            *self.faults,
+            *(FaultyCard(self.specs[model].card.file, found.detail) for model, found in broken.items() if found),
+        ]
 
     def advance_backends(self) -> bool:
         """A step towards the quickest gradients of what is loaded, for an idle moment; whether there are more."""
@@ -109,6 +169,8 @@ class Zoo(Catalogue):
         told = self.about(model)
         if facts := self._facts.get(model):
             told.parameters, told.layers = facts.parameters, facts.layers
+        if broken := self._broken_now(model):
+            told.availability, told.remedy = "missing", broken.detail
         return told
 
     def _at(self, resident: ResidentModel, size: tuple[int, int] | None) -> LoadedModel:

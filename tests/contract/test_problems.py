@@ -6,8 +6,16 @@ import pickle
 
 import pytest
 from gradoscope.contract.problem_body import ProblemBody
-from gradoscope.contract.problems import BY_STATUS, Problem, Refused, TooManyRequests, problem_from_body
+from gradoscope.contract.problems import (
+    BY_STATUS,
+    Problem,
+    Refused,
+    TooManyRequests,
+    Unprocessable,
+    problem_from_body,
+)
 from gradoscope.pipeline.problems import as_problem
+from gradoscope.web.middleware.problems import ProblemResponse
 
 
 def kinds(kind=Problem):
@@ -38,3 +46,11 @@ def test_what_is_not_a_problem_becomes_one_without_its_traceback():
     assert as_problem(MemoryError()).status == 507
     assert as_problem(Refused("no")).detail == "no"
     assert as_problem(TooManyRequests("later", retry_after=2)).retry_after == 2
+
+
+def test_a_problem_can_always_be_written():
+    """Whatever a client has sent stands in it."""
+    problem = Unprocessable("no field \ud800", errors=[{"field": "\udfff", "detail": "a\ud83d"}])
+    assert problem.to_dict()["detail"] == "no field ?"
+    assert problem.to_dict()["errors"] == [{"field": "?", "detail": "a?"}]
+    assert ProblemResponse(problem).body.decode()

@@ -10,9 +10,11 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from gradoscope.contract.problems import Problem, Unprocessable, UnsupportedPicture
-from gradoscope.images.decode import FORMATS, decode
+from gradoscope.images.decode import FORMATS, MAX_SCANS, decode
 from gradoscope.images.samples import read_sample, samples
 from PIL import Image
+
+from tests.support.bad_pictures import many_scans, noise
 
 LIMIT = 10_000_000
 
@@ -294,3 +296,13 @@ def test_size_is_checked_before_decoding() -> None:
     assert decode(saved(Image.new("RGB", (100, 10))), 1000).size == (100, 10)
     with pytest.raises(Unprocessable, match="limit is 999"):
         decode(saved(Image.new("RGB", (100, 10))), 999)
+
+
+def test_scans_of_a_jpeg_are_bounded():
+    """However few bytes they have; what a camera or an encoder makes has ten."""
+    usual = saved(noise(), "JPEG", progressive=True)
+    assert decode(usual, 10**8).size == (128, 128)
+    assert decode(many_scans(64, MAX_SCANS - 20), 10**8).size == (64, 64)
+    for scans in (MAX_SCANS, 20_000):
+        with pytest.raises(Unprocessable, match="scans"):
+            decode(many_scans(64, scans), 10**8)

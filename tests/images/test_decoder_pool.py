@@ -20,7 +20,7 @@ from gradoscope.images.decoder_pool import DecoderPool, DecoderProcess
 from gradoscope.settings import Settings
 from PIL import Image
 
-from tests.support.bad_pictures import many_scans
+from tests.support.bad_pictures import slow
 from tests.support.paths import sample
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits and deaths as Linux has them")
@@ -102,20 +102,95 @@ def test_one_that_needs_too_much_memory_is_refused_and_the_next_is_right():
 def test_one_that_takes_too_long_is_refused_and_the_next_is_right():
     decoders = DecoderPool(Settings(decode_seconds=0.5))
     with pytest.raises(TooDemanding, match=r"longer than 0\.5 s") as caught:
-        decoders.decode(many_scans())
+        decoders.decode(slow())
     assert caught.value.status == 422
     assert decoders.decode(png(3, 2)).size == (3, 2)
 
 
 @linux
-def test_a_death_in_the_middle_is_that_pictures_refusal():
-    decoder = DecoderProcess(Settings())
-    killer = threading.Timer(0.3, os.kill, (decoder.process.pid, signal.SIGKILL))
-    killer.start()
-    with pytest.raises(TooDemanding, match="ended the process"):
-        decoder.decode(many_scans())
-    assert not decoder.alive
-    killer.join()
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_a_picture_whose_decoder_is_killed_is_tried_once_more(deaths, monkeypatch):
+    """Somebody else killed it, perhaps: the picture is blamed only if that happens again."""
+    real, started = outside.DecoderProcess, []
+
+    def killed_early(settings):
+        decoder = real(settings)
+        started.append(decoder)
+        if len(started) <= deaths:
+            decoder.process.send_signal(signal.SIGSTOP)  # it is at work when it is killed
+            threading.Timer(0.1, os.kill, (decoder.process.pid, signal.SIGKILL)).start()
+        return decoder
+
+    monkeypatch.setattr(outside, "DecoderProcess", killed_early)
+    decoders = DecoderPool(Settings())
+    if deaths == 1:
+        assert decoders.decode(png(3, 2)).size == (3, 2)
+    else:
+        with pytest.raises(TooDemanding, match="ended the process"):
+            decoders.decode(png(3, 2))
+    assert [decoder.alive for decoder in started] == ([False, True] if deaths == 1 else [False, False])
+
+
+class Stub:
+    """In place of decoding: notes what it is given, and waits until it may go on."""
+
+    def __init__(self, demanding=()):
+        self.gate, self.order, self.demanding = threading.Semaphore(0), [], demanding
+        self.busy = self.most = 0
+
+    def __call__(self, data):
+        self.order.append(data.decode())
+        self.busy += 1
+        self.most = max(self.most, self.busy)
+        self.gate.acquire()
+        self.busy -= 1
+        if data.decode() in self.demanding:
+            raise outside.too_demanding("takes too long")
+
+
+def waits_for(condition):
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it does not come")
+
+
+def test_clients_take_turns(monkeypatch):
+    decoders, stub = DecoderPool(Settings(), max_processes=1), Stub()
+    monkeypatch.setattr(decoders, "_decode", stub)
+    futures = [decoders.submit(f"a{number}".encode(), "a") for number in range(4)]
+    waits_for(lambda: stub.order)
+    futures += [decoders.submit(f"{client}0".encode(), client) for client in "bc"]
+    futures[3].cancel()
+    for _ in range(6):
+        stub.gate.release()
+    for future in (*futures[:3], *futures[4:]):
+        future.result(10)
+    assert stub.order == ["a0", "a1", "b0", "c0", "a2"]
+
+
+def test_what_was_too_demanding_is_remembered(monkeypatch):
+    """By its hash; and its client has one process at a time from then on, while others have their turn at once."""
+    decoders, stub = DecoderPool(Settings()), Stub({"bad"})
+    monkeypatch.setattr(decoders, "_decode", stub)
+    stub.gate.release()
+    with pytest.raises(TooDemanding):
+        decoders.submit(b"bad", "a").result(10)
+    for client in ("a", "b"):
+        with pytest.raises(TooDemanding, match="takes too long"):
+            decoders.submit(b"bad", client).result(0)
+    assert stub.order == ["bad"]
+    mine = [decoders.submit(f"a{number}".encode(), "a") for number in range(3)]
+    waits_for(lambda: stub.busy == 1)
+    other = decoders.submit(b"b0", "b")
+    waits_for(lambda: "b0" in stub.order)
+    assert stub.order == ["bad", "a0", "b0"]
+    for _ in range(4):
+        stub.gate.release()
+    for future in (*mine, other):
+        future.result(10)
+    assert sorted(stub.order) == ["a0", "a1", "a2", "b0", "bad"]
 
 
 @linux
@@ -130,14 +205,14 @@ def test_a_death_while_idle_is_nobodys(decoders):
 @linux
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_decoder_ends_with_a_killed_parent(busy, tmp_path):
-    (tmp_path / "slow.jpg").write_bytes(many_scans())
+    (tmp_path / "slow.bmp").write_bytes(slow())
     program = f"""
 from pathlib import Path
 from gradoscope.images.decoder_pool import DecoderProcess
 from gradoscope.settings import Settings
 decoder = DecoderProcess(Settings(decode_seconds=100))
 print(decoder.process.pid, flush=True)
-{"decoder.decode(Path('slow.jpg').read_bytes())" if busy else "input()"}
+{"decoder.decode(Path('slow.bmp').read_bytes())" if busy else "input()"}
 """
     parent = subprocess.Popen(
         [sys.executable, "-c", program], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

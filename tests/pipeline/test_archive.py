@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import tracemalloc
+import zipfile
+
 import numpy as np
 import pytest
 from gradoscope.contract.arrays import npy
 from gradoscope.contract.predictions import ClassBody
 from gradoscope.contract.problems import NotFound, Refused
-from gradoscope.pipeline.archive import array, files, png, sheet
+from gradoscope.pipeline.archive import array, files, png, sheet, zipped
 from PIL import Image
 
 from tests.support.contract import explanation, input_record, panel_record
@@ -62,3 +67,21 @@ def test_a_contact_sheet_of_anything(panels):
 def test_a_part_that_is_gone_is_told():
     with pytest.raises(NotFound, match="panel p1"):
         list(files(record(panel("p1")), parts(), {}))
+
+
+def test_a_zip_is_made_entry_by_entry_in_constant_memory():
+    """And it is like one that was written at once: sizes and checksums stand before the data."""
+    size, count = 2**20, 40
+    entries = [(f"{number}.bin", bytes([number]) * size) for number in range(3)]
+    whole = b"".join(zipped(iter(entries)))
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        assert archive.testzip() is None
+        assert [(entry.filename, archive.read(entry)) for entry in archive.infolist()] == entries
+        assert all(not entry.flag_bits & 8 for entry in archive.infolist())
+    assert struct.unpack("<L", whole[18:22])[0] == size
+    tracemalloc.start()
+    total = sum(len(part) for part in zipped((f"{number}", bytes(size)) for number in range(count)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert total > count * size
+    assert peak < 6 * size

@@ -226,9 +226,9 @@ def test_nobody_is_answered_from_what_another_key_has_sent(tmp_path, monkeypatch
     context = tight(tmp_path, 60)
     submitted, submit = [], DecoderPool.submit
 
-    def counted(decoders, data):
+    def counted(decoders, data, client=""):
         submitted.append(data)
-        return submit(decoders, data)
+        return submit(decoders, data, client)
 
     monkeypatch.setattr(DecoderPool, "submit", counted)
     for number, (owner, known) in enumerate([("ann", False), ("bob", False), ("ann", True), ("", False), ("", True)]):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from gradoscope.contract.problems import Problem
-from gradoscope.pipeline.resume import ResultCache, ResultFolder, hash_of, picture_mark, write_file
+from gradoscope.pipeline.resume import ResultCache, ResultFolder, hash_of, picture_mark, require_writable, write_file
 
 ABOUT = ({"methods": ("grad_cam",), "seed": 3}, {"net": "f00"}, {"gradoscope": "1"})
 # of the same by version 0.9, before there was one module for both
@@ -53,3 +53,12 @@ def test_a_result_that_breaks_off_leaves_nothing(tmp_path):
     with pytest.raises(Problem, match=r"cat\.jpg cannot be written: No space left on device"):
         ResultFolder(tmp_path / "cat.jpg").write(files())
     assert not list(tmp_path.iterdir())
+
+
+def test_where_nothing_can_be_written_is_known_before_computing(tmp_path):
+    """And nothing is made by finding out."""
+    require_writable(tmp_path / "new" / "folder")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Problem, match="cannot be written"):
+        require_writable(tmp_path / "file" / "folder")

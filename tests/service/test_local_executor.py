@@ -9,7 +9,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from gradoscope.contract.jobs import Explain, Labels, Predict
+from gradoscope.contract.jobs import Explain, Labels, Measure, Predict
+from gradoscope.contract.problems import Unprocessable
 from gradoscope.service import local_executor as local
 from gradoscope.service.local_executor import LocalExecutor
 from gradoscope.service.worker import Worker
@@ -96,6 +97,7 @@ def test_records_say_what_became_of_what_no_worker_computes_any_more(tmp_path):
     store = Store(tmp_path, 10**6, 3600)
     store.create("old", {"status": "running"})
     store.create("whole", {"status": "done"})
+    store.close()  # as when its process ends
 
     async def scenario():
         executor = LocalExecutor(Settings(store=tmp_path, deadline=3), fake_worker.work)
@@ -171,3 +173,76 @@ def test_deleting_an_explanation_tells_the_worker(tmp_path):
         return posted
 
     assert asyncio.run(scenario()) == [("forget", "r")]
+
+
+def deep(levels):
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_a_job_that_cannot_be_sent_is_refused_before_it_is_admitted(tmp_path):
+    """And whatever else cannot be sent later ends the worker, which is replaced: no job waits for ever."""
+
+    async def scenario():
+        executor = LocalExecutor(Settings(store=tmp_path), fake_worker.work)
+        await executor.start()
+        await readiness(executor)
+        job = Explain("0" * 32, b"picture", options={"fake": {"steps": deep(100_000)}})
+        for unsendable in (job, Measure(job, "p1")):
+            with pytest.raises(Unprocessable):
+                await result(executor, unsendable)
+        assert len(executor) == 0
+        first = executor.worker_pid
+        waiting = asyncio.create_task(result(executor, fake(1, 200)))
+        await asyncio.sleep(0)
+        executor._post("run", 99, lambda: None, "", "")
+        assert (await waiting).name == "done"
+        assert executor.worker_pid != first
+        await executor.stop()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_the_next_worker_is_started_whatever_goes_wrong_meanwhile(tmp_path, monkeypatch):
+    """With the job that is blamed, and with the start itself."""
+
+    async def scenario():
+        executor = LocalExecutor(Settings(store=tmp_path), fake_worker.work)
+        await executor.start()
+        await readiness(executor)
+        spawn, failures = executor._spawn, [OSError("too many open files")]
+
+        def spawn_later():
+            if failures:
+                raise failures.pop()
+            spawn()
+
+        def broken():
+            raise RecursionError
+
+        monkeypatch.setattr(executor, "_spawn", spawn_later)
+        monkeypatch.setattr(executor._crash_retry, "worker_died", broken)
+        monkeypatch.setattr(executor, "_respawn_later", lambda: executor._loop.call_soon(executor._respawn))
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        os.kill(executor.worker_pid, signal.SIGKILL)
+        while failures:
+            await asyncio.sleep(0.01)
+        await readiness(executor)
+        assert failures == []
+        assert (await result(executor, fake(1))).name == "done"
+        await executor.stop()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_a_worker_that_is_stopped_is_not_ready(tmp_path):
+    executor = LocalExecutor(Settings(store=tmp_path), fake_worker.work)
+    executor._unready_reason = None
+    executor._unanswered_pings = local.SILENT_PINGS
+    assert executor.unready is None
+    executor._unanswered_pings += 1
+    assert "said nothing for 60 s" in executor.unready
+    executor._receive(("pong",))
+    assert executor.unready is None

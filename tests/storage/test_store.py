@@ -135,6 +135,57 @@ def test_the_oldest_go_until_the_size_holds(store):
     assert len(files(store)) == 3
 
 
+def test_what_is_computed_stays_whatever_has_to_go(store):
+    """A record that runs, and one that is measured: neither a sweep nor a full disk takes it, however old it is."""
+    store.create("runs", {"status": "running"})
+    store.create("measured", {"status": "done"})
+    for record in ("runs", "measured"):
+        keep(store, record, "source", record.encode() * 1000)
+    pin = store.pin("measured")
+    for number in range(3):
+        store.create(f"r{number}", {"status": "done"})
+        keep(store, f"r{number}", "source", bytes([65 + number]) * 3000)
+    assert store.sweep() == 3
+    assert not store._make_room("new", 10**6)
+    assert store.load("runs") == {"status": "running"}
+    assert store.load("measured") == {"status": "done"}
+    store.update("runs", {"status": "running", "panels": []})
+    assert not store._make_room("new", 10**6)
+    store.update("runs", {"status": "done"})
+    store.unpin("measured", pin)
+    assert store.sweep() == 1
+    assert store.load("runs") is None
+    assert store._make_room("new", 10**6)
+    assert store.load("measured") is None
+    with pytest.raises(NotFound):
+        store.pin("measured")
+
+
+def test_a_pin_ends_by_itself(opened, monkeypatch):
+    """Its process was killed, and no other one started on this store."""
+    store = opened(max_bytes=100, max_age=10**6)
+    store.create("runs", {"status": "running"})
+    keep(store, "runs", "source", b"x" * 1000)
+    assert store.sweep() == 0
+    wait(monkeypatch, store, 10_000)
+    assert store.sweep() == 1
+
+
+def test_who_uses_most_makes_room(store):
+    """One key cannot push out what others have kept, though theirs is older."""
+    for number in range(2):
+        store.create(f"ann{number}", {}, "ann")
+        keep(store, f"ann{number}", "source", bytes([65 + number]) * 1500)
+    for number in range(8):
+        store.create(f"bob{number}", {}, "bob")
+        keep(store, f"bob{number}", "source", bytes([75 + number]) * 1500)
+    assert store.sweep() >= 4
+    kept = [name for name in ("ann0", "ann1", *(f"bob{number}" for number in range(8))) if store.load(name) is not None]
+    assert kept[:2] == ["ann0", "ann1"]
+    assert kept[-1] == "bob7"
+    assert "bob0" not in kept
+
+
 def test_records_leave_by_age(opened, monkeypatch):
     store = opened(max_age=100)
     store.create("old", {})
@@ -230,3 +281,19 @@ def test_what_nobody_computes_any_more_was_cancelled(indexed):
     assert indexed.cancel_running(["b"]) == 1
     assert indexed.load("a") == {"status": "cancelled", "panels": ["«"]}
     assert (indexed.load("b"), indexed.load("c")) == ({"status": "running"}, {"n": 1})
+
+
+def test_two_servers_on_one_folder_leave_each_other_alone(tmp_path):
+    """Each cancels what it, or a server that has ended, was computing; what another one computes goes on."""
+    ended, other, store = (Store(tmp_path, 10_000, 3600) for _ in range(3))
+    for name, opened in (("ended", ended), ("other", other), ("own", store), ("retried", store)):
+        opened.create(name, {"status": "running"})
+    ended.close()
+    assert store.cancel_running(["retried"]) == 2
+    status = {name: store.load(name)["status"] for name in ("ended", "other", "own", "retried")}
+    assert status == {"ended": "cancelled", "other": "running", "own": "cancelled", "retried": "running"}
+    other.close()
+    assert store.cancel_running([]) == 2
+    assert list((tmp_path / "runners").iterdir()) == [tmp_path / "runners" / store._runner.name]
+    store.close()
+    assert list((tmp_path / "runners").iterdir()) == []

@@ -77,10 +77,20 @@ def webp_of(width: int, height: int) -> bytes:
 
 
 def many_scans(side: int = 2000, scans: int = 20_000) -> bytes:
-    """A progressive JPEG that tells its last scan again and again: every one costs a pass over all its blocks."""
+    """A progressive JPEG that tells its last scan again and again: every one would cost a pass over all its blocks."""
     whole = saved(Image.new("L", (side, side)), "JPEG", progressive=True)
     last = whole.rindex(b"\xff\xda")
     return whole[:-2] + whole[last:-2] * scans + whole[-2:]
+
+
+def slow(runs: int = 6_000_000) -> bytes:
+    """A BMP of runs of one pixel each, which Pillow decodes one by one: some seconds of work in two bytes a pixel."""
+    side = int(runs**0.5) + 1
+    pixels = b"\x01\x00" * runs + b"\x00\x01"
+    offset = 14 + 40 + 4 * 256
+    header = struct.pack("<2sIHHI", b"BM", offset + len(pixels), 0, 0, offset)
+    info = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(pixels), 0, 0, 256, 0)
+    return header + info + bytes(4 * 256) + pixels
 
 
 def gif_frames(count: int) -> bytes:
@@ -102,6 +112,7 @@ def apng_frames(count: int) -> bytes:
 
 
 REFUSED: dict[str, Make] = {  # 422: damaged, empty, or over a limit
+    "JPEG of 20,000 scans": lambda: many_scans(),
     "half a JPEG": lambda: (whole := saved(noise(), "JPEG"))[: len(whole) // 2],
     "20 bytes of JPEG": lambda: saved(noise(), "JPEG")[:20],
     "no bytes": lambda: b"",

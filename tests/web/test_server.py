@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import signal
 import time
+from contextlib import suppress
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from gradoscope.settings import Settings
+from gradoscope.web import server as web
 from gradoscope.web.server import uvicorn_config
 
 from tests.support.paths import sample
@@ -68,3 +72,33 @@ class Unready(Server):
 
 def test_the_event_loop_is_the_one_that_tests_run_with():
     assert uvicorn_config(FastAPI(), Settings()).loop == "asyncio"
+
+
+def test_a_signal_to_the_whole_group_leaves_what_runs_its_time(tmp_path, patient):
+    """As a service manager or a shell sends it: the worker goes on, and ends when the server says so."""
+    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60", **patient)
+    children = descendants(server.process.pid)
+    options = json.dumps({"integrated_gradients": {"steps": 60}})
+    with stream(server.http, {"image": sample("cat.jpg")}, **LONG | {"options": options}) as events:
+        assert next(events)[0] == "accepted"
+        for pid in (*children, server.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        assert [name for name, _ in events][-1] == "done"
+    assert server.process.wait(30) == 0
+    server.http.close()
+    assert gone(children)
+
+
+def test_no_file_handle_is_told_once_without_a_traceback(caplog):
+    server = object.__new__(web.Server)
+    server._told_at = None
+    loop = asyncio.new_event_loop()
+    for _ in range(1000):
+        server._on_loop_error(loop, {"message": "socket.accept() out of system resource", "exception": OSError(24, "")})
+    assert len(caplog.records) == 1
+    assert "ulimit -n" in caplog.text
+    assert caplog.records[0].exc_info is None
+    server._on_loop_error(loop, {"message": "something else", "exception": ZeroDivisionError()})
+    assert "something else" in caplog.text
+    loop.close()

@@ -147,3 +147,19 @@ def test_shipped_cards() -> None:
         assert (card.input.mean, card.input.std) == (expected.mean, expected.std)
         assert card.input.interpolation == expected.interpolation
         assert card.input.crop_fraction == pytest.approx(expected.crop_pct, abs=1e-9)
+
+
+@pytest.mark.parametrize("levels", [40, 600, 5000])
+def test_a_card_that_is_nested_deep_is_refused_by_name(tmp_path: Path, levels: int) -> None:
+    """By brackets and by dots; the other cards are read."""
+    write(tmp_path, CARD, "good.toml")
+    write(
+        tmp_path,
+        CARD.replace("[source]", f"arguments = {{ a = {'[' * levels}{']' * levels} }}\n[source]"),
+        "brackets.toml",
+    )
+    write(tmp_path, CARD.replace("[source]", f"arguments.{'.'.join(['a'] * levels)} = 1\n[source]"), "dots.toml")
+    cards, faults = read_cards(tmp_path)
+    assert list(cards) == ["good"]
+    assert [fault.card for fault in faults] == ["brackets.toml", "dots.toml"]
+    assert all("more than 32 levels" in fault.detail for fault in faults)

@@ -138,8 +138,9 @@ def test_nobody_answers(tmp_path: Path) -> None:
 def test_offline_says_which_file_to_put_where(tmp_path: Path, host: Host) -> None:
     with pytest.raises(DownloadFailed) as caught:
         list(download_weights(FILE, "net", settings(tmp_path, host, offline=True)))
-    assert f"offline: put {NAME} from https://download.pytorch.org/models/{NAME} into {tmp_path}/checkpoints/" in str(
-        caught.value
+    assert (
+        f"GRADOSCOPE_OFFLINE): put {NAME} from https://download.pytorch.org/models/{NAME} into {tmp_path}/checkpoints/"
+        in str(caught.value)
     )
     assert not host.asked
     place(tmp_path).parent.mkdir()
@@ -204,3 +205,15 @@ def test_mirror_keeps_the_path(tmp_path: Path) -> None:
     assert mirrored(FILE.url, settings(tmp_path)) == FILE.url
     with pytest.raises(ValueError, match="must begin with http"):
         Settings(weights_mirror="mirror.example")
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_a_file_that_does_not_end_is_given_up(tmp_path: Path, host: Host, monkeypatch, length: bool) -> None:
+    """Whether its length is told, or it comes piece by piece; nothing is left of it."""
+    host.files = {f"/models/{NAME}": bytes(3 * 2**20)}
+    if not length:
+        monkeypatch.setattr(download, "_total", lambda response, done: None)
+    with pytest.raises(DownloadFailed, match="GRADOSCOPE_DOWNLOAD_BYTES"):
+        list(download_weights(FILE, "net", settings(tmp_path, host, download_bytes=2**20)))
+    assert not place(tmp_path).exists()
+    assert all(path.stat().st_size == 0 for path in place(tmp_path).parent.iterdir())

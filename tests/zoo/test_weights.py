@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from gradoscope.settings import Settings
-from gradoscope.zoo.weights import Hub, WeightFile, Weights, WeightsMissing, WrongWeights, short_path
+from gradoscope.zoo.paths import short_path
+from gradoscope.zoo.weights import Hub, WeightFile, Weights, WeightsMissing, WrongWeights
 
 DATA = b"weights"
 HASH = hashlib.sha256(DATA).hexdigest()
@@ -77,7 +78,7 @@ def test_remedies(tmp_path: Path) -> None:
         WeightsMissing, match=r"Run «gradoscope models pull a», or put a-12345678.pth from https://host"
     ):
         weights(tmp_path).require(FILE, "a")
-    with pytest.raises(WeightsMissing, match=r"offline: put a-12345678.pth from .* into .*/checkpoints/"):
+    with pytest.raises(WeightsMissing, match=r"GRADOSCOPE_OFFLINE\): put a-12345678.pth from .* into .*/checkpoints/"):
         weights(tmp_path, offline=True).require(FILE, "a")
     with pytest.raises(WeightsMissing, match=r"mine.pth is not in .*correct `file` in the card"):
         weights(tmp_path).require(WeightFile(str(tmp_path / "mine.pth"), local=True), "a")

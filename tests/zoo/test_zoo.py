@@ -16,9 +16,9 @@ from gradoscope.attribution.score import Score
 from gradoscope.contract.problems import Forbidden, NotFound, OutOfMemory, Unprocessable
 from gradoscope.pipeline.problems import as_problem
 from gradoscope.settings import Settings
-from gradoscope.zoo import memory
+from gradoscope.zoo import memory, weights
 from gradoscope.zoo.cards import CardError
-from gradoscope.zoo.loader import choose_device
+from gradoscope.zoo.loader import NoDevice, choose_device
 from gradoscope.zoo.weights import WeightsMissing, WrongWeights
 from gradoscope.zoo.zoo import Zoo
 from torch import Tensor
@@ -381,3 +381,42 @@ def test_trials_go_on_in_idle_moments(four: Path) -> None:
     assert not here.advance_backends()
     here.load("a")
     assert not here.advance_backends()
+
+
+def test_weights_that_cannot_be_used_are_told_until_the_file_changes(tmp_path: Path, caplog) -> None:
+    put(tmp_path, "a")
+    here = zoo(tmp_path)
+    assert here.describe("a").availability == "ready"
+    assert here.all_faults() == []
+    good = (tmp_path / "a.pth").read_bytes()
+    (tmp_path / "a.pth").write_bytes(good[: len(good) // 2])
+    for _ in range(2):
+        with pytest.raises(CardError):
+            here.load("a")
+    told = here.describe("a")
+    assert told.availability == "missing"
+    assert told.remedy is not None
+    assert "a.pth" in told.remedy
+    assert [fault.card for fault in here.all_faults()] == ["a.toml"]
+    assert here.take_change()
+    assert caplog.text.count("the weights of a cannot be used") == 1
+    (tmp_path / "a.pth").write_bytes(good)
+    assert here.describe("a").availability == "ready"
+    assert here.all_faults() == []
+    here.load("a")
+    assert here.describe("a").availability == "ready"
+
+
+def test_weights_that_may_not_be_read_are_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "a")
+    here = zoo(tmp_path)
+    monkeypatch.setattr(weights.os, "access", lambda path, mode: "a.pth" not in str(path))
+    told = here.describe("a")
+    assert told.availability == "missing"
+    assert told.remedy is not None
+    assert "chmod a+r a.pth" in told.remedy
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(NoDevice, match="GRADOSCOPE_DEVICE=cuda:77"):
+        Zoo(Settings(device="cuda:77"))

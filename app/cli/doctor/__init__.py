@@ -7,7 +7,7 @@ from importlib import import_module
 
 from ...settings import Settings
 from .finding import Diagnosis, Verdict, worst
-from .setup import overridden, settings_or_faults, versions
+from .setup import overridden, settings_or_diagnoses, versions
 
 __all__ = ["Diagnosis", "Verdict", "run_checks", "worst"]
 REMEDY = "Install anew: the versions of constraints.txt, and torch and torchvision both from one index"
@@ -26,7 +26,7 @@ def run_checks() -> Iterator[Diagnosis]:
     What a check writes it removes again. Other machines are contacted only if the store is in a bucket. No result
     shows an API key, or a password in an address.
     """
-    settings, diagnoses = settings_or_faults()
+    settings, diagnoses = settings_or_diagnoses()
     yield from diagnoses
     if settings is None:
         return

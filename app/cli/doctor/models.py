@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from ...contract.problems import Problem
 from ...settings import Settings
-from ...zoo.weights import short_path
+from ...zoo.paths import short_path
 from ...zoo.zoo import Zoo
 from .finding import Diagnosis, size
 from .store import may_write

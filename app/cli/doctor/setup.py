@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 import platform
 import re
 import sys
@@ -13,28 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
-from pydantic import ValidationError
 
 from ...contract.version import VERSION
-from ...settings import Settings
+from ...settings import Settings, settings_or_faults
 from .finding import Diagnosis
 
-PREFIX = "GRADOSCOPE_"
 LISTED = ("torch", "torchvision", "timm", "captum", "numpy", "pillow", "fastapi", "uvicorn")
 PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 
 
-def settings_or_faults() -> tuple[Settings | None, list[Diagnosis]]:
-    """The settings, and a diagnosis for each invalid or unknown variable."""
-    faults = [_unknown(name) for name in sorted(os.environ) if name.upper().startswith(PREFIX) and not _is_known(name)]
-    try:
-        return Settings(), faults
-    except ValidationError as error:
-        for fault in error.errors(include_url=False, include_context=False, include_input=False):
-            name = PREFIX + str(fault["loc"][0]).upper() if fault["loc"] else "settings"
-            meaning = Settings.model_fields[str(fault["loc"][0])].description if fault["loc"] else ""
-            faults.append(Diagnosis("settings", "wrong", f"{name}: {_without_value(fault['msg'])}", f"{meaning}"))
-        return None, faults
+def settings_or_diagnoses() -> tuple[Settings | None, list[Diagnosis]]:
+    """The settings, and a diagnosis for each invalid or unknown variable; with one the server does not start."""
+    settings, faults = settings_or_faults()
+    return settings, [Diagnosis("settings", "wrong", fault.detail, fault.remedy) for fault in faults]
 
 
 def overridden(settings: Settings) -> Iterator[Diagnosis]:
@@ -77,22 +66,6 @@ def value_text(value: Any) -> str:
 
 def _default(value: Any) -> Any:
     return value.expanduser() if isinstance(value, Path) else value
-
-
-def _is_known(variable: str) -> bool:
-    return variable[len(PREFIX) :].lower() in Settings.model_fields
-
-
-def _unknown(variable: str) -> Diagnosis:
-    names = [PREFIX + name.upper() for name in Settings.model_fields]
-    similar = difflib.get_close_matches(variable.upper(), names, 1)
-    remedy = f"{similar[0]} is one" if similar else "docs/settings.md lists them"
-    return Diagnosis("settings", "attention", f"{variable} is no setting, and has no effect", remedy)
-
-
-def _without_value(message: str) -> str:
-    """An error message without the value, which may be a misplaced secret."""
-    return re.sub(r"«.*»", "«…»", message).removeprefix("Value error, ")
 
 
 def _version(name: str) -> str | None:

@@ -15,7 +15,7 @@ from ...contract.problems import Problem
 from ...settings import Settings
 from ...storage.object_store import FsspecObjectStore, describe_error
 from ...storage.stores import open_store
-from ...zoo.weights import short_path
+from ...zoo.paths import short_path
 from .finding import Diagnosis, size
 
 MIN_FREE = 64 * 2**20  # free bytes that a few records need
@@ -29,6 +29,10 @@ def store(settings: Settings) -> Iterator[Diagnosis]:
     folder = store_folder(settings)
     if not folder.exists() and may_write(folder):
         yield Diagnosis("store", "ok", f"{short_path(folder)} is made at the first start")
+    elif folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        remedy = f"Give it to the server's user ({_user()}), or set GRADOSCOPE_STORE to another folder"
+        yield Diagnosis("store", "wrong", f"{short_path(folder)} cannot be read", remedy)
+        return
     elif not _can_write(folder):
         remedy = f"Give it to the server's user ({_user()}), or set GRADOSCOPE_STORE to another folder"
         yield Diagnosis(
@@ -77,6 +81,9 @@ def _content(folder: Path) -> tuple[int, Diagnosis]:
     indexes = sorted(folder.glob("index*.sqlite3"))
     if not indexes:
         return 0, Diagnosis("store", "ok", f"{short_path(folder)} can be written, and is empty")
+    if not os.access(indexes[-1], os.R_OK | os.W_OK):
+        remedy = f"Give the files in it to the server's user ({_user()}): chown -R"
+        return 0, Diagnosis("store", "wrong", f"the index in {short_path(folder)} cannot be read or written", remedy)
     address = f"file:{quote(str(indexes[-1]))}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as index:

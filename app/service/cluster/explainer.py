@@ -20,6 +20,7 @@ from ...contract.records import Ending
 from ...contract.wire import JsonObject
 from ...contract.workers import ReplicaState, WorkerCounters
 from ...settings import Settings
+from ...zoo.paths import hide_paths
 from .. import logs
 from ..base_executor import deadline_passed
 from ..event_queue import EventQueue
@@ -52,6 +53,8 @@ class Explainer:
         self._name = name or _replica_id()
         self._settings = Settings(**settings)
         logs.configure(self._settings.log_format, "replica")
+        if not name:  # in a process of its own
+            hide_paths(self._settings)
         self._running: dict[int, _Running] = {}
         self._numbers = itertools.count()
         self._catalogue: Catalogue | None = None

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...contract.problems import MalformedRequest, Problem, TooLarge, TooSlow
+from ...contract.problems import MalformedRequest, Problem, TooLarge, TooSlow, Unprocessable
 from .problems import StopOnProblem, problem_response
+
+SMALL_BODIES = {"/api/v1/session": 4096}  # by path, in bytes: whoever signs in sends a key
+MAX_URLENCODED = 2**20  # bytes: such a form holds no picture, and parsing it takes much longer than receiving it
+PIECE = 32 * 1024  # bytes that the application parses at once; then others have their turn
+CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s"';,]*)""", re.IGNORECASE)
+UTF8 = ("utf-8", "utf8", "us-ascii", "ascii")
 
 
 class BodyLimitMiddleware:
     """ASGI middleware: a request whose Content-Length is too large is refused before the body is read. Of other
-    requests the bytes are counted as they arrive. The whole body must arrive within `seconds` after the first read."""
+    requests the bytes are counted as they arrive. The whole body must arrive within `seconds` after the first read.
+
+    Bodies are handed on in pieces, so that parsing one does not keep others waiting. Text in them is UTF-8.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self.app, self.max_bytes, self.seconds = app, max_bytes, seconds
@@ -22,7 +32,9 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = self._refusal(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        limit = self._limit(scope["path"], headers)
+        refusal = self._refusal(headers, limit)
         if refusal is not None:
             response = problem_response(refusal)
             if isinstance(
@@ -31,11 +43,22 @@ class BodyLimitMiddleware:
                 response.headers["connection"] = "close"
             await response(scope, receive, send)
             return
-        body = _BodyCounter(receive, send, self)
+        body = _BodyCounter(receive, send, limit, self)
         await self.app(scope, body.receive, body.send)
 
-    def _refusal(self, headers: Headers) -> Problem | None:
+    def _limit(self, path: str, headers: Headers) -> int:
+        """How many bytes a body may have."""
+        limit = SMALL_BODIES.get(path, self.max_bytes)
+        urlencoded = headers.get("content-type", "").strip().lower().startswith("application/x-www-form-urlencoded")
+        return min(limit, MAX_URLENCODED) if urlencoded else limit
+
+    def _refusal(self, headers: Headers, limit: int) -> Problem | None:
         """Why a request is refused because of its headers; None if it is not."""
+        for charset in CHARSET.findall(headers.get("content-type", "")):
+            if charset.lower() not in UTF8:
+                return Unprocessable(
+                    f"Content-Type: text in charset «{charset[:40]}» is not read. Send UTF-8.", field="content-type"
+                )
         length = headers.get("content-length")
         if length is None:
             return None
@@ -45,15 +68,22 @@ class BodyLimitMiddleware:
             )
         if not length.isdecimal():
             return MalformedRequest("Content-Length is no number of bytes.", field="content-length")
-        return too_large(self.max_bytes) if len(length) > 20 or int(length) > self.max_bytes else None
+        return self.too_large(limit) if len(length) > 20 or int(length) > limit else None
+
+    def too_large(self, limit: int) -> TooLarge:
+        """The problem of a body that is larger than its limit."""
+        if limit < self.max_bytes:
+            return TooLarge(f"The request is larger than {limit:,} bytes. Send less, or a form as multipart/form-data.")
+        return TooLarge(f"The request is larger than {limit:,} bytes. Send a smaller picture.", field="image")
 
 
 class _BodyCounter:
     """Wraps `receive` and `send` of one request, and stops a body that is too long or too slow."""
 
-    def __init__(self, receive: Receive, send: Send, limits: BodyLimitMiddleware) -> None:
-        self._receive, self._send, self._limits = receive, send, limits
+    def __init__(self, receive: Receive, send: Send, max_bytes: int, limits: BodyLimitMiddleware) -> None:
+        self._receive, self._send, self._max_bytes, self._limits = receive, send, max_bytes, limits
         self._received = 0
+        self._rest: Message | None = None  # what is left of the last message
         self._deadline: float | None = None
         self._complete = self._response_started = False
 
@@ -63,6 +93,9 @@ class _BodyCounter:
 
     async def receive(self) -> Message:
         """The next part of the body. Raises `StopOnProblem` if it is too long or too slow."""
+        if self._rest is not None:
+            await asyncio.sleep(0)
+            return self._piece_of(self._rest)
         if self._complete:
             return await self._receive()
         if self._deadline is None:
@@ -74,17 +107,24 @@ class _BodyCounter:
             return self._stop(too_slow(self._limits.seconds))
         self._received += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
-        return message if self._received <= self._limits.max_bytes else self._stop(too_large(self._limits.max_bytes))
+        if self._received > self._max_bytes:
+            return self._stop(self._limits.too_large(self._max_bytes))
+        return self._piece_of(message)
+
+    def _piece_of(self, message: Message) -> Message:
+        """The first `PIECE` bytes of a message; the rest waits for the next call."""
+        body = message.get("body", b"")
+        if len(body) <= PIECE:
+            self._rest = None
+            return message
+        self._rest = {**message, "body": body[PIECE:]}
+        return {**message, "body": body[:PIECE], "more_body": True}
 
     def _stop(self, problem: Problem) -> Message:
         """Raise `StopOnProblem`; after the response has started, return a disconnect message instead."""
         if self._response_started:  # too late for another response: tell the application that the client has left
             return {"type": "http.disconnect"}
         raise StopOnProblem(problem)
-
-
-def too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The request is larger than {limit:,} bytes. Send a smaller picture.", field="image")
 
 
 def too_slow(seconds: float) -> TooSlow:

@@ -20,17 +20,22 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ...contract import request_id
 from ...contract.problems import HeadTooLarge, MalformedRequest, NotImplementedHere, Problem, TooSlow, Unavailable
 from ...settings import Settings
+from .bounded_http import MAX_HEAD, MAX_HEAD_LINES, BoundedHTTP, HeldFlow
 from .security_headers import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
 STALL_SECONDS = 60.0  # a client that reads nothing for so long is disconnected
 LINGER_SECONDS = 2.0  # a refused client has so long to read why, before the connection is closed
 RETRY_SECONDS = 5
+PIECE = 16 * 1024  # bytes that are parsed at once
+MAX_UNREAD = 64 * 1024  # bytes of a body that are read although the request is answered; of more, the client is told
 
 
 class Connection(H11Protocol):
     """One connection. The time-out for a head, and for the rest of a body after the response, is `header_seconds`."""
 
+    conn: BoundedHTTP
+    flow: HeldFlow
     header_seconds: ClassVar[float] = 10.0
     max_connections: ClassVar[int] = 512
 
@@ -40,6 +45,10 @@ class Connection(H11Protocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.conn = BoundedHTTP()
+        self._backlog = bytearray()  # received, but not parsed yet
+        self._continuing = False  # the next turn of the loop goes on with it
+        self._unread = 0  # bytes of a body that arrived after the response
         self._timeout: asyncio.TimerHandle | None = None
         self._waiting_since = self.loop.time()  # when the wait for a head began
         self._unsent = 0
@@ -47,6 +56,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = HeldFlow(transport)
         self._timeout = self.loop.call_later(self.header_seconds, self._timed_out)
         self._stall_check = self.loop.call_later(STALL_SECONDS, self._abort_if_stalled)
         self._close_longest_idle()
@@ -59,10 +69,54 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        super().data_received(data)
+        if self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete:
+            self._unread += len(data)
+            if self._unread > MAX_UNREAD:
+                self._drop_body()
+                return
+        self._backlog += data
+        if not self._continuing:
+            self.conn.turn()
+            self._parse()
         self._update_timeout()
 
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.conn.exhausted and not self._continuing:
+            self._continuing = True
+            self.flow.hold()
+            self.loop.call_soon(self._continue)
+
+    def _parse(self) -> None:
+        """Parse what has arrived, until this turn's events are used up."""
+        while self._backlog and not self.conn.exhausted and not self._refused:
+            piece = bytes(self._backlog[:PIECE])
+            del self._backlog[:PIECE]
+            super().data_received(piece)
+
+    def _continue(self) -> None:
+        """Go on where the last turn of the loop has stopped."""
+        self._continuing = False
+        if self._refused or self.transport.is_closing():
+            return
+        self.conn.turn()
+        self.handle_events()
+        self._parse()
+        if not self._continuing:
+            self.flow.release()
+        self._update_timeout()
+
+    def _drop_body(self) -> None:
+        """The request is answered, and its body goes on: end the connection, after the client has had time to read."""
+        self._refused = True
+        self._backlog.clear()
+        self._cancel_timeout()
+        self._linger()
+
     def on_response_complete(self) -> None:
+        self._unread = 0
+        if not self._continuing:
+            self.conn.turn()
         super().on_response_complete()
         self._waiting_since = self.loop.time()
         self._update_timeout()
@@ -80,7 +134,12 @@ class Connection(H11Protocol):
         """Called by uvicorn if h11 cannot continue; h11's error knows more than `msg`."""
         status = getattr(sys.exception(), "error_status_hint", 400)
         if status == 431:
-            self._refuse(HeadTooLarge("The request's head is larger than 16,384 bytes. Send fewer or shorter headers."))
+            self._refuse(
+                HeadTooLarge(
+                    f"The request's head is larger than {MAX_HEAD:,} bytes, or has more than {MAX_HEAD_LINES} lines. "
+                    "Send fewer or shorter headers."
+                )
+            )
         else:
             kind = NotImplementedHere if status == NotImplementedHere.status else MalformedRequest
             problem = kind("This is no HTTP/1.1 request that this server understands.")
@@ -143,6 +202,11 @@ class Connection(H11Protocol):
             self.transport.write(self._response(problem))
             log.info("a connection is refused: %d, %s", problem.status, problem.detail)
         self.on_refused(problem)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Send nothing more, and close the connection a little later: what still arrives is not looked at."""
+        self.flow.release()
         if self.transport.can_write_eof():
             with suppress(OSError):  # the client has left
                 self.transport.write_eof()

@@ -20,10 +20,12 @@ HTTP_VERSIONS = ("1.0", "1.1", "2", "3")
 HOST = re.compile(r"(?P<name>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{0,5}))?")
 MAX_PORT = 65_535
 CHANGING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+RESULTS = "/api/v1/explanations/"
 
 
 class HostOriginMiddleware:
-    """ASGI middleware: an allow-list of Host names; POST and DELETE that a browser marks as cross-site are refused.
+    """ASGI middleware: an allow-list of Host names; POST and DELETE that a browser marks as cross-site are refused, and
+    so are GETs of results, which are large and cost time, unless the user follows a link to one.
 
     Requests from pages of `origins` are allowed (CORS).
     """
@@ -49,7 +51,16 @@ class HostOriginMiddleware:
                 f"This server does not answer under the name «{(host or '')[:80]}». Its operator can allow it by "
                 "GRADOSCOPE_ALLOWED_HOSTS."
             )
-        if scope["method"] in CHANGING_METHODS and headers.get("origin") not in self.origins and _cross_site(headers):
+        if scope["method"] in CHANGING_METHODS:
+            refused = _cross_site(headers)
+        else:  # programs on other ports of the same machine, such as a notebook, may show results
+            refused = (
+                scope["path"].startswith(RESULTS)
+                and headers.get("sec-fetch-site") != "same-site"
+                and _cross_site(headers)
+                and not _followed_link(headers)
+            )
+        if refused and headers.get("origin") not in self.origins:
             return Forbidden(
                 "Requests that another web site makes are refused. Send it from this site, or from a shell; the "
                 "operator can allow a site by GRADOSCOPE_CORS_ORIGINS."
@@ -71,6 +82,12 @@ def _cross_site(headers: Headers) -> bool:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")  # older browsers send no Sec-Fetch-Site
     return origin is not None and _netloc(origin) != headers.get("host")
+
+
+def _followed_link(headers: Headers) -> bool:
+    """Whether the user has followed a link, so that one result is opened in a tab of its own."""
+    sent = tuple(headers.get(f"sec-fetch-{name}") for name in ("mode", "dest", "user"))
+    return sent == ("navigate", "document", "?1")
 
 
 def _netloc(url: str) -> str | None:

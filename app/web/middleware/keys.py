@@ -28,7 +28,8 @@ class Key:
 class Keys:
     """The keys of a file with one `name:key` per line; `#` starts a comment line. A name may have several keys.
 
-    Raises `Problem` if the file cannot be read at first. If it cannot be read later, the keys read last stay valid.
+    Raises `Problem` if the file cannot be read, or has a faulty line, at first. Later a faulty line is left out and the
+    others count. If the file is gone, empty or unreadable, no key is valid: what an operator removes is never let in.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,11 +37,11 @@ class Keys:
         self._known: tuple[Key, ...] = ()
         self._last_signature = self._signature()
         try:
-            self._known = read_keys(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            problem = Problem(f"API keys: {path}: {_reason(error)}.")
-            problem.title = "Cannot start"
-            raise problem from error
+            self._known, faults = read_keys(path.read_bytes())
+        except OSError as error:
+            raise _cannot_start(path, _reason(error)) from error
+        if faults or not self._known:
+            raise _cannot_start(path, faults[0] if faults else "there is no key in it")
 
     def __len__(self) -> int:
         return len(self._known)
@@ -66,10 +67,15 @@ class Keys:
             return
         self._last_signature = signature
         try:
-            self._known = read_keys(self._path.read_text("utf-8"))
+            self._known, faults = read_keys(self._path.read_bytes())
+        except OSError as error:
+            self._known, faults = (), [_reason(error)]
+        for fault in faults:
+            log.error("API keys: %s", fault)
+        if self._known:
             log.info("API keys were read again: there are %d", len(self._known))
-        except (OSError, ValueError) as error:
-            log.error("API keys: %s; those known before stay", _reason(error))
+        else:
+            log.error("API keys: there is none any more, so nobody is let in")
 
     def _signature(self) -> tuple[int, ...]:
         """Times, size and inode of the file, by which a change is noticed; empty if there is no file."""
@@ -80,26 +86,34 @@ class Keys:
         return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
 
 
-def read_keys(text: str) -> tuple[Key, ...]:
-    """The keys in the text of a file. Raises `ValueError` that names the faulty line."""
+def read_keys(data: bytes) -> tuple[tuple[Key, ...], list[str]]:
+    """The keys in the bytes of a file, and what is wrong with each faulty line, which is left out."""
     keys: list[Key] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    faults = []
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue
         name, colon, secret = (part.strip() for part in line.partition(":"))
         if not colon or not NAME.fullmatch(name):
-            raise ValueError(f"line {number} is no name:key (a name is of letters, digits and . @ + - _)")
+            faults.append(f"line {number} is no name:key (a name is of letters, digits and . @ + - _)")
+            continue
         if not SECRET.fullmatch(secret):
-            raise ValueError(f"line {number}: a key is at least {MIN_LENGTH} printable characters without spaces")
+            faults.append(f"line {number}: a key is at least {MIN_LENGTH} printable characters without spaces")
+            continue
         digest = hashlib.sha256(secret.encode()).digest()
         if any(digest == known.digest for known in keys):
-            raise ValueError(f"line {number}: the same key stands in another line too")
+            faults.append(f"line {number}: the same key stands in another line too")
+            continue
         keys.append(Key(name, digest))
-    if not keys:
-        raise ValueError("there is no key in it")
-    return tuple(keys)
+    return tuple(keys), faults
 
 
-def _reason(error: Exception) -> str:
-    return (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
+def _cannot_start(path: Path, reason: str) -> Problem:
+    problem = Problem(f"API keys: {path}: {reason}.")
+    problem.title = "Cannot start"
+    return problem
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or "cannot be read"

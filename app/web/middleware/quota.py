@@ -1,8 +1,14 @@
-"""Limits how many requests one client may have in flight, and send in a minute."""
+"""Limits how many requests one client may have in flight, and send in a minute.
+
+Rendered results count as well: a ZIP or a large PNG is as dear as a small computation. Reading what is stored needs
+little, but keeps it in memory while it is sent: of such requests a client's later ones wait for its earlier ones.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import math
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +17,12 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...contract.problems import TooManyRequests
-from .host_origin import CHANGING_METHODS
+from .host_origin import CHANGING_METHODS, RESULTS
 from .problems import problem_response
 
 MAX_CLIENTS = 10_000  # if there are more, idle clients are forgotten
+MAX_READING = 16  # stored results that are sent to one client at once
+RENDERED = re.compile(rf"{RESULTS}[^/]+(\.png|\.zip|/panels/[^/]+\.png)")
 
 
 @dataclass
@@ -25,10 +33,12 @@ class _ClientUsage:
     filled_at: float
     running: dict[int, float] = field(default_factory=dict)
     seconds: float = 1.0  # a request's usual time, a running mean
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_READING))
 
 
 class QuotaMiddleware:
-    """ASGI middleware: 429 for a POST or DELETE if its client has `in_flight` of them, or sent `rate` in a minute.
+    """ASGI middleware: 429 for a POST, a DELETE or a rendered result if its client has `in_flight` of them; and for a
+    POST or DELETE if it sent `rate` of those in a minute.
 
     The rate is a token bucket with `rate` tokens that fills up in a minute; 0 sets no limit.
     """
@@ -39,18 +49,24 @@ class QuotaMiddleware:
         self._count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in CHANGING_METHODS:
+        if scope["type"] != "http" or not (scope["method"] in CHANGING_METHODS or scope["path"].startswith(RESULTS)):
             await self.app(scope, receive, send)
             return
+        changing = scope["method"] in CHANGING_METHODS
+        if not changing and not RENDERED.fullmatch(scope["path"]):
+            async with self._usage(scope["state"]["client"]).reading:
+                await self.app(scope, receive, send)
+            return
         try:
-            with self.counting(scope["state"]["client"]):
+            with self.counting(scope["state"]["client"], rated=changing):
                 await self.app(scope, receive, send)
         except _OverQuota as problem:
             await problem_response(problem)(scope, receive, send)
 
     @contextmanager
-    def counting(self, client: str) -> Iterator[None]:
-        """A context in which one more request of the client is in flight. Raises `TooManyRequests`."""
+    def counting(self, client: str, rated: bool = True) -> Iterator[None]:
+        """A context in which one more request of the client is in flight; `rated`: it counts for the rate too. Raises
+        `TooManyRequests`."""
         usage = self._usage(client)
         now = self._clock()
         if len(usage.running) >= self.in_flight:
@@ -60,7 +76,7 @@ class QuotaMiddleware:
                 f"about {wait} s.",
                 retry_after=wait,
             )
-        if self.rate:
+        if self.rate and rated:
             usage.tokens = min(self._bucket_size, usage.tokens + (now - usage.filled_at) * self.rate / 60)
             usage.filled_at = now
             if usage.tokens < 1:

@@ -40,8 +40,11 @@ async def classes(
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> Any:
     """Classes of a model whose label matches the query, best match first; a number matches the class index."""
-    labels = tuple((await run_for_client(request, executor, Labels(id), LabelList)).labels)
-    return {"classes": [{"index": index, "label": label} for index, label in search(labels, query, limit)]}
+    labels = (await executor.catalogue()).labels.get(id)
+    if labels is None:  # a model without a card, or none
+        labels = tuple((await run_for_client(request, executor, Labels(id), LabelList)).labels)
+    found = await asyncio.to_thread(search, labels, query, limit)
+    return {"classes": [{"index": index, "label": label} for index, label in found]}
 
 
 @router.get("/api/v1/methods", response_model=Methods)

@@ -12,6 +12,7 @@ from ...service.downloads import Downloads
 from ...service.executor import Executor
 from ...settings import Settings
 from ...storage.stores import AnyStore
+from .rendering import Renderings
 
 
 def _settings(request: Request) -> Settings:
@@ -34,6 +35,10 @@ def _change_detector(request: Request) -> ChangeDetector:
     return request.app.state.change_detector  # type: ignore[no-any-return]
 
 
+def _renderings(request: Request) -> Renderings:
+    return request.app.state.renderings  # type: ignore[no-any-return]
+
+
 def _owner(request: Request) -> str | None:
     """The name of the request's API key. None if keys are off; then everybody may see everything."""
     return request.state.owner if request.app.state.keys else None
@@ -44,6 +49,7 @@ StoreDep = Annotated[AnyStore, Depends(_store)]
 ExecutorDep = Annotated[Executor, Depends(_executor)]
 DownloadsDep = Annotated[Downloads, Depends(_downloads)]
 ChangeDetectorDep = Annotated[ChangeDetector, Depends(_change_detector)]
+RenderingsDep = Annotated[Renderings, Depends(_renderings)]
 OwnerDep = Annotated[str | None, Depends(_owner)]
 ExplanationId = Annotated[str, Path(description="Id of an explanation", max_length=200)]
 

@@ -16,16 +16,16 @@ from ...contract import request_id
 from ...contract.arrays import ScoreKind
 from ...contract.events import ErrorEvent, Event
 from ...contract.jobs import Explain, Measure
-from ...contract.parsing import MAX_SEED, parse_class, parse_size, parse_target
+from ...contract.parsing import MAX_SEED, parse_class, parse_json, parse_size, parse_target
 from ...contract.problems import Unprocessable
 from ...contract.records import Explanation
 from ...contract.wire import JsonObject
 from ...service.executor import Executor
 from ...service.telemetry import Telemetry
-from .dependencies import ExecutorDep, OwnerDep, StoreDep
+from .dependencies import ExecutorDep, OwnerDep, RenderingsDep, StoreDep
 from .results import contact_sheet_response, zip_response
 from .submit import client_of, raise_if_error, run_for_client, while_connected
-from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only_fields, read_picture
+from .uploads import FitName, ModelNames, Origin, Picture, Repeatable, SampleName, SizeText, only_fields, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["explanations"])
 MEDIA_TYPES = ("application/json", "text/event-stream", "image/png", "application/zip")
@@ -48,7 +48,9 @@ OptionsText = Annotated[
     str, Form(description='Parameters by method or metric, JSON: {"smooth_grad": {"samples": 100}}')
 ]
 MetricNames = Annotated[
-    list[str] | None, Form(description="What to measure of each map, repeatable; `all` stands for every metric")
+    list[str] | None,
+    Repeatable,
+    Form(description="What to measure of each map, repeatable; `all` stands for every metric"),
 ]
 
 
@@ -73,13 +75,15 @@ async def explain(
     executor: ExecutorDep,
     store: StoreDep,
     owner: OwnerDep,
+    renderings: RenderingsDep,
     image: Picture = None,
     sample: SampleName = None,
     origin: Origin = None,
     model: ModelNames = None,
-    method: Annotated[list[str] | None, Form(description="Repeatable; the six where none is named")] = None,
+    method: Annotated[list[str] | None, Repeatable, Form(description="Repeatable; the six where none is named")] = None,
     target: Annotated[
         list[Target] | None,
+        Repeatable,
         Form(description="Class index or unique label, repeatable; `top`, or none at all, is each model's top class"),
     ] = None,
     against: Annotated[
@@ -113,9 +117,9 @@ async def explain(
         return await stream(request, executor, job)
     record = await run_for_client(request, executor, job, Explanation)
     if media_type == "image/png":
-        return await contact_sheet_response(store, executor, record)
+        return await contact_sheet_response(request, store, executor, renderings, record)
     if media_type == "application/zip":
-        return await zip_response(store, executor, record)
+        return await zip_response(request, store, executor, renderings, record)
     return Response(json.dumps(record.to_dict()), media_type="application/json", headers={"location": record.url})
 
 
@@ -171,8 +175,8 @@ def parse_options(text: str) -> JsonObject:
     """Parameters by method or metric. Raises `Unprocessable` if `text` is no JSON object of objects of finite
     values."""
     try:
-        options = json.loads(text or "{}", parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        options = parse_json(text or "{}")
+    except ValueError as error:
         raise Unprocessable(
             f'options is not valid JSON ({str(error)[:120]}). Send e.g. {{"smooth_grad": {{"samples": 100}}}}.',
             field="options",
@@ -183,7 +187,3 @@ def parse_options(text: str) -> JsonObject:
             field="options",
         )
     return options
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number that JSON knows")

@@ -12,7 +12,7 @@ from ...contract.jobs import Explain, Measure
 from ...contract.problems import NotFound, Unprocessable
 from ...contract.records import Explanation
 from ...contract.wire import JsonObject
-from .dependencies import ExecutorDep, ExplanationId, OwnerDep, StoreDep
+from .dependencies import ExecutorDep, ExplanationId, OwnerDep, RenderingsDep, StoreDep
 from .explanations import MetricNames, OptionsText, negotiate, parse_options, stream
 from .results import BYTES, array_response, bytes_of, record_of
 from .submit import run_for_client
@@ -62,20 +62,28 @@ async def measure(
     response_class=Response,
     responses={200: {"content": {"application/octet-stream": BYTES}}},
 )
-def array(
+async def array(
+    request: Request,
     id: ExplanationId,
     panel: str,
     metric: str,
     name: str,
     store: StoreDep,
+    renderings: RenderingsDep,
     reduce: Reduce = "none",
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Response:
     """A map that a metric has made, stored with float16's 11 bits. float16 values are divided by the X-Scale header."""
-    values = unpack(bytes_of(store, id, measurement_part(panel, metric)), name)
-    if values is None:
-        raise NotFound(f"{metric} of this panel has made no map «{name[:40]}». Its record lists those that there are.")
-    return array_response(values, reduce, dtype, "no-store")  # it changes when measured with other parameters
+
+    def render() -> Response:
+        values = unpack(bytes_of(store, id, measurement_part(panel, metric)), name)
+        if values is None:
+            raise NotFound(
+                f"{metric} of this panel has made no map «{name[:40]}». Its record lists those that there are."
+            )
+        return array_response(values, reduce, dtype, "no-store")  # it changes when measured with other parameters
+
+    return await renderings.make(request, render)
 
 
 def panel_job(

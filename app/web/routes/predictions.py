@@ -13,7 +13,7 @@ from ...contract.predictions import Predictions
 from .dependencies import ExecutorDep, OwnerDep, SettingsDep, StoreDep
 from .explanations import MetricNames, OptionsText, parse_options
 from .submit import run_for_client
-from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only_fields, read_picture
+from .uploads import FitName, ModelNames, Origin, Picture, Repeatable, SampleName, SizeText, only_fields, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["predictions"])
 
@@ -53,7 +53,7 @@ async def estimate(
     executor: ExecutorDep,
     settings: SettingsDep,
     model: Annotated[str | None, Form(description="Id; the default model where none is named")] = None,
-    method: Annotated[list[str] | None, Form(description="Repeatable; the six where none is named")] = None,
+    method: Annotated[list[str] | None, Repeatable, Form(description="Repeatable; the six where none is named")] = None,
     options: OptionsText = "{}",
     size: SizeText = None,
     metrics: MetricNames = None,

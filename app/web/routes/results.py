@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import zipfile
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from PIL import Image
 from starlette.convertors import StringConvertor, register_url_convertor
 
@@ -22,7 +20,16 @@ from ...pipeline import archive as export
 from ...service.executor import Executor
 from ...storage.records import load_record
 from ...storage.stores import AnyStore
-from .dependencies import ExecutorDep, ExplanationId, OwnerDep, StoreDep, explanation_gone, require_owner
+from .dependencies import (
+    ExecutorDep,
+    ExplanationId,
+    OwnerDep,
+    RenderingsDep,
+    StoreDep,
+    explanation_gone,
+    require_owner,
+)
+from .rendering import PiecewiseResponse, Renderings, StreamedResponse
 
 
 class _SegmentWithoutDot(StringConvertor):
@@ -41,15 +48,21 @@ PNG: Responses = {200: {"content": {"image/png": BYTES}}}
 
 
 @router.get("/{id}.png", response_class=Response, responses=PNG)
-async def sheet(id: ExplanationId, store: StoreDep, executor: ExecutorDep) -> Response:
+async def sheet(
+    request: Request, id: ExplanationId, store: StoreDep, executor: ExecutorDep, renderings: RenderingsDep
+) -> Response:
     """Contact sheet with captions and scales."""
-    return await contact_sheet_response(store, executor, await asyncio.to_thread(record_of, store, id))
+    record = await asyncio.to_thread(record_of, store, id)
+    return await contact_sheet_response(request, store, executor, renderings, record)
 
 
 @router.get("/{id}.zip", response_class=Response, responses={200: {"content": {"application/zip": BYTES}}})
-async def archive(id: ExplanationId, store: StoreDep, executor: ExecutorDep) -> Response:
+async def archive(
+    request: Request, id: ExplanationId, store: StoreDep, executor: ExecutorDep, renderings: RenderingsDep
+) -> Response:
     """Everything: record, arrays, pictures."""
-    return await zip_response(store, executor, await asyncio.to_thread(record_of, store, id))
+    record = await asyncio.to_thread(record_of, store, id)
+    return await zip_response(request, store, executor, renderings, record)
 
 
 @router.get("/{id:plain}", response_model=Explanation)
@@ -84,22 +97,26 @@ def seen(id: ExplanationId, model: str, store: StoreDep) -> Response:
     response_class=Response,
     responses={200: {"content": {"application/octet-stream": BYTES}}},
 )
-def array(
+async def array(
+    request: Request,
     id: ExplanationId,
     panel: str,
     store: StoreDep,
+    renderings: RenderingsDep,
     reduce: Reduce = "none",
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Response:
     """The raw attribution; float16 values are divided by the X-Scale header."""
-    return array_response(_values(store, id, panel), reduce, dtype)
+    return await renderings.make(request, lambda: array_response(_values(store, id, panel), reduce, dtype))
 
 
 @router.get("/{id}/panels/{panel}.png", response_class=Response, responses=PNG)
-def coloured(
+async def coloured(
+    request: Request,
     id: ExplanationId,
     panel: str,
     store: StoreDep,
+    renderings: RenderingsDep,
     colormap: Annotated[str, Query(max_length=40)] = "inferno",
     reduce: Reduction = "abs",
     percentile: Percentile = 99,
@@ -111,15 +128,19 @@ def coloured(
         raise Unprocessable(
             f"colormap: there is no «{colormap}». There are: {', '.join(palettes())}.", field="colormap"
         )
-    values = reduce_channels(_values(store, id, panel), reduce)
-    under = None
-    if overlay is not None:
-        model = next(entry.model for entry in record_of(store, id).panels if entry.id == panel)
-        under = export.picture(bytes_of(store, id, f"input:{model}"))
-    drawn = draw(values, colormap, percentile, under, overlay or 0.0, signed=is_signed(reduce))
-    if zoom > 1:  # each value becomes a square
-        drawn = drawn.resize((drawn.width * zoom, drawn.height * zoom), Image.Resampling.NEAREST)
-    return _png(export.png(drawn))
+
+    def render() -> Response:
+        values = reduce_channels(_values(store, id, panel), reduce)
+        under = None
+        if overlay is not None:
+            model = next(entry.model for entry in record_of(store, id).panels if entry.id == panel)
+            under = export.picture(bytes_of(store, id, f"input:{model}"))
+        drawn = draw(values, colormap, percentile, under, overlay or 0.0, signed=is_signed(reduce))
+        if zoom > 1:  # each value becomes a square
+            drawn = drawn.resize((drawn.width * zoom, drawn.height * zoom), Image.Resampling.NEAREST)
+        return _png(export.png(drawn))
+
+    return await renderings.make(request, render)
 
 
 def array_response(values: np.ndarray, reduce: Reduce, dtype: str, cache: str = "private, max-age=3600") -> Response:
@@ -129,30 +150,31 @@ def array_response(values: np.ndarray, reduce: Reduce, dtype: str, cache: str = 
     if dtype == "float16":
         values, scale = to_half(values)
         headers["x-scale"] = repr(scale)
-    return Response(npy(values.astype(dtype)), media_type="application/octet-stream", headers=headers)
+    return PiecewiseResponse(npy(values.astype(dtype)), media_type="application/octet-stream", headers=headers)
 
 
-async def contact_sheet_response(store: AnyStore, executor: Executor, record: Explanation) -> Response:
+async def contact_sheet_response(
+    request: Request, store: AnyStore, executor: Executor, renderings: Renderings, record: Explanation
+) -> Response:
     titles = await _titles(executor)
-    return _png(await asyncio.to_thread(lambda: export.png(export.sheet(record, _reader(store, record.id), titles))))
+    read = _reader(store, record.id)
+    return await renderings.make(request, lambda: _png(export.png(export.sheet(record, read, titles))))
 
 
-async def zip_response(store: AnyStore, executor: Executor, record: Explanation) -> Response:
-    data = await asyncio.to_thread(_zip, store, record, await _titles(executor))
-    headers = {"content-disposition": f'attachment; filename="gradoscope-{record.id[:8]}.zip"'}
-    return Response(data, media_type="application/zip", headers=headers)
+async def zip_response(
+    request: Request, store: AnyStore, executor: Executor, renderings: Renderings, record: Explanation
+) -> Response:
+    """The ZIP, made entry by entry while it is sent."""
+    parts = export.zipped(export.files(record, _reader(store, record.id), await _titles(executor)))
+    headers = {
+        "content-type": "application/zip",
+        "content-disposition": f'attachment; filename="gradoscope-{record.id[:8]}.zip"',
+    }
+    return await StreamedResponse.of(request, renderings, parts, headers)
 
 
 async def _titles(executor: Executor) -> dict[str, str]:
     return {method.id: method.title for method in (await executor.catalogue()).methods}
-
-
-def _zip(store: AnyStore, record: Explanation, titles: dict[str, str]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in export.files(record, _reader(store, record.id), titles):
-            archive.writestr(name, data)
-    return out.getvalue()
 
 
 def _reader(store: AnyStore, id: str) -> Callable[[str], bytes | None]:
@@ -192,4 +214,4 @@ def _values(store: AnyStore, id: str, panel: str) -> np.ndarray:
 
 
 def _png(data: bytes) -> Response:
-    return Response(data, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+    return PiecewiseResponse(data, media_type="image/png", headers={"cache-control": "private, max-age=3600"})

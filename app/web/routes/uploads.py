@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import re
 from typing import Annotated, Any
 
 from fastapi import Depends, File, Form, Request, UploadFile
+from pydantic import BeforeValidator
 
 from ...contract.jobs import Fit
 from ...contract.problems import Unprocessable
@@ -31,8 +31,17 @@ SizeText = Annotated[
         description="Input size, where the model allows another: a side in pixels, or HEIGHTxWIDTH",
     ),
 ]
-MAX_NAME = 255  # bytes, as in file systems
-ModelNames = Annotated[list[str] | None, Form(description="Repeatable; the default model where none is named")]
+
+
+def without_empty(values: object) -> object:
+    """A repeatable field without its empty values: forms send those for fields that nobody filled in."""
+    return [value for value in values if value != ""] or None if isinstance(values, list) else values
+
+
+Repeatable = BeforeValidator(without_empty)
+ModelNames = Annotated[
+    list[str] | None, Repeatable, Form(description="Repeatable; the default model where none is named")
+]
 
 
 def only_fields(*known: str) -> Any:
@@ -54,15 +63,6 @@ def only_fields(*known: str) -> Any:
     return Depends(check)
 
 
-def check_name(name: str) -> None:
-    """Raise `Unprocessable` if a file's name is invalid. The name is not used, but a path in it hints at a mistake."""
-    if len(name.encode("utf-8", "surrogateescape")) > MAX_NAME or re.search(r"[/\\\x00-\x1f\x7f]", name):
-        raise Unprocessable(
-            f"image: the file's name is at most {MAX_NAME} bytes without slashes and control characters, or none.",
-            field="image",
-        )
-
-
 async def read_picture(
     store: AnyStore, owner: str | None, image: UploadFile | None, sample: str | None, origin: str | None
 ) -> bytes:
@@ -76,8 +76,7 @@ async def read_picture(
             field="image",
         )
     if image:
-        check_name(image.filename or "")
-        return await image.read()
+        return await image.read()  # whatever its name: it is not used
     if sample:
         return await asyncio.to_thread(read_sample, sample)
     assert origin is not None

@@ -75,7 +75,7 @@ def test_settings_that_are_none_are_told_without_their_values(monkeypatch):
     monkeypatch.setenv("GRADOSCOPE_CORS_ORIGINS", SECRET)
     monkeypatch.setenv("GRADOSCOPE_DEADLINE", SECRET)
     findings = list(run_checks())
-    assert [finding.verdict for finding in findings] == ["attention", "wrong", "wrong"]
+    assert [finding.verdict for finding in findings] == ["wrong", "wrong", "wrong"]
     assert findings[0].remedy == "GRADOSCOPE_STORE is one"
     assert findings[1].detail.startswith("GRADOSCOPE_CORS_ORIGINS: ")
     assert SECRET not in repr(findings)
@@ -95,6 +95,20 @@ def test_a_dependency_that_is_missing_or_too_old_is_named(monkeypatch):
     assert f"torch {torch.__version__.partition('+')[0]}" in old.detail
     assert "pip install 'torch>=99'" in old.remedy
     assert "no-such-thing is not installed" in missing.detail
+
+
+@pytest.mark.parametrize("denied", ["store", "index"])
+def test_a_store_that_may_not_be_read_is_told_so(tmp_path, monkeypatch, denied):
+    """And not that it is damaged, or begins anew by itself."""
+    Store(tmp_path / "store", 10**6, 3600).create("r", {})
+    access = os.access
+    monkeypatch.setattr(
+        store.os, "access", lambda path, mode: denied not in os.path.basename(path) and access(path, mode)
+    )
+    finding = only(store.store, "store")
+    assert finding.verdict == "wrong"
+    assert "cannot be read" in finding.detail
+    assert "server's user" in finding.remedy
 
 
 def test_a_device_that_is_not_there_is_wrong():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import socket
@@ -9,8 +10,9 @@ import threading
 import time
 from asyncio import selector_events
 
+import h11
 import pytest
-from gradoscope.web.middleware import connection
+from gradoscope.web.middleware import bounded_http, connection
 from gradoscope.web.middleware.security_headers import SECURITY_HEADERS
 
 from tests.support.web_server import one, read, serving
@@ -135,6 +137,68 @@ def test_what_is_no_request_is_told_so(door, data, status):
     told = problem(door.raw(data), status).json()
     assert told["title"] == TITLES.get(status, told["title"])
     assert (told["title"] == "Bad request") == (status == 400)
+    assert door.alive()
+
+
+def test_heads_are_bounded_however_they_arrive(door):
+    """Ten thousand headers in one piece are not parsed; a hundred are."""
+    few, many = (b"".join(b"X-%d: a\r\n" % number for number in range(count)) for count in (100, 200))
+    assert door.raw(GET[:-2] + few + b"Connection: close\r\n\r\n").status == 200
+    for headers in (many, b"a:\r\n" * 10_000, b"X: " + b"a" * 17_000 + b"\r\n"):
+        answer = problem(door.raw(GET[:-2] + headers + b"\r\n"), 431)
+        assert "128 lines" in answer.json()["detail"]
+        answer = door.raw(GET + GET[:-2] + headers + b"\r\n")  # after a good one, in the same piece
+        assert answer.status == 200
+        assert b"HTTP/1.1 431" in answer.data
+
+
+def test_a_turn_of_the_loop_parses_few_events():
+    """Of one-byte chunks as of trailers; the next turns go on where it stopped."""
+    parser = bounded_http.BoundedHTTP()
+    parser.receive_data(FORM + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1000)
+    counts, bodies = [], b""
+    while not counts or counts[-1]:
+        parser.turn()
+        counts.append(0)
+        while (event := parser.next_event()) is not h11.NEED_DATA:
+            counts[-1] += 1
+            bodies += getattr(event, "data", b"")
+    assert max(counts) <= bounded_http.MAX_EVENTS
+    assert bodies == b"x" * 1000
+
+
+def chunked(data):
+    return b"".join(b"1\r\n%c\r\n" % byte for byte in data) + b"0\r\n\r\n"
+
+
+def test_a_body_in_one_byte_chunks_is_read_whole(door):
+    """And the request after it, on the same connection."""
+    body = chunked(b"\r\n" * 2500 + WHOLE)
+    with door.connect() as sock:
+        sock.sendall(FORM + b"Transfer-Encoding: chunked\r\n\r\n" + body + GET)
+        assert one(sock).status == 200
+        assert one(sock).status == 200
+        sock.sendall(GET)
+        assert one(sock).status == 200
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 30000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
+def test_a_refused_body_is_not_read_on(door, head, monkeypatch):
+    """The client can read why, and the connection ends; nothing of the rest is parsed."""
+    parsed = []
+    real = bounded_http.BoundedHTTP.receive_data
+    monkeypatch.setattr(
+        bounded_http.BoundedHTTP, "receive_data", lambda self, data: (parsed.append(len(data)), real(self, data))[1]
+    )
+    monkeypatch.setattr(connection, "LINGER_SECONDS", SHORT)
+    with door.connect() as sock:
+        sock.sendall(FORM.replace(b"/api/v1/predictions", b"/api/v1/session") + head)
+        piece = b"2000\r\n" + b"&" * 0x2000 + b"\r\n"
+        with contextlib.suppress(OSError):
+            for _ in range(400):
+                sock.sendall(piece)
+        problem(read(sock), 413)
+    assert sum(parsed) < 2 * connection.MAX_UNREAD + 300_000  # of 3,3 MB
     assert door.alive()
 
 

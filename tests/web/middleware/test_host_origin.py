@@ -52,6 +52,28 @@ def test_own_page_and_shells_are_not(server):
         assert server.http.delete("/api/v1/explanations/abc", headers=headers).status_code == 404
 
 
+LINK = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-user": "?1"}
+
+
+@pytest.mark.parametrize("path", ["abc.zip", "abc.png", "abc", "abc/panels/p1.npy", "abc/image.png"])
+def test_results_are_not_fetched_by_pages_of_other_sites(server, path):
+    """They are dear, and a page that embeds a hundred of them has the user's browser ask for them all."""
+    url = f"/api/v1/explanations/{path}"
+    for headers in (
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
+        {"sec-fetch-site": "cross-site", **LINK, "sec-fetch-dest": "iframe"},
+        {"origin": "http://evil.example"},
+    ):
+        assert server.http.get(url, headers=headers).status_code == 403, headers
+    for headers in (
+        {"sec-fetch-site": "cross-site", **LINK},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "same-origin"},
+        {},
+    ):
+        assert server.http.get(url, headers=headers).status_code == 404, headers
+
+
 def test_security_headers_are_on_every_answer(server):
     evil = {"host": "evil.example"}
     for path, headers in (

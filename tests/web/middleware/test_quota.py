@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -111,3 +112,41 @@ def test_the_rate_on_a_server(tmp_path):
     with serving(tmp_path, client_rate=3) as door, door.client() as client:
         statuses = [client.delete("/api/v1/explanations/none").status_code for _ in range(4)]
         assert statuses == [404, 404, 404, 429]
+
+
+def test_rendered_results_count_and_stored_ones_wait(tmp_path):
+    """A client whose requests are in flight gets no ZIP beside them; others do."""
+    started, gate = [], asyncio.Event()
+
+    async def app(scope, receive, send):
+        started.append(scope["path"])
+        await gate.wait()
+
+    def asked(path, client="a", method="GET"):
+        scope = {"type": "http", "method": method, "path": path, "state": {"client": client}, "headers": []}
+        return limited(scope, None, answers.append_message)
+
+    class Answers(list):
+        async def append_message(self, message):
+            if message["type"] == "http.response.start":
+                self.append(message["status"])
+
+    async def scenario():
+        e = "/api/v1/explanations/e"
+        tasks = [asyncio.create_task(asked(f"{e}.zip")), asyncio.create_task(asked(f"{e}/panels/p1.png"))]
+        await asyncio.sleep(0)
+        for path in (f"{e}.zip", f"{e}.png", f"{e}/panels/p1.png"):
+            await asked(path)
+        await asked("/api/v1/explanations", method="POST")
+        assert answers == [429] * 4
+        tasks.append(asyncio.create_task(asked(f"{e}.zip", "b")))
+        tasks += [asyncio.create_task(asked(f"{e}/panels/p1.npy")) for _ in range(quota.MAX_READING + 5)]
+        await asyncio.sleep(0.01)
+        assert len(started) == 3 + quota.MAX_READING
+        gate.set()
+        await asyncio.gather(*tasks)
+        assert len(started) == 3 + quota.MAX_READING + 5
+        assert answers == [429] * 4
+
+    answers, limited = Answers(), QuotaMiddleware(app, 2, 0)
+    asyncio.run(scenario())

@@ -1,0 +1,60 @@
+"""Settings: an empty variable is not set; a faulty one is named in one sentence, and nothing starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gradoscope import settings as module
+from gradoscope.settings import BadSettings, Settings, read_settings
+
+from tests.support.cli import gradoscope
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch):
+    for name in [name for name in module.os.environ if name.startswith("GRADOSCOPE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("name", ["STORE", "MODELS", "ALLOWED_HOSTS", "PORT", "DEVICE"])
+def test_an_empty_variable_is_the_default(monkeypatch, name):
+    monkeypatch.setenv(f"GRADOSCOPE_{name}", "")
+    assert read_settings() == Settings()
+    assert read_settings().store == Path("~/.cache/gradoscope").expanduser()
+
+
+def test_an_empty_name_of_a_file_of_keys_lets_nobody_in(monkeypatch):
+    """It is a variable that was not filled in, and not the wish that all who come may use the server."""
+    monkeypatch.setenv("GRADOSCOPE_KEYS", "")
+    with pytest.raises(BadSettings, match="GRADOSCOPE_KEYS is empty"):
+        read_settings()
+    assert read_settings(keys=Path("keys")).keys == Path("keys")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("GRADOSCOPE_STOER", "/tmp", "GRADOSCOPE_STORE is one"),
+        ("GRADOSCOPE_QQQQQQ", "1", "docs/settings.md"),
+        ("GRADOSCOPE_PORT", "70000", "less than or equal to 65535"),
+        ("GRADOSCOPE_DEADLINE", "soon", "valid number"),
+        ("GRADOSCOPE_DEVICE", "a b", "cuda:1"),
+        ("GRADOSCOPE_DOWNLOADS", "all", "'none', 'cards' or 'any'"),
+    ],
+)
+def test_a_faulty_variable_is_named_and_nothing_starts(name, value, said):
+    for command in (("serve",), ("models",), ("explain", "cat.jpg")):
+        ended = gradoscope(*command, **{name: value})
+        assert ended.returncode == 2
+        assert f"{name} " in ended.stderr.replace(":", " ")
+        assert said in " ".join(ended.stderr.split())
+        assert "Traceback" not in ended.stderr
+        assert "open http" not in ended.stdout + ended.stderr
+
+
+def test_a_device_that_is_not_there_starts_nothing():
+    ended = gradoscope("serve", GRADOSCOPE_DEVICE="cuda:77", GRADOSCOPE_PORT="0")
+    assert ended.returncode == 2
+    assert "GRADOSCOPE_DEVICE=cuda:77" in ended.stderr
+    assert "open http" not in ended.stdout + ended.stderr
