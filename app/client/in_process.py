@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..attribution.outputs import Output
 from ..contract.arrays import measurement_part, npy, unpack
 from ..contract.jobs import Explain
 from ..contract.parsing import parse_size
@@ -53,10 +54,15 @@ class ModelSet:
     networks: dict[str, nn.Module]
     input: InputLike | None = None
     labels: tuple[str, ...] | None = None
+    output: Output | None = None
 
     @classmethod
     def of(
-        cls, models: Mapping[Any, Any] | Sequence[Any], input: InputLike | None, labels: tuple[str, ...] | None
+        cls,
+        models: Mapping[Any, Any] | Sequence[Any],
+        input: InputLike | None,
+        labels: tuple[str, ...] | None,
+        output: Output | None = None,
     ) -> ModelSet:
         """Models by the names in a mapping, else by their ids and the names of their Python classes. Raises
         `Unprocessable`."""
@@ -71,10 +77,10 @@ class ModelSet:
             else:
                 named[name or _unused_name(type(model).__name__, named)] = model
         networks = {name: model for name, model in named.items() if isinstance(model, nn.Module)}
-        for argument, given in (("input", input), ("labels", labels)):
+        for argument, given in (("input", input), ("labels", labels), ("output", output)):
             if given is not None and not networks:
                 raise Unprocessable(f"{argument}= is of an nn.Module; a model's id has its own.", field=argument)
-        return cls(tuple(named), networks, input, labels)
+        return cls(tuple(named), networks, input, labels, output)
 
     @property
     def device(self) -> torch.device | None:
@@ -134,7 +140,8 @@ class InProcess:
                     )
                 data = png(preprocessed)
             in_memory = [
-                InMemoryModel(id, network, input_spec, models.labels) for id, network in models.networks.items()
+                InMemoryModel(id, network, input_spec, models.labels, models.output)
+                for id, network in models.networks.items()
             ]
             if models.input is None:
                 # reported for the line that called `explain`
@@ -142,7 +149,11 @@ class InProcess:
         job = job_of(arguments, data, models.ids)
         with self.zoo.using(in_memory):
             fetch_all(self.zoo, [id for id in models.ids if id not in models.networks], self.settings)
-            return run_and_listen(job, context, listener)
+            explanation = run_and_listen(job, context, listener)
+        for seen in explanation.record.inputs:
+            for note in seen.notes:
+                warnings.warn(f"{seen.model}: {note.detail}", stacklevel=4)
+        return explanation
 
 
 def run_and_listen(job: Explain, context: Context, listener: Listener) -> Explanation:

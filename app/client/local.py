@@ -14,6 +14,7 @@ from .results import Explanation
 if TYPE_CHECKING:
     from torch import nn
 
+    from ..attribution.outputs import Output
     from ..zoo.in_memory import InputLike
 
     Model = str | nn.Module
@@ -25,6 +26,7 @@ def explain(
     model: Model | Sequence[Model] | Mapping[str, Model] | None = None,
     input: InputLike | None = None,
     labels: Sequence[str] | None = None,
+    output: Output | None = None,
     progress: bool | Listener = False,
     **arguments: Unpack[SharedArguments],
 ) -> Explanation:
@@ -35,6 +37,8 @@ def explain(
     `std` of pixels in [0, 1], `channels`, `fit`, …, as a mapping or a `gradoscope.Input`. It may also be a function
     from a Pillow RGB image to a tensor (C, H, W) in [0, 1], alone or as `transform` in the mapping. Without `input` the
     network gets the picture at its original size, not normalised, and a warning says so. `labels` names the classes.
+    Two labels for a single logit are those of the negative and of the positive class. `output` says which of several
+    outputs the logits are: its name, its place, or a function that takes the network's answer and returns them.
     Other arguments: `sample` instead of `image`, `methods`, `target`, `against`, `score`, `options`, `seed`, `fit`,
     `size`, `metrics`, see `arguments.SharedArguments`. `progress=True` shows progress bars; a function is called with
     each event. Nothing is stored on disk. Raises `gradoscope.Problem`.
@@ -44,6 +48,6 @@ def explain(
     call = Arguments(**arguments)
     picture = picture_of(image, call.sample)
     requested: Mapping[Any, Model] | Sequence[Model] = model if isinstance(model, Mapping) else as_tuple(model)
-    models = ModelSet.of(requested, input, None if labels is None else tuple(labels))
+    models = ModelSet.of(requested, input, None if labels is None else tuple(labels), output)
     with listener_for(progress) as listener:
         return InProcess.for_device(models.device).explain(picture, call, models, listener)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from .jobs import Fit
+from .notes import Note
 from .wire import JsonObject, WireModel
 
 
@@ -45,6 +46,7 @@ class ModelBody(WireModel):
     remedy: str | None = Field(description="what to do where the weights are not here")
     weights: WeightsBody
     layers: list[LayerBody] | None = Field(description="null until the model was loaded once")
+    notes: list[Note] = Field([], description="what is to be known of the network; empty until it was loaded once")
 
 
 class CardFault(WireModel):

@@ -9,6 +9,7 @@ from pydantic import Field
 from .arrays import Statistics
 from .jobs import Fit
 from .metrics import MeasurementBody
+from .notes import Note
 from .predictions import ClassBody, PredictedClass
 from .problem_body import ProblemBody
 from .wire import JsonObject, WireModel
@@ -29,6 +30,7 @@ class InputBody(WireModel):
     url: str
     predictions: list[PredictedClass]
     targets: list[PredictedClass] = Field([], description="the classes that were asked for by their index")
+    notes: list[Note] = Field([], description="what is to be known of the network before its maps are read")
 
 
 class PanelUrls(WireModel):

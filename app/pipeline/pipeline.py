@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from ..attribution.torch_state import in_clean_state
 from ..contract.events import (
     AcceptedEvent,
     DoneEvent,
@@ -42,7 +43,7 @@ from .turns import Run, reserve_models, round_robin
 def run(job: Job, context: Context) -> Run:
     """Start a job. Its last event is `done`, or `result` for small jobs. Raises `Problem`."""
     with told_as_problems():
-        yield from _run(job, context)
+        yield from in_clean_state(_run(job, context))
 
 
 def _run(job: Job, context: Context) -> Run:

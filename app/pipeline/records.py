@@ -59,6 +59,7 @@ def input_record(job: Explain, sight: ModelInput) -> InputBody:
         url=f"/api/v1/explanations/{job.id}/inputs/{sight.model}.png",
         predictions=sight.classes,
         targets=sight.targets,
+        notes=sight.notes,
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 from ..attribution.backends.selection import BackendSelector, Kind
+from ..attribution.behaviour import Behaviour
 from ..attribution.classifier import Classifier
 from ..attribution.memory import give_back, size_of
+from ..attribution.torch_state import clean_state
 from ..contract.catalogue import ModelBody
 from ..settings import Settings
 from .catalogue import Catalogue
@@ -88,7 +90,8 @@ class Zoo(Catalogue):
             if about.st_size > self.memory.cap:
                 raise self.memory.too_big(model, about.st_size)
             self.memory.make_room(about.st_size)
-            classifier = build_classifier(recipe, recipe.build(path), fingerprint, self.device)
+            with clean_state():
+                classifier = build_classifier(recipe, recipe.build(path), fingerprint, self.device)
             taken = size_of(classifier)
             if taken > self.memory.cap:
                 raise self.memory.too_big(model, taken)
@@ -110,6 +113,11 @@ class Zoo(Catalogue):
         if facts := self._facts.get(model):
             told.parameters, told.layers = facts.parameters, facts.layers
         return told
+
+    def behaviour_of(self, model: str) -> Behaviour | None:
+        """How a model answers; None until it was loaded once."""
+        facts = self._facts.get(model)
+        return None if facts is None else facts.behaviour
 
     def _at(self, resident: ResidentModel, size: tuple[int, int] | None) -> LoadedModel:
         """A model for pictures of that size; views of the sizes that were lately asked for are kept."""

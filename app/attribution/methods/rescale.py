@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from itertools import chain
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad, unfold
 
 from ..classifier import Classifier
+from ..copies import copied
 from ..score import Score
 
 # Modules whose rule in captum distributes a difference correctly (Softmax's does not), each with its autograd
@@ -40,8 +40,7 @@ class Rescalable(nn.Module):
 
     def __init__(self, classifier: Classifier, score: Score) -> None:
         super().__init__()
-        tensors = chain(classifier.parameters(), classifier.buffers())
-        self.classifier, self.score = copy.deepcopy(classifier, {id(tensor): tensor for tensor in tensors}), score
+        self.classifier, self.score = copied(classifier), score
         counters = _call_counters(self.classifier)
         for name, module in list(self.classifier.named_modules(remove_duplicate=False)):
             if module in counters:
@@ -123,10 +122,12 @@ def _call_counters(classifier: Classifier) -> dict[nn.Module, CallCounter]:
 
     modules = [module for module in classifier.modules() if type(module) in COVERED]
     handles = [module.register_forward_hook(count) for module in modules]
-    with torch.no_grad():
-        classifier(classifier.grey())
-    for handle in handles:
-        handle.remove()
+    try:
+        with torch.no_grad():
+            classifier(classifier.lay_out(classifier.grey()))
+    finally:
+        for handle in handles:
+            handle.remove()
     return {module: CallCounter(module, max(1, call_counts[module])) for module in modules}
 
 
