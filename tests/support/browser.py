@@ -49,8 +49,12 @@ TRANSFER = """([name, type, base64]) => {
 
 
 def launch(playwright: Playwright) -> Browser:
-    """The system's Chromium where there is one, else Playwright's own."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    """The system's Chromium where there is one, else Playwright's own.
+
+    The headless shell is the same engine without the browser around it: a visit costs a third less processor time.
+    """
+    names = ("chromium-headless-shell", "chromium", "chromium-browser")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     return playwright.chromium.launch(executable_path=path, args=FLAGS)
 
 
@@ -146,12 +150,14 @@ class Visit:
         """A DataTransfer in the page that holds one file."""
         return self.page.evaluate_handle(TRANSFER, [name, kind, base64.b64encode(data).decode()])
 
-    def axe(self) -> list[str]:
-        """What axe finds wrong with the page as it is now."""
+    def axe(self, only: tuple[str, ...] = ()) -> list[str]:
+        """What axe finds wrong with the page as it is now; `only` names the rules, by default all."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
         # Targets of 24 px (WCAG 2.5.8) are no rule of axe's own choice.
-        options = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+        options: dict[str, Any] = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+        if only:
+            options = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": only}}
         found = self.page.evaluate("options => axe.run(options)", options)["violations"]
         return [
             f"{v['id']} ({v['impact']}): {n['html'][:200]} {n['failureSummary']}" for v in found for n in v["nodes"][:3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -16,17 +17,26 @@ from ..copies import copied
 from ..torch_state import clean_state
 from .activations import ClippedActivation
 
-try:  # the library works without timm, whose own layers are then nowhere
-    from timm.layers.conv2d_same import Conv2dSame
-    from timm.layers.norm_act import BatchNormAct2d
-except ImportError:
-    CONVOLUTIONS: tuple[type[nn.Conv2d], ...] = (nn.Conv2d,)
-    WITH_ACTIVATION: tuple[type[nn.Module], ...] = ()
-else:
-    CONVOLUTIONS = (nn.Conv2d, Conv2dSame)  # subclasses may do something else with their weights
-    WITH_ACTIVATION = (BatchNormAct2d,)
-NORMALISATIONS = (nn.BatchNorm2d, *WITH_ACTIVATION)
 CLIPS = (nn.ReLU6, nn.Hardtanh)
+
+
+def of_timm(module: str, name: str) -> tuple[type[nn.Module], ...]:
+    """A class of timm's; none where timm is not imported: then no network has it, and the import takes two seconds."""
+    found = getattr(sys.modules.get(module), name, None)
+    return (found,) if found else ()
+
+
+def convolutions() -> tuple[type[nn.Module], ...]:
+    """Classes whose weights can be scaled; subclasses may do something else with them."""
+    return nn.Conv2d, *of_timm("timm.layers.conv2d_same", "Conv2dSame")
+
+
+def norms_with_activation() -> tuple[type[nn.Module], ...]:
+    return of_timm("timm.layers.norm_act", "BatchNormAct2d")
+
+
+def normalisations() -> tuple[type[nn.Module], ...]:
+    return nn.BatchNorm2d, *norms_with_activation()
 
 
 @dataclass(frozen=True)
@@ -78,9 +88,9 @@ def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
 
     handles = []
     for module in names:
-        if type(module) in CONVOLUTIONS:
+        if type(module) in convolutions():
             handles.append(module.register_forward_hook(keep))
-        elif isinstance(module, nn.BatchNorm2d) and type(module) in NORMALISATIONS and _is_fixed(module):
+        elif isinstance(module, nn.BatchNorm2d) and type(module) in normalisations() and _is_fixed(module):
             handles.append(module.register_forward_pre_hook(see))
     try:
         with clean_state():
@@ -102,7 +112,7 @@ def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
 
 def folded_bytes(classifier: Classifier) -> int:
     """Bytes that a folded copy takes on its own: about those of its convolutions."""
-    kernels = [m.weight for m in classifier.network.modules() if isinstance(m, nn.Conv2d) and type(m) in CONVOLUTIONS]
+    kernels = [m.weight for m in classifier.network.modules() if isinstance(m, nn.Conv2d) and type(m) in convolutions()]
     return sum(kernel.numel() * kernel.element_size() for kernel in kernels)
 
 
@@ -137,6 +147,6 @@ def affine(normalisation: Any) -> tuple[Tensor, Tensor]:
 
 def _rest(normalisation: nn.Module) -> nn.Module:
     """What a normalisation module does beside: timm's have their activation in them."""
-    if isinstance(normalisation, WITH_ACTIVATION):
+    if isinstance(normalisation, norms_with_activation()):
         return nn.Sequential(normalisation.drop, normalisation.act)  # type: ignore[arg-type]
     return nn.Identity()
