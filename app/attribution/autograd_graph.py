@@ -110,12 +110,12 @@ def classify_nonlinearities(logits: Tensor) -> Nonlinearities:
             found.unknown["a sum of a value and an activation of it, perhaps an activation written by hand"] += 1
         elif name in JOINED_SELECTIONS and _selects_from_join(node):
             found.unknown[f"{name.lower()} of values put side by side, perhaps an activation written by hand"] += 1
+        elif name in BOUNDS and _is_gate(node, users) and _is_hard_sigmoid(node, users):
+            found.gates.append(node)
         elif name in (*ROOTS, "Clamp", "ClampMin") and follows_reduction(node):
             pass  # part of a norm in a denominator
         elif name == "Clamp" and bounds(node)[0] is None:
             found.unknown["clampmax"] += 1
-        elif name in BOUNDS and _is_gate(node, users) and _is_hard_sigmoid(node, users):
-            found.gates.append(node)
         elif name in GUIDED:
             found.guided.append(node)
         elif name in GATES:

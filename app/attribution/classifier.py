@@ -73,7 +73,7 @@ class Classifier(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         if self.calling.one_by_one and len(pictures) > 1:
-            return torch.cat([self.forward(picture) for picture in pictures.split(1)])
+            return torch.cat([self.forward(picture) for picture in torch.split(pictures, 1)])
         logits = self.answer(pictures).values
         return torch.cat((-logits, logits), 1) if self.calling.two_sided else logits
 
@@ -169,9 +169,9 @@ def _freeze(classifier: Classifier) -> None:
         for name, tensor in module._parameters.items():
             if tensor is not None and tensor.is_inference():  # made in inference mode: autograd refuses it
                 module._parameters[name] = nn.Parameter(tensor.clone(), requires_grad=False)
-        for name, tensor in module._buffers.items():
-            if tensor is not None and tensor.is_inference():
-                module._buffers[name] = tensor.clone()
+        for name, buffer in module._buffers.items():
+            if buffer is not None and buffer.is_inference():
+                module._buffers[name] = buffer.clone()
     classifier.eval()
     classifier.requires_grad_(False)
     for module in classifier.modules():

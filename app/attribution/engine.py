@@ -129,7 +129,7 @@ class Engine:
 
     def features_of_calls(self, pictures: Tensor, layer: str, calls: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
         """`features` of several calls of a layer in a pass, by their numbers."""
-        parts = pictures.split(1 if self._most == 1 else len(pictures))
+        parts = torch.split(pictures, 1 if self._most == 1 else len(pictures))
         found = []
         with clean_state():
             for number, part in enumerate(parts):

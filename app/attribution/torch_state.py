@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -90,6 +91,8 @@ class _ProcessState:
 
 
 _process = _ProcessState()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_process.__init__)  # type: ignore[misc]  # its lock may be held by a thread that is gone
 
 
 def _set_process_state() -> ExitStack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import tempfile
 import threading
@@ -36,6 +37,7 @@ from ..storage.stores import AnyStore
 from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, resolve_input
 from .arguments import Arguments, as_tuple
 from .events import Listener, client_event
+from .forks import forked
 from .results import Explanation, InMemoryParts, part_names
 
 DECODERS = 1
@@ -100,6 +102,11 @@ class InProcess:
 
     def __init__(self, device: torch.device | None) -> None:
         settings = operator_settings()
+        if forked():
+            # OpenMP's threads and OpenVINO's are not there any more in a forked child: whoever asks them waits for ever
+            torch.set_num_threads(1)
+            kind = "none" if settings.acceleration == "none" else "pytorch"
+            settings = settings.model_copy(update={"acceleration": kind})
         self.settings = settings if device is None else settings.model_copy(update={"device": str(device)})
         self.zoo = InMemoryModels(self.settings)
         self._recent = LRUCache(self.settings.picture_bytes)
@@ -108,10 +115,12 @@ class InProcess:
         self._lock = threading.RLock()
 
     @staticmethod
-    @cache
     def for_device(device: torch.device | None) -> InProcess:
-        """The instance for a device; None is the device of the settings."""
-        return InProcess(device)
+        """The instance of this process for a device; None is the device of the settings.
+
+        A forked child gets one of its own: threads, decoding processes and locks of the parent are of no use to it.
+        """
+        return _instance(device, os.getpid())
 
     def explain(self, picture: bytes | None, arguments: Arguments, models: ModelSet, listener: Listener) -> Explanation:
         """Run a call. Raises `Problem`."""
@@ -154,6 +163,11 @@ class InProcess:
             for note in seen.notes:
                 warnings.warn(f"{seen.model}: {note.detail}", stacklevel=4)
         return explanation
+
+
+@cache
+def _instance(device: torch.device | None, process: int) -> InProcess:
+    return InProcess(device)
 
 
 def run_and_listen(job: Explain, context: Context, listener: Listener) -> Explanation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
+from . import forks as forks  # from the first import on: it notes forks
 from .arguments import Arguments, SharedArguments, as_tuple, picture_of
 from .events import Listener
 from .pictures import Picture

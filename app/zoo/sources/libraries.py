@@ -103,7 +103,8 @@ def build_by_function(card: Card, module: str, function: str, classes: int) -> n
 def imported(card: Card, module: str, function: str, field: str) -> Callable[..., Any]:
     """The function that a field of a card names; importable, or in a .py file beside the card. Raises `CardError`."""
     with importable(card.folder), as_card_error(card, f"{module}:{function}"):
-        return _attribute(card, module, function, field)
+        found: Callable[..., Any] = _attribute(card, module, function, field)
+        return found
 
 
 def _attribute(card: Card, module: str, function: str, field: str) -> Any:

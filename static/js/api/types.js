@@ -129,6 +129,7 @@
  * @property {string} url
  * @property {PredictedClass[]} predictions
  * @property {PredictedClass[]} [targets] - the classes that were asked for by their index
+ * @property {Note[]} [notes] - what is to be known of the network before its maps are read
  */
 
 /**
@@ -224,6 +225,7 @@
  * @property {string | null} remedy - what to do where the weights are not here
  * @property {WeightsBody} weights
  * @property {LayerBody[] | null} layers - null until the model was loaded once
+ * @property {Note[]} [notes] - what is to be known of the network; empty until it was loaded once
  */
 
 /**
@@ -232,6 +234,13 @@
  * @property {"none" | "cards" | "any"} downloads - what POST /models/{id}/weights may download
  * @property {ModelBody[]} models
  * @property {CardFault[]} faults - cards that cannot be used, and why
+ */
+
+/**
+ * @typedef {object} Note
+ * @property {string} code - which note it is; the page has its words in each language by this
+ * @property {string} detail - the note in English
+ * @property {Record<string, any>} [values] - what the sentence names: numbers, parts of the network
  */
 
 /**
