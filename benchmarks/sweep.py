@@ -25,9 +25,10 @@ from pathlib import Path
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "timm-sweep.md"
 BUILD_SECONDS = 2.0  # what takes longer to build is left out, by name
-SECONDS = 90  # of an architecture, after which its process is ended
+COMMAND = ("-m", "benchmarks.sweep", "--work")
+SECONDS = 90.0  # of an architecture, after which its process is ended
 BYTES = 6 * 2**30  # address space that an architecture may take beyond what PyTorch has
-SIDES = (32, 64, 96, 128, 160, 192, 224, 256, 288, 384)  # of the picture: the first that the network takes
+SIDES = (64, 96, 128, 160, 192, 224, 256, 288, 384)  # of the picture: the first that the network takes
 
 
 @dataclass
@@ -135,7 +136,7 @@ class Process:
     def sweep(self, name: str) -> Row:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
-                ["nice", sys.executable, "-m", "benchmarks.sweep", "--work"],
+                ["nice", sys.executable, *COMMAND],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
             )  # fmt: skip
