@@ -17,8 +17,8 @@ test: $(VENV)/.tested lint
 	@tools/ensure_browser.sh $(BIN)/python
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
-# those that train a model, measure a benchmark or walk a long way (some minutes); two at a time, for one trains
-# against a clock
+# those that train a model, measure a benchmark, build the docs or take half a minute each for another reason; two at a
+# time, for one trains against a clock
 test-slow: $(VENV)/.tested
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow $(PYTEST)
 

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PACKAGE = Path(__file__).resolve().parent
 # URL schemes for a shared store, each with the package that fsspec needs for it. Only storage that writes atomically,
 # and whose readers see a write at once.
-SHARED = {"file": "", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+STORE_SCHEMES = {"file": "", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
 def shipped(folder: str) -> Path:
@@ -23,7 +23,8 @@ def shipped(folder: str) -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / folder
 
 
-Names = Annotated[list[str], NoDecode]  # `_split` reads it, by commas; NoDecode keeps pydantic from reading it as JSON
+# `_split` reads it, by commas; NoDecode keeps pydantic from reading it as JSON
+CommaSeparated = Annotated[list[str], NoDecode]
 LogFormat = Literal["text", "json"]
 
 
@@ -32,7 +33,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
-    allowed_hosts: Names = Field(
+    allowed_hosts: CommaSeparated = Field(
         ["localhost", "127.0.0.1", "::1"],
         description="Host names, separated by commas, under which the server answers; `*` allows all",
     )
@@ -40,11 +41,11 @@ class Settings(BaseSettings):
         None,
         description="File of API keys, one `name:key` per line; read again when it changes. None: no key is needed",
     )
-    cors_origins: Names = Field(
+    cors_origins: CommaSeparated = Field(
         [],
         description="Origins, separated by commas, whose pages may use the server, e.g. `https://lab.example`",
     )
-    trusted_proxies: Names = Field(
+    trusted_proxies: CommaSeparated = Field(
         [],
         description="Addresses or networks, separated by commas, of reverse proxies whose `X-Forwarded-For` counts",
     )
@@ -173,13 +174,13 @@ class Settings(BaseSettings):
         if isinstance(value, Path) or "://" not in value:
             return Path(value).expanduser()
         scheme, _, rest = value.partition("://")
-        if scheme not in SHARED:
-            raise ValueError(f"«{scheme}» is none of {', '.join(SHARED)}")
+        if scheme not in STORE_SCHEMES:
+            raise ValueError(f"«{scheme}» is none of {', '.join(STORE_SCHEMES)}")
         if scheme == "file" and not rest.startswith("/"):
             raise ValueError("must go on with an absolute path: file:///mnt/shared/gradoscope")
         if "@" in rest.partition("/")[0]:
             raise ValueError("credentials do not belong into an address: they come from the environment")
-        if (package := SHARED[scheme]) and find_spec(package) is None:
+        if (package := STORE_SCHEMES[scheme]) and find_spec(package) is None:
             raise ValueError(f"{scheme}:// needs the package {package}: pip install {package}")
         return value.rstrip("/")
 

@@ -60,10 +60,10 @@ from gradoscope.zoo.zoo import Zoo
 settings = Settings(acceleration="none")
 classifier = Zoo(settings).load(sys.argv[1]).classifier
 engine = Engine(classifier, Score(0), micro_batch=max(SIZES[0]))
-engine.gradients(classifier.grey(1))
+engine.gradients(classifier.grey_pictures(1))
 before = resident()
 Path("/proc/self/clear_refs").write_text("5")
-engine.gradients(classifier.grey(engine.micro_batch))
+engine.gradients(classifier.grey_pictures(engine.micro_batch))
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(int(peak.split()[1]) * 1024 - before)
 """

@@ -65,16 +65,16 @@ def random_state(card: Card) -> dict[str, Tensor]:
     return tv.get_model(card.architecture, weights=None, **heads).state_dict()
 
 
-def build(recipe: ModelSpec, folder: Path) -> Classifier:
+def build(spec: ModelSpec, folder: Path) -> Classifier:
     path = folder / "weights.pth"
-    torch.save(random_state(recipe.card), path)
+    torch.save(random_state(spec.card), path)
     classifier = Classifier(
-        recipe.build(path),
-        size=recipe.input.size,
-        labels=recipe.labels,
-        mean=recipe.input.mean,
-        std=recipe.input.std,
-        id=recipe.id,
+        spec.build(path),
+        size=spec.input.size,
+        labels=spec.labels,
+        mean=spec.input.mean,
+        std=spec.input.std,
+        id=spec.id,
     )
     return classifier.to(memory_format=torch.channels_last)
 
@@ -166,10 +166,10 @@ def rows(names: list[str]) -> Iterator[tuple[str, dict[str, tuple[str, str]]]]:
     for name, card in cards.items():
         if names and name not in names:
             continue
-        recipe = model_spec_of(card)
+        spec = model_spec_of(card)
         with tempfile.TemporaryDirectory() as folder:
-            classifier = build(recipe, Path(folder))
-        x = torch.from_numpy(preprocess(picture, recipe.input).pixels)
+            classifier = build(spec, Path(folder))
+        x = torch.from_numpy(preprocess(picture, spec.input).pixels)
         with torch.no_grad():
             target = int(classifier(x[None])[0].argmax())
         cells = {id: cell(method, classifier, x, target) for id, method in methods().items()}

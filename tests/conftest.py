@@ -9,19 +9,23 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import Server
+from tests.support.quick_model import write_quick_model
+from tests.support.server import PLAIN, Server
 
 # Beside other test processes each computes with one thread: two threads that wait for each other at every layer
 # would take many times as long.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+SECONDS_PER_PASS = 0.03  # of the model that waits
+
 # Files that take longest, by what `--durations` tells.
 LONGEST = [f"tests/{name}.py" for name in (
-    "docs/test_site", "test_acceptance", "zoo/test_memory", "service/test_faults", "docs/test_docs", "page/test_page",
-    "page/test_page_look", "page/test_page_learn", "page/test_page_keep", "page/test_page_axe", "pipeline/test_batch",
-    "web/test_fuzz", "web/test_leaving", "storage/test_disk", "storage/test_sharing", "page/test_page_trust",
-    "web/routes/test_measurements", "web/test_bad_pictures", "docs/test_snippets", "attribution/backends/test_compiled",
+    "service/test_faults", "page/test_page", "page/test_page_axe", "pipeline/test_batch", "page/test_page_care",
+    "page/test_page_keep", "page/test_page_grid", "web/test_leaving", "page/test_page_models", "pipeline/test_pipeline",
+    "attribution/methods/test_every_method", "service/test_local_executor", "page/test_page_trust",
+    "page/test_page_look", "page/test_page_keyboard", "page/test_page_forget", "docs/test_snippets",
+    "attribution/backends/test_compiled", "cli/test_main", "zoo/test_zoo", "service/test_state_machine",
 )]  # fmt: skip
 
 
@@ -56,6 +60,23 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     yield running
     running.stop()
     assert "Traceback" not in running.told(), running.told()
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables for a server whose default model is a stand-in for the shipped one."""
+    folder = tmp_path_factory.mktemp("quick-models")
+    write_quick_model(folder)
+    return {"GRADOSCOPE_MODELS": str(folder), **PLAIN}
+
+
+@pytest.fixture(scope="session")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables for a server whose default model waits in each pass: a job of 1000 steps takes some seconds, and
+    hardly any processor time."""
+    folder = tmp_path_factory.mktemp("patient-models")
+    write_quick_model(folder, SECONDS_PER_PASS)
+    return {"GRADOSCOPE_MODELS": str(folder), **PLAIN}
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 from tests.support.paths import SHARED
 
 
+@pytest.mark.slow
 def test_acceptance(server_url):
     script = SHARED / "tools" / "accept.py"
     if not script.is_file():

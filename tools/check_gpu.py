@@ -20,7 +20,7 @@ from gradoscope.attribution.backends.selection import BackendSelector, prepared
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.errors import Refused
-from gradoscope.attribution.memory import give_back
+from gradoscope.attribution.memory import release_freed_memory
 from gradoscope.attribution.methods.base import methods
 from gradoscope.attribution.score import Score
 
@@ -68,7 +68,7 @@ def recover(quick: BackendSelector) -> None:
     quick.max_batch = None
     few = Engine(gpu, Score(CAT), quick, micro_batch=8)
     expected = torch.cat([few.gradients(part) for part in pictures.split(8)])
-    give_back()
+    release_freed_memory()
     total = torch.cuda.get_device_properties(gpu.device).total_memory
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + 2**29) / total)
     try:
@@ -83,10 +83,10 @@ def recover(quick: BackendSelector) -> None:
     quick.max_batch = None
 
 
-def pace(backend: BackendSelector) -> float:
+def gradient_milliseconds(backend: BackendSelector) -> float:
     """Milliseconds for a gradient of a picture, the best of some rounds."""
     engine = Engine(backend.classifier, Score(CAT), backend, micro_batch=0)
-    pictures = backend.classifier.probe(engine.micro_batch)
+    pictures = backend.classifier.noise_pictures(engine.micro_batch)
     seconds = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
@@ -109,7 +109,10 @@ def main() -> None:
         distances += [distance for distance in found.values() if distance is not None]
         told = ", ".join(f"{m} {'refused' if d is None else f'{d:.1e}'}" for m, d in found.items())
         print(f"{name}: {told}")
-        print(f"{name}: plain {pace(plain):.2f} ms a gradient, {quick.name} {pace(quick):.2f} ms")
+        times = ", ".join(
+            f"{title} {gradient_milliseconds(b):.2f}" for title, b in (("plain", plain), (quick.name, quick))
+        )
+        print(f"{name}: ms a gradient: {times}")
         if name == LITE0:
             recover(quick)
     median, worst = statistics.median(distances), max(distances)

@@ -13,7 +13,7 @@ import type { ExportButton } from "../static/js/export/export-button.js";
 import type { ExportMenu } from "../static/js/export/export-menu.js";
 import type { FlowDialog } from "../static/js/flow/flow-dialog.js";
 import type { FlowFigure } from "../static/js/flow/flow-figure.js";
-import type { FlowReading } from "../static/js/flow/flow-reading.js";
+import type { FlowLayerDetails } from "../static/js/flow/flow-layer-details.js";
 import type { ForgetDialog } from "../static/js/history/forget-dialog.js";
 import type { GridStack } from "../static/js/grid/grid-stack.js";
 import type { GridTable } from "../static/js/grid/grid-table.js";
@@ -64,7 +64,7 @@ declare global {
     "export-menu": ExportMenu;
     "flow-dialog": FlowDialog;
     "flow-figure": FlowFigure;
-    "flow-reading": FlowReading;
+    "flow-layer-details": FlowLayerDetails;
     "forget-dialog": ForgetDialog;
     "grid-stack": GridStack;
     "grid-table": GridTable;

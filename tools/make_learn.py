@@ -84,8 +84,8 @@ class Stage:
         self.folder = folder
         zoo = Zoo(Settings())
         self.classifier = zoo.load(MODEL).classifier
-        self.title = zoo.recipe(MODEL).card.title
-        self._input = zoo.recipe(MODEL).input
+        self.title = zoo.spec(MODEL).card.title
+        self._input = zoo.spec(MODEL).input
         self.seen = {name: preprocess(decode(read_sample(name), 24_000_000), self._input) for name in samples()}
 
     def x(self, sample: str) -> Tensor:

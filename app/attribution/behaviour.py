@@ -68,7 +68,7 @@ def observe(classifier: Classifier) -> Behaviour:
     Raises `NoLogits` where there are no logits in its answer, and whatever the network raises for a single picture.
     """
     with clean_state(), torch.no_grad():
-        pictures = classifier.probe(2)
+        pictures = classifier.noise_pictures(2)
         first = _settle_layout(classifier, pictures[:1])
         alone = first.values[0]
         again = classifier.answer(classifier.lay_out(pictures[:1])).values[0]

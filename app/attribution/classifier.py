@@ -145,12 +145,12 @@ class Classifier(nn.Module):
             fingerprint=self.fingerprint,
         ).to(device=self.device, dtype=self.dtype)
 
-    def grey(self, count: int = 1) -> Tensor:
+    def grey_pictures(self, count: int = 1) -> Tensor:
         """`count` grey pictures to probe the network with, (count, C, H, W)."""
         return torch.full((count, self.channels, *self.size), 0.5, device=self.device, dtype=self.dtype)
 
-    def probe(self, count: int) -> Tensor:
-        """`count` pictures of clouds, always the same, for trials: (count, C, H, W).
+    def noise_pictures(self, count: int) -> Tensor:
+        """`count` pictures of fractal noise, always the same, for trials: (count, C, H, W).
 
         Noise in octaves, each half as strong as the coarser one before it, as in photographs: on smooth pictures far
         more activations lie at a kink, and no two right engines agree there.

@@ -131,7 +131,7 @@ def inspection_of(classifier: Classifier) -> Inspection:
 
 def inspect_classifier(classifier: Classifier) -> Inspection:
     """Run one grey picture through the classifier and look. Raises only where memory runs out."""
-    probe = classifier.grey()
+    probe = classifier.grey_pictures()
     with clean_state():
         layers, layer_fault = _attempt(lambda: find_layers(classifier, probe), FeatureLayers([], None))
         operations, operation_fault = _attempt(lambda: find_operations(classifier, probe), Operations())

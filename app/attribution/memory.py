@@ -29,11 +29,11 @@ def size_of(network: nn.Module) -> int:
     return sum(t.numel() * t.element_size() for t in tensors.values())
 
 
-def keep_freed() -> None:
+def keep_freed_memory() -> None:
     """Make glibc keep freed memory, also large blocks, for the next allocations, instead of returning it to the system.
 
     Otherwise the system maps new memory for every activation of every pass, with a page fault and zeroing for each
-    page. That costs a quarter of a pass's time or more. `give_back` returns the memory.
+    page. That costs a quarter of a pass's time or more. `release_freed_memory` returns the memory.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # not glibc: nothing to do
@@ -42,7 +42,7 @@ def keep_freed() -> None:
                 libc.mallopt(option, KEEP_BYTES)
 
 
-def give_back() -> None:
+def release_freed_memory() -> None:
     """Return freed memory to the system: collect Python's reference cycles, and empty the caches of glibc and CUDA."""
     gc.collect()
     if sys.platform == "linux":

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["methods", "metrics"]
-OWN = "gradoscope"  # the `origin` of Gradoscope's own plug-ins
-LAST = 99  # the `order` of a metric that declares none: it comes after all others
+BUILT_IN = "gradoscope"  # the `origin` of Gradoscope's own plug-ins
+DEFAULT_ORDER = 99  # the `order` of a metric that declares none: it comes after all others
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Plugin:
 @cache
 def plugins(kind: Kind) -> tuple[Plugin, ...]:
     """All plug-ins of a kind: Gradoscope's own, then those of other distributions. Two may have the same id."""
-    return (*_own(kind), *_installed(kind))
+    return (*_built_in(kind), *_installed(kind))
 
 
-def _own(kind: Kind) -> Iterator[Plugin]:
+def _built_in(kind: Kind) -> Iterator[Plugin]:
     for file in sorted((Path(__file__).parent / kind).glob("*/__init__.py")):
         id = file.parent.name
-        yield Plugin(id, f"{__package__}.{kind}.{id}", OWN, file)
+        yield Plugin(id, f"{__package__}.{kind}.{id}", BUILT_IN, file)
 
 
 def _installed(kind: Kind) -> Iterator[Plugin]:

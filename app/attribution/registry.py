@@ -11,7 +11,7 @@ from threading import RLock
 from typing import Any, Generic, Protocol, TypeVar
 
 from .errors import UnknownName
-from .plugins import OWN, Plugin
+from .plugins import BUILT_IN, Plugin
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Registry(Generic[T]):
                     self._import(plugin)
                 except (Exception, SystemExit) as error:
                     self._known = before
-                    if plugin.origin == OWN:
+                    if plugin.origin == BUILT_IN:
                         self._whole = False
                         raise
                     self._leave_out(plugin, error)

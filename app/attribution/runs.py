@@ -39,7 +39,7 @@ def find_runs(classifier: Classifier, module: str, calls: tuple[int, ...]) -> tu
     leaves open which of the two is mirrored. So the gradient of a corner of the first call's map must lie in one
     corner of the picture.
     """
-    picture = classifier.probe(1)
+    picture = classifier.noise_pictures(1)
     with clean_state():
         first = _mirror_of(classifier, module, calls[0], picture)
         if first is None:

@@ -49,7 +49,7 @@ def check(path: Path, settings: Settings, picture: bytes | None = None) -> Itera
         card = read_card(path)
         yield CheckResult("card", "ok", f"{card.title}: {card.architecture}, {card.source.kind}")
         zoo = Zoo(settings.model_copy(update={"models": path.resolve().parent, "downloads": "any"}))
-        spec = zoo.recipe(path.stem)
+        spec = zoo.spec(path.stem)
         yield from _check_weights(spec, zoo.weights)
         loaded = zoo.load(path.stem)
     except Problem as problem:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..attribution.memory import keep_freed
+from ..attribution.memory import keep_freed_memory
 from ..contract.jobs import Explain
 from ..contract.wire import JsonObject
 from ..evaluation.output import write_all
@@ -45,7 +45,7 @@ def evaluate_folder(
     entries: Sequence[ImageFile], request: Explain, settings: Settings, options: EvaluateOptions, console: Console
 ) -> bool:
     """Evaluate and write all results. Returns whether nothing failed. Raises `Problem`."""
-    keep_freed()
+    keep_freed_memory()
     # the limits protect servers; here the user's own machine computes
     context = Context.open(settings.model_copy(update={"max_work": sys.maxsize, "max_panels": sys.maxsize}), READERS)
     context.decoders.warm()

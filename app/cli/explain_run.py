@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..attribution.memory import keep_freed
+from ..attribution.memory import keep_freed_memory
 from ..contract.events import AcceptedEvent, DoneEvent, Event, PanelEvent, PredictionEvent, ProgressEvent
 from ..contract.jobs import Explain
 from ..contract.records import Explanation
@@ -87,7 +87,7 @@ def write_picture(
 
 def _open(job: Explain, settings: Settings, console: Console) -> Context:
     """A context with the weights of the job's models; missing ones are downloaded if possible."""
-    keep_freed()
+    keep_freed_memory()
     context = Context.open(settings, READERS)
     context.decoders.warm()
     fetch_all(context.zoo, job.models, settings, console)

@@ -34,7 +34,7 @@ def models(context: typer.Context) -> None:
     table = Table(
         "id", "input", "classes", "top-1", "weights", "MiB", "licence", box=SIMPLE_HEAD, pad_edge=False, show_edge=False
     )
-    for entry in map(zoo.describe, zoo.recipes):
+    for entry in map(zoo.describe, zoo.specs):
         mark = "*" if entry.id == settings.default_model else ""
         accuracy, size = entry.accuracy, entry.weights.bytes
         table.add_row(
@@ -65,7 +65,7 @@ def pull_models(
 
     settings = operator_settings()
     zoo = Zoo(settings)
-    wanted = list(zoo.recipes) if all_models else ids or []
+    wanted = list(zoo.specs) if all_models else ids or []
     if not wanted:
         raise typer.BadParameter("name a model, or say --all")
     failed: list[Problem] = []

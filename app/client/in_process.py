@@ -97,7 +97,7 @@ class InProcess:
     """Computes calls in this process, one at a time. Loaded models and a decoding process stay between calls.
 
     The settings are read from the environment at the first call. The process's memory allocator is left as it is
-    (`keep_freed` is only for Gradoscope's own processes).
+    (`keep_freed_memory` is only for Gradoscope's own processes).
     """
 
     def __init__(self, device: torch.device | None) -> None:
@@ -111,7 +111,7 @@ class InProcess:
         self.zoo = InMemoryModels(self.settings)
         self._recent = LRUCache(self.settings.picture_bytes)
         self._decoders = DecoderPool(self.settings, DECODERS)
-        self._pace = Throughput()
+        self._throughput = Throughput()
         self._lock = threading.RLock()
 
     @staticmethod
@@ -126,7 +126,7 @@ class InProcess:
         """Run a call. Raises `Problem`."""
         with self._lock, tempfile.TemporaryDirectory(prefix="gradoscope-") as folder:
             store = Store(Path(folder), self.settings.store_bytes, self.settings.store_days * 86400)
-            context = Context(self.settings, self.zoo, store, self._recent, self._decoders, self._pace)
+            context = Context(self.settings, self.zoo, store, self._recent, self._decoders, self._throughput)
             try:
                 return self._explain(picture, arguments, models, listener, context)
             finally:

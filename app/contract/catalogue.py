@@ -25,7 +25,7 @@ class PaperBody(WireModel):
 class WeightsBody(WireModel):
     file: str
     bytes: int | None
-    sha256: str | None = Field(description="the file's hash, or its first digits; null where nobody stated one")
+    sha256: str | None = Field(description="the file's hash, or its first digits; null if unknown")
 
 
 class ModelBody(WireModel):
@@ -36,17 +36,17 @@ class ModelBody(WireModel):
     licence: str
     url: str
     paper: PaperBody | None
-    accuracy: float | None = Field(description="top-1 on the data set that it was trained for, in percent")
+    accuracy: float | None = Field(description="top-1 accuracy on the data set that it was trained for, in percent")
     input_size: list[int] = Field(description="height, width")
     channels: int = Field(description="3: RGB, 1: grey")
-    fit: Fit = Field(description="how a picture of another aspect is brought to that size")
+    fit: Fit = Field(description="how a picture with another aspect ratio is fitted to that size")
     classes: int
     parameters: int | None
     availability: Literal["ready", "downloadable", "missing"]
-    remedy: str | None = Field(description="what to do where the weights are not here")
+    remedy: str | None = Field(description="how to get the weights; null if they are ready")
     weights: WeightsBody
-    layers: list[LayerBody] | None = Field(description="null until the model was loaded once")
-    notes: list[Note] = Field([], description="what is to be known of the network; empty until it was loaded once")
+    layers: list[LayerBody] | None = Field(description="null until the model has been loaded once")
+    notes: list[Note] = Field([], description="what is to be known of the network; empty until it has been loaded once")
 
 
 class CardFault(WireModel):
@@ -69,7 +69,7 @@ class MethodBody(WireModel):
     summary: str
     strengths: list[str]
     weaknesses: list[str]
-    default: bool = Field(description="computed where a request names no method")
+    default: bool = Field(description="computed if a request names no methods")
     parameters: JsonObject = Field(description="JSON Schema")
 
 
@@ -102,7 +102,7 @@ class Samples(WireModel):
 
 
 class Catalogue(WireModel):
-    """All that a worker says of itself: `Models`, `Methods` and `Metrics` in one."""
+    """Everything that a worker offers: `Models`, `Methods` and `Metrics` in one."""
 
     default: str
     downloads: Literal["none", "cards", "any"]

@@ -11,14 +11,16 @@ class MetricEstimate(WireModel):
     metric: str
     forwards: int
     gradients: int
-    seconds: float | None = Field(description="by what was measured on this model, or tried for this estimate")
+    seconds: float | None = Field(
+        description="from what was measured on this model, or timed for this estimate; null if neither was possible"
+    )
 
 
 class EstimateBody(WireModel):
     method: str
     gradient_evaluations: int
-    seconds: float | None = Field(description="by the pace last measured on this model; null before")
-    metrics: list[MetricEstimate] = Field([], description="of those asked for; none where the method is refused")
+    seconds: float | None = Field(description="from the throughput last measured on this model; null before the first")
+    metrics: list[MetricEstimate] = Field([], description="of each requested metric; empty if the method is refused")
 
 
 class Estimates(WireModel):

@@ -8,7 +8,7 @@ from typing import Literal
 from .arrays import ScoreKind
 from .wire import JsonObject
 
-Fit = Literal["crop", "pad", "squash"]  # how a picture of another aspect is brought to the input size
+Fit = Literal["crop", "pad", "squash"]  # how a picture with another aspect ratio is fitted to the input size
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 # ids that a client may choose: they are written to logs
-SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+ALLOWED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
@@ -18,13 +18,13 @@ def current() -> str:
     return _current.get()
 
 
-def accepted(given: str | None) -> str:
-    """`given` if it matches `SANE`; otherwise a new id."""
-    return given if given and SANE.fullmatch(given) else secrets.token_hex(8)
+def valid_or_new(given: str | None) -> str:
+    """`given` if it matches `ALLOWED_ID`; otherwise a new id."""
+    return given if given and ALLOWED_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 @contextmanager
-def bound(id: str) -> Iterator[None]:
+def as_current(id: str) -> Iterator[None]:
     """A context in which `current` returns `id`."""
     before = _current.set(id)
     try:

@@ -7,8 +7,8 @@ from pydantic import Field
 from .wire import WireModel
 
 
-class Refreshed(WireModel):
-    """Cards and weights were looked at again."""
+class RefreshResult(WireModel):
+    """The result of a refresh: model cards and weights have been checked again."""
 
 
 class Health(WireModel):

@@ -109,7 +109,7 @@ class Evaluation:
         zoo = context.zoo
         self.panels = plan(request, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in self.panels))
-        self.inputs = {id: requested_input(zoo.recipe(id).input, request.fit, request.size) for id in self.models}
+        self.inputs = {id: requested_input(zoo.spec(id).input, request.fit, request.size) for id in self.models}
         self._costs: dict[str, PanelCost] = {}
         for id in self.models:
             loaded = self.load(id)

@@ -16,8 +16,8 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class Input(BaseModel):
     """The input that a network expects: `size` is (height, width) in pixels; `channels` is 3 for RGB, 1 for grey.
 
-    `mean` and `std` are for pixel values in [0, 1], one value per channel. `fit` says how a picture of another aspect
-    is brought to that size. For `crop`, the shorter side is first resized to the input's side / `crop_fraction`.
+    `mean` and `std` are for pixel values in [0, 1], one value per channel. `fit` says how a picture with another aspect
+    ratio is fitted to that size. For `crop`, the shorter side is first resized to the input's side / `crop_fraction`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -33,7 +33,7 @@ from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..zoo.loader import LoadedModel
 from .context import Context
-from .model_input import ModelInput, Waiting, png, scaled_png, top_classes
+from .model_input import ModelInput, TurnByTurn, png, scaled_png, top_classes
 from .notes import notes_of
 from .panel import compute, micro_batch
 from .plan import PlannedPanel, check_panels, plan, raise_if_none_left, set_targets
@@ -116,7 +116,7 @@ class Batch:
         zoo = context.zoo
         panels = plan(request, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in panels))
-        self._inputs = {id: requested_input(zoo.recipe(id).input, request.fit, request.size) for id in self.models}
+        self._inputs = {id: requested_input(zoo.spec(id).input, request.fit, request.size) for id in self.models}
         self._fingerprints = {}
         for id in self.models:
             loaded = self._load(id)
@@ -260,7 +260,7 @@ class Batch:
             logits = torch.cat([classifier(classifier.lay_out(part)) for part in torch.split(x, size)])
         return x, logits.double().cpu(), None
 
-    def _compute_shared(self, chunk: list[ExplainedPicture], model: str, shared: SharedPass | None) -> Waiting[None]:
+    def _compute_shared(self, chunk: list[ExplainedPicture], model: str, shared: SharedPass | None) -> TurnByTurn[None]:
         """Compute a model's panels of methods of one pass, micro-batch by micro-batch."""
         for picture in chunk:
             for panel in picture.panels_of(model):
@@ -281,7 +281,7 @@ class Batch:
             shared = None
             yield None
 
-    def _compute_missing(self, picture: ExplainedPicture, model: str) -> Waiting[None]:
+    def _compute_missing(self, picture: ExplainedPicture, model: str) -> TurnByTurn[None]:
         """Compute the panels of a model that are still missing, one by one."""
         for panel in picture.panels_of(model):
             if panel.record is None:
@@ -314,7 +314,7 @@ class Batch:
                     "%s of %d pictures at once failed: one by one", one.method.id, len(panels_to_make), exc_info=True
                 )
 
-    def _compute_alone(self, picture: ExplainedPicture, panel: PlannedPanel, loaded: LoadedModel) -> Waiting[None]:
+    def _compute_alone(self, picture: ExplainedPicture, panel: PlannedPanel, loaded: LoadedModel) -> TurnByTurn[None]:
         engine = loaded.engine(self._score(loaded, panel.target), micro_batch(self.context.settings, loaded.size))
         try:
             computing = compute(panel, engine, picture.model_inputs[panel.model].x, picture.job.seed)
@@ -341,7 +341,7 @@ class Batch:
         return picture
 
 
-def drop_events(run: Generator[Any, None, R]) -> Waiting[R]:
+def drop_events(run: Generator[Any, None, R]) -> TurnByTurn[R]:
     """Run a generator and return its result. Only its `None` is passed on, events are dropped."""
     try:
         while True:

@@ -17,7 +17,7 @@ def catalogue(zoo: Zoo, settings: Settings) -> Catalogue:
     return Catalogue(
         default=settings.default_model,
         downloads="none" if settings.offline else settings.downloads,
-        models=[describe_model(zoo, model) for model in zoo.recipes],
+        models=[describe_model(zoo, model) for model in zoo.specs],
         faults=[CardFault(card=fault.card, detail=fault.detail) for fault in zoo.faults],
         methods=[describe_method(method) for method in methods().values()],
         metrics=[describe_metric(metric) for metric in metrics().values()],

@@ -5,7 +5,7 @@ Four units, from what methods and metrics declare of themselves:
 - evaluations: passes of one picture through the network, forward alone or as a gradient (forward and backward)
 - work: evaluations × pixels of the input, which bounds a request (`GRADOSCOPE_MAX_WORK`)
 - weight: forward passes that evaluations take as long as, which moves a progress bar
-- seconds: evaluations by the pace that was measured on this machine (`Throughput`); None before
+- seconds: evaluations by the throughput that was measured on this machine (`Throughput`); None before
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 from ..attribution.classifier import Classifier
 from ..attribution.methods.base import Method, Parameters
 from ..attribution.metrics.base import CostInputs, Metric, MetricCost
-from ..attribution.metrics.networks import weighing
+from ..attribution.metrics.networks import count_weighted_layers
 from .throughput import Size, Throughput
 
 BACKWARD = 2  # forward passes that a backward pass takes as long as
-ENOUGH = 8  # evaluations of a map that a pace is learnt from
-GRADIENTS = ("gradients",)  # what the pace of a map is kept under
-# what a pace is kept under, and how many evaluations of it
+MIN_LEARN_EVALUATIONS = 8  # evaluations that a map needs for its time to count as a measurement of throughput
+MAP_KEY = ("gradients",)  # the key of a map's throughput
+# the key of a throughput, and how many evaluations of that kind
 Spent = tuple[tuple[str, ...], int]
 
 
@@ -56,7 +56,7 @@ class PanelCost:
 
 def inputs_of(method: Method[Any], parameters: Parameters, classifier: Classifier) -> CostInputs:
     """What the costs of a map and its metrics depend on, where the model is loaded."""
-    return CostInputs(method, parameters, classifier.size, len(classifier.labels), weighing(classifier))
+    return CostInputs(method, parameters, classifier.size, len(classifier.labels), count_weighted_layers(classifier))
 
 
 def panel_cost(inputs: CostInputs, measured: Iterable[tuple[Metric[Any], Parameters]]) -> PanelCost:
@@ -65,28 +65,28 @@ def panel_cost(inputs: CostInputs, measured: Iterable[tuple[Metric[Any], Paramet
     return PanelCost(inputs.map_cost, metrics, inputs.size)
 
 
-def map_seconds(pace: Throughput, model: str, cost: MetricCost, size: Size) -> float | None:
-    """What a map will take, by the pace of the last ones; None before the first."""
-    return pace.seconds(model, GRADIENTS, cost.total, size)
+def map_seconds(throughput: Throughput, model: str, cost: MetricCost, size: Size) -> float | None:
+    """What a map will take, by the throughput of the last ones; None before the first."""
+    return throughput.seconds(model, MAP_KEY, cost.total, size)
 
 
-def learn_map(pace: Throughput, model: str, cost: MetricCost, seconds: float, size: Size) -> None:
-    """Learn a model's pace from a map that took `seconds`; one of few evaluations says too little."""
-    if cost.total >= ENOUGH:
-        pace.learn(model, GRADIENTS, seconds, cost.total, size)
+def learn_map(throughput: Throughput, model: str, cost: MetricCost, seconds: float, size: Size) -> None:
+    """Learn a model's throughput from a map that took `seconds`; one of few evaluations says too little."""
+    if cost.total >= MIN_LEARN_EVALUATIONS:
+        throughput.learn(model, MAP_KEY, seconds, cost.total, size)
 
 
-def metric_pace(method: Method[Any], metric: Metric[Any], cost: MetricCost) -> tuple[str, ...]:
-    """What a metric's pace is kept under: it is the method's too, where the metric makes maps."""
+def throughput_key(method: Method[Any], metric: Metric[Any], cost: MetricCost) -> tuple[str, ...]:
+    """The key of a metric's throughput. It names the method too if the metric computes maps."""
     return ("metric", metric.id, method.id if cost.maps else "")
 
 
 def learn_metric(
-    pace: Throughput, model: str, inputs: CostInputs, metric: Metric[Any], cost: MetricCost, seconds: float
+    throughput: Throughput, model: str, inputs: CostInputs, metric: Metric[Any], cost: MetricCost, seconds: float
 ) -> None:
     """Learn from a metric that took `seconds`."""
     if cost.total:
-        pace.learn(model, metric_pace(inputs.method, metric, cost), seconds, cost.total, inputs.size)
+        throughput.learn(model, throughput_key(inputs.method, metric, cost), seconds, cost.total, inputs.size)
 
 
 def components(metric: Metric[Any], cost: MetricCost, inputs: CostInputs) -> Iterator[Spent]:
@@ -99,4 +99,4 @@ def components(metric: Metric[Any], cost: MetricCost, inputs: CostInputs) -> Ite
     if cost.forwards > made.forwards:
         yield ("forwards",), cost.forwards - made.forwards
     if cost.gradients > made.gradients:
-        yield GRADIENTS, cost.gradients - made.gradients
+        yield MAP_KEY, cost.gradients - made.gradients

@@ -13,8 +13,8 @@ from ..attribution.engine import Engine
 from ..attribution.errors import AttributionError, Refused
 from ..attribution.methods.base import Method, Parameters
 from ..attribution.metrics.base import CostInputs, ExplainedMap, Metric, MetricCost
-from ..attribution.metrics.networks import layers, private, randomise
-from ..attribution.metrics.similarity import compare
+from ..attribution.metrics.networks import layers, private_copy, randomise
+from ..attribution.metrics.similarity import map_similarity
 from ..attribution.score import Score
 from ..contract.estimates import EstimateBody, Estimates, MetricEstimate
 from ..contract.events import ResultEvent
@@ -24,8 +24,8 @@ from ..images.preprocess import requested_input
 from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
 from .context import Context
-from .cost import components, inputs_of, map_seconds, metric_pace, panel_cost
-from .model_input import Waiting
+from .cost import components, inputs_of, map_seconds, panel_cost, throughput_key
+from .model_input import TurnByTurn
 from .panel import micro_batch
 from .plan import Chosen, choose_methods, choose_metrics
 from .throughput import Size
@@ -41,7 +41,7 @@ def estimate(job: Estimate, context: Context) -> Run:
     None. For a metric without one, a few passes are timed first. If the model cannot be loaded, the evaluations of
     metrics are an upper bound and their seconds None.
     """
-    model_input = requested_input(context.zoo.recipe(job.model).input, None, job.size)
+    model_input = requested_input(context.zoo.spec(job.model).input, None, job.size)
     chosen_methods, chosen_metrics = choose_methods(job), choose_metrics(job)
     estimates = []
     for method, parameters in chosen_methods:
@@ -80,7 +80,7 @@ def _metric_estimates(
     chosen: tuple[Method[Any], Parameters],
     chosen_metrics: tuple[Chosen, ...],
     context: Context,
-) -> Waiting[list[MetricEstimate]]:
+) -> TurnByTurn[list[MetricEstimate]]:
     """The cost of each metric of a map by the `chosen` method. What has no throughput yet is timed first."""
     method, classifier = chosen[0], loaded.classifier
     inputs = inputs_of(*chosen, classifier)
@@ -89,7 +89,7 @@ def _metric_estimates(
     estimates, costs = [], panel_cost(inputs, chosen_metrics).metrics
     for metric, parameters in chosen_metrics:
         cost = costs[metric.id]
-        kind = metric_pace(method, metric, cost)
+        kind = throughput_key(method, metric, cost)
         seconds = context.throughput.seconds(model, kind, cost.total, classifier.size) if cost.total else 0.0
         if seconds is None and cost.maps:
             parts = list(components(metric, cost, inputs))
@@ -111,7 +111,7 @@ def _metric_estimate(metric: Metric[Any], cost: MetricCost, seconds: float | Non
     return MetricEstimate(metric=metric.id, forwards=cost.forwards, gradients=cost.gradients, seconds=_rounded(seconds))
 
 
-def _time(passes: Iterator[int], model: str, kind: tuple[str, ...], context: Context, size: Size) -> Waiting[None]:
+def _time(passes: Iterator[int], model: str, kind: tuple[str, ...], context: Context, size: Size) -> TurnByTurn[None]:
     """Time a few `passes`, each of which yields its number of evaluations, and store the throughput of the fastest.
 
     The fastest, since other work on the machine only makes passes slower. The first pass warms up; it counts only if
@@ -137,7 +137,7 @@ def _part_passes(part: tuple[str, ...], engine: Engine, inputs: CostInputs) -> I
     """
     classifier = engine.classifier
     while part[0] == "drawing":
-        copy = private(classifier)
+        copy = private_copy(classifier)
         for layer in layers(copy):
             randomise(layer, 0)
         yield 1
@@ -146,10 +146,10 @@ def _part_passes(part: tuple[str, ...], engine: Engine, inputs: CostInputs) -> I
         backend = None if part[-1] == "copy" else engine.backend
         yield from _map_passes(Engine(classifier, engine.score, backend, micro_batch=engine.micro_batch), inputs)
     one_map, other_map = torch.rand(2, 1 if inputs.method.single_channel else classifier.channels, *classifier.size)
-    pictures = classifier.probe(engine.micro_batch)
+    pictures = classifier.noise_pictures(engine.micro_batch)
     while True:
         if part[0] == "comparisons":
-            compare(one_map, other_map, inputs.method)
+            map_similarity(one_map, other_map, inputs.method)
             yield 1
         else:
             engine.scores(pictures) if part[0] == "forwards" else engine.gradients(pictures)
@@ -158,7 +158,7 @@ def _part_passes(part: tuple[str, ...], engine: Engine, inputs: CostInputs) -> I
 
 def _map_passes(engine: Engine, inputs: CostInputs) -> Iterator[int]:
     """Compute maps of a synthetic picture again and again. Yields the number of evaluations of each micro-batch."""
-    picture = engine.classifier.probe(1)[0]
+    picture = engine.classifier.noise_pictures(1)[0]
     while True:
         before = 0
         for step in inputs.method.attribute(engine, picture, inputs.parameters, 0):
@@ -171,7 +171,7 @@ def _metric_passes(metric: Metric[Any], parameters: Parameters, engine: Engine, 
 
     Raises `Refused`.
     """
-    picture = engine.classifier.probe(1)[0]
+    picture = engine.classifier.noise_pictures(1)[0]
     values = torch.rand(1 if inputs.method.single_channel else len(picture), *inputs.size).to(picture)
     subject = ExplainedMap(engine, picture, values, inputs.method, inputs.parameters)
     metric.check(subject, parameters)

@@ -16,13 +16,13 @@ from .progress import BYTES, ProgressBars
 def fetch_all(zoo: Zoo, models: Iterable[str], settings: Settings, console: Console | None = None) -> None:
     """Download the missing weights of models. Raises `Problem`."""
     for model in models:
-        if zoo.weights.availability(zoo.recipe(model).weights) == "downloadable":
+        if zoo.weights.availability(zoo.spec(model).weights) == "downloadable":
             fetch(zoo, model, settings, console or Console(stderr=True))
 
 
 def fetch(zoo: Zoo, model: str, settings: Settings, console: Console) -> None:
     """Download a model's weights if they are missing, with a progress bar. Raises `Problem`."""
-    file = zoo.recipe(model).weights
+    file = zoo.spec(model).weights
     if not zoo.weights.find(file):
         with ProgressBars(console) as bars:
             task = bars.add(model, None, BYTES)

@@ -20,7 +20,7 @@ from .turns import Run, reserve_models
 def flow(job: Flow, context: Context) -> Run:
     """Measure one forward and backward pass; the result event has the figures of all layers. Raises `Problem`."""
     model = job.model or context.settings.default_model
-    context.zoo.recipe(model)
+    context.zoo.spec(model)
     picture = yield from InputImage.open(job.picture, context, job.owner)
     with (yield from reserve_models(context.zoo, [model])):
         model_input = yield from make_model_input(context, picture, model, job)
@@ -74,6 +74,6 @@ def layer_record(layer: LayerGradient) -> FlowLayer:
         dead=layer.slopes.dead,
         dead_units=layer.slopes.dead_units,
         saturated=layer.slopes.saturated,
-        pooling=None if pooling is None else PoolingBody(how=pooling.how, received=pooling.received, map=pooling.map),
+        pooling=None if pooling is None else PoolingBody(how=pooling.kind, received=pooling.received, map=pooling.map),
         into=list(layer.into),
     )

@@ -12,7 +12,7 @@ from ..contract.metrics import Finding
 URL = "/trust#gradient_flow"
 VANISHED = 1e-3  # share of the largest value below which the gradient has vanished
 MAX_LEFT = 0.5  # a finding only if less than this share is left between two layers
-MOST = 0.9  # share of dead or saturated activations for a finding
+MAX_FLAT_SHARE = 0.9  # share of dead or saturated activations for a finding
 
 
 def findings(layers: list[LayerGradient], score: ScoreKind = "logit") -> list[Finding]:
@@ -134,7 +134,7 @@ def _drop(layers: list[LayerGradient]) -> Iterator[Finding]:
     ratio, layer, user = min(drops, key=lambda drop: drop[0])
     if ratio >= MAX_LEFT:
         return
-    average = user.pooling is not None and user.pooling.how == "average"
+    average = user.pooling is not None and user.pooling.kind == "average"
     detail = (
         f"The largest drop between two layers is from {title(user)} back to {title(layer)}: {_percent(ratio)} of the "
         "norm is left."
@@ -146,7 +146,7 @@ def _drop(layers: list[LayerGradient]) -> Iterator[Finding]:
 
 
 def _dead(layers: list[LayerGradient]) -> Iterator[Finding]:
-    dead = [layer for layer in layers if (layer.slopes.dead or 0) > MOST]
+    dead = [layer for layer in layers if (layer.slopes.dead or 0) > MAX_FLAT_SHARE]
     if not dead:
         return
     worst = max(dead, key=lambda layer: layer.slopes.dead or 0)
@@ -168,7 +168,7 @@ def _dead(layers: list[LayerGradient]) -> Iterator[Finding]:
 
 
 def _saturated(layers: list[LayerGradient]) -> Iterator[Finding]:
-    saturated = [layer for layer in layers if (layer.slopes.saturated or 0) > MOST]
+    saturated = [layer for layer in layers if (layer.slopes.saturated or 0) > MAX_FLAT_SHARE]
     if not saturated:
         return
     worst = max(saturated, key=lambda layer: layer.slopes.saturated or 0)

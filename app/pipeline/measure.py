@@ -52,14 +52,14 @@ def _measure(
 ) -> Generator[Event | None, None, MeasurementBody]:
     metric, parameters = chosen
     metric.check(explained, parameters)
-    cost = metric.cost(explained.outline, parameters)
+    cost = metric.cost(explained.cost_inputs, parameters)
     name, store = measurement_part(panel.id, metric.id), context.store
     store_key = store.key("metric", key, metric.id, parameters.model_dump(), job.seed)
     facts = _facts(store.attach(job.id, name, store_key))
     from_store = facts is not None
     if facts is None:
         measurement, seconds = yield from compute(panel, metric, parameters, explained)
-        learn_metric(context.throughput, panel.model, explained.outline, metric, cost, seconds)
+        learn_metric(context.throughput, panel.model, explained.cost_inputs, metric, cost, seconds)
         facts = MeasurementFacts(
             figures=dict(measurement.figures), maps=list(measurement.maps), seconds=round(seconds, 3)
         )

@@ -29,7 +29,7 @@ MAX_SIDE = 2048  # longest side of the stored picture
 SMALL_BYTES = 256  # bytes of small cache entries
 WAIT_SECONDS = 0.002  # seconds that a run waits for its picture within one turn
 T = TypeVar("T")
-Waiting = Generator[None, None, T]
+TurnByTurn = Generator[None, None, T]
 
 
 class InputImage:
@@ -43,7 +43,7 @@ class InputImage:
         self._image: Image.Image | None = None
 
     @classmethod
-    def open(cls, data: bytes, context: Context, owner: str = "") -> Waiting[InputImage]:
+    def open(cls, data: bytes, context: Context, owner: str = "") -> TurnByTurn[InputImage]:
         """The picture in `data`. If its size is not cached, it is decoded, turn by turn. Raises `Problem`."""
         picture = cls(data, context, owner)
         key = ("size", picture.hash)
@@ -52,7 +52,7 @@ class InputImage:
         picture.size = context.picture_cache.recall(key, lambda: picture.image.size, lambda size: SMALL_BYTES)
         return picture
 
-    def decode_in_turns(self) -> Waiting[None]:
+    def decode_in_turns(self) -> TurnByTurn[None]:
         """Decode it in another process, waiting turn by turn. Raises `Problem`."""
         if self._image is not None or ("image", self.hash) in self._context.picture_cache:
             return
@@ -129,9 +129,9 @@ class ModelInput:
 
 def make_model_input(
     context: Context, picture: InputImage, model: str, job: Explain | Predict | Flow, count: int = 5
-) -> Waiting[ModelInput]:
+) -> TurnByTurn[ModelInput]:
     """Preprocess a picture for a model with the requested size and fit, and predict its `count` top classes."""
-    input_spec = requested_input(context.zoo.recipe(model).input, job.fit, job.size)
+    input_spec = requested_input(context.zoo.spec(model).input, job.fit, job.size)
     if not picture.is_cached(input_spec):
         yield from picture.decode_in_turns()
     loaded = context.zoo.load(model, input_spec.size)

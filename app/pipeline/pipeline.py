@@ -24,7 +24,7 @@ from ..contract.jobs import Estimate, Explain, Flow, Job, Labels, Locate, Measur
 from ..contract.predictions import LabelList, Prediction, Predictions
 from ..contract.problems import ComputationFailed, Problem, problem_from_body
 from ..contract.records import Explanation, InputBody, PanelBody
-from ..contract.server import Refreshed
+from ..contract.server import RefreshResult
 from ..storage.records import load_record
 from ..storage.store import deleted_problem
 from ..zoo.weights import Location
@@ -32,7 +32,7 @@ from ..zoo.zoo import Zoo
 from .context import Context
 from .estimate import estimate
 from .flow import flow
-from .model_input import InputImage, ModelInput, Waiting, make_model_input, png, scaled_png
+from .model_input import InputImage, ModelInput, TurnByTurn, make_model_input, png, scaled_png
 from .panel import make_panel, shared_passes
 from .plan import PlannedPanel, check_panels, plan, set_targets
 from .problems import as_problem, told_as_problems
@@ -65,19 +65,19 @@ def answer_without_picture(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
     if isinstance(job, Labels):
         yield ResultEvent(result=LabelList(labels=list(zoo.labels(job.model))))
     elif isinstance(job, Locate):
-        file = zoo.recipe(job.model).weights
+        file = zoo.spec(job.model).weights
         location = Location(file=zoo.weights.with_pinned_revision(file), ready=zoo.weights.find(file) is not None)
         yield ResultEvent(result=location)
     else:
         zoo.refresh()
-        yield ResultEvent(result=Refreshed())
+        yield ResultEvent(result=RefreshResult())
 
 
 def predict(job: Predict, context: Context) -> Run:
     """Predict the top classes of a picture, model by model."""
     models = job.models or (context.settings.default_model,)
     for model in models:
-        context.zoo.recipe(model)
+        context.zoo.spec(model)
     picture = yield from InputImage.open(job.picture, context, job.owner)
     predictions = []
     for model in models:
@@ -177,7 +177,7 @@ def is_complete(panel: PlannedPanel) -> bool:
 
 def make_model_inputs(
     job: Explain, context: Context, picture: InputImage, panels: list[PlannedPanel]
-) -> Waiting[dict[str, ModelInput]]:
+) -> TurnByTurn[dict[str, ModelInput]]:
     """Make the input of each model, and decide which panels are possible and what their targets are.
 
     If a model cannot be loaded, only its own panels are refused. Raises the refusal if no panel is left.
@@ -230,7 +230,7 @@ def create_record(job: Explain, context: Context, picture: InputImage) -> Explan
     return record
 
 
-def store_image(job: Explain, context: Context, picture: InputImage) -> Waiting[None]:
+def store_image(job: Explain, context: Context, picture: InputImage) -> TurnByTurn[None]:
     """Store the scaled picture. For a large picture that takes longer than the prediction, so it is done after it."""
     store = context.store
     key = store.key("image", picture.hash)
@@ -260,7 +260,7 @@ def _accepted(
     planned_panels = []
     for panel in panels:
         known = model_inputs.get(panel.model)
-        input = known.input if known else context.zoo.recipe(panel.model).input
+        input = known.input if known else context.zoo.spec(panel.model).input
         cost = panel.map_cost(input.size).total
         planned = PlannedPanelBody(
             id=panel.id, model=panel.model, method=panel.method.id, target=panel.target, cost=cost

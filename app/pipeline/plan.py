@@ -60,7 +60,7 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
     chosen, measured = choose_methods(job), choose_metrics(job)
     models = tuple(dict.fromkeys(job.models)) or (settings.default_model,)
     for model in models:
-        zoo.recipe(model)
+        zoo.spec(model)
     targets: tuple[int | None, ...] = tuple(dict.fromkeys(job.targets)) or (None,)
     count = len(models) * len(targets) * len(chosen)
     if count > settings.max_panels:
@@ -75,7 +75,7 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
             ((m, t, c) for m in models for t in targets for c in chosen), start=1
         )
     ]
-    sizes = {model: requested_input(zoo.recipe(model).input, job.fit, job.size).size for model in models}
+    sizes = {model: requested_input(zoo.spec(model).input, job.fit, job.size).size for model in models}
     classes = {model: len(zoo.labels(model)) if measured else 0 for model in models}
     known = (CostInputs(p.method, p.parameters, sizes[p.model], classes[p.model]) for p in panels)
     check_work((panel_cost(inputs, measured) for inputs in known), settings.max_work)

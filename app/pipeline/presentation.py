@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..attribution.plugins import LAST, Kind, Plugin, plugins
+from ..attribution.plugins import DEFAULT_ORDER, Kind, Plugin, plugins
 from ..contract.wire import JsonObject
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Presentation:
         """Its place among its kind: methods by their year, metrics by their `order`."""
         if self.kind == "methods":
             return self.year or 9999, self.declared.get("order", 0), self.id
-        return 0, self.declared.get("order", LAST), self.id
+        return 0, self.declared.get("order", DEFAULT_ORDER), self.id
 
     @property
     def about(self) -> JsonObject:

@@ -41,10 +41,10 @@ def reserve_models(zoo: Zoo, models: list[str]) -> Generator[None, None, Abstrac
     """Wait, turn by turn, until there is room for these models. Returns a context manager that keeps them in memory."""
     token = object()
     try:
-        while not zoo.room(models, token):
+        while not zoo.request_room(models, token):
             yield None
     finally:
-        zoo.leave(token)
+        zoo.withdraw_request(token)
     return zoo.hold(models)
 
 

@@ -177,6 +177,6 @@ class LocalExecutor(BaseExecutor):
                 self._post("ping")
             self._unanswered_pings += 1
             if self._unanswered_pings > MAX_UNANSWERED_PINGS:
-                log.error("the worker has said nothing for %d s and is ended", PING_SECONDS * MAX_UNANSWERED_PINGS)
+                log.error("the worker has not answered for %d s and is killed", PING_SECONDS * MAX_UNANSWERED_PINGS)
                 self._unanswered_pings = 0
                 self._worker_process.kill()

@@ -43,7 +43,7 @@ class Scheduler:
         entry = self._entries.get(number)
         if entry is not None:
             self._remove(number)
-            with request_id.bound(entry.request):
+            with request_id.as_current(entry.request):
                 _close(entry.run)
 
     def turn(self) -> Iterator[tuple[int, Event]]:
@@ -52,7 +52,7 @@ class Scheduler:
             return
         client, numbers = next(iter(self._rounds.items()))
         number = numbers[0]
-        with request_id.bound(self._entries[number].request):
+        with request_id.as_current(self._entries[number].request):
             try:
                 for event in self._entries[number].run:
                     if event is None:

@@ -63,19 +63,19 @@ class Worker:
         import torch  # imported here, so that importing this module stays cheap for the web process
 
         from ..attribution.counters import counters
-        from ..attribution.memory import give_back, keep_freed, resident
+        from ..attribution.memory import keep_freed_memory, release_freed_memory, resident
         from ..pipeline import pipeline
         from ..pipeline.catalogue import catalogue
         from ..pipeline.context import Context
         from ..pipeline.problems import told_as_problems
         from .scheduler import Scheduler
 
-        keep_freed()
+        keep_freed_memory()
         if settings.threads:
             torch.set_num_threads(settings.threads)
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32
         self._connection, self._run = connection, run or pipeline.run
-        self._give_back, self._resident, self._initial_bytes = give_back, resident, resident()
+        self._release_memory, self._resident, self._initial_bytes = release_freed_memory, resident, resident()
         self._counters = counters
         self._last_report: WorkerCounters | None = None
         self._reported_at = 0.0
@@ -118,7 +118,7 @@ class Worker:
         while not self._connection.poll(TRIAL_SECONDS) and self._context.zoo.advance_backends():
             pass
         if not self._connection.poll(IDLE_SECONDS):
-            self._give_back()
+            self._release_memory()
             self._connection.poll(None)
 
     def _free_memory(self) -> None:
@@ -126,7 +126,7 @@ class Worker:
         next micro-batch, but blocks of one model's layers seldom fit another's."""
         cached_bytes = self._context.zoo.bytes + self._context.picture_cache.currsize
         if self._resident() - self._initial_bytes - cached_bytes > WORKSPACE:
-            self._give_back()
+            self._release_memory()
 
     def _receive(self, message: tuple[Any, ...]) -> None:
         if message[0] == "run":
@@ -188,7 +188,7 @@ def warm_up(context: Any) -> None:
     engine = loaded.engine(Score(0), settings.micro_batch)
     for _ in range(3):
         count = engine.micro_batch
-        pictures = loaded.classifier.probe(count)
+        pictures = loaded.classifier.noise_pictures(count)
         began = time.monotonic()
         engine.gradients(pictures)
     context.throughput.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, loaded.size)

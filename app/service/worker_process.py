@@ -23,30 +23,37 @@ WorkerMain = Callable[[Connection, Settings], None]
 class WorkerProcess:
     """A worker process with the threads that write to it and read from it, so that the event loop never blocks.
 
-    `receive` is called with each of its messages, `died` once after it has ended. Both are called in the reader thread.
+    `worker_main` runs in it. `on_message` is called with each of its messages, `on_exit` once after it has ended; both
+    in the reader thread.
     """
 
     def __init__(
-        self, work: WorkerMain, settings: Settings, receive: Callable[[Any], None], died: Callable[[], None]
+        self,
+        worker_main: WorkerMain,
+        settings: Settings,
+        on_message: Callable[[Any], None],
+        on_exit: Callable[[], None],
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, worker_end = context.Pipe()
         self.process: SpawnProcess = context.Process(
-            target=work, args=(worker_end, settings), name="gradoscope-worker", daemon=True
+            target=worker_main, args=(worker_end, settings), name="gradoscope-worker", daemon=True
         )
         self.process.start()
         worker_end.close()
         self._outbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_messages, name="worker-writer", daemon=True)
         self._writer.start()
-        threading.Thread(target=self._read_messages, args=(receive, died), name="worker-reader", daemon=True).start()
+        threading.Thread(
+            target=self._read_messages, args=(on_message, on_exit), name="worker-reader", daemon=True
+        ).start()
 
     def post(self, *message: Any) -> None:
         """Queue a message for the worker. Returns at once."""
         self._outbox.put(message)
 
     def kill(self) -> None:
-        """Kill the worker; the reader thread then calls `died`."""
+        """Kill the worker; the reader thread then calls `on_exit`."""
         self.process.kill()
 
     def stop(self) -> None:
@@ -63,14 +70,14 @@ class WorkerProcess:
                 self._connection.send(message)
             self._connection.send(("stop",))
 
-    def _read_messages(self, receive: Callable[[Any], None], died: Callable[[], None]) -> None:
+    def _read_messages(self, on_message: Callable[[Any], None], on_exit: Callable[[], None]) -> None:
         try:
             while True:
-                receive(self._connection.recv())
+                on_message(self._connection.recv())
         except (EOFError, OSError):
             pass
         except Exception:
-            log.exception("what the worker says cannot be understood")
+            log.exception("a message from the worker could not be read; the worker is killed")
             self.process.kill()
         self._outbox.put(None)  # ends the writer
         self._writer.join()
@@ -78,4 +85,4 @@ class WorkerProcess:
         self.process.kill()  # in case it has closed the pipe but still runs
         self.process.join()
         self._connection.close()
-        died()
+        on_exit()

@@ -33,7 +33,7 @@ OBJECT_STORE_BYTES = 256 * 2**20  # of a Ray cluster started here; enough, becau
 def explainer(settings: Settings) -> serve.Application:
     """The deployment of `Explainer`, whose replicas compute the explanations."""
     router: dict[str, Any] = {
-        "request_router_class": "gradoscope.service.cluster.routing:ByModel",
+        "request_router_class": "gradoscope.service.cluster.routing:ModelAwareRouter",
         "request_routing_stats_period_s": STATISTICS_SECONDS,
     }
     deployment: Any = serve.deployment(

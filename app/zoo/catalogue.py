@@ -21,35 +21,35 @@ class Catalogue:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.weights = Weights(settings)
-        self.recipes: dict[str, ModelSpec] = {}
+        self.specs: dict[str, ModelSpec] = {}
         self.faults: list[FaultyCard] = []
         self.changed = False
 
     def read(self) -> list[str]:
         """Read the cards again. Ids of the models that are gone, or are no longer what they were."""
         cards, self.faults = read_cards(*self.settings.card_folders)
-        before, self.recipes = self.recipes, {}
+        before, self.specs = self.specs, {}
         for card in cards.values():
             try:
                 old = before.get(card.id)
-                self.recipes[card.id] = old if old and old.card == card and not _has_files(old) else model_spec_of(card)
+                self.specs[card.id] = old if old and old.card == card and not _has_files(old) else model_spec_of(card)
             except CardError as error:
                 self.faults.append(FaultyCard(card.file, error.detail))
-        for id, recipe in before.items():  # those without a card stay listed
+        for id, spec in before.items():  # those without a card stay listed
             if id not in cards and card_of_id(id) is not None:
-                self.recipes[id] = recipe
+                self.specs[id] = spec
         for fault in self.faults:
             log.warning("a card cannot be used: %s", fault.detail)
         self.changed = True
-        return [id for id, old in before.items() if id not in self.recipes or not _same(old, self.recipes[id])]
+        return [id for id, old in before.items() if id not in self.specs or not _same(old, self.specs[id])]
 
-    def recipe(self, model: str) -> ModelSpec:
+    def spec(self, model: str) -> ModelSpec:
         """The spec of a card, or of a model that timm or torchvision knows by that id.
 
         Raises `NotFound`; `Forbidden` where only the operator may have models without a card.
         """
-        if model in self.recipes:
-            return self.recipes[model]
+        if model in self.specs:
+            return self.specs[model]
         for fault in self.faults:
             if fault.card == f"{model}.toml":
                 raise CardError(fault.detail, field="model")
@@ -63,15 +63,15 @@ class Catalogue:
                 field="model",
             )
         try:
-            recipe = self.recipes[model] = model_spec_of(card)
+            spec = self.specs[model] = model_spec_of(card)
         except CardError as error:  # the id is the client's, not a card of the operator's
             raise NotFound(error.detail.replace(card.file, model), field="model") from error
         self.changed = True
-        return recipe
+        return spec
 
     def labels(self, model: str) -> tuple[str, ...]:
         """Labels of a model's classes; the model itself need not be loaded for them. Raises `NotFound`."""
-        return self.recipe(model).labels
+        return self.spec(model).labels
 
     def take_change(self) -> bool:
         """Whether what is told of the models may have changed since this was last asked."""
@@ -80,32 +80,32 @@ class Catalogue:
 
     def about(self, model: str) -> ModelBody:
         """What is known of a model before it is loaded, as `GET /models` tells it."""
-        recipe = self.recipes[model]
-        card, file = recipe.card, self.weights.with_pinned_revision(recipe.weights)
-        availability = self.weights.availability(recipe.weights)
+        spec = self.specs[model]
+        card, file = spec.card, self.weights.with_pinned_revision(spec.weights)
+        availability = self.weights.availability(spec.weights)
         return ModelBody(
             id=card.id,
             title=card.title,
             architecture=card.architecture,
             source=card.source.kind,
-            licence=recipe.licence,
-            url=recipe.url,
-            paper=PaperBody(title=recipe.paper.title, url=recipe.paper.url) if recipe.paper else None,
-            accuracy=recipe.accuracy,
-            input_size=list(recipe.input.size),
-            channels=recipe.input.channels,
-            fit=recipe.input.fit,
-            classes=len(recipe.labels),
-            parameters=recipe.parameters,
+            licence=spec.licence,
+            url=spec.url,
+            paper=PaperBody(title=spec.paper.title, url=spec.paper.url) if spec.paper else None,
+            accuracy=spec.accuracy,
+            input_size=list(spec.input.size),
+            channels=spec.input.channels,
+            fit=spec.input.fit,
+            classes=len(spec.labels),
+            parameters=spec.parameters,
             availability=availability,
-            remedy=None if availability == "ready" else self.weights.remedy(recipe.weights, model),
+            remedy=None if availability == "ready" else self.weights.remedy(spec.weights, model),
             weights=WeightsBody(file=file.file, bytes=file.size, sha256=file.sha256 or None),
             layers=None,
         )
 
     def _unknown(self, model: str) -> str:
         return (
-            f"There is no model «{model[:80]}». There are: {', '.join(self.recipes)}; and by the libraries' ids, e.g. "
+            f"There is no model «{model[:80]}». There are: {', '.join(self.specs)}; and by the libraries' ids, e.g. "
             "timm:resnet50.a1_in1k or torchvision:resnet34."
         )
 
@@ -115,7 +115,7 @@ def _same(one: ModelSpec, other: ModelSpec) -> bool:
     return (one.card, one.labels, one.input) == (other.card, other.labels, other.input)
 
 
-def _has_files(recipe: ModelSpec) -> bool:
+def _has_files(spec: ModelSpec) -> bool:
     """Whether files beside the card take part (labels): they may have changed though the card has not."""
-    labels = recipe.card.labels
+    labels = spec.card.labels
     return isinstance(labels, str) and labels != "imagenet-1k"

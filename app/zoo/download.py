@@ -78,7 +78,7 @@ def download_weights(file: WeightFile, model: str, settings: Settings) -> Genera
                 os.replace(part, path)
         except OSError as error:
             raise DownloadFailed(
-                f"{model}: {short_path(path)} cannot be written: {error.strerror or error}. Make room or mend the "
+                f"{model}: {short_path(path)} cannot be written: {error.strerror or error}. Make room or correct the "
                 "folder's rights, or set GRADOSCOPE_WEIGHTS to another folder."
             ) from error
 

@@ -65,7 +65,7 @@ class InMemoryModels(Zoo):
             yield
         finally:
             for id in self._in_memory:
-                self.recipes.pop(id, None)
+                self.specs.pop(id, None)
             self._in_memory = {}
 
     def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
@@ -98,8 +98,8 @@ class InMemoryModels(Zoo):
             )
         file = File(kind="file", file=Path(model.id))
         card = Card(id=model.id, title=model.id, architecture=type(model.network).__name__, source=file)
-        recipe = ModelSpec(card, WeightFile(model.id, local=True), input, classifier.labels, lambda path: network)
-        self.recipes[model.id] = recipe
+        spec = ModelSpec(card, WeightFile(model.id, local=True), input, classifier.labels, lambda path: network)
+        self.specs[model.id] = spec
         # compiling takes longer than a network that is asked once or twice would gain by it
         kind: Kind = "none" if self.settings.acceleration == "none" else "pytorch"
         self._in_memory[model.id] = ResidentModel(self._with_backend(classifier, kind), 0, (model.id, 0, 0))

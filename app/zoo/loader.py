@@ -70,18 +70,18 @@ class ModelFacts:
     behaviour: Behaviour
 
 
-def build_classifier(recipe: ModelSpec, network: nn.Module, fingerprint: str, device: torch.device) -> Classifier:
+def build_classifier(spec: ModelSpec, network: nn.Module, fingerprint: str, device: torch.device) -> Classifier:
     """Wrap a network that has its weights in a frozen classifier: eval mode, float32, channels last, on `device`."""
     classifier = Classifier(
         network.float(),
-        size=recipe.input.size,
-        labels=recipe.labels,
-        mean=recipe.input.mean,
-        std=recipe.input.std,
-        multilabel=recipe.multilabel,
-        output=chosen_output(recipe.card),
-        id=recipe.id,
-        fingerprint=fingerprint if recipe.card.output is None else f"{fingerprint}:{recipe.card.output}",
+        size=spec.input.size,
+        labels=spec.labels,
+        mean=spec.input.mean,
+        std=spec.input.std,
+        multilabel=spec.multilabel,
+        output=chosen_output(spec.card),
+        id=spec.id,
+        fingerprint=fingerprint if spec.card.output is None else f"{fingerprint}:{spec.card.output}",
     )
     return classifier.to(device).to(memory_format=torch.channels_last)
 
@@ -95,26 +95,26 @@ def chosen_output(card: Card) -> Output | None:
     return output
 
 
-def examine(recipe: ModelSpec, classifier: Classifier, bytes: int) -> ModelFacts:
+def check_network(spec: ModelSpec, classifier: Classifier, bytes: int) -> ModelFacts:
     """Check by one pass that the network matches its card, and collect its facts. Raises `CardError`."""
     try:
         behaviour = behaviour_of(classifier)
         inspection = inspection_of(classifier)
     except NoLogits as error:
-        advice = "It is no classifier, or a part of one" if recipe.card.output is None else "Mend `output` in the card"
-        raise CardError(f"{recipe.card.file}: {error}. {advice}.") from error
+        advice = "It is no classifier, or a part of one" if spec.card.output is None else "Correct `output` in the card"
+        raise CardError(f"{spec.card.file}: {error}. {advice}.") from error
     except Exception as error:
         if out_of_memory(error):
             raise
         raise CardError(
-            f"{recipe.card.file}: the network does not take a picture of {recipe.input.channels}×"
-            f"{recipe.input.size[0]}×{recipe.input.size[1]} ({str(error).splitlines()[0][:200]}). Mend `input` in "
+            f"{spec.card.file}: the network does not take a picture of {spec.input.channels}×"
+            f"{spec.input.size[0]}×{spec.input.size[1]} ({str(error).splitlines()[0][:200]}). Correct `input` in "
             "the card."
         ) from error
     if behaviour.classes != len(classifier.labels) and not classifier.calling.two_sided:
         raise CardError(
-            f"{recipe.card.file}: the network answers with {behaviour.classes} logits, the card has "
-            f"{len(recipe.labels)} labels. Mend `labels` or `classes` in the card{or_output(behaviour)}."
+            f"{spec.card.file}: the network answers with {behaviour.classes} logits, the card has "
+            f"{len(spec.labels)} labels. Correct `labels` or `classes` in the card{or_output(behaviour)}."
         )
     return ModelFacts(
         [
@@ -135,7 +135,7 @@ def or_output(behaviour: Behaviour) -> str:
     return f", or name another output by `output`: it has {listed}, and «{behaviour.part}» was taken"
 
 
-def at_size(classifier: Classifier, size: tuple[int, int]) -> Classifier:
+def classifier_at_size(classifier: Classifier, size: tuple[int, int]) -> Classifier:
     """A view of `classifier` for another input size, checked by one pass. Raises `Unprocessable` if that pass fails."""
     view = classifier.at(size)
     try:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ..attribution.backends.selection import BackendSelector
-from ..attribution.memory import give_back
+from ..attribution.memory import release_freed_memory
 from ..contract.problems import OutOfMemory, Problem
 from .loader import LoadedModel
 
@@ -39,9 +39,9 @@ class ResidentModel:
 class ModelMemory:
     """The loaded models by id. Together they need at most `cap` bytes.
 
-    Before a run computes, it asks for `room`; if there is none now, it asks again later. While it computes, it holds
-    its models with `hold`: a held model is never unloaded. `bytes_of` returns the memory that a model needs, loaded or
-    not.
+    Before a run computes, it calls `request_room`; if there is none now, it asks again later. While it computes, it
+    holds its models with `hold`: a held model is never unloaded. `bytes_of` returns the memory that a model needs,
+    loaded or not.
     """
 
     def __init__(self, cap: int, bytes_of: Callable[[str], int]) -> None:
@@ -76,11 +76,11 @@ class ModelMemory:
         resident = self._loaded.pop(model, None)
         for backend in resident.backends if resident else ():
             backend.release()
-        give_back()
+        release_freed_memory()
 
     @contextmanager
     def hold(self, models: Iterable[str]) -> Iterator[None]:
-        """Inside the `with` block these models are not unloaded. Call `room` first."""
+        """Inside the `with` block these models are not unloaded. Call `request_room` first."""
         held = tuple(models)
         self._holders.update(held)
         try:
@@ -88,7 +88,7 @@ class ModelMemory:
         finally:
             self._holders.subtract(held)
 
-    def room(self, models: Iterable[str], asker: object) -> bool:
+    def request_room(self, models: Iterable[str], asker: object) -> bool:
         """Whether these models and the held ones fit into memory together now.
 
         If not, `asker` gets a place in the queue. Others may overtake it for `MAX_OVERTAKE_SECONDS`; then they get
@@ -97,7 +97,7 @@ class ModelMemory:
         wanted = dict.fromkeys(models)
         if sum(map(self._bytes_of, wanted)) > self.cap and len(wanted) == 1:
             (model,) = wanted
-            raise self.too_big(model, self._bytes_of(model))
+            raise self.too_large_problem(model, self._bytes_of(model))
         held = {id for id, count in self._holders.items() if count > 0}
         fits = sum(map(self._bytes_of, {**wanted, **dict.fromkeys(held)})) <= self.cap
         now = time.monotonic()
@@ -109,7 +109,7 @@ class ModelMemory:
         self._waiting.setdefault(asker, now)
         return False
 
-    def leave(self, asker: object) -> None:
+    def withdraw_request(self, asker: object) -> None:
         """`asker` no longer waits: take it out of the queue."""
         self._waiting.pop(asker, None)
 
@@ -148,7 +148,7 @@ class ModelMemory:
         backends = [backend for resident in self._loaded.values() for backend in resident.backends]
         return any(backend.advance() for backend in backends)
 
-    def too_big(self, model: str, size: int) -> Problem:
+    def too_large_problem(self, model: str, size: int) -> Problem:
         return OutOfMemory(
             f"{model} takes {size / 2**20:.0f} MiB of memory, and {self.cap / 2**20:.0f} are allowed "
             "for models. Raise GRADOSCOPE_MODEL_BYTES, or take a smaller model.",

@@ -131,7 +131,9 @@ class Weights:
         file = self.with_pinned_revision(file)
         folder = short_path(self.path(file).parent)
         if file.local:
-            return f"{model}: the weight file {file.file} is not in {folder}. Put it there, or mend `file` in the card."
+            return (
+                f"{model}: the weight file {file.file} is not in {folder}. Put it there, or correct `file` in the card."
+            )
         origin = file.url or f"https://huggingface.co/{file.hub.repository if file.hub else ''}"
         by_hand = f"put {file.file} from {origin} into {folder}/"
         if self.offline:
@@ -163,7 +165,7 @@ class Weights:
         if not found.startswith(expected) and file.local:
             raise WrongWeights(
                 f"{model}: {path.name} is not what it should be: its SHA-256 is {found}, the card states {expected}. "
-                "Put the right file there, or mend `sha256` in the card.",
+                "Put the right file there, or correct `sha256` in the card.",
                 field="model",
             )
         if not found.startswith(expected):

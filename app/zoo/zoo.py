@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 from ..attribution.backends.selection import BackendSelector, Kind
 from ..attribution.behaviour import Behaviour
 from ..attribution.classifier import Classifier
-from ..attribution.memory import give_back, size_of
+from ..attribution.memory import release_freed_memory, size_of
 from ..attribution.torch_state import clean_state
 from ..contract.catalogue import ModelBody
 from ..settings import Settings
 from .catalogue import Catalogue
-from .loader import LoadedModel, ModelFacts, at_size, build_classifier, choose_device, examine
+from .loader import LoadedModel, ModelFacts, build_classifier, check_network, choose_device, classifier_at_size
 from .memory import ModelMemory, ResidentModel
 
 VIEWS = 4  # input sizes of a model whose inspection and backend are kept
@@ -22,7 +22,7 @@ VIEWS = 4  # input sizes of a model whose inspection and backend are kept
 class Zoo(Catalogue):
     """The catalogue, and the models made from it, on one device.
 
-    Whoever computes with a model takes `room` for it and holds it (`hold`); see `ModelMemory`.
+    Whoever computes with a model calls `request_room` for it and holds it (`hold`); see `ModelMemory`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -40,16 +40,16 @@ class Zoo(Catalogue):
                 self.memory.drop(id)
 
     def hold(self, models: Iterable[str]) -> AbstractContextManager[None]:
-        """Within: these models are not unloaded. Take `room` for them first."""
+        """Within: these models are not unloaded. Call `request_room` for them first."""
         return self.memory.hold(models)
 
-    def room(self, models: Iterable[str], asker: object) -> bool:
-        """See `ModelMemory.room`. Raises `OutOfMemory` where there can never be room."""
-        return self.memory.room(models, asker)
+    def request_room(self, models: Iterable[str], asker: object) -> bool:
+        """See `ModelMemory.request_room`. Raises `OutOfMemory` where there can never be room."""
+        return self.memory.request_room(models, asker)
 
-    def leave(self, asker: object) -> None:
+    def withdraw_request(self, asker: object) -> None:
         """`asker` waits for room no longer."""
-        self.memory.leave(asker)
+        self.memory.withdraw_request(asker)
 
     def groups(self, models: Iterable[str]) -> list[list[str]]:
         """`models` in their order, in groups that fit into memory together."""
@@ -69,7 +69,7 @@ class Zoo(Catalogue):
         """Memory that a model takes: as measured, or as its file is large; 0 where that is not here."""
         if model in self._facts:
             return self._facts[model].bytes
-        path = self.weights.find(self.recipe(model).weights)
+        path = self.weights.find(self.spec(model).weights)
         return path.stat().st_size if path else 0
 
     def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
@@ -77,8 +77,8 @@ class Zoo(Catalogue):
 
         Raises `NotFound`, `WeightsMissing`, `WrongWeights`, `CardError`, `OutOfMemory`.
         """
-        recipe = self.recipe(model)
-        path = self.weights.require(recipe.weights, model)
+        spec = self.spec(model)
+        path = self.weights.require(spec.weights, model)
         about = path.stat()
         source = (str(path), about.st_mtime_ns, about.st_size)
         resident = self.memory.get(model)
@@ -86,20 +86,20 @@ class Zoo(Catalogue):
             self.memory.drop(model)
             resident = None
         if resident is None:
-            fingerprint = self.weights.verified(recipe.weights, path, model)
+            fingerprint = self.weights.verified(spec.weights, path, model)
             if about.st_size > self.memory.cap:
-                raise self.memory.too_big(model, about.st_size)
+                raise self.memory.too_large_problem(model, about.st_size)
             self.memory.make_room(about.st_size)
             with clean_state():
-                classifier = build_classifier(recipe, recipe.build(path), fingerprint, self.device)
+                classifier = build_classifier(spec, spec.build(path), fingerprint, self.device)
             taken = size_of(classifier)
             if taken > self.memory.cap:
-                raise self.memory.too_big(model, taken)
+                raise self.memory.too_large_problem(model, taken)
             self.memory.make_room(taken)
-            self._facts[recipe.id] = examine(recipe, classifier, taken)
+            self._facts[spec.id] = check_network(spec, classifier, taken)
             loaded = self._with_backend(classifier, self.settings.acceleration)
             self.memory.add(model, ResidentModel(loaded, taken, source))
-            give_back()  # what reading the file took
+            release_freed_memory()  # what reading the file took
             self.changed = True
         return self._at(self.memory.use(model), size)
 
@@ -124,7 +124,7 @@ class Zoo(Catalogue):
         if size is None or size == resident.model.size:
             return resident.model
         if size not in resident.views:
-            view = at_size(resident.model.classifier, size)
+            view = classifier_at_size(resident.model.classifier, size)
             base = resident.model.backend
             resident.views[size] = self._with_backend(view, base.kind, base)
             while len(resident.views) > VIEWS:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from gradoscope.attribution.methods.blur_integrated_gradients import HALF
+from gradoscope.attribution.methods.blur_integrated_gradients import HALF_SIGMA
 from gradoscope.attribution.methods.integrated_gradients import WARPS
 from gradoscope.attribution.methods.schedules import (
     Cell,
@@ -43,7 +43,7 @@ SHOWN = (20, 50, 100, 200)
 PILOT, FORWARD = 16, 1 / 3  # scores of a pilot, and what one of them costs in gradients
 Rule = Callable[[Stored, int], Sweep]
 Run = list[tuple[int, float, float, float]]  # after each sweep: gradients, the map's change, its error, completeness
-HYPERBOLIC = hyperbolic(HALF / MAX_SIGMA)
+HYPERBOLIC = hyperbolic(HALF_SIGMA / MAX_SIGMA)
 
 
 def even(warp: Warp) -> Rule:

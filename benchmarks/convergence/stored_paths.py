@@ -46,7 +46,7 @@ def collect(model: str, picture: str, kind: str, file: Path, points: int, baseli
     places, edges = grid(kind, points)
     edges = edges if kind == "blur" else edges[[0, -1]]  # between two edges changes are interpolated: a fade is linear
     keep = kept_pixels(x)
-    whole = torch.stack([path.change(Cell(0, 0, float(edge))) for edge in edges])  # what has changed up to each edge
+    whole = torch.stack([path.increment(Cell(0, 0, float(edge))) for edge in edges])  # what has changed up to each edge
     gradients, scores, products = [], [], []
     for start in range(0, points, BATCH):
         pictures = torch.stack([path.at(float(place)) for place in places[start : start + BATCH]])
@@ -151,7 +151,7 @@ class Stored:
     def of(self, sweep: Sweep) -> tuple[np.ndarray, float]:
         cells = sorted(sweep, key=lambda cell: cell.start)
         edges = np.array([cells[0].start, *(cell.end for cell in cells)])
-        return self.map(self.nearest(np.array([cell.place for cell in cells])), edges)
+        return self.map(self.nearest(np.array([cell.point for cell in cells])), edges)
 
     def error(self, values: np.ndarray, total: float) -> Error:
         exact = self.reference[0]

@@ -46,7 +46,12 @@ def exported(subject: Subject, batch: int) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside the exporter
         torch.onnx.export(
-            subject.theirs, (subject.theirs.grey(batch),), path, dynamo=True, external_data=False, verbose=False
+            subject.theirs,
+            (subject.theirs.grey_pictures(batch),),
+            path,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
         )
     return path
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gradoscope.attribution.memory import give_back
+from gradoscope.attribution.memory import release_freed_memory
 from gradoscope.images.decode import decode
 from gradoscope.images.preprocess import preprocess, requested_input
 from gradoscope.images.samples import read_sample, samples
@@ -74,7 +74,7 @@ def grow(subject: Subject, parts: tuple[str, ...], rounds: int, kind: str = "pyt
             more = [0.0] * len(calls)
             for _ in range(rounds):
                 for number, call in enumerate(calls):
-                    give_back()  # else a run finds the pages of the one before
+                    release_freed_memory()  # else a run finds the pages of the one before
                     base = memory.reset(subject.device)
                     seconds[number].append(clock(call, subject.device))
                     more[number] = max(more[number], memory.high_water(subject.device) - base)
@@ -93,8 +93,8 @@ def over_steps(subject: Subject, kind: str) -> Iterator[tuple[str, Points]]:
 
 def over_pictures(subject: Subject, kind: str) -> Iterator[tuple[str, Points]]:
     """Integrated gradients of the samples, one after the other."""
-    recipe = Zoo(subject.settings).recipe(subject.name)
-    seen = [preprocess(decode(read_sample(name), subject.settings.max_pixels), recipe.input) for name in samples()]
+    spec = Zoo(subject.settings).spec(subject.name)
+    seen = [preprocess(decode(read_sample(name), subject.settings.max_pixels), spec.input) for name in samples()]
     xs = [torch.from_numpy(s.pixels).to(subject.device) for s in seen]
     runs = [ours(dataclasses.replace(subject, x=x), PATHS[0], kind) for x in xs]
 
@@ -108,10 +108,10 @@ def over_pictures(subject: Subject, kind: str) -> Iterator[tuple[str, Points]]:
 def over_size(subject: Subject, kind: str) -> Iterator[tuple[str, Points]]:
     """Integrated gradients of the picture at other input sizes, in the pipeline's way; x in megapixels."""
     zoo = Zoo(subject.settings)
-    recipe = zoo.recipe(subject.name)
+    spec = zoo.spec(subject.name)
     points: Points = []
     for side in SIZES:
-        own = requested_input(recipe.input, None, (side, side))
+        own = requested_input(spec.input, None, (side, side))
         pixels = preprocess(decode(read_sample("cat"), subject.settings.max_pixels), own).pixels
         view = dataclasses.replace(
             subject,

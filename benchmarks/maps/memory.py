@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from gradoscope.attribution.memory import give_back
+from gradoscope.attribution.memory import release_freed_memory
 
 from .peers import DEFAULT_BATCH, main_peer
 from .sides import METHODS, Run, as_usual, ours
@@ -62,7 +62,7 @@ def run_of(subject: Subject, method: str, side: str, batch: int) -> Run:
 def drop_what(subject: Subject, side: str) -> None:
     """Give back the other side's copy of the weights, and what loading took."""
     (subject.classifier if side.startswith(PEERS) else subject.theirs).network.to("meta")
-    give_back()
+    release_freed_memory()
 
 
 def reset(device: torch.device) -> float:

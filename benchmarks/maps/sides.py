@@ -14,7 +14,7 @@ import numpy as np
 from gradoscope.attribution.backends.selection import BackendSelector, Kind, prepared
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
-from gradoscope.attribution.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed
+from gradoscope.attribution.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
 from gradoscope.attribution.methods.base import Attribution, Method, Parameters, find_method
 from gradoscope.attribution.score import Score
 from gradoscope.pipeline.panel import micro_batch
@@ -90,7 +90,7 @@ def ours(subject: Subject, method: str, kind: str = "pytorch") -> Run:
     """One of our methods on a new engine, as for a request."""
 
     def run(count: int) -> np.ndarray:
-        keep_freed()  # as the worker does
+        keep_freed_memory()  # as the worker does
         return attribute(subject, method, engine_of(subject, kind), count)
 
     return run

@@ -89,11 +89,11 @@ def load(name: str, picture: str = "cat") -> Subject:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     zoo = Zoo(settings)
-    recipe = zoo.recipe(name)
+    spec = zoo.spec(name)
     classifier = zoo.load(name).classifier
-    network = recipe.build(zoo.weights.require(recipe.weights, name))  # apart: the product may change its own
+    network = spec.build(zoo.weights.require(spec.weights, name))  # apart: the product may change its own
     theirs = usual(network, classifier)
-    x = torch.from_numpy(preprocess(decode(read_sample(picture), settings.max_pixels), recipe.input).pixels)
+    x = torch.from_numpy(preprocess(decode(read_sample(picture), settings.max_pixels), spec.input).pixels)
     return subject(name, settings, classifier, theirs, x.to(classifier.device))
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from gradoscope.attribution.classifier import Classifier
-from gradoscope.attribution.metrics.networks import Named, layers, private, randomise
-from gradoscope.attribution.metrics.similarity import compare
+from gradoscope.attribution.metrics.networks import Named, layers, private_copy, randomise
+from gradoscope.attribution.metrics.similarity import map_similarity
 from torch import Tensor, nn
 
 from benchmarks.trust_study.measured import PICTURES, classifier, subject
@@ -60,11 +60,11 @@ def spread(model: Classifier, pictures: Tensor) -> tuple[float, float]:
 def ways(pictures: Tensor, name: str) -> Iterator[tuple[str, Classifier]]:
     """Networks with all layers random."""
     for title, change in (("as drawn here", as_shipped), ("as PyTorch draws", as_pytorch)):
-        copy = private(classifier(name))
+        copy = private_copy(classifier(name))
         for layer in layers(copy):
             change(copy, layer)
         yield title, copy
-    copy = private(classifier(name))
+    copy = private_copy(classifier(name))
     for layer in layers(copy):
         as_shipped(copy, layer)
     measured_again(copy, pictures)
@@ -93,11 +93,11 @@ def _weigh(name: str) -> dict[str, dict[str, Any]]:
             for picture in PICTURES:
                 asked = maps[method, picture]
                 values = explain(method, copy, asked.picture, score=asked.score).values
-                ranks.append(compare(asked.values, values, asked.method)["rank_correlation"] or 0.0)
+                ranks.append(map_similarity(asked.values, values, asked.method)["rank_correlation"] or 0.0)
             found[title]["ranks"][method] = mean(ranks)
         asked = maps[METHODS[0], PICTURES[0]]
         covered = {"score": asked.score, "window": 56, "stride": 28}
         single = explain("occlusion", copy, asked.picture, **covered).values
-        double = explain("occlusion", private(copy).double(), asked.picture.double(), **covered).values
-        found[title]["rounding"] = compare(single, double, asked.method)["rank_correlation"]
+        double = explain("occlusion", private_copy(copy).double(), asked.picture.double(), **covered).values
+        found[title]["rounding"] = map_similarity(single, double, asked.method)["rank_correlation"]
     return found

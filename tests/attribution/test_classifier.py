@@ -91,7 +91,7 @@ def test_at_another_size_shares_the_weights() -> None:
     model = wrap(Tiny(), 8, mean=[0.1, 0.2, 0.3], std=[1.0, 2.0, 3.0], id="x", fingerprint="y", multilabel=True)
     other = model.at((12, 16))
     assert model.at((8, 8)) is model
-    assert other.grey(2).shape == (2, 3, 12, 16)
+    assert other.grey_pictures(2).shape == (2, 3, 12, 16)
     assert (other.id, other.fingerprint, other.multilabel) == ("x", "y", True)
     assert other.network is model.network
     x = random_picture(12, width=16)[None]
@@ -103,7 +103,7 @@ def test_at_another_size_shares_the_weights() -> None:
 def test_grey_model() -> None:
     model = Classifier(nn.Conv2d(1, 2, 8), size=(8, 8), labels="ab", mean=[0.5], std=[0.5])
     assert model.channels == 1
-    assert model.grey().shape == (1, 1, 8, 8)
+    assert model.grey_pictures().shape == (1, 1, 8, 8)
 
 
 def test_labels() -> None:

@@ -14,7 +14,7 @@ from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.gradient_flow.profile import measure
 from gradoscope.attribution.inspection import NonlinearOperation, inspection_of
 from gradoscope.attribution.methods.base import methods
-from gradoscope.attribution.metrics.networks import private
+from gradoscope.attribution.metrics.networks import private_copy
 from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 
@@ -189,5 +189,5 @@ def test_activations_kept_in_a_list_do_not_hinder_a_copy() -> None:
     assert network.network.kept["maps"][0].grad_fn is not None
     copy = copied(network)
     assert copy.network.first.weight is network.network.first.weight
-    assert private(network).network.first.weight is not network.network.first.weight
+    assert private_copy(network).network.first.weight is not network.network.first.weight
     assert explain("deep_lift", network, x).diagnostics["rescaled"] == 2

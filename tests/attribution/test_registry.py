@@ -12,7 +12,7 @@ from gradoscope.attribution import plugins as discovery
 from gradoscope.attribution.errors import UnknownName
 from gradoscope.attribution.methods.base import methods
 from gradoscope.attribution.metrics.base import metrics
-from gradoscope.attribution.plugins import LAST, Plugin, plugins
+from gradoscope.attribution.plugins import DEFAULT_ORDER, Plugin, plugins
 from gradoscope.attribution.registry import Registry
 
 
@@ -130,7 +130,7 @@ def test_one_that_cannot_be_had_is_told_and_left_out(brought, caplog, name, sour
 
 def test_what_ships_has_to_work(brought):
     plugin = brought("brought_own", "import no_such_module")
-    registry = registry_of(Plugin(plugin.id, plugin.module, discovery.OWN, plugin.file, plugin.attribute))
+    registry = registry_of(Plugin(plugin.id, plugin.module, discovery.BUILT_IN, plugin.file, plugin.attribute))
     for _ in range(2):
         with pytest.raises(ModuleNotFoundError):
             registry.all()
@@ -154,7 +154,7 @@ def test_where_they_stand_and_what_they_declare_is_known_without_importing_them(
     assert found["toy"].declared() == {"id": "toy", "year": 2024}
     assert (found["lost"].file, found["lost"].folder, found["lost"].declared()) == (None, None, {})
     assert "nested_toy" not in sys.modules
-    assert [plugin.origin for plugin in plugins.__wrapped__("metrics")] == [discovery.OWN] * len(metrics())
+    assert [plugin.origin for plugin in plugins.__wrapped__("metrics")] == [discovery.BUILT_IN] * len(metrics())
 
 
 def test_a_source_that_is_no_python_declares_nothing(tmp_path):
@@ -170,5 +170,5 @@ def test_what_the_source_says_is_what_the_class_says(kind, all_of):
         declared, made = plugin.declared(), all_of()[plugin.id]
         assert declared["title"] == made.title
         assert declared.get("default", False) == made.default
-        assert declared.get("order", LAST if kind == "metrics" else 0) == made.order
+        assert declared.get("order", DEFAULT_ORDER if kind == "metrics" else 0) == made.order
         assert declared.get("year") == getattr(made, "year", None)

@@ -110,12 +110,12 @@ def test_a_layer_that_the_score_does_not_depend_on_is_refused() -> None:
 
 def test_a_way_is_gone_after_the_last_question() -> None:
     network, x = wrap(Tiny()), random_picture(8)
-    way = SharedForward(network, x, (inspection_of(network).layers[-1].name,), 2)
-    assert isinstance(way.engine(Score(0)), SharedEngine)
-    kept = weakref.ref(way.engine(Score(1))._graph)  # type: ignore[attr-defined]
-    way.release()
+    shared_forward = SharedForward(network, x, (inspection_of(network).layers[-1].name,), 2)
+    assert isinstance(shared_forward.engine(Score(0)), SharedEngine)
+    kept = weakref.ref(shared_forward.engine(Score(1))._graph)  # type: ignore[attr-defined]
+    shared_forward.release()
     assert kept() is not None
-    way.release()
+    shared_forward.release()
     assert kept() is None
 
 

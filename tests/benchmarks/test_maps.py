@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from gradoscope.attribution.engine import Engine
-from gradoscope.attribution.memory import give_back
+from gradoscope.attribution.memory import release_freed_memory
 from gradoscope.settings import Settings
 
 from benchmarks.maps import error, growth, memory, plot, report, rounding, run, sides, subjects
@@ -171,11 +171,11 @@ def test_growth_of_a_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_high_water_sees_what_is_gone_again() -> None:
     host = torch.device("cpu")
-    give_back()  # what other tests left
+    release_freed_memory()  # what other tests left
     before = memory.reset(host)
     np.ones(64 * memory.MIB, np.uint8)
     assert memory.high_water(host) - before > 60
-    give_back()
+    release_freed_memory()
     assert memory.reset(host) - before < 10
 
 

@@ -200,7 +200,7 @@ def test_grids_are_scaled_down_for_a_model_of_a_fixed_size(pictures, run, tmp_pa
         raise Unprocessable("size: no other than its own.", field="size")
 
     _, out = run
-    monkeypatch.setattr("gradoscope.zoo.zoo.at_size", refuse)
+    monkeypatch.setattr("gradoscope.zoo.zoo.classifier_at_size", refuse)
     again(pictures, out, tmp_path, methods=("grad_cam",), metrics=("deletion",), grids=1)
     (game,) = json.loads((out / "results.json").read_text())["results"]["games"]
     assert (game["cell"], game["input"], game["scaled"]) == ([112, 112], [224, 224], True)

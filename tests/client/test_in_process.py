@@ -176,7 +176,7 @@ def test_networks_beside_each_other_and_a_shipped_one():
     assert [panel.status for panel in made] == ["done"] * 3
     with pytest.raises(NotFound, match="no model «Linear»"):
         explain(PICTURE, model="Linear")
-    assert "Linear" not in InProcess.for_device(None).zoo.recipes
+    assert "Linear" not in InProcess.for_device(None).zoo.specs
 
 
 class Failing(nn.Module):

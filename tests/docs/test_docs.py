@@ -141,6 +141,7 @@ def test_the_figures_under_load_are_in_the_docs():
     assert abs(float(drift[1])) < 5
 
 
+@pytest.mark.slow
 def test_the_python_page_runs_as_written(server_url, tmp_path):
     (tmp_path / "static").symlink_to(ROOT / "static")
     page = (ROOT / "docs" / "python.md").read_text("utf-8")

@@ -13,6 +13,7 @@ from gradoscope.settings import Settings
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow  # builds the whole site
 FETCHED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src"}
 HARMLESS = {"canonical", "prev", "next"}  # links of a head that no browser fetches
 

@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.browser import Visit, launch, visiting
-from tests.support.quick_model import write_quick_model
-from tests.support.server import PLAIN, Server
+from tests.support.server import Server
 
 
 @pytest.fixture(scope="package")
@@ -19,14 +18,6 @@ def browser() -> Iterator[Browser]:
         browser = launch(playwright)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="session")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables for a server whose default model is a stand-in for the shipped one."""
-    folder = tmp_path_factory.mktemp("quick-models")
-    write_quick_model(folder)
-    return {"GRADOSCOPE_MODELS": str(folder), **PLAIN}
 
 
 @pytest.fixture(scope="session")

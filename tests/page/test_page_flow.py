@@ -52,7 +52,7 @@ def test_a_rows_flow_is_read_by_pointer_keys_and_table(
         expect(dialog.locator(".drawer-head")).to_contain_text("tiger cat · EfficientNet-Lite0 · logit")
         expect(dialog.locator(".flow-finding")).to_have_count(len(told["findings"]))
         expect(dialog.locator(".flow-finding").first).to_contain_text("arrives at the picture")
-        reading, slider = dialog.locator("flow-reading"), dialog.get_by_role("slider", name="Layer")
+        reading, slider = dialog.locator("flow-layer-details"), dialog.get_by_role("slider", name="Layer")
         expect(reading.get_by_role("heading")).to_have_text("The picture")
         slider.focus()
         page.keyboard.press("ArrowRight")
@@ -110,7 +110,7 @@ def test_what_vanishes_and_what_fails_is_told_on_a_phone(
         expect(dialog.locator(".flow-finding.doubt")).to_contain_text("The gradient stops at bn1 (ReLU)")
         expect(dialog.locator(".flow-nothing")).to_have_count(4)
         expect(dialog.locator(".flow-pool.maximum")).to_have_count(1)
-        slider, reading = dialog.get_by_role("slider"), dialog.locator("flow-reading")
+        slider, reading = dialog.get_by_role("slider"), dialog.locator("flow-layer-details")
         slider.fill("1")
         expect(reading).to_contain_text("A maximum: 25 % of its inputs")
         pixels = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 2, 2).data].filter((_, i) => i % 4 === 0)"

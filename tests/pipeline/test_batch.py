@@ -148,7 +148,7 @@ def test_models_that_do_not_fit_together_are_loaded_once_for_many_pictures(pictu
     batch = Batch(question(models=models, methods=("grad_cam",)), tight, never)
     built = []
     build = zoo.build_classifier
-    monkeypatch.setattr(zoo, "build_classifier", lambda recipe, *rest: built.append(recipe.id) or build(recipe, *rest))
+    monkeypatch.setattr(zoo, "build_classifier", lambda spec, *rest: built.append(spec.id) or build(spec, *rest))
     shots = list(batch.explain(entries(pictures)))
     assert [[panel["status"] for panel in shot.record.to_dict()["panels"]] for shot in shots] == [["done", "done"]] * 6
     assert len(built) <= 4  # each for the looking and for the maps, not for each picture

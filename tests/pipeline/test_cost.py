@@ -7,13 +7,13 @@ from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.metrics.base import CostInputs, MetricCost, find_metric, metrics
 from gradoscope.pipeline.cost import (
     BACKWARD,
-    ENOUGH,
+    MIN_LEARN_EVALUATIONS,
     components,
     learn_map,
     learn_metric,
     map_seconds,
-    metric_pace,
     panel_cost,
+    throughput_key,
     weight,
 )
 from gradoscope.pipeline.throughput import Throughput
@@ -23,7 +23,7 @@ SIZE = (32, 48)
 
 def inputs(method: str, **options: int) -> CostInputs:
     found = find_method(method)
-    return CostInputs(found, found.Parameters(**options), SIZE, 10, layers=4)
+    return CostInputs(found, found.Parameters(**options), SIZE, 10, weighted_layers=4)
 
 
 def test_work_and_weight_are_of_all_evaluations():
@@ -46,25 +46,25 @@ def test_a_map_by_forward_passes_weighs_less_than_one_by_gradients():
 
 
 def test_seconds_are_those_of_the_last_maps_of_enough_evaluations():
-    pace = Throughput()
-    many, few = MetricCost(gradients=ENOUGH), MetricCost(gradients=ENOUGH - 1)
-    learn_map(pace, "net", few, 1.0, SIZE)
-    assert map_seconds(pace, "net", many, SIZE) is None
-    learn_map(pace, "net", many, 4.0, SIZE)
-    assert map_seconds(pace, "net", MetricCost(gradients=2 * ENOUGH), SIZE) == pytest.approx(8.0)
-    assert map_seconds(pace, "net", many, (64, 48)) == pytest.approx(8.0)
-    assert map_seconds(pace, "other", many, SIZE) is None
+    throughput = Throughput()
+    many, few = MetricCost(gradients=MIN_LEARN_EVALUATIONS), MetricCost(gradients=MIN_LEARN_EVALUATIONS - 1)
+    learn_map(throughput, "net", few, 1.0, SIZE)
+    assert map_seconds(throughput, "net", many, SIZE) is None
+    learn_map(throughput, "net", many, 4.0, SIZE)
+    assert map_seconds(throughput, "net", MetricCost(gradients=2 * MIN_LEARN_EVALUATIONS), SIZE) == pytest.approx(8.0)
+    assert map_seconds(throughput, "net", many, (64, 48)) == pytest.approx(8.0)
+    assert map_seconds(throughput, "other", many, SIZE) is None
 
 
-def test_a_metric_that_makes_maps_has_a_pace_for_each_method():
-    pace = Throughput()
+def test_a_metric_that_makes_maps_has_a_throughput_for_each_method():
+    throughput = Throughput()
     metric, asked = find_metric("randomisation"), inputs("smooth_grad")
     cost = metric.cost(asked, metric.Parameters())
     assert cost.maps > 0
-    learn_metric(pace, "net", asked, metric, cost, 3.0)
-    assert pace.seconds("net", metric_pace(asked.method, metric, cost), cost.total, SIZE) == pytest.approx(3.0)
-    assert pace.seconds("net", metric_pace(find_method("grad_cam"), metric, cost), cost.total, SIZE) is None
-    learn_metric(pace, "net", asked, metric, MetricCost(), 3.0)  # nothing is learnt of no evaluations
+    learn_metric(throughput, "net", asked, metric, cost, 3.0)
+    assert throughput.seconds("net", throughput_key(asked.method, metric, cost), cost.total, SIZE) == pytest.approx(3.0)
+    assert throughput.seconds("net", throughput_key(find_method("grad_cam"), metric, cost), cost.total, SIZE) is None
+    learn_metric(throughput, "net", asked, metric, MetricCost(), 3.0)  # nothing is learnt of no evaluations
 
 
 @pytest.mark.parametrize("metric", list(metrics()))

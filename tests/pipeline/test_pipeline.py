@@ -128,7 +128,7 @@ def test_a_request_that_leaves_lets_its_models_go(tmp_path):
     assert next(waiting) is None
     waiting.close()
     first.close()
-    assert context.zoo.room(LITES[1:2], object())
+    assert context.zoo.request_room(LITES[1:2], object())
 
 
 def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tmp_path, monkeypatch):

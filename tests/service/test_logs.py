@@ -35,7 +35,7 @@ def test_text_says_level_and_process(written):
     logs.configure("text")
     logging.getLogger("uvicorn.error").info("it begins")
     logs.configure("text", "worker")
-    with request_id.bound("abc"):
+    with request_id.as_current("abc"):
         log.warning("a %s thing", "odd")
     assert written() == ["INFO:     it begins", "WARNING:  worker: a odd thing [abc]"]
 
@@ -43,7 +43,7 @@ def test_text_says_level_and_process(written):
 def test_json_is_an_object_a_line_whatever_is_said(written):
     logs.configure("json", "worker")
     log.info("first\nsecond «%s»", 'quoted "text"')
-    with request_id.bound("abc"):
+    with request_id.as_current("abc"):
         try:
             raise ValueError("what was wrong")
         except ValueError:

@@ -58,7 +58,7 @@ def paced(clock, per_second, seconds=10):
 def test_the_first_to_end_gives_its_place(clock):
     forecast = paced(clock, 50)
     assert forecast.estimate([(job(1000), clock.now)]) == 20
-    assert forecast.estimate([(job(1000), clock.now), (job(200, 100), clock.now)]) == 4  # 100 left, at half the pace
+    assert forecast.estimate([(job(1000), clock.now), (job(200, 100), clock.now)]) == 4  # 100 left, at half the speed
 
 
 def test_what_was_lately_counts_more(clock):
@@ -87,7 +87,7 @@ def test_where_nothing_is_known_a_jobs_usual_time_is_taken(clock):
         forecast.add_job_seconds(30)
     assert forecast.estimate([(WorkLeft(), clock.now)]) == 30
     assert forecast.estimate([]) == 30
-    assert forecast.estimate([(job(10**9), clock.now)]) == 30  # no pace yet either
+    assert forecast.estimate([(job(10**9), clock.now)]) == 30  # no throughput yet either
 
 
 def test_it_is_bounded(clock):

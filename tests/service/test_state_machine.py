@@ -27,7 +27,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.support import fake_worker
 
-MOST = 6
+MAX_REQUESTS = 6
 PATIENCE = 60  # seconds until everything has its end; only ever waited for where something is wrong
 
 
@@ -53,7 +53,7 @@ class Service(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.settings = Settings(store=Path(self.folder.name), max_requests=MOST)
+        self.settings = Settings(store=Path(self.folder.name), max_requests=MAX_REQUESTS)
         self.store = Store(self.settings.store, self.settings.store_bytes, 3600)
         self.loop = asyncio.new_event_loop()
         self.executor = LocalExecutor(self.settings, fake_worker.work)
@@ -76,7 +76,7 @@ class Service(RuleBasedStateMachine):
     def submit(self, steps: int, die: int | None, client: str) -> None:
         one = Asked(f"{len(self.asked):032x}", steps, die)
         self.asked.append(one)
-        full = len(self.executor) >= MOST
+        full = len(self.executor) >= MAX_REQUESTS
         one.reading = self.loop.create_task(self.read(one, client))
         self.run(0)
         if full:
@@ -127,7 +127,7 @@ class Service(RuleBasedStateMachine):
             assert names.count("accepted") <= 1
             assert names.count("panel") <= 1
             assert sum(event.final for event in one.events) <= 1
-        assert len(self.executor) <= MOST
+        assert len(self.executor) <= MAX_REQUESTS
 
     def teardown(self) -> None:
         try:

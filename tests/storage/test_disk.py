@@ -30,11 +30,11 @@ def small_disk(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def failing(small_disk, tmp_path_factory):
+def failing(small_disk, quick, tmp_path_factory):
     store = tmp_path_factory.mktemp("failing") / "store"
     if small_disk:
         store.symlink_to(small_disk)
-    server = Server(store, GRADOSCOPE_LOG_FORMAT="json", GRADOSCOPE_ACCELERATION="none")
+    server = Server(store, GRADOSCOPE_LOG_FORMAT="json", **quick)
     server.store = store
     yield server
     server.stop()

@@ -15,16 +15,15 @@ from tests.support.paths import sample
 from tests.support.server import Server
 from tests.support.streams import stream
 
-LIGHT = {"OMP_NUM_THREADS": "1", "GRADOSCOPE_ACCELERATION": "none"}
 METHODS = {"method": ["vanilla_gradient", "grad_cam"]}
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory):
+def pair(quick, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sharing")
 
     def start(name):
-        return Server(folder / name, **LIGHT, GRADOSCOPE_STORE=f"file://{folder}/shared")
+        return Server(folder / name, OMP_NUM_THREADS="1", **quick, GRADOSCOPE_STORE=f"file://{folder}/shared")
 
     with ThreadPoolExecutor() as pool:
         servers = list(pool.map(start, ["one", "two"]))

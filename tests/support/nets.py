@@ -156,8 +156,8 @@ def random_picture(side: int = 8, seed: int = 0, width: int | None = None) -> Te
 
 def sample_picture(name: str, model: str = LITE0) -> Image.Image:
     """A sample as the model sees it."""
-    recipe = Zoo(Settings(device="cpu")).recipe(model)
-    return preprocess(decode(read_sample(name), 10**8), recipe.input).picture
+    spec = Zoo(Settings(device="cpu")).spec(model)
+    return preprocess(decode(read_sample(name), 10**8), spec.input).picture
 
 
 def sample_pixels(name: str, side: int | None = None) -> Tensor:

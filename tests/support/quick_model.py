@@ -1,7 +1,7 @@
 """A quick stand-in for the default model: its id, title, classes and picture size, and a map in milliseconds.
 
-A test of what the page does with maps, and not of the maps, has its server compute with this. The network is five small
-convolutions with seeded weights; its head is fitted to the sample pictures, so that a cat is a tiger cat here too.
+A test of what page or service do with maps, and not of the maps, has its server compute with this. The network is
+five small convolutions with seeded weights. Its head is fitted to the sample pictures: a cat is a tiger cat here too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ labels = "imagenet-1k"
 source = {{ kind = "file", file = "{LITE0}.safetensors" }}
 input = {{ size = [224, 224], mean = 0.5, std = 0.5, interpolation = "bicubic" }}
 """
-NETWORK = f"""from torch import nn
+NETWORK = f"""import time
+
+from torch import nn
+
+SECONDS = 0  # a pass waits so long
 
 
 class Network(nn.Module):
@@ -38,6 +42,7 @@ class Network(nn.Module):
         self.head = nn.Linear({WIDTH}, classes)
 
     def forward(self, x):
+        time.sleep(SECONDS)
         return self.head(self.features(x).mean((2, 3)))
 
 
@@ -46,8 +51,12 @@ def build(num_classes):
 """
 
 
-def write_quick_model(folder: Path) -> None:
-    """Card, code and weights into `folder`, for GRADOSCOPE_MODELS: there it takes the shipped model's place."""
+def write_quick_model(folder: Path, seconds: float = 0) -> None:
+    """Card, code and weights into `folder`, for GRADOSCOPE_MODELS: there it takes the shipped model's place.
+
+    `seconds`: how long each pass waits. So a job is long for a test of what happens meanwhile, and costs the processor
+    next to nothing.
+    """
     scope: dict[str, type[torch.nn.Module]] = {"__name__": "quick_network"}
     exec(NETWORK, scope)
     with torch.random.fork_rng(devices=[]):
@@ -56,7 +65,7 @@ def write_quick_model(folder: Path) -> None:
         noise = torch.randn(len(ANSWERS), 1000)
     fit_head(network, noise)
     save_file(network.state_dict(), folder / f"{LITE0}.safetensors")
-    (folder / "quick_network.py").write_text(NETWORK)
+    (folder / "quick_network.py").write_text(NETWORK.replace("SECONDS = 0", f"SECONDS = {seconds}"))
     (folder / f"{LITE0}.toml").write_text(CARD)
 
 

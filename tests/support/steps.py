@@ -24,13 +24,13 @@ def run(steps: int) -> int:
     """In the child: a small convolutional network, so that what would pile up is more than the network."""
     import torch
     from gradoscope.attribution.engine import Engine
-    from gradoscope.attribution.memory import keep_freed
+    from gradoscope.attribution.memory import keep_freed_memory
     from gradoscope.attribution.methods.base import find_method
     from gradoscope.attribution.score import Score
 
     from tests.support.nets import Tiny, random_picture, wrap
 
-    keep_freed()
+    keep_freed_memory()
     torch.set_num_threads(1)
     network, x = wrap(Tiny(), 96), random_picture(96)
     for method in METHODS:

@@ -20,7 +20,7 @@ from gradoscope.contract.events import Event, ResultEvent
 from gradoscope.contract.jobs import Estimate, Explain, Job, Labels, Predict
 from gradoscope.contract.predictions import LabelList, Predictions
 from gradoscope.contract.problems import Unavailable
-from gradoscope.contract.server import Refreshed
+from gradoscope.contract.server import RefreshResult
 from gradoscope.contract.wire import WireModel
 from gradoscope.service.telemetry import Telemetry
 from gradoscope.settings import Settings
@@ -75,7 +75,7 @@ def nothing(job: Job) -> WireModel:
         return Predictions(predictions=[])
     if isinstance(job, Labels):
         return LabelList(labels=[])
-    return Estimates(model="none", estimates=[]) if isinstance(job, Estimate) else Refreshed()
+    return Estimates(model="none", estimates=[]) if isinstance(job, Estimate) else RefreshResult()
 
 
 class Door:

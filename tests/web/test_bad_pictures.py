@@ -203,6 +203,7 @@ def test_others_take_their_turns_while_a_picture_is_decoded(server):
     slow.join()
 
 
+@pytest.mark.slow
 def test_mutations(server):
     """Damaged at random, by a seed: an answer or a refusal each, and the worker keeps its life and its size."""
     worker = server.worker_pid()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tools.fuzz import fuzz
 
 
+@pytest.mark.slow
 def test_the_interface_keeps_what_its_document_says(tmp_path):
     status, said = fuzz(tmp_path, "--generation-deterministic", "--max-examples", "5")
     assert status == 0, said

@@ -14,11 +14,19 @@ import pytest
 
 from tests.support.paths import sample
 from tests.support.processes import descendants, gone
-from tests.support.server import PLAIN, Server
+from tests.support.server import Server
 from tests.support.streams import stream
 
 LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
 SOON = 10  # seconds; a micro-batch takes a fraction of one
+
+
+@pytest.fixture(scope="module")
+def server(patient, tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("server") / "store", **patient)
+    yield running
+    running.stop()
+    assert "Traceback" not in running.told(), running.told()
 
 
 def in_flight(server):
@@ -107,8 +115,8 @@ def test_leaving_while_one_waits_for_the_others_after_a_death(server):
     assert become(server, 0)
 
 
-def test_a_server_that_is_killed_leaves_no_process_and_its_record_ends(tmp_path):
-    server = Server(tmp_path / "store", **PLAIN)
+def test_a_server_that_is_killed_leaves_no_process_and_its_record_ends(tmp_path, patient):
+    server = Server(tmp_path / "store", **patient)
     children = descendants(server.process.pid)
     with stream(server.http, {"image": sample("cat.jpg")}, **LONG) as events:
         explanation = next(events)[1]["id"]
@@ -118,6 +126,6 @@ def test_a_server_that_is_killed_leaves_no_process_and_its_record_ends(tmp_path)
             list(events)
     server.http.close()
     assert gone(children)
-    again = Server(tmp_path / "store", **PLAIN)
+    again = Server(tmp_path / "store", **patient)
     assert again.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "cancelled"
     assert again.stop() == 0

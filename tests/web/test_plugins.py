@@ -61,16 +61,16 @@ def distribution(folder: Path, name: str, entry_points: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(quick: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("plugins")
     install(folder)
-    return {"PYTHONPATH": str(folder), "GRADOSCOPE_STORE": str(tmp_path_factory.mktemp("store") / "store")}
+    return quick | {"PYTHONPATH": str(folder), "GRADOSCOPE_STORE": str(tmp_path_factory.mktemp("store") / "store")}
 
 
 @pytest.fixture(scope="module")
 def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    path = environment["PYTHONPATH"]
-    server = Server(tmp_path_factory.mktemp("server") / "store", PYTHONPATH=path, GRADOSCOPE_ACCELERATION="none")
+    variables = {key: value for key, value in environment.items() if key != "GRADOSCOPE_STORE"}
+    server = Server(tmp_path_factory.mktemp("server") / "store", **variables)
     yield server
     server.stop()
 

@@ -14,14 +14,14 @@ from gradoscope.web.server import uvicorn_config
 
 from tests.support.paths import sample
 from tests.support.processes import descendants, gone
-from tests.support.server import PLAIN, Server
+from tests.support.server import Server
 from tests.support.streams import stream
 
 LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
 
 
-def test_while_it_ends_it_says_so_and_asked_twice_it_ends_at_once(tmp_path):
-    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **PLAIN)
+def test_while_it_ends_it_says_so_and_asked_twice_it_ends_at_once(tmp_path, patient):
+    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **patient)
     children = descendants(server.process.pid)
     with stream(server.http, {"image": sample("cat.jpg")}, **LONG) as events:
         assert next(events)[0] == "accepted"
@@ -43,12 +43,12 @@ def test_while_it_ends_it_says_so_and_asked_twice_it_ends_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("early", [False, True])
-def test_with_nothing_to_do_it_ends_at_once(early, tmp_path):
+def test_with_nothing_to_do_it_ends_at_once(early, tmp_path, quick):
     """By Ctrl-C too, and while its worker still starts."""
     if early:
-        server = Unready(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **PLAIN)
+        server = Unready(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **quick)
     else:
-        server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **PLAIN)
+        server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **quick)
     children = descendants(server.process.pid)
     began = time.monotonic()
     server.process.send_signal(signal.SIGINT)

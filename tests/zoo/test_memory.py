@@ -10,6 +10,7 @@ import pytest
 from benchmarks.switching import switch
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_returns_when_models_go(tmp_path: Path) -> None:
     figures = switch(tmp_path, 8, ("mobilenet_v2", "shufflenet_v2_x1_0", "squeezenet1_1"))

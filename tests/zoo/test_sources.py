@@ -44,27 +44,27 @@ def own(folder: Path, **given: object) -> Card:
 def test_no_shipped_card_has_a_fault() -> None:
     assert list[FaultyCard]() == FAULTS
     for card in CARDS.values():
-        recipe = model_spec_of(card)
-        assert len(recipe.labels) == 1000
-        assert recipe.paper is not None
-        assert recipe.licence
-        assert recipe.accuracy is not None
-        assert 50 < recipe.accuracy < 90
+        spec = model_spec_of(card)
+        assert len(spec.labels) == 1000
+        assert spec.paper is not None
+        assert spec.licence
+        assert spec.accuracy is not None
+        assert 50 < spec.accuracy < 90
 
 
 @pytest.mark.parametrize("name", [id for id, card in CARDS.items() if card.source.kind == "torchvision"])
 def test_torchvision_speaks_for_itself(name: str) -> None:
     """File, hash, transforms, categories and accuracy are those of the enum that the card names."""
     card = CARDS[name]
-    recipe, entry = model_spec_of(card), tv.get_model_weights(name)[card.source.weights]  # type: ignore[union-attr]
-    assert recipe.weights.url == entry.url
-    assert f"-{recipe.weights.sha256}.pth" in entry.url
-    assert len(recipe.weights.sha256) >= 8
-    assert recipe.labels == tuple(entry.meta["categories"])
-    assert recipe.accuracy == entry.meta["_metrics"]["ImageNet-1K"]["acc@1"]
+    spec, entry = model_spec_of(card), tv.get_model_weights(name)[card.source.weights]  # type: ignore[union-attr]
+    assert spec.weights.url == entry.url
+    assert f"-{spec.weights.sha256}.pth" in entry.url
+    assert len(spec.weights.sha256) >= 8
+    assert spec.labels == tuple(entry.meta["categories"])
+    assert spec.accuracy == entry.meta["_metrics"]["ImageNet-1K"]["acc@1"]
     transforms = entry.transforms()
-    assert [recipe.input.size[0], recipe.input.resize] == [transforms.crop_size[0], transforms.resize_size[0]]
-    assert (list(recipe.input.mean), list(recipe.input.std)) == (transforms.mean, transforms.std)
+    assert [spec.input.size[0], spec.input.resize] == [transforms.crop_size[0], transforms.resize_size[0]]
+    assert (list(spec.input.mean), list(spec.input.std)) == (transforms.mean, transforms.std)
 
 
 # --- embedded
@@ -72,11 +72,11 @@ def test_torchvision_speaks_for_itself(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
 def test_embedded_weights_fit(name: str) -> None:
-    recipe = model_spec_of(CARDS[name])
-    path = WEIGHTS.require(recipe.weights, name)
-    assert WEIGHTS.verified(recipe.weights, path, name) == hashlib.sha256(path.read_bytes()).hexdigest()
+    spec = model_spec_of(CARDS[name])
+    path = WEIGHTS.require(spec.weights, name)
+    assert WEIGHTS.verified(spec.weights, path, name) == hashlib.sha256(path.read_bytes()).hexdigest()
     given = torch.load(path, weights_only=True)
-    for value, expected in zip(recipe.build(path).state_dict().values(), given.values(), strict=True):
+    for value, expected in zip(spec.build(path).state_dict().values(), given.values(), strict=True):
         assert torch.equal(value, expected)
 
 
@@ -174,14 +174,14 @@ def test_timm_ids(id: str, classes: int, tmp_path: Path) -> None:
     save_file(expected.state_dict(), tmp_path / "w.safetensors")
     card = card_of_id(id)
     assert card is not None
-    recipe = model_spec_of(card)
+    spec = model_spec_of(card)
     config = timm.get_pretrained_cfg(name)
-    assert recipe.weights.hub is not None
-    assert recipe.weights.hub.repository == config.hf_hub_id == f"timm/{name}"
-    assert (recipe.input.size, recipe.input.crop_fraction) == (config.input_size[1:], config.crop_pct)
-    assert recipe.labels == imagenet(classes)
-    assert recipe.licence == config.license
-    found = recipe.build(tmp_path / "w.safetensors").eval()
+    assert spec.weights.hub is not None
+    assert spec.weights.hub.repository == config.hf_hub_id == f"timm/{name}"
+    assert (spec.input.size, spec.input.crop_fraction) == (config.input_size[1:], config.crop_pct)
+    assert spec.labels == imagenet(classes)
+    assert spec.licence == config.license
+    found = spec.build(tmp_path / "w.safetensors").eval()
     x = random_picture(64)[None]
     with torch.no_grad():
         assert torch.equal(found(x), expected(x))
@@ -260,11 +260,11 @@ def test_function_of_ones_own_beside_the_card(folder: Path) -> None:
 
 
 def test_function_is_read_again_when_it_was_edited(folder: Path) -> None:
-    recipe = model_spec_of(own(folder))
-    recipe.build(folder / "w.pth")
+    spec = model_spec_of(own(folder))
+    spec.build(folder / "w.pth")
     (folder / "my_net.py").write_text(BUILD.replace("width=6", "width=60"))
     with pytest.raises(CardError, match=r"0.weight is \(6, 3, 3, 3\), the network has \(60, 3, 3, 3\)"):
-        recipe.build(folder / "w.pth")
+        spec.build(folder / "w.pth")
     model_spec_of(own(folder, arguments={"width": 6})).build(folder / "w.pth")
 
 

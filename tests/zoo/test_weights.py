@@ -79,7 +79,7 @@ def test_remedies(tmp_path: Path) -> None:
         weights(tmp_path).require(FILE, "a")
     with pytest.raises(WeightsMissing, match=r"offline: put a-12345678.pth from .* into .*/checkpoints/"):
         weights(tmp_path, offline=True).require(FILE, "a")
-    with pytest.raises(WeightsMissing, match=r"mine.pth is not in .*mend `file` in the card"):
+    with pytest.raises(WeightsMissing, match=r"mine.pth is not in .*correct `file` in the card"):
         weights(tmp_path).require(WeightFile(str(tmp_path / "mine.pth"), local=True), "a")
     with pytest.raises(WeightsMissing, match=r"copy .*/hub/ from there"):
         weights(tmp_path, offline=True).require(WeightFile("x", hub=Hub("timm/a.b")), "a")

@@ -113,7 +113,7 @@ def test_larger_than_the_cap(four: Path) -> None:
     with pytest.raises(OutOfMemory, match=r"a takes 14 MiB .* and 10 are allowed .*GRADOSCOPE_MODEL_BYTES"):
         here.load("a")
     with pytest.raises(OutOfMemory):
-        here.room(["a"], object())
+        here.request_room(["a"], object())
 
 
 @pytest.mark.parametrize(
@@ -149,15 +149,15 @@ def test_what_is_held_stays(four: Path) -> None:
         first = here.load("a")
         here.load("b")
         asker = object()
-        assert not here.room(["c"], asker)  # nor ever forced: who asks waits
-        assert here.room(["a"], object())
+        assert not here.request_room(["c"], asker)  # nor ever forced: who asks waits
+        assert here.request_room(["a"], object())
         assert here.load("a") is first
-    assert here.room(["c"], asker)
+    assert here.request_room(["c"], asker)
     here.load("c")
     assert here.loaded == ("a", "c")
     with pytest.raises(KeyError), here.hold(["a"]):
         raise KeyError
-    assert here.room(["b"], object())  # let go after an exception too
+    assert here.request_room(["b"], object())  # let go after an exception too
 
 
 def test_who_waits_long_is_not_overtaken_for_ever(four: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,17 +166,17 @@ def test_who_waits_long_is_not_overtaken_for_ever(four: Path, monkeypatch: pytes
     here = zoo(four, 30)
     first, later = object(), object()
     with here.hold(["a", "b"]):
-        assert not here.room(["c"], first)
-        assert here.room(["a"], later)
+        assert not here.request_room(["c"], first)
+        assert here.request_room(["a"], later)
         now[0] = memory.MAX_OVERTAKE_SECONDS + 1
-        assert not here.room(["a"], later)  # now `first` has its turn next
-    assert here.room(["c"], first)
-    assert here.room(["a"], later)
+        assert not here.request_room(["a"], later)  # now `first` has its turn next
+    assert here.request_room(["c"], first)
+    assert here.request_room(["a"], later)
     with here.hold(["a", "b"]):
-        assert not here.room(["c"], first)
+        assert not here.request_room(["c"], first)
         now[0] *= 3
-        here.leave(first)
-        assert here.room(["b"], later)
+        here.withdraw_request(first)
+        assert here.request_room(["b"], later)
 
 
 def test_groups(four: Path) -> None:
@@ -222,7 +222,7 @@ def test_cards_come_and_go(tmp_path: Path) -> None:
     (tmp_path / "a.toml").unlink()
     here.refresh()
     assert not here.faults
-    assert LITE0 in here.recipes
+    assert LITE0 in here.specs
 
 
 def test_labels_file_that_was_mended_is_read_again(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_faults_of_a_card_that_can_be_read(tmp_path: Path) -> None:
         here.load("gone")
     with pytest.raises(WrongWeights, match=r"hash: hash.pth is not what it should be"):
         here.load("hash")
-    with pytest.raises(CardError, match=r"size.toml: the network does not take a picture of 3×48×48.*Mend `input`"):
+    with pytest.raises(CardError, match=r"size.toml: the network does not take a picture of 3×48×48.*Correct `input`"):
         here.load("size")
     assert here.loaded == ()
 
@@ -291,15 +291,15 @@ def test_other_sizes(tmp_path: Path, four: Path) -> None:
 
 def test_ids_without_a_card() -> None:
     with pytest.raises(Forbidden, match="GRADOSCOPE_DOWNLOADS=any"):
-        zoo().recipe("torchvision:resnet34")
+        zoo().spec("torchvision:resnet34")
     here = zoo(downloads="any")
-    assert here.recipe("torchvision:resnet34").labels[0] == "tench"
+    assert here.spec("torchvision:resnet34").labels[0] == "tench"
     assert here.take_change()
-    assert "torchvision:resnet34" in here.recipes  # listed from then on
+    assert "torchvision:resnet34" in here.specs  # listed from then on
     here.refresh()
-    assert "torchvision:resnet34" in here.recipes
+    assert "torchvision:resnet34" in here.specs
     with pytest.raises(NotFound, match="no model «torchvision:resnet_of_dreams»"):
-        here.recipe("torchvision:resnet_of_dreams")
+        here.spec("torchvision:resnet_of_dreams")
 
 
 def test_weights_that_are_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

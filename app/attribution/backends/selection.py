@@ -97,21 +97,21 @@ class BackendSelector(Backend):
         return found
 
     def prepare(self) -> None:
-        """Find the quickest backend and the best micro-batch now, on pictures of clouds."""
+        """Find the quickest backend and the best micro-batch now, on `noise_pictures`."""
         for _ in range(PREPARED):
             if self._build is not None:
                 self._build.wait()
             with clean_state():
-                self.gradients(self.classifier.probe(self.micro_batch), Score(0))
+                self.gradients(self.classifier.noise_pictures(self.micro_batch), Score(0))
 
     def advance(self) -> bool:
-        """Take a step of what was begun, on pictures of clouds; whether there was one. For idle moments."""
+        """Take a step of what was begun, on `noise_pictures`; whether there was one. For idle moments."""
         if self._build is None or not (self._open or self._trial):
             return False
         if self._build.finished:
             try:
                 with clean_state():
-                    self.gradients(self.classifier.probe(self.micro_batch), Score(0))
+                    self.gradients(self.classifier.noise_pictures(self.micro_batch), Score(0))
             except Exception as error:  # nobody asked for these gradients
                 log.info("%s: no further backend (%s: %s)", self.classifier.id, type(error).__name__, first_line(error))
                 self._open, self._trial, self._build = False, None, None

@@ -15,7 +15,7 @@ from ..autograd_graph import kind, saved
 MAXIMUM = frozenset(("MaxPool2DWithIndices", "MaxPool3DWithIndices", "AdaptiveMaxPool2D"))
 AVERAGE = frozenset(("AvgPool2D", "AvgPool3D", "AdaptiveAvgPool2D", "MkldnnAdaptiveAvgPool2D"))
 MAX_CELLS = 28  # maximum height and width of a map
-How = Literal["maximum", "average"]
+PoolingKind = Literal["maximum", "average"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Pooling:
     `map` is None unless the input is (1, C, h, w).
     """
 
-    how: How
+    kind: PoolingKind
     received: float
     map: list[list[float]] | None
 
 
-def pooling_kind(operation: Node) -> How | None:
+def pooling_kind(operation: Node) -> PoolingKind | None:
     """What an operation pools by; None if it is not a pooling. A mean or maximum over height and width counts too."""
     name = kind(operation)
     if name in MAXIMUM or (name == "Amax" and _over_height_and_width(operation)):
@@ -41,16 +41,16 @@ def pooling_kind(operation: Node) -> How | None:
     return None
 
 
-def measure_pooling(how: How, gradient: Tensor) -> Pooling:
+def measure_pooling(kind: PoolingKind, gradient: Tensor) -> Pooling:
     """Measure a pooling by the gradient with respect to its input, (1, C, h, w)."""
     received = (gradient != 0).float()
     share = float(received.mean())
     if received.ndim != 4:
-        return Pooling(how, share, None)
+        return Pooling(kind, share, None)
     by_position = received.mean(1)
     height, width = (min(MAX_CELLS, side) for side in by_position.shape[-2:])
     coarse = adaptive_avg_pool2d(by_position, (height, width))[0]
-    return Pooling(how, share, [[round(value, 4) for value in row] for row in coarse.tolist()])
+    return Pooling(kind, share, [[round(value, 4) for value in row] for row in coarse.tolist()])
 
 
 def _over_height_and_width(operation: Node) -> bool:

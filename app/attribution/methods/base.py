@@ -84,7 +84,7 @@ class Attribution:
 
 # How a map relates to the gradient: it is the gradient, a mean of gradients, the result of a modified backward rule,
 # or something else.
-Slopes = Literal["gradient", "mean", "rule", "other"]
+RelationToGradient = Literal["gradient", "mean", "rule", "other"]
 Maps = tuple[Tensor, Diagnostics]  # values (N, C, H, W), and one set of diagnostics that holds for all N
 Steps = Generator[Progress, None, Attribution]  # yields progress after every micro-batch, returns the finished map
 P = TypeVar("P", bound=Parameters)
@@ -106,7 +106,7 @@ class Method(ABC, Generic[P]):
     single_channel: ClassVar[bool] = False  # the map is (1, H, W), however many channels the picture has
     additive: ClassVar[bool] = False  # its values are parts of the score, and sum to its change
     differentiates: ClassVar[bool] = True  # its evaluations are gradients; if False, forward passes
-    slopes: ClassVar[Slopes] = "other"  # how its values relate to the gradient
+    relation_to_gradient: ClassVar[RelationToGradient] = "other"  # how its values relate to the gradient
     Parameters: ClassVar[type[Parameters]]
 
     def stochastic(self, parameters: P) -> bool:

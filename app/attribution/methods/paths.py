@@ -31,23 +31,23 @@ class PathParameters(Parameters):
 
 
 class Path(Protocol):
-    """Pictures between two `ends` = (the picture, where nothing is left of it), by a place t in [0, 1]."""
+    """Pictures between two `ends` = (the picture, where nothing is left of it), by t in [0, 1]."""
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]: ...
 
-    def at(self, place: float) -> Tensor:
+    def at(self, t: float) -> Tensor:
         """The picture at t, (C, H, W)."""
 
-    def change(self, cell: Cell) -> Tensor:
-        """What changes over a cell towards the picture, (C, H, W); the changes over all cells add up to the path's."""
+    def increment(self, cell: Cell) -> Tensor:
+        """The change over a cell towards the picture, (C, H, W); over all cells it adds up to the whole path's."""
 
-    def share(self, cell: Cell, cells: int) -> float:
-        """The part of the path that a cell stands for, among so many; all parts add up to 1."""
+    def fraction(self, cell: Cell, cells: int) -> float:
+        """The fraction of the path that a cell stands for, of `cells` in all; the fractions add up to 1."""
 
 
 def integrate(engine: Engine, path: Path, sweeps: list[Sweep], tolerance: float = 0) -> Steps:
-    """Σ g(at the cell's place) ⊙ change over the cell, with its completeness.
+    """Σ g(at the cell's point) ⊙ increment over the cell, with its completeness.
 
     Each sweep covers the whole path, with its cells in any order; the map is the mean of the sweeps, weighted by their
     gradients, and on the way that of the cells done, scaled to the whole path. With a `tolerance` the sweeps end once
@@ -60,10 +60,10 @@ def integrate(engine: Engine, path: Path, sweeps: list[Sweep], tolerance: float 
     for sweep in sweeps:
         total, share, count = torch.zeros_like(mean), 0.0, 0
         for batch in engine.batches(sweep):
-            gradients = engine.gradients(torch.stack([path.at(cell.place) for cell in batch]))
+            gradients = engine.gradients(torch.stack([path.at(cell.point) for cell in batch]))
             for gradient, cell in zip(gradients, batch, strict=True):
-                total += gradient * path.change(cell)  # the sum is in float64
-                share += path.share(cell, len(sweep))
+                total += gradient * path.increment(cell)  # the sum is in float64
+                share += path.fraction(cell, len(sweep))
             count += len(batch)
             estimate = mean + (total / share - mean) * (count / (done + count))
             yield Progress(done + count, steps, estimate.to(picture.dtype))

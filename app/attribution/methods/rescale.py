@@ -23,7 +23,7 @@ from ..score import Score
 
 # Modules whose rule in captum distributes a difference correctly (Softmax's does not), each with its autograd
 # operation. Also ReLU6, which the copy replaces by two ReLUs.
-COVERED: dict[type[nn.Module], str] = {
+SUPPORTED_MODULES: dict[type[nn.Module], str] = {
     nn.ReLU: "Relu",
     nn.ReLU6: "Hardtanh",
     nn.ELU: "Elu",
@@ -35,22 +35,22 @@ COVERED: dict[type[nn.Module], str] = {
 }
 
 
-class Rescalable(nn.Module):
+class ScoreNetwork(nn.Module):
     """The score S: (N, C, H, W) → (N, 1), computed by a copy of a classifier that shares its parameters and buffers."""
 
     def __init__(self, classifier: Classifier, score: Score) -> None:
         super().__init__()
         self.classifier, self.score = copied(classifier), score
-        counters = _call_counters(self.classifier)
+        copies = _per_call_copies(self.classifier)
         for name, module in list(self.classifier.named_modules(remove_duplicate=False)):
-            if module in counters:
-                self.classifier.set_submodule(name, counters[module])
+            if module in copies:
+                self.classifier.set_submodule(name, copies[module])
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.score(self.classifier(pictures))[:, None]
 
 
-class CallCounter(nn.Module):
+class PerCallCopies(nn.Module):
     """Replaces a module that a pass calls `count` times: each call has a copy of its own, and a clone of the input.
 
     The calls of a pass come in the same order each time. If the module works in place, its output is written into the
@@ -113,22 +113,22 @@ class TwoReLUs(nn.Module):
         return difference
 
 
-def _call_counters(classifier: Classifier) -> dict[nn.Module, CallCounter]:
-    """A `CallCounter` for each module in `COVERED`; one pass of a grey picture counts the calls."""
+def _per_call_copies(classifier: Classifier) -> dict[nn.Module, PerCallCopies]:
+    """A `PerCallCopies` for each module in `SUPPORTED_MODULES`; one pass of a grey picture counts the calls."""
     call_counts: Counter[nn.Module] = Counter()
 
     def count(module: nn.Module, inputs: object, output: object) -> None:
         call_counts[module] += 1
 
-    modules = [module for module in classifier.modules() if type(module) in COVERED]
+    modules = [module for module in classifier.modules() if type(module) in SUPPORTED_MODULES]
     handles = [module.register_forward_hook(count) for module in modules]
     try:
         with torch.no_grad():
-            classifier(classifier.lay_out(classifier.grey()))
+            classifier(classifier.lay_out(classifier.grey_pictures()))
     finally:
         for handle in handles:
             handle.remove()
-    return {module: CallCounter(module, max(1, call_counts[module])) for module in modules}
+    return {module: PerCallCopies(module, max(1, call_counts[module])) for module in modules}
 
 
 def _for_one_call(module: nn.Module) -> nn.Module:
@@ -139,7 +139,7 @@ def _for_one_call(module: nn.Module) -> nn.Module:
         return TwoReLUs()
     single = copy.deepcopy(module)
     if isinstance(single, (nn.ReLU, nn.ELU, nn.LeakyReLU)):
-        single.inplace = False  # `CallCounter` writes the output into the input instead
+        single.inplace = False  # `PerCallCopies` writes the output into the input instead
     return single
 
 

@@ -15,14 +15,14 @@ import numpy as np
 
 Warp = Callable[[np.ndarray], np.ndarray]  # evenly spaced u in [0, 1] → positions t in [0, 1]; increasing, 0 → 0, 1 → 1
 Sweep = list["Cell"]  # cells that together cover the whole path
-FIRST = 8  # minimum number of intervals of the first of several sweeps
+MIN_FIRST_INTERVALS = 8  # minimum number of intervals of the first of several sweeps
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The piece of a path from t = `start` to t = `end`, in [0, 1]; its gradient is taken at t = `place`."""
+    """The piece of a path from t = `start` to t = `end`, in [0, 1]; its gradient is taken at t = `point`."""
 
-    place: float
+    point: float
     start: float
     end: float
 
@@ -57,21 +57,21 @@ def midpoint(steps: int, warp: Warp) -> Sweep:
 @lru_cache(maxsize=32)
 def gauss_legendre(steps: int) -> Sweep:
     """Gauss-Legendre quadrature: its points, each in a cell as long as the point's weight."""
-    places, weights = np.polynomial.legendre.leggauss(steps)
-    return _cells((places + 1) / 2, np.concatenate([[0], np.cumsum(weights / 2)]))
+    points, weights = np.polynomial.legendre.leggauss(steps)
+    return _cells((points + 1) / 2, np.concatenate([[0], np.cumsum(weights / 2)]))
 
 
 def doubling(steps: int, warp: Warp) -> list[Sweep]:
     """Sweeps with at most `steps` gradients in all; each sweep after the first halves the intervals so far.
 
-    The first is a trapezoid rule with `FIRST` to 2·`FIRST` intervals (fewer if `steps` is small), ends included. Each
-    later one is a midpoint rule on the intervals so far. Each sweep integrates the whole path by itself. Their mean,
-    weighted by their numbers of gradients, is approximately the trapezoid rule on all points.
+    The first is a trapezoid rule with k to 2k intervals, k = `MIN_FIRST_INTERVALS` (fewer if `steps` is small), ends
+    included. Each later one is a midpoint rule on the intervals so far. Each sweep integrates the whole path by itself.
+    Their mean, weighted by their numbers of gradients, is approximately the trapezoid rule on all points.
     """
     if steps == 1:
         return [midpoint(1, warp)]
     intervals = steps - 1
-    while intervals >= 2 * FIRST:
+    while intervals >= 2 * MIN_FIRST_INTERVALS:
         intervals //= 2
     sweeps = [_cells_around(np.arange(intervals + 1) / intervals, warp)]
     while 2 * intervals < steps:
@@ -85,13 +85,13 @@ def _cells_around(u: np.ndarray, warp: Warp) -> Sweep:
     return _cells(warp(u), warp(np.concatenate([[0], (u[1:] + u[:-1]) / 2, [1]])))
 
 
-def _cells(places: np.ndarray, edges: np.ndarray) -> Sweep:
-    """Cells with these places and edges (one more than places), in the order of `spread`."""
-    cells = [Cell(*map(float, cell)) for cell in zip(places, edges, edges[1:], strict=False)]
-    return [cells[i] for i in spread(len(cells))]
+def _cells(points: np.ndarray, edges: np.ndarray) -> Sweep:
+    """Cells with these points and edges (one more than points), in the order of `van_der_corput_order`."""
+    cells = [Cell(*map(float, cell)) for cell in zip(points, edges, edges[1:], strict=False)]
+    return [cells[i] for i in van_der_corput_order(len(cells))]
 
 
-def spread(steps: int) -> list[int]:
+def van_der_corput_order(steps: int) -> list[int]:
     """0 … steps − 1 in van der Corput order (bits reversed).
 
     However many are taken from its front, they lie evenly on the path. So an unfinished map is already an estimate of

@@ -12,11 +12,11 @@ from torch import Tensor
 from ..classifier import Classifier
 from ..engine import Engine
 from ..methods.base import Diagnostics, Method, Paper, Parameters, Progress
-from ..plugins import LAST, plugins
+from ..plugins import DEFAULT_ORDER, plugins
 from ..registry import PluginFault, Registry
 from ..score import Score
 from .findings import Figures, Findings
-from .networks import weighing
+from .networks import count_weighted_layers
 from .scalars import Scalar
 
 
@@ -53,7 +53,7 @@ class CostInputs:
     parameters: Any
     size: tuple[int, int]
     classes: int
-    layers: int | None = None  # how many layers have weights; None before the model is loaded
+    weighted_layers: int | None = None  # how many layers have weights; None before the model is loaded
 
     @property
     def map_cost(self) -> MetricCost:
@@ -97,10 +97,10 @@ class ExplainedMap:
         return self.picture.shape[-2], self.picture.shape[-1]
 
     @property
-    def outline(self) -> CostInputs:
+    def cost_inputs(self) -> CostInputs:
         """What the cost of this map and its metrics depends on."""
-        layers = weighing(self.classifier)
-        return CostInputs(self.method, self.parameters, self.size, len(self.classifier.labels), layers)
+        weighted_layers = count_weighted_layers(self.classifier)
+        return CostInputs(self.method, self.parameters, self.size, len(self.classifier.labels), weighted_layers)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Measurement:
     maps: dict[str, Tensor] = field(default_factory=dict)
 
 
-Measuring = Generator[Progress, None, Measurement]  # yields progress after every micro-batch, returns the result
+MetricSteps = Generator[Progress, None, Measurement]  # yields progress after every micro-batch, returns the result
 P = TypeVar("P", bound=Parameters)
 
 
@@ -125,7 +125,7 @@ class Metric(ABC, Generic[P]):
     paper: ClassVar[Paper]
     summary: ClassVar[str]
     Parameters: ClassVar[type[Parameters]]
-    order: ClassVar[int] = LAST  # position in lists that people see; metrics of equal order are sorted by id
+    order: ClassVar[int] = DEFAULT_ORDER  # position in lists that people see; metrics of equal order are sorted by id
     default: ClassVar[bool] = False  # measured if `evaluate` names no metric
     curve: ClassVar[str] = ""  # «x axis → y axis», if `figures` has `fractions` and `probabilities`
     scalars: ClassVar[tuple[Scalar, ...]] = ()  # the numbers that `evaluate` compares; empty: all figures
@@ -134,14 +134,14 @@ class Metric(ABC, Generic[P]):
     network: ClassVar[Literal["itself", "copy", "double"]] = "itself"
 
     @abstractmethod
-    def cost(self, outline: CostInputs, parameters: P) -> MetricCost:
-        """Evaluations that measuring needs; an upper bound if `outline.layers` is None."""
+    def cost(self, cost_inputs: CostInputs, parameters: P) -> MetricCost:
+        """Evaluations that measuring needs; an upper bound if `cost_inputs.weighted_layers` is None."""
 
     def check(self, subject: ExplainedMap, parameters: P) -> None:
         """Raise `Refused` if this map cannot be measured with these parameters."""
 
     @abstractmethod
-    def measure(self, subject: ExplainedMap, parameters: P) -> Measuring:
+    def measure(self, subject: ExplainedMap, parameters: P) -> MetricSteps:
         """Measure the map; yields after every micro-batch."""
 
     def findings(self, figures: Figures, method: Method[Any]) -> Findings:
@@ -180,7 +180,7 @@ class Meter:
                 yield Progress(self.done, self.total)
         except StopIteration as end:
             # A method may stop before its declared cost; what it saved counts as done.
-            self.done = before + subject.outline.map_cost.total
+            self.done = before + subject.cost_inputs.map_cost.total
             values: Tensor = end.value.values
             return values
         finally:

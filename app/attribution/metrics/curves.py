@@ -16,7 +16,7 @@ from ..methods.base import Method, Paper, Parameters, Progress
 from ..methods.baselines import make_baseline
 from ..noise import generator
 from ..score import Score
-from .base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost
+from .base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps
 from .findings import Figures, Findings, Level, Values, short
 from .scalars import Better, Scalar
 from .similarity import importance
@@ -70,11 +70,11 @@ class PerturbationCurve(Metric[CurveParameters]):
     Parameters = CurveParameters
     inserts: ClassVar[bool]
 
-    def cost(self, outline: CostInputs, parameters: CurveParameters) -> MetricCost:
+    def cost(self, cost_inputs: CostInputs, parameters: CurveParameters) -> MetricCost:
         return MetricCost(forwards=(2 + 2 * parameters.draws) * (parameters.steps + 1))
 
-    def measure(self, subject: ExplainedMap, parameters: CurveParameters) -> Measuring:
-        meter = Meter(self.cost(subject.outline, parameters))
+    def measure(self, subject: ExplainedMap, parameters: CurveParameters) -> MetricSteps:
+        meter = Meter(self.cost(subject.cost_inputs, parameters))
         replacement = make_baseline(parameters.replacement, subject.picture, subject.seed)
         start, end = (replacement, subject.picture) if self.inserts else (subject.picture, replacement)
 

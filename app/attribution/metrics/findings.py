@@ -15,8 +15,8 @@ Values = dict[str, Any]  # of a sentence: numbers and names
 Found = tuple[str, Level, Values]  # code, level, values
 Findings = Iterator[Found]
 
-# Rank correlations: from SAME on two maps are the same, from ALIKE on they are alike, below APART they differ.
-SAME, ALIKE, APART = 0.9, 0.7, 0.5
+# Rank correlations from which two maps count as the same, or as similar, and below which they count as different.
+SAME_FROM, SIMILAR_FROM, DIFFERENT_BELOW = 0.9, 0.7, 0.5
 
 
 def short(value: float) -> float:

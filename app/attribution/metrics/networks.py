@@ -21,7 +21,7 @@ _counted: WeakKeyDictionary[nn.Module, int | None] = WeakKeyDictionary()
 log = logging.getLogger(__name__)
 
 
-def private(classifier: Classifier) -> Classifier:
+def private_copy(classifier: Classifier) -> Classifier:
     """The same classifier on a copy of its network; run as it is written, without quicker ways to its gradients."""
     copy = classifier.view()
     copy.network = copied(classifier.network, share=False)
@@ -46,7 +46,7 @@ def layers(classifier: Classifier) -> list[list[Named]]:
     return groups[::-1]
 
 
-def weighing(classifier: Classifier) -> int | None:
+def count_weighted_layers(classifier: Classifier) -> int | None:
     """How many layers `layers` gives; a pass finds it out once for each network. None where that fails."""
     if classifier.network not in _counted:
         try:
@@ -102,7 +102,7 @@ def _entered(classifier: Classifier) -> dict[str, int]:
         for name, module in classifier.network.named_modules():
             handles.append(module.register_forward_pre_hook(recorder(name)))
         with clean_state(), torch.no_grad():
-            classifier(classifier.lay_out(classifier.grey()))
+            classifier(classifier.lay_out(classifier.grey_pictures()))
     finally:
         for handle in handles:
             handle.remove()

@@ -29,7 +29,7 @@ class Similarity(TypedDict):
     ssim: float | None
 
 
-def compare(one: Tensor, other: Tensor, method: Method[Any]) -> Similarity:
+def map_similarity(one: Tensor, other: Tensor, method: Method[Any]) -> Similarity:
     """Two maps of a method, (C, H, W) each: `rank_correlation` and `ssim` of their importance, the latter after each
     is scaled to [0, 1]; `signed_rank_correlation` of their sums over channels. None where one of the two is constant.
     """

@@ -19,7 +19,7 @@ def models(settings: Settings) -> Iterator[Diagnosis]:
     """The models with a card. The default model's weights are verified; for others only their presence is checked."""
     with _quiet():
         zoo = Zoo(settings.model_copy(update={"device": "cpu"}))
-    entries = {id: zoo.describe(id) for id in zoo.recipes}
+    entries = {id: zoo.describe(id) for id in zoo.specs}
     here = Counter(entry.availability for entry in entries.values())
     detail = ", ".join(f"{count} {availability}" for availability, count in sorted(here.items(), reverse=True))
     yield Diagnosis("models", "ok", f"{len(entries)} cards; weights: {detail}")
@@ -34,9 +34,9 @@ def models(settings: Settings) -> Iterator[Diagnosis]:
 def _default_model(settings: Settings, zoo: Zoo) -> Diagnosis:
     id = settings.default_model
     try:
-        recipe = zoo.recipe(id)
-        path = zoo.weights.require(recipe.weights, id)
-        zoo.weights.verified(recipe.weights, path, id)
+        spec = zoo.spec(id)
+        path = zoo.weights.require(spec.weights, id)
+        zoo.weights.verified(spec.weights, path, id)
     except Problem as problem:
         remedy = "Until then requests have to name another model; GRADOSCOPE_DEFAULT_MODEL names another default"
         return Diagnosis("default model", "wrong", problem.detail, remedy)

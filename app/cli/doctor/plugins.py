@@ -16,9 +16,9 @@ def plugins(settings: Settings) -> Iterator[Diagnosis]:
     """Each that another distribution brings; silent where there is none."""
     faults = [*method_faults(), *metric_faults()]
     broken = {fault.plugin for fault in faults}
-    found = [plugin for kind in KINDS for plugin in discovery.plugins(kind) if plugin.origin != discovery.OWN]
+    found = [plugin for kind in KINDS for plugin in discovery.plugins(kind) if plugin.origin != discovery.BUILT_IN]
     if sound := [f"{plugin.id} of {plugin.origin}" for plugin in found if plugin not in broken]:
         yield Diagnosis("plug-ins", "ok", ", ".join(sound))
     for fault in faults:
-        remedy = f"Mend or remove {fault.plugin.origin}: all others work without it"
+        remedy = f"Repair or remove {fault.plugin.origin}: all others work without it"
         yield Diagnosis("plug-ins", "attention", f"{fault.plugin.id} is left out: {fault.reason}", remedy)

@@ -16,7 +16,7 @@ from ...contract.events import Event, ResultEvent
 from ...contract.jobs import Estimate, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
 from ...contract.problems import ComputationFailed, Problem, Unavailable
 from ...contract.records import Ending
-from ...contract.server import Refreshed
+from ...contract.server import RefreshResult
 from ...contract.workers import ReplicaState
 from ...settings import Settings
 from ..base_executor import BaseExecutor, Running
@@ -127,7 +127,7 @@ class ClusterExecutor(BaseExecutor):
         """Run a job once and deliver its events. Raises whatever went wrong."""
         if isinstance(running.job, Refresh):
             self._take_reports(await self._call_all("refresh"))
-            self._deliver(number, ResultEvent(result=Refreshed()))
+            self._deliver(number, ResultEvent(result=RefreshResult()))
             return
         model = model_of(running.job, self._settings)
         handle = self._handle.options(method_name="run", stream=True, multiplexed_model_id=model)

@@ -130,7 +130,7 @@ class Explainer:
         self._transport.post("record_end", explanation, ending)
 
     def record_routing_stats(self) -> dict[str, list[str]]:
-        """The models in memory, for `ByModel`."""
+        """The models in memory, for `ModelAwareRouter`."""
         return {"models": list(self._counters["loaded"])}
 
     def check_health(self) -> None:

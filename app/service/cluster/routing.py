@@ -7,7 +7,7 @@ from ray.serve.request_router import PendingRequest, RequestRouter, RunningRepli
 from .routing_policy import rank_replicas
 
 
-class ByModel(RequestRouter):
+class ModelAwareRouter(RequestRouter):
     """Ranks replicas by the models that they report to hold in memory (`Explainer.record_routing_stats`).
 
     Serve tries the ranks in order. Within a rank it takes the replica with the fewest requests, and the first one if

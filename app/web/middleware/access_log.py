@@ -33,12 +33,12 @@ class AccessLogMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        id = request_id.accepted(Headers(scope=scope).get("x-request-id"))
+        id = request_id.valid_or_new(Headers(scope=scope).get("x-request-id"))
         scope.setdefault("state", {})["request_id"] = id
         metrics = telemetry_of(scope)
         metrics.request_started()
         response = _ResponseLog(scope, send, id)
-        with request_id.bound(id):
+        with request_id.as_current(id):
             try:
                 await self.app(scope, receive, response.send)
             finally:

@@ -138,7 +138,7 @@ class Connection(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.close()
             return
-        with request_id.bound(request_id.accepted(None)):
+        with request_id.as_current(request_id.valid_or_new(None)):
             self.transport.write(self._response(problem))
             log.info("a connection is refused: %d, %s", problem.status, problem.detail)
         self.on_refused(problem)

@@ -12,29 +12,29 @@ from ...contract.catalogue import Methods, Metrics, Models, Samples
 from ...contract.jobs import Labels, Refresh
 from ...contract.predictions import Classes, LabelList
 from ...contract.problems import TooManyRequests
-from ...contract.server import Refreshed
+from ...contract.server import RefreshResult
 from ...images.samples import samples
 from ...zoo.labels import search
 from ..openapi import describe
-from .dependencies import ChangeDetectorOf, ExecutorOf
+from .dependencies import ChangeDetectorDep, ExecutorDep
 from .submit import run_for_client
 
 router = APIRouter(tags=["catalogue"])
 
 
 @router.get("/api/v1/models", response_model=Models)
-async def models(request: Request, executor: ExecutorOf, change_detector: ChangeDetectorOf) -> Any:
+async def models(request: Request, executor: ExecutorDep, change_detector: ChangeDetectorDep) -> Any:
     """Models, with the state of their weights and the layers that Grad-CAM can use. Changed cards are read again."""
     if not executor.unready and await asyncio.to_thread(change_detector.changed):
         with suppress(TooManyRequests):  # then the old list is better than none
-            await run_for_client(request, executor, Refresh(), Refreshed)
+            await run_for_client(request, executor, Refresh(), RefreshResult)
     return await executor.catalogue()
 
 
 @router.get("/api/v1/models/{id}/classes", response_model=Classes)
 async def classes(
     request: Request,
-    executor: ExecutorOf,
+    executor: ExecutorDep,
     id: str,
     query: Annotated[str, Query(max_length=200)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
@@ -45,13 +45,13 @@ async def classes(
 
 
 @router.get("/api/v1/methods", response_model=Methods)
-async def methods(executor: ExecutorOf) -> Any:
+async def methods(executor: ExecutorDep) -> Any:
     """Methods in historical order, each with the JSON Schema of its parameters."""
     return await executor.catalogue()
 
 
 @router.get("/api/v1/metrics", response_model=Metrics)
-async def metrics(executor: ExecutorOf) -> Any:
+async def metrics(executor: ExecutorDep) -> Any:
     """Metrics of maps, each with the JSON Schema of its parameters."""
     return await executor.catalogue()
 
@@ -63,7 +63,7 @@ async def list_samples() -> Any:
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def openapi(request: Request, executor: ExecutorOf) -> Any:
+async def openapi(request: Request, executor: ExecutorDep) -> Any:
     """The OpenAPI document, with the parameters of each method and metric."""
     known = None if executor.unready else await executor.catalogue()
     return describe(request.app.openapi(), known, keys=request.app.state.keys is not None)

@@ -39,12 +39,12 @@ def _owner(request: Request) -> str | None:
     return request.state.owner if request.app.state.keys else None
 
 
-SettingsOf = Annotated[Settings, Depends(_settings)]
-StoreOf = Annotated[AnyStore, Depends(_store)]
-ExecutorOf = Annotated[Executor, Depends(_executor)]
-DownloadsOf = Annotated[Downloads, Depends(_downloads)]
-ChangeDetectorOf = Annotated[ChangeDetector, Depends(_change_detector)]
-OwnerOf = Annotated[str | None, Depends(_owner)]
+SettingsDep = Annotated[Settings, Depends(_settings)]
+StoreDep = Annotated[AnyStore, Depends(_store)]
+ExecutorDep = Annotated[Executor, Depends(_executor)]
+DownloadsDep = Annotated[Downloads, Depends(_downloads)]
+ChangeDetectorDep = Annotated[ChangeDetector, Depends(_change_detector)]
+OwnerDep = Annotated[str | None, Depends(_owner)]
 ExplanationId = Annotated[str, Path(description="Id of an explanation", max_length=200)]
 
 

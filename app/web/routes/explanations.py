@@ -22,7 +22,7 @@ from ...contract.records import Explanation
 from ...contract.wire import JsonObject
 from ...service.executor import Executor
 from ...service.telemetry import Telemetry
-from .dependencies import ExecutorOf, OwnerOf, StoreOf
+from .dependencies import ExecutorDep, OwnerDep, StoreDep
 from .results import contact_sheet_response, zip_response
 from .submit import client_of, raise_if_error, run_for_client, while_connected
 from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only_fields, read_picture
@@ -65,9 +65,9 @@ MetricNames = Annotated[
 )
 async def explain(
     request: Request,
-    executor: ExecutorOf,
-    store: StoreOf,
-    owner: OwnerOf,
+    executor: ExecutorDep,
+    store: StoreDep,
+    owner: OwnerDep,
     image: Picture = None,
     sample: SampleName = None,
     origin: Origin = None,

@@ -10,7 +10,7 @@ from ...contract.arrays import ScoreKind
 from ...contract.flows import GradientFlow
 from ...contract.jobs import Flow
 from ...contract.parsing import parse_size
-from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
+from .dependencies import ExecutorDep, OwnerDep, SettingsDep, StoreDep
 from .explanations import Target
 from .submit import run_for_client
 from .uploads import FitName, Origin, Picture, SampleName, SizeText, only_fields, read_picture
@@ -25,10 +25,10 @@ router = APIRouter(prefix="/api/v1", tags=["gradient flow"])
 )
 async def flow(
     request: Request,
-    executor: ExecutorOf,
-    store: StoreOf,
-    owner: OwnerOf,
-    settings: SettingsOf,
+    executor: ExecutorDep,
+    store: StoreDep,
+    owner: OwnerDep,
+    settings: SettingsDep,
     image: Picture = None,
     sample: SampleName = None,
     origin: Origin = None,

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from ...contract.problems import Problem, Unavailable
 from ...contract.server import Health
-from .dependencies import ExecutorOf, StoreOf
+from .dependencies import ExecutorDep, StoreDep
 
 router = APIRouter(tags=["health"])
 
@@ -22,7 +22,7 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz")
-async def readyz(executor: ExecutorOf) -> Health:
+async def readyz(executor: ExecutorDep) -> Health:
     """The worker can compute; otherwise 503 with the reason."""
     if executor.unready:
         raise Unavailable(f"Not ready: {executor.unready}.", retry_after=2)
@@ -30,7 +30,7 @@ async def readyz(executor: ExecutorOf) -> Health:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics(executor: ExecutorOf, store: StoreOf) -> Response:
+async def metrics(executor: ExecutorDep, store: StoreDep) -> Response:
     """Metrics for Prometheus: requests, panels and their seconds, memory, store, deaths of the worker."""
     with suppress(Problem):  # then the last values stay
         executor.metrics.set_store_size(*await asyncio.to_thread(store.usage))

@@ -12,7 +12,7 @@ from ...contract.jobs import Explain, Measure
 from ...contract.problems import NotFound, Unprocessable
 from ...contract.records import Explanation
 from ...contract.wire import JsonObject
-from .dependencies import ExecutorOf, ExplanationId, OwnerOf, StoreOf
+from .dependencies import ExecutorDep, ExplanationId, OwnerDep, StoreDep
 from .explanations import MetricNames, OptionsText, negotiate, parse_options, stream
 from .results import BYTES, array_response, bytes_of, record_of
 from .submit import run_for_client
@@ -34,9 +34,9 @@ router = APIRouter(prefix="/api/v1/explanations", tags=["metrics"])
 )
 async def measure(
     request: Request,
-    executor: ExecutorOf,
-    store: StoreOf,
-    owner: OwnerOf,
+    executor: ExecutorDep,
+    store: StoreDep,
+    owner: OwnerDep,
     id: ExplanationId,
     panel: str,
     metrics: MetricNames = None,
@@ -67,7 +67,7 @@ def array(
     panel: str,
     metric: str,
     name: str,
-    store: StoreOf,
+    store: StoreDep,
     reduce: Reduce = "none",
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Response:

@@ -21,7 +21,7 @@ from ...service.executor import Executor
 from ...settings import shipped
 from .. import texts
 from ..plugin_pages import method_pages, metric_pages, plugin_block, previews
-from .dependencies import ExecutorOf
+from .dependencies import ExecutorDep
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
@@ -35,7 +35,7 @@ async def index(request: Request) -> Response:
 
 
 @router.get("/methods")
-async def methods(request: Request, executor: ExecutorOf) -> Response:
+async def methods(request: Request, executor: ExecutorDep) -> Response:
     """What the methods ask, how, and where they fail; with their parameters, once the worker has told them."""
     known = await _known(executor)
     listed = None if known is None else [method.to_dict() for method in known.methods]
@@ -45,7 +45,7 @@ async def methods(request: Request, executor: ExecutorOf) -> Response:
 
 
 @router.get("/trust")
-async def trust(request: Request, executor: ExecutorOf) -> Response:
+async def trust(request: Request, executor: ExecutorDep) -> Response:
     """What each number about a map says, and what it does not."""
     known = await _known(executor)
     return _page(

@@ -10,7 +10,7 @@ from ...contract.estimates import Estimates
 from ...contract.jobs import Estimate, Predict
 from ...contract.parsing import parse_size
 from ...contract.predictions import Predictions
-from .dependencies import ExecutorOf, OwnerOf, SettingsOf, StoreOf
+from .dependencies import ExecutorDep, OwnerDep, SettingsDep, StoreDep
 from .explanations import MetricNames, OptionsText, parse_options
 from .submit import run_for_client
 from .uploads import FitName, ModelNames, Origin, Picture, SampleName, SizeText, only_fields, read_picture
@@ -25,9 +25,9 @@ router = APIRouter(prefix="/api/v1", tags=["predictions"])
 )
 async def predict(
     request: Request,
-    executor: ExecutorOf,
-    store: StoreOf,
-    owner: OwnerOf,
+    executor: ExecutorDep,
+    store: StoreDep,
+    owner: OwnerDep,
     image: Picture = None,
     sample: SampleName = None,
     origin: Origin = None,
@@ -50,8 +50,8 @@ async def predict(
 )
 async def estimate(
     request: Request,
-    executor: ExecutorOf,
-    settings: SettingsOf,
+    executor: ExecutorDep,
+    settings: SettingsDep,
     model: Annotated[str | None, Form(description="Id; the default model where none is named")] = None,
     method: Annotated[list[str] | None, Form(description="Repeatable; the six where none is named")] = None,
     options: OptionsText = "{}",

@@ -22,7 +22,7 @@ from ...pipeline import archive as export
 from ...service.executor import Executor
 from ...storage.records import load_record
 from ...storage.stores import AnyStore
-from .dependencies import ExecutorOf, ExplanationId, OwnerOf, StoreOf, explanation_gone, require_owner
+from .dependencies import ExecutorDep, ExplanationId, OwnerDep, StoreDep, explanation_gone, require_owner
 
 
 class _SegmentWithoutDot(StringConvertor):
@@ -41,25 +41,25 @@ PNG: Responses = {200: {"content": {"image/png": BYTES}}}
 
 
 @router.get("/{id}.png", response_class=Response, responses=PNG)
-async def sheet(id: ExplanationId, store: StoreOf, executor: ExecutorOf) -> Response:
+async def sheet(id: ExplanationId, store: StoreDep, executor: ExecutorDep) -> Response:
     """Contact sheet with captions and scales."""
     return await contact_sheet_response(store, executor, await asyncio.to_thread(record_of, store, id))
 
 
 @router.get("/{id}.zip", response_class=Response, responses={200: {"content": {"application/zip": BYTES}}})
-async def archive(id: ExplanationId, store: StoreOf, executor: ExecutorOf) -> Response:
+async def archive(id: ExplanationId, store: StoreDep, executor: ExecutorDep) -> Response:
     """Everything: record, arrays, pictures."""
     return await zip_response(store, executor, await asyncio.to_thread(record_of, store, id))
 
 
 @router.get("/{id:plain}", response_model=Explanation)
-def explanation(id: ExplanationId, store: StoreOf) -> Any:
+def explanation(id: ExplanationId, store: StoreDep) -> Any:
     """The record, with the panels that are finished."""
     return record_of(store, id)
 
 
 @router.delete("/{id:plain}", status_code=204)
-def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf, owner: OwnerOf) -> None:
+def forget(id: ExplanationId, store: StoreDep, executor: ExecutorDep, owner: OwnerDep) -> None:
     """Delete an explanation, its picture included, and each panel that no other explanation uses."""
     require_owner(store, id, owner, "forget it")
     if not store.forget(id):
@@ -68,13 +68,13 @@ def forget(id: ExplanationId, store: StoreOf, executor: ExecutorOf, owner: Owner
 
 
 @router.get("/{id}/image.png", response_class=Response, responses=PNG)
-def image(id: ExplanationId, store: StoreOf) -> Response:
+def image(id: ExplanationId, store: StoreDep) -> Response:
     """The picture: upright, without metadata, at most 2048 pixels on its longer side."""
     return _png(bytes_of(store, id, "image"))
 
 
 @router.get("/{id}/inputs/{model}.png", response_class=Response, responses=PNG)
-def seen(id: ExplanationId, model: str, store: StoreOf) -> Response:
+def seen(id: ExplanationId, model: str, store: StoreDep) -> Response:
     """The preprocessed picture: exactly the pixels that the model saw."""
     return _png(bytes_of(store, id, f"input:{model}"))
 
@@ -87,7 +87,7 @@ def seen(id: ExplanationId, model: str, store: StoreOf) -> Response:
 def array(
     id: ExplanationId,
     panel: str,
-    store: StoreOf,
+    store: StoreDep,
     reduce: Reduce = "none",
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Response:
@@ -99,7 +99,7 @@ def array(
 def coloured(
     id: ExplanationId,
     panel: str,
-    store: StoreOf,
+    store: StoreDep,
     colormap: Annotated[str, Query(max_length=40)] = "inferno",
     reduce: Reduction = "abs",
     percentile: Percentile = 99,

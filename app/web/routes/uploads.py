@@ -22,7 +22,7 @@ Origin = Annotated[
 ]
 FitName = Annotated[
     Fit | None,
-    Form(description="How a picture of another aspect is brought to the input size; the model's own way by default"),
+    Form(description="How a picture with another aspect ratio is fitted to the input size; default: the model's"),
 ]
 SizeText = Annotated[
     str | None,

@@ -13,12 +13,12 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from ...contract.catalogue import ModelBody
 from ...contract.jobs import Locate, Refresh
 from ...contract.problems import Forbidden, Problem
-from ...contract.server import Refreshed
+from ...contract.server import RefreshResult
 from ...contract.wire import JsonObject
 from ...service.executor import Executor
 from ...zoo.download import DownloadProgress
 from ...zoo.weights import Location
-from .dependencies import DownloadsOf, ExecutorOf, SettingsOf
+from .dependencies import DownloadsDep, ExecutorDep, SettingsDep
 from .submit import run_for_client, run_job, while_connected
 
 router = APIRouter(prefix="/api/v1", tags=["catalogue"])
@@ -35,7 +35,9 @@ router = APIRouter(prefix="/api/v1", tags=["catalogue"])
         }
     },
 )
-async def fetch(request: Request, id: str, executor: ExecutorOf, downloads: DownloadsOf, settings: SettingsOf) -> Any:
+async def fetch(
+    request: Request, id: str, executor: ExecutorDep, downloads: DownloadsDep, settings: SettingsDep
+) -> Any:
     """Download a model's weights, resumable and checked by hash. Closing the connection ends it; partial data stays."""
     location = await run_for_client(request, executor, Locate(id), Location)
     if not location.ready:
@@ -67,7 +69,7 @@ def check_allowed(model: str, downloads: str, offline: bool) -> None:
 
 async def refreshed_entry(executor: Executor, id: str) -> ModelBody:
     """The model's entry in the refreshed catalogue."""
-    await run_job(executor, Refresh(), Refreshed)
+    await run_job(executor, Refresh(), RefreshResult)
     models = (await executor.catalogue()).models
     return next(model for model in models if model.id == id)
 

@@ -40,8 +40,8 @@
  * @typedef {object} EstimateBody
  * @property {string} method
  * @property {number} gradient_evaluations
- * @property {number | null} seconds - by the pace last measured on this model; null before
- * @property {MetricEstimate[]} [metrics] - of those asked for; none where the method is refused
+ * @property {number | null} seconds - from the throughput last measured on this model; null before the first
+ * @property {MetricEstimate[]} [metrics] - of each requested metric; empty if the method is refused
  */
 
 /**
@@ -162,7 +162,7 @@
  * @property {string} summary
  * @property {string[]} strengths
  * @property {string[]} weaknesses
- * @property {boolean} default - computed where a request names no method
+ * @property {boolean} default - computed if a request names no methods
  * @property {Record<string, any>} parameters - JSON Schema
  */
 
@@ -191,7 +191,8 @@
  * @property {string} metric
  * @property {number} forwards
  * @property {number} gradients
- * @property {number | null} seconds - by what was measured on this model, or tried for this estimate
+ * @property {number | null} seconds - from what was measured on this model, or timed for this estimate; null if
+ *   neither was possible
  */
 
 /**
@@ -215,17 +216,17 @@
  * @property {string} licence
  * @property {string} url
  * @property {PaperBody | null} paper
- * @property {number | null} accuracy - top-1 on the data set that it was trained for, in percent
+ * @property {number | null} accuracy - top-1 accuracy on the data set that it was trained for, in percent
  * @property {number[]} input_size - height, width
  * @property {number} channels - 3: RGB, 1: grey
- * @property {"crop" | "pad" | "squash"} fit - how a picture of another aspect is brought to that size
+ * @property {"crop" | "pad" | "squash"} fit - how a picture with another aspect ratio is fitted to that size
  * @property {number} classes
  * @property {number | null} parameters
  * @property {"ready" | "downloadable" | "missing"} availability
- * @property {string | null} remedy - what to do where the weights are not here
+ * @property {string | null} remedy - how to get the weights; null if they are ready
  * @property {WeightsBody} weights
- * @property {LayerBody[] | null} layers - null until the model was loaded once
- * @property {Note[]} [notes] - what is to be known of the network; empty until it was loaded once
+ * @property {LayerBody[] | null} layers - null until the model has been loaded once
+ * @property {Note[]} [notes] - what is to be known of the network; empty until it has been loaded once
  */
 
 /**
@@ -392,7 +393,7 @@
  * @typedef {object} WeightsBody
  * @property {string} file
  * @property {number | null} bytes
- * @property {string | null} sha256 - the file's hash, or its first digits; null where nobody stated one
+ * @property {string | null} sha256 - the file's hash, or its first digits; null if unknown
  */
 
 export {};

@@ -97,8 +97,8 @@ export function sharesOf(map, signed, [u0, v0, u1, v1]) {
       within.positive += weight * Math.max(signed.values[i], 0);
     }
   }
-  /** @type {(part: number, whole: number) => number | null} */
-  const share = (part, whole) => (whole > 0 ? part / whole : null);
+  /** @type {(part: number, total: number) => number | null} */
+  const share = (part, total) => (total > 0 ? part / total : null);
   return {
     area: share(within.area, width * height),
     map: share(within.map, totalsOf(map).magnitude),

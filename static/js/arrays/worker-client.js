@@ -8,11 +8,11 @@
 const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 /** @type {Map<number, { resolve: (array: any) => void, reject: (error: Error) => void }>} */
 const waiting = new Map();
-let tickets = 0;
+let lastRequestId = 0;
 
 worker.addEventListener("message", ({ data }) => {
-  const asked = waiting.get(data.ticket);
-  waiting.delete(data.ticket);
+  const asked = waiting.get(data.requestId);
+  waiting.delete(data.requestId);
   if (data.error) asked?.reject(new Error(data.error));
   else asked?.resolve(data.array);
 });
@@ -27,11 +27,11 @@ worker.addEventListener("error", () => {
  * @param {Transferable[]} transfer
  * @returns {Promise<any>}
  */
-function ask(message, transfer = []) {
-  tickets += 1;
+function request(message, transfer = []) {
+  lastRequestId += 1;
   return new Promise((resolve, reject) => {
-    waiting.set(tickets, { resolve, reject });
-    worker.postMessage({ ...message, ticket: tickets }, transfer);
+    waiting.set(lastRequestId, { resolve, reject });
+    worker.postMessage({ ...message, requestId: lastRequestId }, transfer);
   });
 }
 
@@ -40,7 +40,7 @@ function ask(message, transfer = []) {
  * @param {object} map
  * @returns {Promise<RawArray>}
  */
-export const decodeMap = (map) => ask({ task: "map", map });
+export const decodeMap = (map) => request({ task: "map", map });
 
 /**
  * The bytes of an .npy: {shape, values}.
@@ -48,7 +48,7 @@ export const decodeMap = (map) => ask({ task: "map", map });
  * @param {number} scale
  * @returns {Promise<RawArray>}
  */
-export const decodeNpy = (buffer, scale) => ask({ task: "npy", buffer, scale }, [buffer]);
+export const decodeNpy = (buffer, scale) => request({ task: "npy", buffer, scale }, [buffer]);
 
 /**
  * Two reduced maps {width, height, values, crop, clip} against each other: see comparison.js.
@@ -56,4 +56,4 @@ export const decodeNpy = (buffer, scale) => ask({ task: "npy", buffer, scale }, 
  * @param {Clipped} b
  * @returns {Promise<ReturnType<typeof compare>>}
  */
-export const compareMaps = (a, b) => ask({ task: "compare", a, b });
+export const compareMaps = (a, b) => request({ task: "compare", a, b });

@@ -28,8 +28,8 @@ const tasks = {
 addEventListener("message", ({ data }) => {
   try {
     const array = tasks[data.task](data);
-    self.postMessage({ ticket: data.ticket, array }, { transfer: [array.values.buffer] });
+    self.postMessage({ requestId: data.requestId, array }, { transfer: [array.values.buffer] });
   } catch (error) {
-    self.postMessage({ ticket: data.ticket, error: /** @type {Error} */ (error).message });
+    self.postMessage({ requestId: data.requestId, error: /** @type {Error} */ (error).message });
   }
 });

@@ -55,7 +55,7 @@ export class MapCompare extends View {
   #asked = "";
 
   build() {
-    this.selects = ["a", "b"].map((name, place) => el("select", { "aria-label": t(`compare.${name}`), onchange: () => this.choose(place) }));
+    this.selects = ["a", "b"].map((name, index) => el("select", { "aria-label": t(`compare.${name}`), onchange: () => this.choose(index) }));
     this.scales = ["a", "b", "d"].map(() => el("scale-bar"));
     this.lenses = this.scales.map((scale) => el("map-lens", { ondrawn: ({ detail }) => scale.show(detail) }));
     this.looks = this.scales.map(() => el("look-facts"));
@@ -66,7 +66,7 @@ export class MapCompare extends View {
       el("header", { class: "viewer-head" }, el("div", {}, el("h2", { class: "question", id: "compare-title" }, t("compare.title"))),
         iconButton("swap", t("compare.swap"), { onclick: () => setViewport({ compare: [...(store.state.viewport.compare ?? [])].reverse() }) }),
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
-      el("div", { class: "comparison" }, ...this.lenses.map((lens, place) => figure(captions[place], lens, this.scales[place], this.looks[place]))),
+      el("div", { class: "comparison" }, ...this.lenses.map((lens, index) => figure(captions[index], lens, this.scales[index], this.looks[index]))),
       el("div", { role: "status" }, this.numbers), this.note, statusLine());
   }
 
@@ -90,7 +90,7 @@ export class MapCompare extends View {
     if (asked === this.#asked) return;
     this.#asked = asked;
     this.offer(panels);
-    panels.forEach((panel, place) => this.show(place, panel));
+    panels.forEach((panel, index) => this.show(index, panel));
     this.measure(panels);
   }
 
@@ -108,30 +108,30 @@ export class MapCompare extends View {
   /** @param {Panel[]} panels */
   offer(panels) {
     const all = drawable();
-    this.selects.forEach((select, place) => {
+    this.selects.forEach((select, index) => {
       select.replaceChildren(...all.map((panel) => el("option", { value: panel.id }, panelName(panel))));
-      select.value = panels[place].id;
+      select.value = panels[index].id;
     });
   }
 
-  /** @param {number} place */
-  choose(place) {
+  /** @param {number} index */
+  choose(index) {
     const compare = [...(store.state.viewport.compare ?? [])];
-    compare[place] = this.selects[place].value;
+    compare[index] = this.selects[index].value;
     setViewport({ compare });
   }
 
   /**
-   * @param {number} place
+   * @param {number} index
    * @param {Panel} panel
    */
-  show(place, panel) {
+  show(index, panel) {
     const { size } = store.state.inputs.get(panel.model) ?? {};
-    const lens = this.lenses[place];
+    const lens = this.lenses[index];
     if (size) /** @type {HTMLElement} */ (lens.parentElement).style.aspectRatio = `${size[1]} / ${size[0]}`;
     lens.canvas.setAttribute("aria-label", t("panel.look", { panel: panelName(panel) }));
-    lens.take(panel);
-    this.looks[place].take(lens);
+    lens.setPanel(panel);
+    this.looks[index].setLens(lens);
   }
 
   /** @param {Panel[]} panels */

@@ -5,7 +5,7 @@ import { announce } from "../shared/announce.js";
 import { t } from "../shared/texts.js";
 import { clearView, describePicture, placePanels, restoreView, setAsk, setPictures, showNotice, stopRun } from "../state/actions.js";
 import { emptyLayout, emptyView } from "../state/initial.js";
-import { everyPanel, expectedPanels, isFinal, recordedPanel } from "../state/panels.js";
+import { allPanels, expectedPanels, isFinal, recordedPanel } from "../state/panels.js";
 import { keyOf, requested, rowId, shownMethods } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { addressNow, fragmentOf, restoreAddress } from "../url-state/address.js";
@@ -168,8 +168,8 @@ export function showAgain(earlier) {
  */
 export function showArranged(layout) {
   const { ask, row } = store.state;
-  if (withMissing(everyPanel(), { ...store.state, layout }).length > everyPanel().length) return explainAgain(ask, { layout, row });
-  placePanels(everyPanel(), { layout });
+  if (withMissing(allPanels(), { ...store.state, layout }).length > allPanels().length) return explainAgain(ask, { layout, row });
+  placePanels(allPanels(), { layout });
   remember();
   return fetchShown(view.signal);
 }

@@ -1,7 +1,7 @@
 // What is done to rows and columns: added, removed, replaced, moved, hidden.
 
 import { placePanels, setRow } from "../state/actions.js";
-import { everyPanel } from "../state/panels.js";
+import { allPanels } from "../state/panels.js";
 import { currentRow, methodsOf, moved, rowKey, rowsOf, sameRow, shownMethods, shownRows, targetsOf } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { explainAgain, remember, showArranged } from "./controller.js";
@@ -76,7 +76,7 @@ export function askTarget(target) {
   const row = currentRow(store.state);
   if (!row) return;
   const targets = targetsOf(ask).map((other) => (same(other, row.target) ? target : other));
-  const unique = targets.filter((other, place) => targets.findIndex((first) => same(first, other)) === place);
+  const unique = targets.filter((other, index) => targets.findIndex((first) => same(first, other)) === index);
   /** @param {RowKey} key */
   const rename = (key) => (key.target === row.key.target ? { ...key, target: target.index } : key);
   explainAgain({ targets: unique }, { layout: renamed(layout, rename), row: rowKey(row.model, target) });
@@ -116,7 +116,7 @@ export function chooseRow(row) {
 
 /** @param {Partial<State>} patch */
 function arrange(patch) {
-  placePanels(everyPanel(), patch);
+  placePanels(allPanels(), patch);
   remember();
 }
 

@@ -4,7 +4,7 @@ import { announce } from "../shared/announce.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { describePicture, endRun, placePanels, setInput, updatePanel } from "../state/actions.js";
-import { acceptedPanel, everyPanel, isFinal } from "../state/panels.js";
+import { acceptedPanel, allPanels, isFinal } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { cachePanel, fetchArray, showEstimate } from "./panel-arrays.js";
 
@@ -38,7 +38,7 @@ function accepted({ id, panels = [] }) {
 /** @param {PredictionEvent} data */
 function prediction({ model, input, predictions }) {
   setInput(model, { ...input, predictions });
-  for (const panel of everyPanel()) {
+  for (const panel of allPanels()) {
     if (panel.model === model && !panel.target) updatePanel(panel.id, { target: predictions[0] });
   }
   const [{ label, probability }] = predictions;

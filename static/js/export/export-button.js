@@ -14,7 +14,7 @@ export class ExportButton extends View {
     this.button = el("button", { type: "button", class: "link export-button" }, t("export.title"));
     this.menu = el("export-menu");
     this.append(this.button, this.menu);
-    this.menu.hang(this.button, t("export.title"));
+    this.menu.attachTo(this.button, t("export.title"));
   }
 
   /** @param {AbortSignal} signal */

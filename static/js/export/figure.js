@@ -155,8 +155,8 @@ function drawScale(column, scale) {
   column.image(strip, 6, { smooth: true });
   /** @type {[number, TextMark["anchor"]][]} */
   const places = [[column.x, "start"], [column.x + column.width / 2, "middle"], [column.x + column.width, "end"]];
-  tickTexts(scale).forEach((text, place) => {
-    const [x, anchor] = places[place];
+  tickTexts(scale).forEach((text, index) => {
+    const [x, anchor] = places[index];
     if (text) column.marks.push({ kind: "text", text, x, y: column.y + 14, size: 11, weight: 400, colour: MUTED, anchor });
   });
   return column.space(20);
@@ -222,13 +222,13 @@ async function drawMap(column, panel, options, state) {
  * @param {State} state
  */
 async function drawRow(panels, top, options, state) {
-  const columns = panels.map((_, place) => new Column(MARGIN + place * (CELL + GAP), top, CELL));
+  const columns = panels.map((_, index) => new Column(MARGIN + index * (CELL + GAP), top, CELL));
   const bottom = () => Math.max(...columns.map(({ y }) => y));
-  panels.forEach((panel, place) => writeTitle(columns[place], panel));
+  panels.forEach((panel, index) => writeTitle(columns[index], panel));
   const mapTop = bottom();
-  for (const [place, panel] of panels.entries()) {
-    columns[place].y = mapTop;
-    await drawMap(columns[place], panel, options[panel.method] ?? {}, state);
+  for (const [index, panel] of panels.entries()) {
+    columns[index].y = mapTop;
+    await drawMap(columns[index], panel, options[panel.method] ?? {}, state);
   }
   return { marks: columns.flatMap(({ marks }) => marks), bottom: bottom() };
 }

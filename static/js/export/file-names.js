@@ -1,6 +1,6 @@
 // Names of exported files. They are made of what the file shows: picture, method, class, model.
 
-import { past } from "../history/history.js";
+import { explanationHistory } from "../history/history.js";
 import { originOf } from "../state/picture-origin.js";
 
 /** @import { Panel, State } from "../state/types.js" */
@@ -22,7 +22,7 @@ const fileName = (parts, extension) => `${parts.flatMap((part) => part || []).ma
  * The name of the explained picture: of the sample, of the file, or as the history remembers it.
  * @param {State} state
  */
-const pictureName = (state) => originOf(state).sample ?? state.picture?.name ?? past.of(state.id)?.name ?? "gradoscope";
+const pictureName = (state) => originOf(state).sample ?? state.picture?.name ?? explanationHistory.of(state.id)?.name ?? "gradoscope";
 
 /**
  * The file name of one panel, such as cat-grad_cam-tiger_cat-efficientnet_lite0.npy.

@@ -49,8 +49,8 @@ export const widthOf = (text, size, weight = 400) => measuringContext(size, weig
 export function linesOf(text, width, size, weight = 400) {
   const lines = [];
   let line = "";
-  /** @param {string} words */
-  const fits = (words) => widthOf(words, size, weight) <= width;
+  /** @param {string} text */
+  const fits = (text) => widthOf(text, size, weight) <= width;
   for (const word of text.split(/\s+/).filter(Boolean)) {
     const longer = line ? `${line} ${word}` : word;
     if (fits(longer)) {

@@ -101,7 +101,7 @@ export class FlowDialog extends View {
       const flow = await flowOf(row, signal);
       if (!signal.aborted) this.show(flow);
     } catch (error) {
-      if (!signal.aborted) this.complain(error);
+      if (!signal.aborted) this.showProblem(error);
     }
   }
 
@@ -132,7 +132,7 @@ export class FlowDialog extends View {
   }
 
   /** @param {{ title?: string, detail?: string, message?: string, language?: string | null }} error */
-  complain({ title, detail, message, language }) {
+  showProblem({ title, detail, message, language }) {
     this.state.replaceChildren(el("div", { class: "notice", role: "alert" },
       el("strong", { lang: language }, title ?? t("problem.lost")), detail || message ? el("p", { lang: language }, detail || message) : null,
       el("button", { type: "button", class: "button", onclick: () => this.ask() }, t("problem.retry"))));

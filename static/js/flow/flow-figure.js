@@ -2,11 +2,11 @@ import { el } from "../shared/dom.js";
 import { powerOfTen } from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { sentenceOf } from "./layer-text.js";
-import { decadesOf, runsOf, ticksOf, vanished } from "./log-scale.js";
+import { decadesOf, runsOf, ticksOf, vanishingThreshold } from "./log-scale.js";
 
 /**
  * @import { FlowLayer } from "../api/types.js"
- * @import { FlowReading } from "./flow-reading.js"
+ * @import { FlowLayerDetails } from "./flow-layer-details.js"
  */
 
 const NS = "http://www.w3.org/2000/svg";
@@ -43,7 +43,7 @@ export class FlowFigure extends HTMLElement {
   /** @type {HTMLParagraphElement} */ legend;
   /** @type {HTMLDivElement} */ plot;
   /** @type {HTMLInputElement} */ slider;
-  /** @type {FlowReading} */ reading;
+  /** @type {FlowLayerDetails} */ details;
   /** @type {{ low: number, high: number }} */ decades;
   /** @type {Element} */ cursor;
 
@@ -56,8 +56,8 @@ export class FlowFigure extends HTMLElement {
       legendEntry("", "flow.norm"), legendEntry("second", "flow.rms"), legendEntry("dead", "flow.dead"), legendEntry("saturated", "flow.saturated"), legendEntry("pool", "flow.pooling"));
     this.plot = el("div", { class: "chart flow-plot" });
     this.slider = el("input", { type: "range", min: 0, step: 1, class: "flow-slider", "aria-label": t("flow.layer"), oninput: () => this.select(Number(this.slider.value)) });
-    this.reading = el("flow-reading");
-    this.append(this.legend, this.plot, this.slider, this.reading);
+    this.details = el("flow-layer-details");
+    this.append(this.legend, this.plot, this.slider, this.details);
     for (const kind of /** @type {const} */ (["pointermove", "pointerdown"])) this.plot.addEventListener(kind, ({ clientX }) => this.selectAt(clientX));
     new ResizeObserver(() => this.draw()).observe(this.plot);
   }
@@ -96,7 +96,7 @@ export class FlowFigure extends HTMLElement {
     const layer = this.#layers[index];
     this.slider.value = String(index);
     this.slider.setAttribute("aria-valuetext", sentenceOf(layer));
-    this.reading.show(layer);
+    this.details.show(layer);
     this.moveCursor(index);
   }
 
@@ -147,7 +147,7 @@ export class FlowFigure extends HTMLElement {
    * @param {(number | null)[]} norms
    */
   vanishingLine(norms) {
-    const threshold = vanished(norms);
+    const threshold = vanishingThreshold(norms);
     return threshold > 0 ? this.#horizontal(this.#yOf(threshold), "flow-limit") : svg("g", {});
   }
 

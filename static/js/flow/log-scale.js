@@ -1,6 +1,6 @@
 // The logarithmic axis of the gradient flow's figure. Pure functions.
 
-const VANISHED = 1e-3; // share of the largest value below which a gradient has vanished
+const VANISHING_SHARE = 1e-3; // share of the largest value below which a gradient has vanished
 
 /**
  * The axis as {low, high}, powers of ten: around all positive values, and the line below which a gradient has vanished.
@@ -10,7 +10,7 @@ export function decadesOf(values) {
   const positive = values.flatMap((value) => (value !== null && value > 0 ? value : []));
   if (!positive.length) return { low: -3, high: 0 };
   const largest = Math.max(...positive);
-  const lowest = Math.min(...positive, VANISHED * largest);
+  const lowest = Math.min(...positive, VANISHING_SHARE * largest);
   return { low: Math.floor(Math.log10(lowest)), high: Math.max(Math.ceil(Math.log10(largest)), Math.floor(Math.log10(lowest)) + 1) };
 }
 
@@ -45,4 +45,4 @@ export function runsOf(values) {
  * The value below which a gradient has vanished.
  * @param {(number | null)[]} values
  */
-export const vanished = (values) => VANISHED * Math.max(0, ...values.flatMap((value) => (value !== null && Number.isFinite(value) ? value : [])));
+export const vanishingThreshold = (values) => VANISHING_SHARE * Math.max(0, ...values.flatMap((value) => (value !== null && Number.isFinite(value) ? value : [])));

@@ -5,11 +5,11 @@ import { style } from "../shared/style-sheets.js";
 import { addTexts } from "../shared/texts.js";
 import { FlowDialog } from "./flow-dialog.js";
 import { FlowFigure } from "./flow-figure.js";
-import { FlowReading } from "./flow-reading.js";
+import { FlowLayerDetails } from "./flow-layer-details.js";
 
 // Inner elements first: an element may use those that it contains as soon as it is built.
 /** @type {Record<string, CustomElementConstructor>} */
-const ELEMENTS = { "flow-reading": FlowReading, "flow-figure": FlowFigure, "flow-dialog": FlowDialog };
+const ELEMENTS = { "flow-layer-details": FlowLayerDetails, "flow-figure": FlowFigure, "flow-dialog": FlowDialog };
 
 export async function begin() {
   await Promise.all([addTexts("flow"), style("chart"), style("drawer"), style("flow")]);

@@ -29,7 +29,7 @@ export class ColumnHead extends View {
   }
 
   /** @param {string} method */
-  take(method) {
+  setMethod(method) {
     this.method = method;
     if (this.isConnected) this.render();
   }
@@ -41,6 +41,6 @@ export class ColumnHead extends View {
     this.year.textContent = String(methodOf(method)?.year ?? "");
     this.more.setAttribute("aria-label", label);
     this.more.title = label;
-    this.menu.serve(this.more, label, () => columnActions(this.method));
+    this.menu.attachActions(this.more, label, () => columnActions(this.method));
   }
 }

@@ -30,7 +30,7 @@ export class GridStack extends HTMLElement {
     for (const row of rows) {
       const { head, panels } = /** @type {StackRow} */ (this.#rows.get(rowId(row.key)));
       head.hidden = rows.length === 1;
-      head.take(row);
+      head.setRow(row);
       arrange(panels, row.panels.map(cellOf));
     }
   }

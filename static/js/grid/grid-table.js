@@ -27,7 +27,7 @@ class Pool {
    * @param {Key[]} keys
    * @returns {Node[]}
    */
-  take(keys) {
+  elementsFor(keys) {
     this.#known = new Map(keys.map((key) => [key, this.#known.get(key) ?? this.make(key)]));
     return [...this.#known.values()];
   }
@@ -56,7 +56,7 @@ export class GridTable extends HTMLElement {
   /** @param {string} method */
   column(method) {
     const head = el("column-head");
-    head.take(method);
+    head.setMethod(method);
     return el("th", { scope: "col", class: "column" }, head);
   }
 
@@ -74,10 +74,10 @@ export class GridTable extends HTMLElement {
    */
   show(rows, methods, cellOf) {
     this.style.setProperty("--columns", String(methods.length));
-    arrange(this.head, [this.corner, ...this.columns.take(methods)]);
-    const lines = this.rows.take(rows.map(({ key }) => rowId(key)));
+    arrange(this.head, [this.corner, ...this.columns.elementsFor(methods)]);
+    const lines = this.rows.elementsFor(rows.map(({ key }) => rowId(key)));
     arrange(this.body, lines);
-    rows.forEach((row, place) => this.fill(lines[place], row, methods, cellOf));
+    rows.forEach((row, index) => this.fill(lines[index], row, methods, cellOf));
   }
 
   /**
@@ -87,12 +87,12 @@ export class GridTable extends HTMLElement {
    * @param {(panel: Panel) => Element} cellOf
    */
   fill(line, row, methods, cellOf) {
-    line.head.take(row);
-    const cells = line.pool.take(methods);
+    line.head.setRow(row);
+    const cells = line.pool.elementsFor(methods);
     arrange(line, [line.cells[0], ...cells]);
-    methods.forEach((method, place) => {
+    methods.forEach((method, index) => {
       const panel = row.panels.find((each) => each.method === method);
-      arrange(cells[place], panel ? [cellOf(panel)] : []);
+      arrange(cells[index], panel ? [cellOf(panel)] : []);
     });
   }
 }

@@ -26,7 +26,7 @@ export class MapPanel extends View {
   /** @type {HTMLButtonElement} */ more;
   /** @type {PanelMenu} */ menu;
   /** @type {MapLens} */ lens;
-  /** @type {HTMLDivElement} */ words;
+  /** @type {HTMLDivElement} */ message;
   /** @type {HTMLDivElement} */ hairline;
   /** @type {HTMLDivElement} */ square;
   /** @type {HTMLParagraphElement} */ facts;
@@ -41,9 +41,9 @@ export class MapPanel extends View {
     this.more = iconButton("more", "");
     this.menu = el("panel-menu");
     this.lens = el("map-lens", { onopen: () => this.open(), ondrawn: ({ detail }) => this.drawn(detail) });
-    this.words = el("div", { class: "panel-words" });
+    this.message = el("div", { class: "panel-words" });
     this.hairline = progressLine();
-    this.square = el("div", { class: "well map-well" }, this.lens, this.words, this.hairline);
+    this.square = el("div", { class: "well map-well" }, this.lens, this.message, this.hairline);
     this.facts = el("p", { class: "facts" });
     this.look = el("look-facts");
     this.scale = el("scale-bar");
@@ -62,7 +62,7 @@ export class MapPanel extends View {
    * Takes another panel to show; the element itself stays, so nothing on the page moves.
    * @param {Panel} panel
    */
-  take(panel) {
+  setPanel(panel) {
     this.panel = panel;
     if (this.isConnected) this.render();
   }
@@ -80,15 +80,15 @@ export class MapPanel extends View {
     this.more.disabled = !isFinal(panel);
     this.trust.setAttribute("aria-label", t("trust.open.of", { method }));
     this.trust.disabled = !canBeMeasured(panel);
-    this.menu.serve(this.more, panel);
+    this.menu.attachPanel(this.more, panel);
     const label = panel.target?.label;
     this.lens.canvas.setAttribute("aria-label", label ? t("panel.mapFor", { method, label }) : t("panel.map", { method }));
     this.showSquare();
     this.showProgress(method);
-    this.showWords();
+    this.showMessage();
     this.showFacts();
-    this.lens.take(panel);
-    this.look.take(this.lens);
+    this.lens.setPanel(panel);
+    this.look.setLens(this.lens);
   }
 
   showSquare() {
@@ -105,20 +105,20 @@ export class MapPanel extends View {
   }
 
   /** What stands in the square instead of a map. */
-  showWords() {
+  showMessage() {
     const { status, problem, estimate, raw } = this.panel;
     const empty = !estimate && !raw;
-    const words = [];
+    const nodes = [];
     if (problem) {
-      words.push(el("strong", {}, status === "refused" || status === "failed" ? t(`panel.${status}`) : (problem.title ?? t("panel.failed"))));
-      words.push(el("p", {}, problem.detail || problem.title || ""));
-      if (problem.again) words.push(el("button", { type: "button", class: "button", onclick: problem.again }, t("panel.retry")));
+      nodes.push(el("strong", {}, status === "refused" || status === "failed" ? t(`panel.${status}`) : (problem.title ?? t("panel.failed"))));
+      nodes.push(el("p", {}, problem.detail || problem.title || ""));
+      if (problem.again) nodes.push(el("button", { type: "button", class: "button", onclick: problem.again }, t("panel.retry")));
     } else if (empty && (status === "cancelled" || status === "waiting")) {
-      words.push(el("p", { class: "muted" }, t(`panel.${status}`)));
+      nodes.push(el("p", { class: "muted" }, t(`panel.${status}`)));
     }
-    this.words.replaceChildren(...words);
-    this.words.hidden = words.length === 0;
-    this.words.classList.toggle("is-problem", Boolean(problem));
+    this.message.replaceChildren(...nodes);
+    this.message.hidden = nodes.length === 0;
+    this.message.classList.toggle("is-problem", Boolean(problem));
   }
 
   showFacts() {

@@ -26,12 +26,12 @@ export const hasParameters = (method) => Object.keys(methodOf(method)?.parameter
  */
 export function columnActions(method) {
   const shown = shownMethods(store.state);
-  const place = shown.indexOf(method);
+  const index = shown.indexOf(method);
   const others = shown.length > 1;
   return [
     hasParameters(method) && { text: t("column.parameters"), run: () => openParameters(method) },
-    place > 0 && { text: t("column.left"), run: () => moveMethod(method, -1) },
-    place < shown.length - 1 && { text: t("column.right"), run: () => moveMethod(method, 1) },
+    index > 0 && { text: t("column.left"), run: () => moveMethod(method, -1) },
+    index < shown.length - 1 && { text: t("column.right"), run: () => moveMethod(method, 1) },
     others && { text: t("column.hide"), run: () => hideMethod(method) },
     others && { text: t("column.remove", { method: titleOf(method) }), run: () => removeMethod(method) },
     { text: t("column.about"), href: `/methods#${encodeURIComponent(method)}` },
@@ -45,12 +45,12 @@ export function columnActions(method) {
  */
 export function rowActions({ key, model }, target) {
   const rows = shownRows(store.state);
-  const place = rows.findIndex((other) => sameRow(other.key, key));
-  const row = rows[place];
+  const index = rows.findIndex((other) => sameRow(other.key, key));
+  const row = rows[index];
   const others = rows.length > 1;
   return [
-    place > 0 && { text: t("row.up"), run: () => moveRow(key, -1) },
-    place < rows.length - 1 && { text: t("row.down"), run: () => moveRow(key, 1) },
+    index > 0 && { text: t("row.up"), run: () => moveRow(key, -1) },
+    index < rows.length - 1 && { text: t("row.down"), run: () => moveRow(key, 1) },
     others && { text: t("row.hide"), run: () => hideRow(key) },
     many(rows.map((other) => other.model)) && { text: t("row.remove", { name: modelTitle(model) }), run: () => model && removeModel(model) },
     many(rows.map((other) => other.target?.index)) && { text: t("row.remove", { name: target?.label ?? t("row.top") }), run: () => removeTarget(row?.target ?? null) },

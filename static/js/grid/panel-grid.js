@@ -63,7 +63,7 @@ export class PanelGrid extends View {
       el("problem-notice", { place: "grid" }),
       this.maps, this.rowPopup,
     );
-    this.rowPopup.hang(this.addRow, t("row.add"));
+    this.rowPopup.attachTo(this.addRow, t("row.add"));
   }
 
   /** @param {AbortSignal} signal */
@@ -97,7 +97,7 @@ export class PanelGrid extends View {
     const spare = [...this.#cells].filter(([key]) => !keyed.has(key)).map(([, cell]) => cell);
     this.#cells = new Map([...keyed.keys()].map((key) => [key, this.#cells.get(key) ?? spare.shift() ?? el("map-panel")]));
     const cells = new Map([...keyed].map(([key, panel]) => [panel, this.#cells.get(key)]));
-    for (const [panel, cell] of cells) cell.take(panel);
+    for (const [panel, cell] of cells) cell.setPanel(panel);
     return (panel) => /** @type {MapPanel} */ (cells.get(panel));
   }
 
@@ -159,7 +159,7 @@ export class PanelGrid extends View {
     const count = rows.length + methods.length;
     this.hiddenButton.hidden = count === 0;
     this.hiddenButton.textContent = t("grid.hidden", { count });
-    this.hiddenMenu.serve(this.hiddenButton, this.hiddenButton.textContent, () => [
+    this.hiddenMenu.attachActions(this.hiddenButton, this.hiddenButton.textContent, () => [
       ...rows.map(({ key, model, target }) => ({
         text: t("row.show", { model: modelTitle(model), label: (target ?? beliefIn(model, null))?.label ?? t("row.top") }), run: () => showRow(key),
       })),
@@ -172,12 +172,12 @@ export class PanelGrid extends View {
     const of = panels.length;
     const done = panels.filter(isFinal).length;
     /** @type {Partial<Record<Phase, () => string>>} */
-    const words = {
+    const texts = {
       loading: () => t("grid.loading"),
       running: () => t("grid.progress", { done, of }),
       done: () => (seconds === null ? t("grid.progress", { done, of }) : t("grid.done", { of, seconds: format.seconds(seconds) })),
       cancelled: () => t("grid.partly", { done, of }),
     };
-    this.state.textContent = words[phase]?.() ?? "";
+    this.state.textContent = texts[phase]?.() ?? "";
   }
 }

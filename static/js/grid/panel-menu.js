@@ -84,7 +84,7 @@ export class PanelMenu extends Popup {
       this.button.focus();
       chooseLayer(this.panel, detail.name);
     });
-    search.serve(this.panel.model, record?.diagnostics.layer ?? record?.parameters.layer);
+    search.setModel(this.panel.model, record?.diagnostics.layer ?? record?.parameters.layer);
     return search;
   }
 
@@ -118,8 +118,8 @@ export class PanelMenu extends Popup {
    * @param {HTMLButtonElement} button
    * @param {Panel} panel
    */
-  serve(button, panel) {
+  attachPanel(button, panel) {
     this.panel = panel;
-    this.hang(button, t("panel.more", { method: titleOf(panel.method) }));
+    this.attachTo(button, t("panel.more", { method: titleOf(panel.method) }));
   }
 }

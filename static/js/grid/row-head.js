@@ -44,7 +44,7 @@ export class RowHead extends View {
   }
 
   /** @param {FilledRow} row */
-  take(row) {
+  setRow(row) {
     this.row = row;
     if (this.isConnected) this.render();
   }
@@ -66,6 +66,6 @@ export class RowHead extends View {
     this.more.title = label;
     this.flow.setAttribute("aria-label", t("flow.open.of", { model: this.model.textContent, label: this.label.textContent }));
     this.flow.hidden = !store.state.inputs.has(model);
-    this.menu.serve(this.more, label, () => rowActions(this.row, target));
+    this.menu.attachActions(this.more, label, () => rowActions(this.row, target));
   }
 }

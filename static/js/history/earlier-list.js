@@ -3,7 +3,7 @@ import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { aboutOf, entryLink, makingOf, nameOf } from "./entry.js";
-import { past } from "./history.js";
+import { explanationHistory } from "./history.js";
 
 /** @import { Entry } from "./history.js" */
 
@@ -24,12 +24,12 @@ export class EarlierList extends View {
 
   /** @param {AbortSignal} signal */
   listen(signal) {
-    past.addEventListener("change", () => this.show(), { signal });
+    explanationHistory.addEventListener("change", () => this.show(), { signal });
     store.watch(["models", "methods"], () => this.show(), signal);
   }
 
   show() {
-    const { entries } = past;
+    const { entries } = explanationHistory;
     this.hidden = entries.length === 0;
     this.all.hidden = entries.length <= SHOWN;
     this.all.textContent = t("history.all", { count: entries.length });

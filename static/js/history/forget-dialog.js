@@ -5,7 +5,7 @@ import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
-import { past } from "./history.js";
+import { explanationHistory } from "./history.js";
 
 /** Asks before the server forgets an explanation, and says what that does. */
 export class ForgetDialog extends View {
@@ -45,13 +45,13 @@ export class ForgetDialog extends View {
       await api.forget(id);
     } catch (error) {
       // What is gone already need not be forgotten again.
-      if (error.status !== 404) return this.complain(error);
+      if (error.status !== 404) return this.showProblem(error);
     } finally {
       this.forget.disabled = false;
     }
     this.opener = null;
     this.dialog.close();
-    past.remove(id);
+    explanationHistory.remove(id);
     removeForgotten(id);
     announce(t("forget.done"));
     const next = store.state.phase === "empty" ? "#choose" : "panel-grid .question";
@@ -64,7 +64,7 @@ export class ForgetDialog extends View {
   }
 
   /** @param {{ title?: string, detail?: string, message?: string }} error */
-  complain({ title, detail, message }) {
+  showProblem({ title, detail, message }) {
     this.problem.textContent = [title, detail ?? message].filter(Boolean).join(". ");
     this.problem.hidden = false;
   }

@@ -3,11 +3,11 @@ import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { aboutOf, entryLink, makingOf, nameOf } from "./entry.js";
-import { past } from "./history.js";
+import { explanationHistory } from "./history.js";
 
 /** @import { Entry } from "./history.js" */
 
-/** @typedef {{ place: number, tag: "a" | "button" }} Control */
+/** @typedef {{ index: number, tag: "a" | "button" }} Control */
 
 /** The history of this browser: a button of the top bar, and the sheet that it opens. */
 export class HistoryPanel extends View {
@@ -36,7 +36,7 @@ export class HistoryPanel extends View {
 
   /** @param {AbortSignal} signal */
   listen(signal) {
-    past.addEventListener("change", () => this.show(), { signal });
+    explanationHistory.addEventListener("change", () => this.show(), { signal });
     store.watch(["models", "methods", "id"], () => this.show(), signal);
   }
 
@@ -49,12 +49,12 @@ export class HistoryPanel extends View {
 
   show() {
     if (!this.dialog.open) return;
-    const { entries, kept } = past;
+    const { entries, kept } = explanationHistory;
     this.note.textContent = entries.length ? t(kept ? "history.kept" : "history.unkept") : t(this.#cleared ? "history.cleared" : "history.empty");
     this.clear.hidden = entries.length === 0;
-    const place = this.focused();
+    const control = this.focused();
     this.list.replaceChildren(...entries.map((entry) => this.row(entry)));
-    this.refocus(place);
+    this.refocus(control);
   }
 
   /** @param {Entry} entry */
@@ -65,7 +65,7 @@ export class HistoryPanel extends View {
       entryLink(entry, { class: "entry-link", "aria-current": current ? "page" : null }, () => this.dialog.close(),
         el("span", { class: "entry-words" },
           el("strong", {}, name), el("span", { class: "small" }, aboutOf(entry)), el("span", { class: "small muted" }, ...makingOf(entry)))),
-      iconButton("close", t("history.remove", { name }), { onclick: () => past.remove(entry.id) }));
+      iconButton("close", t("history.remove", { name }), { onclick: () => explanationHistory.remove(entry.id) }));
   }
 
   /**
@@ -75,26 +75,26 @@ export class HistoryPanel extends View {
   focused() {
     const control = focused();
     const row = control?.closest("history-panel .entry");
-    return control && row ? { place: [...this.list.children].indexOf(row), tag: control.matches("a") ? "a" : "button" } : null;
+    return control && row ? { index: [...this.list.children].indexOf(row), tag: control.matches("a") ? "a" : "button" } : null;
   }
 
   /** @param {Control | null} control */
   refocus(control) {
     if (!control) return;
-    const row = this.list.children[Math.min(control.place, this.list.children.length - 1)];
+    const row = this.list.children[Math.min(control.index, this.list.children.length - 1)];
     const found = row?.querySelector(control.tag) ?? this.dialog.querySelector(".sheet-head button");
     /** @type {HTMLElement | null} */ (found)?.focus();
   }
 
   clearAll() {
-    this.#cleared = past.entries;
-    past.clear();
+    this.#cleared = explanationHistory.entries;
+    explanationHistory.clear();
     this.undo.hidden = false;
     this.undo.focus();
   }
 
   putBack() {
-    past.putBack(this.#cleared ?? []);
+    explanationHistory.putBack(this.#cleared ?? []);
     this.forgetCleared();
     this.clear.focus();
   }

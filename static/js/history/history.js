@@ -1,7 +1,7 @@
 // The explanations of this browser, newest first, in its own storage: nothing of it is sent anywhere.
 
 const KEY = "gradoscope.history";
-const MOST = 50;
+const MAX_ENTRIES = 50;
 
 /** @returns {Entry[]} */
 function stored() {
@@ -55,7 +55,7 @@ class History extends EventTarget {
     this.#read();
     const known = this.of(id);
     const entry = /** @type {Entry} */ ({ ...known, id, time: known?.time ?? Date.now(), ...fields });
-    this.#write(known ? this.entries.map((old) => (old === known ? entry : old)) : [entry, ...this.entries].slice(0, MOST));
+    this.#write(known ? this.entries.map((old) => (old === known ? entry : old)) : [entry, ...this.entries].slice(0, MAX_ENTRIES));
   }
 
   /** @param {string} id */
@@ -72,7 +72,7 @@ class History extends EventTarget {
   putBack(entries) {
     this.#read();
     const missing = entries.filter(({ id }) => !this.of(id));
-    this.#write([...this.entries, ...missing].sort((a, b) => b.time - a.time).slice(0, MOST));
+    this.#write([...this.entries, ...missing].sort((a, b) => b.time - a.time).slice(0, MAX_ENTRIES));
   }
 
   #read() {
@@ -90,7 +90,7 @@ class History extends EventTarget {
     // Where there is too little room, the pictures of the oldest go first.
     for (let pictured = entries.length; this.kept; pictured = Math.floor(pictured / 2)) {
       try {
-        const lean = entries.map((entry, place) => (place < pictured ? entry : { ...entry, thumbnail: null }));
+        const lean = entries.map((entry, index) => (index < pictured ? entry : { ...entry, thumbnail: null }));
         localStorage.setItem(KEY, JSON.stringify({ version: 1, entries: lean }));
         break;
       } catch {
@@ -114,4 +114,4 @@ function storageWorks() {
   }
 }
 
-export const past = new History();
+export const explanationHistory = new History();

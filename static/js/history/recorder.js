@@ -6,7 +6,7 @@ import { describePicture } from "../state/actions.js";
 import { shownInput } from "../state/models.js";
 import { originOf } from "../state/picture-origin.js";
 import { store } from "../state/store.js";
-import { past } from "./history.js";
+import { explanationHistory } from "./history.js";
 
 /**
  * @import { ClassBody } from "../api/types.js"
@@ -31,8 +31,8 @@ async function enter() {
   if (!id || !picture) return;
   const input = shownInput();
   const top = input?.predictions[0];
-  const known = past.of(id);
-  past.put(id, {
+  const known = explanationHistory.of(id);
+  explanationHistory.put(id, {
     name: picture.name ?? known?.name ?? null,
     sample: originOf(store.state).sample ?? known?.sample ?? null,
     models: unique(panels.map(({ model }) => model)),
@@ -44,13 +44,13 @@ async function enter() {
   if (known?.thumbnail) return;
   const { thumbnailOf } = await import("./thumbnail.js");
   const thumbnail = (await thumbnailOf(picture.url)) ?? (await thumbnailOf(api.pictureUrl(id)));
-  if (thumbnail && past.of(id)) past.put(id, { thumbnail });
+  if (thumbnail && explanationHistory.of(id)) explanationHistory.put(id, { thumbnail });
 }
 
 /** A recorded explanation has no name of its picture: this browser may know it. */
 function name() {
   const { id, picture } = store.state;
-  const known = id && picture && picture.name === null ? past.of(id) : null;
+  const known = id && picture && picture.name === null ? explanationHistory.of(id) : null;
   if (known?.name) describePicture({ name: known.name, sample: known.sample });
 }
 
@@ -61,7 +61,7 @@ export function keepHistory() {
   store.watch(["picture"], name);
   store.watch(["notice"], ({ notice }) => {
     const id = idOfAddress();
-    if (id && notice?.problem.status === 404 && past.of(id)) past.put(id, { gone: true });
+    if (id && notice?.problem.status === 404 && explanationHistory.of(id)) explanationHistory.put(id, { gone: true });
   });
 }
 
@@ -74,7 +74,7 @@ export async function stillThere(id) {
     await api.explanation(id);
   } catch (error) {
     if (error.status === 404) {
-      past.put(id, { gone: true });
+      explanationHistory.put(id, { gone: true });
       return false;
     }
   }

@@ -78,13 +78,13 @@ export class Strip {
 
   /**
    * @param {HTMLCanvasElement} canvas
-   * @param {number} place
+   * @param {number} index
    */
-  draw(canvas, place) {
-    const frame = pixelsOf(this.#image, place * this.side, this.side);
+  draw(canvas, index) {
+    const frame = pixelsOf(this.#image, index * this.side, this.side);
     if (this.#colours) {
-      const words = new Uint32Array(frame.data.buffer);
-      for (let i = 0; i < words.length; i += 1) words[i] = this.#colours[frame.data[4 * i]];
+      const rgba = new Uint32Array(frame.data.buffer);
+      for (let i = 0; i < rgba.length; i += 1) rgba[i] = this.#colours[frame.data[4 * i]];
     }
     canvas.width = this.side;
     canvas.height = this.side;

@@ -1,6 +1,6 @@
 // Wires the page of methods. Nothing is computed or fetched for a figure before it comes near the window.
 
-import { followTimeline } from "../shared/contents-list.js";
+import { markCurrentSection } from "../shared/contents-list.js";
 import { offerLanguages } from "../shared/language.js";
 import { t } from "../shared/texts.js";
 import { ThemeToggle } from "../widgets/theme-toggle.js";
@@ -56,7 +56,7 @@ function offerRun(root) {
 }
 
 customElements.define("theme-toggle", ThemeToggle);
-followTimeline();
+markCurrentSection();
 offerLanguages();
 for (const root of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-run]"))) offerRun(root);
 whenNear(/** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-figure]")), startFigure);

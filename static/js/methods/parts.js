@@ -29,9 +29,9 @@ export function tell(root, name, text) {
  * @param {string} text
  */
 export function gauge(root, name, share, text) {
-  const place = /** @type {HTMLElement} */ (root.querySelector(`[data-gauge="${name}"]`));
-  place.style.setProperty("--share", String(Math.max(0, share)));
-  /** @type {HTMLElement} */ (place.querySelector("output")).textContent = text;
+  const gauge = /** @type {HTMLElement} */ (root.querySelector(`[data-gauge="${name}"]`));
+  gauge.style.setProperty("--share", String(Math.max(0, share)));
+  /** @type {HTMLElement} */ (gauge.querySelector("output")).textContent = text;
 }
 
 /**
@@ -57,9 +57,9 @@ export class Slider {
   #timer = 0;
 
   /**
-   * `show(place)` draws a place and returns what is to be read there.
+   * `show(index)` draws that position of the slider and returns the text to read there.
    * @param {HTMLElement} root
-   * @param {(place: number) => string} show
+   * @param {(index: number) => string} show
    */
   constructor(root, show) {
     this.input = /** @type {HTMLInputElement} */ (root.querySelector("[data-slider]"));
@@ -77,27 +77,27 @@ export class Slider {
     this.update();
   }
 
-  get place() {
+  get index() {
     return Number(this.input.value);
   }
 
   update() {
-    const text = this.show(this.place);
+    const text = this.show(this.index);
     this.readout.textContent = text;
     this.input.setAttribute("aria-valuetext", text);
   }
 
   play() {
-    if (this.place === Number(this.input.max)) this.input.value = "0";
+    if (this.index === Number(this.input.max)) this.input.value = "0";
     this.#timer = setInterval(() => this.step(), STEP_MS);
     this.button.textContent = t("learn.read.pause");
     this.update();
   }
 
   step() {
-    this.input.value = String(this.place + 1);
+    this.input.value = String(this.index + 1);
     this.update();
-    if (this.place === Number(this.input.max)) this.pause();
+    if (this.index === Number(this.input.max)) this.pause();
   }
 
   pause() {

@@ -38,19 +38,19 @@ export const chartOf = (root, x, edges, path) =>
   new Chart(/** @type {HTMLElement} */ (root.querySelector("[data-chart]")), { x, y: { ticks: [-2, 0, 2, 4, 6, 8, 10] }, lines: linesOf(edges, path) });
 
 /**
- * Draws the map accumulated up to the edge number `place`, and marks that edge in the chart; returns the numbers there.
+ * Draws the map accumulated up to the edge number `index`, and marks that edge in the chart; returns the numbers there.
  * @param {HTMLElement} root
  * @param {{ strip: Strip, chart: Chart, edges: number[], path: Path }} figure
- * @param {number} place
+ * @param {number} index
  */
-export function showGathered(root, { strip, chart, edges, path }, place) {
-  strip.draw(view(root, "map"), place);
+export function showAccumulated(root, { strip, chart, edges, path }, index) {
+  strip.draw(view(root, "map"), index);
   tell(root, "map", `≥ ${number(path.clip)}`);
-  chart.mark(edges[place], [path.scores[place]]);
+  chart.mark(edges[index], [path.scores[index]]);
   const last = path.scores.length - 1;
   return {
-    score: number(path.scores[place]),
-    sum: number(path.sums[place]),
+    score: number(path.scores[index]),
+    sum: number(path.sums[index]),
     change: number(path.scores[last] - path.scores[0]),
   };
 }

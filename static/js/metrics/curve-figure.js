@@ -6,7 +6,7 @@ import * as format from "../shared/format.js";
 import { loadImage } from "../shared/load-image.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
-import { paintCurvePicture, wordsOf } from "./curve-picture.js";
+import { paintCurvePicture, rgbaOf } from "./curve-picture.js";
 import { arrayOf, whenNear } from "./metric-maps.js";
 import { facts, score, ticksBetween } from "./metric-text.js";
 
@@ -31,16 +31,16 @@ const ordersOf = (figures) => Object.keys(ORDERS).filter((order) => order in fig
 const curvesOf = (figures, order) => [figures[order]].flat();
 
 /**
- * The pixels of the picture as the model saw it, as RGBA words.
+ * The pixels of the picture as the model saw it, as RGBA pixels.
  * @param {Panel} panel
  */
-async function pictureWords({ model }) {
+async function pictureRgba({ model }) {
   const image = await loadImage(store.state.inputs.get(model)?.url ?? "");
   const { naturalWidth: width, naturalHeight: height } = image;
   const canvas = new OffscreenCanvas(width, height);
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
   context.drawImage(image, 0, 0);
-  return { width, height, words: new Uint32Array(context.getImageData(0, 0, width, height).data.buffer) };
+  return { width, height, rgba: new Uint32Array(context.getImageData(0, 0, width, height).data.buffer) };
 }
 
 /**
@@ -73,12 +73,12 @@ class CurveFigure {
     this.inserts = inserts;
     this.last = figures.fractions.length - 1;
     this.canvas = el("canvas", { role: "img" });
-    this.words = el("p", { class: "small muted", role: "status", hidden: true });
+    this.message = el("p", { class: "small muted", role: "status", hidden: true });
     this.readout = el("output", { class: "small trust-readout" });
     this.slider = el("input", { type: "range", min: 0, max: this.last, step: 1, value: Math.round(BEGIN * this.last), "aria-label": t(`trust.figure.${metric}.share`), oninput: () => this.show() });
     const chart = el("div", { class: "chart" });
     this.node = el("div", { class: "trust-curve" },
-      el("div", { class: "trust-point" }, el("div", { class: "well" }, this.canvas, this.words)),
+      el("div", { class: "trust-point" }, el("div", { class: "well" }, this.canvas, this.message)),
       el("div", { class: "trust-controls" }, orderChoice(`order-${metric}`, ordersOf(figures), (order) => this.choose(order)), this.slider, this.readout),
       el("div", { class: "trust-plot" }, chart),
       this.areas());
@@ -87,13 +87,13 @@ class CurveFigure {
     whenNear(this.node, () => this.fetch());
   }
 
-  /** @param {HTMLElement} place */
-  draw(place) {
+  /** @param {HTMLElement} container */
+  draw(container) {
     const { figures } = this.measured;
     const lines = ordersOf(figures).flatMap((order) => curvesOf(figures, order).map(({ probabilities }, draw) => (
       { name: draw ? null : t(`trust.order.${order}`), kind: KINDS[order], points: probabilities.map((value, k) => [100 * figures.fractions[k], value]) })));
     const most = Math.max(...lines.flatMap(({ points }) => points.map(([, value]) => value)));
-    return new Chart(place, {
+    return new Chart(container, {
       x: { ticks: [0, 25, 50, 75, 100], label: t(`trust.figure.${this.measured.metric}.share`) },
       y: { ticks: ticksBetween(0, most), label: t("trust.probability", { label: this.panel.target?.label ?? "" }) },
       lines,
@@ -119,15 +119,15 @@ class CurveFigure {
     try {
       const orders = ordersOf(this.measured.figures);
       const arrays = ["replacement", ...orders.map((order) => ORDERS[order])].map((name) => arrayOf(this.measured, name));
-      const [picture, replacement, ...points] = await Promise.all([pictureWords(this.panel), ...arrays]);
+      const [picture, replacement, ...points] = await Promise.all([pictureRgba(this.panel), ...arrays]);
       // Whole numbers, which half precision may have missed by a little.
-      const whole = points.map(({ values }, place) => [orders[place], Uint16Array.from(values, Math.round)]);
-      this.#pixels = { picture: picture.words, replacement: wordsOf(replacement), orders: Object.fromEntries(whole) };
+      const pixelOrders = points.map(({ values }, index) => [orders[index], Uint16Array.from(values, Math.round)]);
+      this.#pixels = { picture: picture.rgba, replacement: rgbaOf(replacement), orders: Object.fromEntries(pixelOrders) };
       Object.assign(this.canvas, { width: picture.width, height: picture.height });
       this.show();
     } catch (error) {
-      this.words.textContent = `${t("trust.point.failed")} ${error.message}`;
-      this.words.hidden = false;
+      this.message.textContent = `${t("trust.point.failed")} ${error.message}`;
+      this.message.hidden = false;
     }
   }
 

@@ -3,10 +3,10 @@
 /** @import { RawArray } from "../rendering/types.js" */
 
 /**
- * Values in [0, 1], (c, h, w) of one or three channels, as RGBA words; what lies outside is cut.
+ * Values in [0, 1], (c, h, w) of one or three channels, as RGBA pixels; what lies outside is cut.
  * @param {RawArray} array
  */
-export function wordsOf({ shape: [channels, height, width], values }) {
+export function rgbaOf({ shape: [channels, height, width], values }) {
   const size = height * width;
   const bytes = new Uint8ClampedArray(4 * size);
   for (let i = 0; i < size; i += 1) {

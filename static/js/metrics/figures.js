@@ -1,7 +1,7 @@
 // What is drawn of each metric: the figure.js that it brings, else its numbers in words.
 
 import { assetOf, METRICS } from "../state/plugins.js";
-import { plainFigure } from "./number-figure.js";
+import { numberFigure } from "./number-figure.js";
 
 /** @import { Panel } from "../state/types.js" */
 
@@ -24,4 +24,4 @@ export async function loadFigures() {
  * @param {any} measured
  * @param {Panel} panel
  */
-export const figureOf = (measured, panel) => (figures.get(measured.metric) ?? plainFigure)(measured, panel);
+export const figureOf = (measured, panel) => (figures.get(measured.metric) ?? numberFigure)(measured, panel);

@@ -36,7 +36,7 @@ function note(id, metric, state) {
  * @param {string} id - of the panel
  * @param {MeasurementBody} measured
  */
-function take(id, measured) {
+function storeMeasurement(id, measured) {
   const { record } = store.panel(id) ?? {};
   if (!record || JSON.stringify(record.metrics?.[measured.metric]) === JSON.stringify(measured)) return;
   updatePanel(id, { record: { ...record, metrics: { ...record.metrics, [measured.metric]: measured } } });
@@ -45,10 +45,10 @@ function take(id, measured) {
 /** @type {Record<string, (id: string, data: any) => void>} */
 const receive = {
   progress: (id, { metric, done, total }) => note(id, metric, { status: "running", done, total }),
-  metric: (id, { metric }) => take(id, metric),
+  metric: (id, { metric }) => storeMeasurement(id, metric),
   done(id, { panels }) {
     const record = /** @type {PanelBody[]} */ (panels).find((panel) => panel.id === id);
-    for (const measured of Object.values(record?.metrics ?? {})) take(id, measured);
+    for (const measured of Object.values(record?.metrics ?? {})) storeMeasurement(id, measured);
   },
   error(id, data) {
     throw new api.Problem(data);

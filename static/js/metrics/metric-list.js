@@ -13,10 +13,10 @@ const ORDER = METRICS.map(({ id }) => id);
 let listed = [];
 
 /** @param {MetricBody} metric */
-const place = ({ id }) => (ORDER.includes(id) ? ORDER.indexOf(id) : ORDER.length);
+const positionOf = ({ id }) => (ORDER.includes(id) ? ORDER.indexOf(id) : ORDER.length);
 
 export async function loadMetrics() {
-  if (!listed.length) listed = (await api.metrics()).sort((a, b) => place(a) - place(b));
+  if (!listed.length) listed = (await api.metrics()).sort((a, b) => positionOf(a) - positionOf(b));
 }
 
 export const metrics = () => listed;
@@ -35,10 +35,10 @@ export const metricSummary = (id) => textOr(`trust.summary.${id}`, metricOf(id)?
  * @param {string} id
  */
 export function settingsOf(id) {
-  /** @type {(name: string, words?: string) => string} */
-  const titleOf = (name, words) => textOr(`trust.setting.${id}.${name}.title`, textOr(`trust.setting.${name}`, words ?? name));
-  /** @type {(name: string, words: string) => string} */
-  const helpOf = (name, words) => textOr(`trust.setting.${id}.${name}`, words);
+  /** @type {(name: string, fallback?: string) => string} */
+  const titleOf = (name, fallback) => textOr(`trust.setting.${id}.${name}.title`, textOr(`trust.setting.${name}`, fallback ?? name));
+  /** @type {(name: string, fallback: string) => string} */
+  const helpOf = (name, fallback) => textOr(`trust.setting.${id}.${name}`, fallback);
   return declared(metricOf(id)?.parameters, titleOf, helpOf).map((parameter) => ({ ...parameter, key: `${id}-${parameter.name}` }));
 }
 

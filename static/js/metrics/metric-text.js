@@ -60,5 +60,5 @@ export function ticksBetween(low, high, count = 4) {
   const step = power * (NICE.find((nice) => nice * power * count >= span * 0.999) ?? 10);
   const first = Math.floor(low / step + 1e-9);
   const last = Math.max(Math.ceil(high / step - 1e-9), first + 1);
-  return Array.from({ length: last - first + 1 }, (_, place) => Number(((first + place) * step).toPrecision(6)));
+  return Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(6)));
 }

@@ -8,7 +8,7 @@ import { facts, score } from "./metric-text.js";
  * A paragraph of text.
  * @param {string} text
  */
-export const words = (text) => el("p", { class: "small" }, text);
+export const paragraph = (text) => el("p", { class: "small" }, text);
 
 /**
  * Why a metric has no result, in the server's words (English); null if it has one.
@@ -20,7 +20,7 @@ export const reasonOf = ({ reason }) => (reason ? el("p", { class: "small", lang
  * A list of a metric's plain values. Those that the page has no text for are called by their field names.
  * @param {any} measured
  */
-export function plainFigure({ figures }) {
+export function numberFigure({ figures }) {
   const plain = Object.entries(figures).filter(([, value]) => typeof value !== "object" || value === null);
   return facts(plain.map(([name, value]) => [textOr(`value.${name}`, name.replaceAll("_", " ")), typeof value === "number" ? score(value) : String(value ?? "–")]));
 }

@@ -17,7 +17,7 @@ import { similarity } from "./metric-text.js";
  * @param {string | null} reason
  */
 export function mapCard(load, title, lines, reason = null) {
-  const picture = load ? el("small-map").serve(load) : el("div", { class: "well small-map" }, el("span", { class: "small muted" }, reason ?? t("trust.noMap")));
+  const picture = load ? el("small-map").loadWith(load) : el("div", { class: "well small-map" }, el("span", { class: "small muted" }, reason ?? t("trust.noMap")));
   return el("li", {}, picture, el("p", { class: "trust-card-title" }, title), ...lines.flatMap((line) => line ?? []).map((line) => el("p", { class: "muted" }, line)));
 }
 

@@ -10,7 +10,7 @@ import { whenNear } from "./metric-maps.js";
 /** A map that was made while measuring, read as the maps of the grid are, each with the end of its own scale. */
 export class SmallMap extends View {
   /** @type {HTMLCanvasElement} */ canvas;
-  /** @type {HTMLSpanElement} */ words;
+  /** @type {HTMLSpanElement} */ message;
   /** @type {(() => RawArray | Promise<RawArray>) | undefined} */ load;
 
   /** @type {RawArray | null} */
@@ -20,8 +20,8 @@ export class SmallMap extends View {
   build() {
     this.classList.add("well", "small-map");
     this.canvas = el("canvas", { "aria-hidden": "true" }); // its caption says what it is
-    this.words = el("span", { class: "small muted", hidden: true });
-    this.append(this.canvas, this.words);
+    this.message = el("span", { class: "small muted", hidden: true });
+    this.append(this.canvas, this.message);
   }
 
   /** @param {AbortSignal} signal */
@@ -34,7 +34,7 @@ export class SmallMap extends View {
    * `load` gives a promise of the array, once it is to be seen.
    * @param {() => any} load
    */
-  serve(load) {
+  loadWith(load) {
     this.load = load;
     return this;
   }
@@ -44,9 +44,9 @@ export class SmallMap extends View {
       this.#raw = (await this.load?.()) ?? null;
       this.paint();
     } catch (error) {
-      this.words.textContent = t("problem.array");
-      this.words.title = error.message;
-      this.words.hidden = false;
+      this.message.textContent = t("problem.array");
+      this.message.title = error.message;
+      this.message.hidden = false;
     }
   }
 

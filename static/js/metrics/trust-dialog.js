@@ -68,7 +68,7 @@ export class TrustDialog extends View {
   follow() {
     const { panel } = this;
     if (!panel || !canBeMeasured(panel)) return this.dialog.close();
-    if (panel.id !== this.#shown) this.take(panel);
+    if (panel.id !== this.#shown) this.setPanel(panel);
     this.render();
     if (this.dialog.open) return undefined;
     this.opener = focused();
@@ -78,12 +78,12 @@ export class TrustDialog extends View {
   }
 
   /** @param {Panel} panel */
-  take(panel) {
+  setPanel(panel) {
     this.#shown = panel.id;
     this.tellPanel(panel);
     this.map.replaceChildren();
     this.#pricing = new AbortController();
-    this.list.replaceChildren(...metrics().map((metric) => el("trust-metric").serve(panel.id, metric.id)));
+    this.list.replaceChildren(...metrics().map((metric) => el("trust-metric").setUp(panel.id, metric.id)));
     this.ask(this.cards);
   }
 
@@ -96,7 +96,7 @@ export class TrustDialog extends View {
   render() {
     const { panel } = this;
     if (!panel?.record) return;
-    if (panel.raw && !this.map.firstChild) this.map.append(el("small-map").serve(() => panel.raw));
+    if (panel.raw && !this.map.firstChild) this.map.append(el("small-map").loadWith(() => panel.raw));
     this.verdict.show(panel.record.metrics ?? {}, (metric) => this.of(metric)?.visit());
     for (const card of this.cards) card.render();
     this.renderAll();
@@ -145,7 +145,7 @@ export class TrustDialog extends View {
   }
 
   /**
-   * What these metrics would cost, one after the other: a pace that is not known yet takes the server a moment.
+   * What these metrics would cost, one after the other: a throughput that is not known yet takes the server a moment.
    * @param {TrustMetric[]} elements
    */
   async ask(elements) {

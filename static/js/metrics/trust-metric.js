@@ -37,7 +37,7 @@ export class TrustMetric extends HTMLElement {
    * @param {string} panel - its id
    * @param {string} metric
    */
-  serve(panel, metric) {
+  setUp(panel, metric) {
     this.panel = panel;
     this.metric = metric;
     this.heading = el("h3", { tabindex: "-1" }, metricTitle(metric));
@@ -69,7 +69,7 @@ export class TrustMetric extends HTMLElement {
     const values = settingValues(this.metric, this.measured);
     this.fields = settings.map((parameter) => {
       const field = el("parameter-field");
-      field.serve(parameter, { changed: () => this.changed() });
+      field.setUp(parameter, { changed: () => this.changed() });
       field.value = values[parameter.name];
       return field;
     });
@@ -122,7 +122,7 @@ export class TrustMetric extends HTMLElement {
     this.dataset.status = busy ? state?.status : (measured?.status ?? "open");
     this.cost.textContent = this.costs(busy, state, measured);
     this.progress(busy && state?.status === "running" ? state : null);
-    this.complain(busy ? null : (state?.problem ?? measured?.problem), measured);
+    this.showProblem(busy ? null : (state?.problem ?? measured?.problem), measured);
     this.draw(measured);
   }
 
@@ -156,7 +156,7 @@ export class TrustMetric extends HTMLElement {
    * @param {any} problem
    * @param {MeasurementBody | null} measured
    */
-  complain(problem, measured) {
+  showProblem(problem, measured) {
     this.problem.hidden = !problem;
     const refused = measured?.status === "refused" && problem === measured.problem;
     this.problem.replaceChildren(...(problem ? [

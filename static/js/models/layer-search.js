@@ -19,7 +19,7 @@ export class LayerSearch extends Combobox {
    * @param {string | null} model
    * @param {string | null | undefined} layer
    */
-  serve(model, layer) {
+  setModel(model, layer) {
     this.model = model;
     this.chosen = layer ? { name: layer } : null;
   }

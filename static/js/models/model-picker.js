@@ -14,7 +14,7 @@ const STATES = ["ready", "downloadable", "missing"];
  * What is searched in: title, id, architecture and source.
  * @param {ModelBody} model
  */
-const words = ({ title, id, architecture, source }) => [title, id, architecture, source].join(" ").toLowerCase();
+const searchText = ({ title, id, architecture, source }) => [title, id, architecture, source].join(" ").toLowerCase();
 
 /** @param {ModelBody} model */
 const accuracyOf = ({ accuracy }) => (accuracy === null ? "" : accuracy.toFixed(1));
@@ -34,7 +34,7 @@ export class ModelPicker extends Combobox {
   /** @param {string} query */
   find(query) {
     const terms = query.toLowerCase().split(/\s+/);
-    const models = (store.state.models?.models ?? []).filter((model) => terms.every((term) => words(model).includes(term)));
+    const models = (store.state.models?.models ?? []).filter((model) => terms.every((term) => searchText(model).includes(term)));
     return STATES.flatMap((state) => models.filter(({ availability }) => availability === state));
   }
 

@@ -45,7 +45,7 @@ export class WeightsDownload extends View {
   }
 
   /** @param {Download} entry */
-  take(entry) {
+  setDownload(entry) {
     this.entry = entry;
     if (this.isConnected) this.render();
   }
@@ -59,7 +59,7 @@ export class WeightsDownload extends View {
     this.heading.textContent = problem?.title ?? model.title;
     if (problem) this.text.setAttribute("role", "alert");
     else this.text.removeAttribute("role");
-    this.text.textContent = this.words(model) ?? "";
+    this.text.textContent = this.statusText(model) ?? "";
     this.line.hidden = status !== "running";
     setProgress(this.line, this.entry, t("weights.progress", { title: model.title }));
     this.remedy.hidden = status !== "forbidden";
@@ -70,7 +70,7 @@ export class WeightsDownload extends View {
   }
 
   /** @param {ModelBody} model */
-  words({ title, licence, weights }) {
+  statusText({ title, licence, weights }) {
     const { status, problem } = this.entry;
     const values = { title, licence, file: weights.file, amount: amountOf(this.entry) };
     return problem ? problem.detail : t(`weights.${status}`, values);

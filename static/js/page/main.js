@@ -4,7 +4,7 @@ import * as api from "../api/client.js";
 import { followAddress } from "../controller/controller.js";
 import { EarlierList } from "../history/earlier-list.js";
 import { HistoryPanel } from "../history/history-panel.js";
-import { past } from "../history/history.js";
+import { explanationHistory } from "../history/history.js";
 import { keepHistory } from "../history/recorder.js";
 import { choose, listenForPictures } from "../picture/picture-input.js";
 import { addSamples } from "../picture/pictures.js";
@@ -118,4 +118,4 @@ keepAddress();
 keepHistory();
 
 load("samples", api.samples);
-if (past.entries.length) loadCatalogue();
+if (explanationHistory.entries.length) loadCatalogue();

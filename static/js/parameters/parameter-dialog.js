@@ -65,7 +65,7 @@ export class ParameterDialog extends View {
     const values = valuesOf(method);
     this.fields.replaceChildren(...parametersOf(method).map((parameter) => {
       const field = el("parameter-field");
-      field.serve(parameter, { model: askedModel(), changed: () => this.changed() });
+      field.setUp(parameter, { model: askedModel(), changed: () => this.changed() });
       field.value = values[parameter.name];
       return field;
     }));
@@ -129,7 +129,7 @@ export class ParameterDialog extends View {
   showErrors({ errors = [], detail, message }) {
     const unplaced = errors.filter(({ field: name, detail: text }) => {
       const field = this.allFields.find(({ parameter }) => name === `options.${this.method}.${parameter.name}`);
-      field?.complain(text.replace(`${name}: `, ""));
+      field?.showProblem(text.replace(`${name}: `, ""));
       return !field;
     });
     this.cost.textContent = unplaced.length || !errors.length ? (detail ?? message ?? "") : t("parameters.price.none");

@@ -81,7 +81,7 @@ function layerControl({ title }, { model, change }) {
   return {
     node, get input() { return node.input; }, get: () => chosen, set: (value) => {
       chosen = value;
-      node.serve(model ?? null, value);
+      node.setModel(model ?? null, value);
     },
   };
 }
@@ -101,7 +101,7 @@ export class ParameterField extends HTMLElement {
    * @param {Parameter} parameter
    * @param {{ model?: string | null, changed: () => void }} surroundings
    */
-  serve(parameter, { model, changed }) {
+  setUp(parameter, { model, changed }) {
     const { key, name, kind, title, help, initial } = parameter;
     this.parameter = parameter;
     this.dataset.name = name;
@@ -148,11 +148,11 @@ export class ParameterField extends HTMLElement {
 
   check() {
     this.restore.disabled = this.value === this.parameter.initial;
-    this.complain(this.problem);
+    this.showProblem(this.problem);
   }
 
   /** @param {string | null} text */
-  complain(text) {
+  showProblem(text) {
     this.message.textContent = text ?? "";
     this.message.hidden = !text;
     if (text) this.control.input?.setAttribute("aria-invalid", "true");

@@ -36,16 +36,16 @@ import { store } from "../state/store.js";
  * @returns {Parameter[]}
  */
 export function parametersOf(method) {
-  /** @type {(name: string, words?: string) => string} */
-  const titleFor = (name, words) => textOr(`learn.parameter.${method}.${name}.title`, parameterTitle(name, words));
-  return declared(methodOf(method)?.parameters, titleFor, (name, words) => textOr(`learn.parameter.${method}.${name}`, words));
+  /** @type {(name: string, fallback?: string) => string} */
+  const titleFor = (name, fallback) => textOr(`learn.parameter.${method}.${name}.title`, parameterTitle(name, fallback));
+  return declared(methodOf(method)?.parameters, titleFor, (name, fallback) => textOr(`learn.parameter.${method}.${name}`, fallback));
 }
 
 /**
  * The same of any JSON Schema, with the words that the page has for its parameters.
  * @param {{ properties?: Record<string, any> } | undefined} schema
- * @param {(name: string, words?: string) => string} titleOf
- * @param {(name: string, words: string) => string} helpOf
+ * @param {(name: string, fallback?: string) => string} titleOf
+ * @param {(name: string, fallback: string) => string} helpOf
  * @returns {Parameter[]}
  */
 export function declared({ properties = {} } = {}, titleOf, helpOf) {
@@ -124,7 +124,7 @@ const optionsWith = (options, method, values) => {
 };
 
 /**
- * {maps, evaluations, seconds} of one method for all rows that are shown; seconds is null where a model has no pace yet.
+ * {maps, evaluations, seconds} of one method for all rows that are shown; seconds is null where a model has no known throughput yet.
  * @param {string} method
  * @param {Record<string, any>} values
  * @param {AbortSignal} signal

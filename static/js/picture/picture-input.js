@@ -13,7 +13,7 @@ export function choose() {
 }
 
 /** @param {Iterable<File>} files */
-function take(files) {
+function addImageFiles(files) {
   const pictures = [...files].filter(({ type }) => type.startsWith("image/"));
   const taken = pictures.length ? pictures : [...files].slice(0, 1);
   if (taken.length) addPictures(taken.map((file) => ({ url: URL.createObjectURL(file), name: file.name || t("picture.pasted"), source: { field: "image", value: file } })));
@@ -26,7 +26,7 @@ function dragging(on) {
 }
 
 export function listenForPictures() {
-  chooser.addEventListener("change", () => take(chooser.files ?? []));
+  chooser.addEventListener("change", () => addImageFiles(chooser.files ?? []));
 
   addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -37,12 +37,12 @@ export function listenForPictures() {
   addEventListener("drop", (event) => {
     event.preventDefault();
     dragging(false);
-    if (take(event.dataTransfer?.files ?? [])) return;
+    if (addImageFiles(event.dataTransfer?.files ?? [])) return;
     const problem = new Problem({ title: t("picture.noFile"), detail: t("picture.noFile.detail") });
     showNotice({ place: "picture", problem, retry: null });
   });
 
   addEventListener("paste", (event) => {
-    if (take(event.clipboardData?.files ?? [])) event.preventDefault();
+    if (addImageFiles(event.clipboardData?.files ?? [])) event.preventDefault();
   });
 }

@@ -36,11 +36,11 @@ export class PictureStrip extends View {
     this.hidden = pictures.length < 2;
     this.#thumbs = new Map(pictures.map((entry) => [entry.key, this.#thumbs.get(entry.key) ?? this.thumb(entry)]));
     arrange(this.list, [...this.#thumbs.values()]);
-    pictures.forEach(({ key, name }, place) => {
+    pictures.forEach(({ key, name }, index) => {
       const thumb = this.#thumbs.get(key);
       if (!thumb) return;
       const current = key === picture?.key;
-      const label = name ?? t("strip.picture", { number: place + 1 });
+      const label = name ?? t("strip.picture", { number: index + 1 });
       thumb.setAttribute("aria-checked", String(current));
       thumb.setAttribute("aria-label", label);
       thumb.title = label;
@@ -58,10 +58,10 @@ export class PictureStrip extends View {
   /** @param {KeyboardEvent} event */
   key(event) {
     const keys = store.state.pictures.map((entry) => entry.key);
-    const place = keys.indexOf(store.state.picture?.key ?? "");
+    const index = keys.indexOf(store.state.picture?.key ?? "");
     const step = STEPS[event.key];
-    const to = event.key === "Home" ? 0 : event.key === "End" ? keys.length - 1 : place + step;
-    if (event.key === "Delete") removePicture(keys[place]);
+    const to = event.key === "Home" ? 0 : event.key === "End" ? keys.length - 1 : index + step;
+    if (event.key === "Delete") removePicture(keys[index]);
     else if (Number.isNaN(to) || !keys.length) return;
     else choosePicture(keys[(to + keys.length) % keys.length]);
     event.preventDefault();

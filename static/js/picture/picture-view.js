@@ -94,12 +94,12 @@ export class PictureView extends View {
     this.frame.hidden = !crop;
     this.caption.textContent = known ? this.describe(width, height, input) : (picture?.name ?? "");
     if (!known) return;
-    const whole = [0, 0, width, height];
-    const around = crop ? unionOf(whole, crop) : whole;
-    this.stage.classList.toggle("padded", reaches(around, whole));
+    const original = [0, 0, width, height];
+    const around = crop ? unionOf(original, crop) : original;
+    this.stage.classList.toggle("padded", reaches(around, original));
     this.stage.style.setProperty("--wide", String(around[2] - around[0]));
     this.stage.style.setProperty("--ratio", String((around[2] - around[0]) / (around[3] - around[1])));
-    put(this.image, whole, around);
+    put(this.image, original, around);
     if (crop) put(this.frame, crop, around);
   }
 
@@ -110,10 +110,10 @@ export class PictureView extends View {
    */
   describe(width, height, input) {
     if (!input?.crop) return t("picture.size", { width, height });
-    const whole = [0, 0, width, height];
+    const original = [0, 0, width, height];
     const [seenHigh, seen] = input.size;
-    const seesAll = !reaches(whole, input.crop);
-    const way = !seesAll ? "crop" : reaches(input.crop, whole) ? "padded" : input.fit === "squash" ? "squashed" : "whole";
-    return t(`picture.${way}`, { width, height, seen, seenHigh });
+    const seesAll = !reaches(original, input.crop);
+    const fit = !seesAll ? "crop" : reaches(input.crop, original) ? "padded" : input.fit === "squash" ? "squashed" : "whole";
+    return t(`picture.${fit}`, { width, height, seen, seenHigh });
   }
 }

@@ -11,13 +11,13 @@ import { store } from "../state/store.js";
  * @import { PictureEntry, State, ViewState } from "../state/types.js"
  */
 
-const MOST = 24;
+const MAX_PICTURES = 24;
 /** @type {Map<string, { asked: string, view: any }>} */
 const leftViews = new Map(); // picture key -> the view that was left, with the question that it answers
 let count = 0;
 
 /** @param {string} key */
-const placeOf = (key) => store.state.pictures.findIndex((entry) => entry.key === key);
+const indexOf = (key) => store.state.pictures.findIndex((entry) => entry.key === key);
 
 // An address outlives the page: a key must not be given twice.
 function newKey() {
@@ -41,8 +41,8 @@ function leave() {
  */
 export function addPictures(pictures) {
   leave();
-  const entries = pictures.slice(0, MOST).map((picture) => ({ key: newKey(), id: null, ...picture }));
-  const room = MOST - entries.length;
+  const entries = pictures.slice(0, MAX_PICTURES).map((picture) => ({ key: newKey(), id: null, ...picture }));
+  const room = MAX_PICTURES - entries.length;
   const { ask, pictures: old } = store.state;
   for (const { key } of old.slice(0, Math.max(0, old.length - room))) drop(key);
   setPictures([...store.state.pictures, ...entries]);
@@ -63,12 +63,12 @@ export function choosePicture(key, before) {
   leave();
   const left = leftViews.get(key);
   if (left?.asked === question(store.state)) showAgain(left.view);
-  else explainPicture(store.state.pictures[placeOf(key)], {}, before);
+  else explainPicture(store.state.pictures[indexOf(key)], {}, before);
 }
 
 /** @param {string} key */
 function drop(key) {
-  const { url } = store.state.pictures[placeOf(key)];
+  const { url } = store.state.pictures[indexOf(key)];
   URL.revokeObjectURL(url);
   leftViews.delete(key);
   dropPicture(key);
@@ -81,8 +81,8 @@ function drop(key) {
  */
 export function removePicture(key) {
   const { pictures, ask, layout, row } = store.state;
-  const place = placeOf(key);
-  const neighbour = pictures[place + 1] ?? pictures[place - 1];
+  const index = indexOf(key);
+  const neighbour = pictures[index + 1] ?? pictures[index - 1];
   if (!neighbour) {
     clear();
     goTo(addressOf(null));

@@ -17,7 +17,7 @@ import { View } from "../widgets/view.js";
 
 const SCORES = ["logit", "log_probability", "probability"];
 
-const MOST_SEED = Number.MAX_SAFE_INTEGER;
+const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
 /**
  * @param {string} label
@@ -45,7 +45,7 @@ export class AskForm extends View {
     this.downloads = el("div", { class: "downloads" });
     this.score = el("select", {}, ...SCORES.map((score) => el("option", { value: score }, t(`ask.score.${score}`))));
     this.seed = el("input", {
-      type: "number", class: "seed", min: "0", max: String(MOST_SEED), step: "1", inputmode: "numeric", autocomplete: "off", title: t("ask.seed.long"),
+      type: "number", class: "seed", min: "0", max: String(MAX_SEED), step: "1", inputmode: "numeric", autocomplete: "off", title: t("ask.seed.long"),
       onchange: () => this.askSeed(), onkeydown: ({ key }) => key === "Escape" && this.show(),
     });
     this.append(this.target, el("div", { class: "against" }, this.against, this.noAgainst),
@@ -131,7 +131,7 @@ export class AskForm extends View {
     for (const entry of downloads) {
       const child = old.get(entry.model) ?? el("weights-download");
       old.delete(entry.model);
-      child.take(entry);
+      child.setDownload(entry);
       if (child.isConnected) continue;
       this.downloads.append(child);
       child.scrollIntoView({ block: "nearest" });

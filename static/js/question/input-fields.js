@@ -18,7 +18,7 @@ export class InputFields extends View {
     this.fit = el("select", { title: t("input.fit.long"), onchange: () => explainAgain({ fit: this.fit.value || null }) });
     this.size = el("input", {
       type: "text", inputmode: "text", autocomplete: "off", spellcheck: "false", title: t("input.size.long"), "aria-describedby": "input-size-message",
-      onchange: () => this.ask(), onkeydown: ({ key }) => key === "Escape" && this.show(), oninput: () => this.complain(""),
+      onchange: () => this.ask(), onkeydown: ({ key }) => key === "Escape" && this.show(), oninput: () => this.showProblem(""),
     });
     this.message = el("p", { id: "input-size-message", class: "small search-message", role: "alert", hidden: true });
     this.append(
@@ -35,7 +35,7 @@ export class InputFields extends View {
 
   ask() {
     const text = this.size.value.trim();
-    if (text && !SIZE.test(text)) return this.complain(t("input.size.form"));
+    if (text && !SIZE.test(text)) return this.showProblem(t("input.size.form"));
     return explainAgain({ size: text.replaceAll(/\s/g, "").replace(/[x×]/i, "x") || null });
   }
 
@@ -50,12 +50,12 @@ export class InputFields extends View {
     // A size that was refused stays to be mended; the server's words stand below the form.
     const refused = notice?.place === "ask" && notice.problem.fields?.includes("size");
     if (!refused) this.size.value = ask.size ?? "";
-    this.complain("");
+    this.showProblem("");
     if (refused) this.size.setAttribute("aria-invalid", "true");
   }
 
   /** @param {string} text */
-  complain(text) {
+  showProblem(text) {
     this.message.textContent = text;
     this.message.hidden = !text;
     if (text) this.size.setAttribute("aria-invalid", "true");

@@ -56,8 +56,8 @@ export class PredictionList extends View {
     const { id } = store.state;
     const predictions = shownInput()?.predictions ?? [];
     const target = askedTarget();
-    this.rows.forEach((row, place) => {
-      const prediction = predictions[place];
+    this.rows.forEach((row, rank) => {
+      const prediction = predictions[rank];
       row.prediction = prediction ?? null;
       row.button.disabled = !prediction || !id;
       row.label.textContent = prediction?.label ?? "";

@@ -14,11 +14,11 @@ export const NEUTRAL = 128;
  * @param {number} percentile
  */
 export function percentileOf(sorted, percentile) {
-  const place = (percentile / 100) * (sorted.length - 1);
-  const below = Math.floor(place);
+  const position = (percentile / 100) * (sorted.length - 1);
+  const below = Math.floor(position);
   const above = Math.min(below + 1, sorted.length - 1);
   const step = Math.fround(sorted[above] - sorted[below]);
-  const part = place - below;
+  const part = position - below;
   if (part < 0.5) return Math.fround(sorted[below] + Math.fround(step * Math.fround(part)));
   return Math.fround(sorted[above] - Math.fround(step * Math.fround(1 - part)));
 }
@@ -66,9 +66,9 @@ export function paletteIndex(value, { low, high, flat, symmetric }) {
   const position = Math.fround(Math.fround(value - low) / Math.fround(high - low));
   if (!(position > 0)) return 0;
   if (position >= 1) return 255;
-  const place = Math.fround(position * 255);
-  const below = Math.floor(place);
-  const part = place - below;
+  const paletteIndex = Math.fround(position * 255);
+  const below = Math.floor(paletteIndex);
+  const part = paletteIndex - below;
   return part < 0.5 || (part === 0.5 && below % 2 === 0) ? below : below + 1;
 }
 

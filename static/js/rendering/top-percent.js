@@ -73,5 +73,5 @@ export function restrict(map, show, threshold, pixels) {
  * @param {number} threshold
  */
 export function restrictColours(colours, { low, high }, threshold) {
-  return colours.map((colour, place) => (Math.abs(low + (place / 255) * (high - low)) >= threshold ? colour : CLEAR));
+  return colours.map((colour, index) => (Math.abs(low + (index / 255) * (high - low)) >= threshold ? colour : CLEAR));
 }

@@ -32,15 +32,15 @@ export class Chart {
   inner = { width: 0, height: 0 };
 
   /**
-   * @param {HTMLElement} place
+   * @param {HTMLElement} container
    * @param {{ x: Axis, y: Axis, lines: Line[] }} content
    */
-  constructor(place, { x, y, lines }) {
-    this.place = place;
+  constructor(container, { x, y, lines }) {
+    this.container = container;
     this.x = x;
     this.y = y;
     this.lines = lines;
-    new ResizeObserver(() => this.draw()).observe(place);
+    new ResizeObserver(() => this.draw()).observe(container);
   }
 
   /** @param {{ lines: Line[] }} patch */
@@ -59,12 +59,12 @@ export class Chart {
   }
 
   draw() {
-    const width = this.place.clientWidth;
+    const width = this.container.clientWidth;
     if (!width) return;
     this.inner = { width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
     const root = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true" },
       ...this.#xAxis(), ...this.#yAxis(), ...this.lines.map((line) => this.#line(line)), ...this.#mark());
-    this.place.replaceChildren(root, this.#key());
+    this.container.replaceChildren(root, this.#key());
   }
 
   /**

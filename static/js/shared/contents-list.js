@@ -1,6 +1,6 @@
 // The table of contents marks the section that is being read.
 
-export function followTimeline() {
+export function markCurrentSection() {
   const links = new Map([.../** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll(".timeline a"))].map((link) => [link.hash.slice(1), link]));
   const sections = [...links.keys()].flatMap((id) => document.getElementById(id) ?? []);
   const seen = new Set();

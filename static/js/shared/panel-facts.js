@@ -60,7 +60,7 @@ export function factsOf({ seconds, diagnostics = {} }) {
  * @param {Fact[]} facts
  */
 export function factNodes(facts) {
-  return facts.flatMap(({ text, long, poor }, place) => [place ? "\u00a0· " : "", el("span", { class: poor ? "poor" : null, title: long ?? null }, text)]);
+  return facts.flatMap(({ text, long, poor }, index) => [index ? "\u00a0· " : "", el("span", { class: poor ? "poor" : null, title: long ?? null }, text)]);
 }
 
 /**

@@ -55,5 +55,5 @@ export const textOr = (key, fallback) => texts[key] ?? fallback;
 export function pieces(key, values) {
   return t(key, Object.fromEntries(Object.keys(values).map((name) => [name, `\u0000${name}\u0000`])))
     .split("\u0000")
-    .map((part, place) => (place % 2 ? values[part] : part));
+    .map((part, index) => (index % 2 ? values[part] : part));
 }

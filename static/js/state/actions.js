@@ -2,7 +2,7 @@
 
 import { rememberSettings } from "../rendering/settings.js";
 import { emptyView, RESTING_VIEWPORT } from "./initial.js";
-import { everyPanel, isFinal } from "./panels.js";
+import { allPanels, isFinal } from "./panels.js";
 import { arranged } from "./rows.js";
 import { store } from "./store.js";
 
@@ -71,7 +71,7 @@ export const endRun = (seconds) => store.set({ phase: "done", seconds });
  * @param {"cancelled" | "failed"} phase
  */
 export function stopRun(phase) {
-  for (const panel of everyPanel()) if (!isFinal(panel)) store.setPanel(panel.id, { status: "cancelled" });
+  for (const panel of allPanels()) if (!isFinal(panel)) store.setPanel(panel.id, { status: "cancelled" });
   store.set({ phase });
 }
 

@@ -21,7 +21,7 @@ export const canBeMeasured = ({ status, record, cached }) => status === "done" &
 /** @param {Pick<Panel, "status">} panel */
 export const isFinal = (panel) => FINAL.has(panel.status);
 
-export const everyPanel = () => [...store.state.panels, ...store.state.hiddenPanels];
+export const allPanels = () => [...store.state.panels, ...store.state.hiddenPanels];
 
 /**
  * @param {Partial<Panel> & Pick<Panel, "id" | "method">} fields

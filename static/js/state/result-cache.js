@@ -2,7 +2,7 @@
 
 /** @import { Panel, State } from "./types.js" */
 
-const MOST = 32e6; // values: 128 MB, some two hundred maps of 224 × 224
+const MAX_VALUES = 32e6; // values: 128 MB, some two hundred maps of 224 × 224
 /** @typedef {Pick<Panel, "status" | "target" | "against" | "record" | "raw" | "problem">} Answer */
 
 /** @typedef {{ picture: string | undefined, id: string }} Key */
@@ -34,7 +34,7 @@ export function cacheAnswer({ picture, id }, answer) {
   answers.set(id, { picture, answer });
   let total = [...answers.values()].reduce((sum, each) => sum + sizeOf(each), 0);
   for (const [oldest, each] of answers) {
-    if (total <= MOST) return;
+    if (total <= MAX_VALUES) return;
     answers.delete(oldest);
     total -= sizeOf(each);
   }

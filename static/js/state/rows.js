@@ -72,11 +72,11 @@ export function rowsOf(state) {
     .filter(({ model, target }) => !twice(model, target));
   // Those that the layout names come first, in its order.
   /** @param {Row} row */
-  const place = ({ key }) => {
+  const positionOf = ({ key }) => {
     const named = layout.rows.findIndex((other) => sameRow(other, key));
     return named < 0 ? layout.rows.length : named;
   };
-  return rows.toSorted((one, other) => place(one) - place(other));
+  return rows.toSorted((one, other) => positionOf(one) - positionOf(other));
 }
 
 /** @param {State} state */
@@ -128,10 +128,10 @@ export function arranged(all, state) {
   const rows = unique([...rowsOf(state).map(({ key }) => rowId(key)), ...all.map(idOf)]);
   const methods = unique([...methodsOf(state), ...all.map(({ method }) => method)]);
   /** @param {Panel} panel */
-  const place = (panel) => rows.indexOf(idOf(panel)) * methods.length + methods.indexOf(panel.method);
+  const positionOf = (panel) => rows.indexOf(idOf(panel)) * methods.length + methods.indexOf(panel.method);
   /** @param {Panel} panel */
   const hidden = (panel) => includesRow(layout.hiddenRows, keyOf(panel, ask)) || layout.hiddenMethods.includes(panel.method);
-  const sorted = all.toSorted((one, other) => place(one) - place(other));
+  const sorted = all.toSorted((one, other) => positionOf(one) - positionOf(other));
   return { panels: sorted.filter((panel) => !hidden(panel)), hiddenPanels: sorted.filter(hidden) };
 }
 

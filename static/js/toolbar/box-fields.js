@@ -30,8 +30,8 @@ export class BoxFields extends View {
   show(box) {
     const [x0, y0, x1, y1] = box ?? [];
     const values = box ? [x0, y0, x1 - x0, y1 - y0] : [];
-    NAMES.forEach((name, place) => {
-      const text = box ? String(Math.round(values[place])) : "";
+    NAMES.forEach((name, index) => {
+      const text = box ? String(Math.round(values[index])) : "";
       if (this.inputs[name].value !== text) this.inputs[name].value = text;
     });
   }

@@ -41,7 +41,7 @@ export class LookingBar extends View {
     this.setAttribute("aria-label", t("looking.title"));
     this.append(
       el("div", { class: "zoom", role: "group", "aria-label": t("zoom.title"), title: t("zoom.help") }, this.out, this.reset, this.in),
-      this.mark, this.hasAttribute("whole") ? this.split : this.compare, this.fields,
+      this.mark, this.hasAttribute("fullscreen") ? this.split : this.compare, this.fields,
     );
   }
 

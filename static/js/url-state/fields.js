@@ -37,12 +37,12 @@ function put(draft, [name, ...rest], value) {
 
 /**
  * @param {string} key
- * @param {string} place
+ * @param {string} statePath
  * @param {Codec} codec
  * @param {Fits} fits
  */
-function field(key, place, codec, fits = () => true) {
-  const path = place.split(".");
+function field(key, statePath, codec, fits = () => true) {
+  const path = statePath.split(".");
   const start = at(fresh, path);
   return {
     key,
@@ -70,7 +70,7 @@ const filled = (key, state) => (settled(state) ? filledRows(state).some((row) =>
 /** @type {Fits} */
 const panel = (id, state) => panels([id], state);
 
-const place = number({ digits: 1 });
+const coordinate = number({ digits: 1 });
 
 export const FIELDS = [
   field("reduce", "rendering.reduction", oneOf(REDUCTIONS)),
@@ -82,9 +82,9 @@ export const FIELDS = [
   field("show", "rendering.show", oneOf(SHOWS)),
   field("top", "rendering.top", number({ min: 0.1, max: 100 })),
   field("zoom", "viewport.zoom", number({ min: 1, max: 16, digits: 2 })),
-  field("centre", "viewport.centre", list(place, 2)),
-  field("cross", "viewport.cross", list(place, 2)),
-  field("box", "viewport.box", list(place, 4)),
+  field("centre", "viewport.centre", list(coordinate, 2)),
+  field("cross", "viewport.cross", list(coordinate, 2)),
+  field("box", "viewport.box", list(coordinate, 4)),
   field("compare", "viewport.compare", list(word, 2), panels),
   field("split", "viewport.split", number({ min: 0, max: 1, digits: 3 })),
   field("panel", "viewport.panel", word, panel),

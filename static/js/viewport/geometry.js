@@ -13,7 +13,7 @@
 
 /** @typedef {{ x: number, y: number }} Pixel */
 
-export const MOST = 16;
+export const MAX_ZOOM = 16;
 
 /**
  * @param {number} value
@@ -89,7 +89,7 @@ export const toWindow = ([u, v], { zoom, left, top }) => [u * zoom + left, v * z
 export function zoomedAt(viewport, crop, [f, g], factor) {
   const frame = frameOf(viewport, crop);
   const [u, v] = fromWindow([f, g], frame);
-  const zoom = clamp(frame.zoom * factor, 1, MOST);
+  const zoom = clamp(frame.zoom * factor, 1, MAX_ZOOM);
   return viewportOf({ zoom, left: f - u * zoom, top: g - v * zoom }, crop);
 }
 

@@ -41,7 +41,7 @@ function zoomTo(lens, place, factor) {
 /** @param {MapLens} lens */
 function listenForWheel(lens) {
   lens.addEventListener("wheel", (event) => {
-    if (!lens.ready || !(event.ctrlKey || event.metaKey || lens.whole)) return;
+    if (!lens.ready || !(event.ctrlKey || event.metaKey || lens.fullscreen)) return;
     event.preventDefault();
     const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE : 1);
     // A trackpad's pinch comes as many small steps, a wheel's notch as one large.
@@ -94,7 +94,7 @@ function dragOf(lens, event) {
     const from = pictured(lens, placeOf(lens, event));
     return (to) => setViewport({ box: boxBetween(from, pictured(lens, to)) ?? store.state.viewport.box });
   }
-  if (viewport.zoom === 1 || (event.pointerType === "touch" && !lens.whole)) return null;
+  if (viewport.zoom === 1 || (event.pointerType === "touch" && !lens.fullscreen)) return null;
   let last = placeOf(lens, event);
   return (to) => {
     setViewport(pannedBy(store.state.viewport, lens.crop, [to[0] - last[0], to[1] - last[1]]));
@@ -138,7 +138,7 @@ function listenForClicks(lens) {
   /** @param {MouseEvent} event */
   const click = (event) => {
     waiting = 0;
-    if (lens.whole) lens.point(pictured(lens, placeOf(lens, event)));
+    if (lens.fullscreen) lens.point(pictured(lens, placeOf(lens, event)));
     else lens.dispatchEvent(new CustomEvent("open"));
   };
   lens.addEventListener("click", (event) => {

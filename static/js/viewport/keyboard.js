@@ -65,7 +65,7 @@ const COMMANDS = {
   0: resetZoom,
   b: mark,
   c: (lens) => compareWith(lens.panel),
-  Enter: (lens) => lens.whole || lens.dispatchEvent(new CustomEvent("open")),
+  Enter: (lens) => lens.fullscreen || lens.dispatchEvent(new CustomEvent("open")),
 };
 
 /**
@@ -76,7 +76,7 @@ export function listenForKeys(lens) {
     if (!lens.ready || event.target !== lens || event.ctrlKey || event.metaKey || event.altKey) return;
     const { cross, box } = store.state.viewport;
     if (event.key in ARROWS) move(lens, ARROWS[event.key], event.shiftKey);
-    else if (event.key === "Escape" && (cross || box) && !lens.whole) setViewport({ cross: null, ...(!cross && { box: null }) });
+    else if (event.key === "Escape" && (cross || box) && !lens.fullscreen) setViewport({ cross: null, ...(!cross && { box: null }) });
     else if (event.key in COMMANDS) COMMANDS[event.key](lens);
     else return;
     event.preventDefault();

@@ -31,7 +31,7 @@ export class LookFacts extends View {
    * `lens`: the map-lens that these facts are of.
    * @param {MapLens} lens
    */
-  take(lens) {
+  setLens(lens) {
     this.lens = lens;
     this.refresh();
   }

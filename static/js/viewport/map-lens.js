@@ -60,8 +60,8 @@ export class MapLens extends View {
   }
 
   /** Whether it is large: then wheel and finger are its own. */
-  get whole() {
-    return this.hasAttribute("whole");
+  get fullscreen() {
+    return this.hasAttribute("fullscreen");
   }
 
   get ready() {
@@ -80,7 +80,7 @@ export class MapLens extends View {
    * @param {Panel} panel
    * @param {string} label
    */
-  take(panel, label = t("panel.look", { panel: panelName(panel) })) {
+  setPanel(panel, label = t("panel.look", { panel: panelName(panel) })) {
     this.panel = panel;
     const { url } = store.state.inputs.get(panel.model) ?? {};
     if (url && this.seen.getAttribute("src") !== url) this.seen.src = url;

@@ -33,7 +33,7 @@ export class MapViewer extends View {
   build() {
     this.heading = el("h2", { class: "question", id: "viewer-title" });
     this.context = el("p", { class: "small muted context" });
-    this.lens = el("map-lens", { whole: true, ondrawn: ({ detail }) => this.scale.show(detail) });
+    this.lens = el("map-lens", { fullscreen: true, ondrawn: ({ detail }) => this.scale.show(detail) });
     this.divider = el("split-divider");
     this.facts = el("p", { class: "facts" });
     this.lookFacts = el("look-facts");
@@ -46,7 +46,7 @@ export class MapViewer extends View {
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.lens, this.divider)),
       el("div", { class: "viewer-foot" }, this.scale, this.facts, this.lookFacts),
-      el("div", { class: "instruments" }, el("looking-bar", { whole: true }), el("show-bar"), el("reading-bar")), statusLine());
+      el("div", { class: "instruments" }, el("looking-bar", { fullscreen: true }), el("show-bar"), el("reading-bar")), statusLine());
     this.append(this.dialog);
   }
 
@@ -80,8 +80,8 @@ export class MapViewer extends View {
     if (size) this.dialog.style.setProperty("--ratio", String(size[1] / size[0]));
     this.facts.replaceChildren(...factNodes(record ? factsOf(record) : []));
     this.trustButton.hidden = !canBeMeasured(panel);
-    this.lens.take(panel);
-    this.lookFacts.take(this.lens);
+    this.lens.setPanel(panel);
+    this.lookFacts.setLens(this.lens);
   }
 
   /**

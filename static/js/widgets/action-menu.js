@@ -23,9 +23,9 @@ export class ActionMenu extends Popup {
    * @param {string} label
    * @param {() => (Action | false | null)[]} actions
    */
-  serve(button, label, actions) {
+  attachActions(button, label, actions) {
     this.actions = actions;
-    this.hang(button, label);
+    this.attachTo(button, label);
   }
 
   content() {
@@ -41,8 +41,8 @@ export class ActionMenu extends Popup {
   /** @param {KeyboardEvent} event */
   key(event) {
     const items = /** @type {HTMLElement[]} */ ([...this.children]);
-    const place = items.findIndex((item) => item === document.activeElement);
-    const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: items.length - 1 }[event.key];
+    const index = items.findIndex((item) => item === document.activeElement);
+    const to = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: items.length - 1 }[event.key];
     if (event.key === "Tab") this.hidePopover();
     if (to === undefined) return;
     event.preventDefault();

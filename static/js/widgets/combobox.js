@@ -110,7 +110,7 @@ export class Combobox extends View {
     this.popup.addEventListener("pointerdown", (event) => event.preventDefault());
     this.list.addEventListener("click", (event) => {
       const option = /** @type {HTMLElement} */ (event.target).closest("[role=option]");
-      if (option) this.choose(this.#options[Number(option.getAttribute("data-place"))]);
+      if (option) this.choose(this.#options[Number(option.getAttribute("data-index"))]);
     });
     this.chosen = this.#chosen;
   }
@@ -192,23 +192,23 @@ export class Combobox extends View {
    */
   arranged(found) {
     const groups = new Map();
-    found.forEach((option, place) => {
+    found.forEach((option, index) => {
       const heading = this.headingOf(option);
-      groups.set(heading, [...(groups.get(heading) ?? []), this.row(option, place)]);
+      groups.set(heading, [...(groups.get(heading) ?? []), this.row(option, index)]);
     });
-    return [...groups].flatMap(([heading, rows], place) => {
+    return [...groups].flatMap(([heading, rows], index) => {
       if (heading === null) return rows;
-      const id = `${this.list.id}-group-${place}`;
+      const id = `${this.list.id}-group-${index}`;
       return el("div", { role: "group", "aria-labelledby": id }, el("div", { id, role: "presentation", class: "options-heading" }, heading), ...rows);
     });
   }
 
   /**
    * @param {any} option
-   * @param {number} place
+   * @param {number} index
    */
-  row(option, place) {
-    return el("div", { role: "option", id: `${this.list.id}-${place}`, "data-place": String(place), "aria-selected": "false", "aria-label": this.nameOf(option) },
+  row(option, index) {
+    return el("div", { role: "option", id: `${this.list.id}-${index}`, "data-index": String(index), "aria-selected": "false", "aria-label": this.nameOf(option) },
       ...this.rowOf(option));
   }
 
@@ -218,20 +218,20 @@ export class Combobox extends View {
     this.message.hidden = !text;
   }
 
-  /** @param {number} place */
-  activate(place) {
+  /** @param {number} index */
+  activate(index) {
     this.#row(this.#active)?.setAttribute("aria-selected", "false");
-    this.#active = place;
-    const option = this.#row(place);
+    this.#active = index;
+    const option = this.#row(index);
     if (!option) return this.input.removeAttribute("aria-activedescendant");
     option.setAttribute("aria-selected", "true");
     option.scrollIntoView({ block: "nearest" });
     return this.input.setAttribute("aria-activedescendant", option.id);
   }
 
-  /** @param {number} place */
-  #row(place) {
-    return this.list.querySelector(`[data-place="${place}"]`);
+  /** @param {number} index */
+  #row(index) {
+    return this.list.querySelector(`[data-index="${index}"]`);
   }
 
   /** @param {KeyboardEvent} event */
@@ -241,8 +241,8 @@ export class Combobox extends View {
       event.preventDefault();
       if (!this.opened) return this.search();
       const step = event.key === "ArrowDown" ? 1 : -1;
-      const place = this.#active + step;
-      return this.activate(place < 0 ? last : place > last ? 0 : place);
+      const index = this.#active + step;
+      return this.activate(index < 0 ? last : index > last ? 0 : index);
     }
     if (event.key === "Enter") {
       event.preventDefault();

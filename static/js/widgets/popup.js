@@ -57,7 +57,7 @@ export class Popup extends HTMLElement {
    * @param {HTMLButtonElement} button
    * @param {string} label
    */
-  hang(button, label) {
+  attachTo(button, label) {
     this.button = button;
     button.popoverTargetElement = this;
     button.setAttribute("aria-haspopup", this.getAttribute("role") ?? "dialog");

@@ -125,7 +125,7 @@ def test_network_without_a_graph_has_no_pairs() -> None:
 def test_probes_are_pictures_on_which_right_engines_agree(side: int) -> None:
     """Also at sizes that the network was not trained for, where on smooth pictures they do not."""
     plain = lite0().view((side, side))
-    x, score = plain.probe(4), Score(0)
+    x, score = plain.noise_pictures(4), Score(0)
     assert float(x.min()) >= 0
     assert float(x.max()) <= 1
     assert float(x.std()) > 0.1

@@ -196,7 +196,7 @@ def test_a_maximum_passes_the_gradient_to_one_of_its_window(pool):
             place = int(inside.argmax())
             row, column = divmod(place, inside.shape[1])
             received[channel, rows.start + row, columns.start + column] = 1
-    assert pooling.how == "maximum"
+    assert pooling.kind == "maximum"
     assert pooling.received == pytest.approx(float(received.mean()))
     assert torch.allclose(torch.tensor(pooling.map), received.mean(0), atol=1e-4)
 
@@ -216,7 +216,7 @@ def windows(pool, side):
 def test_an_average_passes_it_to_all(pool):
     model = wrap(Pooled(pool), side=9, classes=2, mean=[0.0], std=[1.0])
     pooling = measure(model, seeded((1, 9, 9)), Score(1))[2].pooling
-    assert (pooling.how, pooling.received) == ("average", 1.0)
+    assert (pooling.kind, pooling.received) == ("average", 1.0)
     assert pooling.map == [[1.0] * 9] * 9
 
 
@@ -247,7 +247,7 @@ def test_layers_know_which_take_their_output():
 def test_architectures(name):
     """In-place activations behind views, functional ones, gates, tokens: every layer has a norm and a name."""
     model = classifier(name, 64 if name != "vit_tiny" else None)
-    layers = measure(model, model.probe(1)[0], Score(0))
+    layers = measure(model, model.noise_pictures(1)[0], Score(0))
     assert len(layers) > 50
     assert all(layer.norm and layer.rms for layer in layers)
     modules = dict(model.network.named_modules())

@@ -120,8 +120,8 @@ def test_cells_share_their_edges(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(blur_integrated, "blur", counted)
     maps = []
-    for room, blurs in ((blur_integrated.EDGES_BYTES, 2 * 20 + 1), (x.nbytes, None), (0, 3 * 20)):
-        monkeypatch.setattr(blur_integrated, "EDGES_BYTES", room)
+    for room, blurs in ((blur_integrated.MAX_EDGES_BYTES, 2 * 20 + 1), (x.nbytes, None), (0, 3 * 20)):
+        monkeypatch.setattr(blur_integrated, "MAX_EDGES_BYTES", room)
         made.clear()
         maps.append(explain(BLUR, wrap(Quadratic()), x, steps=20).values)
         # the sharp picture needs no blur and is not counted apart; the blurred end is asked for its score too

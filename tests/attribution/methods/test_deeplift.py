@@ -14,7 +14,7 @@ from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.errors import ComputationFailed, Refused
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.baselines import make_baseline
-from gradoscope.attribution.methods.rescale import COVERED, Rescalable, WindowedMaxPool
+from gradoscope.attribution.methods.rescale import SUPPORTED_MODULES, ScoreNetwork, WindowedMaxPool
 from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 
@@ -279,7 +279,7 @@ def test_picture_that_is_its_baseline_gives_zeros() -> None:
 
 def test_copy_shares_the_weights_and_answers_the_same() -> None:
     model, x = classifier("resnet18", 64), random_picture(64)[None]
-    copied = Rescalable(model, Score(7))
+    copied = ScoreNetwork(model, Score(7))
     assert torch.equal(copied(x)[:, 0], model(x)[:, 7])
     mine = {tensor.data_ptr() for tensor in itertools.chain(model.parameters(), model.buffers())}
     assert {tensor.data_ptr() for tensor in itertools.chain(copied.parameters(), copied.buffers())} == mine
@@ -302,7 +302,7 @@ def test_windowed_pooling_is_the_pooling(kernel, stride, padding, dilation, ceil
 
 
 def test_every_covered_module_has_a_rule_of_captums() -> None:
-    assert set(COVERED) - {nn.ReLU6} <= set(SUPPORTED_NON_LINEAR)
+    assert set(SUPPORTED_MODULES) - {nn.ReLU6} <= set(SUPPORTED_NON_LINEAR)
 
 
 def test_seed_takes_part_only_with_the_noise_baseline() -> None:

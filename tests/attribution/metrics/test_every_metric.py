@@ -42,7 +42,7 @@ def test_progress_reaches_the_cost_and_the_model_stays(metric: str, method: str)
     options = QUICK.get(metric, {})
     yielded, given = run(metric, asked, **options)
     declared = find_metric(metric)
-    cost = declared.cost(asked.outline, declared.Parameters(**options))
+    cost = declared.cost(asked.cost_inputs, declared.Parameters(**options))
     assert given.metric == metric
     assert [step.done for step in yielded] == sorted(step.done for step in yielded)
     assert {step.total for step in yielded} == {cost.total}

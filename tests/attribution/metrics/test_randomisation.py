@@ -7,7 +7,7 @@ from copy import deepcopy
 import pytest
 import torch
 from gradoscope.attribution.errors import Refused
-from gradoscope.attribution.metrics.networks import layers, private, randomise
+from gradoscope.attribution.metrics.networks import layers, private_copy, randomise
 from gradoscope.attribution.metrics.randomisation import randomised_counts
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
@@ -56,7 +56,7 @@ def test_every_weight_is_drawn_and_comes_from_the_seed() -> None:
     network.norm.running_mean.fill_(7)
     before, drawn = deepcopy(network.state_dict()), []
     for seed in (1, 1, 2):
-        copy = private(wrap(network))
+        copy = private_copy(wrap(network))
         for layer in layers(copy):
             randomise(layer, seed)
         drawn.append(copy.network.state_dict())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from gradoscope.attribution.methods.base import find_method
-from gradoscope.attribution.metrics.similarity import compare, importance, rank_correlation, ssim, unit
+from gradoscope.attribution.metrics.similarity import importance, map_similarity, rank_correlation, ssim, unit
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 
@@ -50,9 +50,9 @@ def test_importance_is_absolute_for_pixels_and_as_it_is_for_cams() -> None:
 
 def test_a_map_is_like_itself_and_its_negative_in_strength_only() -> None:
     values = seeded((3, 9, 9))
-    same = compare(values, values, find_method("vanilla_gradient"))
+    same = map_similarity(values, values, find_method("vanilla_gradient"))
     assert same == pytest.approx({"rank_correlation": 1, "signed_rank_correlation": 1, "ssim": 1})
-    opposite = compare(values, -values, find_method("vanilla_gradient"))
+    opposite = map_similarity(values, -values, find_method("vanilla_gradient"))
     assert opposite == pytest.approx({"rank_correlation": 1, "signed_rank_correlation": -1, "ssim": 1})
-    nothing = compare(values, torch.zeros_like(values), find_method("vanilla_gradient"))
+    nothing = map_similarity(values, torch.zeros_like(values), find_method("vanilla_gradient"))
     assert nothing == {"rank_correlation": None, "signed_rank_correlation": None, "ssim": None}

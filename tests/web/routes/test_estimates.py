@@ -35,7 +35,7 @@ def test_options_and_size_count(server):
     assert large["occlusion"]["gradient_evaluations"] > small["occlusion"]["gradient_evaluations"]
 
 
-def test_a_model_never_computed_with_has_no_pace_yet(server):
+def test_a_model_never_computed_with_has_no_throughput_yet(server):
     body = ask(server, model="resnet152", method="smooth_grad").json()
     assert body["estimates"] == [{"method": "smooth_grad", "gradient_evaluations": 50, "seconds": None, "metrics": []}]
 

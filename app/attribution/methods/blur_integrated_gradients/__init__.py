@@ -14,10 +14,10 @@ from ..blur import blur
 from ..paths import PathParameters, integrate
 from ..schedules import Cell, Sweep, Warp, hyperbolic, power
 
-HALF = 9.0  # pixels of blur, `half` of `schedules.hyperbolic`; 9 had the smallest error in docs/convergence.md
+HALF_SIGMA = 9.0  # pixels of blur, `half` of `schedules.hyperbolic`; 9 had the smallest error in docs/convergence.md
 
 # limits of `DeblurPath`'s cache: enough for the default number of steps; with more steps it does not grow
-EDGES, EDGES_BYTES = 64, 48 * 2**20
+MAX_EDGES, MAX_EDGES_BYTES = 64, 48 * 2**20
 
 
 class BlurIntegratedGradientsParameters(PathParameters):
@@ -36,33 +36,33 @@ class DeblurPath:
     """L(t·σmax): the picture blurred by a Gaussian of standard deviation t·σmax; sharp at t = 0.
 
     Neighbouring cells share an edge. The blurred picture at that edge is cached until the second cell has used it,
-    within the limits `EDGES` and `EDGES_BYTES`.
+    within the limits `MAX_EDGES` and `MAX_EDGES_BYTES`.
     """
 
     def __init__(self, picture: Tensor, max_sigma: float) -> None:
         self.picture, self.max_sigma = picture, max_sigma
         self._edges: dict[float, Tensor] = {}
-        self._max_edges = min(EDGES, EDGES_BYTES // picture.nbytes)
+        self._max_edges = min(MAX_EDGES, MAX_EDGES_BYTES // picture.nbytes)
 
     @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
         return self.picture, self.at(1)
 
-    def at(self, place: float) -> Tensor:
-        return blur(self.picture, self.max_sigma * place)
+    def at(self, t: float) -> Tensor:
+        return blur(self.picture, self.max_sigma * t)
 
-    def change(self, cell: Cell) -> Tensor:
+    def increment(self, cell: Cell) -> Tensor:
         return self._edge(cell.start) - self._edge(cell.end)
 
-    def _edge(self, place: float) -> Tensor:
-        edge = self._edges.pop(place, None)
+    def _edge(self, t: float) -> Tensor:
+        edge = self._edges.pop(t, None)
         if edge is None:
-            edge = self.at(place)
+            edge = self.at(t)
             if len(self._edges) < self._max_edges:
-                self._edges[place] = edge
+                self._edges[t] = edge
         return edge
 
-    def share(self, cell: Cell, cells: int) -> float:
+    def fraction(self, cell: Cell, cells: int) -> float:
         return 1 / cells
 
 
@@ -105,7 +105,7 @@ class BlurIntegratedGradients(Method[BlurIntegratedGradientsParameters]):
 
 def sweeps(parameters: BlurIntegratedGradientsParameters) -> list[Sweep]:
     warps: dict[str, Warp] = {
-        "hyperbolic": hyperbolic(HALF / parameters.max_sigma),
+        "hyperbolic": hyperbolic(HALF_SIGMA / parameters.max_sigma),
         "quadratic": power(2),
         "linear": power(1),
     }

@@ -33,7 +33,7 @@ class Deconvolution(OnePass[NoParameters]):
         "Ignores which activations were on: only max pooling ties it to the picture",
         "Defined for ReLU networks only; not a gradient of anything, and much the same for every class",
     )
-    slopes = "rule"
+    relation_to_gradient = "rule"
     Parameters = NoParameters
 
     def check(self, classifier: Classifier, parameters: NoParameters) -> None:

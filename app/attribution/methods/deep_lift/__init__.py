@@ -19,7 +19,7 @@ from ...torch_state import clean_state
 from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
 from ..baselines import Baseline, make_baseline
 from ..paths import completeness
-from ..rescale import COVERED, Rescalable
+from ..rescale import SUPPORTED_MODULES, ScoreNetwork
 
 # The map's sum may be off by the larger of these two: a share of the expected sum, and a share of the larger score
 # (because scores are rounded).
@@ -80,11 +80,11 @@ class DeepLift(Method[DeepLiftParameters]):
             )
         inspection = inspection_of(classifier)
         if not inspection.differentiable:
-            raise Refused("The logits do not depend on the picture by differentiable steps: DeepLIFT has no way back.")
+            raise Refused("The logits do not depend on the picture by differentiable steps: DeepLIFT has no map.")
         nonlinear = inspection.nonlinear.items()
         unsupported = [f"{count} × {operation}" for operation, count in nonlinear if not has_rule(operation)]
         if unsupported:
-            known = ", ".join(module.__name__ for module in COVERED)
+            known = ", ".join(module.__name__ for module in SUPPORTED_MODULES)
             raise Refused(
                 f"DeepLIFT has no rule for: {', '.join(unsupported)}. It knows the modules {known}, each called as a "
                 "module; with anything else on the way its map would look right and not sum to the score. Take "
@@ -110,10 +110,10 @@ class DeepLift(Method[DeepLiftParameters]):
         return Attribution(values, {"gradient_evaluations": 2, "completeness": record, "rescaled": rescaled})
 
 
-def copy_of(engine: Engine) -> Rescalable:
+def copy_of(engine: Engine) -> ScoreNetwork:
     """A copy of the network that captum can work on. Raises `Refused` where there can be none."""
     try:
-        return Rescalable(engine.classifier, engine.score)
+        return ScoreNetwork(engine.classifier, engine.score)
     except Exception as error:  # whatever is in a network that cannot be copied or taken apart
         if out_of_memory(error):
             raise
@@ -125,10 +125,10 @@ def copy_of(engine: Engine) -> Rescalable:
 
 def has_rule(operation: NonlinearOperation) -> bool:
     """Whether an operation is that of a module which captum has a rule for."""
-    return operation.module is not None and COVERED.get(operation.module) == operation.kind
+    return operation.module is not None and SUPPORTED_MODULES.get(operation.module) == operation.kind
 
 
-def rescale(network: Rescalable, picture: Tensor, baseline: Tensor) -> Tensor:
+def rescale(network: ScoreNetwork, picture: Tensor, baseline: Tensor) -> Tensor:
     """(x − x′) ⊙ m by captum, for one picture (C, H, W)."""
     # Not undone afterwards: the filters are global, so undoing it here would bring the warning back in other threads.
     warnings.filterwarnings("ignore", "Setting forward, backward hooks and attributes on non-linear", UserWarning)

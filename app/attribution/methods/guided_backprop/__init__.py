@@ -31,7 +31,7 @@ class GuidedBackprop(OnePass[NoParameters]):
         "Not a gradient of anything: its values have no unit",
     )
     default = True
-    slopes = "rule"
+    relation_to_gradient = "rule"
     Parameters = NoParameters
 
     def check(self, classifier: Classifier, parameters: NoParameters) -> None:

@@ -32,7 +32,7 @@ class GuidedGradCam(Method[LayerParameters]):
         "Inside Grad-CAM's region it is guided backprop: an edge detector",
         "A product of two quantities: its values have no unit",
     )
-    slopes = "rule"
+    relation_to_gradient = "rule"
     Parameters = LayerParameters
 
     def cost(self, parameters: LayerParameters, size: tuple[int, int]) -> int:

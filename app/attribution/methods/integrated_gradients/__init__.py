@@ -29,7 +29,7 @@ class IntegratedGradientsParameters(PathParameters):
     @model_validator(mode="after")
     def _steps_can_grow(self) -> IntegratedGradientsParameters:
         if self.tolerance and self.rule == "gauss_legendre":
-            raise ValueError("a tolerance needs rule = geometric or midpoint: Gauss's places are others for more steps")
+            raise ValueError("a tolerance needs rule = geometric or midpoint: Gauss's points are others for more steps")
         return self
 
 
@@ -40,16 +40,16 @@ class FadePath:
     ends: tuple[Tensor, Tensor]
 
     @cached_property
-    def way(self) -> Tensor:
+    def difference(self) -> Tensor:
         return self.ends[0] - self.ends[1]
 
-    def at(self, place: float) -> Tensor:
-        return self.ends[1] + place * self.way
+    def at(self, t: float) -> Tensor:
+        return self.ends[1] + t * self.difference
 
-    def change(self, cell: Cell) -> Tensor:
-        return (cell.end - cell.start) * self.way
+    def increment(self, cell: Cell) -> Tensor:
+        return (cell.end - cell.start) * self.difference
 
-    def share(self, cell: Cell, cells: int) -> float:
+    def fraction(self, cell: Cell, cells: int) -> float:
         return cell.end - cell.start
 
 

@@ -88,7 +88,7 @@ class SmoothGrad(Method[SmoothGradParameters]):
         "Depends on the noise: too little leaves the jumps, too much asks about another picture",
     )
     default = True
-    slopes = "mean"
+    relation_to_gradient = "mean"
     Parameters = SmoothGradParameters
 
     def stochastic(self, parameters: SmoothGradParameters) -> bool:

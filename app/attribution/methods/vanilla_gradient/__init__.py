@@ -25,7 +25,7 @@ class VanillaGradient(OnePass[NoParameters]):
         "Blind where the score is saturated: what already counts fully has no slope",
     )
     default = True
-    slopes = "gradient"
+    relation_to_gradient = "gradient"
     Parameters = NoParameters
 
     def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:

@@ -12,10 +12,10 @@ from ...gradients import finite
 from ...methods.base import Method, Paper, Parameters
 from ...noise import generator
 from ...score import Score
-from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
-from ..findings import ALIKE, SAME, Figures, Findings, rank_of, short
+from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
+from ..findings import SAME_FROM, SIMILAR_FROM, Figures, Findings, rank_of, short
 from ..scalars import Scalar, mean_of
-from ..similarity import Similarity, compare
+from ..similarity import Similarity, map_similarity
 
 
 class ClassSensitivityParameters(Parameters):
@@ -38,7 +38,7 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
 
     After Rao, Böhle, Schiele 2022, arXiv:2205.10435, and Adebayo et al. 2018: a map that is the same for every class
     cannot say what speaks for one. Figures: for each of `classes` its `target` and `label`, whether it was drawn
-    (`random`), and the likeness (see `similarity.compare`). Maps: by the class's index.
+    (`random`), and the likeness (see `similarity.map_similarity`). Maps: by the class's index.
     """
 
     id = "class_sensitivity"
@@ -58,12 +58,12 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
         ),
     )  # fmt: skip
 
-    def cost(self, outline: CostInputs, parameters: ClassSensitivityParameters) -> MetricCost:
-        nearest, drawn = shares(outline.classes, parameters.nearest)
-        return MetricCost(forwards=1) + outline.map_cost * (nearest + drawn)
+    def cost(self, cost_inputs: CostInputs, parameters: ClassSensitivityParameters) -> MetricCost:
+        nearest, drawn = shares(cost_inputs.classes, parameters.nearest)
+        return MetricCost(forwards=1) + cost_inputs.map_cost * (nearest + drawn)
 
-    def measure(self, subject: ExplainedMap, parameters: ClassSensitivityParameters) -> Measuring:
-        meter = Meter(self.cost(subject.outline, parameters))
+    def measure(self, subject: ExplainedMap, parameters: ClassSensitivityParameters) -> MetricSteps:
+        meter = Meter(self.cost(subject.cost_inputs, parameters))
         with torch.no_grad():
             logits = finite(subject.classifier(subject.picture[None])[0])
         yield meter.spend(1)
@@ -78,7 +78,7 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
         for index, target in enumerate(others):
             engine = subject.engine.of(of_class(subject.score, target))
             values = yield from meter.explain(subject, engine)
-            likeness = compare(subject.values, values, subject.method)
+            likeness = map_similarity(subject.values, values, subject.method)
             label = subject.classifier.label(target)
             classes.append({"target": target, "label": label, "random": index >= nearest, **likeness})
             maps[str(target)] = values
@@ -99,11 +99,11 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
             "far": far["label"],
             "far_rank": short(rank_of(far)),
         }
-        if rank_of(far) >= SAME:
+        if rank_of(far) >= SAME_FROM:
             yield "same", "doubt", values
-        elif rank_of(likest) >= SAME:
+        elif rank_of(likest) >= SAME_FROM:
             yield "near_same", "note", values
-        elif rank_of(likest) < ALIKE and rank_of(far) < ALIKE:
+        elif rank_of(likest) < SIMILAR_FROM and rank_of(far) < SIMILAR_FROM:
             yield "differs", "support", values
         else:
             yield "partly", "note", values

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ...errors import Refused
 from ...methods.base import CompletenessError, Method, Paper, Parameters, Progress
-from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Metric, MetricCost, register
+from ..base import CostInputs, ExplainedMap, Measurement, Metric, MetricCost, MetricSteps, register
 from ..findings import Figures, Findings, percent, short
 from ..scalars import Scalar, size_of
 
@@ -73,10 +73,10 @@ class Completeness(Metric[CompletenessParameters]):
         if "completeness" not in subject.diagnostics:
             raise Refused(f"{subject.method.title} does not share out a change of the score: its sum means nothing.")
 
-    def cost(self, outline: CostInputs, parameters: CompletenessParameters) -> MetricCost:
+    def cost(self, cost_inputs: CostInputs, parameters: CompletenessParameters) -> MetricCost:
         return MetricCost()
 
-    def measure(self, subject: ExplainedMap, parameters: CompletenessParameters) -> Measuring:
+    def measure(self, subject: ExplainedMap, parameters: CompletenessParameters) -> MetricSteps:
         yield Progress(0, 0)
         figures = cast(CompletenessFigures, dict(subject.diagnostics["completeness"]))
         error = figures["relative_error"]

@@ -13,9 +13,9 @@ from ...errors import Refused
 from ...gradients import finite
 from ...methods.base import Method, Paper, Parameters
 from ...noise import noise
-from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
 from ..findings import Figures, Findings, percent
-from ..networks import private
+from ..networks import private_copy
 from ..scalars import Scalar, size_of
 
 
@@ -67,13 +67,13 @@ class GradientCheck(Metric[GradientCheckParameters]):
         if subject.method.single_channel:
             raise Refused(f"{subject.method.title} has one value for all channels of a place: it is no gradient.")
 
-    def cost(self, outline: CostInputs, parameters: GradientCheckParameters) -> MetricCost:
+    def cost(self, cost_inputs: CostInputs, parameters: GradientCheckParameters) -> MetricCost:
         return MetricCost(forwards=2 * parameters.directions)
 
-    def measure(self, subject: ExplainedMap, parameters: GradientCheckParameters) -> Measuring:
-        copy = private(subject.classifier).double()
+    def measure(self, subject: ExplainedMap, parameters: GradientCheckParameters) -> MetricSteps:
+        copy = private_copy(subject.classifier).double()
         engine = Engine(copy, subject.score, micro_batch=max(1, subject.engine.micro_batch // 2))
-        meter = Meter(self.cost(subject.outline, parameters))
+        meter = Meter(self.cost(subject.cost_inputs, parameters))
         picture, values = subject.picture.double(), subject.values.double()
         slopes: list[float] = []
         expected: list[float] = []
@@ -100,10 +100,10 @@ class GradientCheck(Metric[GradientCheckParameters]):
             yield "flat", "note", {}
         elif figures["passed"]:
             yield "passed", "support", {"percent": percent(error)}
-        elif method.slopes == "gradient":
+        elif method.relation_to_gradient == "gradient":
             yield "failed", "doubt", {"percent": percent(error)}
         else:
-            kind = "parts" if method.additive else method.slopes
+            kind = "parts" if method.additive else method.relation_to_gradient
             yield f"{kind}", "note", {"percent": percent(error)}
 
 

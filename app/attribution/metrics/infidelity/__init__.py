@@ -14,11 +14,11 @@ from ...methods.base import Method, Paper, Parameters
 from ...methods.baselines import Baseline, make_baseline
 from ...noise import generator
 from ...threaded_generator import Pause, interleave
-from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
 from ..findings import Figures, Findings, percent
 from ..scalars import Scalar, size_of
 
-LEAST, MOST = 1 / 8, 1 / 2  # side of a square, as a share of the picture's
+MIN_SIDE, MAX_SIDE = 1 / 8, 1 / 2  # side of a square, as a share of the picture's
 
 
 BLIND = 0.9  # share of the score's changes unexplained: more than that, and the map foretells next to nothing
@@ -74,11 +74,11 @@ class Infidelity(Metric[InfidelityParameters]):
         ),
     )  # fmt: skip
 
-    def cost(self, outline: CostInputs, parameters: InfidelityParameters) -> MetricCost:
+    def cost(self, cost_inputs: CostInputs, parameters: InfidelityParameters) -> MetricCost:
         return MetricCost(forwards=1 + parameters.samples)
 
-    def measure(self, subject: ExplainedMap, parameters: InfidelityParameters) -> Measuring:
-        meter = Meter(self.cost(subject.outline, parameters))
+    def measure(self, subject: ExplainedMap, parameters: InfidelityParameters) -> MetricSteps:
+        meter = Meter(self.cost(subject.cost_inputs, parameters))
         figures = InfidelityFigures(infidelity=None, changes=None, unexplained=None, samples=parameters.samples)
         if not subject.values.any():
             yield meter.spend(meter.total)
@@ -162,7 +162,7 @@ def square(subject: ExplainedMap, index: int) -> Tensor:
     """1 within a square drawn for sample `index`, else 0: (1, H, W)."""
     u = torch.rand(3, generator=generator(subject.seed, "square", index)).tolist()
     height, width = subject.size
-    side = max(1, round((LEAST + (MOST - LEAST) * u[0]) * min(height, width)))
+    side = max(1, round((MIN_SIDE + (MAX_SIDE - MIN_SIDE) * u[0]) * min(height, width)))
     top, left = int(u[1] * (height - side + 1)), int(u[2] * (width - side + 1))
     mask = torch.zeros(1, height, width)
     mask[:, top : top + side, left : left + side] = 1

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...methods.base import Method, Paper, Parameters
 from ...noise import generator
 from ...threaded_generator import Pause, at_once, interleave
-from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
+from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
 from ..findings import Figures, Findings, percent
 from ..scalars import Scalar, size_of
 
@@ -56,11 +56,11 @@ class MaxSensitivity(Metric[SensitivityParameters]):
         ),
     )  # fmt: skip
 
-    def cost(self, outline: CostInputs, parameters: SensitivityParameters) -> MetricCost:
-        return outline.map_cost * parameters.samples
+    def cost(self, cost_inputs: CostInputs, parameters: SensitivityParameters) -> MetricCost:
+        return cost_inputs.map_cost * parameters.samples
 
-    def measure(self, subject: ExplainedMap, parameters: SensitivityParameters) -> Measuring:
-        meter = Meter(self.cost(subject.outline, parameters))
+    def measure(self, subject: ExplainedMap, parameters: SensitivityParameters) -> MetricSteps:
+        meter = Meter(self.cost(subject.cost_inputs, parameters))
         figures = SensitivityFigures(max_sensitivity=None, radius=parameters.radius, samples=parameters.samples)
         if not subject.values.any():
             yield meter.spend(meter.total)

@@ -10,11 +10,11 @@ from pydantic import Field
 from ...engine import Engine
 from ...errors import ComputationFailed, Refused
 from ...methods.base import Method, Paper, Parameters
-from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
-from ..findings import ALIKE, APART, SAME, Figures, Findings, Level, short
-from ..networks import layers, private, randomise, weighing
+from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
+from ..findings import DIFFERENT_BELOW, SAME_FROM, SIMILAR_FROM, Figures, Findings, Level, short
+from ..networks import count_weighted_layers, layers, private_copy, randomise
 from ..scalars import Scalar
-from ..similarity import compare
+from ..similarity import map_similarity
 
 SIMILARITY_MEANING = (
     "A map that stays as it was does not depend on what the network has learned. 1 is the same map, 0 unrelated."
@@ -54,7 +54,7 @@ class Randomisation(Metric[RandomisationParameters]):
     Adebayo et al. 2018, arXiv:1810.03292. On a private copy of the network; `networks.randomise` says how the weights
     are drawn from the seed. Figures: `layers`, the number of layers with weights; `stages`, each with the `count` of
     random layers, the name of the last of them (`layer`), and how similar its map is to the original (see
-    `similarity.compare`): `rank_correlation`, `signed_rank_correlation` and `ssim`. These are None if the map is
+    `similarity.map_similarity`): `rank_correlation`, `signed_rank_correlation` and `ssim`. These are None if the map is
     constant or can no longer be computed. Maps: that of each stage, by its count.
     """
 
@@ -88,18 +88,18 @@ class Randomisation(Metric[RandomisationParameters]):
     network = "copy"
 
     def check(self, subject: ExplainedMap, parameters: RandomisationParameters) -> None:
-        if not weighing(subject.classifier):
+        if not count_weighted_layers(subject.classifier):
             raise Refused("This network holds no weights that could be drawn at random.")
 
-    def cost(self, outline: CostInputs, parameters: RandomisationParameters) -> MetricCost:
-        layer_count = parameters.stages if outline.layers is None else outline.layers
-        return outline.map_cost * len(randomised_counts(layer_count, parameters.stages))
+    def cost(self, cost_inputs: CostInputs, parameters: RandomisationParameters) -> MetricCost:
+        layer_count = parameters.stages if cost_inputs.weighted_layers is None else cost_inputs.weighted_layers
+        return cost_inputs.map_cost * len(randomised_counts(layer_count, parameters.stages))
 
-    def measure(self, subject: ExplainedMap, parameters: RandomisationParameters) -> Measuring:
-        copy = private(subject.classifier)
+    def measure(self, subject: ExplainedMap, parameters: RandomisationParameters) -> MetricSteps:
+        copy = private_copy(subject.classifier)
         order = layers(copy)
         engine = Engine(copy, subject.score, micro_batch=subject.engine.micro_batch)
-        meter = Meter(self.cost(subject.outline, parameters))
+        meter = Meter(self.cost(subject.cost_inputs, parameters))
         stages: list[Stage] = []
         maps, done = {}, 0
         for count in randomised_counts(len(order), parameters.stages):
@@ -110,12 +110,12 @@ class Randomisation(Metric[RandomisationParameters]):
             before = meter.done
             try:
                 values = yield from meter.explain(subject, engine)
-                stage = {**stage, **compare(subject.values, values, subject.method)}
+                stage = {**stage, **map_similarity(subject.values, values, subject.method)}
                 maps[str(count)] = values
             except ComputationFailed as failure:
                 stage |= {"rank_correlation": None, "signed_rank_correlation": None, "ssim": None}
                 stage["reason"] = failure.detail
-                yield meter.spend(before + subject.outline.map_cost.total - meter.done)
+                yield meter.spend(before + subject.cost_inputs.map_cost.total - meter.done)
             stages.append(stage)
         return Measurement(self.id, {"layers": len(order), "stages": stages}, maps)
 
@@ -130,16 +130,16 @@ class Randomisation(Metric[RandomisationParameters]):
         ranks = {"first": short(first["rank_correlation"]), "last": short(last["rank_correlation"]), "layers": layers}
         unchanged = None
         for stage in with_map:
-            if stage["rank_correlation"] < SAME:
+            if stage["rank_correlation"] < SAME_FROM:
                 break
             unchanged = stage
         if unchanged is not None:
             rank = short(unchanged["rank_correlation"])
             yield "unchanged", "doubt", {"count": unchanged["count"], "layers": layers, "rank": rank}
-        if last["count"] == layers and last["rank_correlation"] >= APART:
+        if last["count"] == layers and last["rank_correlation"] >= DIFFERENT_BELOW:
             signed = short(last["signed_rank_correlation"] or 0.0)
             yield *_still_alike(method), {"rank": ranks["last"], "signed": signed, "layers": layers}
-        elif unchanged is None and first["rank_correlation"] < ALIKE:
+        elif unchanged is None and first["rank_correlation"] < SIMILAR_FROM:
             yield "changes", "support", ranks
         elif unchanged is None:
             yield "changes_late", "note", ranks

@@ -14,10 +14,10 @@ from pydantic import Field
 from torch import Tensor
 
 from ...methods.base import Method, Paper, Parameters
-from ..base import CostInputs, ExplainedMap, Measurement, Measuring, Meter, Metric, MetricCost, register
-from ..findings import ALIKE, APART, Figures, Findings, rank_of, short
+from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
+from ..findings import DIFFERENT_BELOW, SIMILAR_FROM, Figures, Findings, rank_of, short
 from ..scalars import Scalar, mean_of
-from ..similarity import Similarity, compare
+from ..similarity import Similarity, map_similarity
 
 Change = Callable[[Tensor], Tensor]
 
@@ -65,9 +65,9 @@ class Stability(Metric[StabilityParameters]):
     the map back), as JPEG, and mirrored (and mirrored back).
 
     After Alvarez-Melis, Jaakkola 2018, arXiv:1806.08049. Figures: for each of `trials` its `id` (`seed`, `shift`,
-    `jpeg`, `mirror`), the likeness (see `similarity.compare`), and the target's `score` there beside the original's,
-    `score`: where the score itself changes, the map may. Another seed is tried only where the method draws anything.
-    Maps: by the trial, laid over the original.
+    `jpeg`, `mirror`), the likeness (see `similarity.map_similarity`), and the target's `score` there beside the
+    original's, `score`: where the score itself changes, the map may. Another seed is tried only where the method draws
+    anything. Maps: by the trial, laid over the original.
     """
 
     id = "stability"
@@ -89,22 +89,22 @@ class Stability(Metric[StabilityParameters]):
                _trial("seed")),
     )  # fmt: skip
 
-    def cost(self, outline: CostInputs, parameters: StabilityParameters) -> MetricCost:
-        count = len(trials(outline, parameters.quality))
-        return MetricCost(forwards=count + 1) + outline.map_cost * count
+    def cost(self, cost_inputs: CostInputs, parameters: StabilityParameters) -> MetricCost:
+        count = len(trials(cost_inputs, parameters.quality))
+        return MetricCost(forwards=count + 1) + cost_inputs.map_cost * count
 
-    def measure(self, subject: ExplainedMap, parameters: StabilityParameters) -> Measuring:
-        meter = Meter(self.cost(subject.outline, parameters))
+    def measure(self, subject: ExplainedMap, parameters: StabilityParameters) -> MetricSteps:
+        meter = Meter(self.cost(subject.cost_inputs, parameters))
         engine = subject.engine
         figures: StabilityFigures = {"score": float(engine.scores(subject.picture[None])), "trials": []}
         yield meter.spend(1)
         maps = {}
-        for trial in trials(subject.outline, parameters.quality):
+        for trial in trials(subject.cost_inputs, parameters.quality):
             picture = trial.change(subject.picture)
             values = yield from meter.explain(subject, engine, picture, subject.seed + trial.reseeded)
             values = trial.back(values)
             score = float(engine.scores(picture[None]))
-            likeness = compare(trial.compared(subject.values), trial.compared(values), subject.method)
+            likeness = map_similarity(trial.compared(subject.values), trial.compared(values), subject.method)
             figures["trials"].append({"id": trial.id, "score": score, **likeness})
             maps[trial.id] = values
             yield meter.spend(1)
@@ -118,7 +118,7 @@ class Stability(Metric[StabilityParameters]):
             yield "none", "note", {}
             return
         for trial in known:
-            if rank_of(trial) >= APART:
+            if rank_of(trial) >= DIFFERENT_BELOW:
                 continue
             values = {"rank": short(rank_of(trial)), "before": short(score), "after": short(trial["score"])}
             if abs(trial["score"] - score) > MOVED * max(abs(score), abs(trial["score"])):
@@ -126,19 +126,19 @@ class Stability(Metric[StabilityParameters]):
             else:
                 yield trial["id"], "doubt", values
         low = min(map(rank_of, known))
-        if low >= ALIKE:
+        if low >= SIMILAR_FROM:
             yield "stays", "support", {"rank": short(low)}
-        elif low >= APART:
+        elif low >= DIFFERENT_BELOW:
             yield "partly", "note", {"rank": short(low)}
 
 
-def trials(outline: CostInputs, quality: int) -> list[Transformation]:
+def trials(cost_inputs: CostInputs, quality: int) -> list[Transformation]:
     found = [
         Transformation("shift", shifted, lambda values: values.roll(-1, -1), lambda values: values[..., :-1]),
         Transformation("jpeg", lambda picture: packed(picture, quality), _same, _same),
         Transformation("mirror", _mirrored, _mirrored, _same),
     ]
-    if outline.method.stochastic(outline.parameters):
+    if cost_inputs.method.stochastic(cost_inputs.parameters):
         found.insert(0, Transformation("seed", _same, _same, _same, reseeded=True))
     return found
 

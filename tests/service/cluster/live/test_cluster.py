@@ -67,8 +67,8 @@ def pictures_per_second(cluster, first):
         return len(jobs) / (time.monotonic() - began)
 
     before = evaluations(cluster)
-    pace = cluster.with_executor(scenario)
-    return pace, [count - before[name] for name, count in evaluations(cluster).items()]
+    result = cluster.with_executor(scenario)
+    return result, [count - before[name] for name, count in evaluations(cluster).items()]
 
 
 def evaluations(cluster):

@@ -3,7 +3,7 @@
 import { assetsBeside, picture, pixelsOf } from "../../../js/methods/assets.js";
 import { blurred } from "../../../js/methods/blur.js";
 import { Slider, view } from "../../../js/methods/parts.js";
-import { chartOf, showGathered } from "../../../js/methods/path.js";
+import { chartOf, showAccumulated } from "../../../js/methods/path.js";
 import { contextOf } from "../../../js/shared/dom.js";
 import { number } from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
@@ -23,15 +23,15 @@ export async function start(root) {
   const x = { ticks: [50, 30, 20, 10, 5, 1, 0], label: t("learn.read.blur_integrated_gradients.x"), at: (sigma) => 1 - Math.sqrt(sigma / most) };
   const chart = chartOf(root, x, edges, path);
 
-  /** @param {number} place */
-  function at(place) {
-    if (!made.has(place)) made.set(place, blurred(sharp, edges[place]));
-    return made.get(place);
+  /** @param {number} index */
+  function at(index) {
+    if (!made.has(index)) made.set(index, blurred(sharp, edges[index]));
+    return made.get(index);
   }
 
-  new Slider(root, (place) => {
-    contextOf(view(root, "picture")).putImageData(at(place), 0, 0);
-    const there = showGathered(root, { strip, chart, edges, path }, place);
-    return t("learn.read.blur_integrated_gradients", { sigma: number(edges[place]), ...there });
+  new Slider(root, (index) => {
+    contextOf(view(root, "picture")).putImageData(at(index), 0, 0);
+    const there = showAccumulated(root, { strip, chart, edges, path }, index);
+    return t("learn.read.blur_integrated_gradients", { sigma: number(edges[index]), ...there });
   });
 }

@@ -20,15 +20,15 @@ const OPACITY = 0.65;
 export function enlarge(values, from, to) {
   const result = new Float32Array(to * to);
   /** @param {number} i */
-  const place = (i) => {
+  const spanOf = (i) => {
     const at = Math.min(from - 1, Math.max(0, ((i + 0.5) * from) / to - 0.5));
     const low = Math.floor(at);
     return [low, Math.min(low + 1, from - 1), at - low];
   };
   for (let row = 0; row < to; row += 1) {
-    const [top, bottom, down] = place(row);
+    const [top, bottom, down] = spanOf(row);
     for (let column = 0; column < to; column += 1) {
-      const [left, right, across] = place(column);
+      const [left, right, across] = spanOf(column);
       const above = values[top * from + left] * (1 - across) + values[top * from + right] * across;
       const below = values[bottom * from + left] * (1 - across) + values[bottom * from + right] * across;
       result[row * to + column] = above * (1 - down) + below * down;
@@ -57,10 +57,10 @@ export async function start(root) {
   const labels = Object.fromEntries(record.targets.map((/** @type {string} */ name) => [name, root.querySelector(`.choice input[value="${name}"] + span`)?.textContent]));
   let target = chosen(root);
 
-  /** @param {number} place */
-  function show(place) {
-    const { name, channels, side } = record.layers[place];
-    const { levels, most } = record.maps[target][place];
+  /** @param {number} index */
+  function show(index) {
+    const { name, channels, side } = record.layers[index];
+    const { levels, most } = record.maps[target][index];
     const values = Uint8Array.from(atob(levels), (character) => character.charCodeAt(0));
     const before = contextOf(view(root, "before"));
     before.imageSmoothingEnabled = false;
@@ -71,7 +71,7 @@ export async function start(root) {
     after.globalAlpha = OPACITY;
     after.drawImage(coloured(enlarge(values, side, SIDE), SIDE, table), 0, 0);
     tell(root, "before", number(most));
-    const share = record.shares[target][place];
+    const share = record.shares[target][index];
     gauge(root, "share", share, t("learn.read.grad_cam.share", { share: number(share), label: labels[target] }));
     return t("learn.read.grad_cam", { layer: name, side, channels });
   }

@@ -15,21 +15,21 @@ export async function start(root) {
 
   /**
    * @param {string} name
-   * @param {number} place
+   * @param {number} index
    */
-  function show(name, place) {
+  function show(name, index) {
     KINDS.forEach((kind, i) => {
-      strips[i].draw(view(root, `${kind}-${name}`), place);
-      tell(root, `${kind}-${name}`, `≥ ${number(record.clips[kind][place])}`);
+      strips[i].draw(view(root, `${kind}-${name}`), index);
+      tell(root, `${kind}-${name}`, `≥ ${number(record.clips[kind][index])}`);
     });
   }
 
   /** @param {string} way */
   function compare(way) {
-    const place = record.ways.indexOf(way);
-    show("other", place);
+    const index = record.ways.indexOf(way);
+    show("other", index);
     for (const kind of KINDS) {
-      const value = record.correlations[kind][place];
+      const value = record.correlations[kind][index];
       gauge(root, kind, value, t("learn.read.guided_backprop", { value: number(value) }));
     }
   }

@@ -2,7 +2,7 @@
 
 import { assetsBeside, picture } from "../../../js/methods/assets.js";
 import { chosen, onChoice, Slider, view } from "../../../js/methods/parts.js";
-import { chartOf, linesOf, showGathered } from "../../../js/methods/path.js";
+import { chartOf, linesOf, showAccumulated } from "../../../js/methods/path.js";
 import { contextOf } from "../../../js/shared/dom.js";
 import { number } from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
@@ -40,10 +40,10 @@ export async function start(root) {
   let strip = first;
   const chart = chartOf(root, { ticks: [0, 0.25, 0.5, 0.75, 1], label: t("learn.read.integrated_gradients.x") }, edges, paths[baseline]);
 
-  const slider = new Slider(root, (place) => {
-    fade(view(root, "picture"), seen, baseline, edges[place]);
-    const numbersThere = showGathered(root, { strip, chart, edges, path: paths[baseline] }, place);
-    return t("learn.read.integrated_gradients", { alpha: number(edges[place]), ...numbersThere });
+  const slider = new Slider(root, (index) => {
+    fade(view(root, "picture"), seen, baseline, edges[index]);
+    const numbersThere = showAccumulated(root, { strip, chart, edges, path: paths[baseline] }, index);
+    return t("learn.read.integrated_gradients", { alpha: number(edges[index]), ...numbersThere });
   });
   onChoice(root, async (value) => {
     const loaded = await load(value);

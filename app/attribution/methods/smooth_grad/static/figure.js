@@ -39,15 +39,15 @@ export async function start(root) {
     lines: lines(),
   });
 
-  /** @param {number} place */
-  function show(place) {
-    const count = stops[place];
+  /** @param {number} index */
+  function show(index) {
+    const count = stops[index];
     const { scores, cosines, clips } = levels[level];
-    copies.draw(view(root, "copy"), place);
-    single.draw(view(root, "single"), place);
-    mean.draw(view(root, "mean"), place);
-    tell(root, "single", `≥ ${number(clips.single[place])}`);
-    tell(root, "mean", `≥ ${number(clips.mean[place])}`);
+    copies.draw(view(root, "copy"), index);
+    single.draw(view(root, "single"), index);
+    mean.draw(view(root, "mean"), index);
+    tell(root, "single", `≥ ${number(clips.single[index])}`);
+    tell(root, "mean", `≥ ${number(clips.mean[index])}`);
     chart.mark(count, [cosines[count - 1]]);
     const reading = { count, score: number(scores[count - 1]), cosine: number(cosines[count - 1]) };
     return t(count === 1 ? "learn.read.smooth_grad.one" : "learn.read.smooth_grad", reading);

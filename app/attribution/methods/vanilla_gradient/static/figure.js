@@ -25,11 +25,11 @@ export async function start(root) {
       { name: t("learn.read.vanilla_gradient.cosine"), points: places.map((level, i) => [level, cosines[i]]), kind: "second" },
     ],
   });
-  new Slider(root, (place) => {
-    pictures.draw(view(root, "picture"), place);
-    maps.draw(view(root, "map"), place);
-    tell(root, "map", `≥ ${number(clips[place])}`);
-    chart.mark(places[place], [relative(scores[place]), cosines[place]]);
-    return t("learn.read.vanilla_gradient", { level: number(places[place], 2), score: number(scores[place]), cosine: number(cosines[place]) });
+  new Slider(root, (index) => {
+    pictures.draw(view(root, "picture"), index);
+    maps.draw(view(root, "map"), index);
+    tell(root, "map", `≥ ${number(clips[index])}`);
+    chart.mark(places[index], [relative(scores[index]), cosines[index]]);
+    return t("learn.read.vanilla_gradient", { level: number(places[index], 2), score: number(scores[index]), cosine: number(cosines[index]) });
   });
 }

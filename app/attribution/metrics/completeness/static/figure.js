@@ -1,7 +1,7 @@
 // Completeness: what was to be shared out, what the map sums to, and what helps.
 
 import { facts, score } from "../../../js/metrics/metric-text.js";
-import { reasonOf, words } from "../../../js/metrics/number-figure.js";
+import { paragraph, reasonOf } from "../../../js/metrics/number-figure.js";
 import { el } from "../../../js/shared/dom.js";
 import * as format from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
@@ -25,5 +25,5 @@ export function figure({ figures }) {
     [t("value.expected"), score(expected)],
     [t("value.attributed"), score(attributed)],
     [t("value.relative_error"), Number.isFinite(error) ? `${error < 0 ? "−" : "+"}${format.percent(error)}` : "–"],
-  ]), reasonOf(figures), remedy ? words(remedy) : null);
+  ]), reasonOf(figures), remedy ? paragraph(remedy) : null);
 }

@@ -12,18 +12,18 @@ export function figure({ figures, parameters }) {
   const all = [...slopes, ...expected];
   const across = ticksBetween(Math.min(...expected), Math.max(...expected));
   const up = ticksBetween(Math.min(...all), Math.max(...all));
-  const place = el("div", { class: "chart" });
+  const container = el("div", { class: "chart" });
   // The line of those that agree, as far as it lies within both axes.
   const [low, high] = [Math.max(across[0], up[0]), Math.min(across[across.length - 1], up[up.length - 1])];
-  new Chart(place, {
+  new Chart(container, {
     x: { ticks: across, label: t("trust.figure.gradient_check.expected") },
     y: { ticks: up, label: t("trust.figure.gradient_check.slope") },
     lines: [
-      { name: t("trust.figure.gradient_check.direction"), kind: "dots", points: expected.map((/** @type {number} */ value, /** @type {number} */ place) => [value, slopes[place]]) },
+      { name: t("trust.figure.gradient_check.direction"), kind: "dots", points: expected.map((/** @type {number} */ value, /** @type {number} */ index) => [value, slopes[index]]) },
       { name: t("trust.figure.gradient_check.equal"), kind: "third", points: [[low, low], [high, high]] },
     ],
   });
-  return el("div", { class: "trust-gradient" }, place, facts([
+  return el("div", { class: "trust-gradient" }, container, facts([
     [t("trust.figure.gradient_check.error"), error === null ? "–" : format.percent(error)],
     [t("trust.figure.gradient_check.tolerance"), format.percent(parameters.tolerance)],
     [t("trust.figure.gradient_check.result"), t(passed ? "trust.figure.gradient_check.passed" : "trust.figure.gradient_check.failed")],

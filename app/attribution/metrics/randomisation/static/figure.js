@@ -16,15 +16,15 @@ import { t } from "../../../js/shared/texts.js";
 const MEASURES = { rank_correlation: "first strong", ssim: "second" };
 
 /**
- * @param {HTMLElement} place
+ * @param {HTMLElement} container
  * @param {{ layers: number, stages: Stage[] }} figures
  */
-function chartOf(place, { layers, stages }) {
+function chartOf(container, { layers, stages }) {
   /** @param {string} measure */
   const points = (measure) => [[0, 1], ...stages.filter((stage) => Number.isFinite(stage[measure])).map((stage) => [stage.count, stage[measure]])];
   const lines = Object.entries(MEASURES).map(([measure, kind]) => ({ name: t(`trust.figure.randomisation.${measure}`), kind, points: points(measure) }));
   const least = Math.min(0, ...lines.flatMap((line) => line.points.map(([, value]) => value)));
-  return new Chart(place, {
+  return new Chart(container, {
     x: { ticks: [0, ...(layers > 3 ? [Math.round(layers / 2)] : []), layers], label: t("trust.figure.randomisation.layers") },
     y: { ticks: ticksBetween(least, 1), label: t("trust.figure.randomisation.likeness") },
     lines,
@@ -40,8 +40,8 @@ const numbers = (stage) => t("trust.figure.randomisation.stage.numbers", { rank:
  */
 export function figure(measured, { raw }) {
   const { layers, stages } = measured.figures;
-  const place = el("div", { class: "chart" });
-  const chart = chartOf(place, measured.figures);
+  const container = el("div", { class: "chart" });
+  const chart = chartOf(container, measured.figures);
   const readout = el("p", { class: "small trust-readout" });
 
   /** @param {Stage} stage */
@@ -63,7 +63,7 @@ export function figure(measured, { raw }) {
    * @param {(() => RawArray | Promise<RawArray>) | null} load
    */
   function card(stage, load) {
-    const picture = load ? el("small-map").serve(load) : el("span", { class: "well small-map" }, el("span", { class: "small muted" }, t("trust.noMap")));
+    const picture = load ? el("small-map").loadWith(load) : el("span", { class: "well small-map" }, el("span", { class: "small muted" }, t("trust.noMap")));
     const look = () => show(stage);
     return el("li", {}, el("button", { type: "button", class: "trust-stage", "aria-label": sentence(stage), onclick: look, onfocus: look, onpointermove: ({ movementX, movementY }) => (movementX || movementY) && look() },
       picture, el("span", {}, stage.count ? t("trust.figure.randomisation.stage.short", { count: stage.count }) : t("trust.this")),
@@ -73,5 +73,5 @@ export function figure(measured, { raw }) {
   const original = { count: 0, rank_correlation: 1, ssim: 1 };
   const cards = stages.map((/** @type {Stage} */ stage) => card(stage, String(stage.count) in measured.maps ? () => arrayOf(measured, String(stage.count)) : null));
   show(stages.at(-1));
-  return el("div", { class: "trust-randomisation" }, place, readout, el("ul", { class: "trust-maps stages" }, card(original, raw ? () => raw : null), ...cards));
+  return el("div", { class: "trust-randomisation" }, container, readout, el("ul", { class: "trust-maps stages" }, card(original, raw ? () => raw : null), ...cards));
 }

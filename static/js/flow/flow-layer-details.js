@@ -15,12 +15,12 @@ const drawGrey = (canvas, rows) => {
   Object.assign(canvas, { width: rows[0].length, height: rows.length });
   const context = contextOf(canvas);
   const image = context.createImageData(canvas.width, canvas.height);
-  rows.flat().forEach((share, place) => image.data.set([...Array(3).fill(255 * share), 255], 4 * place));
+  rows.flat().forEach((share, index) => image.data.set([...Array(3).fill(255 * share), 255], 4 * index));
   context.putImageData(image, 0, 0);
 };
 
 /** One layer: name and kind, norm of its gradient, shares of dead and saturated outputs; for a pooling, which of its inputs received a gradient. */
-export class FlowReading extends HTMLElement {
+export class FlowLayerDetails extends HTMLElement {
   /** @type {HTMLHeadingElement} */ name;
   /** @type {HTMLParagraphElement} */ kind;
   /** @type {HTMLDListElement} */ facts;
