@@ -182,8 +182,8 @@ def sweep_all(names: Sequence[str], processes: int) -> Iterator[Row]:
 
 def reason_of(outcome: str) -> str:
     """A refusal without what is special to one architecture: names and numbers."""
-    first = outcome.partition(": ")[2].split(". ")[0]
-    return re.sub(r"\d+ × [\w\d]+ \([\w\d ]+\)(, )?", "… ", re.sub(r"«[^»]*»", "«…»", first))[:140]
+    first = re.sub(r"«[^»]*»", "«…»", outcome.partition(": ")[2].split(". ")[0])
+    return re.sub(r"(\d+ × \w+ \([\w ]+\)(, )?)+", "…", first)[:140]
 
 
 def page(rows: Sequence[Row]) -> str:

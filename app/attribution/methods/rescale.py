@@ -19,6 +19,8 @@ from torch.nn.functional import max_pool2d, pad, unfold
 
 from ..classifier import Classifier
 from ..copies import copied
+from ..errors import Refused
+from ..memory import out_of_memory
 from ..score import Score
 
 # Modules whose rule in captum distributes a difference correctly (Softmax's does not), each with its autograd
@@ -40,7 +42,7 @@ class ScoreNetwork(nn.Module):
 
     def __init__(self, classifier: Classifier, score: Score) -> None:
         super().__init__()
-        self.classifier, self.score = copied(classifier), score
+        self.classifier, self.score = _copy_of(classifier), score
         copies = _per_call_copies(self.classifier)
         for name, module in list(self.classifier.named_modules(remove_duplicate=False)):
             if module in copies:
@@ -129,6 +131,19 @@ def _per_call_copies(classifier: Classifier) -> dict[nn.Module, PerCallCopies]:
         for handle in handles:
             handle.remove()
     return {module: PerCallCopies(module, max(1, call_counts[module])) for module in modules}
+
+
+def _copy_of(classifier: Classifier) -> Classifier:
+    """A copy that shares parameters and buffers. Raises `Refused` where there can be none."""
+    try:
+        return copied(classifier)
+    except Exception as error:  # whatever is in a network that cannot be copied
+        if out_of_memory(error):
+            raise
+        raise Refused(
+            f"DeepLIFT works on a copy of the network, and this one cannot be copied ({type(error).__name__}: "
+            f"{str(error)[:160]}). Take integrated gradients."
+        ) from error
 
 
 def _for_one_call(module: nn.Module) -> nn.Module:

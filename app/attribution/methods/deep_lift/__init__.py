@@ -14,7 +14,6 @@ from ...engine import Engine
 from ...errors import ComputationFailed, Refused
 from ...gradients import finite
 from ...inspection import NonlinearOperation, inspection_of
-from ...memory import out_of_memory
 from ...torch_state import clean_state
 from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
 from ..baselines import Baseline, make_baseline
@@ -97,7 +96,7 @@ class DeepLift(Method[DeepLiftParameters]):
         baseline = make_baseline(parameters.baseline, picture, seed)
         start, end = finite(engine.scores(torch.stack((picture, baseline)))).double().tolist()
         with clean_state():
-            values = finite(rescale(copy_of(engine), picture, baseline))
+            values = finite(rescale(ScoreNetwork(engine.classifier, engine.score), picture, baseline))
         record = completeness(start, end, float(values.double().sum()))
         expected, attributed = record["expected"], record["attributed"]
         if abs(attributed - expected) > max(SUM_TOLERANCE * abs(expected), ROUNDING * max(abs(start), abs(end))):
@@ -108,19 +107,6 @@ class DeepLift(Method[DeepLiftParameters]):
         yield Progress(2, 2, values)
         rescaled = engine.inspection.nonlinear.total()
         return Attribution(values, {"gradient_evaluations": 2, "completeness": record, "rescaled": rescaled})
-
-
-def copy_of(engine: Engine) -> ScoreNetwork:
-    """A copy of the network that captum can work on. Raises `Refused` where there can be none."""
-    try:
-        return ScoreNetwork(engine.classifier, engine.score)
-    except Exception as error:  # whatever is in a network that cannot be copied or taken apart
-        if out_of_memory(error):
-            raise
-        raise Refused(
-            f"DeepLIFT works on a copy of the network, and this one cannot be copied ({type(error).__name__}: "
-            f"{str(error)[:160]}). Take integrated gradients."
-        ) from error
 
 
 def has_rule(operation: NonlinearOperation) -> bool:
