@@ -10,4 +10,4 @@ from .wire import JsonObject, WireModel
 class Note(WireModel):
     code: str = Field(description="which note it is; the page has its words in each language by this")
     detail: str = Field(description="the note in English")
-    values: JsonObject = Field({}, description="what the sentence names: numbers, parts of the network")
+    values: JsonObject = Field(description="what the sentence names: numbers, parts of the network")

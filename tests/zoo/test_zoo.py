@@ -13,6 +13,7 @@ from gradoscope.attribution.backends.selection import BackendSelector
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.gradients import take_gradients
 from gradoscope.attribution.score import Score
+from gradoscope.cli.check_card import check
 from gradoscope.contract.problems import Forbidden, NotFound, OutOfMemory, Unprocessable
 from gradoscope.pipeline.catalogue import describe_model
 from gradoscope.pipeline.problems import as_problem
@@ -401,6 +402,9 @@ def build():
 
 def logits_of(answer):
     return 2 * answer["cls"]
+
+def shares_of(answer):
+    return answer["cls"].softmax(1)
 """
 
 
@@ -412,6 +416,7 @@ def test_output_of_a_card(tmp_path: Path) -> None:
     torch.save(network.state_dict(), tmp_path / "one.pth")
     for name, more in {
         "by_name": 'output = "cls"', "by_place": "output = 1", "by_function": 'output = "heads:logits_of"',
+        "shares": 'output = "heads:shares_of"',
         "not_said": "", "not_there": 'output = "clas"', "no_function": 'output = "heads:logit"',
     }.items():  # fmt: skip
         card = CARD.format(name="one", more=more).replace("wide_net:build", "heads:build")
@@ -424,9 +429,14 @@ def test_output_of_a_card(tmp_path: Path) -> None:
         assert describe_model(here, name).notes == []
     prints = {here.load(name).classifier.fingerprint for name in ("by_name", "by_place", "by_function")}
     assert len(prints) == 3  # stored maps of another output are not taken for these
+    here.load("shares")
+    assert [note.code for note in describe_model(here, "shares").notes] == ["probabilities"]
+    said = [(one.what, one.verdict) for one in check(tmp_path / "shares.toml", here.settings)]
+    assert ("network", "note") in said
+    assert "wrong" not in dict(said).values()
     for name, words in {
         "not_said": r"4 logits, the card has 3 labels.*it has box \(4\), cls \(3\), and «box» was taken",
-        "not_there": r"no output «clas»; it has box: \(1, 4\), cls: \(1, 3\)\. Mend `output`",
+        "not_there": r"no output «clas»; it has box: \(1, 4\), cls: \(1, 3\)\. Correct `output`",
         "no_function": "output: the module heads has no «logit»",
     }.items():
         with pytest.raises(CardError, match=words):

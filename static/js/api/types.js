@@ -241,7 +241,7 @@
  * @typedef {object} Note
  * @property {string} code - which note it is; the page has its words in each language by this
  * @property {string} detail - the note in English
- * @property {Record<string, any>} [values] - what the sentence names: numbers, parts of the network
+ * @property {Record<string, any>} values - what the sentence names: numbers, parts of the network
  */
 
 /**
