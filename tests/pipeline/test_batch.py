@@ -144,7 +144,7 @@ def test_a_picture_whose_class_cannot_be_explained_goes_along(pictures, context)
 
 def test_models_that_do_not_fit_together_are_loaded_once_for_many_pictures(pictures, tmp_path, monkeypatch):
     models = (LITE0, "efficientnet_lite1")
-    tight = Context.open(Settings(store=tmp_path, model_bytes=24 * 2**20))
+    tight = Context.open(Settings(store=tmp_path, model_bytes=24 * 2**20, acceleration="none"))
     batch = Batch(question(models=models, methods=("grad_cam",)), tight, never)
     built = []
     build = zoo.build_classifier
@@ -295,15 +295,16 @@ def test_a_folder_from_the_shell(pictures, tmp_path):
 
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_was_interrupted_goes_on(blow, pictures, tmp_path):
+def test_a_run_that_was_interrupted_goes_on(blow, patient, pictures, tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for number in range(6):
         (folder / f"{number:02}.png").write_bytes((pictures / f"{number % 6}.png").read_bytes())
-    options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=60", "--size", "128", "--out", out]
+    options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=60", "--out", out]
     command = ["explain", folder, *options]
     process = subprocess.Popen(
-        [sys.executable, "-m", "gradoscope", *map(str, command)], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "gradoscope", *map(str, command)],
+        env=os.environ | patient, stdout=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
     )  # fmt: skip
     for _ in range(1200):
@@ -317,7 +318,7 @@ def test_a_run_that_was_interrupted_goes_on(blow, pictures, tmp_path):
         assert "The same command goes on" in said
     written = {path: path.stat().st_mtime_ns for path in out.glob("[0-9]*/explanation.json")}
     assert 2 <= len(written) < 6
-    again = gradoscope(*command)
+    again = gradoscope(*command, **patient)
     assert again.returncode == 0, again.stderr
     assert f"{6 - len(written)} explained, {len(written)} were there already" in again.stdout
     assert len(list(out.iterdir())) == 6  # and nothing half-written beside them

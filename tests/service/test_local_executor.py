@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 from gradoscope.contract.jobs import Explain, Labels, Predict
@@ -36,9 +37,10 @@ async def result(executor, job):
     return [event async for event in executor.submit(job)][-1]
 
 
-def test_a_death_leaves_no_thread_and_no_open_line(tmp_path):
+def test_a_death_leaves_no_thread_and_no_open_line(quick, tmp_path):
     async def scenario():
-        executor = LocalExecutor(Settings(store=tmp_path, acceleration="none"))
+        models = Path(quick["GRADOSCOPE_MODELS"])
+        executor = LocalExecutor(Settings(store=tmp_path, models=models, acceleration="none"))
         await executor.start()
         await readiness(executor)
         files = len(os.listdir("/proc/self/fd"))
