@@ -134,7 +134,7 @@ class Process:
         self._process: subprocess.Popen[str] | None = None
 
     def sweep(self, name: str) -> Row:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None:
             self._process = subprocess.Popen(
                 ["nice", sys.executable, *COMMAND],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -150,14 +150,19 @@ class Process:
             try:
                 line = answer.result(SECONDS)
             except TimeoutError:
-                process.kill()
-                return Row(name, left_out=f"takes more than {SECONDS} s")
-        return Row(**json.loads(line)) if line else Row(name, crash=f"the process ended with {process.wait()}")
+                self.end()
+                return Row(name, left_out=f"takes more than {SECONDS:g} s")
+        if line:
+            return Row(**json.loads(line))
+        status = process.wait()
+        self.end()
+        return Row(name, crash=f"the process ended with {status}")
 
     def end(self) -> None:
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            with self._process as process:  # closes its pipes, and waits
+                process.kill()
+            self._process = None
 
 
 def sweep_all(names: Sequence[str], processes: int) -> Iterator[Row]:

@@ -38,7 +38,8 @@ def _one_pass(classifier: Classifier, pictures: Tensor, score: Score, rule: Rule
     if rule is not None:
         rule(logits)
     gradient = gradient_at(x, score(logits).sum(), classifier)
-    assert gradient is not None  # the logits depend on the picture
+    if gradient is None:
+        raise Refused("The score's gradient does not reach the picture: an operation on the way has no derivative.")
     return gradient
 
 

@@ -160,7 +160,7 @@ def _attempt(look: Callable[[], T], nothing: T) -> tuple[T, str | None]:
     except Exception as error:  # whatever there is in a network that nobody has thought of
         if out_of_memory(error):
             raise
-        log.warning("a look inside the network failed", exc_info=True)
+        log.info("a look inside the network failed", exc_info=True)
         return nothing, f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:160]}".removesuffix(": ")
 
 

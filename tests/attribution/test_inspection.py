@@ -174,6 +174,17 @@ def test_scripted_and_traced_networks(compile: Callable[[nn.Module], nn.Module])
             assert relative(given, expected) < 1e-4, id
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_quantised_networks() -> None:
+    """Quantised operations have no derivative: gradients are refused, occlusion goes on."""
+    quantised = torch.ao.quantization.quantize_dynamic(Tiny().eval(), {nn.Linear}, dtype=torch.qint8)
+    network, x = wrap(quantised), random_picture()
+    assert explain("occlusion", network, x, window=4, stride=4).values.any()
+    for id in methods().keys() - {"occlusion"}:
+        with pytest.raises(Refused):
+            explain(id, network, x, **CHEAP.get(id, {}))
+
+
 def test_activations_kept_in_a_list_do_not_hinder_a_copy() -> None:
     class Keeping(Tiny):
         def __init__(self) -> None:

@@ -71,4 +71,4 @@ def test_process_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path
     found = list(sweep.sweep_all(["one", "dies", "two", "waits", "three"], 1))
     assert [row.name for row in found] == ["one", "dies", "two", "waits", "three"]
     assert [row.side for row in found] == [64, 0, 64, 0, 64]
-    assert (found[1].crash, found[3].left_out) == ("the process ended with 3", "takes more than 1.0 s")
+    assert (found[1].crash, found[3].left_out) == ("the process ended with 3", "takes more than 1 s")

@@ -54,7 +54,7 @@ def count_weighted_layers(classifier: Classifier) -> int | None:
         except Exception as error:
             if out_of_memory(error):
                 raise
-            log.warning("the layers of a network could not be counted", exc_info=True)
+            log.info("the layers of a network could not be counted", exc_info=True)
             _counted[classifier.network] = None
     return _counted[classifier.network]
 
