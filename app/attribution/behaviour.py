@@ -118,9 +118,10 @@ def _change(classifier: Classifier, pictures: Tensor, alone: Tensor) -> tuple[fl
 
 
 def _range(logits: Tensor) -> float:
-    """The range of the logits of a picture; the size of a single one. Never 0."""
-    size = float(logits.max() - logits.min()) if len(logits) > 1 else float(logits.abs().max())
-    return max(size, 1e-6 * float(logits.abs().max()), 1e-12)
+    """The range of the logits of a picture; the size of a single one. Never 0, nor so small that rounding counts."""
+    largest = float(logits.abs().max())
+    size = float(logits.max() - logits.min()) if len(logits) > 1 else largest
+    return max(size, 1e-2 * largest, 1e-12)
 
 
 def _ending(rows: Tensor) -> Ending:
