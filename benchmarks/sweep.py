@@ -54,13 +54,13 @@ def sweep(name: str) -> Row:
     from gradoscope.cli.check_card import cheap_parameters
     from gradoscope.contract.problems import Problem
 
-    began = time.monotonic()
+    began, computed = time.monotonic(), time.process_time()
     torch.manual_seed(0)
     try:
         network = timm.create_model(name, num_classes=10).eval()
     except Exception as error:
         return Row(name, left_out=f"does not build: {type(error).__name__}")
-    if time.monotonic() - began > BUILD_SECONDS:
+    if time.process_time() - computed > BUILD_SECONDS:  # of this process alone, on a busy machine too
         return Row(name, left_out=f"takes more than {BUILD_SECONDS:g} s to build")
     side = smallest_side(network, name)
     if side is None:
@@ -214,8 +214,15 @@ def page(rows: Sequence[Row]) -> str:
     lines += ["", "## What failed", *(f"- {name}, {method}: {outcome}" for name, method, outcome in failed)]
     lines += [f"- {row.name}: {row.crash}" for row in crashed]
     lines += [] if failed or crashed else ["Nothing."]
-    left_out = Counter(row.left_out for row in rows if row.left_out)
-    lines += ["", "## Left out", *(f"- {count}: {reason}" for reason, count in left_out.most_common())]
+    left_out: dict[str, list[str]] = {}
+    for row in rows:
+        if row.left_out:
+            left_out.setdefault(row.left_out, []).append(row.name)
+    lines += [
+        "",
+        "## Left out",
+        *(f"- {len(names)} × {reason}: {', '.join(names)}" for reason, names in left_out.items()),
+    ]
     lines += [
         "",
         "## Every architecture",

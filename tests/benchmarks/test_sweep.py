@@ -52,7 +52,7 @@ def test_page_counts_and_names_what_failed() -> None:
     assert "| one | 1 of 2 | 1 × It broke off. |" in page
     assert "| two | 0 of 2 | 2 × No rule for: … |" in page
     assert "- b, one: failed: It broke off.\n- d: the process ended with -9" in page
-    assert "- 1: takes more than 2 s to build" in page
+    assert "- 1 × takes more than 2 s to build: c" in page
     assert "| b | 96 | – | x | one, two |" in page
 
 
