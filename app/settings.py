@@ -122,7 +122,7 @@ class Settings(BaseSettings):
         10, ge=0, description="Seconds that running requests still have when the server is stopped"
     )
     max_upload: int = Field(32 * 2**20, ge=1024, description="Bytes in one request's body")
-    max_pixels: int = Field(24_000_000, ge=1, description="Pixels in one picture")
+    max_pixels: int = Field(24_000_000, ge=1, description="Pixels in one picture; a JPEG with more is decoded smaller")
     decode_bytes: int = Field(
         2**30,
         ge=2**27,

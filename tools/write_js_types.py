@@ -20,10 +20,13 @@ from pydantic import TypeAdapter
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "static" / "js" / "api" / "types.js"
 APPLICATION = "gradoscope.web.application:create_app"
-# models that the OpenAPI document does not name: the events of a stream
-EXTRA = tuple(
-    f"gradoscope.contract.events:{name}Event"
-    for name in ("Accepted", "Prediction", "Progress", "Partial", "Panel", "Metric")
+# models that the OpenAPI document does not name: the events of a stream, and what diagnostics hold
+EXTRA = (
+    *(
+        f"gradoscope.contract.events:{name}Event"
+        for name in ("Accepted", "Prediction", "Progress", "Partial", "Panel", "Metric")
+    ),
+    "gradoscope.contract.records:EngineBody",
 )
 SKIPPED = re.compile(r"^Body_|ValidationError$")  # forms are sent as pairs; FastAPI's own error is never sent
 HEAD = """\

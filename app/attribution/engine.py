@@ -39,10 +39,16 @@ class Engine:
         """`micro_batch` is a number of pictures, or 0 for as many as were measured to be quickest."""
         self.classifier, self.score, self._wanted = classifier, score, micro_batch
         self.backend: Backend = EagerBackend("plain", classifier) if backend is None else backend
+        self._used: dict[str, None] = {}  # names of backends, in the order of their first use
 
     def of(self, score: Score) -> Engine:
         """The same engine for another score."""
         return Engine(self.classifier, score, self.backend, micro_batch=self.micro_batch)
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The names of the backends that have computed gradients so far; «plain» for scores and all else."""
+        return tuple(self._used) or ("plain",)
 
     @property
     def inspection(self) -> Inspection:
@@ -87,8 +93,13 @@ class Engine:
         Raises `ComputationFailed` where a value is not finite, `OutOfMemory` where one picture alone is too much.
         """
         if rule is None and isinstance(self.score.target, int):
-            return finite(self._in_parts(pictures, self.backend.gradients))
+            return finite(self._in_parts(pictures, self._by_backend))
+        self._used["plain"] = None
         return finite(self._in_parts(pictures, lambda part, score: take_gradients(self.classifier, part, score, rule)))
+
+    def _by_backend(self, pictures: Tensor, score: Score) -> Tensor:
+        self._used[self.backend.used_for(len(pictures))] = None
+        return self.backend.gradients(pictures, score)
 
     def _in_parts(self, pictures: Tensor, compute: Callable[[Tensor, Score], Tensor], gradients: bool = True) -> Tensor:
         """`compute` of all pictures together, or of as many at a time as memory suffices for; that is remembered."""
@@ -129,6 +140,7 @@ class Engine:
 
     def features_of_calls(self, pictures: Tensor, layer: str, calls: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
         """`features` of several calls of a layer in a pass, by their numbers."""
+        self._used["plain"] = None
         parts = torch.split(pictures, 1 if self._most == 1 else len(pictures))
         found = []
         with clean_state():

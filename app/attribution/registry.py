@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import logging
 import re
@@ -87,8 +88,10 @@ class Registry(Generic[T]):
         """The one of that id. Raises `UnknownName` where there is none."""
         known = self.all()
         if id not in known:
+            similar = difflib.get_close_matches(id[:80], known, 1)
+            hint = f" Did you mean `{similar[0]}`?" if similar else ""
             listed = f"{', '.join(known)}{self._also}"
-            raise UnknownName(f"There is no {self._word} «{id[:80]}». There are: {listed}.", self._word)
+            raise UnknownName(f"There is no {self._word} «{id[:80]}».{hint} There are: {listed}.", self._word)
         return known[id]
 
     def _load(self) -> None:

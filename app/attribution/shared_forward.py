@@ -91,6 +91,7 @@ class SharedEngine(Engine):
         graph = self._graph
         if not graph.is_for(pictures) or not graph.logits.requires_grad:
             return super().gradients(pictures, rule)
+        self._used["plain"] = None
         try:
             with clean_state():
                 if rule is not None:
@@ -126,6 +127,7 @@ class SharedEngine(Engine):
         if gradient is None:
             return super().features(pictures, layer)  # which raises the reason, if there is one
         counters.add(len(pictures))
+        self._used["plain"] = None
         return features.detach().contiguous(), finite(gradient.contiguous())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from PIL import Image
 
 from ..attribution.errors import AttributionError, Refused
 from ..attribution.inspection import Inspection
@@ -19,7 +17,7 @@ from ..contract.problems import Problem
 from ..images.decode import decode
 from ..images.preprocess import preprocess
 from ..images.samples import read_sample, samples
-from ..pipeline.notes import notes_of
+from ..pipeline.notes import network_notes
 from ..settings import Settings
 from ..zoo.cards import CardError, File, read_card
 from ..zoo.checkpoint import match_state_dict, read_nested
@@ -56,7 +54,7 @@ def check(path: Path, settings: Settings, picture: bytes | None = None) -> Itera
         yield CheckResult("card" if isinstance(problem, CardError) else "weights", "wrong", problem.detail)
         return
     yield from _network(spec, loaded)
-    yield from _check_predictions(spec, loaded, picture)
+    yield from _check_predictions(spec, loaded, picture, settings.max_pixels)
     yield _layers(loaded.inspection)
     decoded = decode(picture or read_sample("cat"), settings.max_pixels)
     x = torch.from_numpy(preprocess(decoded, spec.input).pixels).to(loaded.classifier.device)
@@ -96,7 +94,7 @@ def _network(spec: ModelSpec, loaded: LoadedModel) -> Iterator[CheckResult]:
     except Refused as refused:
         inside = refused.detail
     yield CheckResult("network", "ok", f"{count:,} parameters, input {size}, {len(spec.labels)} classes; {inside}")
-    for note in notes_of(loaded.behaviour):
+    for note in network_notes(loaded.behaviour):
         yield CheckResult("network", "note", note.detail)
 
 
@@ -104,12 +102,14 @@ def _list_counts(kinds: Counter[str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none"
 
 
-def _check_predictions(spec: ModelSpec, loaded: LoadedModel, picture: bytes | None) -> Iterator[CheckResult]:
+def _check_predictions(
+    spec: ModelSpec, loaded: LoadedModel, picture: bytes | None, max_pixels: int
+) -> Iterator[CheckResult]:
     classifier = loaded.classifier
     pictures = {"the picture": picture} if picture else {name: read_sample(name) for name in samples()}
     logits = []
     for name, data in pictures.items():
-        x = torch.from_numpy(preprocess(Image.open(io.BytesIO(data)).convert("RGB"), spec.input).pixels)
+        x = torch.from_numpy(preprocess(decode(data, max_pixels), spec.input).pixels)
         logits.append(loaded.logits(x[None].to(classifier.device))[0].double().cpu())
         probabilities = classifier.probabilities(logits[-1])
         best = int(probabilities.argmax())

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from ..contract.jobs import Explain
-from ..images.image_files import find_image_files
+from ..images.image_files import find_image_files, left_out
 from ..pipeline.presentation import presentations
 from ..settings import operator_settings
 from .explain import INTERRUPTED, parse_options
@@ -64,6 +64,8 @@ def evaluate(
     )
     target = out or Path("evaluations") / os.path.basename(os.path.abspath(folder))
     entries = find_image_files([folder], target, recursive)
+    if said := left_out([folder], target, recursive):
+        console.print(said, highlight=False, markup=False)
     options = EvaluateOptions(folder, target, grids, confidence, shlex.join(["gradoscope", *sys.argv[1:]]))
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
         settings = operator_settings().model_copy(update={"store": Path(store)})

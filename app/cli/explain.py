@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 
 from ..contract.jobs import Explain
-from ..contract.parsing import parse_size
+from ..contract.parsing import parse_class, parse_size, parse_target
 from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
-from ..images.image_files import ImageFile, find_image_files, is_one_file
+from ..images.image_files import ImageFile, find_image_files, is_one_file, left_out
 from ..settings import Settings, operator_settings
 from . import cluster as cli_cluster
 from .options import fit_of, score_of
@@ -28,8 +28,10 @@ def explain(
     images: Annotated[list[Path], typer.Argument(help="Pictures, folders of pictures, patterns", metavar="IMAGE…")],
     model: Annotated[list[str] | None, typer.Option(help="Model id, repeatable")] = None,
     method: Annotated[list[str] | None, typer.Option(help="Method id, repeatable; the six where none is named")] = None,
-    target: Annotated[list[int] | None, typer.Option(help="Class index, repeatable; else the top class")] = None,
-    against: Annotated[int | None, typer.Option(help="Class index to contrast the target with")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="Class index or label, repeatable; else the top class")
+    ] = None,
+    against: Annotated[str | None, typer.Option(help="Class index or label to contrast the target with")] = None,
     score: Annotated[str, typer.Option(help="logit, log_probability or probability")] = "logit",
     option: Annotated[
         list[str] | None,
@@ -61,8 +63,8 @@ def explain(
         picture=images[0].read_bytes() if single else b"",
         models=tuple(model or ()),
         methods=tuple(method or ()),
-        targets=tuple(target or ()),
-        against=against,
+        targets=tuple(map(parse_target, target or ())),
+        against=parse_class(against),
         score=score_of(score),
         options=parse_options(option or []),
         seed=seed,
@@ -72,7 +74,7 @@ def explain(
     )
     settings = operator_settings()
     if cluster:
-        _explain_all(find_image_files(images, out, recursive), job, settings, cluster)
+        _explain_all(_find(images, out, recursive), job, settings, cluster)
         return
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
         settings = settings.model_copy(update={"store": Path(store)})
@@ -81,7 +83,15 @@ def explain(
 
             explain_one(job, settings, out or Path("explanations") / images[0].stem, console)
         else:
-            _explain_all(find_image_files(images, out, recursive), job, settings, None)
+            _explain_all(_find(images, out, recursive), job, settings, None)
+
+
+def _find(images: list[Path], out: Path | None, recursive: bool) -> list[ImageFile]:
+    """The pictures to explain; what is passed over is told."""
+    entries = find_image_files(images, out, recursive)
+    if said := left_out(images, out, recursive):
+        console.print(said, highlight=False, markup=False)
+    return entries
 
 
 def _explain_all(entries: list[ImageFile], request: Explain, settings: Settings, cluster: str | None) -> None:

@@ -14,7 +14,7 @@ from ..contract.events import AcceptedEvent, DoneEvent, Event, PanelEvent, Predi
 from ..contract.jobs import Explain
 from ..contract.records import Explanation
 from ..images.image_files import ImageFile
-from ..pipeline.archive import files
+from ..pipeline.archive import files, part_reader, with_file_names
 from ..pipeline.batch import READERS, Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
 from ..pipeline.catalogue import titles
 from ..pipeline.context import Context
@@ -25,7 +25,7 @@ from ..pipeline.progress import PanelBars, ProgressBars
 from ..pipeline.resume import ResultFolder, write_file
 from ..settings import Settings
 from ..storage.stores import AnyStore
-from .progress import FolderProgress, refusals
+from .progress import FolderProgress, notes, refusals
 
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
@@ -79,7 +79,8 @@ def write_picture(
     """Write a picture's result into its folder."""
     if isinstance(result, ExplainedPicture):
         try:
-            ResultFolder(result.entry.folder).write(files(result.record, result.read, titles()))
+            record = with_file_names(result.record)
+            ResultFolder(result.entry.folder).write(files(record, result.read, titles()))
         except Exception as error:
             return FailedPicture(result.entry, as_problem(error))
     return result
@@ -110,12 +111,12 @@ def _update_bars(event: Event, console: Console, panels: PanelBars) -> Explanati
 
 
 def _write(record: Explanation, store: AnyStore, folder: Path) -> None:
-    for name, data in files(record, lambda part: store.read(record.id, part), titles()):
+    for name, data in files(with_file_names(record), part_reader(store, record.id), titles()):
         write_file(folder / name, data)
 
 
 def _print_summary(record: Explanation, folder: Path, console: Console) -> None:
-    for line in refusals(record):
+    for line in (*refusals(record), *notes(record)):
         console.print(line, highlight=False, markup=False)
     for panel in record.panels:
         for metric, measured in panel.metrics.items():

@@ -13,7 +13,7 @@ from rich.console import Console
 from ..contract.events import ResultEvent
 from ..contract.flows import GradientFlow
 from ..contract.jobs import Flow
-from ..contract.parsing import parse_size
+from ..contract.parsing import parse_class, parse_size, parse_target
 from ..settings import Settings, operator_settings
 from .options import fit_of, score_of
 
@@ -24,15 +24,16 @@ MARKS = {"note": "[cyan]note[/]", "doubt": "[yellow]doubt[/]"}
 def flow(
     image: Annotated[Path, typer.Argument(help="A picture", metavar="IMAGE", exists=True, dir_okay=False)],
     model: Annotated[str, typer.Option(help="Model id; the default model where none is named")] = "",
-    target: Annotated[int | None, typer.Option(help="Class index; else the top class")] = None,
-    against: Annotated[int | None, typer.Option(help="Class index to contrast the target with")] = None,
+    target: Annotated[str | None, typer.Option(help="Class index or label; else the top class")] = None,
+    against: Annotated[str | None, typer.Option(help="Class index or label to contrast the target with")] = None,
     score: Annotated[str, typer.Option(help="logit, log_probability or probability")] = "logit",
     fit: Annotated[str | None, typer.Option(help="crop, pad or squash; else the model's own way")] = None,
     size: Annotated[str | None, typer.Option(help="Input size: a side in pixels, or HEIGHTxWIDTH")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, as the REST interface has it")] = False,
 ) -> None:
     """Show the gradient's norm at every layer, dead and saturated activations, and what poolings pass on."""
-    job = Flow(image.read_bytes(), model, target, against, score_of(score), fit_of(fit), parse_size(size))
+    classes = parse_target(target), parse_class(against)
+    job = Flow(image.read_bytes(), model, *classes, score_of(score), fit_of(fit), parse_size(size))
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
         settings = operator_settings().model_copy(update={"store": Path(store)})
         result = _compute(job, settings)

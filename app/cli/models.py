@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from ..contract.problems import Problem
@@ -19,6 +20,7 @@ from ..settings import operator_settings
 
 app = typer.Typer(help="List the models, download their weights, check a card of your own.")
 console = Console()
+MAX_WIDTH = 1000  # characters of a line that nobody has to see at once
 MARKS = {"ok": "[green]ok[/]", "note": "[cyan]note[/]", "refused": "[yellow]refused[/]", "wrong": "[red]wrong[/]"}
 
 
@@ -31,14 +33,15 @@ def models(context: typer.Context) -> None:
 
     settings = operator_settings()
     zoo = Zoo(settings)
-    table = Table(
-        "id", "input", "classes", "top-1", "weights", "MiB", "licence", box=SIMPLE_HEAD, pad_edge=False, show_edge=False
-    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    marked = {id: f"{id} *" if id == settings.default_model else id for id in zoo.specs}
+    table.add_column("id", no_wrap=True, min_width=max(map(len, marked.values()), default=0))
+    for name in ("input", "classes", "top-1", "weights", "MiB", "licence"):
+        table.add_column(name, overflow="fold")
     for entry in map(zoo.describe, zoo.specs):
-        mark = "*" if entry.id == settings.default_model else ""
         accuracy, size = entry.accuracy, entry.weights.bytes
         table.add_row(
-            entry.id + mark,
+            marked[entry.id],
             "×".join(map(str, entry.input_size)),
             str(entry.classes),
             "" if accuracy is None else f"{accuracy:.1f}",
@@ -46,12 +49,20 @@ def models(context: typer.Context) -> None:
             "" if size is None else f"{size / 2**20:.0f}",
             entry.licence,
         )
-    console.print(table)
+    _whole(table).print(table)
     console.print(
         "* the default. And any by the libraries' own ids, e.g. timm:resnet50.a1_in1k or torchvision:resnet34."
     )
     for fault in zoo.faults:
         console.print(f"[red]cannot be used:[/] {fault.detail}", highlight=False)
+
+
+def _whole(table: Table) -> Console:
+    """The terminal; or, where lines go into a pipe or a file, a console as wide as the table."""
+    if console.is_terminal:
+        return console
+    needed = Measurement.get(console, console.options.update(max_width=MAX_WIDTH), table).maximum
+    return Console(width=max(console.width, needed))
 
 
 @app.command("pull")

@@ -6,20 +6,14 @@ from typing import cast, get_args
 
 from ..contract.arrays import ScoreKind
 from ..contract.jobs import Fit
-from ..contract.problems import Unprocessable
+from ..contract.parsing import one_of
 
 
 def fit_of(text: str | None) -> Fit | None:
     """Parse --fit. Raises `Unprocessable`."""
-    return None if text is None else cast(Fit, _one_of("fit", text, get_args(Fit)))
+    return None if text is None else cast(Fit, one_of("fit", text, get_args(Fit)))
 
 
 def score_of(text: str) -> ScoreKind:
     """Parse --score. Raises `Unprocessable`."""
-    return cast(ScoreKind, _one_of("score", text, get_args(ScoreKind)))
-
-
-def _one_of(field: str, text: str, choices: tuple[str, ...]) -> str:
-    if text not in choices:
-        raise Unprocessable(f"{field}: «{text}» is none of {', '.join(choices)}.", field=field)
-    return text
+    return cast(ScoreKind, one_of("score", text, get_args(ScoreKind)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Console
 
 from ..contract.problems import Problem
@@ -18,6 +20,7 @@ class FolderProgress:
         self._total, self._console = total, console
         self._done = self._kept = 0
         self._refusals: dict[str, None] = {}
+        self._notes: Counter[str] = Counter()
         self._bars = ProgressBars(console)
         self._task = self._bars.add("", total, "pictures")
 
@@ -32,6 +35,7 @@ class FolderProgress:
         """A picture was explained, and is written."""
         self._done += 1
         self._refusals |= dict.fromkeys(refusals(record))
+        self._notes.update(notes(record))
         self._advance(entry)
 
     def kept(self, entry: ImageFile) -> None:
@@ -48,6 +52,8 @@ class FolderProgress:
         """Everything in some lines."""
         for line in self._refusals:
             self._console.print(line, highlight=False, markup=False)
+        for line, count in self._notes.items():
+            self._console.print(f"{line} ({count} of {self._done} pictures)", highlight=False, markup=False)
         self._console.print(f"{self._done} explained, {self._kept} were there already.", highlight=False)
         if self.faults:
             self._console.print(
@@ -64,3 +70,8 @@ class FolderProgress:
 def refusals(record: Explanation) -> list[str]:
     """What is told of panels that were not made, a line each."""
     return [f"{panel.method} {panel.status}: {panel.problem.detail}" for panel in record.panels if panel.problem]
+
+
+def notes(record: Explanation) -> list[str]:
+    """What a reader of the maps should know, a line each."""
+    return [f"{panel.method}, {panel.model}: {note.detail}" for panel in record.panels for note in panel.notes]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Self, TypedDict, TypeVar, cast, get_args
 
 from ..contract.arrays import ScoreKind
-from ..contract.jobs import Fit
+from ..contract.jobs import ClassName, Fit
+from ..contract.parsing import one_of, parse_class, parse_target
 from ..contract.problems import Unprocessable
+from ..contract.wire import JsonObject
+from . import checks
 from .pictures import Picture, read_bytes
 
-Target = int | Literal["top"]
+Target = int | str
 Options = Mapping[str, Mapping[str, Any]]
 T = TypeVar("T")
 
@@ -21,16 +24,17 @@ class SharedArguments(TypedDict, total=False):
     """The arguments of `explain` beside picture and model.
 
     `sample` is the id of a shipped picture, instead of `image`. `methods` are ids; the default is the six methods.
-    `target` is a class index, or "top" for each model's top class, or several; `against` is another class to contrast
-    it with; `score` is the number that is explained. `options` are parameters by method, `{"smooth_grad": {"samples":
-    100}}`; `seed` is for stochastic methods. `fit` and `size`, a side or (height, width), change the model's input.
-    `metrics` are ids of metrics to measure of each map, or "all"; `options` may also hold their parameters.
+    `target` is a class by its index or its label, or "top" for each model's top class, or several of these; `against`
+    is another class to contrast it with; `score` is the number that is explained. `options` are parameters by method,
+    `{"smooth_grad": {"samples": 100}}`; `seed` is for stochastic methods. `fit` and `size`, a side or (height, width),
+    change the model's input. `metrics` are ids of metrics to measure of each map, or "all"; `options` may also hold
+    their parameters.
     """
 
     sample: str | None
     methods: str | Sequence[str] | None
     target: Target | Sequence[Target] | None
-    against: int | None
+    against: Target | None
     score: ScoreKind
     options: Options | None
     seed: int
@@ -51,10 +55,15 @@ class FlowArguments(TypedDict, total=False):
     sample: str | None
     model: str | None
     target: Target | None
-    against: int | None
+    against: Target | None
     score: ScoreKind
     fit: Fit | None
     size: int | tuple[int, int] | None
+
+
+OTHER = ("image", "model", "progress", "input", "labels")  # arguments of `explain` that are checked elsewhere
+OF_INPUT = ("mean", "std", "channels", "transform", "interpolation", "crop_fraction", "resize")
+HINTS = {name: f'It belongs into input=, as in input={{"{name}": …}}.' for name in OF_INPUT}
 
 
 @dataclass(frozen=True)
@@ -65,13 +74,23 @@ class Arguments:
     model: str | Sequence[str] | None = None
     methods: str | Sequence[str] | None = None
     target: Target | Sequence[Target] | None = None
-    against: int | None = None
+    against: Target | None = None
     score: ScoreKind = "logit"
     options: Options | None = field(default_factory=dict)
     seed: int = 0
     fit: Fit | None = None
     size: int | tuple[int, int] | None = None
     metrics: str | Sequence[str] | None = None
+
+    @classmethod
+    def checked(cls, given: Mapping[str, Any]) -> Self:
+        """The arguments, with integers of NumPy and torch as ints. Raises `Unprocessable`, which names the argument."""
+        names = [one.name for one in fields(cls)]
+        checks.check_names(given, (*names, *(name for name in OTHER if name not in names)), HINTS)
+        checked: dict[str, Any] = {
+            name: CHECKS[name](value) if name in CHECKS else value for name, value in given.items()
+        }
+        return cls(**checked)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -87,6 +106,20 @@ class Arguments:
         return as_tuple(self.target)
 
     @property
+    def classes(self) -> tuple[ClassName | None, ...]:
+        """The targets as a job has them."""
+        return tuple(parse_target(target) if isinstance(target, str) else target for target in self.targets)
+
+    @property
+    def class_against(self) -> ClassName | None:
+        return parse_class(self.against) if isinstance(self.against, str) else self.against
+
+    @property
+    def parameters(self) -> dict[str, JsonObject]:
+        """The options as a job has them."""
+        return {method: dict(given) for method, given in (self.options or {}).items()}
+
+    @property
     def sides(self) -> str | None:
         """The size as a form field: HEIGHTxWIDTH."""
         return as_sides(self.size)
@@ -100,13 +133,54 @@ class Arguments:
             "target": [str(target) for target in self.targets],
             "against": None if self.against is None else str(self.against),
             "score": self.score,
-            "options": json.dumps(self.options) if self.options else None,
+            "options": json.dumps(self.parameters) if self.options else None,
             "seed": str(self.seed),
             "fit": self.fit,
             "size": self.sides,
             "metrics": as_tuple(self.metrics),
         }
         return {name: value for name, value in given.items() if value is not None and value != () and value != []}
+
+
+def _score(value: object) -> ScoreKind:
+    return cast(ScoreKind, one_of("score", value, get_args(ScoreKind)))
+
+
+def _fit(value: object) -> Fit | None:
+    return None if value is None else cast(Fit, one_of("fit", value, get_args(Fit)))
+
+
+def _against(value: object) -> ClassName | None:
+    return None if value is None else checks.class_name("against", value)
+
+
+def _sample(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise checks.wrong("sample", value, "is no sample's id")
+
+
+CHECKS: dict[str, Callable[[Any], Any]] = {
+    "sample": _sample,
+    "methods": lambda value: checks.ids("methods", value),
+    "target": lambda value: checks.class_names("target", value),
+    "against": _against,
+    "score": _score,
+    "options": checks.options,
+    "seed": checks.seed,
+    "fit": _fit,
+    "size": checks.size,
+    "metrics": lambda value: checks.ids("metrics", value),
+}
+
+
+def checked_flow(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `gradient_flow`, checked in the same way. Raises `Unprocessable`."""
+    checks.check_names(given, ("image", *FlowArguments.__annotations__), {})
+    call = Arguments.checked(given)
+    if len(call.targets) > 1:
+        raise Unprocessable("target: the gradient flow is of one class.", field="target")
+    return {**{name: getattr(call, name) for name in given}, "target": next(iter(call.targets), None)}
 
 
 def as_tuple(given: T | Sequence[T] | None) -> tuple[T, ...]:

@@ -17,13 +17,15 @@ import torch
 from torch import nn
 
 from ..attribution.outputs import Output
-from ..contract.arrays import measurement_part, npy, unpack
+from ..contract.events import DoneEvent, Event, MetricEvent, PanelEvent, PredictionEvent
 from ..contract.jobs import Explain
 from ..contract.parsing import parse_size
 from ..contract.problems import ComputationFailed, Unprocessable
 from ..contract.records import Explanation as Record
+from ..contract.records import PanelUrls
 from ..images.decoder_pool import DecoderPool
 from ..images.samples import read_sample
+from ..pipeline.archive import part_reader
 from ..pipeline.catalogue import titles
 from ..pipeline.context import Context
 from ..pipeline.fetch import fetch_all
@@ -33,7 +35,6 @@ from ..pipeline.pipeline import run
 from ..pipeline.throughput import Throughput
 from ..settings import operator_settings
 from ..storage.store import Store
-from ..storage.stores import AnyStore
 from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, resolve_input
 from .arguments import Arguments, as_tuple
 from .events import Listener, client_event
@@ -45,6 +46,13 @@ NO_INPUT_WARNING = (
     "No input= was given, so {names} saw the picture in its own size, without normalisation. Name what it takes, e.g. "
     'input={{"size": 224, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}}; or give input={{}} where this '
     "is right."
+)
+
+
+TRANSFORM_WARNING = (
+    "input= has a transform and neither mean nor std, so {names} saw its values in [0, 1] without normalisation. If "
+    'the network was trained with one, name it: input={{"transform": …, "mean": (0.485, 0.456, 0.406), "std": (0.229, '
+    '0.224, 0.225)}}; or give "mean": 0, "std": 1 where this is right.'
 )
 
 
@@ -71,9 +79,12 @@ class ModelSet:
         named: dict[str, str | nn.Module] = {}
         for name, model in models.items() if isinstance(models, Mapping) else ((None, model) for model in models):
             if not isinstance(model, (str, nn.Module)):
+                made = f" Give an instance: {model.__name__}(…)." if isinstance(model, type) else ""
                 raise Unprocessable(
-                    f"model: {type(model).__name__} is neither a model's id nor an nn.Module.", field="model"
+                    f"model: {type(model).__name__} is neither a model's id nor an nn.Module.{made}", field="model"
                 )
+            if name is not None and not (isinstance(name, str) and name):
+                raise Unprocessable(f"model: {str(name)[:80]!r} is no name. Names are strings.", field="model")
             if isinstance(model, str):
                 named[model] = model
             else:
@@ -152,9 +163,9 @@ class InProcess:
                 InMemoryModel(id, network, input_spec, models.labels, models.output)
                 for id, network in models.networks.items()
             ]
-            if models.input is None:
+            if said := _input_warning(models.input):
                 # reported for the line that called `explain`
-                warnings.warn(NO_INPUT_WARNING.format(names=" and ".join(models.networks)), stacklevel=4)
+                warnings.warn(said.format(names=" and ".join(models.networks)), stacklevel=4)
         job = job_of(arguments, data, models.ids)
         with self.zoo.using(in_memory):
             fetch_all(self.zoo, [id for id in models.ids if id not in models.networks], self.settings)
@@ -170,11 +181,20 @@ def _instance(device: torch.device | None, process: int) -> InProcess:
     return InProcess(device)
 
 
+def _input_warning(given: InputLike | None) -> str | None:
+    """What the caller should know of the input that was named, or not."""
+    if given is None:
+        return NO_INPUT_WARNING
+    named: Mapping[str, Any] = given if isinstance(given, Mapping) else {"transform": given} if callable(given) else {}
+    return TRANSFORM_WARNING if named.get("transform") and not {"mean", "std"} & set(named) else None
+
+
 def run_and_listen(job: Explain, context: Context, listener: Listener) -> Explanation:
     """Run a job and pass its events to the listener. Returns the explanation."""
 
     def make_explanation(record: Record) -> Explanation:
-        parts = {name: _read(context.store, job.id, name) for name in part_names(record)}
+        read = part_reader(context.store, job.id)
+        parts = {name: read(name) for name in part_names(record)}
         return Explanation(
             record, InMemoryParts({name: data for name, data in parts.items() if data is not None}, titles())
         )
@@ -183,6 +203,7 @@ def run_and_listen(job: Explain, context: Context, listener: Listener) -> Explan
     running = run(job, context)
     try:
         for event in running:
+            _drop_addresses(event)
             typed_event = None if event is None else client_event(event, make_explanation)
             if typed_event is not None:
                 explanation = getattr(typed_event, "explanation", explanation)
@@ -194,14 +215,16 @@ def run_and_listen(job: Explain, context: Context, listener: Listener) -> Explan
     return explanation
 
 
-def _read(store: AnyStore, explanation: str, name: str) -> bytes | None:
-    """A part by the client's name for it: the store keeps all maps of a metric together."""
-    if not name.startswith("map:"):
-        return store.read(explanation, name)
-    _, panel, metric, map = name.split(":", 3)
-    packed = store.read(explanation, measurement_part(panel, metric))
-    values = None if packed is None else unpack(packed, map)
-    return None if values is None else npy(values)
+def _drop_addresses(event: Event | None) -> None:
+    """Take the addresses at a server out of an event: there is none."""
+    if isinstance(event, PredictionEvent):
+        event.input.url = ""
+    elif isinstance(event, PanelEvent):
+        event.panel.urls = PanelUrls(npy=None, png=None)
+    elif isinstance(event, MetricEvent):
+        event.metric.maps = dict.fromkeys(event.metric.maps, "")
+    elif isinstance(event, DoneEvent):
+        event.record.url = ""
 
 
 def job_of(arguments: Arguments, picture: bytes, models: tuple[str, ...]) -> Explain:
@@ -210,10 +233,10 @@ def job_of(arguments: Arguments, picture: bytes, models: tuple[str, ...]) -> Exp
         picture=picture,
         models=models,
         methods=arguments.method_ids,
-        targets=tuple(None if target == "top" else target for target in arguments.targets),
-        against=arguments.against,
+        targets=arguments.classes,
+        against=arguments.class_against,
         score=arguments.score,
-        options={method: dict(given) for method, given in (arguments.options or {}).items()},
+        options=arguments.parameters,
         seed=arguments.seed,
         fit=arguments.fit,
         size=parse_size(arguments.sides),

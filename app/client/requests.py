@@ -9,7 +9,17 @@ from typing import Any, TypedDict
 from urllib.parse import quote
 
 from ..contract.jobs import Fit
-from .arguments import Arguments, ExplainArguments, FlowArguments, Options, as_sides, as_tuple, picture_of
+from . import checks
+from .arguments import (
+    Arguments,
+    ExplainArguments,
+    FlowArguments,
+    Options,
+    as_sides,
+    as_tuple,
+    checked_flow,
+    picture_of,
+)
 from .pictures import Picture
 from .results import Explanation
 
@@ -60,7 +70,7 @@ def get(path: str, **params: Any) -> ApiCall:
 
 def explain(image: Picture | None, arguments: ExplainArguments, accept: str = "application/json") -> ApiCall:
     """POST /explanations."""
-    call = Arguments(**arguments)
+    call = Arguments.checked(arguments)
     picture = picture_of(image, call.sample)
     return ApiCall("POST", f"{BASE}/explanations", call.form(), picture, accept=accept)
 
@@ -68,33 +78,34 @@ def explain(image: Picture | None, arguments: ExplainArguments, accept: str = "a
 def predict(image: Picture | None, sample: str | None, models: Any, top_k: int, fit: Fit | None, size: Any) -> ApiCall:
     """POST /predictions."""
     picture = picture_of(image, sample)
-    given = {"sample": sample, "model": as_tuple(models), "top_k": str(top_k), "fit": fit, "size": as_sides(size)}
+    sides = as_sides(checks.size(size))
+    given = {"sample": sample, "model": as_tuple(models), "top_k": str(top_k), "fit": fit, "size": sides}
     return ApiCall("POST", f"{BASE}/predictions", _without_none(given), picture)
 
 
 def gradient_flow(image: Picture | None, arguments: FlowArguments) -> ApiCall:
     """POST /gradient-flows."""
     picture = picture_of(image, arguments.get("sample"))
-    given = {name: None if value is None else str(value) for name, value in arguments.items() if name != "size"}
+    call = checked_flow(arguments)
+    given = {name: None if value is None else str(value) for name, value in call.items() if name != "size"}
     return ApiCall(
-        "POST", f"{BASE}/gradient-flows", _without_none({**given, "size": as_sides(arguments.get("size"))}), picture
+        "POST", f"{BASE}/gradient-flows", _without_none({**given, "size": as_sides(call.get("size"))}), picture
     )
 
 
 def estimate(model: str | None, methods: Any, options: Options | None, size: Any, metrics: Any) -> ApiCall:
     """POST /estimates."""
-    options_text = json.dumps(options) if options else "{}"
-    given = {"model": model, "method": as_tuple(methods), "options": options_text, "size": as_sides(size)}
-    given["metrics"] = as_tuple(metrics)
+    options_text = json.dumps(checks.options(options))
+    given = {"model": model, "method": checks.ids("methods", methods), "options": options_text}
+    given |= {"size": as_sides(checks.size(size)), "metrics": checks.ids("metrics", metrics)}
     return ApiCall("POST", f"{BASE}/estimates", _without_none(given))
 
 
 def measure(id: str, panel: str, metrics: Any, options: Options | None) -> ApiCall:
     """POST /explanations/{id}/panels/{panel}/metrics."""
     path = f"{BASE}/explanations/{_segment(id)}/panels/{_segment(panel)}/metrics"
-    return ApiCall(
-        "POST", path, _without_none({"metrics": as_tuple(metrics), "options": json.dumps(options) if options else "{}"})
-    )
+    given = {"metrics": checks.ids("metrics", metrics), "options": json.dumps(checks.options(options))}
+    return ApiCall("POST", path, _without_none(given))
 
 
 def classes(model: str, query: str, limit: int) -> ApiCall:

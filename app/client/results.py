@@ -101,6 +101,11 @@ class Panel:
         return self.record.diagnostics
 
     @property
+    def notes(self) -> list[str]:
+        """What a reader of the map should know, such as why it is zero everywhere."""
+        return [note.detail for note in self.record.notes]
+
+    @property
     def completeness_error(self) -> float | None:
         """The relative error of completeness, the map's sum against its expected value; None if it is not defined."""
         return (self.diagnostics.get("completeness") or {}).get("relative_error")
@@ -294,6 +299,8 @@ class Explanation(Sequence[Panel]):
         """
         path = Path(folder)
         record = Record.model_validate(self.record.model_dump())  # with the fields that the server left out, too
+        if self.parts.url is None:
+            record = export.with_file_names(record)
         resume.write_folder(path, export.files(record, self.parts.read, dict(self.parts.titles())))
         return path
 

@@ -8,6 +8,7 @@ from typing import Literal
 from .arrays import ScoreKind
 from .wire import JsonObject
 
+ClassName = int | str  # a class by its index or by its label, which is unique in its model
 Fit = Literal["crop", "pad", "squash"]  # how a picture with another aspect ratio is fitted to the input size
 
 
@@ -22,8 +23,8 @@ class Explain:
     picture: bytes
     models: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
-    targets: tuple[int | None, ...] = ()  # None means each model's top class
-    against: int | None = None
+    targets: tuple[ClassName | None, ...] = ()  # None means each model's top class
+    against: ClassName | None = None
     score: ScoreKind = "logit"
     options: JsonObject = field(default_factory=dict)
     seed: int = 0
@@ -69,8 +70,8 @@ class Flow:
 
     picture: bytes
     model: str = ""
-    target: int | None = None  # None is the model's top class
-    against: int | None = None
+    target: ClassName | None = None  # None is the model's top class
+    against: ClassName | None = None
     score: ScoreKind = "logit"
     fit: Fit | None = None
     size: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-"""What is to be known of a result or a model, in plain words."""
+"""What a reader of a map should know, in plain words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from pydantic import Field
 from .wire import JsonObject, WireModel
 
 
-class Note(WireModel):
-    code: str = Field(description="which note it is; the page has its words in each language by this")
-    detail: str = Field(description="the note in English")
-    values: JsonObject = Field(description="what the sentence names: numbers, parts of the network")
+class NoteBody(WireModel):
+    """A sentence about a map, or about a network, that a reader should know."""
+
+    code: str
+    detail: str = Field(description="the sentence, in English")
+    values: JsonObject = Field(
+        {},
+        description="the numbers and names in the sentence; absent where there are none",
+        exclude_if=lambda values: not values,
+    )

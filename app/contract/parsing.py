@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
+from typing import TypeVar
 
 from .problems import Unprocessable
 
 SIDES = range(32, 1025)  # of a picture that a model is shown, in pixels
+MAX_SEED = 2**63 - 1
+TOP = "top"  # as a target: each model's top class
+T = TypeVar("T", bound=str)
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
@@ -25,3 +31,31 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
             f"size: {text} is out of bounds. A side is {SIDES.start} … {SIDES.stop - 1} pixels.", field="size"
         )
     return sides[0], sides[-1]
+
+
+def parse_class(text: str | None) -> int | str | None:
+    """A class: `"282"` → 282, `"tiger cat"` → "tiger cat"; nothing at all → None."""
+    stripped = (text or "").strip()
+    if not stripped:
+        return None
+    return int(stripped) if re.fullmatch(r"[+-]?\d{1,18}", stripped) else stripped
+
+
+def parse_target(text: str | None) -> int | str | None:
+    """A class to explain: as `parse_class`, and `"top"` → None, each model's top class."""
+    return None if text is not None and text.strip() == TOP else parse_class(text)
+
+
+def one_of(field: str, text: object, choices: Iterable[T]) -> T:
+    """`text`, if it is one of `choices`. Raises `Unprocessable`."""
+    known = tuple(choices)
+    if text not in known:
+        said = str(text)[:80]
+        raise Unprocessable(f"{field}: «{said}» is none of {', '.join(known)}.{did_you_mean(said, known)}", field=field)
+    return next(choice for choice in known if choice == text)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """«Did you mean …?» after a space, where a known name is much like `word`; else nothing."""
+    similar = difflib.get_close_matches(word[:80], known, 1)
+    return f" Did you mean `{similar[0]}`?" if similar else ""

@@ -168,6 +168,18 @@ class ComputationFailed(Problem):
     title = "Computation failed"
 
 
+class NotImplementedHere(Problem):
+    """A part of HTTP that this server does not have, such as a transfer coding."""
+
+    status = 501
+    title = "Not implemented"
+
+
+class VersionNotSupported(Problem):
+    status = 505
+    title = "HTTP version not supported"
+
+
 class Unavailable(Problem):
     status = 503
     title = "Unavailable"
@@ -195,16 +207,16 @@ class NotStored(Problem):
     status = 507
     title = "Cannot be stored"
     default_detail = (
-        "The server cannot write to its store, so nothing can be explained now; predictions need none. Its operator "
-        "finds the reason in the log."
+        "Gradoscope cannot write to its store, so nothing can be explained now; predictions need none. The log has the "
+        "reason."
     )
 
 
 class StorageFull(NotStored):
     title = "Storage full"
     default_detail = (
-        "The disk of the server's store is full, so nothing can be explained now; predictions need none. Its operator "
-        "makes room on it, or lowers GRADOSCOPE_STORE_BYTES."
+        "The disk of Gradoscope's store is full, so nothing can be explained now; predictions need none. Make room on "
+        "it, or lower GRADOSCOPE_STORE_BYTES."
     )
 
 
@@ -218,8 +230,10 @@ BY_STATUS: dict[int, type[Problem]] = {
     413: TooLarge,
     422: Unprocessable,
     429: TooManyRequests,
+    501: NotImplementedHere,
     503: Unavailable,
     504: DeadlinePassed,
+    505: VersionNotSupported,
 }
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from .arrays import Statistics
 from .jobs import Fit
 from .metrics import MeasurementBody
-from .notes import Note
+from .notes import NoteBody
 from .predictions import ClassBody, PredictedClass
 from .problem_body import ProblemBody
 from .wire import JsonObject, WireModel
@@ -30,12 +30,28 @@ class InputBody(WireModel):
     url: str
     predictions: list[PredictedClass]
     targets: list[PredictedClass] = Field([], description="the classes that were asked for by their index")
-    notes: list[Note] = Field([], description="what is to be known of the network before its maps are read")
+    notes: list[NoteBody] = Field(
+        [],
+        description="what is to be known of the network before its maps are read; absent where there is nothing",
+        exclude_if=lambda notes: not notes,
+    )
 
 
 class PanelUrls(WireModel):
     npy: str | None
     png: str | None
+
+
+class EngineBody(WireModel):
+    """What has computed a map's gradients. Two right engines may differ by rounding, up to 1e-2 (relative L2)."""
+
+    backend: str = Field(
+        description="plain: PyTorch; folded: with BatchNorm folded into the convolutions; compiled: by OpenVINO; "
+        "several, in the order of their use, where a faster one was found on the way"
+    )
+    device: str = Field(description="as PyTorch calls it")
+    dtype: str = Field(description="of the network and its gradients: float32, …")
+    threads: int = Field(description="of PyTorch's operations on the CPU")
 
 
 class PanelBody(WireModel):
@@ -48,7 +64,15 @@ class PanelBody(WireModel):
     parameters: JsonObject
     shape: list[int] | None
     statistics: Statistics | None
-    diagnostics: JsonObject
+    diagnostics: JsonObject = Field(
+        description="what the method reports beside its map (`completeness`, `standard_error`, `layer`, …), and "
+        "`engine`, what has computed it: see EngineBody"
+    )
+    notes: list[NoteBody] = Field(
+        [],
+        description="what a reader should know, such as why a map is zero everywhere; absent where there is nothing",
+        exclude_if=lambda notes: not notes,
+    )
     seconds: float = Field(description="that the computation took, in this request or in the one that it was kept from")
     from_store: bool = Field(description="whether it was known already, and not computed again")
     urls: PanelUrls

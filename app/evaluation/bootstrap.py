@@ -28,6 +28,23 @@ def resampled_means(values: np.ndarray, seed: int, draws: int = DRAWS) -> np.nda
     return np.concatenate(parts).reshape(draws, *values.shape[1:])
 
 
+def clustered_interval(
+    clusters: Sequence[Sequence[float]], seed: int, level: float = LEVEL, draws: int = DRAWS
+) -> tuple[float, float]:
+    """The ends of the `level` confidence interval of the mean of all values, which come in clusters that belong
+    together, such as the cells of a picture in many grids.
+
+    Whole clusters are resampled: of a draw with clusters of sums s and counts n the mean is Σ s / Σ n (Davison,
+    Hinkley 1997, Bootstrap Methods and their Application, 3.8; Field, Welsh 2007,
+    doi:10.1111/j.1467-9868.2007.00593.x). More values of the same clusters do not make it narrower than the clusters
+    allow. Of clusters of one value each it equals `interval`.
+    """
+    sums = np.array([[np.sum(values), len(values)] for values in clusters], dtype=np.float64)
+    means = resampled_means(sums, seed, draws)
+    low, high = np.percentile(means[:, 0] / means[:, 1], [50 * (1 - level), 50 * (1 + level)])
+    return float(low), float(high)
+
+
 def interval(
     values: np.ndarray | Sequence[float], seed: int, level: float = LEVEL, draws: int = DRAWS
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -45,6 +45,12 @@ def compose(cells: Sequence[Image.Image]) -> Image.Image:
     return grid
 
 
+def is_hit(shares: Sequence[float], cell: int) -> bool:
+    """Whether a cell has more of the positive attribution than each other one. A tie is none: a constant map would hit
+    every cell."""
+    return all(share < shares[cell] for index, share in enumerate(shares) if index != cell)
+
+
 def localisation(values: Tensor) -> list[float] | None:
     """The share of the positive attribution in each cell of a map (C, H, W), row by row.
 

@@ -36,7 +36,9 @@ def by_method(
         scalar = scalars[number]
         points = [PlotPoint(titles[row.method], colours[row.method], row.mean, row.low, row.high) for row in group]
         dashed = {None: "", 0.0: "dashed: no gain"}.get(scalar.reference, "dashed: chance")
-        caption = " · ".join(filter(None, (scalar.direction, f"mean of {group[0].n}, 95 % interval", dashed)))
+        first = group[0]
+        of = f"{first.n}" if first.values == first.n else f"{first.values} cells of {first.n} pictures"
+        caption = " · ".join(filter(None, (scalar.direction, f"mean of {of}, 95 % interval", dashed)))
         plots[model, number] = point_plot(scalar.title, model, caption, points, scalar.reference)
     return plots
 

@@ -21,7 +21,7 @@ from ..pipeline.records import finished
 from ..pipeline.resume import hash_of
 from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
-from .grids import CELLS, SIDE, compose, draw_grids, localisation
+from .grids import CELLS, SIDE, compose, draw_grids, is_hit, localisation
 from .records import CellRecord, GameRecord, GridRecord, Target, not_made
 from .run import Evaluation, EvaluationResults, MeasuredPicture
 
@@ -142,7 +142,7 @@ class PointingGame:
         )
         model_facts = self.evaluation.model_facts(panel.model), loaded.size, self.evaluation.request.seed
         shown = grid.number <= SHOWN
-        key = hash_of("grid", grid.hashes, method_facts, model_facts, shown)
+        key = hash_of("grid 2", grid.hashes, method_facts, model_facts, shown)
         cached = self.evaluation.cache.read(key)
         if cached is not None:
             self.progress.skip(weight)
@@ -163,13 +163,13 @@ class PointingGame:
         engine = self.evaluation.engine(loaded, target["index"])
         seed = self.evaluation.request.seed
         steps = panel.method.attribute(engine, grid.pixels, panel.parameters, seed)
-        values, _ = finished(self.progress.run(steps, weight), 0.0)
+        values, _ = finished(self.progress.run(steps, weight), 0.0, engine)
         shares = localisation(torch.from_numpy(values))
         return {
             "picture": grid.names[cell],
             "target": target,
             "shares": shares,
-            "localisation": None if shares is None else shares[cell],
-            "hit": None if shares is None else shares[cell] == max(shares),
+            "localisation": 0.0 if shares is None else shares[cell],
+            "hit": shares is not None and is_hit(shares, cell),
             "thumb": thumbs.of_map(values, THUMB) if shown else None,
         }

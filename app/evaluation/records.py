@@ -104,13 +104,14 @@ class MapRecord(TypedDict):
 
 
 class CellRecord(TypedDict):
-    """A cell of a grid: where the map for its class lies."""
+    """A cell of a grid: where the map for its class lies. A map without a positive value has no `shares`, and misses:
+    its localisation is 0."""
 
     picture: str
     target: Target
     shares: list[float] | None
-    localisation: float | None
-    hit: bool | None
+    localisation: float
+    hit: bool
     thumb: str | None
 
 

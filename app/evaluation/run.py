@@ -24,6 +24,7 @@ from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..pipeline.batch import READERS, ahead
 from ..pipeline.context import Context
 from ..pipeline.cost import PanelCost, weight
+from ..pipeline.measure import identity
 from ..pipeline.model_input import top_classes
 from ..pipeline.panel import micro_batch
 from ..pipeline.plan import Chosen, PlannedPanel, check_panels, plan, raise_if_none_left
@@ -220,7 +221,8 @@ class Evaluation:
         cache_key = hash_of("map", picture.hash, self.model_facts(panel.model), method_facts, target, self.request.seed)
         part = cast(MapPart, self.cache.read(cache_key) or {"metrics": {}})
         requested = {
-            f"{metric.id} {hash_of(given.model_dump())[:12]}": (metric, given) for metric, given in panel.metrics
+            f"{metric.id} {hash_of(*identity(metric, given)[1:])[:12]}": (metric, given)
+            for metric, given in panel.metrics
         }
         missing = [key for key in requested if key not in part["metrics"]]
         costs = self._costs[panel.id]
@@ -247,7 +249,7 @@ class Evaluation:
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.request.seed)
         attribution = self.progress.run(steps, weight(self._costs[panel.id].map))
-        values, facts = finished(attribution, time.monotonic() - began)
+        values, facts = finished(attribution, time.monotonic() - began, engine)
         part.update(cast(MapPart, {**facts.to_dict(), "thumb": thumbs.of_map(values)}))
         map_values = torch.from_numpy(values).to(x)
         return ExplainedMap(

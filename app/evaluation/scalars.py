@@ -14,16 +14,22 @@ LOCALISATION = Scalar(
     "grid_pointing.localisation",
     "Grid pointing game: localisation",
     "higher",
-    "The share of a map's positive values that lies in the cell of the class it is for, in grids of four pictures. "
-    "Chance is 0.25.",
+    "The share of a map's positive values that lies in the cell of the class it is for, in grids of four pictures; 0 "
+    "of a map without any. Chance is 0.25. The interval is over the pictures, which come in several grids.",
     lambda figures: None,
     reference=0.25,
 )
 HITS = Scalar(
     "grid_pointing.hits", "Grid pointing game: cells hit", "higher",
-    "How often the cell of the class gets more of the map's positive values than any other cell. Chance is 0.25.",
+    "How often the cell of the class gets more of the map's positive values than any other cell; a map without any "
+    "misses. Chance is 0.25.",
     lambda figures: None,
     reference=0.25,
+)  # fmt: skip
+COVERAGE = Scalar(
+    "grid_pointing.coverage", "Grid pointing game: cells with a map", "",
+    "The share of the maps that have a positive value anywhere. The others count as misses in the two numbers above.",
+    lambda figures: None,
 )  # fmt: skip
 
 
@@ -52,7 +58,7 @@ def scalars_of(metric: str, figures: Figures) -> Iterator[tuple[Scalar, float]]:
 def sort_scalars(numbers: Iterable[Scalar]) -> list[Scalar]:
     """Sort scalars as the metrics declare them; those that no metric declares follow, then the pointing game."""
     listed = [number.id for own in declared().values() for number in own]
-    places = {id: place for place, id in enumerate([*listed, "", LOCALISATION.id, HITS.id])}
+    places = {id: place for place, id in enumerate([*listed, "", LOCALISATION.id, HITS.id, COVERAGE.id])}
     return sorted(numbers, key=lambda number: places.get(number.id, places[""]))
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from itertools import combinations
 
 import numpy as np
 
 from ..attribution.metrics.scalars import Scalar
-from .bootstrap import interval
+from .bootstrap import clustered_interval
 from .records import Target
 from .run import EvaluationResults
-from .scalars import HITS, LOCALISATION, scalars_of, sort_scalars
+from .scalars import COVERAGE, HITS, LOCALISATION, scalars_of, sort_scalars
 
 MIN_PICTURES = 2  # pictures needed for an interval
+Place = tuple[str, str]  # what a value is of: a picture and no cell, or a grid and the picture of one of its cells
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,11 @@ class Row:
 
 @dataclass(frozen=True)
 class GroupedRow:
-    """A number over `n` pictures; with `against`, the difference to that method on pictures that have both."""
+    """A number over `n` pictures; with `against`, the difference to that method on pictures that have both.
+
+    In the pointing game a picture is in a cell of several grids: `values` counts its cells too. `mean` is that of all
+    values, `median` that of the pictures' own means, and the interval, from `low` to `high`, is over the pictures.
+    """
 
     model: str
     method: str
@@ -46,6 +51,7 @@ class GroupedRow:
     number: str
     better: str
     n: int
+    values: int
     mean: float
     low: float | None
     high: float | None
@@ -68,10 +74,14 @@ def rows(results: EvaluationResults) -> tuple[list[Row], dict[str, Scalar]]:
         for cell in grid["cells"]:
             names = (grid["picture"], cell["picture"], grid["model"], grid["method"])
             first_cells = (*names, *_target(cell["target"]))
-            for number, share in ((LOCALISATION, cell["localisation"]), (HITS, cell["hit"])):
+            found_in_cell = (
+                (LOCALISATION, cell["localisation"]),
+                (HITS, cell["hit"]),
+                (COVERAGE, cell["shares"] is not None),
+            )
+            for number, value in found_in_cell:
                 scalars[number.id] = number
-                if share is not None:
-                    found.append(Row(*first_cells, number.metric, number.id, float(share)))
+                found.append(Row(*first_cells, number.metric, number.id, float(value)))
     return found, {number.id: number for number in sort_scalars(scalars.values())}
 
 
@@ -82,26 +92,27 @@ def _target(target: Target) -> tuple[int, str, float]:
 def summary(found: Iterable[Row], scalars: dict[str, Scalar], seed: int) -> list[GroupedRow]:
     """Mean and median of each number over the pictures, with the mean's interval; then the differences of methods.
 
-    The cells of a grid count as one value, their mean.
+    The cells of a picture in several grids belong together: see `GroupedRow`.
     """
-    series: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
-    for (model, number, method, picture), values in grouped(found).items():
-        series.setdefault((model, number), {}).setdefault(method, {})[picture] = float(np.mean(values))
+    series: dict[tuple[str, str], dict[str, dict[Place, float]]] = {}
+    for row in found:
+        by_place = series.setdefault((row.model, row.number), {}).setdefault(row.method, {})
+        by_place[row.picture, row.cell] = row.value
     lines: list[GroupedRow] = []
     for (model, number), methods in series.items():
         scalar = scalars[number]
-        for method, by_picture in methods.items():
-            lines.append(_grouped_row(model, method, "", scalar, list(by_picture.values()), seed))
+        for method, values in methods.items():
+            lines.append(_grouped_row(model, method, "", scalar, values, seed))
         for first, second in combinations(methods, 2):
-            both = [picture for picture in methods[first] if picture in methods[second]]
+            both = [place for place in methods[first] if place in methods[second]]
             if both:
-                differences = [methods[first][picture] - methods[second][picture] for picture in both]
+                differences = {place: methods[first][place] - methods[second][place] for place in both}
                 lines.append(_grouped_row(model, first, second, scalar, differences, seed))
     return lines
 
 
 def grouped(found: Iterable[Row]) -> dict[tuple[str, str, str, str], list[float]]:
-    """Values by model, number, method and picture."""
+    """Values by model, number, method and picture (or grid)."""
     values: dict[tuple[str, str, str, str], list[float]] = {}
     for row in found:
         values.setdefault((row.model, row.number, row.method, row.picture), []).append(row.value)
@@ -109,13 +120,19 @@ def grouped(found: Iterable[Row]) -> dict[tuple[str, str, str, str], list[float]
 
 
 def _grouped_row(
-    model: str, method: str, against: str, number: Scalar, values: Sequence[float], seed: int
+    model: str, method: str, against: str, number: Scalar, values: Mapping[Place, float], seed: int
 ) -> GroupedRow:
-    low, high = map(float, interval(values, seed)) if len(values) >= MIN_PICTURES else (None, None)
-    mean, median = float(np.mean(values)), float(np.median(values))
+    by_picture: dict[str, list[float]] = {}
+    for (grid, cell), value in values.items():
+        by_picture.setdefault(cell or grid, []).append(value)
+    clusters = list(by_picture.values())
+    low, high = clustered_interval(clusters, seed) if len(clusters) >= MIN_PICTURES else (None, None)
+    mean = float(np.mean(list(values.values())))
+    median = float(np.median([np.mean(own) for own in clusters]))
     return GroupedRow(
-        model, method, against, number.metric, number.id, number.better, len(values), mean, low, high, median
-    )
+        model, method, against, number.metric, number.id, number.better, len(clusters), len(values), mean, low, high,
+        median,
+    )  # fmt: skip
 
 
 def csv_of(kind: type[Row] | type[GroupedRow], lines: Iterable[Row | GroupedRow]) -> str:

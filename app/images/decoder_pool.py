@@ -81,7 +81,7 @@ class DecoderProcess:
         except OSError as error:
             self.close()
             raise Unavailable(
-                "Pictures cannot be decoded now: the process for it does not start. The server's log has the reason.",
+                "Pictures cannot be decoded now: the process for it does not start. Its error output has the reason.",
                 retry_after=5,
             ) from error
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..contract.problems import Unprocessable
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif"))
+HEIC = (".heic", ".heif")  # read where pillow-heif is installed
+READ = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif")
+SUFFIXES = frozenset((*READ, *HEIC) if find_spec("pillow_heif") else READ)
+MAX_KINDS = 5  # kinds of files that are listed
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,32 @@ def find_image_files(paths: Sequence[Path], out: Path | None, recursive: bool) -
                     "an --out of its own."
                 )
     if not entries:
-        hint = "" if recursive else " With --recursive, folders below are looked through too."
-        raise Unprocessable(f"There is no picture in {', '.join(map(str, paths))}.{hint}")
+        hint = left_out(paths, out, recursive)
+        raise Unprocessable(f"There is no picture in {', '.join(map(str, paths))}.{hint and f' {hint}'}")
     return list(entries.values())
+
+
+def left_out(paths: Sequence[Path], out: Path | None, recursive: bool) -> str:
+    """What a run over folders passes over, in a sentence: files that are no pictures by their suffix, folders below.
+    Empty if there is nothing. Hidden files and the folder for results do not count."""
+    kinds: Counter[str] = Counter()
+    folders = 0
+    for top in (found for path in paths for found in _matches(path) if found.is_dir()):
+        for _, subfolders, files in _walk(top, (out or Path("explanations")).resolve()):
+            names = (name for name in files if not name.startswith("."))
+            kinds.update(suffix for name in names if (suffix := Path(name).suffix.lower()) not in SUFFIXES)
+            if not recursive:
+                folders += len(subfolders)
+                subfolders.clear()
+    said = []
+    if kinds:
+        most = [f"{count} {suffix or 'without a suffix'}" for suffix, count in kinds.most_common(MAX_KINDS)]
+        more = ", …" if len(kinds) > MAX_KINDS else ""
+        said.append(f"files that are no pictures by their names ({', '.join(most)}{more})")
+    if folders:
+        said.append(f"folders below ({folders}; --recursive takes them too)")
+    heic = " HEIC is read where pillow-heif is installed." if any(suffix in kinds for suffix in HEIC) else ""
+    return f"Passed over: {' and '.join(said)}.{heic}" if said else ""
 
 
 def _base_name(path: Path) -> str:
@@ -75,10 +103,16 @@ def _pictures(path: Path, out: Path, recursive: bool) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    for folder, subfolders, files in os.walk(path):
-        subfolders[:] = sorted(
-            n for n in subfolders if recursive and not n.startswith(".") and Path(folder, n).resolve() != out
-        )
+    for folder, subfolders, files in _walk(path, out):
+        if not recursive:
+            subfolders.clear()
         for name in sorted(files):
             if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
                 yield Path(folder, name)
+
+
+def _walk(path: Path, out: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """`os.walk` in order, without hidden folders and `out`."""
+    for folder, subfolders, files in os.walk(path):
+        subfolders[:] = sorted(n for n in subfolders if not n.startswith(".") and Path(folder, n).resolve() != out)
+        yield folder, subfolders, files

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ..contract.jobs import Fit
 
 Side = Annotated[int, Field(ge=8, le=2048)]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+MAX_STATISTIC = 10.0  # a mean or std beyond it cannot be of pixel values in [0, 1]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -43,6 +44,17 @@ class Input(BaseModel):
         for name, count in (("size", 2), ("mean", channels), ("std", channels)):
             if isinstance(given.get(name), (int, float)) and count in (1, 2, 3):
                 given[name] = (given[name],) * count
+        return given
+
+    @field_validator("mean", "std")
+    @classmethod
+    def _of_pixels(cls, given: tuple[float, ...], about: ValidationInfo) -> tuple[float, ...]:
+        """The usual mistake: values for pixels in 0 … 255."""
+        if any(abs(value) > MAX_STATISTIC for value in given):
+            raise ValueError(
+                f"{about.field_name} is of pixel values in [0, 1], and {max(given, key=abs):g} is far outside. Divide "
+                "mean and std for 0 … 255 by 255"
+            )
         return given
 
     @model_validator(mode="after")

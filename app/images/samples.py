@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
+from ..contract.parsing import did_you_mean
 from ..contract.problems import NotFound
 from ..settings import shipped
 
@@ -31,7 +32,10 @@ def samples() -> dict[str, Sample]:
 def read_sample(name: str) -> bytes:
     """The bytes of a sample. Raises `NotFound`. Only listed names are read, so a name cannot be a path."""
     if name not in samples():
-        raise NotFound(f"There is no sample «{name[:80]}». There are: {', '.join(samples())}.", field="sample")
+        raise NotFound(
+            f"There is no sample «{name[:80]}».{did_you_mean(name, samples())} There are: {', '.join(samples())}.",
+            field="sample",
+        )
     path: Path = _folder() / samples()[name]["file"]
     return path.read_bytes()
 

@@ -6,19 +6,21 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from ..contract.arrays import reduce_channels
+from ..contract.arrays import measurement_part, npy, reduce_channels, unpack
 from ..contract.problems import NotFound
-from ..contract.records import Explanation
+from ..contract.records import Explanation, PanelBody, PanelUrls
 from ..images.contact_sheet import contact_sheet
 from ..images.palettes import MAGNITUDES
 from ..images.render import draw
+from ..storage.stores import AnyStore
 from .resume import RECORD
 
+R = TypeVar("R", bound=Explanation)
 Read = Callable[[str], bytes | None]  # a part of the explanation by its name in the store
 
 
@@ -36,12 +38,62 @@ def files(record: Explanation, read: Read, titles: dict[str, str]) -> Iterator[t
         yield f"inputs/{_file_name(seen.model)}.png", _part(read, f"input:{seen.model}")
     for panel in record.panels:
         if panel.status == "done" and panel.target is not None:
-            name = _file_name(f"panels/{panel.id}-{panel.model}-{panel.method}-{panel.target.index}")
+            name = _panel_name(panel)
             data = _part(read, f"panel:{panel.id}")
             yield f"{name}.npy", data
             yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), MAGNITUDES, signed=False))
+        for name, part in _metric_maps(panel):
+            map = read(part)
+            if map is not None:
+                yield name, map
     if any(panel.metrics for panel in record.panels):
         yield "metrics.csv", metrics_table(record).encode()
+
+
+def with_file_names(record: R) -> R:
+    """A copy of a record that names the files that `files` yields, instead of addresses at a server."""
+    local = record.model_copy(deep=True)
+    local.url = ""
+    for seen in local.inputs:
+        seen.url = f"inputs/{_file_name(seen.model)}.png"
+    for panel in local.panels:
+        if panel.status == "done" and panel.target is not None:
+            name = _panel_name(panel)
+            panel.urls = PanelUrls(npy=f"{name}.npy", png=f"{name}.png")
+        for measured in panel.metrics.values():
+            measured.maps = {map: _map_name(panel, measured.metric, map) for map in measured.maps}
+    return local
+
+
+def part_reader(store: AnyStore, explanation: str) -> Read:
+    """Reads parts of a stored explanation, also a single map of a metric (`map:PANEL:METRIC:NAME`); the store keeps all
+    maps of a metric together."""
+
+    def read(name: str) -> bytes | None:
+        if not name.startswith("map:"):
+            return store.read(explanation, name)
+        _, panel, metric, map = name.split(":", 3)
+        packed = store.read(explanation, measurement_part(panel, metric))
+        values = None if packed is None else unpack(packed, map)
+        return None if values is None else npy(values)
+
+    return read
+
+
+def _panel_name(panel: PanelBody) -> str:
+    """The path of a panel's files, without a suffix."""
+    return _file_name(f"panels/{panel.id}-{panel.model}-{panel.method}-{panel.target.index if panel.target else ''}")
+
+
+def _metric_maps(panel: PanelBody) -> Iterator[tuple[str, str]]:
+    """The maps that metrics have made: the path of the file, and the name of the part."""
+    for metric, measured in panel.metrics.items():
+        for name in measured.maps:
+            yield _map_name(panel, metric, name), f"map:{panel.id}:{metric}:{name}"
+
+
+def _map_name(panel: PanelBody, metric: str, name: str) -> str:
+    return _file_name(f"metrics/{panel.id}-{metric}-{name}.npy")
 
 
 def metrics_table(record: Explanation) -> str:
@@ -80,6 +132,7 @@ Made by Gradoscope {version} with {models}; score: {score}, seed: {seed}.
 - `panels/PANEL-MODEL-METHOD-CLASS.npy`: the raw map, float32, (channels, height, width), signed; beside it a PNG
   (sum of |·| over the channels, clipped at the 99th percentile)
 - `metrics.csv`, where metrics were asked for: a line for each number; their curves are in the record
+- `metrics/PANEL-METRIC-NAME.npy`, in a folder of the command line: a map that a metric has made
 
 Values are the score's change for a pixel value in [0, 1] (gradients), or shares of it (integrated methods).
 

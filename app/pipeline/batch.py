@@ -32,9 +32,10 @@ from ..contract.records import FolderRecord, MapFacts
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..zoo.loader import LoadedModel
+from .classes import known_indices
 from .context import Context
 from .model_input import ModelInput, TurnByTurn, png, scaled_png, top_classes
-from .notes import notes_of
+from .notes import network_notes
 from .panel import compute, micro_batch
 from .plan import PlannedPanel, check_panels, plan, raise_if_none_left, set_targets
 from .problems import as_problem
@@ -117,6 +118,7 @@ class Batch:
         panels = plan(request, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in panels))
         self._inputs = {id: requested_input(zoo.spec(id).input, request.fit, request.size) for id in self.models}
+        self._against = {panel.model: panel.against for panel in panels if not panel.unknown_class}
         self._fingerprints = {}
         for id in self.models:
             loaded = self._load(id)
@@ -238,10 +240,10 @@ class Batch:
             return None
         input_spec, loaded = self._inputs[model], self._load(model)
         for picture, seen, believed in zip(chunk, x, logits, strict=True):
-            targets = [index for index in picture.job.targets if index is not None]
+            targets = known_indices(picture.job.targets, loaded.classifier.labels)
             classes = top_classes(loaded.classifier, believed, TOP_CLASSES, targets)
             picture.model_inputs[model] = ModelInput(
-                model, input_spec, picture.seen[model], seen, *classes, notes_of(loaded.behaviour)
+                model, input_spec, picture.seen[model], seen, *classes, network_notes(loaded.behaviour)
             )
             picture.record.inputs.append(input_record(picture.job, picture.model_inputs[model]))
             check_panels([panel for panel in picture.panels if panel.model == model], picture.job, loaded)
@@ -290,7 +292,7 @@ class Batch:
     def _compute_together(self, shared: SharedPass, model: str) -> None:
         """Compute panels from one shared pass. Panels that fail stay unfinished."""
         panels = {panel.id: panel for picture in shared.pictures for panel in picture.panels_of(model)}
-        any_class = int(self.request.against == 0)  # for a picture without this panel
+        any_class = int(self._against[model] == 0)  # for a picture without this panel
         for id, one in panels.items():
             if not isinstance(one.method, OnePass):
                 continue
@@ -301,21 +303,23 @@ class Batch:
             began = time.monotonic()
             try:
                 loaded = self._load(model)
-                score = self._score(loaded, tuple(panel.target if panel else any_class for panel in panels_to_make))
+                targets = tuple(panel.target if panel else any_class for panel in panels_to_make)
+                score = self._score(loaded, model, targets)
                 engine = SharedEngine(shared.forward, score, loaded.backend)
                 values, diagnostics = one.method.maps(engine, shared.forward.pictures, one.parameters)
                 seconds = (time.monotonic() - began) / len(panels_to_make)
                 for picture, panel, map in zip(shared.pictures, panels_to_make, values, strict=True):
                     if panel:
                         attribution = Attribution(map, {"gradient_evaluations": 1, **diagnostics})
-                        self._add_map(picture, panel, *finished(attribution, seconds))
+                        self._add_map(picture, panel, *finished(attribution, seconds, engine))
             except Exception:
                 log.warning(
                     "%s of %d pictures at once failed: one by one", one.method.id, len(panels_to_make), exc_info=True
                 )
 
     def _compute_alone(self, picture: ExplainedPicture, panel: PlannedPanel, loaded: LoadedModel) -> TurnByTurn[None]:
-        engine = loaded.engine(self._score(loaded, panel.target), micro_batch(self.context.settings, loaded.size))
+        score = self._score(loaded, panel.model, panel.target)
+        engine = loaded.engine(score, micro_batch(self.context.settings, loaded.size))
         try:
             computing = compute(panel, engine, picture.model_inputs[panel.model].x, picture.job.seed)
             self._add_map(picture, panel, *(yield from drop_events(computing)))
@@ -327,8 +331,8 @@ class Batch:
         picture.maps[panel.id] = values
         panel.record = made_panel(picture.job, panel, self.context.zoo, facts, from_store=False)
 
-    def _score(self, loaded: LoadedModel, target: Any) -> Score:
-        return loaded.score(target, self.request.score, self.request.against)
+    def _score(self, loaded: LoadedModel, model: str, target: Any) -> Score:
+        return loaded.score(target, self.request.score, self._against[model])
 
     @staticmethod
     def _close(picture: ExplainedPicture) -> ExplainedPicture | FailedPicture:

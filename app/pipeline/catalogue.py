@@ -9,7 +9,7 @@ from ..attribution.metrics.base import Metric, metrics
 from ..contract.catalogue import CardFault, Catalogue, MethodBody, MetricBody, ModelBody, PaperBody
 from ..settings import Settings
 from ..zoo.zoo import Zoo
-from .notes import notes_of
+from .notes import network_notes
 
 
 def catalogue(zoo: Zoo, settings: Settings) -> Catalogue:
@@ -28,7 +28,7 @@ def describe_model(zoo: Zoo, model: str) -> ModelBody:
     """A model as `GET /models` lists it."""
     body = zoo.describe(model)
     behaviour = zoo.behaviour_of(model)
-    body.notes = [] if behaviour is None else notes_of(behaviour)
+    body.notes = [] if behaviour is None else network_notes(behaviour)
     return body
 
 

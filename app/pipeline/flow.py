@@ -10,10 +10,10 @@ from ..contract.flows import FlowLayer, GradientFlow, PoolingBody
 from ..contract.jobs import Flow
 from ..contract.predictions import ClassBody
 from ..contract.problems import Unprocessable
+from .classes import class_index, class_problem
 from .context import Context
 from .flow_findings import findings
 from .model_input import InputImage, make_model_input
-from .plan import class_problem
 from .turns import Run, reserve_models
 
 
@@ -26,13 +26,13 @@ def flow(job: Flow, context: Context) -> Run:
         model_input = yield from make_model_input(context, picture, model, job)
         yield None
         classifier = model_input.load(context.zoo).classifier
-        target = choose_target(job, model, classifier, model_input.classes[0].index)
-        layers = measure(classifier, model_input.x, Score(target, job.score, job.against, classifier.multilabel))
+        target, against = choose_classes(job, model, classifier, model_input.classes[0].index)
+        layers = measure(classifier, model_input.x, Score(target, job.score, against, classifier.multilabel))
     yield ResultEvent(
         result=GradientFlow(
             model=model,
             target=_class(classifier, target),
-            against=None if job.against is None else _class(classifier, job.against),
+            against=None if against is None else _class(classifier, against),
             score=job.score,
             size=list(classifier.size),
             layers=[layer_record(layer) for layer in layers],
@@ -41,19 +41,22 @@ def flow(job: Flow, context: Context) -> Run:
     )
 
 
-def choose_target(job: Flow, model: str, classifier: Classifier, top: int) -> int:
-    """The requested target class, or the top class. Raises `Unprocessable` if it does not fit the other arguments."""
-    if job.target is None and job.against == top:
+def choose_classes(job: Flow, model: str, classifier: Classifier, top: int) -> tuple[int, int | None]:
+    """The requested target class, or the top class; and the class against it. Raises `Unprocessable` if they do not fit
+    the other arguments."""
+    wanted = class_index(job.target, model, classifier.labels, "target")
+    against = class_index(job.against, model, classifier.labels, "against")
+    if wanted is None and against == top:
         raise Unprocessable(
             f"against: class {top} is the top class of {model}, which is taken where no target is named; name another "
             "target.",
             field="against",
         )
-    target = top if job.target is None else job.target
-    refusal = class_problem(model, target, job.against, job.score, len(classifier.labels))
+    target = top if wanted is None else wanted
+    refusal = class_problem(model, target, against, job.score, len(classifier.labels))
     if refusal is not None:
         raise refusal
-    return target
+    return target, against
 
 
 def _class(classifier: Classifier, index: int) -> ClassBody:

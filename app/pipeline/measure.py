@@ -54,7 +54,7 @@ def _measure(
     metric.check(explained, parameters)
     cost = metric.cost(explained.cost_inputs, parameters)
     name, store = measurement_part(panel.id, metric.id), context.store
-    store_key = store.key("metric", key, metric.id, parameters.model_dump(), job.seed)
+    store_key = store.key("metric", key, *identity(metric, parameters), job.seed)
     facts = _facts(store.attach(job.id, name, store_key))
     from_store = facts is not None
     if facts is None:
@@ -65,6 +65,12 @@ def _measure(
         )
         store.put(job.id, name, store_key, pack(as_arrays(measurement.maps)), facts.to_dict())
     return measured(job.id, panel, chosen, facts, cost, from_store)
+
+
+def identity(metric: Metric[Any], parameters: Parameters) -> tuple[str | JsonObject | int, ...]:
+    """What a metric's figures depend on beside the map: its id and parameters, and its revision from the second on."""
+    revision = () if metric.revision == 1 else (metric.revision,)
+    return metric.id, parameters.model_dump(), *revision
 
 
 def _facts(stored: JsonObject | None) -> MeasurementFacts | None:

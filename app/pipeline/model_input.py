@@ -16,14 +16,15 @@ from torch import Tensor
 from ..attribution.classifier import Classifier
 from ..attribution.torch_state import clean_state
 from ..contract.jobs import Explain, Flow, Predict
-from ..contract.notes import Note
+from ..contract.notes import NoteBody
 from ..contract.predictions import PredictedClass
 from ..images.input_spec import Input
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
+from .classes import known_indices
 from .context import Context
-from .notes import notes_of
+from .notes import network_notes
 
 MAX_SIDE = 2048  # longest side of the stored picture
 SMALL_BYTES = 256  # bytes of small cache entries
@@ -120,7 +121,7 @@ class ModelInput:
     x: Tensor
     classes: list[PredictedClass]
     targets: list[PredictedClass]  # predictions for the requested target classes
-    notes: list[Note] = field(default_factory=list)  # on the network
+    notes: list[NoteBody] = field(default_factory=list)  # on the network
 
     def load(self, zoo: Zoo) -> LoadedModel:
         """The model for inputs of this size. It must be reserved meanwhile."""
@@ -137,14 +138,14 @@ def make_model_input(
     loaded = context.zoo.load(model, input_spec.size)
     classifier = loaded.classifier
     seen, x = picture.preprocessed(input_spec)
-    targets = tuple(index for index in job.targets if index is not None) if isinstance(job, Explain) else ()
+    targets = known_indices(job.targets, classifier.labels) if isinstance(job, Explain) else []
     return ModelInput(
         model,
         input_spec,
         seen,
         x,
         *top_classes(classifier, picture.logits(classifier, input_spec), count, targets),
-        notes_of(loaded.behaviour),
+        network_notes(loaded.behaviour),
     )
 
 

@@ -1,22 +1,37 @@
-"""What is to be known of a network before its maps are read, in plain words: how it answers, and what was taken."""
+"""What a reader of a map should know, in words: of the map itself, and of the network that it explains."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ..attribution.behaviour import Behaviour
-from ..contract.notes import Note
+from ..attribution.methods.base import Method, Parameters
+from ..contract.arrays import ScoreKind, Statistics
+from ..contract.notes import NoteBody
 from ..contract.wire import JsonObject
 from .presentation import FALLBACK
 from .texts import NAME, texts
 
 
-def notes_of(behaviour: Behaviour) -> list[Note]:
-    """The notes on a network, those that make maps doubtful first."""
-    return [_note(code, values) for code, values in _codes(behaviour)]
+def notes(method: Method[Any], parameters: Parameters, score: ScoreKind, statistics: Statistics) -> list[NoteBody]:
+    """What is to be said of a finished map: nothing, but of one that is zero everywhere what this means, and what to
+    do."""
+    if statistics.min or statistics.max:
+        return []
+    codes = ["zero_probability"] if score != "logit" else []
+    code = method.zero_note(parameters)
+    if code != "zero" or not codes:
+        codes.append(code)
+    return [_note(code, {}) for code in codes]
 
 
-def _codes(behaviour: Behaviour) -> Iterator[tuple[str, JsonObject]]:
+def network_notes(behaviour: Behaviour) -> list[NoteBody]:
+    """What is to be said of a network, that which makes maps doubtful first."""
+    return [_note(code, values) for code, values in _network_codes(behaviour)]
+
+
+def _network_codes(behaviour: Behaviour) -> Iterator[tuple[str, JsonObject]]:
     if behaviour.random:
         yield "random", {"percent": _percent(behaviour.spread)}
     elif behaviour.change is None:
@@ -30,9 +45,9 @@ def _codes(behaviour: Behaviour) -> Iterator[tuple[str, JsonObject]]:
         yield "several_outputs", {"outputs": outputs, "taken": behaviour.part}
 
 
-def _note(code: str, values: JsonObject) -> Note:
+def _note(code: str, values: JsonObject) -> NoteBody:
     sentence = texts(FALLBACK)[f"note.{code}"]
-    return Note(code=code, detail=NAME.sub(lambda name: str(values[name[1]]), sentence), values=values)
+    return NoteBody(code=code, detail=NAME.sub(lambda name: str(values[name[1]]), sentence), values=values)
 
 
 def _percent(share: float) -> float:

@@ -118,7 +118,7 @@ def compute(
                 yield _partial(panel.id, step)
             if step.done < step.total:  # a method with one step is done now and needs no other turn
                 yield None
-    return finished(steps.result, steps.seconds)
+    return finished(steps.result, steps.seconds, engine)
 
 
 def micro_batch(settings: Settings, size: tuple[int, int]) -> int:

@@ -12,14 +12,15 @@ from ..attribution.classifier import Classifier
 from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Method, Parameters, find_method, methods
 from ..attribution.metrics.base import CostInputs, Metric, MetricCost, find_metric, metrics
-from ..contract.arrays import ScoreKind
 from ..contract.jobs import Estimate, Explain
+from ..contract.parsing import did_you_mean
 from ..contract.problems import FieldFault, Problem, Unprocessable
 from ..contract.records import PanelBody
 from ..images.preprocess import requested_input
 from ..settings import Settings
 from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
+from .classes import class_index, class_problem
 from .cost import PanelCost, inputs_of, panel_cost
 from .problems import as_problem, told_as_problems
 from .throughput import Size
@@ -40,6 +41,7 @@ class PlannedPanel:
     target: int | None
     against: int | None
     refusal: Problem | None = None
+    unknown_class: Problem | None = None  # its model has no class of the label that was asked for
     record: PanelBody | None = None  # once something has come of it
     metrics: tuple[Chosen, ...] = ()  # to measure of its map
 
@@ -61,20 +63,31 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
     models = tuple(dict.fromkeys(job.models)) or (settings.default_model,)
     for model in models:
         zoo.spec(model)
-    targets: tuple[int | None, ...] = tuple(dict.fromkeys(job.targets)) or (None,)
+    targets = tuple(dict.fromkeys(job.targets)) or (None,)
     count = len(models) * len(targets) * len(chosen)
     if count > settings.max_panels:
         raise Unprocessable(
-            f"{count} panels (models × targets × methods) are asked for, the limit is {settings.max_panels}. "
-            "Send several requests.",
+            f"{count} panels (models × targets × methods) are asked for, the limit is {settings.max_panels} "
+            "(GRADOSCOPE_MAX_PANELS). Ask for fewer at once.",
             field="method",
         )
-    panels = [
-        PlannedPanel(f"p{number}", model, method, parameters, target, job.against, metrics=measured)
-        for number, (model, target, (method, parameters)) in enumerate(
-            ((m, t, c) for m in models for t in targets for c in chosen), start=1
-        )
-    ]
+    panels = []
+    for model, target in ((model, target) for model in models for target in targets):
+        labels = zoo.labels(model)
+        index = against = unknown = None
+        try:
+            index = class_index(target, model, labels, "target")
+            against = class_index(job.against, model, labels, "against")
+        except Problem as problem:
+            unknown = problem
+        panels += [
+            PlannedPanel("", model, method, parameters, index, against, unknown, unknown, metrics=measured)
+            for method, parameters in chosen
+        ]
+    for number, panel in enumerate(panels, start=1):
+        panel.id = f"p{number}"
+    if all(panel.unknown_class for panel in panels):
+        raise_if_none_left(panels)
     sizes = {model: requested_input(zoo.spec(model).input, job.fit, job.size).size for model in models}
     classes = {model: len(zoo.labels(model)) if measured else 0 for model in models}
     known = (CostInputs(p.method, p.parameters, sizes[p.model], classes[p.model]) for p in panels)
@@ -96,7 +109,7 @@ def check_work(costs: Iterable[PanelCost], limit: int) -> None:
 def check_panels(panels: list[PlannedPanel], job: Explain, model: LoadedModel) -> None:
     """Set the refusal of each panel of a model that is not possible."""
     for panel in panels:
-        panel.refusal = _refusal(panel, job, model)
+        panel.refusal = panel.unknown_class or _refusal(panel, job, model)
 
 
 def set_targets(panels: list[PlannedPanel], top_classes: dict[str, int]) -> None:
@@ -105,7 +118,7 @@ def set_targets(panels: list[PlannedPanel], top_classes: dict[str, int]) -> None
     If that class is also requested by its index, only one of the panels stays. Raises the refusal if no panel is left.
     """
     for panel in panels:
-        if panel.target is None and panel.model in top_classes:
+        if panel.target is None and panel.unknown_class is None and panel.model in top_classes:
             panel.target = top_classes[panel.model]
             if panel.target == panel.against:
                 panel.refusal = Unprocessable(
@@ -113,9 +126,14 @@ def set_targets(panels: list[PlannedPanel], top_classes: dict[str, int]) -> None
                     "target is named; name another target.",
                     field="against",
                 )
-    distinct = {(panel.model, panel.target, panel.method.id): panel for panel in reversed(panels)}
-    panels[:] = [panel for panel in panels if distinct[panel.model, panel.target, panel.method.id] is panel]
+    distinct = {_question(panel): panel for panel in reversed(panels)}
+    panels[:] = [panel for panel in panels if distinct[_question(panel)] is panel]
     raise_if_none_left(panels)
+
+
+def _question(panel: PlannedPanel) -> tuple[str, int | None, str, str]:
+    """What the panel answers. Each unknown label is a question of its own."""
+    return panel.model, panel.target, panel.method.id, panel.id if panel.unknown_class else ""
 
 
 def raise_if_none_left(panels: list[PlannedPanel]) -> None:
@@ -134,8 +152,9 @@ def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameter
     """The requested methods with validated parameters. Raises `Unprocessable` with all invalid fields."""
     names = dict.fromkeys(job.methods) or [id for id, method in methods().items() if method.default]
     options = {name: given for name, given in job.options.items() if name not in metrics()}
-    for name in (*names, *options):
+    for name in names:
         find_method(name)
+    check_option_names(options)
     checked = {id: _parameters(find_method(id), options.get(id, {})) for id in {*names, *options}}
     return [(find_method(id), checked[id]) for id in names]
 
@@ -149,6 +168,18 @@ def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
     return tuple((find_metric(id), checked[id]) for id in names)
 
 
+def check_option_names(options: Iterable[str]) -> None:
+    """Raise `Unprocessable` if parameters are given for something that is neither a method nor a metric."""
+    known = (*methods(), *metrics())
+    for name in options:
+        if name not in known:
+            raise Unprocessable(
+                f"options: there is no method or metric «{name[:80]}».{did_you_mean(name, known)} There are: "
+                f"{', '.join(known)}.",
+                field="method",
+            )
+
+
 def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameters:
     try:
         return method.Parameters.model_validate(options)
@@ -156,22 +187,13 @@ def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameter
         errors = []
         for fault in invalid.errors():
             name = ".".join(("options", method.id, *map(str, fault["loc"])))
-            errors.append(FieldFault(field=name, detail=f"{name}: {fault['msg']}."))
+            detail = f"{name}: {fault['msg']}."
+            if fault["type"] == "extra_forbidden":
+                known = method.Parameters.model_fields
+                similar = did_you_mean(str(fault["loc"][-1]), known)
+                detail = f"{name}: there is no such parameter.{similar} There are: {', '.join(known) or 'none'}."
+            errors.append(FieldFault(field=name, detail=detail))
         raise Unprocessable(" ".join(error["detail"] for error in errors), errors=errors) from invalid
-
-
-def class_problem(
-    model: str, target: int | None, against: int | None, score: ScoreKind, classes: int
-) -> Unprocessable | None:
-    """Why these classes are not possible for a model, or not with this score; None if they are."""
-    for name, index in (("target", target), ("against", against)):
-        if index is not None and not 0 <= index < classes:
-            return Unprocessable(f"{name}: class {index} is outside 0 … {classes - 1} of {model}.", field=name)
-    if against is not None and score != "logit":
-        return Unprocessable(f"against goes with score = logit, not with {score}.", field="against")
-    if against is not None and against == target:
-        return Unprocessable(f"against: class {against} is the target itself; take another class.", field="against")
-    return None
 
 
 def _refusal(panel: PlannedPanel, job: Explain, model: LoadedModel) -> Problem | None:

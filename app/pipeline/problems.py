@@ -30,7 +30,7 @@ def as_problem(error: Exception) -> Problem:
         return OutOfMemory("The computation needs more memory than there is. Take a smaller model or fewer requests.")
     log.error("computation failed", exc_info=error)
     reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}" if str(error) else type(error).__name__
-    return ComputationFailed(f"The computation broke off ({reason}). The server's log has the details.")
+    return ComputationFailed(f"The computation broke off ({reason}). The log where it was computed has the details.")
 
 
 def problem_of(error: errors.AttributionError) -> Problem:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+from urllib.parse import quote
 
 import numpy as np
+import torch
 
+from ..attribution.engine import Engine
 from ..attribution.methods.base import Attribution, Parameters
 from ..attribution.metrics.base import Metric, MetricCost
 from ..contract.arrays import statistics
@@ -14,11 +17,12 @@ from ..contract.metrics import MeasurementBody, MeasurementFacts
 from ..contract.metrics import MetricCost as MetricCostBody
 from ..contract.predictions import ClassBody
 from ..contract.problems import ComputationFailed, Problem
-from ..contract.records import Ending, Explanation, ImageBody, InputBody, MapFacts, PanelBody, PanelUrls
+from ..contract.records import Ending, EngineBody, Explanation, ImageBody, InputBody, MapFacts, PanelBody, PanelUrls
 from ..zoo.zoo import Zoo
 from .context import Context
 from .findings import findings
 from .model_input import ModelInput
+from .notes import notes
 from .plan import PlannedPanel
 from .problems import as_problem
 
@@ -56,7 +60,7 @@ def input_record(job: Explain, sight: ModelInput) -> InputBody:
         size=list(sight.input.size),
         fit=sight.input.fit,
         crop=[round(edge, 3) for edge in sight.seen.crop],
-        url=f"/api/v1/explanations/{job.id}/inputs/{sight.model}.png",
+        url=f"/api/v1/explanations/{job.id}/inputs/{quote(sight.model, safe=':')}.png",
         predictions=sight.classes,
         targets=sight.targets,
         notes=sight.notes,
@@ -68,6 +72,7 @@ def made_panel(job: Explain, panel: PlannedPanel, zoo: Zoo, facts: MapFacts, fro
     url = f"/api/v1/explanations/{job.id}/panels/{panel.id}"
     record = _panel(panel, zoo, "done")
     record.shape, record.statistics, record.diagnostics = facts.shape, facts.statistics, facts.diagnostics
+    record.notes = notes(panel.method, panel.parameters, job.score, facts.statistics)
     record.seconds, record.from_store = facts.seconds, from_store
     record.urls = PanelUrls(npy=f"{url}.npy", png=f"{url}.png")
     return record
@@ -148,7 +153,7 @@ def _measurement(metric: Metric[Any], parameters: Parameters, status: Literal["d
     )
 
 
-def finished(attribution: Attribution, seconds: float) -> tuple[np.ndarray, MapFacts]:
+def finished(attribution: Attribution, seconds: float, engine: Engine) -> tuple[np.ndarray, MapFacts]:
     """A map's values, and what is kept beside them. Raises `ComputationFailed` where one is not finite."""
     values = attribution.values.detach().float().cpu().numpy()
     if not np.isfinite(values).all():
@@ -156,8 +161,18 @@ def finished(attribution: Attribution, seconds: float) -> tuple[np.ndarray, MapF
     return values, MapFacts(
         shape=list(values.shape),
         statistics=statistics(values),
-        diagnostics=dict(attribution.diagnostics),
+        diagnostics={**attribution.diagnostics, "engine": engine_body(engine).to_dict()},
         seconds=round(seconds, 3),
+    )
+
+
+def engine_body(engine: Engine) -> EngineBody:
+    """What has computed a map by this engine."""
+    return EngineBody(
+        backend=", ".join(engine.used),
+        device=engine.classifier.device.type,
+        dtype=str(engine.classifier.dtype).removeprefix("torch."),
+        threads=torch.get_num_threads(),
     )
 
 

@@ -44,7 +44,7 @@ ADDED = (("record", "owner"), ("blob", "digest"))  # columns that an index of an
 LOCK_SECONDS = 5.0  # how long to wait for a locked index
 TIDY_SECONDS = 1.0
 TRIES = 3
-REPLACED = "The server's store was lost or damaged, and is begun anew. Try again."
+REPLACED = "The store of explanations was lost or damaged, and is begun anew. Try again."
 FULL = (errno.ENOSPC, errno.EDQUOT)
 IndexFile = tuple[Path, int]  # path and inode: another file at the same path is another index
 

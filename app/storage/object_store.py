@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 TRIES = 10  # to write into a folder that another process deletes at the same moment
 CONFLICT_SECONDS = 1.0  # after it, two processes that wrote the same object at once both read the later one
 MISSING_ERRORS = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-UNREACHABLE = "The server's store cannot be reached. Try again in some seconds."
+UNREACHABLE = "The store of explanations cannot be reached. Try again in some seconds."
 CONNECT_SECONDS, READ_SECONDS = 5, 30
 OPTIONS: dict[str, dict[str, Any]] = {  # of fsspec's file systems; endpoint and credentials come from the environment
     "s3": {

@@ -55,7 +55,7 @@ class Timm(_Strict):
 
 
 class File(_Strict):
-    """A file beside the card: `.safetensors`, or `.pth`/`.pt`/`.bin`/`.ckpt`, read with `weights_only=True`.
+    """A file beside the card: `.safetensors`, or `.pth`/`.pt`/`.bin`/`.ckpt`/`.pth.tar`, read with `weights_only=True`.
 
     `key` names the part of the checkpoint that holds the tensors, `prefix` the beginning of their names; both are
     found automatically if there is only one possibility.
@@ -71,9 +71,13 @@ class File(_Strict):
 Source = Annotated[Embedded | Torchvision | Timm | File, Field(discriminator="kind")]
 
 
+# an address that a page may link to: no javascript: or data:
+WebAddress = Annotated[str, Field(pattern=r"^(https?://\S+)?$", max_length=2000)]
+
+
 class Paper(_Strict):
     title: str
-    url: str
+    url: WebAddress
 
 
 class Card(_Strict):
@@ -84,7 +88,7 @@ class Card(_Strict):
     architecture: str
     source: Source
     licence: str = "not stated"
-    url: str = ""
+    url: WebAddress = ""
     paper: Paper | None = None
     accuracy: float | None = Field(None, ge=0, le=100)  # top-1 on its own data set, in percent
     labels: str | tuple[str, ...] | None = None
@@ -141,6 +145,8 @@ def _describe(fault: Any) -> str:
             return f"{field}: belongs to the top of the card: write `{name}` above [{path[0]}]"
         similar = difflib.get_close_matches(name, table.model_fields, 1)
         return f"{field}: there is no such field" + (f"; did you mean `{similar[0]}`?" if similar else "")
+    if name == "url" and fault["type"] == "string_pattern_mismatch":
+        return f"{field}: must be an address that begins with http:// or https://"
     return f"{field}: {fault['msg'].removeprefix('Value error, ')}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from ..contract.catalogue import ModelBody, PaperBody, WeightsBody
+from ..contract.parsing import did_you_mean
 from ..contract.problems import Forbidden, NotFound
 from ..settings import Settings
 from .cards import CardError, FaultyCard, read_cards
@@ -105,8 +106,8 @@ class Catalogue:
 
     def _unknown(self, model: str) -> str:
         return (
-            f"There is no model «{model[:80]}». There are: {', '.join(self.specs)}; and by the libraries' ids, e.g. "
-            "timm:resnet50.a1_in1k or torchvision:resnet34."
+            f"There is no model «{model[:80]}».{did_you_mean(model, self.specs)} There are: "
+            f"{', '.join(self.specs)}; and by the libraries' ids, e.g. timm:resnet50.a1_in1k or torchvision:resnet34."
         )
 
 

@@ -22,11 +22,12 @@ from ..attribution.copies import copied
 from ..attribution.memory import out_of_memory
 from ..attribution.outputs import NoLogits, Output
 from ..attribution.torch_state import clean_state
+from ..contract.parsing import did_you_mean
 from ..contract.problems import Unprocessable
 from ..images.input_spec import Input
 from ..settings import Settings
 from .cards import Card, File
-from .loader import LoadedModel, or_output
+from .loader import LoadedModel, or_output, other_channels
 from .memory import ResidentModel
 from .model_spec import ModelSpec
 from .weights import WeightFile
@@ -148,9 +149,11 @@ def observed(classifier: Classifier) -> Behaviour:
         if out_of_memory(error):
             raise
         shape = "×".join(map(str, (classifier.channels, *classifier.size)))
+        other = other_channels(classifier)
+        hint = HINT if other is None else f'It takes one of {other}: say input={{"channels": {other}}}.'
         raise Unprocessable(
             f"model: {classifier.id} does not take a picture of {shape} (channels×height×width): "
-            f"{_first_line(error)}. {HINT}",
+            f"{_first_line(error)}. {hint}",
             field="input",
         ) from error
 
@@ -164,6 +167,8 @@ def resolve_input(given: InputLike | None, image: Image.Image) -> tuple[Input, I
     """
     if isinstance(given, Input):
         return given, image
+    if given is not None and not callable(given) and not isinstance(given, Mapping):
+        raise Unprocessable(f"input: {type(given).__name__} is no description of an input. {HINT}", field="input")
     named: dict[str, Any] = {"transform": given} if callable(given) else dict(given or {})
     transform = named.pop("transform", None)
     if transform is not None:
@@ -173,8 +178,16 @@ def resolve_input(given: InputLike | None, image: Image.Image) -> tuple[Input, I
     try:
         return Input.model_validate({**defaults, **named}), image
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(map(_fault, error.errors()))
         raise Unprocessable(f"input: {faults}. {HINT}", field="input") from error
+
+
+def _fault(fault: Any) -> str:
+    """A validation error of pydantic in words."""
+    name = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        return f"{name}: there is no such field.{did_you_mean(name, (*Input.model_fields, 'transform'))}".rstrip(".")
+    return f"{name}: {fault['msg']}".removeprefix(": ").replace("Value error, ", "")
 
 
 def apply_transform(transform: Transform, image: Image.Image) -> Image.Image:

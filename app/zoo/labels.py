@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import codecs
+import difflib
 import json
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from .cards import Card, CardError
+
+MAX_COMPARED = 2000  # labels that are searched for near ones: a request may name many classes
+CONFIG_KEYS = ("id2label", "label2id", "label_names")
+UNUSED_IN_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
 def read_labels(card: Card) -> tuple[str, ...]:
     """The labels of a card: `imagenet-1k`, a list, a file beside it, or numbers if it only has the number of classes.
 
-    A file is .txt (a label a line) or .json (a list, or an object by index). Raises `CardError`.
+    A file is .txt (a label a line) or .json (a list, an object by index, or a config.json of Hugging Face). Raises
+    `CardError`.
     """
     if card.labels is None:
         if card.classes is None:
@@ -52,12 +59,12 @@ def _read_file(card: Card, name: str) -> tuple[str, ...]:
     if path.suffix not in (".txt", ".json"):
         raise CardError(f"{card.file}: labels: {name} is neither .txt (a label a line) nor .json.")
     try:
-        text = path.read_text("utf-8-sig")
+        text = _text(path.read_bytes())
         if path.suffix == ".json":
             return _from_json(json.loads(text))
     except OSError as error:
         raise CardError(f"{card.file}: labels: {name} cannot be read ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CardError(
             f"{card.file}: labels: {name} is neither a JSON list nor an object by index ({str(error)[:100]})."
         ) from error
@@ -67,11 +74,27 @@ def _read_file(card: Card, name: str) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _text(data: bytes) -> str:
+    """Text in UTF-8, or in UTF-16 with its mark; else in Windows' Latin alphabet, which nearly is Latin-1."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252" if not set(data) & UNUSED_IN_CP1252 else "latin-1")
+
+
 def _from_json(given: Any) -> tuple[str, ...]:
     """Labels from a list, or from an object from index to label (or label to index, as ImageFolder's class_to_idx).
 
+    A `config.json` of Hugging Face has that object as `id2label` or `label2id`, timm's has a list `label_names`.
     If an entry is a list, its last string is the label (`["n01440764", "tench"]`).
     """
+    if isinstance(given, dict):
+        described = given.get("label_descriptions")
+        given = next((given[key] for key in CONFIG_KEYS if isinstance(given.get(key), (dict, list))), given)
+        if isinstance(given, list) and isinstance(described, dict):
+            given = [described.get(name, name) for name in given]
     if isinstance(given, dict) and given and all(isinstance(index, int) for index in given.values()):
         given = {str(index): label for label, index in given.items()}
     entries = given if isinstance(given, list) else [given[str(index)] for index in range(len(given))]
@@ -91,10 +114,44 @@ def search(labels: tuple[str, ...], query: str, limit: int) -> list[tuple[int, s
     return [(index, label) for _, _, index, label in sorted(ranked)[:limit]]
 
 
+def classes_named(labels: tuple[str, ...], name: str) -> list[int]:
+    """The classes of that label: written exactly so, else in other capitals, else as one of a label's several names."""
+    folded = " ".join(name.casefold().split())
+    whole, names = _index(labels)
+    same = whole.get(folded, [])
+    return [index for index in same if labels[index] == name] or list(same) or list(names.get(folded, ()))
+
+
+@lru_cache(maxsize=8)
+def _index(labels: tuple[str, ...]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """Classes by their label, and by each of its names; both in small letters."""
+    whole: dict[str, list[int]] = {}
+    names: dict[str, list[int]] = {}
+    for index, label in enumerate(labels):
+        folded = " ".join(label.casefold().split())
+        whole.setdefault(folded, []).append(index)
+        for name in dict.fromkeys(_names(folded)):
+            names.setdefault(name, []).append(index)
+    return whole, names
+
+
+def similar_classes(labels: tuple[str, ...], name: str, limit: int = 5) -> list[tuple[int, str]]:
+    """Classes whose label holds `name`, or else is spelt much like it; none if there are too many labels."""
+    if len(labels) > MAX_COMPARED:
+        return []
+    found = search(labels, name, limit)
+    folded = [label.casefold() for label in labels]
+    close = [] if found else difflib.get_close_matches(name.casefold(), folded, limit)
+    return found or [(folded.index(label), labels[folded.index(label)]) for label in close]
+
+
+def _names(label: str) -> list[str]:
+    return [name.strip() for name in label.split(",")]
+
+
 def _rank(label: str, query: str) -> int | None:
-    names = [name.strip() for name in label.split(",")]
     words = label.replace(",", " ").split()
-    if query in names:
+    if query in _names(label):
         return 1
     if query in words:
         return 2

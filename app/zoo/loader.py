@@ -14,7 +14,7 @@ from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
 from ..attribution.inspection import Inspection, inspection_of
 from ..attribution.memory import out_of_memory
-from ..attribution.outputs import NoLogits, Output
+from ..attribution.outputs import NoLogits, Output, logits_in
 from ..attribution.score import Score, ScoreKind
 from ..attribution.torch_state import clean_state
 from ..contract.catalogue import LayerBody
@@ -108,8 +108,7 @@ def check_network(spec: ModelSpec, classifier: Classifier, bytes: int) -> ModelF
             raise
         raise CardError(
             f"{spec.card.file}: the network does not take a picture of {spec.input.channels}×"
-            f"{spec.input.size[0]}×{spec.input.size[1]} ({str(error).splitlines()[0][:200]}). Correct `input` in "
-            "the card."
+            f"{spec.input.size[0]}×{spec.input.size[1]} ({str(error).splitlines()[0][:200]}). " + _remedy(classifier)
         ) from error
     if behaviour.classes != len(classifier.labels) and not classifier.calling.two_sided:
         raise CardError(
@@ -133,6 +132,26 @@ def or_output(behaviour: Behaviour) -> str:
         return ""
     listed = ", ".join(f"{name} ({count})" for name, count in behaviour.candidates)
     return f", or name another output by `output`: it has {listed}, and «{behaviour.part}» was taken"
+
+
+def _remedy(classifier: Classifier) -> str:
+    """What to change in a card whose network does not take the picture."""
+    other = other_channels(classifier)
+    if other is None:
+        return "Correct `input` in the card."
+    return f"It takes one of {other} channel{'s' if other > 1 else ''}: write `channels = {other}` under [input]."
+
+
+def other_channels(classifier: Classifier) -> int | None:
+    """1 or 3: how many channels a network takes that does not take those of its input; None if it takes neither."""
+    other = 3 if classifier.channels == 1 else 1
+    pictures = classifier.grey_pictures()[:, :1].expand(-1, other, -1, -1).contiguous()
+    try:
+        with clean_state(), torch.no_grad():
+            logits_in(classifier.network(pictures), 1, classifier.output)
+    except Exception:
+        return None
+    return other
 
 
 def classifier_at_size(classifier: Classifier, size: tuple[int, int]) -> Classifier:

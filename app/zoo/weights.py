@@ -139,7 +139,7 @@ class Weights:
         if self.offline:
             if file.hub is not None and file.revision is None:
                 by_hand = f"pull it on a machine with a network, and copy {short_path(self.folder / 'hub')}/ from there"
-            return f"{model}: the weights are not here, and the server is offline: {by_hand}."
+            return f"{model}: the weights are not here, and nothing is downloaded (GRADOSCOPE_OFFLINE): {by_hand}."
         return f"{model}: the weights are not here. Run «gradoscope models pull {model}», or {by_hand}."
 
     def sha256(self, path: Path) -> str:
@@ -158,7 +158,7 @@ class Weights:
             expected, found = self.with_pinned_revision(file).sha256, self.sha256(path)
         except OSError as error:
             raise WrongWeights(
-                f"{model}: {path.name} cannot be read ({error.strerror}). The server runs as another user, perhaps: "
+                f"{model}: {path.name} cannot be read ({error.strerror}). This process runs as another user, perhaps: "
                 f"chmod a+r {path.name}.",
                 field="model",
             ) from error

@@ -13,6 +13,7 @@ from statistics import mean
 from typing import Any
 
 from gradoscope.attribution.methods.base import find_method
+from gradoscope.attribution.metrics.controls import SIGNIFICANT
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
@@ -139,8 +140,15 @@ def draw(records: Records, file: Path) -> None:
 
 
 def page(records: Records, model: str) -> str:
-    def ratio(name: str) -> Cell:
-        return lambda record: two(record[name]["unexplained"]) if record[name] else "–"
+    def unexplained(record: Record) -> str:
+        """Bold where it is less than by a constant map; with a mark where it is less than elsewhere, p ≤ 0.05."""
+        found = record["infidelity"]
+        share, better = found["unexplained"], found["unexplained"] < found["constant"]["unexplained"]
+        return "**" * better + two(share) + "**" * better + " ✓" * (found["displaced_p"] <= SIGNIFICANT)
+
+    def foretold_by(control: str, title: str) -> str:
+        found = (records[METHODS[0], picture]["infidelity"][control]["unexplained"] for picture in PICTURES)
+        return f"| *{title}* | {' | '.join(map(two, found))} |\n"
 
     def trial(id: str) -> Cell:
         def cell(record: Record) -> str:
@@ -172,7 +180,10 @@ def page(records: Records, model: str) -> str:
         nearest=table(records, lambda r: two(r["class_sensitivity"]["classes"][0]["rank_correlation"])),
         shift=table(records, trial("shift")),
         jpeg=table(records, trial("jpeg")),
-        unexplained=table(records, ratio("infidelity")),
+        unexplained=table(records, unexplained)
+        + foretold_by("constant", "a map that is the same everywhere")
+        + foretold_by("gaussian", "Gaussian at the centre"),
+        correlations=table(records, lambda r: two(r["infidelity"]["correlation"])),
         sensitivity=table(records, lambda r: two(r["max_sensitivity"]["max_sensitivity"])),
         checks=table(records, checked, pixelwise),
         sums=table(records, lambda r: two(100 * r["completeness"]["relative_error"]), integrated),

@@ -15,7 +15,7 @@ from gradoscope.attribution.metrics.base import ExplainedMap, find_metric
 from gradoscope.attribution.outputs import NoLogits
 from gradoscope.attribution.score import Score
 from gradoscope.attribution.shared_forward import ForwardPass, SharedEngine
-from gradoscope.pipeline.notes import notes_of
+from gradoscope.pipeline.notes import network_notes
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -87,7 +87,7 @@ def test_others_keep_channels_last() -> None:
     assert behaviour_of(network) == Behaviour(3, change=behaviour_of(network).change)
     assert network.calling.memory_format == torch.channels_last
     assert not network.calling.one_by_one
-    assert notes_of(behaviour_of(network)) == []
+    assert network_notes(behaviour_of(network)) == []
 
 
 def test_a_batch_of_one_that_is_dropped_is_one_row() -> None:
@@ -106,7 +106,7 @@ def test_one_by_one_everywhere(network: nn.Module, code: str) -> None:
     asked = wrap(network)
     behaviour = behaviour_of(asked)
     assert behaviour.batch_dependent
-    assert [note.code for note in notes_of(behaviour)] == [code]
+    assert [note.code for note in network_notes(behaviour)] == [code]
     x, expected = pictures(5), alone(asked, pictures(5))
     logits = torch.cat([asked(picture[None]) for picture in x])
     for backend in (None, BackendSelector(asked, "auto", lambda size: True)):
@@ -141,7 +141,7 @@ def test_randomness_is_measured() -> None:
     behaviour = behaviour_of(wrap(Unsteady()))
     assert behaviour.random
     assert 0.1 < behaviour.spread < 3  # dropout by half: as large as the logits themselves
-    (note,) = notes_of(behaviour)
+    (note,) = network_notes(behaviour)
     assert note.code == "random"
     assert f"{note.values['percent']} %" in note.detail
 
@@ -162,7 +162,7 @@ def test_probabilities_are_told_from_logits(ending: object, found: str) -> None:
 
     behaviour = behaviour_of(wrap(Ended()))
     assert behaviour.ending == found
-    assert [note.code for note in notes_of(behaviour)] == ([] if found == "logits" else [found])
+    assert [note.code for note in network_notes(behaviour)] == ([] if found == "logits" else [found])
 
 
 def test_two_labels_of_one_logit_are_both_its_classes() -> None:
@@ -198,7 +198,7 @@ def test_outputs_by_name_place_and_function() -> None:
 def test_which_of_several_outputs_was_taken_is_told() -> None:
     behaviour = behaviour_of(wrap(TwoHeads(), classes=4))
     assert (behaviour.part, behaviour.candidates) == ("box", (("box", 4), ("cls", 3)))
-    (note,) = notes_of(behaviour)
+    (note,) = network_notes(behaviour)
     assert "box (4), cls (3)" in note.detail
 
 

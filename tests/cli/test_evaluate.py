@@ -99,6 +99,8 @@ def test_the_grids_are_of_the_folders_pictures(run):
     assert {row["picture"] for row in cells} == {"grid 1", "grid 2"}
     assert {row["cell"] for row in cells} == {f"{name}.png" for name in NAMES}
     assert len(cells) == 2 * 4 * len(METHODS)
+    lines = [line for line in table(out / "summary.csv") if line["number"] == "grid_pointing.localisation"]
+    assert {(line["n"], line["values"]) for line in lines} == {("4", "8")}
     mean = {id: np.mean([float(row["value"]) for row in cells if row["method"] == id]) for id in METHODS}
     assert mean["grad_cam"] > 0.6
     assert mean["grad_cam"] > mean["vanilla_gradient"]
@@ -150,7 +152,7 @@ def test_the_report_needs_nothing_beside_it(run):
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
     for said in ("not a picture of an allowed format", "Vanilla gradient − Grad-CAM", "448×448"):
         assert said in html
-    assert len(list((out / "plots").glob("*.svg"))) == 4 + 1 + 2  # deletion, its curve, the game
+    assert len(list((out / "plots").glob("*.svg"))) == 4 + 1 + 3  # deletion, its curve, the game
 
 
 def test_what_is_there_is_not_computed_again(run, pictures, tmp_path, monkeypatch):

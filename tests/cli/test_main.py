@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import socket
 import subprocess
 import sys
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 import timm
 import torch
 from gradoscope import __version__
+from gradoscope.cli import models as cli_models
 from gradoscope.cli.explain import parse_options
 from gradoscope.cli.main import _listen
 from gradoscope.contract.problems import Unprocessable
 from gradoscope.settings import Settings
 from PIL import Image
+from rich.console import Console
 from safetensors.torch import save_file
 
 from tests.support.cli import gradoscope
@@ -59,6 +63,35 @@ def test_explain_writes_pictures_arrays_and_the_record(tmp_path):
     assert size(tmp_path / "out" / "contact_sheet.png")[0] > 3 * 224
 
 
+def test_a_record_names_its_files_and_a_class_goes_by_its_label(tmp_path):
+    asked = ("--method", "grad_cam", "--target", "Egyptian cat", "--against", "tiger cat", "--out", tmp_path / "out")
+    done = gradoscope("explain", SAMPLES / "cat.jpg", *asked)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "out" / "explanation.json").read_text()
+    record = json.loads(text)
+    (panel,) = record["panels"]
+    assert (panel["target"]["index"], panel["against"]["index"]) == (285, 282)
+    assert np.load(tmp_path / "out" / panel["urls"]["npy"]).shape == (1, 224, 224)
+    assert size(tmp_path / "out" / panel["urls"]["png"]) == (224, 224)
+    assert size(tmp_path / "out" / record["inputs"][0]["url"]) == (224, 224)
+    assert "/api/v1" not in text
+    unknown = gradoscope("explain", SAMPLES / "cat.jpg", "--target", "expresso", "--out", tmp_path / "none")
+    assert unknown.returncode == 2
+    said = " ".join(unknown.stderr.split())
+    assert "target: efficientnet_lite0 has no class «expresso». Near it: 967 (espresso)" in said
+    assert "server" not in said
+
+
+def test_models_keep_their_ids_whole_in_a_narrow_terminal(monkeypatch):
+    out = io.StringIO()
+    monkeypatch.setattr(cli_models, "console", Console(file=out, width=80, force_terminal=True, color_system=None))
+    cli_models.models(MagicMock(invoked_subcommand=None))
+    lines = out.getvalue().splitlines()
+    assert any(line.startswith("efficientnet_lite0 *") for line in lines)
+    assert any(line.startswith("mobilenet_v3_large ") for line in lines)
+    assert max(map(len, lines[:20])) <= 80
+
+
 def test_flow_says_where_the_gradient_vanishes():
     done = gradoscope("flow", SAMPLES / "cat.jpg", "--target", 285)
     assert done.returncode == 0, done.stderr
@@ -81,6 +114,12 @@ def test_models_and_methods_are_listed():
     models = gradoscope("models")
     assert "efficientnet_lite0 *" in " ".join(models.stdout.split()).replace("lite0*", "lite0 *")
     assert "resnet50" in models.stdout
+    for width in ("80", "40"):
+        listed = process("models", COLUMNS=width).stdout  # into a pipe
+        assert "efficientnet_lite0 *" in listed
+        assert "…" not in listed
+        lines = [line.split()[0] for line in listed.splitlines() if line.strip()]
+        assert {"efficientnet_lite0", "inception_v3", "mobilenet_v3_large"} <= set(lines)
     methods = gradoscope("methods")
     assert methods.stdout.index("vanilla_gradient") < methods.stdout.index("blur_integrated_gradients")
     assert "-o smooth_grad.samples=50  [1 … 2000]" in methods.stdout

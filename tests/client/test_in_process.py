@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 from gradoscope import Client, explain
+from gradoscope.cli.progress import notes
 from gradoscope.client.events import Accepted, Done, Finished
 from gradoscope.client.in_process import InProcess
 from gradoscope.contract.problems import NotFound, Unprocessable
+from gradoscope.contract.records import EngineBody
 from PIL import Image
 from torch import nn
 
@@ -67,10 +69,47 @@ def test_nothing_is_kept_on_disk_unless_asked(tmp_path, monkeypatch):
     assert made.save(tmp_path / "kept").joinpath("explanation.json").is_file()
 
 
+def test_a_map_of_zeros_says_what_to_do():
+    """All weights of the head are negative, so nothing speaks for a class, and ReLU leaves nothing."""
+    net = Tiny()
+    with torch.no_grad():
+        net.head.weight.copy_(-net.head.weight.abs())
+    made = explain(PICTURE, model=net, input={}, methods=["grad_cam", "vanilla_gradient"], target=1)
+    cam, gradient_map = made
+    assert not cam.values.any()
+    assert [note.code for note in cam.record.notes] == ["zero_relu"]
+    assert "relu = false" in cam.notes[0]
+    assert gradient_map.notes == []
+    assert notes(made.record) == [f"grad_cam, {cam.model}: {cam.notes[0]}"]
+    with_signs = explain(
+        PICTURE, model=net, input={}, methods="grad_cam", target=1, options={"grad_cam": {"relu": False}}
+    )
+    assert with_signs[0].values.max() <= 0
+    assert with_signs[0].values.any()
+    assert with_signs[0].notes == []
+
+
+def test_a_saturated_probability_says_what_to_do():
+    net = Linear(seed=3)
+    with torch.no_grad():
+        net.weight.mul_(1e4)
+    sure = explain(PICTURE, model=net, input={}, methods="vanilla_gradient", score="probability")[0]
+    assert not sure.values.any()
+    assert [note.code for note in sure.record.notes] == ["zero_probability"]
+    assert "score = logit" in sure.notes[0]
+
+
+def test_the_record_names_the_engine():
+    made = explain(PICTURE, model=Linear(), input={}, methods="vanilla_gradient")[0]
+    engine = EngineBody.model_validate(made.diagnostics["engine"])
+    assert (engine.backend, engine.dtype, engine.device) == ("plain", "float32", "cpu")
+    assert engine.threads == torch.get_num_threads()
+
+
 def test_a_linear_network_in_closed_form():
     net, heard = Linear(seed=3), []
     made = explain(
-        PICTURE, model=net, input={}, labels="abc", target=[2, "top"], progress=heard.append,
+        PICTURE, model=net, input={}, labels=["a", "b", "c"], target=[2, "top"], progress=heard.append,
         methods=["vanilla_gradient", "integrated_gradients", "input_x_gradient"],
     )  # fmt: skip
     weights = net.weight[2].detach().numpy()
@@ -106,9 +145,10 @@ def test_what_a_network_takes_is_said():
     own = gradoscope.Input(size=(24, 16), channels=1)
     grey = explain(image, model=Tiny(channels=1), input=own, methods=["vanilla_gradient", "grad_cam"])
     assert grey["vanilla_gradient"].values.shape == (1, 24, 16)
-    small = explain(
-        image, model=net, input=lambda seen: torch.full((1, 3, 12, 20), 0.25), methods="grad_cam", size=None
-    )
+    with pytest.warns(UserWarning, match="a transform and neither mean nor std"):
+        small = explain(
+            image, model=net, input=lambda seen: torch.full((1, 3, 12, 20), 0.25), methods="grad_cam", size=None
+        )
     assert small.inputs[0].size == [12, 20]
 
 
@@ -190,15 +230,15 @@ class Failing(nn.Module):
         (Failing(), {}, r"Failing does not take a picture of 3×8×8.*RuntimeError: no such thing\. Say what it takes"),
         (nn.Conv2d(3, 3, 3), {}, r"\(N, classes\), not \(1, 3, 6, 6\)\. It is no classifier"),
         (nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), {}, "parameters without a shape"),
-        (Linear(), {"labels": "ab"}, "answers with 3 logits, and there are 2 labels"),
-        (Linear(), {"input": {"sice": 8}}, "sice: Extra inputs"),
+        (Linear(), {"labels": ["a", "b"]}, "answers with 3 logits, and there are 2 labels"),
+        (Linear(), {"input": {"sice": 8}}, "sice: there is no such field. Did you mean `size`"),
         (Linear(), {"input": {"size": 4}}, "size"),
         (Linear(), {"input": lambda image: image}, "not Image"),
         (Linear(), {"input": lambda image: 1 / 0}, "ZeroDivisionError"),
         (Linear(), {"input": lambda image: 2 * X}, "must be in .0, 1.. Leave its normalisation out"),
         ([Linear(), "efficientnet_lite0"], {"input": lambda image: X}, "do not see what a transform makes"),
         ("efficientnet_lite0", {"input": {}}, "input= is of an nn.Module"),
-        ("efficientnet_lite0", {"labels": "ab"}, "labels= is of an nn.Module"),
+        ("efficientnet_lite0", {"labels": ["a", "b"]}, "labels= is of an nn.Module"),
         (17, {}, "int is neither"),
         ([Linear(), Linear().to("meta")], {}, "on several devices"),
         (Linear(), {"methods": "grad_cam"}, "no spatial feature map|Grad-CAM"),

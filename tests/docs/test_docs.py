@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gradoscope
 import pytest
 from gradoscope.attribution.methods.base import methods
 from gradoscope.service.telemetry import Telemetry
@@ -154,6 +155,18 @@ def test_the_python_page_runs_as_written(server_url, tmp_path):
         assert told in done.stdout.replace("integrated_gradients ", ""), done.stdout
     assert (tmp_path / "maps.png").is_file()
     assert len(list((tmp_path / "explanations" / "cat" / "panels").glob("*.npy"))) == 2
+
+
+def test_the_recipe_for_many_pictures_is_not_refused(server_url, monkeypatch):
+    """More at once than a server takes from one client: the recipe of docs/python.md holds them back."""
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    section = page.partition("## asyncio\n")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"^```python\n(.*?)^```", section, flags=re.M | re.S)
+    pictures = re.search(r"pictures = \[.*\]", code)
+    assert pictures
+    code = code.replace(pictures[0], 'pictures = ["static/samples/cat.jpg"] * 24')
+    monkeypatch.chdir(ROOT)
+    exec(code.replace("http://127.0.0.1:8000", server_url), {"gradoscope": gradoscope})
 
 
 def test_the_trust_study_is_in_the_docs_as_the_page_tells_it():

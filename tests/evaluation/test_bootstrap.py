@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradoscope.evaluation.bootstrap import MAX_INDICES, interval, resampled_means
+from gradoscope.evaluation.bootstrap import MAX_INDICES, clustered_interval, interval, resampled_means
 from scipy.stats import bootstrap
 
 
@@ -34,3 +34,28 @@ def test_in_chunks_and_of_equal_values(monkeypatch):
     means = resampled_means(np.arange(10.0), 0, 99)
     assert means.shape == (99,)
     assert means.std() == pytest.approx(np.arange(10).std() / 10**0.5, rel=0.3)
+
+
+def test_clusters_of_one_value_are_plain_values():
+    values = np.random.default_rng(3).normal(size=12)
+    assert clustered_interval([[value] for value in values], 5) == pytest.approx(interval(values, 5))
+
+
+def test_clusters_against_a_loop():
+    """Whole clusters are drawn, and the mean is that of all their values."""
+    rng = np.random.default_rng(4)
+    clusters = [list(rng.normal(mean, 0.1, size=count)) for mean, count in ((0, 3), (1, 8), (2, 5), (5, 1), (3, 4))]
+    means = []
+    for drawn in rng.integers(5, size=(4000, 5)):
+        means.append(np.mean([value for index in drawn for value in clusters[index]]))
+    expected = np.percentile(means, [2.5, 97.5])
+    assert clustered_interval(clusters, 0) == pytest.approx(tuple(expected), abs=0.12)
+
+
+def test_more_values_of_the_same_clusters_do_not_help():
+    few = [[0.2, 0.3], [0.5, 0.4], [0.1, 0.2]]
+    many = [cluster * 50 for cluster in few]
+    assert clustered_interval(many, 1) == pytest.approx(clustered_interval(few, 1))
+    low, high = interval([value for cluster in many for value in cluster], 1)
+    wide_low, wide_high = clustered_interval(many, 1)
+    assert high - low < 0.2 * (wide_high - wide_low)

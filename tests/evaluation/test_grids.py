@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradoscope.evaluation.grids import compose, draw_grids, localisation
+import torch
+from gradoscope.evaluation.grids import compose, draw_grids, is_hit, localisation
 from PIL import Image
 
 from tests.support.nets import seeded
@@ -30,6 +31,14 @@ def test_what_is_negative_counts_nothing():
     assert localisation(values) is None
     values[:, 3, 0] = 1.0
     assert localisation(values) == [0, 0, 1, 0]
+
+
+def test_a_tie_is_no_hit():
+    """Else a constant map would hit every cell of every grid, where chance hits one in four."""
+    even = localisation(torch.ones(1, 8, 8))
+    assert even == [0.25] * 4
+    assert not any(is_hit(even, cell) for cell in range(4))
+    assert [is_hit([0.1, 0.4, 0.3, 0.2], cell) for cell in range(4)] == [False, True, False, False]
 
 
 def test_cells_are_row_by_row():

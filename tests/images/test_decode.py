@@ -95,6 +95,61 @@ def rgb16() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+@pytest.mark.parametrize(("limit", "factor"), [(40 * 24, 1), (40 * 24 - 1, 2), (20 * 12, 2), (20 * 12 - 1, 4)])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_with_too_many_pixels_is_decoded_smaller(limit: int, factor: int, progressive: bool) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(corners(), "JPEG", quality=95, subsampling=0, progressive=progressive, exif=exif)
+    given = decode(data, limit)
+    assert given.size == (24 // factor, 40 // factor)
+    whole = decode(data, LIMIT)
+    expected = np.asarray(whole.reduce(factor), dtype=int)
+    assert np.abs(np.asarray(given, dtype=int) - expected).mean() < 12  # by the transform's lowest frequencies
+
+
+def test_nothing_else_is_decoded_smaller() -> None:
+    for data in (saved(corners(), "JPEG"), saved(corners()), saved(corners(), "WEBP")):
+        with pytest.raises(Unprocessable, match=r"40×24 = 960 pixels; the limit is 50\."):
+            decode(data, 50)  # beyond a quarter of its sides, or no JPEG
+    with pytest.raises(Unprocessable, match="960 pixels"):
+        decode(saved(corners()), 959)
+
+
+HEIC = b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + b"\0" * 40
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (HEIC, "This is a HEIC picture"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + b"\0" * 40, "This is a HEIC picture"),
+        (b"II*\0" + b"\0" * 40, "a file of TIFF"),
+        (b"%PDF-1.7 and so on", "a file of PDF"),
+        (b"\n <!DOCTYPE html><html>", "a file of HTML"),
+        (b"nothing of the kind", "not a picture of an allowed format"),
+    ],
+)
+def test_what_is_often_sent_by_mistake_is_named(monkeypatch: pytest.MonkeyPatch, data: bytes, said: str) -> None:
+    monkeypatch.setattr("gradoscope.images.decode._can_read_heic", lambda: False)
+    with pytest.raises(UnsupportedPicture, match=said) as refused:
+        decode(data, LIMIT)
+    assert "JPEG" in refused.value.detail
+
+
+def test_heic_where_pillow_heif_is_installed() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    out = io.BytesIO()
+    pillow_heif.from_pillow(corners()).save(out, quality=95)
+    given = decode(out.getvalue(), LIMIT)
+    assert given.size == (40, 24)
+    assert np.median(np.abs(np.asarray(given, dtype=int) - np.asarray(corners(), dtype=int))) <= 4
+    with pytest.raises(Unprocessable, match="960 pixels"):
+        decode(out.getvalue(), 959)
+    with pytest.raises(Unprocessable):
+        decode(out.getvalue()[:300], LIMIT)
+
+
 def test_16_bits_a_channel() -> None:
     given = np.asarray(decode(rgb16(), LIMIT), dtype=int)
     assert np.abs(given[0, :, 0] - np.linspace(0, 255, 32)).max() <= 1

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from gradoscope.contract.problems import Unprocessable
-from gradoscope.images.image_files import find_image_files, is_one_file
+from gradoscope.images import image_files
+from gradoscope.images.image_files import find_image_files, is_one_file, left_out
 
 
 @pytest.fixture
@@ -86,3 +87,21 @@ def test_one_file_by_itself(here):
     assert not any(
         is_one_file([Path(p) for p in paths]) for paths in (("a",), ("a/*.jpg",), ("a/cat.jpg", "b/cat.jpg"))
     )
+
+
+def test_what_is_passed_over_is_told(here, monkeypatch):
+    monkeypatch.setattr(image_files, "SUFFIXES", frozenset(image_files.READ))
+    assert left_out([Path("b")], None, False) == ""
+    Path("a/IMG_1.HEIC").touch()
+    Path("a/README").touch()
+    said = left_out([Path("a")], None, False)
+    assert said.startswith("Passed over: files that are no pictures by their names (")
+    assert {"1 .txt", "1 .heic", "1 without a suffix"} == set(said[said.index("(") + 1 : said.index(")")].split(", "))
+    assert "folders below (1; --recursive takes them too)" in said
+    assert said.endswith("HEIC is read where pillow-heif is installed.")
+    assert "folders" not in left_out([Path("a")], None, True)
+    assert "folders" not in left_out([Path("a")], Path("a/deep"), False)  # results are nothing that was passed over
+    Path("c").mkdir()
+    Path("c/notes.md").touch()
+    with pytest.raises(Unprocessable, match=r"no picture in c\. Passed over: files .*1 \.md"):
+        find_image_files([Path("c")], None, False)

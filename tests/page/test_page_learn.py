@@ -172,6 +172,10 @@ def test_sliders_work_by_keyboard(reader: Visit, id: str, steps: int, views: lis
 @pytest.mark.parametrize("kind", ["guided", "vanilla"])
 def test_guided_maps_hardly_change_with_the_class(reader: Visit, kind: str) -> None:
     place = figure(reader, "guided_backprop")
+    seen = place.locator(".seen img")  # the picture that all its maps are of
+    assert FACTS["guided_backprop"]["sample"] == "grid"
+    assert str(seen.get_attribute("src")).endswith("/seen-grid.webp")
+    expect(seen).to_have_js_property("naturalWidth", 224)
     for way in ("espresso", "rocket", "random"):
         place.locator(f"input[value={way}]").check()
         value = FACTS["guided_backprop"]["correlations"][kind][way]

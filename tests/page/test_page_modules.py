@@ -212,3 +212,58 @@ def test_numbers_are_short_and_exact(opened: Visit) -> None:
         list(cases),
     )
     assert got == list(cases.values())
+
+
+def test_a_picture_beyond_the_limits_is_scaled_down_before_it_is_sent(opened: Visit) -> None:
+    """Others go as they are: what is small enough, and what this browser cannot read."""
+    told = opened.page.evaluate(
+        """async () => {
+          const { fitUpload, originalSize, shrinkage } = await import('/static/js/picture/fit-upload.js');
+          const canvas = new OffscreenCanvas(1200, 900);
+          const pen = canvas.getContext('2d');
+          const noise = pen.createImageData(1200, 900);
+          for (let i = 0; i < noise.data.length; i += 65536) crypto.getRandomValues(noise.data.subarray(i, i + 65536));
+          for (let i = 3; i < noise.data.length; i += 4) noise.data[i] = 255;
+          pen.putImageData(noise, 0, 0);
+          const file = new File([await canvas.convertToBlob({ type: 'image/png' })], 'a.png', { type: 'image/png' });
+          const foreign = new File([new Uint8Array(file.size)], 'b.heic');
+          const { dataset } = document.getElementById('file');
+          const { maxPixels, maxBytes } = dataset;
+          const kept = await fitUpload(file) === file;
+          dataset.maxPixels = 300000;
+          const small = await fitUpload(file);
+          const image = await createImageBitmap(small);
+          const unread = await fitUpload(foreign) === foreign;
+          dataset.maxPixels = maxPixels;
+          dataset.maxBytes = file.size - 1;
+          const packed = await fitUpload(file);
+          const whole = await createImageBitmap(packed);
+          dataset.maxBytes = maxBytes;
+          return {
+            maxPixels, maxBytes, kept, unread, bytes: file.size, type: small.type, name: small.name,
+            size: [image.width, image.height], from: originalSize(small), none: originalSize(file) ?? null,
+            packed: packed.size < file.size && [whole.width, whole.height], shrinkage: shrinkage(400, 100, 10000),
+          };
+        }"""
+    )
+    assert told["bytes"] > 2**20
+    assert (told["maxPixels"], told["maxBytes"]) == ("24000000", str(32 * 2**20))
+    assert told["kept"]
+    assert told["unread"]
+    width, height = told["size"]
+    assert 0.9 * 300_000 < width * height <= 300_000
+    assert abs(width / height - 4 / 3) < 0.01
+    assert (told["type"], told["name"], told["from"]) == ("image/jpeg", "a.png", {"width": 1200, "height": 900})
+    assert told["none"] is None
+    assert told["packed"] == [1200, 900]
+    assert told["shrinkage"] == 0.5
+
+
+def test_a_licence_stands_with_its_word(opened: Visit) -> None:
+    texts = opened.page.evaluate(
+        """async () => {
+          const { licenceText } = await import('/static/js/models/licence.js');
+          return ['MIT', 'not stated', ''].map(licenceText);
+        }"""
+    )
+    assert texts == ["Licence: MIT", "Licence: not stated", "Licence: not stated"]

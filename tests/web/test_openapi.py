@@ -48,7 +48,11 @@ def test_forms_say_what_can_be_sent(document):
     explain = forms["Body_explain"]
     assert explain["oneOf"] == [{"required": [name]} for name in ("image", "sample", "from")]
     assert "cat" in explain["properties"]["sample"]["enum"]
-    assert forms["Body_flow"]["properties"]["target"]["anyOf"] == [{"type": "integer"}, {"const": "top"}]
+    assert forms["Body_flow"]["properties"]["target"]["anyOf"] == [
+        {"const": "top"},
+        {"type": "integer"},
+        {"type": "string"},
+    ]
 
 
 def test_an_explanation_leads_to_its_parts(document):

@@ -233,7 +233,10 @@ def test_score_against_and_refusals_name_the_field(server):
         ({"methods": "grad_cam"}, "methods"),
         ({"target": 1000}, "target"),
         ({"target": -1}, "target"),
-        ({"target": "cat"}, "target.0"),
+        ({"target": "cat"}, "target"),
+        ({"target": 1.5}, "target"),
+        ({"target": 5, "against": "no such class"}, "against"),
+        ({"target": 5, "against": "top"}, "against"),
         ({"target": 5, "against": 5}, "against"),
         ({"against": 282}, "against"),
         ({"target": 5, "against": 6, "score": "probability"}, "against"),
@@ -256,6 +259,24 @@ def test_score_against_and_refusals_name_the_field(server):
         assert response.status_code == 422, (fields, response.text)
         assert response.headers["content-type"] == "application/problem+json"
         assert [error["field"] for error in response.json()["errors"]] == [field], fields
+
+
+def test_a_class_by_its_label(server):
+    fields = {"method": "grad_cam", "target": ["Egyptian cat", 285, "espresso"], "against": "tiger cat"}
+    record = explain(server, files={"image": sample("cat.jpg")}, **fields)
+    assert [panel["target"]["index"] for panel in record["panels"]] == [285, 967]
+    assert [panel["against"]["index"] for panel in record["panels"]] == [282, 282]
+    assert [entry["index"] for entry in record["inputs"][0]["targets"]] == [285, 967]
+    flow = server.http.post("/api/v1/gradient-flows", data={"sample": "cat", "target": "espresso"}).json()
+    assert flow["target"] == {"index": 967, "label": "espresso"}
+    refused = explain(server, 422, files={"image": sample("cat.jpg")}, target="crane")
+    assert refused["detail"].startswith("target: efficientnet_lite0 has 2 classes «crane»; name one by its index.")
+    assert "134 (crane), 517 (crane)" in refused["detail"]
+    near = explain(server, 422, files={"image": sample("cat.jpg")}, target="expresso")
+    assert "Near it: 967 (espresso)" in near["detail"]
+    part = explain(server, files={"image": sample("cat.jpg")}, method="grad_cam", target=["unicorn", "espresso"])
+    assert [panel["status"] for panel in part["panels"]] == ["refused", "done"]
+    assert part["panels"][0]["target"] is None
 
 
 @pytest.mark.parametrize("form", ["application/json", "text/event-stream", "image/png", "application/zip"])

@@ -77,6 +77,14 @@ def test_one_channel(tmp_path: Path) -> None:
         ("[64, 96]", "[64, 96]\nchannels = 4", "input.channels"),
         ("[64, 96]", "[64, 96]\nmean = [0.5]", "mean has 1 values, the input has 3 channels"),
         ("[64, 96]", "[64, 96]\nstd = [1, 1, 0]", "input.std.2"),
+        ("[64, 96]", "[64, 96]\nmean = [123.7, 116.3, 103.5]", "mean is of pixel values in [0, 1]"),
+        ("[64, 96]", "[64, 96]\nstd = 58", "std is of pixel values in [0, 1]"),
+        ('licence = "MIT"', 'url = "javascript:alert(1)"', "url: must be an address that begins with http"),
+        (
+            'kind = "embedded"',
+            'kind = "embedded"\n[paper]\ntitle = "x"\nurl = "data:text/html,x"',
+            "paper.url: must be an address that begins with http:// or https://",
+        ),
         ('kind = "embedded"', 'kind = "pickle"', "source.kind: must be one of embedded, torchvision, timm, file"),
         ('kind = "embedded"', 'kind = "embedded"\nlicence = "MIT"', "source.licence: belongs to the top of the card"),
         (

@@ -107,13 +107,13 @@ def test_counters_of_training_may_be_missing() -> None:
     assert torch.equal(match_state_dict(expected, given).tensors["weight"], given["weight"])
 
 
-@pytest.mark.parametrize("name", ["a.safetensors", "a.pth", "old.pth"])
+@pytest.mark.parametrize("name", ["a.safetensors", "a.pth", "old.pth", "best.pth.tar"])
 def test_files(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     if name == "a.safetensors":
         save_file(GIVEN, path)
     else:
-        torch.save(GIVEN, path, _use_new_zipfile_serialization=name == "a.pth")
+        torch.save(GIVEN, path, _use_new_zipfile_serialization=name != "old.pth")
     found = read_checkpoint(path, "x.toml")
     assert all(torch.equal(found[key], value) for key, value in GIVEN.items())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from gradoscope.zoo.cards import Card, CardError
-from gradoscope.zoo.labels import imagenet, read_labels, search
+from gradoscope.zoo.labels import classes_named, imagenet, read_labels, search, similar_classes
 
 IMAGENET = imagenet(1000)
 assert IMAGENET is not None
@@ -47,11 +47,40 @@ def test_numbers_where_there_are_no_names() -> None:
         ("a.json", '{"1": "big dog", "0": "cat"}'),
         ("a.json", '{"cat": 0, "big dog": 1}'),
         ("a.json", '{"0": ["n01", "cat"], "1": ["n02", "big dog"]}'),
+        ("config.json", '{"model_type": "resnet", "id2label": {"0": "cat", "1": "big dog"}, "label2id": {"cat": 0}}'),
+        ("config.json", '{"num_labels": 2, "label2id": {"big dog": 1, "cat": 0}}'),
+        ("config.json", '{"label_names": ["n1", "n2"], "label_descriptions": {"n1": "cat", "n2": "big dog"}}'),
     ],
 )
 def test_files(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_bytes(text.encode())
     assert read_labels(card(tmp_path, labels=name)) == ("cat", "big dog")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"])
+@pytest.mark.parametrize("name", ["a.txt", "a.json"])
+def test_other_alphabets(tmp_path: Path, name: str, encoding: str) -> None:
+    labels = ("Füchsin", "éléphant")
+    text = "\n".join(labels) if name == "a.txt" else json.dumps(labels, ensure_ascii=False)
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    assert read_labels(card(tmp_path, labels=name)) == labels
+
+
+def test_a_class_may_be_called_as_a_key_of_a_config(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"id2label": 1, "label_names": 0}')
+    assert read_labels(card(tmp_path, labels="a.json")) == ("label_names", "id2label")
+
+
+def test_a_class_by_its_label() -> None:
+    assert classes_named(IMAGENET, "tiger cat") == [282]
+    assert classes_named(IMAGENET, "Egyptian Cat") == [285]
+    assert classes_named(IMAGENET, "Tinca tinca") == [0]  # one of the names of «tench, Tinca tinca»
+    assert len(classes_named(IMAGENET, "crane")) == 2
+    assert classes_named(IMAGENET, "cat") == []
+    assert classes_named(("Ring", "ring"), "ring") == [1]
+    assert [label for _, label in similar_classes(IMAGENET, "tabby")][:1] == [IMAGENET[281]]
+    assert similar_classes(IMAGENET, "expresso")[0] == (967, IMAGENET[967])
+    assert similar_classes(tuple(map(str, range(10_000))), "9999") == []  # not searched: it would take long
 
 
 @pytest.mark.parametrize(

@@ -360,6 +360,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
         warnings.simplefilter("ignore")  # TorchScript is deprecated, and its files are still about
         torch.jit.save(torch.jit.trace(small.eval(), torch.zeros(1, 3, 32, 32)), folder / "script.pt")
     torch.save(small.state_dict(), folder / "small.pth")
+    torch.save(tiny(7, channels=1).state_dict(), folder / "grey.pth")
     (folder / "empty.pth").touch()
     (folder / "own_nets.py").write_text(NETS)
     return folder
@@ -387,8 +388,13 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
     "script": ({"file": "script.pt"}, "script.pt is a TorchScript file: save model.state_dict() instead."),
     "mean": ({"mean": "[0.5]"}, "mean has 1 values, the input has 3 channels"),
     "std": ({"std": "[0.5, 0.5]"}, "std has 2 values, the input has 3 channels"),
+    "grey": (
+        {"architecture": "own_nets:tiny", "file": "grey.pth", "top": "arguments = { channels = 1 }"},
+        "It takes one of 1 channel: write `channels = 1` under [input].",
+    ),
+    "of_bytes": ({"mean": "[123.7, 116.3, 103.5]"}, "mean is of pixel values in [0, 1], and 123.7 is far outside."),
     "missing": ({"file": "elsewhere.pth"}, "the weight file elsewhere.pth is not in"),
-    "suffix": ({"file": "model.onnx"}, "model.onnx is none of .safetensors, .pth, .pt, .bin, .ckpt."),
+    "suffix": ({"file": "model.onnx"}, "model.onnx is none of .safetensors, .pth, .pt, .bin, .ckpt, .pth.tar."),
     "nan": ({"file": "nan.safetensors"}, "nan.safetensors is broken: 1 tensors hold NaN or infinity (fc.bias)"),
     "empty": ({"file": "empty.pth"}, "empty.pth cannot be read as weights: it is empty."),
     "key": ({"source": 'key = "ema"'}, "there are no tensors under the key «ema»"),

@@ -344,3 +344,22 @@ def test_tiny_through_an_installed_module(tmp_path: Path) -> None:
     torch.save(Tiny(seed=4).state_dict(), tmp_path / "w.pth")
     card = own(tmp_path, architecture="tests.support.nets:Tiny", arguments={"seed": 1, "classes": 3})
     assert torch.equal(model_spec_of(card).build(tmp_path / "w.pth").state_dict()["head.bias"], Tiny(seed=4).head.bias)
+
+
+def test_the_ending_of_pytorchs_own_training_example_is_taken(tmp_path: Path) -> None:
+    """`model_best.pth.tar`, with the tensors of a DataParallel under `state_dict`."""
+    (tmp_path / "nets.py").write_text(
+        "from torch import nn\n\n\n"
+        "def build(num_classes):\n    return nn.Sequential(nn.Flatten(), nn.Linear(12, num_classes))\n"
+    )
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+    tensors = {f"module.{name}": value for name, value in network.state_dict().items()}
+    saved = {"epoch": 90, "arch": "x", "state_dict": tensors, "best_acc1": torch.tensor(76.1)}
+    torch.save(saved, tmp_path / "model_best.pth.tar")
+    card = own(tmp_path, architecture="nets:build", source={"kind": "file", "file": "model_best.pth.tar"})
+    built = model_spec_of(card).build(tmp_path / "model_best.pth.tar")
+    x = torch.rand(1, 3, 2, 2)
+    assert torch.equal(built(x), network(x))
+    with pytest.raises(CardError, match="none of"):
+        model_spec_of(own(tmp_path, source={"kind": "file", "file": "weights.tar"}))

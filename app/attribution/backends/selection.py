@@ -63,6 +63,9 @@ class BackendSelector(Backend):
         """Of the backend in use."""
         return self.backend.name
 
+    def used_for(self, count: int) -> str:
+        return self._for(count).name
+
     @property
     def sizes(self) -> tuple[int, ...]:  # type: ignore[override]
         """Of the backend in use."""
@@ -118,11 +121,15 @@ class BackendSelector(Backend):
         return True
 
     def _run(self, pictures: Tensor, score: Score) -> Tensor:
-        backend = self.backend if len(pictures) >= self.backend.sizes[0] else self.single
+        backend = self._for(len(pictures))
         found, seconds = timed(backend, pictures, score)
         if backend is self.backend:
             self._sizes.note(len(pictures), seconds)
         return found
+
+    def _for(self, count: int) -> Backend:
+        """The backend for so many pictures."""
+        return self.backend if count >= self.backend.sizes[0] else self.single
 
     def _next_trial(self) -> BackendTrial | None:
         if self._folded is None:

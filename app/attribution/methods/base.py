@@ -48,13 +48,17 @@ class Progress:
 class CompletenessError(TypedDict):
     """The sum that a map should have (`expected`), the sum that it has (`attributed`), and the signed relative error.
 
-    If the relative error is not defined, it is None and `reason` says why.
+    If the relative error is not defined, it is None and `reason` says why. Beside it, what is known of how it would
+    change: `half_error`, the relative error with every other gradient of a path (root mean square of both halves);
+    `standard_error`, that of a sum over random samples, relative too.
     """
 
     expected: float
     attributed: float
     relative_error: float | None
     reason: NotRequired[str]
+    half_error: NotRequired[float]
+    standard_error: NotRequired[float]
 
 
 class Diagnostics(TypedDict, total=False):
@@ -68,6 +72,10 @@ class Diagnostics(TypedDict, total=False):
     completeness: CompletenessError
     converged: bool  # path methods with a tolerance: whether it was reached
     change: float | None  # relative L2 change of the map when the steps were last doubled; None if they never were
+    # path methods without a tolerance: half the relative L2 distance of two maps, each of every other gradient
+    error_estimate: float | None
+    # methods that average over random samples: the standard error of the map, relative L2; None of too few samples
+    standard_error: float | None
     layer: str  # CAMs: the layer whose feature maps were used
     guided_activations: int  # activations that the modified backward rule was applied to
     gates: int  # gates (such as the sigmoid of squeeze-and-excitation), which that rule leaves alone
@@ -105,6 +113,7 @@ class Method(ABC, Generic[P]):
     default: ClassVar[bool] = False  # computed if a request names no method
     single_channel: ClassVar[bool] = False  # the map is (1, H, W), however many channels the picture has
     additive: ClassVar[bool] = False  # its values are parts of the score, and sum to its change
+    multiplies_by_inputs: ClassVar[bool] = False  # the picture is a factor of its values, though they are not additive
     differentiates: ClassVar[bool] = True  # its evaluations are gradients; if False, forward passes
     relation_to_gradient: ClassVar[RelationToGradient] = "other"  # how its values relate to the gradient
     Parameters: ClassVar[type[Parameters]]
@@ -116,6 +125,10 @@ class Method(ABC, Generic[P]):
     @abstractmethod
     def cost(self, parameters: P, size: tuple[int, int]) -> int:
         """Evaluations that a map of one picture of `size` needs (of which kind, says `differentiates`)."""
+
+    def zero_note(self, parameters: P) -> str:
+        """The code of the page's text `note.CODE` that says what a map of zeros means with these parameters."""
+        return "zero"
 
     def check(self, classifier: Classifier, parameters: P) -> None:
         """Raise `Refused` if the method is not correct for this model, `InvalidParameter` for a wrong value."""

@@ -127,6 +127,7 @@ class Metric(ABC, Generic[P]):
     Parameters: ClassVar[type[Parameters]]
     order: ClassVar[int] = DEFAULT_ORDER  # position in lists that people see; metrics of equal order are sorted by id
     default: ClassVar[bool] = False  # measured if `evaluate` names no metric
+    revision: ClassVar[int] = 1  # counted up when equal parameters give other figures: kept ones are out of date
     curve: ClassVar[str] = ""  # «x axis → y axis», if `figures` has `fractions` and `probabilities`
     scalars: ClassVar[tuple[Scalar, ...]] = ()  # the numbers that `evaluate` compares; empty: all figures
     # The network that is evaluated, which decides how long an evaluation takes: the loaded one, a copy that may be

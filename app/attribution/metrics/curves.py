@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
@@ -17,22 +17,25 @@ from ..methods.baselines import make_baseline
 from ..noise import generator
 from ..score import Score
 from .base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps
+from .controls import ENOUGH_DRAWS, Verdict, against, centred_gaussian, moved, moves, p_value
 from .findings import Figures, Findings, Level, Values, short
 from .scalars import Better, Scalar
 from .similarity import importance
 
-GAUSSIAN = 0.25  # standard deviation of the centred control, as a share of the side
-
 LITTLE = 0.1  # of probability: less than that there is nothing to lose on a curve
 MARGIN = 0.02  # of the class's probability: areas that are closer are the same
-Verdict = Literal["better", "unclear", "no better"]
 
 # of random orders, and of the map displaced
 _OUTCOMES: dict[tuple[Verdict, ...], tuple[str, Level]] = {
     ("better", "better"): ("better", "support"),
+    ("better", "few draws"): ("few_draws", "note"),
+    ("few draws", "better"): ("few_draws", "note"),
+    ("few draws", "few draws"): ("few_draws", "note"),
     ("better", "no better"): ("place_does_not_matter", "doubt"),
+    ("few draws", "no better"): ("place_does_not_matter", "doubt"),
     ("unclear", "better"): ("random_as_good", "note"),
     ("no better", "better"): ("random_as_good", "note"),
+    ("no better", "few draws"): ("random_as_good", "note"),
     ("no better", "no better"): ("no_better_than_random", "doubt"),
 }
 
@@ -44,7 +47,13 @@ class CurveParameters(Parameters):
     steps: int = Field(
         50, title="Steps", ge=1, le=1000, description="Points of the curve between 0 and 100 % of pixels"
     )
-    draws: int = Field(3, title="Draws", ge=1, le=50, description="Random orders, and displaced maps, to compare with")
+    draws: int = Field(
+        3,
+        title="Draws",
+        ge=1,
+        le=50,
+        description="Random orders, and displaced maps, to compare with; 19 or more for p = 0.05",
+    )
 
 
 class Curve(TypedDict):
@@ -59,9 +68,10 @@ class PerturbationCurve(Metric[CurveParameters]):
     Grad-CAM, chance decides by the seed. Three controls go the same way: random orders; the map itself, displaced; and
     a Gaussian at the centre with a standard deviation of a quarter of each side. Single pixels scattered at random
     destroy what a network looks for sooner than any region does, so against them alone a coarse map looks worse than it
-    is; a displaced map, moved by a quarter to three quarters of each side and round the border, is as coarse or as
-    scattered as the map. Figures: `fractions`, `map`, `gaussian` and each of `random` and of `displaced` with
-    `probabilities` and `area`; `random_area` and `displaced_area`, the means over the draws. Maps: `order`,
+    is; a displaced map, moved round the border to one of the places of a grid (see `controls.moves`), is as coarse or
+    as scattered as the map. Figures: `fractions`, `map`, `gaussian` and each of `random` and of `displaced` with
+    `probabilities` and `area`; `random_area` and `displaced_area`, the means over the draws; `random_p` and
+    `displaced_p`, (1 + the draws that are at least as good as the map) / (1 + draws). Maps: `order`,
     `order_gaussian`, `order_random` and `order_displaced`, the first draws, (1, H, W): the point k of the curve from
     which on a pixel is exchanged; and the `replacement`, (C, H, W). They give the picture at each point.
     """
@@ -69,6 +79,12 @@ class PerturbationCurve(Metric[CurveParameters]):
     paper = Paper("RISE (Petsiuk, Das, Saenko)", "https://arxiv.org/abs/1806.07421")
     Parameters = CurveParameters
     inserts: ClassVar[bool]
+    revision = 2  # the displaced maps' places
+
+    @property
+    def sign(self) -> int:
+        """1 where a larger area is better, else −1."""
+        return 1 if self.inserts else -1
 
     def cost(self, cost_inputs: CostInputs, parameters: CurveParameters) -> MetricCost:
         return MetricCost(forwards=(2 + 2 * parameters.draws) * (parameters.steps + 1))
@@ -87,19 +103,25 @@ class PerturbationCurve(Metric[CurveParameters]):
         draws = range(parameters.draws)
         drawn = {
             "random": [random_order(subject.size, subject.seed, draw) for draw in draws],
-            "displaced": [ranking(displaced(strength, subject.seed, draw), subject.seed) for draw in draws],
+            "displaced": [
+                ranking(moved(strength, move), subject.seed)
+                for move in moves(subject.size, parameters.draws, subject.seed)
+            ],
         }
+        traced_map = yield from curve(order)
         figures: dict[str, object] = {
             "replacement": parameters.replacement,
             "fractions": [k / parameters.steps for k in range(parameters.steps + 1)],
-            "map": (yield from curve(order)),
+            "map": traced_map,
             "gaussian": (yield from curve(gaussian)),
         }
         for name, control in drawn.items():
             traced: list[Curve] = []
             for one in control:
                 traced.append((yield from curve(one)))
-            figures |= {name: traced, f"{name}_area": float(np.mean([record["area"] for record in traced]))}
+            areas = [record["area"] for record in traced]
+            gains = [self.sign * (traced_map["area"] - area) for area in areas]
+            figures |= {name: traced, f"{name}_area": float(np.mean(areas)), f"{name}_p": p_value(gains)}
         orders = {"order": order, "order_gaussian": gaussian}
         orders |= {f"order_{name}": control[0] for name, control in drawn.items()}
         points = {name: exchanged_at(one, parameters.steps).view(1, *subject.size) for name, one in orders.items()}
@@ -112,7 +134,7 @@ class PerturbationCurve(Metric[CurveParameters]):
         if whole - nothing < LITTLE:
             yield "little_to_lose", "note", {"whole": short(whole), "nothing": short(nothing)}
             return
-        sign = -1 if not self.inserts else 1
+        sign = self.sign
         area, margin = figures["map"]["area"], MARGIN * whole
         areas = {name: [record["area"] for record in figures[name]] for name in ("random", "displaced")}
         values: Values = {"area": short(area), "draws": len(areas["random"])}
@@ -121,6 +143,8 @@ class PerturbationCurve(Metric[CurveParameters]):
             values[f"{name}_high"] = short(max(drawn))
         verdicts = tuple(against(area, areas[name], sign, margin) for name in ("random", "displaced"))
         outcome, level = _OUTCOMES.get(verdicts, ("unclear", "note"))
+        if outcome == "few_draws":
+            values |= {"chance": len(areas["displaced"]) + 1, "enough": ENOUGH_DRAWS}
         yield outcome, level, values
         gaussian = figures["gaussian"]["area"]
         if sign * (area - gaussian) < margin:
@@ -173,28 +197,6 @@ def ranking(values: Tensor, seed: int) -> Tensor:
 
 def random_order(size: tuple[int, int], seed: int, draw: int) -> Tensor:
     return torch.randperm(size[0] * size[1], generator=generator(seed, "order", draw))
-
-
-def displaced(strength: Tensor, seed: int, draw: int) -> Tensor:
-    """(H, W) moved by a quarter to three quarters of each side, what leaves it coming in on the other side."""
-    drawn = torch.rand(2, generator=generator(seed, "displaced", draw)).tolist()
-    moves = [round((0.25 + 0.5 * u) * side) for u, side in zip(drawn, strength.shape, strict=True)]
-    return strength.roll(moves, (0, 1))
-
-
-def centred_gaussian(size: tuple[int, int]) -> Tensor:
-    """exp(−(u² + v²) / 2σ²), u and v from −½ to ½ across each side, σ a quarter: (H, W)."""
-    rows, columns = (((torch.arange(side, dtype=torch.float64) + 0.5) / side - 0.5) for side in size)
-    return torch.exp(-(rows[:, None] ** 2 + columns**2) / (2 * GAUSSIAN**2))
-
-
-def against(area: float, drawn: list[float], sign: int, margin: float) -> Verdict:
-    """Better: than each of those drawn by more than a margin, and than their mean by two standard deviations."""
-    gains = [sign * (area - other) for other in drawn]
-    if mean(gains) <= margin:
-        return "no better"
-    spread = stdev(drawn) if len(drawn) > 1 else 0.0
-    return "better" if min(gains) > margin and mean(gains) > 2 * spread else "unclear"
 
 
 def curve_scalars(metric: str, better: Better, sign: int, does: str) -> tuple[Scalar, ...]:

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from ..classifier import Classifier
 from ..copies import copied
@@ -29,7 +30,8 @@ def private_copy(classifier: Classifier) -> Classifier:
 
 
 def layers(classifier: Classifier) -> list[list[Named]]:
-    """The layers that hold weights, from the top (next to the logits) down; with each the norms that follow it.
+    """The layers that hold weights, from the top (next to the logits) down; with each the norms and other vectors that
+    follow it, and with the first those before it.
 
     The order is that in which a pass enters them. A layer that is never entered itself (an auxiliary head, a
     projection inside attention) stands where the module around it was entered.
@@ -39,7 +41,7 @@ def layers(classifier: Classifier) -> list[list[Named]]:
     held.sort(key=lambda named: entered[_nearest(named[0], entered)])  # stable: else as they are written
     groups: list[list[Named]] = []
     for name, module in held:
-        if groups and not _weighs(module):
+        if groups and not (_weighs(module) and any(_weighs(other) for _, other in groups[-1])):
             groups[-1].append((name, module))
         else:
             groups.append([(name, module)])
@@ -59,27 +61,45 @@ def count_weighted_layers(classifier: Classifier) -> int | None:
     return _counted[classifier.network]
 
 
+def name_of(layer: list[Named]) -> str:
+    """The name of its first module that has weights."""
+    return next((name for name, module in layer if _weighs(module)), layer[0][0])
+
+
 def randomise(layer: list[Named], seed: int) -> None:
     """Draw a layer's weights anew, in place: uniform within ±√(6/fan-in), which keeps the size of what passes a ReLU
     network (He, Zhang, Ren, Sun 2015, arXiv:1502.01852); offsets within ±1/√fan-in.
 
     PyTorch's own draw, smaller by √6, lets the signal of fifty layers fade until a score's differences drown in the
-    rounding of float32. Norms become as they begin: scale 1, offset 0, mean 0, variance 1. Each tensor's draw comes
-    from (seed, its name) alone, so the stages share what is above them.
+    rounding of float32. Norms become as they begin: scale 1, offset 0, mean 0, variance 1; the slopes of a PReLU too,
+    0.25, for with slopes of 1 the network would be linear. Other vectors (a layer scale of ConvNeXt, the gain of a
+    standardised convolution) are shuffled: they lose what they have learned of each channel, and keep their size, for
+    which there is no other measure. Single numbers stay. Each tensor's draw comes from (seed, its name) alone, so the
+    stages share what is above them.
     """
     for name, module in layer:
-        matrices = [p for p in module.parameters(recurse=False) if p.ndim >= 2]
-        bound = max(m[0].numel() for m in matrices) ** -0.5 if matrices else 0.0
+        weights = dict(_weights(module))
+        bound = max(value[0].numel() for value in weights.values()) ** -0.5 if weights else 0.0
         for key, value in module.named_parameters(recurse=False):
-            if value.ndim >= 2:
-                _draw(value, (6 / value[0].numel()) ** 0.5, seed, f"{name}.{key}")
-            elif matrices:
-                _draw(value, bound, seed, f"{name}.{key}")
-            elif key in ("weight", "bias"):
+            drawn = f"{name}.{key}"
+            if key in weights:
+                _draw(value, (6 / value[0].numel()) ** 0.5, seed, drawn)
+            elif weights and key.endswith("bias"):
+                _draw(value, bound, seed, drawn)
+            elif isinstance(module, nn.PReLU):
+                value.data.fill_(module.init)
+            elif _is_norm(module) and key in ("weight", "bias"):
                 value.data.fill_(key == "weight")
+            else:
+                _shuffle(value, seed, drawn)
         for key, statistic in module.named_buffers(recurse=False):
             if key in ("running_mean", "running_var"):
                 statistic.fill_(key == "running_var")
+
+
+def _shuffle(value: Tensor, seed: int, name: str) -> None:
+    order = torch.randperm(value.numel(), generator=generator(seed, "weights", name))
+    value.data.copy_(value.detach().flatten()[order.to(value.device)].view_as(value))
 
 
 def _draw(value: Tensor, bound: float, seed: int, name: str) -> None:
@@ -121,8 +141,24 @@ def _upwards(name: str) -> Iterator[str]:
     yield ""
 
 
+def _weights(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The module's own weights: matrices and kernels. A vector is none, however it is shaped: a layer scale may be
+    (C, 1, 1). Nor is the scale of a layer norm over whole feature maps."""
+    if isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
+        return
+    for key, value in module.named_parameters(recurse=False):
+        connects = isinstance(module, (nn.Linear, _ConvNd)) and key == "weight"
+        if value.ndim >= 2 and (connects or sum(side > 1 for side in value.shape) >= 2):
+            yield key, value
+
+
 def _weighs(module: nn.Module) -> bool:
-    return any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))
+    return next(_weights(module), None) is not None
+
+
+def _is_norm(module: nn.Module) -> bool:
+    """Whether a module without weights is a norm: by its statistics or its name, for there are many kinds."""
+    return hasattr(module, "running_mean") or "norm" in type(module).__name__.lower()
 
 
 def _holds(module: nn.Module) -> bool:

@@ -135,12 +135,12 @@ def _explain(job: BatchJob, batch: Batch) -> Run:
 
 
 def _done_event(picture: ExplainedPicture) -> Event:
-    from ...pipeline.archive import files
+    from ...pipeline.archive import files, with_file_names
     from ...pipeline.catalogue import titles
     from ...pipeline.problems import as_problem
 
     try:
-        written = list(files(picture.record, picture.read, titles()))
+        written = list(files(with_file_names(picture.record), picture.read, titles()))
     except Exception as error:
         return _failed_event(picture.entry, as_problem(error))
     return PictureDoneEvent(index=int(picture.entry.folder.name), record=picture.record, files=written)

@@ -143,7 +143,7 @@ class ClusterExecutor(BaseExecutor):
             response.cancel()
             raise
         if number in self._jobs:
-            raise ComputationFailed("The computation broke off. The server's log has the details.")
+            raise ComputationFailed("The computation broke off. The log where it was computed has the details.")
 
     def _broadcast(self, method: str, *arguments: Any) -> None:
         """Call a method on all replicas; does not wait."""

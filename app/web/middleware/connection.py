@@ -18,7 +18,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...contract import request_id
-from ...contract.problems import HeadTooLarge, MalformedRequest, Problem, TooSlow, Unavailable
+from ...contract.problems import HeadTooLarge, MalformedRequest, NotImplementedHere, Problem, TooSlow, Unavailable
 from ...settings import Settings
 from .security_headers import SECURITY_HEADERS
 
@@ -82,7 +82,8 @@ class Connection(H11Protocol):
         if status == 431:
             self._refuse(HeadTooLarge("The request's head is larger than 16,384 bytes. Send fewer or shorter headers."))
         else:
-            problem = MalformedRequest("This is no HTTP/1.1 request that this server understands.")
+            kind = NotImplementedHere if status == NotImplementedHere.status else MalformedRequest
+            problem = kind("This is no HTTP/1.1 request that this server understands.")
             problem.status = status
             self._refuse(problem)
 

@@ -5,15 +5,20 @@ Listening on loopback is not enough: any web site can send a POST there, and DNS
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ...contract.problems import Forbidden, Problem, WrongHost
+from ...contract.problems import Forbidden, Problem, VersionNotSupported, WrongHost
 from .problems import problem_response
 
+HTTP_VERSIONS = ("1.0", "1.1", "2", "3")
+# a Host header is a name or an address, and maybe a port (RFC 9110, 7.2): no user, no path
+HOST = re.compile(r"(?P<name>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{0,5}))?")
+MAX_PORT = 65_535
 CHANGING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -29,20 +34,22 @@ class HostOriginMiddleware:
         self.origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope["method"], Headers(scope=scope)) if scope["type"] == "http" else None
+        refusal = self._refusal(scope, Headers(scope=scope)) if scope["type"] == "http" else None
         if refusal is None:
             await self.app(scope, receive, send)
         else:
             await problem_response(refusal)(scope, receive, send)
 
-    def _refusal(self, method: str, headers: Headers) -> Problem | None:
-        host = hostname(f"//{headers.get('host', '')}")
+    def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
+        if scope.get("http_version", "1.1") not in HTTP_VERSIONS:
+            return VersionNotSupported(f"HTTP/{scope['http_version']} is not spoken here. Send HTTP/1.1.")
+        host = hostname(headers.get("host", ""))
         if "*" not in self.allowed and host not in self.allowed:
             return WrongHost(
                 f"This server does not answer under the name «{(host or '')[:80]}». Its operator can allow it by "
                 "GRADOSCOPE_ALLOWED_HOSTS."
             )
-        if method in CHANGING_METHODS and headers.get("origin") not in self.origins and _cross_site(headers):
+        if scope["method"] in CHANGING_METHODS and headers.get("origin") not in self.origins and _cross_site(headers):
             return Forbidden(
                 "Requests that another web site makes are refused. Send it from this site, or from a shell; the "
                 "operator can allow a site by GRADOSCOPE_CORS_ORIGINS."
@@ -50,14 +57,12 @@ class HostOriginMiddleware:
         return None
 
 
-def hostname(url: str) -> str | None:
-    """The host in a URL, without its port; None if it is missing or malformed."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises if it is no number
-        return parts.hostname
-    except ValueError:
+def hostname(header: str) -> str | None:
+    """The name in a Host header, in lower case and without its port; None if it is missing or malformed."""
+    match = HOST.fullmatch(header)
+    if match is None or int(match["port"] or 0) > MAX_PORT:
         return None
+    return match["name"].strip("[]").lower()
 
 
 def _cross_site(headers: Headers) -> bool:

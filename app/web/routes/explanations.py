@@ -16,7 +16,7 @@ from ...contract import request_id
 from ...contract.arrays import ScoreKind
 from ...contract.events import ErrorEvent, Event
 from ...contract.jobs import Explain, Measure
-from ...contract.parsing import parse_size
+from ...contract.parsing import MAX_SEED, parse_class, parse_size, parse_target
 from ...contract.problems import Unprocessable
 from ...contract.records import Explanation
 from ...contract.wire import JsonObject
@@ -33,11 +33,16 @@ FIELDS = (
     *("image", "sample", "from", "model", "method", "target", "against"),
     *("score", "options", "seed", "fit", "size", "metrics"),
 )
-MAX_SEED = 2**63 - 1
+CLASS = [{"type": "integer"}, {"type": "string"}]
+ClassText = Annotated[
+    int | str | None,
+    BeforeValidator(lambda value: parse_class(value) if isinstance(value, str) else value),
+    WithJsonSchema({"anyOf": CLASS}),
+]
 Target = Annotated[
-    int | None,
-    BeforeValidator(lambda value: None if value == "top" else value),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"const": "top"}]}),
+    int | str | None,
+    BeforeValidator(lambda value: parse_target(value) if isinstance(value, str) else value),
+    WithJsonSchema({"anyOf": [{"const": "top"}, *CLASS]}),
 ]
 OptionsText = Annotated[
     str, Form(description='Parameters by method or metric, JSON: {"smooth_grad": {"samples": 100}}')
@@ -75,9 +80,11 @@ async def explain(
     method: Annotated[list[str] | None, Form(description="Repeatable; the six where none is named")] = None,
     target: Annotated[
         list[Target] | None,
-        Form(description="Class index, repeatable; `top`, or none at all, is each model's top class"),
+        Form(description="Class index or unique label, repeatable; `top`, or none at all, is each model's top class"),
     ] = None,
-    against: Annotated[int | None, Form(description="Class index: explain logit(target) − logit(against)")] = None,
+    against: Annotated[
+        ClassText, Form(description="Class index or label: explain logit(target) − logit(against)")
+    ] = None,
     score: Annotated[ScoreKind, Form(description="The number that is explained")] = "logit",
     options: OptionsText = "{}",
     seed: Annotated[int, Form(ge=0, le=MAX_SEED, description="Of the methods that draw")] = 0,

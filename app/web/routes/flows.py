@@ -11,7 +11,7 @@ from ...contract.flows import GradientFlow
 from ...contract.jobs import Flow
 from ...contract.parsing import parse_size
 from .dependencies import ExecutorDep, OwnerDep, SettingsDep, StoreDep
-from .explanations import Target
+from .explanations import ClassText, Target
 from .submit import run_for_client
 from .uploads import FitName, Origin, Picture, SampleName, SizeText, only_fields, read_picture
 
@@ -33,8 +33,12 @@ async def flow(
     sample: SampleName = None,
     origin: Origin = None,
     model: Annotated[str | None, Form(description="Id; the default model where none is named")] = None,
-    target: Annotated[Target, Form(description="Class index; `top`, or none at all, is the model's top class")] = None,
-    against: Annotated[int | None, Form(description="Class index: the score is logit(target) − logit(against)")] = None,
+    target: Annotated[
+        Target, Form(description="Class index or unique label; `top`, or none at all, is the model's top class")
+    ] = None,
+    against: Annotated[
+        ClassText, Form(description="Class index or label: the score is logit(target) − logit(against)")
+    ] = None,
     score: Annotated[ScoreKind, Form(description="The number whose gradient is looked at")] = "logit",
     fit: FitName = None,
     size: SizeText = None,

@@ -21,7 +21,7 @@ from ...service.executor import Executor
 from ...settings import shipped
 from .. import texts
 from ..plugin_pages import method_pages, metric_pages, plugin_block, previews
-from .dependencies import ExecutorDep
+from .dependencies import ExecutorDep, SettingsDep
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
@@ -29,9 +29,10 @@ CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 
 @router.get("/")
 @router.get("/e/{id}")
-async def index(request: Request) -> Response:
+async def index(request: Request, settings: SettingsDep) -> Response:
     """The workbench; at /e/{id} its script fetches that explanation."""
-    return _page(request, "index.html", {"previews": previews(), "plugins": plugin_block()})
+    limits = {"max_pixels": settings.max_pixels, "max_bytes": settings.max_upload}
+    return _page(request, "index.html", {"previews": previews(), "plugins": plugin_block(), **limits})
 
 
 @router.get("/methods")

@@ -15,13 +15,13 @@ from ..model_spec import ModelSpec
 from ..weights import WeightFile
 from .libraries import as_card_error, builders
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
 
 
 def model_spec(card: Card, source: File) -> ModelSpec:
     """Raises `CardError`."""
     path = card.folder / source.file.expanduser()
-    if path.suffix not in SUFFIXES:
+    if not path.name.endswith(SUFFIXES):
         raise CardError(f"{card.file}: source.file: {source.file} is none of {', '.join(SUFFIXES)}.")
     labels = read_labels(card)
     builders(card, len(labels))  # raises at once if the architecture is unknown

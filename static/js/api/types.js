@@ -37,6 +37,16 @@
  */
 
 /**
+ * What has computed a map's gradients. Two right engines may differ by rounding, up to 1e-2 (relative L2).
+ * @typedef {object} EngineBody
+ * @property {string} backend - plain: PyTorch; folded: with BatchNorm folded into the convolutions; compiled: by
+ *   OpenVINO; several, in the order of their use, where a faster one was found on the way
+ * @property {string} device - as PyTorch calls it
+ * @property {string} dtype - of the network and its gradients: float32, …
+ * @property {number} threads - of PyTorch's operations on the CPU
+ */
+
+/**
  * @typedef {object} EstimateBody
  * @property {string} method
  * @property {number} gradient_evaluations
@@ -129,7 +139,8 @@
  * @property {string} url
  * @property {PredictedClass[]} predictions
  * @property {PredictedClass[]} [targets] - the classes that were asked for by their index
- * @property {Note[]} [notes] - what is to be known of the network before its maps are read
+ * @property {NoteBody[]} [notes] - what is to be known of the network before its maps are read; absent where there
+ *   is nothing
  */
 
 /**
@@ -226,7 +237,7 @@
  * @property {string | null} remedy - how to get the weights; null if they are ready
  * @property {WeightsBody} weights
  * @property {LayerBody[] | null} layers - null until the model has been loaded once
- * @property {Note[]} [notes] - what is to be known of the network; empty until it has been loaded once
+ * @property {NoteBody[]} [notes] - what is to be known of the network; empty until it has been loaded once
  */
 
 /**
@@ -238,10 +249,11 @@
  */
 
 /**
- * @typedef {object} Note
- * @property {string} code - which note it is; the page has its words in each language by this
- * @property {string} detail - the note in English
- * @property {Record<string, any>} values - what the sentence names: numbers, parts of the network
+ * A sentence about a map, or about a network, that a reader should know.
+ * @typedef {object} NoteBody
+ * @property {string} code
+ * @property {string} detail - the sentence, in English
+ * @property {Record<string, any>} [values] - the numbers and names in the sentence; absent where there are none
  */
 
 /**
@@ -255,7 +267,10 @@
  * @property {Record<string, any>} parameters
  * @property {number[] | null} shape
  * @property {Statistics | null} statistics
- * @property {Record<string, any>} diagnostics
+ * @property {Record<string, any>} diagnostics - what the method reports beside its map (`completeness`,
+ *   `standard_error`, `layer`, …), and `engine`, what has computed it: see EngineBody
+ * @property {NoteBody[]} [notes] - what a reader should know, such as why a map is zero everywhere; absent where
+ *   there is nothing
  * @property {number} seconds - that the computation took, in this request or in the one that it was kept from
  * @property {boolean} from_store - whether it was known already, and not computed again
  * @property {PanelUrls} urls

@@ -5,6 +5,7 @@ import { t } from "../shared/texts.js";
 import { modelOf } from "../state/models.js";
 import { View } from "../widgets/view.js";
 import { amountOf, dismiss, download, stop, use } from "./downloads.js";
+import { licenceText } from "./licence.js";
 
 /**
  * @import { ModelBody } from "../api/types.js"
@@ -72,7 +73,7 @@ export class WeightsDownload extends View {
   /** @param {ModelBody} model */
   statusText({ title, licence, weights }) {
     const { status, problem } = this.entry;
-    const values = { title, licence, file: weights.file, amount: amountOf(this.entry) };
+    const values = { title, licence: licenceText(licence), file: weights.file, amount: amountOf(this.entry) };
     return problem ? problem.detail : t(`weights.${status}`, values);
   }
 

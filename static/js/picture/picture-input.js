@@ -3,6 +3,7 @@
 import { Problem } from "../api/client.js";
 import { t } from "../shared/texts.js";
 import { showNotice } from "../state/actions.js";
+import { fitUpload } from "./fit-upload.js";
 import { addPictures } from "./pictures.js";
 
 const chooser = /** @type {HTMLInputElement} */ (document.getElementById("file"));
@@ -12,11 +13,16 @@ export function choose() {
   chooser.click();
 }
 
+/** @param {File[]} files */
+function add(files) {
+  addPictures(files.map((file) => ({ url: URL.createObjectURL(file), name: file.name || t("picture.pasted"), source: { field: "image", value: file } })));
+}
+
 /** @param {Iterable<File>} files */
 function addImageFiles(files) {
   const pictures = [...files].filter(({ type }) => type.startsWith("image/"));
   const taken = pictures.length ? pictures : [...files].slice(0, 1);
-  if (taken.length) addPictures(taken.map((file) => ({ url: URL.createObjectURL(file), name: file.name || t("picture.pasted"), source: { field: "image", value: file } })));
+  if (taken.length) Promise.all(taken.map(fitUpload)).then(add);
   return taken.length > 0;
 }
 

@@ -3,6 +3,7 @@ import { t } from "../shared/texts.js";
 import { shownInput } from "../state/models.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
+import { originalSize } from "./fit-upload.js";
 import { choose } from "./picture-input.js";
 
 /**
@@ -92,7 +93,10 @@ export class PictureView extends View {
     const known = Boolean(width && height);
     const crop = known && input?.crop;
     this.frame.hidden = !crop;
-    this.caption.textContent = known ? this.describe(width, height, input) : (picture?.name ?? "");
+    const entry = store.state.pictures.find(({ key }) => key === picture?.key);
+    const before = originalSize(entry?.source?.value);
+    const scaled = before ? ` · ${t("picture.scaled", before)}` : "";
+    this.caption.textContent = known ? this.describe(width, height, input) + scaled : (picture?.name ?? "");
     if (!known) return;
     const original = [0, 0, width, height];
     const around = crop ? unionOf(original, crop) : original;

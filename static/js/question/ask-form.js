@@ -1,6 +1,7 @@
 import { explainAgain } from "../controller/controller.js";
 import { askModel, askTarget } from "../controller/layout.js";
 import { dismiss, offer } from "../models/downloads.js";
+import { licenceText } from "../models/licence.js";
 import { el, iconButton } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { askedModel, askedTarget, modelOf } from "../state/models.js";
@@ -117,8 +118,8 @@ export class AskForm extends View {
     if (!model) return [];
     const { licence, paper, url } = model;
     const link = paper ?? (url ? { title: t("model.source"), url } : null);
-    if (!link) return [licence];
-    return [el("span", {}, licence), el("a", { href: link.url, title: link.title, target: "_blank", rel: "noopener noreferrer" }, link.title)];
+    if (!link) return [licenceText(licence)];
+    return [el("span", {}, licenceText(licence)), el("a", { href: link.url, title: link.title, target: "_blank", rel: "noopener noreferrer" }, link.title)];
   }
 
   /**

@@ -20,7 +20,7 @@ function valueText(value) {
 /**
  * A finding, or a note, in the page's language; the server's English sentence if the page has no text for its code, or a number
  * for that text is missing.
- * @param {Pick<Finding, "code" | "detail" | "values">} finding
+ * @param {Pick<Finding, "code" | "detail"> & { values?: Record<string, any> }} finding
  * @param {string} kind - how the keys of its texts begin
  */
 export function findingNode({ code, detail, values = {} }, kind = "trust.finding") {

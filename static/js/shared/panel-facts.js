@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import * as format from "./format.js";
 import { t, textOr } from "./texts.js";
 
-/** @import { PanelBody } from "../api/types.js" */
+/** @import { NoteBody, PanelBody } from "../api/types.js" */
 
 /** @typedef {{ text: string, long?: string, poor?: boolean }} Fact */
 
@@ -37,11 +37,28 @@ function convergence({ converged, change }) {
 }
 
 /**
- * [{text, long?, poor?}] for a finished panel's record.
- * @param {Pick<PanelBody, "seconds" | "diagnostics">} record
+ * What a reader should know, in the page's language; the server's English if the page has no text for it.
+ * @param {NoteBody} note
+ * @returns {Fact}
+ */
+const note = ({ code, detail }) => ({ text: textOr(`note.${code}`, detail), poor: true });
+
+/**
+ * How exact a mean over random samples is, or a path without a tolerance.
+ * @param {Record<string, any>} diagnostics
  * @returns {Fact[]}
  */
-export function factsOf({ seconds, diagnostics = {} }) {
+function errors(diagnostics) {
+  const found = ["standard_error", "error_estimate"].filter((name) => Number.isFinite(diagnostics[name]));
+  return found.map((name) => ({ text: t(`panel.${name}`, { error: format.percent(diagnostics[name]) }), long: t(`panel.${name}.long`) }));
+}
+
+/**
+ * [{text, long?, poor?}] for a finished panel's record.
+ * @param {Pick<PanelBody, "seconds" | "diagnostics" | "notes">} record
+ * @returns {Fact[]}
+ */
+export function factsOf({ seconds, diagnostics = {}, notes = [] }) {
   /** @type {Fact[]} */
   const facts = [];
   const { gradient_evaluations: gradients, forward_evaluations: forwards, guided_activations: guided, layer } = diagnostics;
@@ -52,7 +69,7 @@ export function factsOf({ seconds, diagnostics = {} }) {
   if (layer) facts.push({ text: t("panel.layer", { layer }) });
   if (diagnostics.completeness) facts.push(completeness(diagnostics.completeness));
   if ("converged" in diagnostics) facts.push(convergence(diagnostics));
-  return facts;
+  return [...facts, ...errors(diagnostics), ...notes.map(note)];
 }
 
 /**

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from gradoscope.attribution.errors import ComputationFailed
 from gradoscope.attribution.methods.paths import completeness, relative_change
 from torch import Tensor
 
-from tests.support.nets import Linear, Tiny, explain, finish, random_picture, relative, steps_of, wrap
+from tests.support.nets import Linear, Tiny, explain, finish, gradient, random_picture, relative, steps_of, wrap
 
 IG, BLUR = "integrated_gradients", "blur_integrated_gradients"
 
@@ -74,7 +75,42 @@ def test_without_a_tolerance_nothing_is_said_of_convergence() -> None:
         assert set(explain(method, wrap(Tiny()), random_picture(), steps=3).diagnostics) == {
             "gradient_evaluations",
             "completeness",
+            "error_estimate",
         }
+
+
+@pytest.mark.parametrize("steps", [8, 50, 51])
+def test_error_estimate_by_hand(steps: int) -> None:
+    """Two maps of every other gradient, with NumPy: half their distance, and the errors of their sums."""
+    network, x = wrap(Tiny()).double(), random_picture().double()
+    given = explain(IG, network, x, steps=steps, rule="midpoint")
+    places = (np.arange(steps) + 0.5) / steps
+    slopes = np.array([gradient(network, place * x, lambda y: y[:, 0]).numpy() for place in places])
+    one, other = (slopes[start::2].mean(0) * x.numpy() for start in (0, 1))
+    estimate = np.linalg.norm(one - other) / 2 / np.linalg.norm(given.values.numpy())
+    assert given.diagnostics["error_estimate"] == pytest.approx(estimate, rel=1e-9)
+    record = given.diagnostics["completeness"]
+    errors = [(half.sum() - record["expected"]) / record["expected"] for half in (one, other)]
+    assert record["half_error"] == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=1e-6)
+
+
+@pytest.mark.parametrize("method", [IG, BLUR])
+def test_error_estimate_is_no_less_than_the_error(method: str) -> None:
+    """Against the map of very many steps, on networks with many kinks."""
+    for seed in range(2):
+        network, x = wrap(Tiny(seed=seed), side=12), random_picture(12, seed)
+        exact = explain(method, network, x, steps=300, micro_batch=100).values
+        for steps in (8, 20):
+            given = explain(method, network, x, steps=steps, micro_batch=20)
+            assert given.diagnostics["error_estimate"] > 0.7 * relative(given.values, exact)
+
+
+def test_error_estimate_of_few_steps_and_of_a_linear_score() -> None:
+    x = random_picture()
+    assert "error_estimate" not in explain(IG, wrap(Tiny()), x, steps=1).diagnostics
+    assert explain(IG, wrap(Linear()), x, steps=7).diagnostics["error_estimate"] == pytest.approx(0, abs=1e-6)
+    assert "error_estimate" not in explain(IG, wrap(Tiny()), x, steps=20, tolerance=0.1).diagnostics
+    assert explain(IG, wrap(Tiny()), torch.zeros(3, 8, 8), steps=7).diagnostics["error_estimate"] is None
 
 
 @pytest.mark.parametrize("method", [IG, BLUR])

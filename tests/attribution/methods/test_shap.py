@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from gradoscope.attribution.methods.base import find_method
@@ -53,6 +54,36 @@ def test_against_a_loop(kind: str, samples: int) -> None:
     assert given.diagnostics["forward_evaluations"] == (samples if kind == "noise" else 1) + 1
 
 
+@pytest.mark.parametrize("kind", ["black", "noise"])
+def test_standard_errors_by_hand(kind: str) -> None:
+    """Of the map over its samples, and of its sum's error, r_k = Σ a_k − (S(x) − S(x′_k)); with NumPy."""
+    network, x = wrap(Tiny()).double(), random_picture(seed=1).double()
+    maps, off = [], []
+    with torch.no_grad():
+        score = float(network(x[None])[0, 0])
+    for k in range(6):
+        values, change = naive_sample(network, x, k, kind, 9)
+        maps.append(values.numpy().ravel())
+        off.append(maps[-1].sum() - change)
+    spread = np.sqrt((np.var(maps, 0, ddof=1) / 6).sum()) / np.linalg.norm(np.mean(maps, 0))
+    given = explain(SHAP, network, x, samples=6, baseline=kind, seed=9).diagnostics
+    assert given["standard_error"] == pytest.approx(spread, rel=1e-9)
+    record = given["completeness"]
+    assert record["standard_error"] == pytest.approx(np.std(off, ddof=1) / 6**0.5 / abs(record["expected"]), rel=1e-6)
+    assert score  # the change is not that of a dead network
+    alone = explain(SHAP, network, x, samples=1, baseline=kind).diagnostics
+    assert alone["standard_error"] is None
+    assert "standard_error" not in alone["completeness"]
+
+
+def naive_sample(network: Tiny, x: Tensor, k: int, kind: str, seed: int) -> tuple[Tensor, float]:
+    """Sample k's own map, and the change of the score that it should sum to."""
+    baseline = make_baseline(kind, x, seed, k if kind == "noise" else 0)
+    alpha = float(torch.rand((), generator=generator(seed, k, "alpha")))
+    slope = gradient(network, baseline + alpha * (x - baseline), lambda y: y[:, 0])
+    return (x - baseline) * slope, float(network(x[None])[0, 0] - network(baseline[None])[0, 0])
+
+
 @pytest.mark.parametrize("kind", BASELINES)
 def test_micro_batch_does_not_matter(kind: str) -> None:
     network, x = wrap(Tiny()).double(), random_picture().double()
@@ -64,6 +95,7 @@ def test_micro_batch_does_not_matter(kind: str) -> None:
         assert given.diagnostics == {
             **one.diagnostics,
             "completeness": pytest.approx(one.diagnostics["completeness"], rel=1e-9),
+            "standard_error": pytest.approx(one.diagnostics["standard_error"], rel=1e-9),
         }
 
 

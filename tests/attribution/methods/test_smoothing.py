@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from gradoscope.attribution.methods.base import find_method
@@ -49,7 +50,41 @@ def test_variants(variant: str, samples: int) -> None:
     network, x = wrap(Tiny()).double(), (random_picture(seed=1) * 0.5 + 0.2).double()
     given = explain("smooth_grad", network, x, samples=samples, noise=0.3, variant=variant, seed=9)
     assert relative(given.values, naive(network, x, samples, 0.3, 9)[variant]) < 1e-10
-    assert given.diagnostics == {"gradient_evaluations": samples}
+    assert given.diagnostics["gradient_evaluations"] == samples
+
+
+def test_standard_error_by_hand() -> None:
+    """Of the mean over its pairs, which are independent, and of the squares over single samples; with NumPy."""
+    network, x = wrap(Tiny()).double(), random_picture(seed=1).double()
+    deviation = 0.3 * float(x.max() - x.min())
+
+    def at(drawn: Tensor) -> np.ndarray:
+        return gradient(network, x + deviation * drawn, lambda y: y[:, 0]).numpy().ravel()
+
+    noises = [noise(9, k, x.shape) for k in range(6)]
+    pairs = np.array([(at(drawn) + at(-drawn)) / 2 for drawn in noises[:3]])
+    squares = np.array([at(drawn) ** 2 for drawn in noises])
+    for variant, drawn in (("mean", pairs), ("squared", squares)):
+        expected = np.sqrt((drawn.var(0, ddof=1) / len(drawn)).sum()) / np.linalg.norm(drawn.mean(0))
+        given = explain("smooth_grad", network, x, samples=6, noise=0.3, variant=variant, seed=9).diagnostics
+        assert given["standard_error"] == pytest.approx(expected, rel=1e-9)
+    odd = explain("smooth_grad", network, x, samples=7, noise=0.3, seed=9).diagnostics
+    mean = np.sqrt((pairs.var(0, ddof=1) / 3).sum()) / np.linalg.norm(pairs.mean(0))
+    assert odd["standard_error"] == pytest.approx(mean, rel=1e-9)
+    assert "standard_error" not in explain("smooth_grad", network, x, samples=6, variant="variance").diagnostics
+    assert explain("smooth_grad", network, x, samples=3).diagnostics["standard_error"] is None
+    assert explain("smooth_grad", network, x, samples=8, noise=0.0).diagnostics["standard_error"] == 0
+
+
+def test_standard_error_is_how_far_seeds_are_apart() -> None:
+    """Over 30 seeds: root mean square distance from their common mean, relative to it."""
+    network, x = wrap(Tiny()), random_picture(seed=1)
+    options = {"samples": 12, "noise": 0.3, "micro_batch": 12}
+    given = [explain("smooth_grad", network, x, seed=seed, **options) for seed in range(30)]
+    maps = np.array([one.values.numpy().ravel() for one in given])
+    spread = np.sqrt(maps.var(0, ddof=1).sum()) / np.linalg.norm(maps.mean(0))
+    told = [one.diagnostics["standard_error"] for one in given]
+    assert np.sqrt(np.mean(np.square(told))) == pytest.approx(spread, rel=0.1)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

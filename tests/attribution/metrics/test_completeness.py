@@ -8,7 +8,8 @@ import pytest
 import torch
 from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.metrics.base import ExplainedMap
-from gradoscope.attribution.metrics.completeness import rounded
+from gradoscope.pipeline.findings import findings
+from torch import Tensor
 
 from tests.support.judged import measure, subject
 from tests.support.nets import Tiny, explain, random_picture, wrap
@@ -39,17 +40,50 @@ def test_sums_are_those_of_map_and_scores(method: str) -> None:
     assert figures["complete"] == (wrong <= 0.05)
 
 
-def test_poor_ones_have_a_remedy() -> None:
-    figures = measure("completeness", shared_out("integrated_gradients", -0.2, steps=20)).figures
-    assert not figures["complete"]
-    assert figures["remedy"] == {"parameter": "steps", "value": 20, "suggested": 80, "tolerance": True}
-    figures = measure("completeness", shared_out("gradient_shap", 0.1, samples=10)).figures
-    assert figures["remedy"] == {"parameter": "samples", "value": 10, "suggested": 40, "tolerance": False}
-    asked = shared_out("integrated_gradients", 0.1)
+def test_poor_ones_are_told_what_is_known_of_more() -> None:
+    """Whether the steps so far have helped; nothing is promised of more."""
+    asked = shared_out("integrated_gradients", -0.2, steps=20)
+    for half, helps in ((0.5, True), (0.25, False), (None, None)):
+        record = {**asked.diagnostics["completeness"], **({} if half is None else {"half_error": half})}
+        figures = measure("completeness", dataclasses.replace(asked, diagnostics={"completeness": record})).figures
+        assert not figures["complete"]
+        assert figures["remedy"] == {
+            "parameter": "steps", "value": 20, "most": False, "helps": helps, "tolerance": True
+        }  # fmt: skip
+        assert figures.get("half_error") == half
+    remedy = measure("completeness", shared_out("gradient_shap", 0.1, samples=10)).figures["remedy"]
+    assert remedy == {"parameter": "samples", "value": 10, "most": False, "helps": None, "tolerance": False}
     most = dataclasses.replace(asked, parameters=asked.method.Parameters(steps=2000))
-    assert measure("completeness", most).figures["remedy"]["suggested"] is None
-    figures = measure("completeness", shared_out("deep_lift", 0.1)).figures
-    assert figures["remedy"] is None
+    assert measure("completeness", most).figures["remedy"]["most"]
+    assert measure("completeness", shared_out("deep_lift", 0.1)).figures["remedy"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "offered"),
+    [({"rule": "midpoint"}, True), ({"rule": "gauss_legendre"}, False), ({"tolerance": 0.01}, False)],
+)
+def test_a_tolerance_is_named_only_where_it_can_be_set(options: dict[str, object], offered: bool) -> None:
+    figures = measure("completeness", shared_out("integrated_gradients", 0.2, steps=20, **options)).figures
+    assert figures["remedy"]["tolerance"] is offered
+
+
+def test_no_steps_help_where_the_score_jumps() -> None:
+    """The gradient of a step is 0 on both sides: with 50 steps or with 2000 its change is missing from the sum."""
+
+    class Jump(Tiny):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) + 5 * (x.mean((1, 2, 3)) > 0.2)[:, None]
+
+    model, picture = wrap(Jump(), side=12), random_picture(12)
+    for steps in (50, 500):
+        given = explain("integrated_gradients", model, picture, steps=steps)
+        asked = subject("integrated_gradients", model, picture, given.values, steps=steps)
+        figures = measure("completeness", dataclasses.replace(asked, diagnostics=given.diagnostics)).figures
+        assert abs(figures["relative_error"]) > 0.5
+        assert figures["half_error"] == pytest.approx(abs(figures["relative_error"]), rel=0.05)
+        assert figures["remedy"]["helps"] is False
+        (found,) = findings("completeness", figures, asked.method)
+        assert found.code == "completeness_poor_steps_no_help"
 
 
 def test_good_ones_have_none() -> None:
@@ -70,8 +104,3 @@ def test_nothing_to_share_out() -> None:
 def test_other_methods_are_refused(method: str) -> None:
     with pytest.raises(Refused, match="does not share out"):
         measure("completeness", subject(method))
-
-
-@pytest.mark.parametrize(("count", "expected"), [(3.2, 4), (80, 80), (81, 85), (130, 150), (570, 600)])
-def test_rounded(count: float, expected: int) -> None:
-    assert rounded(count) == expected

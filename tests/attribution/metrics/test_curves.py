@@ -10,7 +10,8 @@ import pytest
 import torch
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.baselines import make_baseline
-from gradoscope.attribution.metrics.curves import centred_gaussian, displaced, exchanged, ranking
+from gradoscope.attribution.metrics.controls import centred_gaussian, moves
+from gradoscope.attribution.metrics.curves import exchanged, ranking
 from gradoscope.attribution.metrics.similarity import importance
 from gradoscope.attribution.noise import generator
 from torch import Tensor
@@ -58,12 +59,16 @@ def test_naive_loop(metric: str, replacement: str, method: str) -> None:
     for draw, record in enumerate(given["random"]):
         order = torch.randperm(49, generator=generator(0, "order", draw)).tolist()
         assert record["probabilities"] == pytest.approx(naive(model, picture, filling, order, 5, inserts), rel=1e-4)
-    for draw, record in enumerate(given["displaced"]):
-        rolled = displaced(importance(values, find_method(method)), 0, draw).flatten().tolist()
+    for move, record in zip(moves((7, 7), 2, 0), given["displaced"], strict=True):
+        rolled = np.roll(importance(values, find_method(method)).numpy(), move, (0, 1)).flatten().tolist()
         order = sorted(drawn, key=lambda place: -rolled[place])
         assert record["probabilities"] == pytest.approx(naive(model, picture, filling, order, 5, inserts), rel=1e-4)
     for name in ("random", "displaced"):
-        assert given[f"{name}_area"] == pytest.approx(np.mean([record["area"] for record in given[name]]))
+        areas = [record["area"] for record in given[name]]
+        assert given[f"{name}_area"] == pytest.approx(np.mean(areas))
+        own = given["map"]["area"]
+        as_good = sum(area >= own if inserts else area <= own for area in areas)
+        assert given[f"{name}_p"] == pytest.approx((1 + as_good) / 3)
     assert given["fractions"] == pytest.approx(np.linspace(0, 1, 6).tolist())
 
 
@@ -76,18 +81,6 @@ def test_exchanged_goes_from_end_to_end() -> None:
     assert torch.equal(exchanged(start, end, order, 0), start)
     assert torch.equal(exchanged(start, end, order, 36), end)
     assert int((exchanged(start, end, order, 10) == end).all(0).sum()) == 10
-
-
-def test_displaced_maps_are_the_map_elsewhere() -> None:
-    strength = random_picture(8, width=12)[0]
-    drawn = [displaced(strength, 0, draw) for draw in range(20)]
-    assert not torch.equal(drawn[0], drawn[1])
-    assert torch.equal(drawn[0], displaced(strength, 0, 0))
-    for moved in drawn:
-        (row,), (column,) = (moved == strength[0, 0]).nonzero(as_tuple=True)
-        assert 2 <= int(row) <= 6
-        assert 3 <= int(column) <= 9
-        assert torch.equal(moved, strength.roll((int(row), int(column)), (0, 1)))
 
 
 def test_equal_values_go_by_chance() -> None:

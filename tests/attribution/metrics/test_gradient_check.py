@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from gradoscope.attribution.errors import Refused
+from gradoscope.attribution.methods.base import find_method
+from gradoscope.pipeline.findings import findings
 from torch import Tensor, nn
 
 from tests.support.judged import measure, subject
-from tests.support.nets import Quadratic, Tiny, random_picture, wrap
+from tests.support.nets import Quadratic, Tiny, classifier, random_picture, wrap
 
 
 @pytest.mark.parametrize("network", [Tiny(), Tiny(nn.SiLU(), seed=3), Quadratic()])
@@ -17,6 +19,7 @@ def test_the_gradient_passes(network: nn.Module) -> None:
     figures = measure("gradient_check", asked).figures
     assert figures["passed"]
     assert figures["relative_error"] < 1e-4
+    assert figures["kinks"] == 0
     assert len(figures["slopes"]) == len(figures["expected"]) == 16
     assert asked.classifier.dtype == torch.float32
 
@@ -83,3 +86,84 @@ def test_a_flat_score_passes_nothing() -> None:
 def test_a_cam_is_refused() -> None:
     with pytest.raises(Refused, match="no gradient"):
         measure("gradient_check", subject("grad_cam"))
+
+
+class Pooled(nn.Module):
+    """Convolution, max pooling, and a linear layer: in a flat area all values under the pooling are equal."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.first = nn.Conv2d(3, 8, 3, padding=1)
+            self.head = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(nn.functional.max_pool2d(self.first(x).relu(), 3, 2).mean((2, 3)))
+
+
+def half_flat(side: int = 32) -> Tensor:
+    """Noise on the left, one grey on the right."""
+    picture = random_picture(side)
+    picture[:, :, side // 2 :] = 0.5
+    return picture
+
+
+def told(figures, method: str = "vanilla_gradient") -> list[tuple[str, str]]:
+    return [(found.code, found.level) for found in findings("gradient_check", figures, find_method(method))]
+
+
+def test_slopes_ahead_and_behind_of_a_kink() -> None:
+    """S = |Σ x − Σ 0.5|, at a grey picture: the slopes along v are ± |Σ v|, and a right map's lies between them."""
+
+    class Absolute(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x - 0.5).sum((1, 2, 3)).abs()[:, None] * torch.tensor([[1.0, 2.0]], dtype=x.dtype)
+
+    model, picture = wrap(Absolute(), classes=2), torch.full((3, 8, 8), 0.5)
+    for values, code in ((0.3 * torch.ones(3, 8, 8), "only_kinks"), (5 * torch.ones(3, 8, 8), "failed_at_kinks")):
+        figures = measure("gradient_check", subject(model=model, picture=picture, values=values)).figures
+        for ahead, behind, slope in zip(figures["ahead"], figures["behind"], figures["slopes"], strict=True):
+            assert ahead == pytest.approx(-behind, rel=1e-6)
+            assert abs(slope) == pytest.approx(float(values[0, 0, 0]) * abs(ahead), rel=1e-6)
+        assert figures["kinks"] == 16
+        assert figures["relative_error"] is None
+        assert told(figures)[0][0] == f"gradient_check_{code}"
+
+
+@pytest.mark.parametrize("picture", ["half", "flat"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_right_gradient_passes_on_flat_areas(picture: str, seed: int) -> None:
+    x = half_flat() if picture == "half" else torch.full((3, 32, 32), 0.5)
+    figures = measure("gradient_check", subject(model=wrap(Pooled(seed), side=32), picture=x)).figures
+    assert figures["kinks"] >= 8
+    assert figures["relative_error"] < 1e-4
+    assert figures["passed"]
+    assert told(figures) == [("gradient_check_kink", "note")]
+
+
+@pytest.mark.parametrize("picture", ["half", "flat"])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("spoil", [_scaled, _swapped, lambda values: -values], ids=["scaled", "swapped", "negative"])
+def test_a_wrong_gradient_fails_on_flat_areas_too(spoil, seed: int, picture: str) -> None:
+    x = half_flat() if picture == "half" else torch.full((3, 32, 32), 0.5)
+    asked = subject(model=wrap(Pooled(seed), side=32), picture=x)
+    spoiled = subject(model=asked.classifier, picture=x, values=spoil(asked.values))
+    figures = measure("gradient_check", spoiled).figures
+    assert not figures["passed"]
+    assert told(figures) == [("gradient_check_failed", "doubt")]
+
+
+@pytest.mark.parametrize(
+    "name", ["squeezenet1_1", *(pytest.param(n, marks=pytest.mark.slow) for n in ("resnet18", "vgg11"))]
+)
+def test_networks_with_max_pooling_on_a_half_white_picture(name: str) -> None:
+    picture = half_flat(64)
+    picture[:, :, 32:] = 1
+    asked = subject(model=classifier(name, 64), picture=picture)
+    figures = measure("gradient_check", asked, directions=8).figures
+    assert figures["kinks"]
+    assert figures["passed"]
+    assert told(figures) == [("gradient_check_kink", "note")]
+    swapped = subject(model=asked.classifier, picture=picture, values=asked.values.flip(0))
+    assert not measure("gradient_check", swapped, directions=8).figures["passed"]

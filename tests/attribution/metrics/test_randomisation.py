@@ -70,6 +70,73 @@ def test_every_weight_is_drawn_and_comes_from_the_seed() -> None:
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
+def test_slopes_of_a_prelu_are_as_they_begin() -> None:
+    """With slopes of 1, as a norm's scale begins, the network would be linear: f(x) + f(−x) = 2 f(0)."""
+    model = private_copy(
+        wrap(nn.Sequential(nn.Conv2d(3, 4, 3), nn.PReLU(4, init=0.1), nn.Flatten(), nn.Linear(144, 3)))
+    )
+    model.network[1].weight.data.fill_(0.9)
+    for layer in layers(model):
+        randomise(layer, 0)
+    assert model.network[1].weight.tolist() == pytest.approx([0.1] * 4)
+    x = random_picture(8)[None]
+    bent = model(x) + model(-x) - 2 * model(torch.zeros_like(x))
+    assert float(bent.abs().max()) > 0.05
+
+
+class Scaled(nn.Module):
+    """A block as of ConvNeXt, with its layer scale: a vector, however it is shaped."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.stem, self.block, self.head = nn.Conv2d(3, 8, 4, 4), nn.Conv2d(8, 8, 3, padding=1), nn.Linear(8, 3)
+        self.gamma = nn.Parameter(1e-6 * torch.arange(1.0, 9).view(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        return self.head((x + self.gamma.view(-1, 1, 1) * self.block(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("shape", [(8,), (8, 1, 1), (1, 8, 1, 1)])
+def test_a_layer_scale_is_no_layer_and_keeps_its_size(shape: tuple[int, ...]) -> None:
+    network = Scaled(shape)
+    copy = private_copy(wrap(network))
+    assert [names(layer) for layer in layers(copy)] == [["head"], ["block"], ["", "stem"]]
+    for layer in layers(copy):
+        randomise(layer, 0)
+    drawn = copy.network.gamma
+    assert sorted(drawn.flatten().tolist()) == pytest.approx(network.gamma.flatten().tolist(), rel=1e-6)
+    assert not torch.equal(drawn, network.gamma)
+
+
+def test_layers_of_convnext() -> None:
+    """Torchvision's layer scale has the shape (C, 1, 1): none of the layers is one."""
+    import torchvision
+
+    torch.manual_seed(0)
+    block = torchvision.models.convnext.CNBlockConfig
+    network = torchvision.models.ConvNeXt([block(8, 16, 1), block(16, None, 1)], num_classes=3)
+    held = [names(layer)[0] for layer in layers(wrap(network, side=32))]
+    kernels = [name for name, m in network.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    assert sorted(held) == sorted(kernels)
+    copy = private_copy(wrap(network, side=32))
+    for layer in layers(copy):
+        randomise(layer, 0)
+    scales = [p for name, p in copy.network.named_parameters() if name.endswith("layer_scale")]
+    assert len(scales) == 2
+    assert all(float(scale.abs().max()) == pytest.approx(1e-6) for scale in scales)
+
+
+def test_norms_of_whole_maps_begin_anew() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LayerNorm([4, 6, 6]), nn.Flatten(), nn.Linear(144, 3))
+    network[1].weight.data.normal_()
+    copy = private_copy(wrap(network))
+    assert len(layers(copy)) == 2
+    for layer in layers(copy):
+        randomise(layer, 0)
+    assert float((copy.network[1].weight - 1).abs().max()) == 0
+
+
 def test_stages_against_maps_of_networks_made_by_hand() -> None:
     asked = subject(picture=random_picture(12))
     given = measure("randomisation", asked)

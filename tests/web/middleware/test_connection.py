@@ -19,6 +19,7 @@ SHORT = 0.4
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 FORM = b"POST /api/v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
 
+TITLES = {501: "Not implemented", 505: "HTTP version not supported"}
 WHOLE = b'--x\r\nContent-Disposition: form-data; name="sample"\r\n\r\ncat\r\n--x--\r\n'
 
 
@@ -125,11 +126,15 @@ def test_requests_one_after_the_other_and_at_once(door):
         (FORM + b"Content-Length: five\r\n\r\n", 400),
         (FORM + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (FORM + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+        (b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", 505),
+        (b"PRI * HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
         (FORM + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
     ],
 )
 def test_what_is_no_request_is_told_so(door, data, status):
-    problem(door.raw(data), status)
+    told = problem(door.raw(data), status).json()
+    assert told["title"] == TITLES.get(status, told["title"])
+    assert (told["title"] == "Bad request") == (status == 400)
     assert door.alive()
 
 

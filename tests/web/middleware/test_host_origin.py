@@ -9,7 +9,13 @@ from gradoscope.web.middleware.security_headers import CONTENT_SECURITY_POLICY
 from tests.support.paths import sample
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost:80:80", "", "[::1"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("evil.example", "127.0.0.1.evil.example", "localhost:80:80", "", "[::1", "evil@127.0.0.1", "127.0.0.1/evil"),
+        *("127.0.0.1?x", "127.0.0.1#x", "127.0.0.1:99999", "127.0.0.1\\evil", "http://127.0.0.1"),
+    ],
+)
 def test_other_host_names_are_refused(server, host):
     response = server.http.get("/api/v1/models", headers={"host": host})
     assert response.status_code == 421

@@ -55,6 +55,9 @@ class GradCam(OnePass[CamParameters]):
     def check(self, classifier: Classifier, parameters: CamParameters) -> None:
         choose_layer(inspection_of(classifier).feature_layers, parameters.layer, self.id)
 
+    def zero_note(self, parameters: CamParameters) -> str:
+        return "zero_relu" if parameters.relu else "zero"
+
     def layers(self, classifier: Classifier, parameters: CamParameters) -> tuple[str, ...]:
         return (choose_layer(inspection_of(classifier).feature_layers, parameters.layer, self.id),)
 

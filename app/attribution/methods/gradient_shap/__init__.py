@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
+from itertools import cycle
+from statistics import stdev
 
 import torch
 from pydantic import Field
@@ -14,6 +17,7 @@ from ...noise import generator
 from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
 from ..baselines import Baseline, make_baseline
 from ..paths import completeness
+from ..spread import Spread
 
 
 class GradientShapParameters(Parameters):
@@ -32,8 +36,9 @@ class GradientShap(Method[GradientShapParameters]):
     Lundberg, Lee 2017, arXiv:1705.07874; as expected gradients Erion et al. 2019, arXiv:1906.10670. With the noise
     baseline each sample draws a picture of its own, the other baselines are one and the same picture. What sample k
     draws comes from (seed, k) alone, and sums are kept in float64 and sample by sample, so the micro-batch does not
-    matter. The expectation sums to S(x) − mean_k S(x′_k). Diagnostics: `completeness`, whose error falls like
-    1/√samples, and `forward_evaluations`.
+    matter. The expectation sums to S(x) − mean_k S(x′_k). Diagnostics: `completeness`, `forward_evaluations`, and
+    `standard_error`, √(Σ_k ‖a_k − ā‖² / (n (n − 1))) / ‖ā‖ with the samples' maps a_k and their mean ā, which falls
+    like 1/√n; the map's sum has one too, in `completeness`.
     """
 
     id = "gradient_shap"
@@ -65,7 +70,8 @@ class GradientShap(Method[GradientShapParameters]):
         several = parameters.baseline == "noise"
         baseline = partial(make_baseline, parameters.baseline, picture, seed)
         fixed = baseline()
-        total = torch.zeros_like(picture, dtype=torch.float64)
+        spread = Spread(torch.zeros_like(picture, dtype=torch.float64))
+        sums: list[float] = []
         baseline_scores: list[float] = []
         done = 0
         for batch in engine.batches(range(parameters.samples)):
@@ -74,17 +80,24 @@ class GradientShap(Method[GradientShapParameters]):
             changes = picture - baselines
             points = baselines + changes.new_tensor(alphas).view(-1, 1, 1, 1) * changes
             for gradient, change in zip(engine.gradients(points), changes, strict=True):
-                total += gradient.double() * change.double()
+                sample = gradient.double() * change.double()
+                spread.add(sample)
+                sums.append(float(sample.sum()))
             if several or not baseline_scores:
                 baseline_scores += finite(engine.scores(baselines if several else fixed[None])).tolist()
             done += len(batch)
-            values = (total / done).to(picture.dtype)
+            values = spread.mean.to(picture.dtype, copy=True)
             yield Progress(done, parameters.samples, values)
         score = float(finite(engine.scores(picture[None])))
         expected = sum(baseline_scores) / len(baseline_scores)
+        record = completeness(score, expected, float(values.double().sum()))
+        if record["relative_error"] is not None and done > 1:
+            off = [total + baseline for total, baseline in zip(sums, cycle(baseline_scores), strict=False)]
+            record["standard_error"] = stdev(off) / math.sqrt(done) / abs(record["expected"])
         diagnostics: Diagnostics = {
             "gradient_evaluations": done,
             "forward_evaluations": len(baseline_scores) + 1,
-            "completeness": completeness(score, expected, float(values.double().sum())),
+            "completeness": record,
+            "standard_error": spread.standard_error,
         }
         return Attribution(values, diagnostics)

@@ -38,6 +38,9 @@ class GuidedGradCam(Method[LayerParameters]):
     def cost(self, parameters: LayerParameters, size: tuple[int, int]) -> int:
         return 2
 
+    def zero_note(self, parameters: LayerParameters) -> str:
+        return "zero_cam"
+
     def check(self, classifier: Classifier, parameters: LayerParameters) -> None:
         Guided.check(inspection_of(classifier))
         choose_layer(inspection_of(classifier).feature_layers, parameters.layer, self.id)

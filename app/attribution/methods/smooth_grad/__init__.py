@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ...engine import Engine
 from ...noise import noise
-from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
+from ..spread import Spread
 
 
 class SmoothGradParameters(Parameters):
@@ -74,7 +75,9 @@ class SmoothGrad(Method[SmoothGradParameters]):
     other two variants are even functions of the noise, so pairs would cancel less; their samples are independent
     (docs/convergence.md). The noise of a sample depends on the seed and its index only. Statistics are updated in
     float64, sample by sample, so the size of the micro-batch does not change the result. The variance uses Welford's
-    recurrence: if all g are equal, it is exactly 0.
+    recurrence: if all g are equal, it is exactly 0. Diagnostics: `standard_error` of the mean of g, over the means of
+    its pairs, which are independent, and of the mean of g², over its samples: see `Spread`. With an odd number of
+    samples the last one, without a partner, is left out of it.
     """
 
     id = "smooth_grad"
@@ -103,14 +106,36 @@ class SmoothGrad(Method[SmoothGradParameters]):
         noises = draw_noise(seed, parameters.samples, picture.shape)
         noisy = (picture + deviation * engine.place(sample_noise) for sample_noise in noises)
         statistic = RUNNING_STATISTICS[parameters.variant](picture)
+        samples = IndependentSamples(parameters.variant, torch.zeros_like(picture, dtype=torch.float64))
         done = 0
         for batch in engine.batches(noisy):
             for gradient in engine.gradients(torch.stack(batch)).double():
                 statistic.add(gradient)
+                samples.add(gradient)
             done += len(batch)
             values = statistic.value.to(picture.dtype, copy=True)
             yield Progress(done, parameters.samples, values)
-        return Attribution(values, {"gradient_evaluations": done})
+        diagnostics: Diagnostics = {"gradient_evaluations": done}
+        if parameters.variant != "variance":
+            diagnostics["standard_error"] = samples.spread.standard_error
+        return Attribution(values, diagnostics)
+
+
+class IndependentSamples:
+    """The spread of what a variant averages over: pairs of g, or g². Takes the gradients one by one."""
+
+    def __init__(self, variant: str, zeros: Tensor) -> None:
+        self.variant, self.spread = variant, Spread(zeros)
+        self._first: Tensor | None = None
+
+    def add(self, gradient: Tensor) -> None:
+        if self.variant == "squared":
+            self.spread.add(gradient.square())
+        elif self.variant == "mean" and self._first is None:
+            self._first = gradient
+        elif self.variant == "mean" and self._first is not None:
+            self.spread.add((self._first + gradient) / 2)
+            self._first = None
 
 
 def independent(seed: int, samples: int, shape: tuple[int, ...]) -> Iterator[Tensor]:

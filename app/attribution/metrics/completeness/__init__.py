@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NotRequired, TypedDict, cast
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from ...errors import Refused
 from ...methods.base import CompletenessError, Method, Paper, Parameters, Progress
@@ -13,8 +12,8 @@ from ..base import CostInputs, ExplainedMap, Measurement, Metric, MetricCost, Me
 from ..findings import Figures, Findings, percent, short
 from ..scalars import Scalar, size_of
 
-# Parameter of a method that makes its sum more exact, and the power of it with which the error falls
-EXACT = {"steps": 1.0, "samples": 0.5}
+EXACT = ("steps", "samples")  # parameters of which more may make a method's sum more exact
+HELPED = 0.75  # of the error with half of the gradients: if all of them leave no more, they have helped
 
 
 class CompletenessParameters(Parameters):
@@ -28,12 +27,13 @@ class CompletenessParameters(Parameters):
 
 
 class Remedy(TypedDict):
-    """The method's parameter that makes the sum more exact: its value, and a better one where there is any."""
+    """The method's parameter of which more may make the sum more exact, and what is known of that."""
 
     parameter: str
     value: int
-    suggested: int | None
-    tolerance: bool  # whether the method can be given one instead
+    most: bool  # whether there can be no more
+    helps: bool | None  # whether the sum was further off with half of the gradients; None if that is not known
+    tolerance: bool  # whether the method can be given one instead, with its other parameters as they are
 
 
 class CompletenessFigures(CompletenessError):
@@ -47,10 +47,10 @@ class Completeness(Metric[CompletenessParameters]):
 
     Sundararajan, Taly, Yan 2017, arXiv:1703.01365; from the map's own diagnostics, so it costs nothing. Figures:
     `expected`, `attributed`, and `relative_error`, signed; None with a `reason` where there is next to nothing to share
-    out. `complete`; where it is not, `remedy`: the method's parameter (`steps` or `samples`), its `value`, and
-    `suggested`, a value at which the error should be within the tolerance (it falls about like 1/steps or 1/√samples),
-    no more than the parameter may be; `tolerance`, whether the method can be given one instead.
-    Raises `Refused` for methods that are not complete in the first place.
+    out; `half_error` with half of the gradients, `standard_error` over random samples, as the map's own record has
+    them. `complete`; where it is not, `remedy`: see `Remedy`. It promises nothing: the error of a path need not fall
+    when there are more steps, as where the score jumps between two of them. Raises `Refused` for methods that are not
+    complete in the first place.
     """
 
     id = "completeness"
@@ -61,10 +61,12 @@ class Completeness(Metric[CompletenessParameters]):
     )
     summary = "Whether the map sums to the change of the score that it explains."
     Parameters = CompletenessParameters
+    revision = 2  # what helps is measured
     scalars = (
         Scalar(
             "completeness.relative_error", "Completeness: relative error, without its sign", "lower",
-            "How far the map's sum is from the change of the score that it shares out. More steps make it smaller.",
+            "How far the map's sum is from the change of the score that it shares out. More steps often make it "
+            "smaller, not always.",
             size_of("relative_error"),
         ),
     )  # fmt: skip
@@ -83,7 +85,7 @@ class Completeness(Metric[CompletenessParameters]):
         if error is not None:
             figures["complete"] = abs(error) <= parameters.tolerance
             if not figures["complete"]:
-                figures["remedy"] = remedy(subject, abs(error) / parameters.tolerance)
+                figures["remedy"] = remedy(subject, figures)
         return Measurement(self.id, figures)
 
     def findings(self, figures: Figures, method: Method[Any]) -> Findings:
@@ -97,32 +99,38 @@ class Completeness(Metric[CompletenessParameters]):
         if figures["complete"]:
             yield "holds", "support", values
             return
-        remedy = figures.get("remedy")
-        if remedy is None or remedy["suggested"] is None:
-            yield "poor", "doubt", values
+        remedy, standard_error = figures.get("remedy"), figures.get("standard_error")
+        if remedy is not None and standard_error is not None:
+            yield "poor_samples", "doubt", {**values, "value": remedy["value"], "error": percent(standard_error)}
+        elif remedy is not None and remedy["helps"] is not None:
+            code = "poor_steps" if remedy["helps"] else "poor_steps_no_help"
+            yield code, "doubt", {**values, "value": remedy["value"], "half": percent(figures["half_error"])}
         else:
-            values |= {"value": remedy["value"], "suggested": remedy["suggested"]}
-            yield f"poor_{remedy['parameter']}", "doubt", values
+            yield "poor", "doubt", values
 
 
-def remedy(subject: ExplainedMap, excess: float) -> Remedy | None:
-    """What to ask for instead, where the error is so many times what it may be."""
-    fields = type(subject.parameters).model_fields
-    for name, power in EXACT.items():
-        if name in fields:
-            value = getattr(subject.parameters, name)
-            most = next(bound.le for bound in fields[name].metadata if hasattr(bound, "le"))
-            suggested = min(rounded(value * excess ** (1 / power)), most)
-            return {
-                "parameter": name,
-                "value": value,
-                "suggested": suggested if suggested > value else None,
-                "tolerance": "tolerance" in fields,
-            }
-    return None
+def remedy(subject: ExplainedMap, figures: CompletenessFigures) -> Remedy | None:
+    """What might make the sum more exact; None if the method has no parameter for it."""
+    parameters = subject.parameters
+    fields = type(parameters).model_fields
+    name = next((name for name in EXACT if name in fields), None)
+    if name is None:
+        return None
+    value, error, half = getattr(parameters, name), abs(figures["relative_error"] or 0.0), figures.get("half_error")
+    most = next(bound.le for bound in fields[name].metadata if hasattr(bound, "le"))
+    return {
+        "parameter": name,
+        "value": value,
+        "most": value >= most,
+        "helps": None if half is None else error <= HELPED * half,
+        "tolerance": "tolerance" in fields and not parameters.tolerance and _allows_tolerance(subject),
+    }
 
 
-def rounded(count: float) -> int:
-    """`count` rounded up to its first digit, or to half of ten of it: 130 → 150, 570 → 600."""
-    unit = 10 ** math.floor(math.log10(count)) // 2 or 1
-    return math.ceil(count / unit) * unit
+def _allows_tolerance(subject: ExplainedMap) -> bool:
+    """Whether the method takes a tolerance beside its other parameters: some rules do not."""
+    try:
+        type(subject.parameters).model_validate({**subject.parameters.model_dump(), "tolerance": 0.05})
+    except ValidationError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""How far does the map move at most, when the picture moves a little?"""
+"""How far does the map move, when the picture moves a little?"""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ class SensitivityFigures(TypedDict):
 class MaxSensitivity(Metric[SensitivityParameters]):
     """max over k of ‖φ(x + ε_k) − φ(x)‖ / ‖φ(x)‖, ε_k uniform in ±radius for each pixel value, not clipped.
 
+    A lower bound of the maximum over all pictures within the radius, which nobody knows: more samples can only raise
+    it. A change that is searched for, as in adversarial examples, moves the map further (Ghorbani, Abid, Zou 2019,
+    arXiv:1710.10547).
+
     Yeh, Hsieh, Suggala, Inouye, Ravikumar 2019, arXiv:1901.09392; by captum. Sample k's ε comes from (seed, k) alone;
     the method keeps its own seed, so that only the picture differs. Figures: `max_sensitivity`, `radius` and
     `samples`; None with a `reason` where the map is zero everywhere.
@@ -46,12 +50,15 @@ class MaxSensitivity(Metric[SensitivityParameters]):
     paper = Paper(
         "On the (In)fidelity and Sensitivity of Explanations (Yeh et al.)", "https://arxiv.org/abs/1901.09392"
     )
-    summary = "The largest change of the map, relative to its own size, when every pixel value changes by up to 2 %."
+    summary = (
+        "The largest change of the map found, relative to its own size, when every pixel value changes by up to 2 %."
+    )
     Parameters = SensitivityParameters
     scalars = (
         Scalar(
             "max_sensitivity.max_sensitivity", "Maximum sensitivity", "lower",
-            "How far the map moves at most, in its own size, when pixel values move a little.",
+            "The farthest that the map has moved, in its own size, among random small changes of the picture: a lower "
+            "bound of how far it can move. Compare it for equal numbers of samples only.",
             size_of("max_sensitivity"),
         ),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from ...errors import ComputationFailed, Refused
 from ...methods.base import Method, Paper, Parameters
 from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
 from ..findings import DIFFERENT_BELOW, SAME_FROM, SIMILAR_FROM, Figures, Findings, Level, short
-from ..networks import count_weighted_layers, layers, private_copy, randomise
+from ..networks import count_weighted_layers, layers, name_of, private_copy, randomise
 from ..scalars import Scalar
 from ..similarity import map_similarity
 
@@ -85,6 +85,7 @@ class Randomisation(Metric[RandomisationParameters]):
             "The same by structural similarity.", _stage_value(0, "ssim"),
         ),
     )  # fmt: skip
+    revision = 2  # slopes of PReLU, and vectors such as a layer scale
     network = "copy"
 
     def check(self, subject: ExplainedMap, parameters: RandomisationParameters) -> None:
@@ -106,7 +107,7 @@ class Randomisation(Metric[RandomisationParameters]):
             for layer in order[done:count]:
                 randomise(layer, subject.seed)
             done = count
-            stage: Stage = {"count": count, "layer": order[count - 1][0][0]}
+            stage: Stage = {"count": count, "layer": name_of(order[count - 1])}
             before = meter.done
             try:
                 values = yield from meter.explain(subject, engine)
@@ -159,4 +160,5 @@ def _still_alike(method: Method[Any]) -> tuple[str, Level]:
     """Code and level of the finding that the map of an all-random network is still like the original."""
     if method.single_channel:
         return "alike_coarse", "note"
-    return "picture_stays" if method.additive else "alike_at_last", "doubt"
+    holds_picture = method.additive or method.multiplies_by_inputs
+    return "picture_stays" if holds_picture else "alike_at_last", "doubt"

@@ -7,13 +7,25 @@ import * as format from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
 import { parameterTitle } from "../../../js/state/methods.js";
 
+/**
+ * What is known of more steps or samples; nothing in figures of earlier versions.
+ * @param {Record<string, any>} figures
+ */
+function moreText({ remedy, half_error: half, standard_error: error }) {
+  const { value, helps, most } = remedy;
+  const parameter = parameterTitle(remedy.parameter);
+  if (most) return t("trust.figure.completeness.remedy.most", { parameter, value });
+  if (Number.isFinite(error)) return t("trust.figure.completeness.remedy.samples", { parameter, value, error: format.percent(error) });
+  if (typeof helps !== "boolean") return t("trust.figure.completeness.remedy", { parameter, value });
+  return t(`trust.figure.completeness.remedy.${helps ? "helps" : "no_help"}`, { parameter, value, half: format.percent(half) });
+}
+
 /** @param {Record<string, any>} figures */
-function remedyText({ remedy, complete }) {
+function remedyText(figures) {
+  const { remedy, complete } = figures;
   if (complete !== false) return null;
   if (!remedy) return t("trust.figure.completeness.remedy.none");
-  const parameter = parameterTitle(remedy.parameter);
-  const { value, suggested } = remedy;
-  const more = suggested ? t("trust.figure.completeness.remedy", { parameter, value, suggested }) : t("trust.figure.completeness.remedy.most", { parameter, value });
+  const more = moreText(figures);
   return remedy.tolerance ? `${more} ${t("trust.figure.completeness.remedy.tolerance")}` : more;
 }
 

@@ -6,9 +6,16 @@ import { el } from "../../../js/shared/dom.js";
 import * as format from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
 
+/**
+ * @param {number} kinks
+ * @param {number} directions
+ * @returns {[string, string]}
+ */
+const kinkFact = (kinks, directions) => [t("trust.figure.gradient_check.kinks"), `${kinks} / ${directions}`];
+
 /** @param {any} measured */
 export function figure({ figures, parameters }) {
-  const { slopes, expected, relative_error: error, passed } = figures;
+  const { slopes, expected, relative_error: error, passed, kinks } = figures;
   const all = [...slopes, ...expected];
   const across = ticksBetween(Math.min(...expected), Math.max(...expected));
   const up = ticksBetween(Math.min(...all), Math.max(...all));
@@ -26,6 +33,7 @@ export function figure({ figures, parameters }) {
   return el("div", { class: "trust-gradient" }, container, facts([
     [t("trust.figure.gradient_check.error"), error === null ? "–" : format.percent(error)],
     [t("trust.figure.gradient_check.tolerance"), format.percent(parameters.tolerance)],
+    ...(kinks ? [kinkFact(kinks, slopes.length)] : []),
     [t("trust.figure.gradient_check.result"), t(passed ? "trust.figure.gradient_check.passed" : "trust.figure.gradient_check.failed")],
   ]));
 }

@@ -1,0 +1,32 @@
+"""How far samples spread around their mean: what a mean over random samples may be off by."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+
+class Spread:
+    """The running mean of independent samples, (C, H, W) in float64, and its standard error.
+
+    By Welford's recurrence (1962, doi:10.1080/00401706.1962.10490022), summed over all values: if all samples are
+    equal, the spread is exactly 0.
+    """
+
+    def __init__(self, zeros: Tensor) -> None:
+        self.mean, self.count, self._squares = zeros, 0, 0.0
+
+    def add(self, sample: Tensor) -> None:
+        self.count += 1
+        before = sample - self.mean
+        self.mean = self.mean + before / self.count
+        self._squares += float((before * (sample - self.mean)).sum())
+
+    @property
+    def standard_error(self) -> float | None:
+        """√(Σ_k ‖sample_k − mean‖² / (n (n − 1))) / ‖mean‖; None of fewer than two samples, or a mean of zeros."""
+        size = float(self.mean.norm())
+        if self.count < 2 or not size:
+            return None
+        return math.sqrt(max(self._squares, 0.0) / (self.count * (self.count - 1))) / size

@@ -1,0 +1,152 @@
+"""Checks the arguments of calls: integers of NumPy and torch become ints, and what is wrong is named by its field."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from ..contract.parsing import MAX_SEED, TOP, did_you_mean
+from ..contract.problems import Unprocessable
+from ..contract.wire import JsonObject
+
+MAX_SAID = 80  # characters of a wrong value in a message
+
+
+class UnknownArgument(Unprocessable, TypeError):
+    """A call has an argument that does not exist; a `TypeError` too, as Python itself raises then."""
+
+    title = "Unknown argument"
+
+
+def check_names(given: Iterable[str], known: Iterable[str], hints: Mapping[str, str]) -> None:
+    """Raise `UnknownArgument` if an argument does not exist; `hints` say what to write instead of some."""
+    names = tuple(known)
+    for name in given:
+        if name not in names:
+            hint = hints.get(name) or did_you_mean(name, names).strip() or f"There are: {', '.join(names)}."
+            raise UnknownArgument(f"{name}: there is no such argument. {hint}", field=name)
+
+
+def integer(value: object) -> int | None:
+    """An int, or an integer scalar of NumPy or torch, as an int; None for anything else, a bool among it."""
+    if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+
+
+def elements(value: object) -> list[Any]:
+    """None, one value, or several in a sequence, an array or the like, as a list; a string is one value."""
+    if value is None:
+        return []
+    if isinstance(value, (str, bytes, Mapping)) or integer(value) is not None:
+        return [value]
+    try:
+        return list(cast("Iterable[Any]", value))
+    except TypeError:  # not iterable; so are arrays without an axis
+        return [value]
+
+
+def class_name(field: str, value: object, also: str = "") -> int | str:
+    """A class by its index or its label. Raises `Unprocessable`."""
+    index = integer(value)
+    if index is not None:
+        return index
+    if isinstance(value, str) and value.strip():
+        return str(value)
+    raise wrong(field, value, f"is neither the index of a class nor a label{also}")
+
+
+def class_names(field: str, value: object) -> tuple[int | str, ...]:
+    """Classes by index or label, `"top"` among them. Raises `Unprocessable`."""
+    also = f", nor «{TOP}», nor a list of these"
+    return tuple(TOP if one is None else class_name(field, one, also) for one in elements(value))
+
+
+def seed(value: object) -> int:
+    """Raises `Unprocessable`."""
+    number = integer(value)
+    if number is None or not 0 <= number <= MAX_SEED:
+        raise wrong("seed", value, "is no integer from 0 to 2**63 − 1")
+    return number
+
+
+def ids(field: str, value: object) -> tuple[str, ...]:
+    """One id, or several. Raises `Unprocessable`."""
+    found = elements(value)
+    for one in found:
+        if not isinstance(one, str):
+            raise wrong(field, one, "is no id. Give an id, or a list of ids")
+    return tuple(map(str, found))
+
+
+def size(value: object) -> int | tuple[int, int] | None:
+    """A side, or (height, width). Raises `Unprocessable`."""
+    if value is None:
+        return None
+    sides = [integer(side) for side in elements(value)]
+    if len(sides) not in (1, 2) or None in sides:
+        raise wrong("size", value, "is neither a side in pixels nor (height, width)")
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])  # type: ignore[return-value]
+
+
+def options(value: object) -> dict[str, JsonObject]:
+    """Parameters by method or metric, with plain numbers. Raises `Unprocessable`."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise wrong("options", value, 'is no mapping of methods, e.g. {"smooth_grad": {"samples": 100}}')
+    for name, parameters in value.items():
+        if not isinstance(name, str) or not isinstance(parameters, Mapping):
+            raise wrong(f"options.{name}", parameters, 'is no mapping of parameters, e.g. {"samples": 100}')
+    try:
+        plain: dict[str, JsonObject] = json.loads(json.dumps(dict(value), allow_nan=False, default=_plain))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unprocessable(f"options: {str(error)[:200]}.", field="options") from error
+    return plain
+
+
+def labels(value: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...] | None:
+    """The labels of classes in order, from a list or from a mapping by index. Raises `Unprocessable`."""
+    if value is None:
+        return None
+    if isinstance(value, (str, bytes)):
+        raise wrong("labels", value, "is one string. Give a list with a label for each class")
+    if isinstance(value, Mapping):
+        by_index = {integer(key): label for key, label in value.items()}
+        missing = [index for index in range(len(value)) if index not in by_index]
+        if missing:
+            raise Unprocessable(
+                f"labels: a mapping names every class by its index from 0; class {missing[0]} is missing.",
+                field="labels",
+            )
+        value = [by_index[index] for index in range(len(value))]
+    found = tuple(elements(value))
+    if not found:
+        raise Unprocessable("labels: there is none. Give a label for each class.", field="labels")
+    for label in found:
+        if not isinstance(label, str) and integer(label) is None:
+            raise wrong("labels", label, "is no label. Give a list of strings, one for each class")
+    return tuple(map(str, found))
+
+
+def wrong(field: str, value: object, why: str) -> Unprocessable:
+    """The problem of an argument that is not what it should be."""
+    try:
+        said = repr(value).replace("\n", " ")
+    except Exception:
+        said = "?"
+    if len(said) > MAX_SAID:
+        said = f"{said[:MAX_SAID]}…"
+    return Unprocessable(f"{field}: {said} ({type(value).__name__}) {why}.", field=field)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and arrays of NumPy and torch as JSON has them."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is nothing that JSON knows")
