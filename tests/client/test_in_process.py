@@ -309,7 +309,7 @@ def test_notes_are_in_the_record_and_warn():
     assert len(made.record.inputs[0].predictions) == 5
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        made = explain(PICTURE, model=Habits(), input={}, output=1, labels="abc", methods="vanilla_gradient")
+        made = explain(PICTURE, model=Habits(), input={}, output=1, labels=list("abc"), methods="vanilla_gradient")
     assert [note.code for note in made.record.inputs[0].notes] == ["random", "probabilities"]
     assert ["answers randomly" in str(one.message) for one in said] == [True, False]
 
