@@ -322,7 +322,7 @@ def test_notes_are_in_the_record_and_warn():
             "output: Habits: the network has no output «cls»; it has 0: .1, 6., 1: .1, 3.",
         ),
         (
-            {"labels": "abc", "input": {}},
+            {"labels": ["a", "b", "c"], "input": {}},
             "answers with 6 logits, and there are 3 labels, or name another output .* 0 .6., 1 .3.",
         ),
         ({"output": 1, "model": "efficientnet_lite0"}, "output= is of an nn.Module"),
