@@ -8,7 +8,7 @@ DOWNLOADS ?= cards
 JOBS ?= 3
 BIN = $(VENV)/bin
 
-.PHONY: serve test test-slow test-cluster lint js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study docs slow hostile chaos load fuzz pins audit clean
+.PHONY: serve test test-slow test-cluster lint js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study sweep docs slow hostile chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
@@ -108,6 +108,12 @@ bench-trust: $(VENV)/.tested
 # what all metrics say of the six methods on the samples: writes docs/trust.md (twenty minutes; what was measured is kept)
 trust-study: $(VENV)/.benched
 	$(BIN)/python -m benchmarks.trust_study
+
+# every architecture of timm × every method: writes docs/timm-sweep.md; 1 where one crashes or fails (hours)
+# SWEEP="--sample 60", SWEEP="--names resnet* convnext*" leave the page alone
+SWEEP ?= --write
+sweep: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.sweep $(SWEEP)
 
 # refreshes the generated tables of docs/, then builds the site into site/; fails if there is a warning
 docs: $(VENV)/.tested

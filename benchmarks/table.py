@@ -89,13 +89,13 @@ def only_relu_modules(classifier: Classifier) -> bool:
 
 
 def cam(classifier: Classifier, x: Tensor, target: int) -> Tensor:
-    layer = classifier.network.get_submodule(inspection_of(classifier).layers[-1].name)
+    layer = classifier.network.get_submodule(str(inspection_of(classifier).default_layer))
     values = LayerGradCam(classifier, layer).attribute(x, target=target, relu_attributions=True)
     return interpolate(values, x.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def guided_cam(classifier: Classifier, x: Tensor, target: int) -> Tensor:
-    layer = classifier.network.get_submodule(inspection_of(classifier).layers[-1].name)
+    layer = classifier.network.get_submodule(str(inspection_of(classifier).default_layer))
     return GuidedGradCam(classifier, layer).attribute(x, target=target, interpolate_mode="bilinear")
 
 

@@ -23,7 +23,7 @@ GUIDED = frozenset(
         "Hardswish Softplus"
     ).split()
 )
-LOWER_BOUNDS = {"Hardtanh": "_saved_min_val", "Clamp": "_saved_min", "ClampMin": "_saved_min"}
+BOUNDS = {"Hardtanh": ("min_val", "max_val"), "Clamp": ("min", "max"), "ClampMin": ("min", ""), "ClampMax": ("", "max")}
 GATES = frozenset(("Sigmoid Hardsigmoid Tanh").split())
 NORMALISATIONS = frozenset(
     (
@@ -47,6 +47,9 @@ LINEAR = frozenset(
 SELECTIONS = frozenset(
     ("MaxPool2DWithIndices MaxPool3DWithIndices AdaptiveMaxPool2D Max Amax Min Amin Topk Sort").split()
 )
+# A selection among values that were put side by side can be an activation: max(x, 0).
+JOINS = frozenset(("Cat Stack ConstantPadNd").split())
+JOINED_SELECTIONS = SELECTIONS - {"MaxPool2DWithIndices", "AdaptiveMaxPool2D"}
 BATCH_NORMALISATIONS = frozenset(("NativeBatchNorm CudnnBatchNorm MiopenBatchNorm").split())
 # Operations that are linear only if not all of these arguments depend on the picture.
 FACTORS: dict[str, tuple[int, ...]] = {
@@ -64,6 +67,7 @@ SHAPE_AND_AFFINE = frozenset(
         "UpsampleNearest2D UpsampleBilinear2D"
     ).split()
 )
+POINTWISE = GUIDED | GATES | {"ClampMax"}
 
 Value = tuple[Node, int]  # an output of a node
 
@@ -89,16 +93,29 @@ def classify_nonlinearities(logits: Tensor) -> Nonlinearities:
         return found
     nodes = walk(logits.grad_fn)
     users = _users(nodes)
+    clamps = {node: clamp for node in nodes if (clamp := _clamp_of_relu(node, users)) is not None}
     for node in nodes:
         name = kind(node)
-        if isinstance(node, BackwardCFunction):
+        if node in clamps:  # x − min(x, 0): as a whole it is a ReLU
+            found.guided.append(node)
+        elif node in clamps.values():
+            pass
+        elif isinstance(node, BackwardCFunction):
             found.unknown[f"{name} (an autograd function of the model's own)"] += 1
         elif name == "Mul" and _is_self_gated(node):
             found.unknown["an activation written by hand as x · gate(x)"] += 1
         elif name == "Mul" and _has_mask_factor(node):
             found.unknown["a multiplication by a mask, perhaps an activation written by hand"] += 1
+        elif name in ("Add", "Sub", "Rsub") and _is_self_sum(node):
+            found.unknown["a sum of a value and an activation of it, perhaps an activation written by hand"] += 1
+        elif name in JOINED_SELECTIONS and _selects_from_join(node):
+            found.unknown[f"{name.lower()} of values put side by side, perhaps an activation written by hand"] += 1
+        elif name in BOUNDS and _is_gate(node, users) and _is_hard_sigmoid(node, users):
+            found.gates.append(node)
         elif name in (*ROOTS, "Clamp", "ClampMin") and follows_reduction(node):
             pass  # part of a norm in a denominator
+        elif name == "Clamp" and bounds(node)[0] is None:
+            found.unknown["clampmax"] += 1
         elif name in GUIDED:
             found.guided.append(node)
         elif name in GATES:
@@ -129,8 +146,25 @@ def kind(node: Node) -> str:
 
 def rectifies(node: Node) -> bool:
     """Whether an activation is a rectifier: 0 below 0, or below its threshold (a ReLU6 is a Hardtanh)."""
-    name, saved = kind(node), getattr(node, LOWER_BOUNDS.get(kind(node), ""), None)
-    return name in ("Relu", "Threshold") or (isinstance(saved, (int, float)) and saved == 0)
+    low, _ = bounds(node)
+    return kind(node) in ("Relu", "Threshold") or (isinstance(low, (int, float)) and low == 0)
+
+
+def bounds(node: Node) -> tuple[Any, Any]:
+    """The bounds that an operation clips to: numbers, tensors, or None where there is none."""
+    low, high = (saved(node, name) if name else None for name in BOUNDS.get(kind(node), ("", "")))
+    return low, high
+
+
+def saved(node: Node, name: str) -> Any:
+    """What autograd has saved for an operation by this name: a tensor, a number …; None if there is nothing.
+
+    None also where it cannot be had any more, because it was changed in place since.
+    """
+    try:
+        return getattr(node, f"_saved_{name}", None)
+    except RuntimeError:
+        return None
 
 
 def _linear(node: Node) -> bool:
@@ -157,6 +191,50 @@ def walk(root: Node) -> list[Node]:
                 nodes[child] = None
                 stack.append(child)
     return list(nodes)
+
+
+def cuts(logits: Tensor) -> set[Value]:
+    """The values that every way from the logits to the picture passes through: without one, there is no gradient.
+
+    A value is such a cut if, at its turn in an order of computation, no other way is open.
+    """
+    assert logits.grad_fn is not None
+    start: Value = (logits.grad_fn, logits.output_nr)
+    into: Counter[Value] = Counter()
+    seen, stack = {start}, [start]
+    while stack:
+        for child in _branches(stack.pop()[0]):
+            into[child] += 1
+            if child not in seen:
+                seen.add(child)
+                stack.append(child)
+    found: set[Value] = set()
+    left, ready, open_ways = into.copy(), [start], 0
+    while ready:
+        value = ready.pop()
+        if open_ways == into[value]:
+            found.add(value)
+        children = _branches(value[0])
+        open_ways += len(children) - into[value]
+        for child in children:
+            left[child] -= 1
+            if not left[child]:
+                ready.append(child)
+    return found
+
+
+def reaches_picture(logits: Tensor, without: Iterable[Value]) -> bool:
+    """Whether there is a way from the logits to the picture that passes through none of these values."""
+    assert logits.grad_fn is not None
+    seen, stack = set(without), [(logits.grad_fn, logits.output_nr)]
+    while stack:
+        branches = _branches(stack.pop()[0])
+        if not branches:
+            return True
+        new = [value for value in branches if value not in seen]
+        seen.update(new)
+        stack += new
+    return False
 
 
 def _users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
@@ -205,12 +283,67 @@ def _origins(value: Value) -> tuple[set[Value], set[Value]]:
     pointwise = False
     while len(branches := _branches(value[0])) == 1:
         name = kind(value[0])
-        if not (name in GUIDED or name in GATES or name in SHAPE_AND_AFFINE):
+        if not (name in POINTWISE or name in SHAPE_AND_AFFINE):
             break
         pointwise = pointwise or name not in SHAPE_AND_AFFINE
         value = branches[0]
         (sources if pointwise else same).add(value)
     return same, sources
+
+
+def _clamp_of_relu(node: Node, users: dict[Node, list[Node]]) -> Node | None:
+    """The clamp in x − x.clamp(max=0), which is a ReLU; None for any other operation."""
+    if kind(node) != "Sub" or saved(node, "alpha") != 1 or len(terms := _branches(node)) != 2:
+        return None
+    value, (clamp, _) = terms
+    is_clamp = kind(clamp) in ("Clamp", "ClampMax") and bounds(clamp) == (None, 0) and users[clamp] == [node]
+    return clamp if is_clamp and _branches(clamp) == [value] else None
+
+
+def _is_self_sum(total: Node) -> bool:
+    """Whether a sum is one of x and an activation of it, as in x − min(x, 0), or of two activations of it, as in
+    relu(x) − relu(x − 6): a guided part of it is not the whole activation."""
+    terms = _branches(total)
+    if len(terms) != 2:
+        return False
+    (first, sources_of_first), (second, sources_of_second) = (_origins(term) for term in terms)
+    return bool(first & sources_of_second or second & sources_of_first or sources_of_first & sources_of_second)
+
+
+def _selects_from_join(selection: Node) -> bool:
+    """Whether a maximum or the like is taken of a constant and values, as in max(x, 0), or of several forms of x."""
+    node = selection
+    while len(branches := _branches(node)) == 1 and kind(node) not in JOINS:
+        node = branches[0][0]
+        if kind(node) not in (*SHAPE_AND_AFFINE, *JOINS):
+            return False
+    if kind(node) not in JOINS:
+        return False
+    parts = _branches(node)
+    if kind(node) == "ConstantPadNd" or len(parts) < len(node.next_functions):
+        return True
+    origins = [same | sources for same, sources in map(_origins, parts)]
+    return any(one & other for k, one in enumerate(origins) for other in origins[:k])
+
+
+def _is_hard_sigmoid(node: Node, users: dict[Node, list[Node]]) -> bool:
+    """Whether a clipped value is scaled to [0, 1] right after, as in relu6(x + 3) / 6."""
+    low, high = bounds(node)
+    if low != 0 or not isinstance(high, (int, float)) or high <= 0:
+        return False
+    scale = 1.0
+    while scale * high != 1 and len(following := users.get(node, [])) == 1:
+        node = following[0]
+        factor = saved(node, "other")
+        if isinstance(factor, Tensor) and factor.numel() == 1:
+            factor = float(factor)
+        if kind(node) in ("Mul", "Div") and isinstance(factor, (int, float)) and factor:
+            scale = scale * factor if kind(node) == "Mul" else scale / factor
+        elif kind(node) not in SHAPE_AND_AFFINE or len(_branches(node)) != 1:
+            return False
+        if abs(scale * high - 1) < 1e-6:
+            return True
+    return scale * high == 1
 
 
 def _has_mask_factor(product: Node) -> bool:
@@ -220,11 +353,11 @@ def _has_mask_factor(product: Node) -> bool:
     """
     if len(_branches(product)) != 1:
         return False
-    saved: Any = product
-    factor = saved._saved_other if product.next_functions[0][0] is not None else saved._saved_self
-    shape = saved._input_metadata[0].shape
+    factor = saved(product, "other" if product.next_functions[0][0] is not None else "self")
+    metadata: Any = product
+    shape = metadata._input_metadata[0].shape
     return (
-        factor is not None
+        isinstance(factor, Tensor)  # a number scales all values alike
         and not isinstance(factor, nn.Parameter)
         and factor.numel() > 1
         and factor.ndim == len(shape)

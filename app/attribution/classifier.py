@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
+
+from .outputs import Logits, Output, logits_in
+from .torch_state import clean_state, placed
+
+
+@dataclass(frozen=True)
+class Calling:
+    """How a network must be called to answer rightly; `behaviour.observe` finds it out.
+
+    `memory_format` is that of pictures and weights: channels last, which is quicker, or contiguous for networks that
+    use `view` on feature maps. `one_by_one`: each picture in a pass of its own, because others would change its answer.
+    `two_sided`: the one logit y of two classes stands for both, as (−y, y). `by_backward`: its gradients must be taken
+    by `backward()`, because re-entrant checkpointing fails with `torch.autograd.grad`.
+    """
+
+    memory_format: torch.memory_format = torch.channels_last
+    one_by_one: bool = False
+    two_sided: bool = False
+    by_backward: bool = False
+
+
+USUAL = Calling()
 
 
 class Classifier(nn.Module):
@@ -29,6 +53,8 @@ class Classifier(nn.Module):
         mean: Sequence[float] = (0.0, 0.0, 0.0),
         std: Sequence[float] = (1.0, 1.0, 1.0),
         multilabel: bool = False,
+        output: Output | None = None,
+        calling: Calling = USUAL,
         id: str = "",
         fingerprint: str = "",
     ) -> None:
@@ -36,13 +62,44 @@ class Classifier(nn.Module):
         self.id, self.fingerprint = id, fingerprint
         self.size, self.labels = size, tuple(labels)
         self.multilabel = multilabel or len(self.labels) == 1
+        self.output, self.calling = output, calling
         self.network = network
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
-        self.eval().requires_grad_(False)
+        with clean_state():
+            for name, values in (("mean", mean), ("std", std)):
+                # explicitly: the caller may have another default
+                tensor = torch.tensor(values, dtype=torch.float32, device="cpu").view(1, -1, 1, 1)
+                self.register_buffer(name, tensor, persistent=False)
+            _freeze(self)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return main_logits(self.network((pictures - self.mean) / self.std))
+        if self.calling.one_by_one and len(pictures) > 1:
+            return torch.cat([self.forward(picture) for picture in torch.split(pictures, 1)])
+        logits = self.answer(pictures).values
+        return torch.cat((-logits, logits), 1) if self.calling.two_sided else logits
+
+    def answer(self, pictures: Tensor) -> Logits:
+        """The logits as the network answers, all pictures in one pass. Raises `NoLogits`."""
+        with self.device if placed() else nullcontext():
+            return logits_in(self.network((pictures - self.mean) / self.std), len(pictures), self.output)
+
+    def lay_out(self, pictures: Tensor) -> Tensor:
+        """`pictures` in the memory format that the network takes."""
+        return pictures.contiguous(memory_format=self.calling.memory_format)
+
+    def adapt(self, error: Exception) -> bool:
+        """Call the network in another way from now on, if that avoids an error of a pass; False if none does."""
+        if "use_reentrant" in str(error) and not self.calling.by_backward:
+            self.calling = replace(self.calling, by_backward=True)
+            return True
+        return "view size is not compatible" in str(error) and self.use_contiguous()
+
+    def use_contiguous(self) -> bool:
+        """Take contiguous weights and pictures from now on; False where it does so already."""
+        if self.calling.memory_format == torch.contiguous_format:
+            return False
+        self.network.to(memory_format=torch.contiguous_format)
+        self.calling = replace(self.calling, memory_format=torch.contiguous_format)
+        return True
 
     @property
     def device(self) -> torch.device:
@@ -56,6 +113,11 @@ class Classifier(nn.Module):
     def channels(self) -> int:
         """3 for RGB, 1 for grey."""
         return self.mean.shape[1]
+
+    def name_classes(self, labels: Sequence[str]) -> None:
+        """Give the classes other labels."""
+        self.labels = tuple(labels)
+        self.multilabel = self.multilabel or len(self.labels) == 1
 
     def label(self, index: int) -> str:
         return self.labels[index] if index < len(self.labels) else f"class {index}"
@@ -77,6 +139,8 @@ class Classifier(nn.Module):
             mean=self.mean.flatten().tolist(),
             std=self.std.flatten().tolist(),
             multilabel=self.multilabel,
+            output=self.output,
+            calling=self.calling,
             id=self.id,
             fingerprint=self.fingerprint,
         ).to(device=self.device, dtype=self.dtype)
@@ -92,33 +156,26 @@ class Classifier(nn.Module):
         more activations lie at a kink, and no two right engines agree there.
         """
         draw = torch.Generator().manual_seed(0)
-        noise = torch.zeros((count, self.channels, *self.size))
+        clouds = torch.zeros((count, self.channels, *self.size), dtype=torch.float32)
         for octave in range(2, max(3, max(self.size).bit_length())):
-            grid = torch.randn((count, self.channels, 2**octave, 2**octave), generator=draw)
-            noise += 0.5 ** (octave - 2) * interpolate(grid, self.size, mode="bilinear", align_corners=False)
-        return (0.5 + 0.2 * noise).clamp(0, 1).to(device=self.device, dtype=self.dtype)
+            grid = torch.randn((count, self.channels, 2**octave, 2**octave), generator=draw, dtype=torch.float32)
+            clouds += 0.5 ** (octave - 2) * interpolate(grid, self.size, mode="bilinear", align_corners=False)
+        return (0.5 + 0.2 * clouds).clamp(0, 1).to(device=self.device, dtype=self.dtype)
 
 
-class NoLogits(ValueError):
-    """A network's answer is not (N, classes)."""
-
-
-def main_logits(output: object) -> Tensor:
-    """The logits in what a network answers: itself, or the first of several outputs (auxiliary heads), (N, classes).
-
-    Named outputs (`.logits` as of GoogLeNet and Inception, `{"logits": …}`) go by their name. A network of one class
-    may answer with (N,). Raises `NoLogits` where there are none in it.
-    """
-    found = output
-    if isinstance(found, Mapping):
-        found = found.get("logits", next(iter(found.values()), None))
-    elif hasattr(found, "logits"):
-        found = found.logits
-    elif isinstance(found, (tuple, list)) and found:
-        found = found[0]
-    if isinstance(found, Tensor) and found.ndim == 1:
-        found = found[:, None]
-    if not isinstance(found, Tensor) or found.ndim != 2:
-        shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise NoLogits(f"the network must answer with logits of shape (N, classes), not {shape}")
-    return found
+def _freeze(classifier: Classifier) -> None:
+    """Eval mode, and no parameter takes a gradient."""
+    for module in classifier.modules():
+        for name, tensor in module._parameters.items():
+            if tensor is not None and tensor.is_inference():  # made in inference mode: autograd refuses it
+                module._parameters[name] = nn.Parameter(tensor.clone(), requires_grad=False)
+        for name, buffer in module._buffers.items():
+            if buffer is not None and buffer.is_inference():
+                module._buffers[name] = buffer.clone()
+    classifier.eval()
+    classifier.requires_grad_(False)
+    for module in classifier.modules():
+        if isinstance(module, nn.RNNBase):
+            # cuDNN has a backward pass in training mode only; without dropout both modes are the same function
+            module.dropout = 0.0
+            module.train()

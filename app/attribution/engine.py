@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -14,11 +15,12 @@ from .backends.batching import MICRO_BATCH
 from .classifier import Classifier
 from .counters import counters
 from .errors import OutOfMemory, Refused
-from .gradients import Rule, channels_last, finite, take_gradients
+from .gradients import Rule, adapting, finite, gradients_at, take_gradients
 from .inspection import Inspection, inspection_of
 from .layers import captured
 from .memory import out_of_memory
 from .score import Score
+from .torch_state import clean_state
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -55,7 +57,10 @@ class Engine:
 
     @property
     def micro_batch(self) -> int:
-        """Pictures in a pass: as wanted, but never more than memory has sufficed for."""
+        """Pictures in a pass: as wanted, but never more than memory has sufficed for; 1 where others would change the
+        network's answer."""
+        if self.classifier.calling.one_by_one:
+            return 1
         wanted = self._wanted or self.backend.micro_batch
         return min(wanted, self.backend.max_batch or wanted)
 
@@ -78,9 +83,9 @@ class Engine:
         """S(x) for each of (N, C, H, W), without a gradient: (N,)."""
         return self._in_parts(pictures, self._scores, gradients=False)
 
-    @torch.no_grad()
     def _scores(self, pictures: Tensor, score: Score) -> Tensor:
-        return score(self.classifier(channels_last(pictures)))
+        with torch.no_grad():
+            return score(adapting(self.classifier, lambda: self.classifier(self.classifier.lay_out(pictures))))
 
     def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:
         """g(x) = ∂S/∂x for each of (N, C, H, W); `rule` may change the backward pass on the graph of the logits.
@@ -100,40 +105,66 @@ class Engine:
         """`compute` of all pictures together, or of as many at a time as memory suffices for; that is remembered."""
         parts: list[Tensor] = []
         done = 0
-        while done < len(pictures):
-            count = min(len(pictures) - done, self.backend.max_batch or len(pictures))
-            rows = slice(done, done + count)
-            part = _attempt(compute, pictures[rows], self.score.part(rows))
-            if part is not None:
-                parts.append(part)
-                done += count
-                counters.add(count, gradients)
-            elif count == 1:
-                raise OutOfMemory(
-                    "The computation needs more memory than there is. Take a smaller model or input size."
-                )
-            else:
-                self.backend.max_batch = count // 2
-                log.warning(
-                    "%s: no memory for %d pictures in a pass, %d from now on", self.classifier.id, count, count // 2
-                )
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        with clean_state():
+            while done < len(pictures):
+                count = min(len(pictures) - done, self._most or len(pictures))
+                rows = slice(done, done + count)
+                part = _attempt(compute, pictures[rows], self.score.part(rows))
+                if part is not None:
+                    parts.append(part)
+                    done += count
+                    counters.add(count, gradients)
+                elif count == 1:
+                    raise OutOfMemory(
+                        "The computation needs more memory than there is. Take a smaller model or input size."
+                    )
+                else:
+                    self.backend.max_batch = count // 2
+                    log.warning(
+                        "%s: no memory for %d pictures in a pass, %d from now on", self.classifier.id, count, count // 2
+                    )
+            return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    @property
+    def _most(self) -> int | None:
+        """The most pictures that may be in a pass; None where there is no limit."""
+        return 1 if self.classifier.calling.one_by_one else self.backend.max_batch
 
     def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         """Feature maps A of a layer and ∂S/∂A for each of (N, C, H, W), both (N, K, h, w).
 
-        The graph starts at the layer, so only what lies above it is differentiated.
+        The graph starts at the layer, so only what lies above it is differentiated. Of a layer that is called several
+        times they are those of the last call.
         """
+        return self.features_of_calls(pictures, layer, (-1,))[0]
+
+    def features_of_calls(self, pictures: Tensor, layer: str, calls: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        """`features` of several calls of a layer in a pass, by their numbers."""
         self._used["plain"] = None
-        with torch.enable_grad(), captured(self.classifier, layer) as capture:
-            score = self.score(self.classifier(channels_last(pictures))).sum()
-            if not score.requires_grad:
-                raise Refused(f"The score does not depend on the layer «{layer}». Take another one.")
-            (gradient,) = torch.autograd.grad(score, capture.features, allow_unused=True)
+        parts = torch.split(pictures, 1 if self._most == 1 else len(pictures))
+        found = []
+        with clean_state():
+            for number, part in enumerate(parts):
+                score = self.score.part(slice(number, number + 1)) if len(parts) > 1 else self.score
+                found.append(adapting(self.classifier, partial(self._features, part, layer, calls, score)))
+            both = [tuple(map(torch.cat, zip(*of_call, strict=True))) for of_call in zip(*found, strict=True)]
+            return [(features.contiguous(), finite(gradient.contiguous())) for features, gradient in both]
+
+    def _features(
+        self, pictures: Tensor, layer: str, calls: Sequence[int], score: Score
+    ) -> list[tuple[Tensor, Tensor]]:
+        with captured(self.classifier, layer) as capture:
+            total = score(self.classifier(self.classifier.lay_out(pictures))).sum()
+        leaves = [capture.calls[call] for call in calls]
+        gradients: Sequence[Tensor | None] = [None] * len(leaves)
+        if total.requires_grad:
+            gradients = gradients_at(leaves, total, self.classifier)
             counters.add(len(pictures))
-        if gradient is None:
+        both = zip(leaves, gradients, strict=True)
+        found = [(leaf.detach(), gradient) for leaf, gradient in both if gradient is not None]
+        if len(found) < len(leaves):
             raise Refused(f"The score does not depend on the layer «{layer}». Take another one.")
-        return capture.features.detach().contiguous(), finite(gradient.contiguous())
+        return found
 
 
 def _attempt(compute: Callable[[Tensor, Score], Tensor], pictures: Tensor, score: Score) -> Tensor | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from torch import Tensor
 from .classifier import Classifier
 from .errors import ComputationFailed, Refused
 from .score import Score
+from .torch_state import clean_state
+
+T = TypeVar("T")
 
 
 class Rule(Protocol):
@@ -22,15 +26,46 @@ class Rule(Protocol):
 
 def take_gradients(classifier: Classifier, pictures: Tensor, score: Score, rule: Rule | None = None) -> Tensor:
     """∂S/∂x for each of (N, C, H, W) by autograd, in one pass."""
-    with torch.enable_grad():
-        x = channels_last(pictures.detach()).clone().requires_grad_()
-        logits = classifier(x)
-        if not logits.requires_grad:
-            raise Refused("The logits do not depend on the picture by differentiable steps: there is no gradient.")
-        if rule is not None:
-            rule(logits)
-        (gradient,) = torch.autograd.grad(score(logits).sum(), x)
-    return gradient.contiguous()
+    with clean_state():
+        return adapting(classifier, lambda: _one_pass(classifier, pictures, score, rule)).contiguous()
+
+
+def _one_pass(classifier: Classifier, pictures: Tensor, score: Score, rule: Rule | None) -> Tensor:
+    x = classifier.lay_out(pictures.detach()).clone().requires_grad_()
+    logits = classifier(x)
+    if not logits.requires_grad:
+        raise Refused("The logits do not depend on the picture by differentiable steps: there is no gradient.")
+    if rule is not None:
+        rule(logits)
+    gradient = gradient_at(x, score(logits).sum(), classifier)
+    if gradient is None:
+        raise Refused("The score's gradient does not reach the picture: an operation on the way has no derivative.")
+    return gradient
+
+
+def gradient_at(leaf: Tensor, score: Tensor, classifier: Classifier) -> Tensor | None:
+    """∂score/∂leaf by the way that the network takes; None where the score does not depend on the leaf."""
+    return gradients_at([leaf], score, classifier)[0]
+
+
+def gradients_at(leaves: Sequence[Tensor], score: Tensor, classifier: Classifier) -> Sequence[Tensor | None]:
+    """`gradient_at` for several leaves at once."""
+    if classifier.calling.by_backward:
+        for leaf in leaves:
+            leaf.grad = None
+        score.backward()  # type: ignore[no-untyped-call]
+        return [leaf.grad for leaf in leaves]
+    return torch.autograd.grad(score, leaves, allow_unused=True)
+
+
+def adapting(classifier: Classifier, compute: Callable[[], T]) -> T:
+    """`compute()`; again, where the network must be called in another way than so far (see `Classifier.adapt`)."""
+    while True:
+        try:
+            return compute()
+        except RuntimeError as error:
+            if not classifier.adapt(error):
+                raise
 
 
 def finite(values: Tensor) -> Tensor:
@@ -39,7 +74,3 @@ def finite(values: Tensor) -> Tensor:
     if not bool(torch.isfinite(values.sum())) and not bool(torch.isfinite(values).all()):
         raise ComputationFailed("The result holds values that are not finite (NaN or infinity): no map is shown.")
     return values
-
-
-def channels_last(pictures: Tensor) -> Tensor:
-    return pictures.contiguous(memory_format=torch.channels_last)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from .autograd_graph import classify_nonlinearities, kind, nonlinear
 from .classifier import Classifier
-from .layers import Layer, find_layers
+from .errors import Refused
+from .layers import FeatureLayers, Layer, find_layers
+from .memory import out_of_memory
+from .torch_state import clean_state
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,21 +36,87 @@ class NonlinearOperation:
 
 
 @dataclass(frozen=True)
-class Inspection:
-    """The layers that hold feature maps, and the operations on the way from the picture to the logits, by number.
+class Operations:
+    """The operations on the way from the picture to the logits, by number.
 
     `guided`, `gates` and `unknown` are as `classify_nonlinearities` sorts them, `unrectified` are those of `guided`
     that are no rectifiers, `nonlinear` is everything that is not linear in the picture. `differentiable` says whether
     the logits depend on the picture by differentiable operations at all.
     """
 
-    layers: list[Layer]
-    guided: Counter[str]
-    unrectified: Counter[str]
-    gates: Counter[str]
-    unknown: Counter[str]
-    nonlinear: Counter[NonlinearOperation]
-    differentiable: bool
+    guided: Counter[str] = field(default_factory=Counter)
+    unrectified: Counter[str] = field(default_factory=Counter)
+    gates: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    nonlinear: Counter[NonlinearOperation] = field(default_factory=Counter)
+    differentiable: bool = True
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What one can see inside a network. What could not be looked at refuses the methods that need it, and no other.
+
+    `layer_fault` and `operation_fault` say why the layers or the operations could not be had; None where they could.
+    """
+
+    found: FeatureLayers
+    seen: Operations
+    layer_fault: str | None = None
+    operation_fault: str | None = None
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that hold feature maps, in execution order; none where they could not be looked for."""
+        return self.found.layers
+
+    @property
+    def default_layer(self) -> str | None:
+        """The layer that Grad-CAM takes by itself."""
+        return self.found.default
+
+    @property
+    def feature_layers(self) -> FeatureLayers:
+        """The layers that hold feature maps. Raises `Refused` if they could not be looked for."""
+        if self.layer_fault is not None:
+            raise Refused(
+                f"The layers of this model could not be looked at ({self.layer_fault}): no feature map is known."
+            )
+        return self.found
+
+    @property
+    def operations(self) -> Operations:
+        """The operations on the way to the logits. Raises `Refused` if they could not be looked at."""
+        if self.operation_fault is not None:
+            raise Refused(
+                f"The operations of this model could not be looked at ({self.operation_fault}), so it is not known "
+                "whether the map would be right. Take a method that needs no rules, such as integrated gradients."
+            )
+        return self.seen
+
+    @property
+    def guided(self) -> Counter[str]:
+        """See `Operations`; like those below. Raises `Refused` as `operations` does."""
+        return self.operations.guided
+
+    @property
+    def unrectified(self) -> Counter[str]:
+        return self.operations.unrectified
+
+    @property
+    def gates(self) -> Counter[str]:
+        return self.operations.gates
+
+    @property
+    def unknown(self) -> Counter[str]:
+        return self.operations.unknown
+
+    @property
+    def nonlinear(self) -> Counter[NonlinearOperation]:
+        return self.operations.nonlinear
+
+    @property
+    def differentiable(self) -> bool:
+        return self.operations.differentiable
 
 
 _known: WeakKeyDictionary[Classifier, Inspection] = WeakKeyDictionary()
@@ -57,13 +130,20 @@ def inspection_of(classifier: Classifier) -> Inspection:
 
 
 def inspect_classifier(classifier: Classifier) -> Inspection:
-    """Run one grey picture through the classifier and look."""
+    """Run one grey picture through the classifier and look. Raises only where memory runs out."""
     probe = classifier.grey_pictures()
-    with torch.enable_grad(), _makers(classifier) as makers:
-        logits = classifier(probe.clone().requires_grad_())
+    with clean_state():
+        layers, layer_fault = _attempt(lambda: find_layers(classifier, probe), FeatureLayers([], None))
+        operations, operation_fault = _attempt(lambda: find_operations(classifier, probe), Operations())
+    return Inspection(layers, operations, layer_fault, operation_fault)
+
+
+def find_operations(classifier: Classifier, probe: Tensor) -> Operations:
+    """The operations between a picture, (1, C, H, W), and its logits."""
+    with _makers(classifier) as makers:
+        logits = classifier(classifier.lay_out(probe).clone().requires_grad_())
     found = classify_nonlinearities(logits)
-    return Inspection(
-        layers=find_layers(classifier, probe),
+    return Operations(
         guided=Counter(map(kind, found.guided)),
         unrectified=found.unrectified,
         gates=Counter(map(kind, found.gates)),
@@ -71,6 +151,17 @@ def inspect_classifier(classifier: Classifier) -> Inspection:
         nonlinear=Counter(NonlinearOperation(kind(node), makers.get(node)) for node in nonlinear(logits)),
         differentiable=logits.requires_grad,
     )
+
+
+def _attempt(look: Callable[[], T], nothing: T) -> tuple[T, str | None]:
+    """What `look` finds; or `nothing`, and why it failed."""
+    try:
+        return look(), None
+    except Exception as error:  # whatever there is in a network that nobody has thought of
+        if out_of_memory(error):
+            raise
+        log.info("a look inside the network failed", exc_info=True)
+        return nothing, f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:160]}".removesuffix(": ")
 
 
 @contextmanager
@@ -82,9 +173,7 @@ def _makers(classifier: Classifier) -> Iterator[dict[Node, type[nn.Module]]]:
         if isinstance(output, Tensor) and output.grad_fn is not None:
             makers.setdefault(output.grad_fn, type(module))
 
-    handles = [module.register_forward_hook(keep) for module in classifier.network.modules()]
-    try:
+    with ExitStack() as hooks:
+        for module in classifier.network.modules():
+            hooks.callback(module.register_forward_hook(keep).remove)
         yield makers
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -6,23 +6,46 @@ import difflib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 
-import torch
 from torch import Tensor, nn
-from torch.autograd.graph import Node
 
-from .autograd_graph import walk
+from .autograd_graph import Value, cuts, reaches_picture, walk
 from .classifier import Classifier
 from .errors import InvalidParameter, Refused
+from .runs import Run, find_runs
+from .torch_state import clean_state
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A module whose output is a feature map (channels, h, w); `aliases` are inner modules with the same output."""
+    """A module whose output is a feature map (channels, h, w); `aliases` are inner modules with the same output.
+
+    `whole` says whether every way from the picture to the logits passes through this output: cut there, the logits have
+    no gradient. It is false for a branch. `calls` is how often it runs side by side in a pass, none of the calls being
+    part of the way to another; 1 for most. `runs` are these calls where they see the same picture, mirrored or not, so
+    that their maps can be added up; empty for one call, and where they see something else.
+    """
 
     name: str
     shape: tuple[int, int, int]
     aliases: tuple[str, ...] = ()
+    whole: bool = True
+    calls: int = 1
+    runs: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True)
+class FeatureLayers:
+    """The layers with feature maps in execution order, and the one that Grad-CAM takes by itself; None if there is none
+    that all of the score passes through, late enough."""
+
+    layers: list[Layer]
+    default: str | None
+
+    def find(self, name: str) -> Layer | None:
+        """The layer with this name, or with this alias."""
+        return next((layer for layer in self.layers if name == layer.name or name in layer.aliases), None)
 
 
 @dataclass(frozen=True)
@@ -33,7 +56,7 @@ class _Output:
     module: nn.Module
     tensor: Tensor
     version: int
-    operation: Node | None
+    value: Value | None  # in the autograd graph; None if there is none
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -41,20 +64,20 @@ class _Output:
         return id(self.tensor), self.version
 
 
-def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
-    """The layers with a spatial feature map, in execution order; Grad-CAM's automatic layer is the last.
+def find_layers(classifier: Classifier, probe: Tensor) -> FeatureLayers:
+    """The layers with a spatial feature map, in execution order, and Grad-CAM's automatic layer among them.
 
     A layer qualifies if its output is (N, C, h, w) with h·w > 1 and the input's aspect h:w, and if it is not an
     identity, dropout, pooling or softmax, nor a map of class scores (SqueezeNet ends in one). If several modules
     have the same output tensor, the outermost gives the name. Layers of auxiliary heads do not qualify, because the
-    logits do not depend on them. The list is empty if most layers with weights come after the last one found and work
-    on tokens or channels-last arrays: a vision transformer's patch embedding is not a late feature map.
+    logits do not depend on them. There are none if most layers with weights come after the last one found and work
+    on tokens or channels-last arrays: a vision transformer's patch embedding is not a late feature map. For the same
+    reason there is no automatic layer if most of them come after the last one that all of the score passes through.
     """
-    outputs = _outputs(classifier, probe)
+    outputs, logits = _outputs(classifier, probe)
     excluded = {o.identity for o in outputs if _is_weightless(o.module, "pool", "softmax")}
     last_weight = max((i for i, o in enumerate(outputs) if _has_weights(o.module)), default=-1)
-    found: dict[tuple[int, int], Layer] = {}
-    last = -1  # index of the last layer found
+    found: dict[tuple[int, int], tuple[int, _Output, tuple[str, ...]]] = {}
     for i, output in enumerate(outputs):
         if _is_weightless(output.module, "identity", "drop") or output.identity in excluded:
             continue
@@ -63,50 +86,93 @@ def find_layers(classifier: Classifier, probe: Tensor) -> list[Layer]:
         ):
             continue
         inner = found.pop(output.identity, None)
-        _, channels, height, width = output.tensor.shape
-        aliases = (inner.name, *inner.aliases) if inner else ()
-        found[output.identity] = Layer(output.name, (channels, height, width), aliases)
-        last = i
-    positioned = [
-        i for i, output in enumerate(outputs) if _has_weights(output.module) and _has_positions(output.tensor)
-    ]
-    if sum(i > last for i in positioned) > len(positioned) / 2:
-        return []
+        found[output.identity] = i, output, (inner[1].name, *inner[2]) if inner else ()
+    positioned = [i for i, o in enumerate(outputs) if _has_weights(o.module) and _has_positions(o.tensor)]
+
+    def is_late(index: int) -> bool:
+        return sum(i > index for i in positioned) <= len(positioned) / 2
+
+    if not found or not is_late(max(i for i, _, _ in found.values())):
+        return FeatureLayers([], None)
+    shared = cuts(logits) if logits is not None else None
+    side_by_side = _side_by_side(outputs)
     layers: dict[str, Layer] = {}
-    for layer in found.values():
-        layers.pop(layer.name, None)  # a module called twice moves to its last call, because `captured` keeps that one
-        layers[layer.name] = layer
-    return list(layers.values())
+    default = None
+    for i, output, aliases in found.values():
+        calls = side_by_side.get(output.name, {})
+        whole = shared is None or output.value in shared
+        if not whole and logits is not None and len(calls) > 1:
+            whole = not reaches_picture(logits, calls.values())
+        runs = find_runs(classifier, output.name, tuple(calls)) if whole and len(calls) > 1 else ()
+        _, channels, height, width = output.tensor.shape
+        layers.pop(output.name, None)  # a module called twice moves to its last call, because `captured` keeps that one
+        layer = Layer(output.name, (channels, height, width), aliases, whole, max(1, len(calls)), runs)
+        whole = whole and (layer.calls == 1 or bool(runs))
+        layers[output.name] = layer
+        default = output.name if whole and is_late(i) else None if default == output.name else default
+    return FeatureLayers(list(layers.values()), default)
 
 
-def choose_layer(layers: list[Layer], name: str, method: str) -> str:
-    """The layer called `name`; the last one for `auto`.
+def choose_layer(found: FeatureLayers, name: str, method: str) -> str:
+    """The layer called `name`; the automatic one for `auto`.
 
-    Raises `Refused` if there are no layers, and `InvalidParameter` of `method` if none has that name.
+    Raises `Refused` if there are no layers, none for `auto`, or if the layer runs several times side by side, and
+    `InvalidParameter` of `method` if none has that name.
     """
-    if not layers:
+    if not found.layers:
         raise Refused(
             "Grad-CAM needs a spatial feature map (N, C, h, w), and this model has none (it works on tokens or "
             "channels-last arrays, or pools at once). Take another method."
         )
     if name == "auto":
-        return layers[-1].name
-    names = [layer.name for layer in layers]
-    if name not in names and not any(name in layer.aliases for layer in layers):
+        return found.default if found.default is not None else _refuse_automatic(found.layers, method)
+    names = [layer.name for layer in found.layers]
+    layer = found.find(name)
+    if layer is None:
         similar = difflib.get_close_matches(name, names, 3, 0.3) or names[-3:]
+        automatic = f"; the automatic one is {found.default}" if found.default else ""
         raise InvalidParameter(
-            f"{method}.layer: «{name[:80]}» is no layer with a spatial feature map. Near: {', '.join(similar)}; "
-            f"the automatic one is {names[-1]}.",
+            f"{method}.layer: «{name[:80]}» is no layer with a spatial feature map. Near: {', '.join(similar)}"
+            f"{automatic}.",
             method,
             "layer",
         )
-    return name
+    if layer.calls > 1 and not layer.runs:
+        raise Refused(_runs_several_times(layer))
+    return layer.name if layer.runs else name
+
+
+def _refuse_automatic(layers: list[Layer], method: str) -> NoReturn:
+    """Say why there is no automatic layer."""
+    repeated = next((layer for layer in reversed(layers) if layer.calls > 1), None)
+    if repeated is not None:
+        raise Refused(_runs_several_times(repeated))
+    near = ", ".join(layer.name for layer in layers[-3:])
+    raise Refused(
+        "This model has no late feature map (N, C, h, w) that all of the score passes through: its convolutions are "
+        f"branches beside tokens. Take another method, or name a branch by {method}.layer: {near}."
+    )
+
+
+def _runs_several_times(layer: Layer) -> str:
+    times = {2: "twice", 3: "three times"}.get(layer.calls, f"{layer.calls} times")
+    return (
+        f"«{layer.name}» runs {times} in a pass, side by side, as in an average over several crops of a picture. A map "
+        "of one run would hide the others, and how their places in the picture belong together is not known. Explain "
+        "the network without that average, or take another method."
+    )
 
 
 class Capture:
-    """Holds the captured layer's feature map from the latest pass, (N, C, h, w), as a leaf of the autograd graph."""
+    """Holds the captured layer's feature maps of a pass, (N, C, h, w), one for each call, as leaves of the graph."""
 
-    features: Tensor
+    def __init__(self) -> None:
+        self.calls: list[Tensor] = []
+
+    @property
+    def features(self) -> Tensor:
+        """Those of the last call."""
+        return self.calls[-1]
 
 
 @contextmanager
@@ -118,8 +184,9 @@ def captured(classifier: Classifier, layer: str) -> Iterator[Capture]:
     capture = Capture()
 
     def keep(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
-        capture.features = output.detach().requires_grad_()
-        return capture.features.clone()
+        features = output.detach().requires_grad_()
+        capture.calls.append(features)
+        return features.clone()
 
     handle = classifier.network.get_submodule(layer).register_forward_hook(keep)
     try:
@@ -128,22 +195,37 @@ def captured(classifier: Classifier, layer: str) -> Iterator[Capture]:
         handle.remove()
 
 
-def _outputs(classifier: Classifier, probe: Tensor) -> list[_Output]:
-    """The outputs of the modules that the logits depend on, in execution order.
+def _outputs(classifier: Classifier, probe: Tensor) -> tuple[list[_Output], Tensor | None]:
+    """The outputs of the modules that the logits depend on, in execution order, and the logits if they have a graph.
 
-    Of all modules if autograd has no graph of the pass, because the network computes without gradients.
+    The outputs are those of all modules if there is no graph, because the network computes without gradients.
     """
     outputs: list[_Output] = []
-    with torch.enable_grad(), ExitStack() as hooks:
+    with clean_state(), ExitStack() as hooks:
         for name, module in classifier.network.named_modules():
             if name:
                 handle = module.register_forward_hook(_recorder(name, outputs))
                 hooks.callback(handle.remove)
-        logits = classifier(probe.clone().requires_grad_())
+        logits = classifier(classifier.lay_out(probe).clone().requires_grad_())
     if logits.grad_fn is None:
-        return outputs
+        return outputs, None
     path = set(walk(logits.grad_fn))
-    return [output for output in outputs if output.operation is None or output.operation in path]
+    return [output for output in outputs if output.value is not None and output.value[0] in path], logits
+
+
+def _side_by_side(outputs: list[_Output]) -> dict[str, dict[int, Value]]:
+    """The calls of modules that run several times side by side, by name: numbers and outputs of those calls whose
+    output is not on the way to that of another call."""
+    by_name: dict[str, list[Value]] = {}
+    for output in outputs:
+        if output.value is not None and output.value not in by_name.setdefault(output.name, []):
+            by_name[output.name].append(output.value)
+    found = {}
+    for name, values in by_name.items():
+        if len(values) > 1:
+            before = {node for value in values for node in walk(value[0]) if node is not value[0]}
+            found[name] = {number: value for number, value in enumerate(values) if value[0] not in before}
+    return found
 
 
 def _recorder(name: str, outputs: list[_Output]):  # type: ignore[no-untyped-def]
@@ -151,7 +233,8 @@ def _recorder(name: str, outputs: list[_Output]):  # type: ignore[no-untyped-def
 
     def record(module: nn.Module, inputs: object, output: object) -> None:
         if isinstance(output, Tensor):
-            outputs.append(_Output(name, module, output, output._version, output.grad_fn))
+            value = None if output.grad_fn is None else (output.grad_fn, output.output_nr)
+            outputs.append(_Output(name, module, output, output._version, value))
 
     return record
 

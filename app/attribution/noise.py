@@ -19,4 +19,4 @@ def generator(seed: int, *names: int | str) -> torch.Generator:
 
 def noise(seed: int, index: int, shape: tuple[int, ...]) -> Tensor:
     """Standard normal noise of sample `index`."""
-    return torch.randn(shape, generator=generator(seed, index))
+    return torch.randn(shape, generator=generator(seed, index), dtype=torch.float32)

@@ -12,9 +12,10 @@ from .backends.backend import Backend
 from .classifier import Classifier
 from .counters import counters
 from .engine import Engine
-from .gradients import Rule, finite
+from .gradients import Rule, adapting, finite
 from .memory import out_of_memory
 from .score import Score
+from .torch_state import clean_state
 
 
 class ForwardPass:
@@ -25,9 +26,17 @@ class ForwardPass:
 
     def __init__(self, classifier: Classifier, pictures: Tensor, layers: Iterable[str] = ()) -> None:
         self.classifier, self.pictures = classifier, pictures
-        with torch.enable_grad(), _recorded(classifier, layers) as self.features:
-            self.x = pictures.detach().contiguous(memory_format=torch.channels_last).clone().requires_grad_()
-            self.logits: Tensor = classifier(self.x)
+        self.features: dict[str, Tensor] = {}
+        if classifier.calling.one_by_one and len(pictures) > 1:
+            layers = ()  # they are run several times, and no recording has all of it
+        names = tuple(layers)
+        with clean_state():
+            adapting(classifier, lambda: self._run(names))
+
+    def _run(self, layers: Iterable[str]) -> None:
+        with _recorded(self.classifier, layers) as self.features:
+            self.x = self.classifier.lay_out(self.pictures.detach()).clone().requires_grad_()
+            self.logits: Tensor = self.classifier(self.x)
 
     def is_for(self, pictures: Tensor) -> bool:
         """Whether `pictures` is the very tensor of this pass."""
@@ -84,24 +93,39 @@ class SharedEngine(Engine):
             return super().gradients(pictures, rule)
         self._used["plain"] = None
         try:
-            if rule is not None:
-                rule(graph.logits)
-            (gradient,) = torch.autograd.grad(self.score(graph.logits).sum(), graph.x, retain_graph=True)
+            with clean_state():
+                if rule is not None:
+                    rule(graph.logits)
+                gradient = self._differentiate(graph.x)
         finally:
             if rule is not None:
                 rule.lift()  # other users of this graph do not apply it
+        if gradient is None:
+            return super().gradients(pictures, rule)
         counters.add(len(pictures))
         return finite(gradient.contiguous())
+
+    def _differentiate(self, at: Tensor) -> Tensor | None:
+        """∂S/∂at on the shared graph; None where it does not depend on that, or a pass of its own is needed."""
+        if self.classifier.calling.by_backward:
+            return None
+        try:
+            total = self.score(self._graph.logits).sum()
+            return torch.autograd.grad(total, at, retain_graph=True, allow_unused=True)[0]
+        except RuntimeError as error:
+            if not self.classifier.adapt(error):
+                raise
+            return None
 
     def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         graph = self._graph
         features = graph.features.get(layer)
         if not graph.is_for(pictures) or features is None or not features.requires_grad:
             return super().features(pictures, layer)
-        score = self.score(graph.logits).sum()
-        (gradient,) = torch.autograd.grad(score, features, retain_graph=True, allow_unused=True)
+        with clean_state():
+            gradient = self._differentiate(features)
         if gradient is None:
-            return super().features(pictures, layer)  # which raises the reason
+            return super().features(pictures, layer)  # which raises the reason, if there is one
         counters.add(len(pictures))
         self._used["plain"] = None
         return features.detach().contiguous(), finite(gradient.contiguous())

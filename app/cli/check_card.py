@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import torch
 
-from ..attribution.classifier import Classifier
 from ..attribution.errors import AttributionError, Refused
 from ..attribution.inspection import Inspection
 from ..attribution.methods.base import Method, Parameters, methods
@@ -18,6 +17,7 @@ from ..contract.problems import Problem
 from ..images.decode import decode
 from ..images.preprocess import preprocess
 from ..images.samples import read_sample, samples
+from ..pipeline.notes import network_notes
 from ..settings import Settings
 from ..zoo.cards import CardError, File, read_card
 from ..zoo.checkpoint import match_state_dict, read_nested
@@ -54,8 +54,8 @@ def check(path: Path, settings: Settings, picture: bytes | None = None) -> Itera
     except Problem as problem:
         yield CheckResult("card" if isinstance(problem, CardError) else "weights", "wrong", problem.detail)
         return
-    yield _network(spec, loaded)
-    yield from _check_predictions(spec, loaded.classifier, picture, settings.max_pixels)
+    yield from _network(spec, loaded)
+    yield from _check_predictions(spec, loaded, picture, settings.max_pixels)
     yield _layers(loaded.inspection)
     decoded = decode(picture or read_sample("cat"), settings.max_pixels)
     x = torch.from_numpy(preprocess(decoded, spec.input).pixels).to(loaded.classifier.device)
@@ -86,16 +86,17 @@ def _other_keys(spec: ModelSpec, source: File, path: Path) -> tuple[str, ...]:
         return ()
 
 
-def _network(spec: ModelSpec, loaded: LoadedModel) -> CheckResult:
+def _network(spec: ModelSpec, loaded: LoadedModel) -> Iterator[CheckResult]:
     count = sum(p.numel() for p in loaded.classifier.parameters())
     size = "×".join(map(str, (spec.input.channels, *spec.input.size)))
-    inspection = loaded.inspection
-    return CheckResult(
-        "network",
-        "ok",
-        f"{count:,} parameters, input {size}, {len(spec.labels)} classes; "
-        f"activations: {_list_counts(inspection.guided)}, gates: {_list_counts(inspection.gates)}",
-    )
+    try:
+        operations = loaded.inspection.operations
+        inside = f"activations: {_list_counts(operations.guided)}, gates: {_list_counts(operations.gates)}"
+    except Refused as refused:
+        inside = refused.detail
+    yield CheckResult("network", "ok", f"{count:,} parameters, input {size}, {len(spec.labels)} classes; {inside}")
+    for note in network_notes(loaded.behaviour):
+        yield CheckResult("network", "note", note.detail)
 
 
 def _list_counts(kinds: Counter[str]) -> str:
@@ -103,14 +104,14 @@ def _list_counts(kinds: Counter[str]) -> str:
 
 
 def _check_predictions(
-    spec: ModelSpec, classifier: Classifier, picture: bytes | None, max_pixels: int
+    spec: ModelSpec, loaded: LoadedModel, picture: bytes | None, max_pixels: int
 ) -> Iterator[CheckResult]:
+    classifier = loaded.classifier
     pictures = {"the picture": picture} if picture else {name: read_sample(name) for name in samples()}
     logits = []
     for name, data in pictures.items():
         x = torch.from_numpy(preprocess(decode(data, max_pixels), spec.input).pixels)
-        with torch.no_grad():
-            logits.append(classifier(x[None].to(classifier.device))[0].double().cpu())
+        logits.append(loaded.logits(x[None].to(classifier.device))[0].double().cpu())
         probabilities = classifier.probabilities(logits[-1])
         best = int(probabilities.argmax())
         yield CheckResult("answer", "ok", f"{name}: {classifier.label(best)} {float(probabilities[best]):.2f}")
@@ -133,7 +134,11 @@ def _layers(inspection: Inspection) -> CheckResult:
         return CheckResult("Grad-CAM layers", "refused", "none: there is no spatial feature map (N, C, h, w)")
     listed = ", ".join(f"{x.name} {x.shape[0]}×{x.shape[1]}×{x.shape[2]}" for x in reversed(layers[-6:]))
     more = f" … {len(layers)} in all" if len(layers) > 6 else ""
-    return CheckResult("Grad-CAM layers", "ok", f"{listed}{more}; the first one is the default")
+    default = inspection.default_layer
+    if default is None:
+        return CheckResult("Grad-CAM layers", "note", f"{listed}{more}; none is taken by itself: all are branches")
+    taken = "the first one" if default == layers[-1].name else default
+    return CheckResult("Grad-CAM layers", "ok", f"{listed}{more}; {taken} is the default")
 
 
 def _try_method(method: Method[Any], loaded: LoadedModel, x: torch.Tensor, settings: Settings) -> CheckResult:

@@ -104,6 +104,8 @@ def _update_bars(event: Event, console: Console, panels: PanelBars) -> Explanati
     elif isinstance(event, PredictionEvent):
         best = event.predictions[0]
         console.print(f"{event.model}: {best.label} ({best.probability:.2f})", highlight=False)
+        for note in event.input.notes:
+            console.print(f"{event.model}: {note.detail}", highlight=False, markup=False)
     elif isinstance(event, ProgressEvent):
         panels.advance(event.panel, event.metric, event.done, event.total)
     elif isinstance(event, PanelEvent) and event.panel.status == "done":

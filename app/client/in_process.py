@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..attribution.outputs import Output
 from ..contract.events import DoneEvent, Event, MetricEvent, PanelEvent, PredictionEvent
 from ..contract.jobs import Explain
 from ..contract.parsing import parse_size
@@ -36,6 +38,7 @@ from ..storage.store import Store
 from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, resolve_input
 from .arguments import Arguments, as_tuple
 from .events import Listener, client_event
+from .forks import forked
 from .results import Explanation, InMemoryParts, part_names
 
 DECODERS = 1
@@ -61,10 +64,15 @@ class ModelSet:
     networks: dict[str, nn.Module]
     input: InputLike | None = None
     labels: tuple[str, ...] | None = None
+    output: Output | None = None
 
     @classmethod
     def of(
-        cls, models: Mapping[Any, Any] | Sequence[Any], input: InputLike | None, labels: tuple[str, ...] | None
+        cls,
+        models: Mapping[Any, Any] | Sequence[Any],
+        input: InputLike | None,
+        labels: tuple[str, ...] | None,
+        output: Output | None = None,
     ) -> ModelSet:
         """Models by the names in a mapping, else by their ids and the names of their Python classes. Raises
         `Unprocessable`."""
@@ -82,10 +90,10 @@ class ModelSet:
             else:
                 named[name or _unused_name(type(model).__name__, named)] = model
         networks = {name: model for name, model in named.items() if isinstance(model, nn.Module)}
-        for argument, given in (("input", input), ("labels", labels)):
+        for argument, given in (("input", input), ("labels", labels), ("output", output)):
             if given is not None and not networks:
                 raise Unprocessable(f"{argument}= is of an nn.Module; a model's id has its own.", field=argument)
-        return cls(tuple(named), networks, input, labels)
+        return cls(tuple(named), networks, input, labels, output)
 
     @property
     def device(self) -> torch.device | None:
@@ -105,6 +113,11 @@ class InProcess:
 
     def __init__(self, device: torch.device | None) -> None:
         settings = operator_settings()
+        if forked():
+            # OpenMP's threads and OpenVINO's are not there any more in a forked child: whoever asks them waits for ever
+            torch.set_num_threads(1)
+            kind = "none" if settings.acceleration == "none" else "pytorch"
+            settings = settings.model_copy(update={"acceleration": kind})
         self.settings = settings if device is None else settings.model_copy(update={"device": str(device)})
         self.zoo = InMemoryModels(self.settings)
         self._recent = LRUCache(self.settings.picture_bytes)
@@ -113,10 +126,12 @@ class InProcess:
         self._lock = threading.RLock()
 
     @staticmethod
-    @cache
     def for_device(device: torch.device | None) -> InProcess:
-        """The instance for a device; None is the device of the settings."""
-        return InProcess(device)
+        """The instance of this process for a device; None is the device of the settings.
+
+        A forked child gets one of its own: threads, decoding processes and locks of the parent are of no use to it.
+        """
+        return _instance(device, os.getpid())
 
     def explain(self, picture: bytes | None, arguments: Arguments, models: ModelSet, listener: Listener) -> Explanation:
         """Run a call. Raises `Problem`."""
@@ -145,7 +160,8 @@ class InProcess:
                     )
                 data = png(preprocessed)
             in_memory = [
-                InMemoryModel(id, network, input_spec, models.labels) for id, network in models.networks.items()
+                InMemoryModel(id, network, input_spec, models.labels, models.output)
+                for id, network in models.networks.items()
             ]
             if said := _input_warning(models.input):
                 # reported for the line that called `explain`
@@ -153,7 +169,16 @@ class InProcess:
         job = job_of(arguments, data, models.ids)
         with self.zoo.using(in_memory):
             fetch_all(self.zoo, [id for id in models.ids if id not in models.networks], self.settings)
-            return run_and_listen(job, context, listener)
+            explanation = run_and_listen(job, context, listener)
+        for seen in explanation.record.inputs:
+            for note in seen.notes:
+                warnings.warn(f"{seen.model}: {note.detail}", stacklevel=4)
+        return explanation
+
+
+@cache
+def _instance(device: torch.device | None, process: int) -> InProcess:
+    return InProcess(device)
 
 
 def _input_warning(given: InputLike | None) -> str | None:

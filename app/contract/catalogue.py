@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from .jobs import Fit
+from .notes import NoteBody
 from .wire import JsonObject, WireModel
 
 
@@ -45,6 +46,9 @@ class ModelBody(WireModel):
     remedy: str | None = Field(description="how to get the weights; null if they are ready")
     weights: WeightsBody
     layers: list[LayerBody] | None = Field(description="null until the model has been loaded once")
+    notes: list[NoteBody] = Field(
+        [], description="what is to be known of the network; empty until it has been loaded once"
+    )
 
 
 class CardFault(WireModel):

@@ -9,6 +9,7 @@ from pydantic import Field
 from .arrays import Statistics
 from .jobs import Fit
 from .metrics import MeasurementBody
+from .notes import NoteBody
 from .predictions import ClassBody, PredictedClass
 from .problem_body import ProblemBody
 from .wire import JsonObject, WireModel
@@ -29,6 +30,11 @@ class InputBody(WireModel):
     url: str
     predictions: list[PredictedClass]
     targets: list[PredictedClass] = Field([], description="the classes that were asked for by their index")
+    notes: list[NoteBody] = Field(
+        [],
+        description="what is to be known of the network before its maps are read; absent where there is nothing",
+        exclude_if=lambda notes: not notes,
+    )
 
 
 class PanelUrls(WireModel):
@@ -46,13 +52,6 @@ class EngineBody(WireModel):
     device: str = Field(description="as PyTorch calls it")
     dtype: str = Field(description="of the network and its gradients: float32, …")
     threads: int = Field(description="of PyTorch's operations on the CPU")
-
-
-class NoteBody(WireModel):
-    """A sentence about a map that a reader should know."""
-
-    code: str
-    detail: str = Field(description="the sentence, in English")
 
 
 class PanelBody(WireModel):

@@ -181,7 +181,7 @@ class DecoderProcess:
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, "MALLOC_ARENA_MAX": "1"},  # its address space is limited
             )
-        self.close = weakref.finalize(self, _end, self.process, self._socket)
+        self.close = weakref.finalize(self, _end, self.process, self._socket, os.getpid())
         self._deadline = time.monotonic() + START_SECONDS
         try:
             self._receive(child.ANSWER.size)
@@ -267,7 +267,10 @@ def _problem(status: int, detail: str) -> Problem:
     return (UnsupportedPicture if status == UnsupportedPicture.status else Unprocessable)(detail, field="image")
 
 
-def _end(process: subprocess.Popen[bytes], connection: socket.socket) -> None:
+def _end(process: subprocess.Popen[bytes], connection: socket.socket, owner: int) -> None:
+    """End a decoding process; only its owner may, not a forked child that ends."""
     connection.close()
+    if os.getpid() != owner:
+        return
     process.kill()
     process.wait()

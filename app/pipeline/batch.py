@@ -24,6 +24,7 @@ from torch import Tensor
 from ..attribution.methods.base import Attribution, OnePass
 from ..attribution.score import Score
 from ..attribution.shared_forward import ForwardPass, SharedEngine
+from ..attribution.torch_state import clean_state, in_clean_state
 from ..contract.arrays import npy
 from ..contract.jobs import Explain
 from ..contract.problems import ComputationFailed, Problem
@@ -34,6 +35,7 @@ from ..zoo.loader import LoadedModel
 from .classes import known_indices
 from .context import Context
 from .model_input import ModelInput, TurnByTurn, png, scaled_png, top_classes
+from .notes import network_notes
 from .panel import compute, micro_batch
 from .plan import PlannedPanel, check_panels, plan, raise_if_none_left, set_targets
 from .problems import as_problem
@@ -136,6 +138,9 @@ class Batch:
 
     def turns(self, entries: Iterable[ImageFile]) -> Turns:
         """Like `explain`, with `None` after every micro-batch, where another run may take its turn."""
+        return in_clean_state(self._turns(entries))
+
+    def _turns(self, entries: Iterable[ImageFile]) -> Turns:
         with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
             chunk: list[ExplainedPicture] = []
             for found in ahead(readers, self._prepare, entries, self.window):
@@ -237,7 +242,9 @@ class Batch:
         for picture, seen, believed in zip(chunk, x, logits, strict=True):
             targets = known_indices(picture.job.targets, loaded.classifier.labels)
             classes = top_classes(loaded.classifier, believed, TOP_CLASSES, targets)
-            picture.model_inputs[model] = ModelInput(model, input_spec, picture.seen[model], seen, *classes)
+            picture.model_inputs[model] = ModelInput(
+                model, input_spec, picture.seen[model], seen, *classes, network_notes(loaded.behaviour)
+            )
             picture.record.inputs.append(input_record(picture.job, picture.model_inputs[model]))
             check_panels([panel for panel in picture.panels if panel.model == model], picture.job, loaded)
         return shared
@@ -251,8 +258,8 @@ class Batch:
         if self._layers[model] is not None and len(self.models) == 1 and len(chunk) <= size:
             shared = SharedPass(chunk, ForwardPass(classifier, x, self._layers[model] or ()))
             return x, shared.forward.logits.detach().double().cpu(), shared
-        with torch.no_grad():
-            logits = torch.cat([classifier(part) for part in torch.split(x, size)])
+        with clean_state(), torch.no_grad():
+            logits = torch.cat([classifier(classifier.lay_out(part)) for part in torch.split(x, size)])
         return x, logits.double().cpu(), None
 
     def _compute_shared(self, chunk: list[ExplainedPicture], model: str, shared: SharedPass | None) -> TurnByTurn[None]:

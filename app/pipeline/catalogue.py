@@ -6,9 +6,10 @@ from typing import Any
 
 from ..attribution.methods.base import Method, methods
 from ..attribution.metrics.base import Metric, metrics
-from ..contract.catalogue import CardFault, Catalogue, MethodBody, MetricBody, PaperBody
+from ..contract.catalogue import CardFault, Catalogue, MethodBody, MetricBody, ModelBody, PaperBody
 from ..settings import Settings
 from ..zoo.zoo import Zoo
+from .notes import network_notes
 
 
 def catalogue(zoo: Zoo, settings: Settings) -> Catalogue:
@@ -16,12 +17,20 @@ def catalogue(zoo: Zoo, settings: Settings) -> Catalogue:
     return Catalogue(
         default=settings.default_model,
         downloads="none" if settings.offline else settings.downloads,
-        models=[zoo.describe(model) for model in zoo.specs],
+        models=[describe_model(zoo, model) for model in zoo.specs],
         faults=[CardFault(card=fault.card, detail=fault.detail) for fault in zoo.all_faults()],
         methods=[describe_method(method) for method in methods().values()],
         metrics=[describe_metric(metric) for metric in metrics().values()],
         labels={model: spec.labels for model, spec in zoo.specs.items()},
     )
+
+
+def describe_model(zoo: Zoo, model: str) -> ModelBody:
+    """A model as `GET /models` lists it."""
+    body = zoo.describe(model)
+    behaviour = zoo.behaviour_of(model)
+    body.notes = [] if behaviour is None else network_notes(behaviour)
+    return body
 
 
 def describe_method(method: Method[Any]) -> MethodBody:

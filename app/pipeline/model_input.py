@@ -6,7 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import torch
@@ -14,8 +14,10 @@ from PIL import Image
 from torch import Tensor
 
 from ..attribution.classifier import Classifier
+from ..attribution.torch_state import clean_state
 from ..contract import request_id
 from ..contract.jobs import Explain, Flow, Predict
+from ..contract.notes import NoteBody
 from ..contract.predictions import PredictedClass
 from ..images.input_spec import Input
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
@@ -23,6 +25,7 @@ from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
 from .classes import known_indices
 from .context import Context
+from .notes import network_notes
 
 MAX_SIDE = 2048  # longest side of the stored picture
 SMALL_BYTES = 256  # bytes of small cache entries
@@ -93,9 +96,10 @@ class InputImage:
     def logits(self, classifier: Classifier, input_spec: Input) -> Tensor:
         """A model's logits for the picture, (classes,), in float64 on the CPU."""
 
-        @torch.no_grad()
         def make() -> Tensor:
-            return classifier(self.preprocessed(input_spec)[1][None])[0].double().cpu()  # type: ignore[no-any-return]
+            with clean_state(), torch.no_grad():
+                pictures = classifier.lay_out(self.preprocessed(input_spec)[1][None])
+                return classifier(pictures)[0].double().cpu()  # type: ignore[no-any-return]
 
         key = ("logits", self.hash, input_spec, classifier.id, classifier.fingerprint)
         return self._context.picture_cache.recall(key, make, lambda logits: SMALL_BYTES + logits.nbytes)
@@ -118,6 +122,7 @@ class ModelInput:
     x: Tensor
     classes: list[PredictedClass]
     targets: list[PredictedClass]  # predictions for the requested target classes
+    notes: list[NoteBody] = field(default_factory=list)  # on the network
 
     def load(self, zoo: Zoo) -> LoadedModel:
         """The model for inputs of this size. It must be reserved meanwhile."""
@@ -131,11 +136,17 @@ def make_model_input(
     input_spec = requested_input(context.zoo.spec(model).input, job.fit, job.size)
     if not picture.is_cached(input_spec):
         yield from picture.decode_in_turns()
-    classifier = context.zoo.load(model, input_spec.size).classifier
+    loaded = context.zoo.load(model, input_spec.size)
+    classifier = loaded.classifier
     seen, x = picture.preprocessed(input_spec)
     targets = known_indices(job.targets, classifier.labels) if isinstance(job, Explain) else []
     return ModelInput(
-        model, input_spec, seen, x, *top_classes(classifier, picture.logits(classifier, input_spec), count, targets)
+        model,
+        input_spec,
+        seen,
+        x,
+        *top_classes(classifier, picture.logits(classifier, input_spec), count, targets),
+        network_notes(loaded.behaviour),
     )
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from ..attribution.torch_state import in_clean_state
 from ..contract.events import (
     AcceptedEvent,
     DoneEvent,
@@ -44,7 +45,7 @@ from .turns import Run, reserve_models, round_robin
 def run(job: Job, context: Context) -> Run:
     """Start a job. Its last event is `done`, or `result` for small jobs. Raises `Problem`."""
     with told_as_problems():
-        yield from _run(job, context)
+        yield from in_clean_state(_run(job, context))
 
 
 def _run(job: Job, context: Context) -> Run:

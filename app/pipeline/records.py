@@ -63,6 +63,7 @@ def input_record(job: Explain, sight: ModelInput) -> InputBody:
         url=f"/api/v1/explanations/{job.id}/inputs/{quote(sight.model, safe=':')}.png",
         predictions=sight.classes,
         targets=sight.targets,
+        notes=sight.notes,
     )
 
 

@@ -97,6 +97,7 @@ class Card(_Strict):
     labels: str | tuple[str, ...] | None = None
     classes: int | None = Field(None, ge=1, le=100_000)
     outputs: Literal["softmax", "sigmoid"] = "softmax"
+    output: str | int | None = None  # of several: its name, its place, or «module:function» that takes the answer
     arguments: dict[str, Any] = {}  # for the function that builds the network
     input: Input | None = None
     folder: Path = Path()

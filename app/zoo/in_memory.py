@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,14 +16,18 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ..attribution.backends.selection import Kind
-from ..attribution.classifier import Classifier, NoLogits, main_logits
+from ..attribution.behaviour import Behaviour, behaviour_of
+from ..attribution.classifier import Classifier
+from ..attribution.copies import copied
 from ..attribution.memory import out_of_memory
+from ..attribution.outputs import NoLogits, Output
+from ..attribution.torch_state import clean_state
 from ..contract.parsing import did_you_mean
 from ..contract.problems import Unprocessable
 from ..images.input_spec import Input
 from ..settings import Settings
 from .cards import Card, File
-from .loader import LoadedModel, other_channels
+from .loader import LoadedModel, or_output, other_channels
 from .memory import ResidentModel
 from .model_spec import ModelSpec
 from .weights import WeightFile
@@ -37,12 +40,13 @@ HINT = 'Say what it takes by input=, e.g. input={"size": 224, "mean": (0.485, 0.
 
 @dataclass(frozen=True)
 class InMemoryModel:
-    """A network to explain, with its input and the labels of its classes."""
+    """A network to explain, with its input, the labels of its classes, and which of its outputs the logits are."""
 
     id: str
     network: nn.Module
     input: Input
     labels: tuple[str, ...] | None = None
+    output: Output | None = None
 
 
 class InMemoryModels(Zoo):
@@ -57,7 +61,8 @@ class InMemoryModels(Zoo):
         """A context in which `models` can be explained by their ids. Raises `Unprocessable` if one is no classifier."""
         try:
             for model in models:
-                self._add(model)
+                with clean_state():
+                    self._add(model)
             yield
         finally:
             for id in self._in_memory:
@@ -74,29 +79,31 @@ class InMemoryModels(Zoo):
         return 0 if model in self._in_memory else super().bytes_of(model)
 
     def _add(self, model: InMemoryModel) -> None:
-        network = frozen_copy(model.network).eval().float().to(self.device)
+        network = frozen_copy(model.network)
+        network.eval()  # not in a chain: a `train` of the user's may return nothing
+        network.float().to(self.device)
         input = model.input
-        labels = model.labels or name_classes(model, network, self.device)
         classifier = Classifier(
-            network, size=input.size, labels=labels, mean=input.mean, std=input.std, id=model.id,
-            fingerprint=secrets.token_hex(16),  # it may have changed since the last call
+            network, size=input.size, labels=model.labels or (), mean=input.mean, std=input.std, output=model.output,
+            id=model.id, fingerprint=secrets.token_hex(16),  # it may have changed since the last call
         )  # fmt: skip
         classifier = classifier.to(self.device).to(memory_format=torch.channels_last)
-        self._check(model, classifier)
+        behaviour = observed(classifier)
+        if model.labels is None:
+            classifier.name_classes(tuple(f"class {index}" for index in range(behaviour.classes)))
+        elif behaviour.classes != len(model.labels) and not classifier.calling.two_sided:
+            raise Unprocessable(
+                f"labels: {model.id} answers with {behaviour.classes} logits, and there are {len(model.labels)} labels"
+                f"{or_output(behaviour)}.",
+                field="labels",
+            )
         file = File(kind="file", file=Path(model.id))
         card = Card(id=model.id, title=model.id, architecture=type(model.network).__name__, source=file)
-        self.specs[model.id] = ModelSpec(card, WeightFile(model.id, local=True), input, labels, lambda path: network)
+        spec = ModelSpec(card, WeightFile(model.id, local=True), input, classifier.labels, lambda path: network)
+        self.specs[model.id] = spec
         # compiling takes longer than a network that is asked once or twice would gain by it
         kind: Kind = "none" if self.settings.acceleration == "none" else "pytorch"
         self._in_memory[model.id] = ResidentModel(self._with_backend(classifier, kind), 0, (model.id, 0, 0))
-
-    def _check(self, model: InMemoryModel, classifier: Classifier) -> None:
-        count = logits_of(model, classifier, classifier.grey_pictures()).shape[1]
-        if count != len(classifier.labels):
-            raise Unprocessable(
-                f"labels: {model.id} answers with {count} logits, and there are {len(classifier.labels)} labels.",
-                field="labels",
-            )
 
 
 def frozen_copy(network: nn.Module) -> nn.Module:
@@ -112,13 +119,12 @@ def frozen_copy(network: nn.Module) -> nn.Module:
             raise Unprocessable(
                 "model: it has parameters without a shape. Let a picture through it first.", field="model"
             )
-        copies[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
-    for module in network.modules():
-        for value in (*vars(module).values(), *module.buffers(recurse=False)):
-            if isinstance(value, Tensor) and id(value) not in copies:
-                copies[id(value)] = value.detach().clone()
+        values = parameter.detach()
+        if parameter.is_inference():  # made in inference mode: autograd refuses it
+            values = values.clone()
+        copies[id(parameter)] = nn.Parameter(values, requires_grad=False)
     try:
-        return copy.deepcopy(network, copies)
+        return copied(network, share=False, memo=copies)
     except Exception as error:
         raise Unprocessable(
             f"model: it cannot be copied, so it cannot be explained without a change to it ({_first_line(error)}). "
@@ -127,29 +133,26 @@ def frozen_copy(network: nn.Module) -> nn.Module:
         ) from error
 
 
-def name_classes(model: InMemoryModel, network: nn.Module, device: torch.device) -> tuple[str, ...]:
-    """A label for each of the network's logits: class 0, class 1, …"""
-    grey = torch.full((1, model.input.channels, *model.input.size), 0.5, device=device)
-    return tuple(f"class {index}" for index in range(logits_of(model, network, grey).shape[1]))
-
-
-def logits_of(model: InMemoryModel, network: nn.Module, pictures: Tensor) -> Tensor:
-    """The logits of a user's network. Raises `Unprocessable` with a hint if it fails."""
+def observed(classifier: Classifier) -> Behaviour:
+    """How a user's network answers. Raises `Unprocessable` with a hint if it fails."""
     try:
-        with torch.no_grad():
-            return main_logits(network(pictures))
+        return behaviour_of(classifier)
     except NoLogits as error:
+        if classifier.output is not None:
+            raise Unprocessable(
+                f"output: {classifier.id}: {str(error).removeprefix('output: ')}.", field="output"
+            ) from error
         raise Unprocessable(
-            f"model: {model.id}: {error}. It is no classifier, or a part of one.", field="model"
+            f"model: {classifier.id}: {error}. It is no classifier, or a part of one.", field="model"
         ) from error
     except Exception as error:
         if out_of_memory(error):
             raise
-        shape = "×".join(map(str, pictures.shape[1:]))
-        other = other_channels(network.network if isinstance(network, Classifier) else network, pictures)
+        shape = "×".join(map(str, (classifier.channels, *classifier.size)))
+        other = other_channels(classifier)
         hint = HINT if other is None else f'It takes one of {other}: say input={{"channels": {other}}}.'
         raise Unprocessable(
-            f"model: {model.id} does not take a picture of {shape} (channels×height×width): "
+            f"model: {classifier.id} does not take a picture of {shape} (channels×height×width): "
             f"{_first_line(error)}. {hint}",
             field="input",
         ) from error

@@ -9,15 +9,19 @@ from torch import Tensor, nn
 
 from ..attribution.backends.batching import MICRO_BATCH
 from ..attribution.backends.selection import BackendSelector
-from ..attribution.classifier import Classifier, NoLogits, main_logits
+from ..attribution.behaviour import Behaviour, behaviour_of
+from ..attribution.classifier import Classifier
 from ..attribution.engine import Engine
 from ..attribution.inspection import Inspection, inspection_of
 from ..attribution.memory import out_of_memory
+from ..attribution.outputs import NoLogits, Output, logits_in
 from ..attribution.score import Score, ScoreKind
+from ..attribution.torch_state import clean_state
 from ..contract.catalogue import LayerBody
 from ..contract.problems import Problem, Unprocessable
-from .cards import CardError
+from .cards import Card, CardError
 from .model_spec import ModelSpec
+from .sources.libraries import imported
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,11 @@ class LoadedModel:
     def inspection(self) -> Inspection:
         """Its layers and nonlinearities, found by one probing pass when they are first asked for."""
         return inspection_of(self.classifier)
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How it answers: randomly, by what else is in a pass, with probabilities."""
+        return behaviour_of(self.classifier)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -47,7 +56,7 @@ class LoadedModel:
 
     def logits(self, pictures: Tensor) -> Tensor:
         """Logits of pictures: (N, C, H, W) → (N, classes). No gradient is recorded."""
-        with torch.no_grad():
+        with clean_state(), torch.no_grad():
             return self.classifier(pictures)  # type: ignore[no-any-return]
 
 
@@ -58,6 +67,7 @@ class ModelFacts:
     layers: list[LayerBody]
     parameters: int
     bytes: int
+    behaviour: Behaviour
 
 
 def build_classifier(spec: ModelSpec, network: nn.Module, fingerprint: str, device: torch.device) -> Classifier:
@@ -69,20 +79,30 @@ def build_classifier(spec: ModelSpec, network: nn.Module, fingerprint: str, devi
         mean=spec.input.mean,
         std=spec.input.std,
         multilabel=spec.multilabel,
+        output=chosen_output(spec.card),
         id=spec.id,
-        fingerprint=fingerprint,
+        fingerprint=fingerprint if spec.card.output is None else f"{fingerprint}:{spec.card.output}",
     )
     return classifier.to(device).to(memory_format=torch.channels_last)
+
+
+def chosen_output(card: Card) -> Output | None:
+    """The output that a card names; a function as «module:function» is imported. Raises `CardError`."""
+    if not isinstance(card.output, str) or ":" not in card.output:
+        return card.output
+    module, _, function = card.output.partition(":")
+    output: Output = imported(card, module, function, "output")
+    return output
 
 
 def check_network(spec: ModelSpec, classifier: Classifier, bytes: int) -> ModelFacts:
     """Check by one pass that the network matches its card, and collect its facts. Raises `CardError`."""
     try:
-        with torch.no_grad():
-            logits = classifier(classifier.grey_pictures())
-        layers = inspection_of(classifier).layers
+        behaviour = behaviour_of(classifier)
+        inspection = inspection_of(classifier)
     except NoLogits as error:
-        raise CardError(f"{spec.card.file}: {error}. It is no classifier, or a part of one.") from error
+        advice = "It is no classifier, or a part of one" if spec.card.output is None else "Correct `output` in the card"
+        raise CardError(f"{spec.card.file}: {error}. {advice}.") from error
     except Exception as error:
         if out_of_memory(error):
             raise
@@ -90,32 +110,45 @@ def check_network(spec: ModelSpec, classifier: Classifier, bytes: int) -> ModelF
             f"{spec.card.file}: the network does not take a picture of {spec.input.channels}×"
             f"{spec.input.size[0]}×{spec.input.size[1]} ({str(error).splitlines()[0][:200]}). " + _remedy(classifier)
         ) from error
-    if logits.shape[1] != len(spec.labels):
+    if behaviour.classes != len(classifier.labels) and not classifier.calling.two_sided:
         raise CardError(
-            f"{spec.card.file}: the network answers with {logits.shape[1]} logits, the card has "
-            f"{len(spec.labels)} labels. Correct `labels` or `classes` in the card."
+            f"{spec.card.file}: the network answers with {behaviour.classes} logits, the card has "
+            f"{len(spec.labels)} labels. Correct `labels` or `classes` in the card{or_output(behaviour)}."
         )
     return ModelFacts(
-        [LayerBody(name=layer.name, shape=list(layer.shape), default=layer is layers[-1]) for layer in layers],
+        [
+            LayerBody(name=layer.name, shape=list(layer.shape), default=layer.name == inspection.default_layer)
+            for layer in inspection.layers
+        ],
         sum(p.numel() for p in classifier.parameters()),
         bytes,
+        behaviour,
     )
+
+
+def or_output(behaviour: Behaviour) -> str:
+    """The advice to name another output, where there are several."""
+    if not behaviour.candidates:
+        return ""
+    listed = ", ".join(f"{name} ({count})" for name, count in behaviour.candidates)
+    return f", or name another output by `output`: it has {listed}, and «{behaviour.part}» was taken"
 
 
 def _remedy(classifier: Classifier) -> str:
     """What to change in a card whose network does not take the picture."""
-    other = other_channels(classifier.network, classifier.grey_pictures())
+    other = other_channels(classifier)
     if other is None:
         return "Correct `input` in the card."
     return f"It takes one of {other} channel{'s' if other > 1 else ''}: write `channels = {other}` under [input]."
 
 
-def other_channels(network: nn.Module, pictures: Tensor) -> int | None:
-    """1 or 3: how many channels a network takes that does not take those of `pictures`; None if it takes neither."""
-    other = 3 if pictures.shape[1] == 1 else 1
+def other_channels(classifier: Classifier) -> int | None:
+    """1 or 3: how many channels a network takes that does not take those of its input; None if it takes neither."""
+    other = 3 if classifier.channels == 1 else 1
+    pictures = classifier.grey_pictures()[:, :1].expand(-1, other, -1, -1).contiguous()
     try:
-        with torch.no_grad():
-            main_logits(network(pictures[:, :1].expand(-1, other, -1, -1).contiguous()))
+        with clean_state(), torch.no_grad():
+            logits_in(classifier.network(pictures), 1, classifier.output)
     except Exception:
         return None
     return other
@@ -125,7 +158,7 @@ def classifier_at_size(classifier: Classifier, size: tuple[int, int]) -> Classif
     """A view of `classifier` for another input size, checked by one pass. Raises `Unprocessable` if that pass fails."""
     view = classifier.at(size)
     try:
-        view(view.grey_pictures())
+        behaviour_of(view)
         inspection_of(view)
     except Exception as error:
         if out_of_memory(error):

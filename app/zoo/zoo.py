@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..attribution.backends.selection import BackendSelector, Kind
+from ..attribution.behaviour import Behaviour
 from ..attribution.classifier import Classifier
 from ..attribution.memory import out_of_memory, release_freed_memory, size_of
+from ..attribution.torch_state import clean_state
 from ..contract.catalogue import ModelBody
 from ..contract.problems import OutOfMemory, Problem
 from ..settings import Settings
@@ -117,7 +119,8 @@ class Zoo(Catalogue):
         if bytes_on_disk > self.memory.cap:
             raise self.memory.too_large_problem(model, bytes_on_disk)
         self.memory.make_room(bytes_on_disk)
-        classifier = build_classifier(spec, spec.build(path), fingerprint, self.device)
+        with clean_state():
+            classifier = build_classifier(spec, spec.build(path), fingerprint, self.device)
         taken = size_of(classifier)
         if taken > self.memory.cap:
             raise self.memory.too_large_problem(model, taken)
@@ -172,6 +175,11 @@ class Zoo(Catalogue):
         if broken := self._broken_now(model):
             told.availability, told.remedy = "missing", broken.detail
         return told
+
+    def behaviour_of(self, model: str) -> Behaviour | None:
+        """How a model answers; None until it was loaded once."""
+        facts = self._facts.get(model)
+        return None if facts is None else facts.behaviour
 
     def _at(self, resident: ResidentModel, size: tuple[int, int] | None) -> LoadedModel:
         """A model for pictures of that size; views of the sizes that were lately asked for are kept."""

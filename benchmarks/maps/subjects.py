@@ -100,7 +100,7 @@ def load(name: str, picture: str = "cat") -> Subject:
 def subject(name: str, settings: Settings, classifier: Classifier, theirs: Classifier, x: Tensor) -> Subject:
     with torch.no_grad():
         target = int(classifier(x[None])[0].argmax())
-    return Subject(name, settings, classifier, theirs, x, target, inspection_of(classifier).layers[-1].name)
+    return Subject(name, settings, classifier, theirs, x, target, str(inspection_of(classifier).default_layer))
 
 
 def usual(network: torch.nn.Module, like: Classifier) -> Classifier:

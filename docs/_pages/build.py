@@ -28,7 +28,7 @@ CONTENTS = {
     "Use": ["models", "your-own-model", "python", "command-line", "rest"],
     "Methods": ["methods", *(f"methods/{id}" for id in methods()), *MEASURING],
     "Run": ["deployment", "container", "cluster", "settings", "service", "scaling"],
-    "Measured": ["speed", "convergence"],
+    "Measured": ["speed", "convergence", "timm-sweep"],
     "Inside": ["architecture", "rendering", "contributing", "plugins"],
 }
 

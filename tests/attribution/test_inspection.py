@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from typing import NoReturn
 
+import pytest
 import torch
 import torch.nn.functional as F
+from gradoscope.attribution.copies import copied
+from gradoscope.attribution.errors import Refused
+from gradoscope.attribution.gradient_flow.profile import measure
 from gradoscope.attribution.inspection import NonlinearOperation, inspection_of
+from gradoscope.attribution.methods.base import methods
+from gradoscope.attribution.metrics.networks import private_copy
+from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 
-from tests.support.nets import Linear, Tiny, classifier, wrap
+from tests.support.nets import Linear, Tiny, classifier, explain, random_picture, relative, wrap
+
+CHEAP: dict[str, dict[str, int]] = {
+    "occlusion": {"window": 4, "stride": 4},
+    **{id: {"steps": 3} for id in ("integrated_gradients", "blur_integrated_gradients")},
+    **{id: {"samples": 2} for id in ("smooth_grad", "gradient_shap")},
+}
 
 
 def test_operations_are_told_by_the_innermost_module_that_puts_them_out() -> None:
@@ -90,3 +105,100 @@ def test_probe_is_as_the_classifier_says() -> None:
     assert [layer.shape for layer in inspection_of(model).layers] == [(6, 6, 10), (8, 3, 5), (8, 3, 5)]
     assert set(shown) == {(1, 1, 6, 10)}
     assert not torch.is_inference_mode_enabled()
+
+
+def test_numbers_that_autograd_has_saved() -> None:
+    """Attention with a float mask multiplies by numbers: autograd saves them as numbers, not as tensors."""
+
+    class Masked(Tiny):
+        def forward(self, x: Tensor) -> Tensor:
+            tokens = self.first(x).flatten(2).transpose(1, 2)[:, :16]
+            heads = tokens.unflatten(2, (2, 3)).transpose(1, 2)
+            mask = torch.linspace(0, 1, 256).view(1, 16, 16)
+            mixed = F.scaled_dot_product_attention(heads, heads, heads, attn_mask=mask)
+            return self.head(F.pad((tokens + mixed.transpose(1, 2).flatten(2)).relu().mean(1), (0, 2)))
+
+    network = wrap(Masked())
+    inspection = inspection_of(network)
+    assert (inspection.operation_fault, inspection.layer_fault) == (None, None)
+    assert inspection.guided == {"Relu": 1}
+    assert inspection.unknown == {}
+    assert measure(network, random_picture(), Score(0))[0].norm > 0
+
+
+def test_what_cannot_be_looked_into_refuses_only_what_must_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise AttributeError("'float' object has no attribute 'numel'")
+
+    for name, refused in {
+        "find_layers": {"grad_cam", "guided_grad_cam"},
+        "find_operations": {"guided_backprop", "deconvolution", "guided_grad_cam", "deep_lift"},
+    }.items():
+        network = wrap(Tiny())
+        with monkeypatch.context() as patched:
+            patched.setattr(f"gradoscope.attribution.inspection.{name}", fail)
+            _ = inspection_of(network)
+        for id, method in methods().items():
+            if id in refused:
+                with pytest.raises(Refused, match="AttributeError: 'float' object"):
+                    method.check(network, method.Parameters())
+            else:
+                method.check(network, method.Parameters())
+
+
+def as_scripted(network: nn.Module) -> nn.Module:
+    return torch.jit.script(network)  # type: ignore[no-any-return]
+
+
+def as_traced(network: nn.Module) -> nn.Module:
+    return torch.jit.trace(network, random_picture()[None])  # type: ignore[no-any-return]
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+@pytest.mark.parametrize("compile", [as_scripted, as_traced])
+def test_scripted_and_traced_networks(compile: Callable[[nn.Module], nn.Module]) -> None:
+    """What is right goes on; what must look inside is refused, and says why."""
+    x, network = random_picture(), wrap(compile(Tiny().eval()))
+    refused = {"grad_cam": "feature map", "guided_grad_cam": ".", "deep_lift": "rule for: 2 × relu .no module."}
+    if compile is as_scripted:
+        refused |= dict.fromkeys(("grad_cam", "guided_backprop", "deconvolution", "deep_lift"), "ScriptModules")
+        with pytest.raises(Refused, match="cannot be looked into"):
+            measure(network, x, Score(0))
+    for id in methods():
+        options = CHEAP.get(id, {})
+        if id in refused:
+            with pytest.raises(Refused, match=refused[id]):
+                explain(id, network, x, **options)
+        else:
+            given, expected = (explain(id, one, x, **options).values for one in (network, wrap(Tiny())))
+            assert relative(given, expected) < 1e-4, id
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_quantised_networks() -> None:
+    """Quantised operations have no derivative: gradients are refused, occlusion goes on."""
+    quantised = torch.ao.quantization.quantize_dynamic(Tiny().eval(), {nn.Linear}, dtype=torch.qint8)
+    network, x = wrap(quantised), random_picture()
+    assert explain("occlusion", network, x, window=4, stride=4).values.any()
+    for id in methods().keys() - {"occlusion"}:
+        with pytest.raises(Refused):
+            explain(id, network, x, **CHEAP.get(id, {}))
+
+
+def test_activations_kept_in_a_list_do_not_hinder_a_copy() -> None:
+    class Keeping(Tiny):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kept: dict[str, list[Tensor]] = {"maps": []}
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.kept["maps"] = [*self.kept["maps"][-3:], x * 1]
+            return super().forward(x)
+
+    network, x = wrap(Keeping()), random_picture()
+    explain("vanilla_gradient", network, x)
+    assert network.network.kept["maps"][0].grad_fn is not None
+    copy = copied(network)
+    assert copy.network.first.weight is network.network.first.weight
+    assert private_copy(network).network.first.weight is not network.network.first.weight
+    assert explain("deep_lift", network, x).diagnostics["rescaled"] == 2

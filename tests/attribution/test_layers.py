@@ -6,19 +6,21 @@ squeeze-and-excitation block.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.errors import InvalidParameter, Refused
 from gradoscope.attribution.inspection import inspection_of
-from gradoscope.attribution.layers import captured, choose_layer
+from gradoscope.attribution.layers import FeatureLayers, captured, choose_layer
 from gradoscope.attribution.methods.grad_cam import CamParameters, GradCam
 from gradoscope.attribution.score import Score
 from gradoscope.pipeline.problems import as_problem
 from torch import Tensor, nn
 
-from tests.support.nets import Tiny, classifier, explain, lite0, random_picture, wrap
+from tests.support.nets import Tiny, classifier, explain, lite0, random_picture, relative, wrap
 
 # architecture: (guided, gates, automatic layer, its shape)
 EXPECTED = {
@@ -51,6 +53,7 @@ def test_census(name: str) -> None:
     assert inspection.unknown == {}
     assert (inspection.guided.total(), inspection.gates.total()) == (guided, gates)
     assert (inspection.layers[-1].name, inspection.layers[-1].shape) == (layer, shape)
+    assert inspection.default_layer == layer
 
 
 def test_census_of_the_real_lite0() -> None:
@@ -161,14 +164,14 @@ def test_layers_of_wide_pictures() -> None:
 
 
 def test_choose_layer() -> None:
-    layers = inspection_of(wrap(Tail(nn.Conv2d(6, 6, 1)))).layers
+    layers = inspection_of(wrap(Tail(nn.Conv2d(6, 6, 1)))).feature_layers
     assert choose_layer(layers, "auto", "grad_cam") == "tail"
     assert choose_layer(layers, "body.1", "grad_cam") == "body.1"
     with pytest.raises(InvalidParameter, match="body") as caught:
         choose_layer(layers, "bodi", "grad_cam")
     assert as_problem(caught.value).errors[0]["field"] == "options.grad_cam.layer"
     with pytest.raises(Refused):
-        choose_layer([], "auto", "grad_cam")
+        choose_layer(FeatureLayers([], None), "auto", "grad_cam")
 
 
 def test_layer_that_the_score_does_not_depend_on_is_refused() -> None:
@@ -196,3 +199,97 @@ def test_auxiliary_head_that_runs_last_gives_no_layer() -> None:
     network = wrap(Auxiliary(nn.Conv2d(6, 6, 1), nn.ReLU()))
     assert inspection_of(network).layers[-1].name == "body"
     assert explain("grad_cam", network, random_picture()).diagnostics["layer"] == "body"
+
+
+class Averaged(nn.Module):
+    """The mean over a picture and a view of it: the backbone runs twice in a pass."""
+
+    def __init__(self, other: Callable[[Tensor], Tensor], first: Callable[[Tensor], Tensor] = lambda x: x) -> None:
+        super().__init__()
+        self.tiny, self.views = Tiny(), (first, other)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = (self.tiny(view(x)) for view in self.views)
+        return (first + second) / 2
+
+
+@pytest.mark.parametrize("axes", [(-1,), (-2,), (-2, -1)], ids=str)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_maps_of_a_picture_and_its_mirror_image_are_added_up(axes: tuple[int, ...], swapped: bool) -> None:
+    def mirror(x: Tensor) -> Tensor:
+        return x.flip(axes)
+
+    network = wrap(Averaged(lambda x: x, mirror) if swapped else Averaged(mirror), side=16)
+    x = random_picture(16)
+    assert inspection_of(network).default_layer == "tiny.activation"
+    single = wrap(Tiny(), side=16)
+    one, other = (explain("grad_cam", single, view, layer="activation", relu=False).values for view in (x, mirror(x)))
+    given = explain("grad_cam", network, x, relu=False)
+    assert given.diagnostics["layer"] == "tiny.activation"
+    assert relative(given.values, (one + mirror(other)) / 2) < 1e-5
+    for method in ("grad_cam", "guided_grad_cam"):  # also where it is named
+        explain(method, network, x, layer="tiny.second")
+
+
+def test_what_runs_twice_on_something_else_is_refused_by_name() -> None:
+    network = wrap(Averaged(lambda x: x.roll(3, -1)), side=16)
+    assert inspection_of(network).default_layer is None
+    for layer in ("auto", "tiny.second"):
+        with pytest.raises(Refused, match=r"«tiny\.\w+» runs twice"):
+            explain("grad_cam", network, random_picture(16), layer=layer)
+
+
+def test_activation_that_is_used_again_is_no_second_run() -> None:
+    """Tiny's activation follows both convolutions; and in a block, where a way leads around the second call."""
+
+    class Block(Tiny):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.activation(self.first(x))
+            x = x + self.activation(self.second(x))[:, :6].repeat_interleave(2, 2).repeat_interleave(2, 3)
+            return self.head(self.last(x).mean((2, 3)))
+
+    block = Block()
+    block.last = nn.Conv2d(6, 8, 1)
+    assert inspection_of(wrap(Tiny())).default_layer == "activation"
+    layers = inspection_of(wrap(block)).feature_layers
+    assert layers.default == "last"
+    assert layers.find("activation").calls == 1  # type: ignore[union-attr]
+    assert not layers.find("activation").whole  # type: ignore[union-attr]
+    explain("grad_cam", wrap(block), random_picture(), layer="activation")
+
+
+def test_branch_is_not_taken_by_itself() -> None:
+    class Side(nn.Module):
+        """Tokens, with a small convolution beside them."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.patch, self.beside = nn.Conv2d(3, 8, 2, stride=2), nn.Conv2d(8, 8, 3, padding=1)
+            self.mix, self.head = nn.Linear(8, 8), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.patch(x)
+            tokens = (x + 1e-3 * self.beside(x)).flatten(2).transpose(1, 2)
+            return self.head((tokens + self.mix(tokens)).mean(1))
+
+    network = wrap(Side())
+    found = inspection_of(network).feature_layers
+    assert ([layer.name for layer in found.layers], found.default) == (["patch", "beside"], None)
+    with pytest.raises(Refused, match=r"name a branch by grad_cam\.layer: patch, beside"):
+        explain("grad_cam", network, random_picture())
+    assert explain("grad_cam", network, random_picture(), layer="beside").values.shape == (1, 8, 8)
+
+
+def test_branch_before_the_last_whole_layer_is_passed_over() -> None:
+    class Late(Tiny):
+        """The last convolution is a branch beside what the score mostly comes from."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.second(self.activation(self.first(x)))
+            return self.head((x + self.beside(x)).mean((2, 3)))
+
+    late = Late()
+    late.beside = nn.Conv2d(8, 8, 3, padding=1)
+    found = inspection_of(wrap(late)).feature_layers
+    assert found.layers[-1].name == "beside"
+    assert found.default == "second"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import warnings
+
 import gradoscope
 import numpy as np
 import pytest
@@ -247,6 +250,116 @@ def test_what_cannot_be_done_says_why(model, given, words):
         given = {"input": {}, **given}
     with pytest.raises(Unprocessable, match=words):
         explain(PICTURE, model=model, **given)
+
+
+class Viewed(Tiny):
+    """Flattens by `view`, as tutorials do."""
+
+    def forward(self, x):
+        x = self.activation(self.second(self.activation(self.first(x))))
+        return self.head(x.view(x.size(0), -1).unflatten(1, (8, -1)).mean(2))
+
+
+class Quiet(Tiny):
+    """Its `train` returns nothing."""
+
+    def train(self, mode=True):
+        super().train(mode)
+
+
+@pytest.mark.parametrize("network", [Viewed(), Quiet()])
+@pytest.mark.parametrize(
+    "setting", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)]
+)
+def test_habits_of_networks_and_states_of_the_caller(network, setting):
+    expected = gradient(Tiny(), X, lambda logits: logits[:, 1])
+    states = []
+    with setting():
+        made = explain(
+            PICTURE, model=network, input={}, target=1, options={"integrated_gradients": {"steps": 3}},
+            methods=["vanilla_gradient", "grad_cam", "integrated_gradients"],
+            progress=lambda event: states.append((torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"))),
+        )  # fmt: skip
+        own = torch.is_grad_enabled(), torch.is_autocast_enabled("cpu")
+    assert [panel.status for panel in made] == ["done"] * 3
+    assert relative(torch.from_numpy(made["vanilla_gradient"].values), expected) < 1e-5
+    assert set(states) == {own}  # a listener is called in the caller's state
+
+
+def test_network_built_in_inference_mode():
+    with torch.inference_mode():
+        built = Tiny()
+    made = explain(PICTURE, model=built, input={}, target=1, methods="vanilla_gradient")[0]
+    assert relative(torch.from_numpy(made.values), gradient(Tiny(), X, lambda logits: logits[:, 1])) < 1e-5
+
+
+class Habits(Tiny):
+    """Two outputs, the second of them random probabilities."""
+
+    def forward(self, x):
+        logits = super().forward(x)
+        return torch.cat((logits, logits), 1), torch.nn.functional.dropout(logits).softmax(1)
+
+
+def test_notes_are_in_the_record_and_warn():
+    with pytest.warns(UserWarning, match="Habits: This network has several outputs") as said:
+        made = explain(PICTURE, model=Habits(), input={}, methods="vanilla_gradient")
+    assert said[0].filename == __file__
+    assert [note.code for note in made.record.inputs[0].notes] == ["several_outputs"]
+    assert len(made.record.inputs[0].predictions) == 5
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        made = explain(PICTURE, model=Habits(), input={}, output=1, labels=list("abc"), methods="vanilla_gradient")
+    assert [note.code for note in made.record.inputs[0].notes] == ["random", "probabilities"]
+    assert ["answers randomly" in str(one.message) for one in said] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"output": "cls", "input": {}},
+            "output: Habits: the network has no output «cls»; it has 0: .1, 6., 1: .1, 3.",
+        ),
+        (
+            {"labels": ["a", "b", "c"], "input": {}},
+            "answers with 6 logits, and there are 3 labels, or name another output .* 0 .6., 1 .3.",
+        ),
+        ({"output": 1, "model": "efficientnet_lite0"}, "output= is of an nn.Module"),
+    ],
+)
+def test_output_that_is_not_there_is_named(given, words):
+    with pytest.raises(Unprocessable, match=words):
+        explain(PICTURE, **{"model": Habits(), "methods": "vanilla_gradient", **given})
+
+
+def test_forked_child():
+    """OpenMP's threads and the decoding process of the parent are not its own: without care it waits for ever."""
+
+    def ask():
+        return explain(
+            PICTURE, model=Tiny(), input={}, target=1, methods=["vanilla_gradient", "occlusion"],
+            options={"occlusion": {"window": 4, "stride": 4}},
+        )  # fmt: skip
+
+    def answer(connection):
+        connection.send([panel.values for panel in ask()])
+
+    expected = [panel.values for panel in ask()]
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    child = fork.Process(target=answer, args=(sender,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python's own: a process with threads is forked
+        child.start()
+    try:
+        assert receiver.poll(60), "the child hangs"
+        for given, wanted in zip(receiver.recv(), expected, strict=True):
+            np.testing.assert_allclose(given, wanted, atol=1e-6)
+    finally:
+        child.kill()
+        child.join()
+    assert [panel.status for panel in ask()] == ["done"] * 2  # the parent's decoding process goes on
 
 
 def test_bars_are_drawn_where_asked(capsys):

@@ -13,7 +13,9 @@ from gradoscope.attribution.backends.selection import BackendSelector
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.gradients import take_gradients
 from gradoscope.attribution.score import Score
+from gradoscope.cli.check_card import check
 from gradoscope.contract.problems import Forbidden, NotFound, OutOfMemory, Unprocessable
+from gradoscope.pipeline.catalogue import describe_model
 from gradoscope.pipeline.problems import as_problem
 from gradoscope.settings import Settings
 from gradoscope.zoo import memory, weights
@@ -420,3 +422,61 @@ def test_weights_that_may_not_be_read_are_not_ready(tmp_path: Path, monkeypatch:
 def test_a_device_that_is_not_there_is_named() -> None:
     with pytest.raises(NoDevice, match="GRADOSCOPE_DEVICE=cuda:77"):
         Zoo(Settings(device="cuda:77"))
+
+
+HEADS = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.box, self.cls = nn.Linear(3, 4), nn.Linear(3, 3)
+
+    def forward(self, x):
+        x = x.mean((2, 3))
+        return {"box": self.box(x), "cls": self.cls(x)}
+
+def build():
+    return Net()
+
+def logits_of(answer):
+    return 2 * answer["cls"]
+
+def shares_of(answer):
+    return answer["cls"].softmax(1)
+"""
+
+
+def test_output_of_a_card(tmp_path: Path) -> None:
+    (tmp_path / "heads.py").write_text(HEADS)
+    scope: dict[str, object] = {}
+    exec(HEADS, scope)
+    network = scope["build"]()  # type: ignore[operator]
+    torch.save(network.state_dict(), tmp_path / "one.pth")
+    for name, more in {
+        "by_name": 'output = "cls"', "by_place": "output = 1", "by_function": 'output = "heads:logits_of"',
+        "shares": 'output = "heads:shares_of"',
+        "not_said": "", "not_there": 'output = "clas"', "no_function": 'output = "heads:logit"',
+    }.items():  # fmt: skip
+        card = CARD.format(name="one", more=more).replace("wide_net:build", "heads:build")
+        (tmp_path / f"{name}.toml").write_text(card)
+    here, x = zoo(tmp_path), torch.rand(2, 3, 16, 16)
+    for name, factor in {"by_name": 1, "by_place": 1, "by_function": 2}.items():
+        mean, std = here.load(name).classifier.mean, here.load(name).classifier.std
+        expected = factor * network.cls(((x - mean) / std).mean((2, 3)))
+        assert torch.allclose(here.load(name).logits(x), expected, atol=1e-5)
+        assert describe_model(here, name).notes == []
+    prints = {here.load(name).classifier.fingerprint for name in ("by_name", "by_place", "by_function")}
+    assert len(prints) == 3  # stored maps of another output are not taken for these
+    here.load("shares")
+    assert [note.code for note in describe_model(here, "shares").notes] == ["probabilities"]
+    said = [(one.what, one.verdict) for one in check(tmp_path / "shares.toml", here.settings)]
+    assert ("network", "note") in said
+    assert "wrong" not in dict(said).values()
+    for name, words in {
+        "not_said": r"4 logits, the card has 3 labels.*it has box \(4\), cls \(3\), and «box» was taken",
+        "not_there": r"no output «clas»; it has box: \(1, 4\), cls: \(1, 3\)\. Correct `output`",
+        "no_function": "output: the module heads has no «logit»",
+    }.items():
+        with pytest.raises(CardError, match=words):
+            here.load(name)

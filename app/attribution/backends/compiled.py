@@ -64,7 +64,7 @@ class CompiledBackend(Backend):
         batch, per_call = self._shape[0], self.sizes[0]
         cotangents = np.tile(direction, (batch, 1))
         shares = np.full((batch, 1), share, np.float32)
-        found = torch.empty(len(pictures), *self._shape[1:])
+        found = torch.empty(len(pictures), *self._shape[1:], dtype=torch.float32)
         for start in range(0, len(pictures), per_call):
             parts = torch.split(pictures[start : start + per_call], batch)
             # OpenVINO reads the inputs in place: they must stay alive until all requests are done

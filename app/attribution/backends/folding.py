@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import torch
@@ -15,6 +13,8 @@ from torch.autograd.graph import Node
 
 from ..autograd_graph import walk
 from ..classifier import Classifier
+from ..copies import copied
+from ..torch_state import clean_state
 from .activations import ClippedActivation
 
 CLIPS = (nn.ReLU6, nn.Hardtanh)
@@ -54,12 +54,11 @@ def fold_batch_norm(classifier: Classifier) -> Classifier:
     Modules have other outputs in it, so layers are looked for in the classifier itself.
     """
     pairs = find_pairs(classifier)
-    tensors = chain(classifier.parameters(), classifier.buffers())
-    folded = copy.deepcopy(classifier, {id(tensor): tensor for tensor in tensors})
+    folded = copied(classifier)
     modules = dict(folded.network.named_modules())
     for pair in pairs:
         normalisation = modules[pair.normalisation]
-        _fold(modules[pair.convolution], normalisation)
+        _fold(modules[pair.convolution], normalisation, classifier.calling.memory_format)
         folded.network.set_submodule(pair.normalisation, _rest(normalisation))
     for name, module in list(folded.network.named_modules(remove_duplicate=False)):
         if type(module) in CLIPS:
@@ -94,8 +93,8 @@ def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
         elif isinstance(module, nn.BatchNorm2d) and type(module) in normalisations() and _is_fixed(module):
             handles.append(module.register_forward_pre_hook(see))
     try:
-        with torch.enable_grad():
-            logits = classifier(classifier.grey_pictures().requires_grad_())
+        with clean_state():
+            logits = classifier(classifier.lay_out(classifier.grey_pictures()).requires_grad_())
     finally:
         for handle in handles:
             handle.remove()
@@ -122,14 +121,14 @@ def _is_fixed(normalisation: nn.BatchNorm2d) -> bool:
     return normalisation.running_mean is not None and not normalisation.training
 
 
-def _fold(convolution: Any, normalisation: Any) -> None:
+def _fold(convolution: Any, normalisation: Any, memory_format: torch.memory_format) -> None:
     with torch.no_grad():
         scale, shift = affine(normalisation)
         weight = convolution.weight.double() * scale.view(-1, 1, 1, 1)
         if convolution.bias is not None:
             shift = shift + convolution.bias.double() * scale
         dtype = convolution.weight.dtype
-        folded = weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        folded = weight.to(dtype).contiguous(memory_format=memory_format)
         convolution.weight = nn.Parameter(folded, requires_grad=False)
         convolution.bias = nn.Parameter(shift.to(dtype), requires_grad=False)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..classifier import Classifier
 from ..memory import size_of
 from ..score import Score
+from ..torch_state import clean_state
 from .backend import Backend, BackendTrial, EagerBackend, first_line, timed
 from .batching import MAX_SECONDS, BatchSizes, weigh
 from .compiled import STREAMS, WEIGHTS, CompiledBackend, available
@@ -86,6 +87,8 @@ class BackendSelector(Backend):
         """∂S/∂x for each of (N, C, H, W)."""
         if self._batch_bytes is not None:
             return self._weigh(pictures, score)
+        if self.classifier.calling.one_by_one:  # others would fill up their batches, or see other answers
+            return self._run(pictures, score)
         if self._open and self._trial is None:
             self._trial = self._next_trial()
         if self._trial is None or not self._trial.suits(len(pictures)):
@@ -101,7 +104,8 @@ class BackendSelector(Backend):
         for _ in range(PREPARED):
             if self._build is not None:
                 self._build.wait()
-            self.gradients(self.classifier.noise_pictures(self.micro_batch), Score(0))
+            with clean_state():
+                self.gradients(self.classifier.noise_pictures(self.micro_batch), Score(0))
 
     def advance(self) -> bool:
         """Take a step of what was begun, on `noise_pictures`; whether there was one. For idle moments."""
@@ -109,7 +113,8 @@ class BackendSelector(Backend):
             return False
         if self._build.finished:
             try:
-                self.gradients(self.classifier.noise_pictures(self.micro_batch), Score(0))
+                with clean_state():
+                    self.gradients(self.classifier.noise_pictures(self.micro_batch), Score(0))
             except Exception as error:  # nobody asked for these gradients
                 log.info("%s: no further backend (%s: %s)", self.classifier.id, type(error).__name__, first_line(error))
                 self._open, self._trial, self._build = False, None, None

@@ -58,7 +58,7 @@ def record(
         memo[id(tensor)] = nn.Parameter(hollow, requires_grad=False) if isinstance(tensor, nn.Parameter) else hollow
         real[id(memo[id(tensor)])] = tensor.detach()
     copied = copy.deepcopy(network, memo)
-    inputs = tuple(torch.empty(shape, device="meta") for shape in shapes)
+    inputs = tuple(torch.empty(shape, device="meta", dtype=torch.float32) for shape in shapes)
     recorder = _Recorder(inputs, real)
     with _Plain(), recorder:
         outputs = function(copied, *inputs)

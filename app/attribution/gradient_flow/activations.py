@@ -34,7 +34,14 @@ class Slopes:
 
 def slopes(operation: Node) -> Slopes:
     """The shares for the output of an operation, (1, …); all None if it is not an activation."""
-    dead, saturated = _dead_and_saturated(operation)
+    try:
+        dead, saturated = _dead_and_saturated(operation)
+    except (
+        AttributeError,
+        RuntimeError,
+        TypeError,
+    ):  # what autograd has saved was changed in place, or is of another kind
+        return Slopes()
     if dead is None:
         return Slopes(saturated=_share(saturated))
     return Slopes(_share(dead), _share(_units(dead)), _share(saturated))

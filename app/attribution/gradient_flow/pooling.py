@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor
 from torch.autograd.graph import Node
 from torch.nn.functional import adaptive_avg_pool2d
 
-from ..autograd_graph import kind
+from ..autograd_graph import kind, saved
 
 # names of autograd operations, see `autograd_graph.kind`
 MAXIMUM = frozenset(("MaxPool2DWithIndices", "MaxPool3DWithIndices", "AdaptiveMaxPool2D"))
@@ -55,9 +55,11 @@ def measure_pooling(kind: PoolingKind, gradient: Tensor) -> Pooling:
 
 def _over_height_and_width(operation: Node) -> bool:
     """Whether an operation reduces exactly height and width of a (1, C, h, w) tensor."""
-    saved: Any = operation
-    sizes = getattr(saved, "_saved_self_sym_sizes", None) or tuple(saved._saved_self.shape)
-    dims = getattr(saved, "_saved_dim", None) or ()
+    values = saved(operation, "self")
+    sizes = saved(operation, "self_sym_sizes") or (tuple(values.shape) if isinstance(values, Tensor) else ())
+    dims = saved(operation, "dim") or ()
+    if len(sizes) != 4 or not isinstance(dims, (tuple, list)):
+        return False
     # autograd stores −1 as an unsigned number
     axes = {(dim - 2**64 if dim >= 2**63 else dim) % len(sizes) for dim in dims}
     return len(sizes) == 4 and axes == {2, 3} and sizes[2] * sizes[3] > 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -13,7 +15,9 @@ from ..autograd_graph import ATTENTION, GATES, GUIDED, NORMALISATIONS, follows_r
 from ..classifier import Classifier
 from ..counters import counters
 from ..errors import Refused
+from ..gradients import adapting, gradient_at
 from ..score import Score
+from ..torch_state import clean_state
 from .activations import Slopes, slopes
 from .calls import ModuleCalls, number_of, record_calls
 from .pooling import Pooling, measure_pooling, pooling_kind
@@ -81,24 +85,45 @@ def measure(classifier: Classifier, picture: Tensor, score: Score) -> list[Layer
     """The picture, (C, H, W), and the layers between it and its score, in order of computation.
 
     Layers are found in the autograd graph of the pass. So functional, in-place and repeated ones are included, and none
-    that the score does not depend on. Raises `Refused` if the logits do not depend on the picture.
+    that the score does not depend on. Raises `Refused` if the logits do not depend on the picture, or if the network
+    cannot be looked into.
     """
-    with torch.enable_grad():
-        x = picture.detach()[None].clone().requires_grad_()
-        with record_calls(classifier.network) as calls:
-            logits = classifier(x)
-        if logits.grad_fn is None:
-            raise Refused("The logits do not depend on the picture by differentiable steps: there is no gradient.")
-        operations = _operations(walk(logits.grad_fn), calls)
-        layers = _layers(operations, calls)
-        for operation, layer in zip(operations, layers, strict=True):
-            _register_hooks(operation, layer)
-        (gradient,) = torch.autograd.grad(score(logits).sum(), x)
+    with clean_state():
+        gradient, layers, operations = adapting(classifier, lambda: _measure(classifier, picture, score))
     counters.add(1)
     first = LayerGradient(PICTURE, "Input", PICTURE, tuple(picture.shape))
     first.set_gradient(gradient)
     _set_users(first, layers, operations)
     return _number_calls([first, *layers])
+
+
+def _measure(
+    classifier: Classifier, picture: Tensor, score: Score
+) -> tuple[Tensor | None, list[LayerGradient], list[Node]]:
+    """The gradient at the picture, and the layers with their operations."""
+    x = classifier.lay_out(picture.detach()[None]).clone().requires_grad_()
+    with _recorded(classifier) as calls:
+        logits = classifier(x)
+    if logits.grad_fn is None:
+        raise Refused("The logits do not depend on the picture by differentiable steps: there is no gradient.")
+    operations = _operations(walk(logits.grad_fn), calls)
+    layers = _layers(operations, calls)
+    for operation, layer in zip(operations, layers, strict=True):
+        _register_hooks(operation, layer)
+    return gradient_at(x, score(logits).sum(), classifier), layers, operations
+
+
+@contextmanager
+def _recorded(classifier: Classifier) -> Iterator[ModuleCalls]:
+    """A context in which the calls of modules are recorded. Raises `Refused` where modules take no hooks."""
+    with ExitStack() as hooks:
+        try:
+            calls = hooks.enter_context(record_calls(classifier.network))
+        except RuntimeError as error:  # scripted modules
+            raise Refused(
+                f"This model cannot be looked into ({str(error)[:160]}), so its layers' gradients cannot be measured."
+            ) from error
+        yield calls
 
 
 def _operations(operations: list[Node], calls: ModuleCalls) -> list[Node]:

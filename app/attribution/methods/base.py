@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NotRequired, 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from ..behaviour import behaviour_of
 from ..plugins import plugins
 from ..registry import PluginFault, Registry
+from ..torch_state import clean_state
 
 if TYPE_CHECKING:
     from ..classifier import Classifier
@@ -142,14 +144,16 @@ class Method(ABC, Generic[P]):
         unknown or out of bounds, `InvalidParameter` for one that this model does not allow (a layer that it lacks).
         """
         checked: Any = self.Parameters.model_validate(parameters)
-        self.check(engine.classifier, checked)
-        steps = self.attribute(engine, engine.place(picture), checked, seed)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                attribution: Attribution = end.value
-                return attribution
+        with clean_state():
+            behaviour_of(engine.classifier)  # how the network must be called
+            self.check(engine.classifier, checked)
+            steps = self.attribute(engine, engine.place(picture), checked, seed)
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    attribution: Attribution = end.value
+                    return attribution
 
 
 class OnePass(Method[P]):

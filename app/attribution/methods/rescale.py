@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from itertools import chain
 from typing import Any
 
 import torch
@@ -19,6 +18,9 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad, unfold
 
 from ..classifier import Classifier
+from ..copies import copied
+from ..errors import Refused
+from ..memory import out_of_memory
 from ..score import Score
 
 # Modules whose rule in captum distributes a difference correctly (Softmax's does not), each with its autograd
@@ -40,8 +42,7 @@ class ScoreNetwork(nn.Module):
 
     def __init__(self, classifier: Classifier, score: Score) -> None:
         super().__init__()
-        tensors = chain(classifier.parameters(), classifier.buffers())
-        self.classifier, self.score = copy.deepcopy(classifier, {id(tensor): tensor for tensor in tensors}), score
+        self.classifier, self.score = _copy_of(classifier), score
         copies = _per_call_copies(self.classifier)
         for name, module in list(self.classifier.named_modules(remove_duplicate=False)):
             if module in copies:
@@ -123,11 +124,26 @@ def _per_call_copies(classifier: Classifier) -> dict[nn.Module, PerCallCopies]:
 
     modules = [module for module in classifier.modules() if type(module) in SUPPORTED_MODULES]
     handles = [module.register_forward_hook(count) for module in modules]
-    with torch.no_grad():
-        classifier(classifier.grey_pictures())
-    for handle in handles:
-        handle.remove()
+    try:
+        with torch.no_grad():
+            classifier(classifier.lay_out(classifier.grey_pictures()))
+    finally:
+        for handle in handles:
+            handle.remove()
     return {module: PerCallCopies(module, max(1, call_counts[module])) for module in modules}
+
+
+def _copy_of(classifier: Classifier) -> Classifier:
+    """A copy that shares parameters and buffers. Raises `Refused` where there can be none."""
+    try:
+        return copied(classifier)
+    except Exception as error:  # whatever is in a network that cannot be copied
+        if out_of_memory(error):
+            raise
+        raise Refused(
+            f"DeepLIFT works on a copy of the network, and this one cannot be copied ({type(error).__name__}: "
+            f"{str(error)[:160]}). Take integrated gradients."
+        ) from error
 
 
 def _for_one_call(module: nn.Module) -> nn.Module:

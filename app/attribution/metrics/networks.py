@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from copy import deepcopy
 from weakref import WeakKeyDictionary
 
 import torch
@@ -11,17 +11,21 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from ..classifier import Classifier
+from ..copies import copied
+from ..memory import out_of_memory
 from ..noise import generator
+from ..torch_state import clean_state
 
 # a module's name, and the module
 Named = tuple[str, nn.Module]
-_counted: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
+_counted: WeakKeyDictionary[nn.Module, int | None] = WeakKeyDictionary()
+log = logging.getLogger(__name__)
 
 
 def private_copy(classifier: Classifier) -> Classifier:
     """The same classifier on a copy of its network; run as it is written, without quicker ways to its gradients."""
     copy = classifier.view()
-    copy.network = deepcopy(classifier.network)
+    copy.network = copied(classifier.network, share=False)
     return copy
 
 
@@ -44,10 +48,16 @@ def layers(classifier: Classifier) -> list[list[Named]]:
     return groups[::-1]
 
 
-def count_weighted_layers(classifier: Classifier) -> int:
-    """How many layers `layers` gives; a pass finds it out once for each network."""
+def count_weighted_layers(classifier: Classifier) -> int | None:
+    """How many layers `layers` gives; a pass finds it out once for each network. None where that fails."""
     if classifier.network not in _counted:
-        _counted[classifier.network] = len(layers(classifier))
+        try:
+            _counted[classifier.network] = len(layers(classifier))
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            log.info("the layers of a network could not be counted", exc_info=True)
+            _counted[classifier.network] = None
     return _counted[classifier.network]
 
 
@@ -93,7 +103,7 @@ def _shuffle(value: Tensor, seed: int, name: str) -> None:
 
 
 def _draw(value: Tensor, bound: float, seed: int, name: str) -> None:
-    drawn = torch.rand(value.shape, generator=generator(seed, "weights", name))
+    drawn = torch.rand(value.shape, generator=generator(seed, "weights", name), dtype=torch.float32)
     value.data.copy_((2 * drawn - 1) * bound)
 
 
@@ -111,8 +121,8 @@ def _entered(classifier: Classifier) -> dict[str, int]:
     try:
         for name, module in classifier.network.named_modules():
             handles.append(module.register_forward_pre_hook(recorder(name)))
-        with torch.no_grad():
-            classifier(classifier.grey_pictures())
+        with clean_state(), torch.no_grad():
+            classifier(classifier.lay_out(classifier.grey_pictures()))
     finally:
         for handle in handles:
             handle.remove()

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -89,15 +90,7 @@ def build_timm(card: Card, name: str, classes: int) -> nn.Module:
 def build_by_function(card: Card, module: str, function: str, classes: int) -> nn.Module:
     """The network that `function` of `module` returns; it gets `num_classes` if it has such a parameter."""
     with importable(card.folder), as_card_error(card, f"{module}:{function}"):
-        try:
-            build = getattr(importlib.import_module(module), function)
-        except ModuleNotFoundError as error:
-            hint = "Install its package, or put its .py file beside the card."
-            if module.endswith(".py"):
-                hint = f"Write «{module.removesuffix('.py')}:{function}», without .py."
-            raise CardError(f"{card.file}: architecture: there is no module «{error.name}». {hint}") from error
-        except AttributeError as error:
-            raise CardError(f"{card.file}: architecture: the module {module} has no «{function}».") from error
+        build = _attribute(card, module, function, "architecture")
         arguments = dict(card.arguments)
         if "num_classes" in inspect.signature(build).parameters:
             arguments.setdefault("num_classes", classes)
@@ -105,6 +98,25 @@ def build_by_function(card: Card, module: str, function: str, classes: int) -> n
     if not isinstance(network, nn.Module):
         raise CardError(f"{card.file}: {card.architecture} returned a {type(network).__name__}, not an nn.Module.")
     return network
+
+
+def imported(card: Card, module: str, function: str, field: str) -> Callable[..., Any]:
+    """The function that a field of a card names; importable, or in a .py file beside the card. Raises `CardError`."""
+    with importable(card.folder), as_card_error(card, f"{module}:{function}"):
+        found: Callable[..., Any] = _attribute(card, module, function, field)
+        return found
+
+
+def _attribute(card: Card, module: str, function: str, field: str) -> Any:
+    try:
+        return getattr(importlib.import_module(module), function)
+    except ModuleNotFoundError as error:
+        hint = "Install its package, or put its .py file beside the card."
+        if module.endswith(".py"):
+            hint = f"Write «{module.removesuffix('.py')}:{function}», without .py."
+        raise CardError(f"{card.file}: {field}: there is no module «{error.name}». {hint}") from error
+    except AttributeError as error:
+        raise CardError(f"{card.file}: {field}: the module {module} has no «{function}».") from error
 
 
 def unknown_to_torchvision(card: Card, name: str) -> CardError:

@@ -139,6 +139,8 @@
  * @property {string} url
  * @property {PredictedClass[]} predictions
  * @property {PredictedClass[]} [targets] - the classes that were asked for by their index
+ * @property {NoteBody[]} [notes] - what is to be known of the network before its maps are read; absent where there
+ *   is nothing
  */
 
 /**
@@ -235,6 +237,7 @@
  * @property {string | null} remedy - how to get the weights; null if they are ready
  * @property {WeightsBody} weights
  * @property {LayerBody[] | null} layers - null until the model has been loaded once
+ * @property {NoteBody[]} [notes] - what is to be known of the network; empty until it has been loaded once
  */
 
 /**
@@ -246,10 +249,11 @@
  */
 
 /**
- * A sentence about a map that a reader should know.
+ * A sentence about a map, or about a network, that a reader should know.
  * @typedef {object} NoteBody
  * @property {string} code
  * @property {string} detail - the sentence, in English
+ * @property {Record<string, any>} [values] - the numbers and names in the sentence; absent where there are none
  */
 
 /**

@@ -1,5 +1,6 @@
 import { askTarget } from "../controller/layout.js";
 import { el } from "../shared/dom.js";
+import { findingNode } from "../shared/finding.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { askedTarget, shownInput } from "../state/models.js";
@@ -23,10 +24,12 @@ const ROWS = 5;
 /** What the model believes; a click explains that class. Rows are kept, so that focus stays where it is. */
 export class PredictionList extends View {
   /** @type {Row[]} */ rows;
+  /** What is to be known of the network. @type {HTMLElement} */ notes;
 
   build() {
     this.rows = Array.from({ length: ROWS }, () => this.row());
-    this.append(el("ol", { class: "predictions" }, ...this.rows.map(({ item }) => item)));
+    this.notes = el("div", {});
+    this.append(el("ol", { class: "predictions" }, ...this.rows.map(({ item }) => item)), this.notes);
   }
 
   row() {
@@ -67,5 +70,6 @@ export class PredictionList extends View {
       row.button.title = `${label} · ${index}`;
       return undefined;
     });
+    this.notes.replaceChildren(...(shownInput()?.notes ?? []).map((note) => el("p", { class: "small muted" }, findingNode(note, "note"))));
   }
 }

@@ -18,12 +18,13 @@ function valueText(value) {
 }
 
 /**
- * A finding in the page's language; the server's English sentence if the page has no text for its code, or a number for that
- * text is missing.
- * @param {Pick<Finding, "code" | "detail" | "values">} finding
+ * A finding, or a note, in the page's language; the server's English sentence if the page has no text for its code, or a number
+ * for that text is missing.
+ * @param {Pick<Finding, "code" | "detail"> & { values?: Record<string, any> }} finding
+ * @param {string} kind - how the keys of its texts begin
  */
-export function findingNode({ code, detail, values = {} }) {
-  const sentence = textOr(`trust.finding.${code}`, null);
+export function findingNode({ code, detail, values = {} }, kind = "trust.finding") {
+  const sentence = textOr(`${kind}.${code}`, null);
   const names = [...(sentence ?? "").matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
   if (sentence === null || names.some((name) => values[name] === undefined || values[name] === null)) return el("span", { lang: "en" }, detail);
   const shown = Object.fromEntries(names.map((name) => [name, valueText(values[name])]));

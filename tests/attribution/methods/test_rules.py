@@ -314,3 +314,70 @@ def test_scales_of_the_networks_own_are_no_masks() -> None:
                 return self.head(F.relu(self.second(x)).mean((2, 3)))
 
         assert explain("guided_backprop", wrap(Scaled()), random_picture()).diagnostics["guided_activations"] == 2
+
+
+def test_relu_written_with_a_clamp_has_the_map_of_relu() -> None:
+    network, x = wrap(Tiny(lambda value: value - value.clamp(max=0))).double(), random_picture(seed=3).double()
+    given, expected = explain("guided_backprop", network, x), explain("guided_backprop", wrap(Tiny()).double(), x)
+    assert given.diagnostics["guided_activations"] == 2
+    assert relative(given.values, expected.values) < 1e-12
+    with pytest.raises(Refused, match="sub"):
+        explain("deconvolution", network, x)
+
+
+def as_stack(values: Tensor, other: Tensor) -> Tensor:
+    return torch.stack((values, other))
+
+
+WRITTEN_BY_HAND: dict[str, Activation] = {
+    "twice the clamp": lambda x: x - 2 * x.clamp(max=0),
+    "plus a relu": lambda x: x + F.relu(-x),
+    "two relus": lambda x: F.relu(x) - F.relu(x - 6),
+    "amax of a stack with zeros": lambda x: as_stack(x, torch.zeros_like(x)).amax(0),
+    "max of a stack with zeros": lambda x: as_stack(x, torch.zeros_like(x)).max(0)[0],
+    "amax of a stack with itself": lambda x: as_stack(x, 0.1 * x).amax(0),
+    "amax of padding": lambda x: F.pad(x[None], (0, 0, 0, 0, 0, 0, 0, 0, 0, 1)).amax(0),
+    "a bound from above": lambda x: x.clamp(max=1),
+}
+
+
+@pytest.mark.parametrize("activation", WRITTEN_BY_HAND.values(), ids=WRITTEN_BY_HAND)
+def test_activations_written_by_hand_are_refused(activation: Activation) -> None:
+    check_refused(activation, "perhaps an activation written by hand|clampmax")
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        lambda x: F.relu6(x + 3) / 6,
+        lambda x: (x + 3).clamp(0, 6) * (1 / 6),
+        lambda x: (x / 6 + 0.5).clamp(0, 1),
+        lambda x: F.hardtanh(x + 3, 0, 6).div(6),
+    ],
+)
+def test_hard_sigmoid_by_hand_is_the_same_gate(gate: Activation) -> None:
+    class Squeezed(Tiny):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.activation(self.first(x))
+            x = self.activation(self.second(x * self.gate(9 * x.mean((2, 3), keepdim=True))))
+            return self.head(x.mean((2, 3)))
+
+    maps = []
+    for form in (F.hardsigmoid, gate):
+        network = Squeezed()
+        network.gate = form  # type: ignore[assignment]
+        maps.append(explain("guided_backprop", wrap(network).double(), random_picture(seed=3).double()))
+        assert (maps[-1].diagnostics["guided_activations"], maps[-1].diagnostics["gates"]) == (2, 1)
+    assert relative(maps[1].values, maps[0].values) < 1e-7  # PyTorch has a sixth in float32
+
+
+def test_maximum_of_channels_is_no_activation() -> None:
+    """Maxout, and pooling over a stack of several pictures' features."""
+
+    class Maxout(Tiny):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.activation(self.first(x))
+            x = torch.stack((self.second(x), self.second(x.flip(-1)))).amax(0)
+            return self.head(x.mean((2, 3)))
+
+    assert explain("guided_backprop", wrap(Maxout()), random_picture()).diagnostics["guided_activations"] == 1

@@ -14,6 +14,7 @@ from ...engine import Engine
 from ...errors import ComputationFailed, Refused
 from ...gradients import finite
 from ...inspection import NonlinearOperation, inspection_of
+from ...torch_state import clean_state
 from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
 from ..baselines import Baseline, make_baseline
 from ..paths import completeness
@@ -71,6 +72,11 @@ class DeepLift(Method[DeepLiftParameters]):
         return 2
 
     def check(self, classifier: Classifier, parameters: DeepLiftParameters) -> None:
+        if classifier.calling.one_by_one:
+            raise Refused(
+                "DeepLIFT lets picture and baseline through the network together, and this network's answer for a "
+                "picture depends on what else is in the pass, or is another one each time. Take integrated gradients."
+            )
         inspection = inspection_of(classifier)
         if not inspection.differentiable:
             raise Refused("The logits do not depend on the picture by differentiable steps: DeepLIFT has no map.")
@@ -89,8 +95,8 @@ class DeepLift(Method[DeepLiftParameters]):
             raise Refused("DeepLIFT explains a logit or the difference of two. Take score = logit.")
         baseline = make_baseline(parameters.baseline, picture, seed)
         start, end = finite(engine.scores(torch.stack((picture, baseline)))).double().tolist()
-        network = ScoreNetwork(engine.classifier, engine.score)
-        values = finite(rescale(network, picture, baseline))
+        with clean_state():
+            values = finite(rescale(ScoreNetwork(engine.classifier, engine.score), picture, baseline))
         record = completeness(start, end, float(values.double().sum()))
         expected, attributed = record["expected"], record["attributed"]
         if abs(attributed - expected) > max(SUM_TOLERANCE * abs(expected), ROUNDING * max(abs(start), abs(end))):
@@ -113,5 +119,13 @@ def rescale(network: ScoreNetwork, picture: Tensor, baseline: Tensor) -> Tensor:
     # Not undone afterwards: the filters are global, so undoing it here would bring the warning back in other threads.
     warnings.filterwarnings("ignore", "Setting forward, backward hooks and attributes on non-linear", UserWarning)
     x = picture[None].clone().requires_grad_()
-    values: Tensor = CaptumDeepLift(network).attribute(x, baseline[None], target=0)[0]
+    # captum's way back through a max pooling has no deterministic form in PyTorch; it is deterministic here, because
+    # the windows do not overlap
+    strict = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        values: Tensor = CaptumDeepLift(network).attribute(x, baseline[None], target=0)[0]
+    finally:
+        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
     return values.detach()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -15,7 +16,10 @@ from ..base import Diagnostics, OnePass, Paper, Parameters, register
 
 class LayerParameters(Parameters):
     layer: str = Field(
-        "auto", title="Layer", max_length=200, description="Name of the layer; auto takes the last spatial feature map"
+        "auto",
+        title="Layer",
+        max_length=200,
+        description="Name of the layer; auto takes the last spatial feature map that all of the score passes through",
     )
 
 
@@ -49,13 +53,13 @@ class GradCam(OnePass[CamParameters]):
     Parameters = CamParameters
 
     def check(self, classifier: Classifier, parameters: CamParameters) -> None:
-        choose_layer(inspection_of(classifier).layers, parameters.layer, self.id)
+        choose_layer(inspection_of(classifier).feature_layers, parameters.layer, self.id)
 
     def zero_note(self, parameters: CamParameters) -> str:
         return "zero_relu" if parameters.relu else "zero"
 
     def layers(self, classifier: Classifier, parameters: CamParameters) -> tuple[str, ...]:
-        return (choose_layer(inspection_of(classifier).layers, parameters.layer, self.id),)
+        return (choose_layer(inspection_of(classifier).feature_layers, parameters.layer, self.id),)
 
     def maps(self, engine: Engine, pictures: Tensor, parameters: CamParameters) -> tuple[Tensor, Diagnostics]:
         (layer,) = self.layers(engine.classifier, parameters)
@@ -63,7 +67,19 @@ class GradCam(OnePass[CamParameters]):
 
 
 def class_activation(engine: Engine, pictures: Tensor, layer: str, relu: bool) -> Tensor:
-    """Grad-CAM of a layer, enlarged to the pictures' (H, W): (N, 1, H, W)."""
-    features, gradients = engine.features(pictures, layer)
-    cam = (gradients.mean((2, 3), keepdim=True) * features).sum(1, keepdim=True)
+    """Grad-CAM of a layer, enlarged to the pictures' (H, W): (N, 1, H, W).
+
+    Of a layer that sees the picture and its mirror image it is the sum of both maps, each as it lies in the picture.
+    """
+    found = engine.inspection.feature_layers.find(layer)
+    if found is not None and found.runs:
+        both = engine.features_of_calls(pictures, layer, [run.call for run in found.runs])
+        cam = torch.stack([run.upright(_weighted(*one)) for run, one in zip(found.runs, both, strict=True)]).sum(0)
+    else:
+        cam = _weighted(*engine.features(pictures, layer))
     return interpolate(cam.relu() if relu else cam, pictures.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _weighted(features: Tensor, gradients: Tensor) -> Tensor:
+    """Σ_k w_k A_k, w_k = mean over space of ∂S/∂A_k: (N, 1, h, w)."""
+    return (gradients.mean((2, 3), keepdim=True) * features).sum(1, keepdim=True)

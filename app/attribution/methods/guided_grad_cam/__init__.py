@@ -43,10 +43,10 @@ class GuidedGradCam(Method[LayerParameters]):
 
     def check(self, classifier: Classifier, parameters: LayerParameters) -> None:
         Guided.check(inspection_of(classifier))
-        choose_layer(inspection_of(classifier).layers, parameters.layer, self.id)
+        choose_layer(inspection_of(classifier).feature_layers, parameters.layer, self.id)
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: LayerParameters, seed: int) -> Steps:
-        layer, rule = choose_layer(engine.inspection.layers, parameters.layer, self.id), Guided()
+        layer, rule = choose_layer(engine.inspection.feature_layers, parameters.layer, self.id), Guided()
         (cam,) = class_activation(engine, picture[None], layer, relu=True)
         yield Progress(1, 2)
         (guided,) = engine.gradients(picture[None], rule)

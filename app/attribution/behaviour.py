@@ -1,0 +1,136 @@
+"""What probing passes tell of how a network answers, before anything is explained with it.
+
+Networks that people bring have habits: feature maps flattened by `view`, statistics of the batch, dropout that eval
+mode does not reach, a softmax at the end. Each would make maps wrong without a word, or fail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from .classifier import Classifier
+from .memory import out_of_memory
+from .outputs import Logits
+from .torch_state import clean_state
+
+Ending = Literal["logits", "probabilities", "log_probabilities"]
+SAME = 1e-3  # of the logits' spread: up to this, two answers differ by rounding only
+CALLS = 8  # of a network whose answers are random, to measure how much they vary
+SUM_TOLERANCE = 1e-4  # how far probabilities of all classes may be from 1 together
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How a network answers the same picture again, and beside other pictures.
+
+    `classes` is the number of its logits. `spread` is the standard deviation of the logits over calls with the same
+    picture, and `change` their largest change by other pictures of the pass, both as a share of the range of the logits
+    of a picture; `change` is None where the network takes one picture at a time only. `ending` says whether the logits
+    are really probabilities. `part` is the output that was taken, of several `candidates`.
+    """
+
+    classes: int
+    spread: float = 0.0
+    change: float | None = 0.0
+    ending: Ending = "logits"
+    part: str | None = None
+    candidates: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def random(self) -> bool:
+        """Whether the same picture gets different answers."""
+        return self.spread > SAME
+
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether other pictures of a pass change the answer for a picture."""
+        return self.change is None or self.change > SAME
+
+
+_known: WeakKeyDictionary[Classifier, Behaviour] = WeakKeyDictionary()
+
+
+def behaviour_of(classifier: Classifier) -> Behaviour:
+    """How a classifier answers; probed once for each classifier, when it is first asked for. See `observe`."""
+    if classifier not in _known:
+        _known[classifier] = observe(classifier)
+    return _known[classifier]
+
+
+def observe(classifier: Classifier) -> Behaviour:
+    """Ask the network the same picture twice, alone and beside another one, and set its `calling` accordingly.
+
+    Raises `NoLogits` where there are no logits in its answer, and whatever the network raises for a single picture.
+    """
+    with clean_state(), torch.no_grad():
+        pictures = classifier.noise_pictures(2)
+        first = _settle_layout(classifier, pictures[:1])
+        alone = first.values[0]
+        again = classifier.answer(classifier.lay_out(pictures[:1])).values[0]
+        spread = 0.0 if torch.equal(alone, again) else _spread(classifier, pictures[:1])
+        change, rows = _change(classifier, pictures, alone)
+        found = Behaviour(
+            len(alone), spread, change, _ending(torch.cat((first.values, rows))), first.part,
+            first.candidates if len(first.candidates) > 1 else (),
+        )  # fmt: skip
+    if found.batch_dependent:
+        classifier.use_contiguous()  # batches are what channels last is quicker for; so it is PyTorch's plain pass
+    two_sided = found.classes == 1 and len(classifier.labels) == 2
+    classifier.calling = replace(
+        classifier.calling, one_by_one=found.batch_dependent or found.random, two_sided=two_sided
+    )
+    classifier.multilabel = classifier.multilabel or two_sided
+    return found
+
+
+def _settle_layout(classifier: Classifier, picture: Tensor) -> Logits:
+    """The answer for a picture, (1, C, H, W): channels last, or contiguous where the network fails with that."""
+    try:
+        return classifier.answer(classifier.lay_out(picture))
+    except RuntimeError as error:
+        if out_of_memory(error) or not classifier.use_contiguous():
+            raise
+    return classifier.answer(classifier.lay_out(picture))
+
+
+def _spread(classifier: Classifier, picture: Tensor) -> float:
+    """The standard deviation of the logits over several calls with one picture, as a share of their range."""
+    calls = torch.stack([classifier.answer(classifier.lay_out(picture)).values[0].double() for _ in range(CALLS)])
+    return float(calls.std(0).square().mean().sqrt()) / _range(calls.mean(0))
+
+
+def _change(classifier: Classifier, pictures: Tensor, alone: Tensor) -> tuple[float | None, Tensor]:
+    """How much the second picture changes the answer for the first, and the answers of the pass of both."""
+    try:
+        rows = classifier.answer(classifier.lay_out(pictures.flip(0))).values
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        return None, alone[None]
+    if rows.shape[1] != len(alone):
+        return None, alone[None]
+    return float((rows[1] - alone).abs().max()) / _range(alone), rows
+
+
+def _range(logits: Tensor) -> float:
+    """The range of the logits of a picture; the size of a single one. Never 0, nor so small that rounding counts."""
+    largest = float(logits.abs().max())
+    size = float(logits.max() - logits.min()) if len(logits) > 1 else largest
+    return max(size, 1e-2 * largest, 1e-12)
+
+
+def _ending(rows: Tensor) -> Ending:
+    """Whether rows of logits are probabilities, or their logarithms."""
+    rows = rows.double()
+    if rows.shape[1] < 2 or not bool(rows.isfinite().all()):
+        return "logits"
+    if bool((rows >= 0).all()) and bool(((rows.sum(1) - 1).abs() < SUM_TOLERANCE).all()):
+        return "probabilities"
+    if bool((rows <= 0).all()) and bool((rows.logsumexp(1).abs() < SUM_TOLERANCE).all()):
+        return "log_probabilities"
+    return "logits"

@@ -1,0 +1,116 @@
+"""Which part of a network's answer are the logits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+# A part of the answer by its name or place, or a function that takes the answer and returns the logits.
+Output = str | int | Callable[[Any], Any]
+
+
+class NoLogits(ValueError):
+    """A network's answer has no logits, (N, classes), in it, or not where it was said that they are."""
+
+
+@dataclass(frozen=True)
+class Logits:
+    """Logits, (N, classes), and the name of the part that they are; None where the answer has one part only.
+
+    `candidates` are the parts that could be logits too, each with its number of columns. It holds more than one only
+    where neither the caller nor the part's name says which one is meant.
+    """
+
+    values: Tensor
+    part: str | None = None
+    candidates: tuple[tuple[str, int], ...] = ()
+
+
+def logits_in(answer: object, count: int, output: Output | None = None) -> Logits:
+    """The logits in what a network answers for `count` pictures.
+
+    By `output` where it is given. Else the answer itself; or the part called `logits`; or the first part that has a row
+    for each picture (of several outputs, as of detectors or networks with auxiliary heads). A network of one class may
+    answer with (N,), and one that drops a batch of one with (classes,). Raises `NoLogits`.
+    """
+    if output is not None:
+        found = _chosen(answer, output)
+        rows = rows_of(found, count)
+        if rows is None:
+            raise NoLogits(
+                f"output: «{_name(output)}» is {_shape(found)}, and no logits (N, classes) of {count} picture"
+            )
+        return Logits(rows, _name(output))
+    parts = _parts(answer)
+    if parts is None:
+        rows = rows_of(answer, count)
+        if rows is None:
+            raise NoLogits(f"the network must answer with logits of shape (N, classes), not {_shape(answer)}")
+        return Logits(rows)
+    known = {name: rows for name, part in parts.items() if (rows := rows_of(part, count)) is not None}
+    if "logits" in known:
+        return Logits(known["logits"], "logits")
+    flat = {name: rows for name, rows in known.items() if getattr(parts[name], "ndim", 0) == 2} or known
+    if not flat:
+        shapes = ", ".join(f"{name}: {_shape(part)}" for name, part in parts.items()) or "nothing"
+        raise NoLogits(f"none of the network's outputs are logits of shape (N, classes): {shapes}")
+    first = next(iter(flat))
+    return Logits(flat[first], first, tuple((name, rows.shape[1]) for name, rows in flat.items()))
+
+
+def rows_of(values: object, count: int) -> Tensor | None:
+    """`values` as (count, classes), where they are floats with a row for each picture; else None."""
+    if not isinstance(values, Tensor) or not values.is_floating_point():
+        return None
+    if values.ndim < 2 and count == 1:
+        return values.reshape(1, -1) if values.numel() else None
+    if values.ndim == 1:
+        values = values[:, None]
+    return values if values.ndim == 2 and len(values) == count and values.shape[1] else None
+
+
+def _chosen(answer: object, output: Output) -> object:
+    """The part of an answer that `output` names. Raises `NoLogits`."""
+    if callable(output):
+        return output(answer)
+    parts = _parts(answer) or {}
+    if isinstance(output, int):
+        names = list(parts)
+        if -len(names) <= output < len(names):
+            return parts[names[output]]
+    elif output in parts:
+        return parts[output]
+    elif hasattr(answer, output):
+        return getattr(answer, output)
+    known = ", ".join(f"{name}: {_shape(part)}" for name, part in parts.items()) or f"one alone, {_shape(answer)}"
+    raise NoLogits(f"output: the network has no output «{output}»; it has {known}")
+
+
+def _parts(answer: object) -> dict[str, object] | None:
+    """The parts of an answer by name, or by place where they have none; None where it is a tensor."""
+    if isinstance(answer, Mapping):
+        return {str(name): part for name, part in answer.items()}
+    if isinstance(answer, tuple) and hasattr(answer, "_asdict"):
+        return dict(answer._asdict())
+    if isinstance(answer, (tuple, list)):
+        return {str(place): part for place, part in enumerate(answer)}
+    if dataclasses.is_dataclass(answer) and not isinstance(answer, type):
+        return {field.name: getattr(answer, field.name) for field in dataclasses.fields(answer)}
+    if not isinstance(answer, Tensor) and isinstance(getattr(answer, "logits", None), Tensor):
+        return {"logits": answer.logits}  # type: ignore[attr-defined]
+    return None
+
+
+def _name(output: Output) -> str:
+    return getattr(output, "__name__", "the function given") if callable(output) else str(output)
+
+
+def _shape(values: object) -> str:
+    if not isinstance(values, Tensor):
+        return type(values).__name__
+    kind = "" if values.is_floating_point() else f"{str(values.dtype).removeprefix('torch.')} "
+    return f"{kind}{tuple(values.shape)}"

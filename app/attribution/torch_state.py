@@ -1,0 +1,135 @@
+"""Computing in a known state of PyTorch, whatever the caller has set; the caller's state comes back afterwards."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+
+import torch
+
+S = TypeVar("S")
+R = TypeVar("R")
+AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
+OPERATIONS = ("all", "matmul", "conv", "rnn")
+# What PyTorch has a float32 precision for, the more general first; a more special one has its value where it has none.
+# PyTorch 2.8 knows none of them.
+PRECISIONS = (
+    (("generic", "all"), *((backend, operation) for backend in ("cuda", "mkldnn") for operation in OPERATIONS))
+    if hasattr(torch._C, "_get_fp32_precision_getter")
+    else ()
+)
+REDUCED = ("tf32", "bf16")
+_thread = threading.local()
+
+
+@contextmanager
+def clean_state() -> Iterator[None]:
+    """A context in which gradients are recorded and float32 is float32; at its end all is as the caller had it.
+
+    Within: grad mode on, inference mode off, autocast off, default device CPU, default dtype float32, no TF32 or
+    bfloat16 in the place of float32, and an operation without a deterministic form warns instead of failing. The first
+    four belong to the thread, the others to the process. Do not keep it open over a `yield`; see `in_clean_state`.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for device in AUTOCAST_DEVICES:
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.callback(setattr, _thread, "placed", placed())
+            _thread.placed = True
+            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(_process)
+        yield
+
+
+def placed() -> bool:
+    """Whether the caller has set a default device, so that a network may count on its tensors being made there."""
+    return getattr(_thread, "placed", False)
+
+
+def in_clean_state(steps: Generator[S, None, R]) -> Generator[S, None, R]:
+    """The same generator, each of whose steps runs in `clean_state`. Between them the caller has its own state."""
+    try:
+        while True:
+            with clean_state():
+                try:
+                    step = next(steps)
+                except StopIteration as end:
+                    result: R = end.value
+                    return result
+            yield step
+    finally:
+        with clean_state():
+            steps.close()
+
+
+class _ProcessState:
+    """A context that sets what belongs to the whole process: the first thread that enters it sets it, and the last one
+    that leaves it puts it back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._restore = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._restore = _set_process_state()
+            self._users += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._restore.close()
+
+
+_process = _ProcessState()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_process.__init__)  # type: ignore[misc]  # its lock may be held by a thread that is gone
+
+
+def _set_process_state() -> ExitStack:
+    """Sets it; what is returned puts the caller's back when it is closed."""
+    stack = ExitStack()
+    dtype = torch.get_default_dtype()
+    if dtype != torch.float32:
+        stack.callback(torch.set_default_dtype, dtype)
+        torch.set_default_dtype(torch.float32)
+    if torch.are_deterministic_algorithms_enabled() and not torch.is_deterministic_algorithms_warn_only_enabled():
+        stack.callback(torch.use_deterministic_algorithms, True)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    stack.enter_context(_full_precision())
+    return stack
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """A context in which no float32 operation computes with fewer bits."""
+    precisions = [(name, _precision(*name)) for name in PRECISIONS]
+    convolutions = torch.backends.cudnn.allow_tf32
+    # PyTorch has an older and a newer way to say this, and fails where the two contradict each other
+    torch.backends.cudnn.allow_tf32 = False
+    for name, value in precisions:
+        if value in REDUCED:
+            torch._C._set_fp32_precision_setter(*name, "ieee")
+    products = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(products)
+        torch.backends.cudnn.allow_tf32 = convolutions
+        for name, value in precisions:
+            if _precision(*name) != value:
+                torch._C._set_fp32_precision_setter(*name, value)
+
+
+def _precision(backend: str, operation: str) -> str:
+    return str(torch._C._get_fp32_precision_getter(backend, operation))

@@ -1,0 +1,74 @@
+"""The sweep over timm's architectures: what its page says, and a sample of sixty of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import timm
+from gradoscope.attribution.methods.base import methods
+
+from benchmarks import sweep
+from benchmarks.sweep import Row
+
+# Networks that the inspection once failed on, or whose last convolution is a branch beside tokens.
+ONCE_WRONG = (
+    "tiny_vit_5m_224", "twins_pcpvt_small", "nest_tiny", "hiera_tiny_224", "xcit_nano_12_p16_224", "coat_lite_tiny",
+    "mvitv2_tiny", "mambaout_femto",
+)  # fmt: skip
+BRANCHES = ("local_mp", "crpe", "cpe", "attn", "mlp", ".conv")
+
+
+@pytest.mark.slow
+def test_sixty_architectures() -> None:
+    names = dict.fromkeys((*ONCE_WRONG, *sweep.sample(timm.list_models(), 60)))
+    for row in sweep.sweep_all(list(names), 2):
+        assert not row.crash, row
+        assert row.methods.keys() == methods().keys() or row.left_out, row
+        for outcome in row.methods.values():
+            assert outcome == "done" or outcome.startswith(("refused: ", "422: ")), row
+        if row.name in ONCE_WRONG:
+            assert not row.left_out, row
+            assert row.methods["vanilla_gradient"] == row.methods["occlusion"] == "done"
+            assert not any(branch in row.layer for branch in BRANCHES), row
+
+
+def test_sample_is_spread_evenly() -> None:
+    names = [str(number) for number in range(10)]
+    assert sweep.sample(names, 4) == ["0", "2", "5", "7"]
+    assert sweep.sample(names, 99) == names
+
+
+def test_page_counts_and_names_what_failed() -> None:
+    rows = [
+        Row("a", 64, {"one": "done", "two": "refused: No rule for: 3 × silu (SiLU), 1 × mul (Gate). More."}, "l"),
+        Row("b", 96, {"one": "failed: It broke off.", "two": "refused: No rule for: 9 × gelu (G). More."}, notes=["x"]),
+        Row("c", left_out="takes more than 2 s to build"),
+        Row("d", crash="the process ended with -9"),
+    ]  # fmt: skip
+    page = sweep.page(rows)
+    assert "4 architectures of timm" in page
+    assert "2 were asked for 2 maps each. Crashes: 1. Failures: 1." in page
+    assert "| one | 1 of 2 | 1 × It broke off. |" in page
+    assert "| two | 0 of 2 | 2 × No rule for: … |" in page
+    assert "- b, one: failed: It broke off.\n- d: the process ended with -9" in page
+    assert "- 1 × takes more than 2 s to build: c" in page
+    assert "| b | 96 | – | x | one, two |" in page
+
+
+def test_process_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By a stand-in that answers, dies or waits, as it is asked."""
+    script = tmp_path / "stand_in.py"
+    script.write_text(
+        "import json, sys, time\n"
+        "for line in sys.stdin:\n"
+        "    if 'dies' in line: sys.exit(3)\n"
+        "    if 'waits' in line: time.sleep(60)\n"
+        "    print(json.dumps({'name': line.strip(), 'side': 64}), flush=True)\n"
+    )
+    monkeypatch.setattr(sweep, "COMMAND", ("-u", str(script)))
+    monkeypatch.setattr(sweep, "SECONDS", 1.0)
+    found = list(sweep.sweep_all(["one", "dies", "two", "waits", "three"], 1))
+    assert [row.name for row in found] == ["one", "dies", "two", "waits", "three"]
+    assert [row.side for row in found] == [64, 0, 64, 0, 64]
+    assert (found[1].crash, found[3].left_out) == ("the process ended with 3", "takes more than 1 s")
