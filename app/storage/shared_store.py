@@ -20,15 +20,29 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from functools import cached_property
-from typing import NamedTuple, TypeVar
-from urllib.parse import quote
+from typing import TypeVar
 
 from ..contract.problems import NotFound, NotStored, Problem, StorageFull, Unavailable
 from ..contract.wire import JsonObject
-from .object_store import ObjectStore, StoredObject
+from .object_layout import (
+    DIGEST,
+    OWNER,
+    RECORD,
+    Blob,
+    ObjectListing,
+    folder_of,
+    parsed_json,
+    path_of,
+    pin_path,
+    pointer_path,
+    pointer_to,
+    tombstone_path,
+    with_time,
+)
+from .object_store import ObjectStore
 from .store import PART_SECONDS, RUN, SECRET_BYTES, SPARE_BYTES, deleted_problem
 
 log = logging.getLogger(__name__)
@@ -37,11 +51,7 @@ SKEW_SECONDS = 60  # the clocks of two servers may differ by so much
 TOMBSTONE_SECONDS = 86400  # how long a tombstone of a deleted record is kept: longer than any computation
 TIDY_SECONDS = 3600  # between clean-ups of pointers and tombstones
 USAGE_SECONDS = 30  # how long a count is used
-NAME_LENGTH = 180  # of an object's name; file systems allow 255 bytes
 MAX_POINTERS = 4096
-OWNER, RECORD = "owner", "record.json"
-PIN = "pin."  # and a name; names of blobs have no dot
-DIGEST = 64  # hexadecimal digits of a hash or a key
 
 
 class SharedStore:
@@ -86,15 +96,15 @@ class SharedStore:
 
         A record with the status `running` is pinned until an update says otherwise.
         """
-        owner_path, record_path = _path_of(record, OWNER), _path_of(record, RECORD)
-        objects = {owner_path: json.dumps({"owner": owner}).encode(), record_path: _with_time(body)}
+        owner_path, record_path = path_of(record, OWNER), path_of(record, RECORD)
+        objects = {owner_path: json.dumps({"owner": owner}).encode(), record_path: with_time(body)}
         if _is_running(body):
-            objects |= {_pin_path(record, RUN): b""}
+            objects |= {pin_path(record, RUN): b""}
             self._pinned.add(record)
 
         def write() -> None:
             self._objects.write(objects)
-            if self._objects.read(_tombstone(record)) != [None]:
+            if self._objects.read(tombstone_path(record)) != [None]:
                 self._objects.remove(*objects)
                 raise deleted_problem()
 
@@ -102,8 +112,8 @@ class SharedStore:
 
     def update(self, record: str, body: JsonObject) -> None:
         """Replace a record. Raises `NotFound` if it was deleted meanwhile: a deleted record does not come back."""
-        path = _path_of(record, RECORD)
-        self._write_with_room(record, 0, lambda: self._objects.write({path: _with_time(body)}))
+        path = path_of(record, RECORD)
+        self._write_with_room(record, 0, lambda: self._objects.write({path: with_time(body)}))
         self._require_record(record, path)
         if record in self._pinned and not _is_running(body):
             self.unpin(record, RUN)
@@ -112,7 +122,7 @@ class SharedStore:
         """Keep a record until it is unpinned, or for as long as computing may take. Returns the pin's name. Raises
         `NotFound`."""
         name = secrets.token_hex(8)
-        path = _pin_path(record, name)
+        path = pin_path(record, name)
         self._write_with_room(record, 0, lambda: self._objects.write({path: b""}))
         self._require_record(record, path)
         return name
@@ -121,7 +131,7 @@ class SharedStore:
         """Remove a pin."""
         if name == RUN:
             self._pinned.discard(record)
-        self._objects.remove(_pin_path(record, name))
+        self._objects.remove(pin_path(record, name))
 
     def cancel_running(self, except_for: Collection[str]) -> int:
         """Does nothing: other servers may still compute their records. `load` detects abandoned ones by age."""
@@ -129,7 +139,7 @@ class SharedStore:
 
     def load(self, record: str) -> JsonObject | None:
         """A record. A running one counts as cancelled if it was not written for longer than a request may take."""
-        data, owner = self._objects.read(_path_of(record, RECORD), _path_of(record, OWNER))
+        data, owner = self._objects.read(path_of(record, RECORD), path_of(record, OWNER))
         if data is None or owner is None:
             return None
         try:
@@ -145,8 +155,8 @@ class SharedStore:
 
     def owner(self, record: str) -> str | None:
         """The owner of a record; None if there is no such record."""
-        (data,) = self._objects.read(_path_of(record, OWNER))
-        return None if data is None else str(_parsed(data).get("owner", ""))
+        (data,) = self._objects.read(path_of(record, OWNER))
+        return None if data is None else str(parsed_json(data).get("owner", ""))
 
     def attach(self, record: str, name: str, key: str) -> JsonObject | None:
         """Copy the blob `key` of another record into `record`. Returns its meta, or None if it is missing or damaged.
@@ -158,15 +168,15 @@ class SharedStore:
         if found is None:
             return None
         (source, pointer), blob = found
-        target = _path_of(record, name)
+        target = path_of(record, name)
         if source != target:
-            packed, also = blob.packed(), {_pointer_path(key): _pointer_to(record, name)}
+            packed, also = blob.packed(), {pointer_path(key): pointer_to(record, name)}
             self._write_with_room(record, len(packed), lambda: self._objects.share(target, source, packed, also))
         try:
             self._require_record(record, target)
         except NotFound:  # restore the pointer
             if source != target:
-                self._objects.write({_pointer_path(key): pointer})
+                self._objects.write({pointer_path(key): pointer})
             raise
         self._remember_pointer(key, record, name)
         self._just_attached.blob = record, name, blob.data
@@ -174,8 +184,8 @@ class SharedStore:
 
     def put(self, record: str, name: str, key: str, data: bytes, meta: JsonObject) -> None:
         """Write a blob for `record`, atomically, and the pointer by which others find it."""
-        target, packed = _path_of(record, name), Blob(key, meta, data).packed()
-        objects = {target: packed, _pointer_path(key): _pointer_to(record, name)}
+        target, packed = path_of(record, name), Blob(key, meta, data).packed()
+        objects = {target: packed, pointer_path(key): pointer_to(record, name)}
         self._write_with_room(record, len(packed), lambda: self._objects.write(objects))
         self._require_record(record, *objects)
         self._remember_pointer(key, record, name)
@@ -185,17 +195,17 @@ class SharedStore:
         attached = self._just_attached.__dict__.pop("blob", None)
         if attached and attached[:2] == (record, name):
             return bytes(attached[2])
-        blob = self._read_intact(_path_of(record, name))
+        blob = self._read_intact(path_of(record, name))
         return blob.data if blob else None
 
     def forget(self, record: str) -> bool:
         """Delete a record and its blobs. False if there is no such record."""
         self._just_attached.__dict__.clear()
-        folder = _path_of(record)
-        if self._objects.read(_path_of(record, OWNER)) == [None] and not self._objects.list_below(folder):
+        folder = path_of(record)
+        if self._objects.read(path_of(record, OWNER)) == [None] and not self._objects.list_below(folder):
             return False
         with suppress(StorageFull):  # it matters only if another process is about to create the record again
-            self._objects.write({_tombstone(record): b"{}"})
+            self._objects.write({tombstone_path(record): b"{}"})
         self._remove(folder, pointers=True)
         return True
 
@@ -211,7 +221,7 @@ class SharedStore:
         Several servers may sweep at the same time.
         """
         now = self._objects.now()
-        listing = _ObjectListing(self._objects.list_below("records"))
+        listing = ObjectListing(self._objects.list_below("records"))
         for path in listing.unfinished(now - PART_SECONDS):
             self._objects.remove(path)
         removed = 0
@@ -232,23 +242,23 @@ class SharedStore:
     def usage(self) -> tuple[int, int]:
         """The number of records and the bytes of all blobs; counted again after half a minute."""
         if self._counted_usage is None or time.monotonic() - self._counted_usage[0] > USAGE_SECONDS:
-            listing = _ObjectListing(self._objects.list_below("records"))
+            listing = ObjectListing(self._objects.list_below("records"))
             self._counted_usage = time.monotonic(), (listing.records, listing.bytes)
         return self._counted_usage[1]
 
     def _require_record(self, record: str, *written: str) -> None:
         """Delete what was just written and raise `NotFound` if its record no longer exists."""
-        if self._objects.read(_path_of(record, OWNER)) == [None]:
+        if self._objects.read(path_of(record, OWNER)) == [None]:
             self._objects.remove(*written)
             raise deleted_problem()
 
     def _find_blob(self, key: str) -> tuple[tuple[str, bytes], Blob] | None:
         """Find a blob by its key: its path, the pointer to it, and the blob."""
         for pointer in (self._known_pointers.pop(key, None), None):
-            if pointer is None and (pointer := self._objects.read(_pointer_path(key))[0]) is None:
+            if pointer is None and (pointer := self._objects.read(pointer_path(key))[0]) is None:
                 return None
-            target = _parsed(pointer)
-            source = _path_of(str(target.get("record")), str(target.get("name")))
+            target = parsed_json(pointer)
+            source = path_of(str(target.get("record")), str(target.get("name")))
             blob = self._read_intact(source)
             if blob is not None and blob.key == key:
                 return (source, pointer), blob
@@ -257,7 +267,7 @@ class SharedStore:
     def _remember_pointer(self, key: str, record: str, name: str) -> None:
         if len(self._known_pointers) >= MAX_POINTERS:
             self._known_pointers.clear()
-        self._known_pointers[key] = _pointer_to(record, name)
+        self._known_pointers[key] = pointer_to(record, name)
 
     def _read_intact(self, path: str) -> Blob | None:
         """Read a blob; None if it is missing or damaged. A damaged one is deleted."""
@@ -286,9 +296,9 @@ class SharedStore:
             blobs = [path for path in paths if not path.endswith((f"/{OWNER}", f"/{RECORD}"))]
             starts = self._objects.read_starts(blobs, 2 * DIGEST)
             keys = [start[DIGEST:].decode("latin-1") for start in starts if start]
-            found = [_pointer_path(key) for key in keys if len(key) == DIGEST and key.isalnum()]
+            found = [pointer_path(key) for key in keys if len(key) == DIGEST and key.isalnum()]
             contents = self._objects.read(*found) if found else []
-            return [path for path, data in zip(found, contents, strict=True) if data and _folder_of(data) == folder]
+            return [path for path, data in zip(found, contents, strict=True) if data and folder_of(data) == folder]
         return []
 
     def _tidy(self, now: float) -> None:
@@ -303,12 +313,12 @@ class SharedStore:
         try:
             return write()
         except StorageFull:
-            if not self._make_room(_path_of(record), size + SPARE_BYTES):
+            if not self._make_room(path_of(record), size + SPARE_BYTES):
                 raise
         return write()
 
     def _make_room(self, keep: str, size: int) -> bool:
-        listing = _ObjectListing(self._objects.list_below("records"))
+        listing = ObjectListing(self._objects.list_below("records"))
         removed = 0
         for folder in self._to_delete(listing, size, self._objects.now(), keep):
             self._remove(folder)
@@ -317,7 +327,7 @@ class SharedStore:
             log.warning("the disk is full: the oldest %d explanations are forgotten", removed)
         return bool(removed)
 
-    def _to_delete(self, listing: _ObjectListing, size: int, now: float, keep: str = "") -> Iterator[str]:
+    def _to_delete(self, listing: ObjectListing, size: int, now: float, keep: str = "") -> Iterator[str]:
         """Folders of records to delete, until `size` bytes are freed: again and again the oldest of the owner who uses
         most; neither `keep` nor pinned ones."""
         if size <= 0:
@@ -345,142 +355,10 @@ class SharedStore:
         """The owner of each record, which never changes: each is read once by this process."""
         unknown = [folder for folder in dict.fromkeys(folders) if folder not in self._owners]
         contents = self._objects.read(*(f"{folder}/{OWNER}" for folder in unknown)) if unknown else []
-        owners = {f: str(_parsed(data or b"").get("owner", "")) for f, data in zip(unknown, contents, strict=True)}
+        owners = {f: str(parsed_json(data or b"").get("owner", "")) for f, data in zip(unknown, contents, strict=True)}
         self._owners = {folder: owner for folder, owner in self._owners.items() if folder in folders} | owners
         return self._owners
 
 
-class Blob(NamedTuple):
-    """Bytes with their meta and key, stored in one object together with a hash of all three."""
-
-    key: str
-    meta: JsonObject
-    data: bytes
-
-    def packed(self) -> bytes:
-        rest = self.key.encode() + json.dumps(self.meta).encode() + b"\n" + self.data
-        return hashlib.sha256(rest).hexdigest().encode() + rest
-
-    @classmethod
-    def unpack(cls, packed: bytes) -> Blob | None:
-        """The blob; None if it is damaged."""
-        digest, rest = packed[:DIGEST], packed[DIGEST:]
-        if hashlib.sha256(rest).hexdigest().encode() != digest:
-            return None
-        meta, _, data = rest[DIGEST:].partition(b"\n")
-        return cls(rest[:DIGEST].decode(), json.loads(meta), data)
-
-
-class _ObjectListing:
-    """A listing of all objects, grouped by the record's folder."""
-
-    def __init__(self, items: list[StoredObject]) -> None:
-        self._items: dict[str, list[StoredObject]] = {}
-        self._parts = [item for item in items if item.path.endswith(".part")]
-        for item in items:
-            if not item.path.endswith(".part"):
-                self._items.setdefault(item.path.rpartition("/")[0], []).append(item)
-        blobs = [item for items in self._items.values() for item in items if _is_blob(item)]
-        self._uses: Counter[Hashable] = Counter(item.file for item in blobs)
-        self.bytes = sum({item.file: item.size for item in blobs}.values())
-
-    @property
-    def records(self) -> int:
-        return len(self._items)
-
-    @property
-    def folders(self) -> list[str]:
-        return list(self._items)
-
-    def size(self, folder: str) -> int:
-        """Bytes of the blobs in a folder, with those that it shares."""
-        return sum({item.file: item.size for item in self._items[folder] if _is_blob(item)}.values())
-
-    def oldest(self, pinned_since: float) -> list[tuple[str, float]]:
-        """Folders of the records with their creation time, the oldest first; also of half-deleted records, but not of
-        those with a pin that was written after `pinned_since`."""
-        return sorted(
-            (
-                (folder, _creation_time(items))
-                for folder, items in self._items.items()
-                if not any(_is_pin(item) and item.modified > pinned_since for item in items)
-            ),
-            key=lambda pair: pair[1],
-        )
-
-    def unfinished(self, before: float) -> list[str]:
-        """Paths of unfinished files, and of what is left of deleted records."""
-        paths = [item.path for item in self._parts if item.modified < before]
-        for items in self._items.values():
-            has_owner = any(item.path.endswith(f"/{OWNER}") for item in items)
-            if not has_owner and max(item.modified for item in items) < before:
-                paths += [item.path for item in items]
-        return paths
-
-    def drop(self, folder: str) -> None:
-        for item in self._items.pop(folder):
-            if _is_blob(item):
-                self._uses[item.file] -= 1
-                self.bytes -= 0 if self._uses[item.file] else item.size
-
-
-def _is_blob(item: StoredObject) -> bool:
-    return not item.path.endswith((f"/{OWNER}", f"/{RECORD}")) and not _is_pin(item)
-
-
-def _is_pin(item: StoredObject) -> bool:
-    return item.path.rpartition("/")[2].startswith(PIN)
-
-
 def _is_running(body: JsonObject) -> bool:
     return body.get("status") == "running"
-
-
-def _creation_time(items: list[StoredObject]) -> float:
-    """When a record was created: its `owner` object is written once, at the start."""
-    return next((item.modified for item in items if item.path.endswith(f"/{OWNER}")), items[0].modified)
-
-
-def _with_time(body: JsonObject) -> bytes:
-    return json.dumps({"written": time.time(), "body": body}).encode()
-
-
-def _parsed(data: bytes) -> JsonObject:
-    """A JSON object; an empty one if the bytes are damaged."""
-    try:
-        return dict(json.loads(data))
-    except (ValueError, TypeError):
-        return {}
-
-
-def _pointer_to(record: str, name: str) -> bytes:
-    """The content of a pointer to a blob."""
-    return json.dumps({"record": record, "name": name}).encode()
-
-
-def _folder_of(pointer: bytes) -> str:
-    return _path_of(str(_parsed(pointer).get("record")))
-
-
-def _path_of(record: str, *name: str) -> str:
-    """The path of a record's folder, or of an object in it."""
-    return "/".join(["records", *(part if part in (OWNER, RECORD) else _safe_name(part) for part in (record, *name))])
-
-
-def _safe_name(text: str) -> str:
-    """A name without slashes and dots, whatever a client has sent."""
-    name = quote(text, safe="").replace(".", "%2E")
-    return name if 0 < len(name) <= NAME_LENGTH else f"%{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def _pointer_path(key: str) -> str:
-    return f"keys/{key[:2]}/{key}"
-
-
-def _pin_path(record: str, name: str) -> str:
-    return f"{_path_of(record)}/{PIN}{name}"
-
-
-def _tombstone(record: str) -> str:
-    """The path of the tombstone of a deleted record. It holds a hash instead of the record's id, which is a secret."""
-    return f"gone/{hashlib.sha256(record.encode()).hexdigest()}"

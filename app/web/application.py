@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,29 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 def create_app(settings: Settings | None = None, executor: Callable[[Settings], Executor] = LocalExecutor) -> FastAPI:
     """The application with its own executor and store, which start and stop with it."""
     settings = settings or Settings()
-    keys = Keys(settings.keys) if settings.keys else None
-    sessions = Sessions(keys) if keys else None
+    app = FastAPI(
+        title="Gradoscope",
+        version=VERSION,
+        summary="Why a pretrained CNN says what it says, by six attribution methods side by side",
+        docs_url=None,
+        openapi_url=None,
+        redoc_url=None,
+        lifespan=_lifespan(settings, executor),
+        responses=REFUSALS,
+        form_limits={"max_files": 2, "max_fields": 256, "max_part_size": 256 * 1024},
+    )
+    app.state.keys = Keys(settings.keys) if settings.keys else None
+    app.state.sessions = Sessions(app.state.keys) if app.state.keys is not None else None
+    _add_routes(app)
+    _add_middleware(app, settings)
+    _handle_errors(app)
+    return app
+
+
+def _lifespan(
+    settings: Settings, executor: Callable[[Settings], Executor]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What starts before the first request, and stops after the last."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -85,43 +106,35 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
             await app.state.executor.stop()
             app.state.store.close()
 
-    app = FastAPI(
-        title="Gradoscope",
-        version=VERSION,
-        summary="Why a pretrained CNN says what it says, by six attribution methods side by side",
-        docs_url=None,
-        openapi_url=None,
-        redoc_url=None,
-        lifespan=lifespan,
-        responses=REFUSALS,
-        form_limits={"max_files": 2, "max_fields": 256, "max_part_size": 256 * 1024},
-    )
-    app.state.keys, app.state.sessions = keys, sessions
+    return lifespan
+
+
+def _add_routes(app: FastAPI) -> None:
     for router in (pages, health, catalogue, weights, predictions, flows, results, measuring, explanations, session):
         app.include_router(router.router)
     app.mount("/static/swagger", _StaticFiles(Path(fastapi_offline.__file__).parent / "static"))
-    app.mount(
-        "/static/plugins", Router([Mount(f"/{at}", _StaticFiles(folder)) for at, folder in asset_folders().items()])
-    )
+    plugins = [Mount(f"/{at}", _StaticFiles(folder)) for at, folder in asset_folders().items()]
+    app.mount("/static/plugins", Router(plugins))
     app.mount("/static", _StaticFiles(shipped("static")))
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """From the innermost to the outermost: the last one added is the first to see a request."""
     # Arrays of floats hardly shrink, and would keep the processor from computing.
     app.add_middleware(
         GZipMiddleware, compresslevel=6, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, ARRAY_TYPE)
     )
-    # The last one added is the outermost.
     app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload, seconds=settings.body_seconds)
     app.add_middleware(QuotaMiddleware, in_flight=settings.client_requests, rate=settings.client_rate)
-    if keys and sessions:
-        app.add_middleware(ApiKeyMiddleware, keys=keys, sessions=sessions)
+    if app.state.keys is not None:
+        app.add_middleware(ApiKeyMiddleware, keys=app.state.keys, sessions=app.state.sessions)
     app.add_middleware(ProxyHeadersMiddleware, trusted=settings.trusted_proxies)
     app.add_middleware(HostOriginMiddleware, allowed_hosts=settings.allowed_hosts, origins=settings.cors_origins)
     if settings.cors_origins:
         app.add_middleware(CORSHeadersMiddleware, origins=settings.cors_origins)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(AccessLogMiddleware)
-    _handle_errors(app)
-    return app
 
 
 class _StaticFiles(StaticFiles):

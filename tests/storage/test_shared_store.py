@@ -15,8 +15,9 @@ from gradoscope.contract.problems import NotFound, NotStored, StorageFull, Unava
 from gradoscope.settings import Settings
 from gradoscope.storage import object_store as places
 from gradoscope.storage import shared_store
+from gradoscope.storage.object_layout import OWNER, RECORD
 from gradoscope.storage.object_store import FsspecObjectStore, LocalObjectStore
-from gradoscope.storage.shared_store import OWNER, RECORD, SharedStore
+from gradoscope.storage.shared_store import SharedStore
 from gradoscope.storage.store import Store
 from gradoscope.storage.stores import open_store
 

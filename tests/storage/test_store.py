@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 import pytest
 from gradoscope.contract.problems import NotFound
 from gradoscope.storage import clock
+from gradoscope.storage.object_layout import OWNER, RECORD
 from gradoscope.storage.object_store import FsspecObjectStore, LocalObjectStore
-from gradoscope.storage.shared_store import OWNER, RECORD, SharedStore
+from gradoscope.storage.shared_store import SharedStore
 from gradoscope.storage.store import Store
 
 

@@ -41,7 +41,7 @@ def _renderings(request: Request) -> Renderings:
 
 def _owner(request: Request) -> str | None:
     """The name of the request's API key. None if keys are off; then everybody may see everything."""
-    return request.state.owner if request.app.state.keys else None
+    return request.state.owner if request.app.state.keys is not None else None
 
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
