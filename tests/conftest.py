@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.quick_model import write_quick_model
 from tests.support.server import PLAIN, Server
 
 # Beside other test processes each computes with one thread: two threads that wait for each other at every layer
@@ -65,6 +64,8 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables for a server whose default model is a stand-in for the shipped one."""
+    from tests.support.quick_model import write_quick_model  # torch, once the threads are set
+
     folder = tmp_path_factory.mktemp("quick-models")
     write_quick_model(folder)
     return {"GRADOSCOPE_MODELS": str(folder), **PLAIN}
@@ -74,6 +75,8 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def patient(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables for a server whose default model waits in each pass: a job of 1000 steps takes some seconds, and
     hardly any processor time."""
+    from tests.support.quick_model import write_quick_model
+
     folder = tmp_path_factory.mktemp("patient-models")
     write_quick_model(folder, SECONDS_PER_PASS)
     return {"GRADOSCOPE_MODELS": str(folder), **PLAIN}
