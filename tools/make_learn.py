@@ -28,7 +28,7 @@ from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.methods.baselines import make_baseline
 from gradoscope.attribution.methods.blur import blur
 from gradoscope.attribution.methods.grad_cam import class_activation
-from gradoscope.attribution.methods.rules import Guided
+from gradoscope.attribution.methods.rules import GuidedRule
 from gradoscope.attribution.noise import noise
 from gradoscope.attribution.score import Score
 from gradoscope.images.decode import decode
@@ -196,7 +196,7 @@ def guided(stage: Stage, target: int) -> dict[str, Any]:
     gradients = 0
     for name, (classifier, index) in ways.items():
         engine = stage.engine(index, classifier)
-        maps["guided"][name] = magnitude(engine.gradients(x[None], Guided())[0])
+        maps["guided"][name] = magnitude(engine.gradients(x[None], GuidedRule())[0])
         maps["vanilla"][name] = magnitude(engine.gradients(x[None])[0])
         gradients += engine.gradient_count
     correlations = {

@@ -194,9 +194,9 @@ def walk(root: Node) -> list[Node]:
 
 
 def cuts(logits: Tensor) -> set[Value]:
-    """The values that every way from the logits to the picture passes through: without one, there is no gradient.
+    """The values that every path from the logits to the picture passes through: without one, there is no gradient.
 
-    A value is such a cut if, at its turn in an order of computation, no other way is open.
+    In topological order, a value is such a cut if no other edge of the graph is open when its turn comes.
     """
     assert logits.grad_fn is not None
     start: Value = (logits.grad_fn, logits.output_nr)
@@ -209,13 +209,13 @@ def cuts(logits: Tensor) -> set[Value]:
                 seen.add(child)
                 stack.append(child)
     found: set[Value] = set()
-    left, ready, open_ways = into.copy(), [start], 0
+    left, ready, open_edges = into.copy(), [start], 0
     while ready:
         value = ready.pop()
-        if open_ways == into[value]:
+        if open_edges == into[value]:
             found.add(value)
         children = _branches(value[0])
-        open_ways += len(children) - into[value]
+        open_edges += len(children) - into[value]
         for child in children:
             left[child] -= 1
             if not left[child]:
@@ -224,7 +224,7 @@ def cuts(logits: Tensor) -> set[Value]:
 
 
 def reaches_picture(logits: Tensor, without: Iterable[Value]) -> bool:
-    """Whether there is a way from the logits to the picture that passes through none of these values."""
+    """Whether there is a path from the logits to the picture that passes through none of these values."""
     assert logits.grad_fn is not None
     seen, stack = set(without), [(logits.grad_fn, logits.output_nr)]
     while stack:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from .outputs import Logits, Output, logits_in
-from .torch_state import clean_state, placed
+from .torch_state import clean_state, has_default_device
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Classifier(nn.Module):
 
     def answer(self, pictures: Tensor) -> Logits:
         """The logits as the network answers, all pictures in one pass. Raises `NoLogits`."""
-        with self.device if placed() else nullcontext():
+        with self.device if has_default_device() else nullcontext():
             return logits_in(self.network((pictures - self.mean) / self.std), len(pictures), self.output)
 
     def lay_out(self, pictures: Tensor) -> Tensor:

@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 
 class Rule(Protocol):
-    """A change of the backward pass, put on the graph of logits and lifted from it again."""
+    """A change of the backward pass, attached to the graph of logits and removed from it again."""
 
     def __call__(self, logits: Tensor) -> None: ...
 
-    def lift(self) -> None: ...
+    def remove(self) -> None: ...
 
 
 def take_gradients(classifier: Classifier, pictures: Tensor, score: Score, rule: Rule | None = None) -> Tensor:

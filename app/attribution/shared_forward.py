@@ -99,7 +99,7 @@ class SharedEngine(Engine):
                 gradient = self._differentiate(graph.x)
         finally:
             if rule is not None:
-                rule.lift()  # other users of this graph do not apply it
+                rule.remove()  # other users of this graph do not apply it
         if gradient is None:
             return super().gradients(pictures, rule)
         counters.add(len(pictures))

@@ -14,7 +14,8 @@ S = TypeVar("S")
 R = TypeVar("R")
 AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
 OPERATIONS = ("all", "matmul", "conv", "rnn")
-# What PyTorch has a float32 precision for, the more general first; a more special one has its value where it has none.
+# (backend, operation) of each setting of float32 precision, the general before the specific: one that is not set
+# has the value of the more general.
 # PyTorch 2.8 knows none of them.
 PRECISIONS = (
     (("generic", "all"), *((backend, operation) for backend in ("cuda", "mkldnn") for operation in OPERATIONS))
@@ -40,16 +41,16 @@ def clean_state() -> Iterator[None]:
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
         if torch.get_default_device().type != "cpu":
-            stack.callback(setattr, _thread, "placed", placed())
-            _thread.placed = True
+            stack.callback(setattr, _thread, "has_default_device", has_default_device())
+            _thread.has_default_device = True
             stack.enter_context(torch.device("cpu"))
         stack.enter_context(_process)
         yield
 
 
-def placed() -> bool:
-    """Whether the caller has set a default device, so that a network may count on its tensors being made there."""
-    return getattr(_thread, "placed", False)
+def has_default_device() -> bool:
+    """Whether the caller has set a default device. If so, a network may create tensors without naming a device."""
+    return getattr(_thread, "has_default_device", False)
 
 
 def in_clean_state(steps: Generator[S, None, R]) -> Generator[S, None, R]:
@@ -113,19 +114,19 @@ def _set_process_state() -> ExitStack:
 def _full_precision() -> Iterator[None]:
     """A context in which no float32 operation computes with fewer bits."""
     precisions = [(name, _precision(*name)) for name in PRECISIONS]
-    convolutions = torch.backends.cudnn.allow_tf32
+    cudnn_tf32 = torch.backends.cudnn.allow_tf32
     # PyTorch has an older and a newer way to say this, and fails where the two contradict each other
     torch.backends.cudnn.allow_tf32 = False
     for name, value in precisions:
         if value in REDUCED:
             torch._C._set_fp32_precision_setter(*name, "ieee")
-    products = torch.get_float32_matmul_precision()
+    matmul_precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(products)
-        torch.backends.cudnn.allow_tf32 = convolutions
+        torch.set_float32_matmul_precision(matmul_precision)
+        torch.backends.cudnn.allow_tf32 = cudnn_tf32
         for name, value in precisions:
             if _precision(*name) != value:
                 torch._C._set_fp32_precision_setter(*name, value)

@@ -30,12 +30,12 @@ PAUSE_SECONDS = 1.0  # before a job that was refused is sent again
 class ClusterBatch:
     """One request for many pictures, computed by the replicas."""
 
-    def __init__(self, request: Explain, handle: Any, settings: Settings, tally: FolderProgress) -> None:
-        self._request, self._settings, self._tally = request, settings, tally
+    def __init__(self, request: Explain, handle: Any, settings: Settings, progress: FolderProgress) -> None:
+        self._request, self._settings, self._progress = request, settings, progress
         self._handle = handle.options(
             method_name="run", stream=True, multiplexed_model_id=(request.models or (settings.default_model,))[0]
         )
-        self._about: tuple[Any, ...] = ()
+        self._about: tuple[Any, ...] = ()  # what determines a result beside the picture
 
     async def explain(self, entries: Sequence[ImageFile]) -> None:
         """Explain all pictures. Raises `Problem` if the request itself is wrong."""
@@ -69,7 +69,7 @@ class ClusterBatch:
         log.error("a replica died; %d pictures are tried again, one by one", len(left))
         for entry, data in list(left.items()):
             if not (await self._compute({entry: data}) or await self._compute({entry: data})):
-                self._tally.fault(entry, ComputationFailed(WORKER_DIED))
+                self._progress.add_failed(entry, ComputationFailed(WORKER_DIED))
 
     def _read_missing(self, entries: Sequence[ImageFile]) -> Iterator[tuple[ImageFile, bytes]]:
         """Read the pictures that have no results yet."""
@@ -77,10 +77,10 @@ class ClusterBatch:
             try:
                 data = entry.read()
             except OSError as error:
-                self._tally.fault(entry, Problem(error.strerror or str(error)))
+                self._progress.add_failed(entry, Problem(error.strerror or str(error)))
                 continue
             if ResultFolder(entry.folder).holds(picture_mark(data, self._about)):
-                self._tally.kept(entry)
+                self._progress.add_skipped(entry)
             else:
                 yield entry, data
 
@@ -108,18 +108,18 @@ class ClusterBatch:
         if isinstance(event, ErrorEvent):  # of the whole job
             for entry in list(left):
                 del left[entry]
-                self._tally.fault(entry, problem_from_body(event.problem))
+                self._progress.add_failed(entry, problem_from_body(event.problem))
         elif isinstance(event, PictureDoneEvent | PictureFailedEvent):
             entry = entries[event.index]
             del left[entry]
             if isinstance(event, PictureFailedEvent):
-                self._tally.fault(entry, problem_from_body(event.problem))
+                self._progress.add_failed(entry, problem_from_body(event.problem))
                 return
             try:
                 await asyncio.to_thread(ResultFolder(entry.folder).write, event.files)
-                self._tally.done(entry, event.record)
+                self._progress.add_explained(entry, event.record)
             except Problem as problem:
-                self._tally.fault(entry, problem)
+                self._progress.add_failed(entry, problem)
 
 
 def explain_on_cluster(
@@ -131,16 +131,16 @@ def explain_on_cluster(
     """
     cluster = ClusterConnection(settings, address)
 
-    async def spread(tally: FolderProgress) -> None:
-        await ClusterBatch(request, await cluster.connect(), settings, tally).explain(entries)
+    async def run_batch(progress: FolderProgress) -> None:
+        await ClusterBatch(request, await cluster.connect(), settings, progress).explain(entries)
 
     try:
-        with FolderProgress(len(entries), console) as tally:
+        with FolderProgress(len(entries), console) as progress:
             try:
-                asyncio.run(spread(tally))
+                asyncio.run(run_batch(progress))
             except* Problem as group:
                 raise group.exceptions[0] from None
-        tally.tell()
+        progress.print_summary()
     finally:
         cluster.leave()
-    return not tally.faults
+    return not progress.failed

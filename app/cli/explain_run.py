@@ -51,16 +51,16 @@ def explain_many(entries: Sequence[ImageFile], request: Explain, settings: Setti
     for folder in dict.fromkeys(entry.folder.parent for entry in entries):
         require_writable(folder)
     batch = Batch(request, _open(request, settings, console), is_kept)
-    with FolderProgress(len(entries), console) as tally:
+    with FolderProgress(len(entries), console) as progress:
         for result in explain_batch(batch, entries):
             if isinstance(result, FailedPicture):
-                tally.fault(result.entry, result.problem)
+                progress.add_failed(result.entry, result.problem)
             elif isinstance(result, ExplainedPicture):
-                tally.done(result.entry, result.record)
+                progress.add_explained(result.entry, result.record)
             else:
-                tally.kept(result.entry)
-    tally.tell()
-    return not tally.faults
+                progress.add_skipped(result.entry)
+    progress.print_summary()
+    return not progress.failed
 
 
 def is_kept(entry: ImageFile, mark: str) -> bool:

@@ -15,7 +15,8 @@ MAX_DECADES = 6
 
 
 def table(layers: list[FlowLayer]) -> Table:
-    """The table of `layers`, as in the REST interface: name, kind, shape, norm, RMS with a bar, shares."""
+    """The table of `layers`, as in the REST interface: name, kind, shape, norm, RMS with a bar; then the shares of
+    outputs that are dead or saturated, and of a pooling's inputs that receive a gradient."""
     rows = Table(
         *("layer", "kind", "shape", "norm", "rms"), f"rms, {_scale(layers)}", *("dead", "saturated", "received"),
         box=SIMPLE_HEAD, pad_edge=False, show_edge=False,

@@ -20,7 +20,7 @@ from ..settings import operator_settings
 
 app = typer.Typer(help="List the models, download their weights, check a card of your own.")
 console = Console()
-MAX_WIDTH = 1000  # characters of a line that nobody has to see at once
+MAX_WIDTH = 1000  # characters of a line that goes into a pipe or a file
 MARKS = {"ok": "[green]ok[/]", "note": "[cyan]note[/]", "refused": "[yellow]refused[/]", "wrong": "[red]wrong[/]"}
 
 
@@ -49,15 +49,15 @@ def models(context: typer.Context) -> None:
             "" if size is None else f"{size / 2**20:.0f}",
             entry.licence,
         )
-    _whole(table).print(table)
+    _console_for(table).print(table)
     console.print(
         "* the default. And any by the libraries' own ids, e.g. timm:resnet50.a1_in1k or torchvision:resnet34."
     )
-    for fault in zoo.faults:
-        console.print(f"[red]cannot be used:[/] {fault.detail}", highlight=False)
+    for card in zoo.faulty_cards:
+        console.print(f"[red]cannot be used:[/] {card.detail}", highlight=False)
 
 
-def _whole(table: Table) -> Console:
+def _console_for(table: Table) -> Console:
     """The terminal; or, where lines go into a pipe or a file, a console as wide as the table."""
     if console.is_terminal:
         return console

@@ -1,4 +1,4 @@
-"""How far a run over many pictures is, and what is told of it at its end."""
+"""The progress of a run over many pictures, and its summary."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class FolderProgress:
     """A progress bar while the block lasts, and counts."""
 
     def __init__(self, total: int, console: Console) -> None:
-        self.faults: list[tuple[ImageFile, Problem]] = []
+        self.failed: list[tuple[ImageFile, Problem]] = []
         self._total, self._console = total, console
-        self._done = self._kept = 0
+        self._done = self._skipped = 0
         self._refusals: dict[str, None] = {}
         self._notes: Counter[str] = Counter()
         self._bars = ProgressBars(console)
@@ -31,39 +31,39 @@ class FolderProgress:
     def __exit__(self, *raised: object) -> None:
         self._bars.__exit__(*raised)
 
-    def done(self, entry: ImageFile, record: Explanation) -> None:
+    def add_explained(self, entry: ImageFile, record: Explanation) -> None:
         """A picture was explained, and is written."""
         self._done += 1
         self._refusals |= dict.fromkeys(refusals(record))
         self._notes.update(notes(record))
         self._advance(entry)
 
-    def kept(self, entry: ImageFile) -> None:
+    def add_skipped(self, entry: ImageFile) -> None:
         """Its results were there already."""
-        self._kept += 1
+        self._skipped += 1
         self._advance(entry)
 
-    def fault(self, entry: ImageFile, problem: Problem) -> None:
+    def add_failed(self, entry: ImageFile, problem: Problem) -> None:
         """It could not be explained."""
-        self.faults.append((entry, problem))
+        self.failed.append((entry, problem))
         self._advance(entry)
 
-    def tell(self) -> None:
-        """Everything in some lines."""
+    def print_summary(self) -> None:
+        """Print what became of the pictures, in a few lines."""
         for line in self._refusals:
             self._console.print(line, highlight=False, markup=False)
         for line, count in self._notes.items():
             self._console.print(f"{line} ({count} of {self._done} pictures)", highlight=False, markup=False)
-        self._console.print(f"{self._done} explained, {self._kept} were there already.", highlight=False)
-        if self.faults:
+        self._console.print(f"{self._done} explained, {self._skipped} were there already.", highlight=False)
+        if self.failed:
             self._console.print(
-                f"{len(self.faults)} of {self._total} pictures could not be explained:", highlight=False
+                f"{len(self.failed)} of {self._total} pictures could not be explained:", highlight=False
             )
-            for entry, problem in self.faults:
+            for entry, problem in self.failed:
                 self._console.print(f"{entry.path}: {problem.detail}", highlight=False, markup=False, soft_wrap=True)
 
     def _advance(self, entry: ImageFile) -> None:
-        done = self._done + self._kept + len(self.faults)
+        done = self._done + self._skipped + len(self.failed)
         self._bars.update(self._task, done, what=entry.path.name[-28:])
 
 

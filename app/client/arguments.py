@@ -151,19 +151,19 @@ def _fit(value: object) -> Fit | None:
 
 
 def _against(value: object) -> ClassName | None:
-    return None if value is None else checks.class_name("against", value)
+    return None if value is None else checks.class_index_or_label("against", value)
 
 
 def _sample(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    raise checks.wrong("sample", value, "is no sample's id")
+    raise checks.invalid_argument("sample", value, "is no sample's id")
 
 
 CHECKS: dict[str, Callable[[Any], Any]] = {
     "sample": _sample,
     "methods": lambda value: checks.ids("methods", value),
-    "target": lambda value: checks.class_names("target", value),
+    "target": lambda value: checks.target_classes("target", value),
     "against": _against,
     "score": _score,
     "options": checks.options,

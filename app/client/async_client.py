@@ -210,12 +210,12 @@ class AsyncStream(AsyncIterator[Event]):
                 message = await anext(self._events, None)
             if message is None:
                 raise stream_ended()
-            told = event_of(message)
-            if isinstance(told, DoneEvent):
-                self._explanation = await self._client._explanation_of(told.record)
+            server_event = event_of(message)
+            if isinstance(server_event, DoneEvent):
+                self._explanation = await self._client._explanation_of(server_event.record)
                 await self.aclose()
                 return Done(self._explanation)
-            if told is not None and (event := client_event(told, _never)) is not None:
+            if server_event is not None and (event := client_event(server_event, _never_called)) is not None:
                 return event
         raise StopAsyncIteration
 
@@ -232,5 +232,5 @@ class AsyncStream(AsyncIterator[Event]):
         await self.aclose()
 
 
-def _never(record: Record) -> Explanation:
+def _never_called(record: Record) -> Explanation:
     raise AssertionError("`done` is not read here")

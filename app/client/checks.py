@@ -11,7 +11,7 @@ from ..contract.parsing import MAX_SEED, TOP, did_you_mean
 from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
 
-MAX_SAID = 80  # characters of a wrong value in a message
+MAX_QUOTED = 80  # characters of a wrong value that a message quotes
 
 
 class UnknownArgument(Unprocessable, TypeError):
@@ -51,27 +51,27 @@ def elements(value: object) -> list[Any]:
         return [value]
 
 
-def class_name(field: str, value: object, also: str = "") -> int | str:
-    """A class by its index or its label. Raises `Unprocessable`."""
+def class_index_or_label(field: str, value: object, also: str = "") -> int | str:
+    """A class by its index or its label. `also` names further choices in the message. Raises `Unprocessable`."""
     index = integer(value)
     if index is not None:
         return index
     if isinstance(value, str) and value.strip():
         return str(value)
-    raise wrong(field, value, f"is neither the index of a class nor a label{also}")
+    raise invalid_argument(field, value, f"is neither the index of a class nor a label{also}")
 
 
-def class_names(field: str, value: object) -> tuple[int | str, ...]:
+def target_classes(field: str, value: object) -> tuple[int | str, ...]:
     """Classes by index or label, `"top"` among them. Raises `Unprocessable`."""
     also = f", nor «{TOP}», nor a list of these"
-    return tuple(TOP if one is None else class_name(field, one, also) for one in elements(value))
+    return tuple(TOP if one is None else class_index_or_label(field, one, also) for one in elements(value))
 
 
 def seed(value: object) -> int:
     """Raises `Unprocessable`."""
     number = integer(value)
     if number is None or not 0 <= number <= MAX_SEED:
-        raise wrong("seed", value, "is no integer from 0 to 2**63 − 1")
+        raise invalid_argument("seed", value, "is no integer from 0 to 2**63 − 1")
     return number
 
 
@@ -80,7 +80,7 @@ def ids(field: str, value: object) -> tuple[str, ...]:
     found = elements(value)
     for one in found:
         if not isinstance(one, str):
-            raise wrong(field, one, "is no id. Give an id, or a list of ids")
+            raise invalid_argument(field, one, "is no id. Give an id, or a list of ids")
     return tuple(map(str, found))
 
 
@@ -90,7 +90,7 @@ def size(value: object) -> int | tuple[int, int] | None:
         return None
     sides = [integer(side) for side in elements(value)]
     if len(sides) not in (1, 2) or None in sides:
-        raise wrong("size", value, "is neither a side in pixels nor (height, width)")
+        raise invalid_argument("size", value, "is neither a side in pixels nor (height, width)")
     return sides[0] if len(sides) == 1 else (sides[0], sides[1])  # type: ignore[return-value]
 
 
@@ -99,10 +99,10 @@ def options(value: object) -> dict[str, JsonObject]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise wrong("options", value, 'is no mapping of methods, e.g. {"smooth_grad": {"samples": 100}}')
+        raise invalid_argument("options", value, 'is no mapping of methods, e.g. {"smooth_grad": {"samples": 100}}')
     for name, parameters in value.items():
         if not isinstance(name, str) or not isinstance(parameters, Mapping):
-            raise wrong(f"options.{name}", parameters, 'is no mapping of parameters, e.g. {"samples": 100}')
+            raise invalid_argument(f"options.{name}", parameters, 'is no mapping of parameters, e.g. {"samples": 100}')
     try:
         plain: dict[str, JsonObject] = json.loads(json.dumps(dict(value), allow_nan=False, default=_plain))
     except (TypeError, ValueError, RecursionError) as error:
@@ -115,7 +115,7 @@ def labels(value: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...] |
     if value is None:
         return None
     if isinstance(value, (str, bytes)):
-        raise wrong("labels", value, "is one string. Give a list with a label for each class")
+        raise invalid_argument("labels", value, "is one string. Give a list with a label for each class")
     if isinstance(value, Mapping):
         by_index = {integer(key): label for key, label in value.items()}
         missing = [index for index in range(len(value)) if index not in by_index]
@@ -130,19 +130,19 @@ def labels(value: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...] |
         raise Unprocessable("labels: there is none. Give a label for each class.", field="labels")
     for label in found:
         if not isinstance(label, str) and integer(label) is None:
-            raise wrong("labels", label, "is no label. Give a list of strings, one for each class")
+            raise invalid_argument("labels", label, "is no label. Give a list of strings, one for each class")
     return tuple(map(str, found))
 
 
-def wrong(field: str, value: object, why: str) -> Unprocessable:
+def invalid_argument(field: str, value: object, why: str) -> Unprocessable:
     """The problem of an argument that is not what it should be."""
     try:
-        said = repr(value).replace("\n", " ")
+        quoted = repr(value).replace("\n", " ")
     except Exception:
-        said = "?"
-    if len(said) > MAX_SAID:
-        said = f"{said[:MAX_SAID]}…"
-    return Unprocessable(f"{field}: {said} ({type(value).__name__}) {why}.", field=field)
+        quoted = "?"
+    if len(quoted) > MAX_QUOTED:
+        quoted = f"{quoted[:MAX_QUOTED]}…"
+    return Unprocessable(f"{field}: {quoted} ({type(value).__name__}) {why}.", field=field)
 
 
 def _plain(value: Any) -> Any:

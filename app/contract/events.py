@@ -36,7 +36,7 @@ class PlannedPanelBody(WireModel):
     id: str
     model: str
     method: str
-    target: int | None = Field(description="null where the model could not be had and no class was asked for")
+    target: int | None = Field(description="null where the model was not available and no class was asked for")
     cost: int = Field(description="gradient evaluations, or forward passes of methods that take no gradient")
     metrics: list[PlannedMetric] = Field([])
 

@@ -28,8 +28,10 @@ class MeasurementBody(WireModel):
     status: Literal["done", "refused", "failed"]
     parameters: JsonObject
     cost: MetricCost | None
-    seconds: float = Field(description="that the computation took, in this request or in the one that it was kept from")
-    from_store: bool = Field(description="whether it was known already, and not computed again")
+    seconds: float = Field(
+        description="that the computation took, in this request or in the earlier one that stored it"
+    )
+    from_store: bool = Field(description="whether it came from the store, and was not computed again")
     figures: JsonObject | None
     findings: list[Finding] = Field(description="what the figures say, in plain words")
     maps: dict[str, str] = Field(description="addresses of the arrays made on the way")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .problems import Unprocessable
 
-SIDES = range(32, 1025)  # of a picture that a model is shown, in pixels
+SIDES = range(32, 1025)  # that a model input may have, in pixels
 MAX_SEED = 2**63 - 1
 TOP = "top"  # as a target: each model's top class
 T = TypeVar("T", bound=str)

@@ -43,7 +43,7 @@ class PanelUrls(WireModel):
 
 
 class EngineBody(WireModel):
-    """What has computed a map's gradients. Two right engines may differ by rounding, up to 1e-2 (relative L2)."""
+    """What has computed a map's gradients. Two correct engines may differ by rounding, up to 1e-2 (relative L2)."""
 
     backend: str = Field(
         description="plain: PyTorch; folded: with BatchNorm folded into the convolutions; compiled: by OpenVINO; "
@@ -59,7 +59,7 @@ class PanelBody(WireModel):
     status: Literal["done", "refused", "failed"]
     model: str
     method: str
-    target: ClassBody | None = Field(description="null where none was asked for and the model could not be had")
+    target: ClassBody | None = Field(description="null where none was asked for and the model was not available")
     against: ClassBody | None
     parameters: JsonObject
     shape: list[int] | None
@@ -73,8 +73,10 @@ class PanelBody(WireModel):
         description="what a reader should know, such as why a map is zero everywhere; absent where there is nothing",
         exclude_if=lambda notes: not notes,
     )
-    seconds: float = Field(description="that the computation took, in this request or in the one that it was kept from")
-    from_store: bool = Field(description="whether it was known already, and not computed again")
+    seconds: float = Field(
+        description="that the computation took, in this request or in the earlier one that stored it"
+    )
+    from_store: bool = Field(description="whether it came from the store, and was not computed again")
     urls: PanelUrls
     metrics: dict[str, MeasurementBody] = Field({}, description="what was measured of the map")
     problem: ProblemBody | None
@@ -110,7 +112,7 @@ class Explanation(WireModel):
 
 
 class FolderRecord(Explanation):
-    """The record of a picture of many, in its folder: with the file that it came from, and the mark of the question."""
+    """The record of a picture of many, in its folder: with the file that it came from, and its mark."""
 
     source: str
     mark: str

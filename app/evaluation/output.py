@@ -18,7 +18,8 @@ from .tables import GroupedRow, Row, csv_of, rows, summary
 
 
 def write_all(out: Path, head: JsonObject, results: EvaluationResults, seed: int) -> None:
-    """Write all files into the folder `out`. Raises `Problem` if a file cannot be written."""
+    """Write all files into the folder `out`. `head` holds the first fields of results.json: request, pictures, models
+    and versions. Raises `Problem` if a file cannot be written."""
     for name, text in files(head, results, seed):
         try:
             write_file(out / name, text.encode())

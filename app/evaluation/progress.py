@@ -1,4 +1,4 @@
-"""The progress of an evaluation. It counts evaluations, because methods differ more than pictures."""
+"""The progress of `evaluate`. It counts forward passes and not pictures, because methods differ in cost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class EvaluationProgress:
-    """A progress bar for each stage. It counts the weights, in forward passes, of the finished computations."""
+    """A progress bar for each stage. A weight is the cost of a computation in forward passes, see `pipeline.cost`."""
 
     def __init__(self, bars: ProgressBars) -> None:
         self._bars = bars

@@ -22,10 +22,10 @@ from ..storage.stores import AnyStore
 from .resume import RECORD
 
 R = TypeVar("R", bound=Explanation)
-Read = Callable[[str], bytes | None]  # a part of the explanation by its name in the store
+PartReader = Callable[[str], bytes | None]  # reads a part of the explanation by its name in the store
 
 
-def files(record: Explanation, read: Read, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+def files(record: Explanation, read: PartReader, titles: dict[str, str]) -> Iterator[tuple[str, bytes]]:
     """Yields (path, bytes) of README, record, contact sheet, picture, model inputs, each map as PNG and .npy, and a
     table of metrics.
 
@@ -35,8 +35,8 @@ def files(record: Explanation, read: Read, titles: dict[str, str]) -> Iterator[t
     yield RECORD, json.dumps(record.to_dict(), indent=2, ensure_ascii=False).encode()
     yield "contact_sheet.png", png(sheet(record, read, titles))
     yield "image.png", _part(read, "image")
-    for seen in record.inputs:
-        yield f"inputs/{_file_name(seen.model)}.png", _part(read, f"input:{seen.model}")
+    for model_input in record.inputs:
+        yield f"inputs/{_file_name(model_input.model)}.png", _part(read, f"input:{model_input.model}")
     for panel in record.panels:
         if panel.status == "done" and panel.target is not None:
             name = _panel_name(panel)
@@ -53,17 +53,17 @@ def files(record: Explanation, read: Read, titles: dict[str, str]) -> Iterator[t
 
 def zipped(entries: Iterator[tuple[str, bytes]]) -> Generator[bytes, None, None]:
     """A ZIP of the entries, entry by entry: at most one of them is in memory."""
-    window = _Window()
-    with zipfile.ZipFile(window, "w", zipfile.ZIP_STORED) as archive:
+    buffer = _StreamBuffer()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in entries:
             archive.writestr(name, data)
-            yield window.take()
-    yield window.take()
+            yield buffer.take()
+    yield buffer.take()
 
 
-class _Window(io.RawIOBase):
-    """A file of which only what was not yet taken is kept: there `ZipFile` completes the header of an entry, so that
-    sizes and checksums stand where every reader finds them."""
+class _StreamBuffer(io.RawIOBase):
+    """A seekable file that keeps only the bytes that were not yet taken. `ZipFile` can still go back in them and write
+    an entry's size and checksum into its header, where every reader finds them."""
 
     def __init__(self) -> None:
         self._kept, self._start, self._at = bytearray(), 0, 0
@@ -103,8 +103,8 @@ def with_file_names(record: R) -> R:
     """A copy of a record that names the files that `files` yields, instead of addresses at a server."""
     local = record.model_copy(deep=True)
     local.url = ""
-    for seen in local.inputs:
-        seen.url = f"inputs/{_file_name(seen.model)}.png"
+    for model_input in local.inputs:
+        model_input.url = f"inputs/{_file_name(model_input.model)}.png"
     for panel in local.panels:
         if panel.status == "done" and panel.target is not None:
             name = _panel_name(panel)
@@ -114,7 +114,7 @@ def with_file_names(record: R) -> R:
     return local
 
 
-def part_reader(store: AnyStore, explanation: str) -> Read:
+def part_reader(store: AnyStore, explanation: str) -> PartReader:
     """Reads parts of a stored explanation, also a single map of a metric (`map:PANEL:METRIC:NAME`); the store keeps all
     maps of a metric together."""
 
@@ -172,7 +172,7 @@ def scalars(figures: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, figures
 
 
-GUIDE = """# Explanation {id}
+README_TEMPLATE = """# Explanation {id}
 Made by Gradoscope {version} with {models}; score: {score}, seed: {seed}.
 
 - `explanation.json`: the record: predictions, targets, parameters, statistics, diagnostics, versions
@@ -200,24 +200,26 @@ for panel in record["panels"]:
 """
 
 
-MAPS = "- `metrics/PANEL-METRIC-NAME.npy`: a map that a metric has made\n"
+README_METRIC_MAPS = "- `metrics/PANEL-METRIC-NAME.npy`: a map that a metric has made\n"
 
 
 def readme(record: Explanation) -> str:
     """The README: what the files are, and how to load them in Python. A ZIP of the server holds no maps of metrics."""
-    in_folder = not record.url
+    in_folder = not record.url  # see `with_file_names`
     models = ", ".join(dict.fromkeys(panel.model for panel in record.panels))
-    return GUIDE.format(
+    return README_TEMPLATE.format(
         id=record.id,
         version=record.versions["gradoscope"],
         models=models,
         score=record.score,
         seed=record.seed,
-        maps=MAPS if in_folder and any(name for panel in record.panels for name in _metric_maps(panel)) else "",
+        maps=README_METRIC_MAPS
+        if in_folder and any(name for panel in record.panels for name in _metric_maps(panel))
+        else "",
     )
 
 
-def sheet(record: Explanation, read: Read, titles: dict[str, str]) -> Image.Image:
+def sheet(record: Explanation, read: PartReader, titles: dict[str, str]) -> Image.Image:
     """The contact sheet."""
 
     def values(panel: str) -> np.ndarray | None:
@@ -242,7 +244,7 @@ def png(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def _part(read: Read, name: str) -> bytes:
+def _part(read: PartReader, name: str) -> bytes:
     data = read(name)
     if data is None:
         raise NotFound(

@@ -18,7 +18,7 @@ def catalogue(zoo: Zoo, settings: Settings) -> Catalogue:
         default=settings.default_model,
         downloads="none" if settings.offline else settings.downloads,
         models=[describe_model(zoo, model) for model in zoo.specs],
-        faults=[CardFault(card=fault.card, detail=fault.detail) for fault in zoo.all_faults()],
+        faults=[CardFault(card=fault.card, detail=fault.detail) for fault in zoo.all_faulty_cards()],
         methods=[describe_method(method) for method in methods().values()],
         metrics=[describe_metric(metric) for metric in metrics().values()],
         labels={model: spec.labels for model, spec in zoo.specs.items()},

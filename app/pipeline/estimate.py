@@ -13,7 +13,7 @@ from ..attribution.engine import Engine
 from ..attribution.errors import AttributionError, Refused
 from ..attribution.methods.base import Method, Parameters
 from ..attribution.metrics.base import CostInputs, ExplainedMap, Metric, MetricCost
-from ..attribution.metrics.networks import layers, private_copy, randomise
+from ..attribution.metrics.networks import layers_with_weights, private_copy, randomise
 from ..attribution.metrics.similarity import map_similarity
 from ..attribution.score import Score
 from ..contract.estimates import EstimateBody, Estimates, MetricEstimate
@@ -138,7 +138,7 @@ def _part_passes(part: tuple[str, ...], engine: Engine, inputs: CostInputs) -> I
     classifier = engine.classifier
     while part[0] == "drawing":
         copy = private_copy(classifier)
-        for layer in layers(copy):
+        for layer in layers_with_weights(copy):
             randomise(layer, 0)
         yield 1
     if part[0] == "maps":

@@ -37,14 +37,14 @@ from .flow import flow
 from .model_input import InputImage, ModelInput, TurnByTurn, make_model_input, png, scaled_png
 from .panel import make_panel, shared_passes
 from .plan import PlannedPanel, check_panels, plan, set_targets
-from .problems import as_problem, told_as_problems
+from .problems import as_problem, library_errors_as_problems
 from .records import end_of, input_record, new_record, unmade_panel
 from .turns import Run, reserve_models, round_robin
 
 
 def run(job: Job, context: Context) -> Run:
     """Start a job. Its last event is `done`, or `result` for small jobs. Raises `Problem`."""
-    with told_as_problems():
+    with library_errors_as_problems():
         yield from in_clean_state(_run(job, context))
 
 

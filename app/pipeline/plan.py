@@ -22,7 +22,7 @@ from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
 from .classes import class_index, class_problem
 from .cost import PanelCost, inputs_of, panel_cost
-from .problems import as_problem, told_as_problems
+from .problems import as_problem, library_errors_as_problems
 from .throughput import Size
 
 ALL = "all"  # stands for every metric
@@ -149,7 +149,7 @@ def raise_if_none_left(panels: list[PlannedPanel]) -> None:
     raise Unprocessable(refusals[0].detail, errors=list(errors.values()))
 
 
-@told_as_problems()
+@library_errors_as_problems()
 def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameters]]:
     """The requested methods with validated parameters. Raises `Unprocessable` with all invalid fields."""
     names = dict.fromkeys(job.methods) or [id for id, method in methods().items() if method.default]
@@ -161,7 +161,7 @@ def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameter
     return [(find_method(id), checked[id]) for id in names]
 
 
-@told_as_problems()
+@library_errors_as_problems()
 def choose_metrics(job: Explain | Estimate) -> tuple[Chosen, ...]:
     """The requested metrics with validated parameters. Raises `Unprocessable` with all invalid fields."""
     names = metrics() if ALL in job.metrics else dict.fromkeys(job.metrics)

@@ -12,7 +12,7 @@ from ..contract import problems
 from ..contract.problems import ComputationFailed, OutOfMemory, Problem, Unprocessable
 
 log = logging.getLogger(__name__)
-FIELDS = {"method": "method", "metric": "metrics"}  # of a request, that names one
+FIELDS = {"method": "method", "metric": "metrics"}  # kind of name → the field of a request that holds it
 KINDS: dict[type[errors.AttributionError], type[Problem]] = {
     errors.Refused: problems.Refused,
     errors.ComputationFailed: ComputationFailed,
@@ -25,7 +25,7 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, errors.AttributionError):
-        return problem_of(error)
+        return problem_of_library_error(error)
     if out_of_memory(error):
         return OutOfMemory("The computation needs more memory than there is. Take a smaller model or fewer requests.")
     log.error("computation failed", exc_info=error)
@@ -33,8 +33,8 @@ def as_problem(error: Exception) -> Problem:
     return ComputationFailed(f"The computation broke off ({reason}). The log where it was computed has the details.")
 
 
-def problem_of(error: errors.AttributionError) -> Problem:
-    """The problem that an error of the attribution library is: with its status, and the field that is at fault."""
+def problem_of_library_error(error: errors.AttributionError) -> Problem:
+    """An error of the attribution library as a problem, with its status and the field that is at fault."""
     if isinstance(error, errors.UnknownName):
         return Unprocessable(error.detail, field=FIELDS[error.kind])
     if isinstance(error, errors.InvalidParameter):
@@ -44,9 +44,9 @@ def problem_of(error: errors.AttributionError) -> Problem:
 
 
 @contextmanager
-def told_as_problems() -> Iterator[None]:
-    """Within: an error of the attribution library is raised as the problem that a client is told of it."""
+def library_errors_as_problems() -> Iterator[None]:
+    """A context in which an error of the attribution library is raised as a problem for the client."""
     try:
         yield
     except errors.AttributionError as error:
-        raise problem_of(error) from error
+        raise problem_of_library_error(error) from error

@@ -34,7 +34,7 @@ START_SECONDS = 120  # how long `catalogue` waits for a worker that is starting
 
 
 @dataclass
-class Running:
+class RunningJob:
     """A job in flight, with the queue of events for the client who waits for it."""
 
     job: Job
@@ -51,10 +51,10 @@ class BaseExecutor(ABC):
     """Common base of the executors. A subclass starts and stops the computing of a job, by its number."""
 
     def __init__(self, settings: Settings, limit: int) -> None:
-        self.metrics = Telemetry()
-        self.metrics.limit.set(limit)
+        self.telemetry = Telemetry()
+        self.telemetry.limit.set(limit)
         self._settings, self._limit = settings, limit
-        self._jobs: dict[int, Running] = {}
+        self._jobs: dict[int, RunningJob] = {}
         self._numbers = itertools.count()
         self._retry_after, self._quarantine = RetryAfter(), Quarantine()
         self._stopping = False
@@ -124,7 +124,7 @@ class BaseExecutor(ABC):
     async def submit(self, job: Job, client: str = "") -> AsyncGenerator[Event, None]:
         self._admit(job)
         number = next(self._numbers)
-        running = self._jobs[number] = Running(job, client, request_id.current())
+        running = self._jobs[number] = RunningJob(job, client, request_id.current())
         running.deadline_timer = self._loop.call_later(self._settings.deadline, self._expire, number)
         self._update_gauges()
         try:
@@ -169,7 +169,7 @@ class BaseExecutor(ABC):
         """The client no longer waits for a job: end it."""
         running = self._jobs[number]
         computing = self._remove(number)
-        self.metrics.job_ended("cancelled")
+        self.telemetry.job_ended("cancelled")
         if running.has_events and not computing and isinstance(running.job, Explain):
             # it waits for a retry: no run can record it
             self._record_end(running.job.id, Ending(status="cancelled"))
@@ -178,11 +178,11 @@ class BaseExecutor(ABC):
         self._fail(number, deadline_passed(self._settings.deadline))
 
     def _fail(self, number: int, problem: Problem, recorded: bool = True) -> None:
-        """End a job with a problem. `recorded`: there may be a record of it; the problem is written there too."""
+        """End a job with a problem. `recorded`: the problem is also written into the explanation's record."""
         if running := self._jobs.get(number):
             self._remove(number)
             event = ErrorEvent(problem=problem.body())
-            self.metrics.job_ended(_outcome(event))
+            self.telemetry.job_ended(_outcome(event))
             if recorded and isinstance(running.job, Explain):
                 self._record_end(running.job.id, Ending(status="failed", problem=event.problem))
             running.queue.put(event)
@@ -202,20 +202,22 @@ class BaseExecutor(ABC):
         if event.final:
             self._remove(number)
             self._retry_after.add_job_seconds(time.monotonic() - running.started_at)
-            self.metrics.job_ended(_outcome(event))
-            if isinstance(event, ErrorEvent) and event.problem.title == TooDemanding.title:
-                self.metrics.decoder_deaths.inc()
+            self.telemetry.job_ended(_outcome(event))
+            if (
+                isinstance(event, ErrorEvent) and event.problem.title == TooDemanding.title
+            ):  # its decoder died or was stopped
+                self.telemetry.decoder_deaths.inc()
         else:
             self._update_gauges()
             if isinstance(event, PanelEvent):
-                self.metrics.panel_ended(event.panel)
+                self.telemetry.panel_ended(event.panel)
             elif isinstance(event, MetricEvent):
-                self.metrics.metric_ended(event.metric)
+                self.telemetry.metric_ended(event.metric)
         running.queue.put(event)
 
     def _update_gauges(self) -> None:
-        self.metrics.in_flight.set(len(self._jobs))
-        self.metrics.waiting.set(sum(not running.has_events for running in self._jobs.values()))
+        self.telemetry.in_flight.set(len(self._jobs))
+        self.telemetry.waiting.set(sum(not running.has_events for running in self._jobs.values()))
 
     def _set_catalogue(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue

@@ -78,7 +78,7 @@ class Worker:
         from ..pipeline import pipeline
         from ..pipeline.catalogue import catalogue
         from ..pipeline.context import Context
-        from ..pipeline.problems import told_as_problems
+        from ..pipeline.problems import library_errors_as_problems
         from .scheduler import Scheduler
 
         keep_freed_memory()
@@ -95,7 +95,7 @@ class Worker:
         self._context.decoders.warm()
         self._catalogue: Callable[[], Catalogue] = lambda: catalogue(self._context.zoo, settings)
         try:
-            with told_as_problems():
+            with library_errors_as_problems():
                 warm_up(self._context)
         except Problem as problem:  # faulty card or missing weights: others can still be used
             logging.getLogger(__name__).error("the default model cannot be used: %s", problem.detail)

@@ -24,7 +24,7 @@ from .middleware.connection import connection_class
 
 BACKLOG = 256  # connections that wait to be accepted
 MAX_FILES = 65_536
-TOLD_SECONDS = 30
+FILE_HANDLE_LOG_SECONDS = 30  # at least this long between two log lines about missing file handles
 LEEWAY_SECONDS = 3  # after the grace period, to send responses
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # as in malloc.h
 
@@ -34,7 +34,7 @@ def uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=connection_class(
-            settings, lambda problem: app.state.executor.metrics.request_refused(problem.title, problem.status)
+            settings, lambda problem: app.state.executor.telemetry.request_refused(problem.title, problem.status)
         ),
         ws="none",
         loop="asyncio",  # even if uvloop is installed: the tests run with asyncio's
@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.app, self.address = app, address
         self._end_by: float | None = None
-        self._told_at: float | None = None  # when it was last logged that no file handle is left
+        self._handles_logged_at: float | None = None  # when it was last logged that no file handle is left
         AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]  # our streams end with their last event
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -94,8 +94,8 @@ class Server(uvicorn.Server):
         error = context.get("exception")
         if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
             loop.default_exception_handler(context)
-        elif self._told_at is None or loop.time() - self._told_at > TOLD_SECONDS:
-            self._told_at = loop.time()
+        elif self._handles_logged_at is None or loop.time() - self._handles_logged_at > FILE_HANDLE_LOG_SECONDS:
+            self._handles_logged_at = loop.time()
             logging.getLogger("uvicorn.error").error(
                 "No file handle is left: new connections wait. Raise the limit (ulimit -n), or lower "
                 "GRADOSCOPE_MAX_CONNECTIONS"

@@ -23,23 +23,23 @@ class Catalogue:
         self.settings = settings
         self.weights = Weights(settings)
         self.specs: dict[str, ModelSpec] = {}
-        self.faults: list[FaultyCard] = []
+        self.faulty_cards: list[FaultyCard] = []
         self.changed = False
 
     def read(self) -> list[str]:
         """Read the cards again. Ids of the models that are gone, or are no longer what they were."""
-        cards, self.faults = read_cards(*self.settings.card_folders)
+        cards, self.faulty_cards = read_cards(*self.settings.card_folders)
         before, self.specs = self.specs, {}
         for card in cards.values():
             try:
                 old = before.get(card.id)
                 self.specs[card.id] = old if old and old.card == card and not _has_files(old) else model_spec_of(card)
             except CardError as error:
-                self.faults.append(FaultyCard(card.file, error.detail))
+                self.faulty_cards.append(FaultyCard(card.file, error.detail))
         for id, spec in before.items():  # those without a card stay listed
             if id not in cards and card_of_id(id) is not None:
                 self.specs[id] = spec
-        for fault in self.faults:
+        for fault in self.faulty_cards:
             log.warning("a card cannot be used: %s", fault.detail)
         self.changed = True
         return [id for id, old in before.items() if id not in self.specs or not _same(old, self.specs[id])]
@@ -51,7 +51,7 @@ class Catalogue:
         """
         if model in self.specs:
             return self.specs[model]
-        for fault in self.faults:
+        for fault in self.faulty_cards:
             if fault.card == f"{model}.toml":
                 raise CardError(fault.detail, field="model")
         card = card_of_id(model[:200])

@@ -43,7 +43,7 @@ class DownloadProgress:
     total: int | None
 
 
-class _Broken(Exception):
+class _ConnectionLost(Exception):
     """The connection ended early; the bytes so far are on disk."""
 
 
@@ -102,7 +102,7 @@ def _fetch(
         try:
             yield from _fetch_once(client, url, out, model, limit)
             return
-        except (_Broken, httpx2.TransportError) as error:
+        except (_ConnectionLost, httpx2.TransportError) as error:
             done = out.seek(0, os.SEEK_END)
             tries = 1 if done > before else tries + 1
             if tries >= TRIES:
@@ -118,7 +118,7 @@ def _fetch_once(
         if response.status_code == 416:  # nothing is missing; if the hash is wrong, the next try starts from zero
             return
         if response.status_code not in (200, 206):
-            raise DownloadFailed(_refusal(response.status_code, url, model), field="model")
+            raise DownloadFailed(_describe_status(response.status_code, url, model), field="model")
         if response.status_code == 200 or _range_start(response) != done:
             done = out.truncate(0)  # the server sends the whole file again
             out.seek(0)
@@ -133,7 +133,7 @@ def _fetch_once(
             done += len(chunk)
             yield DownloadProgress(done, total)
     if total is not None and done < total:
-        raise _Broken
+        raise _ConnectionLost
 
 
 def _total(response: httpx2.Response, done: int) -> int | None:
@@ -175,7 +175,7 @@ def _pin(file: WeightFile, model: str, weights: Weights, settings: Settings) -> 
     try:
         found = get_hf_file_metadata(url, token=False, endpoint=settings.weights_mirror or None)
     except HfHubHTTPError as error:
-        raise DownloadFailed(_refusal(error.response.status_code, url, model), field="model") from error
+        raise DownloadFailed(_describe_status(error.response.status_code, url, model), field="model") from error
     except (httpx2.TransportError, OSError) as error:
         raise DownloadFailed(
             f"{model}: {urlsplit(url).netloc} does not answer ({type(error).__name__}). Check the network, or put the "
@@ -222,6 +222,6 @@ def _range_start(response: httpx2.Response) -> int | None:
     return int(match[1]) if match else None
 
 
-def _refusal(status: int, url: str, model: str) -> str:
+def _describe_status(status: int, url: str, model: str) -> str:
     reason = {404: "there is no such file", 401: "it asks for a login", 403: "it refuses"}.get(status, f"HTTP {status}")
     return f"{model}: {urlsplit(url).netloc} answers {status} for {urlsplit(url).path}: {reason}."

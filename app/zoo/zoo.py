@@ -155,11 +155,11 @@ class Zoo(Catalogue):
         path = self.weights.find(self.specs[model].weights)
         return broken if path is not None and source_of(path) == broken.source else None
 
-    def all_faults(self) -> list[FaultyCard]:
+    def all_faulty_cards(self) -> list[FaultyCard]:
         """Cards that cannot be read, and those whose weights could not be used when they were last asked for."""
         broken = {model: self._broken_now(model) for model in self._broken}
         return [
-            *self.faults,
+            *self.faulty_cards,
             *(FaultyCard(self.specs[model].card.file, found.detail) for model, found in broken.items() if found),
         ]
 

@@ -9,7 +9,7 @@ import numpy as np
 from captum.attr import Saliency
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.gradients import Rule
-from gradoscope.attribution.methods.rules import Guided
+from gradoscope.attribution.methods.rules import GuidedRule
 from torch import Tensor
 
 from . import peers, sides
@@ -82,7 +82,7 @@ def truth(subject: Subject, method: str, count: int) -> np.ndarray:
     if method == "guided_backprop" and peers.guides_all(subject):
         return peers.guided_by_captum(subject.exact, leaf, subject.target)
     if method == "guided_backprop":  # captum's is another method on this model: our own rule, in float64
-        return Engine(subject.exact, subject.score, micro_batch=1).gradients(leaf, Guided())[0].cpu().numpy()
+        return Engine(subject.exact, subject.score, micro_batch=1).gradients(leaf, GuidedRule())[0].cpu().numpy()
     if method == "grad_cam":
         return peers.cam_by_captum(subject.exact, leaf, subject)
     return sides.attribute(subject, method, ByCaptum(subject), count)

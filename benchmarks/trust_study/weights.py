@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from gradoscope.attribution.classifier import Classifier
-from gradoscope.attribution.metrics.networks import Named, layers, private_copy, randomise
+from gradoscope.attribution.metrics.networks import NamedModule, layers_with_weights, private_copy, randomise
 from gradoscope.attribution.metrics.similarity import map_similarity
 from torch import Tensor, nn
 
@@ -18,10 +18,10 @@ from benchmarks.trust_study.measured import PICTURES, classifier, subject
 from tests.support.nets import explain
 
 METHODS = ("vanilla_gradient", "guided_backprop", "input_x_gradient", "grad_cam")
-Change = Callable[[Classifier, list[Named]], None]
+Change = Callable[[Classifier, list[NamedModule]], None]
 
 
-def as_pytorch(model: Classifier, layer: list[Named]) -> None:
+def as_pytorch(model: Classifier, layer: list[NamedModule]) -> None:
     """Uniform within ±1/√fan-in, smaller by √6."""
     randomise(layer, 0)
     for _, module in layer:
@@ -30,7 +30,7 @@ def as_pytorch(model: Classifier, layer: list[Named]) -> None:
                 value.data.mul_(6**-0.5)
 
 
-def as_shipped(model: Classifier, layer: list[Named]) -> None:
+def as_shipped(model: Classifier, layer: list[NamedModule]) -> None:
     randomise(layer, 0)
 
 
@@ -61,11 +61,11 @@ def ways(pictures: Tensor, name: str) -> Iterator[tuple[str, Classifier]]:
     """Networks with all layers random."""
     for title, change in (("as drawn here", as_shipped), ("as PyTorch draws", as_pytorch)):
         copy = private_copy(classifier(name))
-        for layer in layers(copy):
+        for layer in layers_with_weights(copy):
             change(copy, layer)
         yield title, copy
     copy = private_copy(classifier(name))
-    for layer in layers(copy):
+    for layer in layers_with_weights(copy):
         as_shipped(copy, layer)
     measured_again(copy, pictures)
     yield "as drawn here, norms measured again", copy

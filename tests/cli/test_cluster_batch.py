@@ -34,13 +34,13 @@ class Tally:
     def __init__(self):
         self.settled = {}
 
-    def done(self, entry, record):
+    def add_explained(self, entry, record):
         self.settled[entry.path.name] = "done"
 
-    def kept(self, entry):
+    def add_skipped(self, entry):
         self.settled[entry.path.name] = "kept"
 
-    def fault(self, entry, problem):
+    def add_failed(self, entry, problem):
         self.settled[entry.path.name] = problem.detail
 
 

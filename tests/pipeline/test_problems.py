@@ -12,7 +12,7 @@ from gradoscope.attribution.errors import (
     UnknownName,
 )
 from gradoscope.contract import problems
-from gradoscope.pipeline.problems import as_problem, told_as_problems
+from gradoscope.pipeline.problems import as_problem, library_errors_as_problems
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_a_problem_is_told_as_it_is() -> None:
 
 
 def test_within_the_block_errors_are_raised_as_problems() -> None:
-    with pytest.raises(problems.Refused, match="why") as caught, told_as_problems():
+    with pytest.raises(problems.Refused, match="why") as caught, library_errors_as_problems():
         raise Refused("why")
     assert isinstance(caught.value.__cause__, Refused)
-    with pytest.raises(KeyError), told_as_problems():
+    with pytest.raises(KeyError), library_errors_as_problems():
         raise KeyError("others go on as they are")

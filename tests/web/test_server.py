@@ -92,7 +92,7 @@ def test_a_signal_to_the_whole_group_leaves_what_runs_its_time(tmp_path, patient
 
 def test_no_file_handle_is_told_once_without_a_traceback(caplog):
     server = object.__new__(web.Server)
-    server._told_at = None
+    server._handles_logged_at = None
     loop = asyncio.new_event_loop()
     for _ in range(1000):
         server._on_loop_error(loop, {"message": "socket.accept() out of system resource", "exception": OSError(24, "")})

@@ -219,10 +219,10 @@ def test_cards_come_and_go(tmp_path: Path) -> None:
     here.refresh()
     with pytest.raises(CardError, match=r"a.toml: title"):
         here.load("a")
-    assert [fault.card for fault in here.faults] == ["a.toml"]
+    assert [fault.card for fault in here.faulty_cards] == ["a.toml"]
     (tmp_path / "a.toml").unlink()
     here.refresh()
-    assert not here.faults
+    assert not here.faulty_cards
     assert LITE0 in here.specs
 
 
@@ -389,7 +389,7 @@ def test_weights_that_cannot_be_used_are_told_until_the_file_changes(tmp_path: P
     put(tmp_path, "a")
     here = zoo(tmp_path)
     assert here.describe("a").availability == "ready"
-    assert here.all_faults() == []
+    assert here.all_faulty_cards() == []
     good = (tmp_path / "a.pth").read_bytes()
     (tmp_path / "a.pth").write_bytes(good[: len(good) // 2])
     for _ in range(2):
@@ -399,12 +399,12 @@ def test_weights_that_cannot_be_used_are_told_until_the_file_changes(tmp_path: P
     assert told.availability == "missing"
     assert told.remedy is not None
     assert "a.pth" in told.remedy
-    assert [fault.card for fault in here.all_faults()] == ["a.toml"]
+    assert [fault.card for fault in here.all_faulty_cards()] == ["a.toml"]
     assert here.take_change()
     assert caplog.text.count("the weights of a cannot be used") == 1
     (tmp_path / "a.pth").write_bytes(good)
     assert here.describe("a").availability == "ready"
-    assert here.all_faults() == []
+    assert here.all_faulty_cards() == []
     here.load("a")
     assert here.describe("a").availability == "ready"
 

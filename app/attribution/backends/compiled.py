@@ -17,8 +17,8 @@ from .backend import Backend
 from .tape import Unsupported, record
 
 STREAMS = 2
-# Memory of a compiled graph in multiples of the weights: packed for forward, packed for backward, and buffers.
-WEIGHTS = 3
+# Memory of a compiled graph, as a multiple of the weights' size: packed for forward, packed for backward, and buffers.
+MEMORY_FACTOR = 3
 
 
 class CompiledBackend(Backend):
@@ -34,7 +34,7 @@ class CompiledBackend(Backend):
     """
 
     name: str = "compiled"
-    sizes: tuple[int, ...]
+    sizes: tuple[int, ...]  # the micro-batch, the only one that it offers
 
     def __init__(self, classifier: Classifier, batch: int) -> None:
         from .graph import graph_of
@@ -72,12 +72,12 @@ class CompiledBackend(Backend):
             with _waiting_for_all(self._requests[: len(parts)]) as started:
                 for request, x in zip(started, inputs, strict=True):
                     request.start_async([x, cotangents, shares], share_inputs=True)
-            targets = torch.split(found[start : start + per_call], batch)
-            for request, target in zip(self._requests, targets, strict=False):
+            slices = torch.split(found[start : start + per_call], batch)
+            for request, part in zip(self._requests, slices, strict=False):
                 gradient, logits = (
-                    torch.from_numpy(request.get_output_tensor(index).data[: len(target)]) for index in (0, 1)
+                    torch.from_numpy(request.get_output_tensor(index).data[: len(part)]) for index in (0, 1)
                 )
-                torch.mul(gradient, factor(logits).view(-1, 1, 1, 1), out=target) if factor else target.copy_(gradient)
+                torch.mul(gradient, factor(logits).view(-1, 1, 1, 1), out=part) if factor else part.copy_(gradient)
         return found
 
     def _padded(self, part: Tensor) -> np.ndarray:

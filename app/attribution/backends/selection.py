@@ -16,7 +16,7 @@ from ..score import Score
 from ..torch_state import clean_state
 from .backend import Backend, BackendTrial, EagerBackend, first_line, timed
 from .batching import MAX_SECONDS, BatchSizes, weigh
-from .compiled import STREAMS, WEIGHTS, CompiledBackend, available
+from .compiled import MEMORY_FACTOR, STREAMS, CompiledBackend, available
 from .folding import fold_batch_norm, folded_bytes
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class BackendSelector(Backend):
         """What it takes beside the classifier."""
         own = self._folded is not None and not (self._base and self._base.shares(self._folded))
         folded = folded_bytes(self.classifier) if own else 0
-        return folded + (WEIGHTS * size_of(self.classifier) if self._build is not None else 0)
+        return folded + (MEMORY_FACTOR * size_of(self.classifier) if self._build is not None else 0)
 
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:
         """∂S/∂x for each of (N, C, H, W)."""
@@ -178,7 +178,7 @@ class BackendSelector(Backend):
     def _compile(self, folded: Classifier) -> Build | None:
         if self.kind != "auto" or not available(self.classifier):
             return None
-        if not self._spare(WEIGHTS * size_of(self.classifier)):
+        if not self._spare(MEMORY_FACTOR * size_of(self.classifier)):
             log.info("%s: no room for a compiled gradient", self.classifier.id)
             return None
         return Build(folded, 1 if (self._sizes.seconds or 0) * BATCH * STREAMS > MAX_SECONDS else BATCH)

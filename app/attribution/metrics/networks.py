@@ -16,32 +16,31 @@ from ..memory import out_of_memory
 from ..noise import generator
 from ..torch_state import clean_state
 
-# a module's name, and the module
-Named = tuple[str, nn.Module]
-_counted: WeakKeyDictionary[nn.Module, int | None] = WeakKeyDictionary()
+NamedModule = tuple[str, nn.Module]
+_layer_counts: WeakKeyDictionary[nn.Module, int | None] = WeakKeyDictionary()
 log = logging.getLogger(__name__)
 
 
 def private_copy(classifier: Classifier) -> Classifier:
-    """The same classifier on a copy of its network; run as it is written, without quicker ways to its gradients."""
+    """The same classifier on a copy of its network; run by plain PyTorch, not by a faster backend."""
     copy = classifier.view()
     copy.network = copied(classifier.network, share=False)
     return copy
 
 
-def layers(classifier: Classifier) -> list[list[Named]]:
+def layers_with_weights(classifier: Classifier) -> list[list[NamedModule]]:
     """The layers that hold weights, from the top (next to the logits) down; with each the norms and other vectors that
     follow it, and with the first those before it.
 
     The order is that in which a pass enters them. A layer that is never entered itself (an auxiliary head, a
     projection inside attention) stands where the module around it was entered.
     """
-    entered = _entered(classifier)
-    held = [(name, module) for name, module in classifier.network.named_modules() if _holds(module)]
-    held.sort(key=lambda named: entered[_nearest(named[0], entered)])  # stable: else as they are written
-    groups: list[list[Named]] = []
+    entered = _entry_order(classifier)
+    held = [(name, module) for name, module in classifier.network.named_modules() if _has_own_state(module)]
+    held.sort(key=lambda named: entered[_nearest_entered(named[0], entered)])  # stable: else as they are written
+    groups: list[list[NamedModule]] = []
     for name, module in held:
-        if groups and not (_weighs(module) and any(_weighs(other) for _, other in groups[-1])):
+        if groups and not (_has_weights(module) and any(_has_weights(other) for _, other in groups[-1])):
             groups[-1].append((name, module))
         else:
             groups.append([(name, module)])
@@ -49,24 +48,24 @@ def layers(classifier: Classifier) -> list[list[Named]]:
 
 
 def count_weighted_layers(classifier: Classifier) -> int | None:
-    """How many layers `layers` gives; a pass finds it out once for each network. None where that fails."""
-    if classifier.network not in _counted:
+    """How many layers `layers_with_weights` gives; a pass finds it out once for each network. None where that fails."""
+    if classifier.network not in _layer_counts:
         try:
-            _counted[classifier.network] = len(layers(classifier))
+            _layer_counts[classifier.network] = len(layers_with_weights(classifier))
         except Exception as error:
             if out_of_memory(error):
                 raise
             log.info("the layers of a network could not be counted", exc_info=True)
-            _counted[classifier.network] = None
-    return _counted[classifier.network]
+            _layer_counts[classifier.network] = None
+    return _layer_counts[classifier.network]
 
 
-def name_of(layer: list[Named]) -> str:
+def layer_name(layer: list[NamedModule]) -> str:
     """The name of its first module that has weights."""
-    return next((name for name, module in layer if _weighs(module)), layer[0][0])
+    return next((name for name, module in layer if _has_weights(module)), layer[0][0])
 
 
-def randomise(layer: list[Named], seed: int) -> None:
+def randomise(layer: list[NamedModule], seed: int) -> None:
     """Draw a layer's weights anew, in place: uniform within ±√(6/fan-in), which keeps the size of what passes a ReLU
     network (He, Zhang, Ren, Sun 2015, arXiv:1502.01852); offsets within ±1/√fan-in.
 
@@ -74,24 +73,24 @@ def randomise(layer: list[Named], seed: int) -> None:
     rounding of float32. Norms become as they begin: scale 1, offset 0, mean 0, variance 1; the slopes of a PReLU too,
     0.25, for with slopes of 1 the network would be linear. Other vectors (a layer scale of ConvNeXt, the gain of a
     standardised convolution) are shuffled: they lose what they have learned of each channel, and keep their size, for
-    which there is no other measure. Single numbers stay. Each tensor's draw comes from (seed, its name) alone, so the
-    stages share what is above them.
+    which there is no other measure. A tensor of one element stays as it is. A tensor's random numbers depend only on
+    the seed and its name. So all stages of cascading randomisation have the same weights in the layers they share.
     """
     for name, module in layer:
         weights = dict(_weights(module))
         bound = max(value[0].numel() for value in weights.values()) ** -0.5 if weights else 0.0
         for key, value in module.named_parameters(recurse=False):
-            drawn = f"{name}.{key}"
+            parameter_name = f"{name}.{key}"
             if key in weights:
-                _draw(value, (6 / value[0].numel()) ** 0.5, seed, drawn)
+                _draw(value, (6 / value[0].numel()) ** 0.5, seed, parameter_name)
             elif weights and key.endswith("bias"):
-                _draw(value, bound, seed, drawn)
+                _draw(value, bound, seed, parameter_name)
             elif isinstance(module, nn.PReLU):
                 value.data.fill_(module.init)
             elif _is_norm(module) and key in ("weight", "bias"):
                 value.data.fill_(key == "weight")
             else:
-                _shuffle(value, seed, drawn)
+                _shuffle(value, seed, parameter_name)
         for key, statistic in module.named_buffers(recurse=False):
             if key in ("running_mean", "running_var"):
                 statistic.fill_(key == "running_var")
@@ -107,7 +106,7 @@ def _draw(value: Tensor, bound: float, seed: int, name: str) -> None:
     value.data.copy_((2 * drawn - 1) * bound)
 
 
-def _entered(classifier: Classifier) -> dict[str, int]:
+def _entry_order(classifier: Classifier) -> dict[str, int]:
     """When a pass first entered each module, by name."""
     entered: dict[str, int] = {"": 0}
     handles = []
@@ -129,7 +128,7 @@ def _entered(classifier: Classifier) -> dict[str, int]:
     return entered
 
 
-def _nearest(name: str, entered: dict[str, int]) -> str:
+def _nearest_entered(name: str, entered: dict[str, int]) -> str:
     """The name itself, or that of the innermost module around it that was entered."""
     return next(above for above in _upwards(name) if above in entered)
 
@@ -152,7 +151,7 @@ def _weights(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
             yield key, value
 
 
-def _weighs(module: nn.Module) -> bool:
+def _has_weights(module: nn.Module) -> bool:
     return next(_weights(module), None) is not None
 
 
@@ -161,6 +160,6 @@ def _is_norm(module: nn.Module) -> bool:
     return hasattr(module, "running_mean") or "norm" in type(module).__name__.lower()
 
 
-def _holds(module: nn.Module) -> bool:
+def _has_own_state(module: nn.Module) -> bool:
     own = next(module.parameters(recurse=False), None)
     return own is not None or hasattr(module, "running_mean")

@@ -23,8 +23,8 @@ def models(settings: Settings) -> Iterator[Diagnosis]:
     here = Counter(entry.availability for entry in entries.values())
     detail = ", ".join(f"{count} {availability}" for availability, count in sorted(here.items(), reverse=True))
     yield Diagnosis("models", "ok", f"{len(entries)} cards; weights: {detail}")
-    for fault in zoo.faults:
-        yield Diagnosis("models", "wrong", f"{fault.card}: {fault.detail}", "gradoscope models check CARD says more")
+    for faulty in zoo.faulty_cards:
+        yield Diagnosis("models", "wrong", f"{faulty.card}: {faulty.detail}", "gradoscope models check CARD says more")
     yield _default_model(settings, zoo)
     for id, entry in entries.items():
         if entry.availability == "missing" and entry.source == "file" and id != settings.default_model:

@@ -19,7 +19,7 @@ from ...contract.records import Ending
 from ...contract.server import RefreshResult
 from ...contract.workers import ReplicaState
 from ...settings import Settings
-from ..base_executor import BaseExecutor, Running
+from ..base_executor import BaseExecutor, RunningJob
 from .catalogues import merge_catalogues
 
 log = logging.getLogger(__name__)
@@ -119,11 +119,11 @@ class ClusterExecutor(BaseExecutor):
             self._fail(number, ComputationFailed(f"The computation broke off ({type(error).__name__})."))
 
     def _replica_died(self, number: int, error: Exception) -> None:
-        self.metrics.worker_deaths.inc()
+        self.telemetry.worker_deaths.inc()
         self._computing.discard(number)
         log.error("a replica died while it computed: %s", str(error).splitlines()[0][:200])
 
-    async def _run_once(self, number: int, running: Running) -> None:
+    async def _run_once(self, number: int, running: RunningJob) -> None:
         """Run a job once and deliver its events. Raises whatever went wrong."""
         if isinstance(running.job, Refresh):
             self._take_reports(await self._call_all("refresh"))
@@ -189,17 +189,17 @@ class ClusterExecutor(BaseExecutor):
         missing = self._reports.keys() - {report["replica"] for report in answers}
         for name in missing:
             del self._reports[name]
-            self.metrics.worker_removed(name)
+            self.telemetry.worker_removed(name)
         for report in answers:
             self._take_report(report)
 
     def _take_report(self, report: ReplicaState) -> None:
         """Store a replica's report. If it brings a new catalogue, merge the catalogues again."""
         name, catalogue = report["replica"], report["catalogue"]
-        self.metrics.worker_reported(report["counters"], name)
+        self.telemetry.worker_reported(report["counters"], name)
         if catalogue is not None:
             if self._reports.pop(name, None) is None:
-                self.metrics.worker_started(None)
+                self.telemetry.worker_started(None)
             self._reports[name] = report  # pop and insert: the newest report comes last
             self._set_catalogue(
                 merge_catalogues(

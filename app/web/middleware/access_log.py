@@ -35,14 +35,14 @@ class AccessLogMiddleware:
             return
         id = request_id.valid_or_new(Headers(scope=scope).get("x-request-id"))
         scope.setdefault("state", {})["request_id"] = id
-        metrics = telemetry_of(scope)
-        metrics.request_started()
+        telemetry = telemetry_of(scope)
+        telemetry.request_started()
         response = _ResponseLog(scope, send, id)
         with request_id.as_current(id):
             try:
                 await self.app(scope, receive, response.send)
             finally:
-                response.finish(metrics)
+                response.finish(telemetry)
 
 
 class _ResponseLog:
@@ -61,12 +61,12 @@ class _ResponseLog:
             self._bytes += len(message.get("body", b""))
         await self._send(message)
 
-    def finish(self, metrics: Telemetry) -> None:
+    def finish(self, telemetry: Telemetry) -> None:
         """Write the log line, and count the request."""
         scope, status, seconds = self._scope, self._status, time.monotonic() - self._began
-        metrics.request_answered(route_of(scope), scope["method"], status, seconds)
+        telemetry.request_answered(route_of(scope), scope["method"], status, seconds)
         if "problem" in scope["state"]:
-            metrics.request_refused(scope["state"]["problem"], status)
+            telemetry.request_refused(scope["state"]["problem"], status)
         fields = {
             "method": scope["method"],
             "path": quote(scope["path"])[:LONGEST_PATH],
@@ -90,4 +90,4 @@ def route_of(scope: Scope) -> str:
 
 
 def telemetry_of(scope: Scope) -> Telemetry:
-    return scope["app"].state.executor.metrics  # type: ignore[no-any-return]
+    return scope["app"].state.executor.telemetry  # type: ignore[no-any-return]

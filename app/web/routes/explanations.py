@@ -25,7 +25,17 @@ from ...service.telemetry import Telemetry
 from .dependencies import ExecutorDep, OwnerDep, RenderingsDep, StoreDep
 from .results import contact_sheet_response, zip_response
 from .submit import client_of, raise_if_error, run_for_client, while_connected
-from .uploads import FitName, ModelNames, Origin, Picture, Repeatable, SampleName, SizeText, only_fields, read_picture
+from .uploads import (
+    FitName,
+    ModelNames,
+    Picture,
+    Repeatable,
+    SampleName,
+    SizeText,
+    SourceExplanation,
+    only_fields,
+    read_picture,
+)
 
 router = APIRouter(prefix="/api/v1", tags=["explanations"])
 MEDIA_TYPES = ("application/json", "text/event-stream", "image/png", "application/zip")
@@ -78,7 +88,7 @@ async def explain(
     renderings: RenderingsDep,
     image: Picture = None,
     sample: SampleName = None,
-    origin: Origin = None,
+    source_explanation: SourceExplanation = None,
     model: ModelNames = None,
     method: Annotated[list[str] | None, Repeatable, Form(description="Repeatable; the six where none is named")] = None,
     target: Annotated[
@@ -91,7 +101,7 @@ async def explain(
     ] = None,
     score: Annotated[ScoreKind, Form(description="The number that is explained")] = "logit",
     options: OptionsText = "{}",
-    seed: Annotated[int, Form(ge=0, le=MAX_SEED, description="Of the methods that draw")] = 0,
+    seed: Annotated[int, Form(ge=0, le=MAX_SEED, description="Of the methods that use random numbers")] = 0,
     fit: FitName = None,
     size: SizeText = None,
     metrics: MetricNames = None,
@@ -99,7 +109,7 @@ async def explain(
     """Explain a picture: one panel for each model × target × method. Closing the connection ends the computation."""
     job = Explain(
         id=secrets.token_hex(16),
-        picture=await read_picture(store, owner, image, sample, origin),
+        picture=await read_picture(store, owner, image, sample, source_explanation),
         models=tuple(model or ()),
         methods=tuple(method or ()),
         targets=tuple(target or ()),
@@ -132,18 +142,18 @@ async def stream(request: Request, executor: Executor, job: Explain | Measure) -
         await events.aclose()
         raise
     return EventSourceResponse(
-        _messages(first, events, executor.metrics), ping=15, send_timeout=60, headers={"cache-control": "no-store"}
+        _messages(first, events, executor.telemetry), ping=15, send_timeout=60, headers={"cache-control": "no-store"}
     )
 
 
 async def _messages(
-    first: Event, events: AsyncGenerator[Event, None], metrics: Telemetry
+    first: Event, events: AsyncGenerator[Event, None], telemetry: Telemetry
 ) -> AsyncIterator[ServerSentEvent]:
     async with aclosing(events):
         yield _message(first)
         async for event in events:
             if isinstance(event, ErrorEvent):
-                metrics.request_refused(event.problem.title, event.problem.status)
+                telemetry.request_refused(event.problem.title, event.problem.status)
             yield _message(event)
 
 

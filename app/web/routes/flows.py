@@ -13,7 +13,7 @@ from ...contract.parsing import parse_size
 from .dependencies import ExecutorDep, OwnerDep, SettingsDep, StoreDep
 from .explanations import ClassText, Target
 from .submit import run_for_client
-from .uploads import FitName, Origin, Picture, SampleName, SizeText, only_fields, read_picture
+from .uploads import FitName, Picture, SampleName, SizeText, SourceExplanation, only_fields, read_picture
 
 router = APIRouter(prefix="/api/v1", tags=["gradient flow"])
 
@@ -31,7 +31,7 @@ async def flow(
     settings: SettingsDep,
     image: Picture = None,
     sample: SampleName = None,
-    origin: Origin = None,
+    source_explanation: SourceExplanation = None,
     model: Annotated[str | None, Form(description="Id; the default model where none is named")] = None,
     target: Annotated[
         Target, Form(description="Class index or unique label; `top`, or none at all, is the model's top class")
@@ -45,7 +45,7 @@ async def flow(
 ) -> Any:
     """Where the gradient vanishes: its norm at every layer, dead and saturated activations, and what poolings pass on,
     by one pass. Nothing is kept."""
-    picture = await read_picture(store, owner, image, sample, origin)
+    picture = await read_picture(store, owner, image, sample, source_explanation)
     chosen = model or settings.default_model
     job = Flow(picture, chosen, target, against, score, fit, parse_size(size), owner or "")
     return await run_for_client(request, executor, job, GradientFlow)

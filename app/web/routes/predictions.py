@@ -13,7 +13,17 @@ from ...contract.predictions import Predictions
 from .dependencies import ExecutorDep, OwnerDep, SettingsDep, StoreDep
 from .explanations import MetricNames, OptionsText, parse_options
 from .submit import run_for_client
-from .uploads import FitName, ModelNames, Origin, Picture, Repeatable, SampleName, SizeText, only_fields, read_picture
+from .uploads import (
+    FitName,
+    ModelNames,
+    Picture,
+    Repeatable,
+    SampleName,
+    SizeText,
+    SourceExplanation,
+    only_fields,
+    read_picture,
+)
 
 router = APIRouter(prefix="/api/v1", tags=["predictions"])
 
@@ -30,14 +40,14 @@ async def predict(
     owner: OwnerDep,
     image: Picture = None,
     sample: SampleName = None,
-    origin: Origin = None,
+    source_explanation: SourceExplanation = None,
     model: ModelNames = None,
     top_k: Annotated[int, Form(ge=1, le=1000, description="Classes to tell for each model")] = 5,
     fit: FitName = None,
     size: SizeText = None,
 ) -> Any:
     """Top classes with probability and logit, for each model."""
-    picture = await read_picture(store, owner, image, sample, origin)
+    picture = await read_picture(store, owner, image, sample, source_explanation)
     job = Predict(picture, tuple(dict.fromkeys(model or ())), top_k, fit, parse_size(size), owner or "")
     return await run_for_client(request, executor, job, Predictions)
 

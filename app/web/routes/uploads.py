@@ -17,7 +17,7 @@ from .dependencies import explanation_gone, require_owner
 
 Picture = Annotated[UploadFile | None, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or AVIF")]
 SampleName = Annotated[str | None, Form(description="A sample's id, instead of `image`", max_length=200)]
-Origin = Annotated[
+SourceExplanation = Annotated[
     str | None, Form(alias="from", description="An explanation's id, whose picture is used again", max_length=200)
 ]
 FitName = Annotated[
@@ -64,10 +64,10 @@ def only_fields(*known: str) -> Any:
 
 
 async def read_picture(
-    store: AnyStore, owner: str | None, image: UploadFile | None, sample: str | None, origin: str | None
+    store: AnyStore, owner: str | None, image: UploadFile | None, sample: str | None, source_explanation: str | None
 ) -> bytes:
     """The bytes of the request's picture. Raises `Unprocessable` if there is none, or more than one."""
-    given = [name for name, value in (("image", image), ("sample", sample), ("from", origin)) if value]
+    given = [name for name, value in (("image", image), ("sample", sample), ("from", source_explanation)) if value]
     if len(given) != 1:
         reason = f"{' and '.join(given)} are" if given else "none is"
         raise Unprocessable(
@@ -79,9 +79,11 @@ async def read_picture(
         return await image.read()  # whatever its name: it is not used
     if sample:
         return await asyncio.to_thread(read_sample, sample)
-    assert origin is not None
-    await asyncio.to_thread(require_owner, store, origin, owner, "use its picture again; send the picture itself")
-    data = await asyncio.to_thread(store.read, origin, "source")
+    assert source_explanation is not None
+    await asyncio.to_thread(
+        require_owner, store, source_explanation, owner, "use its picture again; send the picture itself"
+    )
+    data = await asyncio.to_thread(store.read, source_explanation, "source")
     if data is None:
-        raise explanation_gone(origin)
+        raise explanation_gone(source_explanation)
     return data

@@ -37,7 +37,7 @@
  */
 
 /**
- * What has computed a map's gradients. Two right engines may differ by rounding, up to 1e-2 (relative L2).
+ * What has computed a map's gradients. Two correct engines may differ by rounding, up to 1e-2 (relative L2).
  * @typedef {object} EngineBody
  * @property {string} backend - plain: PyTorch; folded: with BatchNorm folded into the convolutions; compiled: by
  *   OpenVINO; several, in the order of their use, where a faster one was found on the way
@@ -156,8 +156,8 @@
  * @property {"done" | "refused" | "failed"} status
  * @property {Record<string, any>} parameters
  * @property {MetricCost | null} cost
- * @property {number} seconds - that the computation took, in this request or in the one that it was kept from
- * @property {boolean} from_store - whether it was known already, and not computed again
+ * @property {number} seconds - that the computation took, in this request or in the earlier one that stored it
+ * @property {boolean} from_store - whether it came from the store, and was not computed again
  * @property {Record<string, any> | null} figures
  * @property {Finding[]} findings - what the figures say, in plain words
  * @property {Record<string, string>} maps - addresses of the arrays made on the way
@@ -262,7 +262,7 @@
  * @property {"done" | "refused" | "failed"} status
  * @property {string} model
  * @property {string} method
- * @property {ClassBody | null} target - null where none was asked for and the model could not be had
+ * @property {ClassBody | null} target - null where none was asked for and the model was not available
  * @property {ClassBody | null} against
  * @property {Record<string, any>} parameters
  * @property {number[] | null} shape
@@ -271,8 +271,8 @@
  *   `standard_error`, `layer`, …), and `engine`, what has computed it: see EngineBody
  * @property {NoteBody[]} [notes] - what a reader should know, such as why a map is zero everywhere; absent where
  *   there is nothing
- * @property {number} seconds - that the computation took, in this request or in the one that it was kept from
- * @property {boolean} from_store - whether it was known already, and not computed again
+ * @property {number} seconds - that the computation took, in this request or in the earlier one that stored it
+ * @property {boolean} from_store - whether it came from the store, and was not computed again
  * @property {PanelUrls} urls
  * @property {Record<string, MeasurementBody>} [metrics] - what was measured of the map
  * @property {ProblemBody | null} problem
@@ -318,7 +318,7 @@
  * @property {string} id
  * @property {string} model
  * @property {string} method
- * @property {number | null} target - null where the model could not be had and no class was asked for
+ * @property {number | null} target - null where the model was not available and no class was asked for
  * @property {number} cost - gradient evaluations, or forward passes of methods that take no gradient
  * @property {PlannedMetric[]} [metrics]
  */

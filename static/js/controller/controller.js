@@ -95,7 +95,7 @@ function historyState() {
 }
 
 /** Writes the arrangement of the view into the current history entry, unless that entry still belongs to the previous explanation. */
-export function remember() {
+export function updateHistoryEntry() {
   if (store.state.id && !addressPending) history.replaceState({ ...history.state, ...historyState() }, "", addressNow());
 }
 
@@ -155,7 +155,7 @@ export function explainAgain(change = {}, { layout, row } = store.state) {
  * Shows an earlier view again, whose maps are all here; nothing is computed.
  * @param {Pick<ViewState, "phase" | "id" | "picture" | "inputs" | "panels" | "hiddenPanels" | "seconds">} earlier
  */
-export function showAgain(earlier) {
+export function showEarlierView(earlier) {
   const signals = supersede();
   placePanels([...earlier.panels, ...earlier.hiddenPanels], { ...earlier, notice: null });
   goTo(addressOf(earlier.id) + fragmentOf(store.state), historyState());
@@ -170,7 +170,7 @@ export function showArranged(layout) {
   const { ask, row } = store.state;
   if (withMissing(allPanels(), { ...store.state, layout }).length > allPanels().length) return explainAgain(ask, { layout, row });
   placePanels(allPanels(), { layout });
-  remember();
+  updateHistoryEntry();
   return fetchShown(view.signal);
 }
 

@@ -4,7 +4,7 @@ import { placePanels, setRow } from "../state/actions.js";
 import { allPanels } from "../state/panels.js";
 import { currentRow, methodsOf, moved, rowKey, rowsOf, sameRow, shownMethods, shownRows, targetsOf } from "../state/rows.js";
 import { store } from "../state/store.js";
-import { explainAgain, remember, showArranged } from "./controller.js";
+import { explainAgain, showArranged, updateHistoryEntry } from "./controller.js";
 
 /**
  * @import { ClassBody } from "../api/types.js"
@@ -111,13 +111,13 @@ export const removeTarget = (target) => explainAgain({ targets: targetsOf(store.
  */
 export function chooseRow(row) {
   setRow(row);
-  remember();
+  updateHistoryEntry();
 }
 
 /** @param {Partial<State>} patch */
 function arrange(patch) {
   placePanels(allPanels(), patch);
-  remember();
+  updateHistoryEntry();
 }
 
 /**

@@ -10,7 +10,7 @@ import * as format from "../shared/format.js";
 import { loadImage } from "../shared/load-image.js";
 import { factsOf, settingText } from "../shared/panel-facts.js";
 import { t } from "../shared/texts.js";
-import { methodOf, parameterTitle, titleOf } from "../state/methods.js";
+import { methodOf, methodTitle, parameterTitle } from "../state/methods.js";
 import { modelTitle } from "../state/models.js";
 import { rowId, rowKey } from "../state/rows.js";
 import { fragmentOf } from "../url-state/address.js";
@@ -174,7 +174,7 @@ const optionText = (options) => Object.entries(options).map(([name, value]) => `
  * @param {Panel} panel
  */
 function writeTitle(column, { method, model, target }) {
-  const title = titleOf(method);
+  const title = methodTitle(method);
   const year = String(methodOf(method)?.year ?? "");
   column.text(title, { size: 13, weight: 600 });
   const lastLine = /** @type {TextMark} */ (column.marks.at(-1));
@@ -208,7 +208,7 @@ async function drawMap(column, panel, options, state) {
   const drawn = await mapPicture(panel, state);
   if (!drawn) return drawRefusal(column, panel);
   const { canvas, scale } = drawn;
-  column.image(canvas, Math.round((column.width * canvas.height) / canvas.width), { title: t("panel.mapFor", { method: titleOf(method), label: target?.label ?? "" }) });
+  column.image(canvas, Math.round((column.width * canvas.height) / canvas.width), { title: t("panel.mapFor", { method: methodTitle(method), label: target?.label ?? "" }) });
   drawScale(column, scale);
   column.text((record ? factsOf(record) : []).map(({ text }) => text).join(" · "), { size: 11, colour: MUTED });
   return column.text(optionText(options), { size: 11, colour: MUTED });

@@ -17,15 +17,15 @@ import { flowTable } from "./flow-table.js";
  * @import { FlowFigure } from "./flow-figure.js"
  */
 
-const SHARES = ["share", "ratio", "dead", "units", "saturated"];
+const FRACTIONS = ["share", "ratio", "dead", "units", "saturated"];
 
 /**
- * A finding with its shares as percents.
+ * A finding whose values that are fractions are written as percentages.
  * @param {Finding} finding
  * @returns {Finding}
  */
-function shown({ values, ...finding }) {
-  const percents = SHARES.filter((name) => name in values).map((name) => [name, format.percent(values[name])]);
+function withPercents({ values, ...finding }) {
+  const percents = FRACTIONS.filter((name) => name in values).map((name) => [name, format.percent(values[name])]);
   return { ...finding, values: { ...values, ...Object.fromEntries(percents) } };
 }
 
@@ -35,11 +35,11 @@ const LEVELS = ["doubt", "note"];
 export class FlowDialog extends View {
   /** @type {HTMLHeadingElement} */ heading;
   /** @type {HTMLParagraphElement} */ context;
-  /** @type {HTMLDivElement} */ state;
+  /** @type {HTMLDivElement} */ status;
   /** @type {HTMLDivElement} */ findings;
   /** @type {FlowFigure} */ figure;
   /** @type {HTMLDetailsElement} */ table;
-  /** @type {HTMLDivElement} */ found;
+  /** @type {HTMLDivElement} */ results;
   /** @type {HTMLDivElement} */ body;
   /** @type {HTMLDialogElement} */ dialog;
   /** @type {HTMLElement | null} */ opener;
@@ -52,13 +52,13 @@ export class FlowDialog extends View {
   build() {
     this.heading = el("h2", { class: "question", id: "flow-title" }, t("flow.title"));
     this.context = el("p", { class: "small muted" });
-    this.state = el("div", { class: "flow-state" });
+    this.status = el("div", { class: "flow-status" });
     this.findings = el("div", { class: "flow-findings" });
     this.figure = el("flow-figure");
     this.table = el("details", { class: "flow-details", ontoggle: () => this.tabulate() }, el("summary", { class: "small" }, t("flow.table.open")));
-    this.found = el("div", { class: "flow-found" }, this.findings, this.figure, this.table,
+    this.results = el("div", { class: "flow-results" }, this.findings, this.figure, this.table,
       el("p", { class: "small muted flow-means" }, t("flow.means"), " ", el("a", { href: "/trust#gradient_flow", target: "_blank", rel: "noopener" }, t("flow.more"))));
-    this.body = el("div", { class: "drawer-body", tabindex: "0", role: "region", "aria-labelledby": "flow-title" }, this.state, this.found);
+    this.body = el("div", { class: "drawer-body", tabindex: "0", role: "region", "aria-labelledby": "flow-title" }, this.status, this.results);
     this.dialog = el("dialog", { class: "drawer flow", "aria-labelledby": "flow-title", onclose: () => this.closed(), onclick: ({ target }) => target === this.dialog && this.dialog.close() },
       el("div", { class: "drawer-inner" },
         el("div", { class: "drawer-head" }, el("div", { class: "drawer-words" }, this.heading, this.context), iconButton("close", t("flow.close"), { onclick: () => this.dialog.close() })),
@@ -94,9 +94,9 @@ export class FlowDialog extends View {
     const { signal } = this.#asking;
     const { row } = this;
     if (!row) return;
-    this.tellContext(row);
-    this.found.hidden = true;
-    this.state.replaceChildren(el("p", { class: "muted" }, t("flow.computing")));
+    this.showContext(row);
+    this.results.hidden = true;
+    this.status.replaceChildren(el("p", { class: "muted" }, t("flow.computing")));
     try {
       const flow = await flowOf(row, signal);
       if (!signal.aborted) this.show(flow);
@@ -106,11 +106,11 @@ export class FlowDialog extends View {
   }
 
   /**
-   * {label} is the class that is explained; the top one's is known when the answer has come.
+   * Shows class, model and score under the heading. The label of a top class is known only when the answer has come.
    * @param {FilledRow} row
    * @param {string} [label]
    */
-  tellContext({ model, target }, label = target?.label) {
+  showContext({ model, target }, label = target?.label) {
     const { ask } = store.state;
     const against = ask.against ? t("grid.against", { against: ask.against.label }) : null;
     this.context.textContent = [label, against, modelTitle(model), t(`ask.score.${ask.score}`).toLowerCase()].filter(Boolean).join(" · ");
@@ -119,11 +119,11 @@ export class FlowDialog extends View {
   /** @param {GradientFlow} flow */
   show({ layers, findings, target }) {
     this.layers = layers;
-    if (this.row) this.tellContext(this.row, target.label);
-    this.state.replaceChildren();
-    this.found.hidden = false;
+    if (this.row) this.showContext(this.row, target.label);
+    this.status.replaceChildren();
+    this.results.hidden = false;
     this.findings.replaceChildren(...LEVELS.flatMap((level) => findings.filter((finding) => finding.level === level)).map((finding) => (
-      el("p", { class: `flow-finding ${finding.level}` }, el("strong", {}, t(`flow.level.${finding.level}`)), " ", findingNode(shown(finding))))));
+      el("p", { class: `flow-finding ${finding.level}` }, el("strong", {}, t(`flow.level.${finding.level}`)), " ", findingNode(withPercents(finding))))));
     this.figure.show(layers);
     this.table.open = false;
     this.table.querySelector(".flow-scroll")?.remove();
@@ -133,7 +133,7 @@ export class FlowDialog extends View {
 
   /** @param {{ title?: string, detail?: string, message?: string, language?: string | null }} error */
   showProblem({ title, detail, message, language }) {
-    this.state.replaceChildren(el("div", { class: "notice", role: "alert" },
+    this.status.replaceChildren(el("div", { class: "notice", role: "alert" },
       el("strong", { lang: language }, title ?? t("problem.lost")), detail || message ? el("p", { lang: language }, detail || message) : null,
       el("button", { type: "button", class: "button", onclick: () => this.ask() }, t("problem.retry"))));
   }

@@ -1,6 +1,6 @@
 import { el, iconButton } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
-import { methodOf, titleOf } from "../state/methods.js";
+import { methodOf, methodTitle } from "../state/methods.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { columnActions } from "./menu-actions.js";
@@ -36,8 +36,8 @@ export class ColumnHead extends View {
 
   render() {
     const { method } = this;
-    const label = t("column.more", { method: titleOf(method) });
-    this.name.textContent = titleOf(method);
+    const label = t("column.more", { method: methodTitle(method) });
+    this.name.textContent = methodTitle(method);
     this.year.textContent = String(methodOf(method)?.year ?? "");
     this.more.setAttribute("aria-label", label);
     this.more.title = label;

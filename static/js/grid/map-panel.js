@@ -4,7 +4,7 @@ import { factNodes, factsOf } from "../shared/panel-facts.js";
 import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
 import { openMetrics, viewPanel } from "../state/actions.js";
-import { methodOf, titleOf } from "../state/methods.js";
+import { methodOf, methodTitle } from "../state/methods.js";
 import { canBeMeasured, isFinal } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -70,7 +70,7 @@ export class MapPanel extends View {
   render() {
     const { panel } = this;
     if (!panel) return;
-    const method = titleOf(panel.method);
+    const method = methodTitle(panel.method);
     this.dataset.status = panel.status;
     this.name.textContent = method;
     this.year.textContent = String(methodOf(panel.method)?.year ?? "");

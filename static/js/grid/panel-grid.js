@@ -4,8 +4,8 @@ import { arrange, el, focused } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { openFlow } from "../state/actions.js";
-import { summaryOf, titleOf } from "../state/methods.js";
-import { askedModel, askedTarget, beliefIn, modelTitle } from "../state/models.js";
+import { methodTitle, summaryOf } from "../state/methods.js";
+import { askedModel, askedTarget, modelTitle, predictionOf } from "../state/models.js";
 import { isFinal } from "../state/panels.js";
 import { currentRow, filledRows, hiddenMethods, hiddenRows, keyOf, methodsOf, rowId } from "../state/rows.js";
 import { store } from "../state/store.js";
@@ -128,7 +128,7 @@ export class PanelGrid extends View {
     }
     const label = target?.label;
     this.question.textContent = label ? t(against ? "grid.whyNot" : "grid.why", { label, against }) : t("grid.top");
-    const value = /** @type {Record<string, any> | undefined} */ (beliefIn(askedModel(), target))?.[ask.score];
+    const value = /** @type {Record<string, any> | undefined} */ (predictionOf(askedModel(), target))?.[ask.score];
     const valued = value === undefined || against ? score : `${score} ${format.number(value)}`;
     this.context.textContent = [modelTitle(askedModel()), valued].filter(Boolean).join(" · ");
   }
@@ -143,7 +143,7 @@ export class PanelGrid extends View {
     this.add.hidden = !id || absent.length === 0;
     if (this.add === document.activeElement) return; // an open list must not change under the pointer
     this.add.replaceChildren(el("option", { value: "", selected: true }, t("grid.add.more")),
-      ...absent.map(({ id: method, year }) => el("option", { value: method, title: summaryOf(method) }, `${titleOf(method)}, ${year}`)));
+      ...absent.map(({ id: method, year }) => el("option", { value: method, title: summaryOf(method) }, `${methodTitle(method)}, ${year}`)));
   }
 
   addChosen() {
@@ -161,9 +161,9 @@ export class PanelGrid extends View {
     this.hiddenButton.textContent = t("grid.hidden", { count });
     this.hiddenMenu.attachActions(this.hiddenButton, this.hiddenButton.textContent, () => [
       ...rows.map(({ key, model, target }) => ({
-        text: t("row.show", { model: modelTitle(model), label: (target ?? beliefIn(model, null))?.label ?? t("row.top") }), run: () => showRow(key),
+        text: t("row.show", { model: modelTitle(model), label: (target ?? predictionOf(model, null))?.label ?? t("row.top") }), run: () => showRow(key),
       })),
-      ...methods.map((method) => ({ text: t("column.show", { method: titleOf(method) }), run: () => showMethod(method) })),
+      ...methods.map((method) => ({ text: t("column.show", { method: methodTitle(method) }), run: () => showMethod(method) })),
     ]);
   }
 

@@ -4,7 +4,7 @@ import { el } from "../shared/dom.js";
 import { settingText, valueText } from "../shared/panel-facts.js";
 import { t } from "../shared/texts.js";
 import { openMetrics, openParameters, viewPanel } from "../state/actions.js";
-import { methodOf, parameterTitle, summaryOf, titleOf } from "../state/methods.js";
+import { methodOf, methodTitle, parameterTitle, summaryOf } from "../state/methods.js";
 import { canBeMeasured } from "../state/panels.js";
 import { compareWith } from "../viewport/viewport.js";
 import { Popup } from "../widgets/popup.js";
@@ -55,7 +55,7 @@ export class PanelMenu extends Popup {
   /** @param {Action} action */
   action({ text, run = () => {}, href }) {
     if (href) return el("a", { class: "menu-item", href }, text);
-    return el("button", { type: "button", class: "menu-item", onclick: () => this.act(run) }, text);
+    return el("button", { type: "button", class: "menu-item", onclick: () => this.closeAndRun(run) }, text);
   }
 
   /**
@@ -120,6 +120,6 @@ export class PanelMenu extends Popup {
    */
   attachPanel(button, panel) {
     this.panel = panel;
-    this.attachTo(button, t("panel.more", { method: titleOf(panel.method) }));
+    this.attachTo(button, t("panel.more", { method: methodTitle(panel.method) }));
   }
 }

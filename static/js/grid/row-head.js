@@ -3,7 +3,7 @@ import { el, iconButton } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { openFlow } from "../state/actions.js";
-import { beliefIn, modelTitle } from "../state/models.js";
+import { modelTitle, predictionOf } from "../state/models.js";
 import { currentRow, sameRow } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -14,7 +14,7 @@ import { rowActions } from "./menu-actions.js";
  * @import { ActionMenu } from "../widgets/action-menu.js"
  */
 
-/** The head of a row: model and class with its probability; a click makes it the one that the side belongs to. */
+/** The head of a row: model and class with its probability; a click makes it the row whose picture and predictions the side panel shows. */
 export class RowHead extends View {
   /** @type {HTMLSpanElement} */ model;
   /** @type {HTMLSpanElement} */ label;
@@ -40,7 +40,7 @@ export class RowHead extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["row", "layout", "ask", "models", "inputs"], () => this.render(), signal);
-    store.watchPanels((id) => this.row?.panels.some(({ id }) => id === id) && this.render(), signal);
+    store.watchPanels((id) => this.row?.panels.some((panel) => panel.id === id) && this.render(), signal);
   }
 
   /** @param {FilledRow} row */
@@ -53,12 +53,12 @@ export class RowHead extends View {
     if (!this.row) return;
     const { key, model, panels } = this.row;
     const target = panels.find((panel) => panel.target)?.target;
-    const belief = target && beliefIn(model, target);
+    const prediction = target && predictionOf(model, target);
     const current = sameRow(currentRow(store.state)?.key, key);
     this.model.textContent = modelTitle(model);
     this.label.textContent = target?.label ?? t("row.top");
-    this.value.textContent = belief ? format.probability(belief.probability) : "";
-    this.value.title = belief ? t("row.probability") : "";
+    this.value.textContent = prediction ? format.probability(prediction.probability) : "";
+    this.value.title = prediction ? t("row.probability") : "";
     this.choose.setAttribute("aria-pressed", String(current));
     this.toggleAttribute("current", current);
     const label = t("row.more", { model: this.model.textContent, label: this.label.textContent });

@@ -2,7 +2,7 @@ import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
-import { aboutOf, entryLink, makingOf, nameOf } from "./entry.js";
+import { entryLink, methodsAndTime, nameOf, questionLine } from "./entry.js";
 import { explanationHistory } from "./history.js";
 
 /** @import { Entry } from "./history.js" */
@@ -42,6 +42,6 @@ export class EarlierList extends View {
   row(entry) {
     return el("li", { class: entry.gone ? "is-gone" : null },
       entryLink(entry, { class: "entry-link" }, () => {},
-        el("span", { class: "entry-words" }, el("strong", {}, nameOf(entry)), el("span", { class: "small" }, aboutOf(entry)), el("span", { class: "small muted" }, ...makingOf(entry)))));
+        el("span", { class: "entry-words" }, el("strong", {}, nameOf(entry)), el("span", { class: "small" }, questionLine(entry)), el("span", { class: "small muted" }, ...methodsAndTime(entry)))));
   }
 }

@@ -5,16 +5,16 @@ import { announce } from "../shared/announce.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { emptyView } from "../state/initial.js";
-import { titleOf } from "../state/methods.js";
+import { methodTitle } from "../state/methods.js";
 import { modelTitle } from "../state/models.js";
 import { store } from "../state/store.js";
 import { fragmentOf } from "../url-state/address.js";
-import { stillThere } from "./recorder.js";
+import { isOnServer } from "./recorder.js";
 
 /** @import { Entry } from "./history.js" */
 
 /**
- * A picture without a name goes by what the model believes it to be.
+ * The name of the picture, or else the label of the model's top class.
  * @param {Pick<Entry, "name" | "label">} entry
  */
 export const nameOf = ({ name, label }) => name ?? label ?? t("history.unnamed");
@@ -23,23 +23,23 @@ export const nameOf = ({ name, label }) => name ?? label ?? t("history.unnamed")
 const plainClick = (event) => event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
 
 /**
- * The rendering goes along; where one had looked in the other picture does not.
+ * The address with the current rendering settings, but without viewport and crosshair.
  * @param {string} id
  */
-const addressWithReading = (id) => addressOf(id) + fragmentOf({ ...store.state, ...emptyView(), viewedPanel: null });
+const addressWithRendering = (id) => addressOf(id) + fragmentOf({ ...store.state, ...emptyView(), viewedPanel: null });
 
 /**
  * @param {string} id
  * @param {() => void} then
  */
 async function open(id, then) {
-  if (!(await stillThere(id))) return announce(t("history.gone"));
+  if (!(await isOnServer(id))) return announce(t("history.gone"));
   then();
-  return visit(addressWithReading(id));
+  return visit(addressWithRendering(id));
 }
 
 /** @param {Entry} entry */
-const methodsOf = ({ methods }) => (methods.length === 1 ? titleOf(methods[0]) : t("history.methods", { count: methods.length }));
+const methodsOf = ({ methods }) => (methods.length === 1 ? methodTitle(methods[0]) : t("history.methods", { count: methods.length }));
 
 const dated = new Intl.DateTimeFormat(document.documentElement.lang || undefined, { dateStyle: "medium", timeStyle: "short" });
 
@@ -47,16 +47,16 @@ const dated = new Intl.DateTimeFormat(document.documentElement.lang || undefined
 export const timeOf = ({ time }) => el("time", { datetime: new Date(time).toISOString() }, dated.format(time));
 
 /**
- * What it was about, in one line.
+ * The class that was explained and the models, in one line.
  * @param {Entry} entry
  */
-export function aboutOf({ name, label, target, models, gone }) {
+export function questionLine({ name, label, target, models, gone }) {
   if (gone) return t("history.gone");
   return [target ? t("history.why", { target }) : name && label, models.map(modelTitle).join(", ")].filter(Boolean).join(" · ");
 }
 
 /** @param {Entry} entry */
-export const makingOf = (entry) => [methodsOf(entry), " · ", timeOf(entry)];
+export const methodsAndTime = (entry) => [methodsOf(entry), " · ", timeOf(entry)];
 
 /**
  * A link that opens the entry in this page; `then` is called when it is still there.

@@ -2,7 +2,7 @@ import { el, focused, iconButton } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
-import { aboutOf, entryLink, makingOf, nameOf } from "./entry.js";
+import { entryLink, methodsAndTime, nameOf, questionLine } from "./entry.js";
 import { explanationHistory } from "./history.js";
 
 /** @import { Entry } from "./history.js" */
@@ -64,7 +64,7 @@ export class HistoryPanel extends View {
     return el("li", { class: entry.gone ? "entry is-gone" : "entry" },
       entryLink(entry, { class: "entry-link", "aria-current": current ? "page" : null }, () => this.dialog.close(),
         el("span", { class: "entry-words" },
-          el("strong", {}, name), el("span", { class: "small" }, aboutOf(entry)), el("span", { class: "small muted" }, ...makingOf(entry)))),
+          el("strong", {}, name), el("span", { class: "small" }, questionLine(entry)), el("span", { class: "small muted" }, ...methodsAndTime(entry)))),
       iconButton("close", t("history.remove", { name }), { onclick: () => explanationHistory.remove(entry.id) }));
   }
 

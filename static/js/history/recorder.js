@@ -66,10 +66,10 @@ export function keepHistory() {
 }
 
 /**
- * Whether the server still has it; one that it has forgotten is marked so.
+ * Whether the server still has the explanation; if not, its entry is marked as gone.
  * @param {string} id
  */
-export async function stillThere(id) {
+export async function isOnServer(id) {
   try {
     await api.explanation(id);
   } catch (error) {

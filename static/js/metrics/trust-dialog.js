@@ -2,7 +2,7 @@ import { statusLine } from "../shared/announce.js";
 import { el, focused, iconButton } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { openMetrics } from "../state/actions.js";
-import { methodOf, titleOf } from "../state/methods.js";
+import { methodOf, methodTitle } from "../state/methods.js";
 import { modelTitle } from "../state/models.js";
 import { canBeMeasured } from "../state/panels.js";
 import { store } from "../state/store.js";
@@ -89,7 +89,7 @@ export class TrustDialog extends View {
 
   /** @param {Panel} panel */
   tellPanel({ method, model, target }) {
-    this.heading.textContent = t("trust.title", { method: [titleOf(method), methodOf(method)?.year].filter(Boolean).join(" ") });
+    this.heading.textContent = t("trust.title", { method: [methodTitle(method), methodOf(method)?.year].filter(Boolean).join(" ") });
     this.context.textContent = [target?.label, modelTitle(model)].filter(Boolean).join(" · ");
   }
 

@@ -55,7 +55,7 @@ export class LayerSearch extends Combobox {
   }
 
   /** @param {string} query */
-  nothing(query) {
+  notFoundText(query) {
     const layers = modelOf(this.model)?.layers;
     if (!layers) return t("layer.unknown");
     return t(layers.length ? "layer.none" : "layer.absent", { query });

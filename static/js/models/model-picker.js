@@ -80,7 +80,7 @@ export class ModelPicker extends Combobox {
   }
 
   /** @param {string} query */
-  nothing(query) {
+  notFoundText(query) {
     return t("model.none", { query });
   }
 

@@ -2,7 +2,7 @@ import { el, focused, iconButton } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { openParameters } from "../state/actions.js";
-import { summaryOf, titleOf } from "../state/methods.js";
+import { methodTitle, summaryOf } from "../state/methods.js";
 import { askedModel } from "../state/models.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -60,7 +60,7 @@ export class ParameterDialog extends View {
     if (!method) return this.dialog.close();
     this.append(this.dialog);
     this.opener = focused();
-    this.heading.textContent = t("parameters.title", { method: titleOf(method) });
+    this.heading.textContent = t("parameters.title", { method: methodTitle(method) });
     this.summary.textContent = summaryOf(method);
     const values = valuesOf(method);
     this.fields.replaceChildren(...parametersOf(method).map((parameter) => {

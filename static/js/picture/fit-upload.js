@@ -2,8 +2,8 @@
 
 import { loadImage } from "../shared/load-image.js";
 
-const LOOKED_AT = 2 ** 20; // bytes: the pixels of smaller files are not counted, for they hardly have too many
-const SLACK = 0.98; // of the limits: for rounding, and for the form around the file
+const MIN_CHECKED_BYTES = 2 ** 20; // smaller files are sent unchecked: they hardly have too many pixels
+const LIMIT_SHARE = 0.98; // of the server's limits: the rest is for rounding, and for the form around the file
 const QUALITY = 0.95;
 
 /** @type {WeakMap<File, { width: number, height: number }>} */
@@ -18,7 +18,7 @@ export const originalSize = (file) => (file instanceof File ? originals.get(file
 /** @returns {{ pixels: number, bytes: number }} */
 function limits() {
   const { maxPixels, maxBytes } = /** @type {HTMLInputElement} */ (document.getElementById("file")).dataset;
-  return { pixels: SLACK * Number(maxPixels), bytes: SLACK * Number(maxBytes) };
+  return { pixels: LIMIT_SHARE * Number(maxPixels), bytes: LIMIT_SHARE * Number(maxBytes) };
 }
 
 /**
@@ -35,7 +35,7 @@ export const shrinkage = (width, height, pixels) => Math.min(1, Math.sqrt(pixels
  * @returns {Promise<File>}
  */
 export async function fitUpload(file) {
-  if (file.size < LOOKED_AT) return file;
+  if (file.size < MIN_CHECKED_BYTES) return file;
   const url = URL.createObjectURL(file);
   try {
     return await scaled(file, await loadImage(url));
@@ -56,11 +56,11 @@ async function scaled(file, image) {
   const scale = shrinkage(width, height, pixels);
   if (scale === 1 && file.size <= bytes) return file;
   const canvas = new OffscreenCanvas(Math.max(1, Math.floor(scale * width)), Math.max(1, Math.floor(scale * height)));
-  const pen = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  pen.fillStyle = "white"; // as the server does with what is transparent
-  pen.fillRect(0, 0, canvas.width, canvas.height);
-  pen.imageSmoothingQuality = "high";
-  pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.fillStyle = "white"; // as the server does with what is transparent
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
   const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
   const small = new File([blob], file.name, { type: "image/jpeg" });
   originals.set(small, { width, height });

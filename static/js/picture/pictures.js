@@ -1,6 +1,6 @@
 // The strip of pictures: one question, asked of a picture when it is looked at for the first time.
 
-import { addressOf, clear, explainPicture, goTo, remember, showAgain } from "../controller/controller.js";
+import { addressOf, clear, explainPicture, goTo, showEarlierView, updateHistoryEntry } from "../controller/controller.js";
 import { setPictures } from "../state/actions.js";
 import { emptyView } from "../state/initial.js";
 import { dropPicture } from "../state/result-cache.js";
@@ -12,8 +12,8 @@ import { store } from "../state/store.js";
  */
 
 const MAX_PICTURES = 24;
-/** @type {Map<string, { asked: string, view: any }>} */
-const leftViews = new Map(); // picture key -> the view that was left, with the question that it answers
+/** @type {Map<string, { question: string, view: any }>} */
+const keptViews = new Map(); // picture key -> the view when another picture was chosen, and the question that it answers
 let count = 0;
 
 /** @param {string} key */
@@ -25,14 +25,17 @@ function newKey() {
   return `${Math.round(performance.timeOrigin)}.${count}`;
 }
 
-/** @param {State} state */
-const question = ({ ask, layout: { hiddenRows, hiddenMethods } }) => JSON.stringify([ask, hiddenRows, hiddenMethods]);
+/**
+ * The question as text, to compare it.
+ * @param {State} state
+ */
+const questionText = ({ ask, layout: { hiddenRows, hiddenMethods } }) => JSON.stringify([ask, hiddenRows, hiddenMethods]);
 
-function leave() {
+function keepView() {
   const { state } = store;
   if (state.phase !== "done" || !state.picture) return;
   const { phase, id, picture, inputs, panels, hiddenPanels, seconds } = state;
-  leftViews.set(picture.key, { asked: question(state), view: { phase, id, picture, inputs, panels, hiddenPanels, seconds } });
+  keptViews.set(picture.key, { question: questionText(state), view: { phase, id, picture, inputs, panels, hiddenPanels, seconds } });
 }
 
 /**
@@ -40,13 +43,13 @@ function leave() {
  * @param {Pick<PictureEntry, "url" | "name" | "source">[]} pictures
  */
 export function addPictures(pictures) {
-  leave();
+  keepView();
   const entries = pictures.slice(0, MAX_PICTURES).map((picture) => ({ key: newKey(), id: null, ...picture }));
   const room = MAX_PICTURES - entries.length;
   const { ask, pictures: old } = store.state;
   for (const { key } of old.slice(0, Math.max(0, old.length - room))) drop(key);
   setPictures([...store.state.pictures, ...entries]);
-  // A single class was asked about another picture; several are a question of their own.
+  // A single chosen class belongs to the old picture and is dropped; several are kept, to compare them here too.
   explainPicture(entries[0], ask.targets.length > 1 ? {} : { targets: [], against: null });
 }
 
@@ -60,9 +63,9 @@ export const addSamples = (samples) => addPictures(samples.map(({ id, title, url
  */
 export function choosePicture(key, before) {
   if (key === store.state.picture?.key) return;
-  leave();
-  const left = leftViews.get(key);
-  if (left?.asked === question(store.state)) showAgain(left.view);
+  keepView();
+  const kept = keptViews.get(key);
+  if (kept?.question === questionText(store.state)) showEarlierView(kept.view);
   else explainPicture(store.state.pictures[indexOf(key)], {}, before);
 }
 
@@ -70,7 +73,7 @@ export function choosePicture(key, before) {
 function drop(key) {
   const { url } = store.state.pictures[indexOf(key)];
   URL.revokeObjectURL(url);
-  leftViews.delete(key);
+  keptViews.delete(key);
   dropPicture(key);
   setPictures(store.state.pictures.filter((entry) => entry.key !== key));
 }
@@ -90,7 +93,7 @@ export function removePicture(key) {
   }
   choosePicture(neighbour.key, { ...emptyView(), ask, layout, row });
   drop(key);
-  remember(); // or a reload brings it back
+  updateHistoryEntry(); // or a reload brings it back
 }
 
 /**

@@ -8,8 +8,8 @@ import { Combobox } from "../widgets/combobox.js";
 
 /** A combobox over a model's classes: {index, label}. */
 export class ClassSearch extends Combobox {
-  /** The neighbours of the class that stands there. */
-  get resting() {
+  /** The text of the field, so that the list shows classes with labels like the chosen one. */
+  get initialQuery() {
     return this.input.value.trim();
   }
 
@@ -38,7 +38,7 @@ export class ClassSearch extends Combobox {
   }
 
   /** @param {string} query */
-  nothing(query) {
+  notFoundText(query) {
     return t("ask.none", { query });
   }
 }

@@ -13,14 +13,20 @@ export const methodOf = (id) => store.state.methods?.find((method) => method.id 
 export const summaryOf = (id) => textOr(`catalogue.summary.${id}`, methodOf(id)?.summary ?? "");
 
 /**
- * The name of a parameter, and of one of its choices, for the eye.
+ * The name of a parameter as it is shown.
  * @param {string} name
  * @param {string} [title]
  */
 export const parameterTitle = (name, title = name.replaceAll("_", " ")) => textOr(`catalogue.parameter.${name}`, title);
 
-/** @param {any} value */
+/**
+ * A choice of a parameter as it is shown.
+ * @param {any} value
+ */
 export const choiceTitle = (value) => textOr(`catalogue.choice.${value}`, String(value).replaceAll("_", " "));
 
-/** @param {string} id */
-export const titleOf = (id) => textOr(`method.${id}`, methodOf(id)?.title ?? id);
+/**
+ * The name of a method in the visitor's language.
+ * @param {string} id
+ */
+export const methodTitle = (id) => textOr(`method.${id}`, methodOf(id)?.title ?? id);

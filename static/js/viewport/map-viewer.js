@@ -3,7 +3,7 @@ import { el, iconButton } from "../shared/dom.js";
 import { factNodes, factsOf } from "../shared/panel-facts.js";
 import { t } from "../shared/texts.js";
 import { openMetrics, viewPanel } from "../state/actions.js";
-import { methodOf, titleOf } from "../state/methods.js";
+import { methodOf, methodTitle } from "../state/methods.js";
 import { canBeMeasured } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -72,7 +72,7 @@ export class MapViewer extends View {
     const { panel } = this;
     if (!panel) return;
     const { method, model, target, record } = panel;
-    const title = titleOf(method);
+    const title = methodTitle(method);
     this.heading.textContent = [title, methodOf(method)?.year].filter(Boolean).join(" ");
     this.context.textContent = target?.label ?? "";
     this.lens.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target?.label ?? "" }));

@@ -31,7 +31,7 @@ export class ActionMenu extends Popup {
   content() {
     return this.actions().flatMap((action) => action || []).map(({ text, run = () => {}, href }) => (href
       ? el("a", { class: "menu-item", role: "menuitem", tabindex: "-1", href }, text)
-      : el("button", { type: "button", class: "menu-item", role: "menuitem", tabindex: "-1", onclick: () => this.act(run) }, text)));
+      : el("button", { type: "button", class: "menu-item", role: "menuitem", tabindex: "-1", onclick: () => this.closeAndRun(run) }, text)));
   }
 
   opened() {

@@ -78,14 +78,14 @@ export class Combobox extends View {
    */
   notes() { return []; }
 
-  /** What is searched for while nothing was typed: a short list shows itself whole. */
-  get resting() { return ""; }
+  /** The query while nothing was typed; empty for a short list, which is then shown whole. */
+  get initialQuery() { return ""; }
 
   /**
-   * What to say where nothing was found.
+   * The message if nothing was found.
    * @param {string} query
    */
-  nothing(query) { return ""; }
+  notFoundText(query) { return ""; }
 
   get label() { return this.getAttribute("label"); }
 
@@ -157,7 +157,7 @@ export class Combobox extends View {
     this.#search.abort();
     this.#search = new AbortController();
     const { signal } = this.#search;
-    const query = this.#typed ? this.input.value.trim() : this.resting;
+    const query = this.#typed ? this.input.value.trim() : this.initialQuery;
     try {
       const found = await this.find(query, signal);
       if (!signal.aborted) this.show(found, query);
@@ -180,7 +180,7 @@ export class Combobox extends View {
     this.list.scrollTop = 0;
     const { top, bottom } = this.input.getBoundingClientRect();
     this.popup.classList.toggle("above", innerHeight - bottom < ROOM && top > innerHeight - bottom);
-    this.tell(found.length ? "" : this.nothing(query));
+    this.tell(found.length ? "" : this.notFoundText(query));
     this.heard.textContent = found.length ? [t("search.found", { count: found.length }), ...notes].join(". ") : "";
     const chosen = this.#chosen ? this.keyOf(this.#chosen) : null;
     this.activate(query && found.length ? 0 : found.findIndex((option) => this.keyOf(option) === chosen));

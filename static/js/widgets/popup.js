@@ -1,6 +1,6 @@
 // The base of what hangs on a button: opened by it, closed by Escape, by a click beside, or when the button moves away.
 
-const EDGE = 8;
+const EDGE = 8; // pixels between the popup and the edge of the window
 
 export class Popup extends HTMLElement {
   /** @type {HTMLButtonElement} */ button;
@@ -40,10 +40,10 @@ export class Popup extends HTMLElement {
   }
 
   /**
-   * Closes and does it; the focus stays with the button, or with the question where the button is gone then.
+   * Closes the popup and runs an action. The focus goes to the button, or to the grid's heading if the button is gone.
    * @param {() => void} run
    */
-  act(run) {
+  closeAndRun(run) {
     this.hidePopover();
     run();
     const { activeElement } = document;

@@ -7,7 +7,7 @@ from copy import deepcopy
 import pytest
 import torch
 from gradoscope.attribution.errors import Refused
-from gradoscope.attribution.metrics.networks import layers, private_copy, randomise
+from gradoscope.attribution.metrics.networks import layers_with_weights, private_copy, randomise
 from gradoscope.attribution.metrics.randomisation import randomised_counts
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
@@ -36,16 +36,19 @@ def names(layer: list[tuple[str, nn.Module]]) -> list[str]:
 
 
 def test_layers_from_the_top_down() -> None:
-    found = [names(layer) for layer in layers(wrap(Normed()))]
+    found = [names(layer) for layer in layers_with_weights(wrap(Normed()))]
     assert found == [["head"], ["convolution", "norm"], ["auxiliary"]]
-    assert [names(layer)[0] for layer in layers(classifier("resnet18", 64))][:2] == ["fc", "layer4.1.conv2"]
+    assert [names(layer)[0] for layer in layers_with_weights(classifier("resnet18", 64))][:2] == [
+        "fc",
+        "layer4.1.conv2",
+    ]
 
 
 def test_a_signal_keeps_its_size_through_many_random_layers() -> None:
     """Else the differences of scores drown in the rounding of float32."""
     deep = nn.Sequential(*(nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU()) for _ in range(40)))
     model = wrap(nn.Sequential(nn.Conv2d(3, 16, 3), deep, nn.Flatten(), nn.Linear(16 * 36, 3)))
-    for layer in layers(model):
+    for layer in layers_with_weights(model):
         randomise(layer, 0)
     assert 1e-2 < float(model(random_picture(8)[None]).std()) < 1e2
 
@@ -57,7 +60,7 @@ def test_every_weight_is_drawn_and_comes_from_the_seed() -> None:
     before, drawn = deepcopy(network.state_dict()), []
     for seed in (1, 1, 2):
         copy = private_copy(wrap(network))
-        for layer in layers(copy):
+        for layer in layers_with_weights(copy):
             randomise(layer, seed)
         drawn.append(copy.network.state_dict())
     for key, value in drawn[0].items():
@@ -76,7 +79,7 @@ def test_slopes_of_a_prelu_are_as_they_begin() -> None:
         wrap(nn.Sequential(nn.Conv2d(3, 4, 3), nn.PReLU(4, init=0.1), nn.Flatten(), nn.Linear(144, 3)))
     )
     model.network[1].weight.data.fill_(0.9)
-    for layer in layers(model):
+    for layer in layers_with_weights(model):
         randomise(layer, 0)
     assert model.network[1].weight.tolist() == pytest.approx([0.1] * 4)
     x = random_picture(8)[None]
@@ -101,8 +104,8 @@ class Scaled(nn.Module):
 def test_a_layer_scale_is_no_layer_and_keeps_its_size(shape: tuple[int, ...]) -> None:
     network = Scaled(shape)
     copy = private_copy(wrap(network))
-    assert [names(layer) for layer in layers(copy)] == [["head"], ["block"], ["", "stem"]]
-    for layer in layers(copy):
+    assert [names(layer) for layer in layers_with_weights(copy)] == [["head"], ["block"], ["", "stem"]]
+    for layer in layers_with_weights(copy):
         randomise(layer, 0)
     drawn = copy.network.gamma
     assert sorted(drawn.flatten().tolist()) == pytest.approx(network.gamma.flatten().tolist(), rel=1e-6)
@@ -116,11 +119,11 @@ def test_layers_of_convnext() -> None:
     torch.manual_seed(0)
     block = torchvision.models.convnext.CNBlockConfig
     network = torchvision.models.ConvNeXt([block(8, 16, 1), block(16, None, 1)], num_classes=3)
-    held = [names(layer)[0] for layer in layers(wrap(network, side=32))]
+    held = [names(layer)[0] for layer in layers_with_weights(wrap(network, side=32))]
     kernels = [name for name, m in network.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     assert sorted(held) == sorted(kernels)
     copy = private_copy(wrap(network, side=32))
-    for layer in layers(copy):
+    for layer in layers_with_weights(copy):
         randomise(layer, 0)
     scales = [p for name, p in copy.network.named_parameters() if name.endswith("layer_scale")]
     assert len(scales) == 2
@@ -131,8 +134,8 @@ def test_norms_of_whole_maps_begin_anew() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LayerNorm([4, 6, 6]), nn.Flatten(), nn.Linear(144, 3))
     network[1].weight.data.normal_()
     copy = private_copy(wrap(network))
-    assert len(layers(copy)) == 2
-    for layer in layers(copy):
+    assert len(layers_with_weights(copy)) == 2
+    for layer in layers_with_weights(copy):
         randomise(layer, 0)
     assert float((copy.network[1].weight - 1).abs().max()) == 0
 
@@ -143,7 +146,7 @@ def test_stages_against_maps_of_networks_made_by_hand() -> None:
     assert given.figures["layers"] == 3
     assert [stage["layer"] for stage in given.figures["stages"]] == ["head", "second", "first"]
     network = deepcopy(asked.classifier.network)
-    for stage, layer in zip(given.figures["stages"], layers(wrap(network, side=12)), strict=True):
+    for stage, layer in zip(given.figures["stages"], layers_with_weights(wrap(network, side=12)), strict=True):
         randomise(layer, 0)
         values = explain("vanilla_gradient", wrap(network, side=12), asked.picture).values
         assert torch.equal(values, given.maps[str(stage["count"])])

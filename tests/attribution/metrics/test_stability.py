@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from gradoscope.attribution.metrics.stability import packed, shifted
+from gradoscope.attribution.metrics.stability import jpeg_compressed, shifted
 from PIL import Image
 from torch import Tensor, nn
 
@@ -57,7 +57,7 @@ def test_maps_are_those_of_the_changed_pictures() -> None:
     asked = subject(picture=random_picture(12))
     given = measure("stability", asked)
     model = asked.classifier
-    for name, changed in {"mirror": asked.picture.flip(-1), "jpeg": packed(asked.picture, 75)}.items():
+    for name, changed in {"mirror": asked.picture.flip(-1), "jpeg": jpeg_compressed(asked.picture, 75)}.items():
         expected = explain("vanilla_gradient", model, changed).values
         assert torch.equal(given.maps[name], expected.flip(-1) if name == "mirror" else expected)
         score = next(trial["score"] for trial in given.figures["trials"] if trial["id"] == name)
@@ -76,7 +76,7 @@ def test_jpeg(channels: int) -> None:
     out = io.BytesIO()
     Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(out, "JPEG", quality=75)
     expected = np.array(Image.open(out)).reshape(16, 24, channels).transpose(2, 0, 1) / 255
-    given = packed(picture, 75)
+    given = jpeg_compressed(picture, 75)
     assert given.shape == picture.shape
     assert np.allclose(given.numpy(), expected)
     assert not torch.allclose(given, picture, atol=0.05)

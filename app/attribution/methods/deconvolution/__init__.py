@@ -8,12 +8,12 @@ from ...classifier import Classifier
 from ...engine import Engine
 from ...inspection import inspection_of
 from ..base import Maps, NoParameters, OnePass, Paper, register
-from ..rules import Deconvolved, guide
+from ..rules import DeconvolutionRule, gradients_by_rule
 
 
 @register
 class Deconvolution(OnePass[NoParameters]):
-    """As the gradient, but every rectifier passes back max(0, upstream), whatever it was given itself on the way up.
+    """As the gradient, but every rectifier passes back max(0, upstream), whatever its input was in the forward pass.
 
     Max pooling goes back by its switches, as always. Zeiler, Fergus 2013, arXiv:1311.2901. Diagnostics as guided
     backprop's. Raises `Refused` where an activation is no rectifier (SiLU, GELU, leaky ReLU …): there the method is not
@@ -37,7 +37,7 @@ class Deconvolution(OnePass[NoParameters]):
     Parameters = NoParameters
 
     def check(self, classifier: Classifier, parameters: NoParameters) -> None:
-        Deconvolved.check(inspection_of(classifier))
+        DeconvolutionRule.check(inspection_of(classifier))
 
     def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:
-        return guide(engine, pictures, Deconvolved())
+        return gradients_by_rule(engine, pictures, DeconvolutionRule())

@@ -8,7 +8,7 @@ from ...classifier import Classifier
 from ...engine import Engine
 from ...inspection import inspection_of
 from ..base import Maps, NoParameters, OnePass, Paper, register
-from ..rules import Guided, guide
+from ..rules import GuidedRule, gradients_by_rule
 
 
 @register
@@ -35,7 +35,7 @@ class GuidedBackprop(OnePass[NoParameters]):
     Parameters = NoParameters
 
     def check(self, classifier: Classifier, parameters: NoParameters) -> None:
-        Guided.check(inspection_of(classifier))
+        GuidedRule.check(inspection_of(classifier))
 
     def maps(self, engine: Engine, pictures: Tensor, parameters: NoParameters) -> Maps:
-        return guide(engine, pictures, Guided())
+        return gradients_by_rule(engine, pictures, GuidedRule())

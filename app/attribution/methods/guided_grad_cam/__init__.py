@@ -10,7 +10,7 @@ from ...inspection import inspection_of
 from ...layers import choose_layer
 from ..base import Attribution, Diagnostics, Method, Paper, Progress, Steps, register
 from ..grad_cam import LayerParameters, class_activation
-from ..rules import Guided
+from ..rules import GuidedRule
 
 
 @register
@@ -42,11 +42,11 @@ class GuidedGradCam(Method[LayerParameters]):
         return "zero_cam"
 
     def check(self, classifier: Classifier, parameters: LayerParameters) -> None:
-        Guided.check(inspection_of(classifier))
+        GuidedRule.check(inspection_of(classifier))
         choose_layer(inspection_of(classifier).feature_layers, parameters.layer, self.id)
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: LayerParameters, seed: int) -> Steps:
-        layer, rule = choose_layer(engine.inspection.feature_layers, parameters.layer, self.id), Guided()
+        layer, rule = choose_layer(engine.inspection.feature_layers, parameters.layer, self.id), GuidedRule()
         (cam,) = class_activation(engine, picture[None], layer, relu=True)
         yield Progress(1, 2)
         (guided,) = engine.gradients(picture[None], rule)

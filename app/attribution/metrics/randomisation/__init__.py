@@ -12,7 +12,7 @@ from ...errors import ComputationFailed, Refused
 from ...methods.base import Method, Paper, Parameters
 from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
 from ..findings import DIFFERENT_BELOW, SAME_FROM, SIMILAR_FROM, Figures, Findings, Level, short
-from ..networks import count_weighted_layers, layers, name_of, private_copy, randomise
+from ..networks import count_weighted_layers, layer_name, layers_with_weights, private_copy, randomise
 from ..scalars import Scalar
 from ..similarity import map_similarity
 
@@ -98,7 +98,7 @@ class Randomisation(Metric[RandomisationParameters]):
 
     def measure(self, subject: ExplainedMap, parameters: RandomisationParameters) -> MetricSteps:
         copy = private_copy(subject.classifier)
-        order = layers(copy)
+        order = layers_with_weights(copy)
         engine = Engine(copy, subject.score, micro_batch=subject.engine.micro_batch)
         meter = Meter(self.cost(subject.cost_inputs, parameters))
         stages: list[Stage] = []
@@ -107,7 +107,7 @@ class Randomisation(Metric[RandomisationParameters]):
             for layer in order[done:count]:
                 randomise(layer, subject.seed)
             done = count
-            stage: Stage = {"count": count, "layer": name_of(order[count - 1])}
+            stage: Stage = {"count": count, "layer": layer_name(order[count - 1])}
             before = meter.done
             try:
                 values = yield from meter.explain(subject, engine)

@@ -22,10 +22,8 @@ from ..similarity import Similarity, map_similarity
 Change = Callable[[Tensor], Tensor]
 
 
-MOVED = 0.1  # relative change of the score: more than that, and the map may change with it
-
-
-STAYS = "How alike the map is to that of the picture {}: rank correlation, 1 is the same map."
+SCORE_CHANGED_ABOVE = 0.1  # relative change of the score; above it the map may change too
+SIMILARITY_TEXT = "How alike the map is to that of the picture {}: rank correlation, 1 is the same map."
 
 
 def _trial(id: str) -> Callable[[Figures], float | None]:
@@ -38,7 +36,7 @@ class StabilityParameters(Parameters):
 
 @dataclass(frozen=True)
 class Transformation:
-    """A change of the picture, how its map is laid over the original's, and what of both is compared."""
+    """A change of the picture; `back` undoes it on the map, `compared` selects the part of both maps to compare."""
 
     id: str
     change: Change
@@ -79,11 +77,12 @@ class Stability(Metric[StabilityParameters]):
     summary = "Whether the map stays the same with another seed, shifted by one pixel, saved as JPEG, and mirrored."
     Parameters = StabilityParameters
     scalars = (
-        Scalar("stability.shift", "Stability: shifted by a pixel", "higher", STAYS.format("one pixel to the right"),
-               _trial("shift")),
-        Scalar("stability.jpeg", "Stability: packed as JPEG", "higher", STAYS.format("as a JPEG"), _trial("jpeg")),
-        Scalar("stability.mirror", "Stability: mirrored", "higher", STAYS.format("mirrored, mirrored back"),
-               _trial("mirror")),
+        Scalar("stability.shift", "Stability: shifted by a pixel", "higher",
+               SIMILARITY_TEXT.format("one pixel to the right"), _trial("shift")),
+        Scalar("stability.jpeg", "Stability: packed as JPEG", "higher",
+               SIMILARITY_TEXT.format("as a JPEG"), _trial("jpeg")),
+        Scalar("stability.mirror", "Stability: mirrored", "higher",
+               SIMILARITY_TEXT.format("mirrored, mirrored back"), _trial("mirror")),
         Scalar("stability.seed", "Stability: another seed", "higher",
                "How alike two maps are that differ in nothing but what was drawn. Take more samples where it is low.",
                _trial("seed")),
@@ -121,7 +120,7 @@ class Stability(Metric[StabilityParameters]):
             if rank_of(trial) >= DIFFERENT_BELOW:
                 continue
             values = {"rank": short(rank_of(trial)), "before": short(score), "after": short(trial["score"])}
-            if abs(trial["score"] - score) > MOVED * max(abs(score), abs(trial["score"])):
+            if abs(trial["score"] - score) > SCORE_CHANGED_ABOVE * max(abs(score), abs(trial["score"])):
                 yield f"{trial['id']}_with_score", "note", values
             else:
                 yield trial["id"], "doubt", values
@@ -135,7 +134,7 @@ class Stability(Metric[StabilityParameters]):
 def trials(cost_inputs: CostInputs, quality: int) -> list[Transformation]:
     found = [
         Transformation("shift", shifted, lambda values: values.roll(-1, -1), lambda values: values[..., :-1]),
-        Transformation("jpeg", lambda picture: packed(picture, quality), _same, _same),
+        Transformation("jpeg", lambda picture: jpeg_compressed(picture, quality), _same, _same),
         Transformation("mirror", _mirrored, _mirrored, _same),
     ]
     if cost_inputs.method.stochastic(cost_inputs.parameters):
@@ -144,12 +143,12 @@ def trials(cost_inputs: CostInputs, quality: int) -> list[Transformation]:
 
 
 def shifted(picture: Tensor) -> Tensor:
-    """The picture one pixel to the right; the column that comes in is its neighbour again."""
+    """The picture one pixel to the right; the first column is repeated."""
     return torch.cat([picture[..., :1], picture[..., :-1]], -1)
 
 
-def packed(picture: Tensor, quality: int) -> Tensor:
-    """The picture, (C, H, W) with C = 1 or 3, as a JPEG of that quality gives it back."""
+def jpeg_compressed(picture: Tensor, quality: int) -> Tensor:
+    """The picture, (C, H, W) with C = 1 or 3, after JPEG compression with that quality."""
     pixels = (picture.detach().float().cpu() * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
     out = io.BytesIO()
     Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(out, "JPEG", quality=quality)
