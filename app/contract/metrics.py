@@ -1,4 +1,4 @@
-"""What was measured of a map."""
+"""What metrics measured of a map, as it is sent and stored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Finding(WireModel):
     level: Literal["support", "doubt", "note"]
     detail: str
     values: JsonObject
-    url: str = Field(description="what it means")
+    url: str = Field(description="the page that explains the metric")
 
 
 class MeasurementBody(WireModel):
@@ -28,7 +28,9 @@ class MeasurementBody(WireModel):
     status: Literal["done", "refused", "failed"]
     parameters: JsonObject
     cost: MetricCost | None
-    seconds: float = Field(description="that the computation took, in this request or in the one that it was kept from")
+    seconds: float = Field(
+        description="that the computation took, in this request or, with `from_store`, in an earlier one"
+    )
     from_store: bool = Field(description="whether it was known already, and not computed again")
     figures: JsonObject | None
     findings: list[Finding] = Field(description="what the figures say, in plain words")
@@ -37,7 +39,7 @@ class MeasurementBody(WireModel):
 
 
 class MeasurementFacts(WireModel):
-    """What is kept of a metric beside the maps that it has made: `maps` are their names."""
+    """What the store keeps of a measurement. `maps` are the names of the maps that it made, which are kept apart."""
 
     figures: JsonObject
     maps: list[str]

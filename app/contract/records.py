@@ -73,7 +73,9 @@ class PanelBody(WireModel):
         description="what a reader should know, such as why a map is zero everywhere; absent where there is nothing",
         exclude_if=lambda notes: not notes,
     )
-    seconds: float = Field(description="that the computation took, in this request or in the one that it was kept from")
+    seconds: float = Field(
+        description="that the computation took, in this request or, with `from_store`, in an earlier one"
+    )
     from_store: bool = Field(description="whether it was known already, and not computed again")
     urls: PanelUrls
     metrics: dict[str, MeasurementBody] = Field({}, description="what was measured of the map")

@@ -51,8 +51,8 @@ class BaseExecutor(ABC):
     """Common base of the executors. A subclass starts and stops the computing of a job, by its number."""
 
     def __init__(self, settings: Settings, limit: int) -> None:
-        self.metrics = Telemetry()
-        self.metrics.limit.set(limit)
+        self.telemetry = Telemetry()
+        self.telemetry.limit.set(limit)
         self._settings, self._limit = settings, limit
         self._jobs: dict[int, Running] = {}
         self._numbers = itertools.count()
@@ -169,7 +169,7 @@ class BaseExecutor(ABC):
         """The client no longer waits for a job: end it."""
         running = self._jobs[number]
         computing = self._remove(number)
-        self.metrics.job_ended("cancelled")
+        self.telemetry.job_ended("cancelled")
         if running.has_events and not computing and isinstance(running.job, Explain):
             # it waits for a retry: no run can record it
             self._record_end(running.job.id, Ending(status="cancelled"))
@@ -182,7 +182,7 @@ class BaseExecutor(ABC):
         if running := self._jobs.get(number):
             self._remove(number)
             event = ErrorEvent(problem=problem.body())
-            self.metrics.job_ended(_outcome(event))
+            self.telemetry.job_ended(_outcome(event))
             if recorded and isinstance(running.job, Explain):
                 self._record_end(running.job.id, Ending(status="failed", problem=event.problem))
             running.queue.put(event)
@@ -202,20 +202,20 @@ class BaseExecutor(ABC):
         if event.final:
             self._remove(number)
             self._retry_after.add_job_seconds(time.monotonic() - running.started_at)
-            self.metrics.job_ended(_outcome(event))
+            self.telemetry.job_ended(_outcome(event))
             if isinstance(event, ErrorEvent) and event.problem.title == TooDemanding.title:
-                self.metrics.decoder_deaths.inc()
+                self.telemetry.decoder_deaths.inc()
         else:
             self._update_gauges()
             if isinstance(event, PanelEvent):
-                self.metrics.panel_ended(event.panel)
+                self.telemetry.panel_ended(event.panel)
             elif isinstance(event, MetricEvent):
-                self.metrics.metric_ended(event.metric)
+                self.telemetry.metric_ended(event.metric)
         running.queue.put(event)
 
     def _update_gauges(self) -> None:
-        self.metrics.in_flight.set(len(self._jobs))
-        self.metrics.waiting.set(sum(not running.has_events for running in self._jobs.values()))
+        self.telemetry.in_flight.set(len(self._jobs))
+        self.telemetry.waiting.set(sum(not running.has_events for running in self._jobs.values()))
 
     def _set_catalogue(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue

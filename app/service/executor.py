@@ -25,7 +25,7 @@ class Executor(Protocol):
         """End computing at once, without a message to anyone. Does not wait."""
 
     @property
-    def metrics(self) -> Telemetry:
+    def telemetry(self) -> Telemetry:
         """The counters so far."""
 
     @property

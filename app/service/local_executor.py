@@ -126,14 +126,14 @@ class LocalExecutor(BaseExecutor):
 
         self._unanswered_pings = 0
         self._worker_process = WorkerProcess(self._work, self._settings, on_loop(self._receive), on_loop(self._died))
-        self.metrics.worker_started(self._worker_process.process.pid)
+        self.telemetry.worker_started(self._worker_process.process.pid)
 
     def _receive(self, message: tuple[Any, ...]) -> None:
         self._unanswered_pings = 0
         if message[0] == "event":
             self._deliver(message[1], message[2])
         elif message[0] == "counters":
-            self.metrics.worker_reported(message[1])
+            self.telemetry.worker_reported(message[1])
         elif message[0] == "failed":
             self._unready_reason = f"the worker cannot start: {message[1]}"
         elif message[0] in ("ready", "catalogue"):
@@ -158,7 +158,7 @@ class LocalExecutor(BaseExecutor):
             self._fail_all()
             return
         self._deaths += 1
-        self.metrics.worker_deaths.inc()
+        self.telemetry.worker_deaths.inc()
         if was_ready:
             self._unready_reason = "the worker died and is being started again"
         log.error("the worker died; %d jobs are tried again, one at a time", len(self._crash_retry.running))

@@ -34,7 +34,7 @@ def uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=connection_class(
-            settings, lambda problem: app.state.executor.metrics.request_refused(problem.title, problem.status)
+            settings, lambda problem: app.state.executor.telemetry.request_refused(problem.title, problem.status)
         ),
         ws="none",
         loop="asyncio",  # even if uvloop is installed: the tests run with asyncio's

@@ -135,7 +135,7 @@ class Service(RuleBasedStateMachine):
             for one in self.asked:
                 self.ended_well(one)
             assert len(self.executor) == 0
-            assert b"requests_in_flight 0.0" in self.executor.metrics.text()
+            assert b"requests_in_flight 0.0" in self.executor.telemetry.text()
         finally:
             self.loop.run_until_complete(self.executor.stop())
             worker = self.executor.worker_pid

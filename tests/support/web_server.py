@@ -38,7 +38,7 @@ class Idle:
     known = True  # whether it tells what there is
 
     def __init__(self, settings: Settings) -> None:
-        self.metrics = Telemetry()
+        self.telemetry = Telemetry()
         self.asked: list[tuple[Job, str]] = []
         self.left = 0
         self.gate = threading.Event()

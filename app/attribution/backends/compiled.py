@@ -18,7 +18,7 @@ from .tape import Unsupported, record
 
 STREAMS = 2
 # Memory of a compiled graph in multiples of the weights: packed for forward, packed for backward, and buffers.
-WEIGHTS = 3
+WEIGHT_COPIES = 3
 
 
 class CompiledBackend(Backend):

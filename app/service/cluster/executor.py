@@ -119,7 +119,7 @@ class ClusterExecutor(BaseExecutor):
             self._fail(number, ComputationFailed(f"The computation broke off ({type(error).__name__})."))
 
     def _replica_died(self, number: int, error: Exception) -> None:
-        self.metrics.worker_deaths.inc()
+        self.telemetry.worker_deaths.inc()
         self._computing.discard(number)
         log.error("a replica died while it computed: %s", str(error).splitlines()[0][:200])
 
@@ -189,17 +189,17 @@ class ClusterExecutor(BaseExecutor):
         missing = self._reports.keys() - {report["replica"] for report in answers}
         for name in missing:
             del self._reports[name]
-            self.metrics.worker_removed(name)
+            self.telemetry.worker_removed(name)
         for report in answers:
             self._take_report(report)
 
     def _take_report(self, report: ReplicaState) -> None:
         """Store a replica's report. If it brings a new catalogue, merge the catalogues again."""
         name, catalogue = report["replica"], report["catalogue"]
-        self.metrics.worker_reported(report["counters"], name)
+        self.telemetry.worker_reported(report["counters"], name)
         if catalogue is not None:
             if self._reports.pop(name, None) is None:
-                self.metrics.worker_started(None)
+                self.telemetry.worker_started(None)
             self._reports[name] = report  # pop and insert: the newest report comes last
             self._set_catalogue(
                 merge_catalogues(

@@ -90,4 +90,4 @@ def route_of(scope: Scope) -> str:
 
 
 def telemetry_of(scope: Scope) -> Telemetry:
-    return scope["app"].state.executor.metrics  # type: ignore[no-any-return]
+    return scope["app"].state.executor.telemetry  # type: ignore[no-any-return]

@@ -132,7 +132,7 @@ async def stream(request: Request, executor: Executor, job: Explain | Measure) -
         await events.aclose()
         raise
     return EventSourceResponse(
-        _messages(first, events, executor.metrics), ping=15, send_timeout=60, headers={"cache-control": "no-store"}
+        _messages(first, events, executor.telemetry), ping=15, send_timeout=60, headers={"cache-control": "no-store"}
     )
 
 

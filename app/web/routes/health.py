@@ -33,5 +33,5 @@ async def readyz(executor: ExecutorDep) -> Health:
 async def metrics(executor: ExecutorDep, store: StoreDep) -> Response:
     """Metrics for Prometheus: requests, panels and their seconds, memory, store, deaths of the worker."""
     with suppress(Problem):  # then the last values stay
-        executor.metrics.set_store_size(*await asyncio.to_thread(store.usage))
-    return Response(executor.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        executor.telemetry.set_store_size(*await asyncio.to_thread(store.usage))
+    return Response(executor.telemetry.text(), media_type=CONTENT_TYPE_LATEST)

@@ -87,7 +87,7 @@
  * @property {"support" | "doubt" | "note"} level
  * @property {string} detail
  * @property {Record<string, any>} values
- * @property {string} url - what it means
+ * @property {string} url - the page that explains the metric
  */
 
 /**
@@ -156,7 +156,7 @@
  * @property {"done" | "refused" | "failed"} status
  * @property {Record<string, any>} parameters
  * @property {MetricCost | null} cost
- * @property {number} seconds - that the computation took, in this request or in the one that it was kept from
+ * @property {number} seconds - that the computation took, in this request or, with `from_store`, in an earlier one
  * @property {boolean} from_store - whether it was known already, and not computed again
  * @property {Record<string, any> | null} figures
  * @property {Finding[]} findings - what the figures say, in plain words
@@ -271,7 +271,7 @@
  *   `standard_error`, `layer`, …), and `engine`, what has computed it: see EngineBody
  * @property {NoteBody[]} [notes] - what a reader should know, such as why a map is zero everywhere; absent where
  *   there is nothing
- * @property {number} seconds - that the computation took, in this request or in the one that it was kept from
+ * @property {number} seconds - that the computation took, in this request or, with `from_store`, in an earlier one
  * @property {boolean} from_store - whether it was known already, and not computed again
  * @property {PanelUrls} urls
  * @property {Record<string, MeasurementBody>} [metrics] - what was measured of the map

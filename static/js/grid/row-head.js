@@ -3,14 +3,14 @@ import { el, iconButton } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { openFlow } from "../state/actions.js";
-import { beliefIn, modelTitle } from "../state/models.js";
+import { modelTitle, predictionOf } from "../state/models.js";
 import { currentRow, sameRow } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { rowActions } from "./menu-actions.js";
 
 /**
- * @import { FilledRow } from "../state/types.js"
+ * @import { RowWithPanels } from "../state/types.js"
  * @import { ActionMenu } from "../widgets/action-menu.js"
  */
 
@@ -23,7 +23,7 @@ export class RowHead extends View {
   /** @type {HTMLButtonElement} */ flow;
   /** @type {HTMLButtonElement} */ more;
   /** @type {ActionMenu} */ menu;
-  /** @type {FilledRow} */ row;
+  /** @type {RowWithPanels} */ row;
 
   build() {
     this.model = el("span", { class: "row-model" });
@@ -43,7 +43,7 @@ export class RowHead extends View {
     store.watchPanels((id) => this.row?.panels.some(({ id }) => id === id) && this.render(), signal);
   }
 
-  /** @param {FilledRow} row */
+  /** @param {RowWithPanels} row */
   setRow(row) {
     this.row = row;
     if (this.isConnected) this.render();
@@ -53,12 +53,12 @@ export class RowHead extends View {
     if (!this.row) return;
     const { key, model, panels } = this.row;
     const target = panels.find((panel) => panel.target)?.target;
-    const belief = target && beliefIn(model, target);
+    const prediction = target && predictionOf(model, target);
     const current = sameRow(currentRow(store.state)?.key, key);
     this.model.textContent = modelTitle(model);
     this.label.textContent = target?.label ?? t("row.top");
-    this.value.textContent = belief ? format.probability(belief.probability) : "";
-    this.value.title = belief ? t("row.probability") : "";
+    this.value.textContent = prediction ? format.probability(prediction.probability) : "";
+    this.value.title = prediction ? t("row.probability") : "";
     this.choose.setAttribute("aria-pressed", String(current));
     this.toggleAttribute("current", current);
     const label = t("row.more", { model: this.model.textContent, label: this.label.textContent });

@@ -30,12 +30,13 @@ export function shownInput() {
 export const askedTarget = () => currentRow(store.state)?.target ?? shownInput()?.predictions[0] ?? null;
 
 /**
- * What a model believes of a class, {index, label, probability, logit}, where it has told.
+ * What a model predicts for a class, {index, label, probability, logit}; undefined where that is not
+ * known. Without a class, its top one.
  * @param {string | null | undefined} model
  * @param {ClassBody | null | undefined} target
  * @returns {PredictedClass | undefined}
  */
-export function beliefIn(model, target) {
+export function predictionOf(model, target) {
   const { predictions = [], targets = [] } = store.state.inputs.get(model) ?? {};
   return target ? [...predictions, ...targets].find(({ index }) => index === target.index) : predictions[0];
 }

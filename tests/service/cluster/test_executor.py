@@ -119,7 +119,7 @@ def test_a_dead_replica_means_one_more_try_that_tells_nothing_twice():
     handle = Handle([*DONE[:2], ActorDiedError()], DONE)
 
     async def play(executor):
-        return await events_of(executor, job()), executor.metrics.text().decode()
+        return await events_of(executor, job()), executor.telemetry.text().decode()
 
     told, metrics = scene(handle, play)
     assert tuple(told) == DONE
@@ -224,7 +224,7 @@ def test_what_replicas_tell_is_one_catalogue_and_one_sum():
     async def play(executor):
         assert (await executor.catalogue()).models[0].layers is None
         await events_of(executor, Labels("m"))
-        return await executor.catalogue(), executor.metrics.text().decode()
+        return await executor.catalogue(), executor.telemetry.text().decode()
 
     known, metrics = scene(handle, play)
     assert [layer.name for layer in known.models[0].layers] == ["late"]
@@ -241,7 +241,7 @@ def test_a_replica_that_is_heard_of_by_an_answer_first_is_known_when_it_is_asked
         await events_of(executor, Labels("m"))
         while (await executor.catalogue()).models[0].layers is None:
             await asyncio.sleep(0.01)
-        return executor.metrics.text().decode()
+        return executor.telemetry.text().decode()
 
     metrics = scene(handle, play)
     assert "gradoscope_worker_starts_total 2.0" in metrics

@@ -135,7 +135,7 @@ def test_a_replica_that_is_killed_and_the_job_completes(cluster, capsys):
                 (victim,) = [t["process"] for t in await ask(cluster) if t["running"]]
                 os.kill(victim, signal.SIGKILL)
                 killed = time.monotonic()
-        return told, recovered, executor.metrics.text().decode()
+        return told, recovered, executor.telemetry.text().decode()
 
     async def ask(cluster):
         return await cluster.handle.broadcast("report", {}).results_async()
