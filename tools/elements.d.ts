@@ -21,7 +21,7 @@ import type { HistoryPanel } from "../static/js/history/history-panel.js";
 import type { InputFields } from "../static/js/question/input-fields.js";
 import type { LayerSearch } from "../static/js/models/layer-search.js";
 import type { LookFacts } from "../static/js/viewport/look-facts.js";
-import type { LookingBar } from "../static/js/toolbar/looking-bar.js";
+import type { ViewportBar } from "../static/js/toolbar/viewport-bar.js";
 import type { MapCompare } from "../static/js/compare/map-compare.js";
 import type { MapLens } from "../static/js/viewport/map-lens.js";
 import type { MapPanel } from "../static/js/grid/map-panel.js";
@@ -72,7 +72,7 @@ declare global {
     "input-fields": InputFields;
     "layer-search": LayerSearch;
     "look-facts": LookFacts;
-    "looking-bar": LookingBar;
+    "viewport-bar": ViewportBar;
     "map-compare": MapCompare;
     "map-lens": MapLens;
     "map-panel": MapPanel;

@@ -6,7 +6,8 @@
     attribution.values  # the map, (C, H, W)
 
 It needs torch, numpy, pydantic and captum; OpenVINO, where it is installed, compiles gradients (`backends`). Names are
-imported when they are first used: what only asks where the plug-ins stand (`plugins`) loads no PyTorch.
+imported when they are first used, so that a process that only looks for the folders of plug-ins (`plugins`) loads no
+PyTorch.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .autograd_graph import Value, cuts, reaches_picture, walk
 from .classifier import Classifier
 from .errors import InvalidParameter, Refused
-from .runs import Run, find_runs
+from .mirrored_calls import MirroredCall, find_mirrored_calls
 from .torch_state import clean_state
 
 
@@ -23,8 +23,8 @@ class Layer:
 
     `whole` says whether every way from the picture to the logits passes through this output: cut there, the logits have
     no gradient. It is false for a branch. `calls` is how often it runs side by side in a pass, none of the calls being
-    part of the way to another; 1 for most. `runs` are these calls where they see the same picture, mirrored or not, so
-    that their maps can be added up; empty for one call, and where they see something else.
+    part of the way to another; 1 for most. `mirrored_calls` are these calls where they see the same picture, mirrored
+    or not, so that their maps can be added up; empty for one call, and where they see something else.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Layer:
     aliases: tuple[str, ...] = ()
     whole: bool = True
     calls: int = 1
-    runs: tuple[Run, ...] = ()
+    mirrored_calls: tuple[MirroredCall, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,11 @@ def find_layers(classifier: Classifier, probe: Tensor) -> FeatureLayers:
         whole = shared is None or output.value in shared
         if not whole and logits is not None and len(calls) > 1:
             whole = not reaches_picture(logits, calls.values())
-        runs = find_runs(classifier, output.name, tuple(calls)) if whole and len(calls) > 1 else ()
+        mirrored = find_mirrored_calls(classifier, output.name, tuple(calls)) if whole and len(calls) > 1 else ()
         _, channels, height, width = output.tensor.shape
         layers.pop(output.name, None)  # a module called twice moves to its last call, because `captured` keeps that one
-        layer = Layer(output.name, (channels, height, width), aliases, whole, max(1, len(calls)), runs)
-        whole = whole and (layer.calls == 1 or bool(runs))
+        layer = Layer(output.name, (channels, height, width), aliases, whole, max(1, len(calls)), mirrored)
+        whole = whole and (layer.calls == 1 or bool(mirrored))
         layers[output.name] = layer
         default = output.name if whole and is_late(i) else None if default == output.name else default
     return FeatureLayers(list(layers.values()), default)
@@ -137,9 +137,9 @@ def choose_layer(found: FeatureLayers, name: str, method: str) -> str:
             method,
             "layer",
         )
-    if layer.calls > 1 and not layer.runs:
+    if layer.calls > 1 and not layer.mirrored_calls:
         raise Refused(_runs_several_times(layer))
-    return layer.name if layer.runs else name
+    return layer.name if layer.mirrored_calls else name
 
 
 def _refuse_automatic(layers: list[Layer], method: str) -> NoReturn:

@@ -31,7 +31,7 @@ def flow(
     size: Annotated[str | None, typer.Option(help="Input size: a side in pixels, or HEIGHTxWIDTH")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, as the REST interface has it")] = False,
 ) -> None:
-    """Show the gradient's norm at every layer, dead and saturated activations, and what poolings pass on."""
+    """Show the gradient's norm at every layer, dead and saturated activations, and how much each pooling passes on."""
     classes = parse_target(target), parse_class(against)
     job = Flow(image.read_bytes(), model, *classes, score_of(score), fit_of(fit), parse_size(size))
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:

@@ -122,7 +122,7 @@ class Arguments:
     @property
     def sides(self) -> str | None:
         """The size as a form field: HEIGHTxWIDTH."""
-        return as_sides(self.size)
+        return size_text(self.size)
 
     def form(self) -> dict[str, str | int | Sequence[str]]:
         """The form fields of POST /explanations, without the picture; only fields that are set."""
@@ -192,12 +192,12 @@ def as_tuple(given: T | Sequence[T] | None) -> tuple[T, ...]:
     return (given,)
 
 
-def as_sides(size: int | tuple[int, int] | None) -> str | None:
+def size_text(size: int | tuple[int, int] | None) -> str | None:
     """A side, or (height, width), as HEIGHTxWIDTH."""
     return None if size is None else "x".join(str(int(side)) for side in as_tuple(size))
 
 
-def picture_of(image: Picture | None, sample: str | None) -> bytes | None:
+def picture_bytes(image: Picture | None, sample: str | None) -> bytes | None:
     """The bytes to send; None for a sample. Raises `Unprocessable` if both or neither are given."""
     if (image is None) == (sample is None):
         said = "none is" if image is None else "both are"

@@ -18,7 +18,7 @@ except ImportError as error:
 from ..contract.arrays import Reduction
 from ..contract.problems import Unprocessable
 from ..images.map_grid import map_grid
-from ..images.palettes import MAGNITUDES, SIGNED, palettes
+from ..images.palettes import MAGNITUDE_PALETTE, SIGNED_PALETTE, palettes
 from ..images.render import PERCENTILE, colourise, is_signed, scale_of
 from .drawable import Explanation, Panel
 
@@ -43,7 +43,7 @@ class Appearance:
 
     @property
     def colours(self) -> str:
-        return self.palette or (SIGNED if is_signed(self.reduce) else MAGNITUDES)
+        return self.palette or (SIGNED_PALETTE if is_signed(self.reduce) else MAGNITUDE_PALETTE)
 
 
 class NotebookFigure(Figure):

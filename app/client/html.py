@@ -1,4 +1,4 @@
-"""What a notebook shows of an explanation: small pictures inside the page, with what they are. Loads nothing."""
+"""What a notebook shows of an explanation: small pictures with captions, as data URLs: no other file is loaded."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from html import escape
 from PIL import Image
 
 from ..images.map_grid import map_grid, scale_text
-from ..images.palettes import MAGNITUDES
+from ..images.palettes import MAGNITUDE_PALETTE
 from ..images.render import PERCENTILE, draw, scale_of
 from ..pipeline.archive import png
 from .drawable import Explanation, Panel
 
-PALETTE = MAGNITUDES
+PALETTE = MAGNITUDE_PALETTE
 SIDE = 176  # pixels of the longer side
 ROW = "display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start"
 CELL = f"margin:0;width:{SIDE}px;font-size:12px;line-height:1.35;overflow-wrap:anywhere"
@@ -21,20 +21,20 @@ IMAGE = "display:block;margin:0 0 4px;max-width:none;image-rendering:pixelated"
 
 
 def explanation_html(explanation: Explanation) -> str:
-    """What each model saw and believes, and its maps with method, class, completeness and the scale's ends."""
+    """What each model saw, its predictions, and its maps with method, class, completeness and the scale's ends."""
     rows, panels = [], {panel.id: panel for panel in explanation}
     for row in map_grid(panel.cell for panel in explanation).rows:
         cells = [_input(explanation, row.model), *(_panel(panels[cell.panel]) for _, cell in row.cells)]
         rows.append(f'<div style="{ROW}">{"".join(cells)}</div>')
-    told = f"{explanation.score} · seed {explanation.seed} · {explanation.seconds:.1f} s"
+    summary = f"{explanation.score} · seed {explanation.seed} · {explanation.seconds:.1f} s"
     if explanation.status != "done":
-        told += f" · {explanation.status}"
+        summary += f" · {explanation.status}"
     if explanation.url is not None:
         address = escape(explanation.url)
         link = f' · <a href="{address}" target="_blank" rel="noopener">{address}</a>'
     else:
         link = ""
-    foot = f"score: {escape(told)} · Σ|·|, {PERCENTILE:g}th percentile{link}"
+    foot = f"score: {escape(summary)} · Σ|·|, {PERCENTILE:g}th percentile{link}"
     return f'<div>{"".join(rows)}<div style="font-size:11px;margin-top:8px">{foot}</div></div>'
 
 

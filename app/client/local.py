@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from . import checks
 from . import forks as forks  # from the first import on: it notes forks
-from .arguments import Arguments, SharedArguments, as_tuple, picture_of
+from .arguments import Arguments, SharedArguments, as_tuple, picture_bytes
 from .events import Listener
 from .pictures import Picture
 from .progress import listener_for
@@ -50,7 +50,7 @@ def explain(
     from .in_process import InProcess, ModelSet
 
     call = Arguments.checked(arguments)
-    picture = picture_of(image, call.sample)
+    picture = picture_bytes(image, call.sample)
     requested: Mapping[Any, Model] | Sequence[Model] = model if isinstance(model, Mapping) else as_tuple(model)
     models = ModelSet.of(requested, input, checks.labels(labels), output)
     with listener_for(progress) as listener:

@@ -67,7 +67,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _as_16_bits(image: Image.Image) -> Image.Image:
-    """Deep grey as 16 bits, as in the file that it came from. Raises `Unprocessable` if it is not 0 … 65535."""
+    """Grey of more than 8 bits as 16 bits, as in its file. Raises `Unprocessable` if it is not within 0 … 65535."""
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
         raise Unprocessable(

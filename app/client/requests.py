@@ -1,4 +1,4 @@
-"""The requests of both clients."""
+"""The HTTP requests of the synchronous client and of the asyncio client."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .arguments import (
     ExplainArguments,
     FlowArguments,
     Options,
-    as_sides,
     as_tuple,
     checked_flow,
-    picture_of,
+    picture_bytes,
+    size_text,
 )
 from .pictures import Picture
 from .results import Explanation
@@ -71,25 +71,25 @@ def get(path: str, **params: Any) -> ApiCall:
 def explain(image: Picture | None, arguments: ExplainArguments, accept: str = "application/json") -> ApiCall:
     """POST /explanations."""
     call = Arguments.checked(arguments)
-    picture = picture_of(image, call.sample)
+    picture = picture_bytes(image, call.sample)
     return ApiCall("POST", f"{BASE}/explanations", call.form(), picture, accept=accept)
 
 
 def predict(image: Picture | None, sample: str | None, models: Any, top_k: int, fit: Fit | None, size: Any) -> ApiCall:
     """POST /predictions."""
-    picture = picture_of(image, sample)
-    sides = as_sides(checks.size(size))
+    picture = picture_bytes(image, sample)
+    sides = size_text(checks.size(size))
     given = {"sample": sample, "model": as_tuple(models), "top_k": str(top_k), "fit": fit, "size": sides}
     return ApiCall("POST", f"{BASE}/predictions", _without_none(given), picture)
 
 
 def gradient_flow(image: Picture | None, arguments: FlowArguments) -> ApiCall:
     """POST /gradient-flows."""
-    picture = picture_of(image, arguments.get("sample"))
+    picture = picture_bytes(image, arguments.get("sample"))
     call = checked_flow(arguments)
     given = {name: None if value is None else str(value) for name, value in call.items() if name != "size"}
     return ApiCall(
-        "POST", f"{BASE}/gradient-flows", _without_none({**given, "size": as_sides(call.get("size"))}), picture
+        "POST", f"{BASE}/gradient-flows", _without_none({**given, "size": size_text(call.get("size"))}), picture
     )
 
 
@@ -97,7 +97,7 @@ def estimate(model: str | None, methods: Any, options: Options | None, size: Any
     """POST /estimates."""
     options_text = json.dumps(checks.options(options))
     given = {"model": model, "method": checks.ids("methods", methods), "options": options_text}
-    given |= {"size": as_sides(checks.size(size)), "metrics": checks.ids("metrics", metrics)}
+    given |= {"size": size_text(checks.size(size)), "metrics": checks.ids("metrics", metrics)}
     return ApiCall("POST", f"{BASE}/estimates", _without_none(given))
 
 

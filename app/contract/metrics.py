@@ -1,4 +1,4 @@
-"""What was measured of a map."""
+"""What metrics measured of a map, as it is sent and stored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Finding(WireModel):
     level: Literal["support", "doubt", "note"]
     detail: str
     values: JsonObject
-    url: str = Field(description="what it means")
+    url: str = Field(description="the page that explains the metric")
 
 
 class MeasurementBody(WireModel):
@@ -39,7 +39,7 @@ class MeasurementBody(WireModel):
 
 
 class MeasurementFacts(WireModel):
-    """What is kept of a metric beside the maps that it has made: `maps` are their names."""
+    """What the store keeps of a measurement. `maps` are the names of the maps that it made, which are kept apart."""
 
     figures: JsonObject
     maps: list[str]

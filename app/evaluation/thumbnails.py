@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..contract.arrays import reduce_channels
-from ..images.palettes import MAGNITUDES
+from ..images.palettes import MAGNITUDE_PALETTE
 from ..images.render import draw
 
 SIDE = 128
@@ -25,4 +25,4 @@ def of_picture(picture: Image.Image, side: int = SIDE) -> str:
 
 def of_map(values: np.ndarray, side: int = SIDE) -> str:
     """A thumbnail of a map (C, H, W), as the sum of |·| over channels."""
-    return of_picture(draw(reduce_channels(values, "abs"), MAGNITUDES, signed=False), side)
+    return of_picture(draw(reduce_channels(values, "abs"), MAGNITUDE_PALETTE, signed=False), side)

@@ -10,12 +10,12 @@ from PIL import Image, ImageDraw, ImageFont
 from ..contract.arrays import reduce_channels
 from ..contract.records import Explanation
 from .map_grid import NO_CLASS, MapCell, map_grid, scale_text
-from .palettes import MAGNITUDES, palettes
+from .palettes import MAGNITUDE_PALETTE, palettes
 from .render import Scale, colourise, scale_of
 
 CELL, GAP, LEFT, CAPTION, HEADER = 224, 16, 24, 62, 58
 INK, FAINT, GROUND = (24, 26, 30), (96, 100, 108), (255, 255, 255)
-PALETTE = MAGNITUDES
+PALETTE = MAGNITUDE_PALETTE
 
 
 def contact_sheet(

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..settings import shipped
 
-SIGNED, MAGNITUDES = "blue_orange", "inferno"  # the palettes of signed values and of magnitudes, unless one is named
+SIGNED_PALETTE, MAGNITUDE_PALETTE = "blue_orange", "inferno"  # where no palette is named
 
 
 @cache

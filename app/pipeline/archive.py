@@ -16,7 +16,7 @@ from ..contract.arrays import measurement_part, npy, reduce_channels, unpack
 from ..contract.problems import NotFound
 from ..contract.records import Explanation, PanelBody, PanelUrls
 from ..images.contact_sheet import contact_sheet
-from ..images.palettes import MAGNITUDES
+from ..images.palettes import MAGNITUDE_PALETTE
 from ..images.render import draw
 from ..storage.stores import AnyStore
 from .resume import RECORD
@@ -42,7 +42,7 @@ def files(record: Explanation, read: PartReader, titles: dict[str, str]) -> Iter
             name = _panel_name(panel)
             data = _part(read, f"panel:{panel.id}")
             yield f"{name}.npy", data
-            yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), MAGNITUDES, signed=False))
+            yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), MAGNITUDE_PALETTE, signed=False))
         for name, part in _metric_maps(panel):
             map = read(part)
             if map is not None:

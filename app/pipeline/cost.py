@@ -23,8 +23,8 @@ from .throughput import Size, Throughput
 BACKWARD = 2  # forward passes that a backward pass takes as long as
 MIN_LEARN_EVALUATIONS = 8  # evaluations that a map needs for its time to count as a measurement of throughput
 MAP_KEY = ("gradients",)  # the key of a map's throughput
-# the key of a throughput, and how many evaluations of that kind
-Spent = tuple[tuple[str, ...], int]
+# the key of a throughput, and how many evaluations of that kind a metric takes
+Component = tuple[tuple[str, ...], int]
 
 
 def weight(cost: MetricCost) -> int:
@@ -89,13 +89,13 @@ def learn_metric(
         throughput.learn(model, throughput_key(inputs.method, metric, cost), seconds, cost.total, inputs.size)
 
 
-def components(metric: Metric[Any], cost: MetricCost, inputs: CostInputs) -> Iterator[Spent]:
+def components(metric: Metric[Any], cost: MetricCost, inputs: CostInputs) -> Iterator[Component]:
     """What the seconds of a metric that makes maps consist of: the maps, their comparison, and other passes."""
     made = inputs.map_cost * cost.maps
     yield ("maps", inputs.method.id, metric.network), made.total
     yield ("comparisons",), cost.maps
     if metric.network == "copy":
-        yield ("drawing",), 1
+        yield ("drawing",), 1  # making the copy and its random weights
     if cost.forwards > made.forwards:
         yield ("forwards",), cost.forwards - made.forwards
     if cost.gradients > made.gradients:

@@ -105,7 +105,8 @@ def _small_per_element(layers: list[LayerGradient]) -> Iterator[Finding]:
         yield _finding(
             "flow_thin", "note",
             f"Per element the gradient is below a thousandth of its largest (at {title(largest)}) at {len(small)} of "
-            f"{len(layers)} layers, least at {title(least)}. It is spread there, or goes round: it is not lost.",
+            f"{len(layers)} layers, least at {title(least)}. It is spread over many "
+            "elements there, or takes another branch: it is not lost.",
             largest=title(largest), count=len(small), layers=len(layers), layer=title(least),
         )  # fmt: skip
 
@@ -117,7 +118,7 @@ def _flat_score(layers: list[LayerGradient], score: ScoreKind) -> Iterator[Findi
         yield _finding(
             "flow_flat_score", "note",
             f"The probability hardly changes with the logits (norm {_short(_norm(last))} at {title(last)}), so the "
-            "gradient is small at every layer alike. The logit as the score has no such end.",
+            "gradient is small at every layer alike. With the logit as the score this does not happen.",
             norm=_norm(last), layer=title(last),
         )  # fmt: skip
 
@@ -131,18 +132,18 @@ def _drop(layers: list[LayerGradient]) -> Iterator[Finding]:
     ]
     if not drops:
         return
-    ratio, layer, user = min(drops, key=lambda drop: drop[0])
+    ratio, layer, consumer = min(drops, key=lambda drop: drop[0])
     if ratio >= MAX_LEFT:
         return
-    average = user.pooling is not None and user.pooling.kind == "average"
+    average = consumer.pooling is not None and consumer.pooling.kind == "average"
     detail = (
-        f"The largest drop between two layers is from {title(user)} back to {title(layer)}: {_percent(ratio)} of the "
-        "norm is left."
+        f"The largest drop between two layers is from {title(consumer)} back to {title(layer)}: {_percent(ratio)} of "
+        "the norm is left."
     )
     if average:
         detail += " That is what an average does: each of its inputs gets its share only."
     code = "flow_drop_average" if average else "flow_drop"
-    yield _finding(code, "note", detail, layer=title(layer), above=title(user), ratio=ratio)
+    yield _finding(code, "note", detail, layer=title(layer), above=title(consumer), ratio=ratio)
 
 
 def _dead(layers: list[LayerGradient]) -> Iterator[Finding]:

@@ -55,7 +55,7 @@ class Scheduler:
         with request_id.as_current(self._entries[number].request, client):
             try:
                 for event in self._entries[number].run:
-                    if event is None:
+                    if event is None:  # the end of a micro-batch
                         numbers.rotate(-1)
                         self._rounds.move_to_end(client)
                         return

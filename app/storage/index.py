@@ -49,7 +49,7 @@ SCHEMA = (
 TABLES = ("record", "blob", "uses", "pin", "clock")
 ADDED = (("record", "owner"), ("blob", "digest"))  # columns that an index of an older version lacks
 LOCK_SECONDS = 5.0  # how long to wait for a locked index
-TIDY_SECONDS = 1.0
+TRUNCATE_SECONDS = 1.0
 TRIES = 3
 REPLACED = "The store of explanations was lost or damaged, and is begun anew. Try again."
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -94,12 +94,12 @@ class Index:
         else:
             self._idle.append((file, connection))
 
-    def tidy(self) -> bool:
+    def truncate_log(self) -> bool:
         """Write the log back and empty it, because it still holds deleted data. False if other transactions run."""
         with suppress(sqlite3.Error, OSError, Problem):
             file, connection = self._get_connection(write=True)
             try:
-                connection.execute(f"PRAGMA busy_timeout = {1000 * TIDY_SECONDS:.0f}")
+                connection.execute(f"PRAGMA busy_timeout = {1000 * TRUNCATE_SECONDS:.0f}")
                 busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
                 connection.execute(f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS:.0f}")
             except sqlite3.Error:
@@ -183,7 +183,7 @@ class Index:
     def _as_problem(self, error: Exception, file: IndexFile | None) -> Problem:
         """The problem for clients. Discards the index if it is damaged."""
         if isinstance(error, OSError):
-            return write_problem(error)
+            return as_write_problem(error)
         code = _code(error)
         damaged = _is_damage(error) or (file is not None and _lacks_columns(error, file[0]))
         if damaged and file is not None:
@@ -199,7 +199,7 @@ class Index:
         return NotStored(NotStored.default_detail)
 
 
-def write_problem(error: OSError) -> NotStored:
+def as_write_problem(error: OSError) -> NotStored:
     """The problem for clients if a file cannot be written."""
     log.error("the store cannot be written: %s", error)
     return StorageFull(StorageFull.default_detail) if error.errno in FULL else NotStored(NotStored.default_detail)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..contract.problems import NotStored, Unavailable
-from .index import write_problem
+from .index import as_write_problem
 
 log = logging.getLogger(__name__)
 TRIES = 10  # to write into a folder that another process deletes at the same moment
@@ -131,7 +131,7 @@ class LocalObjectStore:
                 raise
             except OSError as error:
                 if not isinstance(error, FileNotFoundError) or attempt == TRIES - 1:
-                    raise write_problem(error) from error
+                    raise as_write_problem(error) from error
             finally:
                 with suppress(OSError):
                     part.unlink(missing_ok=True)
@@ -143,7 +143,7 @@ class LocalObjectStore:
                 with suppress(*MISSING_ERRORS):
                     target.unlink()
             except OSError as error:
-                raise write_problem(error) from error
+                raise as_write_problem(error) from error
             with suppress(OSError):  # not empty, or another process was quicker
                 target.parent.rmdir()
 

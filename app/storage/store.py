@@ -5,7 +5,8 @@ change is one transaction, and files are written or deleted only inside one, so 
 race. A damaged file is deleted, and its content is computed again.
 
 A record that is being computed, or measured, is pinned: neither age, size nor a full disk deletes it. If the store is
-too large, the oldest record of the owner who uses most goes first, so that one API key cannot push out all others.
+too large, the oldest record of the owner who uses most goes first, so that one API key cannot push out all others. A
+runner is a process that computes; what it has pinned may be released once it is dead.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from typing import TypeVar
 
 from ..contract.problems import NotFound, StorageFull
 from ..contract.wire import JsonObject
-from .clock import now, tick
-from .index import Index, write_problem
+from .clock import now, save_now
+from .index import Index, as_write_problem
 from .runner import Runner, is_alive
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ SPARE_BYTES = 4 * 2**20  # made free in addition to what is needed, if the disk 
 SECRET_BYTES = 32
 DEADLINE = 600.0  # seconds that computing takes at most
 PIN_SECONDS = 60.0  # how much longer a record stays pinned if nobody ends it
-RUN = "run"  # the pin of the request that makes a record
+RUN = "run"  # the name of the pin while the explanation itself is computed
 
 
 class Store:
@@ -53,7 +54,7 @@ class Store:
         self.folder, self.max_bytes, self.max_age = folder, max_bytes, max_age
         self._pin_seconds = deadline + PIN_SECONDS
         self._index = Index(folder)
-        self._needs_tidy = False
+        self._needs_truncation = False  # whether the index's log still holds deleted data
         with suppress(OSError):  # if the folder cannot be made, the first write reports it
             (folder / "blobs").mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -68,14 +69,14 @@ class Store:
         try:
             return _read_secret(self.folder / "secret")
         except OSError as error:
-            raise write_problem(error) from error
+            raise as_write_problem(error) from error
 
     @cached_property
     def _runner(self) -> Runner:
         try:
             return Runner(self.folder)
         except OSError as error:
-            raise write_problem(error) from error
+            raise as_write_problem(error) from error
 
     def key(self, *parts: object) -> str:
         """HMAC-SHA256 of everything that determines a blob, with the server's secret: nobody can guess it from
@@ -188,7 +189,7 @@ class Store:
             return None
 
     def put(self, record: str, name: str, key: str, data: bytes, meta: JsonObject) -> None:
-        """Write a blob, atomically, and let `record` use it."""
+        """Write a blob, atomically, and let `record` use it. `meta` is JSON that the index keeps with it."""
         self._write_with_room(record, len(data), lambda: self._put(record, name, key, data, meta))
 
     def _put(self, record: str, name: str, key: str, data: bytes, meta: JsonObject) -> None:
@@ -206,7 +207,7 @@ class Store:
                 _add_use(index, record, name, key)
                 os.replace(part, path)
         except OSError as error:
-            raise write_problem(error) from error
+            raise as_write_problem(error) from error
         finally:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -222,7 +223,7 @@ class Store:
         with self._index.transaction() as index:
             removed = index.execute("DELETE FROM record WHERE id = ?", (record,)).rowcount
             self._drop_unused(index)
-        self._needs_tidy = not self._index.tidy()
+        self._needs_truncation = not self._index.truncate_log()
         return bool(removed)
 
     def check(self) -> None:
@@ -234,7 +235,8 @@ class Store:
         ones stay. Returns how many went."""
         self._drop_orphans()
         with self._index.transaction() as index:
-            seconds = tick(index)
+            seconds = save_now(index)
+            # a record from the future, left by a clock that was wrong, begins to age now
             index.execute("UPDATE record SET created = ? WHERE created > ?", (seconds, seconds))
             index.execute("DELETE FROM pin WHERE until < ?", (seconds,))
             removed = index.execute(
@@ -246,8 +248,8 @@ class Store:
                 used = self._bytes_by_owner(index)
                 while self._bytes(index) > self.max_bytes and self._drop_oldest(index, used) is not None:
                     removed += 1
-        if removed or self._needs_tidy:
-            self._needs_tidy = not self._index.tidy()
+        if removed or self._needs_truncation:
+            self._needs_truncation = not self._index.truncate_log()
         return removed
 
     def usage(self) -> tuple[int, int]:
@@ -346,7 +348,7 @@ class Store:
         except OSError:
             return None
         size, digest = row
-        return data if len(data) == size and digest in ("", _digest(data)) else None
+        return data if len(data) == size and digest in ("", _digest(data)) else None  # "": from an older version
 
     @staticmethod
     def _bytes(index: sqlite3.Connection) -> int:

@@ -22,7 +22,7 @@ LINK_PARAMETERS = {  # where a link finds its parameters in an explanation's rec
     "model": "$response.body#/inputs/0/model",
 }
 EXAMPLE_SAMPLE = "cat"
-EXAMPLES = {"method": ["grad_cam"], "target": ["top"]}  # of repeatable fields; of the others none
+EXAMPLES = {"method": ["grad_cam"], "target": ["top"]}  # of repeatable fields; the example of any other is []
 EXPLANATIONS = "/api/v1/explanations"
 
 
@@ -62,7 +62,7 @@ def _event_schemas() -> Document:
 
 
 def _describe_problems(responses: Document) -> None:
-    responses.pop("422", None)  # 4XX says it
+    responses.pop("422", None)  # the operation's response «4XX» includes it
     for status, response in responses.items():
         if status[0] in "45":
             response["content"] = PROBLEM

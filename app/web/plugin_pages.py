@@ -99,7 +99,7 @@ def metric_pages(records: Iterable[Record] | None) -> dict[str, list[PluginPage]
     return {"sections": [PluginPage(page.presentation, page.record, tuple(guests.get(page.id, ()))) for page in own]}
 
 
-def previews() -> list[Presentation]:
+def preview_methods() -> list[Presentation]:
     """The default methods, whose preview pictures the start page shows."""
     return [one for one in presentations("methods").values() if one.default]
 
@@ -108,7 +108,7 @@ def plugin_block() -> Markup:
     """A script element with ids of methods and metrics as JSON, which the page uses until the catalogue arrives."""
     presented = presentations("metrics").values()
     metrics = [{"id": one.id, "figure": one.asset("figure.js") is not None} for one in presented]
-    data = json.dumps({"methods": [one.id for one in previews()], "metrics": metrics}, separators=(",", ":"))
+    data = json.dumps({"methods": [one.id for one in preview_methods()], "metrics": metrics}, separators=(",", ":"))
     return Markup(f'<script type="application/json" id="plugins">{data}</script>')  # safe: ids cannot contain </script>
 
 

@@ -97,7 +97,7 @@ class Card(_Strict):
     labels: str | tuple[str, ...] | None = None
     classes: int | None = Field(None, ge=1, le=100_000)
     outputs: Literal["softmax", "sigmoid"] = "softmax"
-    output: str | int | None = None  # of several: its name, its place, or «module:function» that takes the answer
+    output: str | int | None = None  # where the logits are among several: name, index, or «module:function»
     arguments: dict[str, Any] = {}  # for the function that builds the network
     input: Input | None = None
     folder: Path = Path()
@@ -162,7 +162,7 @@ def _folder_fault(folder: Path) -> str | None:
     if not folder.is_dir():
         return f"There is no folder {short_path(folder)}"
     try:
-        os.listdir(folder)  # a pattern finds nothing in a folder that cannot be read, and says nothing
+        os.listdir(folder)  # `glob` on a folder that cannot be read returns nothing and raises no error
     except OSError as error:
         return f"The folder {short_path(folder)} cannot be read ({error.strerror})"
     return None

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from gradoscope.contract.arrays import reduce_channels
-from gradoscope.images.palettes import MAGNITUDES, SIGNED
+from gradoscope.images.palettes import MAGNITUDE_PALETTE, SIGNED_PALETTE
 from gradoscope.images.render import is_signed, palette_indices, scale_of
 from playwright.sync_api import Browser, Page, Route
 
@@ -99,4 +99,4 @@ def test_page_and_server_agree_on_whole_maps(page: Page, reduce: Any, percentile
 
 def test_page_and_server_have_the_same_palettes_unless_one_is_named(page: Page) -> None:
     palettes = page.evaluate("async path => (await import(path)).DEFAULT.palettes", f"{JS}/settings.js")
-    assert palettes == {"signed": SIGNED, "unsigned": MAGNITUDES}
+    assert palettes == {"signed": SIGNED_PALETTE, "unsigned": MAGNITUDE_PALETTE}

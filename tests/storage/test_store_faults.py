@@ -402,7 +402,7 @@ def test_what_is_deleted_is_gone_from_the_disk(store):
 
 
 def test_a_deletion_beside_somebody_who_reads_is_tidied_at_the_next_sweep(store, monkeypatch):
-    monkeypatch.setattr(index, "TIDY_SECONDS", 0.05)
+    monkeypatch.setattr(index, "TRUNCATE_SECONDS", 0.05)
     keep(store, "secret-record")
     with store._index.transaction(write=False) as reading:
         reading.execute("SELECT * FROM record").fetchall()

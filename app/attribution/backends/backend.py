@@ -15,7 +15,9 @@ from ..score import Score
 from .batching import MICRO_BATCH, SIZES
 
 log = logging.getLogger(__name__)
-MEDIAN, WORST = 1e-2, 1e-1  # relative L2, of one right float32 engine from another: rounding flips kinks
+# Relative L2 errors, over a batch, between two correct backends: rounding in float32 can put the input of a ReLU on the
+# other side of its kink.
+MAX_MEDIAN_ERROR, MAX_ERROR = 1e-2, 1e-1
 ROUNDS = 3
 
 
@@ -73,18 +75,18 @@ class BackendTrial:
         return self._new.sizes[0]
 
     def suits(self, count: int) -> bool:
-        """Whether so many pictures tell which is quicker: a rest that leaves a compiled batch empty does not."""
+        """Whether a pass of so many pictures compares the speeds fairly: not with a partly empty compiled batch."""
         return len(self._new.sizes) > 1 or count % self.size == 0
 
     def run(self, pictures: Tensor, score: Score) -> Tensor:
         """The old backend's gradients."""
-        expected, spent = timed(self._old, pictures, score)
+        expected, old_seconds = timed(self._old, pictures, score)
         try:
-            given, taken = timed(self._new, pictures, score)
+            given, new_seconds = timed(self._new, pictures, score)
         except Exception as error:
             self._give_up(f"{type(error).__name__}: {first_line(error)}")
             return expected
-        for seconds, value in zip(self._seconds, (spent, taken), strict=True):
+        for seconds, value in zip(self._seconds, (old_seconds, new_seconds), strict=True):
             seconds.append(value)
         self._left -= 1
         if not agree(given, expected):
@@ -102,17 +104,17 @@ class BackendTrial:
 
     def _give_up(self, reason: str) -> None:
         self.ended = True
-        log.info("the backend «%s» is left alone: %s", self._new.name, reason)
+        log.info("the backend «%s» is not used: %s", self._new.name, reason)
 
 
 def agree(given: Tensor, expected: Tensor) -> bool:
-    """Whether two engines' gradients of a batch are the same but for rounding."""
+    """Whether two backends' gradients of a batch are the same except for rounding."""
     given, expected = given.double().flatten(1), expected.double().flatten(1)
     if not bool(torch.isfinite(given).all()):
         return False
     off = (given - expected).norm(dim=1)
     errors = (off / expected.norm(dim=1))[off > 0]
-    return not len(errors) or (float(errors.median()) <= MEDIAN and float(errors.max()) <= WORST)
+    return not len(errors) or (float(errors.median()) <= MAX_MEDIAN_ERROR and float(errors.max()) <= MAX_ERROR)
 
 
 def first_line(error: Exception) -> str:

@@ -68,7 +68,7 @@ class MemoryUse:
 
 
 @contextmanager
-def weigh(network: nn.Module) -> Iterator[MemoryUse]:
+def count_saved_bytes(network: nn.Module) -> Iterator[MemoryUse]:
     """A context that adds up the bytes that autograd saves."""
     use = MemoryUse()
     own_storages = {tensor.untyped_storage().data_ptr() for tensor in (*network.parameters(), *network.buffers())}

@@ -1,4 +1,4 @@
-"""The quickest backend that computes a classifier's gradients rightly: found on its first micro-batches, and kept."""
+"""The quickest backend whose gradients are correct for a classifier: found on the first micro-batches, and kept."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ..memory import size_of
 from ..score import Score
 from ..torch_state import clean_state
 from .backend import Backend, BackendTrial, EagerBackend, first_line, timed
-from .batching import MAX_SECONDS, BatchSizes, weigh
+from .batching import MAX_SECONDS, BatchSizes, count_saved_bytes
 from .compiled import MEMORY_FACTOR, STREAMS, CompiledBackend, available
 from .folding import fold_batch_norm, folded_bytes
 
 log = logging.getLogger(__name__)
-BATCH = 2  # pictures in a compiled graph, of which there are two at once: quicker than 1, 4 or 5
-PREPARED = 16  # passes that suffice for every trial
-Kind = Literal["auto", "pytorch", "none"]
+BATCH = 2  # pictures in a pass of a compiled graph; two passes run at once, which is quicker with 2 than with 1, 4 or 5
+PREPARE_PASSES = 16  # of `prepare`: they are enough for all trials
+Kind = Literal["auto", "pytorch", "none"]  # folded and compiled, folded only, or the network as it is written
 
 
 class BackendSelector(Backend):
-    """Gradients of one classifier for pictures of one size, by the quickest backend that was found right.
+    """Gradients of one classifier for pictures of one size, by the quickest backend that is correct.
 
     It begins with the network as it is written. Each further backend is tried beside the one in use, on real
-    micro-batches whose answer is the one in use's: so a trial costs no answer, and delays none by more than its own
-    time. A backend that is wrong, slower, or out of memory is left alone, with a line in the log.
+    micro-batches. Their gradients come from the one in use, so a trial spoils no result, and delays it only by its own
+    time. A backend that is wrong, slower, or out of memory is not used, with a line in the log.
     """
 
     def __init__(
@@ -42,7 +42,8 @@ class BackendSelector(Backend):
         base: BackendSelector | None = None,
     ) -> None:
         """`spare` says whether there is room for so many bytes more beside the models; a micro-batch that needs more
-        than `batch_bytes` is made smaller; `base` is that of the same network for another size, and shares its weights.
+        than `batch_bytes` is made smaller; `base` is the selector of the same network for another size, with which it
+        shares folded weights.
         """
         self.classifier, self.kind, self._spare, self._batch_bytes = classifier, kind, spare, batch_bytes
         self._base = base
@@ -51,12 +52,12 @@ class BackendSelector(Backend):
     def release(self) -> None:
         """Give back all memory beside the classifier's own, and begin anew."""
         self.backend: Backend = EagerBackend("plain", self.classifier)
-        self.single: Backend = self.backend  # for less than a compiled batch
+        self.partial_batch_backend: Backend = self.backend  # for fewer pictures than a batch of `backend`
         self._sizes = BatchSizes(self.backend.sizes)
         self._trial: BackendTrial | None = None
         self._folded: Classifier | None = None
         self._build: Build | None = None
-        self._open = self.kind != "none"  # whether there may be further backends
+        self._open = self.kind != "none"  # whether further backends are still to be tried
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -86,8 +87,8 @@ class BackendSelector(Backend):
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:
         """∂S/∂x for each of (N, C, H, W)."""
         if self._batch_bytes is not None:
-            return self._weigh(pictures, score)
-        if self.classifier.calling.one_by_one:  # others would fill up their batches, or see other answers
+            return self._first_pass(pictures, score)
+        if self.classifier.calling.one_by_one:  # other backends would compute several pictures in a pass
             return self._run(pictures, score)
         if self._open and self._trial is None:
             self._trial = self._next_trial()
@@ -101,14 +102,14 @@ class BackendSelector(Backend):
 
     def prepare(self) -> None:
         """Find the quickest backend and the best micro-batch now, on `noise_pictures`."""
-        for _ in range(PREPARED):
+        for _ in range(PREPARE_PASSES):
             if self._build is not None:
                 self._build.wait()
             with clean_state():
                 self.gradients(self.classifier.noise_pictures(self.micro_batch), Score(0))
 
     def advance(self) -> bool:
-        """Take a step of what was begun, on `noise_pictures`; whether there was one. For idle moments."""
+        """Continue the trials on `noise_pictures`, while the worker is idle. False if there is nothing to continue."""
         if self._build is None or not (self._open or self._trial):
             return False
         if self._build.finished:
@@ -129,7 +130,7 @@ class BackendSelector(Backend):
 
     def _for(self, count: int) -> Backend:
         """The backend for so many pictures."""
-        return self.backend if count >= self.backend.sizes[0] else self.single
+        return self.backend if count >= self.backend.sizes[0] else self.partial_batch_backend
 
     def _next_trial(self) -> BackendTrial | None:
         if self._folded is None:
@@ -149,11 +150,11 @@ class BackendSelector(Backend):
         return None
 
     def _conclude(self, trial: BackendTrial) -> None:
-        """Take what was found better; forget what was not, and what would have built on it."""
+        """Use the new backend if it is better; else give it up, and what would have been built on it."""
         if trial.better is not None:
             self.backend, self._sizes = trial.better, BatchSizes(trial.better.sizes)
             if self._build is None:
-                self.single = self.backend
+                self.partial_batch_backend = self.backend
         elif self._build is None:
             self._folded, self._open = None, False
         else:
@@ -183,19 +184,19 @@ class BackendSelector(Backend):
             return None
         return Build(folded, 1 if (self._sizes.seconds or 0) * BATCH * STREAMS > MAX_SECONDS else BATCH)
 
-    def _weigh(self, pictures: Tensor, score: Score) -> Tensor:
-        """The first pass tells what a picture takes, and so how many fit into the memory that is allowed."""
-        with weigh(self.classifier) as weight:
+    def _first_pass(self, pictures: Tensor, score: Score) -> Tensor:
+        """Gradients, with the memory that a picture takes measured: it limits the pictures of later passes."""
+        with count_saved_bytes(self.classifier) as saved:
             found = self.backend.gradients(pictures, score)
         assert self._batch_bytes is not None
-        most = max(1, self._batch_bytes * len(pictures) // max(1, weight.bytes))
+        most = max(1, self._batch_bytes * len(pictures) // max(1, saved.bytes))
         self.max_batch = min(most, self.max_batch or most)
         self._batch_bytes = None
         return found
 
 
 def prepared(classifier: Classifier, kind: Kind = "auto") -> BackendSelector:
-    """A backend that has found the quickest way already, with as much room as it wants."""
+    """A selector whose trials are over, without a limit of memory."""
     backend = BackendSelector(classifier, kind, lambda size: True)
     backend.prepare()
     return backend
@@ -204,7 +205,7 @@ def prepared(classifier: Classifier, kind: Kind = "auto") -> BackendSelector:
 class Build:
     """A compiled backend in the making, in a thread of its own: nobody waits for it."""
 
-    _one = threading.Lock()  # at a time
+    _lock = threading.Lock()  # one graph is compiled at a time
 
     def __init__(self, classifier: Classifier, batch: int) -> None:
         """`classifier` is to be nobody else's: it must not change meanwhile, nor have hooks."""
@@ -220,7 +221,7 @@ class Build:
         self._thread.join()
 
     def _make(self, classifier: Classifier, batch: int) -> None:
-        with self._one:
+        with self._lock:
             began = time.perf_counter()
             try:
                 self.backend = CompiledBackend(classifier, batch)

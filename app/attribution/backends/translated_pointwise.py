@@ -1,4 +1,4 @@
-"""Translations of arithmetic, reductions, activations and normalisations, with their derivatives."""
+"""Translations of ATen's arithmetic, reductions, activations and normalisations, and their derivatives, to OpenVINO."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from .tape import Unsupported
 from .translation import Translator, channelwise, integers, node, shape_of, translates
 
 
-def _of_two(make: Callable[[Any, Any], Any]) -> Translator:
+def _binary(make: Callable[[Any, Any], Any]) -> Translator:
+    """The translation of an operation on two operands, either of which may be a number."""
+
     def translate(a: Any, b: Any, alpha: float = 1) -> Any:
         return make(node(a), node(b) if alpha == 1 else op.multiply(node(b), node(alpha)))
 
@@ -22,7 +24,8 @@ def _of_two(make: Callable[[Any, Any], Any]) -> Translator:
 
 
 for _name, _make in {"add": op.add, "sub": op.subtract, "mul": op.multiply, "div": op.divide}.items():
-    translates(*(f"{_name}{place}.{kind}" for place in ("", "_") for kind in ("Tensor", "Scalar")))(_of_two(_make))
+    _names = (f"{_name}{in_place}.{kind}" for in_place in ("", "_") for kind in ("Tensor", "Scalar"))
+    translates(*_names)(_binary(_make))
 
 
 @translates("rsub.Scalar", "rsub.Tensor")
@@ -133,16 +136,16 @@ def hardsigmoid_backward(g: Any, x: Any) -> Any:
 @translates("gelu.default")
 def gelu(x: Any, approximate: str = "none") -> Any:
     if approximate != "none":
-        raise Unsupported("GELU by tanh")
+        raise Unsupported("GELU approximated by tanh")
     return op.gelu(x, "erf")
 
 
 @translates("gelu_backward.default")
 def gelu_backward(g: Any, x: Any, approximate: str = "none") -> Any:
     """Φ(x) + x φ(x)"""
-    below = op.multiply(node(0.5), op.add(node(1.0), op.erf(op.multiply(x, node(2**-0.5)))))
+    cumulative = op.multiply(node(0.5), op.add(node(1.0), op.erf(op.multiply(x, node(2**-0.5)))))
     density = op.multiply(op.exp(op.multiply(node(-0.5), op.multiply(x, x))), node((2 * math.pi) ** -0.5))
-    return op.multiply(g, op.add(below, op.multiply(x, density)))
+    return op.multiply(g, op.add(cumulative, op.multiply(x, density)))
 
 
 @translates("softplus.default")
@@ -166,7 +169,7 @@ def batch_norm(x: Any, weight: Any, bias: Any, mean: Any, var: Any, training: bo
 
 @translates("native_batch_norm_backward.default")
 def batch_norm_backward(g: Any, x: Any, weight: Any, mean: Any, var: Any, *rest: Any) -> Any:
-    _, _, training, eps, _ = rest
+    _saved_mean, _saved_inverse, training, eps, _mask = rest
     scale, _ = _affine(weight, None, mean, var, training, eps)
     return op.multiply(g, channelwise(scale, len(shape_of(x)))), None, None
 
@@ -186,10 +189,10 @@ def layer_norm(x: Any, shape: Any, weight: Any, bias: Any, eps: float) -> Any:
 @translates("native_layer_norm_backward.default")
 def layer_norm_backward(g: Any, x: Any, shape: Any, mean: Any, inverse: Any, weight: Any, *_: Any) -> Any:
     axes = integers(list(range(-len(shape), 0)))
-    normal = op.multiply(op.subtract(x, mean), inverse)
+    normalised = op.multiply(op.subtract(x, mean), inverse)
     h = g if weight is None else op.multiply(g, node(weight))
-    along = op.multiply(normal, op.reduce_mean(op.multiply(h, normal), axes, True))
-    return op.multiply(op.subtract(op.subtract(h, op.reduce_mean(h, axes, True)), along), inverse), None, None
+    projection = op.multiply(normalised, op.reduce_mean(op.multiply(h, normalised), axes, True))
+    return op.multiply(op.subtract(op.subtract(h, op.reduce_mean(h, axes, True)), projection), inverse), None, None
 
 
 def _between(x: Any, low: float, high: float) -> Any:
@@ -199,9 +202,9 @@ def _between(x: Any, low: float, high: float) -> Any:
 def _affine(
     weight: Any, bias: Any, mean: Tensor, variance: Tensor, training: bool, eps: float
 ) -> tuple[Tensor, Tensor]:
-    """γ/σ and β − μ γ/σ, with stored statistics."""
+    """γ/σ and β − μ γ/σ, with the running statistics."""
     if training:
-        raise Unsupported("batch normalisation by the batch itself")
+        raise Unsupported("batch normalisation with batch statistics")
     scale = (variance.double() + eps).rsqrt()
     scale = scale if weight is None else scale * weight.double()
     shift = -mean.double() * scale

@@ -13,7 +13,7 @@ import torch
 
 from ...settings import Settings
 from ...zoo.loader import choose_device
-from .finding import Diagnosis, size
+from .finding import Diagnosis, format_bytes
 
 NVIDIA = Path("/proc/driver/nvidia/version")
 CGROUP = Path("/sys/fs/cgroup")
@@ -33,7 +33,9 @@ def device(settings: Settings) -> Iterator[Diagnosis]:
         return
     if chosen.type == "cuda":
         gpu = torch.cuda.get_device_properties(chosen)
-        detail = f"{gpu.name}, {size(gpu.total_memory)}, PyTorch {torch.__version__} for CUDA {torch.version.cuda}"
+        detail = (
+            f"{gpu.name}, {format_bytes(gpu.total_memory)}, PyTorch {torch.__version__} for CUDA {torch.version.cuda}"
+        )
         yield Diagnosis("device", "ok", detail)
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -76,7 +78,7 @@ def memory(settings: Settings) -> Iterator[Diagnosis]:
     """Whether the memory that the settings allow is available; and the limit of open files."""
     free, where = _free_memory()
     wanted = BASE_BYTES + settings.model_bytes + settings.batch_bytes + settings.picture_bytes + settings.decode_bytes
-    detail = f"{size(free)} free {where}; the settings allow up to {size(wanted)}"
+    detail = f"{format_bytes(free)} free {where}; the settings allow up to {format_bytes(wanted)}"
     if free < wanted:
         remedy = "Lower GRADOSCOPE_MODEL_BYTES, GRADOSCOPE_BATCH_BYTES or GRADOSCOPE_DECODE_BYTES, or give it more"
         yield Diagnosis("memory", "attention", detail, remedy)

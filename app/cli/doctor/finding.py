@@ -25,7 +25,7 @@ def worst(diagnoses: Iterable[Diagnosis]) -> Verdict:
     return max((diagnosis.verdict for diagnosis in diagnoses), key=ORDER.index, default="ok")
 
 
-def size(count: float) -> str:
+def format_bytes(count: float) -> str:
     """A number of bytes as text, such as «1.5 GiB»."""
     for unit in ("B", "KiB", "MiB"):
         if abs(count) < 1024:

@@ -11,7 +11,7 @@ from ...contract.problems import Problem
 from ...settings import Settings
 from ...zoo.paths import short_path
 from ...zoo.zoo import Zoo
-from .finding import Diagnosis, size
+from .finding import Diagnosis, format_bytes
 from .store import may_write
 
 
@@ -40,7 +40,7 @@ def _default_model(settings: Settings, zoo: Zoo) -> Diagnosis:
     except Problem as problem:
         remedy = "Until then requests have to name another model; GRADOSCOPE_DEFAULT_MODEL names another default"
         return Diagnosis("default model", "wrong", problem.detail, remedy)
-    return Diagnosis("default model", "ok", f"{id}, {size(path.stat().st_size)} in {short_path(path)}")
+    return Diagnosis("default model", "ok", f"{id}, {format_bytes(path.stat().st_size)} in {short_path(path)}")
 
 
 def weights_folder(settings: Settings) -> Iterator[Diagnosis]:

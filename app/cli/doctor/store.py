@@ -16,7 +16,7 @@ from ...settings import Settings
 from ...storage.object_store import FsspecObjectStore, describe_error
 from ...storage.stores import open_store
 from ...zoo.paths import short_path
-from .finding import Diagnosis, size
+from .finding import Diagnosis, format_bytes
 
 MIN_FREE = 64 * 2**20  # free bytes that a few records need
 
@@ -30,11 +30,11 @@ def store(settings: Settings) -> Iterator[Diagnosis]:
     if not folder.exists() and may_write(folder):
         yield Diagnosis("store", "ok", f"{short_path(folder)} is made at the first start")
     elif folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
-        remedy = f"Give it to the server's user ({_user()}), or set GRADOSCOPE_STORE to another folder"
+        remedy = f"Make the server's user its owner ({_user()}), or set GRADOSCOPE_STORE to another folder"
         yield Diagnosis("store", "wrong", f"{short_path(folder)} cannot be read", remedy)
         return
     elif not _can_write(folder):
-        remedy = f"Give it to the server's user ({_user()}), or set GRADOSCOPE_STORE to another folder"
+        remedy = f"Make the server's user its owner ({_user()}), or set GRADOSCOPE_STORE to another folder"
         yield Diagnosis(
             "store", "wrong", f"{short_path(folder)} cannot be written: nothing that is computed is kept", remedy
         )
@@ -60,7 +60,7 @@ def store_folder(settings: Settings) -> Path:
 
 
 def _bucket(settings: Settings) -> Diagnosis:
-    """Whether the bucket can be reached and written; writes the same `clock` object as every sweep of a server."""
+    """Whether the bucket can be reached and written; `now` writes the `clock` object, whose time is the bucket's."""
     remedy = "Give endpoint and credentials in the environment, as AWS_ENDPOINT_URL and AWS_ACCESS_KEY_ID do for s3://"
     try:
         FsspecObjectStore(str(settings.store)).now()
@@ -73,7 +73,9 @@ def _bucket(settings: Settings) -> Diagnosis:
 def _shared(settings: Settings) -> tuple[int, Diagnosis]:
     """The bytes in a shared store; shared blobs count once."""
     records, used = open_store(settings).usage()
-    return used, Diagnosis("store", "ok", f"{settings.store}, shared, holds {records} explanations, {size(used)}")
+    return used, Diagnosis(
+        "store", "ok", f"{settings.store}, shared, holds {records} explanations, {format_bytes(used)}"
+    )
 
 
 def _content(folder: Path) -> tuple[int, Diagnosis]:
@@ -82,7 +84,7 @@ def _content(folder: Path) -> tuple[int, Diagnosis]:
     if not indexes:
         return 0, Diagnosis("store", "ok", f"{short_path(folder)} can be written, and is empty")
     if not os.access(indexes[-1], os.R_OK | os.W_OK):
-        remedy = f"Give the files in it to the server's user ({_user()}): chown -R"
+        remedy = f"Make the server's user the owner of its files ({_user()}): chown -R"
         return 0, Diagnosis("store", "wrong", f"the index in {short_path(folder)} cannot be read or written", remedy)
     address = f"file:{quote(str(indexes[-1]))}?mode=ro"
     try:
@@ -95,7 +97,7 @@ def _content(folder: Path) -> tuple[int, Diagnosis]:
     if faults != "ok":
         remedy = "The server begins a new one by itself, and what was stored is forgotten"
         return 0, Diagnosis("store", "attention", f"the index in {short_path(folder)} is damaged: {faults}", remedy)
-    return used, Diagnosis("store", "ok", f"{short_path(folder)} holds {records} explanations, {size(used)}")
+    return used, Diagnosis("store", "ok", f"{short_path(folder)} holds {records} explanations, {format_bytes(used)}")
 
 
 def _space(settings: Settings, used: int) -> Diagnosis:
@@ -103,7 +105,7 @@ def _space(settings: Settings, used: int) -> Diagnosis:
     while not folder.exists():
         folder = folder.parent
     free, wanted = shutil.disk_usage(folder).free, max(0, settings.store_bytes - used)
-    detail = f"{size(free)} free on its disk; the store may grow to {size(settings.store_bytes)}"
+    detail = f"{format_bytes(free)} free on its disk; the store may grow to {format_bytes(settings.store_bytes)}"
     if free < MIN_FREE:
         return Diagnosis("disk", "wrong", detail, "Make room, or set GRADOSCOPE_STORE to another disk")
     if free < wanted:

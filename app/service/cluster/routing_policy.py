@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-BUSY = 2  # from so many requests on, it is quicker to load the model on an idle replica
+BUSY = 2  # requests at one replica; from here on it is quicker to load the model on an idle one
 
 
 class Replica(Protocol):
@@ -24,7 +24,7 @@ def rank_replicas(replicas: Sequence[R], model: str, requests: Callable[[R], int
 
     `requests` returns the number of a replica's requests, None if unknown.
     """
-    replicas = random.sample(replicas, len(replicas))  # equal replicas share requests that come at the same moment
+    replicas = random.sample(replicas, len(replicas))  # so that equal replicas share simultaneous requests
     holders = [replica for replica in replicas if model in replica.routing_stats.get("models", ())]
     others = [replica for replica in replicas if replica not in holders]
     free = [replica for replica in holders if (count := requests(replica)) is not None and count < BUSY]

@@ -27,7 +27,7 @@ class BoundedHTTP(h11.Connection):
         super().__init__(h11.SERVER, MAX_HEAD)
         self._events_left = MAX_EVENTS
 
-    def turn(self) -> None:
+    def begin_turn(self) -> None:
         """Allow `MAX_EVENTS` more events."""
         self._events_left = MAX_EVENTS
 
@@ -52,7 +52,7 @@ class BoundedHTTP(h11.Connection):
             raise h11.RemoteProtocolError("head too large", error_status_hint=431)
 
 
-class HeldFlow(FlowControl):
+class HoldableFlowControl(FlowControl):
     """Flow control that reads nothing while it is held, whatever the application asks for."""
 
     _held = False

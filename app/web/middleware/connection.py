@@ -20,7 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ...contract import request_id
 from ...contract.problems import HeadTooLarge, MalformedRequest, NotImplementedHere, Problem, TooSlow, Unavailable
 from ...settings import Settings
-from .bounded_http import MAX_HEAD, MAX_HEAD_LINES, BoundedHTTP, HeldFlow
+from .bounded_http import MAX_HEAD, MAX_HEAD_LINES, BoundedHTTP, HoldableFlowControl
 from .security_headers import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
@@ -28,14 +28,14 @@ STALL_SECONDS = 60.0  # a client that reads nothing for so long is disconnected
 LINGER_SECONDS = 2.0  # a refused client has so long to read why, before the connection is closed
 RETRY_SECONDS = 5
 PIECE = 16 * 1024  # bytes that are parsed at once
-MAX_UNREAD = 64 * 1024  # bytes of a body that are read although the request is answered; of more, the client is told
+MAX_UNREAD = 64 * 1024  # bytes of a body that are read after the response; if more arrive, the connection is closed
 
 
 class Connection(H11Protocol):
     """One connection. The time-out for a head, and for the rest of a body after the response, is `header_seconds`."""
 
     conn: BoundedHTTP
-    flow: HeldFlow
+    flow: HoldableFlowControl
     header_seconds: ClassVar[float] = 10.0
     max_connections: ClassVar[int] = 512
 
@@ -47,16 +47,16 @@ class Connection(H11Protocol):
         super().__init__(*arguments, **options)
         self.conn = BoundedHTTP()
         self._backlog = bytearray()  # received, but not parsed yet
-        self._continuing = False  # the next turn of the loop goes on with it
+        self._continuing = False  # whether the rest is parsed in the next turn of the event loop
         self._unread = 0  # bytes of a body that arrived after the response
         self._timeout: asyncio.TimerHandle | None = None
         self._waiting_since = self.loop.time()  # when the wait for a head began
-        self._unsent = 0
+        self._unsent = 0  # bytes that waited to be sent at the last check for a stall
         self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.flow = HeldFlow(transport)
+        self.flow = HoldableFlowControl(transport)
         self._timeout = self.loop.call_later(self.header_seconds, self._timed_out)
         self._stall_check = self.loop.call_later(STALL_SECONDS, self._abort_if_stalled)
         self._close_longest_idle()
@@ -76,7 +76,7 @@ class Connection(H11Protocol):
                 return
         self._backlog += data
         if not self._continuing:
-            self.conn.turn()
+            self.conn.begin_turn()
             self._parse()
         self._update_timeout()
 
@@ -99,7 +99,7 @@ class Connection(H11Protocol):
         self._continuing = False
         if self._refused or self.transport.is_closing():
             return
-        self.conn.turn()
+        self.conn.begin_turn()
         self.handle_events()
         self._parse()
         if not self._continuing:
@@ -116,7 +116,7 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         self._unread = 0
         if not self._continuing:
-            self.conn.turn()
+            self.conn.begin_turn()
         super().on_response_complete()
         self._waiting_since = self.loop.time()
         self._update_timeout()

@@ -20,7 +20,7 @@ from ...pipeline.texts import parts
 from ...service.executor import Executor
 from ...settings import shipped
 from .. import texts
-from ..plugin_pages import method_pages, metric_pages, plugin_block, previews
+from ..plugin_pages import method_pages, metric_pages, plugin_block, preview_methods
 from .dependencies import ExecutorDep, SettingsDep
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -32,12 +32,12 @@ CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 async def index(request: Request, settings: SettingsDep) -> Response:
     """The workbench; at /e/{id} its script fetches that explanation."""
     limits = {"max_pixels": settings.max_pixels, "max_bytes": settings.max_upload}
-    return _page(request, "index.html", {"previews": previews(), "plugins": plugin_block(), **limits})
+    return _page(request, "index.html", {"previews": preview_methods(), "plugins": plugin_block(), **limits})
 
 
 @router.get("/methods")
 async def methods(request: Request, executor: ExecutorDep) -> Response:
-    """What the methods ask, how, and where they fail; with their parameters, once the worker has told them."""
+    """The page about the methods: what each computes, and its limits; its parameters once the catalogue is there."""
     known = await _known(executor)
     listed = None if known is None else [method.to_dict() for method in known.methods]
     records = None if listed is None else {method["id"]: method for method in listed}
@@ -74,7 +74,7 @@ async def docs(request: Request) -> Response:
 
 
 async def _known(executor: Executor) -> Catalogue | None:
-    """The catalogue; None while the server is starting, for a text can be read meanwhile."""
+    """The catalogue; None while the server is starting, so that the page is shown without it."""
     with suppress(TimeoutError, Unavailable):
         return await asyncio.wait_for(executor.catalogue(), CATALOGUE_SECONDS)
     return None
@@ -82,7 +82,7 @@ async def _known(executor: Executor) -> Catalogue | None:
 
 @cache
 def _facts() -> Any:
-    """What the captions of /methods share, as tools/make_learn.py has written them."""
+    """The numbers in those captions of /methods that belong to no single method, written by tools/make_learn.py."""
     return json.loads((shipped("static") / "learn" / "facts.json").read_text("utf-8"))
 
 

@@ -26,7 +26,7 @@ def model_spec(card: Card, source: Timm) -> ModelSpec:
     hub = Hub(config.hf_hub_id)
     weights = WeightFile(f"hub/{hub.repository}/{hub.file}", hub=hub)
     if source.revision:
-        weights = weights.pinned(source.revision, source.sha256 or "", None)
+        weights = weights.pinned(source.revision, source.sha256 or "", size=None)
     return ModelSpec(
         card,
         weights,

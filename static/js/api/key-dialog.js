@@ -7,21 +7,21 @@ import { beginSession, problemOf } from "./client.js";
 /** @type {Promise<boolean> | null} */
 let asking = null;
 
-/** Resolves to whether there is a session now. Requests that are refused at once ask together. */
+/** Resolves to whether there is a session now. Requests that are refused while the dialog is open share it. */
 export function askForKey() {
   asking ??= new Promise(openDialog).finally(() => { asking = null; });
   return asking;
 }
 
-/** @param {(known: boolean) => void} resolve */
+/** @param {(accepted: boolean) => void} resolve */
 function openDialog(resolve) {
-  style();
+  loadStyles();
   const problem = el("p", { class: "key-problem", role: "alert", hidden: true });
   const input = el("input", { type: "password", id: "api-key", class: "key-input", autocomplete: "current-password", required: true, "aria-describedby": "key-what" });
   const enter = el("button", { class: "button primary" }, t("key.enter"));
   const cancel = el("button", { type: "button", class: "button", onclick: () => dialog.close() }, t("key.cancel"));
   const opener = /** @type {HTMLElement | null} */ (document.activeElement);
-  let known = false;
+  let accepted = false;
 
   /** @param {SubmitEvent} event */
   async function begin(event) {
@@ -30,7 +30,7 @@ function openDialog(resolve) {
     problem.hidden = true;
     try {
       await beginSession(input.value);
-      known = true;
+      accepted = true;
       dialog.close();
     } catch (failure) {
       const error = problemOf(failure);
@@ -45,7 +45,7 @@ function openDialog(resolve) {
   function closed() {
     dialog.remove();
     opener?.focus({ preventScroll: true });
-    resolve(known);
+    resolve(accepted);
   }
 
   const dialog = el("dialog", { class: "key-dialog", "aria-labelledby": "key-title", onclose: closed },
@@ -61,7 +61,7 @@ function openDialog(resolve) {
   input.focus();
 }
 
-function style() {
+function loadStyles() {
   const href = "/static/css/key.css";
   if (!document.head.querySelector(`link[href='${href}']`)) document.head.append(el("link", { rel: "stylesheet", href }));
 }

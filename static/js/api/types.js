@@ -87,7 +87,7 @@
  * @property {"support" | "doubt" | "note"} level
  * @property {string} detail
  * @property {Record<string, any>} values
- * @property {string} url - what it means
+ * @property {string} url - the page that explains the metric
  */
 
 /**

@@ -345,7 +345,7 @@ function showRecord(record, question, signals) {
   // Once the methods' and models' defaults are known, drop from the question what equals them.
   store.watch(["methods"], ({ methods }) => methods && setAsk({ options: question.withoutDefaults(store.state.ask.options) }), signals.view);
   store.watch(["models"], () => {
-    const asked = question.inputAsked(inputs);
+    const asked = question.recordedInput(inputs);
     if (asked) setAsk(asked);
   }, signals.view);
 }

@@ -5,7 +5,7 @@ import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { openFlow } from "../state/actions.js";
 import { modelTitle } from "../state/models.js";
-import { filledRows, rowId, sameRow } from "../state/rows.js";
+import { rowsWithPanels, rowId, sameRow } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { flowOf } from "./flow-requests.js";
@@ -13,7 +13,7 @@ import { flowTable } from "./flow-table.js";
 
 /**
  * @import { Finding, FlowLayer, GradientFlow } from "../api/types.js"
- * @import { FilledRow } from "../state/types.js"
+ * @import { RowWithPanels } from "../state/types.js"
  * @import { FlowFigure } from "./flow-figure.js"
  */
 
@@ -72,7 +72,7 @@ export class FlowDialog extends View {
   }
 
   get row() {
-    return filledRows(store.state).find(({ key }) => sameRow(key, store.state.flowRow));
+    return rowsWithPanels(store.state).find(({ key }) => sameRow(key, store.state.flowRow));
   }
 
   follow() {
@@ -107,7 +107,7 @@ export class FlowDialog extends View {
 
   /**
    * Shows class, model and score under the heading. The label of a top class is known only when the answer has come.
-   * @param {FilledRow} row
+   * @param {RowWithPanels} row
    * @param {string} [label]
    */
   showContext({ model, target }, label = target?.label) {

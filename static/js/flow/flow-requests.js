@@ -5,7 +5,7 @@ import { store } from "../state/store.js";
 
 /**
  * @import { GradientFlow } from "../api/types.js"
- * @import { FilledRow } from "../state/types.js"
+ * @import { RowWithPanels } from "../state/types.js"
  */
 
 const KEPT = 20;
@@ -13,7 +13,7 @@ const known = new Map(); // the question as text -> what was answered
 
 /**
  * The form of a row's question: the same picture, class, score and input as its maps have.
- * @param {FilledRow} row
+ * @param {RowWithPanels} row
  */
 function fieldsOf({ model, target }) {
   const { id, ask } = store.state;
@@ -24,7 +24,7 @@ function fieldsOf({ model, target }) {
 
 /**
  * A promise of {model, target, score, layers, findings}.
- * @param {FilledRow} row
+ * @param {RowWithPanels} row
  * @param {AbortSignal} signal
  * @returns {Promise<GradientFlow>}
  */

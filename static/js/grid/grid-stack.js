@@ -2,7 +2,7 @@ import { arrange, el } from "../shared/dom.js";
 import { rowId } from "../state/rows.js";
 
 /**
- * @import { FilledRow, Panel } from "../state/types.js"
+ * @import { RowWithPanels, Panel } from "../state/types.js"
  * @import { RowHead } from "./row-head.js"
  */
 
@@ -20,7 +20,7 @@ export class GridStack extends HTMLElement {
   }
 
   /**
-   * @param {FilledRow[]} rows
+   * @param {RowWithPanels[]} rows
    * @param {(panel: Panel) => Element} cellOf
    */
   show(rows, cellOf) {

@@ -3,7 +3,7 @@ import { t } from "../shared/texts.js";
 import { rowId } from "../state/rows.js";
 
 /**
- * @import { FilledRow, Panel } from "../state/types.js"
+ * @import { RowWithPanels, Panel } from "../state/types.js"
  * @import { RowHead } from "./row-head.js"
  */
 
@@ -68,7 +68,7 @@ export class GridTable extends HTMLElement {
 
   /**
    * `cellOf` gives the element that shows a panel.
-   * @param {FilledRow[]} rows
+   * @param {RowWithPanels[]} rows
    * @param {string[]} methods
    * @param {(panel: Panel) => Element} cellOf
    */
@@ -82,7 +82,7 @@ export class GridTable extends HTMLElement {
 
   /**
    * @param {Line} line
-   * @param {FilledRow} row
+   * @param {RowWithPanels} row
    * @param {string[]} methods
    * @param {(panel: Panel) => Element} cellOf
    */

@@ -7,7 +7,7 @@ import { openFlow } from "../state/actions.js";
 import { methodTitle, summaryOf } from "../state/methods.js";
 import { askedModel, askedTarget, modelTitle, predictionOf } from "../state/models.js";
 import { isFinal } from "../state/panels.js";
-import { currentRow, filledRows, hiddenMethods, hiddenRows, keyOf, methodsOf, rowId } from "../state/rows.js";
+import { currentRow, rowsWithPanels, hiddenMethods, hiddenRows, keyOf, methodsOf, rowId } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
@@ -27,9 +27,9 @@ export class PanelGrid extends View {
   /** @type {HTMLHeadingElement} */ question;
   /** @type {HTMLParagraphElement} */ context;
   /** @type {HTMLButtonElement} */ flow;
-  /** @type {HTMLSpanElement} */ state;
+  /** @type {HTMLSpanElement} */ status;
   /** @type {HTMLButtonElement} */ cancel;
-  /** @type {HTMLButtonElement} */ rest;
+  /** @type {HTMLButtonElement} */ resume;
   /** @type {HTMLButtonElement} */ hiddenButton;
   /** @type {ActionMenu} */ hiddenMenu;
   /** @type {HTMLButtonElement} */ addRow;
@@ -46,15 +46,15 @@ export class PanelGrid extends View {
     this.question = el("h2", { class: "question", tabindex: "-1" });
     this.context = el("p", { class: "small muted context" });
     this.flow = el("button", { type: "button", class: "link grid-flow", onclick: () => openFlow(currentRow(store.state)?.key ?? null) }, t("flow.open"));
-    this.state = el("span", { class: "small muted tally" });
+    this.status = el("span", { class: "small muted tally" });
     this.cancel = el("button", { type: "button", class: "button", onclick: cancel }, t("grid.cancel"));
-    this.rest = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
+    this.resume = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
     this.hiddenButton = el("button", { type: "button", class: "link" });
     this.hiddenMenu = el("action-menu");
     this.addRow = el("button", { type: "button", class: "link add-row" }, t("row.add"));
     this.rowPopup = el("add-row");
     this.add = el("select", { class: "add-method", "aria-label": t("grid.add"), onchange: () => this.addChosen() });
-    this.actions = el("div", { class: "grid-actions" }, this.state, this.cancel, this.rest, this.hiddenButton, this.hiddenMenu, this.addRow, this.add, el("copy-link"), el("export-button"));
+    this.actions = el("div", { class: "grid-actions" }, this.status, this.cancel, this.resume, this.hiddenButton, this.hiddenMenu, this.addRow, this.add, el("copy-link"), el("export-button"));
     this.maps = el("div", { class: "grid-body" });
     this.stack = el("grid-stack");
     this.table = el("grid-table");
@@ -69,14 +69,14 @@ export class PanelGrid extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["panels"], () => this.arrange(), signal);
-    store.watch(["panels", "phase", "ask", "layout", "row", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.head(), signal);
-    store.watchPanels(() => this.tally(), signal);
+    store.watch(["panels", "phase", "ask", "layout", "row", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.updateHead(), signal);
+    store.watchPanels(() => this.updateStatus(), signal);
     NARROW.addEventListener("change", () => this.arrange(), { signal });
   }
 
   arrange() {
     const { state } = store;
-    const rows = filledRows(state);
+    const rows = rowsWithPanels(state);
     const methods = methodsOf(state).filter((method) => state.panels.some((panel) => panel.method === method));
     const cellOf = this.cellsFor(state);
     const tabular = rows.length > 1 && !NARROW.matches;
@@ -101,22 +101,22 @@ export class PanelGrid extends View {
     return (panel) => /** @type {MapPanel} */ (cells.get(panel));
   }
 
-  head() {
+  updateHead() {
     const { phase, id, notice } = store.state;
-    this.tellQuestion();
+    this.showQuestion();
     const running = phase === "running";
     this.cancel.hidden = !running;
-    this.rest.hidden = phase !== "cancelled" || Boolean(notice?.retry);
+    this.resume.hidden = phase !== "cancelled" || Boolean(notice?.retry);
     this.addRow.hidden = !id;
-    this.offer(id);
-    this.tellHidden();
-    this.tally();
+    this.offerMethods(id);
+    this.showHidden();
+    this.updateStatus();
   }
 
   /** The question of the only row; of several, how many there are. */
-  tellQuestion() {
+  showQuestion() {
     const { ask, panels } = store.state;
-    const rows = filledRows(store.state).length;
+    const rows = rowsWithPanels(store.state).length;
     const target = askedTarget();
     const against = ask.against?.label;
     const score = t(`ask.score.${ask.score}`).toLowerCase();
@@ -137,7 +137,7 @@ export class PanelGrid extends View {
    * Methods that are not in the grid yet.
    * @param {string | null} id
    */
-  offer(id) {
+  offerMethods(id) {
     const { methods } = store.state;
     const absent = (methods ?? []).filter((method) => !methodsOf(store.state).includes(method.id));
     this.add.hidden = !id || absent.length === 0;
@@ -153,7 +153,7 @@ export class PanelGrid extends View {
     if (value) addMethod(value);
   }
 
-  tellHidden() {
+  showHidden() {
     const rows = hiddenRows(store.state);
     const methods = hiddenMethods(store.state);
     const count = rows.length + methods.length;
@@ -167,7 +167,7 @@ export class PanelGrid extends View {
     ]);
   }
 
-  tally() {
+  updateStatus() {
     const { panels, phase, seconds } = store.state;
     const of = panels.length;
     const done = panels.filter(isFinal).length;
@@ -178,6 +178,6 @@ export class PanelGrid extends View {
       done: () => (seconds === null ? t("grid.progress", { done, of }) : t("grid.done", { of, seconds: format.seconds(seconds) })),
       cancelled: () => t("grid.partly", { done, of }),
     };
-    this.state.textContent = texts[phase]?.() ?? "";
+    this.status.textContent = texts[phase]?.() ?? "";
   }
 }

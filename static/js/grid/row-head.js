@@ -10,7 +10,7 @@ import { View } from "../widgets/view.js";
 import { rowActions } from "./menu-actions.js";
 
 /**
- * @import { FilledRow } from "../state/types.js"
+ * @import { RowWithPanels } from "../state/types.js"
  * @import { ActionMenu } from "../widgets/action-menu.js"
  */
 
@@ -23,7 +23,7 @@ export class RowHead extends View {
   /** @type {HTMLButtonElement} */ flow;
   /** @type {HTMLButtonElement} */ more;
   /** @type {ActionMenu} */ menu;
-  /** @type {FilledRow} */ row;
+  /** @type {RowWithPanels} */ row;
 
   build() {
     this.model = el("span", { class: "row-model" });
@@ -43,7 +43,7 @@ export class RowHead extends View {
     store.watchPanels((id) => this.row?.panels.some((panel) => panel.id === id) && this.render(), signal);
   }
 
-  /** @param {FilledRow} row */
+  /** @param {RowWithPanels} row */
   setRow(row) {
     this.row = row;
     if (this.isConnected) this.render();

@@ -11,7 +11,8 @@ function kernel(sigma) {
 }
 
 /**
- * Blurs along rows of `width` values, and writes the result transposed: twice is both ways.
+ * Blurs along rows of `width` values, and writes the result transposed: a second call blurs the
+ * columns, and transposes back.
  * @param {Float32Array} values
  * @param {number} width
  * @param {number} height

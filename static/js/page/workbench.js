@@ -35,9 +35,9 @@ import { PredictionList } from "../question/prediction-list.js";
 import { style } from "../shared/style-sheets.js";
 import { BoxFields } from "../toolbar/box-fields.js";
 import { ClipHistogram } from "../toolbar/clip-histogram.js";
-import { LookingBar } from "../toolbar/looking-bar.js";
 import { ReadingBar } from "../toolbar/reading-bar.js";
 import { ShowBar } from "../toolbar/show-bar.js";
+import { ViewportBar } from "../toolbar/viewport-bar.js";
 import { LookFacts } from "../viewport/look-facts.js";
 import { MapLens } from "../viewport/map-lens.js";
 import { MapViewer } from "../viewport/map-viewer.js";
@@ -63,7 +63,7 @@ const ELEMENTS = {
   "action-menu": ActionMenu,
   "add-row": AddRow,
   "box-fields": BoxFields,
-  "looking-bar": LookingBar,
+  "viewport-bar": ViewportBar,
   "show-bar": ShowBar,
   "clip-histogram": ClipHistogram,
   "map-lens": MapLens,

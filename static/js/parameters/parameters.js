@@ -4,7 +4,7 @@ import * as api from "../api/client.js";
 import { explainAgain } from "../controller/controller.js";
 import { t, textOr } from "../shared/texts.js";
 import { methodOf, parameterTitle } from "../state/methods.js";
-import { setBy } from "../state/recorded-question.js";
+import { changedParameters } from "../state/recorded-question.js";
 import { shownRows } from "../state/rows.js";
 import { store } from "../state/store.js";
 
@@ -119,7 +119,7 @@ export function valuesOf(method) {
  */
 const optionsWith = (options, method, values) => {
   const { [method]: before, ...others } = options;
-  const set = setBy(method, values);
+  const set = changedParameters(method, values);
   return Object.keys(set).length ? { ...others, [method]: set } : others;
 };
 

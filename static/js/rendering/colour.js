@@ -2,8 +2,8 @@
 
 /** @import { Palette, ReducedMap, Scale, Settings } from "./types.js" */
 
-// One rule with app/images/render.py, which has it in words; tests/images/golden_rendering.json holds both to it.
-// Like there, all is in single precision, and halves round to the even entry.
+// The same rule as in app/images/render.py, which explains it; tests/images/golden_rendering.json checks both.
+// As there, all is in single precision, and halves round to the even entry.
 
 /** The entry of a palette that zero takes on a symmetric scale: the neutral middle of a diverging palette. */
 export const NEUTRAL = 128;
@@ -66,9 +66,9 @@ export function paletteIndex(value, { low, high, flat, symmetric }) {
   const position = Math.fround(Math.fround(value - low) / Math.fround(high - low));
   if (!(position > 0)) return 0;
   if (position >= 1) return 255;
-  const paletteIndex = Math.fround(position * 255);
-  const below = Math.floor(paletteIndex);
-  const part = paletteIndex - below;
+  const entry = Math.fround(position * 255);
+  const below = Math.floor(entry);
+  const part = entry - below;
   return part < 0.5 || (part === 0.5 && below % 2 === 0) ? below : below + 1;
 }
 

@@ -25,7 +25,8 @@ function targetsOf(panels, inputs) {
     const classes = unique(explained.filter((panel) => panel.model === model).map(({ target }) => target.index));
     return { classes, top: inputs.get(model)?.predictions[0].index };
   });
-  // A class that is explained of one model only is there as that model's top class; so is the only one.
+  // The record does not say which classes were asked for by name. A class that only some models explain must be their top
+  // class. If there is one class in all, and it is the top one, it counts as not named.
   const common = [...named.values()].filter(({ index }) => (
     rows.every(({ classes }) => classes.includes(index)) && !(named.size === 1 && rows[0].top === index)));
   const top = common.length < Math.max(0, ...rows.map(({ classes }) => classes.length));
@@ -57,7 +58,7 @@ export function askOf({ panels, score, seed }, inputs) {
  * @param {Record<string, any>} values
  * @returns {Record<string, any>}
  */
-export function setBy(method, values) {
+export function changedParameters(method, values) {
   const { properties = {} } = methodOf(method)?.parameters ?? {};
   return Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== properties[name]?.default));
 }
@@ -68,15 +69,16 @@ export function setBy(method, values) {
  * @returns {Options}
  */
 export function withoutDefaults(options) {
-  const own = Object.entries(options).map(([method, values]) => [method, setBy(method, values)]);
+  const own = Object.entries(options).map(([method, values]) => [method, changedParameters(method, values)]);
   return Object.fromEntries(own.filter(([, values]) => Object.keys(values).length));
 }
 
 /**
- * {fit, size} as they were asked for, where that is not the model's own way; nothing while the models are not known.
+ * {fit, size} that the recorded explanation was asked for, null where they are the model's own;
+ * null while the models are not known.
  * @param {Map<string, InputBody>} inputs
  */
-export function inputAsked(inputs) {
+export function recordedInput(inputs) {
   for (const input of inputs.values()) {
     const own = modelOf(input.model);
     if (own) return askedInput(input, own);

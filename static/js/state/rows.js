@@ -4,7 +4,7 @@ import { DEFAULT_METHODS } from "./plugins.js";
 
 /**
  * @import { ClassBody } from "../api/types.js"
- * @import { Ask, FilledRow, Panel, Row, RowKey, State } from "./types.js"
+ * @import { Ask, RowWithPanels, Panel, Row, RowKey, State } from "./types.js"
  */
 
 /** @type {<T>(values: T[]) => T[]} */
@@ -138,10 +138,10 @@ export function arranged(all, state) {
 /**
  * The panels that are shown, as rows: {key, model, target, panels}.
  * @param {Pick<State, "panels" | "ask">} state
- * @returns {FilledRow[]}
+ * @returns {RowWithPanels[]}
  */
-export function filledRows({ panels, ask }) {
-  /** @type {Map<string, FilledRow>} */
+export function rowsWithPanels({ panels, ask }) {
+  /** @type {Map<string, RowWithPanels>} */
   const rows = new Map();
   for (const panel of panels) {
     const key = keyOf(panel, ask);

@@ -13,7 +13,7 @@
 
 /** @typedef {{ key: RowKey, model: string | null, target: ClassBody | null }} Row */
 
-/** @typedef {Row & { panels: Panel[] }} FilledRow */
+/** @typedef {Row & { panels: Panel[] }} RowWithPanels */
 
 /** @typedef {{ rows: RowKey[], hiddenRows: RowKey[], hiddenMethods: string[] }} Layout */
 

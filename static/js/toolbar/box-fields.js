@@ -47,9 +47,9 @@ export class BoxFields extends View {
   }
 
   clear() {
-    const bar = this.closest("looking-bar");
+    const bar = this.closest("viewport-bar");
     setViewport({ box: null });
     setTool(null);
-    bar?.mark.focus();
+    bar?.boxButton.focus();
   }
 }

@@ -1,8 +1,9 @@
 // What of the view stands in the address. A field is one line: its key there, its place in the state, how it is written,
-// and whether a value fits the state (null: not known yet, it waits). A value that differs from a fresh page's is written.
+// and whether a value fits the state (null: not known yet, the value is tried again later). Only values that differ from
+// a fresh page's are written.
 
 import { DEFAULT, REDUCTIONS, SCALES, SHOWS } from "../rendering/settings.js";
-import { filledRows, sameRow } from "../state/rows.js";
+import { rowsWithPanels, sameRow } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { list, number, oneOf, row, word } from "./codecs.js";
 
@@ -48,6 +49,7 @@ function field(key, statePath, codec, fits = () => true) {
     key,
     fits,
     start,
+    /** The part of the state that has to be watched for it. */
     slice: /** @type {keyof State} */ (path[0]),
     /** A part of the page that is not there has no field. */
     there: start !== undefined,
@@ -66,7 +68,7 @@ const settled = ({ phase }) => phase !== "loading" && phase !== "running";
 /** @type {Fits} */
 const panels = (ids, state) => (settled(state) ? ids.every((/** @type {string} */ id) => state.panels.some((panel) => panel.id === id)) : null);
 /** @type {Fits} */
-const filled = (key, state) => (settled(state) ? filledRows(state).some((row) => sameRow(row.key, key)) : null);
+const rowWithPanels = (key, state) => (settled(state) ? rowsWithPanels(state).some((row) => sameRow(row.key, key)) : null);
 /** @type {Fits} */
 const panel = (id, state) => panels([id], state);
 
@@ -93,6 +95,6 @@ export const FIELDS = [
   field("hide", "layout.hiddenMethods", list(word)),
   field("row", "row", row),
   field("full", "viewedPanel", word, panel),
-  field("flow", "flowRow", row, filled),
+  field("flow", "flowRow", row, rowWithPanels),
   field("trust", "metricsPanel", word, panel),
 ].filter(({ there }) => there);

@@ -110,7 +110,7 @@ export function pannedBy(viewport, crop, [across, down]) {
  * @param {number[]} crop
  * @param {number[]} place
  */
-export function bringingIn(viewport, crop, place) {
+export function pannedToShow(viewport, crop, place) {
   const [f, g] = toWindow(toPanel(place, crop), frameOf(viewport, crop));
   const margin = 0.05;
   /** @param {number} at */

@@ -1,33 +1,33 @@
-// The keyboard on a map: the crosshair pixel by pixel, the zoom, the box.
+// The keyboard on a map lens, which shows one map: the crosshair pixel by pixel, the zoom, the box.
 
 import { mapOf } from "../rendering/draw.js";
 import { announce } from "../shared/announce.js";
 import { setViewport } from "../state/actions.js";
 import { store } from "../state/store.js";
-import { boxBetween, bringingIn, clamp, middleOf, pixelAt, toPanel, toPicture } from "./geometry.js";
-import { heardOf } from "./readout.js";
+import { boxBetween, clamp, middleOf, pannedToShow, pixelAt, toPanel, toPicture } from "./geometry.js";
+import { spokenReadout } from "./readout.js";
 import { compareWith, resetZoom, zoomBy } from "./viewport.js";
 
 /** @import { MapLens } from "./map-lens.js" */
 
 /** @type {Record<string, number[]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const STEP = 1.5;
+const ZOOM_STEP = 1.5;
 const PAUSE_MS = 250; // a held key is not read out at every pixel
 
-let telling = 0;
+let announceTimer = 0;
 
 /** @param {MapLens} lens */
-function tell(lens) {
-  clearTimeout(telling);
-  telling = setTimeout(() => announce(heardOf(lens)), PAUSE_MS);
+function announceReadout(lens) {
+  clearTimeout(announceTimer);
+  announceTimer = setTimeout(() => announce(spokenReadout(lens)), PAUSE_MS);
 }
 
 /**
  * Moves the crosshair by pixels of this panel; the first press brings it to the middle of what is shown.
  * @param {MapLens} lens
- * @param {number[]} by
- * @param {boolean} far
+ * @param {number[]} direction
+ * @param {boolean} far - by ten pixels
  */
 function move(lens, [across, down], far) {
   const { viewport } = store.state;
@@ -39,8 +39,8 @@ function move(lens, [across, down], far) {
   const by = at ? (far ? 10 : 1) : 0;
   const pixel = { x: clamp(from.x + by * across, 0, map.width - 1), y: clamp(from.y + by * down, 0, map.height - 1) };
   const cross = toPicture(middleOf(pixel, map), crop);
-  setViewport({ cross, panel: panel.id, ...bringingIn(viewport, crop, cross) });
-  tell(lens);
+  setViewport({ cross, panel: panel.id, ...pannedToShow(viewport, crop, cross) });
+  announceReadout(lens);
 }
 
 /**
@@ -49,7 +49,7 @@ function move(lens, [across, down], far) {
  */
 let corner = null;
 
-function mark() {
+function markCorner() {
   const { cross } = store.state.viewport;
   if (!cross) return;
   const box = corner && boxBetween(corner, cross);
@@ -59,11 +59,11 @@ function mark() {
 
 /** @type {Record<string, (lens: MapLens) => void>} */
 const COMMANDS = {
-  "+": () => zoomBy(STEP),
-  "=": () => zoomBy(STEP),
-  "-": () => zoomBy(1 / STEP),
+  "+": () => zoomBy(ZOOM_STEP),
+  "=": () => zoomBy(ZOOM_STEP),
+  "-": () => zoomBy(1 / ZOOM_STEP),
   0: resetZoom,
-  b: mark,
+  b: markCorner,
   c: (lens) => compareWith(lens.panel),
   Enter: (lens) => lens.fullscreen || lens.dispatchEvent(new CustomEvent("open")),
 };
@@ -80,6 +80,6 @@ export function listenForKeys(lens) {
     else if (event.key in COMMANDS) COMMANDS[event.key](lens);
     else return;
     event.preventDefault();
-    event.stopPropagation(); // arrows here do not also turn to the next map
+    event.stopPropagation(); // in full screen, arrows would also go to the next map
   });
 }

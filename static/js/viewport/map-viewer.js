@@ -46,7 +46,7 @@ export class MapViewer extends View {
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.lens, this.divider)),
       el("div", { class: "viewer-foot" }, this.scale, this.facts, this.lookFacts),
-      el("div", { class: "instruments" }, el("looking-bar", { fullscreen: true }), el("show-bar"), el("reading-bar")), statusLine());
+      el("div", { class: "instruments" }, el("viewport-bar", { fullscreen: true }), el("show-bar"), el("reading-bar")), statusLine());
     this.append(this.dialog);
   }
 

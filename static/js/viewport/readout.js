@@ -55,10 +55,10 @@ export function crossNodes(lens) {
 }
 
 /**
- * The same for ears.
+ * The same as text for a screen reader.
  * @param {MapLens} lens
  */
-export function heardOf(lens) {
+export function spokenReadout(lens) {
   const found = crossed(lens);
   if (!found) return t("cross.outside");
   const [x, y] = found.place;

@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 from gradoscope.attribution.backends.backend import Backend, BackendTrial, EagerBackend, agree
-from gradoscope.attribution.backends.batching import SIZES, BatchSizes, weigh
+from gradoscope.attribution.backends.batching import SIZES, BatchSizes, count_saved_bytes
 from gradoscope.attribution.backends.selection import BackendSelector, prepared
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.gradients import take_gradients
@@ -163,9 +163,9 @@ def test_sizes_stay_small_where_a_pass_takes_long() -> None:
 
 def test_memory_budget_limits_the_micro_batch() -> None:
     classifier = wrap(Tiny())
-    with weigh(classifier) as weight:
+    with count_saved_bytes(classifier) as saved:
         take_gradients(classifier, PICTURES, Score(0))
-    each = weight.bytes / len(PICTURES)
+    each = saved.bytes / len(PICTURES)
     assert each > 4 * 3 * 8 * 8
     limited = selector(Tiny(), batch_bytes=int(2.5 * each))
     engine = engine_of(limited, Score(0), micro_batch=4)

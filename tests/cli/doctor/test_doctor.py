@@ -14,7 +14,7 @@ import torch
 from gradoscope.cli import doctor
 from gradoscope.cli import main as cli
 from gradoscope.cli.doctor import computing, models, network, run_checks, setup, store, worst
-from gradoscope.cli.doctor.finding import size
+from gradoscope.cli.doctor.finding import format_bytes
 from gradoscope.settings import Settings
 from gradoscope.storage.store import Store
 from gradoscope.storage.stores import open_store
@@ -67,7 +67,7 @@ def test_what_is_wrong_ends_it_with_1_and_says_what_to_do(monkeypatch, tmp_path)
     run = CliRunner().invoke(cli.app, ["doctor"], env={"COLUMNS": "200"})
     assert run.exit_code == 1
     assert "cannot be written" in run.stdout
-    assert "→ Give it to the server's user" in run.stdout
+    assert "→ Make the server's user its owner" in run.stdout
 
 
 def test_settings_that_are_none_are_told_without_their_values(monkeypatch):
@@ -277,4 +277,5 @@ def test_libraries_that_do_not_go_together_are_a_finding(monkeypatch):
 
 
 def test_sizes_are_for_people():
-    assert [size(10), size(2048), size(5 * 2**20), size(3 * 2**30)] == ["10 B", "2 KiB", "5 MiB", "3.0 GiB"]
+    sizes = [10, 2048, 5 * 2**20, 3 * 2**30]
+    assert [format_bytes(size) for size in sizes] == ["10 B", "2 KiB", "5 MiB", "3.0 GiB"]

@@ -158,7 +158,7 @@ def test_a_turn_of_the_loop_parses_few_events():
     parser.receive_data(FORM + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1000)
     counts, bodies = [], b""
     while not counts or counts[-1]:
-        parser.turn()
+        parser.begin_turn()
         counts.append(0)
         while (event := parser.next_event()) is not h11.NEED_DATA:
             counts[-1] += 1

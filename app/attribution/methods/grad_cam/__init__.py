@@ -72,9 +72,10 @@ def class_activation(engine: Engine, pictures: Tensor, layer: str, relu: bool) -
     Of a layer that sees the picture and its mirror image it is the sum of both maps, each as it lies in the picture.
     """
     found = engine.inspection.feature_layers.find(layer)
-    if found is not None and found.runs:
-        both = engine.features_of_calls(pictures, layer, [run.call for run in found.runs])
-        cam = torch.stack([run.upright(_weighted(*one)) for run, one in zip(found.runs, both, strict=True)]).sum(0)
+    if found is not None and found.mirrored_calls:
+        calls = found.mirrored_calls
+        both = engine.features_of_calls(pictures, layer, [call.number for call in calls])
+        cam = torch.stack([call.upright(_weighted(*one)) for call, one in zip(calls, both, strict=True)]).sum(0)
     else:
         cam = _weighted(*engine.features(pictures, layer))
     return interpolate(cam.relu() if relu else cam, pictures.shape[-2:], mode="bilinear", align_corners=False)

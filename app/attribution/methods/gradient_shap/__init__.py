@@ -17,7 +17,7 @@ from ...noise import generator
 from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
 from ..baselines import Baseline, make_baseline
 from ..paths import completeness
-from ..spread import Spread
+from ..running_mean import RunningMean
 
 
 class GradientShapParameters(Parameters):
@@ -61,43 +61,44 @@ class GradientShap(Method[GradientShapParameters]):
     Parameters = GradientShapParameters
 
     def stochastic(self, parameters: GradientShapParameters) -> bool:
-        return True  # the places are drawn, whatever the baseline
+        return True  # the points on the path are random, whatever the baseline
 
     def cost(self, parameters: GradientShapParameters, size: tuple[int, int]) -> int:
         return parameters.samples
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: GradientShapParameters, seed: int) -> Steps:
-        several = parameters.baseline == "noise"
+        random_baselines = parameters.baseline == "noise"
         baseline = partial(make_baseline, parameters.baseline, picture, seed)
         fixed = baseline()
-        spread = Spread(torch.zeros_like(picture, dtype=torch.float64))
+        running_mean = RunningMean(torch.zeros_like(picture, dtype=torch.float64))
         sums: list[float] = []
         baseline_scores: list[float] = []
         done = 0
         for batch in engine.batches(range(parameters.samples)):
-            baselines = torch.stack([baseline(k) if several else fixed for k in batch])
+            baselines = torch.stack([baseline(k) if random_baselines else fixed for k in batch])
             alphas = [float(torch.rand((), generator=generator(seed, k, "alpha"))) for k in batch]
             changes = picture - baselines
             points = baselines + changes.new_tensor(alphas).view(-1, 1, 1, 1) * changes
             for gradient, change in zip(engine.gradients(points), changes, strict=True):
                 sample = gradient.double() * change.double()
-                spread.add(sample)
+                running_mean.add(sample)
                 sums.append(float(sample.sum()))
-            if several or not baseline_scores:
-                baseline_scores += finite(engine.scores(baselines if several else fixed[None])).tolist()
+            if random_baselines or not baseline_scores:
+                baseline_scores += finite(engine.scores(baselines if random_baselines else fixed[None])).tolist()
             done += len(batch)
-            values = spread.mean.to(picture.dtype, copy=True)
+            values = running_mean.mean.to(picture.dtype, copy=True)
             yield Progress(done, parameters.samples, values)
         score = float(finite(engine.scores(picture[None])))
         expected = sum(baseline_scores) / len(baseline_scores)
         record = completeness(score, expected, float(values.double().sum()))
         if record["relative_error"] is not None and done > 1:
-            off = [total + baseline for total, baseline in zip(sums, cycle(baseline_scores), strict=False)]
-            record["standard_error"] = stdev(off) / math.sqrt(done) / abs(record["expected"])
+            # the error of each sample's completeness, but for S(x), which is the same for all
+            errors = [total + baseline for total, baseline in zip(sums, cycle(baseline_scores), strict=False)]
+            record["standard_error"] = stdev(errors) / math.sqrt(done) / abs(record["expected"])
         diagnostics: Diagnostics = {
             "gradient_evaluations": done,
             "forward_evaluations": len(baseline_scores) + 1,
             "completeness": record,
-            "standard_error": spread.standard_error,
+            "standard_error": running_mean.standard_error,
         }
         return Attribution(values, diagnostics)

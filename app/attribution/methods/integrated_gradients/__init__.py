@@ -15,27 +15,30 @@ from ..baselines import Baseline, make_baseline
 from ..paths import PathParameters, integrate
 from ..schedules import Cell, Sweep, gauss_legendre, geometric, power
 
-WARPS = {"geometric": geometric(11), "midpoint": power(1)}  # 11: the least error in docs/convergence.md
+# the spacing of the points for each rule; 11: the least error in docs/convergence.md
+WARPS = {"geometric": geometric(11), "midpoint": power(1)}
 
 
 class IntegratedGradientsParameters(PathParameters):
     rule: Literal["geometric", "gauss_legendre", "midpoint"] = Field(
         "geometric",
         title="Rule",
-        description="Where on the path they are taken; geometric: in steps that grow from the baseline",
+        description="Where on the path the gradients are taken; geometric: in steps that grow from the baseline",
     )
     baseline: Baseline = Field("black", title="Baseline", description="The picture that stands for «nothing there»")
 
     @model_validator(mode="after")
-    def _steps_can_grow(self) -> IntegratedGradientsParameters:
+    def _tolerance_needs_nested_steps(self) -> IntegratedGradientsParameters:
         if self.tolerance and self.rule == "gauss_legendre":
-            raise ValueError("a tolerance needs rule = geometric or midpoint: Gauss's points are others for more steps")
+            raise ValueError(
+                "a tolerance needs rule = geometric or midpoint: Gauss-Legendre has other points for more steps"
+            )
         return self
 
 
 @dataclass(frozen=True)
 class FadePath:
-    """x′ + t (x − x′)"""
+    """x′ + t (x − x′); `ends` are (x, x′)."""
 
     ends: tuple[Tensor, Tensor]
 
@@ -90,6 +93,7 @@ class IntegratedGradients(Method[IntegratedGradientsParameters]):
 
 
 def sweeps(parameters: IntegratedGradientsParameters) -> list[Sweep]:
+    """The cells in one sweep of the path, or, with a tolerance, in several that can be stopped between."""
     if parameters.rule == "gauss_legendre":
         return [gauss_legendre(parameters.steps)]
     return parameters.sweeps(WARPS[parameters.rule])

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...engine import Engine
 from ...noise import noise
 from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
-from ..spread import Spread
+from ..running_mean import RunningMean
 
 
 class SmoothGradParameters(Parameters):
@@ -117,24 +117,24 @@ class SmoothGrad(Method[SmoothGradParameters]):
             yield Progress(done, parameters.samples, values)
         diagnostics: Diagnostics = {"gradient_evaluations": done}
         if parameters.variant != "variance":
-            diagnostics["standard_error"] = samples.spread.standard_error
+            diagnostics["standard_error"] = samples.running_mean.standard_error
         return Attribution(values, diagnostics)
 
 
 class IndependentSamples:
-    """The spread of what a variant averages over: pairs of g, or g². Takes the gradients one by one."""
+    """The running mean of what a variant averages over: pairs of g, or g². Takes the gradients one by one."""
 
     def __init__(self, variant: str, zeros: Tensor) -> None:
-        self.variant, self.spread = variant, Spread(zeros)
+        self.variant, self.running_mean = variant, RunningMean(zeros)
         self._first: Tensor | None = None
 
     def add(self, gradient: Tensor) -> None:
         if self.variant == "squared":
-            self.spread.add(gradient.square())
+            self.running_mean.add(gradient.square())
         elif self.variant == "mean" and self._first is None:
             self._first = gradient
         elif self.variant == "mean" and self._first is not None:
-            self.spread.add((self._first + gradient) / 2)
+            self.running_mean.add((self._first + gradient) / 2)
             self._first = None
 
 

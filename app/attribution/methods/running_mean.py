@@ -1,4 +1,4 @@
-"""How far samples spread around their mean: what a mean over random samples may be off by."""
+"""The mean over random samples, and its standard error: what it may be off by."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import math
 from torch import Tensor
 
 
-class Spread:
+class RunningMean:
     """The running mean of independent samples, (C, H, W) in float64, and its standard error.
 
     By Welford's recurrence (1962, doi:10.1080/00401706.1962.10490022), summed over all values: if all samples are
-    equal, the spread is exactly 0.
+    equal, the standard error is exactly 0.
     """
 
     def __init__(self, zeros: Tensor) -> None:

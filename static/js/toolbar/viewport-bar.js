@@ -20,11 +20,11 @@ const STEP = 1.5;
 const toggle = (text, title, onclick) => el("button", { type: "button", class: "button toggle", "aria-pressed": "false", title, onclick }, text);
 
 /** Zoom, box, comparison; in full screen the split view instead of the comparison. */
-export class LookingBar extends View {
+export class ViewportBar extends View {
   /** @type {HTMLButtonElement} */ out;
   /** @type {HTMLButtonElement} */ in;
   /** @type {HTMLButtonElement} */ reset;
-  /** @type {HTMLButtonElement} */ mark;
+  /** @type {HTMLButtonElement} */ boxButton;
   /** @type {BoxFields} */ fields;
   /** @type {HTMLButtonElement} */ compare;
   /** @type {HTMLButtonElement} */ split;
@@ -33,7 +33,7 @@ export class LookingBar extends View {
     this.out = iconButton("minus", t("zoom.out"), { onclick: () => zoomBy(1 / STEP) });
     this.in = iconButton("plus", t("zoom.in"), { onclick: () => zoomBy(STEP) });
     this.reset = el("button", { type: "button", class: "button zoom-value", title: t("zoom.reset"), onclick: resetZoom });
-    this.mark = toggle(t("box.tool"), t("box.tool.long"), () => this.startBox());
+    this.boxButton = toggle(t("box.tool"), t("box.tool.long"), () => this.startBox());
     this.fields = el("box-fields");
     this.compare = el("button", { type: "button", class: "button", title: t("compare.long"), onclick: () => compareWith(currentPanel()) }, t("compare.open"));
     this.split = toggle(t("split.tool"), t("split.tool.long"), () => setViewport({ split: store.state.viewport.split === null ? 0.5 : null }));
@@ -41,7 +41,7 @@ export class LookingBar extends View {
     this.setAttribute("aria-label", t("looking.title"));
     this.append(
       el("div", { class: "zoom", role: "group", "aria-label": t("zoom.title"), title: t("zoom.help") }, this.out, this.reset, this.in),
-      this.mark, this.hasAttribute("fullscreen") ? this.split : this.compare, this.fields,
+      this.boxButton, this.hasAttribute("fullscreen") ? this.split : this.compare, this.fields,
     );
   }
 
@@ -61,7 +61,7 @@ export class LookingBar extends View {
     const shown = t("zoom.value", { zoom: zoom < 10 ? Number(zoom.toFixed(1)) : Math.round(zoom) });
     this.reset.textContent = shown;
     this.reset.setAttribute("aria-label", t("zoom.reset.heard", { zoom: shown }));
-    this.mark.setAttribute("aria-pressed", String(tool === "box"));
+    this.boxButton.setAttribute("aria-pressed", String(tool === "box"));
     this.split.setAttribute("aria-pressed", String(split !== null));
     this.fields.hidden = tool !== "box" && !box;
   }

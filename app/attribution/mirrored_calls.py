@@ -1,5 +1,5 @@
-"""How the runs of a module that is called several times in a pass belong together: as in an average over a picture and
-its mirror image."""
+"""Calls of a module that see the same picture, mirrored or not: as in a network that averages over a picture and its
+mirror image. Their maps can be added up."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ CLEAR = 1.5  # how much more of a corner's gradient must lie in one corner of th
 
 
 @dataclass(frozen=True)
-class Run:
+class MirroredCall:
     """One of several calls of a module in a pass: the call's number, and the axes along which the picture is mirrored
     that it sees."""
 
-    call: int
+    number: int
     mirrored: tuple[int, ...]
 
     def upright(self, map: Tensor) -> Tensor:
-        """A map of this run as it lies in the picture."""
+        """A map of this call as it lies in the picture."""
         return map.flip(self.mirrored) if self.mirrored else map
 
 
-def find_runs(classifier: Classifier, module: str, calls: tuple[int, ...]) -> tuple[Run, ...]:
-    """The runs of a module, if they all see the same picture, each mirrored or not; else none.
+def find_mirrored_calls(classifier: Classifier, module: str, calls: tuple[int, ...]) -> tuple[MirroredCall, ...]:
+    """The calls of a module, if they all see the same picture, each mirrored or not; else none.
 
     Two tests decide. The first call's feature maps of a mirrored picture must be the other call's of the picture; that
     leaves open which of the two is mirrored. So the gradient of a corner of the first call's map must lie in one
@@ -47,13 +47,13 @@ def find_runs(classifier: Classifier, module: str, calls: tuple[int, ...]) -> tu
         with torch.no_grad():
             seen = _outputs(classifier, module, picture)
             of_mirrored = {axes: _outputs(classifier, module, picture.flip(axes))[calls[0]] for axes in MIRRORS}
-    runs = []
+    found = []
     for call in calls:
         between = next((axes for axes in MIRRORS if _alike(seen[call], of_mirrored[axes])), None)
         if between is None:
             return ()
-        runs.append(Run(call, tuple(sorted(set(first) ^ set(between)))))
-    return tuple(runs)
+        found.append(MirroredCall(call, tuple(sorted(set(first) ^ set(between)))))
+    return tuple(found)
 
 
 def _mirror_of(classifier: Classifier, module: str, call: int, picture: Tensor) -> tuple[int, ...] | None:
@@ -62,8 +62,8 @@ def _mirror_of(classifier: Classifier, module: str, call: int, picture: Tensor) 
     features = _outputs(classifier, module, x)[call]
     height, width = (max(1, side // 4) for side in features.shape[-2:])
     (gradient,) = torch.autograd.grad(features[..., :height, :width].square().sum(), x)
-    size, (rows, columns) = gradient.abs().sum((0, 1)), (side // 2 for side in picture.shape[-2:])
-    shares = {axes: float(size.flip(axes)[:rows, :columns].sum()) for axes in MIRRORS}
+    magnitude, (rows, columns) = gradient.abs().sum((0, 1)), (side // 2 for side in picture.shape[-2:])
+    shares = {axes: float(magnitude.flip(axes)[:rows, :columns].sum()) for axes in MIRRORS}
     best, second = sorted(shares.values(), reverse=True)[:2]
     return max(shares, key=lambda axes: shares[axes]) if best > CLEAR * second else None
 
