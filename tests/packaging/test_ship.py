@@ -108,7 +108,7 @@ def test_files_and_secrets_that_compose_names_are_there():
         assert (ROOT / volume.partition(":")[0]).is_file()
     ignored = (ROOT / ".gitignore").read_text()
     assert "/deploy/keys\n" in ignored
-    assert "/deploy/gradoscope.*\n" in ignored
+    assert "/deploy/gradoscope.pem\n/deploy/gradoscope.key\n" in ignored
     for secret in PROXY["secrets"]:
         assert f"{secret['target']};" in NGINX
 

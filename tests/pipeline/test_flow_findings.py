@@ -102,7 +102,7 @@ def test_a_probability_that_is_certain_has_no_slope():
     network = Tiny()
     network.head.bias.data = torch.tensor([30.0, 0.0, 0.0])
     told = found(network, "probability")
-    assert "The logit" in told["flow_flat_score"]["detail"]
+    assert "With the logit as the score" in told["flow_flat_score"]["detail"]
 
 
 def test_what_is_not_finite_is_told_alone():

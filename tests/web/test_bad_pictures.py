@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -90,7 +91,9 @@ def test_damaged_pictures_and_those_over_a_limit_are_422(server, name):
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
 def test_other_formats_are_415(server, name):
-    refused(predict(server, UNSUPPORTED[name](), name), 415)
+    """A HEIC file is read where pillow-heif is installed; this one is cut off."""
+    readable = name.startswith("HEIC") and find_spec("pillow_heif") is not None
+    refused(predict(server, UNSUPPORTED[name](), name), 422 if readable else 415)
 
 
 @pytest.mark.parametrize("name", EITHER)

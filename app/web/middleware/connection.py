@@ -28,7 +28,6 @@ STALL_SECONDS = 60.0  # a client that reads nothing for so long is disconnected
 LINGER_SECONDS = 2.0  # a refused client has so long to read why, before the connection is closed
 RETRY_SECONDS = 5
 PIECE = 16 * 1024  # bytes that are parsed at once
-MAX_UNREAD = 64 * 1024  # bytes of a body that are read after the response; if more arrive, the connection is closed
 
 
 class Connection(H11Protocol):
@@ -48,14 +47,14 @@ class Connection(H11Protocol):
         self.conn = BoundedHTTP()
         self._backlog = bytearray()  # received, but not parsed yet
         self._continuing = False  # whether the rest is parsed in the next turn of the event loop
-        self._unread = 0  # bytes of a body that arrived after the response
+        self.app = self._closing_if_early(self.app)
         self._timeout: asyncio.TimerHandle | None = None
         self._waiting_since = self.loop.time()  # when the wait for a head began
         self._unsent = 0  # bytes that waited to be sent at the last check for a stall
         self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(LingeringTransport(transport, self))  # type: ignore[arg-type]
         self.flow = HoldableFlowControl(transport)
         self._timeout = self.loop.call_later(self.header_seconds, self._timed_out)
         self._stall_check = self.loop.call_later(STALL_SECONDS, self._abort_if_stalled)
@@ -69,11 +68,6 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        if self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete:
-            self._unread += len(data)
-            if self._unread > MAX_UNREAD:
-                self._drop_body()
-                return
         self._backlog += data
         if not self._continuing:
             self.conn.begin_turn()
@@ -106,15 +100,34 @@ class Connection(H11Protocol):
             self.flow.release()
         self._update_timeout()
 
-    def _drop_body(self) -> None:
-        """The request is answered, and its body goes on: end the connection, after the client has had time to read."""
+    def _closing_if_early(self, app: Any) -> Any:
+        """The application, whose response ends the connection if it begins before the request's body is here.
+
+        The rest of such a body is not read. If the client did not know, it might send its next request after it.
+        """
+
+        async def closing(scope: Any, receive: Any, send: Any) -> None:
+            async def send_and_close(message: Any) -> None:
+                if message["type"] == "http.response.start" and self.conn.their_state is h11.SEND_BODY:
+                    others = [header for header in message.get("headers", ()) if header[0].lower() != b"connection"]
+                    message = {**message, "headers": [*others, (b"connection", b"close")]}
+                await send(message)
+
+            await app(scope, receive, send_and_close)
+
+        return closing
+
+    def linger_over_body(self) -> bool:
+        """If a body is still coming, leave the client time to read the response: closing at once might lose it."""
+        if self._refused or self.conn.their_state is not h11.SEND_BODY:
+            return False
         self._refused = True
         self._backlog.clear()
         self._cancel_timeout()
         self._linger()
+        return True
 
     def on_response_complete(self) -> None:
-        self._unread = 0
         if not self._continuing:
             self.conn.begin_turn()
         super().on_response_complete()
@@ -239,6 +252,20 @@ class Connection(H11Protocol):
             return
         self._unsent = waiting if self.flow.write_paused or self.transport.is_closing() else 0
         self._stall_check = self.loop.call_later(STALL_SECONDS, self._abort_if_stalled)
+
+
+class LingeringTransport:
+    """A transport that its connection may keep open for a while after it was told to close."""
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        self._transport, self._connection = transport, connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def close(self) -> None:
+        if not self._connection.linger_over_body():
+            self._transport.close()
 
 
 def connection_class(settings: Settings, on_refused: Callable[[Problem], None]) -> type[Connection]:

@@ -198,7 +198,7 @@ def test_a_refused_body_is_not_read_on(door, head, monkeypatch):
             for _ in range(400):
                 sock.sendall(piece)
         problem(read(sock), 413)
-    assert sum(parsed) < 2 * connection.MAX_UNREAD + 300_000  # of 3,3 MB
+    assert sum(parsed) < 400_000  # of 3,3 MB
     assert door.alive()
 
 
