@@ -189,7 +189,9 @@ class Explainer:
         elif kind == "failed":
             self._ready.set_exception(Unavailable(f"The worker cannot start: {message[1]}"))
         elif kind in ("ready", "catalogue"):
-            self._catalogue = message[1]
+            # Labels stay here, and are asked for where they are wanted: a report of over 100 KB goes through Ray's
+            # object store, and Ray 2.60 ends the process that awaits a broadcast's answer from there.
+            self._catalogue = message[1].model_copy(update={"labels": {}})
             self._catalogue_version += 1
             if not self._ready.done():
                 self._ready.set_result(None)

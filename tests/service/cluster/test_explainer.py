@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from contextlib import aclosing
 
 import pytest
@@ -107,6 +108,7 @@ def test_a_replica(tmp_path):
         told = await explainer.refresh()
         assert told["replica"] == "r1"
         assert any(model.id == LITE0 for model in told["catalogue"].models)
+        assert len(pickle.dumps(told)) < 100 * 1024  # more than that would go through Ray's object store
         assert (await explainer.report({"r1": told["catalogue_version"]}))["catalogue"] is None
         await until(lambda: explainer.record_routing_stats() == {"models": [LITE0]})
         for _ in range(2 * MAX_UNANSWERED_CHECKS):
