@@ -19,14 +19,17 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+import psutil
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "timm-sweep.md"
 BUILD_SECONDS = 2.0  # what takes longer to build is left out, by name
 COMMAND = ("-m", "benchmarks.sweep", "--work")
-SECONDS = 90.0  # of an architecture, after which its process is ended
+SECONDS = 90.0  # of processor time for an architecture, after which its process is ended
+LOOK_SECONDS = 5.0  # between two looks at the time that was used
 BYTES = 6 * 2**30  # address space that an architecture may take beyond what PyTorch has
 SIDES = (64, 96, 128, 160, 192, 224, 256, 288, 384)  # of the picture: the first that the network takes
 
@@ -143,15 +146,16 @@ class Process:
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
+        used_before = processor_seconds(process.pid)
         process.stdin.write(f"{name}\n")
         process.stdin.flush()
         with ThreadPoolExecutor(1) as reader:
             answer = reader.submit(process.stdout.readline)
-            try:
-                line = answer.result(SECONDS)
-            except TimeoutError:
-                self.end()
-                return Row(name, left_out=f"takes more than {SECONDS:g} s")
+            while not wait([answer], LOOK_SECONDS).done:
+                if processor_seconds(process.pid) - used_before > SECONDS:
+                    self.end()
+                    return Row(name, left_out=f"takes more than {SECONDS:g} s")
+            line = answer.result()
         if line:
             return Row(**json.loads(line))
         status = process.wait()
@@ -163,6 +167,15 @@ class Process:
             with self._process as process:  # closes its pipes, and waits
                 process.kill()
             self._process = None
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used until now, 0 where it is gone: on a busy machine too, the same for the same work."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def sweep_all(names: Sequence[str], processes: int) -> Iterator[Row]:
@@ -240,6 +253,20 @@ def sample(names: Sequence[str], count: int) -> list[str]:
     return list(names) if count >= len(names) else [names[k * len(names) // count] for k in range(count)]
 
 
+def read_rows(file: Path | None, names: Sequence[str]) -> list[Row]:
+    """The rows that an interrupted sweep over the same names has left, in order; none without a file.
+
+    Raises:
+        SystemExit: where the file is of other names.
+    """
+    if file is None or not file.exists():
+        return []
+    rows = [Row(**json.loads(line)) for line in file.read_text("utf-8").splitlines()]
+    if [row.name for row in rows] != list(names[: len(rows)]):
+        sys.exit(f"{file} is of other architectures: name another file, or delete it")
+    return rows
+
+
 def main() -> None:
     import timm
 
@@ -248,14 +275,18 @@ def main() -> None:
     parser.add_argument("--names", nargs="*", help="architectures, or patterns as timm's list_models takes them")
     parser.add_argument("--sample", type=int, default=10**6, help="so many of them, spread evenly")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--rows", type=Path, help="keep what was found in this file, and go on from it")
     parser.add_argument("--write", action="store_true", help=f"write {OUT.name}")
     asked = parser.parse_args()
     if asked.work:
         return work()
     names = sample(timm.list_models(asked.names or ""), asked.sample)
-    rows = []
-    for row in sweep_all(names, asked.processes):
+    rows = read_rows(asked.rows, names)
+    for row in sweep_all(names[len(rows) :], asked.processes):
         rows.append(row)
+        if asked.rows is not None:
+            with asked.rows.open("a", encoding="utf-8") as file:
+                file.write(f"{json.dumps(asdict(row))}\n")
         refused = [method for method, outcome in row.methods.items() if outcome != "done"]
         said = row.crash or row.left_out or f"{row.side} px, {row.seconds} s, {row.layer or 'no layer'}"
         print(

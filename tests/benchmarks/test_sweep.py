@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -55,18 +57,30 @@ def test_page_counts_and_names_what_failed() -> None:
 
 
 def test_process_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """By a stand-in that answers, dies or waits, as it is asked."""
+    """By a stand-in that answers, dies, computes or waits, as it is asked."""
     script = tmp_path / "stand_in.py"
     script.write_text(
         "import json, sys, time\n"
         "for line in sys.stdin:\n"
         "    if 'dies' in line: sys.exit(3)\n"
-        "    if 'waits' in line: time.sleep(60)\n"
+        "    while 'computes' in line: pass\n"
+        "    if 'waits' in line: time.sleep(1.5)\n"
         "    print(json.dumps({'name': line.strip(), 'side': 64}), flush=True)\n"
     )
     monkeypatch.setattr(sweep, "COMMAND", ("-u", str(script)))
     monkeypatch.setattr(sweep, "SECONDS", 1.0)
-    found = list(sweep.sweep_all(["one", "dies", "two", "waits", "three"], 1))
-    assert [row.name for row in found] == ["one", "dies", "two", "waits", "three"]
+    monkeypatch.setattr(sweep, "LOOK_SECONDS", 0.1)
+    names = ["one", "dies", "two", "computes", "waits"]  # only processor time counts
+    found = list(sweep.sweep_all(names, 1))
+    assert [row.name for row in found] == names
     assert [row.side for row in found] == [64, 0, 64, 0, 64]
     assert (found[1].crash, found[3].left_out) == ("the process ended with 3", "takes more than 1 s")
+
+
+def test_an_interrupted_sweep_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    assert sweep.read_rows(None, ["a"]) == sweep.read_rows(file, ["a"]) == []
+    file.write_text("".join(f"{json.dumps(asdict(Row(name, 64)))}\n" for name in "ab"))
+    assert sweep.read_rows(file, ["a", "b", "c"]) == [Row("a", 64), Row("b", 64)]
+    with pytest.raises(SystemExit, match="other architectures"):
+        sweep.read_rows(file, ["a", "c"])
