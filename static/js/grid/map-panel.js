@@ -49,7 +49,7 @@ export class MapPanel extends View {
     this.scale = el("scale-bar");
     this.trust = el("button", { type: "button", class: "link trust-open", onclick: () => openMetrics(this.panel.id) }, t("trust.open"));
     this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale,
-      el("div", { class: "panel-foot" }, el("div", { class: "panel-told" }, this.facts, this.look), this.trust));
+      el("div", { class: "panel-foot" }, this.trust, el("div", { class: "panel-told" }, this.facts, this.look)));
   }
 
   /** @param {AbortSignal} signal */
