@@ -2,52 +2,106 @@
 
 /** @import { RawArray, ReducedMap, Reduction } from "./types.js" */
 
-/** @typedef {(values: Float32Array, size: number, channels: number, i: number) => number} Reduce */
+// Each loop stands for itself: a call for each value would take several times as long. A sum is rounded to single
+// precision channel by channel, as it is kept.
 
-/** @type {Reduce} */
-function sum(values, size, channels, i) {
-  let total = 0;
-  for (let c = 0; c < channels; c += 1) total = Math.fround(total + values[c * size + i]);
-  return total;
+/**
+ * @param {Float32Array} into
+ * @param {Float32Array} values
+ */
+function sum(into, values) {
+  for (let at = 0; at < values.length;) for (let i = 0; i < into.length; i += 1, at += 1) into[i] += values[at];
 }
 
-/** @type {Record<Reduction, Reduce>} */
-const OVER_CHANNELS = {
-  sum,
-  positive: (values, size, channels, i) => Math.max(sum(values, size, channels, i), 0),
-  negative: (values, size, channels, i) => Math.max(-sum(values, size, channels, i), 0),
-  abs: (values, size, channels, i) => {
-    let total = 0;
-    for (let c = 0; c < channels; c += 1) total = Math.fround(total + Math.abs(values[c * size + i]));
-    return total;
-  },
-  max: (values, size, channels, i) => {
-    let most = 0;
-    for (let c = 0; c < channels; c += 1) most = Math.max(most, Math.abs(values[c * size + i]));
-    return most;
-  },
-};
+/**
+ * @param {Float32Array} into
+ * @param {Float32Array} values
+ */
+function abs(into, values) {
+  for (let at = 0; at < values.length;) for (let i = 0; i < into.length; i += 1, at += 1) into[i] += Math.abs(values[at]);
+}
+
+/**
+ * @param {Float32Array} into
+ * @param {Float32Array} values
+ */
+function max(into, values) {
+  for (let at = 0; at < values.length;) for (let i = 0; i < into.length; i += 1, at += 1) into[i] = Math.max(into[i], Math.abs(values[at]));
+}
+
+/**
+ * @param {Float32Array} into
+ * @param {Float32Array} values
+ */
+function positive(into, values) {
+  sum(into, values);
+  for (let i = 0; i < into.length; i += 1) into[i] = Math.max(into[i], 0);
+}
+
+/**
+ * @param {Float32Array} into
+ * @param {Float32Array} values
+ */
+function negative(into, values) {
+  sum(into, values);
+  for (let i = 0; i < into.length; i += 1) into[i] = Math.max(-into[i], 0);
+}
+
+/** @type {Record<Reduction, (into: Float32Array, values: Float32Array) => void>} */
+const OVER_CHANNELS = { sum, abs, max, positive, negative };
+
+const DIGIT = 11; // bits: three digits have the 31 of a magnitude
+const LOW = 2 ** DIGIT - 1;
+
+/**
+ * Orders `from` into `to` by one digit; what has the same digit stays in its order.
+ * @param {Uint32Array} from
+ * @param {Uint32Array} to
+ * @param {number} shift
+ */
+function sortByDigit(from, to, shift) {
+  const places = new Uint32Array(LOW + 2);
+  for (let i = 0; i < from.length; i += 1) places[((from[i] >>> shift) & LOW) + 1] += 1;
+  for (let digit = 1; digit <= LOW; digit += 1) places[digit] += places[digit - 1];
+  for (let i = 0; i < from.length; i += 1) {
+    const digit = (from[i] >>> shift) & LOW;
+    to[places[digit]] = from[i];
+    places[digit] += 1;
+  }
+}
+
+/**
+ * The magnitudes of values in ascending order. They are ordered as their bits are, and so are sorted by digits: a fifth
+ * of the time that comparing them takes, and each map has tens of thousands for each reduction.
+ * @param {Float32Array} values
+ */
+export function sortedMagnitudes(values) {
+  const magnitudes = values.map(Math.abs);
+  const bits = new Uint32Array(magnitudes.buffer);
+  const other = new Uint32Array(bits.length);
+  sortByDigit(bits, other, 0);
+  sortByDigit(other, bits, DIGIT);
+  sortByDigit(bits, other, 2 * DIGIT);
+  return new Float32Array(other.buffer);
+}
 
 /**
  * @param {RawArray} raw
  * @param {Reduction} reduction
  * @returns {ReducedMap}
  */
-function compute({ shape: [channels, height, width], values }, reduction) {
-  const size = height * width;
-  const reduced = new Float32Array(size);
-  const over = OVER_CHANNELS[reduction];
+function compute(raw, reduction) {
+  const [, height, width] = raw.shape;
+  const values = new Float32Array(height * width);
+  OVER_CHANNELS[reduction](values, raw.values);
   let low = Infinity;
   let high = -Infinity;
-  for (let i = 0; i < size; i += 1) {
-    const value = Math.fround(over(values, size, channels, i)); // as it is kept: the ends must be values of the map
-    reduced[i] = value;
-    if (value < low) low = value;
-    if (value > high) high = value;
+  for (let i = 0; i < values.length; i += 1) {
+    if (values[i] < low) low = values[i];
+    if (values[i] > high) high = values[i];
   }
   // Sorted once, so that dragging the percentile costs one look-up.
-  const magnitudes = reduced.map(Math.abs).sort();
-  return { height, width, values: reduced, low, high, magnitudes, signed: reduction === "sum" };
+  return { height, width, values, low, high, magnitudes: sortedMagnitudes(values), signed: reduction === "sum" };
 }
 
 /** @type {WeakMap<RawArray, Map<Reduction, ReducedMap>>} */
