@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.browser import Visit, launch, visiting
+from tests.support.keeping import CLIPBOARD, Keeping
 from tests.support.server import Server
 
 
@@ -29,7 +30,7 @@ def quick_server(quick: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def real_url(server: Server) -> str:
-    """A server with the shipped model, for pages on which it matters what a map shows or how long it takes."""
+    """A server with the shipped model, where that is what is asked."""
     return server.url
 
 
@@ -39,7 +40,12 @@ def server_url(quick_server: Server) -> str:
 
 
 @pytest.fixture
-def visit(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Visit]:
-    name = "real_url" if request.node.get_closest_marker("real_model") else "server_url"
-    with visiting(browser, request.getfixturevalue(name)) as visit:
+def visit(browser: Browser, server_url: str) -> Iterator[Visit]:
+    with visiting(browser, server_url) as visit:
+        yield visit
+
+
+@pytest.fixture
+def keep(browser: Browser, server_url: str) -> Iterator[Keeping]:
+    with visiting(browser, server_url, Keeping, permissions=CLIPBOARD) as visit:
         yield visit

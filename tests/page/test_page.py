@@ -1,56 +1,20 @@
-"""The page in a real browser, with a real server; where it is about the maps, with the real model."""
+"""The page in a real browser, with a real server that computes with the quick stand-in for the shipped model."""
 
 from __future__ import annotations
 
 import io
-import json
-import random
 import re
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Route, expect
 
-from tests.support.browser import CAT, EXPLANATIONS, LONG, SIX, Visit, fields, with_fields
+from tests.support.browser import EXPLANATIONS, LONG, SIX, Visit, fields, new_picture, slowly
 
 expect.set_options(timeout=LONG)
 
 
-def picture() -> bytes:
-    """The cat with a dot of a colour that no earlier test has sent, so that nothing comes from the store."""
-    image = Image.open(CAT).convert("RGB")
-    image.paste(tuple(random.randbytes(3)), (200, 100, 208, 108))
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
-
-
 # What a visitor does
-
-
-@pytest.mark.real_model
-def test_choosing_a_file_gives_six_maps(visit: Visit) -> None:
-    visit.open()
-    with visit.page.expect_file_chooser() as chooser:
-        visit.page.get_by_role("button", name="Choose a picture").click()
-    chooser.value.set_files({"name": "mine.png", "mimeType": "image/png", "buffer": picture()})
-    expect(visit.page.locator("img.original")).to_have_js_property("naturalWidth", 451)
-    expect(visit.page).to_have_url(re.compile(r"/e/[0-9a-f]{32}$"))
-    expect(visit.page.locator(".prediction[aria-pressed=true]")).to_contain_text("cat")
-    visit.finished()
-    assert len(visit.asked) == 1
-    maps = visit.pixels()
-    assert len(maps) == SIX
-    assert all(shown["colours"] > 2 and shown["width"] == 224 for shown in maps), maps
-    assert len({shown["sum"] for shown in maps}) == SIX
-    titles = visit.page.locator(".panel-title").all_inner_texts()
-    assert titles[0] == "Vanilla gradient 2013"
-    assert titles[-1] == "Blur integrated gradients 2020"
-    facts = visit.page.locator("map-panel .facts").all_inner_texts()
-    assert all(re.search(r"\d s\s· \d+ gradient", text) for text in facts), facts
-    assert re.search(r"sum \S+ % (off|too (high|low))", facts[4]), facts
-    assert re.search(r"sum \S+ % (off|too (high|low))", facts[5]), facts
 
 
 def test_crop_frame_is_where_the_model_looked(visit: Visit) -> None:
@@ -69,11 +33,11 @@ def test_crop_frame_is_where_the_model_looked(visit: Visit) -> None:
 def test_dropping_and_pasting(visit: Visit) -> None:
     visit.open()
     visit.page.locator(".drop").dispatch_event(
-        "drop", {"dataTransfer": visit.transfer("dropped.png", "image/png", picture())}
+        "drop", {"dataTransfer": visit.transfer("dropped.png", "image/png", new_picture())}
     )
     visit.finished()
     first = visit.page.url
-    pasted = visit.transfer("pasted.png", "image/png", picture())
+    pasted = visit.transfer("pasted.png", "image/png", new_picture())
     visit.page.evaluate("clipboardData => void dispatchEvent(new ClipboardEvent('paste', { clipboardData }))", pasted)
     expect(visit.page).not_to_have_url(first)
     expect(visit.page.locator("map-panel[data-status=done] canvas.map:visible").nth(2)).to_be_visible()
@@ -117,7 +81,6 @@ def test_menu_tells_parameters_and_offers_downloads(visit: Visit) -> None:
 # Reading the maps
 
 
-@pytest.mark.real_model
 def test_reading_asks_nothing_of_the_server(visit: Visit) -> None:
     visit.cat()
     before = len(visit.requests)
@@ -203,7 +166,6 @@ def test_reading_and_theme_survive_a_reload(visit: Visit) -> None:
 # Asking
 
 
-@pytest.mark.real_model
 def test_click_on_a_prediction_explains_that_class(visit: Visit) -> None:
     visit.cat()
     first = visit.page.url
@@ -291,14 +253,13 @@ def test_adding_occlusion_keeps_the_six(visit: Visit) -> None:
 # While it runs
 
 
-def slowly(route: Route) -> None:
+def long_integral(route: Route) -> None:
     """Lets the request ask for an integral that takes long enough to be watched and cancelled."""
-    route.continue_(post_data=with_fields(route.request, options=json.dumps({"integrated_gradients": {"steps": 1000}})))
+    slowly(route, integrated_gradients={"steps": 1000})
 
 
-@pytest.mark.real_model
 def test_maps_sharpen_and_cancel_keeps_what_is_done(visit: Visit) -> None:
-    visit.page.route(EXPLANATIONS, slowly)
+    visit.page.route(EXPLANATIONS, long_integral)
     visit.open()
     visit.sample()
     title = visit.page.locator(".panel-title", has_text=re.compile("^Integrated gradients"))  # and not the blur's
@@ -325,9 +286,8 @@ def test_maps_sharpen_and_cancel_keeps_what_is_done(visit: Visit) -> None:
     visit.finished()
 
 
-@pytest.mark.real_model
 def test_a_superseded_request_is_aborted(visit: Visit) -> None:
-    visit.page.route(EXPLANATIONS, slowly)
+    visit.page.route(EXPLANATIONS, long_integral)
     visit.open()
     visit.sample()
     expect(visit.page.locator(".prediction").nth(1)).to_be_enabled()

@@ -3,7 +3,8 @@
 Nor is any of them wider than its window.
 
 One visit for each language and width goes through all states; the theme is switched in place. In the second theme only
-what depends on colours is looked at again.
+what depends on colours is looked at again. Of a menu or a dialog the layer itself is looked at, and where only the
+question beside the maps changes, that side: what lies around it has been looked at, just before.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import pytest
 from gradoscope.web import texts
 from playwright.sync_api import Browser, Locator, Route, expect
 
-from tests.support.browser import CAT, EXPLANATIONS, LONG, Visit, events, visiting, with_fields
+from tests.support.browser import CAT, EXPLANATIONS, LAYER, LONG, Visit, events, slowly, visiting
 
 expect.set_options(timeout=LONG)
 CHEAP = ["vanilla_gradient", "guided_backprop", "grad_cam"]
-BY_COLOUR = ("color-contrast", "link-in-text-block")  # axe's rules that look at colours
+SIDE = ".side"  # the picture, what the model believes, and the question
 PHONE: Any = {"width": 320, "height": 740}  # where a desktop at 400 % is too: WCAG 1.4.10
 MODELS = "**/api/v1/models"
 PROBLEM = {"title": "Unknown class", "status": 422, "detail": "There is none.", "errors": [{"field": "target"}]}
@@ -51,12 +52,9 @@ class Story(Visit):
     def button(self, key: str, **values: Any) -> Locator:
         return self.page.get_by_role("button", name=self.say(key, **values), exact=True).locator("visible=true").first
 
-    def check(self, state: str) -> None:
+    def check(self, state: str, within: str = "html") -> None:
         self.frame()
-        self.note(f"{state}, light", self.axe())
-        self.page.emulate_media(color_scheme="dark")
-        self.note(f"{state}, dark", self.axe(BY_COLOUR))
-        self.page.emulate_media(color_scheme="light")
+        self.note(state, self.axe_in_both_themes(within))
         if self.overflow() > 0:
             self.note(state, [f"{self.overflow()} px wider than the window"])
 
@@ -64,14 +62,18 @@ class Story(Visit):
         if violations:
             self.found[state] = violations + self.found.get(state, [])
 
+    def told(self) -> str:
+        """What was found, by state."""
+        return json.dumps(self.found, indent=1) if self.found else ""
+
     @contextmanager
     def opened(self, state: str, by: Locator) -> Iterator[None]:
         """What the press of a button opens is looked at, and closed again."""
         by.click()
-        layer = self.page.locator("dialog[open], [popover]:popover-open").last
+        layer = self.page.locator(LAYER).last
         layer.wait_for()
         yield
-        self.check(state)
+        self.check(state, LAYER)
         self.page.keyboard.press("Escape")
         expect(layer).to_have_count(0)
 
@@ -83,11 +85,6 @@ class Story(Visit):
         self.page.goto(f"{self.root}/e/{id}")
         self.page.locator("map-panel[data-status=done] canvas.map").nth(maps - 1).wait_for()
         self.settled()
-
-
-@pytest.fixture(scope="module")
-def server_url(real_url: str) -> str:
-    return real_url
 
 
 @pytest.fixture(scope="module")
@@ -120,14 +117,11 @@ def story(browser: Browser, root: str, language: str) -> Iterator[Story]:
     with visiting(browser, root, Story, locale=locale, reduced_motion="reduce", color_scheme="light") as visit:
         visit.language = language
         yield visit
-        assert visit.found == {}, json.dumps(visit.found, indent=1)
 
 
-def slowly(route: Route) -> None:
+def unfinished(route: Route) -> None:
     """The question with a method that is not done before it is cancelled."""
-    options = json.dumps({"smooth_grad": {"samples": 2000}})
-    body = with_fields(route.request, method="smooth_grad", options=options)
-    route.continue_(post_data=with_fields(route.request, body, method="grad_cam"))
+    slowly(route, ("grad_cam", "smooth_grad"), smooth_grad={"samples": 2000})
 
 
 def broken_off(record: Any) -> str:
@@ -159,7 +153,7 @@ def test_from_the_start_to_a_broken_off_explanation(browser: Browser, server_url
         )
         visit.notice.wait_for()
         visit.check("a picture refused on the start page")
-        visit.page.route(EXPLANATIONS, slowly)
+        visit.page.route(EXPLANATIONS, unfinished)
         visit.page.locator("#all-samples").click()
         visit.page.locator("map-panel[data-status=running] canvas.map").wait_for()
         visit.check("running")
@@ -176,6 +170,7 @@ def test_from_the_start_to_a_broken_off_explanation(browser: Browser, server_url
         visit.page.goto(f"{visit.root}/e/{'0' * 32}")
         visit.notice.wait_for()
         visit.check("an explanation that is gone")
+        assert visit.told() == ""
 
 
 def test_one_row(browser: Browser, server_url: str, language: str, row: Any) -> None:
@@ -194,29 +189,30 @@ def test_one_row(browser: Browser, server_url: str, language: str, row: Any) -> 
             expect(visit.page.get_by_role("dialog")).to_have_count(1)
         visit.page.locator("class-search input").first.fill("cat")
         visit.options.first.wait_for()
-        visit.check("class search")
+        visit.check("class search", SIDE)
         visit.page.keyboard.press("Escape")
         picker = visit.page.locator("model-picker input").first
         picker.click()
         visit.options.first.wait_for()
-        visit.check("model search")
+        visit.check("model search", SIDE)
         picker.fill("ResNet-50")
         visit.options.filter(has_text="ResNet-50").first.click()
         visit.page.locator("weights-download button:visible").first.wait_for()
-        visit.check("weights to be downloaded")
+        visit.check("weights to be downloaded", SIDE)
         visit.page.locator("picture-view").dispatch_event(
             "drop", {"dataTransfer": visit.transfer("notes.txt", "text/plain", b"hello")}
         )
         visit.notice.wait_for()
-        visit.check("a picture refused at the picture")
+        visit.check("a picture refused at the picture", SIDE)
         visit.page.route(
             EXPLANATIONS,
             lambda route: route.fulfill(status=422, content_type="application/problem+json", body=json.dumps(PROBLEM)),
         )
         visit.page.locator(".prediction").nth(1).click()
         visit.page.locator("section.ask .notice").wait_for()
-        visit.check("a question refused")
+        visit.check("a question refused", SIDE)
         visit.look("history", visit.button("history.title"))
+        assert visit.told() == ""
 
 
 def test_a_table(browser: Browser, server_url: str, language: str, table: Any) -> None:
@@ -237,6 +233,7 @@ def test_a_table(browser: Browser, server_url: str, language: str, table: Any) -
         visit.page.keyboard.press("Escape")
         with visit.opened("comparison", visit.button("compare.open")):
             visit.page.locator(".agreement dd").first.wait_for()
+        assert visit.told() == ""
 
 
 def parameters(visit: Story, menu: str = "column.more") -> Locator:
@@ -265,6 +262,7 @@ def test_a_phone(browser: Browser, server_url: str, language: str, table: Any) -
         visit.page.locator("model-picker input").first.click()
         visit.options.first.wait_for()
         visit.check("model search")
+        assert visit.told() == ""
 
 
 def test_the_page_of_methods(browser: Browser, server_url: str, language: str) -> None:
@@ -281,6 +279,7 @@ def test_the_page_of_methods(browser: Browser, server_url: str, language: str) -
         visit.check("all figures, one run live")
         visit.page.set_viewport_size(PHONE)
         visit.check("on a phone")
+        assert visit.told() == ""
 
 
 def test_the_page_of_numbers(browser: Browser, server_url: str, language: str) -> None:
@@ -290,6 +289,7 @@ def test_the_page_of_numbers(browser: Browser, server_url: str, language: str) -
         visit.check("top")
         visit.page.set_viewport_size(PHONE)
         visit.check("on a phone")
+        assert visit.told() == ""
 
 
 def test_the_interactive_documentation(browser: Browser, server_url: str) -> None:
@@ -302,3 +302,4 @@ def test_the_interactive_documentation(browser: Browser, server_url: str) -> Non
         visit.check("an operation open")
         visit.page.set_viewport_size(PHONE)
         visit.check("on a phone")
+        assert visit.told() == ""

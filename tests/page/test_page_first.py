@@ -21,7 +21,7 @@ SHIFTS = """() => new Promise(done => {
 def test_a_first_visit_is_small_computes_nothing_and_does_not_shift(
     browser: Browser, server_url: str, path: str, locale: str, width: int
 ) -> None:
-    with visiting(browser, server_url, locale=locale, viewport={"width": width, "height": 844}) as visit:
+    with visiting(browser, server_url, first=True, locale=locale, viewport={"width": width, "height": 844}) as visit:
         sizes = transferred(visit)
         visit.page.goto(visit.root + path)
         visit.settled()

@@ -1,4 +1,4 @@
-"""The page of methods in a real browser, with the real server: sections, figures, runs, languages, for everyone."""
+"""The page of methods in a real browser, with a server: sections, figures, runs, languages, for everyone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradoscope.attribution.methods.base import methods
 from gradoscope.attribution.methods.blur import blur
 from playwright.sync_api import Browser, Locator, Route, expect
 
-from tests.support.browser import EXPLANATIONS, LONG, PIXELS, Visit, visiting
+from tests.support.browser import EXPLANATIONS, LONG, PIXELS, Visit, slowly, visiting
 from tests.support.paths import ROOT
 
 expect.set_options(timeout=LONG)
@@ -43,11 +43,6 @@ def drawn(place: Locator, view: str) -> int:
 
 
 # Without a browser
-
-
-@pytest.fixture(scope="module")
-def server_url(real_url: str) -> str:
-    return real_url
 
 
 @pytest.fixture(scope="module")
@@ -273,14 +268,7 @@ def test_a_run_takes_the_place_of_the_shipped_map(reader: Visit) -> None:
 
 
 def test_a_run_can_be_cancelled_and_told_apart_from_a_failure(reader: Visit) -> None:
-    def with_more_samples(route: Route) -> None:
-        """A run that surely is not over before it is cancelled: the page's own ends within a second or two."""
-        body = route.request.post_data_buffer or b""
-        mark = body.split(b"\r\n", 1)[0]
-        field = b'\r\nContent-Disposition: form-data; name="options"\r\n\r\n{"smooth_grad": {"samples": 400}}\r\n'
-        route.continue_(post_data=body[: body.rindex(mark)] + mark + field + mark + b"--\r\n")
-
-    reader.page.route(EXPLANATIONS, with_more_samples)
+    reader.page.route(EXPLANATIONS, lambda route: slowly(route, smooth_grad={"samples": 1000}))
     run = reader.page.locator("[data-run=smooth_grad]")
     run.get_by_role("combobox").select_option("grid")
     run.get_by_role("button", name="Compute it here").click()
@@ -288,7 +276,7 @@ def test_a_run_can_be_cancelled_and_told_apart_from_a_failure(reader: Visit) -> 
     expect(run.locator("canvas")).to_be_visible()  # a partial map
     run.get_by_role("button", name="Cancel").click()
     expect(run.locator("[data-run-facts]")).to_have_text(
-        re.compile(r"^Stopped\. This is the estimate after \d+ of 400 gradients\.$")
+        re.compile(r"^Stopped\. This is the estimate after \d+ of 1000 gradients\.$")
     )
     reader.page.unroute(EXPLANATIONS)
     expect(run.get_by_role("progressbar")).to_be_hidden()

@@ -26,11 +26,6 @@ PANELS = len(MODELS) * len(METHODS)
 
 
 @pytest.fixture(scope="module")
-def server_url(real_url: str) -> str:
-    return real_url
-
-
-@pytest.fixture(scope="module")
 def record(server_url: str) -> Any:
     data = {"sample": "cat", "model": MODELS, "method": METHODS}
     answer = httpx.post(f"{server_url}/api/v1/explanations", data=data, timeout=LONG / 1000)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
+import random
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,15 +14,19 @@ from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, Request, Route
 
 from tests.support.paths import SAMPLES
+from tests.support.server import WAITING_SIDE
 
 CAT = SAMPLES / "cat.jpg"
 SIX = 6
 LONG = 90_000  # milliseconds until something computed on a slow machine is given up
 EXPLANATIONS = "**/api/v1/explanations"
+SPARE = 6  # contexts that are kept for later visits
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -39,6 +45,15 @@ PIXELS = """canvas => {
   let sum = 0;
   for (const word of words) sum = (Math.imul(sum, 31) + word) | 0;
   return { colours: new Set(words).size, sum, width: canvas.width };
+}"""
+BY_COLOUR = ("color-contrast", "link-in-text-block")  # axe's rules that look at colours
+LAYER = "dialog[open], [popover]:popover-open"
+AXE = """async ([within, options]) => {
+  const include = within === 'html' ? document : { include: [...document.querySelectorAll(within)] };
+  if (include.include?.length === 0) throw new Error(`there is no ${within}`);
+  const { violations } = await axe.run(include, options);
+  return violations.map(({ id, impact, nodes }) =>
+    ({ id, impact, nodes: nodes.map(({ html, failureSummary }) => ({ html, failureSummary })) }));
 }"""
 TRANSFER = """([name, type, base64]) => {
   const bytes = Uint8Array.from(atob(base64), character => character.charCodeAt(0));
@@ -71,7 +86,25 @@ class Visit:
         self.requests: list[Request] = []
         self.page.on("console", lambda message: self._log(message.type, message.text))
         self.page.on("pageerror", lambda error: self.thrown.append(str(error)))
-        context.on("request", lambda request: self.requests.append(request))
+        context.on("request", self._count)
+
+    def _count(self, request: Request) -> None:
+        self.requests.append(request)
+
+    def forget_storage(self) -> None:
+        """What an earlier visitor of this context has stored."""
+        session = self.context.new_cdp_session(self.page)
+        session.send("Storage.clearDataForOrigin", {"origin": self.root, "storageTypes": STORAGES})
+        session.detach()
+
+    def leave(self) -> None:
+        """Closes all pages; the context is as before the visit, but for the browser's cache."""
+        for page in self.context.pages:
+            page.close()
+        self.context.remove_listener("request", self._count)
+        self.context.unroute_all()
+        self.context.clear_cookies()
+        self.context.clear_permissions()
 
     def _log(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
@@ -113,12 +146,12 @@ class Visit:
         self.finished()
 
     def finished(self, count: int = SIX) -> None:
-        """Waits until that many maps are done and drawn from their raw arrays."""
-        self.page.get_by_role("button", name="Export", exact=True).wait_for()
-        for place in range(count):
-            panel = self.page.locator("map-panel").nth(place)
-            panel.and_(self.page.locator("[data-status=done]")).wait_for()
-            panel.locator("canvas.map").wait_for()
+        """Waits until the answer is complete, and that many maps are drawn from their raw arrays.
+
+        By selectors: to find a button by its role, the page's whole tree is asked for names at each look.
+        """
+        self.page.locator("button.export-button:visible").wait_for()
+        self.page.locator("map-panel[data-status=done]:has(canvas.map:not([hidden]))").nth(count - 1).wait_for()
         self.settled()
 
     def settled(self) -> None:
@@ -150,18 +183,27 @@ class Visit:
         """A DataTransfer in the page that holds one file."""
         return self.page.evaluate_handle(TRANSFER, [name, kind, base64.b64encode(data).decode()])
 
-    def axe(self, only: tuple[str, ...] = ()) -> list[str]:
-        """What axe finds wrong with the page as it is now; `only` names the rules, by default all."""
+    def axe(self, only: tuple[str, ...] = (), within: str = "html") -> list[str]:
+        """What axe finds wrong with the page as it is, or with a part of it; `only` names the rules, by default all."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
         # Targets of 24 px (WCAG 2.5.8) are no rule of axe's own choice.
         options: dict[str, Any] = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
         if only:
             options = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": only}}
-        found = self.page.evaluate("options => axe.run(options)", options)["violations"]
+        found = self.page.evaluate(AXE, [within, options])
         return [
             f"{v['id']} ({v['impact']}): {n['html'][:200]} {n['failureSummary']}" for v in found for n in v["nodes"][:3]
         ]
+
+    def axe_in_both_themes(self, within: str = "html") -> list[str]:
+        """All rules in the light theme, and in the dark one those that look at colours: the others find the same."""
+        self.page.emulate_media(color_scheme="light")
+        found = self.axe(within=within)
+        self.page.emulate_media(color_scheme="dark")
+        found += [f"dark: {each}" for each in self.axe(BY_COLOUR, within)]
+        self.page.emulate_media(color_scheme="light")
+        return found
 
     def overflow(self) -> int:
         """Pixels by which the page is wider than its window."""
@@ -169,19 +211,38 @@ class Visit:
 
 
 V = TypeVar("V", bound=Visit)
+# Contexts of earlier visits that nobody uses now. What they have of the page's files need not be fetched and compiled
+# again; what a visitor leaves behind (storage, cookies, permissions, routes) is taken out.
+_free: WeakKeyDictionary[Browser, dict[str, BrowserContext]] = WeakKeyDictionary()
+STORAGES = "local_storage,indexeddb,cache_storage,service_workers"
 
 
 @contextmanager
-def visiting(browser: Browser, root: str, kind: type[V] = Visit, **options: Any) -> Iterator[V]:  # type: ignore[assignment]
-    """A visit that must end without an error of the page and without a request to another host."""
-    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+def visiting(browser: Browser, root: str, kind: type[V] = Visit, *, first: bool = False, **options: Any) -> Iterator[V]:  # type: ignore[assignment]
+    """A visit that must end without an error of the page and without a request to another host.
+
+    `first`: nothing of an earlier visit is in the browser's cache. Storage and cookies are empty in any case.
+    """
+    options = {"viewport": {"width": 1440, "height": 900}, **options}
+    free, key = _free.setdefault(browser, {}), repr(sorted(options.items()))
+    context = browser.new_context(**options) if first or key not in free else free.pop(key)
+    visit = None
     try:
         visit = kind(context, root)
+        visit.forget_storage()
         yield visit
         assert visit.complaints == []
         assert visit.foreign == []
     finally:
-        context.close()
+        if visit is None or key in free:
+            context.close()
+        else:
+            if len(free) == SPARE:
+                free.pop(next(iter(free))).close()
+            visit.leave()
+            if permissions := options.get("permissions"):
+                context.grant_permissions(permissions)
+            free[key] = context
 
 
 def transferred(visit: Visit) -> list[int]:
@@ -214,10 +275,30 @@ def with_fields(request: Request, body: bytes | None = None, **more: str) -> byt
     return parts.encode() + ((request.post_data_buffer or b"") if body is None else body)
 
 
+def slowly(route: Route, methods: tuple[str, ...] = (), **options: dict[str, Any]) -> None:
+    """Lets the request ask the quick stand-in for an input at which it waits: the answer can be watched and cancelled.
+
+    `methods` are asked before those that the request names, `options` are the parameters of methods.
+    """
+    body = with_fields(route.request, size=str(WAITING_SIDE), options=json.dumps(options))
+    for method in reversed(methods):
+        body = with_fields(route.request, body, method=method)
+    route.continue_(post_data=body)
+
+
 def cheaply(route: Route) -> None:
     """Lets a request that names no method ask for a cheap one."""
     named = b'name="method"' in (route.request.post_data_buffer or b"")
     route.continue_(post_data=None if named else with_fields(route.request, method="grad_cam"))
+
+
+def new_picture() -> bytes:
+    """The cat with a dot of a colour that no earlier test has sent, so that nothing comes from the store."""
+    image = Image.open(CAT).convert("RGB")
+    image.paste(tuple(random.randbytes(3)), (200, 100, 208, 108))
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
 
 
 def events(*pairs: tuple[str, Any]) -> str:

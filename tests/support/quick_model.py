@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.support.nets import LITE0, sample_pixels
+from tests.support.server import WAITING_SIDE
 
 WIDTH = 64
 # of each sample picture: its classes, the most likely first
@@ -28,6 +29,7 @@ NETWORK = f"""import time
 from torch import nn
 
 SECONDS = 0  # a pass waits so long
+WAITING_SECONDS = 0.1  # and at one size of the input so long
 
 
 class Network(nn.Module):
@@ -42,7 +44,7 @@ class Network(nn.Module):
         self.head = nn.Linear({WIDTH}, classes)
 
     def forward(self, x):
-        time.sleep(SECONDS)
+        time.sleep(WAITING_SECONDS if x.shape[-1] == {WAITING_SIDE} else SECONDS)
         return self.head(self.features(x).mean((2, 3)))
 
 
@@ -55,7 +57,8 @@ def write_quick_model(folder: Path, seconds: float = 0) -> None:
     """Card, code and weights into `folder`, for GRADOSCOPE_MODELS: there it takes the shipped model's place.
 
     `seconds`: how long each pass waits. So a job is long for a test of what happens meanwhile, and costs the processor
-    next to nothing.
+    next to nothing. A job that asks for an input of WAITING_SIDE pixels waits even where the others do not: the same
+    server is quick for them.
     """
     scope: dict[str, type[torch.nn.Module]] = {"__name__": "quick_network"}
     exec(NETWORK, scope)
@@ -71,13 +74,14 @@ def write_quick_model(folder: Path, seconds: float = 0) -> None:
 
 @torch.no_grad()
 def fit_head(network: torch.nn.Module, noise: torch.Tensor) -> None:
-    """The head that gives each sample picture its classes, and the others what `noise` says."""
+    """The head that gives each sample picture its classes, and the others what `noise` says.
+
+    It has no bias: what a picture's classes score comes from its features, so that Grad-CAM has something to show.
+    """
     pictures = torch.stack([sample_pixels(name) * 2 - 1 for name in ANSWERS])
     features = network.features(pictures).mean((2, 3)).double()
     wanted = noise.double()
     for row, classes in zip(wanted, ANSWERS.values(), strict=True):
         row[list(classes)] = torch.tensor([8.0, 7.6, 7.3][: len(classes)], dtype=torch.float64)
-    centre = features.mean(0)
-    weight = torch.linalg.pinv(features - centre) @ (wanted - wanted.mean(0))
-    network.head.weight.copy_(weight.T)
-    network.head.bias.copy_(wanted.mean(0) - centre @ weight)
+    network.head.weight.copy_((torch.linalg.pinv(features) @ wanted).T)
+    network.head.bias.zero_()
