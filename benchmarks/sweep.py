@@ -237,7 +237,8 @@ def page(rows: Sequence[Row], total: int) -> str:
     lines = [
         "# timm's architectures × methods",
         f"`make sweep` has written this page on {datetime.date.today()}. {len(rows)} of timm's {total} architectures, "
-        f"spread evenly over their names, with random weights, each with the smallest picture that it takes: {len(swept)} were asked for {len(methods)} maps each. "
+        f"spread evenly over their names, with random weights, each with the smallest picture "
+        f"that it takes: {len(swept)} were asked for {len(methods)} maps each. "
         f"Crashes: {len(crashed)}. Failures: {len(failed)}.",
         "",
         "| method | done | refused, by reason |",
