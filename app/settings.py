@@ -1,6 +1,7 @@
 """All settings, with defaults and descriptions. Each is read from the environment variable GRADOSCOPE_<NAME>.
 
-An empty variable counts as not set. A variable that is no setting, or whose value is none, is refused by name.
+An empty variable counts as not set, and spaces around a value do not count. A variable that is no
+setting, or whose value is none, is refused by name.
 """
 
 from __future__ import annotations

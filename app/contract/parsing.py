@@ -54,10 +54,11 @@ def _content(container: dict[object, object] | list[object] | tuple[object, ...]
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON. Of two values under one name the first would be lost without a word."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place]))
-        raise ValueError(f"an object holds «{twice[:80]}» twice")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"an object holds «{name[:80]}» twice")
+        found[name] = value
     return found
 
 

@@ -48,7 +48,7 @@ class FormRequest(Request):
 
     async def _parse(self, max_files: float, max_fields: float, max_part_size: int) -> FormData:
         limits: dict[str, Any] = {"max_fields": max_fields, "max_part_size": max_part_size}
-        async with aclosing(self.stream()) as stream:  # type: ignore[type-var]
+        async with aclosing(self.stream()) as stream:
             if media_type(self) == MULTIPART:
                 return await _MultiPartParser(self.headers, stream, max_files=max_files, **limits).parse()
             if media_type(self) == URLENCODED:
