@@ -1,6 +1,7 @@
 """All settings, with defaults and descriptions. Each is read from the environment variable GRADOSCOPE_<NAME>.
 
-An empty variable counts as not set. A variable that is no setting, or whose value is none, is refused by name.
+An empty variable counts as not set, and spaces around a value do not count. A variable that is no
+setting, or whose value is none, is refused by name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "GRADOSCOPE_"
@@ -151,6 +152,16 @@ class Settings(BaseSettings):
         0, ge=0, description="GPUs that Ray reserves for each replica; with 0.5 two replicas share one"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _strip(cls, given: Any) -> Any:
+        """Spaces around a value do not count, and what is nothing but spaces is not set."""
+        if not isinstance(given, dict):
+            return given
+        stripped = {name: value.strip() if isinstance(value, str) else value for name, value in given.items()}
+        # an empty name of a file of keys is no file that can be read: without keys everybody would be let in
+        return {name: value for name, value in stripped.items() if value != "" or name == "keys"}
+
     @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -181,13 +192,13 @@ class Settings(BaseSettings):
     @field_validator("models", "weights", "keys")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
-        return value and value.expanduser()
+        return value and _expanded(value)
 
     @field_validator("store")
     @classmethod
     def _check_store(cls, value: Path | str) -> Path | str:
         if isinstance(value, Path) or "://" not in value:
-            return Path(value).expanduser()
+            return _expanded(Path(value))
         scheme, _, rest = value.partition("://")
         if scheme not in STORE_SCHEMES:
             raise ValueError(f"«{scheme}» is none of {', '.join(STORE_SCHEMES)}")
@@ -212,6 +223,14 @@ class Settings(BaseSettings):
         return (shipped("models"), *([self.models] if self.models else []))
 
 
+def _expanded(path: Path) -> Path:
+    """A path without its ~. Raises `ValueError`."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError("begins with the home folder of a user who is not known here") from error
+
+
 @dataclass(frozen=True)
 class SettingFault:
     """What is wrong with a variable of the environment, and what to do."""
@@ -228,7 +247,9 @@ def settings_or_faults(**given: Any) -> tuple[Settings | None, list[SettingFault
     """The settings, and what is wrong with the environment; None if there are no valid settings. `given` values come
     before the environment's."""
     faults = [_unknown(name) for name in sorted(os.environ) if name.upper().startswith(PREFIX) and not _is_known(name)]
-    if os.environ.get(f"{PREFIX}KEYS") == "" and given.get("keys") is None:  # without it everybody would be let in
+    given = {name: value for name, value in given.items() if not (isinstance(value, str) and not value.strip())}
+    named = [value for name, value in os.environ.items() if name.upper() == f"{PREFIX}KEYS"]
+    if any(not value.strip() for value in named) and given.get("keys") is None:  # everybody would be let in
         faults.append(
             SettingFault(f"{PREFIX}KEYS is empty", "Name a file of API keys, or unset it if none are asked for")
         )

@@ -32,6 +32,46 @@ def test_an_empty_name_of_a_file_of_keys_lets_nobody_in(monkeypatch):
     assert read_settings(keys=Path("keys")).keys == Path("keys")
 
 
+@pytest.mark.parametrize("name", ["STORE", "MODELS", "ALLOWED_HOSTS", "PORT", "DEVICE"])
+def test_nothing_but_spaces_is_the_default(monkeypatch, name):
+    default = Settings()
+    monkeypatch.setenv(f"GRADOSCOPE_{name}", " \t")
+    assert read_settings() == default
+
+
+def test_spaces_around_a_value_do_not_count(monkeypatch):
+    for name, value in {"STORE": " /tmp/store ", "DEVICE": " cpu", "PORT": " 80 ", "DOWNLOADS": "cards\n"}.items():
+        monkeypatch.setenv(f"GRADOSCOPE_{name}", value)
+    settings = read_settings()
+    assert (settings.store, settings.device, settings.port, settings.downloads) == (
+        Path("/tmp/store"), "cpu", 80, "cards",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["GRADOSCOPE_KEYS", "gradoscope_keys"])
+def test_a_blank_name_of_a_file_of_keys_lets_nobody_in(monkeypatch, name):
+    for value in ("", " "):
+        monkeypatch.setenv(name, value)
+        with pytest.raises(BadSettings, match="GRADOSCOPE_KEYS is empty"):
+            read_settings()
+        monkeypatch.delenv(name)
+    assert Settings(keys=" ").keys is not None  # given in another way, as in a cluster's configuration
+
+
+def test_an_option_that_is_empty_is_not_given(monkeypatch):
+    """`--host "$HOST"` without HOST: an empty host would be every address of the machine."""
+    assert read_settings(host="", downloads=" ") == Settings()
+    monkeypatch.setenv("GRADOSCOPE_HOST", "127.0.0.2")
+    assert read_settings(host="").host == "127.0.0.2"
+
+
+@pytest.mark.parametrize("name", ["STORE", "MODELS", "WEIGHTS", "KEYS"])
+def test_the_home_of_nobody_is_told(monkeypatch, name):
+    monkeypatch.setenv(f"GRADOSCOPE_{name}", "~nobody-of-that-name/x")
+    with pytest.raises(BadSettings, match=f"GRADOSCOPE_{name}: begins with the home folder"):
+        read_settings()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

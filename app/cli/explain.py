@@ -61,7 +61,7 @@ def explain(
     settings = operator_settings()
     job = Explain(
         id=secrets.token_hex(16) if single else "",
-        picture=images[0].read_bytes() if single else b"",
+        picture=_read(images[0]) if single else b"",
         models=tuple(model or ()),
         methods=tuple(method or ()),
         targets=tuple(map(parse_target, target or ())),
@@ -84,6 +84,14 @@ def explain(
             explain_one(job, settings, out or Path("explanations") / images[0].stem, console)
         else:
             _explain_all(_find(images, out, recursive), job, settings, None)
+
+
+def _read(image: Path) -> bytes:
+    """The bytes of a picture. Raises `Unprocessable`."""
+    try:
+        return image.read_bytes()
+    except OSError as error:
+        raise Unprocessable(f"{image} cannot be read: {error.strerror or error}.") from error
 
 
 def _find(images: list[Path], out: Path | None, recursive: bool) -> list[ImageFile]:

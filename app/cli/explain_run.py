@@ -103,7 +103,7 @@ def _update_bars(event: Event, console: Console, panels: PanelBars) -> Explanati
         panels.accept((panel.id, panel.method, panel.cost) for panel in event.panels)
     elif isinstance(event, PredictionEvent):
         best = event.predictions[0]
-        console.print(f"{event.model}: {best.label} ({best.probability:.2f})", highlight=False)
+        console.print(f"{event.model}: {best.label} ({best.probability:.2f})", highlight=False, markup=False)
         for note in event.input.notes:
             console.print(f"{event.model}: {note.detail}", highlight=False, markup=False)
     elif isinstance(event, ProgressEvent):
@@ -128,4 +128,6 @@ def _print_summary(record: Explanation, folder: Path, console: Console) -> None:
             for line in lines:
                 console.print(f"{panel.method}, {metric}: {line}", highlight=False, markup=False)
     done = sum(panel.status == "done" for panel in record.panels)
-    console.print(f"{done} of {len(record.panels)} maps in {record.seconds:.1f} s: {folder}/", highlight=False)
+    console.print(
+        f"{done} of {len(record.panels)} maps in {record.seconds:.1f} s: {folder}/", highlight=False, markup=False
+    )

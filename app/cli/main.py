@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import socket
@@ -12,6 +13,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from ..contract.problems import Problem
 from ..contract.version import VERSION
@@ -39,13 +41,16 @@ TRY_DEVICE = "import sys, torch; torch.ones(1, device=sys.argv[1]).sum().item()"
 def main() -> None:
     """Entry point of the console command. A problem is printed, and the exit code is 2."""
     share_cores()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name, or a sign, that the terminal's encoding does not have
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(cli_cluster.add_default_address(sys.argv[1:]))
     except Problem as problem:
-        Console(stderr=True).print(f"[red]{problem.title}:[/] {problem.detail}", highlight=False)
+        Console(stderr=True).print(f"[red]{problem.title}:[/] {escape(problem.detail)}", highlight=False)
         raise SystemExit(2) from problem
     except BadSettings as fault:
-        Console(stderr=True).print(f"[red]Cannot start:[/] {fault}", highlight=False)
+        Console(stderr=True).print(f"[red]Cannot start:[/] {escape(str(fault))}", highlight=False)
         raise SystemExit(2) from fault
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
@@ -34,7 +35,7 @@ def models(context: typer.Context) -> None:
     settings = operator_settings()
     zoo = Zoo(settings)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    marked = {id: f"{id} *" if id == settings.default_model else id for id in zoo.specs}
+    marked = {id: f"{escape(id)} *" if id == settings.default_model else escape(id) for id in zoo.specs}
     table.add_column("id", no_wrap=True, min_width=max(map(len, marked.values()), default=0))
     for name in ("input", "classes", "top-1", "weights", "MiB", "licence"):
         table.add_column(name, overflow="fold")
@@ -47,14 +48,14 @@ def models(context: typer.Context) -> None:
             "" if accuracy is None else f"{accuracy:.1f}",
             entry.availability,
             "" if size is None else f"{size / 2**20:.0f}",
-            entry.licence,
+            escape(entry.licence),
         )
     _console_for(table).print(table)
     console.print(
         "* the default. And any by the libraries' own ids, e.g. timm:resnet50.a1_in1k or torchvision:resnet34."
     )
     for card in zoo.faulty_cards:
-        console.print(f"[red]cannot be used:[/] {card.detail}", highlight=False)
+        console.print(f"[red]cannot be used:[/] {escape(card.detail)}", highlight=False)
 
 
 def _console_for(table: Table) -> Console:
@@ -86,7 +87,7 @@ def pull_models(
         except Problem as problem:
             failed.append(problem)
             if len(wanted) > 1:
-                console.print(f"[red]{problem.title}:[/] {problem.detail}", highlight=False)
+                console.print(f"[red]{problem.title}:[/] {escape(problem.detail)}", highlight=False)
     if failed:
         raise failed[-1]
 

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from ..contract.parsing import MAX_SEED, TOP, did_you_mean
+from ..contract.parsing import MAX_SEED, SURROGATE, TOP, did_you_mean
 from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
 
@@ -56,7 +56,7 @@ def class_index_or_label(field: str, value: object, also: str = "") -> int | str
     index = integer(value)
     if index is not None:
         return index
-    if isinstance(value, str) and value.strip():
+    if isinstance(value, str) and value.strip() and not SURROGATE.search(value):
         return str(value)
     raise invalid_argument(field, value, f"is neither the index of a class nor a label{also}")
 
@@ -131,6 +131,8 @@ def labels(value: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...] |
     for label in found:
         if not isinstance(label, str) and integer(label) is None:
             raise invalid_argument("labels", label, "is no label. Give a list of strings, one for each class")
+        if isinstance(label, str) and SURROGATE.search(label):
+            raise invalid_argument("labels", label, "holds half of a surrogate pair, which is no text")
     return tuple(map(str, found))
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from urllib.parse import quote
 
 from ..contract.jobs import Fit
+from ..contract.parsing import SURROGATE
 from . import checks
 from .arguments import (
     Arguments,
@@ -50,6 +51,13 @@ class ApiCall:
     picture: bytes | None = None
     params: Fields = field(default_factory=dict)
     accept: str = "application/json"
+
+    def __post_init__(self) -> None:
+        """Raises `Unprocessable` for text that cannot be sent."""
+        for name, value in (*self.data.items(), *self.params.items()):
+            for text in (value,) if isinstance(value, (str, int)) else value:
+                if SURROGATE.search(str(text)):
+                    raise checks.invalid_argument(name, text, "holds half of a surrogate pair, which is no text")
 
     @property
     def arguments(self) -> RequestArguments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from ..contract.events import Event, parse_event
 from ..contract.problem_body import ProblemBody
-from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, problem_from_body
+from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, Unprocessable, problem_from_body
 
 M = TypeVar("M", bound=BaseModel)
 RETRYABLE = (429, 503)  # statuses after which a retry may succeed
+KEY = re.compile("[!-~]+")
 MAX_QUOTED = 200  # characters of a response that is not Gradoscope's in an error message
 
 
@@ -123,6 +125,10 @@ def part_path(part: str) -> str:
 
 
 def headers(key: str | None, version: str) -> dict[str, str]:
-    """The headers of every request."""
+    """The headers of every request. Raises `Unprocessable` for a key that no header can hold."""
     common = {"user-agent": f"gradoscope/{version}"}
-    return common if key is None else common | {"authorization": f"Bearer {key}"}
+    if key is None or not key.strip():
+        return common
+    if not KEY.fullmatch(key.strip()):  # a line of a file ends with a line break
+        raise Unprocessable("key: an API key is of printable ASCII characters without spaces.", field="key")
+    return common | {"authorization": f"Bearer {key.strip()}"}

@@ -20,9 +20,10 @@ TOO_DEEP = f"is nested more than {MAX_NESTING} levels deep"
 
 
 def parse_json(text: str) -> Any:
-    """A JSON value. Raises `ValueError`, also for NaN and Infinity, deep nesting, and text that is no valid Unicode."""
+    """A JSON value. Raises `ValueError`, also for NaN and Infinity, a name that an object holds twice, deep
+    nesting, and text that is no valid Unicode."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_once)
     except RecursionError as error:
         raise ValueError(f"it {TOO_DEEP}") from error
     if fault := value_fault(value):
@@ -49,6 +50,16 @@ def value_fault(value: object) -> str | None:
 def _content(container: dict[object, object] | list[object] | tuple[object, ...]) -> Iterable[object]:
     """What a list or an object holds, its keys included."""
     return (*container.keys(), *container.values()) if isinstance(container, dict) else container
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Of two values under one name the first would be lost without a word."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"an object holds «{name[:80]}» twice")
+        found[name] = value
+    return found
 
 
 def _refuse_constant(name: str) -> float:

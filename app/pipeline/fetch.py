@@ -28,4 +28,6 @@ def fetch(zoo: Zoo, model: str, settings: Settings, console: Console) -> None:
             task = bars.add(model, None, BYTES)
             for progress in download_weights(file, model, settings):
                 bars.update(task, progress.done, progress.total)
-    console.print(f"{model}: {short_path(zoo.weights.require(file, model))}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{model}: {short_path(zoo.weights.require(file, model))}", highlight=False, markup=False, soft_wrap=True
+    )

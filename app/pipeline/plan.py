@@ -26,6 +26,7 @@ from .problems import as_problem, library_errors_as_problems
 from .throughput import Size
 
 ALL = "all"  # stands for every metric
+MAX_FAULTS = 20  # of the parameters of a method that are told: a request may hold thousands
 # a metric with its checked parameters
 Chosen = tuple[Metric[Any], Parameters]
 
@@ -187,8 +188,8 @@ def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameter
         return method.Parameters.model_validate(options)
     except ValidationError as invalid:
         errors = []
-        for fault in invalid.errors():
-            name = ".".join(("options", method.id, *map(str, fault["loc"])))
+        for fault in invalid.errors()[:MAX_FAULTS]:
+            name = ".".join(("options", method.id, *(str(part)[:80] for part in fault["loc"])))
             detail = f"{name}: {fault['msg']}."
             if fault["type"] == "extra_forbidden":
                 known = method.Parameters.model_fields

@@ -37,7 +37,10 @@ class Blob(NamedTuple):
         if hashlib.sha256(rest).hexdigest().encode() != digest:
             return None
         meta, _, data = rest[DIGEST:].partition(b"\n")
-        return cls(rest[:DIGEST].decode(), json.loads(meta), data)
+        try:
+            return cls(rest[:DIGEST].decode(), json.loads(meta), data)
+        except (ValueError, RecursionError):  # somebody else wrote it
+            return None
 
 
 class ObjectListing:
@@ -114,7 +117,7 @@ def parsed_json(data: bytes) -> JsonObject:
     """A JSON object; an empty one if the bytes are damaged."""
     try:
         return dict(json.loads(data))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return {}
 
 

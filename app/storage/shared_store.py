@@ -145,7 +145,7 @@ class SharedStore:
         try:
             stored = json.loads(data)
             body, written = dict(stored["body"]), float(stored["written"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             log.warning("a stored record is damaged and is forgotten")
             self.forget(record)
             return None

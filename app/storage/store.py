@@ -185,7 +185,7 @@ class Store:
             _add_use(index, record, name, key)
         try:
             return json.loads(row[0])  # type: ignore[no-any-return]
-        except ValueError:  # damaged
+        except (ValueError, RecursionError):  # damaged
             return None
 
     def put(self, record: str, name: str, key: str, data: bytes, meta: JsonObject) -> None:

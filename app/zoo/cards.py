@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..contract.parsing import TOO_DEEP, value_fault
+from ..contract.parsing import SURROGATE, TOO_DEEP, value_fault
 from ..contract.problems import Problem
 from ..images.input_spec import Input
 from .paths import short_path
@@ -118,7 +118,7 @@ class FaultyCard:
 def read_card(path: Path) -> Card:
     """Read the card at `path`; its id is the file's name. Raises `CardError`."""
     try:
-        given = tomllib.loads(path.read_text("utf-8"))
+        given = tomllib.loads(path.read_text("utf-8-sig"))
         if fault := value_fault(given):
             raise CardError(f"{path.name}: it {fault}.")
         return Card.model_validate({**given, "id": path.stem, "folder": path.resolve().parent})
@@ -126,7 +126,9 @@ def read_card(path: Path) -> Card:
         raise CardError(f"{path.name}: {'; '.join(map(_describe, error.errors()))}") from error
     except RecursionError as error:
         raise CardError(f"{path.name}: it {TOO_DEEP}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except OSError as error:
+        raise CardError(f"{path.name}: cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CardError(f"{path.name}: {error}") from error
 
 
@@ -179,6 +181,10 @@ def read_cards(*folders: Path) -> tuple[dict[str, Card], list[FaultyCard]]:
         if fault := _folder_fault(folder):
             faults[str(folder)] = FaultyCard(folder.name, f"{fault}: no card is read from there.")
         for path in sorted(folder.glob("*.toml")):
+            if SURROGATE.search(path.name):
+                name = path.name.encode("utf-8", "replace").decode()
+                faults[name] = FaultyCard(name, f"{name}: the file's name is no UTF-8, so it cannot be the model's id.")
+                continue
             try:
                 cards[path.stem] = read_card(path)
                 faults.pop(path.stem, None)

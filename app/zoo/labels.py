@@ -8,6 +8,7 @@ import json
 from functools import cache, lru_cache
 from typing import Any
 
+from ..contract.parsing import SURROGATE
 from .cards import Card, CardError
 
 MAX_COMPARED = 2000  # labels that are searched for near ones: a request may name many classes
@@ -33,6 +34,8 @@ def read_labels(card: Card) -> tuple[str, ...]:
         labels = _read_file(card, card.labels)
     if not labels:
         raise CardError(f"{card.file}: labels: there is none.")
+    if any(SURROGATE.search(label) for label in labels):
+        raise CardError(f"{card.file}: labels: one holds half of a surrogate pair, which is no text.")
     if card.classes is not None and len(labels) != card.classes:
         raise CardError(f"{card.file}: there are {len(labels)} labels for {card.classes} classes.")
     return labels

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -108,6 +109,34 @@ def test_a_refusal_is_one_sentence_and_exit_code_2(tmp_path):
     assert "not a picture of an allowed format" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == [bad]
+
+
+def test_what_is_told_is_told_whole(tmp_path):
+    """Brackets in a name are no markup."""
+    for name in ("cat[/b].jpg", "cat[red].jpg"):
+        done = gradoscope("explain", tmp_path / name)
+        assert done.returncode == 2
+        assert name in done.stderr.replace("\n", "")
+
+
+def test_a_picture_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "cat.jpg").write_bytes(b"x")
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    done = gradoscope("explain", tmp_path / "cat.jpg")
+    assert done.returncode == 2
+    assert "cat.jpg cannot be read: Permission denied" in done.stderr.replace("\n", "")
+
+
+def test_a_name_that_the_terminal_cannot_write_is_told(tmp_path):
+    with open(os.fsencode(tmp_path) + b"/\xff.jpg", "wb") as file:
+        file.write(b"no picture")
+    done = process("explain", tmp_path, cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 1
+    assert "\\udcff.jpg: " in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_models_and_methods_are_listed():

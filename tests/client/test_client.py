@@ -287,3 +287,34 @@ def test_pictures_that_are_none_are_refused():
             with pytest.raises(Unprocessable, match=words):
                 client.predict(picture)
     assert asked == []
+
+
+def test_text_that_cannot_be_sent_names_its_argument():
+    transport, asked = answering(MODELS)
+    half = "cat\ud800"
+    with Client("http://there", transport=transport) as client:
+        for field, given in (
+            ("target", {"target": half}), ("against", {"against": half}), ("method", {"methods": half}),
+            ("model", {"model": [half]}),
+        ):  # fmt: skip
+            with pytest.raises(Unprocessable, match=rf"^{field}: ") as refused:
+                client.explain(sample="cat", **given)
+            assert refused.value.errors[0]["field"] == field
+        with pytest.raises(Unprocessable, match=r"^query: "):
+            client.classes("x", half)
+    assert asked == []
+
+
+@pytest.mark.parametrize("key", ["a-key-of-a-file\n", " a-key-of-a-file\r\n"])
+def test_a_key_is_sent_without_the_end_of_its_line(key):
+    transport, asked = answering(MODELS)
+    with Client("http://there", key, transport=transport) as client:
+        client.models()
+    assert asked[0].headers["authorization"] == "Bearer a-key-of-a-file"
+
+
+@pytest.mark.parametrize("key", ["two words", "ключ", "a\nb"])
+def test_a_key_that_no_header_can_hold_is_refused_without_being_told(key):
+    with pytest.raises(Unprocessable, match=r"^key: an API key is of printable") as refused:
+        Client("http://there", key)
+    assert key not in refused.value.detail

@@ -24,6 +24,13 @@ def test_width_is_not_depth() -> None:
     assert parse_json('{"smooth_grad": {"samples": 3}}') == {"smooth_grad": {"samples": 3}}
 
 
+def test_a_name_that_stands_twice_is_refused() -> None:
+    for text in ('{"a": 1, "a": 2}', '[{"b": {"a": 1, "a": 1}}]'):
+        with pytest.raises(ValueError, match="«a» twice"):
+            parse_json(text)
+    assert parse_json('[{"a": 1}, {"a": 2}]') == [{"a": 1}, {"a": 2}]
+
+
 @pytest.mark.parametrize("text", ['{"\\ud800": {}}', '["\\udfff"]', '{"a": {"b": "x\\ud83d"}}'])
 def test_half_a_surrogate_pair_is_no_text(text: str) -> None:
     with pytest.raises(ValueError, match="no valid Unicode"):

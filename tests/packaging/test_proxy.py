@@ -176,3 +176,33 @@ def test_events_come_as_they_happen_and_a_client_that_leaves_is_gone(proxy):
         assert proxy.executor.left == before
     wait(lambda: proxy.executor.left == before + 1)
     proxy.executor.gate.set()
+
+
+@pytest.mark.parametrize(
+    ("request_of", "status"),
+    [
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: %b\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: %b\r\nX-Long: " + b"a" * 70_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: %b\r\nHost: %b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: %b\r\nContent-Length: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: %b\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"GET /%%zz HTTP/1.1\r\nHost: %b\r\n\r\n", 400),
+        (b"TRACE / HTTP/1.1\r\nHost: %b\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\nHost: %b\r\n\r\n", 400),
+        (b"\x00\x01\x02\r\n\r\n", 400),
+    ],
+)
+def test_what_is_no_request_is_a_problem(proxy, request_of, status):
+    with proxy.connect() as sock:
+        sock.sendall(request_of.replace(b"%b", NAME.encode()).replace(b"%%", b"%"))
+        answer = read(sock)
+    assert answer.status == status, answer.data[:300]
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+
+
+def test_a_method_that_is_not_allowed_keeps_its_own_answer(proxy):
+    """The server's refusals come through as they are."""
+    with proxy.client() as client:
+        answer = client.put("/api/v1/models")
+    assert (answer.status_code, answer.json()["title"]) == (405, "Method not allowed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import subprocess
 import tomllib
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from gradoscope import __version__
 from gradoscope.settings import Settings
+from gradoscope.web.server import LEEWAY_SECONDS
 
 from tests.support.paths import ROOT
 
@@ -31,7 +33,10 @@ def setting(variable):
 
 @pytest.mark.parametrize(
     "name",
-    ["Dockerfile", "compose.yaml", "compose.gpu.yaml", "deploy/nginx.conf", "Makefile", ".github/workflows/ci.yml"],
+    [
+        *("Dockerfile", "compose.yaml", "compose.gpu.yaml", "Makefile", ".github/workflows/ci.yml"),
+        *("deploy/nginx.conf", "deploy/gradoscope.service"),
+    ],
 )
 def test_every_setting_that_is_named_is_one(name):
     for variable in re.findall(r"\bGRADOSCOPE_\w+", (ROOT / name).read_text()):
@@ -44,6 +49,16 @@ def test_values_that_compose_sets_are_allowed(monkeypatch):
     settings = Settings()
     assert settings.allowed_hosts == ["localhost", "localhost", "127.0.0.1"]
     assert settings.trusted_proxies == [PROXY["networks"]["inside"]["ipv4_address"]]
+
+
+def test_a_service_manager_leaves_what_runs_its_time():
+    """SIGTERM goes to the server alone, and nothing is killed before its grace is over."""
+    unit = configparser.ConfigParser(strict=False, interpolation=None)  # a unit names Environment= several times
+    unit.read_string((ROOT / "deploy" / "gradoscope.service").read_text("utf-8"))
+    service = unit["Service"]
+    assert service["ExecStart"].endswith("/gradoscope serve")
+    assert service["KillMode"] == "mixed"
+    assert int(service["TimeoutStopSec"]) > Settings.model_fields["grace_seconds"].default + LEEWAY_SECONDS
 
 
 def test_the_container_says_what_it_is():

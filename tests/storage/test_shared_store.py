@@ -315,13 +315,18 @@ def test_a_damaged_record_is_forgotten_and_a_damaged_pointer_leads_nowhere(store
     store.create("one", {})
     keep(store, "one")
     (pointer,) = (tmp_path / "shared" / "keys").glob("*/*")
-    for spoilt in (b"{", b"[]", b'{"record": "../..", "name": "secret"}', b'{"record": "one", "name": "panel:p9"}'):
+    deep = b"[" * 100_000
+    elsewhere = b'{"record": "../..", "name": "secret"}', b'{"record": "one", "name": "panel:p9"}'
+    for spoilt in (b"{", b"[]", deep, *elsewhere):
         pointer.write_bytes(spoilt)
         another = shared(tmp_path / "shared")  # which does not know the key already
         assert another.attach("one", "panel:p0", store.key("panel", 0)) is None
     (tmp_path / "shared" / "records" / "one" / RECORD).write_bytes(b"{")
     assert store.load("one") is None
     assert store.owner("one") is None
+    store.create("two", {})
+    (tmp_path / "shared" / "records" / "two" / RECORD).write_bytes(deep)
+    assert store.load("two") is None
 
 
 @pytest.mark.parametrize("id", ["..", ".", "", "../../etc", "a/b", "x" * 3000, "*", "a%2Fb", "ß\0"])

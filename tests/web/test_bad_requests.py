@@ -73,8 +73,8 @@ BODIES = {
     "a file as a field": (form(part("model", b"a", b"x"), part(filename=b"a", data=CAT)), KIND, None),
     "NUL in a field": (form(part("sample", data=b"cat\0")), KIND, None),
     "no UTF-8 in a field": (form(part("model", data=b"\xff\xfe"), part(filename=b"a", data=CAT)), KIND, None),
-    "JSON": (b'{"sample": "cat"}', {"content-type": "application/json"}, "image"),
-    "no content type": (b"sample=cat", {}, "image"),
+    "JSON": (b'{"sample": "cat"}', {"content-type": "application/json"}, "body"),
+    "no content type": (b"sample=cat", {}, "body"),
     "300 urlencoded fields": (b"model=x&" * 300, {"content-type": "application/x-www-form-urlencoded"}, "body"),
     "nothing": (b"", {}, "image"),
 }
@@ -217,6 +217,8 @@ OPTIONS = {
         f"{depth} lists in a parameter": ('{"grad_cam": {"a": ' + "[" * depth + "]" * depth + "}}", "options")
         for depth in (31, 520, 900)
     },
+    "a name twice": ('{"grad_cam": {"relu": true, "relu": false}}', "options"),
+    "a method twice": ('{"grad_cam": {"relu": true}, "grad_cam": {}}', "options"),
     "half a surrogate pair": ('{"\\ud800": {}}', "options"),
     "NaN": ('{"smooth_grad": {"noise": NaN}}', "options"),
     "Infinity": ('{"smooth_grad": {"noise": Infinity}}', "options"),
@@ -246,6 +248,13 @@ def test_options(server, name):
     body = refused(server.http.post(EXPLANATIONS, data=fields), 422)
     if field:
         assert [error["field"] for error in body["errors"]] == [field]
+
+
+def test_thousands_of_unknown_parameters_get_a_short_answer(server):
+    options = json.dumps({"grad_cam": {f"layr{number}": 1 for number in range(10_000)}})
+    body = refused(server.http.post(EXPLANATIONS, data={"sample": "cat", "options": options}), 422)
+    assert len(body["errors"]) == 20
+    assert body["errors"][0]["field"] == "options.grad_cam.layr0"
 
 
 PARAMETERS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,22 @@ def test_a_card_that_is_nested_deep_is_refused_by_name(tmp_path: Path, levels: i
     assert list(cards) == ["good"]
     assert [fault.card for fault in faults] == ["brackets.toml", "dots.toml"]
     assert all("more than 32 levels" in fault.detail for fault in faults)
+
+
+def test_a_card_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b"\xef\xbb\xbf" + CARD.replace("\n", "\r\n").encode())
+    assert read_card(tmp_path / "mine.toml").title
+
+
+def test_what_is_no_readable_card_is_told_without_its_folder(tmp_path: Path) -> None:
+    """A folder, a link that leads nowhere, and a name that is no UTF-8."""
+    (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "gone.toml").symlink_to(tmp_path / "nowhere")
+    with open(os.fsencode(tmp_path) + b"/\xff.toml", "w") as file:
+        file.write(CARD)
+    cards, faults = read_cards(tmp_path)
+    assert cards == {}
+    assert [fault.card for fault in faults] == ["folder.toml", "gone.toml", "?.toml"]
+    for fault, said in zip(faults, ("Is a directory", "No such file", "no UTF-8"), strict=True):
+        assert said in fault.detail
+        assert str(tmp_path) not in fault.detail

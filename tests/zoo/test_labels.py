@@ -91,6 +91,7 @@ def test_a_class_by_its_label() -> None:
         ("{", {}, "neither a JSON list"),
         ("[]", {}, "there is none"),
         ('["cat", "dog"]', {"classes": 3}, "2 labels for 3 classes"),
+        ('["cat", "\\ud800"]', {}, "half of a surrogate pair"),
     ],
 )
 def test_faults(tmp_path: Path, text: str, given: dict[str, object], fault: str) -> None:

@@ -90,7 +90,7 @@ def read_keys(data: bytes) -> tuple[tuple[Key, ...], list[str]]:
     """The keys in the bytes of a file, and what is wrong with each faulty line, which is left out."""
     keys: list[Key] = []
     faults = []
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(data.decode("utf-8-sig", "replace").splitlines(), 1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue

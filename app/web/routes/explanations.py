@@ -23,6 +23,7 @@ from ...contract.wire import JsonObject
 from ...service.executor import Executor
 from ...service.telemetry import Telemetry
 from .dependencies import ExecutorDep, OwnerDep, RenderingsDep, StoreDep
+from .forms import FormRoute
 from .results import contact_sheet_response, zip_response
 from .submit import client_of, raise_if_error, run_for_client, while_connected
 from .uploads import (
@@ -37,7 +38,7 @@ from .uploads import (
     read_picture,
 )
 
-router = APIRouter(prefix="/api/v1", tags=["explanations"])
+router = APIRouter(prefix="/api/v1", tags=["explanations"], route_class=FormRoute)
 MEDIA_TYPES = ("application/json", "text/event-stream", "image/png", "application/zip")
 FIELDS = (
     *("image", "sample", "from", "model", "method", "target", "against"),
@@ -67,7 +68,7 @@ MetricNames = Annotated[
 @router.post(
     "/explanations",
     response_model=Explanation,
-    dependencies=[only_fields(*FIELDS)],
+    dependencies=[only_fields(*FIELDS, repeatable=("model", "method", "target", "metrics"))],
     responses={
         200: {
             "description": "The record, when all is done; or, by `Accept`, its events as they happen, a contact sheet, "

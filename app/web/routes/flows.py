@@ -12,10 +12,11 @@ from ...contract.jobs import Flow
 from ...contract.parsing import parse_size
 from .dependencies import ExecutorDep, OwnerDep, SettingsDep, StoreDep
 from .explanations import ClassText, Target
+from .forms import FormRoute
 from .submit import run_for_client
 from .uploads import FitName, Picture, SampleName, SizeText, SourceExplanation, only_fields, read_picture
 
-router = APIRouter(prefix="/api/v1", tags=["gradient flow"])
+router = APIRouter(prefix="/api/v1", tags=["gradient flow"], route_class=FormRoute)
 
 
 @router.post(

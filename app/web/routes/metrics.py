@@ -14,17 +14,18 @@ from ...contract.records import Explanation
 from ...contract.wire import JsonObject
 from .dependencies import ExecutorDep, ExplanationId, OwnerDep, RenderingsDep, StoreDep
 from .explanations import MetricNames, OptionsText, negotiate, parse_options, stream
+from .forms import FormRoute
 from .results import BYTES, array_response, bytes_of, record_of
 from .submit import run_for_client
 from .uploads import only_fields, read_picture
 
-router = APIRouter(prefix="/api/v1/explanations", tags=["metrics"])
+router = APIRouter(prefix="/api/v1/explanations", tags=["metrics"], route_class=FormRoute)
 
 
 @router.post(
     "/{id}/panels/{panel}/metrics",
     response_model=Explanation,
-    dependencies=[only_fields("metrics", "options")],
+    dependencies=[only_fields("metrics", "options", repeatable=("metrics",))],
     responses={
         200: {
             "description": "The explanation's record, when all is measured; or, by `Accept`, events as they happen",

@@ -12,6 +12,7 @@ from ...contract.parsing import parse_size
 from ...contract.predictions import Predictions
 from .dependencies import ExecutorDep, OwnerDep, SettingsDep, StoreDep
 from .explanations import MetricNames, OptionsText, parse_options
+from .forms import FormRoute
 from .submit import run_for_client
 from .uploads import (
     FitName,
@@ -25,13 +26,13 @@ from .uploads import (
     read_picture,
 )
 
-router = APIRouter(prefix="/api/v1", tags=["predictions"])
+router = APIRouter(prefix="/api/v1", tags=["predictions"], route_class=FormRoute)
 
 
 @router.post(
     "/predictions",
     response_model=Predictions,
-    dependencies=[only_fields("image", "sample", "from", "model", "top_k", "fit", "size")],
+    dependencies=[only_fields("image", "sample", "from", "model", "top_k", "fit", "size", repeatable=("model",))],
 )
 async def predict(
     request: Request,
@@ -55,7 +56,7 @@ async def predict(
 @router.post(
     "/estimates",
     response_model=Estimates,
-    dependencies=[only_fields("model", "method", "options", "size", "metrics")],
+    dependencies=[only_fields("model", "method", "options", "size", "metrics", repeatable=("method", "metrics"))],
     tags=["estimates"],
 )
 async def estimate(

@@ -11,9 +11,10 @@ from ...contract.server import SessionBody
 from ..middleware.api_key import HOW_TO_SEND
 from ..middleware.keys import Keys
 from ..middleware.sessions import COOKIE, SECONDS, Sessions
+from .forms import FormRoute
 from .uploads import only_fields
 
-router = APIRouter(prefix="/api/v1/session", tags=["session"])
+router = APIRouter(prefix="/api/v1/session", tags=["session"], route_class=FormRoute)
 
 
 @router.post("", response_model=SessionBody, dependencies=[only_fields("key")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from fastapi import Depends, File, Form, Request, UploadFile
@@ -14,6 +15,7 @@ from ...contract.problems import Unprocessable
 from ...images.samples import read_sample
 from ...storage.stores import AnyStore
 from .dependencies import explanation_gone, require_owner
+from .forms import MULTIPART, URLENCODED, has_body, media_type
 
 Picture = Annotated[UploadFile | None, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or AVIF")]
 SampleName = Annotated[str | None, Form(description="A sample's id, instead of `image`", max_length=200)]
@@ -44,13 +46,15 @@ ModelNames = Annotated[
 ]
 
 
-def only_fields(*known: str) -> Any:
-    """A dependency that refuses unknown form fields and a second picture, which would otherwise be ignored.
+def only_fields(*known: str, repeatable: Collection[str] = ()) -> Any:
+    """A dependency that refuses what would otherwise be ignored: unknown form fields, a second picture, a second value
+    of a field that is not `repeatable`, fields in the address, and bodies that are no forms.
 
-    Without it a misspelt field `methods` would mean the default six.
+    Without it a misspelt field `methods`, or fields as JSON, would mean the default six.
     """
 
     async def check(request: Request) -> None:
+        _check_kind(request)
         form = await request.form()
         if len(form.getlist("image")) > 1:
             raise Unprocessable("Send exactly one picture: several files are given as `image`.", field="image")
@@ -59,8 +63,28 @@ def only_fields(*known: str) -> Any:
                 similar = difflib.get_close_matches(name, known, 1)
                 hint = f"Did you mean `{similar[0]}`?" if similar else f"There are: {', '.join(known)}."
                 raise Unprocessable(f"There is no field `{name[:80]}`. {hint}", field=name[:80])
+            if name not in repeatable and len({value for value in form.getlist(name) if value != ""}) > 1:
+                raise Unprocessable(f"{name} is given more than once, with different values. Send one.", field=name)
+        for name in request.query_params:
+            if name in known:
+                raise Unprocessable(
+                    f"{name} stands in the address, where it is not read. Send it as a field of the form; with curl: "
+                    f"-F {name}=…",
+                    field=name,
+                )
 
     return Depends(check)
+
+
+def _check_kind(request: Request) -> None:
+    """Raise `Unprocessable` if there is a body that is no form."""
+    kind = media_type(request)
+    if has_body(request) and kind not in (MULTIPART, URLENCODED):
+        raise Unprocessable(
+            f"The body is {kind[:80] or 'of no kind that is named'}, and only forms are read. Send {MULTIPART}; with "
+            "curl: -F name=value, and a picture as -F image=@cat.jpg.",
+            field="body",
+        )
 
 
 async def read_picture(

@@ -39,6 +39,13 @@ def test_keys_of_a_file():
     assert ANN not in repr(keys)
 
 
+def test_a_file_as_other_systems_write_it():
+    """A byte order mark, and other ends of lines."""
+    keys, faults = read_keys(b"\xef\xbb\xbf" + f"ann:{ANN}\r\n\tbob : {BOB}\t\r\n".encode())
+    assert [key.name for key in keys] == ["ann", "bob"]
+    assert faults == []
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
