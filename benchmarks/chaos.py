@@ -1,4 +1,5 @@
-"""`make chaos`: a worker that is killed again and again, and clients that leave in the middle. Exits 1 where it hurts.
+"""`make chaos`: a worker that is killed again and again, and clients that leave in the middle. Exits 1 if that does
+damage.
 
 300 requests, six at a time, streamed and as JSON, while the worker is killed 20 times at moments drawn by a seed; the
 same requests to a server that nobody disturbs; then 100 clients that leave in the middle of 1000-step integrals.

@@ -350,7 +350,7 @@ def main() -> int:
             wrong = revoke(server, keys)
         finally:
             server.stop()
-        if "Traceback" in server.told():
+        if "Traceback" in server.log_text():
             wrong.append("there is a traceback in the log")
     return report(phases, before, after, good, wrong)
 

@@ -238,15 +238,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "store")
         (listening, telling), (theirs, end) = context.Pipe(duplex=False), context.Pipe(duplex=False)
-        knocking = context.Process(target=check_reachable, args=(int(server.url.rsplit(":", 1)[1]), theirs, telling))
-        knocking.start()
+        polling = context.Process(target=check_reachable, args=(int(server.url.rsplit(":", 1)[1]), theirs, telling))
+        polling.start()
         try:
             samples = asyncio.run(load(server, arguments.clients, arguments.seconds, tally))
             end.send("end")
             health: list[float] = listening.recv()
             numbers = server.http.get("/metrics").text
         finally:
-            knocking.kill()
+            polling.kill()
             status = server.stop()
         log = server.log.read_text()
     memory, grown = drift(samples)

@@ -1,8 +1,9 @@
-"""Is the cost of a metric what was told before it was spent? `make bench-trust`
+"""Does a metric cost what the estimate says? `make bench-trust`
 
-A server of its own; for each method × metric its estimate, then the measurement, of another picture in each round. In
-the first round nothing was measured before: estimates rest on trials. Prints seconds told and spent, and their ratio
-over the rounds; ends with 1 where passes differ at all, or a method's metrics together by more than a fifth.
+On a server of its own, for each method × metric: the estimate, then the measurement, with another picture in each
+round. In the first round nothing was measured before: estimates rest on trials. Prints seconds estimated and measured,
+and their ratio in each round. The exit status is 1 if passes differ at all, or the seconds of a method's metrics
+together by more than a fifth.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ SAMPLES = ("cat", "espresso", "rocket", "astronaut", "grid")
 Costs = dict[str, dict[str, Any]]
 
 
-def told(server: Server, method: str, model: str) -> Costs:
-    """What each metric will take."""
+def estimated(server: Server, method: str, model: str) -> Costs:
+    """The estimate of each metric."""
     answer = server.http.post(f"{API}/estimates", data={"model": model, "method": method, "metrics": "all"})
     return {entry["metric"]: entry for entry in answer.raise_for_status().json()["estimates"][0]["metrics"]}
 
 
-def spent(server: Server, method: str, model: str, sample: str) -> Costs:
+def measured(server: Server, method: str, model: str, sample: str) -> Costs:
     """What each metric that could be measured took."""
     fields = {"model": model, "method": method, "sample": sample, "metrics": "all"}
     panel = server.http.post(f"{API}/explanations", data=fields).raise_for_status().json()["panels"][0]
@@ -50,14 +51,14 @@ def main() -> int:
         try:
             for round in range(given.rounds):
                 for method in METHODS:
-                    before = told(server, method, given.model)
-                    for metric, found in spent(server, method, given.model, SAMPLES[round % len(SAMPLES)]).items():
+                    before = estimated(server, method, given.model)
+                    for metric, found in measured(server, method, given.model, SAMPLES[round % len(SAMPLES)]).items():
                         if any(found[name] != before[metric][name] for name in ("forwards", "gradients")):
-                            wrong.append(f"{method}, {metric}: other passes than told")
+                            wrong.append(f"{method}, {metric}: other passes than estimated")
                         seconds[method, metric].append((before[metric]["seconds"], found["seconds"]))
         finally:
             server.stop()
-    print(f"{'method':26} {'metric':18} {'told':>7} {'spent':>7}   told / spent, by round")
+    print(f"{'method':26} {'metric':18} {'before':>7} {'after':>7}   estimated / measured, by round")
     for (method, metric), pairs in seconds.items():
         ratios = " ".join(f"{before / max(after, 1e-3):.2f}" for before, after in pairs)
         print(f"{method:26} {metric:18} {pairs[0][0]:7.3f} {pairs[0][1]:7.3f}   {ratios}")
@@ -66,7 +67,7 @@ def main() -> int:
         ratios = [sum(before for before, _ in pairs) / sum(after for _, after in pairs) for pairs in rounds]
         print(f"{method:26} all together: {' '.join(f'{ratio:.2f}' for ratio in ratios)}")
         if not 0.8 <= median(ratios) <= 1.25:
-            wrong.append(f"{method}: {median(ratios):.2f} of what it took was told")
+            wrong.append(f"{method}: {median(ratios):.2f} of what it took was estimated")
     print("\n".join(wrong))
     return int(bool(wrong))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import PLAIN, Server
+from tests.support.server import NO_ACCELERATION, Server
 
 # Beside other test processes each computes with one thread: two threads that wait for each other at every layer
 # would take many times as long.
@@ -58,7 +58,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     running = Server(tmp_path_factory.mktemp("server") / "store")
     yield running
     running.stop()
-    assert "Traceback" not in running.told(), running.told()
+    assert "Traceback" not in running.log_text(), running.log_text()
 
 
 @pytest.fixture(scope="session")
@@ -68,18 +68,18 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
     folder = tmp_path_factory.mktemp("quick-models")
     write_quick_model(folder)
-    return {"GRADOSCOPE_MODELS": str(folder), **PLAIN}
+    return {"GRADOSCOPE_MODELS": str(folder), **NO_ACCELERATION}
 
 
 @pytest.fixture(scope="session")
-def patient(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def slow_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables for a server whose default model waits in each pass: a job of 1000 steps takes some seconds, and
     hardly any processor time."""
     from tests.support.quick_model import write_quick_model
 
-    folder = tmp_path_factory.mktemp("patient-models")
+    folder = tmp_path_factory.mktemp("slow-models")
     write_quick_model(folder, SECONDS_PER_PASS)
-    return {"GRADOSCOPE_MODELS": str(folder), **PLAIN}
+    return {"GRADOSCOPE_MODELS": str(folder), **NO_ACCELERATION}
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ import type { GridTable } from "../static/js/grid/grid-table.js";
 import type { HistoryPanel } from "../static/js/history/history-panel.js";
 import type { InputFields } from "../static/js/question/input-fields.js";
 import type { LayerSearch } from "../static/js/models/layer-search.js";
-import type { LookFacts } from "../static/js/viewport/look-facts.js";
+import type { MapReadout } from "../static/js/viewport/map-readout.js";
 import type { ViewportBar } from "../static/js/toolbar/viewport-bar.js";
 import type { MapCompare } from "../static/js/compare/map-compare.js";
 import type { MapLens } from "../static/js/viewport/map-lens.js";
@@ -71,7 +71,7 @@ declare global {
     "history-panel": HistoryPanel;
     "input-fields": InputFields;
     "layer-search": LayerSearch;
-    "look-facts": LookFacts;
+    "map-readout": MapReadout;
     "viewport-bar": ViewportBar;
     "map-compare": MapCompare;
     "map-lens": MapLens;

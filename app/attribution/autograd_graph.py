@@ -17,6 +17,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node
 
 # Names of autograd nodes without their suffix; relu6 is a Hardtanh, selu an Elu, clamp(min=0) a ClampMin.
+# The activations at which a rule such as guided backprop's changes the backward pass.
 GUIDED = frozenset(
     (
         "Relu Hardtanh Threshold Clamp ClampMin LeakyRelu Prelu PreluKernel RreluWithNoise Elu Celu Silu Mish Gelu "
@@ -74,7 +75,8 @@ Value = tuple[Node, int]  # an output of a node
 
 @dataclass
 class Nonlinearities:
-    """The pointwise nonlinearities between the picture and the logits."""
+    """The pointwise nonlinearities between the picture and the logits: the activations that a rule changes (`guided`),
+    the gates that it leaves as they are, and what it does not know."""
 
     guided: list[Node] = field(default_factory=list)
     gates: list[Node] = field(default_factory=list)
@@ -159,7 +161,7 @@ def bounds(node: Node) -> tuple[Any, Any]:
 def saved(node: Node, name: str) -> Any:
     """What autograd has saved for an operation by this name: a tensor, a number …; None if there is nothing.
 
-    None also where it cannot be had any more, because it was changed in place since.
+    None also where it can no longer be read, because it was changed in place since.
     """
     try:
         return getattr(node, f"_saved_{name}", None)
@@ -196,29 +198,30 @@ def walk(root: Node) -> list[Node]:
 def cuts(logits: Tensor) -> set[Value]:
     """The values that every path from the logits to the picture passes through: without one, there is no gradient.
 
-    In topological order, a value is such a cut if no other edge of the graph is open when its turn comes.
+    The values are visited in topological order. One is such a cut if, when it is visited, all edges that were followed
+    so far but not yet reached their end lead to it.
     """
     assert logits.grad_fn is not None
     start: Value = (logits.grad_fn, logits.output_nr)
-    into: Counter[Value] = Counter()
+    incoming: Counter[Value] = Counter()  # edges into each value
     seen, stack = {start}, [start]
     while stack:
         for child in _branches(stack.pop()[0]):
-            into[child] += 1
+            incoming[child] += 1
             if child not in seen:
                 seen.add(child)
                 stack.append(child)
     found: set[Value] = set()
-    left, ready, open_edges = into.copy(), [start], 0
+    unvisited, ready, open_edges = incoming.copy(), [start], 0
     while ready:
         value = ready.pop()
-        if open_edges == into[value]:
+        if open_edges == incoming[value]:
             found.add(value)
         children = _branches(value[0])
-        open_edges += len(children) - into[value]
+        open_edges += len(children) - incoming[value]
         for child in children:
-            left[child] -= 1
-            if not left[child]:
+            unvisited[child] -= 1
+            if not unvisited[child]:
                 ready.append(child)
     return found
 
@@ -302,7 +305,7 @@ def _clamp_of_relu(node: Node, users: dict[Node, list[Node]]) -> Node | None:
 
 def _is_self_sum(total: Node) -> bool:
     """Whether a sum is one of x and an activation of it, as in x − min(x, 0), or of two activations of it, as in
-    relu(x) − relu(x − 6): a guided part of it is not the whole activation."""
+    relu(x) − relu(x − 6). A rule at one of the parts is not the rule of the whole."""
     terms = _branches(total)
     if len(terms) != 2:
         return False

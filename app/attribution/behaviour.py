@@ -71,7 +71,7 @@ def observe(classifier: Classifier) -> Behaviour:
         pictures = classifier.noise_pictures(2)
         first = _settle_layout(classifier, pictures[:1])
         alone = first.values[0]
-        again = classifier.answer(classifier.lay_out(pictures[:1])).values[0]
+        again = classifier.answer(classifier.to_memory_format(pictures[:1])).values[0]
         spread = 0.0 if torch.equal(alone, again) else _spread(classifier, pictures[:1])
         change, rows = _change(classifier, pictures, alone)
         found = Behaviour(
@@ -91,23 +91,25 @@ def observe(classifier: Classifier) -> Behaviour:
 def _settle_layout(classifier: Classifier, picture: Tensor) -> Logits:
     """The answer for a picture, (1, C, H, W): channels last, or contiguous where the network fails with that."""
     try:
-        return classifier.answer(classifier.lay_out(picture))
+        return classifier.answer(classifier.to_memory_format(picture))
     except RuntimeError as error:
         if out_of_memory(error) or not classifier.use_contiguous():
             raise
-    return classifier.answer(classifier.lay_out(picture))
+    return classifier.answer(classifier.to_memory_format(picture))
 
 
 def _spread(classifier: Classifier, picture: Tensor) -> float:
     """The standard deviation of the logits over several calls with one picture, as a share of their range."""
-    calls = torch.stack([classifier.answer(classifier.lay_out(picture)).values[0].double() for _ in range(CALLS)])
+    calls = torch.stack(
+        [classifier.answer(classifier.to_memory_format(picture)).values[0].double() for _ in range(CALLS)]
+    )
     return float(calls.std(0).square().mean().sqrt()) / _range(calls.mean(0))
 
 
 def _change(classifier: Classifier, pictures: Tensor, alone: Tensor) -> tuple[float | None, Tensor]:
     """How much the second picture changes the answer for the first, and the answers of the pass of both."""
     try:
-        rows = classifier.answer(classifier.lay_out(pictures.flip(0))).values
+        rows = classifier.answer(classifier.to_memory_format(pictures.flip(0))).values
     except Exception as error:
         if out_of_memory(error):
             raise

@@ -82,7 +82,7 @@ class Classifier(nn.Module):
         with self.device if has_default_device() else nullcontext():
             return logits_in(self.network((pictures - self.mean) / self.std), len(pictures), self.output)
 
-    def lay_out(self, pictures: Tensor) -> Tensor:
+    def to_memory_format(self, pictures: Tensor) -> Tensor:
         """`pictures` in the memory format that the network takes."""
         return pictures.contiguous(memory_format=self.calling.memory_format)
 

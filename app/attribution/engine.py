@@ -85,7 +85,7 @@ class Engine:
 
     def _scores(self, pictures: Tensor, score: Score) -> Tensor:
         with torch.no_grad():
-            return score(adapting(self.classifier, lambda: self.classifier(self.classifier.lay_out(pictures))))
+            return score(adapting(self.classifier, lambda: self.classifier(self.classifier.to_memory_format(pictures))))
 
     def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:
         """g(x) = ∂S/∂x for each of (N, C, H, W); `rule` may change the backward pass on the graph of the logits.
@@ -98,7 +98,7 @@ class Engine:
         return finite(self._in_parts(pictures, lambda part, score: take_gradients(self.classifier, part, score, rule)))
 
     def _by_backend(self, pictures: Tensor, score: Score) -> Tensor:
-        self._used[self.backend.used_for(len(pictures))] = None
+        self._used[self.backend.backend_name_for(len(pictures))] = None
         return self.backend.gradients(pictures, score)
 
     def _in_parts(self, pictures: Tensor, compute: Callable[[Tensor, Score], Tensor], gradients: bool = True) -> Tensor:
@@ -154,7 +154,7 @@ class Engine:
         self, pictures: Tensor, layer: str, calls: Sequence[int], score: Score
     ) -> list[tuple[Tensor, Tensor]]:
         with captured(self.classifier, layer) as capture:
-            total = score(self.classifier(self.classifier.lay_out(pictures))).sum()
+            total = score(self.classifier(self.classifier.to_memory_format(pictures))).sum()
         leaves = [capture.calls[call] for call in calls]
         gradients: Sequence[Tensor | None] = [None] * len(leaves)
         if total.requires_grad:

@@ -31,7 +31,7 @@ def take_gradients(classifier: Classifier, pictures: Tensor, score: Score, rule:
 
 
 def _one_pass(classifier: Classifier, pictures: Tensor, score: Score, rule: Rule | None) -> Tensor:
-    x = classifier.lay_out(pictures.detach()).clone().requires_grad_()
+    x = classifier.to_memory_format(pictures.detach()).clone().requires_grad_()
     logits = classifier(x)
     if not logits.requires_grad:
         raise Refused("The logits do not depend on the picture by differentiable steps: there is no gradient.")

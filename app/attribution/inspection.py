@@ -37,7 +37,7 @@ class NonlinearOperation:
 
 @dataclass(frozen=True)
 class Operations:
-    """The operations on the way from the picture to the logits, by number.
+    """The operations on the way from the picture to the logits: how many of each kind.
 
     `guided`, `gates` and `unknown` are as `classify_nonlinearities` sorts them, `unrectified` are those of `guided`
     that are no rectifiers, `nonlinear` is everything that is not linear in the picture. `differentiable` says whether
@@ -54,25 +54,27 @@ class Operations:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What one can see inside a network. What could not be looked at refuses the methods that need it, and no other.
+    """What one can see inside a network. If its layers, or its operations, could not be inspected, only the methods
+    that need them are refused.
 
-    `layer_fault` and `operation_fault` say why the layers or the operations could not be had; None where they could.
+    `layer_fault` and `operation_fault` say why not; None where they could. `found_layers` and `found_operations` are
+    empty then: use `feature_layers` and `operations`, which raise `Refused`.
     """
 
-    found: FeatureLayers
-    seen: Operations
+    found_layers: FeatureLayers
+    found_operations: Operations
     layer_fault: str | None = None
     operation_fault: str | None = None
 
     @property
     def layers(self) -> list[Layer]:
         """The layers that hold feature maps, in execution order; none where they could not be looked for."""
-        return self.found.layers
+        return self.found_layers.layers
 
     @property
     def default_layer(self) -> str | None:
         """The layer that Grad-CAM takes by itself."""
-        return self.found.default
+        return self.found_layers.default
 
     @property
     def feature_layers(self) -> FeatureLayers:
@@ -81,7 +83,7 @@ class Inspection:
             raise Refused(
                 f"The layers of this model could not be looked at ({self.layer_fault}): no feature map is known."
             )
-        return self.found
+        return self.found_layers
 
     @property
     def operations(self) -> Operations:
@@ -91,7 +93,7 @@ class Inspection:
                 f"The operations of this model could not be looked at ({self.operation_fault}), so it is not known "
                 "whether the map would be right. Take a method that needs no rules, such as integrated gradients."
             )
-        return self.seen
+        return self.found_operations
 
     @property
     def guided(self) -> Counter[str]:
@@ -140,15 +142,15 @@ def inspect_classifier(classifier: Classifier) -> Inspection:
 
 def find_operations(classifier: Classifier, probe: Tensor) -> Operations:
     """The operations between a picture, (1, C, H, W), and its logits."""
-    with _makers(classifier) as makers:
-        logits = classifier(classifier.lay_out(probe).clone().requires_grad_())
+    with _module_types(classifier) as module_types:
+        logits = classifier(classifier.to_memory_format(probe).clone().requires_grad_())
     found = classify_nonlinearities(logits)
     return Operations(
         guided=Counter(map(kind, found.guided)),
         unrectified=found.unrectified,
         gates=Counter(map(kind, found.gates)),
         unknown=found.unknown,
-        nonlinear=Counter(NonlinearOperation(kind(node), makers.get(node)) for node in nonlinear(logits)),
+        nonlinear=Counter(NonlinearOperation(kind(node), module_types.get(node)) for node in nonlinear(logits)),
         differentiable=logits.requires_grad,
     )
 
@@ -157,7 +159,7 @@ def _attempt(look: Callable[[], T], nothing: T) -> tuple[T, str | None]:
     """What `look` finds; or `nothing`, and why it failed."""
     try:
         return look(), None
-    except Exception as error:  # whatever there is in a network that nobody has thought of
+    except Exception as error:  # a network may contain anything
         if out_of_memory(error):
             raise
         log.info("a look inside the network failed", exc_info=True)
@@ -165,15 +167,16 @@ def _attempt(look: Callable[[], T], nothing: T) -> tuple[T, str | None]:
 
 
 @contextmanager
-def _makers(classifier: Classifier) -> Iterator[dict[Node, type[nn.Module]]]:
-    """Within: which operation is the output of which type of module; the innermost, where several hand it on."""
-    makers: dict[Node, type[nn.Module]] = {}
+def _module_types(classifier: Classifier) -> Iterator[dict[Node, type[nn.Module]]]:
+    """A context that notes for each operation the type of the module whose output it is; of nested modules, the
+    innermost."""
+    module_types: dict[Node, type[nn.Module]] = {}
 
     def keep(module: nn.Module, inputs: object, output: object) -> None:
         if isinstance(output, Tensor) and output.grad_fn is not None:
-            makers.setdefault(output.grad_fn, type(module))
+            module_types.setdefault(output.grad_fn, type(module))
 
     with ExitStack() as hooks:
         for module in classifier.network.modules():
             hooks.callback(module.register_forward_hook(keep).remove)
-        yield makers
+        yield module_types

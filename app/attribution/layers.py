@@ -206,7 +206,7 @@ def _outputs(classifier: Classifier, probe: Tensor) -> tuple[list[_Output], Tens
             if name:
                 handle = module.register_forward_hook(_recorder(name, outputs))
                 hooks.callback(handle.remove)
-        logits = classifier(classifier.lay_out(probe).clone().requires_grad_())
+        logits = classifier(classifier.to_memory_format(probe).clone().requires_grad_())
     if logits.grad_fn is None:
         return outputs, None
     path = set(walk(logits.grad_fn))

@@ -58,7 +58,7 @@ def find_mirrored_calls(classifier: Classifier, module: str, calls: tuple[int, .
 
 def _mirror_of(classifier: Classifier, module: str, call: int, picture: Tensor) -> tuple[int, ...] | None:
     """Along which axes the picture is mirrored in a call; None where that cannot be told."""
-    x = classifier.lay_out(picture).clone().requires_grad_()
+    x = classifier.to_memory_format(picture).clone().requires_grad_()
     features = _outputs(classifier, module, x)[call]
     height, width = (max(1, side // 4) for side in features.shape[-2:])
     (gradient,) = torch.autograd.grad(features[..., :height, :width].square().sum(), x)
@@ -71,7 +71,7 @@ def _mirror_of(classifier: Classifier, module: str, call: int, picture: Tensor) 
 def _outputs(classifier: Classifier, module: str, pictures: Tensor) -> list[Tensor]:
     """The outputs of a module in a pass, one for each call."""
     with _recorded(classifier.network.get_submodule(module)) as outputs:
-        classifier(classifier.lay_out(pictures))
+        classifier(classifier.to_memory_format(pictures))
     return outputs
 
 

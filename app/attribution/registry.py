@@ -36,8 +36,8 @@ class PluginFault:
 class Registry(Generic[T]):
     """Things of a kind by their ids, in an order; those of `plugins` are there once they are asked for.
 
-    `word` is what one is called, `also` what may be said beside their ids, `declared` the attributes that a class has
-    to have. A plug-in of another distribution that cannot be had is left out: see `faults`.
+    `word` is what one is called in messages, `also` what messages offer beside the ids, `declared` the attributes that
+    a class must have. A plug-in of another distribution that cannot be loaded is left out: see `faults`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Registry(Generic[T]):
         self._lock = RLock()
 
     def register(self, kind: type[T]) -> None:
-        """Make one of a class, which may be had from now on.
+        """Make an instance of a class, and list it by its id.
 
         Raises `ValueError` where its id is taken, `TypeError` where its declaration lacks something.
         """

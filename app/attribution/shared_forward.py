@@ -35,7 +35,7 @@ class ForwardPass:
 
     def _run(self, layers: Iterable[str]) -> None:
         with _recorded(self.classifier, layers) as self.features:
-            self.x = self.classifier.lay_out(self.pictures.detach()).clone().requires_grad_()
+            self.x = self.classifier.to_memory_format(self.pictures.detach()).clone().requires_grad_()
             self.logits: Tensor = self.classifier(self.x)
 
     def is_for(self, pictures: Tensor) -> bool:

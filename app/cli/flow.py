@@ -18,7 +18,7 @@ from ..settings import Settings, operator_settings
 from .options import fit_of, score_of
 
 console = Console()
-MARKS = {"note": "[cyan]note[/]", "doubt": "[yellow]doubt[/]"}
+LEVEL_STYLES = {"note": "[cyan]note[/]", "doubt": "[yellow]doubt[/]"}
 
 
 def flow(
@@ -31,7 +31,8 @@ def flow(
     size: Annotated[str | None, typer.Option(help="Input size: a side in pixels, or HEIGHTxWIDTH")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, as the REST interface has it")] = False,
 ) -> None:
-    """Show the gradient's norm at every layer, dead and saturated activations, and how much each pooling passes on."""
+    """Show the gradient's norm at every layer, dead and saturated activations, and how much of the gradient each
+    pooling passes on."""
     classes = parse_target(target), parse_class(against)
     job = Flow(image.read_bytes(), model, *classes, score_of(score), fit_of(fit), parse_size(size))
     with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
@@ -67,7 +68,7 @@ def _print_result(result: GradientFlow) -> None:
     score_text = f"{target} − {against.label} ({against.index})" if against else target
     console.print(f"{result.model}: {result.score} of {score_text}\n", highlight=False, markup=False)
     for finding in result.findings:
-        console.print(f"{MARKS[finding.level]:<18} ", end="", highlight=False)
+        console.print(f"{LEVEL_STYLES[finding.level]:<18} ", end="", highlight=False)
         console.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
     console.print()
     console.print(table(result.layers), highlight=False)

@@ -22,7 +22,12 @@ from ..settings import operator_settings
 app = typer.Typer(help="List the models, download their weights, check a card of your own.")
 console = Console()
 MAX_WIDTH = 1000  # characters of a line that goes into a pipe or a file
-MARKS = {"ok": "[green]ok[/]", "note": "[cyan]note[/]", "refused": "[yellow]refused[/]", "wrong": "[red]wrong[/]"}
+VERDICT_STYLES = {
+    "ok": "[green]ok[/]",
+    "note": "[cyan]note[/]",
+    "refused": "[yellow]refused[/]",
+    "wrong": "[red]wrong[/]",
+}
 
 
 @app.callback(invoke_without_command=True)
@@ -110,7 +115,7 @@ def check_card(
     with _quiet():  # the check reports it
         for result in check(card, operator_settings(), image.read_bytes() if image else None):
             wrong += result.verdict == "wrong"
-            console.print(f"{MARKS[result.verdict]:<20} {result.what:<26} ", end="", highlight=False)
+            console.print(f"{VERDICT_STYLES[result.verdict]:<20} {result.what:<26} ", end="", highlight=False)
             console.print(result.detail, highlight=False, markup=False, soft_wrap=True)
     if wrong:
         raise typer.Exit(1)

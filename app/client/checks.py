@@ -30,7 +30,7 @@ def check_names(given: Iterable[str], known: Iterable[str], hints: Mapping[str, 
 
 
 def integer(value: object) -> int | None:
-    """An int, or an integer scalar of NumPy or torch, as an int; None for anything else, a bool among it."""
+    """An int, or an integer scalar of NumPy or torch, as an int; None for anything else, also for a bool."""
     if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
         return None
     try:
@@ -47,7 +47,7 @@ def elements(value: object) -> list[Any]:
         return [value]
     try:
         return list(cast("Iterable[Any]", value))
-    except TypeError:  # not iterable; so are arrays without an axis
+    except TypeError:  # not iterable, or a 0-dimensional array
         return [value]
 
 

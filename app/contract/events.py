@@ -45,7 +45,7 @@ class AcceptedEvent(Event):
     """The request is right; this is what will be made of it."""
 
     name = "accepted"
-    panel: str | None = Field(None, description="the panel that is measured, where it is there already")
+    panel: str | None = Field(None, description="the panel, where only metrics of a stored panel are asked for")
     id: str
     panels: list[PlannedPanelBody] = Field([])
     gradient_evaluations: int
@@ -109,7 +109,7 @@ class DoneEvent(Event):
 
 
 class ResultEvent(Event):
-    """The answer to a small job. Its data are the result."""
+    """The answer to a job with one result, such as predictions or an estimate. Its data are the result."""
 
     name = "result"
     final = True

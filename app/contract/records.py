@@ -112,7 +112,7 @@ class Explanation(WireModel):
 
 
 class FolderRecord(Explanation):
-    """The record of a picture of many, in its folder: with the file that it came from, and its mark."""
+    """The record of one picture of a folder, kept in a folder of its own: with the picture's file, and its mark."""
 
     source: str
     mark: str

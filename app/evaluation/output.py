@@ -11,7 +11,7 @@ from ..attribution.methods.base import methods
 from ..contract.problems import Problem
 from ..contract.wire import JsonObject
 from ..pipeline.resume import write_file
-from .plots import by_method, mean_curves, name_of
+from .plots import by_method, mean_curves, plot_path
 from .report import Plots, report
 from .run import EvaluationResults
 from .tables import GroupedRow, Row, csv_of, rows, summary
@@ -38,7 +38,7 @@ def files(head: JsonObject, results: EvaluationResults, seed: int) -> Iterator[t
     colours = {id: index for index, id in enumerate(head["methods"])}
     plots = Plots(by_method(grouped_rows, scalars, titles, colours), mean_curves(results, titles, colours, seed))
     for (model, name), svg in {**plots.numbers, **plots.curves}.items():
-        yield name_of(model, name), svg
+        yield plot_path(model, name), svg
     yield "report.html", report(head, results, all_rows, grouped_rows, scalars, plots)
 
 

@@ -18,7 +18,7 @@ from .tables import MIN_PICTURES, GroupedRow
 DRAWS = 999  # for each point of a curve; fewer than for numbers, because it is only drawn
 
 
-def name_of(model: str, number: str) -> str:
+def plot_path(model: str, number: str) -> str:
     """The file name of a plot; characters of a model's id that file names may not have are replaced."""
     return f"plots/{number}.{''.join(c if c.isalnum() or c in '-_.' else '_' for c in model)}.svg"
 

@@ -17,7 +17,7 @@ from ..images.preprocess import PreprocessedImage
 from ..pipeline.cost import weight
 from ..pipeline.plan import PlannedPanel, check_panels
 from ..pipeline.problems import as_problem
-from ..pipeline.records import finished
+from ..pipeline.records import map_and_facts
 from ..pipeline.resume import hash_of
 from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
@@ -163,7 +163,7 @@ class PointingGame:
         engine = self.evaluation.engine(loaded, target["index"])
         seed = self.evaluation.request.seed
         steps = panel.method.attribute(engine, grid.pixels, panel.parameters, seed)
-        values, _ = finished(self.progress.run(steps, weight), 0.0, engine)
+        values, _ = map_and_facts(self.progress.run(steps, weight), 0.0, engine)
         shares = localisation(torch.from_numpy(values))
         return {
             "picture": grid.names[cell],

@@ -29,7 +29,7 @@ from ..pipeline.model_input import top_classes
 from ..pipeline.panel import micro_batch
 from ..pipeline.plan import Chosen, PlannedPanel, check_panels, plan, raise_if_none_left
 from ..pipeline.problems import as_problem
-from ..pipeline.records import finished
+from ..pipeline.records import map_and_facts
 from ..pipeline.resume import ResultCache, hash_of
 from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
@@ -249,7 +249,7 @@ class Evaluation:
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.request.seed)
         attribution = self.progress.run(steps, weight(self._costs[panel.id].map))
-        values, facts = finished(attribution, time.monotonic() - began, engine)
+        values, facts = map_and_facts(attribution, time.monotonic() - began, engine)
         part.update(cast(MapPart, {**facts.to_dict(), "thumb": thumbs.of_map(values)}))
         map_values = torch.from_numpy(values).to(x)
         return ExplainedMap(

@@ -17,7 +17,8 @@ from .run import EvaluationResults
 from .scalars import COVERAGE, HITS, LOCALISATION, scalars_of, sort_scalars
 
 MIN_PICTURES = 2  # pictures needed for an interval
-Place = tuple[str, str]  # what a value is of: a picture and no cell, or a grid and the picture of one of its cells
+# What a value belongs to: (picture, ""), or (grid, the picture in one of its cells).
+PictureOrCell = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -64,16 +65,16 @@ def rows(results: EvaluationResults) -> tuple[list[Row], dict[str, Scalar]]:
     scalars: dict[str, Scalar] = {}
     for record in results.maps:
         target = record["target"]
-        first_cells = (record["picture"], "", record["model"], record["method"], *_target(target))
+        first_columns = (record["picture"], "", record["model"], record["method"], *_target(target))
         for measured in record["metrics"]:
             if measured["figures"] is not None:
                 for number, value in scalars_of(measured["metric"], measured["figures"]):
                     scalars[number.id] = number
-                    found.append(Row(*first_cells, measured["metric"], number.id, value))
+                    found.append(Row(*first_columns, measured["metric"], number.id, value))
     for grid in results.grids:
         for cell in grid["cells"]:
             names = (grid["picture"], cell["picture"], grid["model"], grid["method"])
-            first_cells = (*names, *_target(cell["target"]))
+            first_columns = (*names, *_target(cell["target"]))
             found_in_cell = (
                 (LOCALISATION, cell["localisation"]),
                 (HITS, cell["hit"]),
@@ -81,7 +82,7 @@ def rows(results: EvaluationResults) -> tuple[list[Row], dict[str, Scalar]]:
             )
             for number, value in found_in_cell:
                 scalars[number.id] = number
-                found.append(Row(*first_cells, number.metric, number.id, float(value)))
+                found.append(Row(*first_columns, number.metric, number.id, float(value)))
     return found, {number.id: number for number in sort_scalars(scalars.values())}
 
 
@@ -94,10 +95,10 @@ def summary(found: Iterable[Row], scalars: dict[str, Scalar], seed: int) -> list
 
     The cells of a picture in several grids belong together: see `GroupedRow`.
     """
-    series: dict[tuple[str, str], dict[str, dict[Place, float]]] = {}
+    series: dict[tuple[str, str], dict[str, dict[PictureOrCell, float]]] = {}
     for row in found:
-        by_place = series.setdefault((row.model, row.number), {}).setdefault(row.method, {})
-        by_place[row.picture, row.cell] = row.value
+        by_picture_or_cell = series.setdefault((row.model, row.number), {}).setdefault(row.method, {})
+        by_picture_or_cell[row.picture, row.cell] = row.value
     lines: list[GroupedRow] = []
     for (model, number), methods in series.items():
         scalar = scalars[number]
@@ -120,7 +121,7 @@ def grouped(found: Iterable[Row]) -> dict[tuple[str, str, str, str], list[float]
 
 
 def _grouped_row(
-    model: str, method: str, against: str, number: Scalar, values: Mapping[Place, float], seed: int
+    model: str, method: str, against: str, number: Scalar, values: Mapping[PictureOrCell, float], seed: int
 ) -> GroupedRow:
     by_picture: dict[str, list[float]] = {}
     for (grid, cell), value in values.items():
@@ -128,7 +129,7 @@ def _grouped_row(
     clusters = list(by_picture.values())
     low, high = clustered_interval(clusters, seed) if len(clusters) >= MIN_PICTURES else (None, None)
     mean = float(np.mean(list(values.values())))
-    median = float(np.median([np.mean(own) for own in clusters]))
+    median = float(np.median([np.mean(cluster) for cluster in clusters]))
     return GroupedRow(
         model, method, against, number.metric, number.id, number.better, len(clusters), len(values), mean, low, high,
         median,

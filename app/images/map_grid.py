@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from ..contract.wire import JsonObject
 from .render import Scale
 
-NO_CLASS = "no class"  # where a model could not be had
+NO_CLASS = "no class"  # where a model was not available
 
 
 @dataclass(frozen=True)
 class MapCell:
-    """One map, or why there is none: what is told of it."""
+    """One map, or why there is none, with its title and facts."""
 
     panel: str
     model: str
     method: str
     title: str  # the method's, for people
-    target: int | None  # index of the class; None where the model could not be had
+    target: int | None  # index of the class; None where the model was not available
     label: str
-    against: str | None  # label of the class whose logit is taken off
+    against: str | None  # label of the class whose logit is subtracted
     status: str
     detail: str | None  # of the problem
     seconds: float
@@ -43,13 +43,13 @@ class MapCell:
 
     @property
     def completeness(self) -> str | None:
-        """How far the map's sum is from what it should be, as a share; None of methods without such a promise."""
+        """How far the map's sum is from what it should be, as a share; None for methods without completeness."""
         error = (self.diagnostics.get("completeness") or {}).get("relative_error")
         return None if error is None else f"completeness {error:+.1%}"
 
     @property
     def facts(self) -> str:
-        """What making the map has told: seconds, completeness, activations, layer, as far as there are."""
+        """What is known of the map's computation: seconds, completeness, activations and layer, where it has them."""
         facts = [f"{self.seconds:.2f} s"]
         if self.completeness is not None:
             facts.append(self.completeness)

@@ -39,7 +39,7 @@ from .notes import network_notes
 from .panel import compute, micro_batch
 from .plan import PlannedPanel, check_panels, plan, raise_if_none_left, set_targets
 from .problems import as_problem
-from .records import finished, input_record, made_panel, new_record, unmade_panel
+from .records import input_record, made_panel, map_and_facts, new_record, unmade_panel
 from .resume import picture_mark
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class ExplainedPicture:
     job: Explain
     picture: bytes  # the stored PNG, without metadata
     size: tuple[int, int]
-    seen: dict[str, PreprocessedImage]
+    preprocessed: dict[str, PreprocessedImage]
     record: FolderRecord
     model_inputs: dict[str, ModelInput] = field(default_factory=dict)
     panels: list[PlannedPanel] = field(default_factory=list)
@@ -71,7 +71,7 @@ class ExplainedPicture:
         if kind == "image":
             return self.picture
         if kind == "input":
-            return png(self.seen[id].picture)
+            return png(self.preprocessed[id].picture)
         return npy(self.maps[id]) if id in self.maps else None
 
     def panels_of(self, model: str) -> list[PlannedPanel]:
@@ -184,11 +184,11 @@ class Batch:
             if self._is_kept(entry, mark):
                 return SkippedPicture(entry)
             decoded = self.context.decoders.decode(data)
-            seen = {model: preprocess(decoded, input_spec) for model, input_spec in self._inputs.items()}
+            preprocessed = {model: preprocess(decoded, input_spec) for model, input_spec in self._inputs.items()}
             job = replace(self.request, id=secrets.token_hex(16))
             began = new_record(job, self.context, decoded.size)
             record = FolderRecord(**dict(began), source=str(entry.path), mark=mark)
-            return ExplainedPicture(entry, job, scaled_png(decoded), decoded.size, seen, record)
+            return ExplainedPicture(entry, job, scaled_png(decoded), decoded.size, preprocessed, record)
         except OSError as error:
             return FailedPicture(entry, Problem(error.strerror or str(error)))
         except Exception as error:
@@ -239,11 +239,11 @@ class Batch:
                         panel.refusal = as_problem(error)
             return None
         input_spec, loaded = self._inputs[model], self._load(model)
-        for picture, seen, believed in zip(chunk, x, logits, strict=True):
+        for picture, pixels, believed in zip(chunk, x, logits, strict=True):
             targets = known_indices(picture.job.targets, loaded.classifier.labels)
             classes = top_classes(loaded.classifier, believed, TOP_CLASSES, targets)
             picture.model_inputs[model] = ModelInput(
-                model, input_spec, picture.seen[model], seen, *classes, network_notes(loaded.behaviour)
+                model, input_spec, picture.preprocessed[model], pixels, *classes, network_notes(loaded.behaviour)
             )
             picture.record.inputs.append(input_record(picture.job, picture.model_inputs[model]))
             check_panels([panel for panel in picture.panels if panel.model == model], picture.job, loaded)
@@ -252,14 +252,14 @@ class Batch:
     def _forward(self, chunk: list[ExplainedPicture], model: str) -> tuple[Tensor, Tensor, SharedPass | None]:
         """The model inputs and logits (float64 on the CPU), and the forward pass if all pictures share one."""
         classifier = self._load(model).classifier
-        pixels = torch.from_numpy(np.stack([picture.seen[model].pixels for picture in chunk]))
+        pixels = torch.from_numpy(np.stack([picture.preprocessed[model].pixels for picture in chunk]))
         x = pixels.to(device=classifier.device, dtype=classifier.dtype)
         size = self._pass_size(model)
         if self._layers[model] is not None and len(self.models) == 1 and len(chunk) <= size:
             shared = SharedPass(chunk, ForwardPass(classifier, x, self._layers[model] or ()))
             return x, shared.forward.logits.detach().double().cpu(), shared
         with clean_state(), torch.no_grad():
-            logits = torch.cat([classifier(classifier.lay_out(part)) for part in torch.split(x, size)])
+            logits = torch.cat([classifier(classifier.to_memory_format(part)) for part in torch.split(x, size)])
         return x, logits.double().cpu(), None
 
     def _compute_shared(self, chunk: list[ExplainedPicture], model: str, shared: SharedPass | None) -> TurnByTurn[None]:
@@ -311,7 +311,7 @@ class Batch:
                 for picture, panel, map in zip(shared.pictures, panels_to_make, values, strict=True):
                     if panel:
                         attribution = Attribution(map, {"gradient_evaluations": 1, **diagnostics})
-                        self._add_map(picture, panel, *finished(attribution, seconds, engine))
+                        self._add_map(picture, panel, *map_and_facts(attribution, seconds, engine))
             except Exception:
                 log.warning(
                     "%s of %d pictures at once failed: one by one", one.method.id, len(panels_to_make), exc_info=True

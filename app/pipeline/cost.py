@@ -21,7 +21,7 @@ from ..attribution.metrics.networks import count_weighted_layers
 from .throughput import Size, Throughput
 
 BACKWARD = 2  # forward passes that a backward pass takes as long as
-MIN_LEARN_EVALUATIONS = 8  # evaluations that a map needs for its time to count as a measurement of throughput
+MIN_TIMED_EVALUATIONS = 8  # evaluations that a map needs for its time to count as a measurement of throughput
 MAP_KEY = ("gradients",)  # the key of a map's throughput
 # the key of a throughput, and how many evaluations of that kind a metric takes
 Component = tuple[tuple[str, ...], int]
@@ -70,10 +70,10 @@ def map_seconds(throughput: Throughput, model: str, cost: MetricCost, size: Size
     return throughput.seconds(model, MAP_KEY, cost.total, size)
 
 
-def learn_map(throughput: Throughput, model: str, cost: MetricCost, seconds: float, size: Size) -> None:
+def record_map_time(throughput: Throughput, model: str, cost: MetricCost, seconds: float, size: Size) -> None:
     """Learn a model's throughput from a map that took `seconds`; one of few evaluations says too little."""
-    if cost.total >= MIN_LEARN_EVALUATIONS:
-        throughput.learn(model, MAP_KEY, seconds, cost.total, size)
+    if cost.total >= MIN_TIMED_EVALUATIONS:
+        throughput.record(model, MAP_KEY, seconds, cost.total, size)
 
 
 def throughput_key(method: Method[Any], metric: Metric[Any], cost: MetricCost) -> tuple[str, ...]:
@@ -81,12 +81,12 @@ def throughput_key(method: Method[Any], metric: Metric[Any], cost: MetricCost) -
     return ("metric", metric.id, method.id if cost.maps else "")
 
 
-def learn_metric(
+def record_metric_time(
     throughput: Throughput, model: str, inputs: CostInputs, metric: Metric[Any], cost: MetricCost, seconds: float
 ) -> None:
-    """Learn from a metric that took `seconds`."""
+    """Note how long a metric took, for later estimates."""
     if cost.total:
-        throughput.learn(model, throughput_key(inputs.method, metric, cost), seconds, cost.total, inputs.size)
+        throughput.record(model, throughput_key(inputs.method, metric, cost), seconds, cost.total, inputs.size)
 
 
 def components(metric: Metric[Any], cost: MetricCost, inputs: CostInputs) -> Iterator[Component]:

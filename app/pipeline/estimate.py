@@ -127,7 +127,7 @@ def _time(passes: Iterator[int], model: str, kind: tuple[str, ...], context: Con
         yield None
     if seconds_per_evaluation:
         fastest = min(seconds_per_evaluation[1:] or seconds_per_evaluation)
-        context.throughput.learn(model, kind, fastest, 1, size)
+        context.throughput.record(model, kind, fastest, 1, size)
 
 
 def _part_passes(part: tuple[str, ...], engine: Engine, inputs: CostInputs) -> Iterator[int]:

@@ -20,7 +20,7 @@ from ..contract.metrics import MeasurementBody, MeasurementFacts
 from ..contract.problems import ComputationFailed
 from ..contract.wire import JsonObject
 from .context import Context
-from .cost import learn_metric
+from .cost import record_metric_time
 from .plan import Chosen, PlannedPanel
 from .problems import as_problem
 from .records import measured, unmeasured
@@ -39,7 +39,7 @@ def measure_all(panel: PlannedPanel, key: str, explained: ExplainedMap, job: Exp
         assert panel.record is not None  # its map is there
         panel.record.metrics[metric.id] = record
         yield MetricEvent(panel=panel.id, metric=record)
-        yield None
+        yield None  # the end of a turn
 
 
 def _measure(
@@ -59,7 +59,7 @@ def _measure(
     from_store = facts is not None
     if facts is None:
         measurement, seconds = yield from compute(panel, metric, parameters, explained)
-        learn_metric(context.throughput, panel.model, explained.cost_inputs, metric, cost, seconds)
+        record_metric_time(context.throughput, panel.model, explained.cost_inputs, metric, cost, seconds)
         facts = MeasurementFacts(
             figures=dict(measurement.figures), maps=list(measurement.maps), seconds=round(seconds, 3)
         )

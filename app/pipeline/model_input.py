@@ -86,8 +86,8 @@ class InputImage:
         """The preprocessed picture for this input, and the same as a tensor (C, H, W) on the device."""
 
         def make() -> tuple[PreprocessedImage, Tensor]:
-            seen = preprocess(self.image, input_spec)
-            return seen, torch.from_numpy(seen.pixels).to(self._context.zoo.device)
+            image = preprocess(self.image, input_spec)
+            return image, torch.from_numpy(image.pixels).to(self._context.zoo.device)
 
         return self._context.picture_cache.recall(
             ("seen", self.hash, input_spec), make, lambda made: 2 * made[1].nbytes
@@ -98,7 +98,7 @@ class InputImage:
 
         def make() -> Tensor:
             with clean_state(), torch.no_grad():
-                pictures = classifier.lay_out(self.preprocessed(input_spec)[1][None])
+                pictures = classifier.to_memory_format(self.preprocessed(input_spec)[1][None])
                 return classifier(pictures)[0].double().cpu()  # type: ignore[no-any-return]
 
         key = ("logits", self.hash, input_spec, classifier.id, classifier.fingerprint)
@@ -118,7 +118,7 @@ class ModelInput:
 
     model: str
     input: Input
-    seen: PreprocessedImage
+    preprocessed: PreprocessedImage
     x: Tensor
     classes: list[PredictedClass]
     targets: list[PredictedClass]  # predictions for the requested target classes
@@ -138,12 +138,12 @@ def make_model_input(
         yield from picture.decode_in_turns()
     loaded = context.zoo.load(model, input_spec.size)
     classifier = loaded.classifier
-    seen, x = picture.preprocessed(input_spec)
+    preprocessed, x = picture.preprocessed(input_spec)
     targets = known_indices(job.targets, classifier.labels) if isinstance(job, Explain) else []
     return ModelInput(
         model,
         input_spec,
-        seen,
+        preprocessed,
         x,
         *top_classes(classifier, picture.logits(classifier, input_spec), count, targets),
         network_notes(loaded.behaviour),

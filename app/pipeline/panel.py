@@ -27,12 +27,12 @@ from ..settings import Settings
 from ..storage.stores import AnyStore
 from ..zoo.zoo import Zoo
 from .context import Context
-from .cost import learn_map
+from .cost import record_map_time
 from .measure import measure_all
 from .model_input import InputImage, ModelInput
 from .plan import PlannedPanel
 from .problems import as_problem
-from .records import finished, made_panel, unmade_panel
+from .records import made_panel, map_and_facts, unmade_panel
 from .turns import PROGRESS_SECONDS, Run, TimedGenerator
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def make_panel(
             engine = shared.engine(score) if shared else alone
             values, facts = yield from compute(panel, engine, model_input.x, job.seed)
             size = model_input.input.size
-            learn_map(context.throughput, panel.model, panel.map_cost(size), facts.seconds, size)
+            record_map_time(context.throughput, panel.model, panel.map_cost(size), facts.seconds, size)
             context.store.put(job.id, f"panel:{panel.id}", key, npy(values), facts.to_dict())
         else:
             values, facts = stored
@@ -118,7 +118,7 @@ def compute(
                 yield _partial(panel.id, step)
             if step.done < step.total:  # a method with one step is done now and needs no other turn
                 yield None
-    return finished(steps.result, steps.seconds, engine)
+    return map_and_facts(steps.result, steps.seconds, engine)
 
 
 def micro_batch(settings: Settings, size: tuple[int, int]) -> int:

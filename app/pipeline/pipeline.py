@@ -101,8 +101,8 @@ def explain(job: Explain, context: Context) -> Run:
     try:
         yield _accepted(job, context, panels, model_inputs)
         for model_input in model_inputs.values():
-            seen = store_input(job, context, picture, model_input, record)
-            yield PredictionEvent(model=seen.model, input=seen, predictions=seen.predictions)
+            input_body = store_input(job, context, picture, model_input, record)
+            yield PredictionEvent(model=input_body.model, input=input_body, predictions=input_body.predictions)
         yield from store_image(job, context, picture)
         yield None
         for event in make_panels(job, context, picture, panels, model_inputs):
@@ -225,7 +225,7 @@ def make_panels(
     """Compute all panels. Panels of models that fit into memory together take turns; other models follow."""
     for panel in panels:
         if panel.model not in model_inputs:
-            refusal = panel.refusal or ComputationFailed("The model could not be had.")
+            refusal = panel.refusal or ComputationFailed("The model was not available.")
             panel.record = unmade_panel(panel, context.zoo, refusal)
             yield PanelEvent(panel=panel.record, map=None)
     for group in context.zoo.groups(model_inputs):
@@ -265,11 +265,11 @@ def store_input(
     store, name = context.store, f"input:{model_input.model}"
     key = store.key("input", picture.hash, model_input.input.model_dump())
     if store.attach(job.id, name, key) is None:
-        store.put(job.id, name, key, png(model_input.seen.picture), {})
-    seen = input_record(job, model_input)
-    record.inputs.append(seen)
+        store.put(job.id, name, key, png(model_input.preprocessed.picture), {})
+    input_body = input_record(job, model_input)
+    record.inputs.append(input_body)
     store.update(job.id, record.to_dict())
-    return seen
+    return input_body
 
 
 def _accepted(

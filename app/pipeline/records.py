@@ -53,24 +53,24 @@ def end_of(error: GeneratorExit | Exception) -> Ending:
     return Ending(status="failed", problem=as_problem(error).body())
 
 
-def input_record(job: Explain, sight: ModelInput) -> InputBody:
+def input_record(job: Explain, model_input: ModelInput) -> InputBody:
     """What a model saw, and what it predicts."""
     return InputBody(
-        model=sight.model,
-        size=list(sight.input.size),
-        fit=sight.input.fit,
-        crop=[round(edge, 3) for edge in sight.seen.crop],
-        url=f"/api/v1/explanations/{job.id}/inputs/{quote(sight.model, safe=':')}.png",
-        predictions=sight.classes,
-        targets=sight.targets,
-        notes=sight.notes,
+        model=model_input.model,
+        size=list(model_input.input.size),
+        fit=model_input.input.fit,
+        crop=[round(edge, 3) for edge in model_input.preprocessed.crop],
+        url=f"/api/v1/explanations/{job.id}/inputs/{quote(model_input.model, safe=':')}.png",
+        predictions=model_input.classes,
+        targets=model_input.targets,
+        notes=model_input.notes,
     )
 
 
 def made_panel(job: Explain, panel: PlannedPanel, zoo: Zoo, facts: MapFacts, from_store: bool) -> PanelBody:
     """The record of a panel whose map is there."""
     url = f"/api/v1/explanations/{job.id}/panels/{panel.id}"
-    record = _panel(panel, zoo, "done")
+    record = _empty_panel(panel, zoo, "done")
     record.shape, record.statistics, record.diagnostics = facts.shape, facts.statistics, facts.diagnostics
     record.notes = notes(panel.method, panel.parameters, job.score, facts.statistics)
     record.seconds, record.from_store = facts.seconds, from_store
@@ -80,12 +80,12 @@ def made_panel(job: Explain, panel: PlannedPanel, zoo: Zoo, facts: MapFacts, fro
 
 def unmade_panel(panel: PlannedPanel, zoo: Zoo, problem: Problem) -> PanelBody:
     """The record of a panel that has no map: refused, where the request or the model is why, or failed."""
-    record = _panel(panel, zoo, outcome(problem))
+    record = _empty_panel(panel, zoo, outcome(problem))
     record.problem = problem.body()
     return record
 
 
-def _panel(panel: PlannedPanel, zoo: Zoo, status: Literal["done"] | Outcome) -> PanelBody:
+def _empty_panel(panel: PlannedPanel, zoo: Zoo, status: Literal["done"] | Outcome) -> PanelBody:
     labels = zoo.labels(panel.model)
 
     def named(index: int | None) -> ClassBody | None:
@@ -123,7 +123,7 @@ def measured(
     """The record of a metric that was measured."""
     metric, _ = chosen
     url = f"/api/v1/explanations/{explanation}/panels/{panel.id}/metrics/{metric.id}"
-    record = _measurement(*chosen, "done")
+    record = _empty_measurement(*chosen, "done")
     record.cost = MetricCostBody(forwards=cost.forwards, gradients=cost.gradients)
     record.seconds, record.from_store, record.figures = facts.seconds, from_store, facts.figures
     record.findings = [finding.record() for finding in findings(metric.id, facts.figures, panel.method)]
@@ -133,12 +133,14 @@ def measured(
 
 def unmeasured(metric: Metric[Any], parameters: Parameters, problem: Problem) -> MeasurementBody:
     """The record of a metric that was refused, or has failed."""
-    record = _measurement(metric, parameters, outcome(problem))
+    record = _empty_measurement(metric, parameters, outcome(problem))
     record.problem = problem.body()
     return record
 
 
-def _measurement(metric: Metric[Any], parameters: Parameters, status: Literal["done"] | Outcome) -> MeasurementBody:
+def _empty_measurement(
+    metric: Metric[Any], parameters: Parameters, status: Literal["done"] | Outcome
+) -> MeasurementBody:
     return MeasurementBody(
         metric=metric.id,
         status=status,
@@ -153,7 +155,7 @@ def _measurement(metric: Metric[Any], parameters: Parameters, status: Literal["d
     )
 
 
-def finished(attribution: Attribution, seconds: float, engine: Engine) -> tuple[np.ndarray, MapFacts]:
+def map_and_facts(attribution: Attribution, seconds: float, engine: Engine) -> tuple[np.ndarray, MapFacts]:
     """A map's values, and what is kept beside them. Raises `ComputationFailed` where one is not finite."""
     values = attribution.values.detach().float().cpu().numpy()
     if not np.isfinite(values).all():

@@ -15,7 +15,7 @@ class Throughput:
     def __init__(self) -> None:
         self._measurements: dict[tuple[str, ...], deque[float]] = defaultdict(lambda: deque(maxlen=MAX_MEASUREMENTS))
 
-    def learn(self, model: str, kind: tuple[str, ...], seconds: float, evaluations: int, size: Size) -> None:
+    def record(self, model: str, kind: tuple[str, ...], seconds: float, evaluations: int, size: Size) -> None:
         """Add a measurement: `evaluations` took `seconds` on inputs of this size."""
         self._measurements[model, *kind].append(seconds / evaluations / (size[0] * size[1]))
 

@@ -99,7 +99,7 @@ class Worker:
                 warm_up(self._context)
         except Problem as problem:  # faulty card or missing weights: others can still be used
             logging.getLogger(__name__).error("the default model cannot be used: %s", problem.detail)
-        self._context.zoo.take_change()
+        self._context.zoo.pop_changed()
         ready = self._catalogue()
         gc.collect()
         gc.freeze()  # objects of the imports stay for ever: later collections need not walk them
@@ -170,7 +170,7 @@ class Worker:
     def _send_catalogue_if_changed(self) -> None:
         """Send the catalogue if it has changed: layers are known once a model was loaded, cards and weights come and
         go."""
-        if self._context.zoo.take_change():
+        if self._context.zoo.pop_changed():
             self._connection.send(("catalogue", self._catalogue()))
 
     def _send_counters(self, computing: bool = False) -> None:
@@ -202,5 +202,5 @@ def warm_up(context: Any) -> None:
         pictures = loaded.classifier.noise_pictures(count)
         began = time.monotonic()
         engine.gradients(pictures)
-    context.throughput.learn(settings.default_model, ("gradients",), time.monotonic() - began, count, loaded.size)
+    context.throughput.record(settings.default_model, ("gradients",), time.monotonic() - began, count, loaded.size)
     _ = loaded.inspection

@@ -57,7 +57,8 @@ MAX_POINTERS = 4096
 class SharedStore:
     """The same interface as `Store`, for servers that share an object store.
 
-    Each call raises `NotStored`, `StorageFull` or `Unavailable` if it fails.
+    `deadline` is how many seconds a request may take. Each call raises `NotStored`, `StorageFull` or `Unavailable` if
+    it fails.
     """
 
     sweep_seconds = 300.0  # long, because a sweep lists everything
@@ -99,7 +100,7 @@ class SharedStore:
         owner_path, record_path = path_of(record, OWNER), path_of(record, RECORD)
         objects = {owner_path: json.dumps({"owner": owner}).encode(), record_path: with_time(body)}
         if _is_running(body):
-            objects |= {pin_path(record, RUN): b""}
+            objects |= {pin_path(record, RUN): b""}  # the pin of the computation
             self._pinned.add(record)
 
         def write() -> None:
@@ -162,7 +163,7 @@ class SharedStore:
         """Copy the blob `key` of another record into `record`. Returns its meta, or None if it is missing or damaged.
 
         Five requests in four rounds: the pointer, the blob, the copy together with the pointer to it, and whether the
-        record still exists. The first is saved if this process knows the pointer.
+        record still exists. The first is left out if this process knows the pointer.
         """
         found = self._find_blob(key)
         if found is None:
@@ -286,9 +287,9 @@ class SharedStore:
         """Delete the record in `folder` with all its objects; with `pointers` also the pointers to its blobs."""
         self._counted_usage = None
         self._objects.remove(f"{folder}/{OWNER}")
-        left = [item.path for item in self._objects.list_below(folder)]
-        stale = self._pointers(folder, left) if pointers else []
-        self._objects.remove(*left, *stale)
+        remaining = [item.path for item in self._objects.list_below(folder)]
+        stale = self._pointers(folder, remaining) if pointers else []
+        self._objects.remove(*remaining, *stale)
 
     def _pointers(self, folder: str, paths: list[str]) -> list[str]:
         """Paths of the pointers to blobs in `folder`. Pointers that lead elsewhere by now are kept."""

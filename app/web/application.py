@@ -45,7 +45,7 @@ from .middleware.sessions import Sessions
 from .plugin_pages import asset_folders, template_loader
 from .routes import catalogue, explanations, flows, health, pages, predictions, results, session, weights
 from .routes import metrics as measuring
-from .routes.rendering import Renderings
+from .routes.rendering import RenderPool
 from .routes.submit import ClientLeft
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def _lifespan(
         app.state.downloads = Downloads(settings)
         app.state.change_detector = ChangeDetector(settings)
         app.state.templates = _templates()
-        app.state.renderings = Renderings()
+        app.state.render_pool = RenderPool()
         await app.state.executor.start()
         sweeping = asyncio.create_task(_sweep(app.state.store))
         try:
@@ -102,7 +102,7 @@ def _lifespan(
             with suppress(asyncio.CancelledError):
                 await sweeping
             app.state.downloads.close()
-            app.state.renderings.close()
+            app.state.render_pool.close()
             await app.state.executor.stop()
             app.state.store.close()
 

@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 
 
 class Catalogue:
-    """Model specs by id, and the cards that cannot be used. `changed` says whether it is not as it was last told."""
+    """Model specs by id, and the cards that cannot be used. `changed` says whether they have changed since
+    `pop_changed` was last called."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -74,8 +75,8 @@ class Catalogue:
         """Labels of a model's classes; the model itself need not be loaded for them. Raises `NotFound`."""
         return self.spec(model).labels
 
-    def take_change(self) -> bool:
-        """Whether what is told of the models may have changed since this was last asked."""
+    def pop_changed(self) -> bool:
+        """Whether the models may have changed since this was last called."""
         changed, self.changed = self.changed, False
         return changed
 

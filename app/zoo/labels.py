@@ -78,7 +78,7 @@ def _read_file(card: Card, name: str) -> tuple[str, ...]:
 
 
 def _text(data: bytes) -> str:
-    """Text in UTF-8, or in UTF-16 with its mark; else in Windows' Latin alphabet, which nearly is Latin-1."""
+    """Text in UTF-8, or in UTF-16 with a byte order mark; else in Windows' Latin alphabet, which nearly is Latin-1."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
     try:

@@ -31,7 +31,7 @@ from matplotlib import rcParams
 from matplotlib.figure import Figure
 
 from benchmarks.convergence.stored_noise import noise_table
-from benchmarks.convergence.stored_paths import MAX_SIGMA, Error, Stored, collect, relative, stored
+from benchmarks.convergence.stored_paths import MAX_SIGMA, Error, StoredPath, collect, relative, stored_paths
 from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"
@@ -41,7 +41,7 @@ BASELINES, OTHERS = ("white", "mean", "blurred"), ("cat", "astronaut", "rocket")
 COUNTS = (10, 15, 20, 30, 50, 70, 100, 150, 200)
 SHOWN = (20, 50, 100, 200)
 PILOT, FORWARD = 16, 1 / 3  # scores of a pilot, and what one of them costs in gradients
-Rule = Callable[[Stored, int], Sweep]
+Rule = Callable[[StoredPath, int], Sweep]
 Run = list[tuple[int, float, float, float]]  # after each sweep: gradients, the map's change, its error, completeness
 HYPERBOLIC = hyperbolic(HALF_SIGMA / MAX_SIGMA)
 
@@ -53,7 +53,7 @@ def even(warp: Warp) -> Rule:
 def gauss(warp: Warp) -> Rule:
     """Gauss's places and weights in u."""
 
-    def rule(path: Stored, steps: int) -> Sweep:
+    def rule(path: StoredPath, steps: int) -> Sweep:
         return [Cell(*(float(warp(np.float64(t))) for t in astuple(cell))) for cell in gauss_legendre(steps)]
 
     return rule
@@ -68,7 +68,7 @@ def follow(places: np.ndarray, mass: np.ndarray) -> Warp:
 def pilot(warp: Warp) -> Rule:
     """Half of the steps by the warp, half where forward passes saw the score change; these are paid for."""
 
-    def rule(path: Stored, steps: int) -> Sweep:
+    def rule(path: StoredPath, steps: int) -> Sweep:
         places = warp(np.arange(PILOT + 1) / PILOT)
         moved = np.sqrt(np.abs(np.diff(np.interp(places, path.places, path.scores)))) + 1e-12
         paid = max(1, steps - round((PILOT + 1) * FORWARD))
@@ -80,11 +80,11 @@ def pilot(warp: Warp) -> Rule:
 def two_phases(warp: Warp) -> Rule:
     """A third of the gradients by the warp; the others where these differ from each other, by the cubic root of it."""
 
-    def rule(path: Stored, steps: int) -> Sweep:
+    def rule(path: StoredPath, steps: int) -> Sweep:
         first = max(3, round(0.3 * steps))
         places = warp(np.arange(first) / (first - 1))
         index, length = path.nearest(places), np.diff(places)
-        moved = np.array([path.moved(*pair) for pair in pairwise(index)])
+        moved = np.array([path.gradient_change(*pair) for pair in pairwise(index)])
         wanted = np.cbrt(moved**2 / length) * length
         wanted = (0.3 / len(wanted) + 0.7 * wanted / wanted.sum()) * (steps - 1)
         pieces = np.ones(len(wanted), int)
@@ -98,15 +98,15 @@ def two_phases(warp: Warp) -> Rule:
     return rule
 
 
-def oracle(path: Stored, steps: int) -> Sweep:
+def oracle(path: StoredPath, steps: int) -> Sweep:
     """Steps as dense as the cubic root of how fast all stored gradients change: no rule can know that beforehand."""
-    if path.ideal is None:
+    if path.oracle_warp is None:
         bins = np.concatenate([[0], np.geomspace(1e-3, 1, 40)])
         middle = (path.places[1:] + path.places[:-1]) / 2
-        moved = np.array([path.moved(i, i + 1) ** 2 for i in range(len(middle))])
+        moved = np.array([path.gradient_change(i, i + 1) ** 2 for i in range(len(middle))])
         rate = np.histogram(middle, bins, weights=moved)[0] / np.diff(bins)
-        path.ideal = follow(bins, np.cbrt(rate) * np.diff(bins) + 1e-9)
-    return midpoint(steps, path.ideal)
+        path.oracle_warp = follow(bins, np.cbrt(rate) * np.diff(bins) + 1e-9)
+    return midpoint(steps, path.oracle_warp)
 
 
 RULES: dict[str, dict[str, Rule]] = {
@@ -138,9 +138,9 @@ RULES: dict[str, dict[str, Rule]] = {
 Results = dict[str, dict[int, list[Error]]]
 
 
-def judge(paths: list[Stored], rules: dict[str, Rule], counts: tuple[int, ...]) -> Results:
+def judge(paths: list[StoredPath], rules: dict[str, Rule], counts: tuple[int, ...]) -> Results:
     return {
-        name: {steps: [path.error(*path.of(rule(path, steps))) for path in paths] for steps in counts}
+        name: {steps: [path.error(*path.map_by(rule(path, steps))) for path in paths] for steps in counts}
         for name, rule in rules.items()
     }
 
@@ -161,12 +161,12 @@ def table(results: Results, counts: tuple[int, ...]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def sweeping(paths: list[Stored], warp: Warp, steps: int = 241) -> list[Run]:
+def sweeping(paths: list[StoredPath], warp: Warp, steps: int = 241) -> list[Run]:
     runs = []
     for path in paths:
         mean, total, done, rows = np.zeros(1), 0.0, 0, []
         for sweep in doubling(steps, warp):
-            values, summed = path.of(sweep)
+            values, summed = path.map_by(sweep)
             before, done = mean, done + len(sweep)
             mean = mean + (values - mean) * (len(sweep) / done)
             total += (summed - total) * (len(sweep) / done)
@@ -229,13 +229,13 @@ def main() -> None:
     page = (DOCS / "convergence.md").read_text("utf-8")
     titles = {"fade": "Integrated gradients, black baseline", "blur": "Blur integrated gradients, σ up to 50 pixels"}
     for kind, title in titles.items():
-        paths = list(stored(options.folder, kind))
+        paths = list(stored_paths(options.folder, kind))
         results = judge(paths, RULES[kind], COUNTS)
         plot(results, title, DOCS / f"convergence-{kind}.svg")
         page = put(page, kind, table(results, SHOWN[:3]))
         warp = WARPS["geometric"] if kind == "fade" else HYPERBOLIC
         page = put(page, f"{kind}-tolerance", tolerance_table(sweeping(paths, warp)))
-    others = [path for baseline in BASELINES for path in stored(options.folder, baseline)]
+    others = [path for baseline in BASELINES for path in stored_paths(options.folder, baseline)]
     some = {name: RULES["fade"][name] for name in ("geometric (default)", "Gauss-Legendre", "midpoint", "α = u²")}
     page = put(page, "baselines", table(judge(others, some, SHOWN[:3]), SHOWN[:3]))
     page = put(page, "noise", noise_table(options.folder, MODELS, PICTURES))

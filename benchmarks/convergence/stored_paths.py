@@ -1,4 +1,8 @@
-"""Gradients along fine grids, kept on disk: any rule at any count can then be judged without computing one again."""
+"""Gradients along fine grids, kept on disk: the error of any quadrature rule with any number of steps can then be found
+without computing a gradient again.
+
+Of two kinds of path: `fade`, the straight line of integrated gradients, and `blur`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import torch
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.methods.baselines import make_baseline
 from gradoscope.attribution.methods.blur_integrated_gradients import DeblurPath
-from gradoscope.attribution.methods.integrated_gradients import FadePath
+from gradoscope.attribution.methods.integrated_gradients import StraightPath
 from gradoscope.attribution.methods.schedules import Cell, Sweep
 from gradoscope.images.preprocess import PreprocessedImage
 from gradoscope.settings import Settings
@@ -22,13 +26,14 @@ from torch import Tensor
 from tests.support.nets import sample_picture
 
 MAX_SIGMA = 50.0
-SHARE = 4  # every so many-th pixel is kept, drawn at random
+KEPT_EVERY = 4  # one pixel of so many is kept, drawn at random
 BATCH = 8
 RANKS = (0, 4)  # the classes explained: the model's first and fifth
 
 
 def grid(kind: str, points: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places and edges of a fine grid that favours no rule: half of it even, half crowded at t = 0."""
+    """The points t of a fine grid, and the edges between them. It favours no rule: half of the points are evenly
+    spaced, the other half are dense near t = 0."""
     t = np.linspace(0, 1, 2_000_001) ** 3
     share = 0.5 * t + 0.5 * t ** (1 / 3) if kind == "fade" else 0.5 * t**0.5 + 0.5 * t**0.25
     return np.interp((np.arange(points) + 0.5) / points, share, t), np.interp(np.arange(points + 1) / points, share, t)
@@ -39,21 +44,25 @@ def collect(model: str, picture: str, kind: str, file: Path, points: int, baseli
     classifier = Zoo(Settings(device="cpu")).load(model).classifier
     seen = sample_picture(picture, model)
     x = torch.from_numpy(PreprocessedImage(seen, (0, 0, *seen.size)).pixels)
-    path = DeblurPath(x, MAX_SIGMA) if kind == "blur" else FadePath((x, make_baseline(baseline, x, 0)))  # type: ignore[arg-type]
+    path = DeblurPath(x, MAX_SIGMA) if kind == "blur" else StraightPath((x, make_baseline(baseline, x, 0)))  # type: ignore[arg-type]
     with torch.no_grad():
         targets = classifier(x[None])[0].argsort(descending=True)[list(RANKS)].tolist()
         ends = classifier(torch.stack(path.ends))[:, targets].numpy()
     places, edges = grid(kind, points)
-    edges = edges if kind == "blur" else edges[[0, -1]]  # between two edges changes are interpolated: a fade is linear
+    edges = (
+        edges if kind == "blur" else edges[[0, -1]]
+    )  # between two edges the change is interpolated: a straight path needs two
     keep = kept_pixels(x)
-    whole = torch.stack([path.increment(Cell(0, 0, float(edge))) for edge in edges])  # what has changed up to each edge
+    changes = torch.stack(
+        [path.increment(Cell(0, 0, float(edge))) for edge in edges]
+    )  # what has changed up to each edge
     gradients, scores, products = [], [], []
     for start in range(0, points, BATCH):
         pictures = torch.stack([path.at(float(place)) for place in places[start : start + BATCH]])
         y, g = scored(classifier, pictures, targets)
         scores.append(y.numpy())
         gradients.append(g.flatten(-2)[..., keep].half().numpy())
-        products.append((g.flatten(2) @ whole.flatten(1).T).numpy())
+        products.append((g.flatten(2) @ changes.flatten(1).T).numpy())
     np.savez(
         file.with_suffix(".partial.npz"),
         places=places,
@@ -62,14 +71,14 @@ def collect(model: str, picture: str, kind: str, file: Path, points: int, baseli
         scores=np.concatenate(scores),
         gradients=np.concatenate(gradients),
         products=np.concatenate(products),
-        changes=whole.flatten(-2)[..., keep].numpy(),
+        changes=changes.flatten(-2)[..., keep].numpy(),
     )
     file.with_suffix(".partial.npz").replace(file)
 
 
 def kept_pixels(picture: Tensor) -> np.ndarray:
     count = picture.shape[-2] * picture.shape[-1]
-    return np.sort(np.random.default_rng(0).permutation(count)[: count // SHARE])
+    return np.sort(np.random.default_rng(0).permutation(count)[: count // KEPT_EVERY])
 
 
 def scored(classifier: Classifier, pictures: Tensor, targets: list[int]) -> tuple[Tensor, Tensor]:
@@ -90,19 +99,20 @@ class Error:
     rank: float
 
 
-class Stored:
-    """One path of one class: maps of any rule, on the kept pixels, its places moved to the nearest stored ones."""
+class StoredPath:
+    """One path for one class, the `rank`-th of `RANKS`. Gives the map of any rule on the kept pixels; a rule's points
+    are moved to the nearest stored ones."""
 
-    def __init__(self, file: Path, which: int) -> None:
-        self.name = f"{file.stem}-{which}"
+    def __init__(self, file: Path, rank: int) -> None:
+        self.name = f"{file.stem}-{rank}"
         data = np.load(file)
         self.places, self.edges = data["places"], data["edges"]
-        self.scores = data["scores"][:, which].astype(float)
-        self.gradients = data["gradients"][:, which].reshape(len(self.places), -1)
-        self.products = data["products"][:, which].astype(float)
+        self.scores = data["scores"][:, rank].astype(float)
+        self.gradients = data["gradients"][:, rank].reshape(len(self.places), -1)
+        self.products = data["products"][:, rank].astype(float)
         self.changes = data["changes"].reshape(len(self.edges), -1)
-        self.expected = float(data["ends"][0, which] - data["ends"][1, which])
-        self.ideal: Callable[[np.ndarray], np.ndarray] | None = None
+        self.expected = float(data["ends"][0, rank] - data["ends"][1, rank])
+        self.oracle_warp: Callable[[np.ndarray], np.ndarray] | None = None  # set by the rule `oracle`
 
     @cached_property
     def reference(self) -> tuple[np.ndarray, float]:
@@ -110,7 +120,7 @@ class Stored:
         edges = np.concatenate([[0], (self.places[1:] + self.places[:-1]) / 2, [1]])
         return self.map(np.arange(len(self.places)), edges)
 
-    def moved(self, one: int, other: int) -> float:
+    def gradient_change(self, one: int, other: int) -> float:
         """How much the gradient changes between two places, weighted by how the picture changes there."""
         gradients = self.gradients[[one, other]].astype(np.float32)
         places = self.places[[one, other]]
@@ -121,7 +131,7 @@ class Stored:
         closer = np.abs(self.places[above - 1] - places) < np.abs(self.places[above] - places)
         return np.where(closer, above - 1, above)
 
-    def between(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def edge_below(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The edge below each place, and how far it is to the next."""
         at = np.interp(t, self.edges, np.arange(len(self.edges)))
         below = np.minimum(at.astype(int), len(self.edges) - 2)
@@ -129,7 +139,7 @@ class Stored:
 
     def change(self, edges: np.ndarray) -> np.ndarray:
         """What changes over each cell between `edges`."""
-        below, rest = self.between(edges)
+        below, rest = self.edge_below(edges)
         low = self.changes[below]
         return np.diff(low + rest[:, None].astype(np.float32) * (self.changes[below + 1] - low), axis=0)
 
@@ -140,7 +150,7 @@ class Stored:
             part = index[start : start + 64]
             change = self.change(edges[start : start + len(part) + 1])
             values += np.einsum("np,np->p", self.gradients[part].astype(np.float32), change)
-        below, rest = self.between(edges)
+        below, rest = self.edge_below(edges)
 
         def product(k: slice) -> np.ndarray:
             low = self.products[index, below[k]]
@@ -148,19 +158,20 @@ class Stored:
 
         return values, float((product(slice(1, None)) - product(slice(None, -1))).sum())
 
-    def of(self, sweep: Sweep) -> tuple[np.ndarray, float]:
+    def map_by(self, sweep: Sweep) -> tuple[np.ndarray, float]:
+        """The map by the cells of a rule, as `map` gives it."""
         cells = sorted(sweep, key=lambda cell: cell.start)
         edges = np.array([cells[0].start, *(cell.end for cell in cells)])
         return self.map(self.nearest(np.array([cell.point for cell in cells])), edges)
 
     def error(self, values: np.ndarray, total: float) -> Error:
         exact = self.reference[0]
-        summed, right = values.reshape(3, -1).sum(0), exact.reshape(3, -1).sum(0)
+        summed, exact_sum = values.reshape(3, -1).sum(0), exact.reshape(3, -1).sum(0)
         return Error(
             relative(values, exact),
-            relative(summed, right),
+            relative(summed, exact_sum),
             abs(total - self.expected) / abs(self.expected),
-            float(np.corrcoef(ranks(np.abs(summed)), ranks(np.abs(right)))[0, 1]),
+            float(np.corrcoef(ranks(np.abs(summed)), ranks(np.abs(exact_sum)))[0, 1]),
         )
 
 
@@ -174,8 +185,8 @@ def ranks(values: np.ndarray) -> np.ndarray:
     return order
 
 
-def stored(folder: Path, kind: str) -> Iterator[Stored]:
+def stored_paths(folder: Path, kind: str) -> Iterator[StoredPath]:
     for file in sorted(folder.glob(f"*-{kind}.npz")):
         if ".partial" not in file.name:
-            for which in range(len(RANKS)):
-                yield Stored(file, which)
+            for rank in range(len(RANKS)):
+                yield StoredPath(file, rank)

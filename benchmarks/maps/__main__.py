@@ -13,7 +13,7 @@ from gradoscope.service.threads import share_cores
 share_cores()  # before PyTorch is imported, as the worker does
 
 from . import growth, memory, report  # noqa: E402
-from .measure import tell  # noqa: E402
+from .measure import print_progress  # noqa: E402
 from .peers import BATCHES  # noqa: E402
 from .run import RESULTS, Plan, Record, measure  # noqa: E402
 from .sides import ENGINES, METHODS  # noqa: E402
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{report.model_tables(record)}\n", flush=True)
         records.append(record)
     print(f"{report.machine_line(records)}\n\n{report.summary(records)}")
-    tell(f"{time.monotonic() - began:.0f} s in all")
+    print_progress(f"{time.monotonic() - began:.0f} s in all")
     if options.write:
         write_page()
     faults = [f"{record.model}: {fault}" for record in records for fault in record.faults]

@@ -12,7 +12,7 @@ from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.methods.blur import blur
 from torch import Tensor
 
-from .measure import tell
+from .measure import print_progress
 from .peers import MAX_SIGMA
 from .rounding import distance
 from .sides import Run
@@ -63,7 +63,7 @@ def reference(subject: Subject, method: str, fine: int = FINE) -> np.ndarray:
     if path.exists():
         found: np.ndarray = np.load(path)
         return found
-    tell(f"  reference of {method}: {fine} gradients, once")
+    print_progress(f"  reference of {method}: {fine} gradients, once")
     points = _straight(subject, fine) if method == "integrated_gradients" else _blurred(subject, fine)
     engine = Engine(subject.classifier, subject.score, micro_batch=BATCH)
     total = torch.zeros_like(subject.x, dtype=torch.float64)

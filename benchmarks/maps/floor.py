@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .measure import tell
+from .measure import print_progress
 from .subjects import WORK, Subject
 
 BATCHES = (1, 4, 8)
@@ -33,7 +33,7 @@ def forward_times(subject: Subject) -> dict[str, float]:
     ):
         if importlib.util.find_spec(package) and importlib.util.find_spec("onnxscript"):
             by_batch = {batch: _time(forward(exported(subject, batch)), subject, batch) for batch in BATCHES}
-            tell(f"  {name}, forward, ms by batch: { {b: round(s * 1e3, 2) for b, s in by_batch.items()} }")
+            print_progress(f"  {name}, forward, ms by batch: { {b: round(s * 1e3, 2) for b, s in by_batch.items()} }")
             found[name] = min(by_batch.values())
     return found
 

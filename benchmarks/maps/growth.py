@@ -17,7 +17,7 @@ from gradoscope.images.samples import read_sample, samples
 from gradoscope.zoo.zoo import Zoo
 
 from . import memory, plot, report
-from .measure import Spread, clock, tell
+from .measure import Times, print_progress, time_call
 from .run import RESULTS, machine
 from .sides import PATHS, engine_of, ours
 from .subjects import REAL, Subject, load
@@ -41,7 +41,7 @@ class Series:
 
     @property
     def medians(self) -> list[float]:
-        return [Spread(tuple(found)).median for found in self.seconds]
+        return [Times(tuple(found)).median for found in self.seconds]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def grow(subject: Subject, parts: tuple[str, ...], rounds: int, kind: str = "pyt
     for part in parts:
         for name, points in RUNS[part](subject, kind):
             xs, calls = [x for x, _ in points], [call for _, call in points]
-            tell(f"  {part}: {name}")
+            print_progress(f"  {part}: {name}")
             calls[0]()
             seconds: list[list[float]] = [[] for _ in calls]
             more = [0.0] * len(calls)
@@ -76,7 +76,7 @@ def grow(subject: Subject, parts: tuple[str, ...], rounds: int, kind: str = "pyt
                 for number, call in enumerate(calls):
                     release_freed_memory()  # else a run finds the pages of the one before
                     base = memory.reset(subject.device)
-                    seconds[number].append(clock(call, subject.device))
+                    seconds[number].append(time_call(call, subject.device))
                     more[number] = max(more[number], memory.high_water(subject.device) - base)
             found.append(Series(part, name, xs, seconds, more))
     return found

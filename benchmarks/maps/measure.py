@@ -1,4 +1,4 @@
-"""Clocks: both sides in turn, round by round, and what their times tell."""
+"""Times calls: our methods and those of other libraries (the peers) in turn, round by round; and compares the times."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .subjects import Subject
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Times of one side in all rounds, seconds."""
+class Times:
+    """The seconds that one side, ours or a peer's, took in each round."""
 
     seconds: tuple[float, ...]
 
@@ -47,39 +47,39 @@ class Ratio:
     high: float
 
 
-def ratio(peer: Spread, ours: Spread) -> Ratio:
+def ratio(peer: Times, ours: Times) -> Ratio:
     each = [theirs / mine for theirs, mine in zip(peer.seconds, ours.seconds, strict=True)]
     return Ratio(peer.median / ours.median, min(each), max(each))
 
 
-def total(spreads: list[Spread]) -> Spread:
+def total(all_times: list[Times]) -> Times:
     """Round by round, the sum of several."""
-    return Spread(tuple(map(sum, zip(*(spread.seconds for spread in spreads), strict=True))))
+    return Times(tuple(map(sum, zip(*(times.seconds for times in all_times), strict=True))))
 
 
-def clock(call: Callable[[], Any], device: torch.device) -> float:
+def time_call(call: Callable[[], Any], device: torch.device) -> float:
     """Seconds until the result is in the host's memory and the device is idle."""
     gc.collect()
-    settle(device)
+    synchronize(device)
     began = time.perf_counter()
     call()
-    settle(device)
+    synchronize(device)
     return time.perf_counter() - began
 
 
-def in_turn(sides: Mapping[str, Callable[[], Any]], rounds: int, device: torch.device) -> dict[str, Spread]:
+def in_turn(sides: Mapping[str, Callable[[], Any]], rounds: int, device: torch.device) -> dict[str, Times]:
     """A B A B …: `rounds` times through the sides in their order."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, call in sides.items():
-            seconds[name].append(clock(call, device))
-    return {name: Spread(tuple(found)) for name, found in seconds.items()}
+            seconds[name].append(time_call(call, device))
+    return {name: Times(tuple(found)) for name, found in seconds.items()}
 
 
 def best_batch(subject: Subject, batches: tuple[int, ...]) -> int:
     """The peers' quickest batch size here, by captum's integrated gradients: twice each, the better of the two.
 
-    All three sampled peers do the same with a batch: forward and backward, picture by picture alike.
+    The three peers that take samples or steps all do the same with a batch: one forward and one backward pass.
     """
     found = {}
     for batch in batches:
@@ -88,8 +88,8 @@ def best_batch(subject: Subject, batches: tuple[int, ...]) -> int:
         def call(batch: int = batch, steps: int = steps) -> np.ndarray:
             return integrated_by_captum(subject.theirs, subject.x, subject.target, steps, batch)
 
-        found[batch] = min(clock(call, subject.device) for _ in range(2)) / steps
-    tell(f"  peers' milliseconds a gradient by batch: { {b: round(s * 1e3, 1) for b, s in found.items()} }")
+        found[batch] = min(time_call(call, subject.device) for _ in range(2)) / steps
+    print_progress(f"  peers' milliseconds a gradient by batch: { {b: round(s * 1e3, 1) for b, s in found.items()} }")
     return min(found, key=lambda batch: found[batch])
 
 
@@ -99,11 +99,11 @@ def warm_up(runs: list[Run], count: int) -> None:
         run(count)
 
 
-def settle(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
-def tell(line: str) -> None:
-    """Say what is going on, apart from the result."""
+def print_progress(line: str) -> None:
+    """To stderr, apart from the result."""
     print(line, file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from gradoscope.attribution.methods.base import find_method
 
 from . import plot
-from .measure import Ratio, Spread, ratio, total
+from .measure import Ratio, Times, ratio, total
 from .peers import DEFAULTS, MAIN, main_peer
 from .rounding import WORST
 from .run import Record, Timing
@@ -53,19 +53,19 @@ def equal_table(record: Record) -> str:
     for method in methods_of(record):
         mine = [pick(record.equal, method, engine) for engine in engines]
         for theirs in [t for t in record.equal if t.method == method and not t.side.startswith(OURS)]:
-            ratios = [say_ratio(ratio(theirs.spread, timing.spread)) for timing in mine]
+            ratios = [say_ratio(ratio(theirs.times, timing.times)) for timing in mine]
             lines.append(
-                f"| {title(method)} | {theirs.evaluations} | {' | '.join(say(t.spread) for t in mine)} "
-                f"| {theirs.side} | {say(theirs.spread)} | {' | '.join(ratios)} |"
+                f"| {title(method)} | {theirs.evaluations} | {' | '.join(say(t.times) for t in mine)} "
+                f"| {theirs.side} | {say(theirs.times)} | {' | '.join(ratios)} |"
             )
     sums, peers = totals(record)
     count, both, blank = evaluations(record), " + ".join(MAIN), " |" * len(engines)
-    for name, spread in ((both, peers), (f"{both}, default batches", default_total(record))):
-        if spread:
-            ratios = [say_ratio(ratio(spread, sums[engine])) for engine in engines]
+    for name, times in ((both, peers), (f"{both}, default batches", default_total(record))):
+        if times:
+            ratios = [say_ratio(ratio(times, sums[engine])) for engine in engines]
             lines.append(
                 f"| **{number_of(record)}** | {count} | {' | '.join(say(sums[e]) for e in engines)} "
-                f"| {name} | {say(spread)} | {' | '.join(ratios)} |"
+                f"| {name} | {say(times)} | {' | '.join(ratios)} |"
             )
     if peers:
         rates = [f"{count / sums[engine].median:.1f}" for engine in engines]
@@ -88,19 +88,19 @@ def error_table(record: Record) -> str:
         theirs = pick(record.equal_error, method, main_peer(method).library)
         mine = [find(record.equal_error, method, engine) for engine in engines]
         steps = str(mine[0].evaluations) if mine[0] else "not reached"
-        times = [say(timing.spread) if timing else "–" for timing in mine]
-        ratios = [say_ratio(ratio(theirs.spread, timing.spread)) if timing else "–" for timing in mine]
+        shown = [say(timing.times) if timing else "–" for timing in mine]
+        ratios = [say_ratio(ratio(theirs.times, timing.times)) if timing else "–" for timing in mine]
         lines.append(
             f"| {title(method)} | {record.errors[method][OURS]:.3f}, {record.goals[method]:.3f} "
-            f"| {steps}, {theirs.evaluations} | {' | '.join(times)} | {theirs.side} | {say(theirs.spread)} "
+            f"| {steps}, {theirs.evaluations} | {' | '.join(shown)} | {theirs.side} | {say(theirs.times)} "
             f"| {' | '.join(ratios)} |"
         )
     sums, peers = totals(record, equal_error=True)
     if peers:
         ratios = [say_ratio(ratio(peers, sums[engine])) if engine in sums else "–" for engine in engines]
-        times = [say(sums[engine]) if engine in sums else "–" for engine in engines]
+        shown = [say(sums[engine]) if engine in sums else "–" for engine in engines]
         lines.append(
-            f"| **{number_of(record)}** | | | {' | '.join(times)} | {' + '.join(MAIN)} | {say(peers)} "
+            f"| **{number_of(record)}** | | | {' | '.join(shown)} | {' + '.join(MAIN)} | {say(peers)} "
             f"| {' | '.join(ratios)} |"
         )
     return "\n".join(lines)
@@ -133,7 +133,7 @@ def floor_line(record: Record) -> str:
     floor = 2 * record.floor[name] * evaluations(record)
     forwards = ", ".join(f"{runtime} {seconds * 1e3:.2f} ms" for runtime, seconds in record.floor.items())
     sides = {**sums, **({"the peers": peers} if peers else {})}
-    above = ", ".join(f"{side} {spread.median / floor:.2f} ×" for side, spread in sides.items())
+    above = ", ".join(f"{side} {times.median / floor:.2f} ×" for side, times in sides.items())
     return (
         f"Floor: forward pass of a picture: {forwards}; twice the faster one, {evaluations(record)} times: "
         f"{floor:.2f} s. Compared with it: {above}."
@@ -176,8 +176,7 @@ def overview(records: list[Record]) -> str:
         sides = {**sums, **({" + ".join(MAIN): peers} if peers else {})}
         per = 1e3 / evaluations(record)
         rows[record.model] = {
-            side: plot.Dot(*(seconds * per for seconds in (spread.median, *spread.ends)))
-            for side, spread in sides.items()
+            side: plot.Dot(*(seconds * per for seconds in (times.median, *times.ends))) for side, times in sides.items()
         }
         if record.floor:
             floor = 2e3 * min(record.floor.values())
@@ -185,18 +184,18 @@ def overview(records: list[Record]) -> str:
     return plot.dots("Milliseconds a gradient, six maps, median and range", "ms", rows)
 
 
-def totals(record: Record, equal_error: bool = False) -> tuple[dict[str, Spread], Spread | None]:
+def totals(record: Record, equal_error: bool = False) -> tuple[dict[str, Times], Times | None]:
     """The sum over the methods, round by round: of each engine, and of captum + PAIR saliency. An engine that does not
     reach an error is left out; there is no sum of the peers where one has not been measured."""
     sums = {}
     for engine in (f"{OURS} {kind}" for kind in record.engines):
-        spread = _sum([_found(record, m, engine, equal_error) for m in methods_of(record)])
-        if spread:
-            sums[engine] = spread
+        times = _sum([_found(record, m, engine, equal_error) for m in methods_of(record)])
+        if times:
+            sums[engine] = times
     return sums, _sum([_found(record, m, main_peer(m).library, equal_error) for m in methods_of(record)])
 
 
-def default_total(record: Record) -> Spread | None:
+def default_total(record: Record) -> Times | None:
     """The sum of captum + PAIR saliency with their default batch sizes."""
     found = []
     for method in methods_of(record):
@@ -209,8 +208,8 @@ def _found(record: Record, method: str, side: str, equal_error: bool) -> Timing 
     return find(record.equal_error if equal_error and method in record.goals else record.equal, method, side)
 
 
-def _sum(timings: list[Timing | None]) -> Spread | None:
-    there = [timing.spread for timing in timings if timing]
+def _sum(timings: list[Timing | None]) -> Times | None:
+    there = [timing.times for timing in timings if timing]
     return total(there) if there and len(there) == len(timings) else None
 
 
@@ -240,12 +239,12 @@ def pick(timings: list[Timing], method: str, side: str) -> Timing:
     return found
 
 
-def say(spread: Spread) -> str:
+def say(times: Times) -> str:
     """Median, range and interquartile range in seconds, or in milliseconds where it is short."""
-    factor, unit = (1e3, "ms") if spread.median < 1 else (1, "s")
-    low, high = (edge * factor for edge in spread.ends)
-    first, third = spread.quartiles
-    median = spread.median * factor
+    factor, unit = (1e3, "ms") if times.median < 1 else (1, "s")
+    low, high = (edge * factor for edge in times.ends)
+    first, third = times.quartiles
+    median = times.median * factor
     digits = 0 if median >= 100 else 1 if median >= 10 else 2
     return f"{median:.{digits}f} {unit} ({low:.{digits}f}–{high:.{digits}f}, IQR {(third - first) * factor:.{digits}f})"
 

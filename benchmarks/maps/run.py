@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from . import error, floor, memory, rounding
-from .measure import Spread, best_batch, in_turn, tell, warm_up
+from .measure import Times, best_batch, in_turn, print_progress, warm_up
 from .peers import BATCHES, DEFAULT_BATCH, DEFAULTS, PEERS, main_peer
 from .sides import METHODS, OURS, PATHS, Run, as_usual, engine_of, ours, sampled
 from .subjects import REAL, WORK, Subject
@@ -52,8 +52,8 @@ class Timing:
     error: float | None = None
 
     @property
-    def spread(self) -> Spread:
-        return Spread(tuple(self.seconds))
+    def times(self) -> Times:
+        return Times(tuple(self.seconds))
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Record:
 def measure(subject: Subject, plan: Plan, picture: str = "cat") -> Record:
     """Everything that the plan asks for, both sides in turn in this process."""
     began = time.monotonic()
-    tell(f"{subject.name} on {subject.device}")
+    print_progress(f"{subject.name} on {subject.device}")
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32, on both sides
     batch = best_batch(subject, plan.batches)
     record = Record(
@@ -119,9 +119,9 @@ def measure(subject: Subject, plan: Plan, picture: str = "cat") -> Record:
     found = in_turn({key: at(run, plan.count) for key, run in sides.items()}, plan.rounds, subject.device)
     apart = by_default(subject, plan)
     found |= in_turn({key: at(run, plan.count) for key, run in apart.items()}, plan.rounds, subject.device)
-    for (method, side), spread in found.items():
+    for (method, side), times in found.items():
         evaluations = plan.count if sampled(method) else 1
-        record.equal.append(Timing(method, side, evaluations, list(spread.seconds)))
+        record.equal.append(Timing(method, side, evaluations, list(times.seconds)))
     if plan.equal_error:
         measure_equal_error(subject, plan, batch, record)
     if plan.floor:
@@ -131,7 +131,7 @@ def measure(subject: Subject, plan: Plan, picture: str = "cat") -> Record:
             name = side if side.startswith(memory.PEERS) else side_name(side)
             record.memory[name] = memory.peak_of(subject.name, side, batch, plan.count)
     record.seconds = round(time.monotonic() - began, 1)
-    tell(f"  {record.seconds:.0f} s")
+    print_progress(f"  {record.seconds:.0f} s")
     return record
 
 
@@ -171,14 +171,16 @@ def measure_equal_error(subject: Subject, plan: Plan, batch: int, record: Record
         runs[peer.library] = theirs
         own = rounding.distance(ours(subject, method, plan.engines[0])(start), reference)
         record.goals[method], record.errors[method] = goal, {OURS: own, peer.library: goal}
-        tell(f"  {method}: error {goal:.3f} with { ({side: need.steps for side, need in needs.items()}) } steps")
+        print_progress(
+            f"  {method}: error {goal:.3f} with { ({side: need.steps for side, need in needs.items()}) } steps"
+        )
         reached = {side: need for side, need in needs.items() if need.steps is not None}
-        spreads = in_turn(
+        all_times = in_turn(
             {side: at(runs[side], need.steps or 0) for side, need in reached.items()}, plan.rounds, subject.device
         )
-        for side, spread in spreads.items():
+        for side, times in all_times.items():
             need = reached[side]
-            record.equal_error.append(Timing(method, side, need.steps or 0, list(spread.seconds), need.error))
+            record.equal_error.append(Timing(method, side, need.steps or 0, list(times.seconds), need.error))
 
 
 def at(run: Run, count: int) -> Any:

@@ -1,4 +1,4 @@
-"""The attribution library by itself: the five lines of the README, and what it does without."""
+"""The attribution library by itself: the five lines of the README, and that it does not need what the server needs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ print(sorted({{name.split(".")[1] for name in own}}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["['attribution',", "'contract']"], "and of contract the version alone"
+    assert done.stdout.split() == ["['attribution',", "'contract']"], "of contract, only the version is imported"
 
 
 def test_its_errors_are_plain() -> None:

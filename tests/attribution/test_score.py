@@ -13,7 +13,7 @@ from gradoscope.attribution.score import Score
 from torch import Tensor
 
 from tests.support.nets import Tiny, explain, gradient, random_picture, relative, seeded, wrap
-from tests.support.twins import DeconvolvedTwin, GuidedTwin
+from tests.support.rule_activations import DeconvolutionActivation, GuidedActivation
 
 SCORES = {
     "logit": (Score(0), lambda y: y[:, 0]),
@@ -93,8 +93,8 @@ def test_every_method_explains_it(name: str) -> None:
     (slope,) = torch.autograd.grad(formula(body.head(features.mean((2, 3)))).sum(), features)
     coarse = (slope.mean((2, 3), keepdim=True) * features.detach()).sum(1)
     assert float(cam.mean()) == pytest.approx(float(coarse.mean()))  # enlarging by two keeps the mean
-    for rule, twin in (("guided_backprop", GuidedTwin), ("deconvolution", DeconvolvedTwin)):
-        body = Tiny(lambda value: twin.apply(value, F.relu), seed=4)  # noqa: B023
+    for rule, with_rule in (("guided_backprop", GuidedActivation), ("deconvolution", DeconvolutionActivation)):
+        body = Tiny(lambda value: with_rule.apply(value, F.relu), seed=4)  # noqa: B023
         expected = gradient(wrap(body).double(), x, formula)
         assert relative(explain(rule, network, x, score=score).values, expected) < 1e-12
     product = explain("guided_grad_cam", network, x, score=score).values

@@ -15,7 +15,7 @@ LIMIT = 10**6
 RNG = np.random.default_rng(0)
 RGB = Image.fromarray(RNG.integers(0, 256, (12, 16, 3), dtype=np.uint8))
 RGBA = Image.fromarray(RNG.integers(0, 256, (12, 16, 4), dtype=np.uint8))
-DEEP = Image.fromarray((np.arange(12 * 16).reshape(12, 16) * 340).astype(np.uint16))
+GREY_16_BITS = Image.fromarray((np.arange(12 * 16).reshape(12, 16) * 340).astype(np.uint16))
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -36,7 +36,7 @@ def paletted() -> Image.Image:
 
 
 AS_PNG = {
-    "16-bit grey": DEEP,
+    "16-bit grey": GREY_16_BITS,
     "grey": RGB.convert("L"),
     "grey with alpha": RGBA.convert("LA"),
     "alpha": RGBA,
@@ -63,15 +63,15 @@ def test_an_opened_file_is_turned_by_its_exif(kind: str, orientation: int) -> No
     opened = Image.open(io.BytesIO(data))
     np.testing.assert_array_equal(seen(opened), seen(data))
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-    np.testing.assert_array_equal(seen(upright), seen(data))  # whoever has turned it already gets it as it is
+    np.testing.assert_array_equal(seen(upright), seen(data))  # one that is upright already stays as it is
 
 
 def test_other_modes_mean_the_same() -> None:
-    wide = Image.fromarray(np.asarray(DEEP).astype(np.int32))
+    wide = Image.fromarray(np.asarray(GREY_16_BITS).astype(np.int32))
     assert wide.mode == "I"
-    np.testing.assert_array_equal(seen(wide), seen(saved(DEEP)))
-    big_endian = Image.frombytes("I;16B", DEEP.size, np.asarray(DEEP).astype(">u2").tobytes())
-    np.testing.assert_array_equal(seen(big_endian), seen(saved(DEEP)))
+    np.testing.assert_array_equal(seen(wide), seen(saved(GREY_16_BITS)))
+    big_endian = Image.frombytes("I;16B", GREY_16_BITS.size, np.asarray(GREY_16_BITS).astype(">u2").tobytes())
+    np.testing.assert_array_equal(seen(big_endian), seen(saved(GREY_16_BITS)))
     premultiplied = RGBA.convert("LA").convert("La")
     np.testing.assert_array_equal(seen(premultiplied), seen(premultiplied.convert("LA")))
     over_white = Image.alpha_composite(Image.new("RGBA", RGBA.size, "white"), RGBA).convert("RGB")

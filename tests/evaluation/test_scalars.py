@@ -19,7 +19,7 @@ FEW = {
 @pytest.fixture(scope="module")
 def figures():
     """By metric, of a map of integrated gradients."""
-    from tests.support.judged import measure, subject
+    from tests.support.explained_maps import measure, subject
     from tests.support.nets import Tiny, explain, random_picture, wrap
 
     model, picture = wrap(Tiny()), random_picture(12)

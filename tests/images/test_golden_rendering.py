@@ -1,6 +1,6 @@
-"""One rendering: the server gives each map of golden_rendering.json the entries of the palette and colours there.
+"""The server renders each map of golden_rendering.json with the palette entries and colours that the file has.
 
-tests/page/test_page_rendering.py asks the same of the page.
+tests/page/test_page_rendering.py checks the same for the page.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.web_server import Door, Idle, read, serving
+from tests.support.web_server import Idle, RunningServer, read, serving
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 NAME = "gradoscope.example"
@@ -32,13 +32,13 @@ def free_port() -> int:
         return taken.getsockname()[1]
 
 
-def adapted(folder: Path, door: Door, plain: int, tls: int) -> str:
+def adapted(folder: Path, web_server: RunningServer, plain: int, tls: int) -> str:
     """The configuration as it ships, with other ports, files and shorter time-outs."""
     text = CONFIGURATION.read_text("utf-8")
     for old, new in (
         (r"listen 80\b", f"listen 127.0.0.1:{plain}"),
         (r"listen 443\b", f"listen 127.0.0.1:{tls}"),
-        (r"server 127\.0\.0\.1:8000", f"server 127.0.0.1:{door.port}"),
+        (r"server 127\.0\.0\.1:8000", f"server 127.0.0.1:{web_server.port}"),
         (r"/run/nginx\.pid", str(folder / "pid")),
         (r"/etc/ssl/certs/gradoscope\.pem", str(folder / "certificate")),
         (r"/etc/ssl/private/gradoscope\.key", str(folder / "key")),
@@ -87,16 +87,16 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     where = ["-subj", f"/CN={NAME}", "-keyout", str(folder / "key"), "-out", str(folder / "certificate")]
     subprocess.run([OPENSSL, *certify, *where], check=True, capture_output=True)
     limits = {"trusted_proxies": ["127.0.0.1"], "allowed_hosts": [NAME], "client_rate": 3}
-    with serving(folder / "store", **limits) as door:
-        door.executor.known = False  # /methods does without
+    with serving(folder / "store", **limits) as web_server:
+        web_server.executor.known = False  # /methods does without
         plain, tls = free_port(), free_port()
-        (folder / "nginx.conf").write_text(adapted(folder, door, plain, tls))
+        (folder / "nginx.conf").write_text(adapted(folder, web_server, plain, tls))
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen([NGINX, "-p", folder, "-c", folder / "nginx.conf"], stderr=log, stdout=log)
         try:
             wait(lambda: reachable(tls) or process.poll() is not None)
             assert process.poll() is None, (folder / "log").read_text()
-            yield Proxy(plain, tls, door.executor)
+            yield Proxy(plain, tls, web_server.executor)
         finally:
             process.terminate()
             process.wait(30)

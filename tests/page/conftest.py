@@ -1,4 +1,4 @@
-"""A browser for all tests of the page, and a visit to a server that has a map in milliseconds."""
+"""A browser for all tests of the page, and a visit to a server whose tiny model makes a map in milliseconds."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 from safetensors.torch import save_file
 
 from tests.support.browser import CAT, EXPLANATIONS, LONG, Visit, fields, visiting
-from tests.support.server import PLAIN, Server
+from tests.support.server import NO_ACCELERATION, Server
 
 expect.set_options(timeout=LONG)
 
@@ -38,7 +38,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         torch.manual_seed(0)
         save_file(timm.create_model(architecture).state_dict(), folder / f"{id}.safetensors")
         (folder / f"{id}.toml").write_text(CARD % (title, architecture, id))
-    server = Server(folder / "store", GRADOSCOPE_MODELS=str(folder), GRADOSCOPE_DEFAULT_MODEL="tiny", **PLAIN)
+    server = Server(folder / "store", GRADOSCOPE_MODELS=str(folder), GRADOSCOPE_DEFAULT_MODEL="tiny", **NO_ACCELERATION)
     yield server.url
     server.stop()
 

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Locator, Route, expect
 from safetensors.torch import save, save_file
 
 from tests.support.browser import LONG, Visit, fields, visiting
-from tests.support.server import PLAIN, Server
+from tests.support.server import NO_ACCELERATION, Server
 from tests.support.weight_host import COMMIT, Host, weight_host
 
 expect.set_options(timeout=LONG)
@@ -91,7 +91,7 @@ def server_url(folder: Path, host: Host) -> Iterator[str]:
         GRADOSCOPE_DOWNLOADS="cards",
         GRADOSCOPE_WEIGHTS=str(folder / "weights"),
         GRADOSCOPE_WEIGHTS_MIRROR=host.url,
-        **PLAIN,
+        **NO_ACCELERATION,
     )
     yield server.url
     server.stop()

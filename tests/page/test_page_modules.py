@@ -259,7 +259,7 @@ def test_a_picture_beyond_the_limits_is_scaled_down_before_it_is_sent(opened: Vi
     assert told["shrinkage"] == 0.5
 
 
-def test_a_licence_stands_with_its_word(opened: Visit) -> None:
+def test_a_licence_is_shown_with_the_word_licence(opened: Visit) -> None:
     texts = opened.page.evaluate(
         """async () => {
           const { licenceText } = await import('/static/js/models/licence.js');

@@ -295,7 +295,7 @@ def test_a_folder_from_the_shell(pictures, tmp_path):
 
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_was_interrupted_goes_on(blow, patient, pictures, tmp_path):
+def test_a_run_that_was_interrupted_goes_on(blow, slow_model, pictures, tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for number in range(6):
@@ -304,7 +304,7 @@ def test_a_run_that_was_interrupted_goes_on(blow, patient, pictures, tmp_path):
     command = ["explain", folder, *options]
     process = subprocess.Popen(
         [sys.executable, "-m", "gradoscope", *map(str, command)],
-        env=os.environ | patient, stdout=subprocess.PIPE, text=True,
+        env=os.environ | slow_model, stdout=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
     )  # fmt: skip
     for _ in range(1200):
@@ -318,7 +318,7 @@ def test_a_run_that_was_interrupted_goes_on(blow, patient, pictures, tmp_path):
         assert "The same command goes on" in said
     written = {path: path.stat().st_mtime_ns for path in out.glob("[0-9]*/explanation.json")}
     assert 2 <= len(written) < 6
-    again = gradoscope(*command, **patient)
+    again = gradoscope(*command, **slow_model)
     assert again.returncode == 0, again.stderr
     assert f"{6 - len(written)} explained, {len(written)} were there already" in again.stdout
     assert len(list(out.iterdir())) == 6  # and nothing half-written beside them

@@ -7,12 +7,12 @@ from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.metrics.base import CostInputs, MetricCost, find_metric, metrics
 from gradoscope.pipeline.cost import (
     BACKWARD,
-    MIN_LEARN_EVALUATIONS,
+    MIN_TIMED_EVALUATIONS,
     components,
-    learn_map,
-    learn_metric,
     map_seconds,
     panel_cost,
+    record_map_time,
+    record_metric_time,
     throughput_key,
     weight,
 )
@@ -47,11 +47,11 @@ def test_a_map_by_forward_passes_weighs_less_than_one_by_gradients():
 
 def test_seconds_are_those_of_the_last_maps_of_enough_evaluations():
     throughput = Throughput()
-    many, few = MetricCost(gradients=MIN_LEARN_EVALUATIONS), MetricCost(gradients=MIN_LEARN_EVALUATIONS - 1)
-    learn_map(throughput, "net", few, 1.0, SIZE)
+    many, few = MetricCost(gradients=MIN_TIMED_EVALUATIONS), MetricCost(gradients=MIN_TIMED_EVALUATIONS - 1)
+    record_map_time(throughput, "net", few, 1.0, SIZE)
     assert map_seconds(throughput, "net", many, SIZE) is None
-    learn_map(throughput, "net", many, 4.0, SIZE)
-    assert map_seconds(throughput, "net", MetricCost(gradients=2 * MIN_LEARN_EVALUATIONS), SIZE) == pytest.approx(8.0)
+    record_map_time(throughput, "net", many, 4.0, SIZE)
+    assert map_seconds(throughput, "net", MetricCost(gradients=2 * MIN_TIMED_EVALUATIONS), SIZE) == pytest.approx(8.0)
     assert map_seconds(throughput, "net", many, (64, 48)) == pytest.approx(8.0)
     assert map_seconds(throughput, "other", many, SIZE) is None
 
@@ -61,10 +61,10 @@ def test_a_metric_that_makes_maps_has_a_throughput_for_each_method():
     metric, asked = find_metric("randomisation"), inputs("smooth_grad")
     cost = metric.cost(asked, metric.Parameters())
     assert cost.maps > 0
-    learn_metric(throughput, "net", asked, metric, cost, 3.0)
+    record_metric_time(throughput, "net", asked, metric, cost, 3.0)
     assert throughput.seconds("net", throughput_key(asked.method, metric, cost), cost.total, SIZE) == pytest.approx(3.0)
     assert throughput.seconds("net", throughput_key(find_method("grad_cam"), metric, cost), cost.total, SIZE) is None
-    learn_metric(throughput, "net", asked, metric, MetricCost(), 3.0)  # nothing is learnt of no evaluations
+    record_metric_time(throughput, "net", asked, metric, MetricCost(), 3.0)  # nothing is learnt of no evaluations
 
 
 @pytest.mark.parametrize("metric", list(metrics()))

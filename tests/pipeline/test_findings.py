@@ -12,7 +12,7 @@ from gradoscope.attribution.metrics.findings import percent, short
 from gradoscope.pipeline.findings import findings
 from gradoscope.pipeline.texts import texts
 
-from tests.support.judged import measure, subject
+from tests.support.explained_maps import measure, subject
 
 PREFIX = "trust.finding."
 Figures = dict[str, Any]
@@ -42,8 +42,8 @@ def put_in(area: float, random: float = 0.4, displaced: float = 0.4, gaussian: f
 
 
 def stages(*ranks: float | None) -> Figures:
-    likeness = ({"rank_correlation": rank, "signed_rank_correlation": 0.0} for rank in ranks)
-    listed = [{"count": 1 + 3 * place, **alike} for place, alike in enumerate(likeness)]
+    similarity = ({"rank_correlation": rank, "signed_rank_correlation": 0.0} for rank in ranks)
+    listed = [{"count": 1 + 3 * place, **alike} for place, alike in enumerate(similarity)]
     return {"layers": listed[-1]["count"], "stages": listed}
 
 

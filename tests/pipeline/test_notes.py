@@ -1,4 +1,4 @@
-"""What a reader of a map should know: of maps of zeros why, and what to do; and what has computed each."""
+"""Notes on maps: why one is zero everywhere and what to do. And which engine computed each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradoscope.attribution.methods.base import find_method, methods
 from gradoscope.attribution.score import Score
 from gradoscope.contract.arrays import Statistics
 from gradoscope.pipeline.notes import notes
-from gradoscope.pipeline.records import finished
+from gradoscope.pipeline.records import map_and_facts
 from gradoscope.pipeline.texts import texts
 
 from tests.support.nets import Tiny, finish, random_picture, wrap
@@ -52,10 +52,10 @@ def test_the_record_names_the_engine(method):
     engine = Engine(classifier, Score(0), prepared(classifier, "pytorch"), micro_batch=2)
     found = find_method(method)
     steps = found.attribute(engine, random_picture(12), found.Parameters(**options), 0)
-    values, facts = finished(finish(steps)[1], 0.1, engine)
+    values, facts = map_and_facts(finish(steps)[1], 0.1, engine)
     by_backend = method in ("vanilla_gradient", "smooth_grad")
     assert facts.diagnostics["engine"] == {
-        "backend": engine.backend.used_for(2) if by_backend else "plain",
+        "backend": engine.backend.backend_name_for(2) if by_backend else "plain",
         "device": "cpu",
         "dtype": "float32",
         "threads": torch.get_num_threads(),

@@ -11,7 +11,7 @@ from gradoscope.attribution.classifier import Classifier
 from gradoscope.contract.jobs import Explain, Labels, Predict
 from gradoscope.contract.problems import NotFound, OutOfMemory, UnsupportedPicture
 from gradoscope.images.decoder_pool import DecoderPool
-from gradoscope.pipeline import model_input as sight
+from gradoscope.pipeline import model_input
 from gradoscope.pipeline.context import Context
 from gradoscope.pipeline.pipeline import explain, run
 from gradoscope.settings import Settings
@@ -189,7 +189,7 @@ def test_what_was_lately_made_of_a_picture_is_not_made_again(tmp_path, monkeypat
     first = told(Explain("7" * 32, sample("cat.jpg"), LITES[:1], CHEAP), context)[-1].data
     monkeypatch.setattr(DecoderPool, "submit", forbidden)
     with monkeypatch.context() as patch:
-        patch.setattr(sight, "preprocess", forbidden)
+        patch.setattr(model_input, "preprocess", forbidden)
         patch.setattr(Classifier, "forward", forbidden)
         again = told(Explain("8" * 32, sample("cat.jpg"), LITES[:1], CHEAP), context)[-1].data
         predicted = told(Predict(sample("cat.jpg"), LITES[:1], top_k=3), context)[-1].data
@@ -197,7 +197,7 @@ def test_what_was_lately_made_of_a_picture_is_not_made_again(tmp_path, monkeypat
     assert again["inputs"][0]["predictions"] == first["inputs"][0]["predictions"]
     assert predicted["predictions"][0]["classes"] == first["inputs"][0]["predictions"][:3]
     with monkeypatch.context() as patch:
-        patch.setattr(sight, "preprocess", forbidden)
+        patch.setattr(model_input, "preprocess", forbidden)
         other = told(Explain("9" * 32, sample("cat.jpg"), LITES[:1], CHEAP, (7,)), context)[-1].data
     assert [panel["target"]["index"] for panel in other["panels"]] == [7, 7]
     second = told(Explain("a" * 32, sample("cat.jpg"), LITES[1:2], CHEAP), context)[-1].data

@@ -10,9 +10,9 @@ def test_throughput_is_by_evaluation_and_pixel_and_one_outlier_does_not_count():
     throughput = Throughput()
     assert throughput.seconds("net", ("gradients",), 1, (8, 8)) is None
     for seconds in (1.0, 1.1, 40.0):
-        throughput.learn("net", ("gradients",), seconds, 10, (10, 10))
+        throughput.record("net", ("gradients",), seconds, 10, (10, 10))
     assert throughput.seconds("net", ("gradients",), 20, (20, 10)) == pytest.approx(4.4)
     assert throughput.seconds("net", ("forwards",), 20, (20, 10)) is None
     for _ in range(2):
-        throughput.learn("net", ("gradients",), 2.0, 10, (10, 10))
+        throughput.record("net", ("gradients",), 2.0, 10, (10, 10))
     assert throughput.seconds("net", ("gradients",), 10, (10, 10)) == pytest.approx(2.0)

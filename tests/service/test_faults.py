@@ -1,4 +1,4 @@
-"""What must not hurt: clients that leave, a worker that dies, a full queue, an end in the middle."""
+"""Faults that must do no damage: clients that leave, a worker that dies, a full queue, a shutdown during a job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.paths import sample
 from tests.support.processes import descendants, gone
-from tests.support.server import PLAIN, Server
+from tests.support.server import NO_ACCELERATION, Server
 from tests.support.streams import stream
 
 IDLE_TICKS = 3
@@ -29,12 +29,12 @@ def running(server, **fields):
 
 
 @pytest.fixture(scope="module")
-def server(patient, tmp_path_factory):
+def server(slow_model, tmp_path_factory):
     """None of what is asked here may leave a traceback."""
-    running = Server(tmp_path_factory.mktemp("server") / "store", **patient)
+    running = Server(tmp_path_factory.mktemp("server") / "store", **slow_model)
     yield running
     running.stop()
-    assert "Traceback" not in running.told(), running.told()
+    assert "Traceback" not in running.log_text(), running.log_text()
 
 
 def until(events, name, count=1):
@@ -108,9 +108,9 @@ def ticks_within(seconds, server):
 
 
 @pytest.fixture(scope="module")
-def accelerated(patient, tmp_path_factory):
+def accelerated(slow_model, tmp_path_factory):
     """A server that looks for a quicker way to run its network while it is idle."""
-    variables = patient | {"GRADOSCOPE_ACCELERATION": "auto"}
+    variables = slow_model | {"GRADOSCOPE_ACCELERATION": "auto"}
     running = Server(tmp_path_factory.mktemp("accelerated") / "store", **variables)
     yield running
     running.stop()
@@ -131,8 +131,8 @@ def test_a_killed_worker_comes_back_and_the_job_completes(kind, bound, request):
         while not ended.wait(0.1):
             answered.append(httpx.get(f"{server.url}/healthz", timeout=5).status_code)
 
-    knocking = threading.Thread(target=check_reachable)
-    knocking.start()
+    polling = threading.Thread(target=check_reachable)
+    polling.start()
     try:
         with stream(server.http, {"image": sample("rocket.jpg")}, **fields) as events:
             told = []
@@ -143,7 +143,7 @@ def test_a_killed_worker_comes_back_and_the_job_completes(kind, bound, request):
                 last = data
     finally:
         ended.set()
-        knocking.join()
+        polling.join()
     assert told[-1] == "done"
     assert (told.count("accepted"), told.count("prediction"), told.count("panel")) == (1, 1, 2)
     assert [panel["status"] for panel in last["panels"]] == ["done", "done"]
@@ -172,8 +172,8 @@ def test_a_job_that_kills_the_worker_twice_is_reported(server):
         assert until(events, "done")
 
 
-def test_beyond_the_queue_is_429_with_retry_after_and_sigterm_ends_all(tmp_path, patient):
-    server = Server(tmp_path / "store", GRADOSCOPE_MAX_REQUESTS="1", GRADOSCOPE_GRACE_SECONDS="1", **patient)
+def test_beyond_the_queue_is_429_with_retry_after_and_sigterm_ends_all(tmp_path, slow_model):
+    server = Server(tmp_path / "store", GRADOSCOPE_MAX_REQUESTS="1", GRADOSCOPE_GRACE_SECONDS="1", **slow_model)
     worker = server.worker_pid()
     with running(server, target=15) as events:
         until(events, "accepted")
@@ -196,9 +196,9 @@ def test_beyond_the_queue_is_429_with_retry_after_and_sigterm_ends_all(tmp_path,
     assert not os.path.exists(f"/proc/{worker}")
 
 
-def test_what_ends_within_the_grace_is_finished(tmp_path, patient):
+def test_what_ends_within_the_grace_is_finished(tmp_path, slow_model):
     """And nothing more is taken, nor a process or a file of ours left."""
-    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60", **patient)
+    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60", **slow_model)
     worker, kept = server.worker_pid(), httpx.Client(base_url=server.url, timeout=30)
     children = descendants(server.process.pid)
     assert worker in children
@@ -214,8 +214,8 @@ def test_what_ends_within_the_grace_is_finished(tmp_path, patient):
     assert not list((tmp_path / "store").rglob("*.part"))
 
 
-def test_past_the_deadline_a_request_is_ended(tmp_path, patient):
-    server = Server(tmp_path / "store", GRADOSCOPE_DEADLINE="2", **patient)
+def test_past_the_deadline_a_request_is_ended(tmp_path, slow_model):
+    server = Server(tmp_path / "store", GRADOSCOPE_DEADLINE="2", **slow_model)
     try:
         with running(server, target=17) as events:
             explanation = until(events, "accepted")["id"]
@@ -250,7 +250,9 @@ def test_a_default_model_that_cannot_be_had_takes_no_other_with_it(tmp_path):
     cards = tmp_path / "models"
     cards.mkdir()
     (cards / "broken.toml").write_text('title = "Broken"\n')
-    server = Server(tmp_path / "store", GRADOSCOPE_MODELS=str(cards), GRADOSCOPE_DEFAULT_MODEL="broken", **PLAIN)
+    server = Server(
+        tmp_path / "store", GRADOSCOPE_MODELS=str(cards), GRADOSCOPE_DEFAULT_MODEL="broken", **NO_ACCELERATION
+    )
     try:
         refused = server.http.post("/api/v1/predictions", data={"sample": "cat"})
         assert refused.status_code == 503

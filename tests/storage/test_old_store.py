@@ -23,19 +23,19 @@ PARTS = {"source": "input.png", "image": "input.png", "input:efficientnet_lite0"
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("old")) as door:
-        store = door.app.state.store
+def web_server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("old")) as web_server:
+        store = web_server.app.state.store
         for name, id in (("measured", MEASURED), ("refused", REFUSED)):
             store.create(id, json.loads((OLD / name / "stored.json").read_text()))
         for part, file in PARTS.items():
             store.put(MEASURED, part, store.key(part), (OLD / "measured" / file).read_bytes(), {})
-        yield door
+        yield web_server
 
 
 @pytest.mark.parametrize(("name", "id"), [("measured", MEASURED), ("refused", REFUSED)])
-def test_a_record_is_answered_as_it_was(door, name, id):
-    with door.client() as client:
+def test_a_record_is_answered_as_it_was(web_server, name, id):
+    with web_server.client() as client:
         assert client.get(f"/api/v1/explanations/{id}").content == (OLD / name / "answer.json").read_bytes()
 
 
@@ -49,8 +49,8 @@ def test_a_record_is_written_as_it_was(name):
     assert written["explanation.json"][1] == (OLD / name / "explanation.json").read_bytes()
 
 
-def test_a_map_is_drawn_and_exported_as_it_was(door):
-    with door.client() as client:
+def test_a_map_is_drawn_and_exported_as_it_was(web_server):
+    with web_server.client() as client:
         panel = f"/api/v1/explanations/{MEASURED}/panels/p1"
         assert client.get(f"{panel}.npy").content == (OLD / "measured" / "p1.npy").read_bytes()
         for query, file in (("", "p1.png"), ("?overlay=0.5", "p1-overlay.png")):
@@ -76,8 +76,8 @@ def test_what_is_kept_beside_arrays_is_read_and_written_as_it_was():
         assert json.dumps(kind.model_validate_json(kept).to_dict()) == kept
 
 
-def test_what_is_no_record_is_not_there_and_is_not_thrown_away(door):
-    store = door.app.state.store
+def test_what_is_no_record_is_not_found_and_not_deleted(web_server):
+    store = web_server.app.state.store
     store.create("odd", {"id": "odd", "status": "done"})
     assert load_record(store, "odd") is None
     assert store.load("odd") == {"id": "odd", "status": "done"}

@@ -1,4 +1,4 @@
-"""Pictures that must not hurt, made by code: by name, what makes each of them. See test_bad_pictures.py."""
+"""Pictures that must do no damage, made by code: by name, what makes each of them. See test_bad_pictures.py."""
 
 from __future__ import annotations
 

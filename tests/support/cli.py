@@ -27,11 +27,11 @@ def gradoscope(*arguments: object, **environment: str) -> subprocess.CompletedPr
             patch.setenv(name, value)
         for console in consoles():
             patch.setattr(console, "_width", COLUMNS)
-        status = ended()
+        status = exit_status()
     return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
 
 
-def ended() -> int:
+def exit_status() -> int:
     try:
         main()
     except SystemExit as end:

@@ -1,4 +1,4 @@
-"""A Ray cluster of one machine for tests, with the explainers in it, and what a test may want of them."""
+"""A Ray cluster of one machine for tests, with the explainers in it, and helpers for tests of them."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class TestCluster:
         self.settings = self.settings.model_copy(update=most)
         serve.run(explainer(self.settings), name=APPLICATION, route_prefix=None)
         self.handle = serve.get_deployment_handle(EXPLAINER, APPLICATION)
-        self.told(replicas)
+        self.reports(replicas)
 
-    def told(self, replicas: int = 1) -> list[dict[str, Any]]:
-        """What the replicas tell, once there are so many."""
+    def reports(self, replicas: int = 1) -> list[dict[str, Any]]:
+        """The reports of the replicas, once there are so many."""
         while True:
             answers = self.handle.broadcast("report", {}).results(return_exceptions=True)
             answers = [answer for answer in answers if isinstance(answer, dict)]
@@ -95,17 +95,17 @@ class TestCluster:
         return asyncio.run(asyncio.wait_for(run(), 100))
 
 
-def at_rest(cluster: TestCluster) -> list[dict[str, Any]]:
-    """What the replicas tell when nothing runs any more, and their workers have said so."""
-    while any(told["running"] for told in cluster.told()):
+def reports_when_idle(cluster: TestCluster) -> list[dict[str, Any]]:
+    """The reports of the replicas when nothing runs any more, and their workers have reported that."""
+    while any(report["running"] for report in cluster.reports()):
         time.sleep(0.05)
     counted = None
-    while counted != (counted := [told["counters"]["gradient_evaluations"] for told in cluster.told()]):
-        time.sleep(1)  # a worker tells its effort when it rests, or each second
-    return cluster.told()
+    while counted != (counted := [report["counters"]["gradient_evaluations"] for report in cluster.reports()]):
+        time.sleep(1)  # a worker reports its counters when it is idle, or each second
+    return cluster.reports()
 
 
-def status_at_last(load: Callable[[], Any], patience: float = 30) -> str:
+def final_status(load: Callable[[], Any], patience: float = 30) -> str:
     """What a record says when it no longer says `running`: a worker notes it after the micro-batch that it is at."""
     until = time.monotonic() + patience
     while (status := str(load()["status"])) == "running" and time.monotonic() < until:

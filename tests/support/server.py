@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 # For a server of a test that is not about how quickly it computes: it looks for no quicker way to run its networks.
-PLAIN = {"GRADOSCOPE_ACCELERATION": "none"}
+NO_ACCELERATION = {"GRADOSCOPE_ACCELERATION": "none"}
 WAITING_SIDE = 160  # pixels of the input at which the quick stand-in waits in each pass: see quick_model.py
 
 
@@ -39,8 +39,8 @@ class Server:
         assert result, f"the server gave no {what}:\n{self.log.read_text()}"
         return result
 
-    def told(self) -> str:
-        """What is in its log by now."""
+    def log_text(self) -> str:
+        """What it has logged so far."""
         return self.log.read_text()
 
     def worker_pid(self) -> int:

@@ -78,8 +78,8 @@ def nothing(job: Job) -> WireModel:
     return Estimates(model="none", estimates=[]) if isinstance(job, Estimate) else RefreshResult()
 
 
-class Door:
-    """What a test may want of the running server."""
+class RunningServer:
+    """The running server: its address, executor and application, and clients for it."""
 
     def __init__(self, port: int, executor: Idle, server: Server, app: FastAPI) -> None:
         self.port, self.executor, self.server, self.app = port, executor, server, app
@@ -145,7 +145,7 @@ def one(connection: socket.socket) -> Answer:
 
 
 @contextmanager
-def serving(store: Path, **settings: Any) -> Iterator[Door]:
+def serving(store: Path, **settings: Any) -> Iterator[RunningServer]:
     """A server on a free port, in a thread, until the block ends."""
     made = Settings(store=store, **settings)
     executors: list[Idle] = []
@@ -163,7 +163,7 @@ def serving(store: Path, **settings: Any) -> Iterator[Door]:
         while not server.started:
             assert thread.is_alive()
             threading.Event().wait(0.01)
-        yield Door(listener.getsockname()[1], executors[0], server, app)
+        yield RunningServer(listener.getsockname()[1], executors[0], server, app)
     finally:
         server.should_exit = True
         executors[0].gate.set()

@@ -12,15 +12,15 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 PARTS = {"app": "gradoscope", **{part: f"gradoscope/{part}" for part in ("static", "templates", "models")}}
-LEFT = shutil.ignore_patterns("__pycache__", "*.pyc")
+IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
 def build(folder: Path) -> Path:
-    """The wheel, in `folder`. From a copy: setuptools leaves a folder of its own behind, and puts what is old in it
-    into the next wheel."""
+    """The wheel, in `folder`. From a copy: setuptools leaves a build folder behind, and puts old files of it into
+    the next wheel."""
     sources = folder / "sources"
     for part in PARTS:
-        shutil.copytree(ROOT / part, sources / part, ignore=LEFT)
+        shutil.copytree(ROOT / part, sources / part, ignore=IGNORED)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, sources)
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, sources)

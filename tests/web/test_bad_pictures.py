@@ -1,4 +1,4 @@
-"""Pictures that must not hurt, sent to a real server: each has a clear answer, and the next good one is right."""
+"""Pictures that must do no damage, sent to a real server: each has a clear answer, and the next good one is right."""
 
 from __future__ import annotations
 

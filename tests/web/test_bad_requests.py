@@ -1,4 +1,4 @@
-"""Requests that must not hurt: each is refused clearly, and the next good one is served."""
+"""Requests that must do no damage: each is refused clearly, and the next good one is served."""
 
 from __future__ import annotations
 
@@ -368,7 +368,7 @@ def test_disconnects_in_the_upload_and_in_the_stream(server):
         part("options", data=b'{"integrated_gradients": {"steps": 1000}}'),
     )
     streamed = HEAD.replace(b"predictions", b"explanations") + b"Accept: text/event-stream\r\n"
-    before = server.told()
+    before = server.log_text()
     for _ in range(5):
         with connect(server) as sock:
             sock.sendall(upload)
@@ -379,7 +379,7 @@ def test_disconnects_in_the_upload_and_in_the_stream(server):
     while in_flight(server) and time.monotonic() < until:
         time.sleep(0.05)
     assert in_flight(server) == 0
-    assert "Traceback" not in server.told()[len(before) :]  # the others' lines are looked at when the server ends
+    assert "Traceback" not in server.log_text()[len(before) :]  # the others' lines are looked at when the server ends
 
 
 # Ranges

@@ -22,11 +22,11 @@ SOON = 10  # seconds; a micro-batch takes a fraction of one
 
 
 @pytest.fixture(scope="module")
-def server(patient, tmp_path_factory):
-    running = Server(tmp_path_factory.mktemp("server") / "store", **patient)
+def server(slow_model, tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("server") / "store", **slow_model)
     yield running
     running.stop()
-    assert "Traceback" not in running.told(), running.told()
+    assert "Traceback" not in running.log_text(), running.log_text()
 
 
 def in_flight(server):
@@ -115,8 +115,8 @@ def test_leaving_while_one_waits_for_the_others_after_a_death(server):
     assert become(server, 0)
 
 
-def test_a_server_that_is_killed_leaves_no_process_and_its_record_ends(tmp_path, patient):
-    server = Server(tmp_path / "store", **patient)
+def test_a_server_that_is_killed_leaves_no_process_and_its_record_ends(tmp_path, slow_model):
+    server = Server(tmp_path / "store", **slow_model)
     children = descendants(server.process.pid)
     with stream(server.http, {"image": sample("cat.jpg")}, **LONG) as events:
         explanation = next(events)[1]["id"]
@@ -126,6 +126,6 @@ def test_a_server_that_is_killed_leaves_no_process_and_its_record_ends(tmp_path,
             list(events)
     server.http.close()
     assert gone(children)
-    again = Server(tmp_path / "store", **patient)
+    again = Server(tmp_path / "store", **slow_model)
     assert again.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "cancelled"
     assert again.stop() == 0

@@ -12,14 +12,14 @@ from tests.support.web_server import serving
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("openapi")) as door:
-        yield door
+def web_server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("openapi")) as web_server:
+        yield web_server
 
 
 @pytest.fixture(scope="module")
-def document(door):
-    with door.client() as client:
+def document(web_server):
+    with web_server.client() as client:
         return client.get("/openapi.json").json()
 
 
@@ -75,28 +75,28 @@ def test_an_explanation_leads_to_its_parts(document):
         ("POST", "/healthz", "GET, HEAD"),
     ],
 )
-def test_405_names_what_is_allowed(door, method, path, allowed):
-    with door.client() as client:
+def test_405_names_what_is_allowed(web_server, method, path, allowed):
+    with web_server.client() as client:
         answer = client.request(method, path)
     assert answer.status_code == 405
     assert answer.headers["allow"] == allowed
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_fault_names_its_field_even_where_it_is_called_as_its_place(door):
-    with door.client() as client:
+def test_a_fault_names_its_field_even_where_it_is_called_as_its_place(web_server):
+    with web_server.client() as client:
         answer = client.get("/api/v1/models/none/classes", params={"query": "x" * 201})
     assert [error["field"] for error in answer.json()["errors"]] == ["query"]
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/api/v1/models", "/openapi.json", "/static/palettes.json"])
-def test_head_is_get_without_the_body(door, path):
-    with door.client() as client:
+def test_head_is_get_without_the_body(web_server, path):
+    with web_server.client() as client:
         got, head = client.get(path), client.head(path)
     assert (head.status_code, head.content) == (got.status_code, b"")
     same = "content-type", "content-length", "cache-control", "content-security-policy"
     assert [head.headers.get(name) for name in same] == [got.headers.get(name) for name in same]
-    with door.client() as client:
+    with web_server.client() as client:
         assert client.head("/nothing").status_code == 404
         assert client.head("/api/v1/session").status_code == 405
 
@@ -105,7 +105,7 @@ SAMPLES = {"string": "string", "integer": 0, "array": ["string"]}
 
 
 @pytest.mark.parametrize("path", ["explanations", "predictions", "gradient-flows"])
-def test_a_form_can_be_sent_with_the_examples_of_the_document(door, document, path):
+def test_a_form_can_be_sent_with_the_examples_of_the_document(web_server, document, path):
     """As «Try it out» of /docs does: with each field's example, or its default, or else a value of its type."""
     schema = document["paths"][f"/api/v1/{path}"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     fields = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
@@ -115,6 +115,6 @@ def test_a_form_can_be_sent_with_the_examples_of_the_document(door, document, pa
     }
     assert given["sample"] == "cat"
     data = {name: value if isinstance(value, list) else str(value) for name, value in given.items() if name != "image"}
-    with door.client() as client:
+    with web_server.client() as client:
         answer = client.post(f"/api/v1/{path}", files={"image": ("", b"")}, data=data)
     assert answer.status_code != 422, answer.text

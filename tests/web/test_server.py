@@ -24,8 +24,8 @@ from tests.support.streams import stream
 LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
 
 
-def test_while_it_ends_it_says_so_and_asked_twice_it_ends_at_once(tmp_path, patient):
-    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **patient)
+def test_while_it_ends_it_says_so_and_asked_twice_it_ends_at_once(tmp_path, slow_model):
+    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **slow_model)
     children = descendants(server.process.pid)
     with stream(server.http, {"image": sample("cat.jpg")}, **LONG) as events:
         assert next(events)[0] == "accepted"
@@ -74,9 +74,9 @@ def test_the_event_loop_is_the_one_that_tests_run_with():
     assert uvicorn_config(FastAPI(), Settings()).loop == "asyncio"
 
 
-def test_a_signal_to_the_whole_group_leaves_what_runs_its_time(tmp_path, patient):
+def test_a_signal_to_the_whole_group_leaves_what_runs_its_time(tmp_path, slow_model):
     """As a service manager or a shell sends it: the worker goes on, and ends when the server says so."""
-    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60", **patient)
+    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60", **slow_model)
     children = descendants(server.process.pid)
     options = json.dumps({"integrated_gradients": {"steps": 60}})
     with stream(server.http, {"image": sample("cat.jpg")}, **LONG | {"options": options}) as events:

@@ -36,7 +36,7 @@ class Backend(ABC):
         """Pictures in a pass, where nothing else is wanted."""
         return self.sizes[0]
 
-    def used_for(self, count: int) -> str:
+    def backend_name_for(self, count: int) -> str:
         """The name of the backend that a pass of so many pictures would be computed by."""
         return self.name
 

@@ -94,7 +94,7 @@ def find_pairs(classifier: Classifier) -> list[ConvBatchNormPair]:
             handles.append(module.register_forward_pre_hook(see))
     try:
         with clean_state():
-            logits = classifier(classifier.lay_out(classifier.grey_pictures()).requires_grad_())
+            logits = classifier(classifier.to_memory_format(classifier.grey_pictures()).requires_grad_())
     finally:
         for handle in handles:
             handle.remove()

@@ -29,23 +29,23 @@ class BackendSelector(Backend):
     """Gradients of one classifier for pictures of one size, by the quickest backend that is correct.
 
     It begins with the network as it is written. Each further backend is tried beside the one in use, on real
-    micro-batches. Their gradients come from the one in use, so a trial spoils no result, and delays it only by its own
-    time. A backend that is wrong, slower, or out of memory is not used, with a line in the log.
+    micro-batches. What they return comes from the backend in use, so a trial spoils no result, and delays it only by
+    its own time. A backend that is wrong, slower, or out of memory is not used, with a line in the log.
     """
 
     def __init__(
         self,
         classifier: Classifier,
         kind: Kind,
-        spare: Callable[[int], bool],
+        has_room: Callable[[int], bool],
         batch_bytes: int | None = None,
         base: BackendSelector | None = None,
     ) -> None:
-        """`spare` says whether there is room for so many bytes more beside the models; a micro-batch that needs more
+        """`has_room` says whether so many bytes more fit beside the models; a micro-batch that needs more
         than `batch_bytes` is made smaller; `base` is the selector of the same network for another size, with which it
         shares folded weights.
         """
-        self.classifier, self.kind, self._spare, self._batch_bytes = classifier, kind, spare, batch_bytes
+        self.classifier, self.kind, self._has_room, self._batch_bytes = classifier, kind, has_room, batch_bytes
         self._base = base
         self.release()
 
@@ -61,15 +61,15 @@ class BackendSelector(Backend):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """Of the backend in use."""
+        """Those of the backend in use."""
         return self.backend.name
 
-    def used_for(self, count: int) -> str:
-        return self._for(count).name
+    def backend_name_for(self, count: int) -> str:
+        return self._backend_for(count).name
 
     @property
     def sizes(self) -> tuple[int, ...]:  # type: ignore[override]
-        """Of the backend in use."""
+        """Those of the backend in use."""
         return self.backend.sizes
 
     @property
@@ -122,13 +122,13 @@ class BackendSelector(Backend):
         return True
 
     def _run(self, pictures: Tensor, score: Score) -> Tensor:
-        backend = self._for(len(pictures))
+        backend = self._backend_for(len(pictures))
         found, seconds = timed(backend, pictures, score)
         if backend is self.backend:
             self._sizes.note(len(pictures), seconds)
         return found
 
-    def _for(self, count: int) -> Backend:
+    def _backend_for(self, count: int) -> Backend:
         """The backend for so many pictures."""
         return self.backend if count >= self.backend.sizes[0] else self.partial_batch_backend
 
@@ -167,19 +167,19 @@ class BackendSelector(Backend):
     def _fold(self) -> Classifier | None:
         if self._base is not None and self._base._folded is not None:
             return self._base._folded.view(self.classifier.size)
-        if not self._spare(folded_bytes(self.classifier)):
+        if not self._has_room(folded_bytes(self.classifier)):
             log.info("%s: no room for folded weights", self.classifier.id)
             return None
         try:
             return fold_batch_norm(self.classifier)
-        except Exception as error:  # whatever a network does that a copy does not take
+        except Exception as error:  # any reason why a network cannot be copied
             log.info("%s: cannot be copied (%s: %s)", self.classifier.id, type(error).__name__, first_line(error))
             return None
 
     def _compile(self, folded: Classifier) -> Build | None:
         if self.kind != "auto" or not available(self.classifier):
             return None
-        if not self._spare(MEMORY_FACTOR * size_of(self.classifier)):
+        if not self._has_room(MEMORY_FACTOR * size_of(self.classifier)):
             log.info("%s: no room for a compiled gradient", self.classifier.id)
             return None
         return Build(folded, 1 if (self._sizes.seconds or 0) * BATCH * STREAMS > MAX_SECONDS else BATCH)

@@ -101,7 +101,7 @@ def _measure(
     classifier: Classifier, picture: Tensor, score: Score
 ) -> tuple[Tensor | None, list[LayerGradient], list[Node]]:
     """The gradient at the picture, and the layers with their operations."""
-    x = classifier.lay_out(picture.detach()[None]).clone().requires_grad_()
+    x = classifier.to_memory_format(picture.detach()[None]).clone().requires_grad_()
     with _recorded(classifier) as calls:
         logits = classifier(x)
     if logits.grad_fn is None:

@@ -126,7 +126,7 @@ def _per_call_copies(classifier: Classifier) -> dict[nn.Module, PerCallCopies]:
     handles = [module.register_forward_hook(count) for module in modules]
     try:
         with torch.no_grad():
-            classifier(classifier.lay_out(classifier.grey_pictures()))
+            classifier(classifier.to_memory_format(classifier.grey_pictures()))
     finally:
         for handle in handles:
             handle.remove()

@@ -121,7 +121,7 @@ def _entry_order(classifier: Classifier) -> dict[str, int]:
         for name, module in classifier.network.named_modules():
             handles.append(module.register_forward_pre_hook(recorder(name)))
         with clean_state(), torch.no_grad():
-            classifier(classifier.lay_out(classifier.grey_pictures()))
+            classifier(classifier.to_memory_format(classifier.grey_pictures()))
     finally:
         for handle in handles:
             handle.remove()

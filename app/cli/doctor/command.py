@@ -12,7 +12,7 @@ from rich.console import Console
 from ...contract.version import VERSION
 
 console = Console()
-MARKS = {"ok": "[green]ok[/]       ", "attention": "[yellow]attention[/]", "wrong": "[red]wrong[/]    "}
+VERDICT_STYLES = {"ok": "[green]ok[/]       ", "attention": "[yellow]attention[/]", "wrong": "[red]wrong[/]    "}
 
 
 def doctor(
@@ -29,7 +29,7 @@ def doctor(
     for diagnosis in run_checks():
         diagnoses.append(diagnosis)
         if not as_json:
-            console.print(f"{MARKS[diagnosis.verdict]}  {diagnosis.what:<14} ", end="")
+            console.print(f"{VERDICT_STYLES[diagnosis.verdict]}  {diagnosis.what:<14} ", end="")
             console.print(diagnosis.detail, highlight=False, markup=False, soft_wrap=True)
             if diagnosis.remedy:
                 console.print(f"{'':<26} → {diagnosis.remedy}", highlight=False, markup=False, soft_wrap=True)

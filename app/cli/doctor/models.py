@@ -51,7 +51,7 @@ def weights_folder(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("downloads", "attention", detail, "Unset one of them")
     elif settings.downloads != "none" and not may_write(folder):
         detail = f"Clients may download weights ({settings.downloads}), and {short_path(folder)} cannot be written"
-        yield Diagnosis("downloads", "wrong", detail, "Give the server's user the folder, or set GRADOSCOPE_WEIGHTS")
+        yield Diagnosis("downloads", "wrong", detail, "Let the server's user write there, or set GRADOSCOPE_WEIGHTS")
     else:
         yield Diagnosis("downloads", "ok", f"{settings.downloads}; into {short_path(folder)}")
 

@@ -1,4 +1,4 @@
-"""Methods and metrics that other distributions bring: which are there, and which cannot be had."""
+"""Methods and metrics that other distributions bring: which work, and which cannot be loaded."""
 
 from __future__ import annotations
 

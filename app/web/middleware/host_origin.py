@@ -20,7 +20,7 @@ HTTP_VERSIONS = ("1.0", "1.1", "2", "3")
 HOST = re.compile(r"(?P<name>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{0,5}))?")
 MAX_PORT = 65_535
 CHANGING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
-RESULTS = "/api/v1/explanations/"
+RESULTS_PREFIX = "/api/v1/explanations/"
 
 
 class HostOriginMiddleware:
@@ -55,7 +55,7 @@ class HostOriginMiddleware:
             refused = _cross_site(headers)
         else:  # programs on other ports of the same machine, such as a notebook, may show results
             refused = (
-                scope["path"].startswith(RESULTS)
+                scope["path"].startswith(RESULTS_PREFIX)
                 and headers.get("sec-fetch-site") != "same-site"
                 and _cross_site(headers)
                 and not _followed_link(headers)

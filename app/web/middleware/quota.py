@@ -1,7 +1,7 @@
 """Limits how many requests one client may have in flight, and send in a minute.
 
-Rendered results count as well: a ZIP or a large PNG is as dear as a small computation. Reading what is stored needs
-little, but keeps it in memory while it is sent: of such requests a client's later ones wait for its earlier ones.
+Rendered results count as well: a ZIP or a large PNG costs as much as a small computation. Reading a stored result costs
+little, but keeps it in memory while it is sent. So a client gets only so many at once, and its other requests wait.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...contract.problems import TooManyRequests
-from .host_origin import CHANGING_METHODS, RESULTS
+from .host_origin import CHANGING_METHODS, RESULTS_PREFIX
 from .problems import problem_response
 
 MAX_CLIENTS = 10_000  # if there are more, idle clients are forgotten
 MAX_READING = 16  # stored results that are sent to one client at once
-RENDERED = re.compile(rf"{RESULTS}[^/]+(\.png|\.zip|/panels/[^/]+\.png)")
+RENDERED = re.compile(rf"{RESULTS_PREFIX}[^/]+(\.png|\.zip|/panels/[^/]+\.png)")
 
 
 @dataclass
@@ -49,7 +49,9 @@ class QuotaMiddleware:
         self._count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not (scope["method"] in CHANGING_METHODS or scope["path"].startswith(RESULTS)):
+        if scope["type"] != "http" or not (
+            scope["method"] in CHANGING_METHODS or scope["path"].startswith(RESULTS_PREFIX)
+        ):
             await self.app(scope, receive, send)
             return
         changing = scope["method"] in CHANGING_METHODS

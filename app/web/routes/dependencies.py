@@ -12,7 +12,7 @@ from ...service.downloads import Downloads
 from ...service.executor import Executor
 from ...settings import Settings
 from ...storage.stores import AnyStore
-from .rendering import Renderings
+from .rendering import RenderPool
 
 
 def _settings(request: Request) -> Settings:
@@ -35,8 +35,8 @@ def _change_detector(request: Request) -> ChangeDetector:
     return request.app.state.change_detector  # type: ignore[no-any-return]
 
 
-def _renderings(request: Request) -> Renderings:
-    return request.app.state.renderings  # type: ignore[no-any-return]
+def _render_pool(request: Request) -> RenderPool:
+    return request.app.state.render_pool  # type: ignore[no-any-return]
 
 
 def _owner(request: Request) -> str | None:
@@ -49,7 +49,7 @@ StoreDep = Annotated[AnyStore, Depends(_store)]
 ExecutorDep = Annotated[Executor, Depends(_executor)]
 DownloadsDep = Annotated[Downloads, Depends(_downloads)]
 ChangeDetectorDep = Annotated[ChangeDetector, Depends(_change_detector)]
-RenderingsDep = Annotated[Renderings, Depends(_renderings)]
+RenderPoolDep = Annotated[RenderPool, Depends(_render_pool)]
 OwnerDep = Annotated[str | None, Depends(_owner)]
 ExplanationId = Annotated[str, Path(description="Id of an explanation", max_length=200)]
 

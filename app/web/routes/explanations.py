@@ -22,7 +22,7 @@ from ...contract.records import Explanation
 from ...contract.wire import JsonObject
 from ...service.executor import Executor
 from ...service.telemetry import Telemetry
-from .dependencies import ExecutorDep, OwnerDep, RenderingsDep, StoreDep
+from .dependencies import ExecutorDep, OwnerDep, RenderPoolDep, StoreDep
 from .forms import FormRoute
 from .results import contact_sheet_response, zip_response
 from .submit import client_of, raise_if_error, run_for_client, while_connected
@@ -86,7 +86,7 @@ async def explain(
     executor: ExecutorDep,
     store: StoreDep,
     owner: OwnerDep,
-    renderings: RenderingsDep,
+    render_pool: RenderPoolDep,
     image: Picture = None,
     sample: SampleName = None,
     source_explanation: SourceExplanation = None,
@@ -128,9 +128,9 @@ async def explain(
         return await stream(request, executor, job)
     record = await run_for_client(request, executor, job, Explanation)
     if media_type == "image/png":
-        return await contact_sheet_response(request, store, executor, renderings, record)
+        return await contact_sheet_response(request, store, executor, render_pool, record)
     if media_type == "application/zip":
-        return await zip_response(request, store, executor, renderings, record)
+        return await zip_response(request, store, executor, render_pool, record)
     return Response(json.dumps(record.to_dict()), media_type="application/json", headers={"location": record.url})
 
 

@@ -44,8 +44,8 @@ async def flow(
     fit: FitName = None,
     size: SizeText = None,
 ) -> Any:
-    """Where the gradient vanishes: its norm at every layer, dead and saturated activations, and what poolings pass on,
-    by one pass. Nothing is kept."""
+    """Where the gradient vanishes: its norm at every layer, dead and saturated activations, and how much
+    of the gradient each pooling passes on. Takes one pass. Nothing is kept."""
     picture = await read_picture(store, owner, image, sample, source_explanation)
     chosen = model or settings.default_model
     job = Flow(picture, chosen, target, against, score, fit, parse_size(size), owner or "")

@@ -12,7 +12,7 @@ from ...contract.jobs import Explain, Measure
 from ...contract.problems import NotFound, Unprocessable
 from ...contract.records import Explanation
 from ...contract.wire import JsonObject
-from .dependencies import ExecutorDep, ExplanationId, OwnerDep, RenderingsDep, StoreDep
+from .dependencies import ExecutorDep, ExplanationId, OwnerDep, RenderPoolDep, StoreDep
 from .explanations import MetricNames, OptionsText, negotiate, parse_options, stream
 from .forms import FormRoute
 from .results import BYTES, array_response, bytes_of, record_of
@@ -70,7 +70,7 @@ async def array(
     metric: str,
     name: str,
     store: StoreDep,
-    renderings: RenderingsDep,
+    render_pool: RenderPoolDep,
     reduce: Reduce = "none",
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Response:
@@ -84,7 +84,7 @@ async def array(
             )
         return array_response(values, reduce, dtype, "no-store")  # it changes when measured with other parameters
 
-    return await renderings.make(request, render)
+    return await render_pool.make(request, render)
 
 
 def panel_job(

@@ -25,8 +25,8 @@ MAX_WAITING = 64  # renderings that wait for a thread; one more is answered 429
 PIECE = 64 * 1024  # bytes that are handed to the socket at once
 
 
-class Renderings:
-    """The pool. A rendering whose client leaves while it waits is not made."""
+class RenderPool:
+    """The threads that render results. A rendering whose client leaves while it waits is not made."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="render")
@@ -74,7 +74,7 @@ class StreamedResponse(StreamingResponse):
 
     @classmethod
     async def of(
-        cls, request: Request, renderings: Renderings, parts: Generator[bytes, None, None], headers: dict[str, str]
+        cls, request: Request, render_pool: RenderPool, parts: Generator[bytes, None, None], headers: dict[str, str]
     ) -> StreamedResponse:
         """Raises what making the first parts raises."""
 
@@ -86,13 +86,13 @@ class StreamedResponse(StreamingResponse):
                     break
             return bytes(made)
 
-        first = await renderings.make(request, begin)
+        first = await render_pool.make(request, begin)
 
         async def body() -> AsyncIterator[bytes]:
             try:
                 for piece in in_pieces(first):
                     yield piece
-                async for piece in renderings.pieces(parts):
+                async for piece in render_pool.pieces(parts):
                     yield piece
             finally:
                 with suppress(ValueError):  # a thread is making the next part: it ends with that

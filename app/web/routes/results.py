@@ -24,12 +24,12 @@ from .dependencies import (
     ExecutorDep,
     ExplanationId,
     OwnerDep,
-    RenderingsDep,
+    RenderPoolDep,
     StoreDep,
     explanation_gone,
     require_owner,
 )
-from .rendering import PiecewiseResponse, Renderings, StreamedResponse
+from .rendering import PiecewiseResponse, RenderPool, StreamedResponse
 
 
 class _SegmentWithoutDot(StringConvertor):
@@ -49,20 +49,20 @@ PNG: Responses = {200: {"content": {"image/png": BYTES}}}
 
 @router.get("/{id}.png", response_class=Response, responses=PNG)
 async def sheet(
-    request: Request, id: ExplanationId, store: StoreDep, executor: ExecutorDep, renderings: RenderingsDep
+    request: Request, id: ExplanationId, store: StoreDep, executor: ExecutorDep, render_pool: RenderPoolDep
 ) -> Response:
     """Contact sheet with captions and scales."""
     record = await asyncio.to_thread(record_of, store, id)
-    return await contact_sheet_response(request, store, executor, renderings, record)
+    return await contact_sheet_response(request, store, executor, render_pool, record)
 
 
 @router.get("/{id}.zip", response_class=Response, responses={200: {"content": {"application/zip": BYTES}}})
 async def archive(
-    request: Request, id: ExplanationId, store: StoreDep, executor: ExecutorDep, renderings: RenderingsDep
+    request: Request, id: ExplanationId, store: StoreDep, executor: ExecutorDep, render_pool: RenderPoolDep
 ) -> Response:
     """Everything: record, arrays, pictures."""
     record = await asyncio.to_thread(record_of, store, id)
-    return await zip_response(request, store, executor, renderings, record)
+    return await zip_response(request, store, executor, render_pool, record)
 
 
 @router.get("/{id:plain}", response_model=Explanation)
@@ -102,12 +102,12 @@ async def array(
     id: ExplanationId,
     panel: str,
     store: StoreDep,
-    renderings: RenderingsDep,
+    render_pool: RenderPoolDep,
     reduce: Reduce = "none",
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Response:
     """The raw attribution; float16 values are divided by the X-Scale header."""
-    return await renderings.make(request, lambda: array_response(_values(store, id, panel), reduce, dtype))
+    return await render_pool.make(request, lambda: array_response(_values(store, id, panel), reduce, dtype))
 
 
 @router.get("/{id}/panels/{panel}.png", response_class=Response, responses=PNG)
@@ -116,7 +116,7 @@ async def coloured(
     id: ExplanationId,
     panel: str,
     store: StoreDep,
-    renderings: RenderingsDep,
+    render_pool: RenderPoolDep,
     colormap: Annotated[str, Query(max_length=40)] = "inferno",
     reduce: Reduction = "abs",
     percentile: Percentile = 99,
@@ -140,7 +140,7 @@ async def coloured(
             drawn = drawn.resize((drawn.width * zoom, drawn.height * zoom), Image.Resampling.NEAREST)
         return _png(export.png(drawn))
 
-    return await renderings.make(request, render)
+    return await render_pool.make(request, render)
 
 
 def array_response(values: np.ndarray, reduce: Reduce, dtype: str, cache: str = "private, max-age=3600") -> Response:
@@ -154,15 +154,15 @@ def array_response(values: np.ndarray, reduce: Reduce, dtype: str, cache: str = 
 
 
 async def contact_sheet_response(
-    request: Request, store: AnyStore, executor: Executor, renderings: Renderings, record: Explanation
+    request: Request, store: AnyStore, executor: Executor, render_pool: RenderPool, record: Explanation
 ) -> Response:
     titles = await _titles(executor)
     read = _reader(store, record.id)
-    return await renderings.make(request, lambda: _png(export.png(export.sheet(record, read, titles))))
+    return await render_pool.make(request, lambda: _png(export.png(export.sheet(record, read, titles))))
 
 
 async def zip_response(
-    request: Request, store: AnyStore, executor: Executor, renderings: Renderings, record: Explanation
+    request: Request, store: AnyStore, executor: Executor, render_pool: RenderPool, record: Explanation
 ) -> Response:
     """The ZIP, made entry by entry while it is sent."""
     parts = export.zipped(export.files(record, _reader(store, record.id), await _titles(executor)))
@@ -170,7 +170,7 @@ async def zip_response(
         "content-type": "application/zip",
         "content-disposition": f'attachment; filename="gradoscope-{record.id[:8]}.zip"',
     }
-    return await StreamedResponse.of(request, renderings, parts, headers)
+    return await StreamedResponse.of(request, render_pool, parts, headers)
 
 
 async def _titles(executor: Executor) -> dict[str, str]:

@@ -105,7 +105,7 @@ async def read_picture(
         return await asyncio.to_thread(read_sample, sample)
     assert source_explanation is not None
     await asyncio.to_thread(
-        require_owner, store, source_explanation, owner, "use its picture again; send the picture itself"
+        require_owner, store, source_explanation, owner, what="use its picture again; send the picture itself"
     )
     data = await asyncio.to_thread(store.read, source_explanation, "source")
     if data is None:

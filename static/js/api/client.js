@@ -5,7 +5,8 @@ import { t } from "../shared/texts.js";
 /** @import { ClassBody, EstimateBody, Explanation, FieldError, GradientFlow, MethodBody, MetricBody, Models, SampleBody } from "./types.js" */
 
 const BASE = "/api/v1";
-const PASSING = new Set([0, 408, 429, 502, 503, 504]);
+/** Statuses after which the same request may succeed later; 0: no answer. */
+const TRANSIENT = new Set([0, 408, 429, 502, 503, 504]);
 
 export class Problem extends Error {
   /** @param {{ title: string, detail?: string, status?: number, errors?: FieldError[], retry_after?: number | null, retryAfter?: number | null }} body */
@@ -24,8 +25,8 @@ export class Problem extends Error {
   }
 
   /** The same request may succeed later. */
-  get passing() {
-    return PASSING.has(this.status);
+  get transient() {
+    return TRANSIENT.has(this.status);
   }
 
   /** The names of the fields that the server objects to. */
@@ -43,8 +44,11 @@ function formOf(fields) {
   return body;
 }
 
-/** @param {string} detail */
-const lost = (detail) => new Problem({ title: t("problem.lost"), detail: t(detail) });
+/**
+ * The problem of a stream that ended early.
+ * @param {string} detail - key of a text
+ */
+const connectionLost = (detail) => new Problem({ title: t("problem.lost"), detail: t(detail) });
 
 /**
  * Any failure as a Problem.
@@ -52,8 +56,11 @@ const lost = (detail) => new Problem({ title: t("problem.lost"), detail: t(detai
  */
 export const problemOf = (error) => (error instanceof Problem ? error : new Problem({ title: t("problem.lost"), detail: error.message }));
 
-/** @param {Response} response */
-async function refusalOf(response) {
+/**
+ * The problem of an answer that is not 2xx.
+ * @param {Response} response
+ */
+async function problemOfResponse(response) {
   const { status, statusText } = response;
   const retryAfter = Number(response.headers.get("Retry-After")) || undefined;
   try {
@@ -82,7 +89,7 @@ async function send(url, options) {
 let authorise = async () => false;
 
 /**
- * Sets what asks whoever is there for an API key, where the server wants one; it resolves to whether there is a session now.
+ * Sets the function that asks the user for an API key when the server wants one; it resolves to whether there is a session now.
  * @param {() => Promise<boolean>} ask
  */
 export function onUnauthorised(ask) {
@@ -90,28 +97,28 @@ export function onUnauthorised(ask) {
 }
 
 /**
- * Throws a Problem for every answer that is not 2xx. Where an API key is asked for, whoever is there is asked first.
+ * Throws a Problem for every answer that is not 2xx. Where the server wants an API key, the user is asked for it first.
  * @param {string} url
  * @param {RequestInit} options
  */
 export async function request(url, options = {}) {
   let response = await send(url, options);
   if (response.status === 401) {
-    const refusal = await refusalOf(response);
-    if (!(await authorise())) throw refusal;
+    const problem = await problemOfResponse(response);
+    if (!(await authorise())) throw problem;
     response = await send(url, options);
   }
-  if (!response.ok) throw await refusalOf(response);
+  if (!response.ok) throw await problemOfResponse(response);
   return response;
 }
 
 /**
- * Shows an API key, for which the browser has a cookie from then on. Resolves to whose it is.
+ * Signs in with an API key; the browser gets a cookie for the session. Resolves to the name of the key's owner.
  * @param {string} key
  */
 export async function beginSession(key) {
   const response = await send(`${BASE}/session`, { method: "POST", body: new URLSearchParams({ key }) });
-  if (!response.ok) throw await refusalOf(response);
+  if (!response.ok) throw await problemOfResponse(response);
   return (await response.json()).name;
 }
 
@@ -179,9 +186,9 @@ async function* follow(path, options, detail) {
     }
   } catch (error) {
     if (options.signal?.aborted || error instanceof Problem || error instanceof SyntaxError) throw error;
-    throw lost(detail);
+    throw connectionLost(detail);
   }
-  if (!over) throw lost(detail);
+  if (!over) throw connectionLost(detail);
 }
 
 /**

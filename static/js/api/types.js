@@ -3,7 +3,7 @@
 /**
  * The request is right; this is what will be made of it.
  * @typedef {object} AcceptedEvent
- * @property {string | null} [panel] - the panel that is measured, where it is there already
+ * @property {string | null} [panel] - the panel, where only metrics of a stored panel are asked for
  * @property {string} id
  * @property {PlannedPanelBody[]} [panels]
  * @property {number} gradient_evaluations

@@ -13,7 +13,7 @@ import { View } from "../widgets/view.js";
 /**
  * @import { Settings } from "../rendering/types.js"
  * @import { Panel } from "../state/types.js"
- * @import { LookFacts } from "../viewport/look-facts.js"
+ * @import { MapReadout } from "../viewport/map-readout.js"
  * @import { MapLens } from "../viewport/map-lens.js"
  * @import { ScaleBar } from "../widgets/scale-bar.js"
  */
@@ -46,7 +46,7 @@ export class MapCompare extends View {
   /** @type {HTMLSelectElement[]} */ selects;
   /** @type {ScaleBar[]} */ scales;
   /** @type {MapLens[]} */ lenses;
-  /** @type {LookFacts[]} */ looks;
+  /** @type {MapReadout[]} */ readouts;
   /** @type {HTMLDListElement} */ numbers;
   /** @type {HTMLParagraphElement} */ note;
   /** @type {HTMLDialogElement} */ dialog;
@@ -58,7 +58,7 @@ export class MapCompare extends View {
     this.selects = ["a", "b"].map((name, index) => el("select", { "aria-label": t(`compare.${name}`), onchange: () => this.choose(index) }));
     this.scales = ["a", "b", "d"].map(() => el("scale-bar"));
     this.lenses = this.scales.map((scale) => el("map-lens", { ondrawn: ({ detail }) => scale.show(detail) }));
-    this.looks = this.scales.map(() => el("look-facts"));
+    this.readouts = this.scales.map(() => el("map-readout"));
     this.numbers = el("dl", { class: "agreement" });
     this.note = el("p", { class: "small muted" });
     const captions = [this.selects[0], this.selects[1], el("span", {}, t("compare.difference"))];
@@ -66,7 +66,7 @@ export class MapCompare extends View {
       el("header", { class: "viewer-head" }, el("div", {}, el("h2", { class: "question", id: "compare-title" }, t("compare.title"))),
         iconButton("swap", t("compare.swap"), { onclick: () => setViewport({ compare: [...(store.state.viewport.compare ?? [])].reverse() }) }),
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
-      el("div", { class: "comparison" }, ...this.lenses.map((lens, index) => figure(captions[index], lens, this.scales[index], this.looks[index]))),
+      el("div", { class: "comparison" }, ...this.lenses.map((lens, index) => figure(captions[index], lens, this.scales[index], this.readouts[index]))),
       el("div", { role: "status" }, this.numbers), this.note, statusLine());
   }
 
@@ -131,7 +131,7 @@ export class MapCompare extends View {
     if (size) /** @type {HTMLElement} */ (lens.parentElement).style.aspectRatio = `${size[1]} / ${size[0]}`;
     lens.canvas.setAttribute("aria-label", t("panel.look", { panel: panelName(panel) }));
     lens.setPanel(panel);
-    this.looks[index].setLens(lens);
+    this.readouts[index].setLens(lens);
   }
 
   /** @param {Panel[]} panels */

@@ -252,7 +252,7 @@ function fail(problem, { accepted, retry, before, signals }) {
   const name = aboutQuestion || !pictureChanged ? null : picture?.name;
   /** @type {Notice} */
   const notice = { place: aboutQuestion && before.id ? "ask" : "picture", problem, name, retry: null };
-  if (problem.passing) {
+  if (problem.transient) {
     stopRun("failed");
     showNotice({ ...notice, retry });
   } else {
@@ -300,7 +300,7 @@ export async function open(id) {
     const problem = error.status === 404 ? new api.Problem({ ...error, title: t("problem.gone"), detail: error.detail }) : error;
     // Without a key the page's other data is missing too, so a retry reloads the whole page.
     const again = error.status === 401 ? () => location.reload() : retry;
-    clearView({ place: "picture", problem, retry: error.passing || error.status === 401 ? again : null });
+    clearView({ place: "picture", problem, retry: error.transient || error.status === 401 ? again : null });
   }
 }
 

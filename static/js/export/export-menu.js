@@ -10,19 +10,19 @@ import { zoomButton } from "./panel-items.js";
 
 /** @import { Explanation } from "../api/types.js" */
 
-/** Ways to take the whole grid along. */
+/** Ways to save or copy the whole grid. */
 export class ExportMenu extends Popup {
-  /** @type {HTMLParagraphElement} */ told;
+  /** @type {HTMLParagraphElement} */ status;
 
   /** @type {Promise<Explanation> | null} */
   #record = null;
 
   content() {
     const id = store.state.id ?? "";
-    this.told = el("p", { class: "small menu-told", role: "status" });
-    // Fetched now, so that a copy follows its click at once: browsers want that.
+    this.status = el("p", { class: "small menu-status", role: "status" });
+    // Fetched now: browsers allow a copy only right after the click, so there is no time to fetch then.
     const record = recordOf(id);
-    record.catch((error) => this.tell(error.message));
+    record.catch((error) => this.showStatus(error.message));
     this.#record = record;
     return [
       el("h3", {}, t("export.grid")),
@@ -34,7 +34,7 @@ export class ExportMenu extends Popup {
       el("h3", {}, t("export.ask")),
       this.item("export.curl", () => this.copyRequest("curl")),
       this.item("export.python", () => this.copyRequest("python")),
-      this.told,
+      this.status,
       el("hr"),
       this.item("forget.menu", () => this.forget()),
     ];
@@ -50,22 +50,22 @@ export class ExportMenu extends Popup {
   }
 
   /** @param {string} text */
-  tell(text) {
-    this.told.textContent = text;
-    this.told.scrollIntoView({ block: "nearest" });
+  showStatus(text) {
+    this.status.textContent = text;
+    this.status.scrollIntoView({ block: "nearest" });
   }
 
   /**
-   * Runs what may fail, and tells how it went.
+   * Runs what may fail, and shows how it went.
    * @param {(record: Explanation) => Promise<string>} work
    */
   async run(work) {
     try {
       const record = await this.#record;
-      const said = record && (await work(record));
-      if (said) this.tell(said);
+      const message = record && (await work(record));
+      if (message) this.showStatus(message);
     } catch (error) {
-      this.tell(t("export.failed", { reason: error.message }));
+      this.showStatus(t("export.failed", { reason: error.message }));
     }
   }
 

@@ -42,7 +42,7 @@ function targetsOf({ panels, inputs }) {
   const models = unique(targeted.map(({ model }) => model));
   /** @param {number} index */
   const everywhere = (index) => models.every((model) => targeted.some((panel) => panel.model === model && panel.target.index === index));
-  // A class that is explained of some models only is there as their top class.
+  // A class that only some models explain is there because it is their top class: "top" stands for it.
   const common = classes.filter(everywhere);
   return common.length < classes.length ? ["top", ...common] : classes;
 }
@@ -95,7 +95,7 @@ export function requestOf(record, { models, methods, source }) {
 }
 
 /**
- * As a field of the request; where nothing else is known, the explanation itself has the picture.
+ * The picture as a field of the request; if neither sample nor file is known, the stored explanation's picture.
  * @param {State} state
  * @returns {[string, any]}
  */

@@ -13,7 +13,7 @@ import { View } from "../widgets/view.js";
  * @import { DrawnScale } from "../rendering/types.js"
  * @import { Fact } from "../shared/panel-facts.js"
  * @import { Panel } from "../state/types.js"
- * @import { LookFacts } from "../viewport/look-facts.js"
+ * @import { MapReadout } from "../viewport/map-readout.js"
  * @import { MapLens } from "../viewport/map-lens.js"
  * @import { ScaleBar } from "../widgets/scale-bar.js"
  * @import { PanelMenu } from "./panel-menu.js"
@@ -30,7 +30,7 @@ export class MapPanel extends View {
   /** @type {HTMLDivElement} */ hairline;
   /** @type {HTMLDivElement} */ square;
   /** @type {HTMLParagraphElement} */ facts;
-  /** @type {LookFacts} */ look;
+  /** @type {MapReadout} */ readout;
   /** @type {ScaleBar} */ scale;
   /** @type {HTMLButtonElement} */ trust;
   /** @type {Panel} */ panel;
@@ -45,11 +45,11 @@ export class MapPanel extends View {
     this.hairline = progressLine();
     this.square = el("div", { class: "well map-well" }, this.lens, this.message, this.hairline);
     this.facts = el("p", { class: "facts" });
-    this.look = el("look-facts");
+    this.readout = el("map-readout");
     this.scale = el("scale-bar");
     this.trust = el("button", { type: "button", class: "link trust-open", onclick: () => openMetrics(this.panel.id) }, t("trust.open"));
     this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale,
-      el("div", { class: "panel-foot" }, this.trust, el("div", { class: "panel-told" }, this.facts, this.look)));
+      el("div", { class: "panel-foot" }, this.trust, el("div", { class: "panel-facts" }, this.facts, this.readout)));
   }
 
   /** @param {AbortSignal} signal */
@@ -88,7 +88,7 @@ export class MapPanel extends View {
     this.showMessage();
     this.showFacts();
     this.lens.setPanel(panel);
-    this.look.setLens(this.lens);
+    this.readout.setLens(this.lens);
   }
 
   showSquare() {

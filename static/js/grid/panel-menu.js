@@ -32,7 +32,7 @@ function valuesOf({ shape, statistics, diagnostics }) {
   return entries;
 }
 
-/** The "⋯" of a panel: what it was computed with, what else may be done with it, and ways to take it along. */
+/** The "⋯" of a panel: what it was computed with, what else can be done with it, and ways to save or copy it. */
 export class PanelMenu extends Popup {
   /** @type {Panel} */ panel;
 

@@ -37,7 +37,7 @@ class History extends EventTarget {
     addEventListener("storage", ({ key }) => {
       if (key !== KEY && key !== null) return;
       this.#read();
-      this.#tell();
+      this.#dispatchChange();
     });
   }
 
@@ -97,10 +97,10 @@ class History extends EventTarget {
         if (pictured === 0) this.kept = false;
       }
     }
-    this.#tell();
+    this.#dispatchChange();
   }
 
-  #tell() {
+  #dispatchChange() {
     this.dispatchEvent(new Event("change"));
   }
 }

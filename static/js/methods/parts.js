@@ -17,7 +17,7 @@ export const view = (root, name) => /** @type {any} */ (root.querySelector(`[dat
  * @param {string} name
  * @param {string} text
  */
-export function tell(root, name, text) {
+export function setFactText(root, name, text) {
   /** @type {HTMLElement} */ (root.querySelector(`[data-facts="${name}"]`)).textContent = text;
 }
 

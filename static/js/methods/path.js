@@ -1,7 +1,7 @@
 // What the figures of the two path methods share: a chart of the score along the path, and the map accumulated so far.
 // The map's sum follows the score: that is completeness.
 
-import { tell, view } from "./parts.js";
+import { setFactText, view } from "./parts.js";
 import { Chart } from "../shared/chart.js";
 import { number } from "../shared/format.js";
 import { t } from "../shared/texts.js";
@@ -45,7 +45,7 @@ export const chartOf = (root, x, edges, path) =>
  */
 export function showAccumulated(root, { strip, chart, edges, path }, index) {
   strip.draw(view(root, "map"), index);
-  tell(root, "map", `≥ ${number(path.clip)}`);
+  setFactText(root, "map", `≥ ${number(path.clip)}`);
   chart.mark(edges[index], [path.scores[index]]);
   const last = path.scores.length - 1;
   return {

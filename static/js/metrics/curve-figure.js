@@ -8,7 +8,7 @@ import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { paintCurvePicture, rgbaOf } from "./curve-picture.js";
 import { arrayOf, whenNear } from "./metric-maps.js";
-import { facts, score, ticksBetween } from "./metric-text.js";
+import { facts, numberText, ticksBetween } from "./metric-text.js";
 
 /** @import { Panel } from "../state/types.js" */
 
@@ -105,7 +105,7 @@ class CurveFigure {
     return facts(ordersOf(figures).map((order) => {
       const curves = curvesOf(figures, order);
       const name = t(`trust.order.${order}`);
-      return curves.length > 1 ? [t("trust.area.mean", { name, count: curves.length }), score(figures[`${order}_area`])] : [t("trust.area", { name }), score(curves[0].area)];
+      return curves.length > 1 ? [t("trust.area.mean", { name, count: curves.length }), numberText(figures[`${order}_area`])] : [t("trust.area", { name }), numberText(curves[0].area)];
     }));
   }
 

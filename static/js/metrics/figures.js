@@ -1,4 +1,4 @@
-// What is drawn of each metric: the figure.js that it brings, else its numbers in words.
+// Draws what a metric measured (its `figures`, which are numbers): by the figure.js in its folder, else in words.
 
 import { assetOf, METRICS } from "../state/plugins.js";
 import { numberFigure } from "./number-figure.js";
@@ -8,7 +8,7 @@ import { numberFigure } from "./number-figure.js";
 /** @type {Map<string, (measured: any, panel: Panel) => HTMLElement>} */
 const figures = new Map();
 
-/** Fetches the figures of the metrics; one that cannot be had is left out. */
+/** Loads the figure.js of each metric; one that cannot be loaded is left out. */
 export async function loadFigures() {
   await Promise.all(METRICS.filter(({ id, figure }) => figure && !figures.has(id)).map(async ({ id }) => {
     try {
@@ -20,7 +20,7 @@ export async function loadFigures() {
 }
 
 /**
- * A node with all that a finished measurement has found.
+ * A node that shows the figures of a finished measurement.
  * @param {any} measured
  * @param {Panel} panel
  */

@@ -10,7 +10,7 @@ import { t } from "../shared/texts.js";
 export const similarity = (value) => (Number.isFinite(value) ? format.correlation(value) : "–");
 
 /** @param {any} value */
-export const score = (value) => (Number.isFinite(value) ? format.number(value) : "–");
+export const numberText = (value) => (Number.isFinite(value) ? format.number(value) : "–");
 
 /**
  * @param {string} key

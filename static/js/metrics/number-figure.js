@@ -2,7 +2,7 @@
 
 import { el } from "../shared/dom.js";
 import { textOr } from "../shared/texts.js";
-import { facts, score } from "./metric-text.js";
+import { facts, numberText } from "./metric-text.js";
 
 /**
  * A paragraph of text.
@@ -22,5 +22,5 @@ export const reasonOf = ({ reason }) => (reason ? el("p", { class: "small", lang
  */
 export function numberFigure({ figures }) {
   const plain = Object.entries(figures).filter(([, value]) => typeof value !== "object" || value === null);
-  return facts(plain.map(([name, value]) => [textOr(`value.${name}`, name.replaceAll("_", " ")), typeof value === "number" ? score(value) : String(value ?? "–")]));
+  return facts(plain.map(([name, value]) => [textOr(`value.${name}`, name.replaceAll("_", " ")), typeof value === "number" ? numberText(value) : String(value ?? "–")]));
 }

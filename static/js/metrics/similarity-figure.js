@@ -1,4 +1,4 @@
-// Parts of figures: maps that were made for comparison, with how alike they are to the map that is judged.
+// Parts of figures: maps that were made for comparison, with how similar they are to the map that is measured.
 
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
@@ -22,13 +22,17 @@ export function mapCard(load, title, lines, reason = null) {
 }
 
 /**
+ * The map that is measured.
  * @param {Panel} panel
  * @param {string[]} lines
  */
-export const judged = ({ raw }, lines = []) => mapCard(raw ? () => raw : null, t("trust.this"), lines);
+export const measuredCard = ({ raw }, lines = []) => mapCard(raw ? () => raw : null, t("trust.this"), lines);
 
 /** @param {Record<string, any>} found */
-export const likenessLines = ({ rank_correlation: rank, ssim }) => [t("trust.rank", { value: similarity(rank) }), t("trust.ssim", { value: similarity(ssim) })];
+export const similarityLines = ({ rank_correlation: rank, ssim }) => [t("trust.rank", { value: similarity(rank) }), t("trust.ssim", { value: similarity(ssim) })];
 
-/** @param {Node} maps */
-export const explained = (maps) => el("div", {}, maps, el("p", { class: "small muted trust-note" }, t("trust.likeness.means")));
+/**
+ * Maps with a note below that explains the two similarities.
+ * @param {Node} maps
+ */
+export const withSimilarityNote = (maps) => el("div", {}, maps, el("p", { class: "small muted trust-note" }, t("trust.similarity.means")));

@@ -7,7 +7,7 @@ import { whenNear } from "./metric-maps.js";
 
 /** @import { RawArray, Settings } from "../rendering/types.js" */
 
-/** A map that was made while measuring, read as the maps of the grid are, each with the end of its own scale. */
+/** A map that a metric computed, rendered with the settings of the grid, but always on a scale of its own. */
 export class SmallMap extends View {
   /** @type {HTMLCanvasElement} */ canvas;
   /** @type {HTMLSpanElement} */ message;
@@ -31,7 +31,7 @@ export class SmallMap extends View {
   }
 
   /**
-   * `load` gives a promise of the array, once it is to be seen.
+   * `load` fetches the array; it is called when this element comes near the window.
    * @param {() => any} load
    */
   loadWith(load) {

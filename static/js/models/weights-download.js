@@ -15,7 +15,7 @@ import { licenceText } from "./licence.js";
 /** @type {Record<string, (model: string) => void>} */
 const ACTIONS = { offered: download, running: stop, stopped: download, failed: download, ready: use };
 
-/** The way of one model's weights to this server: offered, on the way, stopped, failed, or not for visitors. */
+/** The download of one model's weights by the server: offered, running, stopped, failed, or forbidden to visitors. */
 export class WeightsDownload extends View {
   /** @type {HTMLElement} */ heading;
   /** @type {HTMLParagraphElement} */ text;

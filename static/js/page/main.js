@@ -37,7 +37,7 @@ async function load(part, fetcher) {
   try {
     setCatalogue(part, await fetcher());
   } catch (error) {
-    if (error.passing) setTimeout(load, RETRY_MS, part, fetcher);
+    if (error.transient) setTimeout(load, RETRY_MS, part, fetcher);
     else if (error.status === 401) showNotice({ place: "picture", problem: error, retry: () => location.reload() });
     else throw error;
   }

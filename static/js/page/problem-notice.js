@@ -23,7 +23,7 @@ export class ProblemNotice extends View {
 
   /** @param {Notice} notice */
   content({ problem, name, retry }) {
-    const title = name && !problem.passing ? t("problem.refused", { name }) : (problem.title ?? "");
+    const title = name && !problem.transient ? t("problem.refused", { name }) : (problem.title ?? "");
     const { detail = "" } = problem;
     const wait = problem.retryAfter ? t("problem.retryAfter", { seconds: problem.retryAfter }) : null;
     return [

@@ -38,7 +38,7 @@ import { ClipHistogram } from "../toolbar/clip-histogram.js";
 import { ReadingBar } from "../toolbar/reading-bar.js";
 import { ShowBar } from "../toolbar/show-bar.js";
 import { ViewportBar } from "../toolbar/viewport-bar.js";
-import { LookFacts } from "../viewport/look-facts.js";
+import { MapReadout } from "../viewport/map-readout.js";
 import { MapLens } from "../viewport/map-lens.js";
 import { MapViewer } from "../viewport/map-viewer.js";
 import { SplitDivider } from "../viewport/split-divider.js";
@@ -67,7 +67,7 @@ const ELEMENTS = {
   "show-bar": ShowBar,
   "clip-histogram": ClipHistogram,
   "map-lens": MapLens,
-  "look-facts": LookFacts,
+  "map-readout": MapReadout,
   "split-divider": SplitDivider,
   "copy-link": CopyLink,
   "export-menu": ExportMenu,

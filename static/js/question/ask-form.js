@@ -102,7 +102,7 @@ export class AskForm extends View {
     this.against.chosen = ask.against;
     this.noAgainst.hidden = !ask.against;
     this.model.value = id;
-    this.about.replaceChildren(...this.tell(model));
+    this.about.replaceChildren(...this.modelLinks(model));
     this.score.value = ask.score;
     this.seed.value = String(ask.seed);
     // The contract: a second class goes with logits only.
@@ -114,7 +114,7 @@ export class AskForm extends View {
    * Licence and paper of the model that is asked.
    * @param {ModelBody | undefined} model
    */
-  tell(model) {
+  modelLinks(model) {
     if (!model) return [];
     const { licence, paper, url } = model;
     const link = paper ?? (url ? { title: t("model.source"), url } : null);

@@ -41,13 +41,13 @@ export class InputFields extends View {
 
   show() {
     const { ask, notice } = store.state;
-    const own = modelOf(askedModel());
-    this.fit.replaceChildren(...FITS.map((fit) => (fit === own?.fit
+    const model = modelOf(askedModel());
+    this.fit.replaceChildren(...FITS.map((fit) => (fit === model?.fit
       ? el("option", { value: "" }, t("input.fit.own", { fit: t(`fit.${fit}`) }))
       : el("option", { value: fit }, t(`fit.${fit}`)))));
-    this.fit.value = ask.fit === own?.fit ? "" : (ask.fit ?? "");
-    this.size.placeholder = own ? sizeText(own.input_size) : "";
-    // A size that was refused stays to be mended; the server's words stand below the form.
+    this.fit.value = ask.fit === model?.fit ? "" : (ask.fit ?? "");
+    this.size.placeholder = model ? sizeText(model.input_size) : "";
+    // A size that was refused stays, so that it can be corrected; the server's message is below the form.
     const refused = notice?.place === "ask" && notice.problem.fields?.includes("size");
     if (!refused) this.size.value = ask.size ?? "";
     this.showProblem("");

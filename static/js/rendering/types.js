@@ -27,9 +27,10 @@
  * @property {{ signed: string, unsigned: string }} palettes
  * @property {number} percentile - of the magnitudes, where a map is clipped
  * @property {number} overlay - per cent of opacity
- * @property {"own" | "method" | "all"} scale
- * @property {"map" | "top" | "window" | "outline"} show
- * @property {number} top - per cent of the pixels
+ * @property {"own" | "method" | "all"} scale - which maps have a scale in common: none, those of a method, all
+ * @property {"map" | "top" | "window" | "outline"} show - all of the map; the strongest pixels only; the picture at those
+ *   pixels, all else covered; their outline on the picture
+ * @property {number} top - per cent of the pixels that count as the strongest
  */
 
 /**

@@ -6,7 +6,10 @@ import { t, textOr } from "./texts.js";
 
 /** @import { NoteBody, PanelBody } from "../api/types.js" */
 
-/** @typedef {{ text: string, long?: string, poor?: boolean, sentence?: boolean }} Fact a sentence may be as long as it likes */
+/**
+ * One statement; `long` is its tooltip, `poor` marks a bad result, `sentence` a text that may wrap.
+ * @typedef {{ text: string, long?: string, poor?: boolean, sentence?: boolean }} Fact
+ */
 
 // Below this the path's sum and the score's change agree as well as a reader needs.
 const GOOD = 0.05;

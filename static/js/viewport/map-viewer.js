@@ -10,7 +10,7 @@ import { View } from "../widgets/view.js";
 import { drawable } from "./viewport.js";
 
 /**
- * @import { LookFacts } from "./look-facts.js"
+ * @import { MapReadout } from "./map-readout.js"
  * @import { MapLens } from "./map-lens.js"
  * @import { SplitDivider } from "./split-divider.js"
  * @import { ScaleBar } from "../widgets/scale-bar.js"
@@ -23,7 +23,7 @@ export class MapViewer extends View {
   /** @type {MapLens} */ lens;
   /** @type {SplitDivider} */ divider;
   /** @type {HTMLParagraphElement} */ facts;
-  /** @type {LookFacts} */ lookFacts;
+  /** @type {MapReadout} */ readout;
   /** @type {ScaleBar} */ scale;
   /** @type {HTMLButtonElement} */ trustButton;
   /** @type {HTMLButtonElement} */ previous;
@@ -36,7 +36,7 @@ export class MapViewer extends View {
     this.lens = el("map-lens", { fullscreen: true, ondrawn: ({ detail }) => this.scale.show(detail) });
     this.divider = el("split-divider");
     this.facts = el("p", { class: "facts" });
-    this.lookFacts = el("look-facts");
+    this.readout = el("map-readout");
     this.scale = el("scale-bar");
     this.trustButton = el("button", { type: "button", class: "link", onclick: () => openMetrics(store.state.viewedPanel) }, t("trust.open"));
     this.previous = iconButton("previous", t("viewer.previous"), { onclick: () => this.step(-1) });
@@ -45,7 +45,7 @@ export class MapViewer extends View {
       el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), this.trustButton, this.previous, this.next,
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.lens, this.divider)),
-      el("div", { class: "viewer-foot" }, this.scale, this.facts, this.lookFacts),
+      el("div", { class: "viewer-foot" }, this.scale, this.facts, this.readout),
       el("div", { class: "instruments" }, el("viewport-bar", { fullscreen: true }), el("show-bar"), el("reading-bar")), statusLine());
     this.append(this.dialog);
   }
@@ -81,7 +81,7 @@ export class MapViewer extends View {
     this.facts.replaceChildren(...factNodes(record ? factsOf(record) : []));
     this.trustButton.hidden = !canBeMeasured(panel);
     this.lens.setPanel(panel);
-    this.lookFacts.setLens(this.lens);
+    this.readout.setLens(this.lens);
   }
 
   /**

@@ -162,7 +162,7 @@ export class Combobox extends View {
       const found = await this.find(query, signal);
       if (!signal.aborted) this.show(found, query);
     } catch (error) {
-      if (!signal.aborted) this.tell(error.detail || error.message);
+      if (!signal.aborted) this.showMessage(error.detail || error.message);
     }
   }
 
@@ -180,7 +180,7 @@ export class Combobox extends View {
     this.list.scrollTop = 0;
     const { top, bottom } = this.input.getBoundingClientRect();
     this.popup.classList.toggle("above", innerHeight - bottom < ROOM && top > innerHeight - bottom);
-    this.tell(found.length ? "" : this.notFoundText(query));
+    this.showMessage(found.length ? "" : this.notFoundText(query));
     this.heard.textContent = found.length ? [t("search.found", { count: found.length }), ...notes].join(". ") : "";
     const chosen = this.#chosen ? this.keyOf(this.#chosen) : null;
     this.activate(query && found.length ? 0 : found.findIndex((option) => this.keyOf(option) === chosen));
@@ -213,7 +213,7 @@ export class Combobox extends View {
   }
 
   /** @param {string} text */
-  tell(text) {
+  showMessage(text) {
     this.message.textContent = text;
     this.message.hidden = !text;
   }
@@ -273,6 +273,6 @@ export class Combobox extends View {
     this.input.setAttribute("aria-expanded", "false");
     this.input.removeAttribute("aria-activedescendant");
     this.chosen = this.#chosen;
-    this.tell("");
+    this.showMessage("");
   }
 }

@@ -47,7 +47,7 @@ def smooth(network: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_twin(name: str) -> None:
+def test_folded_copy(name: str) -> None:
     """To 1e-4 where no kink can flip by rounding; and the classifier is left as it was."""
     build, pairs = NETS[name]
     torch.manual_seed(0)
@@ -56,15 +56,15 @@ def test_twin(name: str) -> None:
     x = torch.stack([random_picture(64, seed) for seed in range(2)])
     found = find_pairs(classifier)
     assert len(found) == pairs
-    twin = fold_batch_norm(classifier)
+    folded = fold_batch_norm(classifier)
     expected = take_gradients(classifier, x, Score(3))
-    assert relative(take_gradients(twin, x, Score(3)), expected) < 1e-4
+    assert relative(take_gradients(folded, x, Score(3)), expected) < 1e-4
     with torch.no_grad():
-        assert relative(twin(x), classifier(x)) < 1e-4
+        assert relative(folded(x), classifier(x)) < 1e-4
     assert all(torch.equal(value, before[key]) for key, value in classifier.state_dict().items())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in classifier.modules())
     own = {tensor.data_ptr() for tensor in (*classifier.parameters(), *classifier.buffers())}
-    new = sum(t.numel() * t.element_size() for t in twin.parameters() if t.data_ptr() not in own)
+    new = sum(t.numel() * t.element_size() for t in folded.parameters() if t.data_ptr() not in own)
     assert new <= folded_bytes(classifier) * 1.05
     assert bool(new) == bool(pairs)
 
@@ -103,11 +103,11 @@ def test_clipped(module: type[nn.Module], inplace: bool) -> None:
     own = module(inplace=inplace)
     given, expected = ClippedActivation(own), module()
     for x in (values, values.view(2, -1)):
-        leaf, twin = x.clone().requires_grad_(), x.clone().requires_grad_()
-        y, z = given(leaf * 1), expected(twin * 1)
+        leaf, other_leaf = x.clone().requires_grad_(), x.clone().requires_grad_()
+        y, z = given(leaf * 1), expected(other_leaf * 1)
         assert torch.equal(y, z)
         assert torch.equal(
-            *(torch.autograd.grad((v * v.detach().cos()).sum(), u)[0] for v, u in ((y, leaf), (z, twin)))
+            *(torch.autograd.grad((v * v.detach().cos()).sum(), u)[0] for v, u in ((y, leaf), (z, other_leaf)))
         )
     with torch.no_grad():
         assert torch.equal(given(values.clone()), expected(values))

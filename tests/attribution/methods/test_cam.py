@@ -1,4 +1,4 @@
-"""Grad-CAM against the formula, written down anew."""
+"""Grad-CAM against the formula, written a second time here."""
 
 from __future__ import annotations
 

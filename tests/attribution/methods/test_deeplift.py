@@ -1,4 +1,5 @@
-"""DeepLIFT: by hand, against a twin, complete on real architectures, and refused or failed rather than wrong."""
+"""DeepLIFT: by hand, against activations with its rule, complete on real architectures, and refused or failed rather
+than wrong."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ from tests.support.nets import (
     seeded,
     wrap,
 )
-from tests.support.twins import Activation, RescaledTwin
+from tests.support.rule_activations import Activation, RescaleActivation
 
 BASELINES = ("black", "white", "mean", "blurred", "noise")
 
@@ -40,7 +41,7 @@ def row(network: nn.Module, width: int) -> Classifier:
     return Classifier(network, size=(1, width), labels=["it"], mean=(0.0,), std=(1.0,))
 
 
-def twin_map(network: Classifier, x: Tensor, baseline: Tensor, target: int = 0) -> Tensor:
+def rescale_map(network: Classifier, x: Tensor, baseline: Tensor, target: int = 0) -> Tensor:
     """Of a network whose activations are `RescaledTwin`: the definition, on a batch of the picture and its baseline."""
     pair = torch.stack((x, baseline)).requires_grad_()
     (multiplier,) = torch.autograd.grad(network(pair)[:, target].sum(), pair)
@@ -113,24 +114,24 @@ def test_overlapping_pooling_by_hand() -> None:
     [nn.ReLU(), nn.ReLU(inplace=True), nn.ELU(), nn.ELU(inplace=True), nn.LeakyReLU(0.2), nn.Tanh(), nn.Softplus()],
 )
 @pytest.mark.parametrize("baseline", BASELINES)
-def test_reused_activation_against_its_twin(activation: nn.Module, baseline: str) -> None:
+def test_reused_activation_against_the_rule(activation: nn.Module, baseline: str) -> None:
     """One module for both layers, which captum alone cannot do."""
     network, x = wrap(Tiny(activation)).double(), random_picture(seed=3).double()
     given = explain("deep_lift", network, x, score=Score(1), baseline=baseline, seed=2)
-    twin = wrap(Tiny(lambda value: RescaledTwin.apply(value, activation))).double()
-    assert relative(given.values, twin_map(twin, x, make_baseline(baseline, x, 2), 1)) < 1e-12
+    with_rule = wrap(Tiny(lambda value: RescaleActivation.apply(value, activation))).double()
+    assert relative(given.values, rescale_map(with_rule, x, make_baseline(baseline, x, 2), 1)) < 1e-12
     assert given.diagnostics["rescaled"] == 2
     assert complete(given.diagnostics["completeness"], 1e-9)
 
 
 @pytest.mark.parametrize("inplace", [False, True])
-def test_relu6_against_its_twin(inplace: bool) -> None:
+def test_relu6_against_the_rule(inplace: bool) -> None:
     """With pictures so bright that some activations go from below 0, some from within, to above 6."""
     network, x = wrap(Tiny(nn.ReLU6(inplace)), std=(0.02,) * 3).double(), random_picture(seed=3).double()
     assert bool((network.network.first(x[None] / 0.02) > 6).any())
     given = explain("deep_lift", network, x, baseline="noise", seed=2)
-    twin = wrap(Tiny(lambda value: RescaledTwin.apply(value, F.relu6)), std=(0.02,) * 3).double()
-    assert relative(given.values, twin_map(twin, x, make_baseline("noise", x, 2))) < 1e-12
+    with_rule = wrap(Tiny(lambda value: RescaleActivation.apply(value, F.relu6)), std=(0.02,) * 3).double()
+    assert relative(given.values, rescale_map(with_rule, x, make_baseline("noise", x, 2))) < 1e-12
 
 
 class Skip(Tiny):
@@ -146,12 +147,12 @@ class Skip(Tiny):
 def test_input_that_goes_elsewhere_too(inplace: bool) -> None:
     network, x = wrap(Skip(nn.ReLU(inplace))).double(), random_picture(seed=3).double()
 
-    def twin(value: Tensor) -> Tensor:
-        y = RescaledTwin.apply(value.clone(), F.relu)
+    def with_rule(value: Tensor) -> Tensor:
+        y = RescaleActivation.apply(value.clone(), F.relu)
         return value.copy_(y) if inplace else y
 
     given = explain("deep_lift", network, x)
-    assert relative(given.values, twin_map(wrap(Skip(twin)).double(), x, torch.zeros_like(x))) < 1e-12
+    assert relative(given.values, rescale_map(wrap(Skip(with_rule)).double(), x, torch.zeros_like(x))) < 1e-12
     assert complete(given.diagnostics["completeness"], 1e-9)
 
 

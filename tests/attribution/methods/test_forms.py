@@ -1,8 +1,8 @@
 """Every registered method on every form of network: what an independent reference gives, or refused.
 
-The references are written down anew: gradients by central differences in float64, guided and rescaled backward passes
-by activations that carry the rule in themselves, everything else by loops. No method is left out: one without a
-reference fails here.
+The references are written a second time here: gradients by central differences in float64, guided and rescaled backward
+passes by activations that have the rule as their backward pass, everything else by loops. No method is left out: one
+without a reference fails here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from tests.support.nets import Tiny, explain, random_picture, relative, seeded, wrap
-from tests.support.twins import Activation, DeconvolvedTwin, GuidedTwin, RescaledTwin, Twin
+from tests.support.rule_activations import (
+    Activation,
+    ActivationWithRule,
+    DeconvolutionActivation,
+    GuidedActivation,
+    RescaleActivation,
+)
 
 SEED = 3
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -60,7 +66,7 @@ class Net(Tiny):
 
 
 class Named(NamedTuple):
-    aside: Tensor
+    auxiliary: Tensor
     logits: Tensor
 
 
@@ -74,8 +80,8 @@ class Auxiliary(Net):
 
     def forward(self, x: Tensor) -> object:
         x = self.activation(self.first(x))
-        aside = self.activation(self.side(x)).mean((2, 3))
-        return self.answer(self.top(self.activation(self.second(x))), aside)
+        auxiliary = self.activation(self.side(x)).mean((2, 3))
+        return self.answer(self.top(self.activation(self.second(x))), auxiliary)
 
 
 class Flat(Net):
@@ -113,9 +119,9 @@ def _auxiliary(answer: Callable[[Tensor, Tensor], object]) -> Model:
 PLAIN = Model(lambda activation: wrap(Net(activation, seed=SEED)))
 MODELS: dict[str, Model] = {
     "channels last": Model(lambda a: wrap(Net(a, seed=SEED).to(memory_format=torch.channels_last))),
-    "tuple": _auxiliary(lambda logits, aside: (logits, aside)),
-    "dict": _auxiliary(lambda logits, aside: {"aside": aside, "logits": logits}),
-    "named tuple": _auxiliary(lambda logits, aside: Named(aside, logits)),
+    "tuple": _auxiliary(lambda logits, auxiliary: (logits, auxiliary)),
+    "dict": _auxiliary(lambda logits, auxiliary: {"aside": auxiliary, "logits": logits}),
+    "named tuple": _auxiliary(lambda logits, auxiliary: Named(auxiliary, logits)),
     "another size": Model(lambda a: wrap(Adaptive(a)).at((96, 64)), size=(96, 64)),
     "grey": Model(lambda a: wrap(Net(a, seed=SEED, channels=1), mean=(0.4,), std=(0.3,)), Score(0)),
     "one class": Model(lambda a: wrap(Net(a, 1, seed=SEED), classes=1), Score(0, "probability", multilabel=True)),
@@ -141,12 +147,12 @@ class Reference:
     def slope(self, at: Tensor) -> Tensor:
         return slope(self.scores, at)
 
-    def twin(self, rule: type[Twin]) -> Classifier:
+    def with_rule(self, rule: type[ActivationWithRule]) -> Classifier:
         return self.model.build(lambda value: rule.apply(value, self.activation)).double()
 
-    def by_twin(self, rule: type[Twin], pictures: Tensor) -> Tensor:
+    def gradient_with_rule(self, rule: type[ActivationWithRule], pictures: Tensor) -> Tensor:
         at = pictures.clone().requires_grad_()
-        return torch.autograd.grad(self.formula(self.twin(rule)(at)).sum(), at)[0]
+        return torch.autograd.grad(self.formula(self.with_rule(rule)(at)).sum(), at)[0]
 
     def vanilla_gradient(self) -> Tensor:
         return self.slope(self.x)
@@ -155,13 +161,13 @@ class Reference:
         return self.x * self.slope(self.x)
 
     def guided_backprop(self) -> Tensor:
-        return self.by_twin(GuidedTwin, self.x[None])[0]
+        return self.gradient_with_rule(GuidedActivation, self.x[None])[0]
 
     def deconvolution(self) -> Tensor:
-        return self.by_twin(DeconvolvedTwin, self.x[None])[0]
+        return self.gradient_with_rule(DeconvolutionActivation, self.x[None])[0]
 
     def deep_lift(self) -> Tensor:
-        return self.x * self.by_twin(RescaledTwin, torch.stack((self.x, torch.zeros_like(self.x))))[0]
+        return self.x * self.gradient_with_rule(RescaleActivation, torch.stack((self.x, torch.zeros_like(self.x))))[0]
 
     def smooth_grad(self) -> Tensor:
         deviation = 0.1 * (self.x.max() - self.x.min())

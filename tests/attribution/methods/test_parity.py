@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from tests.support.nets import Tiny, classifier, explain, gradient, lite0, random_picture, relative, sample_pixels, wrap
-from tests.support.twins import DeconvolvedTwin
+from tests.support.rule_activations import DeconvolutionActivation
 
 MODELS = ("lite0", "resnet18")
 CAT = 282
@@ -131,9 +131,9 @@ def test_deconvolution_where_captum_is_the_plain_gradient(activation: nn.Module)
     network, x = wrap(Tiny(activation)).double(), random_picture().double()
     theirs = Deconvolution(network).attribute(x[None], target=0)[0]
     assert relative(theirs, explain("vanilla_gradient", network, x).values) < 1e-12
-    twin = wrap(Tiny(lambda value: DeconvolvedTwin.apply(value, activation))).double()
+    with_rule = wrap(Tiny(lambda value: DeconvolutionActivation.apply(value, activation))).double()
     given = explain("deconvolution", network, x).values
-    assert relative(given, gradient(twin, x, lambda y: y[:, 0])) < 1e-12
+    assert relative(given, gradient(with_rule, x, lambda y: y[:, 0])) < 1e-12
     assert relative(given, theirs) > 0.1
 
 

@@ -1,4 +1,5 @@
-"""Guided backprop's and deconvolution's rules: against twins that carry them in themselves, or refused by name."""
+"""Guided backprop's and deconvolution's rules: against activations that have them as their backward pass, or refused by
+name."""
 
 from __future__ import annotations
 
@@ -16,15 +17,16 @@ from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 
 from tests.support.nets import Tiny, explain, gradient, random_picture, relative, wrap
-from tests.support.twins import Activation, DeconvolvedTwin, GuidedTwin
+from tests.support.rule_activations import Activation, DeconvolutionActivation, GuidedActivation
 
 
 def check_guided(activation: Activation) -> None:
-    """The rule on a network with `activation` equals its twin, and is not the plain gradient."""
+    """The rule on a network with `activation` equals that of activations with the rule, and is not the plain
+    gradient."""
     network, x = wrap(Tiny(activation)).double(), random_picture(seed=3).double()
-    twin = wrap(Tiny(lambda value: GuidedTwin.apply(value, activation))).double()
+    with_rule = wrap(Tiny(lambda value: GuidedActivation.apply(value, activation))).double()
     given = explain("guided_backprop", network, x)
-    expected = gradient(twin, x, lambda y: y[:, 0])
+    expected = gradient(with_rule, x, lambda y: y[:, 0])
     assert given.diagnostics["guided_activations"] == 2
     assert given.diagnostics["gates"] == 0
     assert relative(given.values, expected) < 1e-12
@@ -90,9 +92,9 @@ RECTIFIERS = [name for name in KNOWN if name.startswith(("relu", "clamp", "thres
 @pytest.mark.parametrize("name", RECTIFIERS)
 def test_rectifiers_are_deconvolved(name: str) -> None:
     network, x = wrap(Tiny(KNOWN[name])).double(), random_picture(seed=3).double()
-    twin = wrap(Tiny(lambda value: DeconvolvedTwin.apply(value, KNOWN[name]))).double()
+    with_rule = wrap(Tiny(lambda value: DeconvolutionActivation.apply(value, KNOWN[name]))).double()
     given = explain("deconvolution", network, x)
-    expected = gradient(twin, x, lambda y: y[:, 0])
+    expected = gradient(with_rule, x, lambda y: y[:, 0])
     assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 2, "gates": 0}
     assert relative(given.values, expected) < 1e-12
     for other in ("vanilla_gradient", "guided_backprop"):
@@ -215,7 +217,7 @@ def test_scripted_activations(source: str, refusal: str | None) -> None:
     """TorchScript fuses after some runs, and autograd then sees one node for all: refused, never passed over."""
     scripted = torch.jit.CompilationUnit(f"def activation(x):\n    return {source}\n").activation
     network, x = wrap(Tiny(scripted)), random_picture()
-    expected = wrap(Tiny(lambda value: GuidedTwin.apply(value, F.relu)))
+    expected = wrap(Tiny(lambda value: GuidedActivation.apply(value, F.relu)))
     refusals: list[str] = []
     for _ in range(4):
         try:
@@ -249,15 +251,15 @@ class SqueezeExcite(nn.Module):
 )
 def test_gates_are_left_alone(gate: Activation) -> None:
     network, x = wrap(SqueezeExcite(F.relu, gate)).double(), random_picture(seed=1).double()
-    twin = wrap(SqueezeExcite(lambda value: GuidedTwin.apply(value, F.relu), gate)).double()
-    twin.load_state_dict(network.state_dict())
+    with_rule = wrap(SqueezeExcite(lambda value: GuidedActivation.apply(value, F.relu), gate)).double()
+    with_rule.load_state_dict(network.state_dict())
     given = explain("guided_backprop", network, x)
     assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 2, "gates": 1}
-    assert relative(given.values, gradient(twin, x, lambda y: y[:, 0])) < 1e-12
-    twin.network.body.activation = lambda value: DeconvolvedTwin.apply(value, F.relu)
+    assert relative(given.values, gradient(with_rule, x, lambda y: y[:, 0])) < 1e-12
+    with_rule.network.body.activation = lambda value: DeconvolutionActivation.apply(value, F.relu)
     deconvolved = explain("deconvolution", network, x)
     assert deconvolved.diagnostics == given.diagnostics
-    assert relative(deconvolved.values, gradient(twin, x, lambda y: y[:, 0])) < 1e-12
+    assert relative(deconvolved.values, gradient(with_rule, x, lambda y: y[:, 0])) < 1e-12
 
 
 def test_hidden_sigmoid_is_no_gate_where_squeeze_and_excitation_follows() -> None:
@@ -290,10 +292,10 @@ class CosineHead(nn.Module):
 )
 def test_normalisations_are_left_alone(normalize: Activation) -> None:
     network, x = wrap(CosineHead(F.relu, normalize)).double(), random_picture(seed=2).double()
-    twin = wrap(CosineHead(lambda value: GuidedTwin.apply(value, F.relu), normalize)).double()
+    with_rule = wrap(CosineHead(lambda value: GuidedActivation.apply(value, F.relu), normalize)).double()
     given = explain("guided_backprop", network, x)
     assert given.diagnostics["guided_activations"] == 2
-    assert relative(given.values, gradient(twin, x, lambda y: y[:, 0])) < 1e-12
+    assert relative(given.values, gradient(with_rule, x, lambda y: y[:, 0])) < 1e-12
 
 
 def test_network_without_activation_is_refused() -> None:

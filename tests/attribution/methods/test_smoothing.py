@@ -31,10 +31,10 @@ def naive(network: Tiny, x: Tensor, samples: int, share: float, seed: int) -> di
     """Pairs of opposite noise for the mean, independent noise for the others."""
     deviation = share * (x.max() - x.min())
     pairs = [(-1) ** k * noise(seed, k // 2, x.shape) for k in range(samples)]
-    alone = [noise(seed, k, x.shape) for k in range(samples)]
+    singles = [noise(seed, k, x.shape) for k in range(samples)]
     paired, gradients = (
-        torch.stack([gradient(network, x + deviation * drawn, lambda y: y[:, 0]) for drawn in way])
-        for way in (pairs, alone)
+        torch.stack([gradient(network, x + deviation * drawn, lambda y: y[:, 0]) for drawn in noises])
+        for noises in (pairs, singles)
     )
     return {
         "mean": paired.mean(0),

@@ -9,7 +9,7 @@ from gradoscope.attribution.score import Score
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from tests.support.judged import measure, subject
+from tests.support.explained_maps import measure, subject
 from tests.support.nets import Tiny, explain, random_picture, wrap
 
 

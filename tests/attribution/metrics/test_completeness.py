@@ -11,7 +11,7 @@ from gradoscope.attribution.metrics.base import ExplainedMap
 from gradoscope.pipeline.findings import findings
 from torch import Tensor
 
-from tests.support.judged import measure, subject
+from tests.support.explained_maps import measure, subject
 from tests.support.nets import Tiny, explain, random_picture, wrap
 
 

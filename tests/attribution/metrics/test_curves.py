@@ -16,7 +16,7 @@ from gradoscope.attribution.metrics.similarity import importance
 from gradoscope.attribution.noise import generator
 from torch import Tensor
 
-from tests.support.judged import measure, subject
+from tests.support.explained_maps import measure, subject
 from tests.support.nets import Tiny, random_picture, wrap
 
 

@@ -9,7 +9,7 @@ import torch
 from gradoscope.attribution.errors import UnknownName
 from gradoscope.attribution.metrics.base import MetricCost, find_metric, metrics
 
-from tests.support.judged import run, subject
+from tests.support.explained_maps import run, subject
 from tests.support.nets import Tiny, wrap
 
 METRICS = list(metrics())

@@ -9,7 +9,7 @@ from gradoscope.attribution.methods.base import find_method
 from gradoscope.pipeline.findings import findings
 from torch import Tensor, nn
 
-from tests.support.judged import measure, subject
+from tests.support.explained_maps import measure, subject
 from tests.support.nets import Quadratic, Tiny, classifier, random_picture, wrap
 
 

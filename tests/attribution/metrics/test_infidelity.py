@@ -15,7 +15,7 @@ from scipy.optimize import nnls
 from scipy.stats import pearsonr
 from torch import Tensor, nn
 
-from tests.support.judged import measure, run, subject
+from tests.support.explained_maps import measure, run, subject
 from tests.support.nets import Linear, Tiny, random_picture, seeded, wrap
 
 

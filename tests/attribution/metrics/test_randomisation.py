@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
-from tests.support.judged import measure, run, subject
+from tests.support.explained_maps import measure, run, subject
 from tests.support.nets import Tiny, classifier, explain, random_picture, wrap
 
 
@@ -73,8 +73,8 @@ def test_every_weight_is_drawn_and_comes_from_the_seed() -> None:
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
-def test_slopes_of_a_prelu_are_as_they_begin() -> None:
-    """With slopes of 1, as a norm's scale begins, the network would be linear: f(x) + f(−x) = 2 f(0)."""
+def test_slopes_of_a_prelu_are_initialised_again() -> None:
+    """With slopes of 1, which a norm's scale is initialised to, the network would be linear: f(x) + f(−x) = 2 f(0)."""
     model = private_copy(
         wrap(nn.Sequential(nn.Conv2d(3, 4, 3), nn.PReLU(4, init=0.1), nn.Flatten(), nn.Linear(144, 3)))
     )
@@ -130,7 +130,7 @@ def test_layers_of_convnext() -> None:
     assert all(float(scale.abs().max()) == pytest.approx(1e-6) for scale in scales)
 
 
-def test_norms_of_whole_maps_begin_anew() -> None:
+def test_norms_of_whole_maps_are_initialised_again() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LayerNorm([4, 6, 6]), nn.Flatten(), nn.Linear(144, 3))
     network[1].weight.data.normal_()
     copy = private_copy(wrap(network))
@@ -156,9 +156,9 @@ def test_stages_against_maps_of_networks_made_by_hand() -> None:
         assert stage["ssim"] == pytest.approx(structural_similarity(one, other, data_range=1))
 
 
-def test_a_map_that_is_gone_has_no_likeness() -> None:
+def test_a_map_that_is_not_finite_has_no_similarity() -> None:
     class Dying(Tiny):
-        """Its head passes nothing once its weights are drawn."""
+        """Its answer is NaN once the head's weights are random."""
 
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x) * float("nan") if self.head.weight[0, 0].item() != mark else super().forward(x)

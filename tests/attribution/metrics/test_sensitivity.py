@@ -9,7 +9,7 @@ from gradoscope.attribution.metrics.base import find_metric
 from gradoscope.attribution.metrics.max_sensitivity import nudge
 from torch import Tensor
 
-from tests.support.judged import measure, run, subject
+from tests.support.explained_maps import measure, run, subject
 from tests.support.nets import Linear, Quadratic, Tiny, explain, random_picture, seeded, wrap
 
 METHODS = {"vanilla_gradient": {}, "smooth_grad": {"samples": 3}, "integrated_gradients": {"steps": 4}, "grad_cam": {}}

@@ -11,7 +11,7 @@ from gradoscope.attribution.metrics.stability import jpeg_compressed, shifted
 from PIL import Image
 from torch import Tensor, nn
 
-from tests.support.judged import measure, subject
+from tests.support.explained_maps import measure, subject
 from tests.support.nets import Tiny, explain, random_picture, wrap
 
 

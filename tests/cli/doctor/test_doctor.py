@@ -237,8 +237,8 @@ def test_a_port_that_is_taken_is_wrong(monkeypatch):
 
 
 def test_a_port_with_a_gradoscope_is_as_it_should_be(tmp_path):
-    with serving(tmp_path / "store") as door:
-        assert "a Gradoscope answers" in only(network.port, port=door.port).detail
+    with serving(tmp_path / "store") as web_server:
+        assert "a Gradoscope answers" in only(network.port, port=web_server.port).detail
 
 
 def test_names_go_with_the_address():

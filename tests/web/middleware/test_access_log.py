@@ -13,9 +13,9 @@ from tests.support.web_server import serving
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("trace")) as door:
-        yield door
+def web_server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("trace")) as web_server:
+        yield web_server
 
 
 @pytest.fixture
@@ -35,14 +35,14 @@ def told(caplog):
     return of
 
 
-def numbers(door):
-    with door.client() as client:
+def numbers(web_server):
+    with web_server.client() as client:
         lines = client.get("/metrics").text.splitlines()
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
 
 
-def test_an_answer_has_an_id_and_a_sane_one_is_kept(door):
-    with door.client() as client:
+def test_an_answer_has_an_id_and_a_sane_one_is_kept(web_server):
+    with web_server.client() as client:
         one, two = (client.get("/healthz").headers["x-request-id"] for _ in range(2))
         assert one != two
         assert request_id.ALLOWED_ID.fullmatch(one)
@@ -61,22 +61,22 @@ def test_an_answer_has_an_id_and_a_sane_one_is_kept(door):
         ("GET", "/", {"host": "evil.example"}, 421),
     ],
 )
-def test_every_problem_tells_the_id_of_its_answer(door, method, path, headers, status):
-    with door.client() as client:
+def test_every_problem_tells_the_id_of_its_answer(web_server, method, path, headers, status):
+    with web_server.client() as client:
         answer = client.request(method, path, headers={"x-request-id": "one", **headers})
     assert answer.status_code == status
     assert answer.headers["x-request-id"] == answer.json()["request_id"] == "one"
 
 
-def test_a_refused_connection_has_an_id_too_and_is_counted(door):
-    answer = door.raw(b"no HTTP at all\r\n\r\n")
+def test_a_refused_connection_has_an_id_too_and_is_counted(web_server):
+    answer = web_server.raw(b"no HTTP at all\r\n\r\n")
     assert answer.status == 400
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
-    assert numbers(door)['gradoscope_refusals_total{reason="Bad request",status="400"}'] >= 1
+    assert numbers(web_server)['gradoscope_refusals_total{reason="Bad request",status="400"}'] >= 1
 
 
-def test_a_line_says_what_happened_and_nothing_that_was_sent(door, told):
-    with door.client() as client:
+def test_a_line_says_what_happened_and_nothing_that_was_sent(web_server, told):
+    with web_server.client() as client:
         client.post(
             "/api/v1/predictions?secret=query",
             files={"image": ("holiday.jpg", b"pixels-of-mine")},
@@ -90,27 +90,27 @@ def test_a_line_says_what_happened_and_nothing_that_was_sent(door, told):
     assert not re.search("secret|holiday|mine", str(vars(record)))
 
 
-def test_nobody_writes_lines_of_their_own_into_the_log(door, told):
-    with door.client() as client:
+def test_nobody_writes_lines_of_their_own_into_the_log(web_server, told):
+    with web_server.client() as client:
         client.get("/api/v1/%0AINFO:%20forged/é")
     record = told("/api/v1/%0AINFO%3A%20forged/%C3%A9")
     assert "\n" not in record.getMessage()
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/static/js/state/methods.js"])
-def test_what_is_asked_all_the_time_is_not_in_the_log(door, told, path):
-    with door.client() as client:
+def test_what_is_asked_all_the_time_is_not_in_the_log(web_server, told, path):
+    with web_server.client() as client:
         assert client.get(path).status_code == 200
     assert told(path).levelname == "DEBUG"
 
 
-def test_requests_are_counted_by_template_and_unknown_paths_together(door):
-    before = numbers(door)
-    with door.client() as client:
+def test_requests_are_counted_by_template_and_unknown_paths_together(web_server):
+    before = numbers(web_server)
+    with web_server.client() as client:
         for path in ("/api/v1/models/a/classes", "/api/v1/models/b/classes", "/x/1", "/x/2", "/static/none.js"):
             client.get(path)
         client.request("BREW", "/x/3")
-    after = numbers(door)
+    after = numbers(web_server)
 
     def grown(**labels):
         listed = ",".join(f'{name}="{value}"' for name, value in sorted(labels.items()))

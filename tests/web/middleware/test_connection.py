@@ -26,9 +26,9 @@ WHOLE = b'--x\r\nContent-Disposition: form-data; name="sample"\r\n\r\ncat\r\n--x
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("door"), header_seconds=SHORT, body_seconds=SHORT) as door:
-        yield door
+def web_server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("web"), header_seconds=SHORT, body_seconds=SHORT) as web_server:
+        yield web_server
 
 
 def trickle(sock, data):
@@ -41,8 +41,8 @@ def trickle(sock, data):
         time.sleep(SHORT / 10)
 
 
-def slowly(door, head, rest):
-    with door.connect() as sock:
+def slowly(web_server, head, rest):
+    with web_server.connect() as sock:
         sock.sendall(head)
         sender = threading.Thread(target=trickle, args=(sock, rest))
         sender.start()
@@ -62,52 +62,52 @@ def problem(answer, status):
     return answer
 
 
-def test_a_slow_head_is_answered_408(door):
-    answer = problem(slowly(door, b"", GET), 408)
+def test_a_slow_head_is_answered_408(web_server):
+    answer = problem(slowly(web_server, b"", GET), 408)
     assert f"{SHORT:g} s" in answer.json()["detail"]
     assert answer.headers["connection"] == "close"
 
 
-def test_a_slow_head_after_a_good_request_is_too(door):
-    with door.connect() as sock:
+def test_a_slow_head_after_a_good_request_is_too(web_server):
+    with web_server.connect() as sock:
         sock.sendall(GET)
         assert one(sock).status == 200
         trickle(sock, GET[:4])
         problem(read(sock), 408)
 
 
-def test_a_connection_that_says_nothing_is_closed_without_a_word(door):
-    assert door.raw(b"").data == b""
+def test_a_connection_that_says_nothing_is_closed_without_a_word(web_server):
+    assert web_server.raw(b"").data == b""
 
 
-def test_a_slow_body_is_answered_408(door):
-    answer = problem(slowly(door, FORM + b"Content-Length: 1000\r\n\r\n", b"--x" * 30), 408)
+def test_a_slow_body_is_answered_408(web_server):
+    answer = problem(slowly(web_server, FORM + b"Content-Length: 1000\r\n\r\n", b"--x" * 30), 408)
     assert answer.headers["connection"] == "close"
     chunks = b"1\r\n-\r\n1\r\n-\r\n1\r\nx\r\n" * 10
-    problem(slowly(door, FORM + b"Transfer-Encoding: chunked\r\n\r\n", chunks), 408)
+    problem(slowly(web_server, FORM + b"Transfer-Encoding: chunked\r\n\r\n", chunks), 408)
 
 
-def test_a_body_that_nobody_reads_is_not_waited_for(door):
-    answer = slowly(door, GET[:-2] + b"Content-Length: 1000\r\n\r\n", b"x" * 60)
+def test_a_body_that_nobody_reads_is_not_waited_for(web_server):
+    answer = slowly(web_server, GET[:-2] + b"Content-Length: 1000\r\n\r\n", b"x" * 60)
     assert answer.status == 200
     assert len(answer.data) < 1000
 
 
-def test_the_rest_of_an_unread_body_leaves_a_connection_that_ends(door):
-    with door.connect() as sock:
+def test_the_rest_of_an_unread_body_leaves_a_connection_that_ends(web_server):
+    with web_server.connect() as sock:
         sock.sendall(GET[:-2] + b"Content-Length: 3\r\n\r\n")
         assert one(sock).status == 200
         sock.sendall(b"abc")
         assert read(sock).data == b""
 
 
-def test_requests_one_after_the_other_and_at_once(door):
-    with door.connect() as sock:
+def test_requests_one_after_the_other_and_at_once(web_server):
+    with web_server.connect() as sock:
         for _ in range(3):
             sock.sendall(GET)
             assert one(sock).status == 200
             time.sleep(SHORT / 4)
-    answer = door.raw(GET * 3 + GET[:-2] + b"Connection: close\r\n\r\n")
+    answer = web_server.raw(GET * 3 + GET[:-2] + b"Connection: close\r\n\r\n")
     assert answer.data.count(b"HTTP/1.1 200 OK") == 4
 
 
@@ -133,21 +133,21 @@ def test_requests_one_after_the_other_and_at_once(door):
         (FORM + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
     ],
 )
-def test_what_is_no_request_is_told_so(door, data, status):
-    told = problem(door.raw(data), status).json()
+def test_what_is_no_request_is_told_so(web_server, data, status):
+    told = problem(web_server.raw(data), status).json()
     assert told["title"] == TITLES.get(status, told["title"])
     assert (told["title"] == "Bad request") == (status == 400)
-    assert door.alive()
+    assert web_server.alive()
 
 
-def test_heads_are_bounded_however_they_arrive(door):
+def test_heads_are_bounded_however_they_arrive(web_server):
     """Ten thousand headers in one piece are not parsed; a hundred are."""
     few, many = (b"".join(b"X-%d: a\r\n" % number for number in range(count)) for count in (100, 200))
-    assert door.raw(GET[:-2] + few + b"Connection: close\r\n\r\n").status == 200
+    assert web_server.raw(GET[:-2] + few + b"Connection: close\r\n\r\n").status == 200
     for headers in (many, b"a:\r\n" * 10_000, b"X: " + b"a" * 17_000 + b"\r\n"):
-        answer = problem(door.raw(GET[:-2] + headers + b"\r\n"), 431)
+        answer = problem(web_server.raw(GET[:-2] + headers + b"\r\n"), 431)
         assert "128 lines" in answer.json()["detail"]
-        answer = door.raw(GET + GET[:-2] + headers + b"\r\n")  # after a good one, in the same piece
+        answer = web_server.raw(GET + GET[:-2] + headers + b"\r\n")  # after a good one, in the same piece
         assert answer.status == 200
         assert b"HTTP/1.1 431" in answer.data
 
@@ -171,10 +171,10 @@ def chunked(data):
     return b"".join(b"1\r\n%c\r\n" % byte for byte in data) + b"0\r\n\r\n"
 
 
-def test_a_body_in_one_byte_chunks_is_read_whole(door):
+def test_a_body_in_one_byte_chunks_is_read_whole(web_server):
     """And the request after it, on the same connection."""
     body = chunked(b"\r\n" * 2500 + WHOLE)
-    with door.connect() as sock:
+    with web_server.connect() as sock:
         sock.sendall(FORM + b"Transfer-Encoding: chunked\r\n\r\n" + body + GET)
         assert one(sock).status == 200
         assert one(sock).status == 200
@@ -183,7 +183,7 @@ def test_a_body_in_one_byte_chunks_is_read_whole(door):
 
 
 @pytest.mark.parametrize("head", [b"Content-Length: 30000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
-def test_a_refused_body_is_not_read_on(door, head, monkeypatch):
+def test_a_refused_body_is_not_read_on(web_server, head, monkeypatch):
     """The client can read why, and the connection ends; nothing of the rest is parsed."""
     parsed = []
     real = bounded_http.BoundedHTTP.receive_data
@@ -191,7 +191,7 @@ def test_a_refused_body_is_not_read_on(door, head, monkeypatch):
         bounded_http.BoundedHTTP, "receive_data", lambda self, data: (parsed.append(len(data)), real(self, data))[1]
     )
     monkeypatch.setattr(connection, "LINGER_SECONDS", SHORT)
-    with door.connect() as sock:
+    with web_server.connect() as sock:
         sock.sendall(FORM.replace(b"/api/v1/predictions", b"/api/v1/session") + head)
         piece = b"2000\r\n" + b"&" * 0x2000 + b"\r\n"
         with contextlib.suppress(OSError):
@@ -199,22 +199,22 @@ def test_a_refused_body_is_not_read_on(door, head, monkeypatch):
                 sock.sendall(piece)
         problem(read(sock), 413)
     assert sum(parsed) < 400_000  # of 3,3 MB
-    assert door.alive()
+    assert web_server.alive()
 
 
-def test_a_body_shorter_than_it_says_is_a_disconnect(door):
-    with door.connect() as sock:
+def test_a_body_shorter_than_it_says_is_a_disconnect(web_server):
+    with web_server.connect() as sock:
         sock.sendall(FORM + b"Content-Length: 1000\r\n\r\n--x")
         sock.shutdown(socket.SHUT_WR)
         assert read(sock).status in (None, 400)
 
 
 def test_one_connection_too_many_takes_the_place_of_the_most_idle(tmp_path):
-    with serving(tmp_path, max_connections=8) as door:
-        slow = [door.connect() for _ in range(8)]
+    with serving(tmp_path, max_connections=8) as web_server:
+        slow = [web_server.connect() for _ in range(8)]
         for sock in slow:
             sock.sendall(b"GET")
-        assert door.alive()
+        assert web_server.alive()
         assert read(slow[0]).data == b""
         slow[7].sendall(GET[3:])
         assert one(slow[7]).status == 200
@@ -223,15 +223,15 @@ def test_one_connection_too_many_takes_the_place_of_the_most_idle(tmp_path):
 
 
 def test_where_all_are_busy_the_one_too_many_is_told_so(tmp_path):
-    with serving(tmp_path, max_connections=8) as door:
-        door.executor.gate.clear()
-        busy = [door.connect() for _ in range(8)]
+    with serving(tmp_path, max_connections=8) as web_server:
+        web_server.executor.gate.clear()
+        busy = [web_server.connect() for _ in range(8)]
         for sock in busy:
             sock.sendall(FORM + b"Content-Length: %d\r\n\r\n" % len(WHOLE) + WHOLE)
-        until(lambda: len(door.executor.asked) == 8)
-        answer = problem(door.raw(b""), 503)
+        until(lambda: len(web_server.executor.asked) == 8)
+        answer = problem(web_server.raw(b""), 503)
         assert int(answer.headers["retry-after"]) >= 1
-        door.executor.gate.set()
+        web_server.executor.gate.set()
         for sock in busy:
             assert one(sock).status == 200
             sock.close()
@@ -239,18 +239,18 @@ def test_where_all_are_busy_the_one_too_many_is_told_so(tmp_path):
 
 def test_a_reader_that_takes_nothing_is_disconnected(tmp_path, monkeypatch):
     monkeypatch.setattr(connection, "STALL_SECONDS", SHORT)
-    with serving(tmp_path) as door, socket.socket() as sock:
+    with serving(tmp_path) as web_server, socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.connect(("127.0.0.1", door.port))
+        sock.connect(("127.0.0.1", web_server.port))
         path = b"GET /static/swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
         sock.sendall(path * 8)  # more than the system keeps for it
-        until(lambda: stuck(door))
-        until(lambda: not stuck(door))
-        assert door.alive()
+        until(lambda: stuck(web_server))
+        until(lambda: not stuck(web_server))
+        assert web_server.alive()
 
 
-def stuck(door):
-    return any(connection.flow.write_paused for connection in list(door.server.server_state.connections))
+def stuck(web_server):
+    return any(connection.flow.write_paused for connection in list(web_server.server.server_state.connections))
 
 
 def until(condition):
@@ -261,7 +261,7 @@ def until(condition):
     raise AssertionError("it does not come")
 
 
-def test_a_client_that_has_gone_when_it_is_refused_leaves_nothing_in_the_log(door, caplog, monkeypatch):
+def test_a_client_that_has_gone_when_it_is_refused_leaves_nothing_in_the_log(web_server, caplog, monkeypatch):
     """A request, then what is none: it is refused at the end of the first answer, and an error would be that one's."""
 
     def gone(transport):
@@ -269,10 +269,10 @@ def test_a_client_that_has_gone_when_it_is_refused_leaves_nothing_in_the_log(doo
 
     caplog.set_level(logging.INFO, "gradoscope")
     monkeypatch.setattr(selector_events._SelectorSocketTransport, "write_eof", gone)
-    with door.connect() as sock:
+    with web_server.connect() as sock:
         sock.sendall(GET + b"--x\r\n\r\n")
         assert one(sock).status == 200
-    with door.connect() as sock:
+    with web_server.connect() as sock:
         sock.sendall(GET)
         assert one(sock).status == 200
     assert [record.getMessage() for record in caplog.records if "is refused: 400" in record.getMessage()]

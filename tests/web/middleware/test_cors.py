@@ -13,7 +13,7 @@ PREFLIGHT = {"access-control-request-method": "POST", "access-control-request-he
 
 
 def test_off_by_default(tmp_path):
-    with serving(tmp_path) as door, door.client() as client:
+    with serving(tmp_path) as web_server, web_server.client() as client:
         for method, headers in (("OPTIONS", PREFLIGHT), ("GET", {})):
             answer = client.request(method, "/api/v1/samples", headers={"origin": LAB, **headers})
             assert not [name for name in answer.headers if name.startswith("access-control")]
@@ -22,7 +22,7 @@ def test_off_by_default(tmp_path):
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("door"), cors_origins=[LAB]) as door, door.client() as client:
+    with serving(tmp_path_factory.mktemp("web"), cors_origins=[LAB]) as web_server, web_server.client() as client:
         yield client
 
 

@@ -57,7 +57,7 @@ LINK = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-u
 
 @pytest.mark.parametrize("path", ["abc.zip", "abc.png", "abc", "abc/panels/p1.npy", "abc/image.png"])
 def test_results_are_not_fetched_by_pages_of_other_sites(server, path):
-    """They are dear, and a page that embeds a hundred of them has the user's browser ask for them all."""
+    """They are expensive, and a page that embeds a hundred of them has the user's browser ask for them all."""
     url = f"/api/v1/explanations/{path}"
     for headers in (
         {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},

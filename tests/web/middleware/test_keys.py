@@ -1,4 +1,4 @@
-"""API keys: the file, who is let in, sessions, and what is whose."""
+"""API keys: the file, who is let in, sessions, and who owns what."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_keys_that_are_gone_let_nobody_in(path, left, caplog):
 
 
 @pytest.mark.parametrize("faulty", ["ann:short", "a n:0123456789abcdef", ANN, f"bob:{BOB}", "\ufffd"])
-def test_a_faulty_line_keeps_no_key_alive_and_takes_no_other(path, faulty, caplog):
+def test_a_faulty_line_ends_its_key_and_no_other(path, faulty, caplog):
     keys = Keys(path)
     written(path, f"{faulty}\nbob:{BOB}\n")
     assert keys.find(ANN) is None
@@ -153,20 +153,20 @@ def test_sessions_are_bounded(path):
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("door")
+def web_server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("web")
     (folder / "keys").write_text(FILE)
-    with serving(folder / "store", keys=folder / "keys") as door:
-        store = door.app.state.store
+    with serving(folder / "store", keys=folder / "keys") as web_server:
+        store = web_server.app.state.store
         store.create("of-ann", {"id": "of-ann"}, "ann")
         store.put("of-ann", "source", "s", b"bytes", {})
         store.put("of-ann", "image", "i", b"bytes", {})
-        yield door
+        yield web_server
 
 
 @pytest.fixture
-def client(door):
-    with door.client() as client:
+def client(web_server):
+    with web_server.client() as client:
         yield client
 
 
@@ -200,9 +200,9 @@ def test_the_rest_needs_one(client, path):
         assert client.get(path, headers=headers).status_code != 401, headers
 
 
-def test_a_post_without_one_is_refused_before_its_body_is_read(door):
+def test_a_post_without_one_is_refused_before_its_body_is_read(web_server):
     head = b"POST /api/v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n"
-    assert door.raw(head).status == 401
+    assert web_server.raw(head).status == 401
 
 
 def test_a_wrong_key_is_not_helped_by_a_cookie(client):
@@ -211,10 +211,10 @@ def test_a_wrong_key_is_not_helped_by_a_cookie(client):
     assert client.get("/api/v1/samples", headers={"x-api-key": "wrong-0123456789abc"}).status_code == 401
 
 
-def test_jobs_are_told_whose_they_are(door, client):
+def test_jobs_carry_their_owner(web_server, client):
     for key, name in ((ANN, "ann"), ("ann-another-0123456789", "ann"), (BOB, "bob")):
         client.post("/api/v1/predictions", data={"sample": "cat"}, headers={"x-api-key": key})
-        job, asking = door.executor.asked[-1]
+        job, asking = web_server.executor.asked[-1]
         assert (job.owner, asking) == (name, name)
 
 
@@ -251,7 +251,10 @@ def test_another_site_begins_no_session(client):
 
 
 def test_behind_https_the_cookie_is_secure(tmp_path, path):
-    with serving(tmp_path / "store", keys=path, trusted_proxies=["127.0.0.1"]) as door, door.client() as client:
+    with (
+        serving(tmp_path / "store", keys=path, trusted_proxies=["127.0.0.1"]) as web_server,
+        web_server.client() as client,
+    ):
         begun = client.post("/api/v1/session", data={"key": ANN}, headers={"x-forwarded-proto": "https"})
         assert "Secure" in begun.headers["set-cookie"]
 
@@ -282,13 +285,13 @@ def test_the_interface_says_that_keys_are_asked_for(client):
 
 
 def test_without_keys_nobody_is_asked(tmp_path):
-    with serving(tmp_path) as door, door.client() as client:
+    with serving(tmp_path) as web_server, web_server.client() as client:
         assert client.get("/metrics").status_code == 200
         assert client.post("/api/v1/session", data={"key": ANN}).status_code == 404
         assert client.delete("/api/v1/session").status_code == 204
-        door.app.state.store.create("x", {"id": "x"}, "ann")  # made when keys were on
+        web_server.app.state.store.create("x", {"id": "x"}, "ann")  # made when keys were on
         assert client.delete("/api/v1/explanations/x").status_code == 204
         client.post("/api/v1/predictions", data={"sample": "cat"})
-        job, asking = door.executor.asked[-1]
+        job, asking = web_server.executor.asked[-1]
         assert (job.owner, asking) == ("", "127.0.0.1")
         assert "securitySchemes" not in client.get("/openapi.json").json()["components"]

@@ -93,23 +93,27 @@ def test_clients_that_are_gone_are_forgotten(monkeypatch):
 
 def test_on_a_server(tmp_path):
     """A client that holds all of its share is refused, by a problem; another is served; reading is not limited."""
-    with serving(tmp_path, client_requests=2) as door, door.client() as client, ThreadPoolExecutor(2) as pool:
-        door.executor.gate.clear()
+    with (
+        serving(tmp_path, client_requests=2) as web_server,
+        web_server.client() as client,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        web_server.executor.gate.clear()
         held = [pool.submit(client.post, "/api/v1/predictions", data={"sample": "cat"}) for _ in range(2)]
-        while len(door.executor.asked) < 2:
+        while len(web_server.executor.asked) < 2:
             pass
         refused = client.post("/api/v1/predictions", data={"sample": "cat"})
         assert refused.status_code == 429
         assert refused.headers["content-type"] == "application/problem+json"
         assert int(refused.headers["retry-after"]) >= 1
         assert client.get("/healthz").status_code == 200
-        door.executor.gate.set()
+        web_server.executor.gate.set()
         assert {one.result().status_code for one in held} == {200}
         assert client.post("/api/v1/predictions", data={"sample": "cat"}).status_code == 200
 
 
 def test_the_rate_on_a_server(tmp_path):
-    with serving(tmp_path, client_rate=3) as door, door.client() as client:
+    with serving(tmp_path, client_rate=3) as web_server, web_server.client() as client:
         statuses = [client.delete("/api/v1/explanations/none").status_code for _ in range(4)]
         assert statuses == [404, 404, 404, 429]
 

@@ -10,13 +10,13 @@ from tests.support.web_server import serving
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("door")) as door:
+    with serving(tmp_path_factory.mktemp("web")) as web_server:
 
-        @door.app.get("/broken")
+        @web_server.app.get("/broken")
         def broken():
             raise RuntimeError("a secret of /some/path")
 
-        with door.client() as client:
+        with web_server.client() as client:
             yield client
 
 

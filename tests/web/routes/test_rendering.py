@@ -8,7 +8,7 @@ import threading
 import pytest
 from gradoscope.contract.problems import NotFound, TooManyRequests
 from gradoscope.web.routes import rendering
-from gradoscope.web.routes.rendering import PIECE, PiecewiseResponse, Renderings, StreamedResponse
+from gradoscope.web.routes.rendering import PIECE, PiecewiseResponse, RenderPool, StreamedResponse
 from starlette.requests import Request
 
 SCOPE = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "method": "GET", "headers": []}
@@ -49,15 +49,15 @@ def test_few_are_rendered_at_once_and_few_wait(monkeypatch):
         running.pop()
 
     async def scenario():
-        renderings = Renderings()
-        tasks = [asyncio.create_task(renderings.run(work)) for _ in range(rendering.THREADS + 3)]
+        render_pool = RenderPool()
+        tasks = [asyncio.create_task(render_pool.run(work)) for _ in range(rendering.THREADS + 3)]
         await asyncio.sleep(0)
         with pytest.raises(TooManyRequests):
-            await renderings.run(work)
+            await render_pool.run(work)
         gate.set()
         await asyncio.gather(*tasks)
-        await renderings.run(work)
-        renderings.close()
+        await render_pool.run(work)
+        render_pool.close()
 
     asyncio.run(scenario())
     assert max(most) <= rendering.THREADS
@@ -70,7 +70,7 @@ def test_what_fails_at_once_is_told_before_the_status_line():
 
     async def scenario():
         with pytest.raises(NotFound):
-            await StreamedResponse.of(Request(dict(SCOPE), never_leaves), Renderings(), parts(), {})
+            await StreamedResponse.of(Request(dict(SCOPE), never_leaves), RenderPool(), parts(), {})
 
     asyncio.run(scenario())
 
@@ -84,8 +84,8 @@ def test_a_stream_makes_a_part_only_when_the_one_before_was_taken():
             yield bytes([number]) * PIECE
 
     async def scenario():
-        renderings = Renderings()
-        response = await StreamedResponse.of(Request(dict(SCOPE), never_leaves), renderings, parts(), {"x": "y"})
+        render_pool = RenderPool()
+        response = await StreamedResponse.of(Request(dict(SCOPE), never_leaves), render_pool, parts(), {"x": "y"})
         assert made == [0]
         sent = []
 

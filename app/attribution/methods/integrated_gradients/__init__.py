@@ -37,7 +37,7 @@ class IntegratedGradientsParameters(PathParameters):
 
 
 @dataclass(frozen=True)
-class FadePath:
+class StraightPath:
     """x′ + t (x − x′); `ends` are (x, x′)."""
 
     ends: tuple[Tensor, Tensor]
@@ -88,7 +88,7 @@ class IntegratedGradients(Method[IntegratedGradientsParameters]):
         return sum(map(len, sweeps(parameters)))
 
     def attribute(self, engine: Engine, picture: Tensor, parameters: IntegratedGradientsParameters, seed: int) -> Steps:
-        path = FadePath((picture, make_baseline(parameters.baseline, picture, seed)))
+        path = StraightPath((picture, make_baseline(parameters.baseline, picture, seed)))
         return (yield from integrate(engine, path, sweeps(parameters), parameters.tolerance))
 
 

@@ -38,7 +38,7 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
 
     After Rao, Böhle, Schiele 2022, arXiv:2205.10435, and Adebayo et al. 2018: a map that is the same for every class
     cannot say what speaks for one. Figures: for each of `classes` its `target` and `label`, whether it was drawn
-    (`random`), and the likeness (see `similarity.map_similarity`). Maps: by the class's index.
+    (`random`), and the similarity (see `similarity.map_similarity`). Maps: by the class's index.
     """
 
     id = "class_sensitivity"
@@ -52,7 +52,7 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
     scalars = (
         Scalar(
             "class_sensitivity.rank_correlation", "Class sensitivity: rank correlation with other classes", "lower",
-            "The mean likeness of the map to those of other classes. Near 1 it is much the same for any class, and "
+            "The mean similarity of the map to those of other classes. Near 1 it is much the same for any class, and "
             "cannot say what speaks for this one.",
             lambda figures: mean_of(figures["classes"], "rank_correlation"),
         ),
@@ -78,9 +78,9 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
         for index, target in enumerate(others):
             engine = subject.engine.of(of_class(subject.score, target))
             values = yield from meter.explain(subject, engine)
-            likeness = map_similarity(subject.values, values, subject.method)
+            similarity = map_similarity(subject.values, values, subject.method)
             label = subject.classifier.label(target)
-            classes.append({"target": target, "label": label, "random": index >= nearest, **likeness})
+            classes.append({"target": target, "label": label, "random": index >= nearest, **similarity})
             maps[str(target)] = values
         return Measurement(self.id, {"classes": classes}, maps)
 

@@ -68,20 +68,20 @@ class GradientCheck(Metric[GradientCheckParameters]):
     On a private copy of the network in float64, so that h can be small enough to stay between the kinks of a ReLU
     network. But a picture can lie on a kink: under a max pooling, all values of a flat area are equal. There the score
     has two slopes, ahead (S(x + h v) − S(x)) / h and behind (S(x) − S(x − h v)) / h, and a right gradient is that of
-    one of the pieces that meet there. So its slope need not be their mean: of one kink it lies between the two, of
-    several that partly cancel it can lie somewhat beyond. If one of the first half of the directions meets a kink, the
-    other half is drawn to avoid them: in turn within a small square, which may hold none, and as one colour over the
-    whole picture, which leaves equal what was equal.
+    one of the pieces that meet there. So the map's slope need not be the mean of the two. With one kink it lies between
+    them; with several that partly cancel, it can lie somewhat beyond. If one of the first half of the directions meets
+    a kink, the other half is drawn to avoid kinks. Every second one changes only a small square, which may contain no
+    kink; the others add one colour to the whole picture, so that equal values stay equal.
 
     A map passes if its relative error over the directions without a kink is within the tolerance; if there are none,
     if its slopes lie no further beyond the other two than these are apart. Only the plain gradient is meant to pass:
     for any other method failing says what it is, not that it is wrong.
 
     Figures: `slopes`, `expected` (central differences), `ahead` and `behind`, one for each direction; `kinks`, the
-    number of directions where the latter two differ by more than the tolerance, in the size of the slopes; `between`,
+    number of directions where `ahead` and `behind` differ by more than the tolerance × `Slopes.size`; `between`,
     of how many of these the map's slope lies between them; `relative_error`, ‖slopes − expected‖ / ‖expected‖ over the
-    directions without a kink (None where there are none, or S is flat; where they are nearly flat, the divisor is the
-    tolerance in the size of all slopes); `passed`. Raises `Refused` where a map has one
+    directions without a kink (None where there are none, or S is flat; the divisor is at least the tolerance × the size
+    of all slopes); `passed`. Raises `Refused` where a map has one
     value for all channels of a place.
     """
 
@@ -104,7 +104,7 @@ class GradientCheck(Metric[GradientCheckParameters]):
             size_of("relative_error"),
         ),
     )  # fmt: skip
-    network = "double"
+    network = "double"  # a copy in float64
 
     def check(self, subject: ExplainedMap, parameters: GradientCheckParameters) -> None:
         if subject.method.single_channel:
@@ -124,7 +124,7 @@ class GradientCheck(Metric[GradientCheckParameters]):
         yield from differences(slopes, subject, engine, meter, here, parameters.step, range(half))
         avoiding = any(slopes.kinks(parameters.tolerance))
         yield from differences(slopes, subject, engine, meter, here, parameters.step, range(half, count), avoiding)
-        return Measurement(self.id, judged(slopes, parameters.tolerance))
+        return Measurement(self.id, figures_of(slopes, parameters.tolerance))
 
     def findings(self, figures: Figures, method: Method[Any]) -> Findings:
         """Only the plain gradient is meant to pass; of others it says what they are."""
@@ -167,30 +167,30 @@ def differences(
     """Add the slopes along the directions of these indices; `here` is S(x), `avoiding` draws those that avoid kinks."""
     picture, values = subject.picture.double(), subject.values.double()
     for batch in engine.batches(indices):
-        ways = torch.stack([direction(subject, k, avoiding) for k in batch])
-        pictures = torch.cat([picture + step * ways, picture - step * ways])
+        directions = torch.stack([direction(subject, k, avoiding) for k in batch])
+        pictures = torch.cat([picture + step * directions, picture - step * directions])
         above, below = finite(engine.scores(pictures)).chunk(2)
         slopes.ahead += ((above - here) / step).tolist()
         slopes.behind += ((here - below) / step).tolist()
-        slopes.given += (ways * values).sum((1, 2, 3)).tolist()
+        slopes.given += (directions * values).sum((1, 2, 3)).tolist()
         yield meter.spend(2 * len(batch))
 
 
-def judged(slopes: Slopes, tolerance: float) -> Figures:
+def figures_of(slopes: Slopes, tolerance: float) -> Figures:
     """The figures of these slopes."""
     kinks = slopes.kinks(tolerance)
     rows = list(zip(slopes.given, slopes.expected, slopes.ahead, slopes.behind, kinks, strict=True))
     smooth = [(given, expected) for given, expected, _, _, kink in rows if not kink]
     error = None
     if smooth and slopes.size:
-        off, size = (math.hypot(*column) for column in zip(*((g - e, e) for g, e in smooth), strict=True))
-        error = off / max(size, tolerance * slopes.size * math.sqrt(len(smooth)))
+        error_norm, size = (math.hypot(*column) for column in zip(*((g - e, e) for g, e in smooth), strict=True))
+        error = error_norm / max(size, tolerance * slopes.size * math.sqrt(len(smooth)))
     beyond = [
         (max(0.0, given - max(ahead, behind), min(ahead, behind) - given), abs(ahead - behind))
         for given, _, ahead, behind, kink in rows
         if kink
     ]
-    fits = bool(beyond) and all(distance <= width for distance, width in beyond)
+    passes_at_kinks = bool(beyond) and all(distance <= width for distance, width in beyond)
     return {
         "slopes": slopes.given,
         "expected": slopes.expected,
@@ -199,7 +199,7 @@ def judged(slopes: Slopes, tolerance: float) -> Figures:
         "kinks": len(beyond),
         "between": sum(distance == 0 for distance, _ in beyond),
         "relative_error": error,
-        "passed": fits if error is None else error <= tolerance,
+        "passed": passes_at_kinks if error is None else error <= tolerance,
     }
 
 

@@ -63,7 +63,7 @@ class Stability(Metric[StabilityParameters]):
     the map back), as JPEG, and mirrored (and mirrored back).
 
     After Alvarez-Melis, Jaakkola 2018, arXiv:1806.08049. Figures: for each of `trials` its `id` (`seed`, `shift`,
-    `jpeg`, `mirror`), the likeness (see `similarity.map_similarity`), and the target's `score` there beside the
+    `jpeg`, `mirror`), the similarity (see `similarity.map_similarity`), and the target's `score` there beside the
     original's, `score`: where the score itself changes, the map may. Another seed is tried only where the method draws
     anything. Maps: by the trial, laid over the original.
     """
@@ -103,8 +103,8 @@ class Stability(Metric[StabilityParameters]):
             values = yield from meter.explain(subject, engine, picture, subject.seed + trial.reseeded)
             values = trial.back(values)
             score = float(engine.scores(picture[None]))
-            likeness = map_similarity(trial.compared(subject.values), trial.compared(values), subject.method)
-            figures["trials"].append({"id": trial.id, "score": score, **likeness})
+            similarity = map_similarity(trial.compared(subject.values), trial.compared(values), subject.method)
+            figures["trials"].append({"id": trial.id, "score": score, **similarity})
             maps[trial.id] = values
             yield meter.spend(1)
         return Measurement(self.id, figures, maps)

@@ -20,7 +20,7 @@ from gradoscope.pipeline.context import Context
 from gradoscope.pipeline.pipeline import run
 from gradoscope.storage.stores import open_store
 
-from tests.support.cluster import MICRO_BATCH, at_rest, status_at_last
+from tests.support.cluster import MICRO_BATCH, final_status, reports_when_idle
 from tests.support.nets import relative
 from tests.support.paths import SAMPLES, sample
 
@@ -53,7 +53,7 @@ def store(cluster):
     opened.close()
 
 
-STATS_SECONDS = 4  # in which replicas tell the router what they hold, twice
+STATS_SECONDS = 4  # twice the interval at which replicas tell the router which models they have loaded
 
 
 def pictures_per_second(cluster, first):
@@ -73,7 +73,7 @@ def pictures_per_second(cluster, first):
 
 def evaluations(cluster):
     """What each replica has computed."""
-    return {told["replica"]: told["counters"]["gradient_evaluations"] for told in at_rest(cluster)}
+    return {report["replica"]: report["counters"]["gradient_evaluations"] for report in reports_when_idle(cluster)}
 
 
 def test_one_replica_and_two(cluster, capsys):
@@ -101,8 +101,8 @@ def test_the_same_maps_as_on_one_machine(cluster, store, tmp_path):
         torch.set_num_threads(threads)
     there, ours = maps(store, record), maps(context.store, here)
     assert len(there) == 6
-    apart = {method: relative(there[method], values) for method, values in ours.items()}
-    assert max(apart.values()) <= 1e-5, apart
+    differences = {method: relative(there[method], values) for method, values in ours.items()}
+    assert max(differences.values()) <= 1e-5, differences
     assert record["versions"] == here["versions"]
 
 
@@ -119,7 +119,7 @@ def test_cancelling_ends_within_two_micro_batches(cluster, store):
 
     seen = cluster.with_executor(scenario)
     assert sum(evaluations(cluster).values()) - before <= seen + 2 * MICRO_BATCH
-    assert status_at_last(lambda: store.load(job.id)) == "cancelled"
+    assert final_status(lambda: store.load(job.id)) == "cancelled"
 
 
 def test_a_replica_that_is_killed_and_the_job_completes(cluster, capsys):
@@ -148,7 +148,7 @@ def test_a_replica_that_is_killed_and_the_job_completes(cluster, capsys):
     assert "gradoscope_worker_deaths_total 1.0" in metrics
     with capsys.disabled():
         print(f"\na replica was killed: the other one went on after {recovered:.2f} s")
-    cluster.told(2)  # another one takes its place
+    cluster.reports(2)  # another one takes its place
 
 
 def test_deleting_ends_what_computes_it(cluster, store):
@@ -164,7 +164,7 @@ def test_deleting_ends_what_computes_it(cluster, store):
         return other[-1]
 
     assert cluster.with_executor(scenario).data["status"] == 404
-    at_rest(cluster)
+    reports_when_idle(cluster)
     assert store.load(job.id) is None
 
 

@@ -11,7 +11,7 @@ from gradoscope.web.cluster_app import build
 from ray import serve
 from ray.serve.schema import ServeDeploySchema
 
-from tests.support.cluster import at_rest, status_at_last
+from tests.support.cluster import final_status, reports_when_idle
 from tests.support.paths import ROOT, sample
 from tests.support.streams import stream
 
@@ -42,8 +42,8 @@ def test_leaving_a_stream_ends_its_computation(http, cluster):
     with stream(http, {"image": sample("cat.jpg")}, target=40, **LONG) as events:
         explanation = next(events)[1]["id"]
         next(event for event in events if event[0] == "progress")
-    at_rest(cluster)
-    assert status_at_last(lambda: http.get(f"/api/v1/explanations/{explanation}").json()) == "cancelled"
+    reports_when_idle(cluster)
+    assert final_status(lambda: http.get(f"/api/v1/explanations/{explanation}").json()) == "cancelled"
 
 
 def test_the_file_for_serve_deploy_is_sound():

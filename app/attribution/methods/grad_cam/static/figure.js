@@ -1,7 +1,7 @@
 // The numbers of Grad-CAM as a layer has them, and enlarged over the picture.
 
 import { assetsBeside, colours, picture } from "../../../js/methods/assets.js";
-import { chosen, gauge, onChoice, Slider, tell, view } from "../../../js/methods/parts.js";
+import { chosen, gauge, onChoice, Slider, setFactText, view } from "../../../js/methods/parts.js";
 import { contextOf } from "../../../js/shared/dom.js";
 import { number } from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
@@ -70,7 +70,7 @@ export async function start(root) {
     after.drawImage(seen, 0, 0);
     after.globalAlpha = OPACITY;
     after.drawImage(coloured(enlarge(values, side, SIDE), SIDE, table), 0, 0);
-    tell(root, "before", number(most));
+    setFactText(root, "before", number(most));
     const share = record.shares[target][index];
     gauge(root, "share", share, t("learn.read.grad_cam.share", { share: number(share), label: labels[target] }));
     return t("learn.read.grad_cam", { layer: name, side, channels });

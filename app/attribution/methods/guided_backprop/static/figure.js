@@ -1,7 +1,7 @@
 // The maps of two classes beside each other, guided and plain, and how far their pixels' ranks agree.
 
 import { assetsBeside } from "../../../js/methods/assets.js";
-import { chosen, gauge, onChoice, tell, view } from "../../../js/methods/parts.js";
+import { chosen, gauge, onChoice, setFactText, view } from "../../../js/methods/parts.js";
 import { number } from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
 
@@ -20,7 +20,7 @@ export async function start(root) {
   function show(name, index) {
     KINDS.forEach((kind, i) => {
       strips[i].draw(view(root, `${kind}-${name}`), index);
-      tell(root, `${kind}-${name}`, `≥ ${number(record.clips[kind][index])}`);
+      setFactText(root, `${kind}-${name}`, `≥ ${number(record.clips[kind][index])}`);
     });
   }
 

@@ -1,7 +1,7 @@
 // Noisy copies, the gradient of each, and the running mean.
 
 import { assetsBeside } from "../../../js/methods/assets.js";
-import { chosen, onChoice, Slider, tell, view } from "../../../js/methods/parts.js";
+import { chosen, onChoice, Slider, setFactText, view } from "../../../js/methods/parts.js";
 import { Chart } from "../../../js/shared/chart.js";
 import { number } from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
@@ -46,8 +46,8 @@ export async function start(root) {
     copies.draw(view(root, "copy"), index);
     single.draw(view(root, "single"), index);
     mean.draw(view(root, "mean"), index);
-    tell(root, "single", `≥ ${number(clips.single[index])}`);
-    tell(root, "mean", `≥ ${number(clips.mean[index])}`);
+    setFactText(root, "single", `≥ ${number(clips.single[index])}`);
+    setFactText(root, "mean", `≥ ${number(clips.mean[index])}`);
     chart.mark(count, [cosines[count - 1]]);
     const reading = { count, score: number(scores[count - 1]), cosine: number(cosines[count - 1]) };
     return t(count === 1 ? "learn.read.smooth_grad.one" : "learn.read.smooth_grad", reading);

@@ -1,7 +1,7 @@
 // The score and the gradient on the way from the picture into noise.
 
 import { assetsBeside } from "../../../js/methods/assets.js";
-import { Slider, tell, view } from "../../../js/methods/parts.js";
+import { Slider, setFactText, view } from "../../../js/methods/parts.js";
 import { Chart } from "../../../js/shared/chart.js";
 import { number } from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
@@ -28,7 +28,7 @@ export async function start(root) {
   new Slider(root, (index) => {
     pictures.draw(view(root, "picture"), index);
     maps.draw(view(root, "map"), index);
-    tell(root, "map", `≥ ${number(clips[index])}`);
+    setFactText(root, "map", `≥ ${number(clips[index])}`);
     chart.mark(places[index], [relative(scores[index]), cosines[index]]);
     return t("learn.read.vanilla_gradient", { level: number(places[index], 2), score: number(scores[index]), cosine: number(cosines[index]) });
   });

@@ -1,6 +1,6 @@
 // Completeness: what was to be shared out, what the map sums to, and what helps.
 
-import { facts, score } from "../../../js/metrics/metric-text.js";
+import { facts, numberText } from "../../../js/metrics/metric-text.js";
 import { paragraph, reasonOf } from "../../../js/metrics/number-figure.js";
 import { el } from "../../../js/shared/dom.js";
 import * as format from "../../../js/shared/format.js";
@@ -34,8 +34,8 @@ export function figure({ figures }) {
   const { expected, attributed, relative_error: error } = figures;
   const remedy = remedyText(figures);
   return el("div", {}, facts([
-    [t("value.expected"), score(expected)],
-    [t("value.attributed"), score(attributed)],
+    [t("value.expected"), numberText(expected)],
+    [t("value.attributed"), numberText(attributed)],
     [t("value.relative_error"), Number.isFinite(error) ? `${error < 0 ? "−" : "+"}${format.percent(error)}` : "–"],
   ]), reasonOf(figures), remedy ? paragraph(remedy) : null);
 }

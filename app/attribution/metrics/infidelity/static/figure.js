@@ -1,6 +1,6 @@
 // Infidelity: the share of the changes that the map leaves unexplained, beside its controls.
 
-import { facts, score, similarity } from "../../../js/metrics/metric-text.js";
+import { facts, numberText, similarity } from "../../../js/metrics/metric-text.js";
 import { paragraph, reasonOf } from "../../../js/metrics/number-figure.js";
 import { el } from "../../../js/shared/dom.js";
 import * as format from "../../../js/shared/format.js";
@@ -20,7 +20,7 @@ function controls({ constant, gaussian, displaced, displaced_unexplained: elsewh
     [t("trust.figure.infidelity.unexplained.constant"), share(constant.unexplained)],
     [t("trust.figure.infidelity.unexplained.gaussian"), share(gaussian.unexplained)],
     [t("trust.figure.infidelity.unexplained.displaced", { count: displaced.length }), share(elsewhere)],
-    [t("trust.figure.infidelity.p"), score(p)],
+    [t("trust.figure.infidelity.p"), numberText(p)],
   ];
 }
 
@@ -31,8 +31,8 @@ export function figure({ figures }) {
     [t("trust.figure.infidelity.unexplained"), share(unexplained)],
     ...controls(figures),
     [t("trust.figure.infidelity.correlation"), similarity(correlation)],
-    [t("trust.figure.infidelity.scale"), score(scale)],
-    [t("trust.figure.infidelity.error"), score(infidelity)],
-    [t("trust.figure.infidelity.changes"), score(changes)],
+    [t("trust.figure.infidelity.scale"), numberText(scale)],
+    [t("trust.figure.infidelity.error"), numberText(infidelity)],
+    [t("trust.figure.infidelity.changes"), numberText(changes)],
   ]), reasonOf(figures), paragraph(t("trust.figure.infidelity.means")));
 }

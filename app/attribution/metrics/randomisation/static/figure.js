@@ -26,7 +26,7 @@ function chartOf(container, { layers, stages }) {
   const least = Math.min(0, ...lines.flatMap((line) => line.points.map(([, value]) => value)));
   return new Chart(container, {
     x: { ticks: [0, ...(layers > 3 ? [Math.round(layers / 2)] : []), layers], label: t("trust.figure.randomisation.layers") },
-    y: { ticks: ticksBetween(least, 1), label: t("trust.figure.randomisation.likeness") },
+    y: { ticks: ticksBetween(least, 1), label: t("trust.figure.randomisation.similarity") },
     lines,
   });
 }

@@ -1,8 +1,8 @@
 // Stability: the maps of the changed pictures.
 
 import { arrayOf } from "../../../js/metrics/metric-maps.js";
-import { score } from "../../../js/metrics/metric-text.js";
-import { explained, judged, likenessLines, mapCard } from "../../../js/metrics/similarity-figure.js";
+import { numberText } from "../../../js/metrics/metric-text.js";
+import { mapCard, measuredCard, similarityLines, withSimilarityNote } from "../../../js/metrics/similarity-figure.js";
 import { el } from "../../../js/shared/dom.js";
 import { t } from "../../../js/shared/texts.js";
 
@@ -13,8 +13,8 @@ import { t } from "../../../js/shared/texts.js";
  * @param {Panel} panel
  */
 export function figure(measured, panel) {
-  const { score: here, trials } = measured.figures;
-  const cards = trials.map((/** @type {Record<string, any>} */ { id, score: there, ...found }) => mapCard(
-    () => arrayOf(measured, id), t(`trust.figure.stability.${id}`), [...likenessLines(found), t("trust.figure.stability.score", { value: score(there) })]));
-  return explained(el("ul", { class: "trust-maps" }, judged(panel, [t("trust.figure.stability.score", { value: score(here) })]), ...cards));
+  const { score, trials } = measured.figures;
+  const cards = trials.map((/** @type {Record<string, any>} */ { id, score: trialScore, ...found }) => mapCard(
+    () => arrayOf(measured, id), t(`trust.figure.stability.${id}`), [...similarityLines(found), t("trust.figure.stability.score", { value: numberText(trialScore) })]));
+  return withSimilarityNote(el("ul", { class: "trust-maps" }, measuredCard(panel, [t("trust.figure.stability.score", { value: numberText(score) })]), ...cards));
 }

@@ -1,4 +1,4 @@
-"""Subjects for the tests of metrics: maps of tiny nets."""
+"""Explained maps for the tests of metrics: of tiny nets."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ import { boxFacts, crossNodes } from "./readout.js";
 
 /** @import { MapLens } from "./map-lens.js" */
 
-/** Under a map: what the crosshair stands on, and what share of the map the box holds. */
-export class LookFacts extends View {
+/** Under a map: its value at the crosshair, and what share of it lies in the box. */
+export class MapReadout extends View {
   /** @type {HTMLParagraphElement} */ cross;
   /** @type {HTMLParagraphElement} */ shares;
   /** @type {MapLens} */ lens;
@@ -17,8 +17,8 @@ export class LookFacts extends View {
   #box = "";
 
   build() {
-    this.cross = el("p", { class: "look-line cross-facts", hidden: true });
-    this.shares = el("p", { class: "look-line box-facts", hidden: true });
+    this.cross = el("p", { class: "readout-line cross-facts", hidden: true });
+    this.shares = el("p", { class: "readout-line box-facts", hidden: true });
     this.append(this.cross, this.shares);
   }
 

@@ -1,4 +1,4 @@
-"""Activations that carry a method's backward rule in themselves: the definitions, written down straight away."""
+"""Activations whose backward pass is a method's rule: the definitions, written down directly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 Activation = Callable[[Tensor], Tensor]
 
 
-class Twin(torch.autograd.Function):
+class ActivationWithRule(torch.autograd.Function):
     """An activation f forward; backward as the subclass has it."""
 
     @staticmethod
@@ -26,7 +26,7 @@ def derivative(activation: Activation, x: Tensor) -> Tensor:
         return torch.autograd.grad(activation(inner.clone()).sum(), inner)[0]
 
 
-class GuidedTwin(Twin):
+class GuidedActivation(ActivationWithRule):
     """max(0, upstream) · f′(x)"""
 
     @staticmethod
@@ -35,7 +35,7 @@ class GuidedTwin(Twin):
         return upstream.clamp(min=0) * derivative(ctx.activation, x), None
 
 
-class DeconvolvedTwin(Twin):
+class DeconvolutionActivation(ActivationWithRule):
     """max(0, upstream)"""
 
     @staticmethod
@@ -43,7 +43,7 @@ class DeconvolvedTwin(Twin):
         return upstream.clamp(min=0), None
 
 
-class RescaledTwin(Twin):
+class RescaleActivation(ActivationWithRule):
     """upstream · Δf / Δx, for a batch of the picture and its baseline; f′(x) where Δx is 0."""
 
     @staticmethod
