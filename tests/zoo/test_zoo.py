@@ -1,74 +1,26 @@
-"""The zoo: what is loaded stays under a cap of bytes, what is held stays loaded, cards may come and go."""
+"""The zoo: cards may come and go, what is loaded is described, and what cannot be loaded is told."""
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
 import pytest
 import torch
-from gradoscope.attribution.backends.backend import Backend
-from gradoscope.attribution.backends.selection import BackendSelector
-from gradoscope.attribution.classifier import Classifier
-from gradoscope.attribution.gradients import take_gradients
-from gradoscope.attribution.score import Score
 from gradoscope.cli.check_card import check
-from gradoscope.contract.problems import Forbidden, NotFound, OutOfMemory, Unprocessable
+from gradoscope.contract.problems import Forbidden, NotFound, Unprocessable
 from gradoscope.pipeline.catalogue import describe_model
-from gradoscope.pipeline.problems import as_problem
 from gradoscope.settings import Settings
-from gradoscope.zoo import memory, weights
+from gradoscope.zoo import weights
 from gradoscope.zoo.cards import CardError
 from gradoscope.zoo.loader import NoDevice, choose_device
 from gradoscope.zoo.weights import WeightsMissing, WrongWeights
 from gradoscope.zoo.zoo import Zoo
-from torch import Tensor
 
 from tests.support.nets import Tiny
+from tests.support.wide_models import CARD, put, zoo
 
-LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
-MIB = 2**20
-CARD = """
-title = "{name}"
-architecture = "wide_net:build"
-labels = ["a", "b", "c"]
-{more}
-[source]
-kind = "file"
-file = "{name}.pth"
-[input]
-size = [16, 16]
-"""
-NET = """
-from torch import nn
-
-def build(num_classes=3, width=300_000):
-    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, width),
-                         nn.Linear(width, num_classes))
-"""  # 13.7 MiB of parameters
-
-
-def put(folder: Path, name: str, more: str = "", weights: bool = True) -> None:
-    (folder / "wide_net.py").write_text(NET)
-    (folder / f"{name}.toml").write_text(CARD.format(name=name, more=more))
-    if weights:
-        scope: dict[str, object] = {}
-        exec(NET, scope)
-        torch.manual_seed(sum(map(ord, name)))
-        torch.save(scope["build"]().state_dict(), folder / f"{name}.pth")  # type: ignore[operator]
-
-
-@pytest.fixture(scope="module")
-def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("four")
-    for name in "abcd":
-        put(folder, name)
-    return folder
-
-
-def zoo(folder: Path | None = None, mib: float = 2048, **more: object) -> Zoo:
-    return Zoo(Settings(device="cpu", models=folder, model_bytes=int(mib * MIB), **more))  # type: ignore[arg-type]
+LITE0 = "efficientnet_lite0"
 
 
 def test_real_one_is_channels_last_and_described() -> None:
@@ -86,108 +38,6 @@ def test_real_one_is_channels_last_and_described() -> None:
     assert [layer["default"] for layer in said["layers"][:-1]] == [False] * (len(said["layers"]) - 1)
     assert (said["availability"], said["accuracy"], said["channels"], said["fit"]) == ("ready", 75.1, 3, "crop")
     assert said["paper"]["url"] == "https://arxiv.org/abs/1905.11946"
-
-
-def test_least_recently_used_goes_first(four: Path) -> None:
-    here = zoo(four, 30)
-    for name in "ab":
-        here.load(name)
-    here.load("a")
-    here.load("c")
-    assert here.loaded == ("a", "c")
-    here.load("b")
-    assert here.loaded == ("c", "b")
-    assert here.describe("a").layers  # what was found out is kept
-
-
-def test_cap_is_of_bytes(four: Path) -> None:
-    for mib, most in ((14, 1), (30, 2), (45, 3), (60, 4)):
-        here = zoo(four, mib)
-        for name in "abcd":
-            here.load(name)
-            assert len(here.loaded) <= most
-        assert len(here.loaded) == most
-
-
-def test_larger_than_the_cap(four: Path) -> None:
-    here = zoo(four, 10)
-    with pytest.raises(OutOfMemory, match=r"a takes 14 MiB .* and 10 are allowed .*GRADOSCOPE_MODEL_BYTES"):
-        here.load("a")
-    with pytest.raises(OutOfMemory):
-        here.request_room(["a"], object())
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError(),
-        OSError(errno.ENOMEM, "Cannot allocate memory"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: tried 9 bytes."),
-    ],
-)
-@pytest.mark.parametrize("where", ["torch.nn.Linear.forward", "gradoscope.zoo.checkpoint._check_first_bytes"])
-def test_memory_that_runs_out_is_nobodys_fault(
-    error: Exception, where: str, four: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither the card's nor the file's: it is 507, and the model can be had when there is memory again."""
-
-    def fail(*arguments: object) -> None:
-        raise error
-
-    models = zoo(four)
-    with monkeypatch.context() as patched:
-        patched.setattr(where, fail)
-        with pytest.raises(type(error)) as raised:
-            models.load("a")
-    assert as_problem(raised.value).status == 507
-    assert models.loaded == ()
-    models.load("a")
-
-
-def test_what_is_held_stays(four: Path) -> None:
-    here = zoo(four, 30)
-    with here.hold(["a", "b"]):
-        first = here.load("a")
-        here.load("b")
-        asker = object()
-        assert not here.request_room(["c"], asker)  # nor ever forced: who asks waits
-        assert here.request_room(["a"], object())
-        assert here.load("a") is first
-    assert here.request_room(["c"], asker)
-    here.load("c")
-    assert here.loaded == ("a", "c")
-    with pytest.raises(KeyError), here.hold(["a"]):
-        raise KeyError
-    assert here.request_room(["b"], object())  # let go after an exception too
-
-
-def test_who_waits_long_is_not_overtaken_for_ever(four: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
-    here = zoo(four, 30)
-    first, later = object(), object()
-    with here.hold(["a", "b"]):
-        assert not here.request_room(["c"], first)
-        assert here.request_room(["a"], later)
-        now[0] = memory.MAX_OVERTAKE_SECONDS + 1
-        assert not here.request_room(["a"], later)  # now `first` has its turn next
-    assert here.request_room(["c"], first)
-    assert here.request_room(["a"], later)
-    with here.hold(["a", "b"]):
-        assert not here.request_room(["c"], first)
-        now[0] *= 3
-        here.withdraw_request(first)
-        assert here.request_room(["b"], later)
-
-
-def test_groups(four: Path) -> None:
-    here = zoo(four, 30)
-    assert here.groups("abcd") == [["a", "b"], ["c", "d"]]
-    for name in "abcd":
-        here.load(name)
-    assert here.groups("abc") == [["a", "b"], ["c"]]
-    assert zoo(four, 100).groups("abcd") == [list("abcd")]
-    assert here.groups(()) == []
 
 
 def test_file_written_anew_is_another_model(tmp_path: Path) -> None:
@@ -313,76 +163,6 @@ def test_choose_device() -> None:
     assert choose_device("cpu").type == "cpu"
     assert choose_device("auto").type in ("cpu", "cuda")
     assert str(choose_device("cuda:1")) == "cuda:1"
-
-
-class Quick(Backend):
-    """Stands for a compiled backend: it is quick because it knows its answers."""
-
-    name, sizes = "compiled", (4,)
-
-    def __init__(self, classifier: Classifier, batch: int) -> None:
-        self.classifier, self.known = classifier, {}
-
-    def gradients(self, pictures: Tensor, score: Score) -> Tensor:
-        key = pictures.numpy().tobytes()
-        if key not in self.known:
-            self.known[key] = take_gradients(self.classifier, pictures, score)
-        return self.known[key]
-
-
-@pytest.fixture
-def compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradoscope.attribution.backends.selection.CompiledBackend", Quick)
-    monkeypatch.setattr("gradoscope.attribution.backends.selection.available", lambda classifier: True)
-
-
-def prepare(here: Zoo, name: str) -> BackendSelector:
-    backend = here.load(name).backend
-    backend.prepare()
-    return backend
-
-
-@pytest.mark.usefixtures("compiler")
-def test_what_makes_models_quicker_is_counted_and_goes_first(four: Path) -> None:
-    here = zoo(four, 60)
-    bare = here.load("a") and here.bytes
-    quick = prepare(here, "a")
-    assert quick.bytes > 40 * MIB
-    assert here.bytes == bare + quick.bytes
-    here.load("b")
-    assert here.loaded == ("a", "b")
-    assert (quick.bytes, quick.backend.name) == (0, "plain")
-    assert here.bytes == 2 * bare
-    assert prepare(here, "b").bytes < MIB, "beside two models there is no room for a compiled one"
-    assert here.bytes <= here.settings.model_bytes
-
-
-@pytest.mark.usefixtures("compiler")
-def test_a_backend_goes_with_its_model(four: Path) -> None:
-    here = zoo(four, 60)
-    quick = prepare(here, "a")
-    assert quick.bytes > 40 * MIB
-    (four / "a.pth").touch()  # another model, as far as the zoo can tell
-    assert here.load("a").backend is not quick
-    assert quick.bytes == 0
-    assert here.bytes < 15 * MIB
-
-
-def test_views_have_backends_of_their_own(four: Path) -> None:
-    here = zoo(four, acceleration="pytorch")
-    model, view = here.load("a"), here.load("a", (24, 32))
-    assert model.backend is not view.backend
-    before = here.bytes
-    view.backend.prepare()
-    assert here.bytes == before + view.backend.bytes > before
-
-
-def test_trials_go_on_in_idle_moments(four: Path) -> None:
-    """Nothing is begun unasked."""
-    here = zoo(four)
-    assert not here.advance_backends()
-    here.load("a")
-    assert not here.advance_backends()
 
 
 def test_weights_that_cannot_be_used_are_told_until_the_file_changes(tmp_path: Path, caplog) -> None:
