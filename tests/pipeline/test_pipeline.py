@@ -1,4 +1,4 @@
-"""The order of the stages, in this process, with the real model and few steps."""
+"""The order of the stages, in this process, with quick stand-ins for the shipped models and few steps."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from gradoscope.contract.jobs import Explain, Labels, Predict
 from gradoscope.contract.problems import NotFound, OutOfMemory, UnsupportedPicture
 from gradoscope.images.decoder_pool import DecoderPool
 from gradoscope.pipeline import model_input
-from gradoscope.pipeline.context import Context
 from gradoscope.pipeline.pipeline import explain, run
-from gradoscope.settings import Settings
 from gradoscope.zoo.weights import WeightsMissing
 
 from tests.support.nets import relative
@@ -22,9 +20,8 @@ from tests.support.paths import sample
 
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory):
-    settings = Settings(store=tmp_path_factory.mktemp("store"), micro_batch=2)
-    return Context.open(settings)
+def context(open_context, tmp_path_factory):
+    return open_context(store=tmp_path_factory.mktemp("store"), micro_batch=2)
 
 
 def job(id, **fields):
@@ -82,18 +79,23 @@ LITES = tuple(f"efficientnet_lite{i}" for i in (0, 1, 2))
 CHEAP = ("vanilla_gradient", "grad_cam")
 
 
-def tight(tmp_path, mib):
-    settings = Settings(store=tmp_path / "store", model_bytes=mib * 2**20, weights=tmp_path / "weights")
-    return Context.open(settings)
+@pytest.fixture
+def tight(open_context, tmp_path):
+    """Opens a context whose models may take so many MiB together, by default all three."""
+
+    def tight(mib=7.0):
+        return open_context(store=tmp_path / "store", model_bytes=int(mib * 2**20), weights=tmp_path / "weights")
+
+    return tight
 
 
 def told(job, context):
     return [event for event in run(job, context) if event is not None]
 
 
-def test_more_models_than_fit_into_memory_go_one_after_the_other(tmp_path):
-    """The lites take 18, 21 and 24 MiB: two of them fit."""
-    context = tight(tmp_path, 45)
+def test_more_models_than_fit_into_memory_go_one_after_the_other(tight):
+    """They take 1.8, 2.1 and 2.4 MiB: two of them fit."""
+    context = tight(4.5)
     record = told(Explain("d" * 32, sample("cat.jpg"), LITES, CHEAP), context)[-1].data
     assert [(panel["model"], panel["method"], panel["status"]) for panel in record["panels"]] == [
         (model, method, "done") for model in LITES for method in CHEAP
@@ -104,8 +106,8 @@ def test_more_models_than_fit_into_memory_go_one_after_the_other(tmp_path):
         assert prediction["classes"] == seen["predictions"]
 
 
-def test_a_request_waits_for_room_and_does_not_take_it_from_another(tmp_path):
-    context = tight(tmp_path, 24)
+def test_a_request_waits_for_room_and_does_not_take_it_from_another(tight):
+    context = tight(2.4)
     long = Explain("e" * 32, sample("cat.jpg"), LITES[:1], ("smooth_grad",), options={"smooth_grad": {"samples": 24}})
     first, second = run(long, context), run(Explain("f" * 32, sample("cat.jpg"), LITES[1:2], CHEAP), context)
     while (event := next(first)) is None or event.name != "progress":
@@ -119,8 +121,8 @@ def test_a_request_waits_for_room_and_does_not_take_it_from_another(tmp_path):
     assert context.zoo.loaded == LITES[1:2]
 
 
-def test_a_request_that_leaves_lets_its_models_go(tmp_path):
-    context = tight(tmp_path, 24)
+def test_a_request_that_leaves_lets_its_models_go(tight):
+    context = tight(2.4)
     first = run(Explain("1" * 32, sample("cat.jpg"), LITES[:1], ("smooth_grad",)), context)
     while (event := next(first)) is None or event.name != "progress":
         pass
@@ -131,9 +133,9 @@ def test_a_request_that_leaves_lets_its_models_go(tmp_path):
     assert context.zoo.request_room(LITES[1:2], object())
 
 
-def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tmp_path, monkeypatch):
+def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tight, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    context = tight(tmp_path, 60)
+    context = tight()
     asked = Explain("3" * 32, sample("cat.jpg"), ("resnet50", LITES[0]), CHEAP)
     events = told(asked, context)
     record = events[-1].data
@@ -147,7 +149,7 @@ def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tmp_path
     with pytest.raises(NotFound):
         told(Explain("4" * 32, sample("cat.jpg"), (LITES[0], "resnet51"), CHEAP), context)
     with pytest.raises(OutOfMemory):
-        told(Explain("5" * 32, sample("cat.jpg"), LITES[:1], CHEAP), tight(tmp_path, 4))
+        told(Explain("5" * 32, sample("cat.jpg"), LITES[:1], CHEAP), tight(1))
 
 
 @pytest.mark.parametrize(
@@ -159,9 +161,9 @@ def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tmp_path
         (None, (160, 320), (0, 37, 451, 263)),
     ],
 )
-def test_fit_and_size_of_a_request(tmp_path, fit, size, crop):
+def test_fit_and_size_of_a_request(tight, fit, size, crop):
     job = Explain("6" * 32, sample("cat.jpg"), methods=CHEAP, fit=fit, size=size)
-    record = told(job, tight(tmp_path, 60))[-1].data
+    record = told(job, tight())[-1].data
     seen, height, width = record["inputs"][0], *(size or (224, 224))
     assert (seen["size"], seen["fit"]) == ([height, width], fit or "crop")
     if size is None:
@@ -169,8 +171,8 @@ def test_fit_and_size_of_a_request(tmp_path, fit, size, crop):
     assert [panel["shape"] for panel in record["panels"]] == [[3, height, width], [1, height, width]]
 
 
-def test_panels_of_another_fit_are_not_those_in_the_store(tmp_path):
-    context = tight(tmp_path, 60)
+def test_panels_of_another_fit_are_not_those_in_the_store(tight):
+    context = tight()
     ways = [(None, None), ("pad", None), ("squash", None), (None, (256, 256)), ("crop", None), (None, (224, 224))]
     kept = []
     for number, (fit, size) in enumerate(ways):
@@ -183,9 +185,9 @@ def forbidden(*arguments):
     raise AssertionError("this was made before")
 
 
-def test_what_was_lately_made_of_a_picture_is_not_made_again(tmp_path, monkeypatch):
+def test_what_was_lately_made_of_a_picture_is_not_made_again(tight, monkeypatch):
     """The same again needs no decoding and no pass; another class no decoding, another model no more than that."""
-    context = tight(tmp_path, 60)
+    context = tight()
     first = told(Explain("7" * 32, sample("cat.jpg"), LITES[:1], CHEAP), context)[-1].data
     monkeypatch.setattr(DecoderPool, "submit", forbidden)
     with monkeypatch.context() as patch:
@@ -204,10 +206,10 @@ def test_what_was_lately_made_of_a_picture_is_not_made_again(tmp_path, monkeypat
     assert second["inputs"][0]["size"] == [240, 240]
 
 
-def test_what_is_remembered_is_of_that_picture_model_and_input(tmp_path):
+def test_what_is_remembered_is_of_that_picture_model_and_input(open_context, tight, tmp_path):
     """A workshop that remembers everything answers as one that remembers nothing."""
-    forgetful = Context.open(Settings(store=tmp_path / "other", picture_bytes=0))
-    context = tight(tmp_path, 60)
+    forgetful = open_context(store=tmp_path / "other", picture_bytes=0)
+    context = tight()
     asked = [
         Predict(sample(name), models, fit=fit, size=size)
         for name in ("cat.jpg", "grid.jpg")
@@ -221,9 +223,9 @@ def test_what_is_remembered_is_of_that_picture_model_and_input(tmp_path):
     assert forgetful.picture_cache.currsize == 0 < context.picture_cache.currsize <= context.picture_cache.maxsize
 
 
-def test_nobody_is_answered_from_what_another_key_has_sent(tmp_path, monkeypatch):
+def test_nobody_is_answered_from_what_another_key_has_sent(tight, monkeypatch):
     """Neither from the store nor from memory; with the same key from both, and without keys as ever."""
-    context = tight(tmp_path, 60)
+    context = tight()
     submitted, submit = [], DecoderPool.submit
 
     def counted(decoders, data, client=""):
@@ -243,16 +245,16 @@ def test_nobody_is_answered_from_what_another_key_has_sent(tmp_path, monkeypatch
         assert (len(submitted) == before) == known
 
 
-def test_a_picture_that_is_none_stays_one(tmp_path):
-    context = tight(tmp_path, 60)
+def test_a_picture_that_is_none_stays_one(tight):
+    context = tight()
     for _ in range(2):
         with pytest.raises(UnsupportedPicture):
             told(Predict(b"no picture"), context)
 
 
-def test_methods_of_one_pass_share_it(tmp_path, monkeypatch):
+def test_methods_of_one_pass_share_it(open_context, tmp_path, monkeypatch):
     """Two targets and three methods: one way up beside the one that tells the classes; the maps are as each alone."""
-    context = Context.open(Settings(store=tmp_path, device="cpu", acceleration="none"))
+    context = open_context(store=tmp_path, acceleration="none")
     methods, passes = ("vanilla_gradient", "guided_backprop", "grad_cam"), []
     forward = Classifier.forward
 

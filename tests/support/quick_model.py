@@ -1,7 +1,7 @@
-"""A quick stand-in for the default model: its id, title, classes and picture size, and a map in milliseconds.
+"""Quick stand-ins for the shipped models: their ids, classes and picture sizes, and a map in milliseconds.
 
-A test of what page or service do with maps, and not of the maps, has its server compute with this. The network is
-five small convolutions with seeded weights. Its head is fitted to the sample pictures: a cat is a tiger cat here too.
+A test of what page, service or pipeline do with maps, and not of the maps, computes with these. The network is five
+small convolutions with seeded weights. Its head is fitted to the sample pictures: a cat is a tiger cat here too.
 """
 
 from __future__ import annotations
@@ -11,30 +11,35 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from tests.support.nets import LITE0, sample_pixels
+from tests.support.nets import sample_pixels
 from tests.support.server import WAITING_SIDE
 
 WIDTH = 64
 # of each sample picture: its classes, the most likely first
 ANSWERS = {"cat": (282, 285, 281), "espresso": (967, 504, 968), "rocket": (657, 744, 812), "astronaut": (834, 818)}
-CARD = f"""title = "EfficientNet-Lite0"
+SIDES = (224, 240, 260)  # of EfficientNet-Lite0, Lite1 and Lite2
+CARD = """title = "EfficientNet-Lite{number}"
 architecture = "quick_network:build"
 accuracy = 75.1
 labels = "imagenet-1k"
-source = {{ kind = "file", file = "{LITE0}.safetensors" }}
-input = {{ size = [224, 224], mean = 0.5, std = 0.5, interpolation = "bicubic" }}
+arguments = {{ idle = {idle} }}
+source = {{ kind = "file", file = "efficientnet_lite{number}.safetensors" }}
+input = {{ size = [{side}, {side}], mean = 0.5, std = 0.5, interpolation = "bicubic" }}
 """
 NETWORK = f"""import time
 
+import torch
 from torch import nn
 
-SECONDS = 0  # a pass waits so long
+PASS_SECONDS = 0  # a pass waits so long
 WAITING_SECONDS = 0.1  # and at one size of the input so long
 
 
 class Network(nn.Module):
-    def __init__(self, classes):
+    def __init__(self, classes, idle):
         super().__init__()
+        if idle:
+            self.register_buffer("idle", torch.zeros(idle))  # for nothing but its size
         widths, layers = (3, 8, 16, 32, 32, {WIDTH}), []
         for place, (inner, outer) in enumerate(zip(widths, widths[1:])):
             side = 5 if place == 0 else 3
@@ -44,32 +49,35 @@ class Network(nn.Module):
         self.head = nn.Linear({WIDTH}, classes)
 
     def forward(self, x):
-        time.sleep(WAITING_SECONDS if x.shape[-1] == {WAITING_SIDE} else SECONDS)
+        time.sleep(WAITING_SECONDS if x.shape[-1] == {WAITING_SIDE} else PASS_SECONDS)
         return self.head(self.features(x).mean((2, 3)))
 
 
-def build(num_classes):
-    return Network(num_classes)
+def build(num_classes, idle=0):
+    return Network(num_classes, idle)
 """
 
 
-def write_quick_model(folder: Path, seconds: float = 0) -> None:
-    """Card, code and weights into `folder`, for GRADOSCOPE_MODELS: there it takes the shipped model's place.
+def write_quick_model(folder: Path, seconds: float = 0, number: int = 0, idle: int = 0) -> None:
+    """Card, code and weights into `folder`, for GRADOSCOPE_MODELS: there it takes the place of a shipped model,
+    EfficientNet-Lite`number`.
 
     `seconds`: how long each pass waits. So a job is long for a test of what happens meanwhile, and costs the processor
     next to nothing. A job that asks for an input of WAITING_SIDE pixels waits even where the others do not: the same
-    server is quick for them.
+    server is quick for them. `idle`: numbers that the model holds beside its weights, for a test of how much memory it
+    takes.
     """
     scope: dict[str, type[torch.nn.Module]] = {"__name__": "quick_network"}
     exec(NETWORK, scope)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = scope["Network"](1000).eval()
+        torch.manual_seed(number)
+        network = scope["Network"](1000, idle).eval()
         noise = torch.randn(len(ANSWERS), 1000)
     fit_head(network, noise)
-    save_file(network.state_dict(), folder / f"{LITE0}.safetensors")
-    (folder / "quick_network.py").write_text(NETWORK.replace("SECONDS = 0", f"SECONDS = {seconds}"))
-    (folder / f"{LITE0}.toml").write_text(CARD)
+    save_file(network.state_dict(), folder / f"efficientnet_lite{number}.safetensors")
+    (folder / "quick_network.py").write_text(NETWORK.replace("PASS_SECONDS = 0", f"PASS_SECONDS = {seconds}"))
+    card = CARD.format(number=number, idle=idle, side=SIDES[number])
+    (folder / f"efficientnet_lite{number}.toml").write_text(card)
 
 
 @torch.no_grad()

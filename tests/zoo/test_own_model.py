@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,21 +19,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gradoscope.cli.main import app as console_command
-from gradoscope.zoo import cards
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor, nn
-from torchvision.models import resnet18
-from typer.testing import CliRunner
 
 from tests.support.cli import gradoscope
+from tests.support.own_models import FAULTS, NETS, RESNET, tiny, write_card, write_faulty
 from tests.support.paths import ROOT
 from tests.support.server import Server
 
 pytestmark = pytest.mark.slow  # it trains a network
 SHAPES = ROOT / "examples" / "shapes"
-GUIDE = (ROOT / "docs" / "your-own-model.md").read_text("utf-8")
 SIX = (
     "vanilla_gradient",
     "guided_backprop",
@@ -226,28 +220,6 @@ def test_check_finds_both_cards_good(trained: Path, shapes: Path, card: str) -> 
 
 # --- Small networks of every kind: they run, whatever their shape and however they were saved -------------------------
 
-NETS = """
-import torch
-from torch import nn
-
-
-def tiny(num_classes, channels=3, width=8):
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 3, stride=2, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
-        nn.Conv2d(width, width, 3, stride=2, padding=1), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, num_classes),
-    )
-"""
-
-
-def tiny(classes: int, channels: int = 3) -> nn.Module:
-    """The network of NETS with seeded random weights."""
-    scope: dict[str, Any] = {}
-    exec(NETS, scope)
-    torch.manual_seed(0)
-    network: nn.Module = scope["tiny"](classes, channels)
-    return network
-
 
 @dataclass(frozen=True)
 class Small:
@@ -288,17 +260,6 @@ def checkpoint_of(network: nn.Module, wrap: str) -> dict[str, Any]:
         inside = {f"net.{name}": value for name, value in tensors.items()}
         return {"state_dict": inside, "pytorch-lightning_version": "2.5", "hyper_parameters": {"lr": 0.1}}
     return {f"{wrap}{name}": value for name, value in tensors.items()}
-
-
-def write_card(path: Path, file: str, *, architecture: str, labels: str, **rest: str) -> Path:
-    given = {"mean": "[0.5, 0.5, 0.5]", "std": "[0.5, 0.5, 0.5]", "size": "[64, 64]", "channels": "3"} | rest
-    path.write_text(
-        f'title = "{path.stem}"\narchitecture = "{architecture}"\n{labels}\n{given.pop("top", "")}\n'
-        f'[source]\nkind = "file"\nfile = "{file}"\n{given.pop("source", "")}\n[input]\n'
-        + "\n".join(f"{name} = {value}" for name, value in given.items())
-        + "\n"
-    )
-    return path
 
 
 def add_small(folder: Path, name: str) -> Path:
@@ -342,81 +303,14 @@ def pixels(png: bytes) -> Tensor:
     return torch.from_numpy((values - 0.5) / 0.5).permute(2, 0, 1)[None]
 
 
-# --- What goes wrong, and what is said --------------------------------------------------------------------------------
+# --- What goes wrong, over REST ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights that are sound, and some that are not."""
     folder = tmp_path_factory.mktemp("faulty")
-    torch.manual_seed(0)
-    network = resnet18(num_classes=7)
-    tensors = dict(network.state_dict())
-    save_file(tensors, folder / "sound.safetensors")
-    save_file(tensors | {"fc.bias": torch.full((7,), torch.nan)}, folder / "nan.safetensors")
-    torch.save(network, folder / "whole.pth")
-    small = tiny(7)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript is deprecated, and its files are still about
-        torch.jit.save(torch.jit.trace(small.eval(), torch.zeros(1, 3, 32, 32)), folder / "script.pt")
-    torch.save(small.state_dict(), folder / "small.pth")
-    torch.save(tiny(7, channels=1).state_dict(), folder / "grey.pth")
-    (folder / "empty.pth").touch()
-    (folder / "own_nets.py").write_text(NETS)
+    write_faulty(folder)
     return folder
-
-
-RESNET = "torchvision:resnet18"
-FAULTS: dict[str, tuple[dict[str, str], str]] = {
-    "architecture": (
-        {"architecture": "torchvision:resnet34"},
-        "sound.safetensors does not fit the architecture. torchvision:resnet34: 80 tensors are missing "
-        "(layer1.2.conv1.weight, layer1.2.bn1.weight, layer1.2.bn1.bias, …)",
-    ),
-    "unknown": ({"architecture": "resnet81"}, "neither torchvision nor timm knows «resnet81»"),
-    "labels": (
-        {"labels": 'labels = ["a", "b", "c", "d", "e", "f"]'},
-        "2 have another shape (fc.weight is (7, 512), the network has (6, 512), fc.bias is (7,), the network has (6,))",
-    ),
-    "count": ({"labels": 'labels = ["a", "b"]\nclasses = 7'}, "there are 2 labels for 7 classes."),
-    "no_labels": ({"labels": ""}, "say `labels` (a list or a file) or `classes` (how many)."),
-    "no_label_file": ({"labels": 'labels = "labels.txt"'}, "labels: labels.txt cannot be read"),
-    "whole": (
-        {"file": "whole.pth"},
-        "whole.pth holds Python objects besides tensors (",
-    ),
-    "script": ({"file": "script.pt"}, "script.pt is a TorchScript file: save model.state_dict() instead."),
-    "mean": ({"mean": "[0.5]"}, "mean has 1 values, the input has 3 channels"),
-    "std": ({"std": "[0.5, 0.5]"}, "std has 2 values, the input has 3 channels"),
-    "grey": (
-        {"architecture": "own_nets:tiny", "file": "grey.pth", "top": "arguments = { channels = 1 }"},
-        "It takes one of 1 channel: write `channels = 1` under [input].",
-    ),
-    "of_bytes": ({"mean": "[123.7, 116.3, 103.5]"}, "mean is of pixel values in [0, 1], and 123.7 is far outside."),
-    "missing": ({"file": "elsewhere.pth"}, "the weight file elsewhere.pth is not in"),
-    "suffix": ({"file": "model.onnx"}, "model.onnx is none of .safetensors, .pth, .pt, .bin, .ckpt, .pth.tar."),
-    "nan": ({"file": "nan.safetensors"}, "nan.safetensors is broken: 1 tensors hold NaN or infinity (fc.bias)"),
-    "empty": ({"file": "empty.pth"}, "empty.pth cannot be read as weights: it is empty."),
-    "key": ({"source": 'key = "ema"'}, "there are no tensors under the key «ema»"),
-    "module": ({"architecture": "nowhere:build"}, "there is no module «nowhere»"),
-    "function": ({"architecture": "own_nets:build", "file": "small.pth"}, "the module own_nets has no «build»"),
-    "hash": ({"source": f'sha256 = "{"0" * 64}"'}, "sound.safetensors is not what it should be"),
-    "field": ({"top": 'licens = "MIT"'}, "licens: there is no such field; did you mean `licence`?"),
-}
-
-
-@pytest.mark.filterwarnings("ignore:'torch.load' received a zip file:UserWarning")
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_told_and_ends_with_1(faulty: Path, tmp_path: Path, name: str) -> None:
-    change, message = FAULTS[name]
-    given = {"architecture": RESNET, "labels": "classes = 7", "file": "sound.safetensors"} | change
-    for file in faulty.iterdir():
-        (tmp_path / file.name).symlink_to(file)
-    card = write_card(tmp_path / f"{name}.toml", given.pop("file"), **given)
-    done = CliRunner().invoke(console_command, ["models", "check", str(card)])
-    assert done.exit_code == 1, done.output
-    assert message in done.output
-    assert "Traceback" not in done.output
 
 
 @pytest.mark.parametrize("name", ["architecture", "whole", "missing", "mean"])
@@ -449,35 +343,3 @@ def test_over_rest_a_fault_is_a_problem_and_others_go_on(
         assert done["status"] == "done"
         assert other["status"] == ("refused" if name == "missing" else "failed")
         assert message in other["problem"]["detail"]
-
-
-# --- The guide --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["Card", "Input", "File", "Timm", "Torchvision", "Embedded", "Paper"])
-def test_the_guide_names_every_field_of_a_card(kind: str) -> None:
-    section = re.search(rf"^### .*`{kind}`\n(.*?)(?=^##|\Z)", GUIDE, flags=re.M | re.S)
-    assert section, kind
-    rows = set(re.findall(r"^\| `(\w+)` \|", section[1], flags=re.M))
-    internal = {"id", "folder"}  # set by whoever reads the card, not written in it
-    assert rows == set(getattr(cards, kind).model_fields) - internal
-
-
-@pytest.mark.parametrize("name", sorted(FAULTS))
-def test_the_guide_explains_every_message(name: str) -> None:
-    assert FAULTS[name][1] in GUIDE
-
-
-def test_the_guide_shows_the_card_that_ships() -> None:
-    shown = re.findall(r"```toml\n(.*?)```", GUIDE, flags=re.S)
-    told = [line for line in (SHAPES / "shapes.toml").read_text().splitlines() if line and not line.startswith("#")]
-    assert [line.partition("  #")[0].rstrip() for line in told] == [
-        line for line in shown[0].splitlines() if line.strip()
-    ]
-
-
-def test_the_guides_cards_can_be_read(tmp_path: Path) -> None:
-    for number, text in enumerate(re.findall(r"```toml\n(.*?)```", GUIDE, flags=re.S)):
-        path = tmp_path / f"card{number}.toml"
-        path.write_text(text)
-        assert cards.read_card(path).id == f"card{number}"
