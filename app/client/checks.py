@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..contract.parsing import MAX_SEED, TOP, did_you_mean
 from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
+
+if TYPE_CHECKING:
+    from ..attribution.outputs import Output
 
 MAX_QUOTED = 80  # characters of a wrong value that a message quotes
 
@@ -20,12 +23,16 @@ class UnknownArgument(Unprocessable, TypeError):
     title = "Unknown argument"
 
 
-def check_names(given: Iterable[str], known: Iterable[str], hints: Mapping[str, str]) -> None:
-    """Raise `UnknownArgument` if an argument does not exist; `hints` say what to write instead of some."""
+def check_names(
+    given: Iterable[str], known: Iterable[str], hints: Mapping[str, str], elsewhere: Iterable[str] = ()
+) -> None:
+    """Raise `UnknownArgument` if an argument does not exist; `hints` say what to write instead of some. Names that are
+    known `elsewhere` may be meant by a misspelt one."""
     names = tuple(known)
     for name in given:
         if name not in names:
-            hint = hints.get(name) or did_you_mean(name, names).strip() or f"There are: {', '.join(names)}."
+            near = did_you_mean(name, (*names, *elsewhere)).strip()
+            hint = hints.get(name) or near or f"There are: {', '.join(names)}."
             raise UnknownArgument(f"{name}: there is no such argument. {hint}", field=name)
 
 
@@ -132,6 +139,16 @@ def labels(value: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...] |
         if not isinstance(label, str) and integer(label) is None:
             raise invalid_argument("labels", label, "is no label. Give a list of strings, one for each class")
     return tuple(map(str, found))
+
+
+def output(value: object) -> Output | None:
+    """Which output the logits are: its name, its place, or a function. Raises `Unprocessable`."""
+    place = integer(value)
+    if place is not None:
+        return place
+    if value is None or callable(value) or (isinstance(value, str) and value.strip()):
+        return cast("Output | None", value)
+    raise invalid_argument("output", value, "is neither the name of an output, nor its place, nor a function")
 
 
 def invalid_argument(field: str, value: object, why: str) -> Unprocessable:

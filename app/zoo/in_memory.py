@@ -143,7 +143,9 @@ def observed(classifier: Classifier) -> Behaviour:
                 f"output: {classifier.id}: {str(error).removeprefix('output: ')}.", field="output"
             ) from error
         raise Unprocessable(
-            f"model: {classifier.id}: {error}. It is no classifier, or a part of one.", field="model"
+            f"model: {classifier.id}: {error}. It is no classifier, or a part of one. If the logits are deeper in its "
+            "answer, give a function that returns them: output=lambda answer: ….",
+            field="model",
         ) from error
     except Exception as error:
         if out_of_memory(error):
