@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from functools import partial
-from types import CellType, FunctionType
+from types import CellType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 import torch
@@ -55,41 +55,49 @@ def _tensors(value: object, depth: int = 8) -> Iterator[Tensor]:
 
 
 def _rebind(value: object, copies: Mapping[int, Any], depth: int = 8) -> Any:
-    """`value`, with copies in the place of what they were made of in the functions that it is or holds."""
-    if isinstance(value, FunctionType):
-        return _rebound(value, copies)
-    if isinstance(value, partial):
-        function = _rebind(value.func, copies, depth)
+    """`value`, with copies in the place of what they were made of, where it is or holds a function that refers to that.
+
+    A function that `torch.compile` has made is replaced by the one that it was made of.
+    """
+    value = getattr(value, "_torchdynamo_orig_callable", value) if isinstance(value, FunctionType) else value
+    if isinstance(value, MethodType):
+        return MethodType(value.__func__, copies.get(id(value.__self__), value.__self__))
+    if depth and isinstance(value, FunctionType):
+        return _rebound(value, copies, depth - 1)
+    if depth and isinstance(value, partial):
+        function = _rebind(value.func, copies, depth - 1)
         return value if function is value.func else partial(function, *value.args, **value.keywords)
     if depth and isinstance(value, (dict, list)):
         for place, part in value.items() if isinstance(value, dict) else enumerate(value):
-            new = _rebind(part, copies, depth - 1)
-            if new is not part:
+            if (new := _rebind(part, copies, depth - 1)) is not part:
                 value[place] = new
     return value
 
 
-def _rebound(function: FunctionType, copies: Mapping[int, Any]) -> FunctionType:
+def _rebound(function: FunctionType, copies: Mapping[int, Any], depth: int) -> FunctionType:
     """A function that refers to copies by what it closes over, by its defaults and by global names; the same function
     if it refers to nothing that was copied."""
     closure, defaults = function.__closure__ or (), function.__defaults__ or ()
     keywords, scope = function.__kwdefaults__ or {}, function.__globals__
     named = {name: scope[name] for name in function.__code__.co_names if name in scope}
-    referred = (*map(_content, closure), *defaults, *keywords.values(), *named.values())
-    if not any(id(value) in copies for value in referred):
-        return function
 
     def new(value: Any) -> Any:
-        return copies.get(id(value), value)
+        if id(value) in copies:
+            return copies[id(value)]
+        if isinstance(value, MethodType):  # of something else: the same
+            return _rebind(value, copies) if id(value.__self__) in copies else value
+        return _rebind(value, copies, depth) if isinstance(value, (FunctionType, partial)) else value
 
-    made = FunctionType(
-        function.__code__,
-        scope | {name: new(value) for name, value in named.items()},
-        function.__name__,
-        tuple(map(new, defaults)) or None,
-        tuple(CellType(new(_content(cell))) if id(_content(cell)) in copies else cell for cell in closure) or None,
-    )
-    made.__kwdefaults__ = {name: new(value) for name, value in keywords.items()} or None
+    held = list(map(_content, closure))
+    cells = tuple(CellType(new(one)) if new(one) is not one else cell for cell, one in zip(closure, held, strict=True))
+    replaced = {name: copies[id(value)] for name, value in named.items() if id(value) in copies}
+    new_defaults = tuple(map(new, defaults))
+    new_keywords = {name: new(value) for name, value in keywords.items()}
+    pairs = zip((*cells, *new_defaults, *new_keywords.values()), (*closure, *defaults, *keywords.values()), strict=True)
+    if not replaced and all(one is other for one, other in pairs):
+        return function
+    made = FunctionType(function.__code__, scope | replaced, function.__name__, new_defaults or None, cells or None)
+    made.__kwdefaults__ = new_keywords or None
     made.__dict__.update(function.__dict__)
     return made
 

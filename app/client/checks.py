@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, cast
 
 from ..contract.parsing import MAX_SEED, TOP, did_you_mean
@@ -118,13 +118,18 @@ def options(value: object) -> dict[str, JsonObject]:
 
 
 def labels(value: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...] | None:
-    """The labels of classes in order, from a list or from a mapping by index. Raises `Unprocessable`."""
+    """The labels of classes in order: from a list, or from a mapping by index or to it, as of `id2label` and
+    `class_to_idx`. Raises `Unprocessable`."""
     if value is None:
         return None
     if isinstance(value, (str, bytes)):
         raise invalid_argument("labels", value, "is one string. Give a list with a label for each class")
+    if isinstance(value, Set):
+        raise invalid_argument("labels", value, "has no order. Give a list with a label for each class")
     if isinstance(value, Mapping):
-        by_index = {integer(key): label for key, label in value.items()}
+        by_index = {_index(key): label for key, label in value.items()}
+        if all(isinstance(key, str) and integer(index) is not None for key, index in value.items()):
+            by_index = {integer(index): key for key, index in value.items()}
         missing = [index for index in range(len(value)) if index not in by_index]
         if missing:
             raise Unprocessable(
@@ -139,6 +144,11 @@ def labels(value: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...] |
         if not isinstance(label, str) and integer(label) is None:
             raise invalid_argument("labels", label, "is no label. Give a list of strings, one for each class")
     return tuple(map(str, found))
+
+
+def _index(key: object) -> int | None:
+    """The index that a key of a mapping is; also in digits, as JSON writes it."""
+    return int(key) if isinstance(key, str) and key.isdecimal() else integer(key)
 
 
 def output(value: object) -> Output | None:

@@ -113,6 +113,13 @@ def frozen_copy(network: nn.Module) -> nn.Module:
     of the original run in the copy too. Raises `Unprocessable`.
     """
     network = getattr(network, "_orig_mod", network)  # the network inside a result of torch.compile
+    hollow = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
+    if hollow:
+        raise Unprocessable(
+            f"model: it has tensors without values, on the device meta ({', '.join(hollow[:3])}"
+            f"{', …' if len(hollow) > 3 else ''}). Load its weights first.",
+            field="model",
+        )
     copies: dict[int, Any] = {}
     for parameter in network.parameters():
         if is_lazy(parameter):

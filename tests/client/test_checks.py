@@ -70,6 +70,9 @@ def test_the_other_arguments_take_integers_of_any_kind():
     np.testing.assert_allclose(made["vanilla_gradient"].values, weights[2] - weights[3], atol=1e-6)
     contrast = explain(PICTURE, model=net, input={}, labels=labels, target=2, against="d", methods="vanilla_gradient")
     np.testing.assert_array_equal(contrast[0].values, made["vanilla_gradient"].values)
+    for labels in ({"0": "a", "1": "b", "2": "c", "3": "d"}, {"c": 2, "d": 3, "a": np.int64(0), "b": 1}):
+        named = explain(PICTURE, model=net, input={}, labels=labels, target=2, against="d", methods="vanilla_gradient")
+        np.testing.assert_array_equal(named[0].values, contrast[0].values)
     pair = Pair()
     made = explain(PICTURE, model=pair, input={}, output=np.int64(1), target=2, methods="vanilla_gradient")
     np.testing.assert_allclose(made[0].values, 2 * pair.weight[2].detach().numpy(), atol=1e-6)
@@ -94,6 +97,8 @@ WRONG = {
     "one label": ({"labels": "cat"}, r"labels: 'cat' \(str\) is one string"),
     "some labels": ({"labels": {0: "cat"}}, "labels: Linear answers with 4 logits, and there are 1 labels"),
     "a hole": ({"labels": {0: "cat", 2: "dog"}}, "labels: a mapping names every class.* class 1 is missing"),
+    "labels without order": ({"labels": {"cat", "dog", "cow", "hen"}}, r"labels: .* \(set\) has no order"),
+    "a hole in digits": ({"labels": {"0": "cat", "2": "dog"}}, "class 1 is missing"),
     "no labels": ({"labels": []}, "labels: there is none"),
     "labels of labels": ({"labels": [["cat"], ["dog"]]}, r"labels: \['cat'\] \(list\) is no label"),
     "a negative seed": ({"seed": -1}, r"seed: -1 \(int\) is no integer from 0"),
@@ -129,6 +134,7 @@ WRONG = {
         {"output": lambda answer: answer["logits"], "labels": None},
         r"output: Linear: «<lambda>» fails on the network's answer \(\w+Error",
     ),
+    "a network without values": ({"model": Linear(classes=4).to("meta")}, r"on the device meta \(weight\)\. Load"),
     "the class of a network": ({"model": Linear}, r"model: type is neither.* Give an instance: Linear\(…\)"),
     "the name of a network": ({"model": {1: Linear()}}, "model: '1' is no name"),
 }
