@@ -20,7 +20,8 @@ from .outputs import Logits
 from .torch_state import clean_state
 
 Ending = Literal["logits", "probabilities", "log_probabilities", "sigmoids"]
-SAME = 1e-3  # of the logits' spread: up to this, two answers differ by rounding only
+SAME = 1e-3  # of the logits' range: up to this, answers in passes of other sizes differ by rounding only
+STEADY = 1e-4  # the same of passes that are alike; maps may vary much more than this share of the logits
 CALLS = 8  # of a network whose answers are random, to measure how much they vary
 SUM_TOLERANCE = 1e-4  # how far probabilities of all classes may be from 1 together
 # Operations that change the shape of an answer, and not its values.
@@ -48,7 +49,7 @@ class Behaviour:
     @property
     def random(self) -> bool:
         """Whether the same picture gets different answers."""
-        return self.spread > SAME
+        return self.spread > STEADY
 
     @property
     def batch_dependent(self) -> bool:

@@ -161,6 +161,17 @@ def test_randomness_is_measured() -> None:
     assert f"{note.values['percent']} %" in note.detail
 
 
+def test_a_little_randomness_is_told_too() -> None:
+    """Of a steep network the maps vary much more than the logits."""
+
+    class Trembling(Tiny):
+        def forward(self, x: Tensor) -> Tensor:
+            logits = super().forward(x)
+            return logits + 5e-4 * (logits.max() - logits.min()) * torch.randn_like(logits)
+
+    assert behaviour_of(wrap(Trembling())).random
+
+
 @pytest.mark.parametrize(
     ("ending", "found"),
     [
