@@ -54,14 +54,14 @@ def _tensors(value: object, depth: int = 8) -> Iterator[Tensor]:
             yield from _tensors(part, depth - 1)
 
 
-def _rebind(value: object, copies: Mapping[int, Any], depth: int = 8) -> Any:
+def _rebind(value: object, copies: Mapping[int, Any], depth: int = 5) -> Any:
     """`value`, with copies in the place of what they were made of, where it is or holds a function that refers to that.
 
     A function that `torch.compile` has made is replaced by the one that it was made of.
     """
     value = getattr(value, "_torchdynamo_orig_callable", value) if isinstance(value, FunctionType) else value
-    if isinstance(value, MethodType):
-        return MethodType(value.__func__, copies.get(id(value.__self__), value.__self__))
+    if isinstance(value, MethodType) and id(value.__self__) in copies:
+        return MethodType(value.__func__, copies[id(value.__self__)])
     if depth and isinstance(value, FunctionType):
         return _rebound(value, copies, depth - 1)
     if depth and isinstance(value, partial):
@@ -84,22 +84,20 @@ def _rebound(function: FunctionType, copies: Mapping[int, Any], depth: int) -> F
     def new(value: Any) -> Any:
         if id(value) in copies:
             return copies[id(value)]
-        if isinstance(value, MethodType):  # of something else: the same
-            return _rebind(value, copies) if id(value.__self__) in copies else value
-        return _rebind(value, copies, depth) if isinstance(value, (FunctionType, partial)) else value
+        return _rebind(value, copies, depth) if isinstance(value, (FunctionType, MethodType, partial)) else value
 
-    held = list(map(_content, closure))
-    cells = tuple(CellType(new(one)) if new(one) is not one else cell for cell, one in zip(closure, held, strict=True))
+    held = [(cell, _content(cell)) for cell in closure]
+    cells = tuple(cell if (made := new(one)) is one else CellType(made) for cell, one in held)
+    new_defaults, new_keywords = tuple(map(new, defaults)), {name: new(value) for name, value in keywords.items()}
     replaced = {name: copies[id(value)] for name, value in named.items() if id(value) in copies}
-    new_defaults = tuple(map(new, defaults))
-    new_keywords = {name: new(value) for name, value in keywords.items()}
     pairs = zip((*cells, *new_defaults, *new_keywords.values()), (*closure, *defaults, *keywords.values()), strict=True)
     if not replaced and all(one is other for one, other in pairs):
         return function
-    made = FunctionType(function.__code__, scope | replaced, function.__name__, new_defaults or None, cells or None)
-    made.__kwdefaults__ = new_keywords or None
-    made.__dict__.update(function.__dict__)
-    return made
+    names = scope | replaced if replaced else scope
+    copied_function = FunctionType(function.__code__, names, function.__name__, new_defaults or None, cells or None)
+    copied_function.__kwdefaults__ = new_keywords or None
+    copied_function.__dict__.update(function.__dict__)
+    return copied_function
 
 
 def _content(cell: CellType) -> Any:
