@@ -13,15 +13,19 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from .autograd_graph import kind
 from .classifier import Classifier
 from .memory import out_of_memory
 from .outputs import Logits
 from .torch_state import clean_state
 
-Ending = Literal["logits", "probabilities", "log_probabilities"]
-SAME = 1e-3  # of the logits' spread: up to this, two answers differ by rounding only
+Ending = Literal["logits", "probabilities", "log_probabilities", "sigmoids"]
+SAME = 1e-3  # of the logits' range: up to this, answers in passes of other sizes differ by rounding only
+STEADY = 1e-4  # the same of passes that are alike; maps may vary much more than this share of the logits
 CALLS = 8  # of a network whose answers are random, to measure how much they vary
 SUM_TOLERANCE = 1e-4  # how far probabilities of all classes may be from 1 together
+# Operations that change the shape of an answer, and not its values.
+SHAPES = frozenset("View UnsafeView ReshapeAlias Squeeze Unsqueeze Select Slice Clone Alias Cat Index".split())
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Behaviour:
     `classes` is the number of its logits. `spread` is the standard deviation of the logits over calls with the same
     picture, and `change` their largest change by other pictures of the pass, both as a share of the range of the logits
     of a picture; `change` is None where the network takes one picture at a time only. `ending` says whether the logits
-    are really probabilities. `part` is the output that was taken, of several `candidates`.
+    are really probabilities, by a softmax or each by a sigmoid, or their logarithms. `part` is the output that was
+    taken, of several `candidates`.
     """
 
     classes: int
@@ -44,7 +49,7 @@ class Behaviour:
     @property
     def random(self) -> bool:
         """Whether the same picture gets different answers."""
-        return self.spread > SAME
+        return self.spread > STEADY
 
     @property
     def batch_dependent(self) -> bool:
@@ -75,7 +80,7 @@ def observe(classifier: Classifier) -> Behaviour:
         spread = 0.0 if torch.equal(alone, again) else _spread(classifier, pictures[:1])
         change, rows = _change(classifier, pictures, alone)
         found = Behaviour(
-            len(alone), spread, change, _ending(torch.cat((first.values, rows))), first.part,
+            len(alone), spread, change, _ending(classifier, pictures[:1], torch.cat((first.values, rows))), first.part,
             first.candidates if len(first.candidates) > 1 else (),
         )  # fmt: skip
     if found.batch_dependent:
@@ -126,13 +131,27 @@ def _range(logits: Tensor) -> float:
     return max(size, 1e-2 * largest, 1e-12)
 
 
-def _ending(rows: Tensor) -> Ending:
-    """Whether rows of logits are probabilities, or their logarithms."""
-    rows = rows.double()
-    if rows.shape[1] < 2 or not bool(rows.isfinite().all()):
+def _ending(classifier: Classifier, picture: Tensor, answers: Tensor) -> Ending:
+    """Whether answers, (N, classes), are probabilities or their logarithms.
+
+    That each is a sigmoid shows in the graph of a picture, (1, C, H, W): logits from 0 to 1 are nothing unusual.
+    """
+    rows, tolerance = answers.double(), max(SUM_TOLERANCE, 4 * torch.finfo(answers.dtype).eps)
+    if not bool(rows.isfinite().all()):
         return "logits"
-    if bool((rows >= 0).all()) and bool(((rows.sum(1) - 1).abs() < SUM_TOLERANCE).all()):
+    if rows.shape[1] > 1 and bool((rows >= 0).all()) and bool(((rows.sum(1) - 1).abs() < tolerance).all()):
         return "probabilities"
-    if bool((rows <= 0).all()) and bool((rows.logsumexp(1).abs() < SUM_TOLERANCE).all()):
+    if rows.shape[1] > 1 and bool((rows <= 0).all()) and bool((rows.logsumexp(1).abs() < tolerance).all()):
         return "log_probabilities"
+    if bool(((rows >= 0) & (rows <= 1)).all()) and _last_operation(classifier, picture) == "Sigmoid":
+        return "sigmoids"
     return "logits"
+
+
+def _last_operation(classifier: Classifier, picture: Tensor) -> str | None:
+    """The kind of the last operation that changes the values of an answer; None if there is no graph."""
+    with torch.enable_grad():
+        node = classifier.answer(classifier.lay_out(picture).clone().requires_grad_()).values.grad_fn
+    while node is not None and kind(node) in SHAPES:
+        node = next((child for child, _ in node.next_functions if child is not None), None)
+    return None if node is None else kind(node)

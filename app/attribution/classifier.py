@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from .outputs import Logits, Output, logits_in
-from .torch_state import clean_state, has_default_device
+from .torch_state import clean_state, has_default_device, without_cudnn
+
+RECURRENT = (nn.RNN, nn.LSTM, nn.GRU)
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,15 @@ class Calling:
     `memory_format` is that of pictures and weights: channels last, which is quicker, or contiguous for networks that
     use `view` on feature maps. `one_by_one`: each picture in a pass of its own, because others would change its answer.
     `two_sided`: the one logit y of two classes stands for both, as (−y, y). `by_backward`: its gradients must be taken
-    by `backward()`, because re-entrant checkpointing fails with `torch.autograd.grad`.
+    by `backward()`, because re-entrant checkpointing fails with `torch.autograd.grad`. `without_cudnn`: cuDNN has no
+    backward pass for its recurrent layers.
     """
 
     memory_format: torch.memory_format = torch.channels_last
     one_by_one: bool = False
     two_sided: bool = False
     by_backward: bool = False
+    without_cudnn: bool = False
 
 
 USUAL = Calling()
@@ -79,7 +83,10 @@ class Classifier(nn.Module):
 
     def answer(self, pictures: Tensor) -> Logits:
         """The logits as the network answers, all pictures in one pass. Raises `NoLogits`."""
-        with self.device if has_default_device() else nullcontext():
+        with (
+            self.device if has_default_device() else nullcontext(),
+            without_cudnn() if self.calling.without_cudnn else nullcontext(),
+        ):
             return logits_in(self.network((pictures - self.mean) / self.std), len(pictures), self.output)
 
     def to_memory_format(self, pictures: Tensor) -> Tensor:
@@ -90,6 +97,9 @@ class Classifier(nn.Module):
         """Call the network in another way from now on, if that avoids an error of a pass; False if none does."""
         if "use_reentrant" in str(error) and not self.calling.by_backward:
             self.calling = replace(self.calling, by_backward=True)
+            return True
+        if "RNN backward can only be called in training mode" in str(error) and not self.calling.without_cudnn:
+            self.calling = replace(self.calling, without_cudnn=True)
             return True
         return "view size is not compatible" in str(error) and self.use_contiguous()
 
@@ -175,7 +185,8 @@ def _freeze(classifier: Classifier) -> None:
     classifier.eval()
     classifier.requires_grad_(False)
     for module in classifier.modules():
-        if isinstance(module, nn.RNNBase):
-            # cuDNN has a backward pass in training mode only; without dropout both modes are the same function
+        if isinstance(module, nn.RNNBase) and type(module) in RECURRENT:
+            # cuDNN has a backward pass in training mode only; without dropout both modes are the same function. What a
+            # subclass does in training mode is not known: see `Calling.without_cudnn`.
             module.dropout = 0.0
             module.train()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,8 +24,11 @@ class Layer:
 
     `whole` says whether every way from the picture to the logits passes through this output: cut there, the logits have
     no gradient. It is false for a branch. `calls` is how often it runs side by side in a pass, none of the calls being
-    part of the way to another; 1 for most. `mirrored_calls` are these calls where they see the same picture, mirrored
-    or not, so that their maps can be added up; empty for one call, and where they see something else.
+    part of the way to another; 1 for most. Rows of the output beyond one for each picture count as calls too: crops or
+    windows that the network stacks along the batch. `call` is the number of the last call that the logits depend on, -1
+    where that is the last of all: an auxiliary output may call the module again. `mirrored_calls` are these calls where
+    they see the same picture, mirrored or not, so that their maps can be added up; empty for one call, and where they
+    see something else.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Layer:
     whole: bool = True
     calls: int = 1
     mirrored_calls: tuple[MirroredCall, ...] = ()
+    call: int = -1
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,11 @@ class FeatureLayers:
 
 @dataclass(frozen=True)
 class _Output:
-    """A module's output. The tensor is kept alive, so that no other tensor gets the same id."""
+    """A module's output, of its call of this number. The tensor is kept alive, so that no other tensor gets the same
+    id."""
 
     name: str
+    call: int
     module: nn.Module
     tensor: Tensor
     version: int
@@ -74,7 +81,7 @@ def find_layers(classifier: Classifier, probe: Tensor) -> FeatureLayers:
     on tokens or channels-last arrays: a vision transformer's patch embedding is not a late feature map. For the same
     reason there is no automatic layer if most of them come after the last one that all of the score passes through.
     """
-    outputs, logits = _outputs(classifier, probe)
+    outputs, logits, call_counts = _outputs(classifier, probe)
     excluded = {o.identity for o in outputs if _is_weightless(o.module, "pool", "softmax")}
     last_weight = max((i for i, o in enumerate(outputs) if _has_weights(o.module)), default=-1)
     found: dict[tuple[int, int], tuple[int, _Output, tuple[str, ...]]] = {}
@@ -103,10 +110,14 @@ def find_layers(classifier: Classifier, probe: Tensor) -> FeatureLayers:
         whole = shared is None or output.value in shared
         if not whole and logits is not None and len(calls) > 1:
             whole = not reaches_picture(logits, calls.values())
-        mirrored = find_mirrored_calls(classifier, output.name, tuple(calls)) if whole and len(calls) > 1 else ()
-        _, channels, height, width = output.tensor.shape
+        rows, channels, height, width = output.tensor.shape
+        stacked = rows // len(probe)
+        can_be_mirrored = whole and len(calls) > 1 and stacked == 1
+        mirrored = find_mirrored_calls(classifier, output.name, tuple(calls)) if can_be_mirrored else ()
         layers.pop(output.name, None)  # a module called twice moves to its last call, because `captured` keeps that one
-        layer = Layer(output.name, (channels, height, width), aliases, whole, max(1, len(calls)), mirrored)
+        count = max(1, len(calls)) * max(1, stacked)
+        call = -1 if output.call == call_counts[output.name] - 1 else output.call
+        layer = Layer(output.name, (channels, height, width), aliases, whole, count, mirrored, call)
         whole = whole and (layer.calls == 1 or bool(mirrored))
         layers[output.name] = layer
         default = output.name if whole and is_late(i) else None if default == output.name else default
@@ -139,7 +150,7 @@ def choose_layer(found: FeatureLayers, name: str, method: str) -> str:
         )
     if layer.calls > 1 and not layer.mirrored_calls:
         raise Refused(_runs_several_times(layer))
-    return layer.name if layer.mirrored_calls else name
+    return layer.name if layer.mirrored_calls or layer.call >= 0 else name  # the numbers are of its own calls
 
 
 def _refuse_automatic(layers: list[Layer], method: str) -> NoReturn:
@@ -149,8 +160,9 @@ def _refuse_automatic(layers: list[Layer], method: str) -> NoReturn:
         raise Refused(_runs_several_times(repeated))
     near = ", ".join(layer.name for layer in layers[-3:])
     raise Refused(
-        "This model has no late feature map (N, C, h, w) that all of the score passes through: its convolutions are "
-        f"branches beside tokens. Take another method, or name a branch by {method}.layer: {near}."
+        "This model has no late feature map (N, C, h, w) that all of the score passes through: its last layers are "
+        "branches, beside tokens or a skip connection. Take another method, or name a branch by "
+        f"{method}.layer: {near}."
     )
 
 
@@ -195,46 +207,49 @@ def captured(classifier: Classifier, layer: str) -> Iterator[Capture]:
         handle.remove()
 
 
-def _outputs(classifier: Classifier, probe: Tensor) -> tuple[list[_Output], Tensor | None]:
-    """The outputs of the modules that the logits depend on, in execution order, and the logits if they have a graph.
+def _outputs(classifier: Classifier, probe: Tensor) -> tuple[list[_Output], Tensor | None, Counter[str]]:
+    """The outputs of the modules that the logits depend on, in execution order; the logits if they have a graph; and
+    how often each module was called, also for what the logits do not depend on.
 
     The outputs are those of all modules if there is no graph, because the network computes without gradients.
     """
     outputs: list[_Output] = []
+    calls: Counter[str] = Counter()
     with clean_state(), ExitStack() as hooks:
         for name, module in classifier.network.named_modules():
             if name:
-                handle = module.register_forward_hook(_recorder(name, outputs))
+                handle = module.register_forward_hook(_recorder(name, outputs, calls))
                 hooks.callback(handle.remove)
         logits = classifier(classifier.to_memory_format(probe).clone().requires_grad_())
     if logits.grad_fn is None:
-        return outputs, None
+        return outputs, None, calls
     path = set(walk(logits.grad_fn))
-    return [output for output in outputs if output.value is not None and output.value[0] in path], logits
+    return [output for output in outputs if output.value is not None and output.value[0] in path], logits, calls
 
 
 def _side_by_side(outputs: list[_Output]) -> dict[str, dict[int, Value]]:
     """The calls of modules that run several times side by side, by name: numbers and outputs of those calls whose
     output is not on the way to that of another call."""
-    by_name: dict[str, list[Value]] = {}
+    by_name: dict[str, dict[Value, int]] = {}
     for output in outputs:
-        if output.value is not None and output.value not in by_name.setdefault(output.name, []):
-            by_name[output.name].append(output.value)
+        if output.value is not None:
+            by_name.setdefault(output.name, {}).setdefault(output.value, output.call)
     found = {}
     for name, values in by_name.items():
         if len(values) > 1:
-            before = {node for value in values for node in walk(value[0]) if node is not value[0]}
-            found[name] = {number: value for number, value in enumerate(values) if value[0] not in before}
+            before = {node for node_of, _ in values for node in walk(node_of) if node is not node_of}
+            found[name] = {call: value for value, call in values.items() if value[0] not in before}
     return found
 
 
-def _recorder(name: str, outputs: list[_Output]):  # type: ignore[no-untyped-def]
-    """A forward hook that appends a module's output to `outputs`."""
+def _recorder(name: str, outputs: list[_Output], calls: Counter[str]):  # type: ignore[no-untyped-def]
+    """A forward hook that appends a module's output to `outputs`, and counts its calls."""
 
     def record(module: nn.Module, inputs: object, output: object) -> None:
         if isinstance(output, Tensor):
             value = None if output.grad_fn is None else (output.grad_fn, output.output_nr)
-            outputs.append(_Output(name, module, output, output._version, value))
+            outputs.append(_Output(name, calls[name], module, output, output._version, value))
+            calls[name] += 1
 
     return record
 

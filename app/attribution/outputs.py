@@ -63,9 +63,12 @@ def logits_in(answer: object, count: int, output: Output | None = None) -> Logit
 
 
 def rows_of(values: object, count: int) -> Tensor | None:
-    """`values` as (count, classes), where they are floats with a row for each picture; else None."""
+    """`values` as (count, classes), where they are floats with a row for each picture; else None. They may be
+    (count, classes, 1, 1), as of a network without a last `flatten`."""
     if not isinstance(values, Tensor) or not values.is_floating_point():
         return None
+    if values.ndim == 4 and values.shape[2:] == (1, 1):
+        values = values.flatten(1)
     if values.ndim < 2 and count == 1:
         return values.reshape(1, -1) if values.numel() else None
     if values.ndim == 1:
@@ -76,7 +79,12 @@ def rows_of(values: object, count: int) -> Tensor | None:
 def _chosen(answer: object, output: Output) -> object:
     """The part of an answer that `output` names. Raises `NoLogits`."""
     if callable(output):
-        return output(answer)
+        try:
+            return output(answer)
+        except (LookupError, TypeError, AttributeError) as error:
+            raise NoLogits(
+                f"output: «{_name(output)}» fails on the network's answer ({type(error).__name__}: {error})"
+            ) from error
     parts = _parts(answer) or {}
     if isinstance(output, int):
         names = list(parts)

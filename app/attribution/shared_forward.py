@@ -37,6 +37,7 @@ class ForwardPass:
         with _recorded(self.classifier, layers) as self.features:
             self.x = self.classifier.to_memory_format(self.pictures.detach()).clone().requires_grad_()
             self.logits: Tensor = self.classifier(self.x)
+        self.calling = self.classifier.calling
 
     def is_for(self, pictures: Tensor) -> bool:
         """Whether `pictures` is the very tensor of this pass."""
@@ -107,7 +108,8 @@ class SharedEngine(Engine):
 
     def _differentiate(self, at: Tensor) -> Tensor | None:
         """∂S/∂at on the shared graph; None where it does not depend on that, or a pass of its own is needed."""
-        if self.classifier.calling.by_backward:
+        is_stale = self._graph.calling != self.classifier.calling  # it has been found out since that this graph fails
+        if is_stale or self.classifier.calling.by_backward or not self._graph.logits.requires_grad:
             return None
         try:
             total = self.score(self._graph.logits).sum()

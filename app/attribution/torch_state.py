@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TypeVar
 
 import torch
@@ -48,6 +48,11 @@ def clean_state() -> Iterator[None]:
         yield
 
 
+def without_cudnn() -> AbstractContextManager[None]:
+    """A context in which cuDNN is not used; its other settings stay as they are. It belongs to the process."""
+    return _no_cudnn
+
+
 def has_default_device() -> bool:
     """Whether the caller has set a default device. If so, a network may create tensors without naming a device."""
     return getattr(_thread, "has_default_device", False)
@@ -73,7 +78,13 @@ class _ProcessState:
     """A context that sets what belongs to the whole process: the first thread that enters it sets it, and the last one
     that leaves it puts it back."""
 
-    def __init__(self) -> None:
+    def __init__(self, set_state: Callable[[], ExitStack]) -> None:
+        """`set_state` sets it; what it returns puts the caller's back when it is closed."""
+        self._set_state = set_state
+        self.forget_users()
+
+    def forget_users(self) -> None:
+        """As if no thread were within: none is in a forked child, where the lock may be held by one that is gone."""
         self._lock = threading.Lock()
         self._users = 0
         self._restore = ExitStack()
@@ -81,7 +92,7 @@ class _ProcessState:
     def __enter__(self) -> None:
         with self._lock:
             if not self._users:
-                self._restore = _set_process_state()
+                self._restore = self._set_state()
             self._users += 1
 
     def __exit__(self, *raised: object) -> None:
@@ -91,13 +102,7 @@ class _ProcessState:
                 self._restore.close()
 
 
-_process = _ProcessState()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_process.__init__)  # type: ignore[misc]  # its lock may be held by a thread that is gone
-
-
 def _set_process_state() -> ExitStack:
-    """Sets it; what is returned puts the caller's back when it is closed."""
     stack = ExitStack()
     dtype = torch.get_default_dtype()
     if dtype != torch.float32:
@@ -108,6 +113,19 @@ def _set_process_state() -> ExitStack:
         torch.use_deterministic_algorithms(True, warn_only=True)
     stack.enter_context(_full_precision())
     return stack
+
+
+def _disable_cudnn() -> ExitStack:
+    stack = ExitStack()
+    stack.callback(setattr, torch.backends.cudnn, "enabled", torch.backends.cudnn.enabled)
+    torch.backends.cudnn.enabled = False
+    return stack
+
+
+_process, _no_cudnn = _ProcessState(_set_process_state), _ProcessState(_disable_cudnn)
+if hasattr(os, "register_at_fork"):
+    for _state in (_process, _no_cudnn):
+        os.register_at_fork(after_in_child=_state.forget_users)
 
 
 @contextmanager

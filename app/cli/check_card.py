@@ -13,11 +13,12 @@ import torch
 from ..attribution.errors import AttributionError, Refused
 from ..attribution.inspection import Inspection
 from ..attribution.methods.base import Method, Parameters, methods
+from ..contract.arrays import Statistics
 from ..contract.problems import Problem
 from ..images.decode import decode
 from ..images.preprocess import preprocess
 from ..images.samples import read_sample, samples
-from ..pipeline.notes import network_notes
+from ..pipeline.notes import network_notes, notes
 from ..settings import Settings
 from ..zoo.cards import CardError, File, read_card
 from ..zoo.checkpoint import match_state_dict, read_nested
@@ -136,7 +137,7 @@ def _layers(inspection: Inspection) -> CheckResult:
     more = f" … {len(layers)} in all" if len(layers) > 6 else ""
     default = inspection.default_layer
     if default is None:
-        return CheckResult("Grad-CAM layers", "note", f"{listed}{more}; none is taken by itself: all are branches")
+        return CheckResult("Grad-CAM layers", "note", f"{listed}{more}; none is taken by itself: see grad_cam")
     taken = "the first one" if default == layers[-1].name else default
     return CheckResult("Grad-CAM layers", "ok", f"{listed}{more}; {taken} is the default")
 
@@ -160,7 +161,8 @@ def _try_method(method: Method[Any], loaded: LoadedModel, x: torch.Tensor, setti
         return CheckResult(method.id, "wrong", "The map holds NaN or infinity.")
     low, high = float(values.min()), float(values.max())
     if low == high == 0:
-        return CheckResult(method.id, "note", "The map is zero everywhere: nothing in the picture supports the class.")
+        said = notes(method, parameters, "logit", Statistics(min=0, max=0, sum=0))
+        return CheckResult(method.id, "note", " ".join(note.detail for note in said))
     if low == high:
         return CheckResult(method.id, "note", f"The map is {low:.3g} everywhere: it tells no place from another.")
     return CheckResult(method.id, "ok", f"{tuple(values.shape)}, {low:.3g} … {high:.3g}")

@@ -61,9 +61,12 @@ class FlowArguments(TypedDict, total=False):
     size: int | tuple[int, int] | None
 
 
-OTHER = ("image", "model", "progress", "input", "labels")  # arguments of `explain` that are checked elsewhere
+OTHER = ("image", "model", "progress", "input", "labels", "output")  # arguments of `explain` that are checked elsewhere
 OF_INPUT = ("mean", "std", "channels", "transform", "interpolation", "crop_fraction", "resize")
-HINTS = {name: f'It belongs into input=, as in input={{"{name}": …}}.' for name in OF_INPUT}
+HINTS = {
+    **{name: f'It belongs into input=, as in input={{"{name}": …}}.' for name in OF_INPUT},
+    **dict.fromkeys(("input", "labels", "output"), "It is of a network in memory: see gradoscope.explain."),
+}
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,7 @@ class Arguments:
     @classmethod
     def checked(cls, given: Mapping[str, Any]) -> Self:
         """The arguments, with integers of NumPy and torch as ints. Raises `Unprocessable`, which names the argument."""
-        names = [one.name for one in fields(cls)]
-        checks.check_names(given, (*names, *(name for name in OTHER if name not in names)), HINTS)
+        checks.check_names(given, [one.name for one in fields(cls)], HINTS, OTHER)
         checked: dict[str, Any] = {
             name: CHECKS[name](value) if name in CHECKS else value for name, value in given.items()
         }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any, cast
 
 from ..contract.parsing import MAX_SEED, SURROGATE, TOP, did_you_mean
 from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
+
+if TYPE_CHECKING:
+    from ..attribution.outputs import Output
 
 MAX_QUOTED = 80  # characters of a wrong value that a message quotes
 
@@ -20,12 +23,16 @@ class UnknownArgument(Unprocessable, TypeError):
     title = "Unknown argument"
 
 
-def check_names(given: Iterable[str], known: Iterable[str], hints: Mapping[str, str]) -> None:
-    """Raise `UnknownArgument` if an argument does not exist; `hints` say what to write instead of some."""
+def check_names(
+    given: Iterable[str], known: Iterable[str], hints: Mapping[str, str], elsewhere: Iterable[str] = ()
+) -> None:
+    """Raise `UnknownArgument` if an argument does not exist; `hints` say what to write instead of some. Names that are
+    known `elsewhere` may be meant by a misspelt one."""
     names = tuple(known)
     for name in given:
         if name not in names:
-            hint = hints.get(name) or did_you_mean(name, names).strip() or f"There are: {', '.join(names)}."
+            near = did_you_mean(name, (*names, *elsewhere)).strip()
+            hint = hints.get(name) or near or f"There are: {', '.join(names)}."
             raise UnknownArgument(f"{name}: there is no such argument. {hint}", field=name)
 
 
@@ -111,13 +118,18 @@ def options(value: object) -> dict[str, JsonObject]:
 
 
 def labels(value: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...] | None:
-    """The labels of classes in order, from a list or from a mapping by index. Raises `Unprocessable`."""
+    """The labels of classes in order: from a list, or from a mapping by index or to it, as of `id2label` and
+    `class_to_idx`. Raises `Unprocessable`."""
     if value is None:
         return None
     if isinstance(value, (str, bytes)):
         raise invalid_argument("labels", value, "is one string. Give a list with a label for each class")
+    if isinstance(value, Set):
+        raise invalid_argument("labels", value, "has no order. Give a list with a label for each class")
     if isinstance(value, Mapping):
-        by_index = {integer(key): label for key, label in value.items()}
+        by_index = {_index(key): label for key, label in value.items()}
+        if all(isinstance(key, str) and integer(index) is not None for key, index in value.items()):
+            by_index = {integer(index): key for key, index in value.items()}
         missing = [index for index in range(len(value)) if index not in by_index]
         if missing:
             raise Unprocessable(
@@ -134,6 +146,21 @@ def labels(value: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...] |
         if isinstance(label, str) and SURROGATE.search(label):
             raise invalid_argument("labels", label, "holds half of a surrogate pair, which is no text")
     return tuple(map(str, found))
+
+
+def _index(key: object) -> int | None:
+    """The index that a key of a mapping is; also in digits, as JSON writes it."""
+    return int(key) if isinstance(key, str) and key.isdecimal() else integer(key)
+
+
+def output(value: object) -> Output | None:
+    """Which output the logits are: its name, its place, or a function. Raises `Unprocessable`."""
+    place = integer(value)
+    if place is not None:
+        return place
+    if value is None or callable(value) or (isinstance(value, str) and value.strip()):
+        return cast("Output | None", value)
+    raise invalid_argument("output", value, "is neither the name of an output, nor its place, nor a function")
 
 
 def invalid_argument(field: str, value: object, why: str) -> Unprocessable:

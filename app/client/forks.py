@@ -1,10 +1,19 @@
-"""Whether this process was forked from one that had imported the client."""
+"""Whether this process is a forked child."""
 
 from __future__ import annotations
 
 import os
+import sys
 
-_forked = False
+
+def _forked_by_multiprocessing() -> bool:
+    """Whether multiprocessing has forked this process: then its parent need not have imported the client."""
+    context, process = (sys.modules.get(f"multiprocessing.{name}") for name in ("context", "process"))
+    kind = getattr(context, "ForkProcess", None)
+    return process is not None and kind is not None and isinstance(process.current_process(), kind)
+
+
+_forked = _forked_by_multiprocessing()
 
 
 def forked() -> bool:

@@ -52,6 +52,6 @@ def explain(
     call = Arguments.checked(arguments)
     picture = picture_bytes(image, call.sample)
     requested: Mapping[Any, Model] | Sequence[Model] = model if isinstance(model, Mapping) else as_tuple(model)
-    models = ModelSet.of(requested, input, checks.labels(labels), output)
+    models = ModelSet.of(requested, input, checks.labels(labels), checks.output(output))
     with listener_for(progress) as listener:
         return InProcess.for_device(models.device).explain(picture, call, models, listener)

@@ -22,6 +22,7 @@ PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # that a PNG holds as 
 WITH_ALPHA = {"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}  # other modes with alpha, and those that hold the same
 ORIENTATION = 0x0112  # EXIF's tag
 CHANNELS = (1, 3, 4)  # of arrays
+ROUNDING = 1e-6  # of floats, beyond 0 and 1
 
 
 def read_bytes(picture: Picture) -> bytes:
@@ -40,8 +41,9 @@ def read_bytes(picture: Picture) -> bytes:
         )
     try:
         return Path(picture).read_bytes()
-    except OSError as error:
-        raise Unprocessable(f"image: {picture} cannot be read: {error.strerror}.", field="image") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Unprocessable(f"image: {str(picture)!r} cannot be read: {reason}.", field="image") from error
 
 
 def _png_of_image(image: Image.Image) -> bytes:
@@ -50,6 +52,8 @@ def _png_of_image(image: Image.Image) -> bytes:
         image.load()  # a file that was only opened is read now
     except Exception as error:
         raise Unprocessable(f"image: it cannot be decoded ({_reason(error)}).", field="image") from error
+    if 0 in image.size:
+        raise Unprocessable(f"image: it is {image.width}×{image.height} pixels: there is nothing in it.", field="image")
     orientation = _orientation(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _as_16_bits(image)
@@ -91,14 +95,18 @@ def _to_uint8(values: np.ndarray) -> np.ndarray:
         values = values[:, :, 0]
     if values.dtype == np.uint8:
         return np.ascontiguousarray(values)
-    low, high = float(values.min()), float(values.max())
-    if not np.issubdtype(values.dtype, np.floating) or not (low >= 0 and high <= 1):
+    if not np.issubdtype(values.dtype, np.number):
+        raise Unprocessable(
+            f"image: an array of {values.dtype} is no picture. It must be uint8, or floats in [0, 1].", field="image"
+        )
+    low, high = float(values.min().real), float(values.max().real)
+    if not np.issubdtype(values.dtype, np.floating) or not (low >= -ROUNDING and high <= 1 + ROUNDING):
         raise Unprocessable(
             f"image: an array of {values.dtype} with values of {low:.4g} … {high:.4g} is no picture. It must be uint8, "
             "or floats in [0, 1].",
             field="image",
         )
-    return np.round(values * 255).astype(np.uint8)
+    return np.round(values.clip(0, 1) * 255).astype(np.uint8)
 
 
 def _png(image: Image.Image, orientation: int = 1) -> bytes:

@@ -113,6 +113,13 @@ def frozen_copy(network: nn.Module) -> nn.Module:
     of the original run in the copy too. Raises `Unprocessable`.
     """
     network = getattr(network, "_orig_mod", network)  # the network inside a result of torch.compile
+    hollow = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
+    if hollow:
+        raise Unprocessable(
+            f"model: it has tensors without values, on the device meta ({', '.join(hollow[:3])}"
+            f"{', …' if len(hollow) > 3 else ''}). Load its weights first.",
+            field="model",
+        )
     copies: dict[int, Any] = {}
     for parameter in network.parameters():
         if is_lazy(parameter):
@@ -143,7 +150,9 @@ def observed(classifier: Classifier) -> Behaviour:
                 f"output: {classifier.id}: {str(error).removeprefix('output: ')}.", field="output"
             ) from error
         raise Unprocessable(
-            f"model: {classifier.id}: {error}. It is no classifier, or a part of one.", field="model"
+            f"model: {classifier.id}: {error}. It is no classifier, or a part of one. If the logits are deeper in its "
+            "answer, give a function that returns them: output=lambda answer: ….",
+            field="model",
         ) from error
     except Exception as error:
         if out_of_memory(error):

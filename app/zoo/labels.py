@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import json
+import unicodedata
 from functools import cache, lru_cache
 from typing import Any
 
@@ -119,7 +120,7 @@ def search(labels: tuple[str, ...], query: str, limit: int) -> list[tuple[int, s
 
 def classes_named(labels: tuple[str, ...], name: str) -> list[int]:
     """The classes of that label: written exactly so, else in other capitals, else as one of a label's several names."""
-    folded = " ".join(name.casefold().split())
+    folded = _folded(name)
     whole, names = _index(labels)
     same = whole.get(folded, [])
     return [index for index in same if labels[index] == name] or list(same) or list(names.get(folded, ()))
@@ -131,7 +132,7 @@ def _index(labels: tuple[str, ...]) -> tuple[dict[str, list[int]], dict[str, lis
     whole: dict[str, list[int]] = {}
     names: dict[str, list[int]] = {}
     for index, label in enumerate(labels):
-        folded = " ".join(label.casefold().split())
+        folded = _folded(label)
         whole.setdefault(folded, []).append(index)
         for name in dict.fromkeys(_names(folded)):
             names.setdefault(name, []).append(index)
@@ -146,6 +147,11 @@ def similar_classes(labels: tuple[str, ...], name: str, limit: int = 5) -> list[
     folded = [label.casefold() for label in labels]
     close = [] if found else difflib.get_close_matches(name.casefold(), folded, limit)
     return found or [(folded.index(label), labels[folded.index(label)]) for label in close]
+
+
+def _folded(label: str) -> str:
+    """A label in small letters, with single spaces, and each accent in one character with its letter."""
+    return " ".join(unicodedata.normalize("NFC", label).casefold().split())
 
 
 def _names(label: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -101,6 +103,19 @@ def test_a_batch_of_one_that_is_dropped_is_one_row() -> None:
     assert single(pictures(3)).shape == (3, 1)
 
 
+def test_axes_of_size_one_at_the_end_are_dropped() -> None:
+    """As of a network that ends in a convolution and a mean which keeps its axes."""
+
+    class Unflattened(Tiny):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x)[:, :, None, None]
+
+    network = wrap(Unflattened())
+    assert (behaviour_of(network).classes, behaviour_of(network).batch_dependent) == (3, False)
+    assert network(pictures()).shape == (3, 3)
+    assert relative(Engine(network, Score(0)).gradients(pictures()), alone(wrap(Tiny()), pictures())) < 1e-5
+
+
 @pytest.mark.parametrize(("network", "code"), [(BatchStatistics(), "batch_dependent"), (OneAtATime(), "one_by_one")])
 def test_one_by_one_everywhere(network: nn.Module, code: str) -> None:
     asked = wrap(network)
@@ -146,13 +161,29 @@ def test_randomness_is_measured() -> None:
     assert f"{note.values['percent']} %" in note.detail
 
 
+def test_a_little_randomness_is_told_too() -> None:
+    """Of a steep network the maps vary much more than the logits."""
+
+    class Trembling(Tiny):
+        def forward(self, x: Tensor) -> Tensor:
+            logits = super().forward(x)
+            return logits + 5e-4 * (logits.max() - logits.min()) * torch.randn_like(logits)
+
+    assert behaviour_of(wrap(Trembling())).random
+
+
 @pytest.mark.parametrize(
     ("ending", "found"),
     [
         (lambda y: (9 * y).softmax(1), "probabilities"),
         (lambda y: y.log_softmax(1), "log_probabilities"),
-        (lambda y: y.sigmoid(), "logits"),
+        (lambda y: y.sigmoid(), "sigmoids"),
+        (lambda y: y[:, :1].sigmoid(), "sigmoids"),
+        (lambda y: y[:, 0].sigmoid().squeeze(), "sigmoids"),
+        (lambda y: y.bfloat16().softmax(1), "probabilities"),
         (lambda y: y.softmax(1) + 0.01, "logits"),
+        (lambda y: y.sigmoid() * 0.5, "logits"),
+        (lambda y: y.clamp(0, 1), "logits"),
     ],
 )
 def test_probabilities_are_told_from_logits(ending: object, found: str) -> None:
@@ -242,3 +273,60 @@ def test_recurrent_layers_keep_their_function() -> None:
     assert not behaviour_of(network).random
     assert torch.allclose(network(pictures()), expected, atol=1e-6)
     assert network.network.rows.training
+
+
+class WithoutBackward(torch.autograd.Function):
+    """As cuDNN's recurrent layers in eval mode: no backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        ctx.by_cudnn = torch.backends.cudnn.enabled
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        if ctx.by_cudnn:
+            raise RuntimeError("cudnn RNN backward can only be called in training mode")
+        return gradient
+
+
+class DroppedLSTM(nn.LSTM):
+    """A subclass that is another function in training mode."""
+
+    def forward(self, x: Tensor, hx: Any = None) -> Any:
+        rows, state = super().forward(F.dropout(x, 0.5, self.training), hx)
+        return WithoutBackward.apply(rows), state
+
+
+class RecurrentHead(Tiny):
+    def __init__(self, kind: type[nn.LSTM]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.rows = kind(8, 8, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.activation(self.second(self.activation(self.first(x))))
+        return self.head(self.rows(x.mean(3).transpose(1, 2))[0][:, -1])
+
+
+def test_recurrent_layers_of_other_kinds_go_without_cudnn() -> None:
+    """A subclass stays in eval mode, where its dropout is off; cuDNN is off too, and back on afterwards."""
+    x, plain = pictures(), wrap(RecurrentHead(nn.LSTM))
+    network = wrap(RecurrentHead(DroppedLSTM))
+    assert not network.network.rows.training
+    assert not behaviour_of(network).random
+    assert relative(Engine(network, Score(0)).gradients(x), alone(plain, x)) < 1e-5
+    assert network.calling.without_cudnn
+    assert network.at((16, 16)).calling.without_cudnn
+    for fresh in (network, wrap(RecurrentHead(DroppedLSTM))):
+        shared = SharedEngine(ForwardPass(fresh, x, ["second"]), Score(0))
+        assert relative(shared.gradients(x), alone(plain, x)) < 1e-5
+        for given, wanted in zip(
+            shared.features(x, "second"), Engine(plain, Score(0)).features(x, "second"), strict=True
+        ):
+            assert relative(given, wanted) < 1e-5
+    assert torch.backends.cudnn.enabled
+    network.network.rows.forward = lambda *given: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        network(x)
+    assert torch.backends.cudnn.enabled

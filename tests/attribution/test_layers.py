@@ -17,6 +17,7 @@ from gradoscope.attribution.inspection import inspection_of
 from gradoscope.attribution.layers import FeatureLayers, captured, choose_layer
 from gradoscope.attribution.methods.grad_cam import CamParameters, GradCam
 from gradoscope.attribution.score import Score
+from gradoscope.attribution.shared_forward import ForwardPass, SharedEngine
 from gradoscope.pipeline.problems import as_problem
 from torch import Tensor, nn
 
@@ -237,6 +238,84 @@ def test_what_runs_twice_on_something_else_is_refused_by_name() -> None:
     for layer in ("auto", "tiny.second"):
         with pytest.raises(Refused, match=r"«tiny\.\w+» runs twice"):
             explain("grad_cam", network, random_picture(16), layer=layer)
+
+
+class Crops(Tiny):
+    """The mean over five crops, which go through the layers as a batch: torchvision's way with FiveCrop."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        crops = torch.stack([x[..., a : a + 12, b : b + 12] for a, b in ((0, 0), (0, 4), (4, 0), (4, 4), (2, 2))], 1)
+        return super().forward(crops.flatten(0, 1)).unflatten(0, (len(x), 5)).mean(1)
+
+
+class Windows(Tiny):
+    """A convolution within each quarter of the map, the quarters as a batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Conv2d(8, 8, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.second(self.activation(self.first(x)))
+        quarters = x.unflatten(3, (2, -1)).unflatten(2, (2, -1)).permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
+        whole = self.inner(quarters).unflatten(0, (len(x), 2, 2)).permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
+        return self.head(whole.mean((2, 3)))
+
+
+def test_crops_and_windows_along_the_batch_are_runs_too() -> None:
+    """Each row is a map of a part of the picture: the first alone would hide the others."""
+    crops, windows, x = wrap(Crops(), side=16), wrap(Windows(), side=16), random_picture(16)
+    for layer in ("auto", "second"):
+        with pytest.raises(Refused, match=r"«\w+» runs 5 times in a pass, side by side"):
+            explain("grad_cam", crops, x, layer=layer)
+    with pytest.raises(Refused, match="«inner» runs 4 times"):
+        explain("grad_cam", windows, x, layer="inner")
+    given = explain("grad_cam", windows, x)
+    assert given.diagnostics["layer"] == "second"
+    leaf = torch.zeros(1, 8, 8, 8, requires_grad=True)
+    handle = windows.network.second.register_forward_hook(lambda module, inputs, output: output + leaf)
+    seen: list[Tensor] = []
+    also = windows.network.second.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    windows(x[None])[:, 0].sum().backward()
+    handle.remove()
+    also.remove()
+    assert leaf.grad is not None
+    cam = (leaf.grad.mean((2, 3), keepdim=True) * seen[0]).sum(1, keepdim=True).relu().detach()
+    assert relative(given.values, F.interpolate(cam, (16, 16), mode="bilinear")[0]) < 1e-5
+
+
+def test_the_call_that_counts_is_one_that_the_logits_depend_on() -> None:
+    """An auxiliary output may run the same layers before or after."""
+
+    class Beside(Tiny):
+        def __init__(self, views: tuple[Callable[[Tensor], Tensor], ...], counted: slice) -> None:
+            super().__init__()
+            self.views, self.counted = views, counted
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            answers = [super(Beside, self).forward(view(x)) for view in self.views]
+            return {"logits": torch.stack(answers[self.counted]).mean(0), "all": torch.stack(answers)}
+
+    def same(x: Tensor) -> Tensor:
+        return x
+
+    def mirror(x: Tensor) -> Tensor:
+        return x.flip(-1)
+
+    x, single = random_picture(16), wrap(Tiny(), side=16)
+    one, other = (explain("grad_cam", single, view(x), relu=False).values for view in (same, mirror))
+    for views, counted, expected in (
+        ((same, torch.zeros_like), slice(0, 1), one),
+        ((torch.zeros_like, same), slice(1, 2), one),
+        ((torch.zeros_like, same, mirror), slice(1, 3), (one + mirror(other)) / 2),
+        ((same, mirror, torch.zeros_like), slice(0, 2), (one + mirror(other)) / 2),
+    ):
+        given = explain("grad_cam", wrap(Beside(views, counted), side=16), x, relu=False)
+        assert given.diagnostics["layer"] == "activation"
+        assert relative(given.values, expected) < 1e-5
+        shared = SharedEngine(ForwardPass(wrap(Beside(views, counted), side=16), x[None], ["activation"]), Score(0))
+        values, _ = GradCam().maps(shared, x[None], CamParameters(relu=False))
+        assert relative(values[0], expected) < 1e-5
 
 
 def test_activation_that_is_used_again_is_no_second_run() -> None:

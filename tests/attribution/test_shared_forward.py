@@ -107,6 +107,13 @@ def test_a_layer_that_the_score_does_not_depend_on_is_refused() -> None:
     with pytest.raises(Refused, match="does not depend on the layer «second»"):
         SharedEngine(ForwardPass(network, x, ["second"]), Score(0)).features(x, "second")
 
+    class Severed(Tiny):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).detach()
+
+    with pytest.raises(Refused, match="does not depend on the layer «second»"):
+        SharedEngine(ForwardPass(wrap(Severed()), x, ["second"]), Score(0)).features(x, "second")
+
 
 def test_a_way_is_gone_after_the_last_question() -> None:
     network, x = wrap(Tiny()), random_picture(8)

@@ -19,6 +19,15 @@ from PIL import Image
 from tests.support.nets import Linear, Tiny
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+
+
+class Pair(Linear):
+    """Two outputs, the second twice the first."""
+
+    def forward(self, x):
+        return super().forward(x), 2 * super().forward(x)
+
+
 ANIMALS = ["house cat, Felis catus", "Dog", "crane", "crane"]
 
 
@@ -61,6 +70,12 @@ def test_the_other_arguments_take_integers_of_any_kind():
     np.testing.assert_allclose(made["vanilla_gradient"].values, weights[2] - weights[3], atol=1e-6)
     contrast = explain(PICTURE, model=net, input={}, labels=labels, target=2, against="d", methods="vanilla_gradient")
     np.testing.assert_array_equal(contrast[0].values, made["vanilla_gradient"].values)
+    for labels in ({"0": "a", "1": "b", "2": "c", "3": "d"}, {"c": 2, "d": 3, "a": np.int64(0), "b": 1}):
+        named = explain(PICTURE, model=net, input={}, labels=labels, target=2, against="d", methods="vanilla_gradient")
+        np.testing.assert_array_equal(named[0].values, contrast[0].values)
+    pair = Pair()
+    made = explain(PICTURE, model=pair, input={}, output=np.int64(1), target=2, methods="vanilla_gradient")
+    np.testing.assert_allclose(made[0].values, 2 * pair.weight[2].detach().numpy(), atol=1e-6)
     assert Arguments.checked({"size": torch.tensor([64, 96])}).sides == "64x96"
     assert Arguments.checked({"size": np.int64(64)}).sides == "64"
 
@@ -82,6 +97,8 @@ WRONG = {
     "one label": ({"labels": "cat"}, r"labels: 'cat' \(str\) is one string"),
     "some labels": ({"labels": {0: "cat"}}, "labels: Linear answers with 4 logits, and there are 1 labels"),
     "a hole": ({"labels": {0: "cat", 2: "dog"}}, "labels: a mapping names every class.* class 1 is missing"),
+    "labels without order": ({"labels": {"cat", "dog", "cow", "hen"}}, r"labels: .* \(set\) has no order"),
+    "a hole in digits": ({"labels": {"0": "cat", "2": "dog"}}, "class 1 is missing"),
     "no labels": ({"labels": []}, "labels: there is none"),
     "labels of labels": ({"labels": [["cat"], ["dog"]]}, r"labels: \['cat'\] \(list\) is no label"),
     "a negative seed": ({"seed": -1}, r"seed: -1 \(int\) is no integer from 0"),
@@ -104,12 +121,20 @@ WRONG = {
     "no id": ({"methods": [1]}, "methods: 1"),
     "a metric": ({"metrics": "deletions"}, "no metric «deletions». Did you mean `deletion`"),
     "an argument": ({"taget": 1}, "taget: there is no such argument. Did you mean `target`"),
+    "an argument of networks": ({"outputs": 1}, "outputs: there is no such argument. Did you mean `output`"),
     "of the input": ({"mean": 0.5}, "mean: there is no such argument. It belongs into input="),
     "transform=": ({"transform": print}, "transform: there is no such argument. It belongs into input="),
     "an input": ({"input": 224}, "input: int is no description"),
     "a field of the input": ({"input": {"sice": 8}}, "sice: there is no such field. Did you mean `size`"),
     "0 … 255": ({"input": {"mean": (123.7, 116.3, 103.5)}}, "input: mean: mean is of pixel values in .0, 1.* by 255"),
     "0 … 255 in std": ({"input": {"std": 58.4}}, "std is of pixel values"),
+    "an output": ({"output": 1.5}, r"output: 1\.5 \(float\) is neither the name"),
+    "a truth value as output": ({"output": True}, r"output: True \(bool\)"),
+    "a function that fails": (
+        {"output": lambda answer: answer["logits"], "labels": None},
+        r"output: Linear: «<lambda>» fails on the network's answer \(\w+Error",
+    ),
+    "a network without values": ({"model": Linear(classes=4).to("meta")}, r"on the device meta \(weight\)\. Load"),
     "the class of a network": ({"model": Linear}, r"model: type is neither.* Give an instance: Linear\(…\)"),
     "the name of a network": ({"model": {1: Linear()}}, "model: '1' is no name"),
 }
@@ -201,6 +226,8 @@ def test_a_client_sends_what_was_checked():
         sent.reset_mock()
         for call in (
             lambda: client.explain(PICTURE, target=1.5),
+            lambda: client.explain(PICTURE, labels=["a", "b"]),
+            lambda: client.explain(PICTURE, output="cls"),
             lambda: client.gradient_flow(PICTURE, target=1.5),
             lambda: client.gradient_flow(PICTURE, targets=1),
             lambda: client.gradient_flow(PICTURE, target=[1, 2]),

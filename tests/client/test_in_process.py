@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import multiprocessing
 import warnings
 
@@ -9,8 +11,10 @@ import gradoscope
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from gradoscope import Client, explain
 from gradoscope.cli.progress import notes
+from gradoscope.client import forks
 from gradoscope.client.events import Accepted, Done, Finished
 from gradoscope.client.in_process import InProcess
 from gradoscope.contract.problems import NotFound, Unprocessable
@@ -293,6 +297,40 @@ def test_network_built_in_inference_mode():
     assert relative(torch.from_numpy(made.values), gradient(Tiny(), X, lambda logits: logits[:, 1])) < 1e-5
 
 
+class Closed(Tiny):
+    """Keeps functions that refer to the network: a `forward`, a hook, an activation; all that they keep is its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.drop, self.kept = nn.BatchNorm2d(8), nn.Dropout(0.5), []
+        self.forward = lambda x: self.head(self.drop(self.maps(x).mean((2, 3))))
+        self.second.register_forward_hook(lambda module, inputs, output: self.kept.append(output))
+        self.maps = functools.partial(lambda x, slope: F.leaky_relu(normed(x), slope), slope=0.1)
+        normed = torch.compile(self.normed, backend="eager")
+
+    def normed(self, x):
+        return self.norm(self.second(self.activation(self.first(x))))
+
+
+def test_functions_of_a_network_that_refer_to_it_refer_to_the_copy():
+    """Else the original would be asked: in training mode, with its statistics changed by each pass."""
+    global built
+    closed, built = Closed().train(), Tiny().train()
+    built.drop = nn.Dropout(0.5)
+    built.forward = lambda x, drop=built.drop: built.head(drop(built.second(built.first(x)).mean((2, 3))))
+    for network in (closed, built):
+        before = state_of(network)
+        asked = {"target": 1, "methods": ["vanilla_gradient", "grad_cam"], "metrics": "randomisation"}
+        made = explain(PICTURE, model=network, input={}, **asked)
+        assert same(state_of(network), before)
+        assert made.record.inputs[0].notes == []
+        assert [panel.status for panel in made] == ["done"] * 2
+        assert made["vanilla_gradient"].record.metrics["randomisation"].figures["stages"][-1]["rank_correlation"] < 0.9
+        expected = gradient(network.eval(), X, lambda logits: logits[:, 1])
+        assert relative(torch.from_numpy(made["vanilla_gradient"].values), expected) < 1e-5
+    assert len(closed.kept) == 1  # of the pass for `expected`
+
+
 class Habits(Tiny):
     """Two outputs, the second of them random probabilities."""
 
@@ -360,6 +398,28 @@ def test_forked_child():
         child.kill()
         child.join()
     assert [panel.status for panel in ask()] == ["done"] * 2  # the parent's decoding process goes on
+
+
+def test_a_forked_child_that_imports_us_first_knows_it():
+    """Its parent may have used PyTorch's threads without us."""
+
+    def forked_anew():
+        (loaded := importlib.util.module_from_spec(forks.__spec__)).__spec__.loader.exec_module(loaded)
+        return loaded.forked()
+
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    child = fork.Process(target=lambda: sender.send(forked_anew()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child.start()
+    try:
+        assert receiver.poll(60)
+        assert receiver.recv()
+        assert not forked_anew()
+    finally:
+        child.kill()
+        child.join()
 
 
 def test_bars_are_drawn_where_asked(capsys):

@@ -92,6 +92,8 @@ def test_arrays(dtype: type) -> None:
     np.testing.assert_array_equal(seen(given(grey)), seen(saved(grey)))
     np.testing.assert_array_equal(seen(given(grey)[:, :, None]), seen(saved(grey)))
     np.testing.assert_array_equal(seen(given(RGB)[:, ::-1]), np.asarray(RGB)[:, ::-1])
+    if dtype is not np.uint8:  # rounding beyond 0 and 1 is no other picture
+        np.testing.assert_array_equal(seen(given(RGB) * (1 + 1e-7) - 1e-8), np.asarray(RGB))
 
 
 @pytest.mark.parametrize(
@@ -106,8 +108,16 @@ def test_arrays(dtype: type) -> None:
         (Image.new("I", (8, 8), 70000), "mode I with values of"),
         (Image.new("I", (8, 8), -1), "mode I"),
         (Image.open(io.BytesIO(saved(RGB)[:-60])), "it cannot be decoded"),
+        (np.full((8, 8, 3), np.nan), "values of nan … nan is no picture"),
+        (np.full((8, 8, 3), 1.001), "must be uint8, or floats"),
+        (np.full((8, 8), "a"), "an array of <U1 is no picture"),
+        (np.zeros((8, 8), bool), "an array of bool is no picture"),
+        (np.zeros((8, 8), "M8[s]"), r"an array of datetime64\[s\] is no picture"),
+        (np.zeros((8, 8), complex), "an array of complex128 with values"),
+        (Image.new("RGB", (0, 5)), "0×5 pixels"),
         (17, "int is no picture"),
-        ("nowhere.png", "nowhere.png cannot be read"),
+        ("nowhere.png", "nowhere.png' cannot be read: No such file"),
+        ("a\0b.png", "cannot be read: embedded null byte"),
     ],
 )
 def test_what_is_no_picture_is_told(picture: object, words: str) -> None:

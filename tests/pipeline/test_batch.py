@@ -111,6 +111,44 @@ def test_what_comes_of_a_picture_is_what_comes_of_it_alone(asked, pictures, cont
     assert max(errors) <= 1e-1
 
 
+BY_THE_BATCH = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)
+        self.second, self.head = nn.Conv2d(4, 6, 3), nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.head(self.second(self.norm(self.first(x)).relu()).relu().mean((2, 3)))
+
+def build():
+    return Net()
+"""
+
+
+def test_a_network_that_looks_at_the_whole_batch_gets_each_picture_alone(pictures, tmp_path):
+    (tmp_path / "by_the_batch.py").write_text(BY_THE_BATCH)
+    scope = {}
+    exec(BY_THE_BATCH, scope)
+    torch.manual_seed(0)
+    torch.save(scope["build"]().state_dict(), tmp_path / "net.pth")
+    (tmp_path / "net.toml").write_text(
+        'title = "Net"\narchitecture = "by_the_batch:build"\nclasses = 3\n[source]\nkind = "file"\n'
+        'file = "net.pth"\n[input]\nsize = [32, 32]\n'
+    )
+    context = Context.open(Settings(store=tmp_path / "store", models=tmp_path, device="cpu", micro_batch=4))
+    asked = question(models=("net",), methods=("vanilla_gradient", "grad_cam"), targets=(1,))
+    for shot in Batch(asked, context, never).explain(entries(pictures)[:3]):
+        record, maps = one_by_itself(shot.entry, asked, context)
+        (seen,) = shot.record.to_dict()["inputs"]
+        assert [note["code"] for note in seen["notes"]] == ["batch_dependent"]
+        assert seen["predictions"] == record["inputs"][0]["predictions"]
+        for id, values in maps.items():
+            np.testing.assert_array_equal(shot.maps[id], values)
+
+
 def test_pictures_share_a_pass(pictures, tmp_path, monkeypatch):
     """What they are, and all their maps of one pass, come from one way up."""
     context, passes = Context.open(Settings(store=tmp_path, device="cpu", micro_batch=4, acceleration="none")), []

@@ -78,6 +78,7 @@ def test_a_class_by_its_label() -> None:
     assert len(classes_named(IMAGENET, "crane")) == 2
     assert classes_named(IMAGENET, "cat") == []
     assert classes_named(("Ring", "ring"), "ring") == [1]
+    assert classes_named(("big  dog", "e\u0301le\u0301phant"), "Éléphant") == [1]  # as macOS writes names of folders
     assert [label for _, label in similar_classes(IMAGENET, "tabby")][:1] == [IMAGENET[281]]
     assert similar_classes(IMAGENET, "expresso")[0] == (967, IMAGENET[967])
     assert similar_classes(tuple(map(str, range(10_000))), "9999") == []  # not searched: it would take long

@@ -76,6 +76,8 @@ def class_activation(engine: Engine, pictures: Tensor, layer: str, relu: bool) -
         calls = found.mirrored_calls
         both = engine.features_of_calls(pictures, layer, [call.number for call in calls])
         cam = torch.stack([call.upright(_weighted(*one)) for call, one in zip(calls, both, strict=True)]).sum(0)
+    elif found is not None and found.call >= 0:
+        cam = _weighted(*engine.features_of_calls(pictures, layer, (found.call,))[0])
     else:
         cam = _weighted(*engine.features(pictures, layer))
     return interpolate(cam.relu() if relu else cam, pictures.shape[-2:], mode="bilinear", align_corners=False)
