@@ -8,12 +8,13 @@ DOWNLOADS ?= cards
 JOBS ?= 3
 BIN = $(VENV)/bin
 
-.PHONY: serve test test-slow test-cluster lint js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study sweep docs slow hostile chaos load fuzz pins audit clean
+.PHONY: serve test test-slow test-cluster lint bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study sweep docs slow hostile chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
+	@$(BIN)/python -m tools.bundle_js --optional
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
 
-test: $(VENV)/.tested lint
+test: $(VENV)/.tested bundle lint
 	@tools/ensure_browser.sh $(BIN)/python
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
@@ -38,6 +39,10 @@ lint: $(VENV)/.tested
 	$(BIN)/python -m tools.check_js_imports
 	$(BIN)/python -m tools.check_js_types
 
+# static/bundle/: the page's modules in fewer files, where they have changed; without it they are served one by one
+bundle: $(VENV)/.tested
+	$(BIN)/python -m tools.bundle_js
+
 # writes static/js/api/types.js: what goes over the wire, as types for the page's modules
 js-types: $(VENV)/.tested
 	$(BIN)/python -m tools.write_js_types
@@ -54,12 +59,12 @@ coverage: $(VENV)/.tested
 # builds and runs the container without a Docker engine; needs root on Debian, and takes some minutes. Torch is PyPI's
 # build, with CUDA; BUILD_ARGS= takes the Dockerfile's default, where the index of CPU builds can be reached
 BUILD_ARGS ?= --build-arg TORCH_INDEX=
-check-image:
+check-image: bundle
 	@test -x ../shared/tools/check_image.sh || { echo 'check-image: ../shared/tools/check_image.sh is missing'; exit 1; }
 	BUILD_ARGS='$(BUILD_ARGS)' CHECK_COMMAND='tools/check_container.sh' ../shared/tools/check_image.sh . /healthz 8000
 
 # the wheel, in a new environment away from the checkout: it serves the six maps
-check-wheel: $(VENV)/.tested
+check-wheel: $(VENV)/.tested bundle
 	$(BIN)/python -m tools.check_wheel
 
 # every shipped card × every method, beside captum: writes docs/models-and-methods.md (some minutes)
@@ -89,7 +94,7 @@ check-gpu: $(VENV)/.benched
 	@$(BIN)/python -m tools.check_gpu
 
 # twelve maps in the browser, every control: milliseconds of drawing and from frame to frame
-bench-page: $(VENV)/.tested
+bench-page: $(VENV)/.tested bundle
 	@tools/ensure_browser.sh $(BIN)/python
 	$(BIN)/python -m benchmarks.page
 
@@ -168,4 +173,4 @@ $(VENV)/.benched: $(VENV)/.tested
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) static/bundle build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -20,10 +20,11 @@ from tests.support.server import Server
 
 PANELS, SIDE, STEPS = 12, 224, 60
 BENCH = """async ([count, side, steps]) => {
-  const { store } = await import('/static/js/state/store.js');
-  const { setRendering, setViewport } = await import('/static/js/state/actions.js');
-  const { reduce } = await import('/static/js/rendering/reduction.js');
-  const { REDUCTIONS } = await import('/static/js/rendering/settings.js');
+  const module = path => import(new URL(`../${path}`, document.querySelector('script[type=module]').src));
+  const { store } = await module('state/store.js');
+  const { setRendering, setViewport } = await module('state/actions.js');
+  const { reduce } = await module('rendering/reduction.js');
+  const { REDUCTIONS } = await module('rendering/settings.js');
   const random = (seed => () => ((seed = (Math.imul(seed, 1664525) + 1013904223) | 0) >>> 8) / 2 ** 24 - 0.5)(1);
   const frame = () => new Promise(requestAnimationFrame);
   const methods = ['vanilla_gradient', 'guided_backprop', 'smooth_grad', 'integrated_gradients'];

@@ -56,7 +56,7 @@ def _missing(scripts: Path, imports: Mapping[Path, set[Path]]) -> Iterator[str]:
 
 def _missing_in(templates: Path | None, scripts: Path) -> Iterator[str]:
     for page in sorted(templates.rglob("*.html")) if templates else ():
-        for name in re.findall(r"static\('js/([^']+)'\)", page.read_text("utf-8")):
+        for name in re.findall(r"'js/([^']+)'", page.read_text("utf-8")):
             if not (scripts / name).is_file():
                 yield f"{page.name} loads {name}, which is not there"
 

@@ -12,13 +12,11 @@ from typing import Any
 import fastapi_offline
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
-from starlette.routing import Match, Mount, Router
-from starlette.types import Scope
+from starlette.routing import Match
 
 from ..contract.problem_body import ProblemBody
 from ..contract.problems import BY_STATUS, FieldFault, Problem, Unprocessable
@@ -47,6 +45,7 @@ from .routes import catalogue, explanations, flows, health, pages, predictions, 
 from .routes import metrics as measuring
 from .routes.rendering import RenderPool
 from .routes.submit import ClientLeft
+from .static_files import StaticFiles, StaticTree
 
 log = logging.getLogger(__name__)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -91,7 +90,8 @@ def _lifespan(
         app.state.executor = executor(settings)
         app.state.downloads = Downloads(settings)
         app.state.change_detector = ChangeDetector(settings)
-        app.state.templates = _templates()
+        app.state.templates = _templates(app.state.static_tree)
+        await asyncio.to_thread(app.state.static_tree.current)  # reads all files once
         app.state.render_pool = RenderPool()
         await app.state.executor.start()
         sweeping = asyncio.create_task(_sweep(app.state.store))
@@ -112,10 +112,8 @@ def _lifespan(
 def _add_routes(app: FastAPI) -> None:
     for router in (pages, health, catalogue, weights, predictions, flows, results, measuring, explanations, session):
         app.include_router(router.router)
-    app.mount("/static/swagger", _StaticFiles(Path(fastapi_offline.__file__).parent / "static"))
-    plugins = [Mount(f"/{at}", _StaticFiles(folder)) for at, folder in asset_folders().items()]
-    app.mount("/static/plugins", Router(plugins))
-    app.mount("/static", _StaticFiles(shipped("static")))
+    app.state.static_tree = _static_tree()
+    app.mount("/static", StaticFiles(app.state.static_tree))
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
@@ -137,28 +135,22 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(AccessLogMiddleware)
 
 
-class _StaticFiles(StaticFiles):
-    """Files that a browser caches but revalidates each time, so that page and scripts always have the same version.
-
-    They are small and always served whole, so that requests with many ranges cannot do harm.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(directory=folder)
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        scope["headers"] = [header for header in scope["headers"] if header[0] != b"range"]
-        response = await super().get_response(path, scope)
-        response.headers["cache-control"] = "no-cache"
-        if "accept-ranges" in response.headers:
-            del response.headers["accept-ranges"]
-        return response
+def _static_tree() -> StaticTree:
+    """What is under /static: our own files, those of methods and metrics, Swagger UI, the texts for scripts."""
+    folders = {"": shipped("static"), "swagger": Path(fastapi_offline.__file__).parent / "static"}
+    folders |= {f"plugins/{at}": folder for at, folder in asset_folders().items()}
+    sheets = {f"css/{page}.css": [f"css/{name}.css" for name in names] for page, names in pages.SHEETS.items()}
+    return StaticTree(folders, texts.files_for_scripts, sheets)
 
 
-def _templates() -> Jinja2Templates:
+def _templates(tree: StaticTree) -> Jinja2Templates:
+    def addresses(request: Request) -> dict[str, Any]:
+        snapshot = tree.current()
+        return {"static": snapshot.address, "modules": snapshot.modules}
+
     environment = Environment(loader=template_loader(), autoescape=True)
-    templates = Jinja2Templates(env=environment, context_processors=[texts.context])
-    templates.env.globals.update(version=VERSION, static=lambda path: f"/static/{path}")
+    templates = Jinja2Templates(env=environment, context_processors=[texts.context, addresses])
+    templates.env.globals.update(version=VERSION)
     return templates
 
 

@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from markupsafe import Markup, escape
 
 from ..pipeline.presentation import FALLBACK
-from ..pipeline.texts import NAME, texts, workbench_keys
+from ..pipeline.texts import NAME, parts, texts, workbench_keys
 
 # Code in query, cookie and folder name → tag for the attribute `lang`, and the language's own name.
 LANGUAGES: Mapping[str, tuple[str, str]] = MappingProxyType({"en": ("en", "English"), "zh": ("zh-Hans", "中文")})
@@ -40,6 +40,15 @@ def script_texts(language: str, *prefixes: str, also: Collection[str] = ()) -> M
     chosen = {key: text for key, text in texts(language).items() if key.startswith(prefixes) or key in also}
     data = json.dumps(chosen, ensure_ascii=False).replace("<", "\\u003c")  # nothing in it can end the element
     return Markup(f'<script type="application/json" id="texts">{data}</script>')
+
+
+def files_for_scripts() -> dict[str, bytes]:
+    """The parts of the texts that scripts fetch, plug-ins' included, by their paths below /static."""
+    return {
+        f"texts/{language}/{part}.json": json.dumps(dict(words), ensure_ascii=False).encode()
+        for language in LANGUAGES
+        for part, words in parts(language).items()
+    }
 
 
 def choose_language(query: str | None, cookie: str | None, header: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
 
-from tests.support.browser import CAT, EXPLANATIONS, LONG, Visit, cheaply, visiting
+from tests.support.browser import CAT, EXPLANATIONS, LONG, Visit, cheaply, module, visiting
 from tests.support.paths import sample
 
 expect.set_options(timeout=LONG)
@@ -53,7 +53,7 @@ class Forgetful(Visit):
     @property
     def shown(self) -> str:
         """The name of the picture that is explained."""
-        name = "async () => (await import('/static/js/state/store.js')).store.state.picture.name"
+        name = f"async () => (await {module('state/store.js')}).store.state.picture.name"
         return str(self.page.evaluate(name))
 
     @property

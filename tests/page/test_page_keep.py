@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support.browser import LONG, visiting
+from tests.support.browser import LONG, module, visiting
 from tests.support.keeping import Keeping
 
 expect.set_options(timeout=LONG)
@@ -78,12 +78,12 @@ def test_the_map_that_is_open_is_in_the_address(keep: Keeping) -> None:
 def test_addresses_of_older_versions_are_brought_up(keep: Keeping) -> None:
     keep.open()
     pairs = keep.page.evaluate(
-        """async () => {
-          const { pairsOf } = await import('/static/js/url-state/address.js');
-          const rename = (from, to) => ({ [from]: value, ...rest }) => ({ ...rest, [to]: value });
+        f"""async () => {{
+          const {{ pairsOf }} = await {module("url-state/address.js")};
+          const rename = (from, to) => ({{ [from]: value, ...rest }}) => ({{ ...rest, [to]: value }});
           const steps = [rename('old', 'middle'), rename('middle', 'new')];
           return ['#old=1&x=2', '#v=2&middle=1', '#v=3&new=1', '#v=nonsense&old=1'].map(hash => pairsOf(hash, steps));
-        }"""
+        }}"""
     )
     assert pairs == [{"x": "2", "new": "1"}, {"new": "1"}, {"new": "1"}, {"new": "1"}]
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, TimeoutError, expect
 
-from tests.support.browser import EXPLANATIONS, LONG, Visit, visiting, with_fields
+from tests.support.browser import EXPLANATIONS, LONG, Visit, module, visiting, with_fields
 
 expect.set_options(timeout=LONG)
 CHEAP = ["vanilla_gradient", "grad_cam"]
@@ -224,7 +224,7 @@ def test_taps_lead_from_a_sample_to_a_large_map(browser: Browser, server_url: st
             points = [{"x": x - apart, "y": y}, {"x": x + apart, "y": y}] if apart else []
             session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         visit.frame()
-        zoom = "async () => (await import('/static/js/state/store.js')).store.state.viewport.zoom"
+        zoom = f"async () => (await {module('state/store.js')}).store.state.viewport.zoom"
         assert visit.page.evaluate(zoom) == pytest.approx(3, rel=0.1)
         assert visit.page.evaluate("() => visualViewport.scale") == 1, "the fingers are the map's"
         viewer.get_by_role("button", name="Close").tap()

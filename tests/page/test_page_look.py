@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Locator, expect
 from scipy import stats
 
 from tests.support.box_shares import shares
-from tests.support.browser import LONG, Visit, visiting
+from tests.support.browser import LONG, Visit, module, visiting
 
 expect.set_options(timeout=LONG)
 MODELS = ["efficientnet_lite0", "efficientnet_lite1"]  # 224 and 240 pixels, cut from the picture differently
@@ -76,7 +76,7 @@ def panels(visit: Visit, record: Any) -> list[Panel]:
 
 
 def state(visit: Visit, key: str = "viewport") -> Any:
-    return visit.page.evaluate("async key => (await import('/static/js/state/store.js')).store.state[key]", key)
+    return visit.page.evaluate(f"async key => (await {module('state/store.js')}).store.state[key]", key)
 
 
 def lens(visit: Visit, place: int = 0) -> Locator:
@@ -425,13 +425,13 @@ def test_what_is_looked_at_is_plain_json(look: Visit) -> None:
     shown = look.pixels(), look.maps.first.get_attribute("style"), box_facts(look)
     look.page.keyboard.press("0")
     look.page.evaluate(
-        """async kept => {
-          const { store } = await import('/static/js/state/store.js');
-          const { resetViewport, setRendering } = await import('/static/js/state/actions.js');
+        f"""async kept => {{
+          const {{ store }} = await {module("state/store.js")};
+          const {{ resetViewport, setRendering }} = await {module("state/actions.js")};
           resetViewport();
-          setRendering({ show: 'map' });
+          setRendering({{ show: 'map' }});
           store.set(Object.fromEntries(Object.entries(kept).map(([key, text]) => [key, JSON.parse(text)])));
-        }""",
+        }}""",
         kept,
     )
     assert (look.pixels(), look.maps.first.get_attribute("style"), box_facts(look)) == shown

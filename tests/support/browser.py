@@ -245,6 +245,11 @@ def visiting(browser: Browser, root: str, kind: type[V] = Visit, *, first: bool 
             free[key] = context
 
 
+def module(path: str) -> str:
+    """JavaScript that imports a module of static/js/ as the page itself has it: with its state."""
+    return f"import(new URL('../{path}', document.querySelector('script[type=module]').src))"
+
+
 def transferred(visit: Visit) -> list[int]:
     """The sizes of what the network carries from now on, as the browser counts them."""
     sizes: list[int] = []

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from ...contract.catalogue import Catalogue
 from ...contract.problems import Unavailable
 from ...images.samples import samples
-from ...pipeline.texts import parts
 from ...service.executor import Executor
 from ...settings import shipped
 from .. import texts
@@ -25,6 +23,10 @@ from .dependencies import ExecutorDep, SettingsDep
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
+BASE = ("tokens", "page", "controls")
+WORKBENCH = ("models", "panels", "reading", "grid", "looking")  # as static/js/page/workbench.js names them
+# Style sheets that a page gets in one file, by its name.
+SHEETS = {"base": BASE, "workbench": (*BASE, *WORKBENCH)}
 
 
 @router.get("/")
@@ -32,7 +34,13 @@ CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 async def index(request: Request, settings: SettingsDep) -> Response:
     """The workbench; at /e/{id} its script fetches that explanation."""
     limits = {"max_pixels": settings.max_pixels, "max_bytes": settings.max_upload}
-    return _page(request, "index.html", {"previews": preview_methods(), "plugins": plugin_block(), **limits})
+    values = {
+        "opening": request.path_params.get("id"),
+        "sheets": WORKBENCH,
+        "previews": preview_methods(),
+        "plugins": plugin_block(),
+    }
+    return _page(request, "index.html", {**values, **limits})
 
 
 @router.get("/methods")
@@ -54,18 +62,6 @@ async def trust(request: Request, executor: ExecutorDep) -> Response:
         "trust.html",
         {**metric_pages(None if known is None else [metric.to_dict() for metric in known.metrics])},
     )
-
-
-@router.get("/static/texts/{language}/{part}.json")
-async def part_of_texts(request: Request, language: str, part: str) -> Response:
-    """A part of the texts for the scripts that want it, plug-ins' included; a browser keeps it and asks each time."""
-    if language not in texts.LANGUAGES or part not in parts(language):
-        raise HTTPException(404)
-    body = json.dumps(dict(parts(language)[part]), ensure_ascii=False).encode()
-    headers = {"cache-control": "no-cache", "etag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}
-    if headers["etag"] in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
 
 
 @router.get("/docs")

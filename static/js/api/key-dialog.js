@@ -62,6 +62,6 @@ function openDialog(resolve) {
 }
 
 function loadStyles() {
-  const href = "/static/css/key.css";
+  const { href } = new URL("../../css/key.css", import.meta.url);
   if (!document.head.querySelector(`link[href='${href}']`)) document.head.append(el("link", { rel: "stylesheet", href }));
 }

@@ -5,7 +5,8 @@
  * @import { Clipped, compare } from "./comparison.js"
  */
 
-const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+// From the folder above: in the bundle this module lies elsewhere, at the same depth.
+const worker = new Worker(new URL("../arrays/worker.js", import.meta.url), { type: "module" });
 /** @type {Map<number, { resolve: (array: any) => void, reject: (error: Error) => void }>} */
 const waiting = new Map();
 let lastRequestId = 0;

@@ -8,8 +8,10 @@ import { el } from "./dom.js";
  */
 export function style(name) {
   return new Promise((resolve, reject) => {
-    const failed = () => reject(new Error(`/static/css/${name}.css`));
-    const link = el("link", { rel: "stylesheet", href: `/static/css/${name}.css`, onload: resolve, onerror: failed });
+    if (document.head.querySelector(`link[data-sheets~='${name}']`)) return resolve(null); // the page came with it
+    const { href } = new URL(`../../css/${name}.css`, import.meta.url);
+    const failed = () => reject(new Error(href));
+    const link = el("link", { rel: "stylesheet", href, onload: resolve, onerror: failed });
     document.head.querySelector("link[href$='/keep.css']")?.before(link);
   });
 }

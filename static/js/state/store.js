@@ -1,6 +1,7 @@
 // The state of the page, in one place. Elements watch it; actions.js alone writes it.
 
 import { restoredSettings } from "../rendering/settings.js";
+import { t } from "../shared/texts.js";
 import { emptyView, RESTING_VIEWPORT } from "./initial.js";
 
 /** @import { Panel, State } from "./types.js" */
@@ -70,5 +71,9 @@ class Store extends EventTarget {
     this.addEventListener("panel", (event) => run(/** @type {CustomEvent<string>} */ (event).detail), { signal });
   }
 }
+
+// Scripts of another version, after an update of the server, would work with an empty store of their own.
+if (document.documentElement.dataset.store !== undefined) throw new Error(t("problem.outdated"));
+document.documentElement.dataset.store = "";
 
 export const store = new Store();

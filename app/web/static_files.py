@@ -1,0 +1,266 @@
+"""All that the pages load from /static, at addresses that name its content: /static/DIGEST/PATH.
+
+The digest is over every file there, so that one page never mixes two versions, and relative addresses stay whole. With
+the digest of what is there now, a browser keeps a file for good. With another one or none (links from elsewhere, pages
+that were opened before an update) it asks each time: `no-cache` and an ETag.
+
+Addresses with a digest have the bundle of the page's modules, static/bundle/ (tools/bundle_js.py), in the place of the
+modules that it holds, as long as it is of the sources that are there. Those without one have the plain modules.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from mimetypes import MimeTypes
+from pathlib import Path
+from types import MappingProxyType
+
+import anyio.to_thread
+from cachetools import LRUCache
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+PREFIX = "/static"
+BUNDLE = "bundle/"  # below /static, and never served there
+LOOK_SECONDS = 1.0  # a changed file shows after this time at most
+DIGEST_CHARACTERS = 16
+MEMORY_BYTES = 16 * 2**20  # of files as they are sent; all that ships takes a quarter of it
+SMALLEST_PACKED = 500  # bytes; less is hardly shorter when it is compressed
+FOREVER = "public, max-age=31536000, immutable"
+ASK_EACH_TIME = "no-cache"
+DIGEST = re.compile(f"[0-9a-f]{{{DIGEST_CHARACTERS}}}")
+GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q\s*=\s*(?P<weight>[\d.]+)\s*)?(?=,|$)", re.IGNORECASE)
+PACKED_TYPES = ("text/", "application/json", "application/javascript", "image/svg+xml")
+TYPES = MimeTypes()  # Python's own table: the same on every system
+for _suffix, _type in ((".js", "text/javascript"), (".webp", "image/webp"), (".md", "text/markdown")):
+    TYPES.add_type(_type, _suffix)
+
+Stamp = tuple[Path, int, int]  # file, bytes, time of the last change in ns
+
+
+def content_hash(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file, or a body that the server has made; with the hash of its content."""
+
+    path: str  # below /static/
+    hash: str
+    size: int
+    source: Path | bytes
+
+    @property
+    def media_type(self) -> str:
+        return TYPES.guess_type(self.path)[0] or "text/plain"
+
+    @property
+    def packable(self) -> bool:
+        """Whether compressing makes it shorter: pictures are compressed already."""
+        return self.size >= SMALLEST_PACKED and self.media_type.startswith(PACKED_TYPES)
+
+    def read(self) -> bytes:
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All assets at one moment, by their paths, and the digest over them."""
+
+    plain: Mapping[str, Asset]  # the files as they are
+    assets: Mapping[str, Asset]  # with the modules of the bundle in the place of plain ones
+    preloads: Mapping[str, list[str]]  # for each module of the bundle: the chunks that it imports
+    digest: str
+
+    @classmethod
+    def of(cls, found: Mapping[str, Asset]) -> Snapshot:
+        plain = {path: asset for path, asset in found.items() if not path.startswith(BUNDLE)}
+        bundled, preloads = _bundle(found, plain)
+        assets = {**plain, **bundled}
+        lines = "".join(f"{path} {assets[path].hash}\n" for path in sorted(assets))
+        return cls(plain, assets, preloads, hashlib.sha256(lines.encode()).hexdigest()[:DIGEST_CHARACTERS])
+
+    def address(self, path: str) -> str:
+        """The address of an asset for the templates of a page."""
+        return f"{PREFIX}/{self.digest}/{path}"
+
+    def modules(self, *entries: str) -> list[str]:
+        """The addresses of modules, and of the chunks that they import: a browser fetches all of them at once."""
+        paths = dict.fromkeys(path for entry in entries for path in (entry, *self.preloads.get(entry, ())))
+        return [self.address(path) for path in paths]
+
+
+def _bundle(found: Mapping[str, Asset], plain: Mapping[str, Asset]) -> tuple[dict[str, Asset], dict[str, list[str]]]:
+    """The modules of the bundle and the chunks of each; nothing where there is no bundle of the scripts as they are."""
+    manifest = found.get(f"{BUNDLE}manifest.json")
+    if manifest is None:
+        return {}, {}
+    try:
+        about = json.loads(manifest.read())
+        sources, preloads = dict(about["sources"]), dict(about["preload"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.error("the bundle of the page's modules cannot be read, so they are served one by one: %r", error)
+        return {}, {}
+    scripts = {path for path in plain if path.startswith("js/") and path.endswith(".js")}
+    there = {path: plain[path].hash for path in scripts | sources.keys() if path in plain}
+    if there != sources:
+        return {}, {}
+    modules = {path.removeprefix(BUNDLE): asset for path, asset in found.items() if path.startswith(BUNDLE)}
+    del modules["manifest.json"]
+    return {path: replace(asset, path=path) for path, asset in modules.items()}, preloads
+
+
+class StaticTree:
+    """The folders below /static, looked at again at most once in `LOOK_SECONDS`: an edited file needs no restart.
+
+    `folders` has them by their paths below /static, those within another one after it; `made` the bodies of assets that
+    are no files; `joined` the paths of those that are several files in one.
+    """
+
+    def __init__(
+        self,
+        folders: Mapping[str, Path],
+        made: Callable[[], Mapping[str, bytes]] = dict,
+        joined: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
+        self._folders = {at: folder.resolve() for at, folder in folders.items()}
+        self._made = made
+        self._joined = joined
+        self._stamps: dict[str, Stamp] = {}
+        self._hashes: dict[Stamp, str] = {}
+        self._snapshot: Snapshot | None = None
+        self._looked = 0.0
+
+    def current(self) -> Snapshot:
+        """What is there now. A page takes one snapshot for all its addresses."""
+        now = time.monotonic()
+        if self._snapshot is None or now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            stamps = dict(self._walk())
+            if self._snapshot is None or stamps != self._stamps:
+                self._snapshot = self._take(stamps)
+        return self._snapshot
+
+    def _walk(self) -> Iterator[tuple[str, Stamp]]:
+        for at, folder in self._folders.items():
+            yield from _files(f"{at}/" if at else "", folder, folder)
+
+    def _take(self, stamps: dict[str, Stamp]) -> Snapshot:
+        assets = {}
+        hashes = {}
+        for path, stamp in stamps.items():
+            with suppress(OSError):
+                hashes[stamp] = self._hashes.get(stamp) or content_hash(stamp[0].read_bytes())
+                assets[path] = Asset(path, hashes[stamp], stamp[1], stamp[0])
+        made = dict(self._made())
+        for path, parts in self._joined.items():
+            with suppress(OSError):
+                made[path] = b"\n".join(assets[part].read() for part in parts if part in assets)
+        for path, body in made.items():
+            assets[path] = Asset(path, content_hash(body), len(body), body)
+        self._stamps, self._hashes = stamps, hashes
+        return Snapshot.of(assets)
+
+
+def _files(at: str, folder: Path, root: Path) -> Iterator[tuple[str, Stamp]]:
+    """The files in a folder and those below it, by their paths below /static. A link must not lead out of `root`."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            file = Path(entry.path)
+            if entry.is_symlink() and not file.resolve().is_relative_to(root):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(f"{at}{entry.name}/", file, root)
+            elif entry.is_file():
+                with suppress(FileNotFoundError):
+                    about = entry.stat()
+                    yield f"{at}{entry.name}", (file, about.st_size, about.st_mtime_ns)
+
+
+class StaticFiles:
+    """ASGI application of a tree. Files are compressed once, and kept in memory as they are sent.
+
+    They are always sent whole, so that requests with many ranges cannot do harm.
+    """
+
+    def __init__(self, tree: StaticTree) -> None:
+        self._tree = tree
+        self._bodies: LRUCache[tuple[str, bool], bytes] = LRUCache(MEMORY_BYTES, getsizeof=len)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._response(Request(scope))
+        await response(scope, receive, send)
+
+    async def _response(self, request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
+        snapshot = self._tree.current()
+        first, _, rest = _path_below(request.scope).partition("/")
+        named = DIGEST.fullmatch(first) is not None
+        asset = snapshot.assets.get(rest) if named else snapshot.plain.get(_path_below(request.scope))
+        if asset is None:
+            raise HTTPException(404)
+        packed = asset.packable and _takes_gzip(request.headers)
+        try:
+            hash, body = await self._body(asset, packed)
+        except OSError as error:  # deleted since the tree was looked at
+            raise HTTPException(404) from error
+        # A file that was edited a moment ago is not what the digest stands for.
+        lasting = first == snapshot.digest and hash == asset.hash
+        headers = {"cache-control": FOREVER if lasting else ASK_EACH_TIME, "etag": f'W/"{hash[:32]}"'}
+        if asset.packable:
+            headers["vary"] = "Accept-Encoding"
+        if _is_known(hash, request.headers):
+            return Response(status_code=304, headers=headers)
+        if packed:
+            headers["content-encoding"] = "gzip"
+        return Response(body, headers=headers, media_type=asset.media_type)
+
+    async def _body(self, asset: Asset, packed: bool) -> tuple[str, bytes]:
+        """The content as it is sent, and its hash: another one than the asset's if the file has changed since."""
+        known = self._bodies.get((asset.hash, packed))
+        if known is not None:
+            return asset.hash, known
+        hash, body = await anyio.to_thread.run_sync(_load, asset, packed)
+        with suppress(ValueError):  # larger than the whole memory
+            self._bodies[hash, packed] = body
+        return hash, body
+
+
+def _load(asset: Asset, packed: bool) -> tuple[str, bytes]:
+    body = asset.read()
+    hash = content_hash(body)
+    if packed:
+        body = gzip.compress(body, 9, mtime=0)
+    return hash, body
+
+
+def _path_below(scope: Scope) -> str:
+    """The path below /static/."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")).lstrip("/")
+
+
+def _takes_gzip(headers: Headers) -> bool:
+    found = GZIP.search(headers.get("accept-encoding", ""))
+    return found is not None and found["weight"] not in ("0", "0.", "0.0", "0.00", "0.000")
+
+
+def _is_known(hash: str, headers: Headers) -> bool:
+    """Whether the client has this content: If-None-Match, compared weakly as HTTP asks."""
+    tags = (tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(","))
+    return any(tag in ("*", f'"{hash[:32]}"') for tag in tags)
