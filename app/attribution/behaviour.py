@@ -151,7 +151,7 @@ def _ending(classifier: Classifier, picture: Tensor, answers: Tensor) -> Ending:
 def _last_operation(classifier: Classifier, picture: Tensor) -> str | None:
     """The kind of the last operation that changes the values of an answer; None if there is no graph."""
     with torch.enable_grad():
-        node = classifier.answer(classifier.lay_out(picture).clone().requires_grad_()).values.grad_fn
+        node = classifier.answer(classifier.to_memory_format(picture).clone().requires_grad_()).values.grad_fn
     while node is not None and kind(node) in SHAPES:
         node = next((child for child, _ in node.next_functions if child is not None), None)
     return None if node is None else kind(node)
