@@ -22,8 +22,8 @@ SECONDS_PER_PASS = 0.03  # of the model that waits
 # Files that take longest, by what `--durations` tells.
 LONGEST = [f"tests/{name}.py" for name in (
     "service/test_faults", "page/test_page", "page/test_page_axe", "pipeline/test_batch", "page/test_page_care",
-    "page/test_page_keep", "page/test_page_grid", "web/test_leaving", "page/test_page_models", "pipeline/test_pipeline",
-    "attribution/methods/test_every_method", "service/test_local_executor", "page/test_page_trust",
+    "page/test_page_keep", "page/test_page_grid", "web/test_server", "page/test_page_models", "pipeline/test_pipeline",
+    "web/test_leaving", "attribution/methods/test_every_method", "service/test_local_executor", "page/test_page_trust",
     "page/test_page_look", "page/test_page_keyboard", "page/test_page_forget", "docs/test_snippets",
     "attribution/backends/test_compiled", "cli/test_main", "zoo/test_zoo", "service/test_state_machine",
 )]  # fmt: skip
@@ -88,6 +88,16 @@ def slow_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("slow-models")
     write_quick_model(folder, SECONDS_PER_PASS)
     return {"GRADOSCOPE_MODELS": str(folder), **NO_ACCELERATION}
+
+
+@pytest.fixture(scope="session")
+def slow_model_server(slow_model: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of the model that waits, for tests that leave it, or kill its worker; each waits until it is ready
+    again. None of this may leave a traceback."""
+    running = Server(tmp_path_factory.mktemp("slow_model-server") / "store", **slow_model)
+    yield running
+    running.stop()
+    assert "Traceback" not in running.log_text(), running.log_text()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from ..contract.jobs import Explain
 from ..images.image_files import find_image_files, left_out
 from ..pipeline.presentation import presentations
 from ..settings import operator_settings
+from ..storage.temporary import temporary_folder
 from .explain import INTERRUPTED, parse_options
 from .options import fit_of
 
@@ -67,8 +67,8 @@ def evaluate(
     if said := left_out([folder], target, recursive):
         console.print(said, highlight=False, markup=False)
     options = EvaluateOptions(folder, target, grids, confidence, shlex.join(["gradoscope", *sys.argv[1:]]))
-    with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
-        settings = operator_settings().model_copy(update={"store": Path(store)})
+    with temporary_folder() as store:
+        settings = operator_settings().model_copy(update={"store": store})
         try:
             complete = evaluate_folder(entries, request, settings, options, console)
         except KeyboardInterrupt:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
 from ..images.image_files import ImageFile, find_image_files, is_one_file, left_out
 from ..settings import Settings, operator_settings
+from ..storage.temporary import temporary_folder
 from . import cluster as cli_cluster
 from .options import fit_of, score_of
 
@@ -76,8 +76,8 @@ def explain(
     if cluster:
         _explain_all(_find(images, out, recursive), job, settings, cluster)
         return
-    with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
-        settings = settings.model_copy(update={"store": Path(store)})
+    with temporary_folder() as store:
+        settings = settings.model_copy(update={"store": store})
         if single:
             from .explain_run import explain_one
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from ..contract.flows import GradientFlow
 from ..contract.jobs import Flow
 from ..contract.parsing import parse_class, parse_size, parse_target
 from ..settings import Settings, operator_settings
+from ..storage.temporary import temporary_folder
 from .options import fit_of, score_of
 
 console = Console()
@@ -35,8 +35,8 @@ def flow(
     pooling passes on."""
     classes = parse_target(target), parse_class(against)
     job = Flow(image.read_bytes(), model, *classes, score_of(score), fit_of(fit), parse_size(size))
-    with tempfile.TemporaryDirectory(prefix="gradoscope-") as store:
-        settings = operator_settings().model_copy(update={"store": Path(store)})
+    with temporary_folder() as store:
+        settings = operator_settings().model_copy(update={"store": store})
         result = _compute(job, settings)
     if as_json:
         console.print_json(json.dumps(result.to_dict()))

@@ -20,6 +20,7 @@ from ..contract.version import VERSION
 from ..contract.wire import JsonObject
 from ..service.threads import share_cores
 from ..settings import BadSettings, Settings, read_settings
+from ..zoo.library_imports import import_without_compiler
 from . import cluster as cli_cluster
 from . import evaluate as cli_evaluate
 from . import explain as cli_explain
@@ -41,6 +42,7 @@ TRY_DEVICE = "import sys, torch; torch.ones(1, device=sys.argv[1]).sum().item()"
 def main() -> None:
     """Entry point of the console command. A problem is printed, and the exit code is 2."""
     share_cores()
+    import_without_compiler()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file's name, or a sign, that the terminal's encoding does not have
             stream.reconfigure(errors="backslashreplace")

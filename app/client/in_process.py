@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-import tempfile
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,6 +33,7 @@ from ..pipeline.pipeline import run
 from ..pipeline.throughput import Throughput
 from ..settings import operator_settings
 from ..storage.store import Store
+from ..storage.temporary import temporary_folder
 from ..zoo.in_memory import InMemoryModel, InMemoryModels, InputLike, device_of, resolve_input
 from .arguments import Arguments, as_tuple
 from .events import Listener, client_event
@@ -135,8 +134,8 @@ class InProcess:
 
     def explain(self, picture: bytes | None, arguments: Arguments, models: ModelSet, listener: Listener) -> Explanation:
         """Run a call. Raises `Problem`."""
-        with self._lock, tempfile.TemporaryDirectory(prefix="gradoscope-") as folder:
-            store = Store(Path(folder), self.settings.store_bytes, self.settings.store_days * 86400)
+        with self._lock, temporary_folder() as folder:
+            store = Store(folder, self.settings.store_bytes, self.settings.store_days * 86400)
             context = Context(self.settings, self.zoo, store, self._recent, self._decoders, self._throughput)
             try:
                 return self._explain(picture, arguments, models, listener, context)

@@ -185,8 +185,11 @@ class NotImplementedHere(Problem):
 
 
 class VersionNotSupported(Problem):
+    """The connection is closed: what such a client makes of one that stays open is not known."""
+
     status = 505
     title = "HTTP version not supported"
+    headers = MappingProxyType({"connection": "close"})
 
 
 class Unavailable(Problem):

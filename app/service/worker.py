@@ -18,6 +18,7 @@ from ..contract.records import Ending
 from ..contract.workers import WorkerCounters
 from ..settings import Settings
 from ..storage.records import load_record
+from ..zoo.library_imports import import_without_compiler
 from ..zoo.paths import hide_paths
 from . import logs
 from .threads import share_cores
@@ -33,6 +34,7 @@ def work(connection: Connection, settings: Settings) -> None:
     """Serve jobs from `connection` until it closes. The first message sent is `ready` with the catalogue, or
     `failed`."""
     share_cores()
+    import_without_compiler()
     leave_signals_to_parent()
     logs.configure(settings.log_format, "worker")
     hide_paths(settings)

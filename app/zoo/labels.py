@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import importlib
 import json
+import sys
 import unicodedata
+from contextlib import suppress
 from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..contract.parsing import SURROGATE
@@ -49,13 +55,26 @@ def numbered(classes: int) -> tuple[str, ...]:
 @cache
 def imagenet(classes: int) -> tuple[str, ...] | None:
     """The labels of ImageNet, or of its subset with so many classes; None if there is no such subset."""
-    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset  # imports torch: only for the worker
-
-    subset = infer_imagenet_subset({"num_classes": classes})
+    timms = _timm_labels()
+    subset = timms.infer_imagenet_subset({"num_classes": classes})
     if subset is None:
         return None
-    info = ImageNetInfo(subset)
+    info = timms.ImageNetInfo(subset)
     return tuple(info.index_to_description(index) for index in range(classes))
+
+
+@cache
+def _timm_labels() -> ModuleType:
+    """`timm.data.imagenet_info`. Where timm is not imported yet, it is loaded without the packages around it: they
+    import all of timm's networks, which takes two seconds, and a model that is not timm's needs none of them."""
+    spec = find_spec("timm")
+    if "timm" not in sys.modules and spec is not None and spec.origin is not None:
+        package = ModuleType(f"{__name__}.timm_data")
+        package.__path__ = [str(Path(spec.origin).parent / "data")]
+        sys.modules[package.__name__] = package
+        with suppress(ImportError):  # a later timm, whose module needs the packages around it
+            return importlib.import_module(f"{package.__name__}.imagenet_info")
+    return importlib.import_module("timm.data.imagenet_info")
 
 
 def _read_file(card: Card, name: str) -> tuple[str, ...]:

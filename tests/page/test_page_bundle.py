@@ -13,7 +13,7 @@ from gradoscope.web.plugin_pages import asset_folders
 from playwright.sync_api import Browser, expect
 
 from tests.support.browser import module, visiting
-from tests.support.web_server import Door, serving
+from tests.support.web_server import RunningServer, serving
 from tools import bundle_js, node
 
 # A figure as another distribution brings it: it has the page's own texts and store.
@@ -44,18 +44,18 @@ def bundled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def door(bundled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+def web_server(bundled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
     figures = tmp_path / "toy" / "static"
     figures.mkdir(parents=True)
     (figures / "figure.js").write_text(FIGURE)
     monkeypatch.setattr(application, "asset_folders", lambda: {**asset_folders(), "methods/toy": figures})
-    with serving(tmp_path / "store") as door:
-        door.executor.known = False  # so that the page of methods shows those that ship
-        yield door
+    with serving(tmp_path / "store") as web_server:
+        web_server.executor.known = False  # so that the page of methods shows those that ship
+        yield web_server
 
 
-def test_a_page_and_its_plug_ins_share_each_module(browser: Browser, door: Door, bundled: bool) -> None:
-    with visiting(browser, door.url) as visit:
+def test_a_page_and_its_plug_ins_share_each_module(browser: Browser, web_server: RunningServer, bundled: bool) -> None:
+    with visiting(browser, web_server.url) as visit:
         visit.open()
         visit.page.keyboard.press("Shift")  # has the workbench fetched
         visit.page.wait_for_function("() => customElements.get('map-compare')")
@@ -77,16 +77,16 @@ def test_a_page_and_its_plug_ins_share_each_module(browser: Browser, door: Door,
 
 
 @pytest.mark.parametrize("path", ["/methods", "/trust"])
-def test_pages_to_read_work(browser: Browser, door: Door, path: str) -> None:
-    with visiting(browser, door.url) as visit:
-        visit.page.goto(door.url + path)
+def test_pages_to_read_work(browser: Browser, web_server: RunningServer, path: str) -> None:
+    with visiting(browser, web_server.url) as visit:
+        visit.page.goto(web_server.url + path)
         visit.page.get_by_role("button", name=re.compile("theme|colour", re.I)).first.wait_for()
         visit.settled()
 
 
 @pytest.mark.usefixtures("bundle")
 def test_scripts_of_another_version_are_told_and_do_not_run(browser: Browser, tmp_path: Path) -> None:
-    with serving(tmp_path / "store") as door, visiting(browser, door.url) as visit:
+    with serving(tmp_path / "store") as web_server, visiting(browser, web_server.url) as visit:
         visit.open()
         told = visit.page.evaluate("() => import('/static/js/state/store.js').catch(error => error.message)")
         assert told == "The server was updated after this page was opened. Reload the page."

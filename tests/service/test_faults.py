@@ -1,4 +1,4 @@
-"""Faults that must do no damage: clients that leave, a worker that dies, a full queue, a shutdown during a job."""
+"""What must not hurt: clients that leave, long work of others, a worker that dies."""
 
 from __future__ import annotations
 
@@ -7,43 +7,21 @@ import json
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
+from tests.support.long_jobs import LONG, idle, running, until
 from tests.support.paths import sample
-from tests.support.processes import descendants, gone
-from tests.support.server import NO_ACCELERATION, Server
+from tests.support.server import Server
 from tests.support.streams import stream
 
-IDLE_TICKS = 3
-LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
 
-
-def running(server, **fields):
-    """A long integral as a stream, for `with`."""
-    return stream(server.http, {"image": sample("cat.jpg")}, **LONG, **fields)
-
-
-@pytest.fixture(scope="module")
-def server(slow_model, tmp_path_factory):
-    """None of what is asked here may leave a traceback."""
-    running = Server(tmp_path_factory.mktemp("server") / "store", **slow_model)
-    yield running
-    running.stop()
-    assert "Traceback" not in running.log_text(), running.log_text()
-
-
-def until(events, name, count=1):
-    for told, data in events:
-        if told == name:
-            count -= 1
-            if not count:
-                return data
-    raise AssertionError(f"the stream ended without {name}")
+@pytest.fixture
+def server(slow_model_server):
+    return slow_model_server
 
 
 def test_a_grad_cam_is_answered_beside_a_long_integral(server):
@@ -60,11 +38,14 @@ def test_a_grad_cam_is_answered_beside_a_long_integral(server):
         assert until(events, "progress", 2)["done"] < 500
 
 
-def test_the_web_process_never_loads_torch(server):
-    """Not even by unpickling one of its types from an event, such as the version's."""
+def test_a_process_loads_what_it_needs(server):
+    """The web process never loads torch, not even by unpickling one of its types from an event, such as the version's.
+    A worker loads no captum before a method asks for it: it would take Matplotlib along."""
     answer = server.http.post("/api/v1/explanations", data={"sample": "cat", "method": "grad_cam", "target": 10})
     assert answer.json()["versions"]["torch"]
-    assert "libtorch" in Path(f"/proc/{server.worker_pid()}/maps").read_text()
+    worker = Path(f"/proc/{server.worker_pid()}/maps").read_text()
+    assert "libtorch" in worker
+    assert "matplotlib" not in worker
     assert "libtorch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
 
 
@@ -87,24 +68,6 @@ def test_leaving_ends_the_computation(server, form):
         assert record["panels"] == []  # it was ended, not finished in the background
         assert record["status"] == "cancelled"
     assert idle(server)
-
-
-def idle(server, tries=10):
-    """Whether the worker's processor time stands still: nothing is being computed."""
-
-    return any(ticks_within(1, server) <= IDLE_TICKS for _ in range(tries))
-
-
-def ticks_within(seconds, server):
-    """The worker's processor time meanwhile, in hundredths of a second."""
-
-    def ticks():
-        fields = Path(f"/proc/{server.worker_pid()}/stat").read_text().rsplit(")", 1)[1].split()
-        return int(fields[11]) + int(fields[12])
-
-    before = ticks()
-    time.sleep(seconds)
-    return ticks() - before
 
 
 @pytest.fixture(scope="module")
@@ -172,64 +135,6 @@ def test_a_job_that_kills_the_worker_twice_is_reported(server):
         assert until(events, "done")
 
 
-def test_beyond_the_queue_is_429_with_retry_after_and_sigterm_ends_all(tmp_path, slow_model):
-    server = Server(tmp_path / "store", GRADOSCOPE_MAX_REQUESTS="1", GRADOSCOPE_GRACE_SECONDS="1", **slow_model)
-    worker = server.worker_pid()
-    with running(server, target=15) as events:
-        until(events, "accepted")
-        refused = httpx.post(f"{server.url}/api/v1/explanations", data={"sample": "cat", "method": "grad_cam"})
-        assert refused.status_code == 429
-        assert int(refused.headers["retry-after"]) >= 1
-        assert refused.json()["retry_after"] >= 1
-    answer = httpx.post(f"{server.url}/api/v1/explanations", data={"sample": "cat", "method": "grad_cam"}, timeout=60)
-    assert answer.status_code == 200, answer.text
-    with running(server, target=16) as events:
-        until(events, "accepted")
-        server.process.send_signal(signal.SIGTERM)
-        problem = until(events, "error")  # after the time of grace
-        assert problem["status"] == 503
-        assert "shutting down" in problem["detail"]
-        assert problem["retry_after"] >= 1
-    assert server.process.wait(30) == 0
-    server.http.close()
-    assert "Finished server process" in server.log.read_text().splitlines()[-1]
-    assert not os.path.exists(f"/proc/{worker}")
-
-
-def test_what_ends_within_the_grace_is_finished(tmp_path, slow_model):
-    """And nothing more is taken, nor a process or a file of ours left."""
-    server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60", **slow_model)
-    worker, kept = server.worker_pid(), httpx.Client(base_url=server.url, timeout=30)
-    children = descendants(server.process.pid)
-    assert worker in children
-    options = json.dumps({"integrated_gradients": {"steps": 60}})
-    with stream(server.http, {"image": sample("cat.jpg")}, method="integrated_gradients", options=options) as events:
-        until(events, "progress")
-        server.process.send_signal(signal.SIGTERM)
-        assert until(events, "done")["status"] == "done"
-    assert server.process.wait(30) == 0
-    kept.close()
-    server.http.close()
-    assert gone(children)
-    assert not list((tmp_path / "store").rglob("*.part"))
-
-
-def test_past_the_deadline_a_request_is_ended(tmp_path, slow_model):
-    server = Server(tmp_path / "store", GRADOSCOPE_DEADLINE="2", **slow_model)
-    try:
-        with running(server, target=17) as events:
-            explanation = until(events, "accepted")["id"]
-            problem = until(events, "error")
-        assert (problem["status"], problem["title"]) == (504, "Deadline passed")
-        answer = httpx.post(f"{server.url}/api/v1/explanations", data={"sample": "cat", **LONG}, timeout=60)
-        assert answer.status_code == 504
-        assert "within 2 s" in answer.json()["detail"]
-        assert idle(server)
-        assert server.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "failed"
-    finally:
-        server.stop()
-
-
 def test_more_work_than_one_request_may_be_is_refused(server):
     steps = {name: {"steps": 2000} for name in ("integrated_gradients", "blur_integrated_gradients")}
     fields = {"sample": "cat", "target": list(range(10)), "method": list(steps), "options": json.dumps(steps)}
@@ -237,44 +142,3 @@ def test_more_work_than_one_request_may_be_is_refused(server):
     assert refused.status_code == 422
     assert "2,007,040,000" in refused.json()["detail"]
     assert refused.json()["errors"][0]["field"] == "options"
-
-
-def test_a_worker_that_cannot_start_is_told(tmp_path):
-    with pytest.raises(AssertionError, match="readiness") as failure:
-        Impatient(tmp_path / "store", GRADOSCOPE_THREADS=str(2**70))  # PyTorch takes no such number
-    assert "the worker cannot start" in str(failure.value)
-    assert "Overflow" in str(failure.value)
-
-
-def test_a_default_model_that_cannot_be_had_takes_no_other_with_it(tmp_path):
-    cards = tmp_path / "models"
-    cards.mkdir()
-    (cards / "broken.toml").write_text('title = "Broken"\n')
-    server = Server(
-        tmp_path / "store", GRADOSCOPE_MODELS=str(cards), GRADOSCOPE_DEFAULT_MODEL="broken", **NO_ACCELERATION
-    )
-    try:
-        refused = server.http.post("/api/v1/predictions", data={"sample": "cat"})
-        assert refused.status_code == 503
-        assert "broken.toml: architecture: is missing" in refused.json()["detail"]
-        others = {"sample": "cat", "model": "efficientnet_lite0"}
-        assert server.http.post("/api/v1/predictions", data=others).status_code == 200
-        assert "the default model cannot be used: broken.toml" in server.log.read_text()
-    finally:
-        server.stop()
-
-
-class Impatient(Server):
-    """Asks for readiness for some seconds only, and ends its server."""
-
-    def _wait(self, condition, what):
-        if what != "readiness":
-            return super()._wait(condition, what)
-        for _ in range(100):
-            answer = self.http.get("/readyz")
-            if "cannot start" in answer.text:
-                break
-            time.sleep(0.2)
-        assert self.http.get("/healthz").status_code == 200
-        self.stop()
-        raise AssertionError(f"no readiness: {answer.text}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import threading
 from pathlib import Path
@@ -20,6 +21,10 @@ from gradoscope.web.routes.results import forget
 
 from tests.support import deaf_worker, fake_worker
 from tests.support.paths import sample
+
+
+def quick_settings(quick, **given):
+    return Settings(models=Path(quick["GRADOSCOPE_MODELS"]), acceleration="none", **given)
 
 
 def line_threads():
@@ -40,8 +45,7 @@ async def result(executor, job):
 
 def test_a_death_leaves_no_thread_and_no_open_line(quick, tmp_path):
     async def scenario():
-        models = Path(quick["GRADOSCOPE_MODELS"])
-        executor = LocalExecutor(Settings(store=tmp_path, models=models, acceleration="none"))
+        executor = LocalExecutor(quick_settings(quick, store=tmp_path))
         await executor.start()
         await readiness(executor)
         files = len(os.listdir("/proc/self/fd"))
@@ -68,9 +72,9 @@ def test_a_death_leaves_no_thread_and_no_open_line(quick, tmp_path):
 
 
 @pytest.mark.parametrize("work", [deaf_worker.work, deaf_worker.work_that_mumbles])
-def test_a_worker_that_hangs_is_ended_and_its_job_completes(work, tmp_path, monkeypatch):
+def test_a_worker_that_hangs_is_ended_and_its_job_completes(work, tmp_path, monkeypatch, quick_starts):
     """Whether or not more is asked of it meanwhile, and whether or not those who ask stay."""
-    monkeypatch.setattr(local, "PING_SECONDS", 0.4)
+    monkeypatch.setattr(local, "PING_SECONDS", 0.1)
 
     async def scenario():
         executor = LocalExecutor(Settings(store=tmp_path), work)
@@ -92,7 +96,7 @@ def test_a_worker_that_hangs_is_ended_and_its_job_completes(work, tmp_path, monk
     asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
-def test_records_say_what_became_of_what_no_worker_computes_any_more(tmp_path):
+def test_records_say_what_became_of_what_no_worker_computes_any_more(tmp_path, quick_starts):
     """Left by a server that was killed, by clients while there was no worker, and by the deadline."""
     store = Store(tmp_path, 10**6, 3600)
     store.create("old", {"status": "running"})
@@ -147,15 +151,33 @@ class Line:
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path):
+def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path, quick):
     """What it remembers of them goes at once; what it knows of models stays."""
     line = Line(("run", 1, Predict(sample("cat.jpg")), "", ""), *[("forget", "x")] * deleted)
-    worker = Worker(line, Settings(store=tmp_path))
+    worker = Worker(line, quick_settings(quick, store=tmp_path))
     with pytest.raises(EOFError):
         worker.serve()
     assert line.sent[-1][2].name == "result"
     assert (worker._context.picture_cache.currsize == 0) is deleted
     assert worker._context.zoo.loaded == ("efficientnet_lite0",)
+
+
+def test_a_default_model_that_cannot_be_had_takes_no_other_with_it(tmp_path, quick, caplog):
+    """The worker is ready all the same."""
+    cards = tmp_path / "models"
+    shutil.copytree(quick["GRADOSCOPE_MODELS"], cards)
+    (cards / "broken.toml").write_text('title = "Broken"\n')
+    jobs = [Predict(sample("cat.jpg"), models=models) for models in ((), ("efficientnet_lite0",))]
+    line = Line(*(("run", number, job, "", "") for number, job in enumerate(jobs)))
+    worker = Worker(line, quick_settings({"GRADOSCOPE_MODELS": cards}, store=tmp_path, default_model="broken"))
+    assert [message[0] for message in line.sent] == ["ready"]
+    with pytest.raises(EOFError):
+        worker.serve()
+    refused, answered = (message[2] for message in line.sent if message[0] == "event")
+    assert refused.problem.status == 503
+    assert "broken.toml: architecture: is missing" in refused.problem.detail
+    assert answered.result.predictions[0].classes[0].index == 282
+    assert "the default model cannot be used: broken.toml" in caplog.text
 
 
 def test_deleting_an_explanation_tells_the_worker(tmp_path):
@@ -182,7 +204,7 @@ def deep(levels):
     return value
 
 
-def test_a_job_that_cannot_be_sent_is_refused_before_it_is_admitted(tmp_path):
+def test_a_job_that_cannot_be_sent_is_refused_before_it_is_admitted(tmp_path, quick_starts):
     """And whatever else cannot be sent later ends the worker, which is replaced: no job waits for ever."""
 
     async def scenario():
@@ -205,7 +227,7 @@ def test_a_job_that_cannot_be_sent_is_refused_before_it_is_admitted(tmp_path):
     asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
-def test_the_next_worker_is_started_whatever_goes_wrong_meanwhile(tmp_path, monkeypatch):
+def test_the_next_worker_is_started_whatever_goes_wrong_meanwhile(tmp_path, monkeypatch, quick_starts):
     """With the job that is blamed, and with the start itself."""
 
     async def scenario():

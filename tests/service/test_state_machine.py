@@ -15,6 +15,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from gradoscope.contract.events import Event
 from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import ComputationFailed, Problem, TooManyRequests
@@ -178,4 +179,8 @@ Service.TestCase.settings = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-TestService = Service.TestCase
+
+
+@pytest.mark.usefixtures("quick_starts")
+class TestService(Service.TestCase):
+    pass

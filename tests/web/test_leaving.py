@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -12,21 +11,16 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
+from tests.support.long_jobs import LONG
 from tests.support.paths import sample
-from tests.support.processes import descendants, gone
-from tests.support.server import Server
 from tests.support.streams import stream
 
-LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
 SOON = 10  # seconds; a micro-batch takes a fraction of one
 
 
-@pytest.fixture(scope="module")
-def server(slow_model, tmp_path_factory):
-    running = Server(tmp_path_factory.mktemp("server") / "store", **slow_model)
-    yield running
-    running.stop()
-    assert "Traceback" not in running.log_text(), running.log_text()
+@pytest.fixture
+def server(slow_model_server):
+    return slow_model_server
 
 
 def in_flight(server):
@@ -113,19 +107,3 @@ def test_leaving_while_one_waits_for_the_others_after_a_death(server):
             lambda: server.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "cancelled", "an end"
         )
     assert become(server, 0)
-
-
-def test_a_server_that_is_killed_leaves_no_process_and_its_record_ends(tmp_path, slow_model):
-    server = Server(tmp_path / "store", **slow_model)
-    children = descendants(server.process.pid)
-    with stream(server.http, {"image": sample("cat.jpg")}, **LONG) as events:
-        explanation = next(events)[1]["id"]
-        server.process.kill()
-        server.process.wait()
-        with pytest.raises(httpx.RemoteProtocolError):
-            list(events)
-    server.http.close()
-    assert gone(children)
-    again = Server(tmp_path / "store", **slow_model)
-    assert again.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "cancelled"
-    assert again.stop() == 0

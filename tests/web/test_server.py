@@ -1,4 +1,5 @@
-"""The end of a server: at once, within its grace, and when it is asked twice."""
+"""The end of a server: at once, within its grace, past it, killed, and when it is asked twice; and what its settings
+make of a long job, since each of these ends takes a server of its own."""
 
 from __future__ import annotations
 
@@ -16,25 +17,24 @@ from gradoscope.settings import Settings
 from gradoscope.web import server as web
 from gradoscope.web.server import uvicorn_config
 
-from tests.support.paths import sample
+from tests.support.long_jobs import LONG, idle, running, until
 from tests.support.processes import descendants, gone
 from tests.support.server import Server
-from tests.support.streams import stream
 
-LONG = {"method": "integrated_gradients", "options": json.dumps({"integrated_gradients": {"steps": 1000}})}
+GRAD_CAM = {"sample": "cat", "method": "grad_cam"}
 
 
-def test_while_it_ends_it_says_so_and_asked_twice_it_ends_at_once(tmp_path, slow_model):
+def test_asked_twice_it_ends_at_once_and_says_so_meanwhile(tmp_path, slow_model):
     server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **slow_model)
     children = descendants(server.process.pid)
-    with stream(server.http, {"image": sample("cat.jpg")}, **LONG) as events:
+    with running(server) as events:
         assert next(events)[0] == "accepted"
         server.process.send_signal(signal.SIGTERM)
         server._wait(lambda: httpx.get(f"{server.url}/readyz").status_code == 503, "end of its readiness")
         ready = httpx.get(f"{server.url}/readyz")
         assert "shutting down" in ready.json()["detail"]
         assert httpx.get(f"{server.url}/healthz").status_code == 200
-        refused = httpx.post(f"{server.url}/api/v1/explanations", data={"sample": "cat", "method": "grad_cam"})
+        refused = httpx.post(f"{server.url}/api/v1/explanations", data=GRAD_CAM)
         assert (refused.status_code, refused.json()["title"]) == (503, "Unavailable")
         assert int(refused.headers["retry-after"]) >= 1
         assert next(events)[0] != "error"  # what runs goes on
@@ -46,13 +46,59 @@ def test_while_it_ends_it_says_so_and_asked_twice_it_ends_at_once(tmp_path, slow
     assert gone(children)
 
 
-@pytest.mark.parametrize("early", [False, True])
-def test_with_nothing_to_do_it_ends_at_once(early, tmp_path, quick):
-    """By Ctrl-C too, and while its worker still starts."""
-    if early:
-        server = Unready(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **quick)
-    else:
-        server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **quick)
+def test_a_full_queue_is_429_and_past_the_grace_all_is_ended(tmp_path, slow_model):
+    server = Server(tmp_path / "store", GRADOSCOPE_MAX_REQUESTS="1", GRADOSCOPE_GRACE_SECONDS="1", **slow_model)
+    worker = server.worker_pid()
+    with running(server, target=15) as events:
+        until(events, "accepted")
+        refused = httpx.post(f"{server.url}/api/v1/explanations", data=GRAD_CAM)
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.json()["retry_after"] >= 1
+    answer = httpx.post(f"{server.url}/api/v1/explanations", data=GRAD_CAM, timeout=60)
+    assert answer.status_code == 200, answer.text
+    with running(server, target=16) as events:
+        until(events, "accepted")
+        server.process.send_signal(signal.SIGTERM)
+        problem = until(events, "error")  # after the time of grace
+        assert problem["status"] == 503
+        assert "shutting down" in problem["detail"]
+        assert problem["retry_after"] >= 1
+    assert server.process.wait(30) == 0
+    server.http.close()
+    assert "Finished server process" in server.log.read_text().splitlines()[-1]
+    assert not os.path.exists(f"/proc/{worker}")
+
+
+def test_past_the_deadline_a_request_is_ended_and_with_nothing_to_do_the_server(tmp_path, slow_model):
+    """The server by Ctrl-C, at once."""
+    server = Server(tmp_path / "store", GRADOSCOPE_DEADLINE="2", GRADOSCOPE_GRACE_SECONDS="600", **slow_model)
+    with running(server, target=17) as events:
+        explanation = until(events, "accepted")["id"]
+        problem = until(events, "error")
+    assert (problem["status"], problem["title"]) == (504, "Deadline passed")
+    answer = httpx.post(f"{server.url}/api/v1/explanations", data={"sample": "cat", **LONG}, timeout=60)
+    assert answer.status_code == 504
+    assert "within 2 s" in answer.json()["detail"]
+    assert idle(server)
+    assert server.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "failed"
+    ends_at_once(server)
+
+
+def test_a_worker_that_cannot_start_is_told_and_its_server_ends_at_once(tmp_path):
+    """While the next worker starts."""
+    # PyTorch takes no such number
+    server = Unready(tmp_path / "store", GRADOSCOPE_THREADS=str(2**70), GRADOSCOPE_GRACE_SECONDS="600")
+    server._wait(lambda: "the worker cannot start" in server.http.get("/readyz").text, "word of the worker")
+    ready = server.http.get("/readyz")
+    assert ready.status_code == 503
+    assert "Overflow" in ready.text
+    assert server.http.get("/healthz").status_code == 200
+    ends_at_once(server)
+
+
+def ends_at_once(server):
+    """At SIGINT, with nothing left behind."""
     children = descendants(server.process.pid)
     began = time.monotonic()
     server.process.send_signal(signal.SIGINT)
@@ -70,24 +116,42 @@ class Unready(Server):
         return None if what == "readiness" else super()._wait(condition, what)
 
 
-def test_the_event_loop_is_the_one_that_tests_run_with():
-    assert uvicorn_config(FastAPI(), Settings()).loop == "asyncio"
+def test_two_lives_on_one_store(tmp_path, slow_model):
+    """The first is killed, and leaves no process; the second ends its record, and is ended by a signal to the whole
+    group, as a service manager or a shell sends it: what runs has its time, and no process or file is left."""
+    killed = Server(tmp_path / "store", **slow_model)
+    children = descendants(killed.process.pid)
+    with running(killed) as events:
+        explanation = next(events)[1]["id"]
+        killed.process.kill()
+        killed.process.wait()
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(events)
+    killed.http.close()
+    assert gone(children)
 
-
-def test_a_signal_to_the_whole_group_leaves_what_runs_its_time(tmp_path, slow_model):
-    """As a service manager or a shell sends it: the worker goes on, and ends when the server says so."""
     server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60", **slow_model)
+    assert server.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "cancelled"
+    kept = httpx.Client(base_url=server.url, timeout=30)
+    assert kept.get("/healthz").status_code == 200
     children = descendants(server.process.pid)
+    assert server.worker_pid() in children
     options = json.dumps({"integrated_gradients": {"steps": 60}})
-    with stream(server.http, {"image": sample("cat.jpg")}, **LONG | {"options": options}) as events:
-        assert next(events)[0] == "accepted"
+    with running(server, options=options) as events:
+        until(events, "progress")
         for pid in (*children, server.process.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        assert [name for name, _ in events][-1] == "done"
+        assert until(events, "done")["status"] == "done"
     assert server.process.wait(30) == 0
+    kept.close()
     server.http.close()
     assert gone(children)
+    assert not list((tmp_path / "store").rglob("*.part"))
+
+
+def test_the_event_loop_is_the_one_that_tests_run_with():
+    assert uvicorn_config(FastAPI(), Settings()).loop == "asyncio"
 
 
 def test_no_file_handle_is_told_once_without_a_traceback(caplog):

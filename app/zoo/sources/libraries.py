@@ -15,6 +15,7 @@ from torch import nn
 
 from ...attribution.memory import out_of_memory
 from ..cards import Card, CardError
+from ..library_imports import timm_library, torchvision_models
 
 Build = Callable[[], nn.Module]
 
@@ -39,8 +40,7 @@ def builders(card: Card, classes: int) -> list[tuple[str, Build]]:
     if knows_timm(library):
         found.append((f"timm:{library}", lambda: build_timm(card, library, classes)))
     if not found:
-        import timm
-
+        timm = timm_library()
         raise CardError(
             f"{card.file}: architecture: neither torchvision nor timm knows «{library}»."
             f"{_similar(library, timm.list_models())} A network of your own is «package.module:function», the function "
@@ -50,20 +50,17 @@ def builders(card: Card, classes: int) -> list[tuple[str, Build]]:
 
 
 def knows_torchvision(name: str) -> bool:
-    from torchvision import models
-
+    models = torchvision_models()
     return name in models.list_models(module=models)
 
 
 def knows_timm(name: str) -> bool:
-    import timm
-
+    timm = timm_library()
     return bool(timm.is_model(name.partition(".")[0]))
 
 
 def build_torchvision(card: Card, name: str, classes: int) -> nn.Module:
-    from torchvision import models
-
+    models = torchvision_models()
     if not knows_torchvision(name):
         raise unknown_to_torchvision(card, name)
     # these two initialise their weights slowly, and warn about it, unless told not to
@@ -76,8 +73,7 @@ def build_torchvision(card: Card, name: str, classes: int) -> nn.Module:
 
 
 def build_timm(card: Card, name: str, classes: int) -> nn.Module:
-    import timm
-
+    timm = timm_library()
     if not knows_timm(name):
         raise CardError(f"{card.file}: architecture: timm knows no «{name}».{_similar(name, timm.list_models())}")
     with as_card_error(card, f"timm.create_model({name!r})"):
@@ -120,8 +116,7 @@ def _attribute(card: Card, module: str, function: str, field: str) -> Any:
 
 
 def unknown_to_torchvision(card: Card, name: str) -> CardError:
-    from torchvision import models
-
+    models = torchvision_models()
     similar = _similar(name, models.list_models(module=models))
     return CardError(f"{card.file}: architecture: torchvision knows no classification model «{name}».{similar}")
 

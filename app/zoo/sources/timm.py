@@ -13,6 +13,7 @@ from ...images.input_spec import Input
 from ..cards import Card, CardError, Paper, Timm
 from ..checkpoint import read_checkpoint
 from ..labels import imagenet, numbered, read_labels
+from ..library_imports import timm_library
 from ..model_spec import ModelSpec
 from ..weights import Hub, WeightFile
 from .libraries import as_card_error
@@ -42,8 +43,7 @@ def model_spec(card: Card, source: Timm) -> ModelSpec:
 
 def config_of(card: Card) -> Any:
     """timm's pretrained configuration of an architecture with a tag, such as `resnet50.a1_in1k`."""
-    import timm
-
+    timm = timm_library()
     config = timm.get_pretrained_cfg(card.architecture)
     if config is None or not str(config.hf_hub_id or "").startswith("timm/"):
         near = timm.list_pretrained(f"{card.architecture.partition('.')[0]}*")[:5]
@@ -75,8 +75,7 @@ def labels_of(config: Any) -> tuple[str, ...]:
 
 def build(card: Card, path: Path) -> nn.Module:
     """`timm.create_model` with the weights of `path`, loaded by timm itself (it may rename tensors)."""
-    import timm
-
+    timm = timm_library()
     state = read_checkpoint(path, card.file)
     with as_card_error(card, f"timm.create_model({card.architecture!r})"):
         network: nn.Module = timm.create_model(
@@ -91,8 +90,7 @@ def build(card: Card, path: Path) -> nn.Module:
 
 def card_of(id: str) -> Card | None:
     """The card for `timm:NAME.TAG`; None if timm has no such weights."""
-    import timm
-
+    timm = timm_library()
     name = id.removeprefix("timm:")
     if not id.startswith("timm:") or not timm.is_model(name.partition(".")[0]) or not timm.get_pretrained_cfg(name):
         return None

@@ -14,6 +14,7 @@ from ...images.input_spec import Input
 from ..cards import Card, CardError, Paper, Torchvision
 from ..checkpoint import read_checkpoint
 from ..labels import read_labels
+from ..library_imports import torchvision_models
 from ..model_spec import ModelSpec
 from ..weights import WeightFile
 from .libraries import as_card_error, knows_torchvision, unknown_to_torchvision
@@ -50,8 +51,7 @@ def model_spec(card: Card, source: Torchvision) -> ModelSpec:
 
 def weights_of(card: Card, source: Torchvision) -> Any:
     """The member of the weights enum that a card names."""
-    from torchvision import models
-
+    models = torchvision_models()
     if not knows_torchvision(card.architecture):
         raise unknown_to_torchvision(card, card.architecture)
     known = models.get_model_weights(card.architecture)
@@ -79,7 +79,7 @@ def build(card: Card, entry: Any, path: Path) -> nn.Module:
 
     The file is read here, because torch.hub would unpickle any object in it.
     """
-    from torchvision import models
+    models = torchvision_models()
     from torchvision.models._api import WeightsEnum
 
     state = read_checkpoint(path, card.file)

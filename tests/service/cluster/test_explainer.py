@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 from gradoscope.contract.jobs import Explain, Labels, Predict
@@ -45,9 +46,10 @@ async def until(condition):
         await asyncio.sleep(0.01)
 
 
-def test_a_replica(tmp_path):
+def test_a_replica(tmp_path, slow_model):
     """One for all: starting it takes as long as starting a worker."""
-    settings = Settings(store=tmp_path, acceleration="none", micro_batch=2)
+    models = Path(slow_model["GRADOSCOPE_MODELS"])
+    settings = Settings(store=tmp_path, models=models, acceleration="none", micro_batch=2)
     store = Store(tmp_path, settings.store_bytes, 3600)
 
     async def play():

@@ -27,8 +27,10 @@ WHOLE = b'--x\r\nContent-Disposition: form-data; name="sample"\r\n\r\ncat\r\n--x
 
 @pytest.fixture(scope="module")
 def web_server(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("web"), header_seconds=SHORT, body_seconds=SHORT) as web_server:
-        yield web_server
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "LINGER_SECONDS", SHORT)
+        with serving(tmp_path_factory.mktemp("web_server"), header_seconds=SHORT, body_seconds=SHORT) as web_server:
+            yield web_server
 
 
 def trickle(sock, data):
@@ -134,7 +136,9 @@ def test_requests_one_after_the_other_and_at_once(web_server):
     ],
 )
 def test_what_is_no_request_is_told_so(web_server, data, status):
-    told = problem(web_server.raw(data), status).json()
+    answer = problem(web_server.raw(data), status)
+    assert answer.headers["connection"] == "close"
+    told = answer.json()
     assert told["title"] == TITLES.get(status, told["title"])
     assert (told["title"] == "Bad request") == (status == 400)
     assert web_server.alive()
@@ -190,7 +194,6 @@ def test_a_refused_body_is_not_read_on(web_server, head, monkeypatch):
     monkeypatch.setattr(
         bounded_http.BoundedHTTP, "receive_data", lambda self, data: (parsed.append(len(data)), real(self, data))[1]
     )
-    monkeypatch.setattr(connection, "LINGER_SECONDS", SHORT)
     with web_server.connect() as sock:
         sock.sendall(FORM.replace(b"/api/v1/predictions", b"/api/v1/session") + head)
         piece = b"2000\r\n" + b"&" * 0x2000 + b"\r\n"

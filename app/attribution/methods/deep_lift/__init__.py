@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 import torch
-from captum.attr import DeepLift as CaptumDeepLift
 from pydantic import Field
 from torch import Tensor
 
@@ -116,6 +115,8 @@ def has_rule(operation: NonlinearOperation) -> bool:
 
 def rescale(network: ScoreNetwork, picture: Tensor, baseline: Tensor) -> Tensor:
     """(x − x′) ⊙ m by captum, for one picture (C, H, W)."""
+    from captum.attr import DeepLift as CaptumDeepLift  # here: it takes Matplotlib along, half a second in each start
+
     # Not undone afterwards: the filters are global, so undoing it here would bring the warning back in other threads.
     warnings.filterwarnings("ignore", "Setting forward, backward hooks and attributes on non-linear", UserWarning)
     x = picture[None].clone().requires_grad_()

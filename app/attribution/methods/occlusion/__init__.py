@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from captum.attr import Occlusion as CaptumOcclusion
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -69,6 +68,8 @@ class Occlusion(Method[OcclusionParameters]):
         fill = make_baseline(parameters.fill, picture, seed)[None]
 
         def compute(pause: Pause) -> Tensor:
+            from captum.attr import Occlusion as CaptumOcclusion  # here: see deep_lift
+
             def score(pictures: Tensor) -> Tensor:
                 nonlocal done
                 scores = engine.scores(pictures)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NotRequired, TypedDict
 
 import torch
-from captum.metrics import sensitivity_max
 from pydantic import Field
 from torch import Tensor
 
@@ -91,6 +90,8 @@ class MaxSensitivity(Metric[SensitivityParameters]):
 
 def largest_change(subject: ExplainedMap, parameters: SensitivityParameters, meter: Meter, pause: Pause) -> Tensor:
     """captum's figure, of the map that is there and maps of pictures near by: (1,)."""
+    from captum.metrics import sensitivity_max  # here: it takes Matplotlib along, half a second in each start
+
     drawn = iter(range(parameters.samples))
 
     def move(pictures: Tensor) -> Tensor:
