@@ -21,7 +21,7 @@ from tests.support.wide_models import MIB, zoo
 
 
 def test_least_recently_used_goes_first(four: Path) -> None:
-    here = zoo(four, 30)
+    here = zoo(four, 6)
     for name in "ab":
         here.load(name)
     here.load("a")
@@ -33,7 +33,7 @@ def test_least_recently_used_goes_first(four: Path) -> None:
 
 
 def test_cap_is_of_bytes(four: Path) -> None:
-    for mib, most in ((14, 1), (30, 2), (45, 3), (60, 4)):
+    for mib, most in ((2.8, 1), (6, 2), (9, 3), (12, 4)):
         here = zoo(four, mib)
         for name in "abcd":
             here.load(name)
@@ -42,8 +42,8 @@ def test_cap_is_of_bytes(four: Path) -> None:
 
 
 def test_larger_than_the_cap(four: Path) -> None:
-    here = zoo(four, 10)
-    with pytest.raises(OutOfMemory, match=r"a takes 14 MiB .* and 10 are allowed .*GRADOSCOPE_MODEL_BYTES"):
+    here = zoo(four, 2)
+    with pytest.raises(OutOfMemory, match=r"a takes 3 MiB .* and 2 are allowed .*GRADOSCOPE_MODEL_BYTES"):
         here.load("a")
     with pytest.raises(OutOfMemory):
         here.request_room(["a"], object())
@@ -77,7 +77,7 @@ def test_memory_that_runs_out_is_nobodys_fault(
 
 
 def test_what_is_held_stays(four: Path) -> None:
-    here = zoo(four, 30)
+    here = zoo(four, 6)
     with here.hold(["a", "b"]):
         first = here.load("a")
         here.load("b")
@@ -96,7 +96,7 @@ def test_what_is_held_stays(four: Path) -> None:
 def test_who_waits_long_is_not_overtaken_for_ever(four: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
-    here = zoo(four, 30)
+    here = zoo(four, 6)
     first, later = object(), object()
     with here.hold(["a", "b"]):
         assert not here.request_room(["c"], first)
@@ -113,12 +113,12 @@ def test_who_waits_long_is_not_overtaken_for_ever(four: Path, monkeypatch: pytes
 
 
 def test_groups(four: Path) -> None:
-    here = zoo(four, 30)
+    here = zoo(four, 6)
     assert here.groups("abcd") == [["a", "b"], ["c", "d"]]
     for name in "abcd":
         here.load(name)
     assert here.groups("abc") == [["a", "b"], ["c"]]
-    assert zoo(four, 100).groups("abcd") == [list("abcd")]
+    assert zoo(four, 20).groups("abcd") == [list("abcd")]
     assert here.groups(()) == []
 
 
@@ -151,10 +151,10 @@ def prepare(here: Zoo, name: str) -> BackendSelector:
 
 @pytest.mark.usefixtures("compiler")
 def test_what_makes_models_quicker_is_counted_and_goes_first(four: Path) -> None:
-    here = zoo(four, 60)
+    here = zoo(four, 12)
     bare = here.load("a") and here.bytes
     quick = prepare(here, "a")
-    assert quick.bytes > 40 * MIB
+    assert quick.bytes > 8 * MIB
     assert here.bytes == bare + quick.bytes
     here.load("b")
     assert here.loaded == ("a", "b")
@@ -166,13 +166,13 @@ def test_what_makes_models_quicker_is_counted_and_goes_first(four: Path) -> None
 
 @pytest.mark.usefixtures("compiler")
 def test_a_backend_goes_with_its_model(four: Path) -> None:
-    here = zoo(four, 60)
+    here = zoo(four, 12)
     quick = prepare(here, "a")
-    assert quick.bytes > 40 * MIB
+    assert quick.bytes > 8 * MIB
     (four / "a.pth").touch()  # another model, as far as the zoo can tell
     assert here.load("a").backend is not quick
     assert quick.bytes == 0
-    assert here.bytes < 15 * MIB
+    assert here.bytes < 3 * MIB
 
 
 def test_views_have_backends_of_their_own(four: Path) -> None:
