@@ -22,8 +22,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from torch import nn
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "timm-sweep.md"
 BUILD_SECONDS = 2.0  # what takes longer to build is left out, by name
@@ -31,6 +35,7 @@ COMMAND = ("-m", "benchmarks.sweep", "--work")
 SECONDS = 90.0  # of processor time for an architecture, after which its process is ended
 LOOK_SECONDS = 5.0  # between two looks at the time that was used
 BYTES = 6 * 2**30  # address space that an architecture may take beyond what PyTorch has
+SMALL_SIDES = (64, 112)  # that a network which takes one size only is built for
 SIDES = (64, 96, 128, 160, 192, 224, 256, 288, 384)  # of the picture: the first that the network takes
 
 
@@ -65,9 +70,10 @@ def sweep(name: str) -> Row:
         return Row(name, left_out=f"does not build: {type(error).__name__}")
     if time.process_time() - computed > BUILD_SECONDS:  # of this process alone, on a busy machine too
         return Row(name, left_out=f"takes more than {BUILD_SECONDS:g} s to build")
-    side = smallest_side(network, name)
-    if side is None:
+    fitting = with_smallest_picture(network, name)
+    if fitting is None:
         return Row(name, left_out="takes no picture up to 384 pixels as a classifier")
+    network, side = fitting
     row = Row(name, side)
     known = methods()
     options = {id: cheap_parameters(method, 2, side).model_dump() for id, method in known.items()}
@@ -86,22 +92,38 @@ def sweep(name: str) -> Row:
     return row
 
 
-def smallest_side(network: object, name: str) -> int | None:
-    """The side of the smallest square picture that a network takes: its own where it takes one size only."""
+def with_smallest_picture(network: nn.Module, name: str) -> tuple[nn.Module, int] | None:
+    """A network for the smallest square picture that it takes, and the picture's side; None where it takes none.
+
+    One that takes a single size is built anew for a smaller one where timm can: what is looked for does not depend on
+    the number of tokens, and takes a tenth of the time.
+    """
     import timm
-    import torch
 
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
     own = config.input_size[-1] if config is not None and config.input_size else 224
-    for side in (own,) if config is not None and config.fixed_input_size else sorted({*SIDES, own}):
+    if config is None or not config.fixed_input_size:
+        return next(((network, side) for side in sorted({*SIDES, own}) if takes(network, side)), None)
+    for side in (side for side in SMALL_SIDES if side < own):
         try:
-            with torch.no_grad():
-                answer = network(torch.rand(1, 3, side, side))  # type: ignore[operator]
-        except Exception:
+            smaller = timm.create_model(name, num_classes=10, img_size=side).eval()
+        except Exception:  # it has one size, or none that a window or a patch fits into
             continue
-        if isinstance(answer, torch.Tensor) and answer.shape == (1, 10):
-            return side
-    return None
+        if takes(smaller, side):
+            return smaller, side
+    return (network, own) if takes(network, own) else None
+
+
+def takes(network: nn.Module, side: int) -> bool:
+    """Whether a network gives ten logits for a square picture of that side."""
+    import torch
+
+    try:
+        with torch.no_grad():
+            answer = network(torch.rand(1, 3, side, side))
+    except Exception:
+        return False
+    return isinstance(answer, torch.Tensor) and answer.shape == (1, 10)
 
 
 def picture(side: int) -> object:
@@ -204,8 +226,9 @@ def reason_of(outcome: str) -> str:
     return re.sub(r"(\d+ × \w+ \([\w ]+\)(, )?)+", "…", first)[:140]
 
 
-def page(rows: Sequence[Row]) -> str:
-    """The page: sums by method, reasons of refusals, what was left out, and every architecture."""
+def page(rows: Sequence[Row], total: int) -> str:
+    """The page: sums by method, reasons of refusals, what was left out, and every architecture. `total`: of timm."""
+    rows = sorted(rows, key=lambda row: row.name)
     swept = [row for row in rows if row.methods]
     methods = list(dict.fromkeys(method for row in swept for method in row.methods))
     done = {method: sum(row.methods.get(method) == "done" for row in swept) for method in methods}
@@ -213,8 +236,9 @@ def page(rows: Sequence[Row]) -> str:
     crashed = [row for row in rows if row.crash]
     lines = [
         "# timm's architectures × methods",
-        f"`make sweep` has written this page on {datetime.date.today()}. {len(rows)} architectures of timm with random "
-        f"weights, each with the smallest picture that it takes: {len(swept)} were asked for {len(methods)} maps each. "
+        f"`make sweep` has written this page on {datetime.date.today()}. {len(rows)} of timm's {total} architectures, "
+        f"spread evenly over their names, with random weights, each with the smallest picture "
+        f"that it takes: {len(swept)} were asked for {len(methods)} maps each. "
         f"Crashes: {len(crashed)}. Failures: {len(failed)}.",
         "",
         "| method | done | refused, by reason |",
@@ -248,9 +272,10 @@ def page(rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def sample(names: Sequence[str], count: int) -> list[str]:
-    """Names spread evenly over the list."""
-    return list(names) if count >= len(names) else [names[k * len(names) // count] for k in range(count)]
+def spread_out(names: Sequence[str]) -> list[str]:
+    """The names in an order in which the first N of them, for any N, are spread evenly over the list."""
+    golden = (5**0.5 - 1) / 2
+    return [names[k] for k in sorted(range(len(names)), key=lambda k: k * golden % 1)]
 
 
 def read_rows(file: Path | None, names: Sequence[str]) -> list[Row]:
@@ -273,14 +298,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", action="store_true", help="be a process of the pool")
     parser.add_argument("--names", nargs="*", help="architectures, or patterns as timm's list_models takes them")
-    parser.add_argument("--sample", type=int, default=10**6, help="so many of them, spread evenly")
+    parser.add_argument("--sample", type=int, help="so many of them, spread evenly")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rows", type=Path, help="keep what was found in this file, and go on from it")
     parser.add_argument("--write", action="store_true", help=f"write {OUT.name}")
     asked = parser.parse_args()
     if asked.work:
         return work()
-    names = sample(timm.list_models(asked.names or ""), asked.sample)
+    names = spread_out(timm.list_models(asked.names or ""))[: asked.sample]
+    total = len(timm.list_models())
     rows = read_rows(asked.rows, names)
     for row in sweep_all(names[len(rows) :], asked.processes):
         rows.append(row)
@@ -297,9 +323,9 @@ def main() -> None:
             if outcome.startswith(("failed", "5")):
                 print(f"  FAILED {method}: {outcome}", flush=True)
     if asked.write:
-        OUT.write_text(page(rows), "utf-8")
+        OUT.write_text(page(rows, total), "utf-8")
     else:
-        print(page(rows))
+        print(page(rows, total))
     wrong = any(row.crash or any(o.startswith(("failed", "5")) for o in row.methods.values()) for row in rows)
     return sys.exit(int(wrong))
 

@@ -100,3 +100,28 @@ def test_page_and_server_agree_on_whole_maps(page: Page, reduce: Any, percentile
 def test_page_and_server_have_the_same_palettes_unless_one_is_named(page: Page) -> None:
     palettes = page.evaluate("async path => (await import(path)).DEFAULT.palettes", f"{JS}/settings.js")
     assert palettes == {"signed": SIGNED_PALETTE, "unsigned": MAGNITUDE_PALETTE}
+
+
+PAINT = """async ([module, ends, symmetric]) => {
+  const { paint, paletteIndex } = await import(module);
+  const entries = Uint32Array.from({ length: 256 }, (_, i) => i);
+  let wrong = 0;
+  for (const end of ends) {
+    const high = Math.fround(end);
+    const scale = { low: symmetric ? -high : 0, high, flat: false, symmetric };
+    const span = scale.high - scale.low;
+    // halfway between two entries, and a few roundings to either side; and beyond both ends
+    const values = Float32Array.from({ length: 260 * 9 }, (_, i) =>
+      (scale.low + (Math.floor(i / 9) - 1.5) / 255 * span) * (1 + (i % 9 - 4) * 2 ** -24));
+    const pixels = new Uint32Array(values.length);
+    paint({ values }, scale, entries, pixels);
+    values.forEach((value, i) => { wrong += pixels[i] !== paletteIndex(value, scale); });
+  }
+  return wrong;
+}"""
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_the_quick_way_to_paint_is_the_rule(page: Page, symmetric: bool) -> None:
+    ends = [1.0, 1 / 3, 0.0123456, 255.0, 127.5, 3e-44, 1e-38, 1e-31, 1e-29, 1e30, 2e38, 3.4e38]
+    assert page.evaluate(PAINT, [MODULES["colour"], ends, symmetric]) == 0

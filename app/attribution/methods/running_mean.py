@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class RunningMean:
-    """The running mean of independent samples, (C, H, W) in float64, and its standard error.
+    """The running mean of independent samples, (C, H, W) in float64, and its standard error. It writes into `zeros`.
 
     By Welford's recurrence (1962, doi:10.1080/00401706.1962.10490022), summed over all values: if all samples are
     equal, the standard error is exactly 0.
@@ -19,9 +19,9 @@ class RunningMean:
 
     def add(self, sample: Tensor) -> None:
         self.count += 1
-        before = sample - self.mean
-        self.mean = self.mean + before / self.count
-        self._squares += float((before * (sample - self.mean)).sum())
+        before = (sample - self.mean).flatten()
+        self.mean.view(-1).add_(before, alpha=1 / self.count)
+        self._squares += (self.count - 1) / self.count * float(before.dot(before))  # (x − old mean) · (x − new mean)
 
     @property
     def standard_error(self) -> float | None:

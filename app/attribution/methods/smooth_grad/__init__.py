@@ -40,7 +40,7 @@ class Mean:
 
     def add(self, gradient: Tensor) -> None:
         self.count += 1
-        self.value += (gradient - self.value) / self.count
+        self.value += (gradient - self.value).div_(self.count)
 
 
 class MeanSquare(Mean):
@@ -134,7 +134,7 @@ class IndependentSamples:
         elif self.variant == "mean" and self._first is None:
             self._first = gradient
         elif self.variant == "mean" and self._first is not None:
-            self.running_mean.add((self._first + gradient) / 2)
+            self.running_mean.add((self._first + gradient).div_(2))
             self._first = None
 
 
