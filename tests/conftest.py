@@ -80,6 +80,20 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def quick_server(
+    request: pytest.FixtureRequest, quick: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server that computes with the stand-in; with --cluster the one on the cluster."""
+    if request.config.getoption("--cluster"):
+        yield request.getfixturevalue("server")
+        return
+    running = Server(tmp_path_factory.mktemp("quick") / "store", **quick)
+    yield running
+    running.stop()
+    assert "Traceback" not in running.log_text(), running.log_text()
+
+
+@pytest.fixture(scope="session")
 def slow_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables for a server whose default model waits in each pass: a job of 1000 steps takes some seconds, and
     hardly any processor time."""

@@ -31,13 +31,12 @@ from tests.support.paths import SAMPLES
 from tests.support.weight_host import COMMIT, weight_host
 
 
-def process(*arguments, cwd=None, **environment):
+def process(*arguments, **environment):
     """As a shell runs it; where that does not matter, `gradoscope` is quicker."""
     return subprocess.run(
         [sys.executable, "-m", "gradoscope", *map(str, arguments)],
         capture_output=True,
         text=True,
-        cwd=cwd,
         check=False,
         env={**os.environ, "COLUMNS": "200", **environment},
     )
@@ -48,10 +47,10 @@ def size(path):
         return picture.size
 
 
-def test_explain_writes_pictures_arrays_and_the_record(tmp_path):
+def test_explain_writes_pictures_arrays_and_the_record(quick, tmp_path):
     done = process(
         "explain", SAMPLES / "cat.jpg", "--method", "vanilla_gradient", "--method", "smooth_grad", "--target", 285,
-        "-o", "smooth_grad.samples=5", "--out", tmp_path / "out",
+        "-o", "smooth_grad.samples=5", "--out", tmp_path / "out", **quick,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "2 of 2 maps" in done.stdout
@@ -64,9 +63,9 @@ def test_explain_writes_pictures_arrays_and_the_record(tmp_path):
     assert size(tmp_path / "out" / "contact_sheet.png")[0] > 3 * 224
 
 
-def test_a_record_names_its_files_and_a_class_goes_by_its_label(tmp_path):
+def test_a_record_names_its_files_and_a_class_goes_by_its_label(quick, tmp_path):
     asked = ("--method", "grad_cam", "--target", "Egyptian cat", "--against", "tiger cat", "--out", tmp_path / "out")
-    done = gradoscope("explain", SAMPLES / "cat.jpg", *asked)
+    done = gradoscope("explain", SAMPLES / "cat.jpg", *asked, **quick)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "out" / "explanation.json").read_text()
     record = json.loads(text)
@@ -76,7 +75,7 @@ def test_a_record_names_its_files_and_a_class_goes_by_its_label(tmp_path):
     assert size(tmp_path / "out" / panel["urls"]["png"]) == (224, 224)
     assert size(tmp_path / "out" / record["inputs"][0]["url"]) == (224, 224)
     assert "/api/v1" not in text
-    unknown = gradoscope("explain", SAMPLES / "cat.jpg", "--target", "expresso", "--out", tmp_path / "none")
+    unknown = gradoscope("explain", SAMPLES / "cat.jpg", "--target", "expresso", "--out", tmp_path / "none", **quick)
     assert unknown.returncode == 2
     said = " ".join(unknown.stderr.split())
     assert "target: efficientnet_lite0 has no class «expresso». Near it: 967 (espresso)" in said
@@ -101,10 +100,11 @@ def test_flow_says_where_the_gradient_vanishes():
     assert "1000 " in done.stdout.splitlines()[-1]
 
 
-def test_a_refusal_is_one_sentence_and_exit_code_2(tmp_path):
+def test_a_refusal_is_one_sentence_and_exit_code_2(quick, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")
-    done = process("explain", bad, cwd=tmp_path)
+    done = gradoscope("explain", bad, **quick)
     assert done.returncode == 2
     assert "not a picture of an allowed format" in done.stderr
     assert "Traceback" not in done.stderr
@@ -143,8 +143,7 @@ def test_models_and_methods_are_listed():
     models = gradoscope("models")
     assert "efficientnet_lite0 *" in " ".join(models.stdout.split()).replace("lite0*", "lite0 *")
     assert "resnet50" in models.stdout
-    for width in ("80", "40"):
-        listed = process("models", COLUMNS=width).stdout  # into a pipe
+    for listed in (gradoscope("models", COLUMNS="80").stdout, process("models", COLUMNS="40").stdout):  # into a pipe
         assert "efficientnet_lite0 *" in listed
         assert "…" not in listed
         lines = [line.split()[0] for line in listed.splitlines() if line.strip()]
@@ -152,7 +151,7 @@ def test_models_and_methods_are_listed():
     methods = gradoscope("methods")
     assert methods.stdout.index("vanilla_gradient") < methods.stdout.index("blur_integrated_gradients")
     assert "-o smooth_grad.samples=50  [1 … 2000]" in methods.stdout
-    assert process("--version").stdout.strip() == __version__
+    assert gradoscope("--version").stdout.strip() == __version__
 
 
 @pytest.fixture
@@ -188,8 +187,9 @@ def test_a_model_without_a_card_is_pulled_and_explains(tmp_path, host):
         "GRADOSCOPE_WEIGHTS": str(tmp_path / "w"),
         "GRADOSCOPE_WEIGHTS_MIRROR": host.url,
         "HF_HOME": str(tmp_path),
+        "GRADOSCOPE_ACCELERATION": "none",
     }
-    done = process(
+    done = gradoscope(
         "explain", SAMPLES / "cat.jpg", "--model", "timm:mobilenetv3_small_050.lamb_in1k", "--method", "grad_cam",
         "--fit", "pad", "--size", "160x128", "--out", tmp_path / "out", **places,
     )  # fmt: skip

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.snippets import run_python
 
 README = (ROOT / "README.md").read_text("utf-8")
 EXAMPLES = re.findall(r"<!-- runs in tests -->\n```(\w+)\n(.*?)```", README, flags=re.S)
@@ -44,17 +45,15 @@ def test_each_promise_names_commands_that_exist():
 
 
 def test_the_library_alone_runs_as_written(tmp_path):
-    done = subprocess.run([sys.executable, "-c", LIBRARY], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    shape, _, error = done.stdout.strip().rpartition(" ")
+    shape, _, error = run_python(LIBRARY, tmp_path, {}).strip().rpartition(" ")
     assert shape == "torch.Size([3, 32, 32])"
     assert abs(float(error)) < 1e-3  # the network is linear
 
 
 @pytest.mark.parametrize(("language", "code"), EXAMPLES)
-def test_examples_run_as_written(language, code, server_url, tmp_path):
+def test_examples_run_as_written(language, code, quick_server, tmp_path):
     (tmp_path / "static").symlink_to(ROOT / "static")
-    code = code.replace("http://127.0.0.1:8000", server_url)
+    code = code.replace("http://127.0.0.1:8000", quick_server.url)
     command = [sys.executable, "-c", code] if language == "python" else [shutil.which("bash"), "-euc", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.returncode == 0, done.stderr

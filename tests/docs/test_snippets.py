@@ -14,11 +14,13 @@ import pytest
 from PIL import Image
 
 from tests.support.paths import ROOT
+from tests.support.snippets import run_python
 
 LANGUAGES = ("bash", "python")
 BLOCK = re.compile(r"(?:<!-- not run: (?P<why>.+?) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.S | re.M)
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
-ELSEWHERE = {"python.md", "rest.md"}  # run by tests that also look at what they make: test_docs.py, and below
+# run by tests that also look at what they make: test_docs.py, and below
+ELSEWHERE = {"python.md", "contributing.md", "rest.md"}
 
 
 def snippets(text):
@@ -30,8 +32,16 @@ def snippets(text):
     ]
 
 
+@pytest.fixture(scope="module")
+def server_url(quick_server):
+    return quick_server.url
+
+
 def run_all(text, server_url, folder):
-    """Run a page's blocks one after the other in a folder that looks like a checkout; what each wrote to stdout."""
+    """Run a page's blocks one after the other in a folder that looks like a checkout; what each wrote to stdout.
+
+    Commands run in a shell, with the shipped model. Python runs in this process.
+    """
     for name in ("static", "examples", "models", "deploy"):
         if not (folder / name).exists():
             (folder / name).symlink_to(ROOT / name)
@@ -42,13 +52,15 @@ def run_all(text, server_url, folder):
         "MPLBACKEND": "agg",
     }
     blocks = [(language, code.replace("http://127.0.0.1:8000", server_url)) for language, code in snippets(text)]
-    commands = [[shutil.which("bash"), "-euc", code] for language, code in blocks if language == "bash"]
-    python = "\n".join(code for language, code in blocks if language == "python")  # what one defines, the next uses
     outputs = []
-    for command in [*commands, *([[sys.executable, "-c", python]] if python else [])]:
+    for code in (code for language, code in blocks if language == "bash"):
+        command = [shutil.which("bash"), "-euc", code]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
-        assert done.returncode == 0, f"{command[-1]}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        assert done.returncode == 0, f"{code}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         outputs.append(done.stdout)
+    python = "\n".join(code for language, code in blocks if language == "python")  # what one defines, the next uses
+    if python:
+        outputs.append(run_python(python, folder, environment))
     return outputs
 
 
@@ -66,8 +78,15 @@ def test_the_rest_page_makes_what_it_says(server_url, tmp_path):
     assert "event: done" in last
 
 
+def test_the_page_for_contributors_has_no_examples_but_those_of_test_docs():
+    text = (ROOT / "docs" / "contributing.md").read_text("utf-8")
+    assert [language for language, _ in snippets(text)] == ["python", "python"]
+
+
 def test_a_snippet_that_fails_is_noticed(server_url, tmp_path):
     with pytest.raises(AssertionError, match="nonsense"):
+        run_all("```bash\necho nonsense && false\n```\n", server_url, tmp_path)
+    with pytest.raises(SystemExit, match="nonsense"):
         run_all("```bash\ntrue\n```\n\n```python\nraise SystemExit('nonsense')\n```\n", server_url, tmp_path)
     run_all("<!-- not run: needs a GPU -->\n```bash\nfalse\n```\n", server_url, tmp_path)
 

@@ -22,13 +22,6 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def quick_server(quick: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("quick") / "store", **quick)
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="session")
 def real_url(server: Server) -> str:
     """A server with the shipped model, where that is what is asked."""
     return server.url

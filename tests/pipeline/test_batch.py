@@ -24,10 +24,8 @@ from gradoscope.contract.jobs import Explain
 from gradoscope.contract.problems import Unprocessable
 from gradoscope.images.image_files import ImageFile
 from gradoscope.pipeline.batch import Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
-from gradoscope.pipeline.context import Context
 from gradoscope.pipeline.pipeline import explain
 from gradoscope.pipeline.resume import ResultFolder, write_folder
-from gradoscope.settings import Settings
 from gradoscope.zoo import zoo
 from PIL import Image
 
@@ -35,13 +33,20 @@ from tests.support.cli import gradoscope
 from tests.support.nets import LITE0, relative
 from tests.support.paths import SAMPLES
 
+PICTURES = 9  # of the run that is interrupted twice
 CHEAP = ("vanilla_gradient", "guided_backprop", "grad_cam")
 FEW = {"smooth_grad": {"samples": 3}, "integrated_gradients": {"steps": 3}, "blur_integrated_gradients": {"steps": 3}}
 
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory):
-    return Context.open(Settings(store=tmp_path_factory.mktemp("store"), device="cpu"))
+def context(open_context, tmp_path_factory):
+    return open_context(store=tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def real_context(open_context, tmp_path_factory):
+    """With the shipped model itself, and all that makes its gradients quicker."""
+    return open_context(models=None, store=tmp_path_factory.mktemp("real"))
 
 
 @pytest.fixture(scope="module")
@@ -77,17 +82,24 @@ def one_by_itself(entry, asked, context):
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("opened", "asked"),
     [
-        question(methods=CHEAP),
-        question(models=(LITE0, "efficientnet_lite1"), methods=("grad_cam",), targets=(None, 0), score="probability"),
-        question(methods=("vanilla_gradient",), targets=(282,), against=285),
-        question(options=FEW, seed=3),
+        ("real_context", question(methods=CHEAP)),
+        ("context", question(methods=CHEAP)),
+        (
+            "context",
+            question(
+                models=(LITE0, "efficientnet_lite1"), methods=("grad_cam",), targets=(None, 0), score="probability"
+            ),
+        ),
+        ("context", question(methods=("vanilla_gradient",), targets=(282,), against=285)),
+        ("context", question(options=FEW, seed=3)),
     ],
-    ids=["three", "models_and_targets", "against", "six"],
-)
-def test_what_comes_of_a_picture_is_what_comes_of_it_alone(asked, pictures, context):
+    ids=["three of the real one", "three", "models_and_targets", "against", "six"],
+)  # fmt: skip
+def test_what_comes_of_a_picture_is_what_comes_of_it_alone(opened, asked, pictures, request):
     """To the bounds of two right float32 engines: rounding flips ReLU6 kinks."""
+    context = request.getfixturevalue(opened)
     listed, errors = entries(pictures), []
     shots = list(Batch(asked, context, never).explain(listed))
     assert [shot.entry for shot in shots] == listed
@@ -128,7 +140,7 @@ def build():
 """
 
 
-def test_a_network_that_looks_at_the_whole_batch_gets_each_picture_alone(pictures, tmp_path):
+def test_a_network_that_looks_at_the_whole_batch_gets_each_picture_alone(open_context, pictures, tmp_path):
     (tmp_path / "by_the_batch.py").write_text(BY_THE_BATCH)
     scope = {}
     exec(BY_THE_BATCH, scope)
@@ -138,7 +150,7 @@ def test_a_network_that_looks_at_the_whole_batch_gets_each_picture_alone(picture
         'title = "Net"\narchitecture = "by_the_batch:build"\nclasses = 3\n[source]\nkind = "file"\n'
         'file = "net.pth"\n[input]\nsize = [32, 32]\n'
     )
-    context = Context.open(Settings(store=tmp_path / "store", models=tmp_path, device="cpu", micro_batch=4))
+    context = open_context(store=tmp_path / "store", models=tmp_path, micro_batch=4)
     asked = question(models=("net",), methods=("vanilla_gradient", "grad_cam"), targets=(1,))
     for shot in Batch(asked, context, never).explain(entries(pictures)[:3]):
         record, maps = one_by_itself(shot.entry, asked, context)
@@ -149,9 +161,9 @@ def test_a_network_that_looks_at_the_whole_batch_gets_each_picture_alone(picture
             np.testing.assert_array_equal(shot.maps[id], values)
 
 
-def test_pictures_share_a_pass(pictures, tmp_path, monkeypatch):
+def test_pictures_share_a_pass(pictures, open_context, tmp_path, monkeypatch):
     """What they are, and all their maps of one pass, come from one way up."""
-    context, passes = Context.open(Settings(store=tmp_path, device="cpu", micro_batch=4, acceleration="none")), []
+    context, passes = open_context(store=tmp_path, micro_batch=4, acceleration="none"), []
 
     def counted(self, x):
         passes.append(len(x))
@@ -180,9 +192,11 @@ def test_a_picture_whose_class_cannot_be_explained_goes_along(pictures, context)
         assert relative(torch.from_numpy(shot.maps["p1"]), torch.from_numpy(maps["p1"])) <= 1e-1
 
 
-def test_models_that_do_not_fit_together_are_loaded_once_for_many_pictures(pictures, tmp_path, monkeypatch):
+def test_models_that_do_not_fit_together_are_loaded_once_for_many_pictures(
+    pictures, open_context, tmp_path, monkeypatch
+):
     models = (LITE0, "efficientnet_lite1")
-    tight = Context.open(Settings(store=tmp_path, model_bytes=24 * 2**20, acceleration="none"))
+    tight = open_context(store=tmp_path, model_bytes=24 * 2**20 // 10, acceleration="none")
     batch = Batch(question(models=models, methods=("grad_cam",)), tight, never)
     built = []
     build = zoo.build_classifier
@@ -311,14 +325,14 @@ def test_a_few_items_ahead_and_no_more():
         assert list(results) == list(range(1, 100))
 
 
-def test_a_folder_from_the_shell(pictures, tmp_path):
+def test_a_folder_from_the_shell(pictures, quick, tmp_path):
     folder = tmp_path / "in"
     (folder / "below").mkdir(parents=True)
     for number in range(3):
         (folder / f"{number}.png").write_bytes((pictures / f"{number}.png").read_bytes())
     (folder / "below" / "bad.jpg").write_bytes(b"no picture")
     command = ("explain", folder, "--recursive", "--method", "grad_cam", "--out", tmp_path / "out")
-    done = gradoscope(*command)
+    done = gradoscope(*command, **quick)
     assert done.returncode == 1, done.stderr
     assert "3 explained, 0 were there already" in done.stdout
     assert "1 of 4 pictures could not be explained" in done.stdout
@@ -327,37 +341,49 @@ def test_a_folder_from_the_shell(pictures, tmp_path):
     assert record["panels"][0]["status"] == "done"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png", "2.png"]
     (folder / "below" / "bad.jpg").unlink()
-    again = gradoscope(*command)
+    again = gradoscope(*command, **quick)
     assert again.returncode == 0, again.stderr
     assert "0 explained, 3 were there already" in again.stdout
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_was_interrupted_goes_on(blow, slow_model, pictures, tmp_path):
+def test_a_run_that_was_interrupted_goes_on(slow_model, pictures, tmp_path):
+    """Killed at first, then interrupted from the keyboard, then left in peace."""
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
-    for number in range(6):
+    for number in range(PICTURES):
         (folder / f"{number:02}.png").write_bytes((pictures / f"{number % 6}.png").read_bytes())
-    options = ["--method", "smooth_grad", "-o", "smooth_grad.samples=60", "--out", out]
-    command = ["explain", folder, *options]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gradoscope", *map(str, command)],
-        env=os.environ | slow_model, stdout=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
-    )  # fmt: skip
-    for _ in range(1200):
-        if len(list(out.glob("[0-9]*"))) >= 2 or process.poll() is not None:
-            break
-        time.sleep(0.05)
-    process.send_signal(blow)
-    said, _ = process.communicate(timeout=60)
-    if blow == signal.SIGINT:
-        assert process.returncode == 130
-        assert "The same command goes on" in said
-    written = {path: path.stat().st_mtime_ns for path in out.glob("[0-9]*/explanation.json")}
-    assert 2 <= len(written) < 6
+    command = ["explain", folder, "--method", "smooth_grad", "-o", "smooth_grad.samples=60", "--out", out]
+
+    def written():
+        return {path: path.stat().st_mtime_ns for path in out.glob("[0-9]*/explanation.json")}
+
+    def struck(blow):
+        """The command's process, struck when it has written two more pictures; and what it has said."""
+        wanted = len(written()) + 2
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gradoscope", *map(str, command)],
+            env=os.environ | slow_model, stdout=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
+        )  # fmt: skip
+        for _ in range(1200):
+            if len(written()) >= wanted or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        process.send_signal(blow)
+        said, _ = process.communicate(timeout=60)
+        return process, said
+
+    struck(signal.SIGKILL)
+    first = written()
+    assert 2 <= len(first) < PICTURES
+    process, said = struck(signal.SIGINT)
+    assert process.returncode == 130
+    assert "The same command goes on" in said
+    second = written()
+    assert len(first) + 2 <= len(second) < PICTURES
+    assert {path: second[path] for path in first} == first
     again = gradoscope(*command, **slow_model)
     assert again.returncode == 0, again.stderr
-    assert f"{6 - len(written)} explained, {len(written)} were there already" in again.stdout
-    assert len(list(out.iterdir())) == 6  # and nothing half-written beside them
-    assert {path: path.stat().st_mtime_ns for path in written} == written
+    assert f"{PICTURES - len(second)} explained, {len(second)} were there already" in again.stdout
+    assert len(list(out.iterdir())) == PICTURES  # and nothing half-written beside them
+    assert {path: path.stat().st_mtime_ns for path in second} == second

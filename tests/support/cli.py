@@ -17,16 +17,18 @@ COLUMNS = 200
 
 
 def gradoscope(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`gradoscope …` with these arguments and variables of the environment: its exit status and what it has said."""
+    """`gradoscope …` with these arguments and variables of the environment: its exit status and what it has said into
+    a pipe; COLUMNS is the width of its lines."""
     words = ["gradoscope", *map(str, arguments)]
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", words)
         # GOMP_SPINCOUNT is what the command sets itself: here so that it is taken back
-        for name, value in {"COLUMNS": str(COLUMNS), "GOMP_SPINCOUNT": SPIN_COUNT, **environment}.items():
+        variables = {"COLUMNS": str(COLUMNS), "GOMP_SPINCOUNT": SPIN_COUNT, **environment}
+        for name, value in variables.items():
             patch.setenv(name, value)
         for console in consoles():
-            patch.setattr(console, "_width", COLUMNS)
+            patch.setattr(console, "_width", int(variables["COLUMNS"]))
         status = exit_status()
     return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
 

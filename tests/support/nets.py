@@ -25,10 +25,29 @@ from torch import Tensor, nn
 
 LITE0 = "efficientnet_lite0"
 
+VGG_WIDTH = 64  # of vgg11's two hidden linear layers, instead of 4096
+
+
+def vgg11() -> nn.Module:
+    """torchvision's VGG-11 with narrow linear layers: the same modules in the same order, and 43 MB of weights instead
+    of 530. Nothing that a method does depends on their width."""
+    with torch.device("meta"):
+        network = tv.vgg11(init_weights=False)
+    network.features = tv.vgg.make_layers(tv.vgg.cfgs["A"])
+    widths = (512 * 7 * 7, VGG_WIDTH, VGG_WIDTH, 1000)
+    for place, inner, outer in zip((0, 3, 6), widths, widths[1:], strict=False):
+        network.classifier[place] = nn.Linear(inner, outer)
+    for module in network.modules():  # as torchvision does it
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(module.bias)
+    return network
+
+
 # name: (how to build it, side of the square picture it is made for)
 ARCHITECTURES: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "resnet18": (tv.resnet18, 224),
-    "vgg11": (tv.vgg11, 224),
+    "vgg11": (vgg11, 224),
     "alexnet": (tv.alexnet, 224),
     "squeezenet1_1": (tv.squeezenet1_1, 224),
     "googlenet": (lambda: tv.googlenet(init_weights=False), 224),

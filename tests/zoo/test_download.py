@@ -127,7 +127,8 @@ def test_not_there(tmp_path: Path, host: Host) -> None:
         list(download_weights(HUB, "timm:net.tag", settings(tmp_path, host)))
 
 
-def test_nobody_answers(tmp_path: Path) -> None:
+def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "PAUSE", 0.01)
     with weight_host() as gone:
         pass
     for file in (FILE, HUB):

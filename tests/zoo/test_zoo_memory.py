@@ -21,7 +21,7 @@ from tests.support.wide_models import MIB, make_zoo
 
 
 def test_least_recently_used_goes_first(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 30)
+    zoo = make_zoo(four_models, 6)
     for name in "ab":
         zoo.load(name)
     zoo.load("a")
@@ -33,7 +33,7 @@ def test_least_recently_used_goes_first(four_models: Path) -> None:
 
 
 def test_cap_is_of_bytes(four_models: Path) -> None:
-    for mib, most in ((14, 1), (30, 2), (45, 3), (60, 4)):
+    for mib, most in ((2.8, 1), (6, 2), (9, 3), (12, 4)):
         zoo = make_zoo(four_models, mib)
         for name in "abcd":
             zoo.load(name)
@@ -42,8 +42,8 @@ def test_cap_is_of_bytes(four_models: Path) -> None:
 
 
 def test_larger_than_the_cap(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 10)
-    with pytest.raises(OutOfMemory, match=r"a takes 14 MiB .* and 10 are allowed .*GRADOSCOPE_MODEL_BYTES"):
+    zoo = make_zoo(four_models, 2)
+    with pytest.raises(OutOfMemory, match=r"a takes 3 MiB .* and 2 are allowed .*GRADOSCOPE_MODEL_BYTES"):
         zoo.load("a")
     with pytest.raises(OutOfMemory):
         zoo.request_room(["a"], object())
@@ -77,7 +77,7 @@ def test_memory_that_runs_out_is_nobodys_fault(
 
 
 def test_what_is_held_stays(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 30)
+    zoo = make_zoo(four_models, 6)
     with zoo.hold(["a", "b"]):
         first = zoo.load("a")
         zoo.load("b")
@@ -96,7 +96,7 @@ def test_what_is_held_stays(four_models: Path) -> None:
 def test_who_waits_long_is_not_overtaken_for_ever(four_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
-    zoo = make_zoo(four_models, 30)
+    zoo = make_zoo(four_models, 6)
     first, later = object(), object()
     with zoo.hold(["a", "b"]):
         assert not zoo.request_room(["c"], first)
@@ -113,12 +113,12 @@ def test_who_waits_long_is_not_overtaken_for_ever(four_models: Path, monkeypatch
 
 
 def test_groups(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 30)
+    zoo = make_zoo(four_models, 6)
     assert zoo.groups("abcd") == [["a", "b"], ["c", "d"]]
     for name in "abcd":
         zoo.load(name)
     assert zoo.groups("abc") == [["a", "b"], ["c"]]
-    assert make_zoo(four_models, 100).groups("abcd") == [list("abcd")]
+    assert make_zoo(four_models, 20).groups("abcd") == [list("abcd")]
     assert zoo.groups(()) == []
 
 
@@ -151,10 +151,10 @@ def prepare(zoo: Zoo, name: str) -> BackendSelector:
 
 @pytest.mark.usefixtures("compiler")
 def test_what_makes_models_quicker_is_counted_and_goes_first(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 60)
+    zoo = make_zoo(four_models, 12)
     bare = zoo.load("a") and zoo.bytes
     quick = prepare(zoo, "a")
-    assert quick.bytes > 40 * MIB
+    assert quick.bytes > 8 * MIB
     assert zoo.bytes == bare + quick.bytes
     zoo.load("b")
     assert zoo.loaded == ("a", "b")
@@ -166,13 +166,13 @@ def test_what_makes_models_quicker_is_counted_and_goes_first(four_models: Path) 
 
 @pytest.mark.usefixtures("compiler")
 def test_a_backend_goes_with_its_model(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 60)
+    zoo = make_zoo(four_models, 12)
     quick = prepare(zoo, "a")
-    assert quick.bytes > 40 * MIB
+    assert quick.bytes > 8 * MIB
     (four_models / "a.pth").touch()  # another model, as far as the zoo can tell
     assert zoo.load("a").backend is not quick
     assert quick.bytes == 0
-    assert zoo.bytes < 15 * MIB
+    assert zoo.bytes < 3 * MIB
 
 
 def test_views_have_backends_of_their_own(four_models: Path) -> None:

@@ -16,7 +16,7 @@ from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 
 from tests.attribution.backends.test_folding import smooth
-from tests.support.nets import Tiny, random_picture, relative, wrap
+from tests.support.nets import Tiny, random_picture, relative, vgg11, wrap
 
 pytest.importorskip("gradoscope.attribution.backends.runtime")
 
@@ -143,8 +143,8 @@ def averaging(network: nn.Module) -> nn.Module:
 NETS = {
     "resnet18": tv.resnet18,
     "resnext": lambda: tv.ResNet(tv.resnet.Bottleneck, [1, 1, 1, 1], groups=32, width_per_group=4),
-    "vgg11": lambda: averaging(tv.vgg11()),
-    "densenet121": tv.densenet121,
+    "vgg11": lambda: averaging(vgg11()),
+    "densenet": lambda: tv.DenseNet(32, (2, 2, 2, 2), 64),  # 8 of densenet121's 58 layers, which are all alike
     "mobilenet_v3_small": tv.mobilenet_v3_small,
     "googlenet": lambda: tv.googlenet(init_weights=False),
     "squeezenet1_1": tv.squeezenet1_1,

@@ -13,7 +13,7 @@ from gradoscope.attribution.gradients import take_gradients
 from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 
-from tests.support.nets import Tiny, lite0, random_picture, relative, seeded, wrap
+from tests.support.nets import Tiny, lite0, random_picture, relative, seeded, vgg11, wrap
 
 NETS = {
     "resnet18": (tv.resnet18, 20),
@@ -21,7 +21,7 @@ NETS = {
     "mobilenet_v3_small": (tv.mobilenet_v3_small, 34),
     "googlenet": (lambda: tv.googlenet(init_weights=False), 57),
     "tf_efficientnet_lite0": (lambda: timm.create_model("tf_efficientnet_lite0"), 49),
-    "vgg11": (tv.vgg11, 0),
+    "vgg11": (vgg11, 0),
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -65,16 +64,18 @@ GLOBAL_HOOKS = [name for name in vars(nn.modules.module) if name.startswith("_gl
 METHODS = list(methods())
 
 
+def named_tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
+    return [*model.named_parameters(), *model.named_buffers()]
+
+
 def state(model: nn.Module) -> list[object]:
-    """All that a method could leave behind: hooks, modes, threads, and the weights to the last bit."""
-    tensors = [*model.named_parameters(), *model.named_buffers()]
-    bits = [zlib.crc32(tensor.detach().reshape(-1).numpy()) for _, tensor in tensors]
+    """All that a method could leave behind beside other weights: hooks, modes, threads."""
+    tensors = named_tensors(model)
     return [
         [(name, kind) for name, module in model.named_modules() for kind in HOOKS if getattr(module, kind)],
         [name for name in GLOBAL_HOOKS if getattr(nn.modules.module, name)],
         [name for name, module in model.named_modules() if module.training],
         [(name, tensor.requires_grad, tensor.grad is None) for name, tensor in tensors],
-        bits,
         [tensor._version for _, tensor in tensors],
         torch.is_grad_enabled(),
         [thread.name for thread in threading.enumerate()],
@@ -83,10 +84,17 @@ def state(model: nn.Module) -> list[object]:
 
 @contextmanager
 def left_as_it_was(model: nn.Module) -> Iterator[None]:
-    before = state(model)
+    """The weights too, bit by bit: as integers, for which NaN and -0.0 are values like others."""
+    before, kept = state(model), [tensor.detach().clone() for _, tensor in named_tensors(model)]
     assert before[:3] == [[], [], []]
     yield
     assert state(model) == before
+    for (name, tensor), expected in zip(named_tensors(model), kept, strict=True):
+        assert torch.equal(bits(tensor), bits(expected)), name
+
+
+def bits(tensor: Tensor) -> Tensor:
+    return tensor.detach().view(torch.int32) if tensor.is_floating_point() else tensor
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -31,54 +32,59 @@ from tests.support.rule_activations import DeconvolutionActivation
 
 MODELS = ("lite0", "resnet18")
 CAT = 282
+SIDE = 64
 HOOKS = pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU activations:UserWarning")
 LEAF = pytest.mark.filterwarnings("ignore:Input Tensor 0 did not already require gradients:UserWarning")
 
 
 def model(name: str):
-    return lite0() if name == "lite0" else classifier(name)
+    return lite0() if name == "lite0" else classifier(name, SIDE)
 
 
-@pytest.fixture(scope="module")
-def cat() -> Tensor:
-    return sample_pixels("cat")
+@lru_cache
+def cat(name: str) -> Tensor:
+    """The cat for a model: at Lite0's own size; smaller for ResNet-18, whose weights are random at any size."""
+    return sample_pixels("cat", None if name == "lite0" else SIDE)
 
 
 @LEAF
 @pytest.mark.parametrize("name", MODELS)
-def test_vanilla_gradient_against_captum(name: str, cat: Tensor) -> None:
-    expected = Saliency(model(name)).attribute(cat[None], target=CAT, abs=False)[0]
-    given = explain("vanilla_gradient", model(name), cat, score=Score(CAT))
+def test_vanilla_gradient_against_captum(name: str) -> None:
+    x = cat(name)
+    expected = Saliency(model(name)).attribute(x[None], target=CAT, abs=False)[0]
+    given = explain("vanilla_gradient", model(name), x, score=Score(CAT))
     assert relative(given.values, expected) < 1e-4
 
 
 @LEAF
 @pytest.mark.parametrize(("name", "layer"), [("lite0", "bn2"), ("resnet18", "layer4")])
-def test_grad_cam_against_captum(name: str, layer: str, cat: Tensor) -> None:
+def test_grad_cam_against_captum(name: str, layer: str) -> None:
+    x = cat(name)
     peer = LayerGradCam(model(name), model(name).network.get_submodule(layer))
     for relu in (True, False):
-        small = peer.attribute(cat[None], target=CAT, relu_attributions=relu)
-        expected = interpolate(small, cat.shape[-2:], mode="bilinear", align_corners=False)[0]
-        given = explain("grad_cam", model(name), cat, score=Score(CAT), relu=relu)
+        small = peer.attribute(x[None], target=CAT, relu_attributions=relu)
+        expected = interpolate(small, x.shape[-2:], mode="bilinear", align_corners=False)[0]
+        given = explain("grad_cam", model(name), x, score=Score(CAT), relu=relu)
         assert given.diagnostics["layer"] == layer
         assert relative(given.values, expected) < 1e-4
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize(("rule", "theirs"), [("gauss_legendre", "gausslegendre"), ("midpoint", "riemann_middle")])
-def test_integrated_gradients_against_captum(name: str, rule: str, theirs: str, cat: Tensor) -> None:
+def test_integrated_gradients_against_captum(name: str, rule: str, theirs: str) -> None:
     """On equal terms, in float32: another memory layout runs other kernels, whose rounding flips a ReLU's kink here
     and there, and that came to 4e-3 on this picture (methods: Float rounding)."""
-    peer, x = IntegratedGradients(model(name)), cat[None].contiguous(memory_format=torch.channels_last)
-    expected = peer.attribute(x, target=CAT, n_steps=8, method=theirs, internal_batch_size=4)[0]
-    given = explain("integrated_gradients", model(name), cat, score=Score(CAT), steps=8, rule=rule)
+    x, peer = cat(name), IntegratedGradients(model(name))
+    laid_out = x[None].contiguous(memory_format=torch.channels_last)
+    expected = peer.attribute(laid_out, target=CAT, n_steps=8, method=theirs, internal_batch_size=4)[0]
+    given = explain("integrated_gradients", model(name), x, score=Score(CAT), steps=8, rule=rule)
     assert relative(given.values, expected) < 1e-3
 
 
 @pytest.mark.parametrize("micro_batch", [1, 4, 8])
 def test_integrated_gradients_against_captum_in_float64(micro_batch: int) -> None:
     """Without float32's rounding, which flips ReLU kinks, the two are the same, but for captum's weights in float32."""
-    resnet, x = copy.deepcopy(classifier("resnet18")).double(), sample_pixels("cat", 64).double()
+    resnet, x = copy.deepcopy(model("resnet18")).double(), cat("resnet18").double()
     peer = IntegratedGradients(resnet)
     expected = peer.attribute(x[None], target=CAT, n_steps=8, method="gausslegendre", internal_batch_size=8)[0]
     options = {"steps": 8, "rule": "gauss_legendre", "micro_batch": micro_batch}
@@ -99,14 +105,14 @@ def out_of_place(network: nn.Module) -> Iterator[None]:
 
 @LEAF
 @HOOKS
-def test_guided_backprop_against_captum(cat: Tensor) -> None:
-    resnet = classifier("resnet18")
-    given = explain("guided_backprop", resnet, cat, score=Score(CAT))
+def test_guided_backprop_against_captum() -> None:
+    resnet, x = model("resnet18"), cat("resnet18")
+    given = explain("guided_backprop", resnet, x, score=Score(CAT))
     with out_of_place(resnet):
-        expected = GuidedBackprop(resnet).attribute(cat[None], target=CAT)[0]
+        expected = GuidedBackprop(resnet).attribute(x[None], target=CAT)[0]
     assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 17, "gates": 0}
     assert relative(given.values, expected) < 1e-5
-    assert relative(explain("vanilla_gradient", resnet, cat, score=Score(CAT)).values, expected) > 0.1
+    assert relative(explain("vanilla_gradient", resnet, x, score=Score(CAT)).values, expected) > 0.1
 
 
 @LEAF
@@ -138,19 +144,20 @@ def test_deconvolution_where_captum_is_the_plain_gradient(activation: nn.Module)
 
 
 @LEAF
-def test_input_x_gradient_against_captum(cat: Tensor) -> None:
-    expected = InputXGradient(lite0()).attribute(cat[None], target=CAT)[0]
-    assert relative(explain("input_x_gradient", lite0(), cat, score=Score(CAT)).values, expected.detach()) < 1e-4
+def test_input_x_gradient_against_captum() -> None:
+    x = cat("lite0")
+    expected = InputXGradient(lite0()).attribute(x[None], target=CAT)[0]
+    assert relative(explain("input_x_gradient", lite0(), x, score=Score(CAT)).values, expected.detach()) < 1e-4
 
 
 @LEAF
 @HOOKS
-def test_guided_grad_cam_against_captum(cat: Tensor) -> None:
-    resnet = classifier("resnet18")
-    given = explain("guided_grad_cam", resnet, cat, score=Score(CAT))
+def test_guided_grad_cam_against_captum() -> None:
+    resnet, x = model("resnet18"), cat("resnet18")
+    given = explain("guided_grad_cam", resnet, x, score=Score(CAT))
     with out_of_place(resnet):
         peer = GuidedGradCam(resnet, resnet.network.layer4)
-        expected = peer.attribute(cat[None], target=CAT, interpolate_mode="bilinear")[0]
+        expected = peer.attribute(x[None], target=CAT, interpolate_mode="bilinear")[0]
     assert given.diagnostics == {
         "gradient_evaluations": 2,
         "layer": "layer4",
@@ -189,21 +196,21 @@ def test_deep_lift_against_captum(baseline: float) -> None:
     assert relative(given.values, expected.detach()) < 1e-12
 
 
-def test_guided_backprop_against_hooks_on_every_relu6(cat: Tensor) -> None:
+def test_guided_backprop_against_hooks_on_every_relu6() -> None:
     """captum guides nothing on Lite0, whose activations are ReLU6; full backward hooks on each say what is right."""
-    network = lite0()
+    network, x = lite0(), cat("lite0")
     activations = [m for m in network.modules() if isinstance(m, nn.ReLU6)]
-    given = explain("guided_backprop", network, cat, score=Score(CAT))
+    given = explain("guided_backprop", network, x, score=Score(CAT))
     assert len(activations) == given.diagnostics["guided_activations"] == 33
 
     def guide(module: nn.Module, downstream: tuple[Tensor], upstream: tuple[Tensor]) -> tuple[Tensor]:
         # the derivative is 0 or 1, so cutting what leaves backwards is the same as cutting what comes in
         return (downstream[0].clamp(min=0),)
 
-    x = cat[None].clone().requires_grad_()
+    leaf = x[None].clone().requires_grad_()
     with out_of_place(network):
         handles = [module.register_full_backward_hook(guide) for module in activations]
-        (expected,) = torch.autograd.grad(network(x)[0, CAT], x)
+        (expected,) = torch.autograd.grad(network(leaf)[0, CAT], leaf)
     for handle in handles:
         handle.remove()
     assert relative(given.values, expected[0]) < 1e-4
@@ -222,7 +229,7 @@ def pair_gradients(network):
 
 def test_integrated_gradients_against_pair_saliency() -> None:
     """Both sum over the same path; PAIR takes the left ends of the steps, so the two meet only as steps grow."""
-    resnet, x = classifier("resnet18"), sample_pixels("cat", 64)
+    resnet, x = model("resnet18"), sample_pixels("cat", 32)
     peer = pair.IntegratedGradients()
     array = x.permute(1, 2, 0).double().numpy()
     black = np.zeros_like(array)
@@ -242,21 +249,20 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_one_thread")
-def test_blur_integrated_gradients_against_pair_saliency(cat: Tensor) -> None:
+def test_blur_integrated_gradients_against_pair_saliency() -> None:
     """Two approximations of one integral: ours of increments, PAIR's of a finite difference at each step's left end."""
-    network = lite0()
-    array = cat.permute(1, 2, 0).double().numpy()
+    network, x = lite0(), cat("lite0")
+    array = x.permute(1, 2, 0).double().numpy()
     expected = pair.BlurIG().GetMask(array, pair_gradients(network), max_sigma=50, steps=400, batch_size=8)
-    given = explain("blur_integrated_gradients", network, cat, score=Score(CAT), steps=400, micro_batch=8)
+    given = explain("blur_integrated_gradients", network, x, score=Score(CAT), steps=400, micro_batch=8)
     assert relative(given.values, torch.from_numpy(expected).permute(2, 0, 1)) < 8e-2
     assert abs(given.diagnostics["completeness"]["relative_error"]) < 0.05
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_smooth_grad_without_noise_is_the_gradient(name: str, cat: Tensor) -> None:
-    expected = explain("vanilla_gradient", model(name), cat, score=Score(CAT)).values
+def test_smooth_grad_without_noise_is_the_gradient(name: str) -> None:
+    x = cat(name)
+    expected = explain("vanilla_gradient", model(name), x, score=Score(CAT)).values
     for micro_batch in (1, 3):
-        given = explain(
-            "smooth_grad", model(name), cat, score=Score(CAT), samples=4, noise=0.0, micro_batch=micro_batch
-        )
+        given = explain("smooth_grad", model(name), x, score=Score(CAT), samples=4, noise=0.0, micro_batch=micro_batch)
         assert relative(given.values, expected) < 1e-2  # float32 kernels round by batch size, and that flips kinks

@@ -14,7 +14,7 @@ import torch
 
 from tests.support.nets import Tiny
 from tests.support.paths import sample
-from tests.support.server import Server
+from tests.support.server import PLAIN, Server
 from tests.support.streams import stream
 from tests.support.weight_host import COMMIT, Host, weight_host
 
@@ -79,6 +79,8 @@ def zoo(host: Host, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         GRADOSCOPE_DOWNLOADS="any",
         TORCH_HOME=str(place),
         HF_HOME=str(place),
+        GRADOSCOPE_DEFAULT_MODEL="tiny",  # nothing larger is loaded at the start
+        **PLAIN,
     )
     yield running
     running.stop()
@@ -251,9 +253,9 @@ def test_download_is_refused_to_other_sites(zoo: Server) -> None:
     assert answer.status_code == 403
 
 
-def test_downloads_are_for_the_operator_to_allow(server_url: str) -> None:
+def test_downloads_are_for_the_operator_to_allow(quick_server: Server) -> None:
     """The usual server allows none."""
-    with httpx.Client(base_url=server_url, timeout=60) as http:
+    with httpx.Client(base_url=quick_server.url, timeout=60) as http:
         assert http.get(f"{API}/models").json()["downloads"] == "none"
         refused = http.post(f"{API}/models/alexnet/weights")
         assert refused.status_code == 403
