@@ -16,7 +16,7 @@ from gradoscope.settings import Settings
 
 from benchmarks.maps import error, growth, memory, plot, report, rounding, run, sides, subjects
 from benchmarks.maps.__main__ import parse
-from benchmarks.maps.measure import Spread, ratio, total
+from benchmarks.maps.measure import Times, ratio, total
 from benchmarks.maps.peers import MAIN, main_peer
 from benchmarks.maps.sides import METHODS, OURS, PATHS
 from tests.support.nets import Tiny, random_picture, wrap
@@ -150,7 +150,7 @@ def test_reference_is_the_integral(method: str) -> None:
 
 
 def test_spread_and_ratio() -> None:
-    ours, theirs = Spread((1.0, 2.0, 3.0)), Spread((4.0, 6.0, 6.0))
+    ours, theirs = Times((1.0, 2.0, 3.0)), Times((4.0, 6.0, 6.0))
     assert (ours.median, ours.ends, ours.quartiles) == (2.0, (1.0, 3.0), (1.5, 2.5))
     found = ratio(theirs, ours)
     assert (found.medians, found.low, found.high) == (3.0, 2.0, 4.0)

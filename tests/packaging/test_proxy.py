@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,8 +182,8 @@ def test_events_come_as_they_happen_and_a_client_that_leaves_is_gone(proxy):
 @pytest.mark.parametrize(
     ("request_of", "status"),
     [
-        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: %b\r\n\r\n", 431),
-        (b"GET / HTTP/1.1\r\nHost: %b\r\nX-Long: " + b"a" * 70_000 + b"\r\n\r\n", 431),
+        (b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\nHost: %b\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: %b\r\nX-Long: " + b"a" * 17_000 + b"\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\nHost: %b\r\nHost: %b\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: %b\r\nContent-Length: x\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: %b\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
@@ -194,7 +195,8 @@ def test_events_come_as_they_happen_and_a_client_that_leaves_is_gone(proxy):
 )
 def test_what_is_no_request_is_a_problem(proxy, request_of, status):
     with proxy.connect() as sock:
-        sock.sendall(request_of.replace(b"%b", NAME.encode()).replace(b"%%", b"%"))
+        with suppress(OSError):  # it answers as soon as it has seen enough
+            sock.sendall(request_of.replace(b"%b", NAME.encode()).replace(b"%%", b"%"))
         answer = read(sock)
     assert answer.status == status, answer.data[:300]
     assert answer.headers["content-type"] == "application/problem+json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from torch import Tensor
+from torch.linalg import vector_norm
 
 
 class RunningMean:
@@ -19,9 +20,9 @@ class RunningMean:
 
     def add(self, sample: Tensor) -> None:
         self.count += 1
-        before = (sample - self.mean).flatten()
-        self.mean.view(-1).add_(before, alpha=1 / self.count)
-        self._squares += (self.count - 1) / self.count * float(before.dot(before))  # (x − old mean) · (x − new mean)
+        before = sample - self.mean
+        self.mean.add_(before, alpha=1 / self.count)
+        self._squares += (self.count - 1) / self.count * float(vector_norm(before)) ** 2  # (x − old) · (x − new mean)
 
     @property
     def standard_error(self) -> float | None:

@@ -14,7 +14,7 @@ import torch
 
 from tests.support.nets import Tiny
 from tests.support.paths import sample
-from tests.support.server import PLAIN, Server
+from tests.support.server import NO_ACCELERATION, Server
 from tests.support.streams import stream
 from tests.support.weight_host import COMMIT, Host, weight_host
 
@@ -80,7 +80,7 @@ def zoo(host: Host, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         TORCH_HOME=str(place),
         HF_HOME=str(place),
         GRADOSCOPE_DEFAULT_MODEL="tiny",  # nothing larger is loaded at the start
-        **PLAIN,
+        **NO_ACCELERATION,
     )
     yield running
     running.stop()
