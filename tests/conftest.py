@@ -21,11 +21,12 @@ SECONDS_PER_PASS = 0.03  # of the model that waits
 
 # Files that take longest, by what `--durations` tells.
 LONGEST = [f"tests/{name}.py" for name in (
-    "service/test_faults", "page/test_page", "page/test_page_axe", "pipeline/test_batch", "page/test_page_care",
-    "page/test_page_keep", "page/test_page_grid", "web/test_server", "page/test_page_models", "pipeline/test_pipeline",
-    "web/test_leaving", "attribution/methods/test_every_method", "service/test_local_executor", "page/test_page_trust",
-    "page/test_page_look", "page/test_page_keyboard", "page/test_page_forget", "docs/test_snippets",
-    "attribution/backends/test_compiled", "cli/test_main", "zoo/test_zoo", "service/test_state_machine",
+    "page/test_page_axe", "page/test_page_grid", "web/test_server", "service/test_faults", "page/test_page_models",
+    "pipeline/test_batch", "page/test_page", "attribution/methods/test_every_method", "page/test_page_care",
+    "web/test_leaving", "page/test_page_trust", "service/test_local_executor", "page/test_page_keyboard",
+    "page/test_page_keep", "page/test_page_look", "page/test_page_export", "attribution/backends/test_compiled",
+    "cli/test_main", "page/test_page_learn", "client/test_in_process", "web/test_plugins", "pipeline/test_pipeline",
+    "client/test_client", "cli/test_evaluate", "docs/test_snippets", "zoo/test_library_imports",
 )]  # fmt: skip
 
 
