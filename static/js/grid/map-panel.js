@@ -1,6 +1,6 @@
 import { arrayOf } from "../rendering/draw.js";
 import { el, iconButton } from "../shared/dom.js";
-import { factNodes, factsOf } from "../shared/panel-facts.js";
+import { factNodes, factsOf, fitFacts } from "../shared/panel-facts.js";
 import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
 import { openMetrics, viewPanel } from "../state/actions.js";
@@ -31,9 +31,12 @@ export class MapPanel extends View {
   /** @type {HTMLDivElement} */ square;
   /** @type {HTMLParagraphElement} */ facts;
   /** @type {LookFacts} */ look;
+  /** @type {HTMLDivElement} */ told;
   /** @type {ScaleBar} */ scale;
   /** @type {HTMLButtonElement} */ trust;
   /** @type {Panel} */ panel;
+
+  #told = 0; // the width that the facts were fitted to
 
   build() {
     this.name = el("span");
@@ -48,14 +51,18 @@ export class MapPanel extends View {
     this.look = el("look-facts");
     this.scale = el("scale-bar");
     this.trust = el("button", { type: "button", class: "link trust-open", onclick: () => openMetrics(this.panel.id) }, t("trust.open"));
+    this.told = el("div", { class: "panel-told" }, this.facts, this.look);
     this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale,
-      el("div", { class: "panel-foot" }, el("div", { class: "panel-told" }, this.facts, this.look), this.trust));
+      el("div", { class: "panel-foot" }, this.told, this.trust));
   }
 
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watchPanels((id) => id === this.panel?.id && this.render(), signal);
     store.watch(["inputs", "methods"], () => this.render(), signal);
+    const room = new ResizeObserver(() => this.panel && this.#told !== this.told.clientWidth && this.showFacts());
+    room.observe(this.told);
+    signal.addEventListener("abort", () => room.disconnect());
   }
 
   /**
@@ -128,7 +135,20 @@ export class MapPanel extends View {
     if (status === "done" && record) facts = factsOf(record);
     else if (status === "running" && total) facts = [{ text: t("panel.step", { done, total }) }];
     else if (status === "cancelled" && total) facts = [{ text: t("panel.cancelledAt", { done, total }) }];
-    this.facts.replaceChildren(...factNodes(facts));
+    this.#told = this.told.clientWidth;
+    const fixed = getComputedStyle(this.facts).overflowY === "hidden";
+    if (fixed) fitFacts(this.facts, facts, (left) => this.moreFacts(left));
+    else this.facts.replaceChildren(...factNodes(facts));
+  }
+
+  /**
+   * Opens the details, where all facts stand.
+   * @param {Fact[]} left
+   */
+  moreFacts(left) {
+    const title = left.map(({ text }) => text).join(" · ");
+    const label = t("panel.facts.more", { method: methodTitle(this.panel.method), facts: title });
+    return el("button", { type: "button", class: "facts-more", title, "aria-label": label, onclick: () => this.menu.showPopover() }, `+${left.length}`);
   }
 
   /** @param {DrawnScale | null} scale */
