@@ -70,7 +70,7 @@ def test_maps_fill_the_room(visit: Visit) -> None:
     for (width, height, count, ratio), found in zip(cases, visit.page.evaluate(LAYOUTS, cases), strict=True):
         columns, size, beside = found["columns"], found["size"], found["beside"]
         assert 1 <= columns <= count
-        across = columns * (size + (114 if beside else 0)) + 16 * (columns - 1)
+        across = columns * (size + (120 if beside else 0)) + 16 * (columns - 1)
         assert across <= width, (width, height, count, found)
         assert found["used"] <= width
         rows = -(-count // columns)
