@@ -226,7 +226,7 @@ def test_a_phone_shows_a_map_on_arrival_and_asks_in_sheets(
             page.mouse.click(width / 2, 4)  # beside it
             expect(sheet).to_be_hidden()
             opener.click()
-            head = box(sheet.locator(".sheet-head"))
+            head = box(sheet.locator(".low-sheet-head"))
             page.mouse.move(head["x"] + 60, head["y"] + 20)
             page.mouse.down()
             page.mouse.move(head["x"] + 60, head["y"] + 120, steps=4)

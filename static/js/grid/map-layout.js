@@ -19,7 +19,6 @@ const CHROME = 28 + SCALE + 36; // title, scale, two lines of facts
 const SECOND_LINE = 14; // of a title
 const NARROW = 208; // narrower maps have titles in two lines
 const LEAST = 132; // smaller maps tell too little: the grid scrolls instead
-const PLAIN = 1.12; // text goes beside the maps only where that makes them so much larger
 const AT_ONCE = 6;
 const SCROLLBAR = 16;
 
@@ -51,9 +50,6 @@ function waysToFill(columns, cell, ratio) {
   ];
 }
 
-/** @param {MapLayout} layout */
-const worth = ({ size, beside }) => (beside ? size / PLAIN : size);
-
 /**
  * The largest maps that fit whole.
  * @param {Room} room
@@ -62,7 +58,7 @@ const worth = ({ size, beside }) => (beside ? size / PLAIN : size);
  */
 function largest(room, count, ratio) {
   const all = Array.from({ length: count }, (_, index) => waysToFill(index + 1, cellOf(index + 1, count, room), ratio)).flat();
-  return all.reduce((best, next) => (worth(next) > worth(best) ? next : best));
+  return all.reduce((best, next) => (next.size > best.size ? next : best));
 }
 
 /**

@@ -79,7 +79,11 @@ export function factsOf({ seconds, diagnostics = {}, notes = [] }) {
  * @param {Fact[]} facts
  */
 export function factNodes(facts) {
-  return facts.flatMap(({ text, long, poor, sentence }, index) => [index ? "\u00a0· " : "", el("span", { class: sentence ? "sentence" : poor ? "poor" : null, title: long ?? null }, text)]);
+  return facts.flatMap(({ text, long, poor, sentence }, index) => {
+    const fact = el("span", { class: sentence ? "sentence" : poor ? "poor" : null, title: long ?? null }, text);
+    if (index < facts.length - 1) fact.append(el("span", { class: "separator" }, "\u00a0·"));
+    return index ? [" ", fact] : [fact];
+  });
 }
 
 /**

@@ -27,9 +27,9 @@ export class BottomSheet extends View {
   build() {
     const title = `sheet-${this.name}`;
     this.content = el("div", { class: "sheet-content" }, ...this.childNodes);
-    this.head = el("header", { class: "sheet-head" }, el("h2", { id: title }, t(`${this.name}.title`)), iconButton("close", t("sheet.close"), { onclick: () => this.dialog.close() }));
-    this.dialog = el("dialog", { class: `sheet sheet-of-${this.name}`, "aria-labelledby": title, onclose: () => this.closed(), onclick: (event) => event.target === this.dialog && this.dialog.close() },
-      el("div", { class: "sheet-body" }, this.head, statusLine()));
+    this.head = el("header", { class: "low-sheet-head" }, el("h2", { id: title }, t(`${this.name}.title`)), iconButton("close", t("sheet.close"), { onclick: () => this.dialog.close() }));
+    this.dialog = el("dialog", { class: `low-sheet sheet-of-${this.name}`, "aria-labelledby": title, onclose: () => this.closed(), onclick: (event) => event.target === this.dialog && this.dialog.close() },
+      el("div", { class: "low-sheet-body" }, this.head, statusLine()));
     this.append(this.content, this.dialog);
     this.listenForSwipes();
   }
