@@ -82,7 +82,7 @@ async def _known(executor: Executor) -> Catalogue | None:
 
 @cache
 def _facts() -> Any:
-    """The numbers in those captions of /methods that belong to no single method, written by tools/make_learn.py."""
+    """The numbers in those captions of /methods that belong to no single method, written by tools/make_learn."""
     return json.loads((shipped("static") / "learn" / "facts.json").read_text("utf-8"))
 
 

@@ -1,4 +1,4 @@
-// What make_learn.py has written, fetched once: numbers, pictures, strips of frames, and the palette to colour them.
+// What tools/make_learn has written, fetched once: numbers, pictures, strips of frames, and the palette to colour them.
 
 import { loadPalettes } from "../rendering/palettes.js";
 import { contextOf } from "../shared/dom.js";
