@@ -14,7 +14,7 @@
 export const GAP = { across: 16, down: 10 };
 export const TEXT = 110; // what stands beside a map, in pixels
 const TEXT_GAP = 10;
-const SCALE = 30; // under a map
+export const SCALE = 30; // under a map
 const CHROME = 28 + SCALE + 36; // title, scale, two lines of facts
 const SECOND_LINE = 14; // of a title
 const NARROW = 208; // narrower maps have titles in two lines

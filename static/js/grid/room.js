@@ -1,6 +1,6 @@
 // Measures the room that the maps have beside the picture and above the tool bar, and lays them out in it.
 
-import { GAP, layoutOf, TEXT, usedWidth } from "./map-layout.js";
+import { GAP, layoutOf, SCALE, TEXT, usedWidth } from "./map-layout.js";
 
 /** @import { MapLayout } from "./map-layout.js" */
 
@@ -24,11 +24,13 @@ export const roomIn = (body, bench) => ({ width: Math.floor(bench.clientWidth - 
  * @param {HTMLElement} bench
  * @param {MapLayout} layout
  * @param {{ width: number, height: number }} room
+ * @param {number} ratio
  */
-export function applyLayout(panels, bench, layout, room) {
+export function applyLayout(panels, bench, layout, room, ratio) {
   const used = usedWidth(layout, room);
   panels.style.setProperty("--columns", String(layout.columns));
   panels.style.setProperty("--size", `${layout.size}px`);
+  panels.style.setProperty("--panel", `${Math.round(layout.size / ratio + SCALE)}px`);
   panels.style.setProperty("--text", `${TEXT}px`);
   panels.style.setProperty("--across-gap", `${GAP.across}px`);
   panels.style.setProperty("--down-gap", `${GAP.down}px`);
@@ -48,6 +50,6 @@ export function fitMaps(body, panels, count, ratio) {
   if (!bench) return;
   const room = roomIn(body, bench);
   if (room.width <= 0 || room.height <= 0) return;
-  if (panels) applyLayout(panels, bench, layoutOf(room, count, ratio), room);
+  if (panels) applyLayout(panels, bench, layoutOf(room, count, ratio), room, ratio);
   else bench.style.setProperty("--maps", `${room.width}px`);
 }

@@ -61,8 +61,18 @@ export class BottomSheet extends View {
   /** @param {Sheet | null} sheet */
   follow(sheet) {
     if (sheet === this.name && PHONE.matches) {
-      if (!this.dialog.open) this.dialog.showModal();
+      if (this.dialog.open) return;
+      this.dialog.showModal();
+      if (this.name === "reading") this.showMaps();
     } else if (this.dialog.open) this.dialog.close();
+  }
+
+  /** Whoever changes how maps are read sees one change: the page scrolls where none is in sight. */
+  showMaps() {
+    const { top } = this.dialog.getBoundingClientRect();
+    const panels = [...document.querySelectorAll("map-panel")];
+    const seen = panels.some(({ square }) => square.getBoundingClientRect().top >= 0 && square.getBoundingClientRect().bottom <= top);
+    if (!seen) panels[0]?.scrollIntoView({ block: "start" });
   }
 
   closed() {
