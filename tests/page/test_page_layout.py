@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, expect
 from tests.support.browser import LONG, SIX, Visit, visiting
 
 expect.set_options(timeout=LONG)
-DESKTOPS = [(1366, 650), (1440, 900), (1920, 1080)]
+DESKTOPS = [(1280, 720), (1366, 650), (1440, 900), (1920, 1080)]
 PHONES = [(390, 844), (844, 390)]
 LAYOUTS = """async cases => {
   const { layoutOf, usedWidth } = await import('/static/js/grid/map-layout.js');

@@ -31,7 +31,6 @@ export class MapPanel extends View {
   /** @type {HTMLDivElement} */ square;
   /** @type {HTMLParagraphElement} */ facts;
   /** @type {LookFacts} */ look;
-  /** @type {HTMLDivElement} */ told;
   /** @type {ScaleBar} */ scale;
   /** @type {HTMLButtonElement} */ trust;
   /** @type {Panel} */ panel;
@@ -51,17 +50,16 @@ export class MapPanel extends View {
     this.look = el("look-facts");
     this.scale = el("scale-bar");
     this.trust = el("button", { type: "button", class: "link trust-open", onclick: () => openMetrics(this.panel.id) }, t("trust.open"));
-    this.told = el("div", { class: "panel-told" }, this.facts, this.look);
     this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale,
-      el("div", { class: "panel-foot" }, this.told, this.trust));
+      el("div", { class: "panel-foot" }, this.trust, el("div", { class: "panel-told" }, this.facts, this.look)));
   }
 
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watchPanels((id) => id === this.panel?.id && this.render(), signal);
     store.watch(["inputs", "methods"], () => this.render(), signal);
-    const room = new ResizeObserver(() => this.panel && this.#told !== this.told.clientWidth && this.showFacts());
-    room.observe(this.told);
+    const room = new ResizeObserver(() => this.panel && ![0, this.#told].includes(this.facts.clientWidth) && this.showFacts());
+    room.observe(this.facts);
     signal.addEventListener("abort", () => room.disconnect());
   }
 
@@ -135,8 +133,8 @@ export class MapPanel extends View {
     if (status === "done" && record) facts = factsOf(record);
     else if (status === "running" && total) facts = [{ text: t("panel.step", { done, total }) }];
     else if (status === "cancelled" && total) facts = [{ text: t("panel.cancelledAt", { done, total }) }];
-    this.#told = this.told.clientWidth;
-    const fixed = getComputedStyle(this.facts).overflowY === "hidden";
+    this.#told = this.facts.clientWidth; // 0 while crosshair or box are told in their place
+    const fixed = getComputedStyle(this.facts).overflowY === "clip";
     if (fixed) fitFacts(this.facts, facts, (left) => this.moreFacts(left));
     else this.facts.replaceChildren(...factNodes(facts));
   }

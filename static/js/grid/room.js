@@ -2,44 +2,54 @@
 
 import { GAP, layoutOf, SCALE, TEXT, usedWidth } from "./map-layout.js";
 
-/** @import { MapLayout } from "./map-layout.js" */
+/** @import { MapLayout, Room } from "./map-layout.js" */
 
 const SIDE = { share: 0.2, least: 272, most: 320 }; // as in layout.css
 const AROUND = 48 + 32; // left and right of the bench, and between side and maps
+const ABOVE = 53 + 60; // the page's head, and that of the grid in two lines
+const BAR = 45;
 const HEAD = 880; // question and actions in a line, and most of the tool bar
+const SLACK = 36; // for maps that are a little larger where the head takes one line
 
 /** @param {number} width - of the window */
-export const sideWidth = (width) => Math.min(Math.max(SIDE.share * width, SIDE.least), SIDE.most);
+const sideWidth = (width) => Math.min(Math.max(SIDE.share * width, SIDE.least), SIDE.most);
 
 /**
- * The room for maps within `body`: all that the narrowest side leaves, whatever the grid takes now.
- * @param {HTMLElement} body
- * @param {HTMLElement} bench
+ * The width for the maps; the side takes what they do not need. It follows from the window alone: were it to follow from
+ * the room as measured, the head of the grid, which takes a line or two by this width, would change it in turn.
+ * @param {Room} view - the window
+ * @param {number} count
+ * @param {number} ratio
  */
-export const roomIn = (body, bench) => ({ width: Math.floor(bench.clientWidth - AROUND - sideWidth(bench.clientWidth)), height: Math.floor(body.getBoundingClientRect().height) });
+export function widthForMaps({ width, height }, count, ratio) {
+  const room = { width: Math.floor(width - AROUND - sideWidth(width)), height: height - ABOVE - BAR };
+  const used = usedWidth(layoutOf(room, count, ratio), room);
+  return Math.min(room.width, Math.max(used + SLACK, HEAD));
+}
 
 /**
  * Writes a layout where the style sheet reads it.
  * @param {HTMLElement} panels
- * @param {HTMLElement} bench
  * @param {MapLayout} layout
- * @param {{ width: number, height: number }} room
  * @param {number} ratio
  */
-export function applyLayout(panels, bench, layout, room, ratio) {
-  const used = usedWidth(layout, room);
-  panels.style.setProperty("--columns", String(layout.columns));
-  panels.style.setProperty("--size", `${layout.size}px`);
-  panels.style.setProperty("--panel", `${Math.round(layout.size / ratio + SCALE)}px`);
-  panels.style.setProperty("--text", `${TEXT}px`);
-  panels.style.setProperty("--across-gap", `${GAP.across}px`);
-  panels.style.setProperty("--down-gap", `${GAP.down}px`);
+function applyLayout(panels, layout, ratio) {
+  const { columns, size } = layout;
+  /** @type {Record<string, string>} */
+  const properties = {
+    "--columns": String(columns),
+    "--size": `${size}px`,
+    "--panel": `${Math.round(size / ratio + SCALE)}px`,
+    "--text": `${TEXT}px`,
+    "--across-gap": `${GAP.across}px`,
+    "--down-gap": `${GAP.down}px`,
+  };
+  for (const [name, value] of Object.entries(properties)) panels.style.setProperty(name, value);
   for (const name of /** @type {const} */ (["beside", "short", "scrolls"])) panels.toggleAttribute(`data-${name}`, layout[name]);
-  bench.style.setProperty("--maps", `${Math.min(room.width, Math.max(used, HEAD))}px`);
 }
 
 /**
- * Lays out the only row of a stack, now and whenever the room changes; several rows take all the width there is.
+ * Lays out the only row of a stack in the room that `body` has; several rows (`panels` is null) take all the width there is.
  * @param {HTMLElement} body
  * @param {HTMLElement | null} panels
  * @param {number} count
@@ -47,9 +57,10 @@ export function applyLayout(panels, bench, layout, room, ratio) {
  */
 export function fitMaps(body, panels, count, ratio) {
   const bench = /** @type {HTMLElement | null} */ (body.closest(".bench"));
-  if (!bench) return;
-  const room = roomIn(body, bench);
-  if (room.width <= 0 || room.height <= 0) return;
-  if (panels) applyLayout(panels, bench, layoutOf(room, count, ratio), room, ratio);
-  else bench.style.setProperty("--maps", `${room.width}px`);
+  if (!bench?.clientWidth) return;
+  const window = { width: bench.clientWidth, height: innerHeight };
+  const width = panels ? widthForMaps(window, count, ratio) : window.width - AROUND - sideWidth(window.width);
+  bench.style.setProperty("--maps", `${Math.floor(width)}px`);
+  const { height } = body.getBoundingClientRect();
+  if (panels && height > 0) applyLayout(panels, layoutOf({ width: Math.floor(width), height: Math.floor(height) }, count, ratio), ratio);
 }

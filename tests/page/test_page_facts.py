@@ -1,0 +1,63 @@
+"""What is told under the maps is in sight, however long it is: never cut off, never under the tool bar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from gradoscope.web import texts
+from playwright.sync_api import Browser, Route, expect
+
+from tests.support.browser import LONG, SIX, Visit, visiting
+
+expect.set_options(timeout=LONG)
+# Of each line of the facts of these maps: whether one sees it.
+HIDDEN = """places => {
+  const panels = [...document.querySelectorAll('map-panel')];
+  return places.flatMap(place => {
+    const facts = panels[place].querySelector('.facts');
+    const rects = [...facts.querySelectorAll('span')].flatMap(span => [...span.getClientRects()]);
+    return rects.flatMap(({ left, right, top, bottom }) => [[left + 1, top + 1], [right - 1, bottom - 1]])
+      .filter(([x, y]) => !facts.contains(document.elementFromPoint(x, y)))
+      .map(([x, y]) => `${facts.textContent} at ${x}, ${y}`);
+  });
+}"""
+
+
+@pytest.fixture(scope="module")
+def record(server_url: str) -> Any:
+    """Of six maps, with the longest that the diagnostics of each may have to say."""
+    answer = httpx.post(f"{server_url}/api/v1/explanations", data={"sample": "cat"}, timeout=300)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    for panel in told["panels"]:
+        panel |= {"seconds": 12.34, "notes": []}  # a note is a sentence, and may be as long as it likes
+    for panel in told["panels"][4:]:
+        panel["diagnostics"]["completeness"] |= {"expected": 5.0, "attributed": 5.885, "relative_error": 0.177}
+        panel["diagnostics"]["error_estimate"] = 0.075
+    return told
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_all_that_is_told_of_the_maps_is_in_sight(
+    browser: Browser, server_url: str, record: Any, language: str
+) -> None:
+    def told(route: Route) -> None:
+        route.fulfill(json=record)
+
+    with visiting(browser, server_url, locale={"en": "en-GB", "zh": "zh-CN"}[language]) as visit:
+        visit.page.route(f"**/explanations/{record['id']}", told)
+        visit.page.goto(f"{visit.root}/e/{record['id']}")
+        visit.finished()
+        within = texts.texts(language)["panel.error_estimate"].format(error="7.5 %")
+        expect(visit.page.locator("map-panel .facts").last).to_contain_text(within)
+        assert hidden(visit, range(SIX)) == [], "at 1440 × 900 all of it, without scrolling"
+        visit.page.set_viewport_size({"width": 1366, "height": 650})
+        assert hidden(visit, range(SIX)) == [], "at 1366 × 650 too"
+
+
+def hidden(visit: Visit, places: Any) -> list[str]:
+    visit.frame()
+    found: list[str] = visit.page.evaluate(HIDDEN, list(places))
+    return found
