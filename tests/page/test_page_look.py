@@ -88,6 +88,13 @@ def lens(visit: Visit, place: int = 0) -> Locator:
     return visit.page.locator("map-panel map-lens").nth(place)
 
 
+def point(visit: Visit, place: int, across: float, down: float) -> None:
+    """The pointer at fractions of a map, however large it is."""
+    box = lens(visit, place).bounding_box()
+    assert box
+    lens(visit, place).hover(position={"x": across * box["width"], "y": down * box["height"]})
+
+
 def number(text: str) -> float:
     mantissa, _, power = text.replace("−", "-").replace("+", "").partition("×10")
     return float(mantissa) * 10.0 ** int(power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or 0)
@@ -105,7 +112,7 @@ def read_crosses(visit: Visit) -> list[tuple[float, float, tuple[int, int, int]]
 
 def test_the_crosshair_reads_the_same_place_everywhere(look: Visit, record: Any) -> None:
     before = len(look.requests)
-    lens(look, 1).hover(position={"x": 100, "y": 60})
+    point(look, 1, 0.33, 0.2)
     x, y = state(look)["cross"]
     for panel, (value, rank, colour) in zip(panels(look, record), read_crosses(look), strict=True):
         pixel = panel.pixel(x, y)
@@ -119,7 +126,7 @@ def test_the_crosshair_reads_the_same_place_everywhere(look: Visit, record: Any)
         across = (line["x"] + line["width"] / 2 - wide["x"]) / wide["width"]
         assert across == pytest.approx(panel.fraction(x, y)[0], abs=0.5 / panel.raw.shape[2] + 0.003)
     look.page.locator(".maps reading-bar").get_by_role("radio", name="Sum").check()
-    lens(look, 1).hover(position={"x": 100, "y": 60})
+    point(look, 1, 0.33, 0.2)
     texts = look.page.locator("map-panel .cross-facts .cross-value").all_inner_texts()
     assert all(text[0] in "+−" or text == "0" for text in texts), "signed values carry their sign"
     look.page.locator(".wordmark").hover()
