@@ -18,6 +18,8 @@ export const SCALE = 30; // under a map
 const CHROME = 28 + SCALE + 36; // title, scale, two lines of facts
 const SECOND_LINE = 14; // of a title
 const NARROW = 208; // narrower maps have titles in two lines
+const BESIDE = 0.95; // text goes beside maps only where that makes them larger by more than this
+const SHORT = 0.9; // under maps so narrow it is shortened: others may be so much smaller
 const LEAST = 132; // smaller maps tell too little: the grid scrolls instead
 const AT_ONCE = 6;
 const SCROLLBAR = 16;
@@ -50,6 +52,9 @@ function waysToFill(columns, cell, ratio) {
   ];
 }
 
+/** @param {MapLayout} layout */
+const worth = ({ size, beside, short }) => size * (beside ? BESIDE : short ? SHORT : 1);
+
 /**
  * The largest maps that fit whole.
  * @param {Room} room
@@ -58,7 +63,7 @@ function waysToFill(columns, cell, ratio) {
  */
 function largest(room, count, ratio) {
   const all = Array.from({ length: count }, (_, index) => waysToFill(index + 1, cellOf(index + 1, count, room), ratio)).flat();
-  return all.reduce((best, next) => (next.size > best.size ? next : best));
+  return all.reduce((best, next) => (worth(next) > worth(best) ? next : best));
 }
 
 /**
