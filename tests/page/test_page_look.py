@@ -291,14 +291,14 @@ def test_reading_asks_nothing_and_shares_scales(look: Visit, record: Any) -> Non
         return [number(ticks(look, place)[2].removeprefix("≥ ")) for place in range(PANELS)]
 
     assert ends() == pytest.approx(clips, rel=6e-3)
-    look.reading("Which colour scale each map uses").select_option("Per method")
+    look.reading_control("Which colour scale each map uses").select_option("Per method")
     by_method = [
         max(c for c, m in zip(clips, maps, strict=True) if m.record["method"] == p.record["method"]) for p in maps
     ]
     assert ends() == pytest.approx(by_method, rel=6e-3)
-    look.reading("Which colour scale each map uses").select_option("Shared")
+    look.reading_control("Which colour scale each map uses").select_option("Shared")
     assert ends() == pytest.approx([max(clips)] * PANELS, rel=6e-3)
-    look.reading("Which colour scale each map uses").select_option("Own")
+    look.reading_control("Which colour scale each map uses").select_option("Own")
     shown = look.pixels()
     bar = look.page.locator(".maps reading-bar")
     bar.get_by_role("radio", name="Positive").check()
@@ -307,11 +307,11 @@ def test_reading_asks_nothing_and_shares_scales(look: Visit, record: Any) -> Non
     assert ticks(look, 0)[2] == f"≥ {np.percentile(maps[0].read('negative'), 99):#.3g}"
     bar.get_by_role("radio", name="Absolute").check()
     mark = bar.locator(".clip-mark")
-    look.reading("Clip").fill("90")
+    look.reading_control("Clip").fill("90")
     look.frame()
     left = mark.evaluate("node => parseFloat(node.style.left)")
     assert left == pytest.approx(100 * np.percentile(maps[0].read(), 90) / maps[0].read().max(), rel=0.01)
-    look.reading("Clip").fill("99")
+    look.reading_control("Clip").fill("99")
     assert look.pixels() == shown
     assert len(look.requests) == before
 
@@ -330,7 +330,7 @@ OPACITY = """canvas => {
 
 
 def test_what_is_shown_of_a_map(look: Visit) -> None:
-    choice = look.reading("Which part of a map is shown")
+    choice = look.reading_control("Which part of a map is shown")
     share = look.page.locator(".maps").get_by_label("Share of the pixels that count as strongest")
 
     def opacity() -> tuple[float, float]:
@@ -429,7 +429,7 @@ def test_what_is_looked_at_is_plain_json(look: Visit) -> None:
     lens(look).focus()
     for key in ("ArrowRight", "b", "Shift+ArrowRight", "Shift+ArrowDown", "b", "+"):
         look.page.keyboard.press(key)
-    look.reading("Which part of a map is shown").select_option("Outline")
+    look.reading_control("Which part of a map is shown").select_option("Outline")
     look.frame()
     kept = {key: json.dumps(state(look, key)) for key in ("viewport", "rendering")}
     shown = look.pixels(), look.maps.first.get_attribute("style"), box_facts(look)

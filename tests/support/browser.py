@@ -133,7 +133,7 @@ class Visit:
         self.frame()
         return [canvas.evaluate(PIXELS) for canvas in self.maps.all()]
 
-    def reading(self, name: str) -> Locator:
+    def reading_control(self, name: str) -> Locator:
         """A control of the tool bar by its label, unfolded where it is behind «More»."""
         bar = self.page.locator(".maps .instruments")
         control = bar.get_by_label(name).and_(bar.locator("input, select"))
