@@ -3,6 +3,7 @@
 import type { ActionMenu } from "../static/js/widgets/action-menu.js";
 import type { AddRow } from "../static/js/grid/add-row.js";
 import type { AskForm } from "../static/js/question/ask-form.js";
+import type { BottomSheet } from "../static/js/toolbar/bottom-sheet.js";
 import type { BoxFields } from "../static/js/toolbar/box-fields.js";
 import type { ClassSearch } from "../static/js/question/class-search.js";
 import type { ClipHistogram } from "../static/js/toolbar/clip-histogram.js";
@@ -27,6 +28,7 @@ import type { MapLens } from "../static/js/viewport/map-lens.js";
 import type { MapPanel } from "../static/js/grid/map-panel.js";
 import type { MapViewer } from "../static/js/viewport/map-viewer.js";
 import type { ModelPicker } from "../static/js/models/model-picker.js";
+import type { MoreTools } from "../static/js/toolbar/more-tools.js";
 import type { PanelGrid } from "../static/js/grid/panel-grid.js";
 import type { PanelMenu } from "../static/js/grid/panel-menu.js";
 import type { ParameterDialog } from "../static/js/parameters/parameter-dialog.js";
@@ -40,6 +42,7 @@ import type { ReadingBar } from "../static/js/toolbar/reading-bar.js";
 import type { RowHead } from "../static/js/grid/row-head.js";
 import type { SampleList } from "../static/js/picture/sample-list.js";
 import type { ScaleBar } from "../static/js/widgets/scale-bar.js";
+import type { SheetBar } from "../static/js/toolbar/sheet-bar.js";
 import type { ShowBar } from "../static/js/toolbar/show-bar.js";
 import type { SmallMap } from "../static/js/metrics/small-map.js";
 import type { SplitDivider } from "../static/js/viewport/split-divider.js";
@@ -54,6 +57,7 @@ declare global {
     "action-menu": ActionMenu;
     "add-row": AddRow;
     "ask-form": AskForm;
+    "bottom-sheet": BottomSheet;
     "box-fields": BoxFields;
     "class-search": ClassSearch;
     "clip-histogram": ClipHistogram;
@@ -78,6 +82,7 @@ declare global {
     "map-panel": MapPanel;
     "map-viewer": MapViewer;
     "model-picker": ModelPicker;
+    "more-tools": MoreTools;
     "panel-grid": PanelGrid;
     "panel-menu": PanelMenu;
     "parameter-dialog": ParameterDialog;
@@ -91,6 +96,7 @@ declare global {
     "row-head": RowHead;
     "sample-list": SampleList;
     "scale-bar": ScaleBar;
+    "sheet-bar": SheetBar;
     "show-bar": ShowBar;
     "small-map": SmallMap;
     "split-divider": SplitDivider;

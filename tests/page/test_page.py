@@ -99,8 +99,7 @@ def test_reading_asks_nothing_of_the_server(visit: Visit) -> None:
     bar.get_by_role("radio", name="Sum").check()
     expect(bar.get_by_role("combobox")).to_have_value("blue_orange")
     changed()
-    clip = bar.get_by_role("slider", name="Clip")
-    clip.fill("90")
+    visit.reading_control("Clip").fill("90")
     changed()
     bar.get_by_role("radio", name="Absolute").check()
     expect(bar.get_by_role("combobox")).to_have_value("inferno")
@@ -110,7 +109,7 @@ def test_reading_asks_nothing_of_the_server(visit: Visit) -> None:
     maximum = visit.pixels()
     assert maximum[0]["sum"] != gradient["sum"]
     assert maximum[2]["sum"] == cam["sum"], "Grad-CAM has one channel: maximum and absolute are the same"
-    bar.get_by_role("slider", name="Opacity").fill("40")
+    visit.reading_control("Opacity").fill("40")
     visit.frame()
     assert {canvas.evaluate("canvas => getComputedStyle(canvas).opacity") for canvas in visit.maps.all()} == {"0.4"}
     under = visit.page.locator("map-panel img.seen").all()
@@ -132,7 +131,7 @@ def test_scale_bar_tells_the_values_of_the_array(visit: Visit) -> None:
 
     clip = np.percentile(np.abs(raw).sum(0), 99)
     assert shown() == ["0", "", f"≥ {clip:#.3g}"]
-    bar.get_by_role("slider", name="Clip").fill("100")
+    visit.reading_control("Clip").fill("100")
     most = np.abs(raw).sum(0).max()
     low, middle, high = shown()
     assert (low, middle) == ("0", "")

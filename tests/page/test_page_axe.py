@@ -228,9 +228,8 @@ def test_a_table(browser: Browser, server_url: str, language: str, table: Any) -
         lens.focus()
         for key in ("ArrowRight", "b", "Shift+ArrowRight", "Shift+ArrowDown", "b"):
             visit.page.keyboard.press(key)
-        visit.page.get_by_label(visit.say("reading.show.long")).first.select_option("top")
-        visit.check("box marked, only the strongest shown")
-        visit.page.keyboard.press("Escape")
+        with visit.opened("box marked, only the strongest shown, more of the bar", visit.button("reading.more")):
+            visit.page.get_by_label(visit.say("reading.show.long")).first.select_option("top")
         with visit.opened("comparison", visit.button("compare.open")):
             visit.page.locator(".agreement dd").first.wait_for()
         assert visit.told() == ""
@@ -250,18 +249,19 @@ def test_a_phone(browser: Browser, server_url: str, language: str, table: Any) -
         visit.check("empty")
         visit.explanation(table["id"], 6)
         visit.check("rows")
-        visit.button("reading.more").click()
-        visit.check("rows, with all of the reading")
+        visit.look("sheet of the reading", visit.button("reading.title"))
         visit.look("panel menu", visit.button("panel.more", method=visit.method("grad_cam")))
         visit.look("export menu", visit.button("export.title"))
         visit.look("parameter dialog", parameters(visit, "panel.more"))
         visit.look("history", visit.button("history.title"))
         visit.look("full screen", visit.page.locator("map-panel canvas.map").first)
+        visit.button("reading.title").click()
         with visit.opened("comparison", visit.button("compare.open")):
             visit.page.locator(".agreement dd").first.wait_for()
+        visit.button("ask.title").click()
         visit.page.locator("model-picker input").first.click()
         visit.options.first.wait_for()
-        visit.check("model search")
+        visit.check("sheet of the question, model search")
         assert visit.told() == ""
 
 

@@ -130,12 +130,12 @@ def test_a_phone_needs_no_sideways_scroll(browser: Browser, server_url: str, wid
         assert visit.overflow() <= 0
         boxes = [panel.bounding_box() for panel in visit.page.locator("map-panel").all()]
         assert len({round(box["x"]) for box in boxes if box}) == 2, "two columns"
-        bar = visit.page.locator(".maps .instruments").bounding_box()
+        bar = visit.page.locator("sheet-bar").bounding_box()
         assert bar
-        assert bar["y"] + bar["height"] == pytest.approx(740, abs=1), "the reading bar stays at the bottom edge"
-        visit.page.get_by_role("button", name="More").click()
+        assert bar["y"] + bar["height"] == pytest.approx(740, abs=1), "the bar stays at the bottom edge"
+        visit.page.get_by_role("button", name="Reading").click()
         assert visit.overflow() <= 0
-        controls = visit.page.locator(".maps .instruments").locator("select, button, .segment, input[type=range]")
+        controls = visit.page.locator(".instruments").locator("select, button, .segment, input[type=range]")
         for control in controls.and_(visit.page.locator(":visible")).all():
             box = control.bounding_box()
             assert box

@@ -134,7 +134,7 @@ def test_no_other_host_is_ever_asked(keep: Keeping) -> None:
     keep.sample()
     keep.finished(1)
     keep.bar.get_by_role("radio", name="Sum").check()
-    keep.bar.get_by_role("slider", name="Opacity").fill("50")
+    keep.reading_control("Opacity").fill("50")
     menu = keep.export()
     for label in ("Grid, .svg", "Grid as PNG at 2×"):
         keep.saved(menu.get_by_role("button", name=label).click)

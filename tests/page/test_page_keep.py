@@ -24,8 +24,8 @@ def test_the_address_holds_the_reading_and_restores_it(keep: Keeping, browser: B
     entries = keep.page.evaluate("() => history.length")
     keep.bar.get_by_role("radio", name="Sum").check()
     for value in range(90, 97):
-        keep.bar.get_by_role("slider", name="Clip").fill(str(value))
-    keep.bar.get_by_role("slider", name="Opacity").fill("40")
+        keep.reading_control("Clip").fill(str(value))
+    keep.reading_control("Opacity").fill("40")
     keep.bar.get_by_role("combobox").select_option("viridis")
     expect(keep.page).to_have_url(re.compile("#reduce=sum&signed-palette=viridis&clip=96&overlay=40$"))
     assert keep.page.evaluate("() => history.length") == entries, "reading is no step to go back from"
@@ -61,7 +61,7 @@ def test_what_an_address_says_wrongly_is_passed_over(keep: Keeping) -> None:
     keep.cheap("#reduce=sum&clip=900&signed-palette=nosuch&overlay=x&full=p99&frob=%E0%A4%A&=&reduce2")
     assert keep.reading() == ["sum", "blue_orange", "99", "100"]
     expect(keep.page.locator("dialog.viewer")).to_be_hidden()
-    keep.bar.get_by_role("slider", name="Clip").fill("97")
+    keep.reading_control("Clip").fill("97")
     expect(keep.page).to_have_url(re.compile("#reduce=sum&clip=97$"))
 
 

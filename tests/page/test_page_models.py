@@ -413,6 +413,7 @@ def test_a_phone_shows_the_models_whole(browser: Browser, server_url: str) -> No
     phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "color_scheme": "dark"}
     with visiting(browser, server_url, **phone) as visit:
         visit.cat()
+        visit.page.get_by_role("button", name="Ask", exact=True).click()
         picker(visit).click()
         expect(visit.options.first).to_be_visible()
         box = visit.page.locator("model-picker .options").bounding_box()

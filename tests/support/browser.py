@@ -166,6 +166,14 @@ class Visit:
         self.frame()
         return [canvas.evaluate(PIXELS) for canvas in self.maps.all()]
 
+    def reading_control(self, name: str) -> Locator:
+        """A control of the tool bar by its label, unfolded where it is behind «More»."""
+        bar = self.page.locator(".maps .instruments")
+        control = bar.get_by_label(name).and_(bar.locator("input, select"))
+        if not control.is_visible():
+            bar.locator(".more-reading").click()
+        return control
+
     @property
     def maps(self) -> Locator:
         return self.page.locator("map-panel canvas.map")

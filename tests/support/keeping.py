@@ -47,7 +47,9 @@ class Keeping(Visit):
 
     def reading(self) -> list[Any]:
         reduction = self.bar.get_by_role("radio", checked=True).get_attribute("value")
-        sliders = [self.bar.get_by_role("slider", name=name).input_value() for name in ("Clip", "Opacity")]
+        sliders = [
+            self.bar.get_by_label(name).and_(self.page.locator("input")).input_value() for name in ("Clip", "Opacity")
+        ]
         return [reduction, self.bar.get_by_role("combobox").input_value(), *sliders]
 
     def export(self) -> Locator:

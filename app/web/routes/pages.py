@@ -24,7 +24,9 @@ from .dependencies import ExecutorDep, SettingsDep
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 BASE = ("tokens", "page", "controls")
-WORKBENCH = ("models", "panels", "reading", "grid", "looking")  # as static/js/page/workbench.js names them
+WORKBENCH = (  # as static/js/page/workbench.js names them
+    "models", "panels", "reading", "grid", "looking", "tools", "layout", "phone",
+)  # fmt: skip
 # Style sheets that a page gets in one file, by its name.
 SHEETS = {"base": BASE, "workbench": (*BASE, *WORKBENCH)}
 

@@ -19,6 +19,6 @@ export class ExportButton extends View {
 
   /** @param {AbortSignal} signal */
   listen(signal) {
-    store.watch(["phase"], ({ phase }) => { this.button.hidden = phase !== "done"; }, signal);
+    store.watch(["phase"], ({ phase }) => { this.hidden = phase !== "done"; }, signal);
   }
 }

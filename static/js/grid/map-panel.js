@@ -1,6 +1,6 @@
 import { arrayOf } from "../rendering/draw.js";
 import { el, iconButton } from "../shared/dom.js";
-import { factNodes, factsOf } from "../shared/panel-facts.js";
+import { factNodes, factsOf, fitFacts } from "../shared/panel-facts.js";
 import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
 import { openMetrics, viewPanel } from "../state/actions.js";
@@ -35,6 +35,8 @@ export class MapPanel extends View {
   /** @type {HTMLButtonElement} */ trust;
   /** @type {Panel} */ panel;
 
+  #told = 0; // the width that the facts were fitted to
+
   build() {
     this.name = el("span");
     this.year = el("span", { class: "muted" });
@@ -56,6 +58,9 @@ export class MapPanel extends View {
   listen(signal) {
     store.watchPanels((id) => id === this.panel?.id && this.render(), signal);
     store.watch(["inputs", "methods"], () => this.render(), signal);
+    const room = new ResizeObserver(() => this.panel && ![0, this.#told].includes(this.facts.clientWidth) && this.showFacts());
+    room.observe(this.facts);
+    signal.addEventListener("abort", () => room.disconnect());
   }
 
   /**
@@ -128,7 +133,20 @@ export class MapPanel extends View {
     if (status === "done" && record) facts = factsOf(record);
     else if (status === "running" && total) facts = [{ text: t("panel.step", { done, total }) }];
     else if (status === "cancelled" && total) facts = [{ text: t("panel.cancelledAt", { done, total }) }];
-    this.facts.replaceChildren(...factNodes(facts));
+    this.#told = this.facts.clientWidth; // 0 while crosshair or box are told in their place
+    const fixed = getComputedStyle(this.facts).overflowY === "clip";
+    if (fixed) fitFacts(this.facts, facts, (left) => this.moreFacts(left));
+    else this.facts.replaceChildren(...factNodes(facts));
+  }
+
+  /**
+   * Opens the details, where all facts stand.
+   * @param {Fact[]} left
+   */
+  moreFacts(left) {
+    const title = left.map(({ text }) => text).join(" · ");
+    const label = t("panel.facts.more", { method: methodTitle(this.panel.method), facts: title });
+    return el("button", { type: "button", class: "facts-more", title, "aria-label": label, onclick: () => this.menu.showPopover() }, `+${left.length}`);
   }
 
   /** @param {DrawnScale | null} scale */

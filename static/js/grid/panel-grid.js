@@ -2,6 +2,7 @@ import { cancel, explainAgain } from "../controller/controller.js";
 import { addMethod, showMethod, showRow } from "../controller/layout.js";
 import { arrange, el, focused } from "../shared/dom.js";
 import * as format from "../shared/format.js";
+import { PHONE } from "../shared/screens.js";
 import { t } from "../shared/texts.js";
 import { openFlow } from "../state/actions.js";
 import { methodTitle, summaryOf } from "../state/methods.js";
@@ -10,6 +11,7 @@ import { isFinal } from "../state/panels.js";
 import { currentRow, rowsWithPanels, hiddenMethods, hiddenRows, keyOf, methodsOf, rowId } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
+import { fitMaps } from "./room.js";
 
 /**
  * @import { Panel, Phase, State } from "../state/types.js"
@@ -19,8 +21,6 @@ import { View } from "../widgets/view.js";
  * @import { GridTable } from "./grid-table.js"
  * @import { MapPanel } from "./map-panel.js"
  */
-
-const NARROW = matchMedia("(max-width: 600px)");
 
 /** The maps, with the question above them and the state of the answer. */
 export class PanelGrid extends View {
@@ -71,7 +71,12 @@ export class PanelGrid extends View {
     store.watch(["panels"], () => this.arrange(), signal);
     store.watch(["panels", "phase", "ask", "layout", "row", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.updateHead(), signal);
     store.watchPanels(() => this.updateStatus(), signal);
-    NARROW.addEventListener("change", () => this.arrange(), { signal });
+    PHONE.addEventListener("change", () => this.arrange(), { signal });
+    store.watch(["inputs"], () => this.fit(), signal);
+    const room = new ResizeObserver(() => this.fit());
+    room.observe(this.maps, { box: "border-box" });
+    addEventListener("resize", () => this.fit(), { signal });
+    signal.addEventListener("abort", () => room.disconnect());
   }
 
   arrange() {
@@ -79,12 +84,21 @@ export class PanelGrid extends View {
     const rows = rowsWithPanels(state);
     const methods = methodsOf(state).filter((method) => state.panels.some((panel) => panel.method === method));
     const cellOf = this.cellsFor(state);
-    const tabular = rows.length > 1 && !NARROW.matches;
+    const tabular = rows.length > 1 && !PHONE.matches;
     const before = focused();
     arrange(this.maps, [tabular ? this.table : this.stack]);
     if (tabular) this.table.show(rows, methods, cellOf);
     else this.stack.show(rows, cellOf);
     if (before !== focused() && before?.isConnected) before.focus();
+    this.fit();
+  }
+
+  /** Maps as large as the room allows. */
+  fit() {
+    const { panels, inputs } = store.state;
+    const only = this.stack.isConnected && this.stack.children.length === 1 ? /** @type {HTMLElement | null} */ (this.stack.querySelector(".panels")) : null;
+    const size = inputs.get(panels[0]?.model)?.size;
+    fitMaps(this.maps, only, panels.length, size ? size[1] / size[0] : 1);
   }
 
   /**

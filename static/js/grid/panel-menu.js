@@ -1,7 +1,7 @@
 import { panelItems } from "../export/panel-items.js";
 import { chooseLayer } from "../parameters/parameters.js";
 import { el } from "../shared/dom.js";
-import { settingText, valueText } from "../shared/panel-facts.js";
+import { factNodes, factsOf, settingText, valueText } from "../shared/panel-facts.js";
 import { t } from "../shared/texts.js";
 import { openMetrics, openParameters, viewPanel } from "../state/actions.js";
 import { methodOf, methodTitle, parameterTitle, summaryOf } from "../state/methods.js";
@@ -93,7 +93,9 @@ export class PanelMenu extends Popup {
     /** @type {[string, string][]} */
     const parameters = Object.entries(record.parameters ?? {}).map(([name, value]) => [parameterTitle(name), settingText(value)]);
     const values = valuesOf(record);
+    const facts = factsOf(record);
     return [
+      ...(facts.length ? [el("h4", {}, t("panel.facts")), el("p", {}, ...factNodes(facts))] : []),
       el("h4", {}, t("panel.parameters")),
       parameters.length ? definitions(parameters) : el("p", { class: "small muted" }, t("panel.noParameters")),
       ...(values.length ? [el("h4", {}, t("panel.values")), definitions(values)] : []),

@@ -33,9 +33,12 @@ import { ClassSearch } from "../question/class-search.js";
 import { InputFields } from "../question/input-fields.js";
 import { PredictionList } from "../question/prediction-list.js";
 import { style } from "../shared/style-sheets.js";
+import { BottomSheet } from "../toolbar/bottom-sheet.js";
 import { BoxFields } from "../toolbar/box-fields.js";
 import { ClipHistogram } from "../toolbar/clip-histogram.js";
+import { MoreTools } from "../toolbar/more-tools.js";
 import { ReadingBar } from "../toolbar/reading-bar.js";
+import { SheetBar } from "../toolbar/sheet-bar.js";
 import { ShowBar } from "../toolbar/show-bar.js";
 import { ViewportBar } from "../toolbar/viewport-bar.js";
 import { MapReadout } from "../viewport/map-readout.js";
@@ -49,6 +52,7 @@ import { offerDialogs } from "./lazy-dialogs.js";
 // Inner elements come before those that contain them, since an element uses its inner elements as soon as it is built.
 /** @type {Record<string, CustomElementConstructor>} */
 const ELEMENTS = {
+  "box-fields": BoxFields,
   "picture-strip": PictureStrip,
   "picture-box": PictureBox,
   "picture-view": PictureView,
@@ -62,10 +66,10 @@ const ELEMENTS = {
   "scale-bar": ScaleBar,
   "action-menu": ActionMenu,
   "add-row": AddRow,
-  "box-fields": BoxFields,
   "viewport-bar": ViewportBar,
   "show-bar": ShowBar,
   "clip-histogram": ClipHistogram,
+  "more-tools": MoreTools,
   "map-lens": MapLens,
   "map-readout": MapReadout,
   "split-divider": SplitDivider,
@@ -81,13 +85,15 @@ const ELEMENTS = {
   "grid-table": GridTable,
   "panel-grid": PanelGrid,
   "reading-bar": ReadingBar,
+  "bottom-sheet": BottomSheet,
+  "sheet-bar": SheetBar,
   "map-viewer": MapViewer,
   "parameter-field": ParameterField,
   "parameter-dialog": ParameterDialog,
   "map-compare": MapCompare,
 };
 
-const SHEETS = ["models", "panels", "reading", "grid", "looking"];
+const SHEETS = ["models", "panels", "reading", "grid", "looking", "tools", "layout", "phone"];
 
 await Promise.all(SHEETS.map(style));
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);

@@ -1,17 +1,22 @@
 import { el } from "../shared/dom.js";
 import { setTool, setViewport } from "../state/actions.js";
+import { shownInput } from "../state/models.js";
 import { store } from "../state/store.js";
-import { boxBetween, toPicture } from "../viewport/geometry.js";
+import { boxBetween, frameOf, fromWindow, toPicture } from "../viewport/geometry.js";
 import { View } from "../widgets/view.js";
 
 const SLOP = 4;
 /** @param {number} fraction */
 const percent = (fraction) => `${100 * fraction}%`;
 
-/** Lies over the picture: a drag draws the box, and box and crosshair stand where they are in the maps. */
+/**
+ * Lies over the picture: a drag draws the box, and box and crosshair stand where they are in the maps; while these are
+ * magnified, a frame shows what part of the picture they show.
+ */
 export class PictureBox extends View {
   /** @type {HTMLDivElement} */ box;
   /** @type {HTMLDivElement} */ spot;
+  /** @type {HTMLDivElement} */ window;
 
   #frame = 0;
 
@@ -19,7 +24,8 @@ export class PictureBox extends View {
     this.box = el("div", { class: "box", hidden: true });
     this.spot = el("div", { class: "spot", hidden: true });
     this.setAttribute("aria-hidden", "true");
-    this.append(this.box, this.spot);
+    this.window = el("div", { class: "window", hidden: true });
+    this.append(this.window, this.box, this.spot);
     /** @type {{ place: number[], x: number, y: number } | null} */
     let from = null;
     this.addEventListener("pointerdown", (event) => {
@@ -80,5 +86,21 @@ export class PictureBox extends View {
       Object.assign(this.box.style, { left: percent(x0 / width), top: percent(y0 / height), width: percent((x1 - x0) / width), height: percent((y1 - y0) / height) });
     }
     if (cross && width) Object.assign(this.spot.style, { left: percent(cross[0] / width), top: percent(cross[1] / height) });
+    this.showWindow(width, height);
+  }
+
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
+  showWindow(width, height) {
+    const { viewport } = store.state;
+    const crop = shownInput()?.crop;
+    this.window.hidden = viewport.zoom === 1 || !crop || !width;
+    if (this.window.hidden || !crop) return;
+    const frame = frameOf(viewport, crop);
+    const [left, top] = toPicture(fromWindow([0, 0], frame), crop);
+    const [right, bottom] = toPicture(fromWindow([1, 1], frame), crop);
+    Object.assign(this.window.style, { left: percent(left / width), top: percent(top / height), width: percent((right - left) / width), height: percent((bottom - top) / height) });
   }
 }

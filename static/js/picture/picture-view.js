@@ -11,6 +11,7 @@ import { choose } from "./picture-input.js";
  * @import { Picture } from "../state/types.js"
  */
 
+const TINY = 64; // pictures no wider are enlarged by whole pixels
 const HALF = 0.5; // pixels by which a rounded frame may miss an edge
 
 /**
@@ -57,7 +58,7 @@ export class PictureView extends View {
     this.unreadable = el("p", { class: "small unreadable", hidden: true }, t("picture.unreadable"));
     this.caption = el("p", { class: "small muted caption" });
     const replace = el("button", { type: "button", class: "link", onclick: choose }, t("picture.replace"));
-    this.append(el("div", { class: "well picture-well" }, this.stage, this.unreadable), el("div", { class: "caption-row" }, this.caption, replace));
+    this.append(el("div", { class: "well picture-well" }, this.stage, this.unreadable), el("div", { class: "caption-row" }, this.caption, replace, el("box-fields")));
     this.image.addEventListener("load", () => this.readable(true));
     this.image.addEventListener("error", () => this.readable(false));
   }
@@ -101,6 +102,7 @@ export class PictureView extends View {
     const original = [0, 0, width, height];
     const around = crop ? unionOf(original, crop) : original;
     this.stage.classList.toggle("padded", reaches(around, original));
+    this.stage.classList.toggle("tiny", Math.max(width, height) <= TINY);
     this.stage.style.setProperty("--wide", String(around[2] - around[0]));
     this.stage.style.setProperty("--ratio", String((around[2] - around[0]) / (around[3] - around[1])));
     put(this.image, original, around);

@@ -14,6 +14,8 @@ import { t, textOr } from "./texts.js";
 // Below this the path's sum and the score's change agree as well as a reader needs.
 const GOOD = 0.05;
 
+const LINE = 18; // pixels, as in panels.css
+
 /**
  * @param {Record<string, any>} found
  * @returns {Fact}
@@ -80,7 +82,31 @@ export function factsOf({ seconds, diagnostics = {}, notes = [] }) {
  * @param {Fact[]} facts
  */
 export function factNodes(facts) {
-  return facts.flatMap(({ text, long, poor, sentence }, index) => [index ? "\u00a0· " : "", el("span", { class: sentence ? "sentence" : poor ? "poor" : null, title: long ?? null }, text)]);
+  return facts.flatMap(({ text, long, poor, sentence }, index) => {
+    const fact = el("span", { class: sentence ? "sentence" : poor ? "poor" : null, title: long ?? null }, text);
+    if (index < facts.length - 1) fact.append(el("span", { class: "separator" }, "\u00a0·"));
+    return index ? [" ", fact] : [fact];
+  });
+}
+
+/**
+ * Facts in a place of fixed size: whole ones are left out from the end until the rest fits, those that warn last of all.
+ * Returns what was left out.
+ * @param {HTMLElement} place
+ * @param {Fact[]} facts
+ * @param {(left: Fact[]) => Node} tell - stands for those that are left out
+ */
+export function fitFacts(place, facts, tell) {
+  const kept = [...facts];
+  /** @type {Fact[]} */
+  const left = [];
+  place.replaceChildren(...factNodes(kept));
+  while (place.scrollHeight > place.clientHeight + LINE / 2 && kept.length) {
+    const last = kept.findLastIndex(({ poor }) => !poor);
+    left.unshift(...kept.splice(last < 0 ? kept.length - 1 : last, 1));
+    place.replaceChildren(...factNodes(kept), kept.length ? "\u00a0\u00a0" : "", tell(left));
+  }
+  return left;
 }
 
 /**

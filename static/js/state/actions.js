@@ -9,7 +9,7 @@ import { store } from "./store.js";
 /**
  * @import { InputBody, ModelBody } from "../api/types.js"
  * @import { Settings } from "../rendering/types.js"
- * @import { Ask, Download, Notice, Panel, Picture, PictureEntry, RowKey, State, ViewState, Viewport } from "./types.js"
+ * @import { Ask, Download, Notice, Panel, Picture, PictureEntry, RowKey, Sheet, State, ViewState, Viewport } from "./types.js"
  */
 
 // The catalogue
@@ -146,6 +146,9 @@ export const openFlow = (row) => store.set({ flowRow: row });
 
 /** @param {string | null} panel */
 export const openMetrics = (panel) => store.set({ metricsPanel: panel });
+
+/** @param {Sheet | null} sheet */
+export const openSheet = (sheet) => store.set({ sheet });
 
 /**
  * A dialog that could not be fetched: `key` is its place in the state.

@@ -23,6 +23,7 @@ class Store extends EventTarget {
     parametersOf: null,
     flowRow: null,
     metricsPanel: null,
+    sheet: null,
   };
 
   /** @param {Partial<State>} patch */

@@ -156,7 +156,10 @@
  * @property {string | null} parametersOf - the id of the method whose parameters are being set
  * @property {RowKey | null} flowRow - the row whose gradient flow is open
  * @property {string | null} metricsPanel - the id of the panel whose metrics are open
+ * @property {Sheet | null} sheet - that is open on a phone
  */
+
+/** @typedef {"ask" | "reading"} Sheet */
 
 /** @typedef {ViewState & PageState} State */
 

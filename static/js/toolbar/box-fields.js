@@ -23,7 +23,10 @@ export class BoxFields extends View {
 
   /** @param {AbortSignal} signal */
   listen(signal) {
-    store.watch(["viewport"], ({ viewport }) => this.show(viewport.box), signal);
+    store.watch(["viewport", "tool"], ({ viewport: { box }, tool }) => {
+      this.hidden = tool !== "box" && !box;
+      this.show(box);
+    }, signal);
   }
 
   /** @param {number[] | null} box */
@@ -47,9 +50,8 @@ export class BoxFields extends View {
   }
 
   clear() {
-    const bar = this.closest("viewport-bar");
     setViewport({ box: null });
     setTool(null);
-    bar?.boxButton.focus();
+    (this.closest("dialog") ?? document).querySelector("viewport-bar")?.boxButton.focus();
   }
 }

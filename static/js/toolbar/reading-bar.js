@@ -1,12 +1,14 @@
 import { opacityOf } from "../rendering/colour.js";
 import { paletteOf, REDUCTIONS, signOf } from "../rendering/settings.js";
 import { el } from "../shared/dom.js";
+import { PHONE } from "../shared/screens.js";
 import { t } from "../shared/texts.js";
 import { setRendering } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
 /**
+ * @import { MoreTools } from "./more-tools.js"
  * @import { Palette, Reduction } from "../rendering/types.js"
  * @import { State } from "../state/types.js"
  */
@@ -25,13 +27,18 @@ export function slider(name, attributes, oninput) {
   return { input, output, field: el("label", { class: `reading-field reading-${name}` }, el("span", { class: "field-label" }, t(`reading.${name}`)), input, output) };
 }
 
-/** How all maps are read: acts at once, on arrays that are here already; nothing is asked of the server. */
+/**
+ * How all maps are read: acts at once, on arrays that are here already; nothing is asked of the server. The bar is one
+ * row: what it has no room for is behind «More», with what is rarely wanted.
+ */
 export class ReadingBar extends View {
   /** @type {HTMLSelectElement} */ palette;
   /** @type {{ input: HTMLInputElement, label: HTMLLabelElement }[]} */ radios;
   /** @type {ReturnType<typeof slider>} */ clip;
   /** @type {ReturnType<typeof slider>} */ overlay;
+  /** @type {HTMLFieldSetElement} */ channels;
   /** @type {HTMLButtonElement} */ more;
+  /** @type {MoreTools} */ rest;
 
   build() {
     count += 1;
@@ -40,14 +47,16 @@ export class ReadingBar extends View {
     this.clip = slider("clip", { min: 80, max: 100, step: 0.5 }, () => setRendering({ percentile: Number(this.clip.input.value) }));
     this.clip.field.append(el("clip-histogram"));
     this.overlay = slider("overlay", { min: 0, max: 100, step: 1 }, () => setRendering({ overlay: Number(this.overlay.input.value) }));
-    this.more = el("button", { type: "button", class: "button more-reading", "aria-expanded": "false", onclick: () => this.unfold() }, t("reading.more"));
+    this.channels = el("fieldset", { class: "reading-field segments reading-channels" }, el("legend", { class: "unseen" }, t("reading.channels")), ...this.radios.map(({ label }) => label));
+    this.more = el("button", { type: "button", class: "button more-reading" }, t("reading.more"));
+    this.rest = el("more-tools", {}, this.channels, this.clip.field, this.overlay.field, el("show-bar"));
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", t("reading.title"));
     this.append(
-      el("label", { class: "reading-field reading-palette" }, el("span", { class: "field-label" }, t("reading.palette")), this.palette), this.more,
-      el("fieldset", { class: "reading-field segments reading-channels" }, el("legend", { class: "unseen" }, t("reading.channels")), ...this.radios.map(({ label }) => label)),
-      this.clip.field, this.overlay.field,
+      el("label", { class: "reading-field reading-palette" }, el("span", { class: "field-label" }, t("reading.palette")), this.palette),
+      this.more, this.rest,
     );
+    this.rest.attachMore(this.more);
   }
 
   /**
@@ -60,16 +69,32 @@ export class ReadingBar extends View {
     return { input, label };
   }
 
-  /** On a phone the bar is short until more is wanted. */
-  unfold() {
-    const open = this.closest(".instruments")?.classList.toggle("open");
-    this.more.setAttribute("aria-expanded", String(open));
+  /** As many of the controls as the row has room for stand in it, the others behind «More». */
+  fit() {
+    const row = this.parentElement;
+    if (!row || PHONE.matches || this.rest.matches(":popover-open")) return;
+    const fields = [this.channels, this.clip.field, this.overlay.field];
+    this.rest.prepend(...fields);
+    for (const field of fields) {
+      this.more.before(field);
+      if (row.scrollWidth <= row.clientWidth) continue;
+      this.rest.prepend(...fields.slice(fields.indexOf(field)));
+      return;
+    }
   }
 
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["palettes"], ({ palettes }) => this.offer(palettes ?? {}), signal);
     store.watch(["rendering", "palettes"], (state) => this.show(state), signal);
+    let width = -1;
+    const room = new ResizeObserver(([{ contentRect }]) => {
+      if (contentRect.width === width) return;
+      width = contentRect.width;
+      this.fit();
+    });
+    if (this.parentElement) room.observe(this.parentElement);
+    signal.addEventListener("abort", () => room.disconnect());
   }
 
   /** @param {Record<string, Palette>} palettes */

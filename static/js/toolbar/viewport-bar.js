@@ -1,14 +1,11 @@
 import { el, iconButton } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
-import { setTool, setViewport } from "../state/actions.js";
+import { openSheet, setTool, setViewport } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { compareWith, currentPanel, drawable, resetZoom, zoomBy } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
 
-/**
- * @import { State } from "../state/types.js"
- * @import { BoxFields } from "./box-fields.js"
- */
+/** @import { State } from "../state/types.js" */
 
 const STEP = 1.5;
 
@@ -19,13 +16,15 @@ const STEP = 1.5;
  */
 const toggle = (text, title, onclick) => el("button", { type: "button", class: "button toggle", "aria-pressed": "false", title, onclick }, text);
 
+/** @param {number} zoom */
+export const zoomText = (zoom) => t("zoom.value", { zoom: zoom < 10 ? Number(zoom.toFixed(1)) : Math.round(zoom) });
+
 /** Zoom, box, comparison; in full screen the split view instead of the comparison. */
 export class ViewportBar extends View {
   /** @type {HTMLButtonElement} */ out;
   /** @type {HTMLButtonElement} */ in;
   /** @type {HTMLButtonElement} */ reset;
   /** @type {HTMLButtonElement} */ boxButton;
-  /** @type {BoxFields} */ fields;
   /** @type {HTMLButtonElement} */ compare;
   /** @type {HTMLButtonElement} */ split;
 
@@ -34,14 +33,14 @@ export class ViewportBar extends View {
     this.in = iconButton("plus", t("zoom.in"), { onclick: () => zoomBy(STEP) });
     this.reset = el("button", { type: "button", class: "button zoom-value", title: t("zoom.reset"), onclick: resetZoom });
     this.boxButton = toggle(t("box.tool"), t("box.tool.long"), () => this.startBox());
-    this.fields = el("box-fields");
-    this.compare = el("button", { type: "button", class: "button", title: t("compare.long"), onclick: () => compareWith(currentPanel()) }, t("compare.open"));
+    this.compare = el("button", { type: "button", class: "button", title: t("compare.long"), onclick: () => this.startComparison() }, t("compare.open"));
     this.split = toggle(t("split.tool"), t("split.tool.long"), () => setViewport({ split: store.state.viewport.split === null ? 0.5 : null }));
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", t("looking.title"));
     this.append(
-      el("div", { class: "zoom", role: "group", "aria-label": t("zoom.title"), title: t("zoom.help") }, this.out, this.reset, this.in),
-      this.boxButton, this.hasAttribute("fullscreen") ? this.split : this.compare, this.fields,
+      el("div", { class: "zoom-group", role: "group", "aria-label": t("zoom.title"), title: t("zoom.help") }, this.out, this.reset, this.in),
+      this.boxButton, this.hasAttribute("fullscreen") ? this.split : this.compare,
+      el("box-fields"), // seen in a sheet only: elsewhere they stand by the picture, where nothing has to make room for them
     );
   }
 
@@ -58,15 +57,21 @@ export class ViewportBar extends View {
 
   /** @param {State} state */
   show({ viewport: { zoom, split, box }, tool }) {
-    const shown = t("zoom.value", { zoom: zoom < 10 ? Number(zoom.toFixed(1)) : Math.round(zoom) });
+    const shown = zoomText(zoom);
     this.reset.textContent = shown;
     this.reset.setAttribute("aria-label", t("zoom.reset.heard", { zoom: shown }));
     this.boxButton.setAttribute("aria-pressed", String(tool === "box"));
     this.split.setAttribute("aria-pressed", String(split !== null));
-    this.fields.hidden = tool !== "box" && !box;
   }
 
+  /** On a phone the sheet goes: the box is drawn on what lies under it. */
   startBox() {
+    openSheet(null);
     setTool(store.state.tool === "box" ? null : "box");
+  }
+
+  startComparison() {
+    openSheet(null);
+    compareWith(currentPanel());
   }
 }

@@ -42,11 +42,11 @@ export class MapViewer extends View {
     this.previous = iconButton("previous", t("viewer.previous"), { onclick: () => this.step(-1) });
     this.next = iconButton("next", t("viewer.next"), { onclick: () => this.step(1) });
     this.dialog = el("dialog", { class: "viewer", "aria-labelledby": "viewer-title", onclose: () => this.closed(), onkeydown: (event) => this.onKey(event) },
-      el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), this.trustButton, this.previous, this.next,
+      el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), el("box-fields"), this.trustButton, this.previous, this.next,
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.lens, this.divider)),
       el("div", { class: "viewer-foot" }, this.scale, this.facts, this.readout),
-      el("div", { class: "instruments" }, el("viewport-bar", { fullscreen: true }), el("show-bar"), el("reading-bar")), statusLine());
+      el("div", { class: "instruments" }, el("viewport-bar", { fullscreen: true }), el("reading-bar")), statusLine());
     this.append(this.dialog);
   }
 

@@ -48,10 +48,11 @@ export function crossNodes(lens) {
   const found = crossed(lens);
   if (!found) return [t("cross.outside")];
   const { value, rank, colour } = found;
-  const nodes = [el("span", { class: "cross-value" }, t("cross.value", { value })), " · ", t("cross.rank", { rank })];
-  if (!colour) return nodes;
+  const nodes = [el("span", { class: "cross-value" }, t("cross.value", { value })), " · "];
+  const place = t("cross.rank", { rank });
+  if (!colour) return [...nodes, el("span", {}, place)];
   const [red, green, blue] = colour;
-  return [...nodes, " · ", el("span", { class: "colour" }, swatch(colour), t("cross.colour", { red, green, blue }))];
+  return [...nodes, el("span", {}, `${place} ·`), " ", el("span", { class: "colour" }, swatch(colour), t("cross.colour", { red, green, blue }))];
 }
 
 /**
@@ -82,7 +83,8 @@ export function boxFacts(panel) {
   /** @param {number | null} fraction */
   const text = (fraction) => (fraction === null ? "–" : format.percent(fraction));
   if (!area) return [{ text: t("box.outside") }];
-  const facts = [{ text: t("box.share", { share: text(share), area: text(area) }) }];
-  if (positive !== null && rendering.reduction !== "positive") facts.push({ text: t("box.positive", { positive: text(positive) }) });
-  return facts;
+  const long = t("box.share", { share: text(share), area: text(area) });
+  const facts = [{ text: t("box.map", { share: text(share) }), long }, { text: t("box.area", { area: text(area) }), long }];
+  if (positive === null || rendering.reduction === "positive") return facts;
+  return [...facts, { text: t("box.part", { positive: text(positive) }), long: t("box.positive", { positive: text(positive) }) }];
 }

@@ -1,0 +1,4 @@
+// Kinds of screens, as css/phone.css has them.
+
+/** A phone, upright or on its side: one column that scrolls, what is asked and read in sheets. */
+export const PHONE = matchMedia("(max-width: 600px), (max-width: 960px) and (max-height: 480px)");

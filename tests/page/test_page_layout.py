@@ -1,0 +1,251 @@
+"""Where things stand: six maps in one look on desktops, the question beside the picture between, sheets on phones."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.support.browser import LONG, SIX, Visit, visiting
+
+expect.set_options(timeout=LONG)
+DESKTOPS = [(1280, 720), (1366, 650), (1440, 900), (1920, 1080)]
+PHONES = [(390, 844), (844, 390)]
+LAYOUTS = """async cases => {
+  const { layoutOf, usedWidth } = await import('/static/js/grid/map-layout.js');
+  return cases.map(([width, height, count, ratio]) => {
+    const layout = layoutOf({ width, height }, count, ratio);
+    return { ...layout, used: usedWidth(layout, { width, height }) };
+  });
+}"""
+# Of every panel: what is outside the room between the head of the grid and the tool bar, or cut within the panel.
+CUT = """() => {
+  const room = document.querySelector('.grid-body').getBoundingClientRect();
+  const bar = document.querySelector('.instruments').getBoundingClientRect();
+  const found = [];
+  for (const panel of document.querySelectorAll('map-panel')) {
+    for (const of of ['.panel-title', '.map-well', 'scale-bar', '.facts', '.trust-open']) {
+      const part = panel.querySelector(of);
+      const at = part.getBoundingClientRect();
+      const within = at.left >= room.left - 1 && at.right <= innerWidth && at.top >= room.top - 1;
+      if (!at.height || !within || at.bottom > bar.top + 4) found.push([of, at.top, at.bottom, bar.top]);
+    }
+    const facts = panel.querySelector('.facts');
+    const told = facts.getBoundingClientRect();
+    for (const span of facts.querySelectorAll('span')) {
+      const lines = [...span.getClientRects()];
+      const cut = lines.some(line => line.right > told.right + 1 || line.bottom > told.bottom + 3);
+      if (cut) found.push(['fact', span.textContent]);
+    }
+    if (facts.textContent.trim() === '') found.push('no facts');
+    const title = panel.querySelector('.panel-title');
+    const [name, place] = [title.firstElementChild, title].map(node => node.getBoundingClientRect());
+    if (name.bottom > place.bottom + 2) found.push(['title', title.textContent]);
+  }
+  return found;
+}"""
+
+
+@pytest.fixture
+def explained(visit: Visit) -> Visit:
+    visit.cat()
+    return visit
+
+
+def box(place: Locator) -> dict[str, float]:
+    found = place.bounding_box()
+    assert found
+    return {**found, "right": found["x"] + found["width"], "bottom": found["y"] + found["height"]}
+
+
+def test_maps_fill_the_room(visit: Visit) -> None:
+    visit.open()
+    rooms = itertools.product(
+        (640, 966, 1040, 1400, 2400), (420, 514, 764, 944), (1, 2, 3, 5, 6, 7, 12, 18), (1, 0.75, 1.5)
+    )
+    cases = [list(case) for case in rooms]
+    for (width, height, count, ratio), found in zip(cases, visit.page.evaluate(LAYOUTS, cases), strict=True):
+        columns, size, beside = found["columns"], found["size"], found["beside"]
+        assert 1 <= columns <= count
+        across = columns * (size + (120 if beside else 0)) + 16 * (columns - 1)
+        assert across <= width, (width, height, count, found)
+        assert found["used"] <= width
+        rows = -(-count // columns)
+        chrome = 30 if beside else 94
+        down = rows * (size / ratio + chrome) + 10 * (rows - 1)
+        assert found["scrolls"] or down <= height + 1, (width, height, count, found)
+        assert found["scrolls"] or size >= 132
+    usual = visit.page.evaluate(LAYOUTS, [[966, 514, 6, 1], [1040, 764, 6, 1], [1400, 944, 6, 1], [2400, 420, 6, 1]])
+    assert [found["columns"] for found in usual] == [3, 3, 3, 6]
+    assert [found["beside"] for found in usual] == [True, False, False, False]
+    assert not any(found["scrolls"] for found in usual)
+
+
+@pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
+def test_six_maps_in_one_look(browser: Browser, server_url: str, language: str) -> None:
+    with visiting(browser, server_url, locale=language, viewport={"width": 1366, "height": 650}) as visit:
+        visit.open()
+        visit.sample()
+        visit.page.locator("map-panel[data-status=done] canvas.map:visible").nth(SIX - 1).wait_for()
+        visit.settled()
+        for width, height in DESKTOPS:
+            visit.page.set_viewport_size({"width": width, "height": height})
+            visit.frame()
+            assert visit.page.evaluate(CUT) == [], (width, height)
+            bar = box(visit.page.locator(".maps .instruments"))
+            assert bar["height"] <= 48
+            assert bar["bottom"] <= height
+            rows = {round(box(one)["y"] + box(one)["height"] / 2) for one in bar_controls(visit)}
+            assert max(rows) - min(rows) <= 12, "one row"
+            assert visit.overflow() <= 0
+            form = box(visit.page.locator("ask-form"))
+            assert form["bottom"] <= height, "the question is in sight too"
+        visit.page.set_viewport_size({"width": 768, "height": 1024})
+        visit.frame()
+        form, picture, grid = (box(visit.page.locator(of)) for of in ("ask-form", ".picture-well", "panel-grid"))
+        assert form["x"] > picture["right"]
+        assert form["y"] < picture["bottom"]
+        assert grid["y"] > form["bottom"]
+        assert visit.overflow() <= 0
+
+
+def bar_controls(visit: Visit) -> list[Locator]:
+    return visit.page.locator(".maps .instruments").locator("select:visible, .button:visible, .segment:visible").all()
+
+
+def test_what_the_bar_has_no_room_for_is_behind_more(explained: Visit) -> None:
+    page = explained.page
+    page.set_viewport_size({"width": 1000, "height": 700})
+    explained.frame()
+    more = page.locator(".maps").get_by_role("button", name="More")
+    clip = page.locator(".maps reading-bar").get_by_role("slider", name="Clip")
+    expect(clip).to_have_count(0)
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".maps more-tools")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.locator(".maps more-tools :focus")).to_have_count(1)
+    clip.fill("90")
+    expect(page.locator(".maps .reading-clip output")).to_have_text("90 %")
+    page.keyboard.press("Escape")
+    expect(clip).to_have_count(0)
+    expect(more).to_be_focused()
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    explained.frame()
+    expect(clip).to_be_visible()
+
+
+def test_box_and_crosshair_move_nothing(explained: Visit) -> None:
+    page = explained.page
+    page.set_viewport_size({"width": 1440, "height": 900})
+    explained.frame()
+    places = page.locator(".maps .instruments .button, map-panel .map-well, .prediction, .trust-open")
+
+    def stand() -> list[Any]:
+        explained.frame()
+        return [one.bounding_box() for one in places.all()]
+
+    before = stand()
+    page.get_by_role("button", name="Box", exact=True).click()
+    expect(page.locator("picture-view box-fields")).to_be_visible()
+    assert stand() == before
+    lens = page.locator("map-panel map-lens").first
+    at = box(lens)
+    page.mouse.move(at["x"] + 40, at["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(at["x"] + 120, at["y"] + 140, steps=3)
+    page.mouse.up()
+    assert stand() == before
+    readout = page.locator("map-panel").first.locator(".cross-facts")
+    shares = page.locator("map-panel").first.locator(".box-facts")
+    expect(readout).to_contain_text("rank")
+    expect(shares).to_contain_text("area")
+    page.get_by_role("button", name="Remove the box").click()
+    lens.hover(position={"x": 90, "y": 90})
+    explained.frame()
+    colour = box(readout.locator(".colour"))
+    foot = box(page.locator("map-panel").first.locator(".panel-foot"))
+    assert colour["right"] <= foot["right"]
+    assert colour["bottom"] <= foot["bottom"] + 1, "the readout is whole at this width"
+
+
+def test_the_picture_shows_what_magnified_maps_show(explained: Visit) -> None:
+    page = explained.page
+    frame, crop = page.locator("picture-box .window"), page.locator(".crop")
+    expect(frame).to_be_hidden()
+    page.locator("map-panel map-lens").first.focus()
+    for _ in range(2):
+        page.keyboard.press("+")
+    explained.frame()
+    shown, seen = box(frame), box(crop)
+    assert shown["width"] == pytest.approx(seen["width"] / 2.25, abs=1)
+    assert shown["x"] + shown["width"] / 2 == pytest.approx(seen["x"] + seen["width"] / 2, abs=2)
+    page.get_by_role("button", name="Zoom 2.3×, show all").click()
+    expect(frame).to_be_hidden()
+
+
+def test_a_tiny_picture_is_enlarged_by_whole_pixels(visit: Visit, tmp_path: Any) -> None:
+    Image.effect_noise((16, 16), 80).convert("RGB").save(tmp_path / "tiny.png")
+    visit.open()
+    visit.page.locator("#file").set_input_files(tmp_path / "tiny.png")
+    image = visit.page.locator("img.original")
+    image.wait_for()
+    expect(visit.page.locator(".stage.tiny")).to_have_count(1)
+    visit.frame()
+    times = image.evaluate("node => node.parentElement.clientWidth / 16")
+    assert times == round(times) >= 4
+    assert image.evaluate("node => getComputedStyle(node).imageRendering") == "pixelated"
+
+
+@pytest.mark.parametrize("size", PHONES)
+def test_a_phone_shows_a_map_on_arrival_and_asks_in_sheets(
+    browser: Browser, server_url: str, size: tuple[int, int]
+) -> None:
+    width, height = size
+    with visiting(browser, server_url, viewport={"width": width, "height": height}, has_touch=True) as visit:
+        visit.cat()
+        page = visit.page
+        bar = box(page.locator("sheet-bar"))
+        assert bar["bottom"] == pytest.approx(height, abs=1)
+        assert box(page.locator("map-panel .map-well").first)["bottom"] <= bar["y"], "a whole map is in sight"
+        assert visit.overflow() <= 0
+        for name in ("Reading", "Ask"):
+            opener = page.locator("sheet-bar").get_by_role("button", name=name)
+            sheet = page.get_by_role("dialog", name=name)
+            opener.click()
+            expect(sheet).to_be_visible()
+            expect(page.locator("dialog[open] :focus")).to_have_count(1)
+            assert visit.overflow() <= 0
+            page.keyboard.press("Escape")
+            expect(sheet).to_be_hidden()
+            expect(opener).to_be_focused()
+            opener.click()
+            page.mouse.click(width / 2, 4)  # beside it
+            expect(sheet).to_be_hidden()
+            opener.click()
+            head = box(sheet.locator(".low-sheet-head"))
+            page.mouse.move(head["x"] + 60, head["y"] + 20)
+            page.mouse.down()
+            page.mouse.move(head["x"] + 60, head["y"] + 120, steps=4)
+            page.mouse.up()
+            expect(sheet).to_be_hidden()
+        page.locator("sheet-bar").get_by_role("button", name="Reading").click()
+        page.get_by_role("radio", name="Sum").check()
+        page.get_by_role("button", name="Zoom in").click()
+        page.get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="1.5×, show all").click()
+        expect(page.locator("sheet-bar .sheet-reset")).to_be_hidden()
+
+
+def test_a_question_that_is_asked_closes_its_sheet(browser: Browser, server_url: str) -> None:
+    with visiting(browser, server_url, viewport={"width": 390, "height": 844}, has_touch=True) as visit:
+        visit.cat()
+        sheet = visit.page.get_by_role("dialog", name="Ask")
+        visit.page.locator("sheet-bar").get_by_role("button", name="Ask").click()
+        sheet.get_by_label("Score").select_option("probability")
+        expect(sheet).to_be_hidden()
+        expect(visit.page.locator("panel-grid .context")).to_contain_text("probability")
+        visit.finished()
