@@ -103,6 +103,16 @@ class Classifier(nn.Module):
             return True
         return "view size is not compatible" in str(error) and self.use_contiguous()
 
+    def use_channels_last(self) -> Classifier:
+        """The weights of convolutions over height and width in channels-last order; all others stay as they are.
+
+        `network.to(memory_format=torch.channels_last)` fails where there is a convolution over three dimensions.
+        """
+        for tensor in (*self.network.parameters(), *self.network.buffers()):
+            if tensor.dim() == 4:
+                tensor.data = tensor.data.to(memory_format=torch.channels_last)
+        return self
+
     def use_contiguous(self) -> bool:
         """Take contiguous weights and pictures from now on; False where it does so already."""
         if self.calling.memory_format == torch.contiguous_format:

@@ -87,7 +87,7 @@ class InMemoryModels(Zoo):
             network, size=input.size, labels=model.labels or (), mean=input.mean, std=input.std, output=model.output,
             id=model.id, fingerprint=secrets.token_hex(16),  # it may have changed since the last call
         )  # fmt: skip
-        classifier = classifier.to(self.device).to(memory_format=torch.channels_last)
+        classifier = classifier.to(self.device).use_channels_last()
         behaviour = observed(classifier)
         if model.labels is None:
             classifier.name_classes(tuple(f"class {index}" for index in range(behaviour.classes)))

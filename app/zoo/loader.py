@@ -83,7 +83,7 @@ def build_classifier(spec: ModelSpec, network: nn.Module, fingerprint: str, devi
         id=spec.id,
         fingerprint=fingerprint if spec.card.output is None else f"{fingerprint}:{spec.card.output}",
     )
-    return classifier.to(device).to(memory_format=torch.channels_last)
+    return classifier.to(device).use_channels_last()
 
 
 def chosen_output(card: Card) -> Output | None:

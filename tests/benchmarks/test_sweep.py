@@ -7,15 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import timm
 from gradoscope.attribution.methods.base import methods
 
 from benchmarks import sweep
 from benchmarks.sweep import Row
 
-# Networks that the inspection once failed on, or whose last convolution is a branch beside tokens.
+# Networks that the inspection once failed on, whose last convolution is a branch beside tokens, or that has one in 3-D.
 ONCE_WRONG = (
     "tiny_vit_5m_224", "twins_pcpvt_small", "nest_tiny", "hiera_tiny_224", "xcit_nano_12_p16_224", "coat_lite_tiny",
-    "mvitv2_tiny", "mambaout_femto",
+    "mvitv2_tiny", "mambaout_femto", "lambda_resnet26t",
 )  # fmt: skip
 BRANCHES = ("local_mp", "crpe", "cpe", "attn", "mlp", ".blocks.")  # what stands beside a skip connection
 
@@ -31,6 +32,18 @@ def test_architectures_that_were_once_wrong() -> None:
             assert outcome == "done" or outcome.startswith(("refused: ", "422: ")), row
         assert row.methods["vanilla_gradient"] == row.methods["occlusion"] == "done"
         assert not any(branch in row.layer for branch in BRANCHES), row
+
+
+@pytest.mark.slow
+def test_a_sample_of_all_architectures() -> None:
+    """None crashes, and no map fails: each is made, or refused in words."""
+    names = sweep.spread_out(timm.list_models())[:60]
+    rows = list(sweep.sweep_all(names, 2))
+    assert sum(bool(row.methods) for row in rows) >= 40, "the others take long to build"
+    for row in rows:
+        assert not row.crash, row
+        for outcome in row.methods.values():
+            assert outcome == "done" or outcome.startswith(("refused: ", "422: ")), row
 
 
 def test_sample_is_spread_evenly() -> None:

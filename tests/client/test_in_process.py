@@ -271,7 +271,19 @@ class Quiet(Tiny):
         super().train(mode)
 
 
-@pytest.mark.parametrize("network", [Viewed(), Quiet()])
+class OverChannels(Tiny):
+    """Convolves over channels too, as lambda networks do; with this kernel it changes nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.over_channels = nn.Conv3d(1, 1, 3, padding=1, bias=False)
+        nn.init.dirac_(self.over_channels.weight)
+
+    def forward(self, x):
+        return super().forward(self.over_channels(x.unsqueeze(1)).squeeze(1))
+
+
+@pytest.mark.parametrize("network", [Viewed(), Quiet(), OverChannels()])
 @pytest.mark.parametrize(
     "setting", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)]
 )
