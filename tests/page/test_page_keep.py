@@ -26,7 +26,7 @@ def test_the_address_holds_the_reading_and_restores_it(keep: Keeping, browser: B
     for value in range(90, 97):
         keep.reading_control("Clip").fill(str(value))
     keep.reading_control("Opacity").fill("40")
-    keep.bar.get_by_role("combobox").select_option("viridis")
+    keep.bar.get_by_label("Palette").select_option("viridis")
     expect(keep.page).to_have_url(re.compile("#reduce=sum&signed-palette=viridis&clip=96&overlay=40$"))
     assert keep.page.evaluate("() => history.length") == entries, "reading is no step to go back from"
     seen, shown, address = keep.reading(), keep.pixels(), keep.page.url

@@ -50,7 +50,7 @@ class Keeping(Visit):
         sliders = [
             self.bar.get_by_label(name).and_(self.page.locator("input")).input_value() for name in ("Clip", "Opacity")
         ]
-        return [reduction, self.bar.get_by_role("combobox").input_value(), *sliders]
+        return [reduction, self.bar.get_by_label("Palette").input_value(), *sliders]
 
     def export(self) -> Locator:
         menu = self.page.get_by_role("dialog", name="Export")
