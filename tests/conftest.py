@@ -57,12 +57,21 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def cluster_server(request: pytest.FixtureRequest) -> Iterator[Server | None]:
+    """The server whose explainers are on the cluster; None without --cluster."""
+    if not request.config.getoption("--cluster"):
+        yield None
+        return
+    running = Server(*request.getfixturevalue("cluster").server)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def server(cluster_server: Server | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Nothing that is asked of it may leave a traceback in its log."""
-    if request.config.getoption("--cluster"):
-        running = Server(*request.getfixturevalue("cluster").server)
-        yield running
-        running.stop()
+    if cluster_server is not None:
+        yield cluster_server
         return
     running = Server(tmp_path_factory.mktemp("server") / "store")
     yield running
@@ -82,11 +91,11 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def quick_server(
-    request: pytest.FixtureRequest, quick: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    cluster_server: Server | None, quick: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """A server that computes with the stand-in; with --cluster the one on the cluster."""
-    if request.config.getoption("--cluster"):
-        yield request.getfixturevalue("server")
+    if cluster_server is not None:
+        yield cluster_server
         return
     running = Server(tmp_path_factory.mktemp("quick") / "store", **quick)
     yield running
@@ -109,7 +118,7 @@ def slow_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def slow_model_server(slow_model: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of the model that waits, for tests that leave it, or kill its worker; each waits until it is ready
     again. None of this may leave a traceback."""
-    running = Server(tmp_path_factory.mktemp("slow_model-server") / "store", **slow_model)
+    running = Server(tmp_path_factory.mktemp("slow-model-server") / "store", **slow_model)
     yield running
     running.stop()
     assert "Traceback" not in running.log_text(), running.log_text()
