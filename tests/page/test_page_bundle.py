@@ -79,9 +79,12 @@ def test_a_page_and_its_plug_ins_share_each_module(browser: Browser, web_server:
 @pytest.mark.parametrize("path", ["/methods", "/trust"])
 def test_pages_to_read_work(browser: Browser, web_server: RunningServer, path: str) -> None:
     with visiting(browser, web_server.url) as visit:
-        visit.page.goto(web_server.url + path)
+        answer = visit.page.goto(web_server.url + path)
+        assert answer is not None
+        assert answer.ok
         visit.page.get_by_role("button", name=re.compile("theme|colour", re.I)).first.wait_for()
         visit.settled()
+        assert visit.complaints == []
 
 
 @pytest.mark.usefixtures("bundle")

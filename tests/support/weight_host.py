@@ -30,71 +30,75 @@ class Host:
     sent: int = 0
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Answers for a `Host`, its `host`."""
+
+    host: Host
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        data = self._find()
+        if data is None:
+            return
+        self.send_response(200)
+        if self.host.hub:
+            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("X-Linked-Etag", f'"{hashlib.sha256(data).hexdigest()}"')
+            self.send_header("X-Linked-Size", str(len(data)))
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range")
+        self.host.asked.append((self.path, wanted))
+        data = self._find()
+        if data is None:
+            return
+        start = int(re.match(r"bytes=(\d+)-", wanted)[1]) if wanted and self.host.ranges else 0  # type: ignore[index]
+        if start >= len(data) > 0 and wanted:
+            self.send_response(416)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        self._send(data[start:])
+
+    def _find(self) -> bytes | None:
+        path = self.path.replace(f"/resolve/{COMMIT}/", "/resolve/main/")
+        if path in self.host.files:
+            return self.host.files[path]
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        return None
+
+    def _send(self, data: bytes) -> None:
+        limit = self.host.breaks.pop(0) if self.host.breaks else len(data)
+        time.sleep(self.host.silence)
+        try:
+            for at in range(0, min(limit, len(data)), self.host.piece):
+                piece = data[at : min(at + self.host.piece, limit)]
+                self.wfile.write(piece)
+                self.host.sent += len(piece)
+                time.sleep(self.host.pause)
+        except OSError:
+            pass  # the client left
+        if limit < len(data):
+            self.close_connection = True
+
+
 @contextmanager
 def weight_host() -> Iterator[Host]:
     host = Host()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def do_HEAD(self) -> None:
-            data = self._find()
-            if data is None:
-                return
-            self.send_response(200)
-            if host.hub:
-                self.send_header("X-Repo-Commit", COMMIT)
-                self.send_header("X-Linked-Etag", f'"{hashlib.sha256(data).hexdigest()}"')
-                self.send_header("X-Linked-Size", str(len(data)))
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-
-        def do_GET(self) -> None:
-            wanted = self.headers.get("Range")
-            host.asked.append((self.path, wanted))
-            data = self._find()
-            if data is None:
-                return
-            start = int(re.match(r"bytes=(\d+)-", wanted)[1]) if wanted and host.ranges else 0  # type: ignore[index]
-            if start >= len(data) > 0 and wanted:
-                self.send_response(416)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            self.send_response(206 if start else 200)
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-            self.send_header("Content-Length", str(len(data) - start))
-            self.end_headers()
-            self._send(data[start:])
-
-        def _find(self) -> bytes | None:
-            path = self.path.replace(f"/resolve/{COMMIT}/", "/resolve/main/")
-            if path in host.files:
-                return host.files[path]
-            self.send_response(404)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return None
-
-        def _send(self, data: bytes) -> None:
-            limit = host.breaks.pop(0) if host.breaks else len(data)
-            time.sleep(host.silence)
-            try:
-                for at in range(0, min(limit, len(data)), host.piece):
-                    piece = data[at : min(at + host.piece, limit)]
-                    self.wfile.write(piece)
-                    host.sent += len(piece)
-                    time.sleep(host.pause)
-            except OSError:
-                pass  # the client left
-            if limit < len(data):
-                self.close_connection = True
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("HostHandler", (Handler,), {"host": host}))
     server.daemon_threads = True
     host.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

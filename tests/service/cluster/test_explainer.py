@@ -46,6 +46,65 @@ async def until(condition):
         await asyncio.sleep(0.01)
 
 
+async def runs(explainer, _store):
+    (first, told), (last, event) = await told_by(explainer, Labels(LITE0))
+    assert (first, last) == ("report", "event")
+    assert told["catalogue"] is None  # nothing new
+    assert len(event.data["labels"]) == 1000
+    _, (_, refused) = await told_by(explainer, Predict(sample("cat.jpg"), models=("no_such",)))
+    assert refused.data["status"] == 404
+
+
+async def trays(explainer, _store):
+    _, (_, answer) = await told_by(explainer, CheckBatch(QUICK))
+    about = answer.result.about
+    pictures = ((str(SAMPLES / "cat.jpg"), sample("cat.jpg")), ("bad.jpg", b"no picture"))
+    told = [event for kind, event in await told_by(explainer, BatchJob(QUICK, pictures)) if kind == "event"]
+    assert sorted((event.name, event.index) for event in told[:-1]) == [
+        ("picture_done", 0),
+        ("picture_failed", 1),
+    ]
+    assert told[-1].name == "done"
+    (whole,) = [event for event in told if event.name == "picture_done"]
+    assert whole.record.mark == picture_mark(sample("cat.jpg"), about)
+    assert whole.record.source == str(SAMPLES / "cat.jpg")
+    assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole.files}
+
+
+async def ends(explainer, store):
+    async with aclosing(await running(explainer, long(1))):
+        assert (await explainer.report({}))["running"] == 1
+    await until(lambda: store.load(long(1).id)["status"] == "cancelled")
+
+    rest = await running(explainer, long(2))
+    store.forget(long(2).id)
+    await explainer.forget(long(2).id)
+    assert [event async for _, event in rest][-1].data["status"] == 404
+
+    rest = await running(explainer, long(3))
+    await explainer.record_end(long(3).id, Ending(status="failed", problem=DeadlinePassed("late").body()))
+    await until(lambda: store.load(long(3).id)["status"] == "failed")
+    await rest.aclose()
+    await asyncio.sleep(0.1)
+    assert store.load(long(3).id)["problem"]["status"] == 504
+
+    rest = await running(explainer, long(4), seconds=-4)
+    assert [event async for _, event in rest][-1].data["status"] == 504  # its caller has gone
+    assert (await explainer.report({}))["running"] == 0
+
+
+async def report(explainer, _store):
+    told = await explainer.refresh()
+    assert told["replica"] == "r1"
+    assert any(model.id == LITE0 for model in told["catalogue"].models)
+    assert len(pickle.dumps(told)) < 100 * 1024  # more than that would go through Ray's object store
+    assert (await explainer.report({"r1": told["catalogue_version"]}))["catalogue"] is None
+    await until(lambda: explainer.record_routing_stats() == {"models": [LITE0]})
+    for _ in range(2 * MAX_UNANSWERED_CHECKS):
+        explainer.check_health()
+        await asyncio.sleep(0.01)
+
+
 def test_a_replica(tmp_path, slow_model):
     """One for all: starting it takes as long as starting a worker."""
     models = Path(slow_model["GRADOSCOPE_MODELS"])
@@ -55,67 +114,12 @@ def test_a_replica(tmp_path, slow_model):
     async def play():
         explainer = Explainer.__new__(Explainer)
         await explainer.__init__(settings.model_dump(mode="json"), "r1")
-        for part in (runs, trays, ends, _report):
-            await part(explainer)
+        for part in (runs, trays, ends, report):
+            await part(explainer, store)
         explainer.stop()
         await until(lambda: not explainer._thread.is_alive())
         with pytest.raises(RuntimeError, match="has ended"):
             explainer.check_health()
-
-    async def runs(explainer):
-        (first, told), (last, event) = await told_by(explainer, Labels(LITE0))
-        assert (first, last) == ("report", "event")
-        assert told["catalogue"] is None  # nothing new
-        assert len(event.data["labels"]) == 1000
-        _, (_, refused) = await told_by(explainer, Predict(sample("cat.jpg"), models=("no_such",)))
-        assert refused.data["status"] == 404
-
-    async def trays(explainer):
-        _, (_, answer) = await told_by(explainer, CheckBatch(QUICK))
-        about = answer.result.about
-        pictures = ((str(SAMPLES / "cat.jpg"), sample("cat.jpg")), ("bad.jpg", b"no picture"))
-        told = [event for kind, event in await told_by(explainer, BatchJob(QUICK, pictures)) if kind == "event"]
-        assert sorted((event.name, event.index) for event in told[:-1]) == [
-            ("picture_done", 0),
-            ("picture_failed", 1),
-        ]
-        assert told[-1].name == "done"
-        (whole,) = [event for event in told if event.name == "picture_done"]
-        assert whole.record.mark == picture_mark(sample("cat.jpg"), about)
-        assert whole.record.source == str(SAMPLES / "cat.jpg")
-        assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole.files}
-
-    async def ends(explainer):
-        async with aclosing(await running(explainer, long(1))):
-            assert (await explainer.report({}))["running"] == 1
-        await until(lambda: store.load(long(1).id)["status"] == "cancelled")
-
-        rest = await running(explainer, long(2))
-        store.forget(long(2).id)
-        await explainer.forget(long(2).id)
-        assert [event async for _, event in rest][-1].data["status"] == 404
-
-        rest = await running(explainer, long(3))
-        await explainer.record_end(long(3).id, Ending(status="failed", problem=DeadlinePassed("late").body()))
-        await until(lambda: store.load(long(3).id)["status"] == "failed")
-        await rest.aclose()
-        await asyncio.sleep(0.1)
-        assert store.load(long(3).id)["problem"]["status"] == 504
-
-        rest = await running(explainer, long(4), seconds=-4)
-        assert [event async for _, event in rest][-1].data["status"] == 504  # its caller has gone
-        assert (await explainer.report({}))["running"] == 0
-
-    async def _report(explainer):
-        told = await explainer.refresh()
-        assert told["replica"] == "r1"
-        assert any(model.id == LITE0 for model in told["catalogue"].models)
-        assert len(pickle.dumps(told)) < 100 * 1024  # more than that would go through Ray's object store
-        assert (await explainer.report({"r1": told["catalogue_version"]}))["catalogue"] is None
-        await until(lambda: explainer.record_routing_stats() == {"models": [LITE0]})
-        for _ in range(2 * MAX_UNANSWERED_CHECKS):
-            explainer.check_health()
-            await asyncio.sleep(0.01)
 
     asyncio.run(asyncio.wait_for(play(), 120))
 
