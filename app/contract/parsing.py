@@ -23,7 +23,7 @@ def parse_json(text: str) -> Any:
     """A JSON value. Raises `ValueError`, also for NaN and Infinity, a name that an object holds twice, deep
     nesting, and text that is no valid Unicode."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_once)
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=unique_names)
     except RecursionError as error:
         raise ValueError(f"it {TOO_DEEP}") from error
     if fault := value_fault(value):
@@ -52,8 +52,12 @@ def _content(container: dict[object, object] | list[object] | tuple[object, ...]
     return (*container.keys(), *container.values()) if isinstance(container, dict) else container
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON. Of two values under one name the first would be lost without a word."""
+def unique_names(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A dict of these pairs, for `json.loads(object_pairs_hook=…)` too. Of two values under one name one would be lost.
+
+    Raises:
+        ValueError: where a name stands twice.
+    """
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from ..contract.parsing import unique_names
 from ..settings import shipped
 from .presentation import FALLBACK, KINDS, presentations
 
@@ -31,7 +32,7 @@ PARTS = {
 @cache
 def texts(language: str) -> Mapping[str, str]:
     """All texts of a language. Raises `ValueError` where two of its files share a key."""
-    return MappingProxyType(_unique(item for part in parts(language).values() for item in part.items()))
+    return MappingProxyType(unique_names(item for part in parts(language).values() for item in part.items()))
 
 
 @cache
@@ -44,7 +45,7 @@ def parts(language: str) -> Mapping[str, Mapping[str, str]]:
             for key, text in presentation.texts(language).items():
                 part = next(part for start, part in PARTS.items() if key.startswith(start))
                 found.setdefault(part, []).append((key, text))
-    return MappingProxyType({part: _unique(pairs) for part, pairs in found.items()})
+    return MappingProxyType({part: unique_names(pairs) for part, pairs in found.items()})
 
 
 @cache
@@ -54,14 +55,5 @@ def workbench_keys() -> frozenset[str]:
 
 
 def _file(file: Path) -> dict[str, str]:
-    found: dict[str, str] = json.loads(file.read_text("utf-8"), object_pairs_hook=_unique)
-    return found
-
-
-def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the text «{key}» is there twice")
-        found[key] = value
+    found: dict[str, str] = json.loads(file.read_text("utf-8"), object_pairs_hook=unique_names)
     return found
