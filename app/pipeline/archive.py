@@ -238,6 +238,16 @@ def picture(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=["PNG"])
 
 
+def thumbnail(image: Image.Image, side: int | None) -> Image.Image:
+    """The picture, scaled down where its longer side has more than `side` pixels: each pixel is the mean of those that
+    it stands for."""
+    longer = max(image.size)
+    if side is None or longer <= side:
+        return image
+    width, height = (max(1, round(length * side / longer)) for length in image.size)
+    return image.resize((width, height), Image.Resampling.BOX)
+
+
 def png(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG", compress_level=3)

@@ -81,7 +81,13 @@ def test_a_panel_as_a_picture(server, record):
     large = np.asarray(Image.open(io.BytesIO(server.http.get(url, params={"zoom": 3}).content)))
     assert np.array_equal(large[1::3, 1::3], np.asarray(shown))  # each value is a square of its own
     assert np.array_equal(large[::3, 2::3], np.asarray(shown))
-    for query in ({"colormap": "jet"}, {"percentile": 0}, {"overlay": 2}, {"reduce": "none"}, {"zoom": 5}):
+    small = np.asarray(Image.open(io.BytesIO(server.http.get(url, params={"side": 112}).content)), float)
+    means = np.asarray(shown, float).reshape(112, 2, 112, 2, 3).mean((1, 3))
+    assert np.abs(small - means).max() <= 1  # rounded in both directions
+    assert Image.open(io.BytesIO(server.http.get(url, params={"side": 2048}).content)).size == (224, 224)
+    for query in (
+        {"colormap": "jet"}, {"percentile": 0}, {"overlay": 2}, {"reduce": "none"}, {"zoom": 5}, {"side": 15}
+    ):  # fmt: skip
         assert server.http.get(url, params=query).status_code == 422
 
 

@@ -42,6 +42,10 @@ register_url_convertor("plain", _SegmentWithoutDot())
 router = APIRouter(prefix="/api/v1/explanations", tags=["explanations"])
 Percentile = Annotated[float, Query(gt=0, le=100, description="|values| beyond it take the palette's last colour")]
 Overlay = Annotated[float | None, Query(ge=0, le=1, description="Opacity of the map over the picture; none: map alone")]
+Side = Annotated[
+    int | None,
+    Query(ge=16, le=2048, description="At most so many pixels on the longer side: larger pictures are scaled down"),
+]
 Responses = dict[int | str, dict[str, Any]]
 BYTES = {"schema": {"type": "string", "format": "binary"}}
 PNG: Responses = {200: {"content": {"image/png": BYTES}}}
@@ -122,8 +126,9 @@ async def coloured(
     percentile: Percentile = 99,
     overlay: Overlay = None,
     zoom: Annotated[int, Query(ge=1, le=4, description="Pixels of the picture for each pixel of the map")] = 1,
+    side: Side = None,
 ) -> Response:
-    """The coloured map; with `overlay` drawn over the picture that the model saw."""
+    """The coloured map; with `overlay` drawn over the picture that the model saw. With `side` a thumbnail of it."""
     if colormap not in palettes():
         raise Unprocessable(
             f"colormap: there is no «{colormap}». There are: {', '.join(palettes())}.", field="colormap"
@@ -138,7 +143,7 @@ async def coloured(
         drawn = draw(values, colormap, percentile, under, overlay or 0.0, signed=is_signed(reduce))
         if zoom > 1:  # each value becomes a square
             drawn = drawn.resize((drawn.width * zoom, drawn.height * zoom), Image.Resampling.NEAREST)
-        return _png(export.png(drawn))
+        return _png(export.png(export.thumbnail(drawn, side)))
 
     return await render_pool.make(request, render)
 

@@ -1,9 +1,11 @@
 // The arrays of the panels: estimates from the stream, and the raw array of each finished panel.
 
 import * as api from "../api/client.js";
+import { cameSlowly } from "../api/slow-link.js";
 import { decodeMap, decodeNpy } from "../arrays/worker-client.js";
 import { reduce } from "../rendering/reduction.js";
-import { REDUCTIONS } from "../rendering/settings.js";
+import { REDUCTIONS, paletteOf } from "../rendering/settings.js";
+import { loadImage } from "../shared/load-image.js";
 import { t } from "../shared/texts.js";
 import { updatePanel } from "../state/actions.js";
 import { cacheAnswer, cacheKey } from "../state/result-cache.js";
@@ -15,6 +17,8 @@ import { store } from "../state/store.js";
  */
 
 const whenIdle = globalThis.requestIdleCallback ?? ((run) => setTimeout(run, 50));
+const PREVIEW_SIDE = 112; // pixels: a tenth of the array's bytes
+
 /** @type {WeakSet<PanelBody>} */
 const fetching = new WeakSet(); // records whose array is on its way
 
@@ -29,10 +33,33 @@ export function cachePanel({ model, method, target, against, status, record, raw
 
 /**
  * Fetches the arrays of finished panels that are shown and have none yet; hidden panels get theirs when they are shown.
+ * On a slow connection small pictures of the maps come first.
  * @param {AbortSignal} signal
  */
-export function fetchShown(signal) {
-  for (const { id, status, raw } of store.state.panels) if (status === "done" && !raw) fetchArray(id, signal);
+export async function fetchShown(signal) {
+  const missing = store.state.panels.filter(({ status, raw }) => status === "done" && !raw);
+  if (missing.length && cameSlowly(store.state.id)) await Promise.all(missing.map((panel) => showPreview(panel, signal)));
+  for (const { id } of missing) if (!signal.aborted) fetchArray(id, signal);
+}
+
+/**
+ * Shows a small picture of a finished panel, coloured by the server as the page would colour it now; none where the
+ * colours depend on other panels too, or where the map is not shown whole.
+ * @param {Panel} panel
+ * @param {AbortSignal} signal
+ */
+async function showPreview({ id, record }, signal) {
+  const { rendering } = store.state;
+  if (!record?.urls.png || rendering.scale !== "own" || rendering.show !== "map") return;
+  const { reduction, percentile } = rendering;
+  const search = new URLSearchParams({ colormap: paletteOf(rendering), reduce: reduction, percentile: String(percentile), side: String(PREVIEW_SIDE) });
+  const url = `${record.urls.png}?${search}`;
+  try {
+    await loadImage(url);
+  } catch {
+    return; // the array tells what is wrong
+  }
+  if (!signal.aborted && !store.panel(id)?.raw) updatePanel(id, { preview: { url, rendering } });
 }
 
 /**
@@ -62,7 +89,7 @@ export async function fetchArray(id, signal) {
     const { buffer, scale } = await api.rawArray(record.urls.npy, { signal });
     const raw = await decodeNpy(buffer, scale);
     if (signal.aborted) return;
-    updatePanel(id, { raw, problem: null });
+    updatePanel(id, { raw, preview: null, problem: null });
     const panel = store.panel(id);
     if (panel) cachePanel(panel);
     // Computes all reductions while the browser is idle, so that choosing another one only needs colouring.

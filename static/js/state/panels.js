@@ -37,6 +37,7 @@ function blank(fields) {
     total: null,
     estimate: null,
     raw: null,
+    preview: null,
     record: null,
     problem: null,
     measuring: {},

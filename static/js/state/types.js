@@ -71,6 +71,13 @@
  */
 
 /**
+ * A small picture of a map, coloured by the server.
+ * @typedef {object} Preview
+ * @property {string} url
+ * @property {Settings} rendering - that it is coloured by
+ */
+
+/**
  * One map of the grid.
  * @typedef {object} Panel
  * @property {string} id
@@ -83,6 +90,7 @@
  * @property {number | null} total
  * @property {RawArray | null} estimate - the newest map of the stream, summed over channels
  * @property {RawArray | null} raw - the array itself, once it is fetched
+ * @property {Preview | null} preview - a small picture of the map, where the array takes long
  * @property {PanelBody | null} record
  * @property {PanelProblem | null} problem
  * @property {Record<string, Measuring>} measuring - by metric

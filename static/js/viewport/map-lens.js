@@ -25,6 +25,7 @@ const percent = (fraction) => `${100 * fraction}%`;
 export class MapLens extends View {
   /** @type {HTMLImageElement} */ seen;
   /** @type {HTMLCanvasElement} */ canvas;
+  /** @type {HTMLImageElement} */ preview;
   /** @type {HTMLDivElement} */ over;
   /** @type {HTMLDivElement} */ across;
   /** @type {HTMLDivElement} */ down;
@@ -42,7 +43,8 @@ export class MapLens extends View {
   build() {
     this.seen = el("img", { class: "seen", alt: "", hidden: true, draggable: "false" });
     this.canvas = el("canvas", { class: "map", role: "img", hidden: true });
-    this.over = el("div", { class: "over" }, this.canvas);
+    this.preview = el("img", { class: "map preview", alt: "", hidden: true, draggable: "false" });
+    this.over = el("div", { class: "over" }, this.canvas, this.preview);
     this.across = el("div", { class: "cross across", hidden: true });
     this.down = el("div", { class: "cross down", hidden: true });
     this.box = el("div", { class: "box", hidden: true });
@@ -83,7 +85,8 @@ export class MapLens extends View {
   setPanel(panel, label = t("panel.look", { panel: panelName(panel) })) {
     this.panel = panel;
     const { url } = store.state.inputs.get(panel.model) ?? {};
-    if (url && this.seen.getAttribute("src") !== url) this.seen.src = url;
+    // After the array: under a map, and on a slow connection, the picture can wait.
+    if (url && this.ready && this.seen.getAttribute("src") !== url) this.seen.src = url;
     if (!url) this.seen.removeAttribute("src");
     if (this.ready) {
       this.tabIndex = 0;
@@ -108,9 +111,18 @@ export class MapLens extends View {
     });
   }
 
+  /** A small picture of the map until its array is here, as long as it is coloured as the maps are. */
+  showPreview() {
+    const { preview } = this.panel;
+    this.preview.hidden = this.ready || preview?.rendering !== this.rendering;
+    if (this.preview.hidden) this.preview.removeAttribute("src");
+    else if (preview) this.preview.src = preview.url;
+  }
+
   /** The pixels, where something that they depend on has changed. */
   paint() {
     const { rendering } = this;
+    this.showPreview();
     const array = arrayOf(this.panel);
     const limit = array ? limitOf(this.panel, { ...store.state, rendering }) : 0;
     const drawn = store.state.palettes && array ? appearanceOf(rendering, limit) : "";
