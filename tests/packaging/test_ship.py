@@ -81,7 +81,8 @@ def test_what_the_container_is_built_from_is_let_in_and_exists():
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     about = tomllib.loads((ROOT / "pyproject.toml").read_text())
     needed = {"pyproject.toml", "constraints.txt", about["project"]["readme"], *about["project"]["license-files"]}
-    assert let_in == needed | {path.partition("/")[0] for path in about["tool"]["setuptools"]["package-dir"].values()}
+    packaged = {path.partition("/")[0] for path in about["tool"]["setuptools"]["package-dir"].values()}
+    assert let_in == needed | packaged | {"tools"}  # which bundle the page's modules
     assert all((ROOT / name).exists() for name in let_in)
 
 

@@ -29,7 +29,7 @@ export class SampleList extends View {
   /** @param {SampleBody[]} samples */
   show(samples) {
     this.list.replaceChildren(...samples.map((sample) => {
-      const image = el("img", { src: thumbnailUrl(sample), alt: "", width: 84, height: 84 });
+      const image = el("img", { loading: "lazy", src: thumbnailUrl(sample), alt: "", width: 84, height: 84 });
       image.addEventListener("error", () => { image.src = sample.url; }, { once: true });
       const credit = [sample.credit, sample.licence].filter(Boolean).join(", ");
       return el("li", {}, el("button", { type: "button", class: "sample", title: credit, onclick: () => addSamples([sample]) }, image, el("span", {}, textOr(`learn.sample.${sample.id}`, sample.title))));
