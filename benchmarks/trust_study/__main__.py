@@ -105,7 +105,7 @@ def signed(records: Records) -> str:
 
 
 def drawn_weights(model: str) -> str:
-    """What hangs on how random weights are drawn."""
+    """What depends on how random weights are drawn."""
     found = weights(model, KEPT)
     methods = list(next(iter(found.values()))["ranks"])
     heads = ("activations", "logits", "occlusion", *(find_method(method).title for method in methods))

@@ -1,4 +1,4 @@
-"""How random weights are drawn, and what hangs on it: PyTorch's own draw, ours, and norms that are measured again."""
+"""What depends on how random weights are drawn: by PyTorch, by us, and by us with new statistics for BatchNorm."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def as_shipped(model: Classifier, layer: list[NamedModule]) -> None:
     randomise(layer, 0)
 
 
-def measured_again(model: Classifier, pictures: Tensor) -> None:
-    """The norms' means and variances, from the pictures; each layer after those below it."""
+def reset_batch_norm(model: Classifier, pictures: Tensor) -> None:
+    """Set the running mean and variance of every BatchNorm from `pictures`, in one pass."""
     norms = [module for module in model.network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
@@ -67,27 +67,28 @@ def ways(pictures: Tensor, name: str) -> Iterator[tuple[str, Classifier]]:
     copy = private_copy(classifier(name))
     for layer in layers_with_weights(copy):
         as_shipped(copy, layer)
-    measured_again(copy, pictures)
+    reset_batch_norm(copy, pictures)
     yield "as drawn here, norms measured again", copy
 
 
 def weights(name: str, folder: Path) -> dict[str, dict[str, Any]]:
-    """Of each way the spreads, the mean rank correlation with the original for each method, and float32's rounding."""
+    """For each way to draw: the spreads; for each method the mean rank correlation of its map with the trained
+    model's; and float32's rounding."""
     file = folder / f"{name}-weights.json"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(_weigh(name)))
+        file.write_text(json.dumps(_measure(name)))
     found: dict[str, dict[str, Any]] = json.loads(file.read_text())
     return found
 
 
-def _weigh(name: str) -> dict[str, dict[str, Any]]:
+def _measure(name: str) -> dict[str, dict[str, Any]]:
     maps = {(method, picture): subject(name, picture, method) for method in METHODS for picture in PICTURES}
     pictures = torch.stack([maps[METHODS[0], picture].picture for picture in PICTURES])
     found: dict[str, dict[str, Any]] = {}
     for title, copy in ways(pictures, name):
-        last, over = spread(copy, pictures)
-        found[title] = {"activations": last, "logits": over, "ranks": {}}
+        activations, logits = spread(copy, pictures)
+        found[title] = {"activations": activations, "logits": logits, "ranks": {}}
         for method in METHODS:
             ranks = []
             for picture in PICTURES:
