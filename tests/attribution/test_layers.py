@@ -47,7 +47,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_census(name: str) -> None:
+def test_inspection(name: str) -> None:
     guided, gates, layer, shape = EXPECTED[name]
     inspection = inspection_of(classifier(name))
     assert inspection.differentiable
@@ -57,7 +57,7 @@ def test_census(name: str) -> None:
     assert inspection.default_layer == layer
 
 
-def test_census_of_the_real_lite0() -> None:
+def test_inspection_of_the_real_lite0() -> None:
     inspection = inspection_of(lite0())
     assert (inspection.guided, inspection.gates, inspection.unknown) == ({"Hardtanh": 33}, {}, {})
     assert (inspection.layers[-1].name, inspection.layers[-1].shape) == ("bn2", (1280, 7, 7))

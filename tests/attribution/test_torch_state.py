@@ -84,7 +84,7 @@ CLEAN = {
 
 
 class Pooled(Tiny):
-    """With a max pooling, whose way back has no deterministic form in PyTorch."""
+    """With a max pooling, whose backward pass has no deterministic form in PyTorch."""
 
     def __init__(self) -> None:
         super().__init__(nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)))

@@ -50,7 +50,7 @@ def web_server(bundled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (figures / "figure.js").write_text(FIGURE)
     monkeypatch.setattr(application, "asset_folders", lambda: {**asset_folders(), "methods/toy": figures})
     with serving(tmp_path / "store") as web_server:
-        web_server.executor.known = False  # so that the page of methods shows those that ship
+        web_server.executor.has_catalogue = False  # so that the page of methods shows those that ship
         yield web_server
 
 

@@ -45,7 +45,7 @@ def context(open_context, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def real_context(open_context, tmp_path_factory):
-    """With the shipped model itself, and all that makes its gradients quicker."""
+    """With the shipped model itself, and its faster backends."""
     return open_context(models=None, store=tmp_path_factory.mktemp("real"))
 
 

@@ -1,4 +1,4 @@
-"""Infidelity against captum called directly, against the formula in NumPy, and where it is known."""
+"""Infidelity against captum called directly, against the formula in NumPy, and where its value is known."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def masks_of(asked, samples: int) -> Tensor:
 @pytest.mark.parametrize("method", ["vanilla_gradient", "integrated_gradients", "input_x_gradient", "grad_cam"])
 @pytest.mark.parametrize("micro_batch", [1, 4, 100])
 def test_against_captum_called_directly(method: str, micro_batch: int) -> None:
-    """Where captum's own β, which may be negative, is not: else its map with the signs turned round."""
+    """captum's factor β may be negative, ours may not. Where ours is 0, the map with its signs changed is compared."""
     asked = subject(method, values=seeded((1 if method == "grad_cam" else 3, 12, 12)), micro_batch=micro_batch)
     figures = measure("infidelity", asked, samples=10, replacement="black").figures
     model, picture = asked.classifier, asked.picture
@@ -85,7 +85,7 @@ def test_the_formula_by_hand(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["vanilla_gradient", "input_x_gradient"])
-def test_of_a_linear_score_the_gradient_foretells_all(method: str) -> None:
+def test_the_gradient_of_a_linear_score_predicts_everything(method: str) -> None:
     asked = subject(method, wrap(Linear()), random_picture(8))
     figures = measure("infidelity", asked, replacement="black").figures
     assert figures["unexplained"] == pytest.approx(0, abs=1e-9)
@@ -96,7 +96,7 @@ def test_of_a_linear_score_the_gradient_foretells_all(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["vanilla_gradient", "input_x_gradient"])
-def test_a_map_with_its_signs_turned_round_foretells_nothing(method: str) -> None:
+def test_a_map_with_its_signs_changed_predicts_nothing(method: str) -> None:
     right = subject(method, wrap(Linear()), random_picture(8))
     asked = subject(method, wrap(Linear()), random_picture(8), values=-right.values)
     figures = measure("infidelity", asked, replacement="black").figures
