@@ -14,7 +14,7 @@ from gradoscope.attribution.metrics.networks import NamedModule, layers_with_wei
 from gradoscope.attribution.metrics.similarity import map_similarity
 from torch import Tensor, nn
 
-from benchmarks.trust_study.measured import PICTURES, classifier, subject
+from benchmarks.trust_study.measured import PICTURES, classifier, explained_map
 from tests.support.nets import explain
 
 METHODS = ("vanilla_gradient", "guided_backprop", "input_x_gradient", "grad_cam")
@@ -83,7 +83,7 @@ def weights(name: str, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _measure(name: str) -> dict[str, dict[str, Any]]:
-    maps = {(method, picture): subject(name, picture, method) for method in METHODS for picture in PICTURES}
+    maps = {(method, picture): explained_map(name, picture, method) for method in METHODS for picture in PICTURES}
     pictures = torch.stack([maps[METHODS[0], picture].picture for picture in PICTURES])
     found: dict[str, dict[str, Any]] = {}
     for title, copy in ways(pictures, name):
@@ -92,13 +92,13 @@ def _measure(name: str) -> dict[str, dict[str, Any]]:
         for method in METHODS:
             ranks = []
             for picture in PICTURES:
-                asked = maps[method, picture]
-                values = explain(method, copy, asked.picture, score=asked.score).values
-                ranks.append(map_similarity(asked.values, values, asked.method)["rank_correlation"] or 0.0)
+                subject = maps[method, picture]
+                values = explain(method, copy, subject.picture, score=subject.score).values
+                ranks.append(map_similarity(subject.values, values, subject.method)["rank_correlation"] or 0.0)
             found[title]["ranks"][method] = mean(ranks)
-        asked = maps[METHODS[0], PICTURES[0]]
-        covered = {"score": asked.score, "window": 56, "stride": 28}
-        single = explain("occlusion", copy, asked.picture, **covered).values
-        double = explain("occlusion", private_copy(copy).double(), asked.picture.double(), **covered).values
-        found[title]["rounding"] = map_similarity(single, double, asked.method)["rank_correlation"]
+        subject = maps[METHODS[0], PICTURES[0]]
+        covered = {"score": subject.score, "window": 56, "stride": 28}
+        single = explain("occlusion", copy, subject.picture, **covered).values
+        double = explain("occlusion", private_copy(copy).double(), subject.picture.double(), **covered).values
+        found[title]["rounding"] = map_similarity(single, double, subject.method)["rank_correlation"]
     return found

@@ -52,13 +52,13 @@ def test_against_torchvision_and_timm(card: str, name: str) -> None:
     to one level of 255 in 0.7 % of the values."""
     picture = decode(read_sample(name), 10**8)
     for sent in (picture, picture.transpose(Image.Transpose.ROTATE_90), picture.crop((3, 5, 300, 218))):
-        given = np.asarray(preprocess(sent, CARDS[card]).picture, dtype=int)
+        actual = np.asarray(preprocess(sent, CARDS[card]).picture, dtype=int)
         peers = [timm_eval(sent, CARDS[card])]
         if card != "wide":
             peers.append(two_steps(sent, CARDS[card]))
         for expected in peers:
-            assert np.abs(given - expected).max() <= (card == "wide")
-            assert (given != expected).mean() < 0.01
+            assert np.abs(actual - expected).max() <= (card == "wide")
+            assert (actual != expected).mean() < 0.01
 
 
 @pytest.mark.parametrize("fit", ["pad", "squash"])
@@ -69,8 +69,8 @@ def test_pad_and_squash_against_timm(fit: str, fraction: float, size: tuple[int,
     for name in ("cat", "rocket"):
         picture = decode(read_sample(name), 10**8)
         for sent in (picture, picture.transpose(Image.Transpose.ROTATE_90), picture.crop((0, 0, 300, 60))):
-            given = np.asarray(preprocess(sent, card).picture, dtype=int)
-            assert np.array_equal(given, timm_eval(sent, card))
+            actual = np.asarray(preprocess(sent, card).picture, dtype=int)
+            assert np.array_equal(actual, timm_eval(sent, card))
 
 
 @pytest.mark.parametrize("resize", [232, 256, 342])
@@ -205,8 +205,8 @@ def test_narrow_pictures_are_sampled_from_the_box_of_the_crop(size: tuple[int, i
     narrow = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2))
     x, y = (max(0, side // 2 - 600) for side in size)
     wide = narrow.crop((x, y, size[0] - x, size[1] - y))
-    given, expected = (np.asarray(preprocess(picture, LITE0).picture, dtype=int) for picture in (narrow, wide))
-    assert np.abs(given - expected).max() <= 2
+    actual, expected = (np.asarray(preprocess(picture, LITE0).picture, dtype=int) for picture in (narrow, wide))
+    assert np.abs(actual - expected).max() <= 2
 
 
 @pytest.mark.parametrize("size", [(65500, 1), (1, 65500), (3000, 1000), (1000, 3000)])

@@ -108,16 +108,16 @@ def test_what_comes_of_a_picture_is_what_comes_of_it_alone(opened, asked, pictur
         differ = ("id", "url", "seconds", "mark", "source", "inputs", "panels")
         for name in set(record) - set(differ):
             assert shot.record.to_dict()[name] == record[name], name
-        for given, expected in zip(shot.record.to_dict()["inputs"], record["inputs"], strict=True):
-            assert [c["index"] for c in given["predictions"]] == [c["index"] for c in expected["predictions"]]
-            assert (given["crop"], given["size"], len(given["targets"])) == (
+        for actual, expected in zip(shot.record.to_dict()["inputs"], record["inputs"], strict=True):
+            assert [c["index"] for c in actual["predictions"]] == [c["index"] for c in expected["predictions"]]
+            assert (actual["crop"], actual["size"], len(actual["targets"])) == (
                 expected["crop"], expected["size"], len(expected["targets"]),
             )  # fmt: skip
-        for given, expected in zip(shot.record.to_dict()["panels"], record["panels"], strict=True):
+        for actual, expected in zip(shot.record.to_dict()["panels"], record["panels"], strict=True):
             for name in ("id", "status", "model", "method", "target", "against", "parameters", "shape"):
-                assert given[name] == expected[name], name
-            assert given["diagnostics"].keys() == expected["diagnostics"].keys()
-            errors.append(relative(torch.from_numpy(shot.maps[given["id"]]), torch.from_numpy(maps[given["id"]])))
+                assert actual[name] == expected[name], name
+            assert actual["diagnostics"].keys() == expected["diagnostics"].keys()
+            errors.append(relative(torch.from_numpy(shot.maps[actual["id"]]), torch.from_numpy(maps[actual["id"]])))
     assert len({shot.record.to_dict()["panels"][0]["target"]["index"] for shot in shots}) > 1 or asked.targets
     assert median(errors) <= 1e-2
     assert max(errors) <= 1e-1

@@ -12,7 +12,7 @@ from gradoscope.attribution.metrics.findings import percent, short
 from gradoscope.pipeline.findings import findings
 from gradoscope.pipeline.texts import texts
 
-from tests.support.explained_maps import measure, subject
+from tests.support.explained_maps import explained_map, measure
 
 PREFIX = "trust.finding."
 Figures = dict[str, Any]
@@ -197,9 +197,9 @@ CASES: list[tuple[str, str, Figures, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("metric", "method", "figures", "expected"), CASES)
 def test_rules(metric: str, method: str, figures: Figures, expected: dict[str, str]) -> None:
-    given = findings(metric, figures, find_method(method))
-    assert {finding.code: finding.level for finding in given} == expected
-    for finding in given:
+    actual = findings(metric, figures, find_method(method))
+    assert {finding.code: finding.level for finding in actual} == expected
+    for finding in actual:
         told = finding.record()
         assert told.url == f"/trust#{metric}"
         assert told.detail.endswith(".")
@@ -225,7 +225,7 @@ def test_what_is_measured_is_never_passed_over_in_silence(metric: str, method: s
         return  # refused
     options = {"steps": 4} if method == INTEGRATED else {}
     complete = {"completeness": {"expected": 1.0, "attributed": 1.1, "relative_error": 0.1}}
-    asked = replace(subject(method, **options), diagnostics=complete)
+    asked = replace(explained_map(method, **options), diagnostics=complete)
     quick = {"deletion": {"steps": 3, "draws": 1}, "insertion": {"steps": 3}, "max_sensitivity": {"samples": 2}}
     assert findings(metric, measure(metric, asked, **quick.get(metric, {})).figures, asked.method)
 

@@ -216,9 +216,9 @@ def test_what_is_remembered_is_of_that_picture_model_and_input(open_context, tig
         for models in (LITES[:1], LITES[1:2])
         for fit, size in ((None, None), ("pad", None), (None, (160, 192)))
     ]
-    given = [told(job, context)[-1].data for job in (*asked, *asked)]
+    actual = [told(job, context)[-1].data for job in (*asked, *asked)]
     expected = [told(job, forgetful)[-1].data for job in asked]
-    assert given == expected * 2
+    assert actual == expected * 2
     assert len({str(answer) for answer in expected}) == len(expected)
     assert forgetful.picture_cache.currsize == 0 < context.picture_cache.currsize <= context.picture_cache.maxsize
 

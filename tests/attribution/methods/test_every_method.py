@@ -109,12 +109,12 @@ def test_contract(architecture: str, method: str) -> None:
         return
     kept = x.clone()
     with left_as_it_was(model):  # done
-        yielded, given = finish(steps_of(method, model, x, score=Score(0), **options))
-        assert given.values.shape in ((3, side, side), (1, side, side))
-        assert given.values.dtype == torch.float32
-        assert bool(torch.isfinite(given.values).all())
-        assert not given.values.requires_grad
-        assert float(given.values.min()) < float(given.values.max()), "constant"
+        yielded, actual = finish(steps_of(method, model, x, score=Score(0), **options))
+        assert actual.values.shape in ((3, side, side), (1, side, side))
+        assert actual.values.dtype == torch.float32
+        assert bool(torch.isfinite(actual.values).all())
+        assert not actual.values.requires_grad
+        assert float(actual.values.min()) < float(actual.values.max()), "constant"
         assert [step.done for step in yielded] == sorted({step.done for step in yielded})
         assert yielded[-1].done == yielded[-1].total
         declared = find_method(method)
