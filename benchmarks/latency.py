@@ -83,8 +83,8 @@ def cold_start(figures: Figures, folder: Path) -> None:
             with stream(http, files) as events:
                 for name, data in events:
                     if name == "prediction" or (name == "panel" and data["panel"]["method"] in CHEAP) or name == "done":
-                        told = {"panel": "three cheap maps", "done": "six maps"}.get(name, name)
-                        figures[f"cold: {told}"].append(time.perf_counter() - began)
+                        title = {"panel": "three cheap maps", "done": "six maps"}.get(name, name)
+                        figures[f"cold: {title}"].append(time.perf_counter() - began)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)

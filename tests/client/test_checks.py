@@ -205,10 +205,10 @@ def test_a_record_without_a_server_names_files_and_no_addresses(tmp_path):
     folder = made.save(tmp_path / "saved")
     record = json.loads((folder / "explanation.json").read_text())
     assert "/api/v1" not in json.dumps(record)
-    for panel, told in zip(made, record["panels"], strict=True):
-        np.testing.assert_array_equal(np.load(folder / told["urls"]["npy"]), panel.values)
-        assert (folder / told["urls"]["png"]).is_file()
-        maps = told["metrics"]["randomisation"]["maps"]
+    for panel, entry in zip(made, record["panels"], strict=True):
+        np.testing.assert_array_equal(np.load(folder / entry["urls"]["npy"]), panel.values)
+        assert (folder / entry["urls"]["png"]).is_file()
+        maps = entry["metrics"]["randomisation"]["maps"]
         for name, file in maps.items():
             np.testing.assert_array_equal(np.load(folder / file), panel.metric_map("randomisation", name))
         assert maps

@@ -48,8 +48,8 @@ def test_maps_are_those_of_the_server(client, server, tmp_path):
     record = server.http.get(f"/api/v1/explanations/{made.id}").json()
     assert made.record.model_dump(mode="json") == record
     assert [panel.method for panel in made] == [panel["method"] for panel in record["panels"]]
-    for panel, told in zip(made, record["panels"], strict=True):
-        expected = np.load(io.BytesIO(server.http.get(told["urls"]["npy"]).content))
+    for panel, entry in zip(made, record["panels"], strict=True):
+        expected = np.load(io.BytesIO(server.http.get(entry["urls"]["npy"]).content))
         assert panel.values.dtype == np.float32
         np.testing.assert_array_equal(panel.values, expected)
     assert made.panel("grad_cam", target=285).target.label == "Egyptian cat"
@@ -101,8 +101,8 @@ def test_the_catalogue(client):
     assert next(method.id for method in client.methods() if method.default) == "vanilla_gradient"
     assert "cat" in [sample.id for sample in client.samples()]
     assert client.classes(models.default, "tabby")[0].index == 281
-    told = client.estimate(methods=["smooth_grad"], options={"smooth_grad": {"samples": 7}}, size=(64, 96))
-    assert told[0].gradient_evaluations == 7
+    estimates = client.estimate(methods=["smooth_grad"], options={"smooth_grad": {"samples": 7}}, size=(64, 96))
+    assert estimates[0].gradient_evaluations == 7
 
 
 def test_a_stream_tells_what_happens(client):

@@ -91,5 +91,5 @@ def test_pages_to_read_work(browser: Browser, web_server: RunningServer, path: s
 def test_scripts_of_another_version_are_told_and_do_not_run(browser: Browser, tmp_path: Path) -> None:
     with serving(tmp_path / "store") as web_server, visiting(browser, web_server.url) as visit:
         visit.open()
-        told = visit.page.evaluate("() => import('/static/js/state/store.js').catch(error => error.message)")
-        assert told == "The server was updated after this page was opened. Reload the page."
+        message = visit.page.evaluate("() => import('/static/js/state/store.js').catch(error => error.message)")
+        assert message == "The server was updated after this page was opened. Reload the page."

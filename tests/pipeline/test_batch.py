@@ -245,12 +245,14 @@ def test_faulty_pictures_do_not_stop_the_others(pictures, context, tmp_path):
     (tmp_path / "b.jpg").write_bytes((SAMPLES / "cat.jpg").read_bytes()[:9000])
     (tmp_path / "c.jpg").write_bytes((SAMPLES / "cat.jpg").read_bytes())
     listed = [*entries(tmp_path), ImageFile(tmp_path / "gone.jpg", tmp_path / "out")]
-    results = list(Batch(question(methods=("grad_cam",)), context, never).explain(listed))
-    told = {result.entry.path.name: result.problem.detail for result in results if isinstance(result, FailedPicture)}
-    assert set(told) == {"a.jpg", "b.jpg", "gone.jpg"}
-    assert "not a picture of an allowed format" in told["a.jpg"]
-    assert "No such file" in told["gone.jpg"]
-    assert [result.entry.path.name for result in results if isinstance(result, ExplainedPicture)] == ["c.jpg"]
+    outcome = list(Batch(question(methods=("grad_cam",)), context, never).explain(listed))
+    problems = {
+        result.entry.path.name: result.problem.detail for result in outcome if isinstance(result, FailedPicture)
+    }
+    assert set(problems) == {"a.jpg", "b.jpg", "gone.jpg"}
+    assert "not a picture of an allowed format" in problems["a.jpg"]
+    assert "No such file" in problems["gone.jpg"]
+    assert [result.entry.path.name for result in outcome if isinstance(result, ExplainedPicture)] == ["c.jpg"]
 
 
 @pytest.mark.parametrize(

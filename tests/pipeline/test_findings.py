@@ -200,10 +200,10 @@ def test_rules(metric: str, method: str, figures: Figures, expected: dict[str, s
     actual = findings(metric, figures, find_method(method))
     assert {finding.code: finding.level for finding in actual} == expected
     for finding in actual:
-        told = finding.record()
-        assert told.url == f"/trust#{metric}"
-        assert told.detail.endswith(".")
-        assert not set("{}") & set(told.detail)
+        body = finding.record()
+        assert body.url == f"/trust#{metric}"
+        assert body.detail.endswith(".")
+        assert not set("{}") & set(body.detail)
 
 
 def test_every_sentence_can_be_said_and_every_one_said_is_there() -> None:
@@ -225,9 +225,9 @@ def test_what_is_measured_is_never_passed_over_in_silence(metric: str, method: s
         return  # refused
     options = {"steps": 4} if method == INTEGRATED else {}
     complete = {"completeness": {"expected": 1.0, "attributed": 1.1, "relative_error": 0.1}}
-    asked = replace(explained_map(method, **options), diagnostics=complete)
+    subject = replace(explained_map(method, **options), diagnostics=complete)
     quick = {"deletion": {"steps": 3, "draws": 1}, "insertion": {"steps": 3}, "max_sensitivity": {"samples": 2}}
-    assert findings(metric, measure(metric, asked, **quick.get(metric, {})).figures, asked.method)
+    assert findings(metric, measure(metric, subject, **quick.get(metric, {})).figures, subject.method)
 
 
 def test_of_an_unknown_metric_nothing_is_said() -> None:

@@ -99,17 +99,17 @@ def test_a_killed_worker_comes_back_and_the_job_completes(kind, bound, request):
     polling.start()
     try:
         with stream(server.http, {"image": sample("rocket.jpg")}, **fields) as events:
-            told = []
+            names = []
             for name, data in events:
-                told.append(name)
-                if name == "progress" and told.count("progress") == 4:
+                names.append(name)
+                if name == "progress" and names.count("progress") == 4:
                     os.kill(server.worker_pid(), signal.SIGKILL)
                 last = data
     finally:
         ended.set()
         polling.join()
-    assert told[-1] == "done"
-    assert (told.count("accepted"), told.count("prediction"), told.count("panel")) == (1, 1, 2)
+    assert names[-1] == "done"
+    assert (names.count("accepted"), names.count("prediction"), names.count("panel")) == (1, 1, 2)
     assert [panel["status"] for panel in last["panels"]] == ["done", "done"]
     again, before = (
         np.load(io.BytesIO(data)) for data in (server.http.get(last["panels"][1]["urls"]["npy"]).content, reference)

@@ -80,11 +80,11 @@ def test_standard_error_is_how_far_seeds_are_apart() -> None:
     """Over 30 seeds: root mean square distance from their common mean, relative to it."""
     network, x = wrap(Tiny()), random_picture(seed=1)
     options = {"samples": 12, "noise": 0.3, "micro_batch": 12}
-    actual = [explain("smooth_grad", network, x, seed=seed, **options) for seed in range(30)]
-    maps = np.array([one.values.numpy().ravel() for one in actual])
+    attributions = [explain("smooth_grad", network, x, seed=seed, **options) for seed in range(30)]
+    maps = np.array([one.values.numpy().ravel() for one in attributions])
     spread = np.sqrt(maps.var(0, ddof=1).sum()) / np.linalg.norm(maps.mean(0))
-    told = [one.diagnostics["standard_error"] for one in actual]
-    assert np.sqrt(np.mean(np.square(told))) == pytest.approx(spread, rel=0.1)
+    reported = [one.diagnostics["standard_error"] for one in attributions]
+    assert np.sqrt(np.mean(np.square(reported))) == pytest.approx(spread, rel=0.1)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -109,7 +109,7 @@ def half_flat(side: int = 32) -> Tensor:
     return picture
 
 
-def told(figures, method: str = "vanilla_gradient") -> list[tuple[str, str]]:
+def codes_and_levels(figures, method: str = "vanilla_gradient") -> list[tuple[str, str]]:
     return [(found.code, found.level) for found in findings("gradient_check", figures, find_method(method))]
 
 
@@ -128,7 +128,7 @@ def test_slopes_ahead_and_behind_of_a_kink() -> None:
             assert abs(slope) == pytest.approx(float(values[0, 0, 0]) * abs(ahead), rel=1e-6)
         assert figures["kinks"] == 16
         assert figures["relative_error"] is None
-        assert told(figures)[0][0] == f"gradient_check_{code}"
+        assert codes_and_levels(figures)[0][0] == f"gradient_check_{code}"
 
 
 @pytest.mark.parametrize("picture", ["half", "flat"])
@@ -139,7 +139,7 @@ def test_a_right_gradient_passes_on_flat_areas(picture: str, seed: int) -> None:
     assert figures["kinks"] >= 8
     assert figures["relative_error"] < 1e-4
     assert figures["passed"]
-    assert told(figures) == [("gradient_check_kink", "note")]
+    assert codes_and_levels(figures) == [("gradient_check_kink", "note")]
 
 
 @pytest.mark.parametrize("picture", ["half", "flat"])
@@ -151,7 +151,7 @@ def test_a_wrong_gradient_fails_on_flat_areas_too(spoil, seed: int, picture: str
     spoiled = explained_map(model=subject.classifier, picture=x, values=spoil(subject.values))
     figures = measure("gradient_check", spoiled).figures
     assert not figures["passed"]
-    assert told(figures) == [("gradient_check_failed", "doubt")]
+    assert codes_and_levels(figures) == [("gradient_check_failed", "doubt")]
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,6 @@ def test_networks_with_max_pooling_on_a_half_white_picture(name: str) -> None:
     figures = measure("gradient_check", subject, directions=8).figures
     assert figures["kinks"]
     assert figures["passed"]
-    assert told(figures) == [("gradient_check_kink", "note")]
+    assert codes_and_levels(figures) == [("gradient_check_kink", "note")]
     swapped = explained_map(model=subject.classifier, picture=picture, values=subject.values.flip(0))
     assert not measure("gradient_check", swapped, directions=8).figures["passed"]

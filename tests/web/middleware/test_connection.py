@@ -138,9 +138,9 @@ def test_requests_one_after_the_other_and_at_once(web_server):
 def test_what_is_no_request_is_told_so(web_server, data, status):
     answer = problem(web_server.raw(data), status)
     assert answer.headers["connection"] == "close"
-    told = answer.json()
-    assert told["title"] == TITLES.get(status, told["title"])
-    assert (told["title"] == "Bad request") == (status == 400)
+    body = answer.json()
+    assert body["title"] == TITLES.get(status, body["title"])
+    assert (body["title"] == "Bad request") == (status == 400)
     assert web_server.alive()
 
 
