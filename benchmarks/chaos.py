@@ -233,10 +233,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--clients", type=int, default=100, help="that leave in the middle")
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        faults = deaths(given.requests, given.kills, given.seed, Path(folder))
-        faults += leaving(given.clients, Path(folder))
+        faults = deaths(arguments.requests, arguments.kills, arguments.seed, Path(folder))
+        faults += leaving(arguments.clients, Path(folder))
     print(*(faults or ["no fault"]), sep="\n")
     return 1 if faults else 0
 

@@ -332,8 +332,8 @@ def test_functions_of_a_network_that_refer_to_it_refer_to_the_copy():
     built.forward = lambda x, drop=built.drop: built.head(drop(built.second(built.first(x)).mean((2, 3))))
     for network in (closed, built):
         before = state_of(network)
-        asked = {"target": 1, "methods": ["vanilla_gradient", "grad_cam"], "metrics": "randomisation"}
-        made = explain(PICTURE, model=network, input={}, **asked)
+        arguments = {"target": 1, "methods": ["vanilla_gradient", "grad_cam"], "metrics": "randomisation"}
+        made = explain(PICTURE, model=network, input={}, **arguments)
         assert same(state_of(network), before)
         assert made.record.inputs[0].notes == []
         assert [panel.status for panel in made] == ["done"] * 2

@@ -140,8 +140,8 @@ def test_a_request_that_leaves_lets_its_models_go(tight):
 def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tight, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     context = tight()
-    asked = Explain("3" * 32, sample("cat.jpg"), ("resnet50", LITES[0]), CHEAP)
-    events = events_of(asked, context)
+    request = Explain("3" * 32, sample("cat.jpg"), ("resnet50", LITES[0]), CHEAP)
+    events = events_of(request, context)
     record = events[-1].data
     assert [panel["status"] for panel in record["panels"]] == ["refused", "refused", "done", "done"]
     assert record["panels"][0]["problem"]["status"] == 409
@@ -214,14 +214,14 @@ def test_what_is_remembered_is_of_that_picture_model_and_input(open_context, tig
     """A workshop that remembers everything answers as one that remembers nothing."""
     forgetful = open_context(store=tmp_path / "other", picture_bytes=0)
     context = tight()
-    asked = [
+    jobs = [
         Predict(sample(name), models, fit=fit, size=size)
         for name in ("cat.jpg", "grid.jpg")
         for models in (LITES[:1], LITES[1:2])
         for fit, size in ((None, None), ("pad", None), (None, (160, 192)))
     ]
-    actual = [events_of(job, context)[-1].data for job in (*asked, *asked)]
-    expected = [events_of(job, forgetful)[-1].data for job in asked]
+    actual = [events_of(job, context)[-1].data for job in (*jobs, *jobs)]
+    expected = [events_of(job, forgetful)[-1].data for job in jobs]
     assert actual == expected * 2
     assert len({str(answer) for answer in expected}) == len(expected)
     assert forgetful.picture_cache.currsize == 0 < context.picture_cache.currsize <= context.picture_cache.maxsize
