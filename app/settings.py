@@ -1,7 +1,7 @@
 """All settings, with defaults and descriptions. Each is read from the environment variable GRADOSCOPE_<NAME>.
 
-An empty variable counts as not set, and spaces around a value do not count. A variable that is no
-setting, or whose value is none, is refused by name.
+An empty variable counts as not set, and spaces around a value do not count. An unknown
+variable, or one with an invalid value, is refused, and the message names it.
 """
 
 from __future__ import annotations
@@ -139,9 +139,7 @@ class Settings(BaseSettings):
     )
     decode_seconds: float = Field(10, gt=0, description="Seconds that decoding a picture may take")
 
-    cluster_replicas_min: int = Field(
-        1, ge=1, description="Minimum number of replicas of the explainer on a Ray cluster"
-    )
+    cluster_replicas_min: int = Field(1, ge=1, description="Minimum number of replicas on a Ray cluster")
     cluster_replicas_max: int = Field(
         4,
         ge=1,
@@ -159,7 +157,7 @@ class Settings(BaseSettings):
         if not isinstance(given, dict):
             return given
         stripped = {name: value.strip() if isinstance(value, str) else value for name, value in given.items()}
-        # an empty name of a file of keys is no file that can be read: without keys everybody would be let in
+        # an empty `keys` is refused as a file that cannot be read: not set, it would let everybody in
         return {name: value for name, value in stripped.items() if value != "" or name == "keys"}
 
     @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", mode="before")

@@ -51,15 +51,15 @@ def fresh(folder: Path, count: int) -> list[ImageFile]:
     return listed
 
 
-def one_by_one(entries: list[ImageFile], asked: Explain, context: Context) -> None:
+def one_by_one(entries: list[ImageFile], template: Explain, context: Context) -> None:
     for entry in entries:
-        job = replace(asked, id=secrets.token_hex(16), picture=entry.path.read_bytes())
+        job = replace(template, id=secrets.token_hex(16), picture=entry.path.read_bytes())
         record = [event for event in run(job, context) if event is not None][-1].data
         write_folder(entry.folder, files(record, partial(context.store.read, job.id), titles()))
 
 
-def together(entries: list[ImageFile], asked: Explain, context: Context) -> None:
-    shots = explain_batch(Batch(asked, context, lambda entry, mark: False), entries)
+def together(entries: list[ImageFile], job: Explain, context: Context) -> None:
+    shots = explain_batch(Batch(job, context, lambda entry, mark: False), entries)
     assert all(isinstance(shot, ExplainedPicture) for shot in shots)
 
 
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--three", type=int, default=24, help="pictures a round for the three methods of one pass")
     parser.add_argument("--six", type=int, default=4, help="pictures a round for all six")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     sides: dict[str, Callable[[list[ImageFile], Explain, Context], None]] = {
         "one by one": one_by_one,
         "together": together,
@@ -78,13 +78,13 @@ def main() -> None:
         context = Context.open(Settings(store=folder / "store"))
         warm_up(context)
         print(f"{torch.get_num_threads()} threads, {context.zoo.device}, micro-batch {context.settings.micro_batch}")
-        for title, asked, count in (("three of one pass", THREE, given.three), ("all six", SIX, given.six)):
+        for title, job, count in (("three of one pass", THREE, arguments.three), ("all six", SIX, arguments.six)):
             rates: dict[str, list[float]] = {side: [] for side in sides}
-            for number in range(given.rounds + 1):
+            for number in range(arguments.rounds + 1):
                 for side, explain in sides.items():
                     entries = fresh(folder, count)
                     began = time.perf_counter()
-                    explain(entries, asked, context)
+                    explain(entries, job, context)
                     if number:  # the first round warms up
                         rates[side].append(count / (time.perf_counter() - began))
             for side, found in rates.items():

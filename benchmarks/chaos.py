@@ -48,7 +48,7 @@ class Answer:
     """What came of a request: its maps where it was done, else the problem's title."""
 
     ends: list[str] = field(default_factory=list)
-    told: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
     maps: dict[str, np.ndarray] = field(default_factory=dict)
     problem: str | None = None
 
@@ -67,7 +67,7 @@ def ask(server: Server, number: int) -> Answer:
         if number % 3:
             with stream(http, files, **fields) as events:
                 for event, data in events:
-                    answer.told[f"{event} {data['panel']['id']}" if event == "panel" else event] += 1
+                    answer.events[f"{event} {data['panel']['id']}" if event == "panel" else event] += 1
                     if event in ("done", "error"):
                         answer.ends.append(event)
                         last = data
@@ -131,9 +131,9 @@ def faults_of(answers: list[Answer], undisturbed: list[Answer]) -> list[str]:
     for number, (answer, expected) in enumerate(zip(answers, undisturbed, strict=True)):
         if len(answer.ends) != 1:
             faults.append(f"request {number} ended {len(answer.ends)} times")
-        often = [name for name, count in answer.told.items() if count > 1 and name not in ("progress", "partial")]
+        often = [name for name, count in answer.events.items() if count > 1 and name not in ("progress", "partial")]
         if often:
-            faults.append(f"request {number} was told twice: {', '.join(often)}")
+            faults.append(f"request {number} got some events twice: {', '.join(often)}")
         if answer.problem and not answer.problem.startswith("503"):
             faults.append(f"request {number}: {answer.problem}")
         for method, values in answer.maps.items():
@@ -233,10 +233,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--clients", type=int, default=100, help="that leave in the middle")
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        faults = deaths(given.requests, given.kills, given.seed, Path(folder))
-        faults += leaving(given.clients, Path(folder))
+        faults = deaths(arguments.requests, arguments.kills, arguments.seed, Path(folder))
+        faults += leaving(arguments.clients, Path(folder))
     print(*(faults or ["no fault"]), sep="\n")
     return 1 if faults else 0
 

@@ -7,8 +7,8 @@ explanations that fill the store, and pictures that are slow to decode. At last 
 could fail.
 
 Prints for each kind what /healthz took and the memory of the web process. Exits 1 if the 99th percentile of /healthz
-is 250 ms or more, if the memory grows by more than 256 MB or stays, if the good client loses anything that was
-accepted, or if a revoked key is let in.
+is 250 ms or more, if the memory grows by more than 256 MB, if more than 96 MB of that are not freed afterwards, if the
+good client loses anything that was accepted, or if a revoked key is let in.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ GOOD, BAD = "good-0123456789abcdef", "bad-0123456789abcdef"
 KEYS = f"good:{GOOD}\nbad:{BAD}\n"
 EXPLANATIONS, PREDICTIONS = "/api/v1/explanations", "/api/v1/predictions"
 MAX_P99 = 0.25  # seconds
-MAX_GROWTH, MAX_LEFT = 256, 96  # MB
+MAX_GROWTH, MAX_LEFT = 256, 96  # MB: during the attacks, and after them
 SMALL = 32 * 1024
 JOIN_SECONDS = 20  # for the last requests of an attack to be answered
 STORE_BYTES = 24 * 2**20
@@ -57,7 +57,7 @@ class Phase:
     name: str
     healthz: list[float]
     memory: float  # at most, MB
-    told: Counter[str]
+    statuses: Counter[str]
 
 
 @dataclass
@@ -68,15 +68,15 @@ class Good:
     lost: list[str] = field(default_factory=list)
 
 
-def probe(url: str, line: Connection) -> None:
+def probe(url: str, connection: Connection) -> None:
     """In a process of its own: ask for /healthz until told to end; sends (when, seconds) of each."""
     times = []
     with httpx.Client(base_url=url, timeout=60) as http:
-        while not line.poll(0.04):
+        while not connection.poll(0.04):
             began = time.monotonic()
             http.get("/healthz").raise_for_status()
             times.append((began, time.monotonic() - began))
-    line.send(times)
+    connection.send(times)
 
 
 def picture(seed: int, side: int = 64) -> bytes:
@@ -89,8 +89,8 @@ def picture(seed: int, side: int = 64) -> bytes:
 class Hostile:
     """The hostile client. Each attack lasts until `over`; what the server answers is counted."""
 
-    def __init__(self, url: str, over: threading.Event, told: Counter[str]) -> None:
-        self.url, self.over, self.told = url, over, told
+    def __init__(self, url: str, over: threading.Event, statuses: Counter[str]) -> None:
+        self.url, self.over, self.statuses = url, over, statuses
         self.port = urlsplit(url).port or 80
 
     def client(self, **options: object) -> httpx.Client:
@@ -98,7 +98,7 @@ class Hostile:
         return httpx.Client(base_url=self.url, headers=headers, timeout=120, **options)  # type: ignore[arg-type]
 
     def note(self, what: str, answer: httpx.Response) -> None:
-        self.told[f"{what}: {answer.status_code}"] += 1
+        self.statuses[f"{what}: {answer.status_code}"] += 1
 
     def again_and_again(self, act: Callable[[httpx.Client, int], None]) -> None:
         with self.client() as http:
@@ -122,7 +122,7 @@ class Hostile:
             sock.connect(("127.0.0.1", self.port))
             sock.sendall(request.encode())
             first = sock.recv(SMALL)
-            self.told[f"ZIP: {first[9:12].decode()}"] += 1
+            self.statuses[f"ZIP: {first[9:12].decode()}"] += 1
             while not self.over.wait(1):
                 sock.recv(SMALL)
 
@@ -143,7 +143,7 @@ class Hostile:
                     if self.over.is_set():
                         break
             with suppress(OSError):
-                self.told[f"{what}: {sock.recv(4096)[9:12].decode() or 'closed'}"] += 1
+                self.statuses[f"{what}: {sock.recv(4096)[9:12].decode() or 'closed'}"] += 1
 
     def unparsable(self) -> None:
         head = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -239,8 +239,8 @@ def watched(server: Server) -> Iterator[Callable[[], float]]:
 
 def attack(server: Server, name: str, seconds: float, id: str, memory: Callable[[], float]) -> Phase:
     """One kind of attack for so many seconds; its times of /healthz are filled in later."""
-    over, told = threading.Event(), Counter[str]()
-    hostile = Hostile(server.url, over, told)
+    over, statuses = threading.Event(), Counter[str]()
+    hostile = Hostile(server.url, over, statuses)
     memory()
     if name == "nested options":
         threads = threads_of(4, lambda: hostile.again_and_again(hostile.nested))
@@ -259,7 +259,7 @@ def attack(server: Server, name: str, seconds: float, id: str, memory: Callable[
     until = time.monotonic() + JOIN_SECONDS
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
-    return Phase(name, [], memory(), told)
+    return Phase(name, [], memory(), statuses)
 
 
 PHASES = ("nested options", "slow ZIPs, large PNGs", "slow to parse", "a full store", "slow to decode")
@@ -305,8 +305,8 @@ def large(server: Server) -> str:
 
 def measure(server: Server, seconds: float, good: Good) -> tuple[list[Phase], float, float]:
     """All attacks; the memory of the web process before and after them, in MB."""
-    line, other = multiprocessing.get_context("spawn").Pipe()
-    prober = multiprocessing.get_context("spawn").Process(target=probe, args=(server.url, other), daemon=True)
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    prober = multiprocessing.get_context("spawn").Process(target=probe, args=(server.url, theirs), daemon=True)
     prober.start()
     over, phases, spans = threading.Event(), [], []
     with watched(server) as memory:
@@ -328,8 +328,8 @@ def measure(server: Server, seconds: float, good: Good) -> tuple[list[Phase], fl
         time.sleep(5)
         memory()
         after = memory()
-    line.send("end")
-    times = line.recv()
+    ours.send("end")
+    times = ours.recv()
     prober.join()
     for phase, (began, ended) in zip(phases, spans, strict=True):
         phase.healthz = sorted(took for when, took in times if began <= when <= ended)
@@ -369,7 +369,7 @@ def report(phases: list[Phase], before: float, after: float, good: Good, wrong: 
     print(f"\nweb process: {before:.0f} MB before, at most {most:.0f} MB, {after:.0f} MB after")
     print("the good client:", dict(good.answers))
     for phase in phases:
-        print(f"{phase.name}:", dict(phase.told))
+        print(f"{phase.name}:", dict(phase.statuses))
     if most - before > MAX_GROWTH or after - before > MAX_LEFT:
         wrong.append(f"memory: {before:.0f} → {most:.0f} → {after:.0f} MB")
     wrong += good.lost

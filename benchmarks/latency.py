@@ -83,8 +83,8 @@ def cold_start(figures: Figures, folder: Path) -> None:
             with stream(http, files) as events:
                 for name, data in events:
                     if name == "prediction" or (name == "panel" and data["panel"]["method"] in CHEAP) or name == "done":
-                        told = {"panel": "three cheap maps", "done": "six maps"}.get(name, name)
-                        figures[f"cold: {told}"].append(time.perf_counter() - began)
+                        title = {"panel": "three cheap maps", "done": "six maps"}.get(name, name)
+                        figures[f"cold: {title}"].append(time.perf_counter() - began)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
@@ -166,15 +166,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=20)
     parser.add_argument("--starts", type=int, default=3)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     figures: Figures = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(asked.starts):
+        for number in range(arguments.starts):
             cold_start(figures, Path(folder) / f"cold{number}")
         server = Server(Path(folder) / "store")
         try:
             warming: Figures = defaultdict(list)
-            for number in range(asked.requests + 2):
+            for number in range(arguments.requests + 2):
                 taken = figures if number >= 2 else warming
                 first_sight(taken, server.http)
                 predicting(taken, server.http)

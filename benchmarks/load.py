@@ -1,7 +1,7 @@
 """A server under full load: 50 clients with mixed work on this machine. `make load`
 
-Each client comes from a loopback address of its own, asks one thing after another, and waits as long as it is told
-where it is refused (429). Beside them a process of its own asks /healthz twenty times a second. Ends with 1 where an
+Each client comes from a loopback address of its own, asks one thing after another, and after a 429 it waits as long
+as Retry-After says. Meanwhile another process asks for /healthz twenty times a second. Ends with 1 where an
 answer was neither 200 nor 429, /healthz took too long, or memory grew; `--write` puts the table into docs/service.md.
 """
 
@@ -34,7 +34,7 @@ from tests.support.server import Server
 
 CLIENTS, SECONDS = 50, 300.0
 WARM_UP, WINDOW = 0.2, 0.2  # shares of the time: before memory counts, and over which it is averaged
-HEALTH_SECONDS, DRIFT = 0.25, 0.05  # what is asked for
+HEALTH_SECONDS, DRIFT = 0.25, 0.05  # the limits: p99 of /healthz, growth of memory
 PAUSE = 0.5  # seconds between a client's questions, in the mean
 PAGE = ROOT / "docs" / "service.md"
 MARKS = ("<!-- load -->\n", "<!-- /load -->\n")
@@ -119,7 +119,7 @@ class Client:
             await self.ask("page", "GET", path)
 
     async def ask(self, kind: str, method: str, path: str, **options: Any) -> httpx.Response | None:
-        """One answer; where it is 429, what is told to be waited is waited, and it is asked again."""
+        """One answer. After a 429 it waits as long as Retry-After says, and asks again."""
         while True:
             began = time.monotonic()
             try:
@@ -148,11 +148,11 @@ def _last_event(text: str) -> dict[str, Any]:
 def check_reachable(port: int, ended: Connection, out: Connection) -> None:
     """Ask /healthz until told to end; sends the seconds of each."""
     seconds = []
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     while not ended.poll(0.05):
         began = time.perf_counter()
-        line.request("GET", "/healthz")
-        assert line.getresponse().read()
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read()
         seconds.append(time.perf_counter() - began)
     out.send(seconds)
 

@@ -43,16 +43,18 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--model", default="efficientnet_lite0")
     options.add_argument("--rounds", type=int, default=3)
-    given = options.parse_args()
+    arguments = options.parse_args()
     seconds: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     wrong = []
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "store")
         try:
-            for round in range(given.rounds):
+            for round in range(arguments.rounds):
                 for method in METHODS:
-                    before = estimated(server, method, given.model)
-                    for metric, found in measured(server, method, given.model, SAMPLES[round % len(SAMPLES)]).items():
+                    before = estimated(server, method, arguments.model)
+                    for metric, found in measured(
+                        server, method, arguments.model, SAMPLES[round % len(SAMPLES)]
+                    ).items():
                         if any(found[name] != before[metric][name] for name in ("forwards", "gradients")):
                             wrong.append(f"{method}, {metric}: other passes than estimated")
                         seconds[method, metric].append((before[metric]["seconds"], found["seconds"]))

@@ -302,16 +302,16 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rows", type=Path, help="keep what was found in this file, and go on from it")
     parser.add_argument("--write", action="store_true", help=f"write {OUT.name}")
-    asked = parser.parse_args()
-    if asked.work:
+    arguments = parser.parse_args()
+    if arguments.work:
         return work()
-    names = spread_out(timm.list_models(asked.names or ""))[: asked.sample]
+    names = spread_out(timm.list_models(arguments.names or ""))[: arguments.sample]
     total = len(timm.list_models())
-    rows = read_rows(asked.rows, names)
-    for row in sweep_all(names[len(rows) :], asked.processes):
+    rows = read_rows(arguments.rows, names)
+    for row in sweep_all(names[len(rows) :], arguments.processes):
         rows.append(row)
-        if asked.rows is not None:
-            with asked.rows.open("a", encoding="utf-8") as file:
+        if arguments.rows is not None:
+            with arguments.rows.open("a", encoding="utf-8") as file:
                 file.write(f"{json.dumps(asdict(row))}\n")
         refused = [method for method, outcome in row.methods.items() if outcome != "done"]
         said = row.crash or row.left_out or f"{row.side} px, {row.seconds} s, {row.layer or 'no layer'}"
@@ -322,7 +322,7 @@ def main() -> None:
         for method, outcome in row.methods.items():
             if outcome.startswith(("failed", "5")):
                 print(f"  FAILED {method}: {outcome}", flush=True)
-    if asked.write:
+    if arguments.write:
         OUT.write_text(page(rows, total), "utf-8")
     else:
         print(page(rows, total))

@@ -152,10 +152,10 @@ def build(target: Path = TARGET) -> None:
         files: dict[str, list[str]] = {}
         # A worker is a world of its own: it shares no file with a page.
         for asked in (pages, *({"entries": [path], "chunks": {}} for path in sorted(workers))):
-            told = subprocess.run(command, input=json.dumps(asked), text=True, stdout=subprocess.PIPE, check=False)
-            if told.returncode:
+            done = subprocess.run(command, input=json.dumps(asked), text=True, stdout=subprocess.PIPE, check=False)
+            if done.returncode:
                 raise SystemExit("Rollup could not bundle the page's modules")
-            files |= json.loads(told.stdout)
+            files |= json.loads(done.stdout)
         options = ["--minify", "--format=esm", "--target=es2022", "--charset=utf8", "--legal-comments=none"]
         where = ["--log-level=warning", "--outbase=long", "--outdir=short"]
         command = [program, esbuild / "bin" / "esbuild", *(f"long/{path}" for path in files), *options, *where]

@@ -107,8 +107,8 @@ def main() -> None:
         plain, quick = prepared(gpu, "none"), prepared(gpu)
         found = compare(cpu, quick)
         distances += [distance for distance in found.values() if distance is not None]
-        told = ", ".join(f"{m} {'refused' if d is None else f'{d:.1e}'}" for m, d in found.items())
-        print(f"{name}: {told}")
+        summary = ", ".join(f"{m} {'refused' if d is None else f'{d:.1e}'}" for m, d in found.items())
+        print(f"{name}: {summary}")
         times = ", ".join(
             f"{title} {gradient_milliseconds(b):.2f}" for title, b in (("plain", plain), (quick.name, quick))
         )

@@ -15,7 +15,7 @@ from .backends.batching import MICRO_BATCH
 from .classifier import Classifier
 from .counters import counters
 from .errors import OutOfMemory, Refused
-from .gradients import Rule, adapting, finite, gradients_at, take_gradients
+from .gradients import Rule, finite, gradients_at, retry_adapted, take_gradients
 from .inspection import Inspection, inspection_of
 from .layers import captured
 from .memory import out_of_memory
@@ -75,8 +75,8 @@ class Engine:
         if batch:
             yield batch
 
-    def place(self, picture: Tensor) -> Tensor:
-        """`picture` on the model's device and in its precision."""
+    def to_device(self, picture: Tensor) -> Tensor:
+        """`picture` on the model's device and in its dtype."""
         return picture.to(device=self.classifier.device, dtype=self.classifier.dtype)
 
     def scores(self, pictures: Tensor) -> Tensor:
@@ -85,7 +85,9 @@ class Engine:
 
     def _scores(self, pictures: Tensor, score: Score) -> Tensor:
         with torch.no_grad():
-            return score(adapting(self.classifier, lambda: self.classifier(self.classifier.to_memory_format(pictures))))
+            return score(
+                retry_adapted(self.classifier, lambda: self.classifier(self.classifier.to_memory_format(pictures)))
+            )
 
     def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:
         """g(x) = ∂S/∂x for each of (N, C, H, W); `rule` may change the backward pass on the graph of the logits.
@@ -146,7 +148,7 @@ class Engine:
         with clean_state():
             for number, part in enumerate(parts):
                 score = self.score.part(slice(number, number + 1)) if len(parts) > 1 else self.score
-                found.append(adapting(self.classifier, partial(self._features, part, layer, calls, score)))
+                found.append(retry_adapted(self.classifier, partial(self._features, part, layer, calls, score)))
             both = [tuple(map(torch.cat, zip(*of_call, strict=True))) for of_call in zip(*found, strict=True)]
             return [(features.contiguous(), finite(gradient.contiguous())) for features, gradient in both]
 

@@ -27,7 +27,7 @@ class Rule(Protocol):
 def take_gradients(classifier: Classifier, pictures: Tensor, score: Score, rule: Rule | None = None) -> Tensor:
     """∂S/∂x for each of (N, C, H, W) by autograd, in one pass."""
     with clean_state():
-        return adapting(classifier, lambda: _one_pass(classifier, pictures, score, rule)).contiguous()
+        return retry_adapted(classifier, lambda: _one_pass(classifier, pictures, score, rule)).contiguous()
 
 
 def _one_pass(classifier: Classifier, pictures: Tensor, score: Score, rule: Rule | None) -> Tensor:
@@ -58,8 +58,9 @@ def gradients_at(leaves: Sequence[Tensor], score: Tensor, classifier: Classifier
     return torch.autograd.grad(score, leaves, allow_unused=True)
 
 
-def adapting(classifier: Classifier, compute: Callable[[], T]) -> T:
-    """`compute()`; again, where the network must be called in another way than so far (see `Classifier.adapt`)."""
+def retry_adapted(classifier: Classifier, compute: Callable[[], T]) -> T:
+    """`compute()`. If its error shows that the network must be called in another way, again in that way: see
+    `Classifier.adapt`."""
     while True:
         try:
             return compute()

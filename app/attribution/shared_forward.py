@@ -12,7 +12,7 @@ from .backends.backend import Backend
 from .classifier import Classifier
 from .counters import counters
 from .engine import Engine
-from .gradients import Rule, adapting, finite
+from .gradients import Rule, finite, retry_adapted
 from .memory import out_of_memory
 from .score import Score
 from .torch_state import clean_state
@@ -31,7 +31,7 @@ class ForwardPass:
             layers = ()  # they are run several times, and no recording has all of it
         names = tuple(layers)
         with clean_state():
-            adapting(classifier, lambda: self._run(names))
+            retry_adapted(classifier, lambda: self._run(names))
 
     def _run(self, layers: Iterable[str]) -> None:
         with _recorded(self.classifier, layers) as self.features:

@@ -222,8 +222,8 @@ class Stream(Iterator[Event]):
                 message = next(self._events, None)
             if message is None:
                 raise stream_ended()
-            told = event_of(message)
-            event = None if told is None else client_event(told, self._client._explanation_of)
+            parsed = event_of(message)
+            event = None if parsed is None else client_event(parsed, self._client._explanation_of)
             if isinstance(event, Done):
                 self._explanation = event.explanation
                 self.close()

@@ -85,8 +85,8 @@ def of_explanation(explanation: Explanation, reading: Appearance) -> Figure:
 def _draw(axes: Axes, panel: Panel, reading: Appearance) -> None:
     axes.axis("off")
     cell = panel.cell
-    told = " · ".join(filter(None, (cell.score, cell.completeness)))
-    axes.set_title(f"{cell.title}\n{told}", fontsize=9, parse_math=False)
+    subtitle = " · ".join(filter(None, (cell.score, cell.completeness)))
+    axes.set_title(f"{cell.title}\n{subtitle}", fontsize=9, parse_math=False)
     if not cell.is_done:
         axes.text(0.5, 0.5, textwrap.fill(cell.reason, 28), ha="center", va="center", fontsize=7, parse_math=False)
         return

@@ -127,7 +127,7 @@ class PointingGame:
         pixels = torch.from_numpy(PreprocessedImage(composed, (0, 0, width, height)).pixels)
         classes = [self.evaluation.predict(picture, model)["classes"][0] for picture in pictures]
         hashes = tuple(picture.hash for picture in pictures)
-        return Grid(number, names, hashes, classes, composed, self.evaluation.engine(loaded, 0).place(pixels))
+        return Grid(number, names, hashes, classes, composed, self.evaluation.engine(loaded, 0).to_device(pixels))
 
     def _play_grid(self, grid: Grid, panel: PlannedPanel, loaded: LoadedModel, weight: int) -> GridRecord:
         """Compute a method's maps of a grid, one for the class of each cell, and in which cells they lie."""

@@ -188,7 +188,7 @@ class Evaluation:
 
     def pixels(self, picture: MeasuredPicture, model: str) -> Tensor:
         """A model's input, (C, H, W) on its device."""
-        return self.engine(self.load(model), 0).place(torch.from_numpy(picture.preprocessed[model].pixels))
+        return self.engine(self.load(model), 0).to_device(torch.from_numpy(picture.preprocessed[model].pixels))
 
     def _measure_one(self, picture: MeasuredPicture, model: str, results: EvaluationResults) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What all jobs share: models, store, caches, decoding processes, and measured speeds."""
+"""What all jobs share: models, store, caches, decoder processes, and measured speeds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Context:
 
     @classmethod
     def open(cls, settings: Settings, decoders: int = 2) -> Context:
-        """The context for these settings, with up to `decoders` decoding processes. Loads no model."""
+        """The context for these settings, with up to `decoders` decoder processes. Loads no model."""
         return cls(
             settings,
             Zoo(settings),

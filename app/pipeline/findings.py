@@ -32,7 +32,7 @@ class Finding:
 
     @property
     def key(self) -> str:
-        """Of its text."""
+        """The key of its text."""
         return f"trust.finding.{self.code}"
 
     @property

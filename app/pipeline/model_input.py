@@ -68,7 +68,7 @@ class InputImage:
 
     @property
     def image(self) -> Image.Image:
-        """The picture upright, as RGB. Blocks if `decode` was not called before. Raises `Problem`."""
+        """The picture upright, as RGB. Blocks if `decode_in_turns` was not run before. Raises `Problem`."""
         if self._image is None:
             self._image = self._recall_image(lambda: self._context.decoders.decode(self.data))
         return self._image
@@ -80,7 +80,7 @@ class InputImage:
 
     def is_cached(self, input_spec: Input) -> bool:
         """Whether the model input is cached, so that no pixels are needed."""
-        return ("seen", self.hash, input_spec) in self._context.picture_cache
+        return ("preprocessed", self.hash, input_spec) in self._context.picture_cache
 
     def preprocessed(self, input_spec: Input) -> tuple[PreprocessedImage, Tensor]:
         """The preprocessed picture for this input, and the same as a tensor (C, H, W) on the device."""
@@ -90,7 +90,7 @@ class InputImage:
             return image, torch.from_numpy(image.pixels).to(self._context.zoo.device)
 
         return self._context.picture_cache.recall(
-            ("seen", self.hash, input_spec), make, lambda made: 2 * made[1].nbytes
+            ("preprocessed", self.hash, input_spec), make, lambda made: 2 * made[1].nbytes
         )
 
     def logits(self, classifier: Classifier, input_spec: Input) -> Tensor:
@@ -106,8 +106,8 @@ class InputImage:
 
 
 def hash_of(data: bytes, owner: str = "") -> str:
-    """The hash under which results of a picture are cached and stored. It differs for each owner: so `from_store` and
-    response times reveal nothing about pictures of others."""
+    """The hash under which results of a picture are cached and stored. It differs for each owner (API key): so
+    `from_store` and response times reveal nothing about pictures of others."""
     digest = hashlib.sha256(data)
     return hashlib.sha256(owner.encode() + b"\0" + digest.digest()).hexdigest() if owner else digest.hexdigest()
 
@@ -125,7 +125,7 @@ class ModelInput:
     notes: list[NoteBody] = field(default_factory=list)  # on the network
 
     def load(self, zoo: Zoo) -> LoadedModel:
-        """The model for inputs of this size. It must be reserved meanwhile."""
+        """The model for inputs of this size. Reserve it before (`reserve_models`), so that it stays in memory."""
         return zoo.load(self.model, self.input.size)
 
 

@@ -73,7 +73,7 @@ def make_panel(
             values, facts = stored
         map_values = torch.from_numpy(values).to(model_input.x.device)
         made_by = (panel.method, panel.parameters, job.seed, cast(Diagnostics, facts.diagnostics))
-        explained = key, ExplainedMap(alone, alone.place(model_input.x), map_values, *made_by)
+        explained = key, ExplainedMap(alone, alone.to_device(model_input.x), map_values, *made_by)
         panel.record = made_panel(job, panel, context.zoo, facts, from_store=stored is not None)
         summed = encode_map(values.sum(0))
     except Exception as error:

@@ -84,12 +84,12 @@ class ProgressBars:
         if not due:
             return
         self._told[task.id] = float("inf") if task.finished else now
-        told = [f"{task.description.strip()}: {_count(task)}", f"{_duration(task.elapsed)} so far"]
+        parts = [f"{task.description.strip()}: {_count(task)}", f"{_duration(task.elapsed)} so far"]
         if task.finished:
-            told[1:] = [_duration(task.finished_time)]
+            parts[1:] = [_duration(task.finished_time)]
         elif task.time_remaining is not None:
-            told.append(f"{_duration(task.time_remaining)} left")
-        self.console.print(", ".join(told), highlight=False, markup=False, soft_wrap=True)
+            parts.append(f"{_duration(task.time_remaining)} left")
+        self.console.print(", ".join(parts), highlight=False, markup=False, soft_wrap=True)
 
 
 class PanelBars:

@@ -1,4 +1,4 @@
-"""Estimates when a place in the queue will be free, from the work left and the recent throughput."""
+"""Estimates when there will be room for another request, from the work left and the recent throughput."""
 
 from __future__ import annotations
 

@@ -169,12 +169,12 @@ class Zoo(Catalogue):
 
     def describe(self, model: str) -> ModelBody:
         """What `GET /models` tells; layers are null until the model was loaded once."""
-        told = self.about(model)
+        entry = self.about(model)
         if facts := self._facts.get(model):
-            told.parameters, told.layers = facts.parameters, facts.layers
+            entry.parameters, entry.layers = facts.parameters, facts.layers
         if broken := self._broken_now(model):
-            told.availability, told.remedy = "missing", broken.detail
-        return told
+            entry.availability, entry.remedy = "missing", broken.detail
+        return entry
 
     def behaviour_of(self, model: str) -> Behaviour | None:
         """How a model answers; None until it was loaded once."""

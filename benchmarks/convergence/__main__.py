@@ -1,7 +1,8 @@
 """Error over gradients for schedules, rules and noise: `make convergence` writes docs/convergence.md and its curves.
 
 Gradients along fine grids are computed once and kept (5 GB, an hour or two on two cores); the rules are then judged on
-them. Places are moved to the nearest point of the grid, and maps compared on every fourth pixel, drawn at random.
+them. Points of a path are moved to the nearest point of its grid. Maps are compared on a quarter of the pixels, drawn
+at random.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ PICTURES = ("cat", "espresso", "astronaut", "rocket", "grid")
 BASELINES, OTHERS = ("white", "mean", "blurred"), ("cat", "astronaut", "rocket")  # beside black; one model only
 COUNTS = (10, 15, 20, 30, 50, 70, 100, 150, 200)
 SHOWN = (20, 50, 100, 200)
-PILOT, FORWARD = 16, 1 / 3  # scores of a pilot, and what one of them costs in gradients
+PILOT, FORWARD = 16, 1 / 3  # intervals between the scores of `pilot`, and what one forward pass costs in gradients
 Rule = Callable[[StoredPath, int], Sweep]
-Run = list[tuple[int, float, float, float]]  # after each sweep: gradients, the map's change, its error, completeness
+Run = list[tuple[int, float, float, float]]  # after each doubling: gradients, the map's change, its error, completeness
 HYPERBOLIC = hyperbolic(HALF_SIGMA / MAX_SIGMA)
 
 
@@ -66,7 +67,8 @@ def follow(places: np.ndarray, mass: np.ndarray) -> Warp:
 
 
 def pilot(warp: Warp) -> Rule:
-    """Half of the steps by the warp, half where forward passes saw the score change; these are paid for."""
+    """Half of the steps by the warp, half where forward passes saw the score change. What those passes cost is taken
+    off the steps."""
 
     def rule(path: StoredPath, steps: int) -> Sweep:
         places = warp(np.arange(PILOT + 1) / PILOT)
@@ -109,8 +111,8 @@ def oracle(path: StoredPath, steps: int) -> Sweep:
     return midpoint(steps, path.oracle_warp)
 
 
-RULES: dict[str, dict[str, Rule]] = {
-    "fade": {
+RULES: dict[str, dict[str, Rule]] = {  # by kind of path
+    "fade": {  # from the baseline straight to the picture
         "geometric (default)": even(WARPS["geometric"]),
         "Gauss-Legendre": lambda path, steps: gauss_legendre(steps),
         "midpoint": even(WARPS["midpoint"]),
@@ -243,7 +245,7 @@ def main() -> None:
 
 
 def put(page: str, name: str, text: str) -> str:
-    """`text` between the marks of `name`."""
+    """`page` with `text` between the HTML comments of `name`."""
     before, rest = page.split(f"<!-- {name} -->\n", 1)
     return f"{before}<!-- {name} -->\n{text}\n<!-- end -->{rest.split('<!-- end -->', 1)[1]}"
 

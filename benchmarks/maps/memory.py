@@ -1,4 +1,4 @@
-"""Peak memory of a side: all six maps once, in a process of its own."""
+"""Peak memory of one side, Gradoscope or the other libraries (peers): all six maps once, in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from gradoscope.attribution.memory import release_freed_memory
 
 from .peers import DEFAULT_BATCH, main_peer
-from .sides import METHODS, Run, as_usual, ours
+from .sides import METHODS, Run, ours, with_default_malloc
 from .subjects import ROOT, Subject, load
 
 MIB = 2**20
@@ -45,7 +45,7 @@ def own_peak(model: str, side: str, batch: int, count: int) -> Peak:
     """In the child: load, make all six maps, and look at the high-water mark."""
     subject = load(model)
     runs = [run_of(subject, method, side, batch) for method in METHODS]
-    drop_what(subject, side)
+    free_unused(subject, side)
     loaded = reset(subject.device)
     for run in runs:
         run(count)
@@ -56,17 +56,17 @@ def run_of(subject: Subject, method: str, side: str, batch: int) -> Run:
     if side not in (PEERS, DEFAULTS):
         return ours(subject, method, side)
     peer = main_peer(method)
-    return as_usual(peer.make(subject, batch if side == PEERS else DEFAULT_BATCH[peer.library]))
+    return with_default_malloc(peer.make(subject, batch if side == PEERS else DEFAULT_BATCH[peer.library]))
 
 
-def drop_what(subject: Subject, side: str) -> None:
-    """Give back the other side's copy of the weights, and what loading took."""
+def free_unused(subject: Subject, side: str) -> None:
+    """Free the other side's copy of the weights, and what loading took."""
     (subject.classifier if side.startswith(PEERS) else subject.theirs).network.to("meta")
     release_freed_memory()
 
 
 def reset(device: torch.device) -> float:
-    """Forget the high-water mark, which what was read to load a model has raised; what is in memory now, MiB."""
+    """Reset the high-water mark, which loading the model has raised. Returns what is in memory now, MiB."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:

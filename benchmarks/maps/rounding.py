@@ -99,13 +99,13 @@ def _peer_distance(subject: Subject, peer: peers.Peer, exact: np.ndarray) -> Dis
     """pytorch-grad-cam scales its map to [0, 1], so that its truth is scaled alike."""
     if peer.library == "pytorch-grad-cam":
         exact = (exact - exact.min()) / (float(exact.max() - exact.min()) or 1.0)
-    given = peer.make(subject, BATCH)(1)
-    return Distance(peer.method, peer.library, "float64", distance(given, exact.reshape(given.shape)), False)
+    actual = peer.make(subject, BATCH)(1)
+    return Distance(peer.method, peer.library, "float64", distance(actual, exact.reshape(actual.shape)), False)
 
 
 def _integrated(subject: Subject, count: int) -> Distance:
     """captum's integrated gradients from ours by the same rule, both in float32."""
     theirs = peers.integrated_by_captum(subject.theirs, subject.x, subject.target, count, BATCH)
     engine = sides.engine_of(subject)
-    given = sides.attribute(subject, "integrated_gradients", engine, count, rule="gauss_legendre")
-    return Distance("integrated_gradients", f"{sides.OURS} pytorch", "captum", distance(given, theirs), True)
+    actual = sides.attribute(subject, "integrated_gradients", engine, count, rule="gauss_legendre")
+    return Distance("integrated_gradients", f"{sides.OURS} pytorch", "captum", distance(actual, theirs), True)

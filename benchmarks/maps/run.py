@@ -16,7 +16,7 @@ import torch
 from . import error, floor, memory, rounding
 from .measure import Times, best_batch, in_turn, print_progress, warm_up
 from .peers import BATCHES, DEFAULT_BATCH, DEFAULTS, PEERS, main_peer
-from .sides import METHODS, OURS, PATHS, Run, as_usual, engine_of, ours, sampled
+from .sides import METHODS, OURS, PATHS, Run, engine_of, ours, sampled, with_default_malloc
 from .subjects import REAL, WORK, Subject
 
 RESULTS = WORK / "results"
@@ -143,7 +143,7 @@ def contestants(subject: Subject, plan: Plan, batch: int) -> dict[tuple[str, str
             found[method, side_name(kind)] = ours(subject, method, kind)
         for peer in PEERS:
             if peer.method == method and peer.installed:
-                found[method, peer.library] = as_usual(peer.make(subject, batch))
+                found[method, peer.library] = with_default_malloc(peer.make(subject, batch))
     return found
 
 
@@ -152,7 +152,7 @@ def by_default(subject: Subject, plan: Plan) -> dict[tuple[str, str], Run]:
     right after it pays for that."""
     found = [main_peer(method) for method in plan.methods if plan.defaults and sampled(method)]
     return {
-        (peer.method, peer.library + DEFAULTS): as_usual(peer.make(subject, DEFAULT_BATCH[peer.library]))
+        (peer.method, peer.library + DEFAULTS): with_default_malloc(peer.make(subject, DEFAULT_BATCH[peer.library]))
         for peer in found
     }
 
@@ -163,7 +163,7 @@ def measure_equal_error(subject: Subject, plan: Plan, batch: int, record: Record
         peer = main_peer(method)
         runs = {side_name(kind): ours(subject, method, kind) for kind in plan.engines}
         reference = error.reference(subject, method, plan.fine)
-        theirs = as_usual(peer.make(subject, batch))
+        theirs = with_default_malloc(peer.make(subject, batch))
         start = error.PEER_STEPS
         goal = rounding.distance(theirs(start), reference)
         mine = error.needed(runs[side_name(plan.engines[0])], reference, goal)

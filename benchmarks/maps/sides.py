@@ -64,13 +64,13 @@ def parameters_at(method: Method[Any], count: int, **options: Any) -> Parameters
     return found
 
 
-def as_usual(run: Run) -> Run:
-    """A peer's run with glibc's own habits, where ours keeps what was freed: each side as it is when it is used alone.
+def with_default_malloc(run: Run) -> Run:
+    """A peer's run with glibc's default thresholds: ours makes glibc keep freed memory, but no other library does.
 
-    The thresholds are those at which glibc's adaptation to large blocks ends.
+    glibc adapts its thresholds to large blocks; these are the values at which that ends.
     """
 
-    def usual(count: int) -> np.ndarray:
+    def run_with_defaults(count: int) -> np.ndarray:
         if sys.platform == "linux":
             with suppress(OSError, AttributeError):
                 libc = ctypes.CDLL(None)
@@ -78,7 +78,7 @@ def as_usual(run: Run) -> Run:
                 libc.mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
         return run(count)
 
-    return usual
+    return run_with_defaults
 
 
 def engine_of(subject: Subject, kind: str = "pytorch") -> Engine:

@@ -105,7 +105,7 @@ def signed(records: Records) -> str:
 
 
 def drawn_weights(model: str) -> str:
-    """What hangs on how random weights are drawn."""
+    """What depends on how random weights are drawn."""
     found = weights(model, KEPT)
     methods = list(next(iter(found.values()))["ranks"])
     heads = ("activations", "logits", "occlusion", *(find_method(method).title for method in methods))
@@ -193,10 +193,10 @@ def page(records: Records, model: str) -> str:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--model", default="efficientnet_lite0")
-    given = options.parse_args()
-    records = {(method, picture): record for method, picture, record in everything(given.model, KEPT)}
+    arguments = options.parse_args()
+    records = {(method, picture): record for method, picture, record in everything(arguments.model, KEPT)}
     draw(records, DOCS / "trust-randomisation.svg")
-    (DOCS / "trust.md").write_text(page(records, given.model), "utf-8")
+    (DOCS / "trust.md").write_text(page(records, arguments.model), "utf-8")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def classifier(model: str) -> Classifier:
     return Zoo(Settings(device="cpu")).load(model).classifier
 
 
-def subject(model: str, picture: str, method: str) -> ExplainedMap:
+def explained_map(model: str, picture: str, method: str) -> ExplainedMap:
     """A method's map, with its defaults, of a sample for the model's first class."""
     network, found = classifier(model), find_method(method)
     seen = sample_picture(picture, model)
@@ -63,16 +63,20 @@ def subject(model: str, picture: str, method: str) -> ExplainedMap:
 
 def measure(model: str, picture: str, method: str) -> Record:
     """What each question gives; None where it is refused."""
-    asked = subject(model, picture, method)
+    subject = explained_map(model, picture, method)
     with torch.no_grad():
-        probability = float(asked.classifier(asked.picture[None])[0].softmax(-1)[asked.target])
-    record: Record = {"target": asked.target, "label": asked.classifier.label(asked.target), "probability": probability}
+        probability = float(subject.classifier(subject.picture[None])[0].softmax(-1)[subject.target])
+    record: Record = {
+        "target": subject.target,
+        "label": subject.classifier.label(subject.target),
+        "probability": probability,
+    }
     for name, (metric, options) in QUESTIONS.items():
         found = find_metric(metric)
         parameters = found.Parameters(**options)
         try:
-            found.check(asked, parameters)
-            record[name] = finish(found.measure(asked, parameters))[1].figures
+            found.check(subject, parameters)
+            record[name] = finish(found.measure(subject, parameters))[1].figures
         except Problem as problem:
             record[name] = None
             record.setdefault("refused", {})[name] = problem.detail

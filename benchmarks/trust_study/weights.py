@@ -1,4 +1,4 @@
-"""How random weights are drawn, and what hangs on it: PyTorch's own draw, ours, and norms that are measured again."""
+"""What depends on how random weights are drawn: by PyTorch, by us, and by us with new statistics for BatchNorm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradoscope.attribution.metrics.networks import NamedModule, layers_with_wei
 from gradoscope.attribution.metrics.similarity import map_similarity
 from torch import Tensor, nn
 
-from benchmarks.trust_study.measured import PICTURES, classifier, subject
+from benchmarks.trust_study.measured import PICTURES, classifier, explained_map
 from tests.support.nets import explain
 
 METHODS = ("vanilla_gradient", "guided_backprop", "input_x_gradient", "grad_cam")
@@ -34,8 +34,8 @@ def as_shipped(model: Classifier, layer: list[NamedModule]) -> None:
     randomise(layer, 0)
 
 
-def measured_again(model: Classifier, pictures: Tensor) -> None:
-    """The norms' means and variances, from the pictures; each layer after those below it."""
+def reset_batch_norm(model: Classifier, pictures: Tensor) -> None:
+    """Set the running mean and variance of every BatchNorm from `pictures`, in one pass."""
     norms = [module for module in model.network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
@@ -67,37 +67,38 @@ def ways(pictures: Tensor, name: str) -> Iterator[tuple[str, Classifier]]:
     copy = private_copy(classifier(name))
     for layer in layers_with_weights(copy):
         as_shipped(copy, layer)
-    measured_again(copy, pictures)
+    reset_batch_norm(copy, pictures)
     yield "as drawn here, norms measured again", copy
 
 
 def weights(name: str, folder: Path) -> dict[str, dict[str, Any]]:
-    """Of each way the spreads, the mean rank correlation with the original for each method, and float32's rounding."""
+    """For each way to draw: the spreads; for each method the mean rank correlation of its map with the trained
+    model's; and float32's rounding."""
     file = folder / f"{name}-weights.json"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(_weigh(name)))
+        file.write_text(json.dumps(_measure(name)))
     found: dict[str, dict[str, Any]] = json.loads(file.read_text())
     return found
 
 
-def _weigh(name: str) -> dict[str, dict[str, Any]]:
-    maps = {(method, picture): subject(name, picture, method) for method in METHODS for picture in PICTURES}
+def _measure(name: str) -> dict[str, dict[str, Any]]:
+    maps = {(method, picture): explained_map(name, picture, method) for method in METHODS for picture in PICTURES}
     pictures = torch.stack([maps[METHODS[0], picture].picture for picture in PICTURES])
     found: dict[str, dict[str, Any]] = {}
     for title, copy in ways(pictures, name):
-        last, over = spread(copy, pictures)
-        found[title] = {"activations": last, "logits": over, "ranks": {}}
+        activations, logits = spread(copy, pictures)
+        found[title] = {"activations": activations, "logits": logits, "ranks": {}}
         for method in METHODS:
             ranks = []
             for picture in PICTURES:
-                asked = maps[method, picture]
-                values = explain(method, copy, asked.picture, score=asked.score).values
-                ranks.append(map_similarity(asked.values, values, asked.method)["rank_correlation"] or 0.0)
+                subject = maps[method, picture]
+                values = explain(method, copy, subject.picture, score=subject.score).values
+                ranks.append(map_similarity(subject.values, values, subject.method)["rank_correlation"] or 0.0)
             found[title]["ranks"][method] = mean(ranks)
-        asked = maps[METHODS[0], PICTURES[0]]
-        covered = {"score": asked.score, "window": 56, "stride": 28}
-        single = explain("occlusion", copy, asked.picture, **covered).values
-        double = explain("occlusion", private_copy(copy).double(), asked.picture.double(), **covered).values
-        found[title]["rounding"] = map_similarity(single, double, asked.method)["rank_correlation"]
+        subject = maps[METHODS[0], PICTURES[0]]
+        covered = {"score": subject.score, "window": 56, "stride": 28}
+        single = explain("occlusion", copy, subject.picture, **covered).values
+        double = explain("occlusion", private_copy(copy).double(), subject.picture.double(), **covered).values
+        found[title]["rounding"] = map_similarity(single, double, subject.method)["rank_correlation"]
     return found

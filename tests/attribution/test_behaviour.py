@@ -250,8 +250,8 @@ def test_reentrant_checkpointing() -> None:
         shared = SharedEngine(ForwardPass(fresh, x, ["second"]), Score(0))
         assert relative(shared.gradients(x), alone(wrap(Tiny()), x)) < 1e-5
         expected = Engine(wrap(Tiny()), Score(0)).features(x, "second")
-        for given, wanted in zip(shared.features(x, "second"), expected, strict=True):
-            assert relative(given, wanted) < 1e-5
+        for actual, wanted in zip(shared.features(x, "second"), expected, strict=True):
+            assert relative(actual, wanted) < 1e-5
     with pytest.raises(Refused, match="Checkpoint"):
         explain("guided_backprop", wrap(Checkpointed()), x[0])
 
@@ -321,10 +321,10 @@ def test_recurrent_layers_of_other_kinds_go_without_cudnn() -> None:
     for fresh in (network, wrap(RecurrentHead(DroppedLSTM))):
         shared = SharedEngine(ForwardPass(fresh, x, ["second"]), Score(0))
         assert relative(shared.gradients(x), alone(plain, x)) < 1e-5
-        for given, wanted in zip(
+        for actual, wanted in zip(
             shared.features(x, "second"), Engine(plain, Score(0)).features(x, "second"), strict=True
         ):
-            assert relative(given, wanted) < 1e-5
+            assert relative(actual, wanted) < 1e-5
     assert torch.backends.cudnn.enabled
     network.network.rows.forward = lambda *given: 1 / 0
     with pytest.raises(ZeroDivisionError):

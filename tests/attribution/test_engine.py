@@ -18,30 +18,30 @@ from tests.support.nets import Linear, Quadratic, Tiny, explain, gradient, rando
 
 def test_gradient_of_a_linear_score_is_its_weight() -> None:
     network = Linear()
-    given = Engine(wrap(network), Score(1)).gradients(random_picture()[None])
-    assert torch.allclose(given[0], network.weight[1])
+    actual = Engine(wrap(network), Score(1)).gradients(random_picture()[None])
+    assert torch.allclose(actual[0], network.weight[1])
 
 
 def test_gradient_is_per_pixel_value_in_0_to_1() -> None:
     """The normalisation is part of the model, so its divisor is in the gradient."""
     network, std = Linear(), torch.tensor([0.1, 0.2, 0.5])
-    given = Engine(wrap(network, mean=(0.4, 0.5, 0.6), std=std.tolist()), Score(0)).gradients(random_picture()[None])
-    assert torch.allclose(given[0], network.weight[0] / std.view(3, 1, 1))
+    actual = Engine(wrap(network, mean=(0.4, 0.5, 0.6), std=std.tolist()), Score(0)).gradients(random_picture()[None])
+    assert torch.allclose(actual[0], network.weight[0] / std.view(3, 1, 1))
 
 
 def test_pictures_of_a_batch_do_not_mix() -> None:
     network = wrap(Tiny()).double()
     pictures = torch.stack([random_picture(seed=seed) for seed in range(5)]).double()
-    given = Engine(network, Score(2)).gradients(pictures)
-    for picture, slope in zip(pictures, given, strict=True):
+    actual = Engine(network, Score(2)).gradients(pictures)
+    for picture, slope in zip(pictures, actual, strict=True):
         assert relative(slope, gradient(network, picture, lambda y: y[:, 2])) < 1e-12
 
 
 def test_scores() -> None:
     network, pictures = wrap(Quadratic()), torch.stack([random_picture(seed=seed) for seed in range(3)])
-    given = Engine(network, Score(1)).scores(pictures)
-    assert torch.allclose(given, network(pictures)[:, 1])
-    assert not given.requires_grad
+    actual = Engine(network, Score(1)).scores(pictures)
+    assert torch.allclose(actual, network(pictures)[:, 1])
+    assert not actual.requires_grad
 
 
 def test_gradients_within_no_grad() -> None:
@@ -158,8 +158,8 @@ def test_micro_batch_is_halved_when_memory_runs_out(error: type[Exception], word
     model, pictures = wrap(network), torch.stack([random_picture(seed=seed) for seed in range(8)])
     backend = EagerBackend("plain", model)
     engine = Engine(model, Score(1), backend, micro_batch=8)
-    given = engine.gradients(pictures)
-    assert torch.allclose(given, Engine(wrap(Tiny()), Score(1)).gradients(pictures), atol=1e-7)
+    actual = engine.gradients(pictures)
+    assert torch.allclose(actual, Engine(wrap(Tiny()), Score(1)).gradients(pictures), atol=1e-7)
     assert network.passes == [8, 4, 2, 2, 2, 2]
     assert engine.micro_batch == 2
     assert Engine(model, Score(0), backend, micro_batch=8).micro_batch == 2
@@ -189,7 +189,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
 )
 def test_methods_go_on_with_a_smaller_micro_batch(method: str) -> None:
     options = {"samples": 7} if method in ("smooth_grad", "gradient_shap") else {"steps": 7}
-    given = explain(method, wrap(Hungry(2)), random_picture(), micro_batch=6, **options)
+    actual = explain(method, wrap(Hungry(2)), random_picture(), micro_batch=6, **options)
     expected = explain(method, wrap(Tiny()), random_picture(), micro_batch=6, **options)
-    assert relative(given.values, expected.values) < 1e-6
-    assert given.diagnostics["gradient_evaluations"] == expected.diagnostics["gradient_evaluations"] == 7
+    assert relative(actual.values, expected.values) < 1e-6
+    assert actual.diagnostics["gradient_evaluations"] == expected.diagnostics["gradient_evaluations"] == 7

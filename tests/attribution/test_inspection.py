@@ -170,8 +170,8 @@ def test_scripted_and_traced_networks(compile: Callable[[nn.Module], nn.Module])
             with pytest.raises(Refused, match=refused[id]):
                 explain(id, network, x, **options)
         else:
-            given, expected = (explain(id, one, x, **options).values for one in (network, wrap(Tiny())))
-            assert relative(given, expected) < 1e-4, id
+            actual, expected = (explain(id, one, x, **options).values for one in (network, wrap(Tiny())))
+            assert relative(actual, expected) < 1e-4, id
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")

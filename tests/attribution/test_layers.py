@@ -47,7 +47,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_census(name: str) -> None:
+def test_inspection(name: str) -> None:
     guided, gates, layer, shape = EXPECTED[name]
     inspection = inspection_of(classifier(name))
     assert inspection.differentiable
@@ -57,7 +57,7 @@ def test_census(name: str) -> None:
     assert inspection.default_layer == layer
 
 
-def test_census_of_the_real_lite0() -> None:
+def test_inspection_of_the_real_lite0() -> None:
     inspection = inspection_of(lite0())
     assert (inspection.guided, inspection.gates, inspection.unknown) == ({"Hardtanh": 33}, {}, {})
     assert (inspection.layers[-1].name, inspection.layers[-1].shape) == ("bn2", (1280, 7, 7))
@@ -225,9 +225,9 @@ def test_maps_of_a_picture_and_its_mirror_image_are_added_up(axes: tuple[int, ..
     assert inspection_of(network).default_layer == "tiny.activation"
     single = wrap(Tiny(), side=16)
     one, other = (explain("grad_cam", single, view, layer="activation", relu=False).values for view in (x, mirror(x)))
-    given = explain("grad_cam", network, x, relu=False)
-    assert given.diagnostics["layer"] == "tiny.activation"
-    assert relative(given.values, (one + mirror(other)) / 2) < 1e-5
+    actual = explain("grad_cam", network, x, relu=False)
+    assert actual.diagnostics["layer"] == "tiny.activation"
+    assert relative(actual.values, (one + mirror(other)) / 2) < 1e-5
     for method in ("grad_cam", "guided_grad_cam"):  # also where it is named
         explain(method, network, x, layer="tiny.second")
 
@@ -270,8 +270,8 @@ def test_crops_and_windows_along_the_batch_are_runs_too() -> None:
             explain("grad_cam", crops, x, layer=layer)
     with pytest.raises(Refused, match="«inner» runs 4 times"):
         explain("grad_cam", windows, x, layer="inner")
-    given = explain("grad_cam", windows, x)
-    assert given.diagnostics["layer"] == "second"
+    actual = explain("grad_cam", windows, x)
+    assert actual.diagnostics["layer"] == "second"
     leaf = torch.zeros(1, 8, 8, 8, requires_grad=True)
     handle = windows.network.second.register_forward_hook(lambda module, inputs, output: output + leaf)
     seen: list[Tensor] = []
@@ -281,7 +281,7 @@ def test_crops_and_windows_along_the_batch_are_runs_too() -> None:
     also.remove()
     assert leaf.grad is not None
     cam = (leaf.grad.mean((2, 3), keepdim=True) * seen[0]).sum(1, keepdim=True).relu().detach()
-    assert relative(given.values, F.interpolate(cam, (16, 16), mode="bilinear")[0]) < 1e-5
+    assert relative(actual.values, F.interpolate(cam, (16, 16), mode="bilinear")[0]) < 1e-5
 
 
 def test_the_call_that_counts_is_one_that_the_logits_depend_on() -> None:
@@ -310,9 +310,9 @@ def test_the_call_that_counts_is_one_that_the_logits_depend_on() -> None:
         ((torch.zeros_like, same, mirror), slice(1, 3), (one + mirror(other)) / 2),
         ((same, mirror, torch.zeros_like), slice(0, 2), (one + mirror(other)) / 2),
     ):
-        given = explain("grad_cam", wrap(Beside(views, counted), side=16), x, relu=False)
-        assert given.diagnostics["layer"] == "activation"
-        assert relative(given.values, expected) < 1e-5
+        actual = explain("grad_cam", wrap(Beside(views, counted), side=16), x, relu=False)
+        assert actual.diagnostics["layer"] == "activation"
+        assert relative(actual.values, expected) < 1e-5
         shared = SharedEngine(ForwardPass(wrap(Beside(views, counted), side=16), x[None], ["activation"]), Score(0))
         values, _ = GradCam().maps(shared, x[None], CamParameters(relu=False))
         assert relative(values[0], expected) < 1e-5

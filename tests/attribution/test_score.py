@@ -36,10 +36,10 @@ def test_formula(name: str) -> None:
 @pytest.mark.parametrize("multilabel", [False, True])
 def test_each_picture_of_a_pass_may_have_a_class_of_its_own(kind: str, against: int | None, multilabel: bool) -> None:
     logits, targets = seeded((4, 5)).double(), (3, 0, 0, 2)
-    given = Score(targets, kind, against, multilabel)(logits)  # type: ignore[arg-type]
+    actual = Score(targets, kind, against, multilabel)(logits)  # type: ignore[arg-type]
     for row, target in enumerate(targets):
         one = Score(target, kind, against, multilabel)(logits[row : row + 1])  # type: ignore[arg-type]
-        assert torch.equal(given[row : row + 1], one)
+        assert torch.equal(actual[row : row + 1], one)
 
 
 def test_there_is_a_class_for_each_picture() -> None:
@@ -116,5 +116,5 @@ def test_every_method_explains_it(name: str) -> None:
 @pytest.mark.parametrize(("kind", "formula"), [("probability", torch.sigmoid), ("log_probability", F.logsigmoid)])
 def test_class_that_stands_for_itself(kind: str, formula: Callable[[Tensor], Tensor]) -> None:
     logits = seeded((5, 3)).double()
-    given = Score(1, kind, multilabel=True)(logits)  # type: ignore[arg-type]
-    assert torch.allclose(given, formula(logits[:, 1]), atol=1e-14)
+    actual = Score(1, kind, multilabel=True)(logits)  # type: ignore[arg-type]
+    assert torch.allclose(actual, formula(logits[:, 1]), atol=1e-14)

@@ -41,8 +41,8 @@ def test_each_answer_is_that_of_a_pass_of_its_own(order: tuple[str, ...], inplac
     assert torch.allclose(shared.logits, network(x))
     for method in (*order, *METHODS, *order):
         for score in (Score((0, 2, 1)), Score((1, 1, 2), "probability")):
-            given, expected = maps(method, SharedEngine(shared, score), x), maps(method, Engine(network, score), x)
-            assert torch.allclose(given, expected, rtol=1e-10, atol=1e-14), method
+            actual, expected = maps(method, SharedEngine(shared, score), x), maps(method, Engine(network, score), x)
+            assert torch.allclose(actual, expected, rtol=1e-10, atol=1e-14), method
 
 
 @pytest.mark.parametrize("architecture", ["densenet121", "efficientnet_b0", "mobilenet_v3_small", "vgg11"])
@@ -51,8 +51,8 @@ def test_large_networks(architecture: str) -> None:
     with left_as_it_was(network):
         shared = ForwardPass(network, x, [inspection_of(network).layers[-1].name])
         for method in ("vanilla_gradient", "guided_backprop", "grad_cam"):
-            given, expected = maps(method, SharedEngine(shared, score), x), maps(method, Engine(network, score), x)
-            assert relative(given, expected) < 1e-5, method
+            actual, expected = maps(method, SharedEngine(shared, score), x), maps(method, Engine(network, score), x)
+            assert relative(actual, expected) < 1e-5, method
 
 
 def test_one_way_up_for_all(monkeypatch: pytest.MonkeyPatch) -> None:

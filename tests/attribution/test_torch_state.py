@@ -84,7 +84,7 @@ CLEAN = {
 
 
 class Pooled(Tiny):
-    """With a max pooling, whose way back has no deterministic form in PyTorch."""
+    """With a max pooling, whose backward pass has no deterministic form in PyTorch."""
 
     def __init__(self) -> None:
         super().__init__(nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)))
@@ -95,15 +95,15 @@ def test_every_method_and_the_callers_state(setting: Any) -> None:
     network, x = wrap(Pooled(), side=16), random_picture(16)
     expected = {id: find_method(id).run(Engine(network, Score(1)), x, **CHEAP.get(id, {})).values for id in methods()}
     manager: AbstractContextManager[Any] = setting()
-    given = {}
+    actual = {}
     with manager:
         before = state()
         for id in expected:
-            given[id] = find_method(id).run(Engine(network, Score(1)), x, **CHEAP.get(id, {})).values
+            actual[id] = find_method(id).run(Engine(network, Score(1)), x, **CHEAP.get(id, {})).values
             assert state() == before, id
     for id, values in expected.items():
-        assert given[id].dtype == torch.float32
-        assert relative(given[id], values) < 1e-6, id
+        assert actual[id].dtype == torch.float32
+        assert relative(actual[id], values) < 1e-6, id
 
 
 @pytest.mark.parametrize("setting", STATES.values(), ids=STATES)
@@ -145,5 +145,5 @@ def test_network_built_in_inference_mode() -> None:
     with torch.inference_mode():
         built = wrap(Tiny())
     x = random_picture()
-    given = find_method("vanilla_gradient").run(Engine(built, Score(0)), x).values
-    assert relative(given, find_method("vanilla_gradient").run(Engine(wrap(Tiny()), Score(0)), x).values) < 1e-6
+    actual = find_method("vanilla_gradient").run(Engine(built, Score(0)), x).values
+    assert relative(actual, find_method("vanilla_gradient").run(Engine(wrap(Tiny()), Score(0)), x).values) < 1e-6

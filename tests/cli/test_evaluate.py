@@ -113,14 +113,14 @@ def test_what_was_not_made_is_told_with_its_reason(run):
     assert "not a picture of an allowed format" in done.stdout
     assert "grad_cam, completeness, efficientnet_lite0 refused: Grad-CAM does not share out" in done.stdout
     assert "(4 pictures)" in done.stdout
-    told = json.loads((out / "results.json").read_text())
-    assert {(one["picture"], one["status"]) for one in told["not_made"]} >= {
+    results = json.loads((out / "results.json").read_text())
+    assert {(one["picture"], one["status"]) for one in results["not_made"]} >= {
         ("bad.jpg", "failed"),
         ("cat.png", "refused"),
     }
-    assert told["methods"]["grad_cam"] == {"layer": "", "relu": True} or "layer" in told["methods"]["grad_cam"]
-    assert told["metrics"]["deletion"]["steps"] == 2
-    assert told["command"].endswith(f"--out {out}")
+    assert results["methods"]["grad_cam"] == {"layer": "", "relu": True} or "layer" in results["methods"]["grad_cam"]
+    assert results["metrics"]["deletion"]["steps"] == 2
+    assert results["command"].endswith(f"--out {out}")
 
 
 class Page(HTMLParser):

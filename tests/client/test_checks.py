@@ -33,8 +33,8 @@ ANIMALS = ["house cat, Felis catus", "Dog", "crane", "crane"]
 
 def targets(**given):
     """The indices of the targets of a call without a server."""
-    asked = {"model": Linear(classes=4), "input": {}, "methods": "vanilla_gradient", "labels": ANIMALS} | given
-    return [panel.target.index for panel in explain(PICTURE, **asked)]
+    arguments = {"model": Linear(classes=4), "input": {}, "methods": "vanilla_gradient", "labels": ANIMALS} | given
+    return [panel.target.index for panel in explain(PICTURE, **arguments)]
 
 
 @pytest.mark.parametrize(
@@ -167,11 +167,11 @@ def test_a_transform_without_mean_and_std_gets_a_word():
     def whole(picture):
         return torch.from_numpy(np.array(picture)).permute(2, 0, 1) / 255
 
-    asked = {"model": Linear(), "methods": "vanilla_gradient"}
+    arguments = {"model": Linear(), "methods": "vanilla_gradient"}
     for given in (whole, {"transform": whole}):
         with pytest.warns(UserWarning, match="a transform and neither mean nor std"):
-            explain(PICTURE, input=given, **asked)
-    explain(PICTURE, input={"transform": whole, "mean": 0, "std": 1}, **asked)  # warnings are errors here
+            explain(PICTURE, input=given, **arguments)
+    explain(PICTURE, input={"transform": whole, "mean": 0, "std": 1}, **arguments)  # warnings are errors here
 
 
 class Breaking(torch.nn.Module):
@@ -197,18 +197,18 @@ def test_what_breaks_off_here_speaks_of_no_server():
 
 
 def test_a_record_without_a_server_names_files_and_no_addresses(tmp_path):
-    asked = {"model": Tiny(), "input": {"size": 32}, "methods": ["vanilla_gradient", "grad_cam"]}
+    arguments = {"model": Tiny(), "input": {"size": 32}, "methods": ["vanilla_gradient", "grad_cam"]}
     heard = []
-    made = explain(Image.new("RGB", (32, 32)), metrics="randomisation", progress=heard.append, **asked)
+    made = explain(Image.new("RGB", (32, 32)), metrics="randomisation", progress=heard.append, **arguments)
     assert "/api/v1" not in made.record.model_dump_json()
     assert not any("/api/v1" in repr(event) for event in heard)
     folder = made.save(tmp_path / "saved")
     record = json.loads((folder / "explanation.json").read_text())
     assert "/api/v1" not in json.dumps(record)
-    for panel, told in zip(made, record["panels"], strict=True):
-        np.testing.assert_array_equal(np.load(folder / told["urls"]["npy"]), panel.values)
-        assert (folder / told["urls"]["png"]).is_file()
-        maps = told["metrics"]["randomisation"]["maps"]
+    for panel, entry in zip(made, record["panels"], strict=True):
+        np.testing.assert_array_equal(np.load(folder / entry["urls"]["npy"]), panel.values)
+        assert (folder / entry["urls"]["png"]).is_file()
+        maps = entry["metrics"]["randomisation"]["maps"]
         for name, file in maps.items():
             np.testing.assert_array_equal(np.load(folder / file), panel.metric_map("randomisation", name))
         assert maps

@@ -48,8 +48,8 @@ def test_maps_are_those_of_the_server(client, server, tmp_path):
     record = server.http.get(f"/api/v1/explanations/{made.id}").json()
     assert made.record.model_dump(mode="json") == record
     assert [panel.method for panel in made] == [panel["method"] for panel in record["panels"]]
-    for panel, told in zip(made, record["panels"], strict=True):
-        expected = np.load(io.BytesIO(server.http.get(told["urls"]["npy"]).content))
+    for panel, entry in zip(made, record["panels"], strict=True):
+        expected = np.load(io.BytesIO(server.http.get(entry["urls"]["npy"]).content))
         assert panel.values.dtype == np.float32
         np.testing.assert_array_equal(panel.values, expected)
     assert made.panel("grad_cam", target=285).target.label == "Egyptian cat"
@@ -80,15 +80,15 @@ def test_every_kind_of_picture_is_taken(client):
 
 
 def test_gradient_flow(client, server):
-    asked = {"target": 285, "against": 967, "size": (96, 64)}
-    found = client.gradient_flow(SAMPLES / "cat.jpg", **asked)
-    fields = asked | {"size": "96x64", "sample": "cat"}
+    arguments = {"target": 285, "against": 967, "size": (96, 64)}
+    found = client.gradient_flow(SAMPLES / "cat.jpg", **arguments)
+    fields = arguments | {"size": "96x64", "sample": "cat"}
     assert found.model_dump(mode="json") == server.http.post("/api/v1/gradient-flows", data=fields).json()
     assert found.target.label == "Egyptian cat"
 
     async def ask():
         async with AsyncClient(server.url) as client:
-            return await client.gradient_flow(sample="cat", **asked)
+            return await client.gradient_flow(sample="cat", **arguments)
 
     assert asyncio.run(ask()) == found
     with pytest.raises(Unprocessable, match="target"):
@@ -101,8 +101,8 @@ def test_the_catalogue(client):
     assert next(method.id for method in client.methods() if method.default) == "vanilla_gradient"
     assert "cat" in [sample.id for sample in client.samples()]
     assert client.classes(models.default, "tabby")[0].index == 281
-    told = client.estimate(methods=["smooth_grad"], options={"smooth_grad": {"samples": 7}}, size=(64, 96))
-    assert told[0].gradient_evaluations == 7
+    estimates = client.estimate(methods=["smooth_grad"], options={"smooth_grad": {"samples": 7}}, size=(64, 96))
+    assert estimates[0].gradient_evaluations == 7
 
 
 def test_a_stream_tells_what_happens(client):
@@ -190,17 +190,17 @@ def test_the_asynchronous_client_is_the_same(server):
 
 def answering(*answers):
     """A transport that answers with these in turn, and the requests that it was asked."""
-    asked = []
+    requests = []
 
     def answer(request):
-        asked.append(request)
-        found = answers[min(len(asked), len(answers)) - 1]
+        requests.append(request)
+        found = answers[min(len(requests), len(answers)) - 1]
         if isinstance(found, Exception):
             raise found
         status, body, headers = found
         return httpx2.Response(status, content=body, headers=headers)
 
-    return httpx2.MockTransport(answer), asked
+    return httpx2.MockTransport(answer), requests
 
 
 BUSY = (429, json.dumps(TooManyRequests("busy", retry_after=0).to_dict()), {"retry-after": "0"})
@@ -209,17 +209,17 @@ MODELS = (200, json.dumps({"default": "a", "downloads": "none", "models": [], "f
 
 @pytest.mark.parametrize("stopped", [BUSY, (503, "", {"retry-after": "0"})])
 def test_a_request_is_made_again_only_where_the_caller_says_so(stopped):
-    transport, asked = answering(stopped, stopped, MODELS)
+    transport, requests = answering(stopped, stopped, MODELS)
     with Client("http://there", "secret", retries=2, transport=transport) as client:
         assert client.models().default == "a"
-    assert [request.headers["authorization"] for request in asked] == ["Bearer secret"] * 3
+    assert [request.headers["authorization"] for request in requests] == ["Bearer secret"] * 3
 
     async def ask():
-        transport, asked = answering(stopped, stopped, MODELS)
+        transport, requests = answering(stopped, stopped, MODELS)
         async with AsyncClient("http://there", retries=1, transport=transport) as client:
             with pytest.raises(Problem) as refused:
                 await client.models()
-        assert len(asked) == 2
+        assert len(requests) == 2
         assert refused.value.retry_after == 0
         assert refused.value.status == stopped[0]
 
@@ -237,10 +237,10 @@ def test_what_is_no_answer_of_ours_is_told():
         ((503, "", {}), Problem, "answers 503"),
     ]
     for answer, kind, words in strange:
-        transport, asked = answering(answer)
+        transport, requests = answering(answer)
         with Client("http://there", retries=3, transport=transport) as client, pytest.raises(kind, match=words):
             client.models()
-        assert len(asked) == 1
+        assert len(requests) == 1
 
 
 def test_a_stream_that_breaks_off_or_fails_is_told():
@@ -273,7 +273,7 @@ def test_an_array_that_is_not_the_records_is_refused(server):
 
 
 def test_pictures_that_are_none_are_refused():
-    transport, asked = answering(MODELS)
+    transport, requests = answering(MODELS)
     wrong = [
         (np.zeros((3, 8, 8), np.uint8), "must be"),
         (np.full((8, 8, 3), 2.0), "floats in"),
@@ -286,11 +286,11 @@ def test_pictures_that_are_none_are_refused():
         for picture, words in wrong:
             with pytest.raises(Unprocessable, match=words):
                 client.predict(picture)
-    assert asked == []
+    assert requests == []
 
 
 def test_text_that_cannot_be_sent_names_its_argument():
-    transport, asked = answering(MODELS)
+    transport, requests = answering(MODELS)
     half = "cat\ud800"
     with Client("http://there", transport=transport) as client:
         for field, given in (
@@ -302,15 +302,15 @@ def test_text_that_cannot_be_sent_names_its_argument():
             assert refused.value.errors[0]["field"] == field
         with pytest.raises(Unprocessable, match=r"^query: "):
             client.classes("x", half)
-    assert asked == []
+    assert requests == []
 
 
 @pytest.mark.parametrize("key", ["a-key-of-a-file\n", " a-key-of-a-file\r\n"])
 def test_a_key_is_sent_without_the_end_of_its_line(key):
-    transport, asked = answering(MODELS)
+    transport, requests = answering(MODELS)
     with Client("http://there", key, transport=transport) as client:
         client.models()
-    assert asked[0].headers["authorization"] == "Bearer a-key-of-a-file"
+    assert requests[0].headers["authorization"] == "Bearer a-key-of-a-file"
 
 
 @pytest.mark.parametrize("key", ["two words", "ключ", "a\nb"])

@@ -49,7 +49,7 @@ def same(one, other):
 
 def test_maps_are_those_of_a_server(server):
     """In a size that nobody asked the server for yet. Methods that share one pass take it through the network as it is
-    written; for the others, ways to the gradient that are quicker come and go, and differ at kinks."""
+    written; for the others, faster backends come and go, and differ at kinks."""
     question = {"methods": ["vanilla_gradient", "guided_backprop", "grad_cam", "smooth_grad"], "fit": "pad",
                 "size": (192, 208), "options": {"smooth_grad": {"samples": 4}}, "target": 285}  # fmt: skip
     here = explain(SAMPLES / "cat.jpg", **question)
@@ -332,8 +332,8 @@ def test_functions_of_a_network_that_refer_to_it_refer_to_the_copy():
     built.forward = lambda x, drop=built.drop: built.head(drop(built.second(built.first(x)).mean((2, 3))))
     for network in (closed, built):
         before = state_of(network)
-        asked = {"target": 1, "methods": ["vanilla_gradient", "grad_cam"], "metrics": "randomisation"}
-        made = explain(PICTURE, model=network, input={}, **asked)
+        arguments = {"target": 1, "methods": ["vanilla_gradient", "grad_cam"], "metrics": "randomisation"}
+        made = explain(PICTURE, model=network, input={}, **arguments)
         assert same(state_of(network), before)
         assert made.record.inputs[0].notes == []
         assert [panel.status for panel in made] == ["done"] * 2

@@ -151,8 +151,8 @@ def test_the_python_page_runs_as_written(server_url, tmp_path):
     command = [sys.executable, "-W", "error::UserWarning", "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for told in ("tiger cat (3, 224, 224)", "281", "422 Unprocessable", "['vanilla_gradient: done'", "[128, 128]"):
-        assert told in done.stdout.replace("integrated_gradients ", ""), done.stdout
+    for text in ("tiger cat (3, 224, 224)", "281", "422 Unprocessable", "['vanilla_gradient: done'", "[128, 128]"):
+        assert text in done.stdout.replace("integrated_gradients ", ""), done.stdout
     assert (tmp_path / "maps.png").is_file()
     assert len(list((tmp_path / "explanations" / "cat" / "panels").glob("*.npy"))) == 2
 

@@ -19,12 +19,12 @@ FEW = {
 @pytest.fixture(scope="module")
 def figures():
     """By metric, of a map of integrated gradients."""
-    from tests.support.explained_maps import measure, subject
+    from tests.support.explained_maps import explained_map, measure
     from tests.support.nets import Tiny, explain, random_picture, wrap
 
     model, picture = wrap(Tiny()), random_picture(12)
     made = explain("integrated_gradients", model, picture, steps=3)
-    own = subject("integrated_gradients", model, picture, made.values, steps=3)
+    own = explained_map("integrated_gradients", model, picture, made.values, steps=3)
     object.__setattr__(own, "diagnostics", made.diagnostics)
     return {id: measure(id, own, **FEW.get(id, {})).figures for id in metrics()}
 

@@ -55,9 +55,9 @@ def test_upright_by_exif(orientation: int, kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}.get(kind, {})
-    given = decode(saved(stored, kind, exif=exif, **options), LIMIT)
-    assert given.size == (40, 24)
-    difference = np.abs(np.asarray(given, dtype=int) - np.asarray(upright, dtype=int))
+    actual = decode(saved(stored, kind, exif=exif, **options), LIMIT)
+    assert actual.size == (40, 24)
+    difference = np.abs(np.asarray(actual, dtype=int) - np.asarray(upright, dtype=int))
     assert np.median(difference) <= 3
     assert (difference > 30).mean() < 0.02
 
@@ -70,17 +70,17 @@ def test_orientation_that_does_not_exist_is_none(orientation: int) -> None:
 
 
 def test_damaged_exif_leaves_the_picture() -> None:
-    given = decode(saved(corners(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\x99" * 40), LIMIT)
-    assert given.size == (40, 24)
+    actual = decode(saved(corners(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\x99" * 40), LIMIT)
+    assert actual.size == (40, 24)
 
 
 def test_16_bits_are_scaled_to_8() -> None:
     """Pillow's own conversion clips everything above 255 to white."""
     values = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
-    given = np.asarray(decode(saved(Image.fromarray(values)), LIMIT), dtype=int)
-    assert given.shape == (64, 64, 3)
-    assert np.array_equal(given[..., 0], np.round(values / 257).astype(int))
-    assert np.array_equal(given[..., 0], given[..., 2])
+    actual = np.asarray(decode(saved(Image.fromarray(values)), LIMIT), dtype=int)
+    assert actual.shape == (64, 64, 3)
+    assert np.array_equal(actual[..., 0], np.round(values / 257).astype(int))
+    assert np.array_equal(actual[..., 0], actual[..., 2])
 
 
 def rgb16() -> bytes:
@@ -103,11 +103,11 @@ def test_a_jpeg_with_too_many_pixels_is_decoded_smaller(limit: int, factor: int,
     exif = Image.Exif()
     exif[0x0112] = 6
     data = saved(corners(), "JPEG", quality=95, subsampling=0, progressive=progressive, exif=exif)
-    given = decode(data, limit)
-    assert given.size == (24 // factor, 40 // factor)
+    actual = decode(data, limit)
+    assert actual.size == (24 // factor, 40 // factor)
     whole = decode(data, LIMIT)
     expected = np.asarray(whole.reduce(factor), dtype=int)
-    assert np.abs(np.asarray(given, dtype=int) - expected).mean() < 12  # by the transform's lowest frequencies
+    assert np.abs(np.asarray(actual, dtype=int) - expected).mean() < 12  # by the transform's lowest frequencies
 
 
 def test_nothing_else_is_decoded_smaller() -> None:
@@ -143,9 +143,9 @@ def test_heic_where_pillow_heif_is_installed() -> None:
     pillow_heif = pytest.importorskip("pillow_heif")
     out = io.BytesIO()
     pillow_heif.from_pillow(corners()).save(out, quality=95)
-    given = decode(out.getvalue(), LIMIT)
-    assert given.size == (40, 24)
-    assert np.median(np.abs(np.asarray(given, dtype=int) - np.asarray(corners(), dtype=int))) <= 4
+    actual = decode(out.getvalue(), LIMIT)
+    assert actual.size == (40, 24)
+    assert np.median(np.abs(np.asarray(actual, dtype=int) - np.asarray(corners(), dtype=int))) <= 4
     with pytest.raises(Unprocessable, match="960 pixels"):
         decode(out.getvalue(), 959)
     with pytest.raises(Unprocessable):
@@ -153,17 +153,17 @@ def test_heic_where_pillow_heif_is_installed() -> None:
 
 
 def test_16_bits_a_channel() -> None:
-    given = np.asarray(decode(rgb16(), LIMIT), dtype=int)
-    assert np.abs(given[0, :, 0] - np.linspace(0, 255, 32)).max() <= 1
-    assert not given[..., 1:].any()
+    actual = np.asarray(decode(rgb16(), LIMIT), dtype=int)
+    assert np.abs(actual[0, :, 0] - np.linspace(0, 255, 32)).max() <= 1
+    assert not actual[..., 1:].any()
 
 
 def test_cmyk_jpeg() -> None:
-    given = np.asarray(decode(saved(corners().convert("CMYK"), "JPEG", quality=95), LIMIT), dtype=int)
+    actual = np.asarray(decode(saved(corners().convert("CMYK"), "JPEG", quality=95), LIMIT), dtype=int)
     expected = np.asarray(corners(), dtype=int)
-    assert np.median(np.abs(given - expected)) <= 6
-    assert given[2, 2, 0] > 200
-    assert given[2, 2, 1:].max() < 60
+    assert np.median(np.abs(actual - expected)) <= 6
+    assert actual[2, 2, 0] > 200
+    assert actual[2, 2, 1:].max() < 60
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P"])
@@ -182,30 +182,30 @@ def test_transparency_is_over_white(mode: str) -> None:
         sent = saved(rgba, "GIF")
     else:
         sent = saved(rgba.convert(mode))
-    given = np.asarray(decode(sent, LIMIT), dtype=int)
-    assert given[4, 2].tolist() == [255, 255, 255]
-    assert np.abs(given[4, 10] - 100).max() <= 1
+    actual = np.asarray(decode(sent, LIMIT), dtype=int)
+    assert actual[4, 2].tolist() == [255, 255, 255]
+    assert np.abs(actual[4, 10] - 100).max() <= 1
     if mode in ("RGBA", "LA"):
-        assert np.abs(given[4, 14] - 177).max() <= 1
+        assert np.abs(actual[4, 14] - 177).max() <= 1
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
 def test_other_modes(mode: str) -> None:
-    given = np.asarray(decode(saved(Image.new(mode, (5, 4), 255 if mode != "RGB" else (255, 255, 255))), LIMIT))
-    assert given.shape == (4, 5, 3)
-    assert given.min() == 255
+    actual = np.asarray(decode(saved(Image.new(mode, (5, 4), 255 if mode != "RGB" else (255, 255, 255))), LIMIT))
+    assert actual.shape == (4, 5, 3)
+    assert actual.min() == 255
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_formats(kind: str) -> None:
-    given = decode(saved(corners(), kind), LIMIT)
-    assert (given.mode, given.size) == ("RGB", (40, 24))
+    actual = decode(saved(corners(), kind), LIMIT)
+    assert (actual.mode, actual.size) == ("RGB", (40, 24))
 
 
 def test_first_frame_of_an_animation() -> None:
     frames = [Image.new("RGB", (6, 6), colour) for colour in ("red", "blue")]
-    given = decode(saved(frames[0], "GIF", save_all=True, append_images=frames[1:]), LIMIT)
-    assert given.getpixel((3, 3)) == (255, 0, 0)
+    actual = decode(saved(frames[0], "GIF", save_all=True, append_images=frames[1:]), LIMIT)
+    assert actual.getpixel((3, 3)) == (255, 0, 0)
 
 
 @pytest.mark.parametrize("name", list(samples()))

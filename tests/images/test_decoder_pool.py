@@ -51,9 +51,9 @@ def decoders():
 
 @pytest.mark.parametrize("name", ["cat.jpg", "grid.jpg"])
 def test_pixels_are_those_of_decoding_here(decoders, name):
-    given = decoders.decode(sample(name))
-    assert np.array_equal(np.asarray(given), np.asarray(decode(sample(name), 10**8)))
-    assert (given.mode, given.info) == ("RGB", {})
+    actual = decoders.decode(sample(name))
+    assert np.array_equal(np.asarray(actual), np.asarray(decode(sample(name), 10**8)))
+    assert (actual.mode, actual.info) == ("RGB", {})
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 65500), (65500, 1), (1023, 1025), (4000, 300)])

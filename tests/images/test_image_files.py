@@ -47,10 +47,10 @@ def test_folders_below_count_when_asked_for(here):
 
 
 def test_several_paths_keep_their_own_names(here):
-    given = placed("a", "b", "a/deep/DOG.JPEG")
-    assert given["a/cat.jpg"] == "explanations/a/cat.jpg"
-    assert given["b/cat.jpg"] == "explanations/b/cat.jpg"
-    assert given["a/deep/DOG.JPEG"] == "explanations/DOG.JPEG"
+    actual = placed("a", "b", "a/deep/DOG.JPEG")
+    assert actual["a/cat.jpg"] == "explanations/a/cat.jpg"
+    assert actual["b/cat.jpg"] == "explanations/b/cat.jpg"
+    assert actual["a/deep/DOG.JPEG"] == "explanations/DOG.JPEG"
     Path("link.jpg").symlink_to("a/deep/DOG.JPEG")
     assert placed("link.jpg", "a")["link.jpg"] == "explanations/link.jpg"
 

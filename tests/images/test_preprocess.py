@@ -52,13 +52,13 @@ def test_against_torchvision_and_timm(card: str, name: str) -> None:
     to one level of 255 in 0.7 % of the values."""
     picture = decode(read_sample(name), 10**8)
     for sent in (picture, picture.transpose(Image.Transpose.ROTATE_90), picture.crop((3, 5, 300, 218))):
-        given = np.asarray(preprocess(sent, CARDS[card]).picture, dtype=int)
+        actual = np.asarray(preprocess(sent, CARDS[card]).picture, dtype=int)
         peers = [timm_eval(sent, CARDS[card])]
         if card != "wide":
             peers.append(two_steps(sent, CARDS[card]))
         for expected in peers:
-            assert np.abs(given - expected).max() <= (card == "wide")
-            assert (given != expected).mean() < 0.01
+            assert np.abs(actual - expected).max() <= (card == "wide")
+            assert (actual != expected).mean() < 0.01
 
 
 @pytest.mark.parametrize("fit", ["pad", "squash"])
@@ -69,8 +69,8 @@ def test_pad_and_squash_against_timm(fit: str, fraction: float, size: tuple[int,
     for name in ("cat", "rocket"):
         picture = decode(read_sample(name), 10**8)
         for sent in (picture, picture.transpose(Image.Transpose.ROTATE_90), picture.crop((0, 0, 300, 60))):
-            given = np.asarray(preprocess(sent, card).picture, dtype=int)
-            assert np.array_equal(given, timm_eval(sent, card))
+            actual = np.asarray(preprocess(sent, card).picture, dtype=int)
+            assert np.array_equal(actual, timm_eval(sent, card))
 
 
 @pytest.mark.parametrize("resize", [232, 256, 342])
@@ -105,8 +105,8 @@ def test_what_a_request_asks_for() -> None:
         ("crop", (400, 200), (112.5, 12.5, 287.5, 187.5)),
     ],
 )
-def test_frame_of_each_fit(fit: str, size: tuple[int, int], crop: tuple[float, ...]) -> None:
-    """A point of the original is found in what was seen by the frame alone, whichever way it came there."""
+def test_crop_of_each_fit(fit: str, size: tuple[int, int], crop: tuple[float, ...]) -> None:
+    """With `crop` alone, a point of the original is found in the model's input, however that was made."""
     card = requested_input(LITE0, fit, None)  # type: ignore[arg-type]
     values = np.zeros((size[1], size[0], 3), np.uint8)
     x, y = size[0] // 2 - 60, size[1] // 2 + 40
@@ -178,7 +178,7 @@ def test_crop_frames_what_the_model_sees() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (65500, 1), (1, 65500), (3, 2), (224, 1), (12000, 7)])
 @pytest.mark.parametrize("card", ["lite0", "wide", "pad", "squash"])
 def test_extreme_pictures_stay_small(size: tuple[int, int], card: str) -> None:
-    """Two steps would make gigabytes of 65500×1 in between."""
+    """Resizing first and cropping then would make gigabytes of 65500×1."""
     out = io.BytesIO()
     Image.new("RGB", size, (10, 200, 30)).save(out, "PNG")
     tracemalloc.start()
@@ -200,13 +200,13 @@ def test_extreme_pictures_stay_small(size: tuple[int, int], card: str) -> None:
 
 @pytest.mark.parametrize("size", [(4000, 240), (240, 4000)])
 def test_narrow_pictures_are_sampled_from_the_box_of_the_crop(size: tuple[int, int]) -> None:
-    """Beside a picture that is just wide enough to be resized whole: the same centre, but for rounding."""
+    """Compared with their own middle, which is wide enough to be resized whole: the same pixels but for rounding."""
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     narrow = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2))
     x, y = (max(0, side // 2 - 600) for side in size)
     wide = narrow.crop((x, y, size[0] - x, size[1] - y))
-    given, expected = (np.asarray(preprocess(picture, LITE0).picture, dtype=int) for picture in (narrow, wide))
-    assert np.abs(given - expected).max() <= 2
+    actual, expected = (np.asarray(preprocess(picture, LITE0).picture, dtype=int) for picture in (narrow, wide))
+    assert np.abs(actual - expected).max() <= 2
 
 
 @pytest.mark.parametrize("size", [(65500, 1), (1, 65500), (3000, 1000), (1000, 3000)])

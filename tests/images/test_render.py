@@ -65,8 +65,8 @@ def test_scale_of_the_numbers_does_not_matter(palette: str, factor: float) -> No
     expected = colourise(values, palette, scale_of(values, palette, signed=True))
     scaled = values * np.float32(factor)
     with np.errstate(invalid="raise", divide="raise"):
-        given = colourise(scaled, palette, scale_of(scaled, palette, signed=True))
-    assert (np.abs(given.astype(int) - expected) > 8).mean() < 0.001
+        actual = colourise(scaled, palette, scale_of(scaled, palette, signed=True))
+    assert (np.abs(actual.astype(int) - expected) > 8).mean() < 0.001
 
 
 def test_percentile_clips() -> None:

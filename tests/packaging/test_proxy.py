@@ -89,7 +89,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     subprocess.run([OPENSSL, *certify, *where], check=True, capture_output=True)
     limits = {"trusted_proxies": ["127.0.0.1"], "allowed_hosts": [NAME], "client_rate": 3}
     with serving(folder / "store", **limits) as web_server:
-        web_server.executor.known = False  # /methods does without
+        web_server.executor.has_catalogue = False  # /methods does without
         plain, tls = free_port(), free_port()
         (folder / "nginx.conf").write_text(adapted(folder, web_server, plain, tls))
         with (folder / "log").open("wb") as log:

@@ -62,7 +62,7 @@ class Story(Visit):
         if violations:
             self.found[state] = violations + self.found.get(state, [])
 
-    def told(self) -> str:
+    def report(self) -> str:
         """What was found, by state."""
         return json.dumps(self.found, indent=1) if self.found else ""
 
@@ -170,7 +170,7 @@ def test_from_the_start_to_a_broken_off_explanation(browser: Browser, server_url
         visit.page.goto(f"{visit.root}/e/{'0' * 32}")
         visit.notice.wait_for()
         visit.check("an explanation that is gone")
-        assert visit.told() == ""
+        assert visit.report() == ""
 
 
 def test_one_row(browser: Browser, server_url: str, language: str, row: Any) -> None:
@@ -212,7 +212,7 @@ def test_one_row(browser: Browser, server_url: str, language: str, row: Any) -> 
         visit.page.locator("section.ask .notice").wait_for()
         visit.check("a question refused", SIDE)
         visit.look("history", visit.button("history.title"))
-        assert visit.told() == ""
+        assert visit.report() == ""
 
 
 def test_a_table(browser: Browser, server_url: str, language: str, table: Any) -> None:
@@ -232,7 +232,7 @@ def test_a_table(browser: Browser, server_url: str, language: str, table: Any) -
             visit.page.get_by_label(visit.say("reading.show.long")).first.select_option("top")
         with visit.opened("comparison", visit.button("compare.open")):
             visit.page.locator(".agreement dd").first.wait_for()
-        assert visit.told() == ""
+        assert visit.report() == ""
 
 
 def parameters(visit: Story, menu: str = "column.more") -> Locator:
@@ -262,7 +262,7 @@ def test_a_phone(browser: Browser, server_url: str, language: str, table: Any) -
         visit.page.locator("model-picker input").first.click()
         visit.options.first.wait_for()
         visit.check("sheet of the question, model search")
-        assert visit.told() == ""
+        assert visit.report() == ""
 
 
 def test_the_page_of_methods(browser: Browser, server_url: str, language: str) -> None:
@@ -279,7 +279,7 @@ def test_the_page_of_methods(browser: Browser, server_url: str, language: str) -
         visit.check("all figures, one run live")
         visit.page.set_viewport_size(PHONE)
         visit.check("on a phone")
-        assert visit.told() == ""
+        assert visit.report() == ""
 
 
 def test_the_page_of_numbers(browser: Browser, server_url: str, language: str) -> None:
@@ -289,7 +289,7 @@ def test_the_page_of_numbers(browser: Browser, server_url: str, language: str) -
         visit.check("top")
         visit.page.set_viewport_size(PHONE)
         visit.check("on a phone")
-        assert visit.told() == ""
+        assert visit.report() == ""
 
 
 def test_the_interactive_documentation(browser: Browser, server_url: str) -> None:
@@ -302,4 +302,4 @@ def test_the_interactive_documentation(browser: Browser, server_url: str) -> Non
         visit.check("an operation open")
         visit.page.set_viewport_size(PHONE)
         visit.check("on a phone")
-        assert visit.told() == ""
+        assert visit.report() == ""

@@ -50,7 +50,7 @@ def web_server(bundled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (figures / "figure.js").write_text(FIGURE)
     monkeypatch.setattr(application, "asset_folders", lambda: {**asset_folders(), "methods/toy": figures})
     with serving(tmp_path / "store") as web_server:
-        web_server.executor.known = False  # so that the page of methods shows those that ship
+        web_server.executor.has_catalogue = False  # so that the page of methods shows those that ship
         yield web_server
 
 
@@ -91,5 +91,5 @@ def test_pages_to_read_work(browser: Browser, web_server: RunningServer, path: s
 def test_scripts_of_another_version_are_told_and_do_not_run(browser: Browser, tmp_path: Path) -> None:
     with serving(tmp_path / "store") as web_server, visiting(browser, web_server.url) as visit:
         visit.open()
-        told = visit.page.evaluate("() => import('/static/js/state/store.js').catch(error => error.message)")
-        assert told == "The server was updated after this page was opened. Reload the page."
+        message = visit.page.evaluate("() => import('/static/js/state/store.js').catch(error => error.message)")
+        assert message == "The server was updated after this page was opened. Reload the page."

@@ -31,24 +31,24 @@ def record(server_url: str) -> Any:
     """Of six maps, with the longest that the diagnostics of each may have to say."""
     answer = httpx.post(f"{server_url}/api/v1/explanations", data={"sample": "cat"}, timeout=300)
     assert answer.status_code == 200, answer.text
-    told = answer.json()
-    for panel in told["panels"]:
+    record = answer.json()
+    for panel in record["panels"]:
         panel |= {"seconds": 12.34, "notes": []}  # a note is a sentence, and may be as long as it likes
-    for panel in told["panels"][4:]:
+    for panel in record["panels"][4:]:
         panel["diagnostics"]["completeness"] |= {"expected": 5.0, "attributed": 5.885, "relative_error": 0.177}
         panel["diagnostics"]["error_estimate"] = 0.075
-    return told
+    return record
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_all_that_is_told_of_the_maps_is_in_sight(
     browser: Browser, server_url: str, record: Any, language: str
 ) -> None:
-    def told(route: Route) -> None:
+    def answer_with_record(route: Route) -> None:
         route.fulfill(json=record)
 
     with visiting(browser, server_url, locale={"en": "en-GB", "zh": "zh-CN"}[language]) as visit:
-        visit.page.route(f"**/explanations/{record['id']}", told)
+        visit.page.route(f"**/explanations/{record['id']}", answer_with_record)
         visit.page.goto(f"{visit.root}/e/{record['id']}")
         visit.finished()
         within = texts.texts(language)["panel.error_estimate"].format(error="7.5 %")

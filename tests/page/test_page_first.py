@@ -9,8 +9,8 @@ from tests.support.browser import EXPLANATIONS, SIX, Visit, transferred, visitin
 
 BUDGET = 150_000  # bytes with their headers, before the first upload
 SHIFTS = """() => new Promise(done => {
-  const told = list => done(list.getEntries().map(entry => entry.value));
-  new PerformanceObserver(told).observe({ type: "layout-shift", buffered: true });
+  const report = list => done(list.getEntries().map(entry => entry.value));
+  new PerformanceObserver(report).observe({ type: "layout-shift", buffered: true });
   setTimeout(done, 200, []);
 })"""
 

@@ -29,7 +29,7 @@ def record(server_url: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def told(server_url: str, record: Any) -> Any:
+def flow(server_url: str, record: Any) -> Any:
     data = {"from": record["id"], "target": 282, "size": 64}
     return httpx.post(f"{server_url}/api/v1/gradient-flows", data=data, timeout=300).json()
 
@@ -44,13 +44,13 @@ def opened(visit: Visit, record: Any, place: int) -> Locator:
 
 
 def test_a_rows_flow_is_read_by_pointer_keys_and_table(
-    browser: Browser, server_url: str, record: Any, told: Any
+    browser: Browser, server_url: str, record: Any, flow: Any
 ) -> None:
     with visiting(browser, server_url) as visit:
         dialog = opened(visit, record, 1)
-        layers, page = told["layers"], visit.page
+        layers, page = flow["layers"], visit.page
         expect(dialog.locator(".drawer-head")).to_contain_text("tiger cat · EfficientNet-Lite0 · logit")
-        expect(dialog.locator(".flow-finding")).to_have_count(len(told["findings"]))
+        expect(dialog.locator(".flow-finding")).to_have_count(len(flow["findings"]))
         expect(dialog.locator(".flow-finding").first).to_contain_text("arrives at the picture")
         reading, slider = dialog.locator("flow-layer-details"), dialog.get_by_role("slider", name="Layer")
         expect(reading.get_by_role("heading")).to_have_text("The picture")
@@ -80,20 +80,20 @@ def test_a_rows_flow_is_read_by_pointer_keys_and_table(
         assert len([request for request in visit.asked if request.url.endswith("/gradient-flows")]) == 1
 
 
-def vanishing(route: Route, told: Any) -> None:
+def vanishing(route: Route, flow: Any) -> None:
     """An answer with all that the real model has none of."""
-    layers = [dict(layer) for layer in told["layers"][:8]]
+    layers = [dict(layer) for layer in flow["layers"][:8]]
     for layer in layers[:3]:
         layer["norm"] = layer["rms"] = 0.0
     layers[1] |= {"kind": "MaxPool2d", "pooling": {"how": "maximum", "received": 0.25, "map": [[0, 1], [0, 0]]}}
     layers[4] |= {"norm": None, "rms": None, "call": 2, "saturated": 0.97, "dead": None}
     finding = {"code": "flow_stops", "level": "doubt", "detail": "", "values": {"layer": "bn1 (ReLU)", "count": 2}}
     finding["url"] = "/trust#gradient_flow"
-    route.fulfill(json={**told, "layers": layers, "findings": [finding]})
+    route.fulfill(json={**flow, "layers": layers, "findings": [finding]})
 
 
 def test_what_vanishes_and_what_fails_is_told_on_a_phone(
-    browser: Browser, server_url: str, record: Any, told: Any
+    browser: Browser, server_url: str, record: Any, flow: Any
 ) -> None:
     with visiting(browser, server_url, viewport=PHONE, color_scheme="dark") as visit:
         page = visit.page
@@ -103,7 +103,7 @@ def test_what_vanishes_and_what_fails_is_told_on_a_phone(
         dialog = page.get_by_role("dialog", name="Gradient flow")
         expect(dialog.get_by_role("alert")).to_contain_text("Take a smaller model.")
         assert visit.axe() == []
-        page.route(FLOWS, lambda route: vanishing(route, told), times=1)
+        page.route(FLOWS, lambda route: vanishing(route, flow), times=1)
         dialog.get_by_role("alert").get_by_role("button").click()
         expect(dialog.locator(".flow-finding.doubt")).to_contain_text("The gradient stops at bn1 (ReLU)")
         expect(dialog.locator(".flow-nothing")).to_have_count(4)

@@ -34,10 +34,10 @@ CUT = """() => {
       if (!at.height || !within || at.bottom > bar.top + 4) found.push([of, at.top, at.bottom, bar.top]);
     }
     const facts = panel.querySelector('.facts');
-    const told = facts.getBoundingClientRect();
+    const visible = facts.getBoundingClientRect();
     for (const span of facts.querySelectorAll('span')) {
       const lines = [...span.getClientRects()];
-      const cut = lines.some(line => line.right > told.right + 1 || line.bottom > told.bottom + 3);
+      const cut = lines.some(line => line.right > visible.right + 1 || line.bottom > visible.bottom + 3);
       if (cut) found.push(['fact', span.textContent]);
     }
     if (facts.textContent.trim() === '') found.push('no facts');

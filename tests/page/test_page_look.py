@@ -239,16 +239,16 @@ def test_a_box_on_the_picture(look: Visit, record: Any) -> None:
     box = [150, 80, 300, 220]
     assert state(look)["box"] == box
 
-    def told(reduction: str) -> None:
+    def check_box_facts(reduction: str) -> None:
         for panel, found in zip(panels(look, record), box_facts(look), strict=True):
             part = [*panel.fraction(*box[:2]), *panel.fraction(*box[2:])]
             expected = shares(panel.read(reduction), panel.read("sum"), part)
             shown = [100 * (expected[name] or 0) for name in ("map", "area", "positive")]
             assert found == pytest.approx(shown, abs=1.1)  # the expectation is of eighths of pixels
 
-    told("abs")
+    check_box_facts("abs")
     look.page.locator(".maps reading-bar").get_by_role("radio", name="Sum").check()
-    told("sum")
+    check_box_facts("sum")
     expect(look.page.locator("map-panel .box:visible")).to_have_count(PANELS)
     look.page.get_by_role("button", name="Remove the box").click()
     expect(look.page.locator(".box:visible")).to_have_count(0)

@@ -216,7 +216,7 @@ def test_numbers_are_short_and_exact(opened: Visit) -> None:
 
 def test_a_picture_beyond_the_limits_is_scaled_down_before_it_is_sent(opened: Visit) -> None:
     """Others go as they are: what is small enough, and what this browser cannot read."""
-    told = opened.page.evaluate(
+    result = opened.page.evaluate(
         """async () => {
           const { fitUpload, originalSize, shrinkage } = await import('/static/js/picture/fit-upload.js');
           const canvas = new OffscreenCanvas(1200, 900);
@@ -246,17 +246,17 @@ def test_a_picture_beyond_the_limits_is_scaled_down_before_it_is_sent(opened: Vi
           };
         }"""
     )
-    assert told["bytes"] > 2**20
-    assert (told["maxPixels"], told["maxBytes"]) == ("24000000", str(32 * 2**20))
-    assert told["kept"]
-    assert told["unread"]
-    width, height = told["size"]
+    assert result["bytes"] > 2**20
+    assert (result["maxPixels"], result["maxBytes"]) == ("24000000", str(32 * 2**20))
+    assert result["kept"]
+    assert result["unread"]
+    width, height = result["size"]
     assert 0.9 * 300_000 < width * height <= 300_000
     assert abs(width / height - 4 / 3) < 0.01
-    assert (told["type"], told["name"], told["from"]) == ("image/jpeg", "a.png", {"width": 1200, "height": 900})
-    assert told["none"] is None
-    assert told["packed"] == [1200, 900]
-    assert told["shrinkage"] == 0.5
+    assert (result["type"], result["name"], result["from"]) == ("image/jpeg", "a.png", {"width": 1200, "height": 900})
+    assert result["none"] is None
+    assert result["packed"] == [1200, 900]
+    assert result["shrinkage"] == 0.5
 
 
 def test_a_licence_is_shown_with_the_word_licence(opened: Visit) -> None:

@@ -237,14 +237,14 @@ def test_a_verdict_is_grouped_and_leads_to_its_reasons(visit: Visit, record: Any
 
     def judged(route: Route) -> None:
         answer = route.fetch()
-        told = answer.json()
-        found = told["panels"][0]["metrics"]
+        body = answer.json()
+        found = body["panels"][0]["metrics"]
         for metric in found.values():
             metric["findings"] = []
         known = finding("doubt", code, "", **dict.fromkeys(NAMES.findall(words), -0.21337))
         found["deletion"]["findings"] = [known, finding("note", "of_a_plug_in", "In the server's words: 5.")]
         found["stability"]["findings"] = [finding("support", "of_a_plug_in", "It stays.")]
-        route.fulfill(response=answer, json=told)
+        route.fulfill(response=answer, json=body)
 
     visit.page.route(f"**/explanations/{record['id']}", judged)
     trust.open(record)

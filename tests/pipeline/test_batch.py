@@ -45,7 +45,7 @@ def context(open_context, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def real_context(open_context, tmp_path_factory):
-    """With the shipped model itself, and all that makes its gradients quicker."""
+    """With the shipped model itself, and its faster backends."""
     return open_context(models=None, store=tmp_path_factory.mktemp("real"))
 
 
@@ -108,16 +108,16 @@ def test_what_comes_of_a_picture_is_what_comes_of_it_alone(opened, asked, pictur
         differ = ("id", "url", "seconds", "mark", "source", "inputs", "panels")
         for name in set(record) - set(differ):
             assert shot.record.to_dict()[name] == record[name], name
-        for given, expected in zip(shot.record.to_dict()["inputs"], record["inputs"], strict=True):
-            assert [c["index"] for c in given["predictions"]] == [c["index"] for c in expected["predictions"]]
-            assert (given["crop"], given["size"], len(given["targets"])) == (
+        for actual, expected in zip(shot.record.to_dict()["inputs"], record["inputs"], strict=True):
+            assert [c["index"] for c in actual["predictions"]] == [c["index"] for c in expected["predictions"]]
+            assert (actual["crop"], actual["size"], len(actual["targets"])) == (
                 expected["crop"], expected["size"], len(expected["targets"]),
             )  # fmt: skip
-        for given, expected in zip(shot.record.to_dict()["panels"], record["panels"], strict=True):
+        for actual, expected in zip(shot.record.to_dict()["panels"], record["panels"], strict=True):
             for name in ("id", "status", "model", "method", "target", "against", "parameters", "shape"):
-                assert given[name] == expected[name], name
-            assert given["diagnostics"].keys() == expected["diagnostics"].keys()
-            errors.append(relative(torch.from_numpy(shot.maps[given["id"]]), torch.from_numpy(maps[given["id"]])))
+                assert actual[name] == expected[name], name
+            assert actual["diagnostics"].keys() == expected["diagnostics"].keys()
+            errors.append(relative(torch.from_numpy(shot.maps[actual["id"]]), torch.from_numpy(maps[actual["id"]])))
     assert len({shot.record.to_dict()["panels"][0]["target"]["index"] for shot in shots}) > 1 or asked.targets
     assert median(errors) <= 1e-2
     assert max(errors) <= 1e-1
@@ -245,12 +245,14 @@ def test_faulty_pictures_do_not_stop_the_others(pictures, context, tmp_path):
     (tmp_path / "b.jpg").write_bytes((SAMPLES / "cat.jpg").read_bytes()[:9000])
     (tmp_path / "c.jpg").write_bytes((SAMPLES / "cat.jpg").read_bytes())
     listed = [*entries(tmp_path), ImageFile(tmp_path / "gone.jpg", tmp_path / "out")]
-    results = list(Batch(question(methods=("grad_cam",)), context, never).explain(listed))
-    told = {result.entry.path.name: result.problem.detail for result in results if isinstance(result, FailedPicture)}
-    assert set(told) == {"a.jpg", "b.jpg", "gone.jpg"}
-    assert "not a picture of an allowed format" in told["a.jpg"]
-    assert "No such file" in told["gone.jpg"]
-    assert [result.entry.path.name for result in results if isinstance(result, ExplainedPicture)] == ["c.jpg"]
+    outcome = list(Batch(question(methods=("grad_cam",)), context, never).explain(listed))
+    problems = {
+        result.entry.path.name: result.problem.detail for result in outcome if isinstance(result, FailedPicture)
+    }
+    assert set(problems) == {"a.jpg", "b.jpg", "gone.jpg"}
+    assert "not a picture of an allowed format" in problems["a.jpg"]
+    assert "No such file" in problems["gone.jpg"]
+    assert [result.entry.path.name for result in outcome if isinstance(result, ExplainedPicture)] == ["c.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,11 @@ def inputs(method: str, **options: int) -> CostInputs:
 
 
 def test_work_and_weight_are_of_all_evaluations():
-    asked = inputs("smooth_grad", samples=20)
+    cost_inputs = inputs("smooth_grad", samples=20)
     measured = [(metric, metric.Parameters()) for metric in metrics().values()]
-    cost = panel_cost(asked, measured)
+    cost = panel_cost(cost_inputs, measured)
     assert cost.map == MetricCost(gradients=20, maps=1)
-    assert cost.metrics == {metric.id: metric.cost(asked, parameters) for metric, parameters in measured}
+    assert cost.metrics == {metric.id: metric.cost(cost_inputs, parameters) for metric, parameters in measured}
     assert cost.measuring == sum(one.forwards + one.gradients for one in cost.metrics.values()) > 0
     assert cost.work == (20 + cost.measuring) * 32 * 48
     passes = 20 * (1 + BACKWARD) + sum(one.forwards + one.gradients * (1 + BACKWARD) for one in cost.metrics.values())
@@ -58,18 +58,22 @@ def test_seconds_are_those_of_the_last_maps_of_enough_evaluations():
 
 def test_a_metric_that_makes_maps_has_a_throughput_for_each_method():
     throughput = Throughput()
-    metric, asked = find_metric("randomisation"), inputs("smooth_grad")
-    cost = metric.cost(asked, metric.Parameters())
+    metric, cost_inputs = find_metric("randomisation"), inputs("smooth_grad")
+    cost = metric.cost(cost_inputs, metric.Parameters())
     assert cost.maps > 0
-    record_metric_time(throughput, "net", asked, metric, cost, 3.0)
-    assert throughput.seconds("net", throughput_key(asked.method, metric, cost), cost.total, SIZE) == pytest.approx(3.0)
+    record_metric_time(throughput, "net", cost_inputs, metric, cost, 3.0)
+    assert throughput.seconds(
+        "net", throughput_key(cost_inputs.method, metric, cost), cost.total, SIZE
+    ) == pytest.approx(3.0)
     assert throughput.seconds("net", throughput_key(find_method("grad_cam"), metric, cost), cost.total, SIZE) is None
-    record_metric_time(throughput, "net", asked, metric, MetricCost(), 3.0)  # nothing is learnt of no evaluations
+    record_metric_time(throughput, "net", cost_inputs, metric, MetricCost(), 3.0)  # nothing is learnt of no evaluations
 
 
 @pytest.mark.parametrize("metric", list(metrics()))
 def test_components_are_all_of_a_metric(metric: str):
-    found, asked = find_metric(metric), inputs("smooth_grad")
-    cost = found.cost(asked, found.Parameters())
-    passes = [count for name, count in components(found, cost, asked) if name[0] in ("maps", "forwards", "gradients")]
+    found, cost_inputs = find_metric(metric), inputs("smooth_grad")
+    cost = found.cost(cost_inputs, found.Parameters())
+    passes = [
+        count for name, count in components(found, cost, cost_inputs) if name[0] in ("maps", "forwards", "gradients")
+    ]
     assert sum(passes) == cost.total

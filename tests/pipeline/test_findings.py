@@ -12,7 +12,7 @@ from gradoscope.attribution.metrics.findings import percent, short
 from gradoscope.pipeline.findings import findings
 from gradoscope.pipeline.texts import texts
 
-from tests.support.explained_maps import measure, subject
+from tests.support.explained_maps import explained_map, measure
 
 PREFIX = "trust.finding."
 Figures = dict[str, Any]
@@ -197,13 +197,13 @@ CASES: list[tuple[str, str, Figures, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("metric", "method", "figures", "expected"), CASES)
 def test_rules(metric: str, method: str, figures: Figures, expected: dict[str, str]) -> None:
-    given = findings(metric, figures, find_method(method))
-    assert {finding.code: finding.level for finding in given} == expected
-    for finding in given:
-        told = finding.record()
-        assert told.url == f"/trust#{metric}"
-        assert told.detail.endswith(".")
-        assert not set("{}") & set(told.detail)
+    actual = findings(metric, figures, find_method(method))
+    assert {finding.code: finding.level for finding in actual} == expected
+    for finding in actual:
+        body = finding.record()
+        assert body.url == f"/trust#{metric}"
+        assert body.detail.endswith(".")
+        assert not set("{}") & set(body.detail)
 
 
 def test_every_sentence_can_be_said_and_every_one_said_is_there() -> None:
@@ -225,9 +225,9 @@ def test_what_is_measured_is_never_passed_over_in_silence(metric: str, method: s
         return  # refused
     options = {"steps": 4} if method == INTEGRATED else {}
     complete = {"completeness": {"expected": 1.0, "attributed": 1.1, "relative_error": 0.1}}
-    asked = replace(subject(method, **options), diagnostics=complete)
+    subject = replace(explained_map(method, **options), diagnostics=complete)
     quick = {"deletion": {"steps": 3, "draws": 1}, "insertion": {"steps": 3}, "max_sensitivity": {"samples": 2}}
-    assert findings(metric, measure(metric, asked, **quick.get(metric, {})).figures, asked.method)
+    assert findings(metric, measure(metric, subject, **quick.get(metric, {})).figures, subject.method)
 
 
 def test_of_an_unknown_metric_nothing_is_said() -> None:

@@ -17,10 +17,12 @@ from tests.support.nets import Tiny, random_picture, wrap
 
 def found(network, score="logit", picture=None, **options):
     given = random_picture() if picture is None else picture
-    told = [finding.to_dict() for finding in findings(measure(wrap(network, **options), given, Score(0, score)), score)]
-    json.dumps(told, allow_nan=False)
-    assert all(finding["url"] == URL and finding["level"] in ("note", "doubt") for finding in told)
-    return {finding["code"]: finding for finding in told}
+    bodies = [
+        finding.to_dict() for finding in findings(measure(wrap(network, **options), given, Score(0, score)), score)
+    ]
+    json.dumps(bodies, allow_nan=False)
+    assert all(finding["url"] == URL and finding["level"] in ("note", "doubt") for finding in bodies)
+    return {finding["code"]: finding for finding in bodies}
 
 
 def seeded_chain(*layers):
@@ -38,8 +40,8 @@ def deep(activation, depth=8):
 
 
 def test_a_deep_chain_of_sigmoids_vanishes_and_the_place_is_named():
-    told = found(deep(nn.Sigmoid))
-    vanishes = told["flow_vanishes"]
+    by_code = found(deep(nn.Sigmoid))
+    vanishes = by_code["flow_vanishes"]
     assert vanishes["level"] == "doubt"
     layers = measure(wrap(deep(nn.Sigmoid)), random_picture(), Score(0))
     largest, most = max(layer.norm for layer in layers), max(layer.rms for layer in layers)
@@ -47,28 +49,28 @@ def test_a_deep_chain_of_sigmoids_vanishes_and_the_place_is_named():
     last = below.index(False) - 1  # from the picture on
     assert vanishes["values"]["layer"].startswith(f"{layers[last].name} (")
     assert f"vanishes at {layers[last].name}" in vanishes["detail"]
-    assert "flow_arrives" not in told
+    assert "flow_arrives" not in by_code
 
 
 def test_a_gradient_that_arrives():
     linear = nn.Linear(192, 3)
     linear.weight.data.fill_(10.0)
-    told = found(nn.Sequential(nn.Flatten(), linear))
-    assert told["flow_arrives_largest"]["level"] == "note"
-    told = found(deep(nn.LeakyReLU, depth=2))
-    assert "flow_vanishes" not in told
-    assert told["flow_arrives"]["level"] == "note"
-    assert 0 < told["flow_arrives"]["values"]["share"] <= 1
+    by_code = found(nn.Sequential(nn.Flatten(), linear))
+    assert by_code["flow_arrives_largest"]["level"] == "note"
+    by_code = found(deep(nn.LeakyReLU, depth=2))
+    assert "flow_vanishes" not in by_code
+    assert by_code["flow_arrives"]["level"] == "note"
+    assert 0 < by_code["flow_arrives"]["values"]["share"] <= 1
 
 
 def test_a_dead_layer_stops_it():
     network = Tiny()
     network.second.bias.data.fill_(-100)
-    told = found(network)
-    assert told["flow_stops"]["values"]["layer"].startswith("second")
-    assert told["flow_stops"]["level"] == "doubt"
-    assert told["flow_all_dead"]["values"] == {"layer": "activation (ReLU), call 2"}
-    assert told["flow_all_dead"]["level"] == "doubt"
+    by_code = found(network)
+    assert by_code["flow_stops"]["values"]["layer"].startswith("second")
+    assert by_code["flow_stops"]["level"] == "doubt"
+    assert by_code["flow_all_dead"]["values"] == {"layer": "activation (ReLU), call 2"}
+    assert by_code["flow_all_dead"]["level"] == "doubt"
 
 
 def test_many_dead_activations_are_told():
@@ -84,29 +86,29 @@ def test_many_dead_activations_are_told():
 def test_saturation_is_told():
     network = Tiny(activation=nn.Tanh())
     network.first.weight.data.mul_(1000)
-    told = found(network)
-    assert told["flow_saturated"]["values"]["count"] == 1
-    assert "activation (Tanh)" in told["flow_saturated"]["detail"]
+    by_code = found(network)
+    assert by_code["flow_saturated"]["values"]["count"] == 1
+    assert "activation (Tanh)" in by_code["flow_saturated"]["detail"]
 
 
 def test_the_drop_at_an_average_is_explained():
     network = seeded_chain(
         lambda: nn.Conv2d(3, 4, 1), lambda: nn.AdaptiveAvgPool2d(1), nn.Flatten, lambda: nn.Linear(4, 3)
     )
-    told = found(network)
-    assert told["flow_drop_average"]["values"]["ratio"] == pytest.approx(1 / 8, rel=1e-4)  # 64 places: √64
-    assert "what an average does" in told["flow_drop_average"]["detail"]
+    by_code = found(network)
+    assert by_code["flow_drop_average"]["values"]["ratio"] == pytest.approx(1 / 8, rel=1e-4)  # 64 places: √64
+    assert "what an average does" in by_code["flow_drop_average"]["detail"]
 
 
 def test_a_probability_that_is_certain_has_no_slope():
     network = Tiny()
     network.head.bias.data = torch.tensor([30.0, 0.0, 0.0])
-    told = found(network, "probability")
-    assert "With the logit as the score" in told["flow_flat_score"]["detail"]
+    by_code = found(network, "probability")
+    assert "With the logit as the score" in by_code["flow_flat_score"]["detail"]
 
 
 def test_what_is_not_finite_is_told_alone():
     network = Tiny(activation=lambda x: (x * 0).sqrt() + x)
-    told = found(network)
-    assert list(told) == ["flow_not_finite"]
-    assert re.search(r"not finite", told["flow_not_finite"]["detail"])
+    by_code = found(network)
+    assert list(by_code) == ["flow_not_finite"]
+    assert re.search(r"not finite", by_code["flow_not_finite"]["detail"])

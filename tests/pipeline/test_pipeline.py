@@ -32,15 +32,19 @@ def job(id, **fields):
 
 
 def test_maps_sharpen_side_by_side_and_the_cheap_one_comes_first(context):
-    told = [event for event in explain(job("a" * 32), context) if event is not None]
-    assert [event.name for event in told[:2]] == ["accepted", "prediction"]
-    panels = [event.data["panel"]["method"] for event in told if event.name == "panel"]
+    events = [event for event in explain(job("a" * 32), context) if event is not None]
+    assert [event.name for event in events[:2]] == ["accepted", "prediction"]
+    panels = [event.data["panel"]["method"] for event in events if event.name == "panel"]
     assert panels[0] == "grad_cam"
-    names = [event.name for event in told]
+    names = [event.name for event in events]
     assert names.index("panel") < names.index("partial")  # within its first turn, before the others have theirs
-    first_partials = [event.data["panel"] for event in told if event.name == "partial"][:2]
+    first_partials = [event.data["panel"] for event in events if event.name == "partial"][:2]
     assert first_partials == ["p1", "p2"]
-    assert [panel["method"] for panel in told[-1].data["panels"]] == ["smooth_grad", "integrated_gradients", "grad_cam"]
+    assert [panel["method"] for panel in events[-1].data["panels"]] == [
+        "smooth_grad",
+        "integrated_gradients",
+        "grad_cam",
+    ]
 
 
 def test_a_run_that_is_closed_keeps_what_was_finished(context):
@@ -89,19 +93,19 @@ def tight(open_context, tmp_path):
     return tight
 
 
-def told(job, context):
+def events_of(job, context):
     return [event for event in run(job, context) if event is not None]
 
 
 def test_more_models_than_fit_into_memory_go_one_after_the_other(tight):
     """They take 1.8, 2.1 and 2.4 MiB: two of them fit."""
     context = tight(4.5)
-    record = told(Explain("d" * 32, sample("cat.jpg"), LITES, CHEAP), context)[-1].data
+    record = events_of(Explain("d" * 32, sample("cat.jpg"), LITES, CHEAP), context)[-1].data
     assert [(panel["model"], panel["method"], panel["status"]) for panel in record["panels"]] == [
         (model, method, "done") for model in LITES for method in CHEAP
     ]
     assert context.zoo.loaded == LITES[1:]
-    predicted = told(Predict(sample("cat.jpg"), LITES), context)[-1].data["predictions"]
+    predicted = events_of(Predict(sample("cat.jpg"), LITES), context)[-1].data["predictions"]
     for prediction, seen in zip(predicted, record["inputs"], strict=True):
         assert prediction["classes"] == seen["predictions"]
 
@@ -136,8 +140,8 @@ def test_a_request_that_leaves_lets_its_models_go(tight):
 def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tight, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     context = tight()
-    asked = Explain("3" * 32, sample("cat.jpg"), ("resnet50", LITES[0]), CHEAP)
-    events = told(asked, context)
+    request = Explain("3" * 32, sample("cat.jpg"), ("resnet50", LITES[0]), CHEAP)
+    events = events_of(request, context)
     record = events[-1].data
     assert [panel["status"] for panel in record["panels"]] == ["refused", "refused", "done", "done"]
     assert record["panels"][0]["problem"]["status"] == 409
@@ -145,11 +149,11 @@ def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tight, t
     assert [seen["model"] for seen in record["inputs"]] == [LITES[0]]
     assert [panel["target"] for panel in events[0].data["panels"]] == [None, None, 282, 282]
     with pytest.raises(WeightsMissing):
-        told(Explain("4" * 32, sample("cat.jpg"), ("resnet50",), CHEAP), context)
+        events_of(Explain("4" * 32, sample("cat.jpg"), ("resnet50",), CHEAP), context)
     with pytest.raises(NotFound):
-        told(Explain("4" * 32, sample("cat.jpg"), (LITES[0], "resnet51"), CHEAP), context)
+        events_of(Explain("4" * 32, sample("cat.jpg"), (LITES[0], "resnet51"), CHEAP), context)
     with pytest.raises(OutOfMemory):
-        told(Explain("5" * 32, sample("cat.jpg"), LITES[:1], CHEAP), tight(1))
+        events_of(Explain("5" * 32, sample("cat.jpg"), LITES[:1], CHEAP), tight(1))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +167,7 @@ def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tight, t
 )
 def test_fit_and_size_of_a_request(tight, fit, size, crop):
     job = Explain("6" * 32, sample("cat.jpg"), methods=CHEAP, fit=fit, size=size)
-    record = told(job, tight())[-1].data
+    record = events_of(job, tight())[-1].data
     seen, height, width = record["inputs"][0], *(size or (224, 224))
     assert (seen["size"], seen["fit"]) == ([height, width], fit or "crop")
     if size is None:
@@ -177,7 +181,7 @@ def test_panels_of_another_fit_are_not_those_in_the_store(tight):
     kept = []
     for number, (fit, size) in enumerate(ways):
         job = Explain(str(number) * 32, sample("cat.jpg"), methods=("grad_cam",), targets=(5,), fit=fit, size=size)
-        kept.append(told(job, context)[-1].data["panels"][0]["from_store"])
+        kept.append(events_of(job, context)[-1].data["panels"][0]["from_store"])
     assert kept == [False, False, False, False, True, True]  # the last two say what is so anyway
 
 
@@ -188,21 +192,21 @@ def forbidden(*arguments):
 def test_what_was_lately_made_of_a_picture_is_not_made_again(tight, monkeypatch):
     """The same again needs no decoding and no pass; another class no decoding, another model no more than that."""
     context = tight()
-    first = told(Explain("7" * 32, sample("cat.jpg"), LITES[:1], CHEAP), context)[-1].data
+    first = events_of(Explain("7" * 32, sample("cat.jpg"), LITES[:1], CHEAP), context)[-1].data
     monkeypatch.setattr(DecoderPool, "submit", forbidden)
     with monkeypatch.context() as patch:
         patch.setattr(model_input, "preprocess", forbidden)
         patch.setattr(Classifier, "forward", forbidden)
-        again = told(Explain("8" * 32, sample("cat.jpg"), LITES[:1], CHEAP), context)[-1].data
-        predicted = told(Predict(sample("cat.jpg"), LITES[:1], top_k=3), context)[-1].data
+        again = events_of(Explain("8" * 32, sample("cat.jpg"), LITES[:1], CHEAP), context)[-1].data
+        predicted = events_of(Predict(sample("cat.jpg"), LITES[:1], top_k=3), context)[-1].data
     assert [panel["from_store"] for panel in again["panels"]] == [True, True]
     assert again["inputs"][0]["predictions"] == first["inputs"][0]["predictions"]
     assert predicted["predictions"][0]["classes"] == first["inputs"][0]["predictions"][:3]
     with monkeypatch.context() as patch:
         patch.setattr(model_input, "preprocess", forbidden)
-        other = told(Explain("9" * 32, sample("cat.jpg"), LITES[:1], CHEAP, (7,)), context)[-1].data
+        other = events_of(Explain("9" * 32, sample("cat.jpg"), LITES[:1], CHEAP, (7,)), context)[-1].data
     assert [panel["target"]["index"] for panel in other["panels"]] == [7, 7]
-    second = told(Explain("a" * 32, sample("cat.jpg"), LITES[1:2], CHEAP), context)[-1].data
+    second = events_of(Explain("a" * 32, sample("cat.jpg"), LITES[1:2], CHEAP), context)[-1].data
     assert second["inputs"][0]["size"] == [240, 240]
 
 
@@ -210,15 +214,15 @@ def test_what_is_remembered_is_of_that_picture_model_and_input(open_context, tig
     """A workshop that remembers everything answers as one that remembers nothing."""
     forgetful = open_context(store=tmp_path / "other", picture_bytes=0)
     context = tight()
-    asked = [
+    jobs = [
         Predict(sample(name), models, fit=fit, size=size)
         for name in ("cat.jpg", "grid.jpg")
         for models in (LITES[:1], LITES[1:2])
         for fit, size in ((None, None), ("pad", None), (None, (160, 192)))
     ]
-    given = [told(job, context)[-1].data for job in (*asked, *asked)]
-    expected = [told(job, forgetful)[-1].data for job in asked]
-    assert given == expected * 2
+    actual = [events_of(job, context)[-1].data for job in (*jobs, *jobs)]
+    expected = [events_of(job, forgetful)[-1].data for job in jobs]
+    assert actual == expected * 2
     assert len({str(answer) for answer in expected}) == len(expected)
     assert forgetful.picture_cache.currsize == 0 < context.picture_cache.currsize <= context.picture_cache.maxsize
 
@@ -236,12 +240,12 @@ def test_nobody_is_answered_from_what_another_key_has_sent(tight, monkeypatch):
     for number, (owner, known) in enumerate([("ann", False), ("bob", False), ("ann", True), ("", False), ("", True)]):
         before = len(submitted)
         job = Explain(str(number) * 32, sample("cat.jpg"), LITES[:1], ("grad_cam",), owner=owner)
-        record = told(job, context)[-1].data
+        record = events_of(job, context)[-1].data
         assert (record["panels"][0]["from_store"], len(submitted) == before) == (known, known)
         assert context.store.owner(record["id"]) == owner
     for owner, known in (("ann", True), ("carl", False)):
         before = len(submitted)
-        told(Predict(sample("cat.jpg"), LITES[:1], owner=owner), context)
+        events_of(Predict(sample("cat.jpg"), LITES[:1], owner=owner), context)
         assert (len(submitted) == before) == known
 
 
@@ -249,7 +253,7 @@ def test_a_picture_that_is_none_stays_one(tight):
     context = tight()
     for _ in range(2):
         with pytest.raises(UnsupportedPicture):
-            told(Predict(b"no picture"), context)
+            events_of(Predict(b"no picture"), context)
 
 
 def test_methods_of_one_pass_share_it(open_context, tmp_path, monkeypatch):

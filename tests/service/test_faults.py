@@ -34,7 +34,7 @@ def test_a_grad_cam_is_answered_beside_a_long_integral(server):
             timeout=60,
         )
         assert beside.json()["panels"][0]["status"] == "done"
-        # what the integral has done by now is in the events that wait to be read: at most one, the newest
+        # Of progress events that nobody has read only the newest is kept: so the second from here is up to date.
         assert until(events, "progress", 2)["done"] < 500
 
 
@@ -56,7 +56,7 @@ def test_leaving_ends_the_computation(server, form):
         with running(server, target=12) as events:
             number = until(events, "accepted")["id"]
             until(events, "progress", 2)
-            assert not idle(server, tries=1)  # so that what is asked at the end can fail
+            assert not idle(server, tries=1)  # so the check at the end would fail if the job ran on
     else:
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{server.url}/api/v1/explanations", files={"image": sample("cat.jpg")}, data=LONG, timeout=2)
@@ -72,7 +72,7 @@ def test_leaving_ends_the_computation(server, form):
 
 @pytest.fixture(scope="module")
 def accelerated(slow_model, tmp_path_factory):
-    """A server that looks for a quicker way to run its network while it is idle."""
+    """A server that looks for a faster backend while it is idle."""
     variables = slow_model | {"GRADOSCOPE_ACCELERATION": "auto"}
     running = Server(tmp_path_factory.mktemp("accelerated") / "store", **variables)
     yield running
@@ -81,7 +81,8 @@ def accelerated(slow_model, tmp_path_factory):
 
 @pytest.mark.parametrize(("kind", "bound"), [("server", 0), ("accelerated", 1e-2)])
 def test_a_killed_worker_comes_back_and_the_job_completes(kind, bound, request):
-    """Quicker ways round otherwise, and a new worker has yet to find them: the maps are the same but for that."""
+    """The maps are the same. With acceleration they may differ in rounding: a new worker begins with the plain backend,
+    and has yet to find a faster one."""
     server = request.getfixturevalue(kind)
     options = json.dumps({"integrated_gradients": {"steps": 100}})
     fields = {"method": ["grad_cam", "integrated_gradients"], "options": options, "target": 13, "size": 128}
@@ -98,17 +99,17 @@ def test_a_killed_worker_comes_back_and_the_job_completes(kind, bound, request):
     polling.start()
     try:
         with stream(server.http, {"image": sample("rocket.jpg")}, **fields) as events:
-            told = []
+            names = []
             for name, data in events:
-                told.append(name)
-                if name == "progress" and told.count("progress") == 4:
+                names.append(name)
+                if name == "progress" and names.count("progress") == 4:
                     os.kill(server.worker_pid(), signal.SIGKILL)
                 last = data
     finally:
         ended.set()
         polling.join()
-    assert told[-1] == "done"
-    assert (told.count("accepted"), told.count("prediction"), told.count("panel")) == (1, 1, 2)
+    assert names[-1] == "done"
+    assert (names.count("accepted"), names.count("prediction"), names.count("panel")) == (1, 1, 2)
     assert [panel["status"] for panel in last["panels"]] == ["done", "done"]
     again, before = (
         np.load(io.BytesIO(data)) for data in (server.http.get(last["panels"][1]["urls"]["npy"]).content, reference)

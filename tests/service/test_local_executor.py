@@ -132,8 +132,8 @@ def fake(number, steps=2):
     return Explain(f"{number:032x}", b"", options={"fake": {"steps": steps}})
 
 
-class Line:
-    """A worker's end of the line: what comes in while it rests, time after time; at the end it is told to stop."""
+class FakeConnection:
+    """A worker's end of the connection: what arrives at each wait for messages; at last the message to stop."""
 
     def __init__(self, *arrivals):
         self.arrivals, self.arrived, self.sent = [*arrivals, ("stop",)], [], []
@@ -153,11 +153,11 @@ class Line:
 @pytest.mark.parametrize("deleted", [False, True])
 def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path, quick):
     """What it remembers of them goes at once; what it knows of models stays."""
-    line = Line(("run", 1, Predict(sample("cat.jpg")), "", ""), *[("forget", "x")] * deleted)
-    worker = Worker(line, quick_settings(quick, store=tmp_path))
+    connection = FakeConnection(("run", 1, Predict(sample("cat.jpg")), "", ""), *[("forget", "x")] * deleted)
+    worker = Worker(connection, quick_settings(quick, store=tmp_path))
     with pytest.raises(EOFError):
         worker.serve()
-    assert line.sent[-1][2].name == "result"
+    assert connection.sent[-1][2].name == "result"
     assert (worker._context.picture_cache.currsize == 0) is deleted
     assert worker._context.zoo.loaded == ("efficientnet_lite0",)
 
@@ -168,12 +168,12 @@ def test_a_default_model_that_cannot_be_had_takes_no_other_with_it(tmp_path, qui
     shutil.copytree(quick["GRADOSCOPE_MODELS"], cards)
     (cards / "broken.toml").write_text('title = "Broken"\n')
     jobs = [Predict(sample("cat.jpg"), models=models) for models in ((), ("efficientnet_lite0",))]
-    line = Line(*(("run", number, job, "", "") for number, job in enumerate(jobs)))
-    worker = Worker(line, quick_settings({"GRADOSCOPE_MODELS": cards}, store=tmp_path, default_model="broken"))
-    assert [message[0] for message in line.sent] == ["ready"]
+    connection = FakeConnection(*(("run", number, job, "", "") for number, job in enumerate(jobs)))
+    worker = Worker(connection, quick_settings({"GRADOSCOPE_MODELS": cards}, store=tmp_path, default_model="broken"))
+    assert [message[0] for message in connection.sent] == ["ready"]
     with pytest.raises(EOFError):
         worker.serve()
-    refused, answered = (message[2] for message in line.sent if message[0] == "event")
+    refused, answered = (message[2] for message in connection.sent if message[0] == "event")
     assert refused.problem.status == 503
     assert "broken.toml: architecture: is missing" in refused.problem.detail
     assert answered.result.predictions[0].classes[0].index == 282

@@ -64,6 +64,6 @@ def test_warnings_go_the_same_way_and_other_libraries_are_quiet(written):
         logging.captureWarnings(True)
         warnings.warn("old", stacklevel=1)
     logging.getLogger("httpx2").info("GET https://somewhere/?token=secret")
-    (told,) = lines(written)
-    assert told["logger"] == "py.warnings"
-    assert "old" in told["message"]
+    (line,) = lines(written)
+    assert line["logger"] == "py.warnings"
+    assert "old" in line["message"]

@@ -1,4 +1,4 @@
-"""When a place will be free, by a clock that the test turns."""
+"""When there will be room for another request, by a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def paced(clock, per_second, seconds=10):
     return forecast
 
 
-def test_the_first_to_end_gives_its_place(clock):
+def test_the_first_job_to_end_makes_room(clock):
     forecast = paced(clock, 50)
     assert forecast.estimate([(job(1000), clock.now)]) == 20
     assert forecast.estimate([(job(1000), clock.now), (job(200, 100), clock.now)]) == 4  # 100 left, at half the speed
 
 
-def test_what_was_lately_counts_more(clock):
+def test_recent_throughput_counts_more(clock):
     forecast = paced(clock, 100)
     before = forecast.estimate([(job(1000), clock.now)])
     for _ in range(600):
@@ -71,7 +71,7 @@ def test_what_was_lately_counts_more(clock):
     assert forecast.estimate([(job(1000), clock.now)]) > 50
 
 
-def test_rest_is_not_work(clock):
+def test_idle_time_is_not_counted(clock):
     forecast = paced(clock, 50)
     forecast.pause()
     clock.now += 3600

@@ -20,20 +20,20 @@ def counting(name, turns, closed=None):
 
 
 def drain(scheduler):
-    told = []
+    events = []
     while len(scheduler):
-        told.extend((number, event.name) for number, event in scheduler.turn())
-    return told
+        events.extend((number, event.name) for number, event in scheduler.turn())
+    return events
 
 
 def test_runs_take_turns_by_micro_batch():
     scheduler = Scheduler()
     scheduler.add(1, counting("long", 100))
     scheduler.add(2, counting("short", 3))
-    told = drain(scheduler)
-    assert [number for number, _ in told[:6]] == [1, 2, 1, 2, 1, 2]
-    assert told.index((2, "done")) < 10
-    assert told[-1] == (1, "done")
+    events = drain(scheduler)
+    assert [number for number, _ in events[:6]] == [1, 2, 1, 2, 1, 2]
+    assert events.index((2, "done")) < 10
+    assert events[-1] == (1, "done")
 
 
 def test_cancel_closes_the_run_where_it_stands():
@@ -75,8 +75,8 @@ def test_one_client_with_many_jobs_takes_no_more_turns_than_another_with_one():
     for number in range(20):
         scheduler.add(number, counting(str(number), 100), "many")
     scheduler.add(20, counting("one", 10), "single")
-    told = drain(scheduler)
-    before = [number for number, _ in told[: told.index((20, "done"))]]
+    events = drain(scheduler)
+    before = [number for number, _ in events[: events.index((20, "done"))]]
     assert before.count(20) == 10
     assert len(before) - 10 <= 11  # the other's twenty together, by turns
     assert before[0::2][:10] == list(range(10))  # and each of the twenty in its turn

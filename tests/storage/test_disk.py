@@ -66,8 +66,8 @@ def test_a_damaged_map_is_computed_again_and_the_worker_says_of_which_request(fa
     assert again["panels"][0]["from_store"] is False
     assert failing.http.get(again["panels"][0]["urls"]["npy"]).content == whole
     assert failing.http.get(url).content == whole  # the first has it again, too
-    told = [line for line in lines(failing) if "damaged" in line["message"]]
-    assert [(line["process"], line.get("request_id")) for line in told][-1] == ("worker", "the-second")
+    entries = [line for line in lines(failing) if "damaged" in line["message"]]
+    assert [(line["process"], line.get("request_id")) for line in entries][-1] == ("worker", "the-second")
     third = explain(failing, method="grad_cam", target=3).json()
     assert third["panels"][0]["from_store"] is True
 
@@ -112,9 +112,9 @@ def test_a_full_disk_is_told_and_predictions_go_on(failing, small_disk):
 
 
 def test_the_log_is_json_and_says_nothing_that_was_sent(failing):
-    told = lines(failing)
-    assert {line["process"] for line in told} == {"web", "worker"}
-    access = [line for line in told if line["logger"] == "gradoscope.access"]
+    entries = lines(failing)
+    assert {line["process"] for line in entries} == {"web", "worker"}
+    access = [line for line in entries if line["logger"] == "gradoscope.access"]
     assert {"method", "path", "status", "seconds", "bytes", "client", "request_id"} <= set(access[0])
-    assert any(line["logger"] == "uvicorn.error" for line in told)
+    assert any(line["logger"] == "uvicorn.error" for line in entries)
     assert not re.search("of-mine|in-the-query", failing.log.read_text())

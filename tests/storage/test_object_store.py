@@ -153,8 +153,8 @@ def test_a_bucket_that_is_not_there_and_an_endpoint_that_is_away_are_told(endpoi
         missing.create("r", {})
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     away = SharedStore(FsspecObjectStore(f"s3://{BUCKET}/x"), 1, 1, 1)
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as raised:
         away.load("r")
-    assert told.value.retry_after == 5
+    assert raised.value.retry_after == 5
     assert "a-secret-key" not in caplog.text
     assert "an-access-key" not in caplog.text

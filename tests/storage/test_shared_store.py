@@ -391,16 +391,16 @@ def test_errors_of_writing_are_told(store, monkeypatch, number):
 def test_errors_of_reading_are_told_and_can_be_tried_again(store, monkeypatch):
     store.create("one", {})
     monkeypatch.setattr(Path, "open", fail(errno.EIO))
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as raised:
         store.load("one")
-    assert told.value.retry_after == 5
+    assert raised.value.retry_after == 5
     store.check()  # says so in the log
 
 
 def test_what_errors_say_holds_no_credentials():
-    told = places.describe_error(OSError("cannot reach http://user:secret@host/bucket"))
-    assert "secret" not in told
-    assert "//…@host/bucket" in told
+    message = places.describe_error(OSError("cannot reach http://user:secret@host/bucket"))
+    assert "secret" not in message
+    assert "//…@host/bucket" in message
 
 
 # settings
@@ -414,9 +414,9 @@ def test_the_setting_says_which_store(tmp_path):
     assert (store._objects._root, store.max_age, store._deadline) == (tmp_path / "shared", 2 * 86400, 7)
     assert Settings(store="~/kept").store == Path.home() / "kept"
     for wrong in ("ftp://x", "file://x", "s3://key:secret@bucket", "gs://bucket"):
-        with pytest.raises(ValueError, match=r"none of|absolute|credentials|needs the package") as told:
+        with pytest.raises(ValueError, match=r"none of|absolute|credentials|needs the package") as raised:
             Settings(store=wrong)
-        assert "key:secret" not in str(told.value)
+        assert "key:secret" not in str(raised.value)
 
 
 def test_an_object_store_without_conditional_puts_has_one_secret_too(tmp_path, monkeypatch):

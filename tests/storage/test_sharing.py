@@ -74,8 +74,8 @@ def test_what_runs_on_one_can_be_forgotten_on_the_other(pair):
         name, accepted = next(events)
         assert name == "accepted"
         assert two.http.delete(f"/api/v1/explanations/{accepted['id']}").status_code == 204
-        name, told = list(events)[-1]
-        assert (name, told["status"]) == ("error", 404)
+        name, problem = list(events)[-1]
+        assert (name, problem["status"]) == ("error", 404)
     for server in pair:
         assert server.http.get(f"/api/v1/explanations/{accepted['id']}").status_code == 404
 

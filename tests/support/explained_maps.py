@@ -14,7 +14,7 @@ from torch import Tensor
 from tests.support.nets import Tiny, explain, finish, random_picture, wrap
 
 
-def subject(
+def explained_map(
     method: str = "vanilla_gradient",
     model: Classifier | None = None,
     picture: Tensor | None = None,

@@ -1,6 +1,6 @@
-"""A worker process that computes nothing: it starts at once, takes turns, tells events, and dies where it is told to.
+"""A worker process that computes nothing: it starts at once, takes turns, sends events, and dies where a job says so.
 
-The executor around it is the real one, and so are the process, the line and the store.
+The executor around it is the real one, and so are the process, the connection and the store.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def work(connection: Connection, settings: Settings) -> None:
                 elif message[0] == "end_unfinished":
                     store.cancel_running(message[1])
                 elif message[0] == "record_end":
-                    mark(store, *message[1:])
+                    record_end(store, *message[1:])
                 if runs:
                     break
             if runs:
@@ -58,7 +58,7 @@ def work(connection: Connection, settings: Settings) -> None:
                     runs.append((number, events))
 
 
-def mark(store: Store, id: str, end: Ending) -> None:
+def record_end(store: Store, id: str, end: Ending) -> None:
     record = store.load(id)
     if record is not None and record["status"] != "done":
         with suppress(NotFound):

@@ -24,8 +24,8 @@ def running(server: Server, **fields: Any) -> AbstractContextManager[Iterator[tu
 
 def until(events: Iterator[tuple[str, Any]], name: str, count: int = 1) -> Any:
     """The data of the next event of that name, or of the `count`th."""
-    for told, data in events:
-        if told == name:
+    for event, data in events:
+        if event == name:
             count -= 1
             if not count:
                 return data

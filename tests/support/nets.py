@@ -227,10 +227,10 @@ def gradient(classifier: Classifier, picture: Tensor, score: Callable[[Tensor], 
     return torch.autograd.grad(score(classifier(x)).sum(), x)[0][0]
 
 
-def relative(given: Tensor, expected: Tensor) -> float:
+def relative(actual: Tensor, expected: Tensor) -> float:
     """Relative L2 distance; of two maps of zeros, as ReLU makes some CAMs, 0."""
-    given, expected = (torch.as_tensor(values).detach().double() for values in (given, expected))
-    distance, size = float((given - expected).norm()), float(expected.norm())
+    actual, expected = (torch.as_tensor(values).detach().double() for values in (actual, expected))
+    distance, size = float((actual - expected).norm()), float(expected.norm())
     return distance / size if size else distance and float("inf")
 
 

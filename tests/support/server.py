@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-# For a server of a test that is not about how quickly it computes: it looks for no quicker way to run its networks.
+# For a server of a test that is not about how quickly it computes: it looks for no faster backends.
 NO_ACCELERATION = {"GRADOSCOPE_ACCELERATION": "none"}
 WAITING_SIDE = 160  # pixels of the input at which the quick stand-in waits in each pass: see quick_model.py
 

@@ -35,7 +35,7 @@ class Idle:
     have their answer or have left."""
 
     unready: str | None = None
-    known = True  # whether it tells what there is
+    has_catalogue = True  # if False, `catalogue` fails, as before a worker is ready
 
     def __init__(self, settings: Settings) -> None:
         self.telemetry = Telemetry()
@@ -49,7 +49,7 @@ class Idle:
     async def stop(self) -> None: ...
 
     async def catalogue(self) -> Catalogue:
-        if not self.known:
+        if not self.has_catalogue:
             raise Unavailable("Nothing is known yet.")
         return catalogue()
 
@@ -131,8 +131,8 @@ def read(connection: socket.socket) -> Answer:
     return Answer(b"".join(pieces))
 
 
-def one(connection: socket.socket) -> Answer:
-    """One answer with its Content-Length, of a connection that stays open."""
+def read_one(connection: socket.socket) -> Answer:
+    """One answer by its Content-Length; the connection stays open."""
     data = b""
     while b"\r\n\r\n" not in data:
         data += connection.recv(1)

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.paths import sample
-from tests.support.web_server import one, read
+from tests.support.web_server import read, read_one
 
 CAT = sample("cat.jpg")
 EXPLANATIONS, PREDICTIONS = "/api/v1/explanations", "/api/v1/predictions"
 KIND = {"content-type": "multipart/form-data; boundary=x"}
-PATIENCE = 10  # seconds; two are meant, on a machine that has nothing else to do
+PATIENCE = 10  # seconds; on an idle machine an answer takes less than two
 DEEP = '{"smooth_grad":' * 10_000 + "1" + "}" * 10_000
 
 
@@ -161,20 +161,20 @@ def problem(answer, *statuses):
         ([b"0x10"], (400,)),
         ([b"10", b"20"], (400,)),
         ([b"10, 20"], (400,)),
-        ([b"0"], (400, 422)),  # and then what is no request
+        ([b"0"], (400, 422)),  # too short: what is left of the body is read as another request, which is malformed
         ([b"20"], (400, 422)),
     ],
 )
 def test_content_length_that_lies(server, lengths, statuses):
     with connect(server) as sock:
         sock.sendall(HEAD + b"".join(b"Content-Length: %b\r\n" % length for length in lengths) + b"\r\n" + GOOD)
-        problem(one(sock), *statuses)
+        problem(read_one(sock), *statuses)
 
 
 def test_content_length_given_twice_alike_is_one(server):
     with connect(server) as sock:
         sock.sendall(HEAD + b"Content-Length: %d\r\n" % len(GOOD) * 2 + b"\r\n" + GOOD)
-        assert one(sock).status == 200
+        assert read_one(sock).status == 200
 
 
 def test_content_length_and_chunks_contradict_each_other(server):
@@ -276,7 +276,7 @@ PARAMETERS = {
     "size of a wall": ({"size": "100000"}, 422),
     "size by name": ({"size": "large"}, 422),
     "unknown field": ({"methods": "grad_cam"}, 422),
-    "field of another site": ({"__proto__": "x"}, 422),
+    "a field named __proto__": ({"__proto__": "x"}, 422),
     "sample as a path": ({"sample": "../cat"}, 404),
     "from nothing": ({"sample": "", "from": "0" * 32}, 404),
     "from a path": ({"sample": "", "from": "../../secret"}, 404),
@@ -336,7 +336,7 @@ def test_what_is_asked_for_by_its_address(server, path, query, status):
 
 
 def test_headers_and_bodies_at_a_crawl_do_not_hold_others_up(server):
-    """How they end is in middleware/test_connection.py: here are twenty of each, and everything works beside them."""
+    """Twenty of each are open, and other requests are answered. middleware/test_connection.py tests how they end."""
     slow = [connect(server) for _ in range(40)]
     try:
         for place, sock in enumerate(slow):
@@ -379,7 +379,7 @@ def test_disconnects_in_the_upload_and_in_the_stream(server):
     while in_flight(server) and time.monotonic() < until:
         time.sleep(0.05)
     assert in_flight(server) == 0
-    assert "Traceback" not in server.log_text()[len(before) :]  # the others' lines are looked at when the server ends
+    assert "Traceback" not in server.log_text()[len(before) :]  # earlier lines are checked when the server ends
 
 
 # Ranges

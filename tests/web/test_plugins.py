@@ -165,14 +165,14 @@ def test_the_doctor_tells_which_are_there_and_which_are_not(environment: dict[st
     assert found[0]["verdict"] == "ok"
     assert found[0]["detail"] == f"{METHOD} of gradoscope-toy 1.0, {METRIC} of gradoscope-toy 1.0"
     assert [finding["verdict"] for finding in found[1:]] == ["attention"] * 3
-    told = " ".join(finding["detail"] for finding in found[1:])
+    details = " ".join(finding["detail"] for finding in found[1:])
     for id, reason in {
         "broken": "No module named 'no_such_library'",
         "vanilla_gradient": "two methods call themselves vanilla_gradient",
         "gone": "No module named 'no_such_module'",
     }.items():
-        assert f"{id} is left out: " in told
-        assert reason in told
+        assert f"{id} is left out: " in details
+        assert reason in details
     assert "gradoscope-broken 1.0" in found[1]["remedy"]
 
 

@@ -217,21 +217,21 @@ def test_the_stream_tells_the_story_in_order(server):
     options = json.dumps({"integrated_gradients": {"steps": 64}})
     fields = {"method": ["grad_cam", "integrated_gradients"], "options": options, "target": 281}
     with stream(server.http, {"image": sample("cat.jpg")}, **fields) as events:
-        told = list(events)
-    names = [name for name, _ in told]
+        received = list(events)
+    names = [name for name, _ in received]
     assert names[:2] == ["accepted", "prediction"]
     assert names[-1] == "done"
-    assert told[0][1]["gradient_evaluations"] == 65
-    integral = next(p["id"] for p in told[0][1]["panels"] if p["method"] == "integrated_gradients")
-    partials = [i for i, (name, data) in enumerate(told) if name == "partial" and data["panel"] == integral]
-    finished = next(i for i, (n, d) in enumerate(told) if n == "panel" and d["panel"]["id"] == integral)
+    assert received[0][1]["gradient_evaluations"] == 65
+    integral = next(p["id"] for p in received[0][1]["panels"] if p["method"] == "integrated_gradients")
+    partials = [i for i, (name, data) in enumerate(received) if name == "partial" and data["panel"] == integral]
+    finished = next(i for i, (n, d) in enumerate(received) if n == "panel" and d["panel"]["id"] == integral)
     assert partials
     assert max(partials) < finished
     for i in partials:
-        assert max(told[i][1]["map"]["shape"]) <= 112
-    values, _ = array(server, told[finished][1]["panel"], reduce="sum")
-    np.testing.assert_allclose(decode(told[finished][1]["map"]), values, atol=1e-3 * np.abs(values).max())
-    assert told[-1][1] == server.http.get(f"/api/v1/explanations/{told[0][1]['id']}").json()
+        assert max(received[i][1]["map"]["shape"]) <= 112
+    values, _ = array(server, received[finished][1]["panel"], reduce="sum")
+    np.testing.assert_allclose(decode(received[finished][1]["map"]), values, atol=1e-3 * np.abs(values).max())
+    assert received[-1][1] == server.http.get(f"/api/v1/explanations/{received[0][1]['id']}").json()
 
 
 def test_score_against_and_refusals_name_the_field(server):

@@ -188,7 +188,7 @@ def test_an_opened_explanation_has_the_sheets_that_its_scripts_ask_for() -> None
 @pytest.mark.parametrize("path", ["/", "/e/0", "/methods", "/trust", "/docs"])
 def test_all_that_a_page_names_is_kept(tmp_path: Path, path: str) -> None:
     with serving(tmp_path / "store") as door, door.client() as client:
-        door.executor.known = False  # so that the page of methods shows those that ship
+        door.executor.has_catalogue = False  # so that the page of methods shows those that ship
         named = re.findall(r'(?:src|href)="(/static/[^"]+)"', client.get(path).text)
         assert len(named) > 3
         assert len({url.split("/")[2] for url in named}) == 1

@@ -55,8 +55,8 @@ def test_the_guide_explains_every_message(name: str) -> None:
 
 def test_the_guide_shows_the_card_that_ships() -> None:
     shown = re.findall(r"```toml\n(.*?)```", GUIDE, flags=re.S)
-    told = [line for line in (SHAPES / "shapes.toml").read_text().splitlines() if line and not line.startswith("#")]
-    assert [line.partition("  #")[0].rstrip() for line in told] == [
+    lines = [line for line in (SHAPES / "shapes.toml").read_text().splitlines() if line and not line.startswith("#")]
+    assert [line.partition("  #")[0].rstrip() for line in lines] == [
         line for line in shown[0].splitlines() if line.strip()
     ]
 

@@ -41,5 +41,5 @@ def test_the_compiler_comes_when_it_is_used() -> None:
     run(WITHOUT)
 
 
-def test_a_process_that_is_not_ours_has_the_plain_imports() -> None:
+def test_a_program_that_uses_the_library_imports_the_compiler_too() -> None:
     run(PLAIN)

@@ -326,13 +326,13 @@ def test_over_rest_a_fault_is_a_problem_and_others_go_on(
     wait_for(own_server, "odd_size")
     picture = {"image": as_png(Image.new("RGB", (64, 64), "teal"))}
 
-    def told() -> bool:
+    def answered() -> bool:
         """The server looks into its folder when the list is asked for; until then it does not know the model."""
         own_server.http.get("/api/v1/models")
         response = own_server.http.post("/api/v1/explanations", files=picture, data={"model": model})
         return response.status_code != 404 and response
 
-    response = own_server._wait(told, "answer about the faulty model")
+    response = own_server._wait(answered, "answer about the faulty model")
     assert response.status_code in (409, 503), response.text
     assert response.headers["content-type"] == "application/problem+json"
     assert message in response.json()["detail"]

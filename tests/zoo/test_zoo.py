@@ -175,10 +175,10 @@ def test_weights_that_cannot_be_used_are_told_until_the_file_changes(tmp_path: P
     for _ in range(2):
         with pytest.raises(CardError):
             zoo.load("a")
-    told = zoo.describe("a")
-    assert told.availability == "missing"
-    assert told.remedy is not None
-    assert "a.pth" in told.remedy
+    entry = zoo.describe("a")
+    assert entry.availability == "missing"
+    assert entry.remedy is not None
+    assert "a.pth" in entry.remedy
     assert [fault.card for fault in zoo.all_faulty_cards()] == ["a.toml"]
     assert zoo.pop_changed()
     assert caplog.text.count("the weights of a cannot be used") == 1
@@ -193,10 +193,10 @@ def test_weights_that_may_not_be_read_are_not_ready(tmp_path: Path, monkeypatch:
     put(tmp_path, "a")
     zoo = make_zoo(tmp_path)
     monkeypatch.setattr(weights.os, "access", lambda path, mode: "a.pth" not in str(path))
-    told = zoo.describe("a")
-    assert told.availability == "missing"
-    assert told.remedy is not None
-    assert "chmod a+r a.pth" in told.remedy
+    entry = zoo.describe("a")
+    assert entry.availability == "missing"
+    assert entry.remedy is not None
+    assert "chmod a+r a.pth" in entry.remedy
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

@@ -15,7 +15,7 @@ from ..autograd_graph import ATTENTION, GATES, GUIDED, NORMALISATIONS, follows_r
 from ..classifier import Classifier
 from ..counters import counters
 from ..errors import Refused
-from ..gradients import adapting, gradient_at
+from ..gradients import gradient_at, retry_adapted
 from ..score import Score
 from ..torch_state import clean_state
 from .activations import Slopes, slopes
@@ -89,7 +89,7 @@ def measure(classifier: Classifier, picture: Tensor, score: Score) -> list[Layer
     cannot be looked into.
     """
     with clean_state():
-        gradient, layers, operations = adapting(classifier, lambda: _measure(classifier, picture, score))
+        gradient, layers, operations = retry_adapted(classifier, lambda: _measure(classifier, picture, score))
     counters.add(1)
     first = LayerGradient(PICTURE, "Input", PICTURE, tuple(picture.shape))
     first.set_gradient(gradient)

@@ -147,7 +147,7 @@ class Method(ABC, Generic[P]):
         with clean_state():
             behaviour_of(engine.classifier)  # how the network must be called
             self.check(engine.classifier, checked)
-            steps = self.attribute(engine, engine.place(picture), checked, seed)
+            steps = self.attribute(engine, engine.to_device(picture), checked, seed)
             while True:
                 try:
                     next(steps)

@@ -25,7 +25,7 @@ from .similarity import importance
 LITTLE = 0.1  # of probability: less than that there is nothing to lose on a curve
 MARGIN = 0.02  # of the class's probability: areas that are closer are the same
 
-# of random orders, and of the map displaced
+# (verdict against random orders, verdict against displaced maps) → (code, level) of the finding
 _OUTCOMES: dict[tuple[Verdict, ...], tuple[str, Level]] = {
     ("better", "better"): ("better", "support"),
     ("better", "few draws"): ("few_draws", "note"),
@@ -79,7 +79,7 @@ class PerturbationCurve(Metric[CurveParameters]):
     paper = Paper("RISE (Petsiuk, Das, Saenko)", "https://arxiv.org/abs/1806.07421")
     Parameters = CurveParameters
     inserts: ClassVar[bool]
-    revision = 2  # the displaced maps' places
+    revision = 2  # displaced maps lie on a grid
 
     @property
     def sign(self) -> int:
@@ -228,8 +228,8 @@ def curve_scalars(metric: str, better: Better, sign: int, does: str) -> tuple[Sc
         ),
         Scalar(
             f"{metric}.area", f"{metric.capitalize()}: area under the curve", better,
-            f"The mean probability of the class while pixels {does}, the map's strongest first. It hangs on the "
-            "picture and on how sure the model was: compare methods on the same pictures only.",
+            f"The mean probability of the class while pixels {does}, the map's strongest first. It depends on "
+            "the picture and on how sure the model was: compare methods on the same pictures only.",
             lambda figures: figures["map"]["area"],
         ),
     )  # fmt: skip

@@ -56,7 +56,7 @@ def device(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def acceleration(settings: Settings) -> Iterator[Diagnosis]:
-    """Which backends are available. Each is verified on a model before it is used."""
+    """Which backends are available (`plain` is eager PyTorch). Each is verified on a model before it is used."""
     backends = ["plain"]
     if settings.acceleration != "none":
         backends.append("folded")

@@ -15,7 +15,8 @@ from ...settings import Settings
 from ...web.middleware.keys import Keys
 from .finding import Diagnosis
 
-PROXIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+# addresses that stand for all of the machine's, each with the one to contact it by
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 ANSWER_SECONDS = 3.0
 DEFAULT_NAMES = set(Settings.model_fields["allowed_hosts"].default)
 
@@ -53,7 +54,7 @@ def answers(settings: Settings) -> Iterator[Diagnosis]:
     elif "*" in settings.allowed_hosts:
         remedy = "Name them in GRADOSCOPE_ALLOWED_HOSTS, or pages of strangers can reach it through a visitor's browser"
         yield Diagnosis("host names", "attention", "it answers under any name", remedy)
-    elif settings.host in PROXIED and set(settings.allowed_hosts) <= DEFAULT_NAMES:
+    elif settings.host in WILDCARDS and set(settings.allowed_hosts) <= DEFAULT_NAMES:
         detail = f"it listens on {settings.host}, and answers only as {names}"
         remedy = "Where others are to reach it: GRADOSCOPE_ALLOWED_HOSTS, with the name that they use"
         yield Diagnosis("host names", "attention", detail, remedy)
@@ -85,7 +86,7 @@ def keys(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _is_ours(settings: Settings) -> bool:
-    host = PROXIED.get(settings.host, settings.host)
+    host = WILDCARDS.get(settings.host, settings.host)
     address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/healthz"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # contact only this machine
     with suppress(OSError, ValueError), opener.open(address, timeout=ANSWER_SECONDS) as reply:

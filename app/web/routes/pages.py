@@ -39,8 +39,8 @@ async def index(request: Request, settings: SettingsDep) -> Response:
     values = {
         "opening": request.path_params.get("id"),
         "sheets": WORKBENCH,
-        "previews": preview_methods(),
-        "plugins": plugin_block(),
+        "previews": preview_methods(),  # whose maps of a sample the empty page shows
+        "plugins": plugin_block(),  # the ids of methods and metrics, for the script
     }
     return _page(request, "index.html", {**values, **limits})
 

@@ -8,7 +8,7 @@ import { Popup } from "../widgets/popup.js";
 export class AddRow extends Popup {
   content() {
     const target = el("class-search", { label: t("row.add.class"), placeholder: t("row.add.class.placeholder"), class: "field" });
-    const model = el("model-picker", { label: t("row.add.model"), placeholder: t("row.add.model.placeholder"), class: "field", chooser: true });
+    const model = el("model-picker", { label: t("row.add.model"), placeholder: t("row.add.model.placeholder"), class: "field", dropdown: true });
     target.addEventListener("choose", ({ detail: { index, label } }) => this.add(() => addTarget({ index, label })));
     model.addEventListener("choose", ({ detail: { id, availability } }) => this.add(() => (availability === "downloadable" ? offer(id, { adding: true }) : addModel(id))));
     return [target, model];

@@ -35,7 +35,7 @@ export class MapPanel extends View {
   /** @type {HTMLButtonElement} */ trust;
   /** @type {Panel} */ panel;
 
-  #told = 0; // the width that the facts were fitted to
+  #factsWidth = 0; // the width that the facts were fitted to
 
   build() {
     this.name = el("span");
@@ -58,7 +58,7 @@ export class MapPanel extends View {
   listen(signal) {
     store.watchPanels((id) => id === this.panel?.id && this.render(), signal);
     store.watch(["inputs", "methods"], () => this.render(), signal);
-    const room = new ResizeObserver(() => this.panel && ![0, this.#told].includes(this.facts.clientWidth) && this.showFacts());
+    const room = new ResizeObserver(() => this.panel && ![0, this.#factsWidth].includes(this.facts.clientWidth) && this.showFacts());
     room.observe(this.facts);
     signal.addEventListener("abort", () => room.disconnect());
   }
@@ -133,7 +133,7 @@ export class MapPanel extends View {
     if (status === "done" && record) facts = factsOf(record);
     else if (status === "running" && total) facts = [{ text: t("panel.step", { done, total }) }];
     else if (status === "cancelled" && total) facts = [{ text: t("panel.cancelledAt", { done, total }) }];
-    this.#told = this.facts.clientWidth; // 0 while crosshair or box are told in their place
+    this.#factsWidth = this.facts.clientWidth; // 0 while the values at the crosshair or in the box are shown instead
     const fixed = getComputedStyle(this.facts).overflowY === "clip";
     if (fixed) fitFacts(this.facts, facts, (left) => this.moreFacts(left));
     else this.facts.replaceChildren(...factNodes(facts));

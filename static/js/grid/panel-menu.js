@@ -27,8 +27,8 @@ function valuesOf({ shape, statistics, diagnostics }) {
   const entries = [];
   if (shape) entries.push([t("value.shape"), valueText(shape)]);
   for (const [name, value] of Object.entries(statistics ?? {})) if (SHOWN.includes(name)) entries.push([t(`value.${name}`), valueText(value)]);
-  const path = diagnostics?.completeness ?? {};
-  for (const name of ["expected", "attributed", "relative_error"]) if (Number.isFinite(path[name])) entries.push([t(`value.${name}`), valueText(path[name])]);
+  const completeness = diagnostics?.completeness ?? {};
+  for (const name of ["expected", "attributed", "relative_error"]) if (Number.isFinite(completeness[name])) entries.push([t(`value.${name}`), valueText(completeness[name])]);
   return entries;
 }
 
@@ -74,11 +74,11 @@ export class PanelMenu extends Popup {
   }
 
   /**
-   * Methods that look into the network do so at a layer, which may be another.
+   * For methods that use the feature maps of a layer: a field to choose another layer.
    * @param {PanelBody | null} record
    */
   layer(record) {
-    const search = el("layer-search", { label: t("panel.layer.title"), class: "field", chooser: true });
+    const search = el("layer-search", { label: t("panel.layer.title"), class: "field", dropdown: true });
     search.addEventListener("choose", ({ detail }) => {
       this.hidePopover();
       this.button.focus();

@@ -12,7 +12,7 @@ import { t } from "../shared/texts.js";
  */
 
 /**
- * At each edge of the path the score, and the sum of the map so far; `clip` is the top of the map's colour scale.
+ * Between the steps, and at both ends of the path (`edges`): the score, and the sum of the map so far; `clip` is the top of the map's colour scale.
  * @typedef {{ scores: number[], sums: number[], clip: number }} Path
  */
 

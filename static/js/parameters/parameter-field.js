@@ -71,7 +71,7 @@ function textControl({ key, length }) {
  * @returns {Control}
  */
 function layerControl({ title }, { model, change }) {
-  const node = el("layer-search", { label: title, class: "field", chooser: true });
+  const node = el("layer-search", { label: title, class: "field", dropdown: true });
   /** @type {string | null} */
   let chosen = null;
   node.addEventListener("choose", ({ detail }) => {
@@ -89,7 +89,7 @@ function layerControl({ title }, { model, change }) {
 /** @type {Record<string, (parameter: Parameter, surroundings: Surroundings) => Control>} */
 const CONTROLS = { integer: numberControl, number: numberControl, boolean: booleanControl, choice: choiceControl, layer: layerControl };
 
-/** A field of the form: control, bounds, help, the way back to the default, and what is wrong. */
+/** A field of the form: control, bounds, help, a button that restores the default, and what is wrong. */
 export class ParameterField extends HTMLElement {
   /** @type {Parameter} */ parameter;
   /** @type {Control} */ control;

@@ -41,7 +41,7 @@ export class AskForm extends View {
     this.target = el("class-search", { label: t("ask.class"), class: "field" });
     this.against = el("class-search", { label: t("ask.against"), placeholder: t("ask.against.placeholder"), class: "field" });
     this.noAgainst = iconButton("close", t("ask.against.clear"), { hidden: true, class: "icon-button clear-against" });
-    this.model = el("model-picker", { label: t("ask.model"), class: "field", chooser: true });
+    this.model = el("model-picker", { label: t("ask.model"), class: "field", dropdown: true });
     this.about = el("p", { class: "small muted model-about" });
     this.downloads = el("div", { class: "downloads" });
     this.score = el("select", {}, ...SCORES.map((score) => el("option", { value: score }, t(`ask.score.${score}`))));

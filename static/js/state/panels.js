@@ -13,7 +13,7 @@ import { store } from "./store.js";
 const FINAL = new Set(["done", "refused", "failed"]);
 
 /**
- * The server keeps what it is to measure.
+ * Only a stored panel can be measured. Of a cached one the server has not sent the record yet.
  * @param {Panel} panel
  */
 export const canBeMeasured = ({ status, record, cached }) => status === "done" && Boolean(record) && !cached;

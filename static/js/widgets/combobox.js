@@ -8,6 +8,7 @@ let count = 0;
 
 /**
  * A field with a list of options to search (ARIA's editable combobox with a listbox); fires `choose` with the option.
+ * With the attribute `dropdown` a click opens the list, like a <select>.
  * A listener that calls preventDefault keeps what was chosen before. Subclasses say what is found and how it reads.
  */
 export class Combobox extends View {
@@ -105,7 +106,7 @@ export class Combobox extends View {
     this.message = el("p", { class: "small muted search-message", hidden: true });
     this.heard = el("span", { class: "unseen", role: "status" });
     this.append(el("label", { for: id, class: "field-label" }, this.label),
-      el("div", { class: "combobox" }, this.input, this.hasAttribute("chooser") ? icon("open") : null, this.popup), this.message, this.heard);
+      el("div", { class: "combobox" }, this.input, this.hasAttribute("dropdown") ? icon("open") : null, this.popup), this.message, this.heard);
     // pointerdown, so that the input keeps the focus and the list is still there for the click
     this.popup.addEventListener("pointerdown", (event) => event.preventDefault());
     this.list.addEventListener("click", (event) => {
@@ -142,7 +143,7 @@ export class Combobox extends View {
 
   /** A click opens what is there to choose from; a caret that is placed in typed text changes nothing. */
   toggle() {
-    if (this.#typed || !this.hasAttribute("chooser")) return;
+    if (this.#typed || !this.hasAttribute("dropdown")) return;
     if (this.opened) this.close();
     else this.search();
   }

@@ -34,8 +34,8 @@ SCORES = [
 @pytest.mark.parametrize("score", SCORES, ids=str)
 def test_scores(score: Score) -> None:
     network = wrap(Tiny())
-    given = CompiledBackend(network, 3).gradients(PICTURES, score)
-    assert relative(given, take_gradients(network, PICTURES, score)) < 1e-5
+    actual = CompiledBackend(network, 3).gradients(PICTURES, score)
+    assert relative(actual, take_gradients(network, PICTURES, score)) < 1e-5
 
 
 def test_direction_of_a_class_that_does_not_exist() -> None:
@@ -47,8 +47,8 @@ def test_direction_of_a_class_that_does_not_exist() -> None:
 def test_any_number_of_pictures(count: int) -> None:
     network = wrap(Tiny())
     pictures = torch.stack([random_picture(seed=seed) for seed in range(count)])
-    given = CompiledBackend(network, 3).gradients(pictures, Score(1))
-    assert relative(given, take_gradients(network, pictures, Score(1))) < 1e-5
+    actual = CompiledBackend(network, 3).gradients(pictures, Score(1))
+    assert relative(actual, take_gradients(network, pictures, Score(1))) < 1e-5
 
 
 def test_results_are_the_callers_own() -> None:
@@ -126,10 +126,10 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def test_operation(name: str) -> None:
     """Alone between a convolution and a mean; squared, so that its own gradient varies."""
     network = wrap(Of(OPERATIONS[name]))
-    given = CompiledBackend(network, 3).gradients(PICTURES, Score(1))
+    actual = CompiledBackend(network, 3).gradients(PICTURES, Score(1))
     expected = take_gradients(network, PICTURES, Score(1))
     assert float(expected.norm()) > 0
-    assert relative(given, expected) < 1e-5
+    assert relative(actual, expected) < 1e-5
 
 
 def averaging(network: nn.Module) -> nn.Module:
@@ -162,8 +162,8 @@ def test_twin_without_kinks(name: str) -> None:
     torch.manual_seed(0)
     network = wrap(smooth(NETS[name]()), 64, 1000)
     x = torch.stack([random_picture(64, seed) for seed in range(2)])
-    given = CompiledBackend(fold_batch_norm(network), 2).gradients(x, Score(3))
-    assert relative(given, take_gradients(network, x, Score(3))) < 1e-4
+    actual = CompiledBackend(fold_batch_norm(network), 2).gradients(x, Score(3))
+    assert relative(actual, take_gradients(network, x, Score(3))) < 1e-4
 
 
 class Viewed(Tiny):

@@ -101,16 +101,16 @@ def test_clipped(module: type[nn.Module], inplace: bool) -> None:
     """Values and derivative as PyTorch's to the last bit, at the bounds too."""
     values = torch.cat([10 * seeded((100,)), torch.tensor([-1.0, 0.0, 1.0, 6.0])])
     own = module(inplace=inplace)
-    given, expected = ClippedActivation(own), module()
+    actual, expected = ClippedActivation(own), module()
     for x in (values, values.view(2, -1)):
         leaf, other_leaf = x.clone().requires_grad_(), x.clone().requires_grad_()
-        y, z = given(leaf * 1), expected(other_leaf * 1)
+        y, z = actual(leaf * 1), expected(other_leaf * 1)
         assert torch.equal(y, z)
         assert torch.equal(
             *(torch.autograd.grad((v * v.detach().cos()).sum(), u)[0] for v, u in ((y, leaf), (z, other_leaf)))
         )
     with torch.no_grad():
-        assert torch.equal(given(values.clone()), expected(values))
+        assert torch.equal(actual(values.clone()), expected(values))
 
 
 def test_network_without_a_graph_has_no_pairs() -> None:

@@ -180,8 +180,8 @@ def test_prepared() -> None:
     quick = prepared(network, "auto")
     assert quick.classifier is network
     assert not quick.advance(), "nothing is left to try"
-    given = engine_of(quick, Score(1), micro_batch=0).gradients(PICTURES)
-    assert relative(given, take_gradients(network, PICTURES, Score(1))) < 1e-4
+    actual = engine_of(quick, Score(1), micro_batch=0).gradients(PICTURES)
+    assert relative(actual, take_gradients(network, PICTURES, Score(1))) < 1e-4
     assert not [thread for thread in threading.enumerate() if thread.name == "compile"]
 
 
@@ -223,6 +223,6 @@ def test_views_share_folded_weights() -> None:
     pictures = torch.stack([random_picture(12, seed) for seed in range(4)])
     expected = take_gradients(view, pictures, Score(1))
     for _ in range(2):
-        given = engine_of(backend, Score(1)).gradients(pictures)
+        actual = engine_of(backend, Score(1)).gradients(pictures)
     assert (backend.backend.name, backend.bytes) == ("folded", 0)
-    assert relative(given, expected) < 1e-5
+    assert relative(actual, expected) < 1e-5

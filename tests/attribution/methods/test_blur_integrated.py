@@ -39,9 +39,9 @@ def test_linear_score(schedule: str, micro_batch: int) -> None:
             "micro_batch": micro_batch,
             "tolerance": tolerance,
         }
-        given = explain(BLUR, wrap(network), x, **options)
-        assert torch.allclose(given.values, network.weight[0] * (x - blur(x, 6.0)), atol=1e-5)
-        assert complete(given.diagnostics["completeness"])
+        actual = explain(BLUR, wrap(network), x, **options)
+        assert torch.allclose(actual.values, network.weight[0] * (x - blur(x, 6.0)), atol=1e-5)
+        assert complete(actual.diagnostics["completeness"])
 
 
 @pytest.mark.parametrize("network", [Quadratic(), Product()])
@@ -60,8 +60,8 @@ def test_values_against_a_fine_integral(schedule: str) -> None:
     network, x = Quadratic(), random_picture(seed=2).double()
     end = torch.from_numpy(ndimage.gaussian_filter(x.numpy(), (0, 5, 5), mode="constant"))
     expected = network.square[0] * (x**2 - end**2) + network.weight[0] * (x - end)
-    given = explain(BLUR, wrap(network).double(), x, steps=400, schedule=schedule, max_sigma=5.0)
-    assert relative(given.values, expected) < 1e-2
+    actual = explain(BLUR, wrap(network).double(), x, steps=400, schedule=schedule, max_sigma=5.0)
+    assert relative(actual.values, expected) < 1e-2
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -72,11 +72,11 @@ def test_values_with_a_tolerance(schedule: str) -> None:
     options = {"steps": 2000, "schedule": schedule, "max_sigma": 5.0}
     needed = []
     for tolerance in (1e-1, 1e-3, 1e-4):
-        given = explain(BLUR, wrap(network).double(), x, tolerance=tolerance, **options)
-        assert given.diagnostics["converged"]
-        assert relative(given.values, expected) < 2 * tolerance
-        assert given.diagnostics["change"] <= tolerance
-        needed.append(given.diagnostics["gradient_evaluations"])
+        actual = explain(BLUR, wrap(network).double(), x, tolerance=tolerance, **options)
+        assert actual.diagnostics["converged"]
+        assert relative(actual.values, expected) < 2 * tolerance
+        assert actual.diagnostics["change"] <= tolerance
+        needed.append(actual.diagnostics["gradient_evaluations"])
     assert needed == sorted(needed)
     assert needed[0] < needed[2]
 
@@ -101,9 +101,9 @@ def test_schedules_take_their_gradients_where_they_say(max_sigma: float) -> None
 
 def test_constant_picture_is_zero_where_the_border_is_far() -> None:
     """Zero padding darkens within 4σ of the border only."""
-    given = explain(BLUR, wrap(Linear(40)), torch.full((3, 40, 40), 0.7), steps=6, max_sigma=3.0)
-    assert float(given.values[:, 14:-14, 14:-14].abs().max()) < 1e-6
-    assert float(given.values[:, 0].abs().max()) > 1e-2
+    actual = explain(BLUR, wrap(Linear(40)), torch.full((3, 40, 40), 0.7), steps=6, max_sigma=3.0)
+    assert float(actual.values[:, 14:-14, 14:-14].abs().max()) < 1e-6
+    assert float(actual.values[:, 0].abs().max()) > 1e-2
 
 
 def test_seed_takes_no_part() -> None:

@@ -27,11 +27,11 @@ def naive(network: Tiny, x: Tensor, target: int, relu: bool) -> Tensor:
 @pytest.mark.parametrize("target", [0, 1, 2])
 def test_formula(relu: bool, target: int) -> None:
     network, x = wrap(Tiny(seed=SEED)), random_picture(16)
-    given = explain("grad_cam", network, x, score=Score(target), relu=relu, layer="auto")
-    assert given.values.shape == (1, 16, 16)
-    assert given.diagnostics == {"gradient_evaluations": 1, "layer": "activation"}
+    actual = explain("grad_cam", network, x, score=Score(target), relu=relu, layer="auto")
+    assert actual.values.shape == (1, 16, 16)
+    assert actual.diagnostics == {"gradient_evaluations": 1, "layer": "activation"}
     expected = naive(network.network, x, target, relu)
-    assert torch.allclose(given.values, expected, atol=1e-6)
+    assert torch.allclose(actual.values, expected, atol=1e-6)
     assert relu or float(expected.abs().max()) > 0
 
 
@@ -64,10 +64,10 @@ def test_guided_grad_cam_is_the_product() -> None:
     for layer in ("auto", "layer3"):
         guided = explain("guided_backprop", network, x, score=Score(3)).values
         cam = explain("grad_cam", network, x, score=Score(3), layer=layer, relu=True).values
-        given = explain("guided_grad_cam", network, x, score=Score(3), layer=layer)
-        assert given.values.shape == (3, 64, 64)
-        assert torch.allclose(given.values, guided * cam, rtol=1e-5, atol=1e-9)
-        assert float(given.values.abs().max()) > 0
+        actual = explain("guided_grad_cam", network, x, score=Score(3), layer=layer)
+        assert actual.values.shape == (3, 64, 64)
+        assert torch.allclose(actual.values, guided * cam, rtol=1e-5, atol=1e-9)
+        assert float(actual.values.abs().max()) > 0
 
 
 def test_guided_grad_cam_names_its_own_field() -> None:

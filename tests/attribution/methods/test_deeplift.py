@@ -56,10 +56,10 @@ def complete(record: dict, within: float) -> bool:
 def test_linear_score(baseline: str) -> None:
     """W ⊙ (x − x′), and nothing to rescale."""
     network, x = Linear(), random_picture(seed=4)
-    given = explain("deep_lift", wrap(network), x, baseline=baseline, score=Score(2), seed=5)
-    assert torch.allclose(given.values, network.weight[2] * (x - make_baseline(baseline, x, 5)), atol=1e-6)
-    assert given.diagnostics["rescaled"] == 0
-    assert given.diagnostics["gradient_evaluations"] == 2
+    actual = explain("deep_lift", wrap(network), x, baseline=baseline, score=Score(2), seed=5)
+    assert torch.allclose(actual.values, network.weight[2] * (x - make_baseline(baseline, x, 5)), atol=1e-6)
+    assert actual.diagnostics["rescaled"] == 0
+    assert actual.diagnostics["gradient_evaluations"] == 2
 
 
 class Hinge(nn.Module):
@@ -85,9 +85,9 @@ class Hinge(nn.Module):
     ],
 )
 def test_one_relu_by_hand(x: tuple[float, float], baseline: str, expected: tuple[float, float]) -> None:
-    given = explain("deep_lift", row(Hinge(), 2), torch.tensor([[x]]), baseline=baseline)
-    assert given.values.flatten().tolist() == pytest.approx(expected)
-    assert given.diagnostics["rescaled"] == 1
+    actual = explain("deep_lift", row(Hinge(), 2), torch.tensor([[x]]), baseline=baseline)
+    assert actual.values.flatten().tolist() == pytest.approx(expected)
+    assert actual.diagnostics["rescaled"] == 1
 
 
 def test_overlapping_pooling_by_hand() -> None:
@@ -117,11 +117,11 @@ def test_overlapping_pooling_by_hand() -> None:
 def test_reused_activation_against_the_rule(activation: nn.Module, baseline: str) -> None:
     """One module for both layers, which captum alone cannot do."""
     network, x = wrap(Tiny(activation)).double(), random_picture(seed=3).double()
-    given = explain("deep_lift", network, x, score=Score(1), baseline=baseline, seed=2)
+    actual = explain("deep_lift", network, x, score=Score(1), baseline=baseline, seed=2)
     with_rule = wrap(Tiny(lambda value: RescaleActivation.apply(value, activation))).double()
-    assert relative(given.values, rescale_map(with_rule, x, make_baseline(baseline, x, 2), 1)) < 1e-12
-    assert given.diagnostics["rescaled"] == 2
-    assert complete(given.diagnostics["completeness"], 1e-9)
+    assert relative(actual.values, rescale_map(with_rule, x, make_baseline(baseline, x, 2), 1)) < 1e-12
+    assert actual.diagnostics["rescaled"] == 2
+    assert complete(actual.diagnostics["completeness"], 1e-9)
 
 
 @pytest.mark.parametrize("inplace", [False, True])
@@ -129,9 +129,9 @@ def test_relu6_against_the_rule(inplace: bool) -> None:
     """With pictures so bright that some activations go from below 0, some from within, to above 6."""
     network, x = wrap(Tiny(nn.ReLU6(inplace)), std=(0.02,) * 3).double(), random_picture(seed=3).double()
     assert bool((network.network.first(x[None] / 0.02) > 6).any())
-    given = explain("deep_lift", network, x, baseline="noise", seed=2)
+    actual = explain("deep_lift", network, x, baseline="noise", seed=2)
     with_rule = wrap(Tiny(lambda value: RescaleActivation.apply(value, F.relu6)), std=(0.02,) * 3).double()
-    assert relative(given.values, rescale_map(with_rule, x, make_baseline("noise", x, 2))) < 1e-12
+    assert relative(actual.values, rescale_map(with_rule, x, make_baseline("noise", x, 2))) < 1e-12
 
 
 class Skip(Tiny):
@@ -151,9 +151,9 @@ def test_input_that_goes_elsewhere_too(inplace: bool) -> None:
         y = RescaleActivation.apply(value.clone(), F.relu)
         return value.copy_(y) if inplace else y
 
-    given = explain("deep_lift", network, x)
-    assert relative(given.values, rescale_map(wrap(Skip(with_rule)).double(), x, torch.zeros_like(x))) < 1e-12
-    assert complete(given.diagnostics["completeness"], 1e-9)
+    actual = explain("deep_lift", network, x)
+    assert relative(actual.values, rescale_map(wrap(Skip(with_rule)).double(), x, torch.zeros_like(x))) < 1e-12
+    assert complete(actual.diagnostics["completeness"], 1e-9)
 
 
 def test_rule_straight_behind_a_rule() -> None:
@@ -161,12 +161,12 @@ def test_rule_straight_behind_a_rule() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(54, 3))
     model, x = wrap(network).double(), random_picture().double()
-    given = explain("deep_lift", model, x, baseline="noise").diagnostics["completeness"]
-    assert complete(given, 1e-9)
+    actual = explain("deep_lift", model, x, baseline="noise").diagnostics["completeness"]
+    assert complete(actual, 1e-9)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         alone = CaptumDeepLift(model).attribute(x[None], make_baseline("noise", x, 0)[None], target=0)
-    assert abs(float(alone.detach().sum()) - given["expected"]) > 0.1 * abs(given["expected"])
+    assert abs(float(alone.detach().sum()) - actual["expected"]) > 0.1 * abs(actual["expected"])
 
 
 @pytest.mark.parametrize(
@@ -181,20 +181,20 @@ def test_rule_straight_behind_a_rule() -> None:
 def test_complete_on_real_architectures(name: str, side: int, rescaled: int) -> None:
     network, x = classifier(name, side), random_picture(side)
     for baseline, score in (("black", Score(0)), ("noise", Score(3, "logit", 5))):
-        given = explain("deep_lift", network, x, baseline=baseline, score=score)
-        assert given.diagnostics["rescaled"] == rescaled
-        assert complete(given.diagnostics["completeness"], 1e-3)
-        assert given.values.abs().sum() > 0
+        actual = explain("deep_lift", network, x, baseline=baseline, score=score)
+        assert actual.diagnostics["rescaled"] == rescaled
+        assert complete(actual.diagnostics["completeness"], 1e-3)
+        assert actual.values.abs().sum() > 0
 
 
 def test_complete_on_the_real_lite0() -> None:
     """captum has no rule for ReLU6: its own DeepLIFT is input × gradient here, with a sum of 0.86 for 10.3."""
-    given = explain("deep_lift", lite0(), sample_pixels("cat"), score=Score(282))
-    assert given.diagnostics["rescaled"] == 33
-    assert given.diagnostics["completeness"]["expected"] > 9
-    assert complete(given.diagnostics["completeness"], 1e-5)
+    actual = explain("deep_lift", lite0(), sample_pixels("cat"), score=Score(282))
+    assert actual.diagnostics["rescaled"] == 33
+    assert actual.diagnostics["completeness"]["expected"] > 9
+    assert complete(actual.diagnostics["completeness"], 1e-5)
     gradient = explain("input_x_gradient", lite0(), sample_pixels("cat"), score=Score(282)).values
-    assert relative(given.values, gradient) > 0.1
+    assert relative(actual.values, gradient) > 0.1
 
 
 class Half(nn.Module):
@@ -255,9 +255,9 @@ LINEAR: dict[str, Activation] = {
 
 @pytest.mark.parametrize("name", LINEAR)
 def test_what_is_linear_needs_no_rule(name: str) -> None:
-    given = explain("deep_lift", wrap(Half(LINEAR[name])).double(), random_picture().double())
-    assert given.diagnostics["rescaled"] == 1
-    assert complete(given.diagnostics["completeness"], 1e-9)
+    actual = explain("deep_lift", wrap(Half(LINEAR[name])).double(), random_picture().double())
+    assert actual.diagnostics["rescaled"] == 1
+    assert complete(actual.diagnostics["completeness"], 1e-9)
 
 
 def test_map_that_is_not_complete_fails() -> None:
@@ -273,9 +273,9 @@ def test_map_that_is_not_complete_fails() -> None:
 
 
 def test_picture_that_is_its_baseline_gives_zeros() -> None:
-    given = explain("deep_lift", wrap(Tiny()), torch.zeros(3, 8, 8))
-    assert not given.values.any()
-    assert given.diagnostics["completeness"]["relative_error"] is None
+    actual = explain("deep_lift", wrap(Tiny()), torch.zeros(3, 8, 8))
+    assert not actual.values.any()
+    assert actual.diagnostics["completeness"]["relative_error"] is None
 
 
 def test_copy_shares_the_weights_and_answers_the_same() -> None:
@@ -295,10 +295,10 @@ def test_windowed_pooling_is_the_pooling(kernel, stride, padding, dilation, ceil
     pool = nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil_mode)
     for size in ((9, 9), (8, 11), (7, 6)):
         x = (seeded((2, 3, *size)) - 3).requires_grad_()  # below zero, so that padding with zeros would show
-        given, expected = WindowedMaxPool(pool)(x), pool(x)
-        assert torch.equal(given, expected)
+        actual, expected = WindowedMaxPool(pool)(x), pool(x)
+        assert torch.equal(actual, expected)
         weights = seeded(tuple(expected.shape), 1)
-        slopes = [torch.autograd.grad((y * weights).sum(), x)[0] for y in (given, expected)]
+        slopes = [torch.autograd.grad((y * weights).sum(), x)[0] for y in (actual, expected)]
         assert torch.allclose(*slopes, atol=1e-6)
 
 

@@ -109,12 +109,12 @@ def test_contract(architecture: str, method: str) -> None:
         return
     kept = x.clone()
     with left_as_it_was(model):  # done
-        yielded, given = finish(steps_of(method, model, x, score=Score(0), **options))
-        assert given.values.shape in ((3, side, side), (1, side, side))
-        assert given.values.dtype == torch.float32
-        assert bool(torch.isfinite(given.values).all())
-        assert not given.values.requires_grad
-        assert float(given.values.min()) < float(given.values.max()), "constant"
+        yielded, actual = finish(steps_of(method, model, x, score=Score(0), **options))
+        assert actual.values.shape in ((3, side, side), (1, side, side))
+        assert actual.values.dtype == torch.float32
+        assert bool(torch.isfinite(actual.values).all())
+        assert not actual.values.requires_grad
+        assert float(actual.values.min()) < float(actual.values.max()), "constant"
         assert [step.done for step in yielded] == sorted({step.done for step in yielded})
         assert yielded[-1].done == yielded[-1].total
         declared = find_method(method)
@@ -146,7 +146,7 @@ class Faulty(Tiny):
 def test_model_that_raises(method: str, fuse: int) -> None:
     network = Faulty()
     model, x = wrap(network), random_picture()
-    assert inspection_of(model).layers  # by passes of its own
+    assert inspection_of(model).layers  # its passes are done before `fuse` counts
     options = {**QUICK.get(method, {}), **({"window": 4, "stride": 4} if method == "occlusion" else {})}
     with left_as_it_was(model):
         steps = steps_of(method, model, x, micro_batch=1, **options)
@@ -159,14 +159,14 @@ def test_model_that_raises(method: str, fuse: int) -> None:
             finish(steps)
 
 
-def test_census_of_a_model_that_raises() -> None:
+def test_inspection_of_a_model_that_raises() -> None:
     for fuse in (1, 2):
         network = Faulty()
         model = wrap(network)
         with left_as_it_was(model):
             network.fuse = fuse
             found = inspection_of(model)
-        faults = [found.layer_fault, found.operation_fault]  # of the one pass, the other is whole
+        faults = [found.layer_fault, found.operation_fault]  # one pass fails, the other is complete
         assert faults[fuse - 1] == "ArithmeticError: the model broke"
         assert faults[2 - fuse] is None
 
@@ -190,7 +190,7 @@ def test_model_without_a_graph(method: str) -> None:
 
 
 def test_registry_is_in_historical_order() -> None:
-    """Leave-one-out comes first: there the history begins."""
+    """Occlusion comes first: leaving out a part of the input is older than gradients."""
     assert METHODS == [
         "occlusion",
         "deconvolution",

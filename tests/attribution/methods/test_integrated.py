@@ -25,10 +25,10 @@ def test_linear_score(rule: str, baseline: str) -> None:
     options = {"rule": rule, "baseline": baseline, "seed": 5}
     for size in range(1, 18):
         for steps in (size, 9):
-            given = explain(IG, wrap(network), x, steps=steps, micro_batch=size, **options)
-            assert torch.allclose(given.values, expected, atol=1e-5)
-            assert complete(given.diagnostics["completeness"])
-            assert given.diagnostics["gradient_evaluations"] == steps
+            actual = explain(IG, wrap(network), x, steps=steps, micro_batch=size, **options)
+            assert torch.allclose(actual.values, expected, atol=1e-5)
+            assert complete(actual.diagnostics["completeness"])
+            assert actual.diagnostics["gradient_evaluations"] == steps
 
 
 @pytest.mark.parametrize("rule", ["geometric", "midpoint"])
@@ -40,11 +40,11 @@ def test_linear_score_with_a_tolerance(rule: str, baseline: str) -> None:
     options = {"rule": rule, "baseline": baseline, "seed": 5, "tolerance": 1e-4}
     for size in range(1, 18):
         for steps, used in ((size, size), (50, 25), (2000, 31)):
-            given = explain(IG, wrap(network), x, steps=steps, micro_batch=size, **options)
-            assert torch.allclose(given.values, expected, atol=1e-5)
-            assert given.diagnostics["gradient_evaluations"] == used
-            assert given.diagnostics["converged"] == (used > 16)
-            assert (given.diagnostics["change"] is None) == (used < 17)
+            actual = explain(IG, wrap(network), x, steps=steps, micro_batch=size, **options)
+            assert torch.allclose(actual.values, expected, atol=1e-5)
+            assert actual.diagnostics["gradient_evaluations"] == used
+            assert actual.diagnostics["converged"] == (used > 16)
+            assert (actual.diagnostics["change"] is None) == (used < 17)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_quadratic_score(rule: str, few: int, below: float, baseline: str) -> No
     expected = (x - zero) * (network.square[2] * (x + zero) + network.weight[2])
     for steps, size in ((few, 1), (few + 1, 17), (few + 50, 7), (200, 16)):
         options = {"steps": steps, "rule": rule, "baseline": baseline, "micro_batch": size}
-        given = explain(IG, wrap(network), x, score=Score(2), **options)
-        assert relative(given.values, expected) < below
-        assert complete(given.diagnostics["completeness"], 10 * below)
+        actual = explain(IG, wrap(network), x, score=Score(2), **options)
+        assert relative(actual.values, expected) < below
+        assert complete(actual.diagnostics["completeness"], 10 * below)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_quadratic_score(rule: str, few: int, below: float, baseline: str) -> No
 def test_sine(rule: str, steps: int, below: float) -> None:
     """sin(a x) − sin(a x′) at each pixel, as PAIR saliency's tests have it."""
     network, x = Sine(), random_picture()
-    given = explain(IG, wrap(network).double(), x.double(), steps=steps, rule=rule)
-    assert relative(given.values, (3 * network.weight[0] * x.double()).sin()) < below
+    actual = explain(IG, wrap(network).double(), x.double(), steps=steps, rule=rule)
+    assert relative(actual.values, (3 * network.weight[0] * x.double()).sin()) < below
 
 
 @pytest.mark.parametrize("rule", ["geometric", "midpoint"])
@@ -79,12 +79,12 @@ def test_sine_with_a_tolerance(rule: str) -> None:
     network, x = Sine(), random_picture().double()
     exact, needed = (3 * network.weight[0] * x).sin(), []
     for tolerance in (1e-1, 1e-2, 1e-3):
-        given = explain(IG, wrap(network).double(), x, steps=2000, rule=rule, tolerance=tolerance)
-        assert given.diagnostics["converged"]
-        assert given.diagnostics["change"] <= tolerance
-        assert relative(given.values, exact) < 2 * tolerance
-        assert abs(given.diagnostics["completeness"]["relative_error"]) <= tolerance
-        needed.append(given.diagnostics["gradient_evaluations"])
+        actual = explain(IG, wrap(network).double(), x, steps=2000, rule=rule, tolerance=tolerance)
+        assert actual.diagnostics["converged"]
+        assert actual.diagnostics["change"] <= tolerance
+        assert relative(actual.values, exact) < 2 * tolerance
+        assert abs(actual.diagnostics["completeness"]["relative_error"]) <= tolerance
+        needed.append(actual.diagnostics["gradient_evaluations"])
     assert needed == sorted(needed)
     assert needed[0] < needed[2]
 
@@ -105,9 +105,9 @@ def test_gauss_takes_no_tolerance() -> None:
 
 @pytest.mark.parametrize(("baseline", "value"), [("white", 1.0), ("mean", 0.25), ("blurred", 0.25)])
 def test_picture_that_is_its_baseline_gives_zeros(baseline: str, value: float) -> None:
-    given = explain(IG, wrap(Tiny()), torch.full((3, 8, 8), value), steps=3, baseline=baseline)
-    assert float(given.values.abs().max()) < 1e-7
-    assert given.diagnostics["completeness"]["relative_error"] is None
+    actual = explain(IG, wrap(Tiny()), torch.full((3, 8, 8), value), steps=3, baseline=baseline)
+    assert float(actual.values.abs().max()) < 1e-7
+    assert actual.diagnostics["completeness"]["relative_error"] is None
 
 
 def test_seed_takes_part_only_with_the_noise_baseline() -> None:

@@ -37,22 +37,22 @@ def test_against_a_loop(size: tuple[int, int], window: int, stride: int) -> None
     """Also where the squares do not fit the picture, and where one is larger than it."""
     network, x = wrap(Tiny()), random_picture(size[0], seed=3, width=size[1])
     options = {"window": window, "stride": stride, "fill": "mean"}
-    yielded, given = finish(steps_of("occlusion", network, x, score=Score(1), **options))
+    yielded, actual = finish(steps_of("occlusion", network, x, score=Score(1), **options))
     expected, squares = naive(network, x, window, stride, make_baseline("mean", x, 0))
-    assert given.values.shape == (1, *size)
-    assert torch.allclose(given.values[0], expected, atol=1e-6)
+    assert actual.values.shape == (1, *size)
+    assert torch.allclose(actual.values[0], expected, atol=1e-6)
     method = find_method("occlusion")
-    assert method.cost(method.Parameters(**options), size) == squares + 1 == given.diagnostics["forward_evaluations"]
+    assert method.cost(method.Parameters(**options), size) == squares + 1 == actual.diagnostics["forward_evaluations"]
     assert yielded[-1].done == yielded[-1].total == squares + 1
-    assert given.diagnostics["gradient_evaluations"] == 0
+    assert actual.diagnostics["gradient_evaluations"] == 0
 
 
 @pytest.mark.parametrize("fill", ["black", "white", "blurred", "noise"])
 def test_fills(fill: str) -> None:
     network, x = wrap(Tiny()), random_picture(seed=3)
-    given = explain("occlusion", network, x, score=Score(1), window=4, stride=2, fill=fill, seed=2)
+    actual = explain("occlusion", network, x, score=Score(1), window=4, stride=2, fill=fill, seed=2)
     expected, _ = naive(network, x, 4, 2, make_baseline(fill, x, 2))
-    assert torch.allclose(given.values[0], expected, atol=1e-6)
+    assert torch.allclose(actual.values[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("micro_batch", [1, 2, 3, 5, 16, 17])

@@ -29,10 +29,10 @@ def test_pictures_of_a_pass_do_not_mix(method: str, kind: str) -> None:
     network, targets = wrap(Tiny(seed=5)).double(), (2, 0, 2, 1)
     pictures = torch.stack([random_picture(seed=seed) for seed in range(4)]).double()
     values, diagnostics = together(method, network, pictures, Score(targets, kind))  # type: ignore[arg-type]
-    for picture, target, given in zip(pictures, targets, values, strict=True):
+    for picture, target, actual in zip(pictures, targets, values, strict=True):
         alone = explain(method, network, picture, score=Score(target, kind))  # type: ignore[arg-type]
-        assert given.shape == alone.values.shape
-        assert torch.allclose(given, alone.values, rtol=1e-10, atol=1e-14)
+        assert actual.shape == alone.values.shape
+        assert torch.allclose(actual, alone.values, rtol=1e-10, atol=1e-14)
         assert alone.diagnostics == {"gradient_evaluations": 1, **diagnostics}
     assert any(map(torch.any, values))  # some may be zero: nothing speaks for the class
 
@@ -44,13 +44,13 @@ def test_pictures_of_a_pass_do_not_mix_in_large_networks(method: str, architectu
     network, targets = classifier(architecture, 96), (281, 0, 999)
     pictures = torch.stack([random_picture(96, seed=seed) for seed in range(3)])
     values, _ = together(method, network, pictures, Score(targets))
-    for picture, target, given in zip(pictures, targets, values, strict=True):
-        assert relative(given, explain(method, network, picture, score=Score(target)).values) < 1e-4
+    for picture, target, actual in zip(pictures, targets, values, strict=True):
+        assert relative(actual, explain(method, network, picture, score=Score(target)).values) < 1e-4
 
 
 def test_in_place_activations_do_not_mix_pictures_either() -> None:
     network = wrap(Tiny(nn.ReLU(inplace=True), seed=5)).double()
     pictures = torch.stack([random_picture(seed=seed) for seed in range(2)]).double()
     values, _ = together("guided_backprop", network, pictures, Score((1, 2)))
-    for picture, target, given in zip(pictures, (1, 2), values, strict=True):
-        assert relative(given, explain("guided_backprop", network, picture, score=Score(target)).values) < 1e-12
+    for picture, target, actual in zip(pictures, (1, 2), values, strict=True):
+        assert relative(actual, explain("guided_backprop", network, picture, score=Score(target)).values) < 1e-12

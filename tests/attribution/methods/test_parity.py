@@ -52,8 +52,8 @@ def cat(name: str) -> Tensor:
 def test_vanilla_gradient_against_captum(name: str) -> None:
     x = cat(name)
     expected = Saliency(model(name)).attribute(x[None], target=CAT, abs=False)[0]
-    given = explain("vanilla_gradient", model(name), x, score=Score(CAT))
-    assert relative(given.values, expected) < 1e-4
+    actual = explain("vanilla_gradient", model(name), x, score=Score(CAT))
+    assert relative(actual.values, expected) < 1e-4
 
 
 @LEAF
@@ -64,9 +64,9 @@ def test_grad_cam_against_captum(name: str, layer: str) -> None:
     for relu in (True, False):
         small = peer.attribute(x[None], target=CAT, relu_attributions=relu)
         expected = interpolate(small, x.shape[-2:], mode="bilinear", align_corners=False)[0]
-        given = explain("grad_cam", model(name), x, score=Score(CAT), relu=relu)
-        assert given.diagnostics["layer"] == layer
-        assert relative(given.values, expected) < 1e-4
+        actual = explain("grad_cam", model(name), x, score=Score(CAT), relu=relu)
+        assert actual.diagnostics["layer"] == layer
+        assert relative(actual.values, expected) < 1e-4
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -77,8 +77,8 @@ def test_integrated_gradients_against_captum(name: str, rule: str, theirs: str) 
     x, peer = cat(name), IntegratedGradients(model(name))
     laid_out = x[None].contiguous(memory_format=torch.channels_last)
     expected = peer.attribute(laid_out, target=CAT, n_steps=8, method=theirs, internal_batch_size=4)[0]
-    given = explain("integrated_gradients", model(name), x, score=Score(CAT), steps=8, rule=rule)
-    assert relative(given.values, expected) < 1e-3
+    actual = explain("integrated_gradients", model(name), x, score=Score(CAT), steps=8, rule=rule)
+    assert relative(actual.values, expected) < 1e-3
 
 
 @pytest.mark.parametrize("micro_batch", [1, 4, 8])
@@ -88,8 +88,8 @@ def test_integrated_gradients_against_captum_in_float64(micro_batch: int) -> Non
     peer = IntegratedGradients(resnet)
     expected = peer.attribute(x[None], target=CAT, n_steps=8, method="gausslegendre", internal_batch_size=8)[0]
     options = {"steps": 8, "rule": "gauss_legendre", "micro_batch": micro_batch}
-    given = explain("integrated_gradients", resnet, x, score=Score(CAT), **options)
-    assert relative(given.values, expected) < 1e-7
+    actual = explain("integrated_gradients", resnet, x, score=Score(CAT), **options)
+    assert relative(actual.values, expected) < 1e-7
 
 
 @contextmanager
@@ -107,11 +107,11 @@ def out_of_place(network: nn.Module) -> Iterator[None]:
 @HOOKS
 def test_guided_backprop_against_captum() -> None:
     resnet, x = model("resnet18"), cat("resnet18")
-    given = explain("guided_backprop", resnet, x, score=Score(CAT))
+    actual = explain("guided_backprop", resnet, x, score=Score(CAT))
     with out_of_place(resnet):
         expected = GuidedBackprop(resnet).attribute(x[None], target=CAT)[0]
-    assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 17, "gates": 0}
-    assert relative(given.values, expected) < 1e-5
+    assert actual.diagnostics == {"gradient_evaluations": 1, "guided_activations": 17, "gates": 0}
+    assert relative(actual.values, expected) < 1e-5
     assert relative(explain("vanilla_gradient", resnet, x, score=Score(CAT)).values, expected) > 0.1
 
 
@@ -120,12 +120,12 @@ def test_guided_backprop_against_captum() -> None:
 @pytest.mark.parametrize(("name", "activations"), [("resnet18", 17), ("vgg11", 10)])
 def test_deconvolution_against_captum(name: str, activations: int) -> None:
     network, x = classifier(name, 64), sample_pixels("cat", 64)
-    given = explain("deconvolution", network, x, score=Score(CAT))
+    actual = explain("deconvolution", network, x, score=Score(CAT))
     with out_of_place(network):
         peer = Deconvolution(network)
         expected = peer.attribute(x[None].contiguous(memory_format=torch.channels_last), target=CAT)[0]
-    assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": activations, "gates": 0}
-    assert relative(given.values, expected) < 1e-6
+    assert actual.diagnostics == {"gradient_evaluations": 1, "guided_activations": activations, "gates": 0}
+    assert relative(actual.values, expected) < 1e-6
     assert relative(explain("guided_backprop", network, x, score=Score(CAT)).values, expected) > 0.1
 
 
@@ -138,9 +138,9 @@ def test_deconvolution_where_captum_is_the_plain_gradient(activation: nn.Module)
     theirs = Deconvolution(network).attribute(x[None], target=0)[0]
     assert relative(theirs, explain("vanilla_gradient", network, x).values) < 1e-12
     with_rule = wrap(Tiny(lambda value: DeconvolutionActivation.apply(value, activation))).double()
-    given = explain("deconvolution", network, x).values
-    assert relative(given, gradient(with_rule, x, lambda y: y[:, 0])) < 1e-12
-    assert relative(given, theirs) > 0.1
+    actual = explain("deconvolution", network, x).values
+    assert relative(actual, gradient(with_rule, x, lambda y: y[:, 0])) < 1e-12
+    assert relative(actual, theirs) > 0.1
 
 
 @LEAF
@@ -154,17 +154,17 @@ def test_input_x_gradient_against_captum() -> None:
 @HOOKS
 def test_guided_grad_cam_against_captum() -> None:
     resnet, x = model("resnet18"), cat("resnet18")
-    given = explain("guided_grad_cam", resnet, x, score=Score(CAT))
+    actual = explain("guided_grad_cam", resnet, x, score=Score(CAT))
     with out_of_place(resnet):
         peer = GuidedGradCam(resnet, resnet.network.layer4)
         expected = peer.attribute(x[None], target=CAT, interpolate_mode="bilinear")[0]
-    assert given.diagnostics == {
+    assert actual.diagnostics == {
         "gradient_evaluations": 2,
         "layer": "layer4",
         "guided_activations": 17,
         "gates": 0,
     }
-    assert relative(given.values, expected) < 1e-4
+    assert relative(actual.values, expected) < 1e-4
 
 
 def test_gradient_shap_against_captum() -> None:
@@ -173,9 +173,9 @@ def test_gradient_shap_against_captum() -> None:
     torch.manual_seed(0)
     peer = GradientShap(network)
     expected = peer.attribute(x[None], x.new_zeros(1, 3, 8, 8), n_samples=2000, stdevs=0.0, target=0)[0]
-    given = explain("gradient_shap", network, x, samples=2000, baseline="black", micro_batch=64)
-    assert relative(given.values, expected) < 0.05
-    assert relative(given.values, explain("input_x_gradient", network, x).values) > 0.1
+    actual = explain("gradient_shap", network, x, samples=2000, baseline="black", micro_batch=64)
+    assert relative(actual.values, expected) < 0.05
+    assert relative(actual.values, explain("input_x_gradient", network, x).values) > 0.1
 
 
 @pytest.mark.filterwarnings("ignore:Setting forward, backward hooks and attributes:UserWarning")
@@ -191,17 +191,17 @@ def test_deep_lift_against_captum(baseline: float) -> None:
     model, x = wrap(network, 16).double(), random_picture(16).double()
     leaf = x[None].clone().requires_grad_()
     expected = DeepLift(model).attribute(leaf, torch.full_like(leaf, baseline), target=1)[0]
-    given = explain("deep_lift", model, x, score=Score(1), baseline="white" if baseline else "black")
-    assert given.diagnostics["rescaled"] == 7
-    assert relative(given.values, expected.detach()) < 1e-12
+    actual = explain("deep_lift", model, x, score=Score(1), baseline="white" if baseline else "black")
+    assert actual.diagnostics["rescaled"] == 7
+    assert relative(actual.values, expected.detach()) < 1e-12
 
 
 def test_guided_backprop_against_hooks_on_every_relu6() -> None:
     """captum guides nothing on Lite0, whose activations are ReLU6; full backward hooks on each say what is right."""
     network, x = lite0(), cat("lite0")
     activations = [m for m in network.modules() if isinstance(m, nn.ReLU6)]
-    given = explain("guided_backprop", network, x, score=Score(CAT))
-    assert len(activations) == given.diagnostics["guided_activations"] == 33
+    actual = explain("guided_backprop", network, x, score=Score(CAT))
+    assert len(activations) == actual.diagnostics["guided_activations"] == 33
 
     def guide(module: nn.Module, downstream: tuple[Tensor], upstream: tuple[Tensor]) -> tuple[Tensor]:
         # the derivative is 0 or 1, so cutting what leaves backwards is the same as cutting what comes in
@@ -213,7 +213,7 @@ def test_guided_backprop_against_hooks_on_every_relu6() -> None:
         (expected,) = torch.autograd.grad(network(leaf)[0, CAT], leaf)
     for handle in handles:
         handle.remove()
-    assert relative(given.values, expected[0]) < 1e-4
+    assert relative(actual.values, expected[0]) < 1e-4
 
 
 def pair_gradients(network):
@@ -234,8 +234,8 @@ def test_integrated_gradients_against_pair_saliency() -> None:
     array = x.permute(1, 2, 0).double().numpy()
     black = np.zeros_like(array)
     expected = peer.GetMask(array, pair_gradients(resnet), None, x_baseline=black, x_steps=100, batch_size=20)
-    given = explain("integrated_gradients", resnet, x, score=Score(CAT), steps=100)
-    assert relative(given.values, torch.from_numpy(expected).permute(2, 0, 1)) < 5e-2
+    actual = explain("integrated_gradients", resnet, x, score=Score(CAT), steps=100)
+    assert relative(actual.values, torch.from_numpy(expected).permute(2, 0, 1)) < 5e-2
 
 
 @pytest.fixture
@@ -254,9 +254,9 @@ def test_blur_integrated_gradients_against_pair_saliency() -> None:
     network, x = lite0(), cat("lite0")
     array = x.permute(1, 2, 0).double().numpy()
     expected = pair.BlurIG().GetMask(array, pair_gradients(network), max_sigma=50, steps=400, batch_size=8)
-    given = explain("blur_integrated_gradients", network, x, score=Score(CAT), steps=400, micro_batch=8)
-    assert relative(given.values, torch.from_numpy(expected).permute(2, 0, 1)) < 8e-2
-    assert abs(given.diagnostics["completeness"]["relative_error"]) < 0.05
+    actual = explain("blur_integrated_gradients", network, x, score=Score(CAT), steps=400, micro_batch=8)
+    assert relative(actual.values, torch.from_numpy(expected).permute(2, 0, 1)) < 8e-2
+    assert abs(actual.diagnostics["completeness"]["relative_error"]) < 0.05
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -264,5 +264,5 @@ def test_smooth_grad_without_noise_is_the_gradient(name: str) -> None:
     x = cat(name)
     expected = explain("vanilla_gradient", model(name), x, score=Score(CAT)).values
     for micro_batch in (1, 3):
-        given = explain("smooth_grad", model(name), x, score=Score(CAT), samples=4, noise=0.0, micro_batch=micro_batch)
-        assert relative(given.values, expected) < 1e-2  # float32 kernels round by batch size, and that flips kinks
+        actual = explain("smooth_grad", model(name), x, score=Score(CAT), samples=4, noise=0.0, micro_batch=micro_batch)
+        assert relative(actual.values, expected) < 1e-2  # float32 kernels round by batch size, and that flips kinks

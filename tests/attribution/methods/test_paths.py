@@ -21,10 +21,10 @@ def test_micro_batch_does_not_matter(method: str, tolerance: float) -> None:
     options = {"steps": 39, "tolerance": tolerance}
     one = explain(method, network, x, micro_batch=1, **options)
     for size in range(2, 18):
-        given = explain(method, network, x, micro_batch=size, **options)
-        assert relative(given.values, one.values) < 1e-12
-        assert given.diagnostics["gradient_evaluations"] == one.diagnostics["gradient_evaluations"]
-        assert given.diagnostics.get("converged") == one.diagnostics.get("converged")
+        actual = explain(method, network, x, micro_batch=size, **options)
+        assert relative(actual.values, one.values) < 1e-12
+        assert actual.diagnostics["gradient_evaluations"] == one.diagnostics["gradient_evaluations"]
+        assert actual.diagnostics.get("converged") == one.diagnostics.get("converged")
 
 
 @pytest.mark.parametrize("method", [IG, BLUR])
@@ -63,11 +63,11 @@ def test_tolerance_holds_for_completeness_too(method: str) -> None:
             return super().forward(x) + 100 * (x.mean((1, 2, 3)) > 0.1)[:, None]
 
     x = random_picture()
-    given = explain(method, wrap(Jump()), x, steps=100, tolerance=0.01).diagnostics
-    assert given["change"] < 1e-3
-    assert abs(given["completeness"]["relative_error"]) > 0.5
-    assert given["converged"] is False
-    assert given["gradient_evaluations"] > 90
+    actual = explain(method, wrap(Jump()), x, steps=100, tolerance=0.01).diagnostics
+    assert actual["change"] < 1e-3
+    assert abs(actual["completeness"]["relative_error"]) > 0.5
+    assert actual["converged"] is False
+    assert actual["gradient_evaluations"] > 90
 
 
 def test_without_a_tolerance_nothing_is_said_of_convergence() -> None:
@@ -83,13 +83,13 @@ def test_without_a_tolerance_nothing_is_said_of_convergence() -> None:
 def test_error_estimate_by_hand(steps: int) -> None:
     """Two maps of every other gradient, with NumPy: half their distance, and the errors of their sums."""
     network, x = wrap(Tiny()).double(), random_picture().double()
-    given = explain(IG, network, x, steps=steps, rule="midpoint")
+    actual = explain(IG, network, x, steps=steps, rule="midpoint")
     places = (np.arange(steps) + 0.5) / steps
     slopes = np.array([gradient(network, place * x, lambda y: y[:, 0]).numpy() for place in places])
     one, other = (slopes[start::2].mean(0) * x.numpy() for start in (0, 1))
-    estimate = np.linalg.norm(one - other) / 2 / np.linalg.norm(given.values.numpy())
-    assert given.diagnostics["error_estimate"] == pytest.approx(estimate, rel=1e-9)
-    record = given.diagnostics["completeness"]
+    estimate = np.linalg.norm(one - other) / 2 / np.linalg.norm(actual.values.numpy())
+    assert actual.diagnostics["error_estimate"] == pytest.approx(estimate, rel=1e-9)
+    record = actual.diagnostics["completeness"]
     errors = [(half.sum() - record["expected"]) / record["expected"] for half in (one, other)]
     assert record["half_error"] == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=1e-6)
 
@@ -101,8 +101,8 @@ def test_error_estimate_is_no_less_than_the_error(method: str) -> None:
         network, x = wrap(Tiny(seed=seed), side=12), random_picture(12, seed)
         exact = explain(method, network, x, steps=300, micro_batch=100).values
         for steps in (8, 20):
-            given = explain(method, network, x, steps=steps, micro_batch=20)
-            assert given.diagnostics["error_estimate"] > 0.7 * relative(given.values, exact)
+            actual = explain(method, network, x, steps=steps, micro_batch=20)
+            assert actual.diagnostics["error_estimate"] > 0.7 * relative(actual.values, exact)
 
 
 def test_error_estimate_of_few_steps_and_of_a_linear_score() -> None:
@@ -115,10 +115,10 @@ def test_error_estimate_of_few_steps_and_of_a_linear_score() -> None:
 
 @pytest.mark.parametrize("method", [IG, BLUR])
 def test_black_picture_converges_at_once(method: str) -> None:
-    given = explain(method, wrap(Tiny()), torch.zeros(3, 8, 8), steps=100, tolerance=0.01)
-    assert not given.values.any()
-    assert given.diagnostics["change"] == 0
-    assert given.diagnostics["converged"] is True
+    actual = explain(method, wrap(Tiny()), torch.zeros(3, 8, 8), steps=100, tolerance=0.01)
+    assert not actual.values.any()
+    assert actual.diagnostics["change"] == 0
+    assert actual.diagnostics["converged"] is True
 
 
 def test_relative_change() -> None:
@@ -132,9 +132,9 @@ def test_relative_change() -> None:
 @pytest.mark.parametrize("method", [IG, BLUR])
 def test_black_picture_gives_zeros_and_no_relative_error(method: str) -> None:
     """The picture is its own baseline, and its own blur: nothing to share out, and no 0 / 0."""
-    given = explain(method, wrap(Tiny()), torch.zeros(3, 8, 8), steps=5)
-    assert not given.values.any()
-    record = given.diagnostics["completeness"]
+    actual = explain(method, wrap(Tiny()), torch.zeros(3, 8, 8), steps=5)
+    assert not actual.values.any()
+    record = actual.diagnostics["completeness"]
     assert record["expected"] == record["attributed"] == 0
     assert record["relative_error"] is None
     assert "same score" in record["reason"]

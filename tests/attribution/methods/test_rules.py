@@ -25,11 +25,11 @@ def check_guided(activation: Activation) -> None:
     gradient."""
     network, x = wrap(Tiny(activation)).double(), random_picture(seed=3).double()
     with_rule = wrap(Tiny(lambda value: GuidedActivation.apply(value, activation))).double()
-    given = explain("guided_backprop", network, x)
+    actual = explain("guided_backprop", network, x)
     expected = gradient(with_rule, x, lambda y: y[:, 0])
-    assert given.diagnostics["guided_activations"] == 2
-    assert given.diagnostics["gates"] == 0
-    assert relative(given.values, expected) < 1e-12
+    assert actual.diagnostics["guided_activations"] == 2
+    assert actual.diagnostics["gates"] == 0
+    assert relative(actual.values, expected) < 1e-12
     assert relative(gradient(network, x, lambda y: y[:, 0]), expected) > 1e-2
 
 
@@ -93,10 +93,10 @@ RECTIFIERS = [name for name in KNOWN if name.startswith(("relu", "clamp", "thres
 def test_rectifiers_are_deconvolved(name: str) -> None:
     network, x = wrap(Tiny(KNOWN[name])).double(), random_picture(seed=3).double()
     with_rule = wrap(Tiny(lambda value: DeconvolutionActivation.apply(value, KNOWN[name]))).double()
-    given = explain("deconvolution", network, x)
+    actual = explain("deconvolution", network, x)
     expected = gradient(with_rule, x, lambda y: y[:, 0])
-    assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 2, "gates": 0}
-    assert relative(given.values, expected) < 1e-12
+    assert actual.diagnostics == {"gradient_evaluations": 1, "guided_activations": 2, "gates": 0}
+    assert relative(actual.values, expected) < 1e-12
     for other in ("vanilla_gradient", "guided_backprop"):
         assert relative(explain(other, network, x).values, expected) > 1e-2
 
@@ -142,9 +142,9 @@ def test_max_pooling_goes_back_by_its_switches() -> None:
     x = torch.tensor([[[0.1, 0.7, 0.9, 0.3]]])
     network = wrap(Pooled(), classes=1, mean=(0.0,), std=(1.0,))
     network.size = (1, 4)
-    given = explain("deconvolution", network, x).values
+    actual = explain("deconvolution", network, x).values
     # every rectifier is off, so all of its outputs are 0 and the first place of a window is its maximum
-    assert given.tolist() == [[[2.0, 0.0, 0.0, 0.0]]]
+    assert actual.tolist() == [[[2.0, 0.0, 0.0, 0.0]]]
     assert not explain("vanilla_gradient", network, x).values.any()
 
 
@@ -253,12 +253,12 @@ def test_gates_are_left_alone(gate: Activation) -> None:
     network, x = wrap(SqueezeExcite(F.relu, gate)).double(), random_picture(seed=1).double()
     with_rule = wrap(SqueezeExcite(lambda value: GuidedActivation.apply(value, F.relu), gate)).double()
     with_rule.load_state_dict(network.state_dict())
-    given = explain("guided_backprop", network, x)
-    assert given.diagnostics == {"gradient_evaluations": 1, "guided_activations": 2, "gates": 1}
-    assert relative(given.values, gradient(with_rule, x, lambda y: y[:, 0])) < 1e-12
+    actual = explain("guided_backprop", network, x)
+    assert actual.diagnostics == {"gradient_evaluations": 1, "guided_activations": 2, "gates": 1}
+    assert relative(actual.values, gradient(with_rule, x, lambda y: y[:, 0])) < 1e-12
     with_rule.network.body.activation = lambda value: DeconvolutionActivation.apply(value, F.relu)
     deconvolved = explain("deconvolution", network, x)
-    assert deconvolved.diagnostics == given.diagnostics
+    assert deconvolved.diagnostics == actual.diagnostics
     assert relative(deconvolved.values, gradient(with_rule, x, lambda y: y[:, 0])) < 1e-12
 
 
@@ -293,9 +293,9 @@ class CosineHead(nn.Module):
 def test_normalisations_are_left_alone(normalize: Activation) -> None:
     network, x = wrap(CosineHead(F.relu, normalize)).double(), random_picture(seed=2).double()
     with_rule = wrap(CosineHead(lambda value: GuidedActivation.apply(value, F.relu), normalize)).double()
-    given = explain("guided_backprop", network, x)
-    assert given.diagnostics["guided_activations"] == 2
-    assert relative(given.values, gradient(with_rule, x, lambda y: y[:, 0])) < 1e-12
+    actual = explain("guided_backprop", network, x)
+    assert actual.diagnostics["guided_activations"] == 2
+    assert relative(actual.values, gradient(with_rule, x, lambda y: y[:, 0])) < 1e-12
 
 
 def test_network_without_activation_is_refused() -> None:
@@ -320,9 +320,9 @@ def test_scales_of_the_networks_own_are_no_masks() -> None:
 
 def test_relu_written_with_a_clamp_has_the_map_of_relu() -> None:
     network, x = wrap(Tiny(lambda value: value - value.clamp(max=0))).double(), random_picture(seed=3).double()
-    given, expected = explain("guided_backprop", network, x), explain("guided_backprop", wrap(Tiny()).double(), x)
-    assert given.diagnostics["guided_activations"] == 2
-    assert relative(given.values, expected.values) < 1e-12
+    actual, expected = explain("guided_backprop", network, x), explain("guided_backprop", wrap(Tiny()).double(), x)
+    assert actual.diagnostics["guided_activations"] == 2
+    assert relative(actual.values, expected.values) < 1e-12
     with pytest.raises(Refused, match="sub"):
         explain("deconvolution", network, x)
 

@@ -44,14 +44,14 @@ def naive(network: Tiny, x: Tensor, samples: int, kind: str, seed: int) -> tuple
 @pytest.mark.parametrize("samples", [1, 7])
 def test_against_a_loop(kind: str, samples: int) -> None:
     network, x = wrap(Tiny()).double(), random_picture(seed=1).double()
-    given = explain(SHAP, network, x, samples=samples, baseline=kind, seed=9)
+    actual = explain(SHAP, network, x, samples=samples, baseline=kind, seed=9)
     values, expected = naive(network, x, samples, kind, 9)
-    assert relative(given.values, values) < 1e-12
-    record = given.diagnostics["completeness"]
+    assert relative(actual.values, values) < 1e-12
+    record = actual.diagnostics["completeness"]
     assert record["expected"] == pytest.approx(expected)
     assert record["attributed"] == pytest.approx(float(values.sum()))
-    assert given.diagnostics["gradient_evaluations"] == samples
-    assert given.diagnostics["forward_evaluations"] == (samples if kind == "noise" else 1) + 1
+    assert actual.diagnostics["gradient_evaluations"] == samples
+    assert actual.diagnostics["forward_evaluations"] == (samples if kind == "noise" else 1) + 1
 
 
 @pytest.mark.parametrize("kind", ["black", "noise"])
@@ -66,9 +66,9 @@ def test_standard_errors_by_hand(kind: str) -> None:
         maps.append(values.numpy().ravel())
         off.append(maps[-1].sum() - change)
     spread = np.sqrt((np.var(maps, 0, ddof=1) / 6).sum()) / np.linalg.norm(np.mean(maps, 0))
-    given = explain(SHAP, network, x, samples=6, baseline=kind, seed=9).diagnostics
-    assert given["standard_error"] == pytest.approx(spread, rel=1e-9)
-    record = given["completeness"]
+    actual = explain(SHAP, network, x, samples=6, baseline=kind, seed=9).diagnostics
+    assert actual["standard_error"] == pytest.approx(spread, rel=1e-9)
+    record = actual["completeness"]
     assert record["standard_error"] == pytest.approx(np.std(off, ddof=1) / 6**0.5 / abs(record["expected"]), rel=1e-6)
     assert score  # the change is not that of a dead network
     alone = explain(SHAP, network, x, samples=1, baseline=kind).diagnostics
@@ -90,9 +90,9 @@ def test_micro_batch_does_not_matter(kind: str) -> None:
     options = {"samples": 13, "baseline": kind, "seed": 3}
     one = explain(SHAP, network, x, micro_batch=1, **options)
     for size in range(2, 15):
-        given = explain(SHAP, network, x, micro_batch=size, **options)
-        assert relative(given.values, one.values) < 1e-12
-        assert given.diagnostics == {
+        actual = explain(SHAP, network, x, micro_batch=size, **options)
+        assert relative(actual.values, one.values) < 1e-12
+        assert actual.diagnostics == {
             **one.diagnostics,
             "completeness": pytest.approx(one.diagnostics["completeness"], rel=1e-9),
             "standard_error": pytest.approx(one.diagnostics["standard_error"], rel=1e-9),
@@ -103,10 +103,10 @@ def test_micro_batch_does_not_matter(kind: str) -> None:
 def test_linear_score_is_complete_with_any_samples(kind: str) -> None:
     """W ⊙ (x − mean of the baselines): the places do not matter."""
     network, x = Linear(), random_picture(seed=4)
-    given = explain(SHAP, wrap(network), x, samples=3, baseline=kind, seed=5)
+    actual = explain(SHAP, wrap(network), x, samples=3, baseline=kind, seed=5)
     baselines = [make_baseline(kind, x, 5, k if kind == "noise" else 0) for k in range(3)]
-    assert torch.allclose(given.values, network.weight[0] * (x - sum(baselines) / 3), atol=1e-5)
-    record = given.diagnostics["completeness"]
+    assert torch.allclose(actual.values, network.weight[0] * (x - sum(baselines) / 3), atol=1e-5)
+    record = actual.diagnostics["completeness"]
     assert record["attributed"] == pytest.approx(record["expected"], rel=1e-4)
 
 

@@ -48,9 +48,9 @@ def naive(network: Tiny, x: Tensor, samples: int, share: float, seed: int) -> di
 def test_variants(variant: str, samples: int) -> None:
     """The variance is the population's."""
     network, x = wrap(Tiny()).double(), (random_picture(seed=1) * 0.5 + 0.2).double()
-    given = explain("smooth_grad", network, x, samples=samples, noise=0.3, variant=variant, seed=9)
-    assert relative(given.values, naive(network, x, samples, 0.3, 9)[variant]) < 1e-10
-    assert given.diagnostics["gradient_evaluations"] == samples
+    actual = explain("smooth_grad", network, x, samples=samples, noise=0.3, variant=variant, seed=9)
+    assert relative(actual.values, naive(network, x, samples, 0.3, 9)[variant]) < 1e-10
+    assert actual.diagnostics["gradient_evaluations"] == samples
 
 
 def test_standard_error_by_hand() -> None:
@@ -66,8 +66,8 @@ def test_standard_error_by_hand() -> None:
     squares = np.array([at(drawn) ** 2 for drawn in noises])
     for variant, drawn in (("mean", pairs), ("squared", squares)):
         expected = np.sqrt((drawn.var(0, ddof=1) / len(drawn)).sum()) / np.linalg.norm(drawn.mean(0))
-        given = explain("smooth_grad", network, x, samples=6, noise=0.3, variant=variant, seed=9).diagnostics
-        assert given["standard_error"] == pytest.approx(expected, rel=1e-9)
+        actual = explain("smooth_grad", network, x, samples=6, noise=0.3, variant=variant, seed=9).diagnostics
+        assert actual["standard_error"] == pytest.approx(expected, rel=1e-9)
     odd = explain("smooth_grad", network, x, samples=7, noise=0.3, seed=9).diagnostics
     mean = np.sqrt((pairs.var(0, ddof=1) / 3).sum()) / np.linalg.norm(pairs.mean(0))
     assert odd["standard_error"] == pytest.approx(mean, rel=1e-9)
@@ -80,11 +80,11 @@ def test_standard_error_is_how_far_seeds_are_apart() -> None:
     """Over 30 seeds: root mean square distance from their common mean, relative to it."""
     network, x = wrap(Tiny()), random_picture(seed=1)
     options = {"samples": 12, "noise": 0.3, "micro_batch": 12}
-    given = [explain("smooth_grad", network, x, seed=seed, **options) for seed in range(30)]
-    maps = np.array([one.values.numpy().ravel() for one in given])
+    attributions = [explain("smooth_grad", network, x, seed=seed, **options) for seed in range(30)]
+    maps = np.array([one.values.numpy().ravel() for one in attributions])
     spread = np.sqrt(maps.var(0, ddof=1).sum()) / np.linalg.norm(maps.mean(0))
-    told = [one.diagnostics["standard_error"] for one in given]
-    assert np.sqrt(np.mean(np.square(told))) == pytest.approx(spread, rel=0.1)
+    reported = [one.diagnostics["standard_error"] for one in attributions]
+    assert np.sqrt(np.mean(np.square(reported))) == pytest.approx(spread, rel=0.1)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -100,8 +100,8 @@ def test_micro_batch_does_not_matter(variant: str) -> None:
 def test_pairs_are_exact_for_a_quadratic_score(samples: int) -> None:
     """Its gradient is linear in the noise, so that opposite noise cancels: the mean is the gradient at the picture."""
     network, x = wrap(Quadratic()).double(), random_picture().double()
-    given = explain("smooth_grad", network, x, samples=samples, noise=0.5).values
-    assert relative(given, explain("vanilla_gradient", network, x).values) < 1e-12
+    actual = explain("smooth_grad", network, x, samples=samples, noise=0.5).values
+    assert relative(actual, explain("vanilla_gradient", network, x).values) < 1e-12
     odd = explain("smooth_grad", network, x, samples=samples + 1, noise=0.5).values
     assert relative(odd, explain("vanilla_gradient", network, x).values) > 1e-4
 

@@ -11,30 +11,30 @@ from gradoscope.attribution.metrics.base import ExplainedMap
 from gradoscope.pipeline.findings import findings
 from torch import Tensor
 
-from tests.support.explained_maps import measure, subject
+from tests.support.explained_maps import explained_map, measure
 from tests.support.nets import Tiny, explain, random_picture, wrap
 
 
 def shared_out(method: str, error: float | None = None, **options: object) -> ExplainedMap:
     """A map with its own diagnostics, or with an error put there."""
     model, picture = wrap(Tiny(seed=2), side=12), random_picture(12)
-    given = explain(method, model, picture, **options)
-    diagnostics = dict(given.diagnostics)
+    attribution = explain(method, model, picture, **options)
+    diagnostics = dict(attribution.diagnostics)
     if error is not None:
         diagnostics["completeness"] = {"expected": 2.0, "attributed": 2 * (1 + error), "relative_error": error}
-    asked = subject(method, model, picture, given.values, **options)
-    return dataclasses.replace(asked, diagnostics=diagnostics)
+    subject = explained_map(method, model, picture, attribution.values, **options)
+    return dataclasses.replace(subject, diagnostics=diagnostics)
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "deep_lift", "gradient_shap"])
 def test_sums_are_those_of_map_and_scores(method: str) -> None:
-    asked = shared_out(method)
-    figures = measure("completeness", asked).figures
-    ends = torch.stack([asked.picture, torch.zeros_like(asked.picture)])
-    start, end = asked.classifier(ends)[:, 0].tolist()
+    subject = shared_out(method)
+    figures = measure("completeness", subject).figures
+    ends = torch.stack([subject.picture, torch.zeros_like(subject.picture)])
+    start, end = subject.classifier(ends)[:, 0].tolist()
     if method != "gradient_shap":  # its baselines are drawn
         assert figures["expected"] == pytest.approx(start - end, rel=1e-4)
-    assert figures["attributed"] == pytest.approx(float(asked.values.double().sum()), rel=1e-4)
+    assert figures["attributed"] == pytest.approx(float(subject.values.double().sum()), rel=1e-4)
     wrong = abs(figures["attributed"] - figures["expected"]) / abs(figures["expected"])
     assert abs(figures["relative_error"]) == pytest.approx(wrong, abs=1e-6)
     assert figures["complete"] == (wrong <= 0.05)
@@ -42,10 +42,10 @@ def test_sums_are_those_of_map_and_scores(method: str) -> None:
 
 def test_poor_ones_are_told_what_is_known_of_more() -> None:
     """Whether the steps so far have helped; nothing is promised of more."""
-    asked = shared_out("integrated_gradients", -0.2, steps=20)
+    subject = shared_out("integrated_gradients", -0.2, steps=20)
     for half, helps in ((0.5, True), (0.25, False), (None, None)):
-        record = {**asked.diagnostics["completeness"], **({} if half is None else {"half_error": half})}
-        figures = measure("completeness", dataclasses.replace(asked, diagnostics={"completeness": record})).figures
+        record = {**subject.diagnostics["completeness"], **({} if half is None else {"half_error": half})}
+        figures = measure("completeness", dataclasses.replace(subject, diagnostics={"completeness": record})).figures
         assert not figures["complete"]
         assert figures["remedy"] == {
             "parameter": "steps", "value": 20, "most": False, "helps": helps, "tolerance": True
@@ -53,7 +53,7 @@ def test_poor_ones_are_told_what_is_known_of_more() -> None:
         assert figures.get("half_error") == half
     remedy = measure("completeness", shared_out("gradient_shap", 0.1, samples=10)).figures["remedy"]
     assert remedy == {"parameter": "samples", "value": 10, "most": False, "helps": None, "tolerance": False}
-    most = dataclasses.replace(asked, parameters=asked.method.Parameters(steps=2000))
+    most = dataclasses.replace(subject, parameters=subject.method.Parameters(steps=2000))
     assert measure("completeness", most).figures["remedy"]["most"]
     assert measure("completeness", shared_out("deep_lift", 0.1)).figures["remedy"] is None
 
@@ -76,13 +76,13 @@ def test_no_steps_help_where_the_score_jumps() -> None:
 
     model, picture = wrap(Jump(), side=12), random_picture(12)
     for steps in (50, 500):
-        given = explain("integrated_gradients", model, picture, steps=steps)
-        asked = subject("integrated_gradients", model, picture, given.values, steps=steps)
-        figures = measure("completeness", dataclasses.replace(asked, diagnostics=given.diagnostics)).figures
+        attribution = explain("integrated_gradients", model, picture, steps=steps)
+        subject = explained_map("integrated_gradients", model, picture, attribution.values, steps=steps)
+        figures = measure("completeness", dataclasses.replace(subject, diagnostics=attribution.diagnostics)).figures
         assert abs(figures["relative_error"]) > 0.5
         assert figures["half_error"] == pytest.approx(abs(figures["relative_error"]), rel=0.05)
         assert figures["remedy"]["helps"] is False
-        (found,) = findings("completeness", figures, asked.method)
+        (found,) = findings("completeness", figures, subject.method)
         assert found.code == "completeness_poor_steps_no_help"
 
 
@@ -94,13 +94,13 @@ def test_good_ones_have_none() -> None:
 
 
 def test_nothing_to_share_out() -> None:
-    asked = shared_out("integrated_gradients")
+    subject = shared_out("integrated_gradients")
     record = {"expected": 0.0, "attributed": 0.1, "relative_error": None, "reason": "nothing"}
-    figures = measure("completeness", dataclasses.replace(asked, diagnostics={"completeness": record})).figures
+    figures = measure("completeness", dataclasses.replace(subject, diagnostics={"completeness": record})).figures
     assert figures == record
 
 
 @pytest.mark.parametrize("method", ["vanilla_gradient", "grad_cam"])
 def test_other_methods_are_refused(method: str) -> None:
     with pytest.raises(Refused, match="does not share out"):
-        measure("completeness", subject(method))
+        measure("completeness", explained_map(method))

@@ -16,21 +16,21 @@ from gradoscope.attribution.metrics.similarity import importance
 from gradoscope.attribution.noise import generator
 from torch import Tensor
 
-from tests.support.explained_maps import measure, subject
+from tests.support.explained_maps import explained_map, measure
 from tests.support.nets import Tiny, random_picture, wrap
 
 
 def naive(model, picture: Tensor, replacement: Tensor, order: list[int], steps: int, inserts: bool) -> list[float]:
     """Pixel by pixel, one picture at a time."""
     start, end = (replacement, picture) if inserts else (picture, replacement)
-    width, given = picture.shape[-1], []
+    width, probabilities = picture.shape[-1], []
     for k in range(steps + 1):
         changed = start.clone()
         for place in order[: round(k * len(order) / steps)]:
             for channel in range(len(picture)):
                 changed[channel, place // width, place % width] = end[channel, place // width, place % width]
-        given.append(float(model(changed[None]).softmax(-1)[0, 0]))
-    return given
+        probabilities.append(float(model(changed[None]).softmax(-1)[0, 0]))
+    return probabilities
 
 
 @pytest.mark.parametrize("replacement", ["blurred", "black"])
@@ -39,7 +39,9 @@ def naive(model, picture: Tensor, replacement: Tensor, order: list[int], steps: 
 def test_naive_loop(metric: str, replacement: str, method: str) -> None:
     model, picture = wrap(Tiny(), side=7), random_picture(7)
     values = torch.randn((1 if method == "grad_cam" else 3, 7, 7), generator=generator(1))
-    given = measure(metric, subject(method, model, picture, values), replacement=replacement, steps=5, draws=2).figures
+    actual = measure(
+        metric, explained_map(method, model, picture, values), replacement=replacement, steps=5, draws=2
+    ).figures
     filling, inserts = make_baseline(replacement, picture, 0), metric == "insertion"
     strength = (values[0] if method == "grad_cam" else values.abs().sum(0)).flatten().tolist()
     bell = [math.exp(-(u * u + v * v) / (2 * 0.25**2)) for u in _middles(7) for v in _middles(7)]
@@ -53,23 +55,23 @@ def test_naive_loop(metric: str, replacement: str, method: str) -> None:
             order = ranking(centred_gaussian((7, 7)), 0).tolist()
             assert [round(bell[place], 9) for place in order] == sorted((round(p, 9) for p in bell), reverse=True)
         expected = naive(model, picture, filling, order, 5, inserts)
-        assert given[name]["probabilities"] == pytest.approx(expected, rel=1e-4)
+        assert actual[name]["probabilities"] == pytest.approx(expected, rel=1e-4)
         area = sum((a + b) / 2 / 5 for a, b in itertools.pairwise(expected))
-        assert given[name]["area"] == pytest.approx(area, rel=1e-4)
-    for draw, record in enumerate(given["random"]):
+        assert actual[name]["area"] == pytest.approx(area, rel=1e-4)
+    for draw, record in enumerate(actual["random"]):
         order = torch.randperm(49, generator=generator(0, "order", draw)).tolist()
         assert record["probabilities"] == pytest.approx(naive(model, picture, filling, order, 5, inserts), rel=1e-4)
-    for move, record in zip(moves((7, 7), 2, 0), given["displaced"], strict=True):
+    for move, record in zip(moves((7, 7), 2, 0), actual["displaced"], strict=True):
         rolled = np.roll(importance(values, find_method(method)).numpy(), move, (0, 1)).flatten().tolist()
         order = sorted(drawn, key=lambda place: -rolled[place])
         assert record["probabilities"] == pytest.approx(naive(model, picture, filling, order, 5, inserts), rel=1e-4)
     for name in ("random", "displaced"):
-        areas = [record["area"] for record in given[name]]
-        assert given[f"{name}_area"] == pytest.approx(np.mean(areas))
-        own = given["map"]["area"]
+        areas = [record["area"] for record in actual[name]]
+        assert actual[f"{name}_area"] == pytest.approx(np.mean(areas))
+        own = actual["map"]["area"]
         as_good = sum(area >= own if inserts else area <= own for area in areas)
-        assert given[f"{name}_p"] == pytest.approx((1 + as_good) / 3)
-    assert given["fractions"] == pytest.approx(np.linspace(0, 1, 6).tolist())
+        assert actual[f"{name}_p"] == pytest.approx((1 + as_good) / 3)
+    assert actual["fractions"] == pytest.approx(np.linspace(0, 1, 6).tolist())
 
 
 def _middles(side: int) -> list[float]:

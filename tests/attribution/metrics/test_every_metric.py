@@ -9,7 +9,7 @@ import torch
 from gradoscope.attribution.errors import UnknownName
 from gradoscope.attribution.metrics.base import MetricCost, find_metric, metrics
 
-from tests.support.explained_maps import run, subject
+from tests.support.explained_maps import explained_map, run
 from tests.support.nets import Tiny, wrap
 
 METRICS = list(metrics())
@@ -36,21 +36,21 @@ def test_declaration(metric: str) -> None:
 def test_progress_reaches_the_cost_and_the_model_stays(metric: str, method: str) -> None:
     network = Tiny()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    asked = subject(method, wrap(network, side=12), **({"samples": 5} if method == "smooth_grad" else {}))
-    asked = replace(asked, diagnostics=COMPLETENESS)
-    picture, values = asked.picture.clone(), asked.values.clone()
+    subject = explained_map(method, wrap(network, side=12), **({"samples": 5} if method == "smooth_grad" else {}))
+    subject = replace(subject, diagnostics=COMPLETENESS)
+    picture, values = subject.picture.clone(), subject.values.clone()
     options = QUICK.get(metric, {})
-    yielded, given = run(metric, asked, **options)
+    yielded, actual = run(metric, subject, **options)
     declared = find_metric(metric)
-    cost = declared.cost(asked.cost_inputs, declared.Parameters(**options))
-    assert given.metric == metric
+    cost = declared.cost(subject.cost_inputs, declared.Parameters(**options))
+    assert actual.metric == metric
     assert [step.done for step in yielded] == sorted(step.done for step in yielded)
     assert {step.total for step in yielded} == {cost.total}
     assert yielded[-1].done == cost.total
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
-    assert torch.equal(asked.picture, picture)
-    assert torch.equal(asked.values, values)
+    assert torch.equal(subject.picture, picture)
+    assert torch.equal(subject.values, values)
 
 
 def test_unknown_metric() -> None:

@@ -9,26 +9,26 @@ from gradoscope.attribution.methods.base import find_method
 from gradoscope.pipeline.findings import findings
 from torch import Tensor, nn
 
-from tests.support.explained_maps import measure, subject
+from tests.support.explained_maps import explained_map, measure
 from tests.support.nets import Quadratic, Tiny, classifier, random_picture, wrap
 
 
 @pytest.mark.parametrize("network", [Tiny(), Tiny(nn.SiLU(), seed=3), Quadratic()])
 def test_the_gradient_passes(network: nn.Module) -> None:
-    asked = subject(model=wrap(network), picture=random_picture(8))
-    figures = measure("gradient_check", asked).figures
+    subject = explained_map(model=wrap(network), picture=random_picture(8))
+    figures = measure("gradient_check", subject).figures
     assert figures["passed"]
     assert figures["relative_error"] < 1e-4
     assert figures["kinks"] == 0
     assert len(figures["slopes"]) == len(figures["expected"]) == 16
-    assert asked.classifier.dtype == torch.float32
+    assert subject.classifier.dtype == torch.float32
 
 
 def test_slopes_of_a_closed_form() -> None:
     """Of y = Σ (a x² + b x) the slope along v is Σ (2 a x + b) v, and central differences have no error."""
     network, picture = Quadratic(), random_picture(8)
-    asked = subject(model=wrap(network), picture=picture)
-    figures = measure("gradient_check", asked, directions=3, step=0.01).figures
+    subject = explained_map(model=wrap(network), picture=picture)
+    figures = measure("gradient_check", subject, directions=3, step=0.01).figures
     exact = (2 * network.square[0] * picture + network.weight[0]).detach().double()
     for index, slope in enumerate(figures["expected"]):
         drawn = torch.randn((3, 8, 8), generator=_generator(index)).double()
@@ -43,7 +43,7 @@ def _generator(index: int) -> torch.Generator:
 
 @pytest.mark.parametrize("method", ["guided_backprop", "deconvolution", "input_x_gradient"])
 def test_other_methods_fail(method: str) -> None:
-    figures = measure("gradient_check", subject(method)).figures
+    figures = measure("gradient_check", explained_map(method)).figures
     assert not figures["passed"]
     assert figures["relative_error"] > 0.1
 
@@ -68,8 +68,8 @@ def _spotted(values: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("spoil", [_scaled, _swapped, _shifted, _spotted])
 def test_a_spoiled_gradient_fails(spoil) -> None:
-    asked = subject()
-    figures = measure("gradient_check", subject(values=spoil(asked.values))).figures
+    subject = explained_map()
+    figures = measure("gradient_check", explained_map(values=spoil(subject.values))).figures
     assert not figures["passed"]
 
 
@@ -78,14 +78,14 @@ def test_a_flat_score_passes_nothing() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x) * 0
 
-    figures = measure("gradient_check", subject(model=wrap(Flat(), side=12))).figures
+    figures = measure("gradient_check", explained_map(model=wrap(Flat(), side=12))).figures
     assert figures["relative_error"] is None
     assert not figures["passed"]
 
 
 def test_a_cam_is_refused() -> None:
     with pytest.raises(Refused, match="no gradient"):
-        measure("gradient_check", subject("grad_cam"))
+        measure("gradient_check", explained_map("grad_cam"))
 
 
 class Pooled(nn.Module):
@@ -109,7 +109,7 @@ def half_flat(side: int = 32) -> Tensor:
     return picture
 
 
-def told(figures, method: str = "vanilla_gradient") -> list[tuple[str, str]]:
+def codes_and_levels(figures, method: str = "vanilla_gradient") -> list[tuple[str, str]]:
     return [(found.code, found.level) for found in findings("gradient_check", figures, find_method(method))]
 
 
@@ -122,24 +122,24 @@ def test_slopes_ahead_and_behind_of_a_kink() -> None:
 
     model, picture = wrap(Absolute(), classes=2), torch.full((3, 8, 8), 0.5)
     for values, code in ((0.3 * torch.ones(3, 8, 8), "only_kinks"), (5 * torch.ones(3, 8, 8), "failed_at_kinks")):
-        figures = measure("gradient_check", subject(model=model, picture=picture, values=values)).figures
+        figures = measure("gradient_check", explained_map(model=model, picture=picture, values=values)).figures
         for ahead, behind, slope in zip(figures["ahead"], figures["behind"], figures["slopes"], strict=True):
             assert ahead == pytest.approx(-behind, rel=1e-6)
             assert abs(slope) == pytest.approx(float(values[0, 0, 0]) * abs(ahead), rel=1e-6)
         assert figures["kinks"] == 16
         assert figures["relative_error"] is None
-        assert told(figures)[0][0] == f"gradient_check_{code}"
+        assert codes_and_levels(figures)[0][0] == f"gradient_check_{code}"
 
 
 @pytest.mark.parametrize("picture", ["half", "flat"])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_right_gradient_passes_on_flat_areas(picture: str, seed: int) -> None:
     x = half_flat() if picture == "half" else torch.full((3, 32, 32), 0.5)
-    figures = measure("gradient_check", subject(model=wrap(Pooled(seed), side=32), picture=x)).figures
+    figures = measure("gradient_check", explained_map(model=wrap(Pooled(seed), side=32), picture=x)).figures
     assert figures["kinks"] >= 8
     assert figures["relative_error"] < 1e-4
     assert figures["passed"]
-    assert told(figures) == [("gradient_check_kink", "note")]
+    assert codes_and_levels(figures) == [("gradient_check_kink", "note")]
 
 
 @pytest.mark.parametrize("picture", ["half", "flat"])
@@ -147,11 +147,11 @@ def test_a_right_gradient_passes_on_flat_areas(picture: str, seed: int) -> None:
 @pytest.mark.parametrize("spoil", [_scaled, _swapped, lambda values: -values], ids=["scaled", "swapped", "negative"])
 def test_a_wrong_gradient_fails_on_flat_areas_too(spoil, seed: int, picture: str) -> None:
     x = half_flat() if picture == "half" else torch.full((3, 32, 32), 0.5)
-    asked = subject(model=wrap(Pooled(seed), side=32), picture=x)
-    spoiled = subject(model=asked.classifier, picture=x, values=spoil(asked.values))
+    subject = explained_map(model=wrap(Pooled(seed), side=32), picture=x)
+    spoiled = explained_map(model=subject.classifier, picture=x, values=spoil(subject.values))
     figures = measure("gradient_check", spoiled).figures
     assert not figures["passed"]
-    assert told(figures) == [("gradient_check_failed", "doubt")]
+    assert codes_and_levels(figures) == [("gradient_check_failed", "doubt")]
 
 
 @pytest.mark.parametrize(
@@ -160,10 +160,10 @@ def test_a_wrong_gradient_fails_on_flat_areas_too(spoil, seed: int, picture: str
 def test_networks_with_max_pooling_on_a_half_white_picture(name: str) -> None:
     picture = half_flat(64)
     picture[:, :, 32:] = 1
-    asked = subject(model=classifier(name, 64), picture=picture)
-    figures = measure("gradient_check", asked, directions=8).figures
+    subject = explained_map(model=classifier(name, 64), picture=picture)
+    figures = measure("gradient_check", subject, directions=8).figures
     assert figures["kinks"]
     assert figures["passed"]
-    assert told(figures) == [("gradient_check_kink", "note")]
-    swapped = subject(model=asked.classifier, picture=picture, values=asked.values.flip(0))
+    assert codes_and_levels(figures) == [("gradient_check_kink", "note")]
+    swapped = explained_map(model=subject.classifier, picture=picture, values=subject.values.flip(0))
     assert not measure("gradient_check", swapped, directions=8).figures["passed"]

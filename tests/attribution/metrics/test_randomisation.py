@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
-from tests.support.explained_maps import measure, run, subject
+from tests.support.explained_maps import explained_map, measure, run
 from tests.support.nets import Tiny, classifier, explain, random_picture, wrap
 
 
@@ -141,16 +141,16 @@ def test_norms_of_whole_maps_are_initialised_again() -> None:
 
 
 def test_stages_against_maps_of_networks_made_by_hand() -> None:
-    asked = subject(picture=random_picture(12))
-    given = measure("randomisation", asked)
-    assert given.figures["layers"] == 3
-    assert [stage["layer"] for stage in given.figures["stages"]] == ["head", "second", "first"]
-    network = deepcopy(asked.classifier.network)
-    for stage, layer in zip(given.figures["stages"], layers_with_weights(wrap(network, side=12)), strict=True):
+    subject = explained_map(picture=random_picture(12))
+    actual = measure("randomisation", subject)
+    assert actual.figures["layers"] == 3
+    assert [stage["layer"] for stage in actual.figures["stages"]] == ["head", "second", "first"]
+    network = deepcopy(subject.classifier.network)
+    for stage, layer in zip(actual.figures["stages"], layers_with_weights(wrap(network, side=12)), strict=True):
         randomise(layer, 0)
-        values = explain("vanilla_gradient", wrap(network, side=12), asked.picture).values
-        assert torch.equal(values, given.maps[str(stage["count"])])
-        one, other = (v.double().abs().sum(0).numpy() for v in (asked.values, values))
+        values = explain("vanilla_gradient", wrap(network, side=12), subject.picture).values
+        assert torch.equal(values, actual.maps[str(stage["count"])])
+        one, other = (v.double().abs().sum(0).numpy() for v in (subject.values, values))
         assert stage["rank_correlation"] == pytest.approx(spearmanr(one.ravel(), other.ravel()).statistic)
         one, other = ((v - v.min()) / (v.max() - v.min()) for v in (one, other))
         assert stage["ssim"] == pytest.approx(structural_similarity(one, other, data_range=1))
@@ -165,9 +165,9 @@ def test_a_map_that_is_not_finite_has_no_similarity() -> None:
 
     network = Dying()
     mark = network.head.weight[0, 0].item()
-    yielded, given = run("randomisation", subject(model=wrap(network, side=12)))
-    assert given.figures["stages"][0]["rank_correlation"] is None
-    assert "not finite" in given.figures["stages"][0]["reason"]
+    yielded, actual = run("randomisation", explained_map(model=wrap(network, side=12)))
+    assert actual.figures["stages"][0]["rank_correlation"] is None
+    assert "not finite" in actual.figures["stages"][0]["reason"]
     assert yielded[-1].done == yielded[-1].total
 
 
@@ -177,7 +177,7 @@ def test_a_network_without_weights_is_refused() -> None:
             return x.mean((2, 3))
 
     with pytest.raises(Refused, match="no weights"):
-        measure("randomisation", subject(model=wrap(Means(), side=12)))
+        measure("randomisation", explained_map(model=wrap(Means(), side=12)))
 
 
 def test_counts() -> None:

@@ -11,13 +11,13 @@ from gradoscope.attribution.metrics.stability import jpeg_compressed, shifted
 from PIL import Image
 from torch import Tensor, nn
 
-from tests.support.explained_maps import measure, subject
+from tests.support.explained_maps import explained_map, measure
 from tests.support.nets import Tiny, explain, random_picture, wrap
 
 
 def trials_of(method: str, model: nn.Module, **options: object) -> dict[str, dict[str, float]]:
-    asked = subject(method, wrap(model, side=12), random_picture(12), **options)
-    figures = measure("stability", asked).figures
+    subject = explained_map(method, wrap(model, side=12), random_picture(12), **options)
+    figures = measure("stability", subject).figures
     return {trial["id"]: trial for trial in figures["trials"]}
 
 
@@ -33,8 +33,8 @@ def test_a_network_that_is_the_same_in_the_mirror() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x) + super().forward(x.flip(-1))
 
-    given = trials_of("vanilla_gradient", Mirrored())
-    assert given["mirror"]["signed_rank_correlation"] == pytest.approx(1, abs=1e-3)
+    actual = trials_of("vanilla_gradient", Mirrored())
+    assert actual["mirror"]["signed_rank_correlation"] == pytest.approx(1, abs=1e-3)
     assert trials_of("vanilla_gradient", Tiny())["mirror"]["signed_rank_correlation"] < 0.99
 
 
@@ -45,22 +45,22 @@ def test_a_network_that_does_not_see_a_shift() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return (x**2).sum((2, 3))
 
-    asked = subject(model=wrap(Even(), side=12), picture=random_picture(12))
-    given = measure("stability", asked)
-    assert torch.allclose(given.maps["shift"][..., :-1], asked.values[..., :-1])
-    shift = next(trial for trial in given.figures["trials"] if trial["id"] == "shift")
+    subject = explained_map(model=wrap(Even(), side=12), picture=random_picture(12))
+    actual = measure("stability", subject)
+    assert torch.allclose(actual.maps["shift"][..., :-1], subject.values[..., :-1])
+    shift = next(trial for trial in actual.figures["trials"] if trial["id"] == "shift")
     assert shift["rank_correlation"] == pytest.approx(1)
     assert shift["ssim"] == pytest.approx(1)
 
 
 def test_maps_are_those_of_the_changed_pictures() -> None:
-    asked = subject(picture=random_picture(12))
-    given = measure("stability", asked)
-    model = asked.classifier
-    for name, changed in {"mirror": asked.picture.flip(-1), "jpeg": jpeg_compressed(asked.picture, 75)}.items():
+    subject = explained_map(picture=random_picture(12))
+    actual = measure("stability", subject)
+    model = subject.classifier
+    for name, changed in {"mirror": subject.picture.flip(-1), "jpeg": jpeg_compressed(subject.picture, 75)}.items():
         expected = explain("vanilla_gradient", model, changed).values
-        assert torch.equal(given.maps[name], expected.flip(-1) if name == "mirror" else expected)
-        score = next(trial["score"] for trial in given.figures["trials"] if trial["id"] == name)
+        assert torch.equal(actual.maps[name], expected.flip(-1) if name == "mirror" else expected)
+        score = next(trial["score"] for trial in actual.figures["trials"] if trial["id"] == name)
         assert score == pytest.approx(float(model(changed[None])[0, 0]), rel=1e-5)
 
 
@@ -76,7 +76,7 @@ def test_jpeg(channels: int) -> None:
     out = io.BytesIO()
     Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(out, "JPEG", quality=75)
     expected = np.array(Image.open(out)).reshape(16, 24, channels).transpose(2, 0, 1) / 255
-    given = jpeg_compressed(picture, 75)
-    assert given.shape == picture.shape
-    assert np.allclose(given.numpy(), expected)
-    assert not torch.allclose(given, picture, atol=0.05)
+    actual = jpeg_compressed(picture, 75)
+    assert actual.shape == picture.shape
+    assert np.allclose(actual.numpy(), expected)
+    assert not torch.allclose(actual, picture, atol=0.05)

@@ -53,9 +53,9 @@ def test_a_sound_environment_is_told_for_people_and_programs(tmp_path):
         [sys.executable, "-m", "gradoscope", "doctor", "--json"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads(done.stdout)
-    assert told["verdict"] in ("ok", "attention")
-    whats = {finding["what"] for finding in told["findings"]}
+    report = json.loads(done.stdout)
+    assert report["verdict"] in ("ok", "attention")
+    whats = {finding["what"] for finding in report["findings"]}
     assert whats >= {"settings", "Gradoscope", "versions", "device", "acceleration", "memory", "models",
                      "default model", "downloads", "store", "disk", "port", "host names", "API keys"}  # fmt: skip
     assert not (tmp_path / "store").exists()

@@ -9,8 +9,8 @@ from tests.support.contract import model_row as model
 
 
 def test_layers_are_known_where_one_replica_knows_them():
-    told = [catalogue(model("a", ["x"]), model("b")), catalogue(model("a"), model("b", ["y"]))]
-    assert merge_catalogues(told) == catalogue(model("a", ["x"]), model("b", ["y"]))
+    catalogues = [catalogue(model("a", ["x"]), model("b")), catalogue(model("a"), model("b", ["y"]))]
+    assert merge_catalogues(catalogues) == catalogue(model("a", ["x"]), model("b", ["y"]))
 
 
 def test_what_is_known_of_another_file_is_not_taken():

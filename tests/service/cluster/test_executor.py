@@ -23,19 +23,19 @@ FOREVER = object()
 
 
 class Response:
-    """What a `run` tells: events, an exception to raise, or nothing any more."""
+    """What a `run` yields: events, then an exception, or nothing for ever."""
 
-    def __init__(self, told):
-        self.told, self.cancelled = told, False
+    def __init__(self, script):
+        self.script, self.cancelled = script, False
 
     async def __aiter__(self):
-        for told in self.told:
+        for event in self.script:
             await asyncio.sleep(0)
-            if told is FOREVER:
+            if event is FOREVER:
                 await asyncio.Event().wait()
-            if isinstance(told, Exception):
-                raise told
-            yield told if isinstance(told, tuple) else ("event", told)
+            if isinstance(event, Exception):
+                raise event
+            yield event if isinstance(event, tuple) else ("event", event)
 
     def cancel(self):
         self.cancelled = True
@@ -50,10 +50,10 @@ class Answers:
 
 
 class Handle:
-    """Tells of each call what `scripts` say next, and remembers what it was asked."""
+    """Answers each call with the next of `scripts`, and remembers the broadcasts."""
 
     def __init__(self, *scripts):
-        self.scripts, self.responses, self.models, self.told = list(scripts), [], [], []
+        self.scripts, self.responses, self.models, self.broadcasts = list(scripts), [], [], []
         self.replicas = [report("r1", 1)]
 
     def options(self, multiplexed_model_id, **options):
@@ -66,7 +66,7 @@ class Handle:
 
     def broadcast(self, method, *arguments):
         if method != "report":
-            self.told.append((method, *arguments))
+            self.broadcasts.append((method, *arguments))
         return Answers(self.replicas if method in ("report", "refresh") else [None])
 
 
@@ -121,8 +121,8 @@ def test_a_dead_replica_means_one_more_try_that_tells_nothing_twice():
     async def play(executor):
         return await events_of(executor, job()), executor.telemetry.text().decode()
 
-    told, metrics = scene(handle, play)
-    assert tuple(told) == DONE
+    events, metrics = scene(handle, play)
+    assert tuple(events) == DONE
     assert "gradoscope_worker_deaths_total 1.0" in metrics
 
 
@@ -130,16 +130,16 @@ def test_one_that_kills_twice_has_failed_and_is_not_tried_again_soon():
     handle = Handle([DONE[0], ActorDiedError()], [ActorDiedError()])
 
     async def play(executor):
-        told = await events_of(executor, job())
+        events = await events_of(executor, job())
         with pytest.raises(ComputationFailed, match="not tried again yet"):
             await events_of(executor, job("y"))
         await asyncio.sleep(0)
-        return told
+        return events
 
-    told = scene(handle, play)
-    assert told[-1].data["status"] == 503
-    assert "died twice" in told[-1].data["detail"]
-    assert [(method, id, end.status) for method, id, end in handle.told] == [("record_end", "x", "failed")]
+    events = scene(handle, play)
+    assert events[-1].data["status"] == 503
+    assert "died twice" in events[-1].data["detail"]
+    assert [(method, id, end.status) for method, id, end in handle.broadcasts] == [("record_end", "x", "failed")]
 
 
 def test_those_beside_a_killer_are_tried_again_one_at_a_time():
@@ -163,7 +163,7 @@ def test_full_replicas_are_told_as_such():
     refused = scene(handle, play)
     assert refused["status"] == 429
     assert refused["retry_after"] >= 1
-    assert handle.told == []
+    assert handle.broadcasts == []
 
 
 def test_the_limit_counts_for_each_replica():
@@ -191,29 +191,29 @@ def test_leaving_cancels_the_call():
         return handle.responses[0].cancelled
 
     assert scene(handle, play)
-    assert handle.told == []  # the replica notes it
+    assert handle.broadcasts == []  # the replica notes it
 
 
 def test_the_deadline_ends_the_call_and_is_noted():
     handle = Handle([DONE[0], FOREVER])
-    told = scene(handle, lambda executor: events_of(executor, job()), deadline=0.05)
-    assert told[-1].data["status"] == 504
+    events = scene(handle, lambda executor: events_of(executor, job()), deadline=0.05)
+    assert events[-1].data["status"] == 504
     assert handle.responses[0].cancelled
-    assert [(method, id, end.problem.status) for method, id, end in handle.told] == [("record_end", "x", 504)]
+    assert [(method, id, end.problem.status) for method, id, end in handle.broadcasts] == [("record_end", "x", 504)]
 
 
 def test_deleting_reaches_all_replicas():
     handle = Handle([DONE[0], FOREVER])
 
     async def play(executor):
-        told = []
+        events = []
         async for event in executor.submit(job()):
-            told.append(event)
+            events.append(event)
             executor.forget("x")
-        return told
+        return events
 
     assert scene(handle, play)[-1].data["status"] == 404
-    assert handle.told[-1] == ("forget", "x")
+    assert handle.broadcasts[-1] == ("forget", "x")
 
 
 def test_what_replicas_tell_is_one_catalogue_and_one_sum():
@@ -252,7 +252,7 @@ def test_looking_again_is_for_all_replicas():
     handle = Handle()
     (event,) = scene(handle, lambda executor: events_of(executor, Refresh()))
     assert event.name == "result"
-    assert handle.told == [("refresh",)]
+    assert handle.broadcasts == [("refresh",)]
     assert handle.responses == []
 
 

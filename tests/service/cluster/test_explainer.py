@@ -28,12 +28,12 @@ def long(number):
     return Explain(f"{number:032x}", sample("cat.jpg"), methods=tuple(options), options=options)
 
 
-async def told_by(explainer, job, client="", seconds=60):
-    return [told async for told in explainer.run(job, client, "", seconds)]
+async def answers_of(explainer, job, client="", seconds=60):
+    return [answer async for answer in explainer.run(job, client, "", seconds)]
 
 
 async def running(explainer, job, seconds=60):
-    """A run that has told of its progress, as the rest of what it tells."""
+    """The rest of what a run yields, after its first progress."""
     events = explainer.run(job, "", "", seconds)
     async for kind, event in events:
         if kind == "event" and event.name == "progress":
@@ -47,25 +47,25 @@ async def until(condition):
 
 
 async def runs(explainer, _store):
-    (first, told), (last, event) = await told_by(explainer, Labels(LITE0))
+    (first, report), (last, event) = await answers_of(explainer, Labels(LITE0))
     assert (first, last) == ("report", "event")
-    assert told["catalogue"] is None  # nothing new
+    assert report["catalogue"] is None  # nothing new
     assert len(event.data["labels"]) == 1000
-    _, (_, refused) = await told_by(explainer, Predict(sample("cat.jpg"), models=("no_such",)))
+    _, (_, refused) = await answers_of(explainer, Predict(sample("cat.jpg"), models=("no_such",)))
     assert refused.data["status"] == 404
 
 
 async def trays(explainer, _store):
-    _, (_, answer) = await told_by(explainer, CheckBatch(QUICK))
+    _, (_, answer) = await answers_of(explainer, CheckBatch(QUICK))
     about = answer.result.about
     pictures = ((str(SAMPLES / "cat.jpg"), sample("cat.jpg")), ("bad.jpg", b"no picture"))
-    told = [event for kind, event in await told_by(explainer, BatchJob(QUICK, pictures)) if kind == "event"]
-    assert sorted((event.name, event.index) for event in told[:-1]) == [
+    events = [event for kind, event in await answers_of(explainer, BatchJob(QUICK, pictures)) if kind == "event"]
+    assert sorted((event.name, event.index) for event in events[:-1]) == [
         ("picture_done", 0),
         ("picture_failed", 1),
     ]
-    assert told[-1].name == "done"
-    (whole,) = [event for event in told if event.name == "picture_done"]
+    assert events[-1].name == "done"
+    (whole,) = [event for event in events if event.name == "picture_done"]
     assert whole.record.mark == picture_mark(sample("cat.jpg"), about)
     assert whole.record.source == str(SAMPLES / "cat.jpg")
     assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole.files}
@@ -94,11 +94,11 @@ async def ends(explainer, store):
 
 
 async def report(explainer, _store):
-    told = await explainer.refresh()
-    assert told["replica"] == "r1"
-    assert any(model.id == LITE0 for model in told["catalogue"].models)
-    assert len(pickle.dumps(told)) < 100 * 1024  # more than that would go through Ray's object store
-    assert (await explainer.report({"r1": told["catalogue_version"]}))["catalogue"] is None
+    report = await explainer.refresh()
+    assert report["replica"] == "r1"
+    assert any(model.id == LITE0 for model in report["catalogue"].models)
+    assert len(pickle.dumps(report)) < 100 * 1024  # more than that would go through Ray's object store
+    assert (await explainer.report({"r1": report["catalogue_version"]}))["catalogue"] is None
     await until(lambda: explainer.record_routing_stats() == {"models": [LITE0]})
     for _ in range(2 * MAX_UNANSWERED_CHECKS):
         explainer.check_health()

@@ -19,7 +19,7 @@ def web_server(tmp_path_factory):
 
 
 @pytest.fixture
-def told(caplog):
+def access_line(caplog):
     caplog.set_level(logging.DEBUG, "gradoscope")
 
     def of(path):
@@ -75,14 +75,14 @@ def test_a_refused_connection_has_an_id_too_and_is_counted(web_server):
     assert numbers(web_server)['gradoscope_refusals_total{reason="Bad request",status="400"}'] >= 1
 
 
-def test_a_line_says_what_happened_and_nothing_that_was_sent(web_server, told):
+def test_a_line_says_what_happened_and_nothing_that_was_sent(web_server, access_line):
     with web_server.client() as client:
         client.post(
             "/api/v1/predictions?secret=query",
             files={"image": ("holiday.jpg", b"pixels-of-mine")},
             headers={"x-request-id": "abc", "x-api-key": "key-of-mine"},
         )
-    record = told("/api/v1/predictions")
+    record = access_line("/api/v1/predictions")
     assert re.fullmatch(r"POST /api/v1/predictions 200, \d+\.\d{3} s, 18 bytes, 127\.0\.0\.1", record.getMessage())
     assert (record.method, record.status, record.client) == ("POST", 200, "127.0.0.1")
     assert record.bytes == len('{"predictions":[]}')
@@ -90,18 +90,18 @@ def test_a_line_says_what_happened_and_nothing_that_was_sent(web_server, told):
     assert not re.search("secret|holiday|mine", str(vars(record)))
 
 
-def test_nobody_writes_lines_of_their_own_into_the_log(web_server, told):
+def test_nobody_writes_lines_of_their_own_into_the_log(web_server, access_line):
     with web_server.client() as client:
         client.get("/api/v1/%0AINFO:%20forged/é")
-    record = told("/api/v1/%0AINFO%3A%20forged/%C3%A9")
+    record = access_line("/api/v1/%0AINFO%3A%20forged/%C3%A9")
     assert "\n" not in record.getMessage()
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/static/js/state/methods.js"])
-def test_what_is_asked_all_the_time_is_not_in_the_log(web_server, told, path):
+def test_what_is_asked_all_the_time_is_not_in_the_log(web_server, access_line, path):
     with web_server.client() as client:
         assert client.get(path).status_code == 200
-    assert told(path).levelname == "DEBUG"
+    assert access_line(path).levelname == "DEBUG"
 
 
 def test_requests_are_counted_by_template_and_unknown_paths_together(web_server):

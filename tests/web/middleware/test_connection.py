@@ -15,7 +15,7 @@ import pytest
 from gradoscope.web.middleware import bounded_http, connection
 from gradoscope.web.middleware.security_headers import SECURITY_HEADERS
 
-from tests.support.web_server import one, read, serving
+from tests.support.web_server import read, read_one, serving
 
 SHORT = 0.4
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -73,7 +73,7 @@ def test_a_slow_head_is_answered_408(web_server):
 def test_a_slow_head_after_a_good_request_is_too(web_server):
     with web_server.connect() as sock:
         sock.sendall(GET)
-        assert one(sock).status == 200
+        assert read_one(sock).status == 200
         trickle(sock, GET[:4])
         problem(read(sock), 408)
 
@@ -98,7 +98,7 @@ def test_a_body_that_nobody_reads_is_not_waited_for(web_server):
 def test_the_rest_of_an_unread_body_leaves_a_connection_that_ends(web_server):
     with web_server.connect() as sock:
         sock.sendall(GET[:-2] + b"Content-Length: 3\r\n\r\n")
-        assert one(sock).status == 200
+        assert read_one(sock).status == 200
         sock.sendall(b"abc")
         assert read(sock).data == b""
 
@@ -107,7 +107,7 @@ def test_requests_one_after_the_other_and_at_once(web_server):
     with web_server.connect() as sock:
         for _ in range(3):
             sock.sendall(GET)
-            assert one(sock).status == 200
+            assert read_one(sock).status == 200
             time.sleep(SHORT / 4)
     answer = web_server.raw(GET * 3 + GET[:-2] + b"Connection: close\r\n\r\n")
     assert answer.data.count(b"HTTP/1.1 200 OK") == 4
@@ -138,9 +138,9 @@ def test_requests_one_after_the_other_and_at_once(web_server):
 def test_what_is_no_request_is_told_so(web_server, data, status):
     answer = problem(web_server.raw(data), status)
     assert answer.headers["connection"] == "close"
-    told = answer.json()
-    assert told["title"] == TITLES.get(status, told["title"])
-    assert (told["title"] == "Bad request") == (status == 400)
+    body = answer.json()
+    assert body["title"] == TITLES.get(status, body["title"])
+    assert (body["title"] == "Bad request") == (status == 400)
     assert web_server.alive()
 
 
@@ -180,10 +180,10 @@ def test_a_body_in_one_byte_chunks_is_read_whole(web_server):
     body = chunked(b"\r\n" * 2500 + WHOLE)
     with web_server.connect() as sock:
         sock.sendall(FORM + b"Transfer-Encoding: chunked\r\n\r\n" + body + GET)
-        assert one(sock).status == 200
-        assert one(sock).status == 200
+        assert read_one(sock).status == 200
+        assert read_one(sock).status == 200
         sock.sendall(GET)
-        assert one(sock).status == 200
+        assert read_one(sock).status == 200
 
 
 @pytest.mark.parametrize("head", [b"Content-Length: 30000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
@@ -220,7 +220,7 @@ def test_one_connection_too_many_takes_the_place_of_the_most_idle(tmp_path):
         assert web_server.alive()
         assert read(slow[0]).data == b""
         slow[7].sendall(GET[3:])
-        assert one(slow[7]).status == 200
+        assert read_one(slow[7]).status == 200
         for sock in slow:
             sock.close()
 
@@ -236,7 +236,7 @@ def test_where_all_are_busy_the_one_too_many_is_told_so(tmp_path):
         assert int(answer.headers["retry-after"]) >= 1
         web_server.executor.gate.set()
         for sock in busy:
-            assert one(sock).status == 200
+            assert read_one(sock).status == 200
             sock.close()
 
 
@@ -274,9 +274,9 @@ def test_a_client_that_has_gone_when_it_is_refused_leaves_nothing_in_the_log(web
     monkeypatch.setattr(selector_events._SelectorSocketTransport, "write_eof", gone)
     with web_server.connect() as sock:
         sock.sendall(GET + b"--x\r\n\r\n")
-        assert one(sock).status == 200
+        assert read_one(sock).status == 200
     with web_server.connect() as sock:
         sock.sendall(GET)
-        assert one(sock).status == 200
+        assert read_one(sock).status == 200
     assert [record.getMessage() for record in caplog.records if "is refused: 400" in record.getMessage()]
     assert not [record for record in caplog.records if record.exc_info]

@@ -32,10 +32,10 @@ def test_a_named_origin_may_ask(client):
     assert asked.headers["access-control-allow-origin"] == LAB
     assert "x-api-key" in asked.headers["access-control-allow-headers"].lower()
     assert "access-control-allow-credentials" not in asked.headers
-    told = client.delete("/api/v1/explanations/x", headers={"origin": LAB, "sec-fetch-site": "cross-site"})
-    assert told.status_code == 404
-    assert told.headers["access-control-allow-origin"] == LAB
-    assert "origin" in told.headers["vary"].lower()
+    response = client.delete("/api/v1/explanations/x", headers={"origin": LAB, "sec-fetch-site": "cross-site"})
+    assert response.status_code == 404
+    assert response.headers["access-control-allow-origin"] == LAB
+    assert "origin" in response.headers["vary"].lower()
 
 
 def test_another_may_not(client):

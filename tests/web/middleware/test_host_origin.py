@@ -98,9 +98,9 @@ def test_a_body_beyond_the_limit_is_refused(server):
             yield b"x" * 2**20
 
     kind = {"content-type": "multipart/form-data; boundary=x"}
-    told = server.http.post("/api/v1/explanations", files={"image": b"x" * (33 * 2**20)})
+    with_length = server.http.post("/api/v1/explanations", files={"image": b"x" * (33 * 2**20)})
     counted = server.http.post("/api/v1/explanations", content=pieces(), headers=kind)
-    for response in (told, counted):
+    for response in (with_length, counted):
         assert response.status_code == 413
         assert response.headers["content-type"] == "application/problem+json"
         assert "33,554,432" in response.json()["detail"]

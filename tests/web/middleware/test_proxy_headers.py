@@ -10,16 +10,16 @@ from gradoscope.web.middleware.proxy_headers import ProxyHeadersMiddleware
 
 def asked(peer, forwarded=(), trusted=(), **headers):
     """What the application is told of a request."""
-    told = {}
+    seen = {}
 
     async def app(scope, receive, send):
-        told.update(scope["state"], scheme=scope["scheme"])
+        seen.update(scope["state"], scheme=scope["scheme"])
 
     raw = [(b"x-forwarded-for", value.encode()) for value in forwarded]
     raw += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "scheme": "http", "client": peer and (peer, 1234), "headers": raw}
     asyncio.run(ProxyHeadersMiddleware(app, trusted)(scope, None, None))
-    return told
+    return seen
 
 
 @pytest.mark.parametrize(

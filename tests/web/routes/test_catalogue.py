@@ -20,6 +20,6 @@ def test_classes_need_no_job():
 
 
 def test_labels_are_not_in_the_json():
-    told = asyncio.run(NoJobs().catalogue())
-    assert "labels" not in told.to_dict()
-    assert "labels" not in told.model_dump()
+    catalogue = asyncio.run(NoJobs().catalogue())
+    assert "labels" not in catalogue.to_dict()
+    assert "labels" not in catalogue.model_dump()

@@ -41,10 +41,10 @@ def test_a_model_never_computed_with_has_no_throughput_yet(server):
 
 
 def test_metrics_of_a_model_without_weights_are_told_in_evaluations(server):
-    (told,) = ask(server, model="resnet152", method="smooth_grad", metrics=["stability", "randomisation"]).json()[
+    (estimate,) = ask(server, model="resnet152", method="smooth_grad", metrics=["stability", "randomisation"]).json()[
         "estimates"
     ]
-    assert [(entry["gradients"], entry["seconds"]) for entry in told["metrics"]] == [(200, None), (500, None)]
+    assert [(entry["gradients"], entry["seconds"]) for entry in estimate["metrics"]] == [(200, None), (500, None)]
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,10 @@ def cam(server):
 
 
 def test_every_metric_declares_itself(server):
-    told = server.http.get(f"{API}/metrics").json()["metrics"]
-    assert [entry["id"] for entry in told] == list(metrics())
-    assert all(entry["summary"] and entry["paper"]["url"].startswith("https://") for entry in told)
-    assert "steps" in next(entry for entry in told if entry["id"] == "deletion")["parameters"]["properties"]
+    listed = server.http.get(f"{API}/metrics").json()["metrics"]
+    assert [entry["id"] for entry in listed] == list(metrics())
+    assert all(entry["summary"] and entry["paper"]["url"].startswith("https://") for entry in listed)
+    assert "steps" in next(entry for entry in listed if entry["id"] == "deletion")["parameters"]["properties"]
     assert not set(metrics()) & set(methods())  # `options` names both
 
 
@@ -193,10 +193,10 @@ RUNNING = "gradoscope_requests_in_flight "
 
 def test_an_estimate_tells_what_will_be_spent_exactly_in_passes_and_in_seconds(server, cam):
     fields = {"method": "grad_cam", "metrics": "all", "options": json.dumps(QUICK)}
-    told = server.http.post(f"{API}/estimates", data=fields).json()["estimates"][0]["metrics"]
-    assert [entry["metric"] for entry in told] == list(metrics())
+    entries = server.http.post(f"{API}/estimates", data=fields).json()["estimates"][0]["metrics"]
+    assert [entry["metric"] for entry in entries] == list(metrics())
     measured = measure(server, cam, "p1", **QUICK).json()["panels"][0]["metrics"]
-    for entry in told:
+    for entry in entries:
         found = measured[entry["metric"]]
         if found["status"] == "done":
             assert found["cost"] == {name: entry[name] for name in ("forwards", "gradients")}
@@ -223,8 +223,8 @@ def test_the_client_measures_and_has_the_maps(server):
         assert measured.metric_map("class_sensitivity", str(first["target"])).shape == (1, 224, 224)
         assert "deletion" in measured.metrics
         assert {entry.id for entry in client.metrics()} == set(metrics())
-        (told,) = client.estimate(methods="grad_cam", metrics="deletion", options=QUICK)
-        assert told.metrics[0].forwards == 24
+        (estimate,) = client.estimate(methods="grad_cam", metrics="deletion", options=QUICK)
+        assert estimate.metrics[0].forwards == 24
 
 
 def test_packed_maps_come_back_to_eleven_bits_and_whole_numbers_exactly():

@@ -300,7 +300,7 @@ def test_fits_and_sizes_that_there_are_not(zoo: Server, fields: dict, field: str
 
 def test_the_stream_tells_of_a_model_that_cannot_be_had(zoo: Server) -> None:
     with stream(zoo.http, None, sample="cat", model=["alexnet", "tiny"], method="grad_cam") as events:
-        told = list(events)
-    panels = [data["panel"] for name, data in told if name == "panel"]
+        received = list(events)
+    panels = [data["panel"] for name, data in received if name == "panel"]
     assert [panel["status"] for panel in panels] == ["refused", "done"]
-    assert told[-1][0] == "done"
+    assert received[-1][0] == "done"

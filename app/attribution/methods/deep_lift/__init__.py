@@ -120,7 +120,7 @@ def rescale(network: ScoreNetwork, picture: Tensor, baseline: Tensor) -> Tensor:
     # Not undone afterwards: the filters are global, so undoing it here would bring the warning back in other threads.
     warnings.filterwarnings("ignore", "Setting forward, backward hooks and attributes on non-linear", UserWarning)
     x = picture[None].clone().requires_grad_()
-    # captum's way back through a max pooling has no deterministic form in PyTorch; it is deterministic here, because
+    # captum's backward pass of a max pooling has no deterministic form in PyTorch; it is deterministic here, because
     # the windows do not overlap
     strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()

@@ -50,7 +50,7 @@ class GradientShap(Method[GradientShapParameters]):
     )
     summary = "Integrated gradients as an expectation: random points on random paths instead of steps on one path."
     strengths = (
-        "Does not hang on one baseline: averages over many",
+        "Does not depend on one baseline: averages over many",
         "Complete in expectation: the map sums to the change of the score",
     )
     weaknesses = (

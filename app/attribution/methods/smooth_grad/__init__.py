@@ -104,7 +104,7 @@ class SmoothGrad(Method[SmoothGradParameters]):
         deviation = parameters.noise * float(picture.max() - picture.min())
         draw_noise = mirrored if parameters.variant == "mean" else independent
         noises = draw_noise(seed, parameters.samples, picture.shape)
-        noisy = (picture + deviation * engine.place(sample_noise) for sample_noise in noises)
+        noisy = (picture + deviation * engine.to_device(sample_noise) for sample_noise in noises)
         statistic = RUNNING_STATISTICS[parameters.variant](picture)
         samples = IndependentSamples(parameters.variant, torch.zeros_like(picture, dtype=torch.float64))
         done = 0

@@ -126,24 +126,24 @@ def test_a_replica_that_is_killed_and_the_job_completes(cluster, capsys):
     job = long(3, 160)
 
     async def scenario(executor):
-        told, killed, recovered = [], 0.0, 0.0
+        events, killed, recovered = [], 0.0, 0.0
         async for event in executor.submit(job):
-            told.append(event)
+            events.append(event)
             if event.name == "progress" and killed and not recovered:
                 recovered = time.monotonic() - killed
             if event.name == "progress" and event.data["done"] > 40 and not killed:
                 (victim,) = [t["process"] for t in await ask(cluster) if t["running"]]
                 os.kill(victim, signal.SIGKILL)
                 killed = time.monotonic()
-        return told, recovered, executor.telemetry.text().decode()
+        return events, recovered, executor.telemetry.text().decode()
 
     async def ask(cluster):
         return await cluster.handle.broadcast("report", {}).results_async()
 
-    told, recovered, metrics = cluster.with_executor(scenario)
-    names = [event.name for event in told]
+    events, recovered, metrics = cluster.with_executor(scenario)
+    names = [event.name for event in events]
     assert names[-1] == "done"
-    assert told[-1].data["status"] == "done"
+    assert events[-1].data["status"] == "done"
     assert [names.count(name) for name in ("accepted", "prediction", "panel", "done")] == [1, 1, 1, 1]
     assert "gradoscope_worker_deaths_total 1.0" in metrics
     with capsys.disabled():
