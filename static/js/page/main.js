@@ -1,7 +1,7 @@
 // Wires the page: the start, the catalogue, the address; and fetches the workbench when it is wanted.
 
 import * as api from "../api/client.js";
-import { followAddress } from "../controller/controller.js";
+import { followAddress, followHistory } from "../controller/controller.js";
 import { EarlierList } from "../history/earlier-list.js";
 import { HistoryPanel } from "../history/history-panel.js";
 import { explanationHistory } from "../history/history.js";
@@ -14,6 +14,7 @@ import { t } from "../shared/texts.js";
 import { setCatalogue, showNotice } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { keepAddress } from "../url-state/address.js";
+import * as steps from "../url-state/steps.js";
 import { ThemeToggle } from "../widgets/theme-toggle.js";
 import { ProblemNotice } from "./problem-notice.js";
 
@@ -110,11 +111,11 @@ for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(na
 document.getElementById("choose")?.addEventListener("click", choose);
 document.getElementById("all-samples")?.addEventListener("click", () => addSamples(store.state.samples ?? []));
 listenForPictures();
-addEventListener("popstate", followAddress);
+addEventListener("popstate", followHistory);
 offerLanguages();
 followAddress();
 switchViews(/** @type {HTMLElement} */ (document.getElementById("start")), /** @type {HTMLElement} */ (document.getElementById("bench")));
-keepAddress();
+keepAddress(steps);
 keepHistory();
 
 load("samples", api.samples);

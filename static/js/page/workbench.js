@@ -93,7 +93,7 @@ const ELEMENTS = {
   "map-compare": MapCompare,
 };
 
-const SHEETS = ["models", "panels", "reading", "grid", "looking", "tools", "layout", "phone"];
+const SHEETS = ["models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "phone"];
 
 await Promise.all(SHEETS.map(style));
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);

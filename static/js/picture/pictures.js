@@ -88,7 +88,7 @@ export function removePicture(key) {
   const neighbour = pictures[index + 1] ?? pictures[index - 1];
   if (!neighbour) {
     clear();
-    goTo(addressOf(null));
+    goTo(() => addressOf(null));
     return;
   }
   choosePicture(neighbour.key, { ...emptyView(), ask, layout, row });

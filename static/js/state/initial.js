@@ -24,6 +24,8 @@ export function emptyView() {
     row: null,
     notice: null,
     seconds: null,
+    before: null,
+    blink: null,
   };
 }
 

@@ -3,7 +3,10 @@
 import { currentRow } from "./rows.js";
 import { store } from "./store.js";
 
-/** @import { ClassBody, InputBody, ModelBody, PredictedClass } from "../api/types.js" */
+/**
+ * @import { ClassBody, InputBody, ModelBody, PredictedClass } from "../api/types.js"
+ * @import { Panel } from "./types.js"
+ */
 
 /** @param {string | null | undefined} id */
 export const modelOf = (id) => store.state.models?.models.find((model) => model.id === id);
@@ -22,6 +25,13 @@ export function shownInput() {
   const { inputs } = store.state;
   return inputs.get(askedModel()) ?? inputs.values().next().value;
 }
+
+/**
+ * What a panel's model saw; a map of before has its own.
+ * @param {Pick<Panel, "model" | "input">} panel
+ * @returns {InputBody | undefined}
+ */
+export const inputOf = ({ model, input }) => input ?? store.state.inputs.get(model);
 
 /**
  * The class that the current row explains, as far as it is known yet.

@@ -89,7 +89,10 @@
  * @property {boolean} cached - shown from before, until the server has sent its record
  * @property {number} [order] - of the estimate, among those of the stream
  * @property {boolean} [difference] - of two maps, and no attribution
+ * @property {InputBody} [input] - what its model saw, where that is not in the state any more
  */
+
+/** @typedef {{ maps: Map<string, Panel> }} Before The maps of the question before, by row and method of the question now. */
 
 /**
  * What went wrong, and where it is told.
@@ -98,6 +101,7 @@
  * @property {Problem} problem
  * @property {string | null} [name] - of the picture that was refused
  * @property {(() => void) | null} retry
+ * @property {string | null} [asked] - the question that was not answered, where what is shown is of the one before
  */
 
 /** @typedef {"empty" | "loading" | "running" | "done" | "cancelled" | "failed"} Phase */
@@ -116,6 +120,8 @@
  * @property {RowKey | null} row - that picture, predictions and question belong to; null: the first
  * @property {Notice | null} notice
  * @property {number | null} seconds
+ * @property {Before | null} before
+ * @property {string | null} blink - where the map of before is shown: a panel's id, or "all"
  */
 
 /**
@@ -157,6 +163,7 @@
  * @property {RowKey | null} flowRow - the row whose gradient flow is open
  * @property {string | null} metricsPanel - the id of the panel whose metrics are open
  * @property {Sheet | null} sheet - that is open on a phone
+ * @property {"history" | "forget" | null} dialog - that is open and belongs to no panel, row or method
  */
 
 /** @typedef {"ask" | "reading"} Sheet */

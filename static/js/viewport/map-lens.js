@@ -2,6 +2,7 @@ import { appearanceOf, arrayOf, draw, limitOf, mapOf } from "../rendering/draw.j
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { setViewport } from "../state/actions.js";
+import { inputOf } from "../state/models.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { boxToPanel, frameOf, middleOf, toWindow } from "./geometry.js";
@@ -76,13 +77,19 @@ export class MapLens extends View {
     return cropOf(this.panel);
   }
 
+  /** The panels that may share a scale: a map of before shares it with those of before. */
+  get others() {
+    const { panels, before } = store.state;
+    return before && this.panel.input ? [...before.maps.values()] : panels;
+  }
+
   /**
    * @param {Panel} panel
    * @param {string} label
    */
   setPanel(panel, label = t("panel.look", { panel: panelName(panel) })) {
     this.panel = panel;
-    const { url } = store.state.inputs.get(panel.model) ?? {};
+    const { url } = inputOf(panel) ?? {};
     if (url && this.seen.getAttribute("src") !== url) this.seen.src = url;
     if (!url) this.seen.removeAttribute("src");
     if (this.ready) {
@@ -112,7 +119,7 @@ export class MapLens extends View {
   paint() {
     const { rendering } = this;
     const array = arrayOf(this.panel);
-    const limit = array ? limitOf(this.panel, { ...store.state, rendering }) : 0;
+    const limit = array ? limitOf(this.panel, { panels: this.others, rendering }) : 0;
     const drawn = store.state.palettes && array ? appearanceOf(rendering, limit) : "";
     if (drawn === this.#drawn && array === this.#array) return;
     this.#drawn = drawn;

@@ -4,7 +4,7 @@ import { arrayOf } from "../rendering/draw.js";
 import { resetViewport, setViewport } from "../state/actions.js";
 import { RESTING_VIEWPORT } from "../state/initial.js";
 import { methodTitle } from "../state/methods.js";
-import { modelTitle } from "../state/models.js";
+import { inputOf, modelTitle } from "../state/models.js";
 import { store } from "../state/store.js";
 import { pixelAt, toPanel, zoomedAt } from "./geometry.js";
 
@@ -18,7 +18,7 @@ import { pixelAt, toPanel, zoomedAt } from "./geometry.js";
  * @param {Panel} panel
  */
 export function cropOf(panel) {
-  const { crop, size } = store.state.inputs.get(panel.model) ?? {};
+  const { crop, size } = inputOf(panel) ?? {};
   if (crop) return crop;
   const [height, width] = size ?? arrayOf(panel)?.shape.slice(1) ?? [1, 1];
   return [0, 0, width, height];
