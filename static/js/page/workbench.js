@@ -8,6 +8,7 @@ import "../history/thumbnail.js";
 import "../rendering/palettes.js";
 import "../state/recorded-question.js";
 import { MapCompare } from "../compare/map-compare.js";
+import { OverlaidMaps } from "../compare/overlaid-maps.js";
 import { CopyLink } from "../export/copy-link.js";
 import { ExportButton } from "../export/export-button.js";
 import { ExportMenu } from "../export/export-menu.js";
@@ -90,6 +91,7 @@ const ELEMENTS = {
   "map-viewer": MapViewer,
   "parameter-field": ParameterField,
   "parameter-dialog": ParameterDialog,
+  "overlaid-maps": OverlaidMaps,
   "map-compare": MapCompare,
 };
 

@@ -30,4 +30,4 @@ export function emptyView() {
 }
 
 /** @type {Viewport} */
-export const RESTING_VIEWPORT = { zoom: 1, centre: null, cross: null, box: null, compare: null, split: null, panel: null };
+export const RESTING_VIEWPORT = { zoom: 1, centre: null, cross: null, box: null, compare: null, how: "side", wipe: 0.5, split: null, panel: null };

@@ -89,6 +89,7 @@
  * @property {boolean} cached - shown from before, until the server has sent its record
  * @property {number} [order] - of the estimate, among those of the stream
  * @property {boolean} [difference] - of two maps, and no attribution
+ * @property {boolean} [picture] - without the map: what its model saw
  * @property {InputBody} [input] - what its model saw, where that is not in the state any more
  */
 
@@ -131,7 +132,9 @@
  * @property {number[] | null} centre - [x, y]; null: the middle of each panel
  * @property {number[] | null} cross - [x, y] of the crosshair
  * @property {number[] | null} box - [x0, y0, x1, y1]
- * @property {string[] | null} compare - ids of two panels
+ * @property {string[] | null} compare - ids of two panels; "picture" is what the other's model saw
+ * @property {"side" | "wipe" | "blink"} how - they are compared
+ * @property {number} wipe - 0 … 1: where the line between them is
  * @property {number | null} split - 0 … 1: how much of the full screen is the picture
  * @property {string | null} panel - the one that was looked at last
  */
@@ -163,7 +166,7 @@
  * @property {RowKey | null} flowRow - the row whose gradient flow is open
  * @property {string | null} metricsPanel - the id of the panel whose metrics are open
  * @property {Sheet | null} sheet - that is open on a phone
- * @property {"history" | "forget" | null} dialog - that is open and belongs to no panel, row or method
+ * @property {"history" | "forget" | "key" | null} dialog - that is open and belongs to no panel, row or method
  */
 
 /** @typedef {"ask" | "reading"} Sheet */

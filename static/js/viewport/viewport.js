@@ -73,14 +73,14 @@ export function zoomBy(factor) {
 export const resetZoom = () => setViewport({ zoom: RESTING_VIEWPORT.zoom, centre: RESTING_VIEWPORT.centre });
 
 /**
- * Two panels side by side; with one given, the other is its neighbour.
+ * Compares two panels; with one given, the other is its neighbour. The only map is compared with the picture.
  * @param {Panel | null} [panel]
  */
 export function compareWith(panel) {
   const panels = drawable();
   const a = panel && panels.includes(panel) ? panel : currentPanel();
   const b = panels.find((other) => other !== a && other.model === a?.model && other.method !== a.method) ?? panels.find((other) => other !== a);
-  if (a && b) setViewport({ compare: [a.id, b.id] });
+  if (a) setViewport({ compare: [a.id, b?.id ?? "picture"] });
 }
 
 // Places mean nothing on another picture. (What an address asks to look at is set after its picture.)
