@@ -13,12 +13,12 @@ export class SplitDivider extends View {
   /** @type {HTMLDivElement} */ handle;
 
   /** @returns {"split" | "wipe"} */
-  get key() {
+  get of() {
     return this.getAttribute("of") === "wipe" ? "wipe" : "split";
   }
 
   build() {
-    this.handle = el("div", { class: "split-handle", role: "slider", tabindex: "0", "aria-label": t(`${this.key}.label`), "aria-valuemin": "0", "aria-valuemax": "100" });
+    this.handle = el("div", { class: "split-handle", role: "slider", tabindex: "0", "aria-label": t(`${this.of}.label`), "aria-valuemin": "0", "aria-valuemax": "100" });
     this.append(this.handle);
     this.handle.addEventListener("pointerdown", (event) => {
       this.handle.setPointerCapture(event.pointerId);
@@ -31,29 +31,29 @@ export class SplitDivider extends View {
 
   /** @param {AbortSignal} signal */
   listen(signal) {
-    store.watch(["viewport"], ({ viewport }) => this.show(viewport[this.key]), signal);
+    store.watch(["viewport"], ({ viewport }) => this.show(viewport[this.of]), signal);
   }
 
   /** @param {number | null} split */
   show(split) {
     this.hidden = split === null;
-    this.parentElement?.style.setProperty(`--${this.key}`, String(split ?? 0));
+    this.parentElement?.style.setProperty(`--${this.of}`, String(split ?? 0));
     if (split === null) return;
     const percent = Math.round(100 * split);
     this.handle.setAttribute("aria-valuenow", String(percent));
-    this.handle.setAttribute("aria-valuetext", t(`${this.key}.value`, { percent }));
+    this.handle.setAttribute("aria-valuetext", t(`${this.of}.value`, { percent }));
   }
 
   /** @param {PointerEvent} event */
   drag({ clientX }) {
     const { left, width } = /** @type {HTMLElement} */ (this.parentElement).getBoundingClientRect();
-    setViewport({ [this.key]: clamp((clientX - left) / width, 0, 1) });
+    setViewport({ [this.of]: clamp((clientX - left) / width, 0, 1) });
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
     if (!(event.key in KEYS)) return;
     event.preventDefault();
-    setViewport({ [this.key]: clamp((store.state.viewport[this.key] ?? 0) + KEYS[event.key], 0, 1) });
+    setViewport({ [this.of]: clamp((store.state.viewport[this.of] ?? 0) + KEYS[event.key], 0, 1) });
   }
 }
