@@ -19,9 +19,9 @@ const valueOf = (state, layer) => (layer === "compare" ? state.viewport.compare 
  * @param {State} state
  * @returns {Layers}
  */
-export const openLayers = (state) => Object.fromEntries(LAYERS.flatMap((layer) => {
+export const openedLayers = (state) => Object.fromEntries(LAYERS.flatMap((layer) => {
   const value = valueOf(state, layer);
-  return value === null || value === undefined ? [] : [[layer, value]];
+  return value === null || value === undefined || value === false ? [] : [[layer, value]];
 }));
 
 /**

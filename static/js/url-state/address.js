@@ -1,7 +1,7 @@
 // The view in the address: /e/ID#reduce=sum&clip=95. Written as the view changes, read on load and on back and forward.
 
 import { restoreFromAddress } from "../state/actions.js";
-import { openLayers, withLayers } from "../state/layers.js";
+import { openedLayers, withLayers } from "../state/layers.js";
 import { store } from "../state/store.js";
 import { FIELDS } from "./fields.js";
 
@@ -121,7 +121,7 @@ export function addressNow() {
 export function addressOfLayers(layers) {
   const { id } = store.state;
   if (!id || waiting.size || location.pathname !== `/e/${encodeURIComponent(id)}`) return undefined;
-  const open = openLayers(store.state);
+  const open = openedLayers(store.state);
   const some = Object.fromEntries(layers.map((layer) => [layer, open[layer]]));
   return location.pathname + location.search + fragmentOf({ ...store.state, ...withLayers(store.state, some) });
 }

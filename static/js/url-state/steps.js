@@ -3,7 +3,7 @@
 // going between them changes nothing but what is open.
 
 import { restoreLayers } from "../state/actions.js";
-import { LAYERS, openLayers } from "../state/layers.js";
+import { LAYERS, openedLayers } from "../state/layers.js";
 import { store } from "../state/store.js";
 import { addressOfLayers } from "./address.js";
 
@@ -38,7 +38,7 @@ function newMark() {
  * @returns {Layers}
  */
 function layersUpTo(count) {
-  const open = openLayers(store.state);
+  const open = openedLayers(store.state);
   return Object.fromEntries(order.slice(0, count).map((layer) => [layer, open[layer]]));
 }
 
@@ -60,7 +60,7 @@ function takeBack(count) {
 /** Brings the entries in line with what is open. */
 export function followLayers() {
   if (returning || leading) return;
-  const open = openLayers(store.state);
+  const open = openedLayers(store.state);
   const still = order.filter((layer) => layer in open);
   order = [...still, ...LAYERS.filter((layer) => layer in open && !still.includes(layer))];
   const step = stepNow();
