@@ -12,6 +12,7 @@ export const LAYERS = ["sheet", "viewedPanel", "compare", "flowRow", "metricsPan
 /**
  * @param {State} state
  * @param {Layer} layer
+ * @returns {any}
  */
 const valueOf = (state, layer) => (layer === "compare" ? state.viewport.compare : state[layer]);
 
