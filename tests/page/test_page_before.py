@@ -109,7 +109,7 @@ def test_where_the_server_is_gone_the_old_maps_stay(visit: Visit) -> None:
         expect(page.locator(".prediction[aria-pressed=true]")).to_contain_text(first)
         expect(page.locator("map-panel.is-stale")).to_have_count(0)
         assert visit.pixels() == old
-        assert page.url == address
+        expect(page).to_have_url(address)
 
     second = label(visit, 1)
     page.locator(".prediction").nth(1).click()

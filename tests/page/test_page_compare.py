@@ -38,7 +38,7 @@ def test_two_maps_in_one_place(keep: Keeping, tmp_path: Path) -> None:
     assert [shown(side.locator("canvas.map")) for side in (a, b)] == grid[:2]
     assert a.locator("canvas.map").evaluate("node => getComputedStyle(node).opacity") == "0.6"
     assert keep.axe_in_both_themes("dialog[open]") == []
-    dialog.get_by_text("Wipe", exact=True).click()
+    dialog.get_by_role("radio", name="Wipe").check()
     over = dialog.locator("overlaid-maps")
     expect(over).to_be_visible()
     expect(a).to_be_hidden()
@@ -92,7 +92,7 @@ def test_blink_and_the_picture(keep: Keeping) -> None:
     page = keep.page
     page.get_by_role("button", name="Compare").first.click()
     dialog = page.locator("map-compare dialog[open]")
-    dialog.get_by_text("Blink", exact=True).click()
+    dialog.get_by_role("radio", name="Blink").check()
     above = dialog.locator("overlaid-maps .above")
     marks = dialog.locator("overlaid-maps .before-mark:visible")
     expect(above).to_be_hidden()
@@ -111,12 +111,12 @@ def test_blink_and_the_picture(keep: Keeping) -> None:
     # A map and the picture.
     dialog.get_by_label("Map B").select_option("picture")
     expect(dialog.locator("h2")).to_have_text("A map and the picture")
-    dialog.get_by_text("Wipe", exact=True).click()
+    dialog.get_by_role("radio", name="Wipe").check()
     expect(above.locator("img.seen")).to_be_visible()
     expect(above.locator("canvas.map")).to_be_hidden()
     expect(dialog.locator(".compare-says")).to_contain_text("picture")
     expect(dialog.locator(".agreement")).to_be_hidden()
-    dialog.get_by_text("Side by side", exact=True).click()
+    dialog.get_by_role("radio", name="Side by side").check()
     expect(dialog.locator(".compared:visible")).to_have_count(2)
     assert keep.axe_in_both_themes("dialog[open]") == []
     assert "picture" in urlsplit(page.url).fragment
