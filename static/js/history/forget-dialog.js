@@ -5,7 +5,7 @@ import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { openDialog } from "../state/actions.js";
 import { store } from "../state/store.js";
-import { leaveSteps } from "../url-state/steps.js";
+import { leaveForgotten } from "../url-state/steps.js";
 import { View } from "../widgets/view.js";
 import { explanationHistory } from "./history.js";
 
@@ -63,7 +63,7 @@ export class ForgetDialog extends View {
     }
     this.opener = null;
     this.dialog.close();
-    return leaveSteps(() => {
+    return leaveForgotten(() => {
       explanationHistory.remove(id);
       removeForgotten(id);
       announce(t("forget.done"));

@@ -19,6 +19,8 @@ let leading = false; // an address is being followed
 /** @type {(() => void)[]} */
 let waiting = []; // for the entries that are being taken back
 let marks = 0;
+/** @type {Set<string>} */
+const forgotten = new Set(); // marks of views that are gone
 
 /** @returns {Entry} */
 function entry() {
@@ -86,7 +88,13 @@ export function followEntry(lead) {
     if (!run.length) followLayers(); // something may have been opened meanwhile
     return !run.length;
   }
-  const same = mark !== undefined && entry().mark === mark;
+  const { mark: reached } = entry();
+  // What was open over a view that is gone still lies ahead: nothing is there to go to.
+  if (reached && forgotten.has(reached)) {
+    takeBack(1);
+    return false;
+  }
+  const same = mark !== undefined && reached === mark;
   mark = entry().mark;
   const { layers = {} } = entry();
   leading = true;
@@ -99,6 +107,15 @@ export function followEntry(lead) {
 
 /** True while the entry in place is about to go: its address is not to be written. */
 export const isLeaving = () => returning;
+
+/**
+ * As `leaveSteps`, where the view is no more.
+ * @param {() => void} run
+ */
+export function leaveForgotten(run) {
+  if (mark) forgotten.add(mark);
+  leaveSteps(run);
+}
 
 /**
  * Closes what is open and takes its entries back, then runs what goes to another address; at once where nothing is open.
