@@ -124,6 +124,6 @@ def test_where_the_server_is_gone_the_old_maps_stay(visit: Visit) -> None:
     page.on("request", lambda request: names.append(request.post_data_buffer) if request.method == "POST" else None)
     visit.notice.get_by_role("button", name="Try again").click()
     expect(page.locator("panel-grid .context")).to_contain_text("EfficientNet-Lite1")
-    visit.finished()
     expect(visit.notice).to_have_count(0)
+    page.locator("map-panel[data-status=done]:not(.is-stale)").first.wait_for()
     assert b"efficientnet_lite1" in names[0]

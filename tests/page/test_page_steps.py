@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from playwright.sync_api import Browser, Locator, expect
 
@@ -39,7 +40,7 @@ def test_back_closes_what_is_open(keep: Keeping) -> None:
     keep.cheap()
     page, address, begun = keep.page, keep.page.url, length(keep)
     asked = len(keep.asked)
-    ways = {
+    ways: dict[str, Callable[[], None]] = {
         "full screen": lambda: page.locator("map-panel map-lens").first.click(),
         "comparison": lambda: page.get_by_role("button", name="Compare").first.click(),
         "trust": lambda: page.locator("map-panel .trust-open").first.click(),
