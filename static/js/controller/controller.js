@@ -6,12 +6,12 @@ import { t } from "../shared/texts.js";
 import { clearView, describePicture, placePanels, restoreView, setAsk, setPictures, showNotice, stopRun } from "../state/actions.js";
 import { mapsBefore } from "../state/before.js";
 import { emptyLayout, emptyView } from "../state/initial.js";
-import { modelTitle } from "../state/models.js";
+import { questionText } from "../state/models.js";
 import { allPanels, expectedPanels, isFinal, missingPanel, recordedPanel } from "../state/panels.js";
-import { currentRow, keyOf, requested, rowId, shownMethods } from "../state/rows.js";
+import { keyOf, requested, rowId, shownMethods } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { addressNow, fragmentOf, restoreAddress } from "../url-state/address.js";
-import { followEntry, leaveSteps } from "../url-state/steps.js";
+import { followEntry, goTo, leaveSteps } from "../url-state/steps.js";
 
 /**
  * @import { Explanation } from "../api/types.js"
@@ -120,33 +120,6 @@ const entryOf = (picture) => store.state.pictures.find(({ key }) => key === pict
  * @param {Partial<State>} patch
  */
 const placeExpected = (patch) => placePanels(expectedPanels({ ...store.state, ...patch }), patch);
-
-/**
- * Goes to the address of what is shown with a new history entry. The current entry is replaced if its explanation no
- * longer exists, or if it is the same view: the same question about the same picture.
- * @param {() => string} addressOfView
- * @param {() => any} stateOfView
- */
-export function goTo(addressOfView, stateOfView = () => null) {
-  leaveSteps(() => {
-    const state = stateOfView();
-    const address = addressOfView();
-    if (history.state?.gone || sameView(history.state, state)) history.replaceState(state, "", address);
-    else history.pushState(state, "", address);
-  });
-}
-
-/**
- * Whether two entries are the same question about the same picture.
- * @param {any} one
- * @param {any} other
- */
-function sameView(one, other) {
-  if (!one?.ask || !other?.ask) return false;
-  /** @param {any} entry */
-  const viewOf = ({ ask, layout, picture }) => JSON.stringify([picture, ask, layout?.hiddenRows, layout?.hiddenMethods]);
-  return viewOf(one) === viewOf(other);
-}
 
 /**
  * Explains another picture of the strip. If the server refuses it, the view `before` is shown again.
@@ -262,13 +235,6 @@ function runAgain(before) {
   run(before);
 }
 
-/** The question of the chosen row, in a few words. */
-function questionText() {
-  const row = currentRow(store.state);
-  const question = row?.target ? t("grid.why", { label: row.target.label }) : t("grid.top");
-  return [question, modelTitle(row?.model)].filter(Boolean).join(" · ");
-}
-
 /**
  * Shows an error where it belongs: at the maps if the request had been accepted, else at the question or at the picture.
  * @param {InstanceType<typeof api.Problem>} problem
@@ -291,7 +257,7 @@ function fail(problem, { accepted, retry, before, signals }) {
     const { ask, layout, row } = store.state;
     addressPending = false;
     const again = () => explainAgain(ask, { layout, row });
-    restore({ ...before, notice: { place: "grid", problem, asked: questionText(), retry: again } }, signals);
+    restore({ ...before, notice: { place: "grid", problem, asked: questionText(store.state), retry: again } }, signals);
   } else if (problem.transient) {
     stopRun("failed");
     showNotice({ ...notice, retry });

@@ -1,10 +1,11 @@
 // The strip of pictures: one question, asked of a picture when it is looked at for the first time.
 
-import { addressOf, clear, explainPicture, goTo, showEarlierView, updateHistoryEntry } from "../controller/controller.js";
+import { addressOf, clear, explainPicture, showEarlierView, updateHistoryEntry } from "../controller/controller.js";
 import { setPictures } from "../state/actions.js";
 import { emptyView } from "../state/initial.js";
 import { dropPicture } from "../state/result-cache.js";
 import { store } from "../state/store.js";
+import { goTo } from "../url-state/steps.js";
 
 /**
  * @import { SampleBody } from "../api/types.js"

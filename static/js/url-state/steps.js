@@ -134,3 +134,30 @@ export function leaveSteps(run) {
   if (returning) waiting.push(goes);
   else goes();
 }
+
+/**
+ * Goes to the address of what is shown with a new history entry. The current entry is replaced if its explanation no
+ * longer exists, or if it is the same view: the same question about the same picture.
+ * @param {() => string} addressOfView
+ * @param {() => any} stateOfView
+ */
+export function goTo(addressOfView, stateOfView = () => null) {
+  leaveSteps(() => {
+    const state = stateOfView();
+    const address = addressOfView();
+    if (history.state?.gone || sameView(history.state, state)) history.replaceState(state, "", address);
+    else history.pushState(state, "", address);
+  });
+}
+
+/**
+ * Whether two entries are the same question about the same picture.
+ * @param {any} one
+ * @param {any} other
+ */
+function sameView(one, other) {
+  if (!one?.ask || !other?.ask) return false;
+  /** @param {any} entry */
+  const viewOf = ({ ask, layout, picture }) => JSON.stringify([picture, ask, layout?.hiddenRows, layout?.hiddenMethods]);
+  return viewOf(one) === viewOf(other);
+}
