@@ -24,6 +24,7 @@ import type { LayerSearch } from "../static/js/models/layer-search.js";
 import type { MapReadout } from "../static/js/viewport/map-readout.js";
 import type { ViewportBar } from "../static/js/toolbar/viewport-bar.js";
 import type { MapCompare } from "../static/js/compare/map-compare.js";
+import type { OverlaidMaps } from "../static/js/compare/overlaid-maps.js";
 import type { MapLens } from "../static/js/viewport/map-lens.js";
 import type { MapPanel } from "../static/js/grid/map-panel.js";
 import type { MapViewer } from "../static/js/viewport/map-viewer.js";
@@ -78,6 +79,7 @@ declare global {
     "map-readout": MapReadout;
     "viewport-bar": ViewportBar;
     "map-compare": MapCompare;
+    "overlaid-maps": OverlaidMaps;
     "map-lens": MapLens;
     "map-panel": MapPanel;
     "map-viewer": MapViewer;

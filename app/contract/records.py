@@ -82,6 +82,16 @@ class PanelBody(WireModel):
     problem: ProblemBody | None
 
 
+class MissingPanelBody(WireModel):
+    """A panel that was asked for and has not been computed."""
+
+    model: str
+    method: str
+    target: ClassBody | None
+    against: ClassBody | None
+    parameters: JsonObject
+
+
 class MapFacts(WireModel):
     """What is kept of a map beside its values."""
 
@@ -105,6 +115,11 @@ class Explanation(WireModel):
     image: ImageBody
     inputs: list[InputBody]
     panels: list[PanelBody]
+    missing: list[MissingPanelBody] = Field(
+        [],
+        description="the panels that were asked for and are not there (yet); absent where all are there",
+        exclude_if=lambda missing: not missing,
+    )
 
     def ended(self, ending: Ending) -> Explanation:
         """The record with what has become of the explanation."""

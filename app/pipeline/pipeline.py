@@ -38,7 +38,7 @@ from .model_input import InputImage, ModelInput, TurnByTurn, make_model_input, p
 from .panel import make_panel, shared_passes
 from .plan import PlannedPanel, check_panels, plan, set_targets
 from .problems import as_problem, library_errors_as_problems
-from .records import end_of, input_record, new_record, unmade_panel
+from .records import end_of, input_record, missing_panels, new_record, unmade_panel
 from .turns import Run, reserve_models, round_robin
 
 
@@ -97,7 +97,7 @@ def explain(job: Explain, context: Context) -> Run:
     panels = plan(job, context.zoo, context.settings)
     picture = yield from InputImage.open(job.picture, context, job.owner)
     model_inputs = yield from make_model_inputs(job, context, picture, panels)
-    record = create_record(job, context, picture)
+    record = create_record(job, context, picture, panels)
     try:
         yield _accepted(job, context, panels, model_inputs)
         for model_input in model_inputs.values():
@@ -108,6 +108,7 @@ def explain(job: Explain, context: Context) -> Run:
         for event in make_panels(job, context, picture, panels, model_inputs):
             if isinstance(event, PanelEvent | MetricEvent):
                 record.panels = [panel.record for panel in panels if panel.record is not None]
+                record.missing = missing_panels(panels, context.zoo)
                 record.seconds = round(time.monotonic() - began, 3)
                 record.status = "done" if all(map(is_complete, panels)) else "running"
                 merge_stored_metrics(context, record)
@@ -239,9 +240,10 @@ def make_panels(
             )
 
 
-def create_record(job: Explain, context: Context, picture: InputImage) -> Explanation:
+def create_record(job: Explain, context: Context, picture: InputImage, panels: list[PlannedPanel]) -> Explanation:
     """Create the record in the store, with the picture as it was sent, for later requests."""
     record = new_record(job, context, picture.size)
+    record.missing = missing_panels(panels, context.zoo)
     store, source = context.store, picture.hash
     store.create(job.id, record.to_dict(), job.owner)
     if store.attach(job.id, "source", store.key("source", source)) is None:

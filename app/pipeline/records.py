@@ -17,7 +17,17 @@ from ..contract.metrics import MeasurementBody, MeasurementFacts
 from ..contract.metrics import MetricCost as MetricCostBody
 from ..contract.predictions import ClassBody
 from ..contract.problems import ComputationFailed, Problem
-from ..contract.records import Ending, EngineBody, Explanation, ImageBody, InputBody, MapFacts, PanelBody, PanelUrls
+from ..contract.records import (
+    Ending,
+    EngineBody,
+    Explanation,
+    ImageBody,
+    InputBody,
+    MapFacts,
+    MissingPanelBody,
+    PanelBody,
+    PanelUrls,
+)
 from ..zoo.zoo import Zoo
 from .context import Context
 from .findings import findings
@@ -85,21 +95,37 @@ def unmade_panel(panel: PlannedPanel, zoo: Zoo, problem: Problem) -> PanelBody:
     return record
 
 
+def missing_panels(panels: list[PlannedPanel], zoo: Zoo) -> list[MissingPanelBody]:
+    """The panels of which nothing has come yet."""
+    return [
+        MissingPanelBody(
+            model=panel.model,
+            method=panel.method.id,
+            target=_named(panel.model, panel.target, zoo),
+            against=_named(panel.model, panel.against, zoo),
+            parameters=panel.parameters.model_dump(),
+        )
+        for panel in panels
+        if panel.record is None
+    ]
+
+
+def _named(model: str, index: int | None, zoo: Zoo) -> ClassBody | None:
+    """A class of a model with its label."""
+    if index is None:
+        return None
+    labels = zoo.labels(model)
+    return ClassBody(index=index, label=labels[index] if 0 <= index < len(labels) else f"class {index}")
+
+
 def _empty_panel(panel: PlannedPanel, zoo: Zoo, status: Literal["done"] | Outcome) -> PanelBody:
-    labels = zoo.labels(panel.model)
-
-    def named(index: int | None) -> ClassBody | None:
-        if index is None:
-            return None
-        return ClassBody(index=index, label=labels[index] if 0 <= index < len(labels) else f"class {index}")
-
     return PanelBody(
         id=panel.id,
         status=status,
         model=panel.model,
         method=panel.method.id,
-        target=named(panel.target),
-        against=named(panel.against),
+        target=_named(panel.model, panel.target, zoo),
+        against=_named(panel.model, panel.against, zoo),
         parameters=panel.parameters.model_dump(),
         shape=None,
         statistics=None,

@@ -29,6 +29,9 @@ PARTS = {
 }
 
 
+WORKBENCH = ("page", "before", "comparing")
+
+
 @cache
 def texts(language: str) -> Mapping[str, str]:
     """All texts of a language. Raises `ValueError` where two of its files share a key."""
@@ -50,8 +53,8 @@ def parts(language: str) -> Mapping[str, Mapping[str, str]]:
 
 @cache
 def workbench_keys() -> frozenset[str]:
-    """The keys of the part «page», the texts of the workbench."""
-    return frozenset(parts(FALLBACK)["page"])
+    """The keys of the texts of the workbench."""
+    return frozenset(key for part in WORKBENCH for key in parts(FALLBACK)[part])
 
 
 def _file(file: Path) -> dict[str, str]:

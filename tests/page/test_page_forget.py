@@ -16,6 +16,14 @@ expect.set_options(timeout=LONG)
 NAMES = ("rocket", "espresso", "grid")
 
 
+# Goes forward, and resolves when the page has gone back from there by itself.
+FORWARD_AND_BACK = """() => new Promise(done => {
+  let count = 0;
+  addEventListener('popstate', () => { count += 1; if (count === 2) setTimeout(done); });
+  history.forward();
+})"""
+
+
 class Forgetful(Visit):
     """A visit that asks for one cheap map of each picture."""
 
@@ -58,8 +66,8 @@ class Forgetful(Visit):
 
     @property
     def steps(self) -> int:
-        """Of the browser's history."""
-        return int(self.page.evaluate("() => history.length"))
+        """Of the browser's history, up to the one that is shown."""
+        return int(self.page.evaluate("() => navigation.currentEntry.index"))
 
 
 @pytest.fixture
@@ -104,6 +112,10 @@ def test_the_other_pictures_stay(visit: Forgetful) -> None:
     assert len(visit.asked) == asked
     assert [visit.status(id) for id in (rocket, espresso, grid)] == [200, 404, 200]
     expect(visit.page.locator("panel-grid .question")).to_be_focused()
+    # The dialog was a step of what is gone: going forward leads nowhere.
+    visit.page.evaluate(FORWARD_AND_BACK)
+    assert (visit.named, visit.steps) == (grid, steps)
+    expect(visit.page.locator("dialog[open]")).to_have_count(0)
     visit.page.get_by_role("button", name="History").click()
     entries = visit.page.get_by_role("dialog", name="History").get_by_role("listitem")
     expect(entries).to_have_count(2)

@@ -56,8 +56,15 @@ def test_a_run_that_is_closed_keeps_what_was_finished(context):
     record = context.store.load("b" * 32)
     assert record["status"] == "cancelled"
     assert [panel["method"] for panel in record["panels"]] == ["grad_cam"]
+    missing = record["missing"]
+    assert [(panel["method"], panel["target"]["index"]) for panel in missing] == [
+        ("smooth_grad", 3),
+        ("integrated_gradients", 3),
+    ]
+    assert missing[1]["parameters"]["steps"] > 0
     again = [event for event in explain(job("c" * 32, targets=(3,)), context) if event is not None][-1].data
     assert again["status"] == "done"
+    assert "missing" not in again
     assert [panel["from_store"] for panel in again["panels"]] == [False, False, True]
 
 

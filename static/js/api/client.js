@@ -180,11 +180,13 @@ async function* follow(path, options, detail) {
   let over = false;
   try {
     for await (const { event, data } of readEvents(/** @type {ReadableStream<Uint8Array>} */ (response.body))) {
+      const parsed = JSON.parse(data);
+      // After the last event the end is read too: a body that is left before that counts as a cancelled request.
       over = event === "done" || event === "error";
-      yield { event, data: JSON.parse(data) };
-      if (over) return;
+      yield { event, data: parsed };
     }
   } catch (error) {
+    if (over) return;
     if (options.signal?.aborted || error instanceof Problem || error instanceof SyntaxError) throw error;
     throw connectionLost(detail);
   }

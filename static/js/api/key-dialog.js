@@ -7,14 +7,20 @@ import { beginSession, problemOf } from "./client.js";
 /** @type {Promise<boolean> | null} */
 let asking = null;
 
-/** Resolves to whether there is a session now. Requests that are refused while the dialog is open share it. */
-export function askForKey() {
-  asking ??= new Promise(openDialog).finally(() => { asking = null; });
+/**
+ * Resolves to whether there is a session now. Requests that are refused while the dialog is open share it.
+ * @param {AbortSignal} [leave] - closes it
+ */
+export function askForKey(leave) {
+  asking ??= new Promise((/** @type {(accepted: boolean) => void} */ resolve) => openDialog(resolve, leave)).finally(() => { asking = null; });
   return asking;
 }
 
-/** @param {(accepted: boolean) => void} resolve */
-function openDialog(resolve) {
+/**
+ * @param {(accepted: boolean) => void} resolve
+ * @param {AbortSignal} [leave]
+ */
+function openDialog(resolve, leave) {
   loadStyles();
   const problem = el("p", { class: "key-problem", role: "alert", hidden: true });
   const input = el("input", { type: "password", id: "api-key", class: "key-input", autocomplete: "current-password", required: true, "aria-describedby": "key-what" });
@@ -58,6 +64,7 @@ function openDialog(resolve) {
       el("div", { class: "key-actions" }, cancel, enter)));
   document.body.append(dialog);
   dialog.showModal();
+  leave?.addEventListener("abort", () => dialog.close());
   input.focus();
 }
 

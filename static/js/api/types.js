@@ -73,6 +73,8 @@
  * @property {ImageBody} image
  * @property {InputBody[]} inputs
  * @property {PanelBody[]} panels
+ * @property {MissingPanelBody[]} [missing] - the panels that were asked for and are not there (yet); absent where
+ *   all are there
  */
 
 /**
@@ -216,6 +218,16 @@
 /**
  * @typedef {object} Metrics
  * @property {MetricBody[]} metrics
+ */
+
+/**
+ * A panel that was asked for and has not been computed.
+ * @typedef {object} MissingPanelBody
+ * @property {string} model
+ * @property {string} method
+ * @property {ClassBody | null} target
+ * @property {ClassBody | null} against
+ * @property {Record<string, any>} parameters
  */
 
 /**

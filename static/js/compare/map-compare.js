@@ -1,33 +1,47 @@
 import { compareMaps } from "../arrays/worker-client.js";
 import { clipOf } from "../rendering/colour.js";
 import { mapOf } from "../rendering/draw.js";
-import { statusLine } from "../shared/announce.js";
+import { announce, statusLine } from "../shared/announce.js";
 import { el, iconButton } from "../shared/dom.js";
-import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { setViewport } from "../state/actions.js";
+import { inputOf } from "../state/models.js";
 import { store } from "../state/store.js";
-import { cropOf, drawable, panelName } from "../viewport/viewport.js";
+import { cropOf, drawable } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
+import { numberNodes, sentence } from "./agreement.js";
+import { PICTURE, pictureOf, sides, sideTitle } from "./sides.js";
 
 /**
  * @import { Settings } from "../rendering/types.js"
- * @import { Panel } from "../state/types.js"
+ * @import { Panel, Viewport } from "../state/types.js"
  * @import { MapReadout } from "../viewport/map-readout.js"
  * @import { MapLens } from "../viewport/map-lens.js"
  * @import { ScaleBar } from "../widgets/scale-bar.js"
+ * @import { Comparison } from "./agreement.js"
+ * @import { OverlaidMaps } from "./overlaid-maps.js"
  */
 
 const DIVERGING = "blue_orange";
 
-/**
- * @param {Node | string} caption
- * @param {MapLens} lens
- * @param {...Node} below
- */
-const figure = (caption, lens, ...below) => el("figure", { class: "compared" }, el("figcaption", {}, caption), el("div", { class: "well map-well has-map" }, lens), ...below);
+/** @type {Viewport["how"][]} */
+const WAYS = ["side", "wipe", "blink"];
 
-/** @typedef {Awaited<ReturnType<typeof compareMaps>>} Comparison */
+/** @typedef {{ figure: HTMLElement, caption: HTMLElement, lens: MapLens, scale: ScaleBar, readout: MapReadout }} Figure */
+
+/**
+ * A map with its name, its scale and what is under the crosshair.
+ * @param {string} name
+ * @returns {Figure}
+ */
+function makeFigure(name) {
+  const scale = el("scale-bar");
+  const lens = el("map-lens", { ondrawn: ({ detail }) => scale.show(detail) });
+  const readout = el("map-readout");
+  const caption = el("figcaption", {});
+  const figure = el("figure", { class: `compared compared-${name}` }, caption, el("div", { class: "well map-well has-map" }, lens), scale, readout);
+  return { figure, caption, lens, scale, readout };
+}
 
 /**
  * What the worker needs of a panel.
@@ -41,33 +55,42 @@ function comparable(panel, rendering) {
   return { width, height, values, crop: cropOf(panel), clip: clipOf(map, rendering.percentile) };
 }
 
-/** Two panels and their difference, with how much they agree. */
+/** Two maps, or a map and the picture: side by side with their difference, under a line that is moved, or one in place of the other. */
 export class MapCompare extends View {
+  /** @type {HTMLHeadingElement} */ heading;
   /** @type {HTMLSelectElement[]} */ selects;
-  /** @type {ScaleBar[]} */ scales;
-  /** @type {MapLens[]} */ lenses;
-  /** @type {MapReadout[]} */ readouts;
+  /** @type {HTMLInputElement[]} */ ways;
+  /** The picture, A, B and their difference. @type {Figure[]} */ figures;
+  /** @type {OverlaidMaps} */ overlaid;
+  /** @type {HTMLParagraphElement} */ says;
   /** @type {HTMLDListElement} */ numbers;
   /** @type {HTMLParagraphElement} */ note;
   /** @type {HTMLDialogElement} */ dialog;
 
   #order = 0;
   #asked = "";
+  /** @type {{ panels: [Panel, Panel], difference: Panel, own: Settings, says: string } | null} */
+  #compared = null;
 
   build() {
     this.selects = ["a", "b"].map((name, index) => el("select", { "aria-label": t(`compare.${name}`), onchange: () => this.choose(index) }));
-    this.scales = ["a", "b", "d"].map(() => el("scale-bar"));
-    this.lenses = this.scales.map((scale) => el("map-lens", { ondrawn: ({ detail }) => scale.show(detail) }));
-    this.readouts = this.scales.map(() => el("map-readout"));
+    this.figures = ["picture", "a", "b", "difference"].map(makeFigure);
+    this.overlaid = el("overlaid-maps");
+    this.heading = el("h2", { class: "question", id: "compare-title" });
+    this.says = el("p", { class: "compare-says" });
     this.numbers = el("dl", { class: "agreement" });
     this.note = el("p", { class: "small muted" });
-    const captions = [this.selects[0], this.selects[1], el("span", {}, t("compare.difference"))];
+    this.ways = WAYS.map((way) => el("input", { type: "radio", name: "compare-how", value: way, onchange: () => setViewport({ how: way }) }));
+    const saves = /** @type {const} */ (["png", "svg"]).map((kind) => el("button", { type: "button", class: "button", title: t(`compare.${kind}.long`), onclick: () => this.save(kind) }, t(`compare.${kind}`)));
     this.dialog = el("dialog", { class: "viewer compare", "aria-labelledby": "compare-title", onclose: () => this.closed() },
-      el("header", { class: "viewer-head" }, el("div", {}, el("h2", { class: "question", id: "compare-title" }, t("compare.title"))),
-        iconButton("swap", t("compare.swap"), { onclick: () => setViewport({ compare: [...(store.state.viewport.compare ?? [])].reverse() }) }),
-        iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
-      el("div", { class: "comparison" }, ...this.lenses.map((lens, index) => figure(captions[index], lens, this.scales[index], this.readouts[index]))),
-      el("div", { role: "status" }, this.numbers), this.note, statusLine());
+      el("header", { class: "viewer-head" }, el("div", {}, this.heading),
+        el("copy-link"), ...saves, iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
+      el("div", { class: "compare-bar" },
+        el("div", { class: "compare-sides" }, el("span", { "aria-hidden": "true" }, "A"), this.selects[0], iconButton("swap", t("compare.swap"), { onclick: () => this.swap() }), el("span", { "aria-hidden": "true" }, "B"), this.selects[1]),
+        el("fieldset", { class: "segments" }, el("legend", { class: "unseen" }, t("compare.how")),
+          ...this.ways.map((input) => el("label", { class: "segment", title: t(`compare.how.${input.value}.long`) }, input, el("span", {}, t(`compare.how.${input.value}`)))))),
+      el("div", { class: "comparison" }, this.overlaid, ...this.figures.map(({ figure }) => figure)),
+      el("div", { role: "status" }, this.says), this.numbers, this.note, statusLine());
   }
 
   /** @param {AbortSignal} signal */
@@ -77,20 +100,19 @@ export class MapCompare extends View {
   }
 
   follow() {
-    const { compare } = store.state.viewport;
-    const panels = (compare ?? []).flatMap((id) => drawable().find((panel) => panel.id === id) ?? []);
-    if (!compare || panels.length < compare.length) {
+    const panels = sides();
+    if (!panels) {
       this.#asked = "";
       if (this.dialog.open) this.dialog.close();
       return;
     }
     if (!this.dialog.open) this.open();
-    const { reduction, percentile } = store.state.rendering;
-    const asked = [...compare, reduction, percentile, ...panels.map(({ raw, done }) => (raw ? "raw" : done))].join();
+    const { viewport: { compare, how }, rendering: { reduction, percentile } } = store.state;
+    const asked = [...(compare ?? []), how, reduction, percentile, ...panels.map(({ raw, done }) => (raw ? "raw" : done))].join();
     if (asked === this.#asked) return;
     this.#asked = asked;
     this.offer(panels);
-    panels.forEach((panel, index) => this.show(index, panel));
+    this.showSides(panels, how);
     this.measure(panels);
   }
 
@@ -105,11 +127,13 @@ export class MapCompare extends View {
     setViewport({ compare: null });
   }
 
-  /** @param {Panel[]} panels */
+  /** @param {[Panel, Panel]} panels */
   offer(panels) {
     const all = drawable();
     this.selects.forEach((select, index) => {
-      select.replaceChildren(...all.map((panel) => el("option", { value: panel.id }, panelName(panel))));
+      const other = panels[1 - index];
+      const maps = all.map((panel) => el("option", { value: panel.id }, sideTitle(panel)));
+      select.replaceChildren(...maps, ...(other.picture ? [] : [el("option", { value: PICTURE }, t("compare.picture"))]));
       select.value = panels[index].id;
     });
   }
@@ -121,62 +145,94 @@ export class MapCompare extends View {
     setViewport({ compare });
   }
 
-  /**
-   * @param {number} index
-   * @param {Panel} panel
-   */
-  show(index, panel) {
-    const { size } = store.state.inputs.get(panel.model) ?? {};
-    const lens = this.lenses[index];
-    if (size) /** @type {HTMLElement} */ (lens.parentElement).style.aspectRatio = `${size[1]} / ${size[0]}`;
-    lens.canvas.setAttribute("aria-label", t("panel.look", { panel: panelName(panel) }));
-    lens.setPanel(panel);
-    this.readouts[index].setLens(lens);
+  swap() {
+    setViewport({ compare: [...(store.state.viewport.compare ?? [])].reverse() });
   }
 
-  /** @param {Panel[]} panels */
+  /**
+   * @param {[Panel, Panel]} panels
+   * @param {Viewport["how"]} how
+   */
+  showSides(panels, how) {
+    const titles = panels.map(sideTitle);
+    const [map] = panels.filter(({ picture }) => !picture);
+    this.heading.textContent = t(panels.some(({ picture }) => picture) ? "compare.title.picture" : "compare.title");
+    this.dialog.dataset.how = how;
+    for (const input of this.ways) input.checked = input.value === how;
+    const beside = how === "side";
+    this.overlaid.hidden = beside;
+    const [picture, a, b, difference] = this.figures;
+    // Where the picture is one of the two, it need not stand beside them.
+    picture.figure.hidden = beside && panels.some((panel) => panel.picture);
+    a.figure.hidden = b.figure.hidden = !beside;
+    difference.figure.hidden = !beside || panels.some((panel) => panel.picture);
+    this.show(picture, pictureOf(map), t("compare.picture"));
+    if (beside) panels.forEach((panel, index) => this.show([a, b][index], panel, `${"AB"[index]}: ${titles[index]}`));
+    else this.overlaid.show(panels, titles, inputOf(panels[0])?.size);
+  }
+
+  /**
+   * @param {Figure} figure
+   * @param {Panel} panel
+   * @param {string} title
+   */
+  show({ lens, caption, scale, readout }, panel, title) {
+    const size = inputOf(panel)?.size;
+    if (size) /** @type {HTMLElement} */ (lens.parentElement).style.aspectRatio = `${size[1]} / ${size[0]}`;
+    caption.textContent = title;
+    lens.canvas.setAttribute("aria-label", title);
+    lens.setPanel(panel, t("panel.look", { panel: title }));
+    scale.hidden = readout.hidden = Boolean(panel.picture);
+    if (!panel.picture) readout.setLens(lens);
+  }
+
+  /** @param {[Panel, Panel]} panels */
   async measure(panels) {
     const { rendering } = store.state;
     this.#order += 1;
     const order = this.#order;
+    this.#compared = null;
+    const whole = !panels.some(({ picture }) => picture);
+    this.numbers.hidden = this.note.hidden = !whole;
+    if (!whole) {
+      this.says.textContent = t("compare.says.picture");
+      return;
+    }
     const [a, b] = panels.map((panel) => comparable(panel, rendering));
     const result = await compareMaps(a, b);
     if (order !== this.#order || !store.state.viewport.compare) return;
     this.showDifference(panels, result);
-    this.showNumbers(result, rendering);
+    this.says.textContent = sentence(result, rendering);
+    this.numbers.replaceChildren(...numberNodes(result, rendering));
+    this.note.textContent = t("compare.note", { percentile: rendering.percentile, pixels: result.pixels });
   }
 
   /**
-   * @param {Panel[]} panels
+   * @param {[Panel, Panel]} panels
    * @param {Comparison} result
    */
-  showDifference(panels, { shape, values, first }) {
-    const grid = panels[first ? 0 : 1];
-    const raw = { shape, values };
-    const { palettes } = store.state.rendering;
+  showDifference(panels, result) {
+    const { shape, values, first } = result;
+    const { rendering } = store.state;
     // Read as signed values, all of them: the two were clipped already.
-    this.lenses[2].own = /** @type {Settings} */ ({ reduction: "sum", palettes: { ...palettes, signed: DIVERGING }, percentile: 100, scale: "own", show: "map", top: 100 });
-    this.show(2, { ...grid, id: "difference", difference: true, raw, estimate: null });
-    this.lenses[2].canvas.setAttribute("aria-label", t("compare.difference"));
-    this.lenses[2].setAttribute("aria-label", t("compare.difference"));
+    const own = /** @type {Settings} */ ({ ...rendering, reduction: "sum", palettes: { ...rendering.palettes, signed: DIVERGING }, percentile: 100, scale: "own", show: "map", top: 100 });
+    const figure = this.figures[3];
+    figure.lens.own = own;
+    const difference = { ...panels[first ? 0 : 1], id: "difference", difference: true, raw: { shape, values }, estimate: null };
+    this.show(figure, difference, t("compare.difference"));
+    this.#compared = { panels, difference, own, says: sentence(result, rendering) };
   }
 
   /**
-   * @param {Comparison} result
-   * @param {Settings} rendering
+   * Saves picture, both maps and their difference as one figure.
+   * @param {"png" | "svg"} kind
    */
-  showNumbers({ signed, magnitudes, union, share, pixels }, { reduction, percentile }) {
-    /** @param {number | null} value */
-    const number = (value) => (value === null ? "–" : format.correlation(value));
-    /** @param {number | null} value */
-    const portion = (value) => (value === null ? "–" : format.percent(value));
-    const entries = [
-      ...(reduction === "sum" ? [[t("compare.signed"), number(signed)]] : []),
-      [t("compare.magnitudes"), number(magnitudes)],
-      [t("compare.share"), portion(share)],
-      [t("compare.union"), portion(union)],
-    ];
-    this.numbers.replaceChildren(...entries.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
-    this.note.textContent = t("compare.note", { percentile, pixels });
+  async save(kind) {
+    const panels = sides();
+    if (!panels) return;
+    const { saveComparison } = await import("../export/comparison-figure.js");
+    const { difference = null, own = null, says = this.says.textContent ?? "" } = this.#compared ?? {};
+    const name = await saveComparison(kind, { panels, titles: panels.map(sideTitle), difference, own, says });
+    announce(t("export.saved", { name }));
   }
 }

@@ -4,11 +4,14 @@ import * as api from "../api/client.js";
 import { announce } from "../shared/announce.js";
 import { t } from "../shared/texts.js";
 import { clearView, describePicture, placePanels, restoreView, setAsk, setPictures, showNotice, stopRun } from "../state/actions.js";
+import { mapsBefore } from "../state/before.js";
 import { emptyLayout, emptyView } from "../state/initial.js";
-import { allPanels, expectedPanels, isFinal, recordedPanel } from "../state/panels.js";
+import { questionText } from "../state/models.js";
+import { allPanels, expectedPanels, isFinal, missingPanel, recordedPanel } from "../state/panels.js";
 import { keyOf, requested, rowId, shownMethods } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { addressNow, fragmentOf, restoreAddress } from "../url-state/address.js";
+import { followEntry, goTo, leaveSteps } from "../url-state/steps.js";
 
 /**
  * @import { Explanation } from "../api/types.js"
@@ -119,16 +122,6 @@ const entryOf = (picture) => store.state.pictures.find(({ key }) => key === pict
 const placeExpected = (patch) => placePanels(expectedPanels({ ...store.state, ...patch }), patch);
 
 /**
- * Goes to an address with a new history entry; replaces the current entry if its explanation no longer exists.
- * @param {string} address
- * @param {any} state
- */
-export function goTo(address, state = null) {
-  if (history.state?.gone) history.replaceState(state, "", address);
-  else history.pushState(state, "", address);
-}
-
-/**
  * Explains another picture of the strip. If the server refuses it, the view `before` is shown again.
  * @param {PictureEntry} entry
  * @param {Partial<Ask>} change
@@ -147,7 +140,12 @@ export function explainPicture({ key, url, name }, change = {}, before = snapsho
  */
 export function explainAgain(change = {}, { layout, row } = store.state) {
   const before = snapshot();
-  placeExpected({ phase: "running", ask: { ...before.ask, ...change }, layout, row, notice: null, seconds: null });
+  const { state } = store;
+  /** @type {Partial<State>} */
+  const patch = { phase: "running", ask: { ...before.ask, ...change }, layout, row, notice: null, seconds: null, blink: null };
+  const next = { ...state, ...patch };
+  const panels = expectedPanels(next);
+  placePanels(panels, { ...patch, before: mapsBefore(state, next, panels) });
   run(before);
 }
 
@@ -157,8 +155,8 @@ export function explainAgain(change = {}, { layout, row } = store.state) {
  */
 export function showEarlierView(earlier) {
   const signals = supersede();
-  placePanels([...earlier.panels, ...earlier.hiddenPanels], { ...earlier, notice: null });
-  goTo(addressOf(earlier.id) + fragmentOf(store.state), historyState());
+  placePanels([...earlier.panels, ...earlier.hiddenPanels], { ...earlier, notice: null, before: null, blink: null });
+  goTo(() => addressOf(earlier.id) + fragmentOf(store.state), historyState);
   fetchShown(signals.view);
 }
 
@@ -222,8 +220,10 @@ async function run(before) {
  * @param {string} id
  */
 function pushExplanationAddress(id) {
-  addressPending = false;
-  goTo(addressOf(id) + fragmentOf(store.state), historyState());
+  goTo(() => {
+    addressPending = false;
+    return addressOf(id) + fragmentOf(store.state);
+  }, historyState);
 }
 
 /**
@@ -252,7 +252,13 @@ function fail(problem, { accepted, retry, before, signals }) {
   const name = aboutQuestion || !pictureChanged ? null : picture?.name;
   /** @type {Notice} */
   const notice = { place: aboutQuestion && before.id ? "ask" : "picture", problem, name, retry: null };
-  if (problem.transient) {
+  if (problem.transient && !pictureChanged && before.id) {
+    // What was there stays, with its own names and numbers; the new question is asked again on request.
+    const { ask, layout, row } = store.state;
+    addressPending = false;
+    const again = () => explainAgain(ask, { layout, row });
+    restore({ ...before, notice: { place: "grid", problem, asked: questionText(store.state), retry: again } }, signals);
+  } else if (problem.transient) {
     stopRun("failed");
     showNotice({ ...notice, retry });
   } else {
@@ -334,9 +340,11 @@ function stripWith({ key, id }, known) {
  */
 function showRecord(record, question, signals) {
   const inputs = new Map(record.inputs.map((input) => [input.model, input]));
-  const ask = question ? question.askOf(record, inputs) : store.state.ask;
+  const { missing = [] } = record;
+  const ask = question ? question.askOf({ ...record, panels: [...record.panels, ...missing] }, inputs) : store.state.ask;
   const state = { ...store.state, ask, inputs };
-  const panels = withMissing(record.panels.map((panel) => recordedPanel(panel, state)), state);
+  const recorded = [...record.panels.map((panel) => recordedPanel(panel, state)), ...missing.map(missingPanel)];
+  const panels = withMissing(recorded, state);
   const complete = panels.length > 0 && panels.every(isFinal);
   placePanels(panels, { phase: complete ? "done" : "cancelled", id: record.id, inputs, ask, seconds: record.seconds ?? null });
   if (record.image) describePicture({ width: record.image.width, height: record.image.height });
@@ -385,6 +393,15 @@ export function followAddress() {
  * @param {string} address
  */
 export function visit(address) {
-  history.pushState(null, "", address);
-  followAddress();
+  leaveSteps(() => {
+    const same = new URL(address, location.href).pathname === location.pathname;
+    if (same) history.replaceState(history.state, "", address);
+    else history.pushState(null, "", address);
+    followAddress();
+  });
+}
+
+/** After going back or forward: within a view only what is open changes. */
+export function followHistory() {
+  if (followEntry(followAddress) && store.state.phase !== "loading") updateHistoryEntry();
 }

@@ -7,7 +7,7 @@ import { reduce } from "../rendering/reduction.js";
 import { REDUCTIONS, paletteOf } from "../rendering/settings.js";
 import { loadImage } from "../shared/load-image.js";
 import { t } from "../shared/texts.js";
-import { updatePanel } from "../state/actions.js";
+import { dismissNotice, showNotice, updatePanel } from "../state/actions.js";
 import { cacheAnswer, cacheKey } from "../state/result-cache.js";
 import { store } from "../state/store.js";
 
@@ -96,6 +96,11 @@ export async function fetchArray(id, signal) {
     for (const reduction of REDUCTIONS) whenIdle(() => reduce(raw, reduction));
   } catch (error) {
     if (signal.aborted) return;
+    // What the stream has sent is there: one notice for all maps that could not be fetched.
+    if (error instanceof api.Problem && error.transient && store.panel(id)?.estimate) {
+      showNotice({ place: "grid", problem: error, retry: () => { dismissNotice(); fetchShown(signal); } });
+      return;
+    }
     const detail = /** @type {Error} */ (error).message;
     updatePanel(id, { problem: { title: t("problem.array"), detail, again: () => fetchArray(id, signal) } });
   } finally {

@@ -62,7 +62,7 @@ export function questionOf(panels) {
  * How the maps are rendered: palette, channels, clipping, overlay.
  * @param {State} state
  */
-function renderingText({ rendering, palettes }) {
+export function renderingText({ rendering, palettes }) {
   return t("figure.reading", {
     palette: palettes?.[paletteOf(rendering)].title,
     channels: t(`reading.${rendering.reduction}.long`).toLowerCase(),
@@ -144,7 +144,7 @@ export function tickTexts(scale) {
  * @param {Column} column
  * @param {DrawnScale} scale
  */
-function drawScale(column, scale) {
+export function drawScale(column, scale) {
   column.space(8);
   // Outline and window have no colours to explain, only the value at which they begin.
   if (scale.show === "outline" || scale.show === "window") {

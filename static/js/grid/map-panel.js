@@ -3,8 +3,10 @@ import { el, iconButton } from "../shared/dom.js";
 import { factNodes, factsOf, fitFacts } from "../shared/panel-facts.js";
 import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
-import { openMetrics, viewPanel } from "../state/actions.js";
+import { openMetrics, setBlink, viewPanel } from "../state/actions.js";
+import { markOf, panelBefore, shownOf } from "../state/before.js";
 import { methodOf, methodTitle } from "../state/methods.js";
+import { inputOf } from "../state/models.js";
 import { canBeMeasured, isFinal } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -26,6 +28,7 @@ export class MapPanel extends View {
   /** @type {HTMLButtonElement} */ more;
   /** @type {PanelMenu} */ menu;
   /** @type {MapLens} */ lens;
+  /** Says of what the map was, where it is one of before. @type {HTMLParagraphElement} */ mark;
   /** @type {HTMLDivElement} */ message;
   /** @type {HTMLDivElement} */ hairline;
   /** @type {HTMLDivElement} */ square;
@@ -34,6 +37,7 @@ export class MapPanel extends View {
   /** @type {ScaleBar} */ scale;
   /** @type {HTMLButtonElement} */ trust;
   /** @type {Panel} */ panel;
+  /** @type {ReturnType<typeof shownOf>} */ shown;
 
   #factsWidth = 0; // the width that the facts were fitted to
 
@@ -42,10 +46,13 @@ export class MapPanel extends View {
     this.year = el("span", { class: "muted" });
     this.more = iconButton("more", "");
     this.menu = el("panel-menu");
-    this.lens = el("map-lens", { onopen: () => this.open(), ondrawn: ({ detail }) => this.drawn(detail) });
+    this.lens = el("map-lens", {
+      onopen: () => this.open(), ondrawn: ({ detail }) => this.drawn(detail), onhold: (event) => this.hold(event), onrelease: () => setBlink(null),
+    });
+    this.mark = el("p", { class: "before-mark", hidden: true });
     this.message = el("div", { class: "panel-words" });
     this.hairline = progressLine();
-    this.square = el("div", { class: "well map-well" }, this.lens, this.message, this.hairline);
+    this.square = el("div", { class: "well map-well" }, this.lens, this.mark, this.message, this.hairline);
     this.facts = el("p", { class: "facts" });
     this.readout = el("map-readout");
     this.scale = el("scale-bar");
@@ -57,7 +64,7 @@ export class MapPanel extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watchPanels((id) => id === this.panel?.id && this.render(), signal);
-    store.watch(["inputs", "methods"], () => this.render(), signal);
+    store.watch(["inputs", "methods", "before", "blink"], () => this.render(), signal);
     const room = new ResizeObserver(() => this.panel && ![0, this.#factsWidth].includes(this.facts.clientWidth) && this.showFacts());
     room.observe(this.facts);
     signal.addEventListener("abort", () => room.disconnect());
@@ -88,16 +95,36 @@ export class MapPanel extends View {
     this.menu.attachPanel(this.more, panel);
     const label = panel.target?.label;
     this.lens.canvas.setAttribute("aria-label", label ? t("panel.mapFor", { method, label }) : t("panel.map", { method }));
+    this.shown = shownOf(panel);
     this.showSquare();
     this.showProgress(method);
     this.showMessage();
     this.showFacts();
-    this.lens.setPanel(panel);
+    this.showBefore();
+    this.lens.setPanel(this.shown.panel);
     this.readout.setLens(this.lens);
   }
 
+  /** A map of before is dimmed while there is no new one, and says of what it is. */
+  showBefore() {
+    const { old, stale, panel } = this.shown;
+    this.classList.toggle("is-stale", stale);
+    this.mark.hidden = !old;
+    this.mark.textContent = old ? markOf(panel, this.panel) : "";
+  }
+
+  /**
+   * While a press is held, the map of before.
+   * @param {Event} event
+   */
+  hold(event) {
+    if (!panelBefore(this.panel, store.state) || this.shown.stale) return;
+    event.preventDefault();
+    setBlink(this.panel.id);
+  }
+
   showSquare() {
-    const { size } = store.state.inputs.get(this.panel.model) ?? {};
+    const { size } = inputOf(this.shown.panel) ?? {};
     if (size) this.square.style.aspectRatio = `${size[1]} / ${size[0]}`;
   }
 
@@ -112,7 +139,7 @@ export class MapPanel extends View {
   /** What stands in the square instead of a map. */
   showMessage() {
     const { status, problem, estimate, raw } = this.panel;
-    const empty = !estimate && !raw;
+    const empty = !estimate && !raw && !this.shown.stale;
     const nodes = [];
     if (problem) {
       nodes.push(el("strong", {}, status === "refused" || status === "failed" ? t(`panel.${status}`) : (problem.title ?? t("panel.failed"))));
@@ -127,7 +154,8 @@ export class MapPanel extends View {
   }
 
   showFacts() {
-    const { status, record, done, total } = this.panel;
+    const { old, stale } = this.shown;
+    const { status, record, done, total } = old && !stale ? this.shown.panel : this.panel;
     /** @type {Fact[]} */
     let facts = [];
     if (status === "done" && record) facts = factsOf(record);

@@ -4,13 +4,15 @@ import { arrange, el, focused } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { PHONE } from "../shared/screens.js";
 import { t } from "../shared/texts.js";
-import { openFlow } from "../state/actions.js";
+import { openFlow, setBlink } from "../state/actions.js";
 import { methodTitle, summaryOf } from "../state/methods.js";
 import { askedModel, askedTarget, modelTitle, predictionOf } from "../state/models.js";
 import { isFinal } from "../state/panels.js";
 import { currentRow, rowsWithPanels, hiddenMethods, hiddenRows, keyOf, methodsOf, rowId } from "../state/rows.js";
 import { store } from "../state/store.js";
+import { panelName } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
+import { listenForBlink } from "./blink.js";
 import { fitMaps } from "./room.js";
 
 /**
@@ -22,11 +24,15 @@ import { fitMaps } from "./room.js";
  * @import { MapPanel } from "./map-panel.js"
  */
 
+const NAMES = 6; // of missing maps; more are counted
+
 /** The maps, with the question above them and the state of the answer. */
 export class PanelGrid extends View {
   /** @type {HTMLHeadingElement} */ question;
   /** @type {HTMLParagraphElement} */ context;
   /** @type {HTMLButtonElement} */ flow;
+  /** @type {HTMLButtonElement} */ blink;
+  /** What a stopped explanation has not computed. @type {HTMLParagraphElement} */ missing;
   /** @type {HTMLSpanElement} */ status;
   /** @type {HTMLButtonElement} */ cancel;
   /** @type {HTMLButtonElement} */ resume;
@@ -46,6 +52,8 @@ export class PanelGrid extends View {
     this.question = el("h2", { class: "question", tabindex: "-1" });
     this.context = el("p", { class: "small muted context" });
     this.flow = el("button", { type: "button", class: "link grid-flow", onclick: () => openFlow(currentRow(store.state)?.key ?? null) }, t("flow.open"));
+    this.blink = el("button", { type: "button", class: "link grid-before", title: t("before.help"), "aria-pressed": "false", hidden: true, onclick: () => setBlink(store.state.blink ? null : "all") }, t("before.show"));
+    this.missing = el("p", { class: "small grid-missing", hidden: true });
     this.status = el("span", { class: "small muted tally" });
     this.cancel = el("button", { type: "button", class: "button", onclick: cancel }, t("grid.cancel"));
     this.resume = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
@@ -59,7 +67,8 @@ export class PanelGrid extends View {
     this.stack = el("grid-stack");
     this.table = el("grid-table");
     this.append(
-      el("header", { class: "grid-head" }, el("div", { class: "grid-title" }, this.question, el("div", { class: "grid-about" }, this.context, this.flow)), this.actions),
+      el("header", { class: "grid-head" }, el("div", { class: "grid-title" }, this.question, el("div", { class: "grid-about" }, this.context, this.flow, this.blink)), this.actions),
+      this.missing,
       el("problem-notice", { place: "grid" }),
       this.maps, this.rowPopup,
     );
@@ -71,6 +80,8 @@ export class PanelGrid extends View {
     store.watch(["panels"], () => this.arrange(), signal);
     store.watch(["panels", "phase", "ask", "layout", "row", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.updateHead(), signal);
     store.watchPanels(() => this.updateStatus(), signal);
+    store.watch(["before", "blink"], () => this.offerBefore(), signal);
+    listenForBlink(signal);
     PHONE.addEventListener("change", () => this.arrange(), { signal });
     store.watch(["inputs"], () => this.fit(), signal);
     const room = new ResizeObserver(() => this.fit());
@@ -113,6 +124,23 @@ export class PanelGrid extends View {
     const cells = new Map([...keyed].map(([key, panel]) => [panel, this.#cells.get(key)]));
     for (const [panel, cell] of cells) cell.setPanel(panel);
     return (panel) => /** @type {MapPanel} */ (cells.get(panel));
+  }
+
+  offerBefore() {
+    const { before, blink } = store.state;
+    this.blink.hidden = !before;
+    this.blink.setAttribute("aria-pressed", String(blink === "all"));
+  }
+
+  /** Which maps a stopped explanation lacks. */
+  tellMissing() {
+    const { panels, phase } = store.state;
+    const names = panels.filter((panel) => !isFinal(panel)).map(panelName);
+    this.missing.hidden = phase !== "cancelled" || names.length === 0;
+    if (this.missing.hidden) return;
+    const more = names.length - NAMES;
+    const list = more > 0 ? [...names.slice(0, NAMES), t("grid.missing.more", { count: more })] : names;
+    this.missing.textContent = t("grid.missing", { maps: new Intl.ListFormat(document.documentElement.lang || undefined).format(list) });
   }
 
   updateHead() {
@@ -193,5 +221,6 @@ export class PanelGrid extends View {
       cancelled: () => t("grid.partly", { done, of }),
     };
     this.status.textContent = texts[phase]?.() ?? "";
+    this.tellMissing();
   }
 }

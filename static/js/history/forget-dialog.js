@@ -3,7 +3,9 @@ import { removeForgotten } from "../picture/pictures.js";
 import { announce } from "../shared/announce.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
+import { openDialog } from "../state/actions.js";
 import { store } from "../state/store.js";
+import { leaveForgotten } from "../url-state/steps.js";
 import { View } from "../widgets/view.js";
 import { explanationHistory } from "./history.js";
 
@@ -26,12 +28,22 @@ export class ForgetDialog extends View {
       el("div", { class: "dialog-actions" }, this.keep, this.forget));
   }
 
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    store.watch(["dialog"], ({ dialog }) => (dialog === "forget" ? this.open() : this.dialog.close()), signal);
+  }
+
   /**
    * `opener` has the focus again when the answer is no.
    * @param {HTMLElement} opener
    */
   ask(opener) {
     this.opener = opener;
+    openDialog("forget");
+  }
+
+  open() {
+    if (this.dialog.open) return;
     this.problem.hidden = true;
     this.append(this.dialog); // on the page only while it asks
     this.dialog.showModal();
@@ -51,15 +63,18 @@ export class ForgetDialog extends View {
     }
     this.opener = null;
     this.dialog.close();
-    explanationHistory.remove(id);
-    removeForgotten(id);
-    announce(t("forget.done"));
-    const next = store.state.phase === "empty" ? "#choose" : "panel-grid .question";
-    return /** @type {HTMLElement | null} */ (document.querySelector(next))?.focus();
+    return leaveForgotten(() => {
+      explanationHistory.remove(id);
+      removeForgotten(id);
+      announce(t("forget.done"));
+      const next = store.state.phase === "empty" ? "#choose" : "panel-grid .question";
+      /** @type {HTMLElement | null} */ (document.querySelector(next))?.focus();
+    });
   }
 
   closed() {
     this.dialog.remove();
+    if (store.state.dialog === "forget") openDialog(null);
     this.opener?.focus();
   }
 

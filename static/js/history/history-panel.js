@@ -1,5 +1,6 @@
 import { el, focused, iconButton } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
+import { openDialog } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { entryLink, methodsAndTime, nameOf, questionLine } from "./entry.js";
@@ -30,7 +31,7 @@ export class HistoryPanel extends View {
       el("div", { class: "sheet-body" },
         el("header", { class: "sheet-head" }, el("h2", { id: "history-title" }, t("history.title")), iconButton("close", t("history.close"), { onclick: () => this.dialog.close() })),
         this.note, this.list, el("footer", { class: "sheet-foot" }, this.clear, this.undo)));
-    this.button = el("button", { type: "button", class: "top-button", "aria-haspopup": "dialog", onclick: () => this.open() }, t("history.title"));
+    this.button = el("button", { type: "button", class: "top-button", "aria-haspopup": "dialog", onclick: () => openDialog("history") }, t("history.title"));
     this.append(this.button);
   }
 
@@ -38,9 +39,11 @@ export class HistoryPanel extends View {
   listen(signal) {
     explanationHistory.addEventListener("change", () => this.show(), { signal });
     store.watch(["models", "methods", "id"], () => this.show(), signal);
+    store.watch(["dialog"], ({ dialog }) => (dialog === "history" ? this.open() : this.dialog.close()), signal);
   }
 
   open() {
+    if (this.dialog.open) return;
     this.append(this.dialog); // on the page only while it is open
     this.dialog.showModal();
     this.show();
@@ -102,6 +105,7 @@ export class HistoryPanel extends View {
   closed() {
     this.forgetCleared();
     this.dialog.remove();
+    if (store.state.dialog === "history") openDialog(null);
   }
 
   forgetCleared() {

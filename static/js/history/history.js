@@ -20,6 +20,7 @@ function stored() {
  * @property {string | null} label - the model's top class
  * @property {string | null} target - the classes that were explained, where it is not the top one alone
  * @property {string[]} methods
+ * @property {string} [question] - all of what was asked, to find the same view again
  * @property {boolean} gone - the server has forgotten it
  */
 
@@ -56,6 +57,18 @@ class History extends EventTarget {
     const known = this.of(id);
     const entry = /** @type {Entry} */ ({ ...known, id, time: known?.time ?? Date.now(), ...fields });
     this.#write(known ? this.entries.map((old) => (old === known ? entry : old)) : [entry, ...this.entries].slice(0, MAX_ENTRIES));
+  }
+
+  /**
+   * Takes out the others that are the same view: the same question about the same picture.
+   * @param {Entry} entry
+   */
+  dropDoubles({ id, question, sample, thumbnail }) {
+    this.#read();
+    /** @param {Entry} other */
+    const isDouble = (other) => other.id !== id && Boolean(question) && other.question === question
+      && (sample || other.sample ? other.sample === sample : Boolean(thumbnail) && other.thumbnail === thumbnail);
+    if (this.entries.some(isDouble)) this.#write(this.entries.filter((entry) => !isDouble(entry)));
   }
 
   /** @param {string} id */

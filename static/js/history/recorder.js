@@ -10,7 +10,7 @@ import { explanationHistory } from "./history.js";
 
 /**
  * @import { ClassBody } from "../api/types.js"
- * @import { Panel } from "../state/types.js"
+ * @import { Panel, State } from "../state/types.js"
  */
 
 /** @type {<T>(values: T[]) => T[]} */
@@ -26,6 +26,16 @@ function targetsOf(panels, top) {
   return labels.length === 1 && labels[0] === top?.label ? null : labels.join(", ") || null;
 }
 
+/**
+ * All of what was asked, as text.
+ * @param {State} state
+ */
+function questionOf({ panels, ask }) {
+  const { against, score, seed, fit, size, options } = ask;
+  const maps = panels.map(({ model, method, target }) => [model, method, target?.index, options[method] ?? {}]);
+  return JSON.stringify([maps.map((map) => JSON.stringify(map)).sort(), against?.index, score, seed, fit, size]);
+}
+
 async function enter() {
   const { id, picture, panels } = store.state;
   if (!id || !picture) return;
@@ -39,11 +49,21 @@ async function enter() {
     label: top?.label ?? null,
     target: targetsOf(panels, top),
     methods: unique(panels.map(({ method }) => method)),
+    question: questionOf(store.state),
     gone: false,
   });
-  if (known?.thumbnail) return;
+  if (!known?.thumbnail) await addThumbnail(id, picture.url);
+  const entry = explanationHistory.of(id);
+  if (entry) explanationHistory.dropDoubles(entry);
+}
+
+/**
+ * @param {string} id
+ * @param {string} url
+ */
+async function addThumbnail(id, url) {
   const { thumbnailOf } = await import("./thumbnail.js");
-  const thumbnail = (await thumbnailOf(picture.url)) ?? (await thumbnailOf(api.pictureUrl(id)));
+  const thumbnail = (await thumbnailOf(url)) ?? (await thumbnailOf(api.pictureUrl(id)));
   if (thumbnail && explanationHistory.of(id)) explanationHistory.put(id, { thumbnail });
 }
 

@@ -1,7 +1,7 @@
 // Wires the page: the start, the catalogue, the address; and fetches the workbench when it is wanted.
 
 import * as api from "../api/client.js";
-import { followAddress } from "../controller/controller.js";
+import { followAddress, followHistory } from "../controller/controller.js";
 import { EarlierList } from "../history/earlier-list.js";
 import { HistoryPanel } from "../history/history-panel.js";
 import { explanationHistory } from "../history/history.js";
@@ -11,9 +11,10 @@ import { addSamples } from "../picture/pictures.js";
 import { SampleList } from "../picture/sample-list.js";
 import { offerLanguages } from "../shared/language.js";
 import { t } from "../shared/texts.js";
-import { setCatalogue, showNotice } from "../state/actions.js";
+import { openDialog, setCatalogue, showNotice } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { keepAddress } from "../url-state/address.js";
+import * as steps from "../url-state/steps.js";
 import { ThemeToggle } from "../widgets/theme-toggle.js";
 import { ProblemNotice } from "./problem-notice.js";
 
@@ -41,6 +42,17 @@ async function load(part, fetcher) {
     else if (error.status === 401) showNotice({ place: "picture", problem: error, retry: () => location.reload() });
     else throw error;
   }
+}
+
+/** Asks for an API key; going back closes the dialog too. */
+async function askForKey() {
+  const { askForKey: ask } = await import("../api/key-dialog.js");
+  const leave = new AbortController();
+  openDialog("key");
+  store.watch(["dialog"], ({ dialog }) => dialog !== "key" && leave.abort(), leave.signal);
+  const accepted = await ask(leave.signal);
+  if (store.state.dialog === "key") openDialog(null);
+  return accepted;
 }
 
 /** @type {Promise<void> | null} */
@@ -105,16 +117,16 @@ function switchViews(start, bench) {
   }
 }
 
-api.onUnauthorised(async () => (await import("../api/key-dialog.js")).askForKey());
+api.onUnauthorised(askForKey);
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
 document.getElementById("choose")?.addEventListener("click", choose);
 document.getElementById("all-samples")?.addEventListener("click", () => addSamples(store.state.samples ?? []));
 listenForPictures();
-addEventListener("popstate", followAddress);
+addEventListener("popstate", followHistory);
 offerLanguages();
 followAddress();
 switchViews(/** @type {HTMLElement} */ (document.getElementById("start")), /** @type {HTMLElement} */ (document.getElementById("bench")));
-keepAddress();
+keepAddress(steps);
 keepHistory();
 
 load("samples", api.samples);

@@ -22,7 +22,7 @@ export class ProblemNotice extends View {
   }
 
   /** @param {Notice} notice */
-  content({ problem, name, retry }) {
+  content({ problem, name, retry, asked }) {
     const title = name && !problem.transient ? t("problem.refused", { name }) : (problem.title ?? "");
     const { detail = "" } = problem;
     const wait = problem.retryAfter ? t("problem.retryAfter", { seconds: problem.retryAfter }) : null;
@@ -30,6 +30,7 @@ export class ProblemNotice extends View {
       el("div", { class: "notice", role: "alert" },
         el("strong", { lang: title === problem.title ? problem.language : null }, title),
         detail && detail !== title ? el("p", { lang: problem.language }, detail) : null,
+        asked ? el("p", {}, t("problem.kept", { asked })) : null,
         wait ? el("p", {}, `${wait}.`) : null,
         retry ? el("button", { type: "button", class: "button", onclick: retry }, t("problem.retry")) : null,
         iconButton("close", t("problem.dismiss"), { class: "icon-button notice-close", onclick: dismissNotice })),

@@ -8,6 +8,7 @@ import "../history/thumbnail.js";
 import "../rendering/palettes.js";
 import "../state/recorded-question.js";
 import { MapCompare } from "../compare/map-compare.js";
+import { OverlaidMaps } from "../compare/overlaid-maps.js";
 import { CopyLink } from "../export/copy-link.js";
 import { ExportButton } from "../export/export-button.js";
 import { ExportMenu } from "../export/export-menu.js";
@@ -90,10 +91,11 @@ const ELEMENTS = {
   "map-viewer": MapViewer,
   "parameter-field": ParameterField,
   "parameter-dialog": ParameterDialog,
+  "overlaid-maps": OverlaidMaps,
   "map-compare": MapCompare,
 };
 
-const SHEETS = ["models", "panels", "reading", "grid", "looking", "tools", "layout", "phone"];
+const SHEETS = ["models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "phone"];
 
 await Promise.all(SHEETS.map(style));
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);

@@ -1,10 +1,11 @@
 // The strip of pictures: one question, asked of a picture when it is looked at for the first time.
 
-import { addressOf, clear, explainPicture, goTo, showEarlierView, updateHistoryEntry } from "../controller/controller.js";
+import { addressOf, clear, explainPicture, showEarlierView, updateHistoryEntry } from "../controller/controller.js";
 import { setPictures } from "../state/actions.js";
 import { emptyView } from "../state/initial.js";
 import { dropPicture } from "../state/result-cache.js";
 import { store } from "../state/store.js";
+import { goTo } from "../url-state/steps.js";
 
 /**
  * @import { SampleBody } from "../api/types.js"
@@ -88,7 +89,7 @@ export function removePicture(key) {
   const neighbour = pictures[index + 1] ?? pictures[index - 1];
   if (!neighbour) {
     clear();
-    goTo(addressOf(null));
+    goTo(() => addressOf(null));
     return;
   }
   choosePicture(neighbour.key, { ...emptyView(), ask, layout, row });

@@ -3,7 +3,7 @@ import { el } from "../shared/dom.js";
 import { findingNode } from "../shared/finding.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
-import { askedTarget, shownInput } from "../state/models.js";
+import { askedModel, askedTarget, modelTitle, shownInput } from "../state/models.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
@@ -70,6 +70,11 @@ export class PredictionList extends View {
       row.button.title = `${label} · ${index}`;
       return undefined;
     });
-    this.notes.replaceChildren(...(shownInput()?.notes ?? []).map((note) => el("p", { class: "small muted" }, findingNode(note, "note"))));
+    const input = shownInput();
+    // Until the model that is asked has answered, these are another's.
+    const other = input && input.model !== askedModel() ? input.model : null;
+    this.classList.toggle("is-stale", other !== null);
+    const whose = other === null ? [] : [el("p", { class: "small muted" }, t("predictions.before", { model: modelTitle(other) }))];
+    this.notes.replaceChildren(...whose, ...(shownInput()?.notes ?? []).map((note) => el("p", { class: "small muted" }, findingNode(note, "note"))));
   }
 }

@@ -2,6 +2,7 @@
 
 import { rememberSettings } from "../rendering/settings.js";
 import { emptyView, RESTING_VIEWPORT } from "./initial.js";
+import { withLayers } from "./layers.js";
 import { allPanels, isFinal } from "./panels.js";
 import { arranged } from "./rows.js";
 import { store } from "./store.js";
@@ -9,6 +10,7 @@ import { store } from "./store.js";
 /**
  * @import { InputBody, ModelBody } from "../api/types.js"
  * @import { Settings } from "../rendering/types.js"
+ * @import { Layers } from "./layers.js"
  * @import { Ask, Download, Notice, Panel, Picture, PictureEntry, RowKey, Sheet, State, ViewState, Viewport } from "./types.js"
  */
 
@@ -96,6 +98,9 @@ export const showNotice = (notice) => store.set({ notice });
 
 export const dismissNotice = () => store.set({ notice: null });
 
+/** @param {State["blink"]} blink */
+export const setBlink = (blink) => store.set({ blink });
+
 // Pictures
 
 /** @param {PictureEntry[]} pictures */
@@ -149,6 +154,18 @@ export const openMetrics = (panel) => store.set({ metricsPanel: panel });
 
 /** @param {Sheet | null} sheet */
 export const openSheet = (sheet) => store.set({ sheet });
+
+/** @param {State["dialog"]} dialog */
+export const openDialog = (dialog) => store.set({ dialog });
+
+/**
+ * Opens exactly these layers over the page, and closes all others.
+ * @param {Layers} layers
+ */
+export function restoreLayers(layers) {
+  const patch = withLayers(store.state, layers);
+  if (Object.keys(patch).length) store.set(patch);
+}
 
 /**
  * A dialog that could not be fetched: `key` is its place in the state.

@@ -1,9 +1,13 @@
 // What the page knows of the models, and which one it asks.
 
+import { t } from "../shared/texts.js";
 import { currentRow } from "./rows.js";
 import { store } from "./store.js";
 
-/** @import { ClassBody, InputBody, ModelBody, PredictedClass } from "../api/types.js" */
+/**
+ * @import { ClassBody, InputBody, ModelBody, PredictedClass } from "../api/types.js"
+ * @import { Panel, State } from "./types.js"
+ */
 
 /** @param {string | null | undefined} id */
 export const modelOf = (id) => store.state.models?.models.find((model) => model.id === id);
@@ -24,6 +28,13 @@ export function shownInput() {
 }
 
 /**
+ * What a panel's model saw; a map of before has its own.
+ * @param {Pick<Panel, "model" | "input">} panel
+ * @returns {InputBody | undefined}
+ */
+export const inputOf = ({ model, input }) => input ?? store.state.inputs.get(model);
+
+/**
  * The class that the current row explains, as far as it is known yet.
  * @returns {ClassBody | null}
  */
@@ -38,6 +49,16 @@ export const askedTarget = () => currentRow(store.state)?.target ?? shownInput()
 export function predictionOf(model, target) {
   const { predictions = [], targets = [] } = store.state.inputs.get(model) ?? {};
   return target ? [...predictions, ...targets].find(({ index }) => index === target.index) : predictions[0];
+}
+
+/**
+ * The question of the chosen row, in a few words.
+ * @param {State} state
+ */
+export function questionText(state) {
+  const row = currentRow(state);
+  const question = row?.target ? t("grid.why", { label: row.target.label }) : t("grid.top");
+  return [question, modelTitle(row?.model)].filter(Boolean).join(" · ");
 }
 
 /**

@@ -5,7 +5,7 @@ import { shownMethods, shownRows } from "./rows.js";
 import { store } from "./store.js";
 
 /**
- * @import { ClassBody, PanelBody, PlannedPanelBody } from "../api/types.js"
+ * @import { ClassBody, MissingPanelBody, PanelBody, PlannedPanelBody } from "../api/types.js"
  * @import { Panel, State } from "./types.js"
  */
 
@@ -83,6 +83,14 @@ export function expectedPanels(state) {
 export function acceptedPanel({ id, model, method, target: index }, state) {
   const target = state.ask.targets.find((asked) => asked?.index === index) ?? null;
   return answered({ id, model, method, target }, index ?? undefined, state);
+}
+
+/**
+ * A panel that a recorded explanation was asked for, and was stopped before it came.
+ * @param {MissingPanelBody} missing
+ */
+export function missingPanel({ model, method, target, against }) {
+  return blank({ id: `missing ${model} ${method} ${target?.index ?? "top"}`, model, method, target, against, status: "cancelled" });
 }
 
 /**

@@ -12,9 +12,11 @@ import { askedInput, modelOf } from "./models.js";
 /** @type {<T>(values: T[]) => T[]} */
 const unique = (values) => [...new Set(values)];
 
+/** @typedef {Pick<PanelBody, "model" | "method" | "target" | "against" | "parameters">} Asked A panel, or one that is missing. */
+
 /**
  * The classes asked for, null for each model's top one.
- * @param {PanelBody[]} panels
+ * @param {Asked[]} panels
  * @param {Map<string, InputBody>} inputs
  * @returns {(ClassBody | null)[]}
  */
@@ -35,7 +37,7 @@ function targetsOf(panels, inputs) {
 
 /**
  * The question, with every parameter that a method was given.
- * @param {Pick<Explanation, "panels" | "score" | "seed">} record
+ * @param {Pick<Explanation, "score" | "seed"> & { panels: Asked[] }} record
  * @param {Map<string, InputBody>} inputs
  * @returns {Ask}
  */

@@ -24,6 +24,7 @@ class Store extends EventTarget {
     flowRow: null,
     metricsPanel: null,
     sheet: null,
+    dialog: null,
   };
 
   /** @param {Partial<State>} patch */

@@ -97,7 +97,11 @@
  * @property {boolean} cached - shown from before, until the server has sent its record
  * @property {number} [order] - of the estimate, among those of the stream
  * @property {boolean} [difference] - of two maps, and no attribution
+ * @property {boolean} [picture] - without the map: what its model saw
+ * @property {InputBody} [input] - what its model saw, where that is not in the state any more
  */
+
+/** @typedef {{ maps: Map<string, Panel> }} Before The maps of the question before, by row and method of the question now. */
 
 /**
  * What went wrong, and where it is told.
@@ -106,6 +110,7 @@
  * @property {Problem} problem
  * @property {string | null} [name] - of the picture that was refused
  * @property {(() => void) | null} retry
+ * @property {string | null} [asked] - the question that was not answered, where what is shown is of the one before
  */
 
 /** @typedef {"empty" | "loading" | "running" | "done" | "cancelled" | "failed"} Phase */
@@ -124,6 +129,8 @@
  * @property {RowKey | null} row - that picture, predictions and question belong to; null: the first
  * @property {Notice | null} notice
  * @property {number | null} seconds
+ * @property {Before | null} before
+ * @property {string | null} blink - where the map of before is shown: a panel's id, or "all"
  */
 
 /**
@@ -133,7 +140,9 @@
  * @property {number[] | null} centre - [x, y]; null: the middle of each panel
  * @property {number[] | null} cross - [x, y] of the crosshair
  * @property {number[] | null} box - [x0, y0, x1, y1]
- * @property {string[] | null} compare - ids of two panels
+ * @property {string[] | null} compare - ids of two panels; "picture" is what the other's model saw
+ * @property {"side" | "wipe" | "blink"} how - they are compared
+ * @property {number} wipe - 0 … 1: where the line between them is
  * @property {number | null} split - 0 … 1: how much of the full screen is the picture
  * @property {string | null} panel - the one that was looked at last
  */
@@ -165,6 +174,7 @@
  * @property {RowKey | null} flowRow - the row whose gradient flow is open
  * @property {string | null} metricsPanel - the id of the panel whose metrics are open
  * @property {Sheet | null} sheet - that is open on a phone
+ * @property {"history" | "forget" | "key" | null} dialog - that is open and belongs to no panel, row or method
  */
 
 /** @typedef {"ask" | "reading"} Sheet */

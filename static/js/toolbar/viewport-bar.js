@@ -52,7 +52,7 @@ export class ViewportBar extends View {
   }
 
   offer() {
-    this.compare.disabled = drawable().length < 2;
+    this.compare.disabled = drawable().length === 0;
   }
 
   /** @param {State} state */

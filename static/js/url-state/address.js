@@ -1,10 +1,12 @@
 // The view in the address: /e/ID#reduce=sum&clip=95. Written as the view changes, read on load and on back and forward.
 
 import { restoreFromAddress } from "../state/actions.js";
+import { openedLayers, withLayers } from "../state/layers.js";
 import { store } from "../state/store.js";
 import { FIELDS } from "./fields.js";
 
 /**
+ * @import { Layer } from "../state/layers.js"
  * @import { State } from "../state/types.js"
  * @import { Field } from "./fields.js"
  */
@@ -112,6 +114,18 @@ export function addressNow() {
   return location.pathname + location.search + fragmentOf(store.state);
 }
 
+/**
+ * The address with these layers open and no others.
+ * @param {Layer[]} layers
+ */
+export function addressOfLayers(layers) {
+  const { id } = store.state;
+  if (!id || waiting.size || location.pathname !== `/e/${encodeURIComponent(id)}`) return undefined;
+  const open = openedLayers(store.state);
+  const some = Object.fromEntries(layers.map((layer) => [layer, open[layer]]));
+  return location.pathname + location.search + fragmentOf({ ...store.state, ...withLayers(store.state, some) });
+}
+
 function write() {
   const address = addressNow();
   if (address === undefined || fragmentOf(store.state) === canonical(location.hash)) return false;
@@ -119,19 +133,28 @@ function write() {
   return true;
 }
 
-/** At once, then at most every EVERY_MS. */
-function follow() {
-  if (timer || !write()) return;
+/**
+ * At once, then at most every EVERY_MS.
+ * @param {() => boolean} isLeaving
+ */
+function follow(isLeaving) {
+  if (timer || isLeaving() || !write()) return;
   timer = setTimeout(() => {
     timer = 0;
-    follow();
+    follow(isLeaving);
   }, EVERY_MS);
 }
 
-export function keepAddress() {
+/**
+ * @param {object} steps
+ * @param {() => void} steps.followLayers - brings the steps of the history in line before their address is written
+ * @param {() => boolean} steps.isLeaving - the entry in place is about to go
+ */
+export function keepAddress({ followLayers, isLeaving }) {
   store.addEventListener("change", () => {
     if (waiting.size) settleWaiting();
-    follow();
+    if (!waiting.size) followLayers();
+    follow(isLeaving);
   });
-  addEventListener("pagehide", write);
+  addEventListener("pagehide", () => isLeaving() || write());
 }

@@ -72,6 +72,12 @@ const rowWithPanels = (key, state) => (settled(state) ? rowsWithPanels(state).so
 /** @type {Fits} */
 const panel = (id, state) => panels([id], state);
 
+/** One of the two may be the picture. @type {Fits} */
+const compared = (ids, state) => {
+  const maps = ids.filter((/** @type {string} */ id) => id !== "picture");
+  return maps.length > 0 && panels(maps, state);
+};
+
 const coordinate = number({ digits: 1 });
 
 export const FIELDS = [
@@ -87,7 +93,9 @@ export const FIELDS = [
   field("centre", "viewport.centre", list(coordinate, 2)),
   field("cross", "viewport.cross", list(coordinate, 2)),
   field("box", "viewport.box", list(coordinate, 4)),
-  field("compare", "viewport.compare", list(word, 2), panels),
+  field("compare", "viewport.compare", list(word, 2), compared),
+  field("how", "viewport.how", oneOf(["side", "wipe", "blink"])),
+  field("wipe", "viewport.wipe", number({ min: 0, max: 1, digits: 3 })),
   field("split", "viewport.split", number({ min: 0, max: 1, digits: 3 })),
   field("panel", "viewport.panel", word, panel),
   field("rows", "layout.rows", list(row)),

@@ -10,6 +10,7 @@ import { resetZoom } from "./viewport.js";
 
 const SLOP = 4; // pixels that a click may wander
 const TWICE_MS = 250; // within which a second click makes the two a double click
+const HOLD_MS = 350; // after which a press is held
 const LINE = 16; // pixels that a wheel's line stands for
 
 /**
@@ -106,14 +107,23 @@ function dragOf(lens, event) {
 function listenForDrags(lens) {
   /** @type {{ act: ((to: number[]) => void) | null, x: number, y: number, moved: boolean } | null} */
   let drag = null;
+  let timer = 0;
+  let held = false;
+  const hold = () => {
+    // Whoever can show something for it says so.
+    held = !lens.dispatchEvent(new CustomEvent("hold", { cancelable: true }));
+  };
+  lens.addEventListener("contextmenu", (event) => held && event.preventDefault()); // a finger's
   lens.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !event.isPrimary || !lens.ready) return;
+    if (!event.shiftKey && !store.state.tool) timer = setTimeout(hold, HOLD_MS);
     drag = { act: dragOf(lens, event), x: event.clientX, y: event.clientY, moved: false };
   });
   lens.addEventListener("pointermove", (event) => {
     if (!event.isPrimary || !lens.ready) return;
     if (drag && Math.hypot(event.clientX - drag.x, event.clientY - drag.y) > SLOP && !drag.moved) {
       drag.moved = true;
+      clearTimeout(timer);
       if (drag.act) lens.setPointerCapture(event.pointerId);
     }
     if (drag?.moved) drag.act?.(placeOf(lens, event));
@@ -121,9 +131,12 @@ function listenForDrags(lens) {
   });
   const end = () => {
     if (drag?.moved && drag.act && store.state.tool) setTool(null);
-    // The click that follows a drag is none.
-    lens.dragged = Boolean(drag?.moved);
+    // The click that follows a drag, or a press that was held, is none.
+    lens.dragged = Boolean(drag?.moved) || held;
     drag = null;
+    clearTimeout(timer);
+    if (held) lens.dispatchEvent(new CustomEvent("release"));
+    held = false;
   };
   lens.addEventListener("pointerup", end);
   lens.addEventListener("pointercancel", end);

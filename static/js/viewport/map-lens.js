@@ -2,9 +2,10 @@ import { appearanceOf, arrayOf, draw, limitOf, mapOf } from "../rendering/draw.j
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { setViewport } from "../state/actions.js";
+import { inputOf } from "../state/models.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
-import { boxToPanel, frameOf, middleOf, toWindow } from "./geometry.js";
+import { boxToPanel, frameOf, middleOf, toPanel, toPicture, toWindow } from "./geometry.js";
 import { listenForGestures } from "./gestures.js";
 import { listenForKeys } from "./keyboard.js";
 import { cropOf, crossedPixel, panelName } from "./viewport.js";
@@ -17,6 +18,17 @@ import { cropOf, crossedPixel, panelName } from "./viewport.js";
 
 /** @param {number} fraction */
 const percent = (fraction) => `${100 * fraction}%`;
+
+/**
+ * How a layer comes to lie where its crop does; `place` is that of the crop, in fractions of the window.
+ * @param {Frame} frame
+ * @param {number[]} place
+ */
+function transformOf(frame, [u0, v0, u1, v1]) {
+  const [left, top] = toWindow([u0, v0], frame);
+  const [across, down] = [frame.zoom * (u1 - u0), frame.zoom * (v1 - v0)];
+  return left || top || across !== 1 || down !== 1 ? `translate(${percent(left)}, ${percent(top)}) scale(${across}, ${down})` : "";
+}
 
 /**
  * One map over what its model saw, through the zoom that all maps share, with crosshair and box.
@@ -39,6 +51,8 @@ export class MapLens extends View {
   #array = null;
   /** @type {Settings | null} */
   own = null; // where this map is not to be rendered as the others are
+  /** @type {number[] | null} */
+  within = null; // the crop of another map, in whose place this one lies
 
   build() {
     this.seen = el("img", { class: "seen", alt: "", hidden: true, draggable: "false" });
@@ -78,13 +92,24 @@ export class MapLens extends View {
     return cropOf(this.panel);
   }
 
+  /** What of the original its window shows before it is magnified. */
+  get window() {
+    return this.within ?? this.crop;
+  }
+
+  /** The panels that may share a scale: a map of before shares it with those of before. */
+  get others() {
+    const { panels, before } = store.state;
+    return before && this.panel.input ? [...before.maps.values()] : panels;
+  }
+
   /**
    * @param {Panel} panel
    * @param {string} label
    */
   setPanel(panel, label = t("panel.look", { panel: panelName(panel) })) {
     this.panel = panel;
-    const { url } = store.state.inputs.get(panel.model) ?? {};
+    const { url } = inputOf(panel) ?? {};
     // After the array: under a map, and on a slow connection, the picture can wait.
     if (url && this.ready && this.seen.getAttribute("src") !== url) this.seen.src = url;
     if (!url) this.seen.removeAttribute("src");
@@ -124,11 +149,17 @@ export class MapLens extends View {
     const { rendering } = this;
     this.showPreview();
     const array = arrayOf(this.panel);
-    const limit = array ? limitOf(this.panel, { ...store.state, rendering }) : 0;
-    const drawn = store.state.palettes && array ? appearanceOf(rendering, limit) : "";
+    const limit = array ? limitOf(this.panel, { panels: this.others, rendering }) : 0;
+    const { picture } = this.panel;
+    const drawn = picture ? "picture" : store.state.palettes && array ? appearanceOf(rendering, limit) : "";
     if (drawn === this.#drawn && array === this.#array) return;
     this.#drawn = drawn;
     this.#array = array;
+    if (picture) {
+      this.canvas.hidden = true;
+      this.seen.hidden = false;
+      return;
+    }
     const scale = draw(this.canvas, this.panel, { ...store.state, rendering }, limit);
     this.canvas.hidden = this.seen.hidden = !scale;
     this.dispatchEvent(new CustomEvent("drawn", { detail: scale }));
@@ -141,10 +172,10 @@ export class MapLens extends View {
       return;
     }
     const { viewport, tool } = store.state;
-    const frame = frameOf(viewport, this.crop);
+    const frame = frameOf(viewport, this.window);
     this.classList.toggle("magnified", frame.zoom > 1);
     this.classList.toggle("marking", tool === "box");
-    const transform = frame.zoom > 1 ? `translate(${percent(frame.left)}, ${percent(frame.top)}) scale(${frame.zoom})` : "";
+    const transform = transformOf(frame, boxToPanel(this.crop, this.window));
     for (const layer of [this.seen, this.canvas]) if (layer.style.transform !== transform) layer.style.transform = transform;
     this.showCross(frame);
     this.showBox(frame, viewport.box);
@@ -156,7 +187,7 @@ export class MapLens extends View {
     const pixel = crossedPixel(map, this.crop);
     this.across.hidden = this.down.hidden = !pixel;
     if (!map || !pixel) return;
-    const [left, top] = toWindow(middleOf(pixel, map), frame);
+    const [left, top] = toWindow(toPanel(toPicture(middleOf(pixel, map), this.crop), this.window), frame);
     this.across.style.top = percent(top);
     this.down.style.left = percent(left);
   }
@@ -168,7 +199,7 @@ export class MapLens extends View {
   showBox(frame, box) {
     this.box.hidden = !box;
     if (!box) return;
-    const [u0, v0, u1, v1] = boxToPanel(box, this.crop);
+    const [u0, v0, u1, v1] = boxToPanel(box, this.window);
     const [left, top] = toWindow([u0, v0], frame);
     const [right, bottom] = toWindow([u1, v1], frame);
     Object.assign(this.box.style, { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) });

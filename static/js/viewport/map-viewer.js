@@ -2,8 +2,10 @@ import { statusLine } from "../shared/announce.js";
 import { el, iconButton } from "../shared/dom.js";
 import { factNodes, factsOf } from "../shared/panel-facts.js";
 import { t } from "../shared/texts.js";
-import { openMetrics, viewPanel } from "../state/actions.js";
+import { openMetrics, setBlink, viewPanel } from "../state/actions.js";
+import { markOf, panelBefore, shownOf } from "../state/before.js";
 import { methodOf, methodTitle } from "../state/methods.js";
+import { inputOf } from "../state/models.js";
 import { canBeMeasured } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -30,10 +32,12 @@ export class MapViewer extends View {
   /** @type {HTMLButtonElement} */ next;
   /** @type {HTMLDialogElement} */ dialog;
 
+  #viewed = ""; // the panel that is open, or was last
+
   build() {
     this.heading = el("h2", { class: "question", id: "viewer-title" });
     this.context = el("p", { class: "small muted context" });
-    this.lens = el("map-lens", { fullscreen: true, ondrawn: ({ detail }) => this.scale.show(detail) });
+    this.lens = el("map-lens", { fullscreen: true, ondrawn: ({ detail }) => this.scale.show(detail), onhold: (event) => this.hold(event), onrelease: () => setBlink(null) });
     this.divider = el("split-divider");
     this.facts = el("p", { class: "facts" });
     this.readout = el("map-readout");
@@ -53,6 +57,7 @@ export class MapViewer extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewedPanel", "panels"], () => this.follow(), signal);
+    store.watch(["blink", "before"], () => this.render(), signal);
     store.watchPanels((id) => id === store.state.viewedPanel && this.render(), signal);
   }
 
@@ -71,16 +76,19 @@ export class MapViewer extends View {
   render() {
     const { panel } = this;
     if (!panel) return;
-    const { method, model, target, record } = panel;
+    const { method, target } = panel;
+    this.#viewed = panel.id;
     const title = methodTitle(method);
     this.heading.textContent = [title, methodOf(method)?.year].filter(Boolean).join(" ");
-    this.context.textContent = target?.label ?? "";
+    const shown = shownOf(panel);
+    this.context.textContent = shown.old ? markOf(shown.panel, panel) : (target?.label ?? "");
     this.lens.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target?.label ?? "" }));
-    const { size } = store.state.inputs.get(model) ?? {};
+    const { size } = inputOf(shown.panel) ?? {};
     if (size) this.dialog.style.setProperty("--ratio", String(size[1] / size[0]));
+    const { record } = shown.panel;
     this.facts.replaceChildren(...factNodes(record ? factsOf(record) : []));
     this.trustButton.hidden = !canBeMeasured(panel);
-    this.lens.setPanel(panel);
+    this.lens.setPanel(shown.panel);
     this.readout.setLens(this.lens);
   }
 
@@ -94,6 +102,16 @@ export class MapViewer extends View {
     viewPanel(panels[(index + by + panels.length) % panels.length].id);
   }
 
+  /**
+   * While a press is held, the map of before.
+   * @param {Event} event
+   */
+  hold(event) {
+    if (!this.panel || !panelBefore(this.panel, store.state)) return;
+    event.preventDefault();
+    setBlink(this.panel.id);
+  }
+
   /** @param {KeyboardEvent} event */
   onKey(event) {
     // Sliders and lists use the arrow keys themselves.
@@ -104,9 +122,8 @@ export class MapViewer extends View {
 
   /** After the dialog has closed: put the focus on the panel that was viewed. */
   closed() {
-    const { viewedPanel } = store.state;
     viewPanel(null);
-    const panel = [...document.querySelectorAll("map-panel")].find((element) => element.panel.id === viewedPanel);
+    const panel = [...document.querySelectorAll("map-panel")].find((element) => element.panel.id === this.#viewed);
     panel?.more.focus();
   }
 }

@@ -8,12 +8,17 @@ import { clamp } from "./geometry.js";
 /** @type {Record<string, number>} */
 const KEYS = { ArrowLeft: -0.01, ArrowDown: -0.01, ArrowRight: 0.01, ArrowUp: 0.01, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 };
 
-/** The line between picture and map; --split clips the map. */
+/** The line between picture and map, or with `of="wipe"` between two maps; --split or --wipe clips what lies above. */
 export class SplitDivider extends View {
   /** @type {HTMLDivElement} */ handle;
 
+  /** @returns {"split" | "wipe"} */
+  get of() {
+    return this.getAttribute("of") === "wipe" ? "wipe" : "split";
+  }
+
   build() {
-    this.handle = el("div", { class: "split-handle", role: "slider", tabindex: "0", "aria-label": t("split.label"), "aria-valuemin": "0", "aria-valuemax": "100" });
+    this.handle = el("div", { class: "split-handle", role: "slider", tabindex: "0", "aria-label": t(`${this.of}.label`), "aria-valuemin": "0", "aria-valuemax": "100" });
     this.append(this.handle);
     this.handle.addEventListener("pointerdown", (event) => {
       this.handle.setPointerCapture(event.pointerId);
@@ -26,29 +31,29 @@ export class SplitDivider extends View {
 
   /** @param {AbortSignal} signal */
   listen(signal) {
-    store.watch(["viewport"], ({ viewport }) => this.show(viewport.split), signal);
+    store.watch(["viewport"], ({ viewport }) => this.show(viewport[this.of]), signal);
   }
 
   /** @param {number | null} split */
   show(split) {
     this.hidden = split === null;
-    this.parentElement?.style.setProperty("--split", String(split ?? 0));
+    this.parentElement?.style.setProperty(`--${this.of}`, String(split ?? 0));
     if (split === null) return;
     const percent = Math.round(100 * split);
     this.handle.setAttribute("aria-valuenow", String(percent));
-    this.handle.setAttribute("aria-valuetext", t("split.value", { percent }));
+    this.handle.setAttribute("aria-valuetext", t(`${this.of}.value`, { percent }));
   }
 
   /** @param {PointerEvent} event */
   drag({ clientX }) {
     const { left, width } = /** @type {HTMLElement} */ (this.parentElement).getBoundingClientRect();
-    setViewport({ split: clamp((clientX - left) / width, 0, 1) });
+    setViewport({ [this.of]: clamp((clientX - left) / width, 0, 1) });
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
     if (!(event.key in KEYS)) return;
     event.preventDefault();
-    setViewport({ split: clamp((store.state.viewport.split ?? 0) + KEYS[event.key], 0, 1) });
+    setViewport({ [this.of]: clamp((store.state.viewport[this.of] ?? 0) + KEYS[event.key], 0, 1) });
   }
 }

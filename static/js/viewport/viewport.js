@@ -4,7 +4,7 @@ import { arrayOf } from "../rendering/draw.js";
 import { resetViewport, setViewport } from "../state/actions.js";
 import { RESTING_VIEWPORT } from "../state/initial.js";
 import { methodTitle } from "../state/methods.js";
-import { modelTitle } from "../state/models.js";
+import { inputOf, modelTitle } from "../state/models.js";
 import { store } from "../state/store.js";
 import { pixelAt, toPanel, zoomedAt } from "./geometry.js";
 
@@ -18,7 +18,7 @@ import { pixelAt, toPanel, zoomedAt } from "./geometry.js";
  * @param {Panel} panel
  */
 export function cropOf(panel) {
-  const { crop, size } = store.state.inputs.get(panel.model) ?? {};
+  const { crop, size } = inputOf(panel) ?? {};
   if (crop) return crop;
   const [height, width] = size ?? arrayOf(panel)?.shape.slice(1) ?? [1, 1];
   return [0, 0, width, height];
@@ -73,14 +73,14 @@ export function zoomBy(factor) {
 export const resetZoom = () => setViewport({ zoom: RESTING_VIEWPORT.zoom, centre: RESTING_VIEWPORT.centre });
 
 /**
- * Two panels side by side; with one given, the other is its neighbour.
+ * Compares two panels; with one given, the other is its neighbour. The only map is compared with the picture.
  * @param {Panel | null} [panel]
  */
 export function compareWith(panel) {
   const panels = drawable();
   const a = panel && panels.includes(panel) ? panel : currentPanel();
   const b = panels.find((other) => other !== a && other.model === a?.model && other.method !== a.method) ?? panels.find((other) => other !== a);
-  if (a && b) setViewport({ compare: [a.id, b.id] });
+  if (a) setViewport({ compare: [a.id, b?.id ?? "picture"] });
 }
 
 // Places mean nothing on another picture. (What an address asks to look at is set after its picture.)

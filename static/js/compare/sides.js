@@ -1,0 +1,46 @@
+// The two sides of a comparison: each a map, or the picture as the other's model saw it.
+
+import { t } from "../shared/texts.js";
+import { methodTitle } from "../state/methods.js";
+import { modelTitle } from "../state/models.js";
+import { store } from "../state/store.js";
+import { drawable } from "../viewport/viewport.js";
+
+/** @import { Panel } from "../state/types.js" */
+
+export const PICTURE = "picture";
+
+/**
+ * A side's panel; the picture's is that of the map `seen`, without the map.
+ * @param {string} id
+ * @param {Panel | undefined} seen
+ * @returns {Panel | undefined}
+ */
+const panelOf = (id, seen) => (id === PICTURE ? seen && pictureOf(seen) : drawable().find((panel) => panel.id === id));
+
+/**
+ * What a panel's model saw.
+ * @param {Panel} panel
+ * @returns {Panel}
+ */
+export const pictureOf = (panel) => ({ ...panel, id: PICTURE, picture: true });
+
+/**
+ * The panels of both sides; null where one of them is not there, or neither is a map.
+ * @returns {[Panel, Panel] | null}
+ */
+export function sides() {
+  const ids = store.state.viewport.compare ?? [];
+  const seen = drawable().find(({ id }) => ids.includes(id));
+  const [a, b] = ids.map((id) => panelOf(id, seen));
+  return a && b && seen ? [a, b] : null;
+}
+
+/**
+ * Method, class and model of a side.
+ * @param {Panel} panel
+ */
+export function sideTitle({ picture, method, target, model }) {
+  if (picture) return t("compare.picture.seen", { model: modelTitle(model) });
+  return [methodTitle(method), target?.label, modelTitle(model)].filter(Boolean).join(" · ");
+}

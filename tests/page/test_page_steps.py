@@ -1,0 +1,167 @@
+"""Going back: what lies open over the page is a step of the browser's history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.support.browser import LONG, Visit, visiting
+from tests.support.keeping import CLIPBOARD, Keeping
+
+expect.set_options(timeout=LONG)
+OPEN = "dialog[open]"
+
+
+def length(visit: Visit) -> int:
+    return int(visit.page.evaluate("() => history.length"))
+
+
+def step(visit: Visit) -> int:
+    return int(visit.page.evaluate("() => history.state?.step ?? 0"))
+
+
+def at_step(visit: Visit, count: int) -> None:
+    visit.page.wait_for_function("count => (history.state?.step ?? 0) === count", arg=count)
+
+
+def menu(visit: Visit, entry: str) -> None:
+    visit.page.get_by_role("button", name="Details of Grad-CAM").click()
+    visit.page.locator(".menu:popover-open").get_by_role("button", name=entry, exact=True).click()
+
+
+def forget(visit: Visit) -> None:
+    visit.page.locator("button.export-button:visible").click()
+    visit.page.get_by_role("button", name="Forget this explanation").click()
+
+
+def test_back_closes_what_is_open(keep: Keeping) -> None:
+    keep.cheap()
+    page, address, begun = keep.page, keep.page.url, length(keep)
+    asked = len(keep.asked)
+    ways: dict[str, Callable[[], None]] = {
+        "full screen": lambda: page.locator("map-panel map-lens").first.click(),
+        "comparison": lambda: page.get_by_role("button", name="Compare").first.click(),
+        "trust": lambda: page.locator("map-panel .trust-open").first.click(),
+        "gradient flow": lambda: page.locator(".grid-flow").click(),
+        "parameters": lambda: menu(keep, "Parameters …"),
+        "history": lambda: page.get_by_role("button", name="History").click(),
+        "forgetting": lambda: forget(keep),
+    }
+    for name, opens in ways.items():
+        opens()
+        expect(page.locator(OPEN), name).to_have_count(1)
+        at_step(keep, 1)
+        page.go_back()
+        expect(page.locator(OPEN), name).to_have_count(0)
+        assert step(keep) == 0, name
+        opens()
+        expect(page.locator(OPEN), name).to_have_count(1)
+        at_step(keep, 1)
+        page.keyboard.press("Escape")
+        expect(page.locator(OPEN), name).to_have_count(0)
+        at_step(keep, 0)
+        assert page.url.split("#")[0] == address.split("#")[0], name
+    # However often something was opened, one entry has come: the one that forward leads to.
+    assert length(keep) == begun + 1
+    assert len([r for r in keep.asked[asked:] if "/explanations" in r.url and "/panels/" not in r.url]) == 0
+
+
+def test_steps_lie_one_on_another_and_survive_a_reload(keep: Keeping) -> None:
+    keep.cheap()
+    page = keep.page
+    page.locator("map-panel map-lens").first.click()
+    viewer = page.locator("map-viewer dialog[open]")
+    viewer.get_by_role("button", name="Trust").click()
+    expect(page.locator(OPEN)).to_have_count(2)
+    at_step(keep, 2)
+    page.go_back()
+    expect(page.locator(OPEN)).to_have_count(1)
+    expect(viewer).to_be_visible()
+    viewer.get_by_role("button", name="Next map").click()
+    expect(viewer).to_contain_text("Grad-CAM")
+    page.reload()
+    expect(viewer).to_contain_text("Grad-CAM")
+    keep.settled()
+    assert step(keep) == 1
+    page.go_back()
+    expect(page.locator(OPEN)).to_have_count(0)
+    assert "full=" not in page.url
+    page.go_forward()
+    expect(viewer).to_contain_text("Grad-CAM")
+    page.keyboard.press("Escape")
+    at_step(keep, 0)
+    # What a reload does not open again leaves no dead entry.
+    menu(keep, "Parameters …")
+    at_step(keep, 1)
+    page.reload()
+    keep.finished(2)
+    at_step(keep, 0)
+    expect(page.locator(OPEN)).to_have_count(0)
+
+
+def test_a_link_to_full_screen_leads_back_to_the_maps(keep: Keeping) -> None:
+    keep.cheap()
+    panel = keep.page.request.get(f"{keep.root}/api/v1/explanations/{keep.id}").json()["panels"][0]["id"]
+    keep.see(f"#full={panel}&clip=95")
+    expect(keep.page.locator("map-viewer dialog[open]")).to_be_visible()
+    at_step(keep, 1)
+    assert f"full={panel}" in keep.page.url
+    keep.page.go_back()
+    expect(keep.page.locator(OPEN)).to_have_count(0)
+    assert keep.page.url == f"{keep.root}/e/{keep.id}#clip=95"
+
+
+def test_sheets_of_a_phone_are_steps(browser: Browser, server_url: str) -> None:
+    with visiting(browser, server_url, Keeping, permissions=CLIPBOARD, viewport={"width": 390, "height": 844}) as keep:
+        keep.cheap()
+        for name in ("Ask", "Reading"):
+            keep.page.locator("sheet-bar").get_by_role("button", name=name).click()
+            expect(keep.page.locator(OPEN)).to_have_count(1)
+            at_step(keep, 1)
+            keep.page.go_back()
+            expect(keep.page.locator(OPEN)).to_have_count(0)
+        # A question that is sent from a sheet leaves its step behind.
+        begun = length(keep)
+        keep.page.locator("sheet-bar").get_by_role("button", name="Ask").click()
+        search = keep.page.get_by_role("combobox", name="Class to explain")
+        search.fill("espresso")
+        keep.options.first.click()
+        expect(keep.page.locator("panel-grid .question")).to_have_text("Why espresso")
+        keep.finished(2)
+        assert length(keep) <= begun + 1
+        assert step(keep) == 0
+        keep.page.go_back()
+        expect(keep.page.locator("panel-grid .question")).not_to_have_text("Why espresso")
+        assert keep.id in keep.page.url
+
+
+def test_the_same_view_stands_once(visit: Visit) -> None:
+    failed: list[str] = []
+    visit.page.on("requestfailed", lambda request: failed.append(f"{request.method} {request.url}"))
+    visit.cat()
+    assert failed == []
+    other = visit.page.locator(".prediction").nth(1)
+    question = visit.page.locator("panel-grid .question")
+
+    def ask(prediction: Locator) -> str:
+        before = visit.page.url
+        prediction.click()
+        expect(visit.page).not_to_have_url(before)
+        visit.finished()
+        return visit.named
+
+    first = visit.named
+    second = ask(other)
+    count = length(visit)
+    third = ask(other)
+    assert third != second
+    assert length(visit) == count
+    # Nor is it twice in the list of this browser.
+    visit.page.wait_for_function("() => JSON.parse(localStorage['gradoscope.history']).entries.length === 2")
+    entries = json.loads(visit.page.evaluate("() => localStorage['gradoscope.history']"))["entries"]
+    assert [entry["id"] for entry in entries] == [third, first]
+    visit.page.go_back()
+    expect(question).to_have_text("Why tiger cat")
+    assert visit.named == first
