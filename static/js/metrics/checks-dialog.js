@@ -71,7 +71,7 @@ export class ChecksDialog extends View {
   listen(signal) {
     store.watch(["checksTable", "panels"], () => this.follow(), signal);
     store.watch(["models", "methods"], () => this.rename(), signal);
-    store.watch(["checks"], () => this.dialog.open && this.renderActions(), signal);
+    store.watch(["checks"], () => this.dialog.open && this.followChecks(), signal);
     store.watchPanels((id) => this.dialog.open && this.changed(id), signal);
   }
 
@@ -83,6 +83,12 @@ export class ChecksDialog extends View {
     }
     this.arrangeTable();
     return undefined;
+  }
+
+  /** What was not priced before they began is priced when they have ended. */
+  followChecks() {
+    this.renderActions();
+    if (store.state.checks && store.state.checks.status !== "running") this.askPrices();
   }
 
   /** Names of models and methods may come later than what is shown. */
@@ -172,6 +178,7 @@ export class ChecksDialog extends View {
     const of = this.#lines.size * this.#costs.size;
     this.run.textContent = busy ? t("checks.cancel") : t(open.length === of ? "checks.run" : "checks.run.rest", { count: open.length });
     this.run.hidden = !busy && !open.length;
+    this.run.disabled = !busy && this.#asking && open.every((cell) => priceOf(cell) === undefined); // which is the cheapest?
     this.csv.disabled = open.length === of;
     this.total.textContent = busy ? this.progressText() : open.length ? this.totalText(open) : t("checks.filled", { of });
     if (busy) for (const [metric, node] of this.#costs) node.textContent = this.columnCost(metric);
@@ -217,6 +224,7 @@ export class ChecksDialog extends View {
 
   press() {
     if (store.state.checks?.status === "running") return cancelChecks();
+    this.#pricing.abort();
     return checkAll();
   }
 
@@ -228,7 +236,7 @@ export class ChecksDialog extends View {
   }
 
   closed() {
-    if (store.state.checks?.status !== "running") this.#pricing.abort();
+    this.#pricing.abort();
     openChecks(null);
     const back = this.opener?.isConnected && this.opener !== document.body ? this.opener : /** @type {HTMLElement | null} */ (document.querySelector("check-bar button"));
     back?.focus();

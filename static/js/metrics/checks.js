@@ -19,6 +19,7 @@ import { metrics, metricTitle, settingValues } from "./metric-list.js";
 
 const BACKWARD = 2; // forward passes that a backward pass takes as long as
 const LONGEST_WAIT = 30; // seconds that a busy server is waited for
+const LEAST_SPENT = 5; // seconds from which the rest can be told
 
 /** @type {Map<string, MetricEstimate | null>} */
 const prices = new Map(); // by map and metric, of the explanation that is shown; null where the server has none
@@ -103,7 +104,7 @@ function byModel() {
 
 /**
  * Asks what is not known yet: passes first, which are known at once; then seconds, for which the server may have to time
- * a few passes.
+ * a few passes. It does not while maps are checked: that would keep the checks waiting.
  * @param {AbortSignal} signal
  * @param {() => void} changed
  */
@@ -117,6 +118,7 @@ export async function askPrices(signal, changed) {
   }
   for (const metric of byCost()) {
     for (const panels of byModel()) {
+      if (isRunning()) return;
       const missing = panels.filter(({ id }) => isUntimed({ panel: id, metric }));
       if (missing.length) await fetchPrices(missing, [metric], { timed: true, signal });
       if (signal.aborted) return;
@@ -146,6 +148,20 @@ const isRunning = (number = run) => number === run && store.state.checks?.status
 /** @param {Cell} cell */
 const hasFailed = (cell) => store.panel(cell.panel)?.measuring[cell.metric]?.status === "failed" || measuredOf(cell)?.status === "failed";
 
+/**
+ * What the rest will take: by its prices, or, where not all are known, by what was done so far; null where that is
+ * too little to tell.
+ * @param {Cell[]} rest
+ * @param {Cell[]} done
+ * @param {number} spent - seconds
+ */
+function secondsLeft(rest, done, spent) {
+  const { seconds, whole } = timeOf(rest);
+  if (whole) return seconds;
+  const [left, before] = [rest, done].map((cells) => cells.reduce((sum, cell) => sum + weightOf(cell), 0));
+  return before && spent > LEAST_SPENT ? (spent * left) / before : null;
+}
+
 /** @param {Partial<Checks>} patch */
 const update = (patch) => store.state.checks && setChecks({ ...store.state.checks, ...patch });
 
@@ -173,11 +189,11 @@ async function check({ panel, metric }, number) {
  * @param {number} number - of the run
  */
 async function work(cells, number) {
+  const begun = performance.now();
   for (const [index, cell] of cells.entries()) {
     if (!isRunning(number)) return;
-    const { seconds, whole } = timeOf(cells.slice(index));
     current = cell;
-    update({ doing: doingText(cell), seconds: whole ? seconds : null });
+    update({ doing: doingText(cell), seconds: secondsLeft(cells.slice(index), cells.slice(0, index), (performance.now() - begun) / 1000) });
     if (checkable().some((panel) => panel.id === cell.panel) && isOpen(cell)) await check(cell, number);
     if (!isRunning(number)) return;
     current = null;
