@@ -87,6 +87,7 @@ class Estimate:
     options: JsonObject = field(default_factory=dict)
     size: tuple[int, int] | None = None
     metrics: tuple[str, ...] = ()
+    timed: bool = True  # whether a throughput that is not known yet is measured first
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -44,3 +45,12 @@ class MeasurementFacts(WireModel):
     figures: JsonObject
     maps: list[str]
     seconds: float
+
+
+def brief_verdict(measured: Mapping[str, MeasurementBody]) -> str:
+    """How many findings speak against a map and for it, as in «3 against · 1 for»; empty where nothing was measured."""
+    done = [each for each in measured.values() if each.status == "done"]
+    levels = [finding.level for each in done for finding in each.findings]
+    counted = (("against", levels.count("doubt")), ("for", levels.count("support")))
+    told = " · ".join(f"{count} {word}" for word, count in counted if count)
+    return told or ("undecided" if done else "")

@@ -8,12 +8,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..contract.arrays import reduce_channels
+from ..contract.metrics import brief_verdict
 from ..contract.records import Explanation
 from .map_grid import NO_CLASS, MapCell, map_grid, scale_text
 from .palettes import MAGNITUDE_PALETTE, palettes
 from .render import Scale, colourise, scale_of
 
 CELL, GAP, LEFT, CAPTION, HEADER = 224, 16, 24, 62, 58
+VERDICT = 18  # the height of its line, where anything was measured
 INK, FAINT, GROUND = (24, 26, 30), (96, 100, 108), (255, 255, 255)
 PALETTE = MAGNITUDE_PALETTE
 
@@ -27,16 +29,19 @@ def contact_sheet(
     """Rows are model × target, columns methods; first in a row stands what the model saw.
 
     `array` gives a panel's values by its id, `seen` the pixels by model. Maps show the sum of |·| over channels,
-    clipped at the 99th percentile, each with the scale it is drawn on.
+    clipped at the 99th percentile, each with the scale it is drawn on. Where maps were measured, their captions say in
+    brief what that found.
     """
-    grid, looked = map_grid(_cells(record, titles)), {seen.model for seen in record.inputs}
+    cells = list(_cells(record, titles))
+    grid, looked = map_grid(cells), {seen.model for seen in record.inputs}
+    caption = CAPTION + (VERDICT if any(cell.verdict for cell in cells) else 0)
     width = 2 * LEFT + (len(grid.columns) + 1) * (CELL + GAP) - GAP
-    sheet = Image.new("RGB", (width, HEADER + len(grid.rows) * (CELL + CAPTION + GAP)), GROUND)
+    sheet = Image.new("RGB", (width, HEADER + len(grid.rows) * (CELL + caption + GAP)), GROUND)
     pen = _Pen(sheet)
     pen.text(LEFT, 20, f"Gradoscope {record.versions['gradoscope']}", 18, INK)
     pen.text(LEFT + 180, 24, f"score {record.score} · seed {record.seed} · sum of |·|, 99th percentile", 13, FAINT)
     for number, row in enumerate(grid.rows):
-        top = HEADER + number * (CELL + CAPTION + GAP)
+        top = HEADER + number * (CELL + caption + GAP)
         if row.model in looked:
             sheet.paste(_fit(seen(row.model)), (LEFT, top))
         else:
@@ -54,6 +59,7 @@ def _cells(record: Explanation, titles: dict[str, str]) -> Iterator[MapCell]:
             panel.id, panel.model, panel.method, titles.get(panel.method, panel.method),
             panel.target.index if panel.target else None, panel.target.label if panel.target else NO_CLASS, None,
             panel.status, panel.problem.detail if panel.problem else None, panel.seconds, panel.diagnostics,
+            brief_verdict(panel.metrics),
         )  # fmt: skip
 
 
@@ -68,6 +74,8 @@ def _map(pen: _Pen, left: int, top: int, cell: MapCell, values: np.ndarray | Non
     pen.sheet.paste(_fit(Image.fromarray(colourise(summed, PALETTE, scale))), (left, top))
     pen.caption(left, top, cell.title, cell.facts)
     pen.bar(left, top + CELL + 44, scale)
+    if cell.verdict:
+        pen.text(left, top + CELL + 60, f"Trust: {cell.verdict}", 12, INK)
 
 
 def _fit(picture: Image.Image) -> Image.Image:

@@ -26,6 +26,7 @@ class MapCell:
     detail: str | None  # of the problem
     seconds: float
     diagnostics: JsonObject
+    verdict: str = ""  # what its measurements say, in brief; empty where nothing was measured
 
     @property
     def is_done(self) -> bool:

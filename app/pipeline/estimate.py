@@ -38,8 +38,8 @@ def estimate(job: Estimate, context: Context) -> Run:
     """Yield the evaluations and seconds of each method, and of each metric of its map if metrics are requested.
 
     Seconds come from the throughput that was last measured on this model. For a method without a measurement they are
-    None. For a metric without one, a few passes are timed first. If the model cannot be loaded, the evaluations of
-    metrics are an upper bound and their seconds None.
+    None. For a metric without one, a few passes are timed first, unless the job does without (`timed`). If the model
+    cannot be loaded, the evaluations of metrics are an upper bound and their seconds None.
     """
     model_input = requested_input(context.zoo.spec(job.model).input, None, job.size)
     chosen_methods, chosen_metrics = choose_methods(job), choose_metrics(job)
@@ -60,9 +60,7 @@ def estimate(job: Estimate, context: Context) -> Run:
                     ]
                 else:
                     with suppress(Problem, AttributionError):  # the method cannot explain this model
-                        estimated.metrics = yield from _metric_estimates(
-                            loaded, job.model, chosen, chosen_metrics, context
-                        )
+                        estimated.metrics = yield from _metric_estimates(loaded, job, chosen, chosen_metrics, context)
     yield ResultEvent(result=Estimates(model=job.model, estimates=estimates))
 
 
@@ -76,13 +74,14 @@ def _load(zoo: Zoo, model: str, size: Size) -> LoadedModel | None:
 
 def _metric_estimates(
     loaded: LoadedModel,
-    model: str,
+    job: Estimate,
     chosen: tuple[Method[Any], Parameters],
     chosen_metrics: tuple[Chosen, ...],
     context: Context,
 ) -> TurnByTurn[list[MetricEstimate]]:
-    """The cost of each metric of a map by the `chosen` method. What has no throughput yet is timed first."""
-    method, classifier = chosen[0], loaded.classifier
+    """The cost of each metric of a map by the `chosen` method. What has no throughput yet is timed first (`job.timed`),
+    or has no seconds."""
+    method, model, classifier = chosen[0], job.model, loaded.classifier
     inputs = inputs_of(*chosen, classifier)
     method.check(classifier, inputs.parameters)
     engine = loaded.engine(Score(0), micro_batch(context.settings, loaded.size))
@@ -93,13 +92,13 @@ def _metric_estimates(
         seconds = context.throughput.seconds(model, kind, cost.total, classifier.size) if cost.total else 0.0
         if seconds is None and cost.maps:
             parts = list(components(metric, cost, inputs))
-            for part, count in parts:
+            for part, count in parts if job.timed else ():
                 if context.throughput.seconds(model, part, count, classifier.size) is None:
                     yield from _time(_part_passes(part, engine, inputs), model, part, context, classifier.size)
-            seconds = sum(
-                context.throughput.seconds(model, part, count, classifier.size) or 0.0 for part, count in parts
-            )
-        elif seconds is None:
+            taken = [context.throughput.seconds(model, part, count, classifier.size) for part, count in parts]
+            known = [part for part in taken if part is not None]
+            seconds = sum(known) if job.timed or len(known) == len(taken) else None
+        elif seconds is None and job.timed:
             with suppress(Refused):  # the metric cannot measure maps by this method
                 yield from _time(_metric_passes(metric, parameters, engine, inputs), model, kind, context, inputs.size)
             seconds = context.throughput.seconds(model, kind, cost.total, classifier.size)

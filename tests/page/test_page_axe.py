@@ -184,7 +184,7 @@ def test_one_row(browser: Browser, server_url: str, language: str, row: Any) -> 
         visit.look("a row to be added", visit.page.locator(".add-row"))
         with visit.opened("full screen, split", visit.page.locator("map-panel canvas.map").first):
             visit.button("split.tool").click()
-        visit.button("export.title").click()
+        visit.button("history.title").click()
         with visit.opened("forget dialog", visit.button("forget.menu")):
             expect(visit.page.get_by_role("dialog")).to_have_count(1)
         visit.page.locator("class-search input").first.fill("cat")

@@ -153,7 +153,7 @@ def test_no_other_host_is_ever_asked(keep: Keeping) -> None:
     keep.finished(2)
     keep.history().get_by_role("link").nth(2).click()
     keep.finished(1)
-    keep.export().get_by_role("button", name="Forget this explanation").click()
+    keep.history().get_by_role("button", name="Forget this explanation").click()
     keep.page.get_by_role("button", name="Forget", exact=True).click()
     expect(keep.page.locator("earlier-list a")).to_have_count(2)
     keep.page.goto(f"{keep.root}/docs")

@@ -47,7 +47,7 @@ class Forgetful(Visit):
 
     def question(self) -> Locator:
         """Whether to forget."""
-        self.page.get_by_role("button", name="Export", exact=True).click()
+        self.page.get_by_role("button", name="History", exact=True).click()
         self.page.get_by_role("button", name="Forget this explanation").click()
         return self.page.get_by_role("dialog", name="Forget this explanation?")
 
@@ -86,7 +86,7 @@ def test_it_says_what_it_does_and_does_it(visit: Forgetful) -> None:
     expect(dialog.get_by_role("button", name="Keep")).to_be_focused()
     visit.page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()
-    expect(visit.page.get_by_role("button", name="Export", exact=True)).to_be_focused()
+    expect(visit.page.get_by_role("button", name="History", exact=True)).to_be_focused()
     assert visit.status(forgotten) == 200
     visit.forget()
     expect(visit.page.get_by_role("button", name="Choose a picture")).to_be_focused()

@@ -10,8 +10,10 @@ import zipfile
 import numpy as np
 import pytest
 from gradoscope.contract.arrays import npy
+from gradoscope.contract.metrics import Finding, MeasurementBody, brief_verdict
 from gradoscope.contract.predictions import ClassBody
 from gradoscope.contract.problems import NotFound, Refused
+from gradoscope.images.contact_sheet import GAP, VERDICT
 from gradoscope.pipeline.archive import array, files, png, sheet, zipped
 from PIL import Image
 
@@ -20,7 +22,15 @@ from tests.support.contract import explanation, input_record, panel_record
 SEEN = png(Image.new("RGB", (32, 48), "teal"))
 
 
-def panel(id, status="done", method="grad_cam"):
+def measurement(*levels):
+    found = [Finding(code="x", level=level, detail="", values={}, url="/trust#x") for level in levels]
+    return MeasurementBody(
+        metric="x", status="done", parameters={}, cost=None, seconds=0.0, from_store=False, figures={}, findings=found,
+        maps={}, problem=None,
+    )  # fmt: skip
+
+
+def panel(id, status="done", method="grad_cam", metrics=None):
     return panel_record(
         id,
         status=status,
@@ -28,6 +38,7 @@ def panel(id, status="done", method="grad_cam"):
         method=method,
         target=ClassBody(index=7, label="a very long label of a class " * 9),
         seconds=1.0,
+        metrics=metrics or {},
         diagnostics={"completeness": {"relative_error": -0.1}, "layer": "x"},
         problem=None if status == "done" else Refused("This cannot be done. " * 40).body(),
     )
@@ -62,6 +73,18 @@ def test_a_contact_sheet_of_anything(panels):
     drawn = sheet(record(*panels), parts(p1=np.zeros((1, 48, 32), np.float32)), {})
     assert drawn.width >= 224
     assert len(drawn.getcolors(1 << 20)) > 2
+
+
+def test_a_contact_sheet_says_what_was_measured():
+    maps = parts(p1=np.zeros((1, 48, 32), np.float32))
+    measured = {"x": measurement("doubt", "note", "support"), "y": measurement("doubt")}
+    plain, told = (sheet(record(panel("p1", metrics=metrics)), maps, {}) for metrics in ({}, measured))
+    line = np.asarray(told)[-GAP - VERDICT : -GAP]
+    assert told.height == plain.height + VERDICT
+    assert line.min() < 128, "a line of text under the scale"
+    assert brief_verdict(measured) == "2 against · 1 for"
+    assert brief_verdict({"x": measurement("note")}) == "undecided"
+    assert brief_verdict({"x": measurement().model_copy(update={"status": "refused"})}) == ""
 
 
 def test_a_part_that_is_gone_is_told():

@@ -56,7 +56,9 @@ async def predict(
 @router.post(
     "/estimates",
     response_model=Estimates,
-    dependencies=[only_fields("model", "method", "options", "size", "metrics", repeatable=("method", "metrics"))],
+    dependencies=[
+        only_fields("model", "method", "options", "size", "metrics", "timed", repeatable=("method", "metrics"))
+    ],
     tags=["estimates"],
 )
 async def estimate(
@@ -68,9 +70,12 @@ async def estimate(
     options: OptionsText = "{}",
     size: SizeText = None,
     metrics: MetricNames = None,
+    timed: Annotated[
+        bool, Form(description="False: the answer comes at once, with seconds only where they are known already")
+    ] = True,
 ) -> Any:
     """Gradient evaluations and seconds of each method with these options, and of metrics of its map, before anything is
     computed. If a metric's throughput is not known yet, it is measured on a few pictures."""
     model_id = model or settings.default_model
-    job = Estimate(model_id, tuple(method or ()), parse_options(options), parse_size(size), tuple(metrics or ()))
+    job = Estimate(model_id, tuple(method or ()), parse_options(options), parse_size(size), tuple(metrics or ()), timed)
     return await run_for_client(request, executor, job, Estimates)

@@ -35,8 +35,6 @@ export class ExportMenu extends Popup {
       this.item("export.curl", () => this.copyRequest("curl")),
       this.item("export.python", () => this.copyRequest("python")),
       this.status,
-      el("hr"),
-      this.item("forget.menu", () => this.forget()),
     ];
   }
 
@@ -84,10 +82,5 @@ export class ExportMenu extends Popup {
   /** @param {"curl" | "python"} language */
   copyRequest(language) {
     return this.run(async (record) => ((await copy(requestText(record, language))) ? t(`export.copied.${language}`) : ""));
-  }
-
-  forget() {
-    this.hidePopover();
-    document.querySelector("forget-dialog")?.ask(this.button);
   }
 }

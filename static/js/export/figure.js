@@ -10,6 +10,7 @@ import * as format from "../shared/format.js";
 import { loadImage } from "../shared/load-image.js";
 import { factsOf, settingText } from "../shared/panel-facts.js";
 import { t } from "../shared/texts.js";
+import { briefText } from "../shared/verdict.js";
 import { methodOf, methodTitle, parameterTitle } from "../state/methods.js";
 import { modelTitle } from "../state/models.js";
 import { rowId, rowKey } from "../state/rows.js";
@@ -211,6 +212,8 @@ async function drawMap(column, panel, options, state) {
   column.image(canvas, Math.round((column.width * canvas.height) / canvas.width), { title: t("panel.mapFor", { method: methodTitle(method), label: target?.label ?? "" }) });
   drawScale(column, scale);
   column.text((record ? factsOf(record) : []).map(({ text }) => text).join(" · "), { size: 11, colour: MUTED });
+  const brief = briefText(record?.metrics);
+  if (brief) column.text(t("figure.trust", { brief }), { size: 11 });
   return column.text(optionText(options), { size: 11, colour: MUTED });
 }
 

@@ -3,6 +3,7 @@ import { el, iconButton } from "../shared/dom.js";
 import { factNodes, factsOf, fitFacts } from "../shared/panel-facts.js";
 import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
+import { briefOf } from "../shared/verdict.js";
 import { openMetrics, setBlink, viewPanel } from "../state/actions.js";
 import { markOf, panelBefore, shownOf } from "../state/before.js";
 import { methodOf, methodTitle } from "../state/methods.js";
@@ -90,8 +91,7 @@ export class MapPanel extends View {
     this.more.setAttribute("aria-label", more);
     this.more.title = more;
     this.more.disabled = !isFinal(panel);
-    this.trust.setAttribute("aria-label", t("trust.open.of", { method }));
-    this.trust.disabled = !canBeMeasured(panel);
+    this.showTrust(method);
     this.menu.attachPanel(this.more, panel);
     const label = panel.target?.label;
     this.lens.canvas.setAttribute("aria-label", label ? t("panel.mapFor", { method, label }) : t("panel.map", { method }));
@@ -121,6 +121,20 @@ export class MapPanel extends View {
     if (!panelBefore(this.panel, store.state) || this.shown.stale) return;
     event.preventDefault();
     setBlink(this.panel.id);
+  }
+
+  /**
+   * The way to what was measured, which says in brief what that was.
+   * @param {string} method
+   */
+  showTrust(method) {
+    const { panel } = this;
+    const parts = briefOf(panel.record?.metrics);
+    const brief = parts.map(({ text }) => text).join(", ");
+    const nodes = parts.flatMap(({ level, text }, index) => [...(index ? [" · "] : []), el("span", { class: `brief-${level}` }, text)]);
+    this.trust.disabled = !canBeMeasured(panel);
+    this.trust.setAttribute("aria-label", [brief, t("trust.open.of", { method })].filter(Boolean).join(". "));
+    this.trust.replaceChildren(el("span", {}, ...(nodes.length ? nodes : [t("trust.open")])));
   }
 
   showSquare() {

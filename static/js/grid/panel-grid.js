@@ -217,7 +217,7 @@ export class PanelGrid extends View {
     const texts = {
       loading: () => t("grid.loading"),
       running: () => t("grid.progress", { done, of }),
-      done: () => (seconds === null ? t("grid.progress", { done, of }) : t("grid.done", { of, seconds: format.seconds(seconds) })),
+      done: () => (seconds === null ? t("grid.progress", { done, of }) : t("grid.done", { of, seconds: format.duration(seconds) })),
       cancelled: () => t("grid.partly", { done, of }),
     };
     this.status.textContent = texts[phase]?.() ?? "";

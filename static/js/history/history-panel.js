@@ -16,6 +16,7 @@ export class HistoryPanel extends View {
   /** @type {HTMLParagraphElement} */ note;
   /** @type {HTMLButtonElement} */ clear;
   /** @type {HTMLButtonElement} */ undo;
+  /** @type {HTMLButtonElement} */ forget;
   /** @type {HTMLDialogElement} */ dialog;
   /** @type {HTMLButtonElement} */ button;
 
@@ -27,10 +28,11 @@ export class HistoryPanel extends View {
     this.note = el("p", { class: "small muted", role: "status" });
     this.clear = el("button", { type: "button", class: "button", onclick: () => this.clearAll() }, t("history.clear"));
     this.undo = el("button", { type: "button", class: "button", hidden: true, onclick: () => this.putBack() }, t("history.undo"));
+    this.forget = el("button", { type: "button", class: "button forget-open", onclick: () => this.askToForget() }, t("forget.menu"));
     this.dialog = el("dialog", { class: "sheet", "aria-labelledby": "history-title", onclick: (event) => event.target === this.dialog && this.dialog.close(), onclose: () => this.closed() },
       el("div", { class: "sheet-body" },
         el("header", { class: "sheet-head" }, el("h2", { id: "history-title" }, t("history.title")), iconButton("close", t("history.close"), { onclick: () => this.dialog.close() })),
-        this.note, this.list, el("footer", { class: "sheet-foot" }, this.clear, this.undo)));
+        this.note, this.list, el("footer", { class: "sheet-foot" }, this.clear, this.undo, this.forget)));
     this.button = el("button", { type: "button", class: "top-button", "aria-haspopup": "dialog", onclick: () => openDialog("history") }, t("history.title"));
     this.append(this.button);
   }
@@ -55,6 +57,7 @@ export class HistoryPanel extends View {
     const { entries, kept } = explanationHistory;
     this.note.textContent = entries.length ? t(kept ? "history.kept" : "history.unkept") : t(this.#cleared ? "history.cleared" : "history.empty");
     this.clear.hidden = entries.length === 0;
+    this.forget.hidden = !store.state.id;
     const control = this.focused();
     this.list.replaceChildren(...entries.map((entry) => this.row(entry)));
     this.refocus(control);
@@ -94,6 +97,12 @@ export class HistoryPanel extends View {
     explanationHistory.clear();
     this.undo.hidden = false;
     this.undo.focus();
+  }
+
+  /** On the server, unlike what is removed from this list. */
+  askToForget() {
+    this.dialog.close();
+    document.querySelector("forget-dialog")?.ask(this.button);
   }
 
   putBack() {

@@ -5,7 +5,7 @@ import { decodeMap, decodeNpy } from "../arrays/worker-client.js";
 import { draw } from "../rendering/draw.js";
 import { DEFAULT } from "../rendering/settings.js";
 import { el } from "../shared/dom.js";
-import { number } from "../shared/format.js";
+import { duration, number } from "../shared/format.js";
 import { progressLine, setProgress } from "../shared/progress-line.js";
 import { pieces, t } from "../shared/texts.js";
 import { palettes } from "./assets.js";
@@ -133,7 +133,7 @@ export class Run {
     const label = panel.target?.label ?? "";
     this.canvas.setAttribute("aria-label", t("learn.live.alt", { method: this.title, label }));
     const { gradient_evaluations: count, completeness } = panel.diagnostics;
-    const seconds = number(panel.seconds, 2);
+    const seconds = duration(panel.seconds);
     const sample = this.sample.selectedOptions[0].textContent;
     const facts = pieces(count === 1 ? "learn.live.done.one" : "learn.live.done", { sample, label: english(label), count, seconds });
     const error = completeness?.relative_error;
@@ -175,7 +175,7 @@ export class Run {
     const own = status === 0 ? t(this.progress ? "learn.live.lost" : "learn.live.unreachable") : null;
     this.button.textContent = t("learn.live.again");
     this.showFacts(el("strong", {}, t("learn.live.failed")), " ", own ?? english(detail || error.message));
-    if (retryAfter) this.facts.append(" ", t("learn.live.wait", { seconds: retryAfter }));
+    if (retryAfter) this.facts.append(" ", t("learn.live.wait", { seconds: duration(retryAfter) }));
     this.facts.classList.add("is-problem");
   }
 }

@@ -24,7 +24,7 @@ const counted = (key, count) => (count ? t(count === 1 ? `trust.${key}.one` : `t
  */
 export function costText({ forwards, gradients, seconds }) {
   if (!forwards && !gradients) return t("trust.free");
-  const time = seconds !== null && Number.isFinite(seconds) ? t("trust.about", { seconds: format.seconds(seconds) }) : t("trust.about.unknown");
+  const time = seconds !== null && Number.isFinite(seconds) ? t("trust.about", { seconds: format.duration(seconds) }) : t("trust.about.unknown");
   return [counted("forwards", forwards), counted("gradients", gradients), time].filter(Boolean).join(" · ");
 }
 
@@ -35,7 +35,7 @@ export function costText({ forwards, gradients, seconds }) {
 export function spentText({ cost, seconds, from_store: known }) {
   if (!cost?.forwards && !cost?.gradients) return t("trust.free");
   const parts = [counted("forwards", cost?.forwards), counted("gradients", cost?.gradients)];
-  return [...parts, t(known ? "trust.took.before" : "trust.took", { seconds: format.seconds(seconds) })].filter(Boolean).join(" · ");
+  return [...parts, t(known ? "trust.took.before" : "trust.took", { seconds: format.duration(seconds) })].filter(Boolean).join(" · ");
 }
 
 /**

@@ -1,4 +1,5 @@
 import { el, iconButton } from "../shared/dom.js";
+import { duration } from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { dismissNotice } from "../state/actions.js";
 import { store } from "../state/store.js";
@@ -25,7 +26,7 @@ export class ProblemNotice extends View {
   content({ problem, name, retry, asked }) {
     const title = name && !problem.transient ? t("problem.refused", { name }) : (problem.title ?? "");
     const { detail = "" } = problem;
-    const wait = problem.retryAfter ? t("problem.retryAfter", { seconds: problem.retryAfter }) : null;
+    const wait = problem.retryAfter ? t("problem.retryAfter", { seconds: duration(problem.retryAfter) }) : null;
     return [
       el("div", { class: "notice", role: "alert" },
         el("strong", { lang: title === problem.title ? problem.language : null }, title),

@@ -149,7 +149,7 @@ export class ParameterDialog extends View {
 
 /** @param {{ maps: number, evaluations: number, seconds: number | null }} cost */
 function costText({ maps, evaluations, seconds }) {
-  const time = seconds === null ? t("parameters.seconds.unknown") : t("parameters.seconds", { seconds: format.seconds(seconds) });
+  const time = seconds === null ? t("parameters.seconds.unknown") : t("parameters.seconds", { seconds: format.duration(seconds) });
   const count = t(evaluations === 1 ? "parameters.price.one" : "parameters.price", { evaluations });
   return [maps > 1 ? t("parameters.maps", { maps }) : null, count, time].filter(Boolean).join(" · ");
 }

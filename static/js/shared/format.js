@@ -42,9 +42,19 @@ export function probability(value) {
  */
 export const correlation = (value) => minus((Math.round(100 * value) / 100 || 0).toFixed(2));
 
-/** @param {number} value */
-export function seconds(value) {
-  return value < 10 ? `${value.toFixed(2)} s` : `${value.toFixed(1)} s`;
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+
+/**
+ * How long something took or will take, from seconds: 0.42 s, 12.3 s, 75 s, 2 min, 1.5 h.
+ * @param {number} value
+ */
+export function duration(value) {
+  if (Number.isInteger(value) && value < 100) return `${value} s`;
+  if (value < 10) return `${value.toFixed(2)} s`;
+  if (value < MINUTE) return `${value.toFixed(1)} s`;
+  if (value < 100) return `${Math.round(value)} s`;
+  return value < 1.5 * HOUR ? `${Math.round(value / MINUTE)} min` : `${Number((value / HOUR).toFixed(1))} h`;
 }
 
 /** @param {number} fraction */

@@ -67,7 +67,7 @@ export function factsOf({ seconds, diagnostics = {}, notes = [] }) {
   /** @type {Fact[]} */
   const facts = [];
   const { gradient_evaluations: gradients, forward_evaluations: forwards, guided_activations: guided, layer } = diagnostics;
-  if (Number.isFinite(seconds)) facts.push({ text: t("panel.seconds", { seconds: format.seconds(seconds) }) });
+  if (Number.isFinite(seconds)) facts.push({ text: t("panel.seconds", { seconds: format.duration(seconds) }) });
   if (gradients) facts.push({ text: gradients === 1 ? t("panel.evaluation") : t("panel.evaluations", { count: gradients }) });
   if (forwards) facts.push({ text: t("panel.forward", { count: forwards }) });
   if (guided !== null && guided !== undefined) facts.push({ text: t("panel.guided", { count: guided }), long: t("panel.guided.long") });

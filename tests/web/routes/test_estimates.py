@@ -47,6 +47,23 @@ def test_metrics_of_a_model_without_weights_are_told_in_evaluations(server):
     assert [(entry["gradients"], entry["seconds"]) for entry in estimate["metrics"]] == [(200, None), (500, None)]
 
 
+def test_passes_are_told_at_once_where_nothing_may_be_timed(quick_server):
+    fields = {"method": ["vanilla_gradient", "integrated_gradients"], "metrics": "all", "size": "96"}
+    at_once = ask(quick_server, **fields, model="efficientnet_lite2", timed="false").json()["estimates"]
+    assert all(
+        entry["seconds"] is None for one in at_once for entry in one["metrics"] if entry["metric"] != "completeness"
+    )
+    timed = ask(quick_server, **fields, model="efficientnet_lite2").json()["estimates"]
+    for quick, slow in zip(at_once, timed, strict=True):
+        passes = [
+            [(one["metric"], one["forwards"], one["gradients"]) for one in each["metrics"]] for each in (quick, slow)
+        ]
+        assert passes[0] == passes[1]
+        assert all(entry["seconds"] is not None for entry in slow["metrics"])
+    known = ask(quick_server, **fields, model="efficientnet_lite2", timed="false").json()["estimates"]
+    assert [one["metrics"] for one in known] == [one["metrics"] for one in timed]
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "field"),
     [
