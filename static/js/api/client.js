@@ -2,7 +2,7 @@
 
 import { t } from "../shared/texts.js";
 
-/** @import { ClassBody, EstimateBody, Explanation, FieldError, GradientFlow, MethodBody, MetricBody, Models, SampleBody } from "./types.js" */
+/** @import { EstimateBody, Explanation, FieldError, FoundClass, GradientFlow, MethodBody, MetricBody, Models, SampleBody } from "./types.js" */
 
 const BASE = "/api/v1";
 /** Statuses after which the same request may succeed later; 0: no answer. */
@@ -150,12 +150,28 @@ export const forget = (id) => request(`${BASE}/explanations/${encodeURIComponent
  * @param {string} model
  * @param {string} query
  * @param {RequestInit} [options]
- * @returns {Promise<ClassBody[]>}
+ * @returns {Promise<FoundClass[]>}
  */
 export async function classes(model, query, options) {
-  const search = new URLSearchParams({ query, limit: "20" });
+  const search = new URLSearchParams({ query, limit: "20", ...inLanguage() });
   return (await get(`/models/${encodeURIComponent(model)}/classes?${search}`, options)).classes;
 }
+
+/** Labels are English: in another language names are asked for too. */
+function inLanguage() {
+  const [language] = document.documentElement.lang.split("-");
+  return language === "en" ? {} : { language };
+}
+
+/** Whether there may be names beside the labels. */
+export const hasClassNames = () => "language" in inLanguage();
+
+/**
+ * All classes of a model, of the first thousand, with their names in the page's language.
+ * @param {string} model
+ * @returns {Promise<FoundClass[]>}
+ */
+export const namedClasses = async (model) => (await get(`/models/${encodeURIComponent(model)}/classes?${new URLSearchParams({ limit: "1000", ...inLanguage() })}`)).classes;
 
 /**
  * The bytes of a panel's raw array, with the scale that its float16 values are to be multiplied by.

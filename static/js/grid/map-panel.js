@@ -5,9 +5,11 @@ import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
 import { openMetrics, viewPanel } from "../state/actions.js";
 import { methodOf, methodTitle } from "../state/methods.js";
+import { className } from "../state/models.js";
 import { canBeMeasured, isFinal } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
+import { showBright } from "./bright-line.js";
 
 /**
  * @import { DrawnScale } from "../rendering/types.js"
@@ -23,6 +25,7 @@ import { View } from "../widgets/view.js";
 export class MapPanel extends View {
   /** @type {HTMLSpanElement} */ name;
   /** @type {HTMLSpanElement} */ year;
+  /** @type {HTMLAnchorElement} */ bright;
   /** @type {HTMLButtonElement} */ more;
   /** @type {PanelMenu} */ menu;
   /** @type {MapLens} */ lens;
@@ -40,6 +43,7 @@ export class MapPanel extends View {
   build() {
     this.name = el("span");
     this.year = el("span", { class: "muted" });
+    this.bright = el("a", { class: "bright" });
     this.more = iconButton("more", "");
     this.menu = el("panel-menu");
     this.lens = el("map-lens", { onopen: () => this.open(), ondrawn: ({ detail }) => this.drawn(detail) });
@@ -50,7 +54,7 @@ export class MapPanel extends View {
     this.readout = el("map-readout");
     this.scale = el("scale-bar");
     this.trust = el("button", { type: "button", class: "link trust-open", onclick: () => openMetrics(this.panel.id) }, t("trust.open"));
-    this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale,
+    this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.bright, this.square, this.scale,
       el("div", { class: "panel-foot" }, this.trust, el("div", { class: "panel-facts" }, this.facts, this.readout)));
   }
 
@@ -79,6 +83,7 @@ export class MapPanel extends View {
     this.dataset.status = panel.status;
     this.name.textContent = method;
     this.year.textContent = String(methodOf(panel.method)?.year ?? "");
+    showBright(this.bright, panel.method);
     const more = t("panel.more", { method });
     this.more.setAttribute("aria-label", more);
     this.more.title = more;
@@ -86,7 +91,7 @@ export class MapPanel extends View {
     this.trust.setAttribute("aria-label", t("trust.open.of", { method }));
     this.trust.disabled = !canBeMeasured(panel);
     this.menu.attachPanel(this.more, panel);
-    const label = panel.target?.label;
+    const label = panel.target ? className(panel.target) : undefined;
     this.lens.canvas.setAttribute("aria-label", label ? t("panel.mapFor", { method, label }) : t("panel.map", { method }));
     this.showSquare();
     this.showProgress(method);

@@ -7,7 +7,7 @@ import { store } from "../state/store.js";
 
 /**
  * While `key` of the state names something, its dialog is wanted: `load` fetches it once.
- * @param {"metricsPanel" | "flowRow"} key
+ * @param {"metricsPanel" | "flowRow" | "layersOf"} key
  * @param {() => Promise<{ begin: () => Promise<void> }>} load
  */
 function offer(key, load) {
@@ -27,4 +27,5 @@ function offer(key, load) {
 export function offerDialogs() {
   offer("metricsPanel", () => import("../metrics/main.js"));
   offer("flowRow", () => import("../flow/main.js"));
+  offer("layersOf", () => import("../layers/main.js"));
 }

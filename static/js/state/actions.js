@@ -31,6 +31,12 @@ export function replaceModel(record) {
   if (models) store.set({ models: { ...models, models: models.models.map((model) => (model.id === record.id ? record : model)) } });
 }
 
+/**
+ * Names of classes in the page's language, by their labels; whatever shows a class shows them.
+ * @param {Record<string, string>} names
+ */
+export const addClassNames = (names) => store.set({ classNames: { ...store.state.classNames, ...names }, inputs: store.state.inputs });
+
 // The view: what was asked, and what has come of it
 
 /**
@@ -147,18 +153,21 @@ export const openFlow = (row) => store.set({ flowRow: row });
 /** @param {string | null} panel */
 export const openMetrics = (panel) => store.set({ metricsPanel: panel });
 
+/** @param {string | null} panel */
+export const openLayers = (panel) => store.set({ layersOf: panel });
+
 /** @param {Sheet | null} sheet */
 export const openSheet = (sheet) => store.set({ sheet });
 
 /**
  * A dialog that could not be fetched: `key` is its place in the state.
- * @param {"flowRow" | "metricsPanel"} key
+ * @param {"flowRow" | "metricsPanel" | "layersOf"} key
  * @param {Notice} notice
  */
 export const failDialog = (key, notice) => store.set({ [key]: null, notice });
 
 /**
- * @template {"flowRow" | "metricsPanel"} Key
+ * @template {"flowRow" | "metricsPanel" | "layersOf"} Key
  * @param {Key} key
  * @param {State[Key]} value
  */

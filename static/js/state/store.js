@@ -13,6 +13,7 @@ class Store extends EventTarget {
     models: null,
     downloads: [],
     methods: null,
+    classNames: {},
     samples: null,
     palettes: null,
     pictures: [],
@@ -23,6 +24,7 @@ class Store extends EventTarget {
     parametersOf: null,
     flowRow: null,
     metricsPanel: null,
+    layersOf: null,
     sheet: null,
   };
 

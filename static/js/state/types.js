@@ -146,6 +146,7 @@
  * @property {Models | null} models
  * @property {Download[]} downloads
  * @property {MethodBody[] | null} methods
+ * @property {Record<string, string>} classNames - in the page's language, by label
  * @property {SampleBody[] | null} samples
  * @property {Record<string, Palette> | null} palettes
  * @property {PictureEntry[]} pictures - the strip
@@ -156,6 +157,7 @@
  * @property {string | null} parametersOf - the id of the method whose parameters are being set
  * @property {RowKey | null} flowRow - the row whose gradient flow is open
  * @property {string | null} metricsPanel - the id of the panel whose metrics are open
+ * @property {string | null} layersOf - the id of the panel whose network's layers are open
  * @property {Sheet | null} sheet - that is open on a phone
  */
 

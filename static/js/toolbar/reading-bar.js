@@ -65,7 +65,7 @@ export class ReadingBar extends View {
    */
   radio(value, name) {
     const input = el("input", { type: "radio", name, value, onchange: () => setRendering({ reduction: value }) });
-    const label = el("label", { class: "segment", title: t(`reading.${value}.long`) }, input, el("span", {}, t(`reading.${value}`)));
+    const label = el("label", { class: "segment", "data-help": t(`reading.${value}.long`) }, input, el("span", {}, t(`reading.${value}`)));
     return { input, label };
   }
 

@@ -1,9 +1,11 @@
 import { statusLine } from "../shared/announce.js";
 import { el, iconButton } from "../shared/dom.js";
+import { commandOf } from "../shared/keys.js";
 import { factNodes, factsOf } from "../shared/panel-facts.js";
 import { t } from "../shared/texts.js";
 import { openMetrics, viewPanel } from "../state/actions.js";
 import { methodOf, methodTitle } from "../state/methods.js";
+import { className } from "../state/models.js";
 import { canBeMeasured } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -74,8 +76,8 @@ export class MapViewer extends View {
     const { method, model, target, record } = panel;
     const title = methodTitle(method);
     this.heading.textContent = [title, methodOf(method)?.year].filter(Boolean).join(" ");
-    this.context.textContent = target?.label ?? "";
-    this.lens.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target?.label ?? "" }));
+    this.context.textContent = target ? className(target) : "";
+    this.lens.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: this.context.textContent }));
     const { size } = store.state.inputs.get(model) ?? {};
     if (size) this.dialog.style.setProperty("--ratio", String(size[1] / size[0]));
     this.facts.replaceChildren(...factNodes(record ? factsOf(record) : []));
@@ -98,8 +100,9 @@ export class MapViewer extends View {
   onKey(event) {
     // Sliders and lists use the arrow keys themselves.
     if (/** @type {HTMLElement} */ (event.target).matches("input, select, [role=slider]")) return;
-    if (event.key === "ArrowLeft") this.step(-1);
-    if (event.key === "ArrowRight") this.step(1);
+    const command = commandOf("viewer", event);
+    if (command === "previous") this.step(-1);
+    if (command === "next") this.step(1);
   }
 
   /** After the dialog has closed: put the focus on the panel that was viewed. */
