@@ -1,6 +1,7 @@
 import { arrayOf } from "../rendering/draw.js";
 import { el, iconButton } from "../shared/dom.js";
 import { factNodes, factsOf, fitFacts } from "../shared/panel-facts.js";
+import { refusalInWords } from "../shared/refusals.js";
 import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
 import { openMetrics, viewPanel } from "../state/actions.js";
@@ -120,8 +121,9 @@ export class MapPanel extends View {
     const empty = !estimate && !raw;
     const nodes = [];
     if (problem) {
-      nodes.push(el("strong", {}, status === "refused" || status === "failed" ? t(`panel.${status}`) : (problem.title ?? t("panel.failed"))));
-      nodes.push(el("p", {}, problem.detail || problem.title || ""));
+      const { title, detail, detailLanguage } = refusalInWords(problem);
+      nodes.push(el("strong", {}, status === "refused" || status === "failed" ? t(`panel.${status}`) : (title ?? t("panel.failed"))));
+      nodes.push(el("p", { lang: problem.again ? null : detailLanguage }, detail || title || ""));
       if (problem.again) nodes.push(el("button", { type: "button", class: "button", onclick: problem.again }, t("panel.retry")));
     } else if (empty && (status === "cancelled" || status === "waiting")) {
       nodes.push(el("p", { class: "muted" }, t(`panel.${status}`)));

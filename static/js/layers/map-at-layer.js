@@ -58,7 +58,7 @@ export async function mapAtLayer(panel, layer, signal) {
     if (event === "error") throw new api.Problem(data);
     if (event === "done") [record] = data.panels;
   }
-  if (record?.problem) throw new api.Problem({ title: "", ...record.problem });
+  if (record?.problem) throw new api.Problem(record.problem);
   const { buffer, scale } = await api.rawArray(record?.urls.npy ?? "", { signal });
   const raw = await decodeNpy(buffer, scale);
   maps.set(layer, raw);

@@ -28,7 +28,7 @@ export class ProblemNotice extends View {
     const wait = problem.retryAfter ? t("problem.retryAfter", { seconds: problem.retryAfter }) : null;
     return [
       el("div", { class: "notice", role: "alert" },
-        el("strong", { lang: title === problem.title ? problem.language : null }, title),
+        el("strong", { lang: title === problem.title ? problem.titleLanguage : null }, title),
         detail && detail !== title ? el("p", { lang: problem.language }, detail) : null,
         wait ? el("p", {}, `${wait}.`) : null,
         retry ? el("button", { type: "button", class: "button", onclick: retry }, t("problem.retry")) : null,

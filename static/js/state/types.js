@@ -67,7 +67,7 @@
 
 /**
  * Why a panel has no map; `again` tries once more.
- * @typedef {{ title?: string, detail?: string, again?: () => void }} PanelProblem
+ * @typedef {{ type?: string, title?: string, detail?: string, code?: string, values?: Record<string, any>, again?: () => void }} PanelProblem
  */
 
 /**
