@@ -69,7 +69,7 @@ export function factsOf({ seconds, diagnostics = {}, notes = [] }) {
   const facts = [];
   const { gradient_evaluations: gradients, forward_evaluations: forwards, guided_activations: guided, layer } = diagnostics;
   if (Number.isFinite(seconds)) facts.push({ text: t("panel.seconds", { seconds: format.seconds(seconds) }) });
-  if (gradients) facts.push({ text: gradients === 1 ? t("panel.evaluation") : t("panel.evaluations", { count: gradients }), long: t("panel.evaluation.long") });
+  if (gradients) facts.push({ text: gradients === 1 ? t("panel.evaluation") : t("panel.evaluations", { count: gradients }) });
   if (forwards) facts.push({ text: t("panel.forward", { count: forwards }) });
   if (guided !== null && guided !== undefined) facts.push({ text: t("panel.guided", { count: guided }), long: t("panel.guided.long") });
   if (layer) facts.push({ text: t("panel.layer", { layer }), long: t("panel.layer.long") });
