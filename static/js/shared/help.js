@@ -15,8 +15,8 @@ export function setHelp(node, text) {
 }
 
 /**
- * Words with a help text.
+ * Words with a help text. No button element: that would be a box in the line, and the words would not break as others do.
  * @param {string} words
  * @param {string} text
  */
-export const helped = (words, text) => el("button", { type: "button", class: "helped", ...helpAttributes(text) }, words);
+export const helped = (words, text) => el("span", { role: "button", tabindex: "0", class: "helped", ...helpAttributes(text) }, words);

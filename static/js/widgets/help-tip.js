@@ -59,12 +59,17 @@ export class HelpTip extends HTMLElement {
     if (owner?.matches("a") && touched && owner !== this.owner) {
       event.preventDefault();
       this.show(owner);
-    } else if (owner?.matches("button.helped")) this.show(owner);
+    } else if (owner?.matches(".helped")) this.show(owner);
     else this.show(null);
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
+    const { target } = event;
+    if (["Enter", " "].includes(event.key) && target instanceof HTMLElement && target.matches(".helped")) {
+      event.preventDefault();
+      this.show(target);
+    }
     if (event.key !== "Escape" || !this.owner) return;
     // Only the help goes, not the dialog that it may lie over.
     event.preventDefault();
