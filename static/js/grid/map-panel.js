@@ -39,7 +39,7 @@ export class MapPanel extends View {
   /** @type {HTMLButtonElement} */ trust;
   /** @type {Panel} */ panel;
 
-  #told = 0; // the width that the facts were fitted to
+  #told = ""; // the room that the facts were fitted to
 
   build() {
     this.name = el("span");
@@ -63,7 +63,7 @@ export class MapPanel extends View {
   listen(signal) {
     store.watchPanels((id) => id === this.panel?.id && this.render(), signal);
     store.watch(["inputs", "methods"], () => this.render(), signal);
-    const room = new ResizeObserver(() => this.panel && ![0, this.#told].includes(this.facts.clientWidth) && this.showFacts());
+    const room = new ResizeObserver(() => this.panel && this.facts.clientWidth && this.#told !== this.roomForFacts && this.showFacts());
     room.observe(this.facts);
     signal.addEventListener("abort", () => room.disconnect());
   }
@@ -133,6 +133,11 @@ export class MapPanel extends View {
     this.message.classList.toggle("is-problem", Boolean(problem));
   }
 
+  get roomForFacts() {
+    const { clientWidth, clientHeight } = this.facts;
+    return `${clientWidth} × ${clientHeight}`;
+  }
+
   showFacts() {
     const { status, record, done, total } = this.panel;
     /** @type {Fact[]} */
@@ -140,7 +145,7 @@ export class MapPanel extends View {
     if (status === "done" && record) facts = factsOf(record);
     else if (status === "running" && total) facts = [{ text: t("panel.step", { done, total }) }];
     else if (status === "cancelled" && total) facts = [{ text: t("panel.cancelledAt", { done, total }) }];
-    this.#told = this.facts.clientWidth; // 0 while crosshair or box are told in their place
+    this.#told = this.roomForFacts; // none while crosshair or box are told in their place
     const fixed = getComputedStyle(this.facts).overflowY === "clip";
     if (fixed) fitFacts(this.facts, facts, (left) => this.moreFacts(left));
     else this.facts.replaceChildren(...factNodes(facts));
