@@ -15,7 +15,7 @@ from ..contract.estimates import EstimateBody, Estimates
 from ..contract.events import DoneEvent
 from ..contract.flows import GradientFlow
 from ..contract.jobs import Fit
-from ..contract.predictions import ClassBody, Classes, Prediction, Predictions
+from ..contract.predictions import Classes, FoundClass, Prediction, Predictions
 from ..contract.problems import NotFound
 from ..contract.records import Explanation as Record
 from ..contract.version import VERSION
@@ -125,7 +125,7 @@ class AsyncClient:
         """Pictures that ship with the server."""
         return parse_response(Samples, await self._send(calls.get("/samples"))).samples
 
-    async def classes(self, model: str, query: str = "", limit: int = 20) -> list[ClassBody]:
+    async def classes(self, model: str, query: str = "", limit: int = 20) -> list[FoundClass]:
         """Classes of a model whose label matches, best match first."""
         return parse_response(Classes, await self._send(calls.classes(model, query, limit))).classes
 

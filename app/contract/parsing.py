@@ -79,12 +79,12 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
         raise Unprocessable(
             f"size: «{text[:40]}» is no size. Write a side in pixels, e.g. 320, or height x width, e.g. 240x320.",
             field="size",
-        )
+        ).coded("size_form", text=text[:40])
     sides = [int(side) for side in given.groups() if side]
     if not all(side in SIDES for side in sides):
         raise Unprocessable(
             f"size: {text} is out of bounds. A side is {SIDES.start} … {SIDES.stop - 1} pixels.", field="size"
-        )
+        ).coded("size_bounds", text=text[:40], low=SIDES.start, high=SIDES.stop - 1)
     return sides[0], sides[-1]
 
 

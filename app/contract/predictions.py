@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from .wire import WireModel
 
 
@@ -16,8 +18,12 @@ class LabelList(WireModel):
     labels: list[str]
 
 
+class FoundClass(ClassBody):
+    name: str = Field("", description="in the language that was asked for; absent where none is known")
+
+
 class Classes(WireModel):
-    classes: list[ClassBody]
+    classes: list[FoundClass]
 
 
 class PredictedClass(ClassBody):

@@ -19,6 +19,8 @@ class ProblemBody(WireModel):
     title: str
     status: int
     detail: str
+    code: str = Field("", description="what `detail` says, for programs; absent where there is none")
+    values: dict[str, str | int] = Field({}, description="the values in `detail`, by their names")
     errors: list[FieldError] = Field([])
     retry_after: int | None = None
     request_id: str | None = None

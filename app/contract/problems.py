@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
 
 from . import request_id
 
@@ -25,13 +25,15 @@ class Problem(Exception):
 
     `status` is the HTTP status, `detail` says what happened and what to do, `field` names the offending
     request field, and `errors` lists several fields where more than one is at fault. `request_id` is the id of the
-    request at the server that a client has it from.
+    request at the server that a client has it from. `code` and `values` say the same as `detail` for programs: a page
+    in another language has a sentence for the code (static/texts/LANGUAGE/refusals.json).
     """
 
     status = 400
     title = "Bad request"
     headers: ClassVar[Mapping[str, str]] = {}  # of an answer that tells of it
     request_id: str | None = None
+    code = ""
 
     def __init__(
         self,
@@ -49,9 +51,16 @@ class Problem(Exception):
             FieldFault(field=_writable(fault["field"]), detail=_writable(fault["detail"])) for fault in faults
         ]
         self.retry_after = retry_after
+        self.values: Mapping[str, str | int] = {}
+
+    def coded(self, code: str, **values: str | int) -> Self:
+        """The problem with its code, and the values of its detail."""
+        self.code = code
+        self.values = {name: _writable(value) if isinstance(value, str) else value for name, value in values.items()}
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revive, (type(self), self.detail, self.errors, self.retry_after)
+        return _revive, (type(self), self.detail, self.errors, self.retry_after, self.code, dict(self.values))
 
     @property
     def type(self) -> str:
@@ -62,6 +71,8 @@ class Problem(Exception):
         from .problem_body import FieldError, ProblemBody
 
         body = ProblemBody(type=self.type, title=self.title, status=self.status, detail=self.detail)
+        if self.code:
+            body.code, body.values = self.code, dict(self.values)
         if self.errors:
             body.errors = [FieldError(**fault) for fault in self.errors]
         if self.retry_after is not None:
@@ -80,8 +91,15 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _revive(kind: type[Problem], detail: str, errors: list[FieldFault], retry_after: int | None) -> Problem:
-    return kind(detail, errors=errors, retry_after=retry_after)
+def _revive(
+    kind: type[Problem],
+    detail: str,
+    errors: list[FieldFault],
+    retry_after: int | None,
+    code: str,
+    values: Mapping[str, str | int],
+) -> Problem:
+    return kind(detail, errors=errors, retry_after=retry_after).coded(code, **values)
 
 
 class MalformedRequest(Problem):
@@ -253,7 +271,7 @@ def problem_from_body(body: ProblemBody) -> Problem:
     """The problem that a body tells of, to be raised again."""
     kind = next((k for k in _kinds(Problem) if k.title == body.title), BY_STATUS.get(body.status, Problem))
     errors = [FieldFault(field=error.field, detail=error.detail) for error in body.errors]
-    problem = kind(body.detail, errors=errors, retry_after=body.retry_after)
+    problem = kind(body.detail, errors=errors, retry_after=body.retry_after).coded(body.code, **body.values)
     problem.status, problem.title, problem.request_id = body.status, body.title, body.request_id
     return problem
 

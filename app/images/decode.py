@@ -72,7 +72,7 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
     if not data.strip(b"\0"):
         raise Unprocessable(
             "The picture is empty: no bytes arrived, or only zeros. Send the whole file.", field="image"
-        )
+        ).coded("picture_empty")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about damaged EXIF and the like; we check the size ourselves below
         picture = _open(data)
@@ -91,7 +91,7 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
             raise Unprocessable(
                 f"This {picture.format} cannot be decoded ({_reason(error)}). Save it anew and send it whole.",
                 field="image",
-            ) from error
+            ).coded("picture_damaged", format=str(picture.format)) from error
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:
@@ -105,26 +105,30 @@ def _open(data: bytes) -> ImageFile.ImageFile:
         raise
     except UnidentifiedImageError as error:
         if _has_known_signature(data):
-            raise Unprocessable("The picture's header is damaged or cut off. Save it anew.", field="image") from error
-        raise UnsupportedPicture(_what_is_it(data), field="image") from error
+            problem = Unprocessable("The picture's header is damaged or cut off. Save it anew.", field="image")
+            raise problem.coded("picture_header") from error
+        raise _unsupported(data) from error
     except Exception as error:
         raise Unprocessable(
             f"The picture's header is damaged or beyond the limits ({_reason(error)}). Save it anew.", field="image"
-        ) from error
+        ).coded("picture_header") from error
 
 
-def _what_is_it(data: bytes) -> str:
+def _unsupported(data: bytes) -> UnsupportedPicture:
     """Why bytes of no allowed format are refused; formats that are often sent are named."""
     if _is_heic(data):
-        return (
+        return UnsupportedPicture(
             f"This is a HEIC picture, as many phones save them. Save it as one of: {ALLOWED}. Or install pillow-heif "
-            "where Gradoscope runs (pip install 'gradoscope[heic]'): with it HEIC is read too."
-        )
+            "where Gradoscope runs (pip install 'gradoscope[heic]'): with it HEIC is read too.",
+            field="image",
+        ).coded("picture_heic", allowed=ALLOWED)
     start = data[:16].lstrip()
     name = next((name for first, name in OTHERS.items() if start.lower().startswith(first.lower())), None)
     if name is None:
-        return f"These bytes are not a picture of an allowed format. Send one of: {ALLOWED}."
-    return f"This is a file of {name}, not a picture of an allowed format. Send one of: {ALLOWED}."
+        detail = f"These bytes are not a picture of an allowed format. Send one of: {ALLOWED}."
+        return UnsupportedPicture(detail, field="image").coded("picture_unknown", allowed=ALLOWED)
+    detail = f"This is a file of {name}, not a picture of an allowed format. Send one of: {ALLOWED}."
+    return UnsupportedPicture(detail, field="image").coded("picture_other", format=name, allowed=ALLOWED)
 
 
 def _brands(data: bytes) -> bytes:
@@ -177,12 +181,12 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise Unprocessable(
             f"The picture is {width}×{height} pixels; a side may have {MAX_SIDE:,}. Scale it down or cut it.",
             field="image",
-        )
+        ).coded("picture_side", width=width, height=height, limit=MAX_SIDE)
     if width * height > max_pixels:
         raise Unprocessable(
             f"It has {width}×{height} = {width * height:,} pixels; the limit is {max_pixels:,}. Scale it down.",
             field="image",
-        )
+        ).coded("picture_pixels", width=width, height=height, pixels=width * height, limit=max_pixels)
 
 
 def _check_scans(data: bytes) -> None:

@@ -27,7 +27,8 @@ def class_index(wanted: ClassName | None, model: str, labels: tuple[str, ...], f
     near = [(index, labels[index]) for index in found] or similar_classes(labels, name)
     listed = ", ".join(f"{index} ({label[:80]})" for index, label in near)
     hint = f" There are: {listed}." if found else f" Near it: {listed}." if listed else " Give an index, or a label."
-    raise Unprocessable(said + hint, field=field)
+    problem = Unprocessable(said + hint, field=field)
+    raise problem.coded("class_ambiguous" if found else "class_unknown", model=model, name=name[:80], near=listed)
 
 
 def known_indices(wanted: Iterable[ClassName | None], labels: tuple[str, ...]) -> list[int]:

@@ -24,7 +24,7 @@ def findings(layers: list[LayerGradient], score: ScoreKind = "logit") -> list[Fi
     """
     broken = [layer for layer in layers if layer.norm is None]
     if broken:
-        return [_not_finite(broken)]
+        return [_not_finite(broken, len(layers))]
     return [*_vanishing(layers), *_flat_score(layers, score), *_drop(layers), *_dead(layers), *_saturated(layers)]
 
 
@@ -32,12 +32,12 @@ def _finding(code: str, level: Literal["support", "doubt", "note"], detail: str,
     return Finding(code=code, level=level, detail=detail, values=values, url=URL)
 
 
-def _not_finite(broken: list[LayerGradient]) -> Finding:
+def _not_finite(broken: list[LayerGradient], layers: int) -> Finding:
     name = title(broken[-1])
     return _finding(
         "flow_not_finite", "doubt",
         f"The gradient at {name} is not finite (NaN or infinity), and at {len(broken) - 1} other layers: nothing that "
-        "is made of it can be trusted.", layer=name, count=len(broken),
+        "is made of it can be trusted.", layer=name, count=len(broken), layers=layers,
     )  # fmt: skip
 
 
@@ -163,8 +163,8 @@ def _dead(layers: list[LayerGradient]) -> Iterator[Finding]:
         "flow_dead", "note",
         f"More than 90 % of the activations are dead (exactly 0, and let no gradient through) at {_count(dead)}. The "
         f"most are at {title(worst)}: {_percent(share)}, and {_percent(units)} of its channels everywhere. In a ReLU "
-        "network many are, late in the network above all.", count=len(dead), layer=title(worst), dead=share,
-        units=units,
+        "network many are, late in the network above all.", count=len(dead), layers=len(layers),
+        layer=title(worst), dead=share, units=units,
     )  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def _saturated(layers: list[LayerGradient]) -> Iterator[Finding]:
         "flow_saturated", "note" if vanished_from(layers) is None else "doubt",
         f"More than 90 % of the activations are saturated (at a flat end, where hardly any gradient gets through) at "
         f"{_count(saturated)}. The most are at {title(worst)}: {_percent(share)}.",
-        count=len(saturated), layer=title(worst), saturated=share,
+        count=len(saturated), layers=len(layers), layer=title(worst), saturated=share,
     )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
             f"{count} panels (models × targets × methods) are asked for, the limit is {settings.max_panels} "
             "(GRADOSCOPE_MAX_PANELS). Ask for fewer at once.",
             field="method",
-        )
+        ).coded("too_many_panels", count=count, limit=settings.max_panels)
     panels = []
     for model, target in ((model, target) for model in models for target in targets):
         labels = zoo.labels(model)
@@ -106,7 +106,7 @@ def check_work(costs: Iterable[PanelCost], limit: int) -> None:
             f"This is {work:,} gradient evaluations × pixels of input; the limit of one request is {limit:,}. Ask for "
             "fewer steps or samples, a smaller size, or fewer panels or metrics at once.",
             field="options",
-        )
+        ).coded("too_much_work", work=work, limit=limit)
 
 
 def check_panels(panels: list[PlannedPanel], job: Explain, model: LoadedModel) -> None:

@@ -110,6 +110,8 @@ def _keys(kind: Kind, id: str, name: str, names: Mapping[str, str]) -> Iterator[
                 yield f"learn.{id}.title"
         case ("methods", "page"):
             yield f"learn.{id}.{rest}"
+        case ("methods", "bright"):
+            yield f"method.bright.{id}"
         case ("methods", "summary"):
             yield f"catalogue.summary.{id}"
         case ("methods", "parameter" | "read"):

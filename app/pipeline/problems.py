@@ -27,7 +27,8 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, errors.AttributionError):
         return problem_of_library_error(error)
     if out_of_memory(error):
-        return OutOfMemory("The computation needs more memory than there is. Take a smaller model or fewer requests.")
+        detail = "The computation needs more memory than there is. Take a smaller model or fewer requests."
+        return OutOfMemory(detail).coded("memory")
     log.error("computation failed", exc_info=error)
     reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}" if str(error) else type(error).__name__
     return ComputationFailed(f"The computation broke off ({reason}). The log where it was computed has the details.")

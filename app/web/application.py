@@ -181,6 +181,8 @@ def _handle_errors(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> Response:
         if isinstance(error, StopOnProblem):
             return problem_response(error.problem)
+        if error.status_code == 404 and pages.asked_for_page(request):
+            return await pages.lost(request)
         field = "body" if error.status_code == 400 else None  # the form cannot be parsed
         problem = BY_STATUS.get(error.status_code, Problem)(_detail(error, request), field=field)
         problem.status = error.status_code

@@ -12,6 +12,8 @@ from ..contract.events import EVENTS
 from ..contract.wire import JsonObject
 from ..images.palettes import palettes
 from ..images.samples import samples
+from ..pipeline.presentation import FALLBACK
+from ..pipeline.texts import texts
 from .middleware.api_key import PUBLIC_PATHS
 
 Document = JsonObject
@@ -21,15 +23,45 @@ LINK_PARAMETERS = {  # where a link finds its parameters in an explanation's rec
     "panel": "$response.body#/panels/0/id",
     "model": "$response.body#/inputs/0/model",
 }
+# All calls in order of use, by the keys of their summaries in static/texts/LANGUAGE/api.json.
+CALLS = {
+    "explain": ("post", "/api/v1/explanations"),
+    "explanation": ("get", "/api/v1/explanations/{id}"),
+    "array": ("get", "/api/v1/explanations/{id}/panels/{panel}.npy"),
+    "coloured": ("get", "/api/v1/explanations/{id}/panels/{panel}.png"),
+    "sheet": ("get", "/api/v1/explanations/{id}.png"),
+    "archive": ("get", "/api/v1/explanations/{id}.zip"),
+    "image": ("get", "/api/v1/explanations/{id}/image.png"),
+    "seen": ("get", "/api/v1/explanations/{id}/inputs/{model}.png"),
+    "forget": ("delete", "/api/v1/explanations/{id}"),
+    "predict": ("post", "/api/v1/predictions"),
+    "estimate": ("post", "/api/v1/estimates"),
+    "measure": ("post", "/api/v1/explanations/{id}/panels/{panel}/metrics"),
+    "metric_array": ("get", "/api/v1/explanations/{id}/panels/{panel}/metrics/{metric}/{name}.npy"),
+    "flow": ("post", "/api/v1/gradient-flows"),
+    "models": ("get", "/api/v1/models"),
+    "classes": ("get", "/api/v1/models/{id}/classes"),
+    "methods": ("get", "/api/v1/methods"),
+    "metrics": ("get", "/api/v1/metrics"),
+    "samples": ("get", "/api/v1/samples"),
+    "fetch": ("post", "/api/v1/models/{id}/weights"),
+    "begin": ("post", "/api/v1/session"),
+    "end": ("delete", "/api/v1/session"),
+    "healthz": ("get", "/healthz"),
+    "readyz": ("get", "/readyz"),
+    "telemetry": ("get", "/metrics"),
+}
 EXAMPLE_SAMPLE = "cat"
 EXAMPLES = {"method": ["grad_cam"], "target": ["top"]}  # of repeatable fields; the example of any other is []
 EXPLANATIONS = "/api/v1/explanations"
 
 
-def describe(base: Document, catalogue: Catalogue | None, keys: bool) -> Document:
+def describe(base: Document, catalogue: Catalogue | None, keys: bool, language: str = FALLBACK) -> Document:
     """Complete `base`: problems with their media type, forms as they are sent, links from an explanation to its parts,
-    the models, methods and parameters of `catalogue` if it is known, and API keys if `keys`."""
+    the models, methods and parameters of `catalogue` if it is known, and API keys if `keys`. Calls stand in order of
+    use, with summaries in `language`."""
     document = copy.deepcopy(base)
+    _summarise(document, language)
     for path in document["paths"].values():
         for operation in path.values():
             _describe_problems(operation["responses"])
@@ -51,6 +83,20 @@ def describe(base: Document, catalogue: Catalogue | None, keys: bool) -> Documen
     if keys:
         _add_security(document)
     return document
+
+
+def _summarise(document: Document, language: str) -> None:
+    """Order the calls by their use; their summaries and the names of their groups in a language."""
+    words = texts(language)
+    order = list(dict.fromkeys(path for _, path in CALLS.values()))
+    document["paths"] = {path: document["paths"][path] for path in order} | document["paths"]
+    groups: dict[str, None] = {}
+    for key, (method, path) in CALLS.items():
+        operation = document["paths"][path][method]
+        operation["summary"] = words[f"api.call.{key}"]
+        operation["tags"] = [words[f"api.tag.{tag.replace(' ', '_')}"] for tag in operation["tags"]]
+        groups |= dict.fromkeys(operation["tags"])
+    document["tags"] = [{"name": name} for name in groups]
 
 
 @cache

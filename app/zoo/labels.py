@@ -8,6 +8,7 @@ import importlib
 import json
 import sys
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -124,17 +125,25 @@ def _from_json(given: Any) -> tuple[str, ...]:
     return tuple(str(entry[-1]) if isinstance(entry, list) else str(entry) for entry in entries)
 
 
-def search(labels: tuple[str, ...], query: str, limit: int) -> list[tuple[int, str]]:
-    """Classes that match `query`, best first: same index, same name, a whole word, a word's beginning, anywhere."""
+def search(
+    labels: tuple[str, ...], query: str, limit: int, names: Iterable[tuple[str, ...]] = ()
+) -> list[tuple[int, str]]:
+    """Classes that match `query`, best first: same index, same name, a whole word, a word's beginning, anywhere.
+
+    `names` are further names of the same classes, such as those in other languages; whichever fits best counts.
+    """
     query = " ".join(query.lower().split())
     if not query:
         return list(enumerate(labels))[:limit]
     ranked = []
-    for index, label in enumerate(labels):
-        rank = 0 if query == str(index) else _rank(label.lower(), query)
-        if rank is not None:
-            ranked.append((rank, len(label), index, label))
-    return [(index, label) for _, _, index, label in sorted(ranked)[:limit]]
+    for index, several in enumerate(zip(labels, *names, strict=True)):
+        if query == str(index):
+            ranked.append((0, 0, index))
+            continue
+        found = [(rank, len(text)) for text in several if (rank := _rank(text.lower(), query)) is not None]
+        if found:
+            ranked.append((*min(found), index))
+    return [(index, labels[index]) for _, _, index in sorted(ranked)[:limit]]
 
 
 def classes_named(labels: tuple[str, ...], name: str) -> list[int]:

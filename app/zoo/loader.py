@@ -168,7 +168,7 @@ def classifier_at_size(classifier: Classifier, size: tuple[int, int]) -> Classif
             f"size: {classifier.id} cannot take pictures of {size[0]}×{size[1]} ({str(error).splitlines()[0][:160]}). "
             f"Its own size is {original_size}.",
             field="size",
-        ) from error
+        ).coded("size_unfit", model=classifier.id, size="×".join(map(str, size)), own=original_size) from error
     return view
 
 

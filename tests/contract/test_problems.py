@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
+import re
 
 import pytest
 from gradoscope.contract.problem_body import ProblemBody
@@ -15,7 +17,10 @@ from gradoscope.contract.problems import (
     problem_from_body,
 )
 from gradoscope.pipeline.problems import as_problem
+from gradoscope.pipeline.texts import texts
 from gradoscope.web.middleware.problems import ProblemResponse
+
+from tests.support.paths import ROOT
 
 
 def kinds(kind=Problem):
@@ -24,7 +29,7 @@ def kinds(kind=Problem):
 
 @pytest.mark.parametrize("kind", kinds())
 def test_a_problem_survives_the_way_to_the_client(kind):
-    problem = kind("what happened", field="image", retry_after=3)
+    problem = kind("what happened", field="image", retry_after=3).coded("picture_side", width=3, name="cat")
     read = ProblemBody.model_validate(problem.to_dict())
     for copy in (pickle.loads(pickle.dumps(problem)), problem_from_body(read)):
         assert copy.to_dict() == problem.to_dict()
@@ -54,3 +59,28 @@ def test_a_problem_can_always_be_written():
     assert problem.to_dict()["detail"] == "no field ?"
     assert problem.to_dict()["errors"] == [{"field": "?", "detail": "a?"}]
     assert ProblemResponse(problem).body.decode()
+
+
+def coded() -> dict[str, set[str]]:
+    """The codes that the sources give to problems, with the names of their values."""
+    trees = (ast.parse(file.read_text("utf-8")) for file in (ROOT / "app").rglob("*.py"))
+    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {
+        code.value: {keyword.arg for keyword in call.keywords if keyword.arg}
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "coded"
+        for code in ast.walk(call.args[0])
+        if isinstance(code, ast.Constant) and isinstance(code.value, str)
+    }
+
+
+def test_the_page_has_words_for_every_type_and_code_in_each_language():
+    codes = coded()
+    for language in ("en", "zh"):
+        words = {key: text for key, text in texts(language).items() if key.startswith("refusal.")}
+        titles = {kind.title.lower().replace(" ", "_").replace("-", "_") for kind in kinds()}
+        assert {f"refusal.title.{title}" for title in titles} <= words.keys()
+        sentences = {key.removeprefix("refusal.") for key in words if not key.startswith("refusal.title.")}
+        assert sentences == codes.keys()
+        for code, values in codes.items():
+            assert set(re.findall(r"\{(\w+)\}", words[f"refusal.{code}"])) <= values, code

@@ -292,10 +292,14 @@ def test_the_page_of_numbers(browser: Browser, server_url: str, language: str) -
         assert visit.report() == ""
 
 
-def test_the_interactive_documentation(browser: Browser, server_url: str) -> None:
-    with story(browser, server_url, "en") as visit:
-        visit.page.goto(f"{visit.root}/docs")
+def test_the_interactive_documentation(browser: Browser, server_url: str, language: str) -> None:
+    with story(browser, server_url, language) as visit:
+        visit.page.goto(f"{visit.root}/nope")
+        expect(visit.page.get_by_role("heading", level=1)).to_have_text(visit.say("lost.heading"))
+        visit.check("nothing there")
+        visit.page.get_by_role("navigation").get_by_role("link", name="API").click()
         visit.page.locator(".swagger-ui .opblock").first.wait_for()
+        expect(visit.page.locator(".opblock-summary-description").first).to_have_text(visit.say("api.call.explain"))
         visit.check("closed")
         visit.page.locator(".opblock-summary-control").first.click()
         visit.page.locator(".opblock-body").first.wait_for()

@@ -178,7 +178,8 @@ def test_progress_and_results_are_heard(visit: Visit) -> None:
     assert [text for text in heard if text in ("1 of 3 maps", "2 of 3 maps")]
     assert heard[-1] == "All 3 maps are done"
     visit.page.locator("map-panel map-lens").first.press("ArrowRight")
-    expect(visit.page.locator("#status")).to_have_text(re.compile("^Grad-CAM at .*, rank .*, colour "))
+    spoken = re.compile("^Grad-CAM at .*, stronger than .* of the pixels, colour ")
+    expect(visit.page.locator("#status")).to_have_text(spoken)
     visit.page.unroute(EXPLANATIONS)
     visit.page.route(EXPLANATIONS, lambda route: route.abort())
     visit.page.locator(".prediction").nth(1).click()

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from gradoscope.web import texts
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, FilePayload, expect
 
-from tests.support.browser import LONG, Visit, visiting
+from tests.support.browser import EXPLANATIONS, LONG, Visit, visiting
 
 expect.set_options(timeout=20_000)
 
@@ -100,7 +100,35 @@ def test_the_switch_keeps_the_explanation_and_the_view(visit: Visit, explained: 
     expect(page).to_have_url(f"{visit.root}/methods")
 
 
-def test_the_servers_own_words_are_marked_as_english(chinese: Visit) -> None:
+def test_refusals_are_in_the_page_s_language_and_others_marked_as_english(chinese: Visit) -> None:
+    words = texts.texts("zh")
     chinese.page.goto(chinese.root + "/e/" + "0" * 32)
-    expect(chinese.notice.first).to_contain_text(texts.texts("zh")["problem.gone"])
-    expect(chinese.notice.first.locator("p[lang=en]")).not_to_be_empty()
+    expect(chinese.notice.first).to_contain_text(words["problem.gone"])
+    expect(chinese.notice.first.locator("p")).to_have_text(words["refusal.explanation_gone"].format(id="0" * 32))
+    expect(chinese.notice.first.locator("[lang=en]")).to_have_count(0)
+    chinese.page.goto(chinese.root)
+    notes = FilePayload(name="notes.png", mimeType="image/png", buffer=b"plain text")
+    chinese.page.locator("#file").set_input_files(notes)
+    said = words["refusal.picture_unknown"].partition("{")[0]
+    expect(chinese.notice.first.locator("p").first).to_contain_text(said)
+    expect(chinese.notice.first.locator("[lang=en]")).to_have_count(0)
+    body = {"type": "urn:gradoscope:problem:not-enough-memory", "title": "Not enough memory", "status": 507}
+    chinese.page.route(EXPLANATIONS, lambda route: route.fulfill(status=507, json={**body, "detail": "Take another."}))
+    chinese.sample()
+    expect(chinese.notice.first.locator("strong")).to_have_text(words["refusal.title.not_enough_memory"])
+    expect(chinese.notice.first.locator("p[lang=en]")).to_have_text("Take another.")
+
+
+def test_class_names_are_in_the_page_s_language(chinese: Visit) -> None:
+    chinese.open()
+    chinese.sample()
+    chinese.page.locator("map-panel[data-status=done]").nth(5).wait_for()
+    expect(chinese.page.locator("panel-grid .question")).to_contain_text("虎纹猫")
+    expect(chinese.page.locator(".prediction-label").first).to_have_text("虎纹猫")
+    field = chinese.page.get_by_role("combobox", name=texts.texts("zh")["ask.class"], exact=True)
+    expect(field).to_have_value("虎纹猫")
+    for query, index in (("浓缩", "967"), ("虎斑猫", "281"), ("espresso", "967")):
+        field.fill(query)
+        expect(chinese.options.filter(has_text=index)).to_have_count(1)
+    field.press("Enter")
+    expect(chinese.page.locator("panel-grid .question")).to_contain_text("浓缩咖啡")

@@ -176,7 +176,7 @@ def test_box_and_crosshair_move_nothing(explained: Visit) -> None:
     assert stand() == before
     readout = page.locator("map-panel").first.locator(".cross-facts")
     shares = page.locator("map-panel").first.locator(".box-facts")
-    expect(readout).to_contain_text("rank")
+    expect(readout).to_contain_text("stronger than")
     expect(shares).to_contain_text("area")
     page.get_by_role("button", name="Remove the box").click()
     lens.hover(position={"x": 90, "y": 90})

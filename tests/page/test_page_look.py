@@ -99,7 +99,7 @@ def read_crosses(visit: Visit) -> list[tuple[float, float, tuple[int, int, int]]
     visit.frame()
     found = []
     for text in visit.page.locator("map-panel .cross-facts").all_inner_texts():
-        match = re.fullmatch(r"(\S+) · rank ([\d.]+) % · ?RGB (\d+) (\d+) (\d+)", text)
+        match = re.fullmatch(r"(\S+) · stronger than ([\d.]+) % · ?RGB (\d+) (\d+) (\d+)", text)
         assert match, text
         found.append((number(match[1]), float(match[2]), (int(match[3]), int(match[4]), int(match[5]))))
     return found
@@ -287,14 +287,14 @@ def test_reading_asks_nothing_and_shares_scales(look: Visit, record: Any) -> Non
         return [number(ticks(look, place)[2].removeprefix("≥ ")) for place in range(PANELS)]
 
     assert ends() == pytest.approx(clips, rel=6e-3)
-    look.reading_control("Which colour scale each map uses").select_option("Per method")
+    look.reading_control("Which colour scale each map uses").select_option("One per method")
     by_method = [
         max(c for c, m in zip(clips, maps, strict=True) if m.record["method"] == p.record["method"]) for p in maps
     ]
     assert ends() == pytest.approx(by_method, rel=6e-3)
-    look.reading_control("Which colour scale each map uses").select_option("Shared")
+    look.reading_control("Which colour scale each map uses").select_option("One for all maps")
     assert ends() == pytest.approx([max(clips)] * PANELS, rel=6e-3)
-    look.reading_control("Which colour scale each map uses").select_option("Own")
+    look.reading_control("Which colour scale each map uses").select_option("Each map its own")
     shown = look.pixels()
     bar = look.page.locator(".maps reading-bar")
     bar.get_by_role("radio", name="Positive").check()

@@ -28,7 +28,7 @@ def test_small_pictures_come_before_the_arrays(browser: Browser, quick_server: S
         page.route(f"**/api/v1/explanations/{id}", slowly)
         page.route("**/*.npy*", lambda route: arrays.append(route))  # held
         visit.page.goto(f"{visit.root}/e/{id}")
-        previews = page.locator("map-panel img.preview")
+        previews = page.locator("map-panel img.preview-map")
         expect(previews.filter(visible=True)).to_have_count(SIX)
         assert all(preview.evaluate("image => image.naturalWidth > 0") for preview in previews.all())
         assert page.locator("map-panel canvas.map").filter(visible=True).count() == 0

@@ -7,6 +7,8 @@ import re
 
 import pytest
 from gradoscope.contract.events import EVENTS
+from gradoscope.pipeline.texts import texts
+from gradoscope.web.openapi import CALLS
 
 from tests.support.web_server import serving
 
@@ -32,6 +34,21 @@ def test_every_refusal_is_documented_as_a_problem(document):
             for status in ("4XX", "5XX"):
                 assert list(responses[status]["content"]) == ["application/problem+json"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_calls_stand_in_order_of_use_with_plain_summaries_in_each_language(web_server, document):
+    found = [(method, path) for path, operations in document["paths"].items() for method in operations]
+    assert set(found) == set(CALLS.values())
+    assert list(document["paths"]) == list(dict.fromkeys(path for _, path in CALLS.values()))
+    assert [group["name"] for group in document["tags"]][:2] == ["explanations", "predictions"]
+    with web_server.client() as client:
+        chinese = client.get("/openapi.json", params={"lang": "zh"}).json()
+    for key, (method, path) in CALLS.items():
+        for told, language in ((document, "en"), (chinese, "zh")):
+            assert told["paths"][path][method]["summary"] == texts(language)[f"api.call.{key}"]
+    assert {key for key in texts("en") if key.startswith("api.call.")} == {f"api.call.{key}" for key in CALLS}
+    groups = {tag for path in chinese["paths"].values() for one in path.values() for tag in one["tags"]}
+    assert groups == {text for key, text in texts("zh").items() if key.startswith("api.tag.")}
 
 
 def test_the_events_of_a_stream_are_described(document):

@@ -74,7 +74,8 @@ class BodyLimitMiddleware:
         """The problem of a body that is larger than its limit."""
         if limit < self.max_bytes:
             return TooLarge(f"The request is larger than {limit:,} bytes. Send less, or a form as multipart/form-data.")
-        return TooLarge(f"The request is larger than {limit:,} bytes. Send a smaller picture.", field="image")
+        problem = TooLarge(f"The request is larger than {limit:,} bytes. Send a smaller picture.", field="image")
+        return problem.coded("picture_bytes", limit=limit)
 
 
 class _BodyCounter:

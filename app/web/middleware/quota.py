@@ -77,7 +77,7 @@ class QuotaMiddleware:
                 f"{len(usage.running)} of your requests are in flight, which is the limit for one client. Try again in "
                 f"about {wait} s.",
                 retry_after=wait,
-            )
+            ).coded("too_many_at_once", count=len(usage.running), wait=wait)
         if self.rate and rated:
             usage.tokens = min(self._bucket_size, usage.tokens + (now - usage.filled_at) * self.rate / 60)
             usage.filled_at = now
@@ -87,7 +87,7 @@ class QuotaMiddleware:
                     f"That is more than {self.rate:g} requests a minute, which is the limit for one client. Try again "
                     f"in {wait} s.",
                     retry_after=wait,
-                )
+                ).coded("too_many_a_minute", rate=f"{self.rate:g}", wait=wait)
             usage.tokens -= 1
         self._count += 1
         number = self._count

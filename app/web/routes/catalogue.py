@@ -14,8 +14,11 @@ from ...contract.predictions import Classes, LabelList
 from ...contract.problems import TooManyRequests
 from ...contract.server import RefreshResult
 from ...images.samples import samples
+from ...pipeline.presentation import FALLBACK
+from ...zoo.class_names import first_name, languages, names_of
 from ...zoo.labels import search
 from ..openapi import describe
+from ..texts import LANGUAGES
 from .dependencies import ChangeDetectorDep, ExecutorDep
 from .submit import run_for_client
 
@@ -38,13 +41,18 @@ async def classes(
     id: str,
     query: Annotated[str, Query(max_length=200)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
+    language: Annotated[str, Query(max_length=8, description="Of names beside the labels, such as zh")] = "",
 ) -> Any:
-    """Classes of a model whose label matches the query, best match first; a number matches the class index."""
+    """Classes of a model whose label, or name in another language, matches the query, best match first; a number
+    matches the class index."""
     labels = (await executor.catalogue()).labels.get(id)
     if labels is None:  # a model without a card, or none
         labels = tuple((await run_for_client(request, executor, Labels(id), LabelList)).labels)
-    found = await asyncio.to_thread(search, labels, query, limit)
-    return {"classes": [{"index": index, "label": label} for index, label in found]}
+    others = [names_of(labels, code) for code in languages()]
+    found = await asyncio.to_thread(search, labels, query, limit, others)
+    names = names_of(labels, language)
+    named = ((index, label, first_name(names[index])) for index, label in found)
+    return {"classes": [{"index": i, "label": label} | ({"name": name} if name else {}) for i, label, name in named]}
 
 
 @router.get("/api/v1/methods", response_model=Methods)
@@ -66,7 +74,8 @@ async def list_samples() -> Any:
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def openapi(request: Request, executor: ExecutorDep) -> Any:
-    """The OpenAPI document, with the parameters of each method and metric."""
+async def openapi(request: Request, executor: ExecutorDep, lang: str = FALLBACK) -> Any:
+    """The OpenAPI document, with the parameters of each method and metric; summaries in the language `lang`."""
     known = None if executor.unready else await executor.catalogue()
-    return describe(request.app.openapi(), known, keys=request.app.state.keys is not None)
+    language = lang if lang in LANGUAGES else FALLBACK
+    return describe(request.app.openapi(), known, keys=request.app.state.keys is not None, language=language)

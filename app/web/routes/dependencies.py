@@ -55,7 +55,7 @@ ExplanationId = Annotated[str, Path(description="Id of an explanation", max_leng
 
 
 def explanation_gone(id: str) -> NotFound:
-    return NotFound(f"The explanation «{id[:40]}» expired or never existed.")
+    return NotFound(f"The explanation «{id[:40]}» expired or never existed.").coded("explanation_gone", id=id[:40])
 
 
 def require_owner(store: AnyStore, id: str, owner: str | None, what: str) -> None:

@@ -25,7 +25,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 BASE = ("tokens", "page", "controls")
 WORKBENCH = (  # as static/js/page/workbench.js names them
-    "models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "phone",
+    "models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "phone", "help",
 )  # fmt: skip
 # Style sheets that a page gets in one file, by its name.
 SHEETS = {"base": BASE, "workbench": (*BASE, *WORKBENCH)}
@@ -69,6 +69,20 @@ async def trust(request: Request, executor: ExecutorDep) -> Response:
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     return _page(request, "docs.html")
+
+
+def asked_for_page(request: Request) -> bool:
+    """Whether a browser opens the address, as opposed to a script or a client that reads problems."""
+    path, accepted = request.url.path, request.headers.get("accept", "")
+    return request.method in ("GET", "HEAD") and "text/html" in accepted and not path.startswith(("/api/", "/static/"))
+
+
+async def lost(request: Request) -> Response:
+    """A page that says that nothing is at this address, with status 404."""
+    response = _page(request, "lost.html", {"path": request.url.path[:200]})
+    response.status_code = 404
+    response.headers["vary"] = f"{texts.VARY}, Accept"
+    return response
 
 
 async def _known(executor: Executor) -> Catalogue | None:

@@ -1,27 +1,28 @@
 // The REST contract as functions. Every failure leaves as a Problem that can be shown as it is.
 
+import { refusalInWords } from "../shared/refusals.js";
 import { t } from "../shared/texts.js";
 
-/** @import { ClassBody, EstimateBody, Explanation, FieldError, GradientFlow, MethodBody, MetricBody, Models, SampleBody } from "./types.js" */
+/** @import { Refusal } from "../shared/refusals.js" */
+/** @import { EstimateBody, Explanation, FieldError, FoundClass, GradientFlow, MethodBody, MetricBody, Models, SampleBody } from "./types.js" */
 
 const BASE = "/api/v1";
 /** Statuses after which the same request may succeed later; 0: no answer. */
 const TRANSIENT = new Set([0, 408, 429, 502, 503, 504]);
 
 export class Problem extends Error {
-  /** @param {{ title: string, detail?: string, status?: number, errors?: FieldError[], retry_after?: number | null, retryAfter?: number | null }} body */
-  constructor({ title, detail, status = 0, errors = [], retry_after: wait = null, retryAfter = wait }) {
+  /** @param {Refusal & { title: string, status?: number, errors?: FieldError[], retry_after?: number | null, retryAfter?: number | null }} body */
+  constructor({ status = 0, errors = [], retry_after: wait = null, retryAfter = wait, ...body }) {
+    const { title = body.title, detail, titleLanguage, detailLanguage } = refusalInWords(body);
     super(detail || title);
     this.title = title;
     this.detail = detail;
+    // What the server says of itself is English, as far as the page has no words for it.
+    this.titleLanguage = status ? titleLanguage : null;
+    this.language = status ? detailLanguage : null;
     this.status = status; // 0: there was no answer
     this.errors = errors;
     this.retryAfter = retryAfter; // seconds
-  }
-
-  /** What the server says of itself is English. */
-  get language() {
-    return this.status ? "en" : null;
   }
 
   /** The same request may succeed later. */
@@ -150,12 +151,31 @@ export const forget = (id) => request(`${BASE}/explanations/${encodeURIComponent
  * @param {string} model
  * @param {string} query
  * @param {RequestInit} [options]
- * @returns {Promise<ClassBody[]>}
+ * @returns {Promise<FoundClass[]>}
  */
 export async function classes(model, query, options) {
-  const search = new URLSearchParams({ query, limit: "20" });
+  const search = new URLSearchParams({ query, limit: "20", ...inLanguage() });
   return (await get(`/models/${encodeURIComponent(model)}/classes?${search}`, options)).classes;
 }
+
+/**
+ * Labels are English: in another language names are asked for too.
+ * @returns {Record<string, string>}
+ */
+function inLanguage() {
+  const [language] = document.documentElement.lang.split("-");
+  return language === "en" ? {} : { language };
+}
+
+/** Whether there may be names beside the labels. */
+export const hasClassNames = () => "language" in inLanguage();
+
+/**
+ * All classes of a model, of the first thousand, with their names in the page's language.
+ * @param {string} model
+ * @returns {Promise<FoundClass[]>}
+ */
+export const namedClasses = async (model) => (await get(`/models/${encodeURIComponent(model)}/classes?${new URLSearchParams({ limit: "1000", ...inLanguage() })}`)).classes;
 
 /**
  * The bytes of a panel's raw array, with the scale that its float16 values are to be multiplied by.

@@ -24,7 +24,7 @@
 
 /**
  * @typedef {object} Classes
- * @property {ClassBody[]} classes
+ * @property {FoundClass[]} classes
  */
 
 /**
@@ -107,6 +107,13 @@
  *   steepest; null where there is none
  * @property {PoolingBody | null} pooling
  * @property {number[]} into - places in this list of the layers that take its output
+ */
+
+/**
+ * @typedef {object} FoundClass
+ * @property {number} index
+ * @property {string} label
+ * @property {string} [name] - in the language that was asked for; absent where none is known
  */
 
 /**
@@ -376,6 +383,8 @@
  * @property {string} title
  * @property {number} status
  * @property {string} detail
+ * @property {string} [code] - what `detail` says, for programs; absent where there is none
+ * @property {Record<string, string | number>} [values] - the values in `detail`, by their names
  * @property {FieldError[]} [errors]
  * @property {number | null} [retry_after]
  * @property {string | null} [request_id]

@@ -303,7 +303,7 @@ export async function open(id) {
   } catch (failure) {
     if (signals.view.aborted) return;
     const error = api.problemOf(failure);
-    const problem = error.status === 404 ? new api.Problem({ ...error, title: t("problem.gone"), detail: error.detail }) : error;
+    const problem = error.status === 404 ? Object.assign(error, { title: t("problem.gone"), titleLanguage: null }) : error;
     // Without a key the page's other data is missing too, so a retry reloads the whole page.
     const again = error.status === 401 ? () => location.reload() : retry;
     clearView({ place: "picture", problem, retry: error.transient || error.status === 401 ? again : null });

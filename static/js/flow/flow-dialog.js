@@ -131,10 +131,10 @@ export class FlowDialog extends View {
     announce(t("flow.done", { layers: layers.length }));
   }
 
-  /** @param {{ title?: string, detail?: string, message?: string, language?: string | null }} error */
-  showProblem({ title, detail, message, language }) {
+  /** @param {{ title?: string, detail?: string, message?: string, titleLanguage?: string | null, language?: string | null }} error */
+  showProblem({ title, detail, message, titleLanguage, language }) {
     this.status.replaceChildren(el("div", { class: "notice", role: "alert" },
-      el("strong", { lang: language }, title ?? t("problem.lost")), detail || message ? el("p", { lang: language }, detail || message) : null,
+      el("strong", { lang: titleLanguage }, title ?? t("problem.lost")), detail || message ? el("p", { lang: language }, detail || message) : null,
       el("button", { type: "button", class: "button", onclick: () => this.ask() }, t("problem.retry"))));
   }
 

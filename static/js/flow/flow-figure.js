@@ -14,6 +14,7 @@ const MARGIN = { left: 44, right: 12 };
 const PLOT = { top: 8, height: 196 };
 const STRIP = { top: 232, height: 48 };
 const HEIGHT = 300;
+const ENDS = 296; // the line under the figure with what is at either end
 
 /**
  * @param {string} tag
@@ -108,7 +109,7 @@ export class FlowFigure extends HTMLElement {
     const cursor = svg("g", { class: "flow-cursor" });
     this.cursor = cursor;
     this.plot.replaceChildren(svg("svg", { width: this.width, height: HEIGHT, viewBox: `0 0 ${this.width} ${HEIGHT}`, "aria-hidden": "true" },
-      ...this.axis(), ...this.shareBars(), this.vanishingLine(norms), ...this.line(rmsValues, "second"), ...this.line(norms, "first"), ...this.crosses(norms), ...this.poolingMarks(), cursor));
+      ...this.axis(), ...this.ends(), ...this.shareBars(), this.vanishingLine(norms), ...this.line(rmsValues, "second"), ...this.line(norms, "first"), ...this.crosses(norms), ...this.poolingMarks(), cursor));
     this.moveCursor(Number(this.slider.value));
   }
 
@@ -140,6 +141,13 @@ export class FlowFigure extends HTMLElement {
       const y = this.#yOf(10 ** exponent);
       return [this.#horizontal(y, "grid"), this.#tick(y, powerOfTen(exponent))];
     });
+  }
+
+  /** What is at either end of the row of layers. */
+  ends() {
+    /** @type {[number, string, string][]} */
+    const ends = [[MARGIN.left, "start", t("flow.start")], [this.width - MARGIN.right, "end", t("flow.end")]];
+    return ends.map(([x, anchor, text]) => svg("text", { x, y: ENDS, class: "tick flow-end", "text-anchor": anchor }, text));
   }
 
   /**

@@ -1,10 +1,13 @@
-// While P is held, every panel shows the map of before.
+// While a key is held, every panel shows the map of before.
 
+import { commandOf } from "../shared/keys.js";
 import { setBlink } from "../state/actions.js";
 import { store } from "../state/store.js";
 
-const KEY = "p";
 const TYPED = "input, select, textarea, [contenteditable]";
+
+/** @param {KeyboardEvent} event */
+const isOurs = ({ key, shiftKey }) => commandOf("page", { key: key.toLowerCase(), shiftKey }) === "before";
 
 /** @param {AbortSignal} signal */
 export function listenForBlink(signal) {
@@ -14,11 +17,11 @@ export function listenForBlink(signal) {
     held = false;
   };
   addEventListener("keydown", (event) => {
-    if (event.key.toLowerCase() !== KEY || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!isOurs(event) || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!store.state.before || /** @type {Element} */ (event.target).matches?.(TYPED)) return;
     held = true;
     setBlink("all");
   }, { signal });
-  addEventListener("keyup", ({ key }) => key.toLowerCase() === KEY && release(), { signal });
+  addEventListener("keyup", (event) => isOurs(event) && release(), { signal });
   addEventListener("blur", release, { signal });
 }

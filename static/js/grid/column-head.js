@@ -3,6 +3,7 @@ import { t } from "../shared/texts.js";
 import { methodOf, methodTitle } from "../state/methods.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
+import { showBright } from "./bright-line.js";
 import { columnActions } from "./menu-actions.js";
 
 /** @import { ActionMenu } from "../widgets/action-menu.js" */
@@ -11,6 +12,7 @@ import { columnActions } from "./menu-actions.js";
 export class ColumnHead extends View {
   /** @type {HTMLSpanElement} */ name;
   /** @type {HTMLSpanElement} */ year;
+  /** @type {HTMLAnchorElement} */ bright;
   /** @type {HTMLButtonElement} */ more;
   /** @type {ActionMenu} */ menu;
   /** @type {string} */ method;
@@ -20,7 +22,8 @@ export class ColumnHead extends View {
     this.year = el("span", { class: "muted" });
     this.more = iconButton("more", "");
     this.menu = el("action-menu");
-    this.append(el("span", { class: "head-words" }, this.name, " ", this.year), this.more, this.menu);
+    this.bright = el("a", { class: "bright" });
+    this.append(el("div", { class: "head-words" }, this.name, " ", this.year, this.bright), this.more, this.menu);
   }
 
   /** @param {AbortSignal} signal */
@@ -39,6 +42,7 @@ export class ColumnHead extends View {
     const label = t("column.more", { method: methodTitle(method) });
     this.name.textContent = methodTitle(method);
     this.year.textContent = String(methodOf(method)?.year ?? "");
+    showBright(this.bright, method);
     this.more.setAttribute("aria-label", label);
     this.more.title = label;
     this.menu.attachActions(this.more, label, () => columnActions(this.method));

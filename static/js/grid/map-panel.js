@@ -1,16 +1,18 @@
 import { arrayOf } from "../rendering/draw.js";
 import { el, iconButton } from "../shared/dom.js";
 import { factNodes, factsOf, fitFacts } from "../shared/panel-facts.js";
+import { refusalInWords } from "../shared/refusals.js";
 import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
 import { briefOf } from "../shared/verdict.js";
 import { openMetrics, setBlink, viewPanel } from "../state/actions.js";
 import { markOf, panelBefore, shownOf } from "../state/before.js";
 import { methodOf, methodTitle } from "../state/methods.js";
-import { inputOf } from "../state/models.js";
+import { className, inputOf } from "../state/models.js";
 import { canBeMeasured, isFinal } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
+import { showBright } from "./bright-line.js";
 
 /**
  * @import { DrawnScale } from "../rendering/types.js"
@@ -26,6 +28,7 @@ import { View } from "../widgets/view.js";
 export class MapPanel extends View {
   /** @type {HTMLSpanElement} */ name;
   /** @type {HTMLSpanElement} */ year;
+  /** @type {HTMLAnchorElement} */ bright;
   /** @type {HTMLButtonElement} */ more;
   /** @type {PanelMenu} */ menu;
   /** @type {MapLens} */ lens;
@@ -40,11 +43,12 @@ export class MapPanel extends View {
   /** @type {Panel} */ panel;
   /** @type {ReturnType<typeof shownOf>} */ shown;
 
-  #factsWidth = 0; // the width that the facts were fitted to
+  #factsRoom = ""; // the room that the facts were fitted to
 
   build() {
     this.name = el("span");
     this.year = el("span", { class: "muted" });
+    this.bright = el("a", { class: "bright" });
     this.more = iconButton("more", "");
     this.menu = el("panel-menu");
     this.lens = el("map-lens", {
@@ -58,7 +62,7 @@ export class MapPanel extends View {
     this.readout = el("map-readout");
     this.scale = el("scale-bar");
     this.trust = el("button", { type: "button", class: "link trust-open", onclick: () => openMetrics(this.panel.id) }, t("trust.open"));
-    this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.square, this.scale,
+    this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.bright, this.square, this.scale,
       el("div", { class: "panel-foot" }, this.trust, el("div", { class: "panel-facts" }, this.facts, this.readout)));
   }
 
@@ -66,7 +70,7 @@ export class MapPanel extends View {
   listen(signal) {
     store.watchPanels((id) => id === this.panel?.id && this.render(), signal);
     store.watch(["inputs", "methods", "before", "blink"], () => this.render(), signal);
-    const room = new ResizeObserver(() => this.panel && ![0, this.#factsWidth].includes(this.facts.clientWidth) && this.showFacts());
+    const room = new ResizeObserver(() => this.panel && this.facts.clientWidth && this.#factsRoom !== this.roomForFacts && this.showFacts());
     room.observe(this.facts);
     signal.addEventListener("abort", () => room.disconnect());
   }
@@ -87,13 +91,14 @@ export class MapPanel extends View {
     this.dataset.status = panel.status;
     this.name.textContent = method;
     this.year.textContent = String(methodOf(panel.method)?.year ?? "");
+    showBright(this.bright, panel.method);
     const more = t("panel.more", { method });
     this.more.setAttribute("aria-label", more);
     this.more.title = more;
     this.more.disabled = !isFinal(panel);
     this.showTrust(method);
     this.menu.attachPanel(this.more, panel);
-    const label = panel.target?.label;
+    const label = panel.target ? className(panel.target) : undefined;
     this.lens.canvas.setAttribute("aria-label", label ? t("panel.mapFor", { method, label }) : t("panel.map", { method }));
     this.shown = shownOf(panel);
     this.showSquare();
@@ -156,8 +161,9 @@ export class MapPanel extends View {
     const empty = !estimate && !raw && !this.shown.stale;
     const nodes = [];
     if (problem) {
-      nodes.push(el("strong", {}, status === "refused" || status === "failed" ? t(`panel.${status}`) : (problem.title ?? t("panel.failed"))));
-      nodes.push(el("p", {}, problem.detail || problem.title || ""));
+      const { title, detail, detailLanguage } = refusalInWords(problem);
+      nodes.push(el("strong", {}, status === "refused" || status === "failed" ? t(`panel.${status}`) : (title ?? t("panel.failed"))));
+      nodes.push(el("p", { lang: problem.again ? null : detailLanguage }, detail || title || ""));
       if (problem.again) nodes.push(el("button", { type: "button", class: "button", onclick: problem.again }, t("panel.retry")));
     } else if (empty && (status === "cancelled" || status === "waiting")) {
       nodes.push(el("p", { class: "muted" }, t(`panel.${status}`)));
@@ -165,6 +171,11 @@ export class MapPanel extends View {
     this.message.replaceChildren(...nodes);
     this.message.hidden = nodes.length === 0;
     this.message.classList.toggle("is-problem", Boolean(problem));
+  }
+
+  get roomForFacts() {
+    const { clientWidth, clientHeight } = this.facts;
+    return `${clientWidth} × ${clientHeight}`;
   }
 
   showFacts() {
@@ -175,7 +186,7 @@ export class MapPanel extends View {
     if (status === "done" && record) facts = factsOf(record);
     else if (status === "running" && total) facts = [{ text: t("panel.step", { done, total }) }];
     else if (status === "cancelled" && total) facts = [{ text: t("panel.cancelledAt", { done, total }) }];
-    this.#factsWidth = this.facts.clientWidth; // 0 while the values at the crosshair or in the box are shown instead
+    this.#factsRoom = this.roomForFacts; // 0 × 0 while the values at the crosshair or in the box are shown instead
     const fixed = getComputedStyle(this.facts).overflowY === "clip";
     if (fixed) fitFacts(this.facts, facts, (left) => this.moreFacts(left));
     else this.facts.replaceChildren(...factNodes(facts));

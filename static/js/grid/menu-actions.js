@@ -3,7 +3,7 @@
 import { hideMethod, hideRow, moveMethod, moveRow, removeMethod, removeModel, removeTarget } from "../controller/layout.js";
 import { t } from "../shared/texts.js";
 import { openParameters } from "../state/actions.js";
-import { methodOf, methodTitle } from "../state/methods.js";
+import { aboutMethod, methodOf, methodTitle } from "../state/methods.js";
 import { modelTitle } from "../state/models.js";
 import { sameRow, shownMethods, shownRows } from "../state/rows.js";
 import { store } from "../state/store.js";
@@ -34,7 +34,7 @@ export function columnActions(method) {
     index < shown.length - 1 && { text: t("column.right"), run: () => moveMethod(method, 1) },
     others && { text: t("column.hide"), run: () => hideMethod(method) },
     others && { text: t("column.remove", { method: methodTitle(method) }), run: () => removeMethod(method) },
-    { text: t("column.about"), href: `/methods#${encodeURIComponent(method)}` },
+    { text: t("column.about"), href: aboutMethod(method) },
   ];
 }
 

@@ -6,7 +6,7 @@ import { PHONE } from "../shared/screens.js";
 import { t } from "../shared/texts.js";
 import { openFlow, setBlink } from "../state/actions.js";
 import { methodTitle, summaryOf } from "../state/methods.js";
-import { askedModel, askedTarget, modelTitle, predictionOf } from "../state/models.js";
+import { askedModel, askedTarget, className, modelTitle, predictionOf } from "../state/models.js";
 import { isFinal } from "../state/panels.js";
 import { currentRow, rowsWithPanels, hiddenMethods, hiddenRows, keyOf, methodsOf, rowId } from "../state/rows.js";
 import { store } from "../state/store.js";
@@ -16,6 +16,7 @@ import { listenForBlink } from "./blink.js";
 import { fitMaps } from "./room.js";
 
 /**
+ * @import { ClassBody } from "../api/types.js"
  * @import { Panel, Phase, State } from "../state/types.js"
  * @import { ActionMenu } from "../widgets/action-menu.js"
  * @import { AddRow } from "./add-row.js"
@@ -25,6 +26,8 @@ import { fitMaps } from "./room.js";
  */
 
 const NAMES = 6; // of missing maps; more are counted
+/** @param {ClassBody | null | undefined} target */
+const nameOf = (target) => (target ? className(target) : t("row.top"));
 
 /** The maps, with the question above them and the state of the answer. */
 export class PanelGrid extends View {
@@ -160,7 +163,7 @@ export class PanelGrid extends View {
     const { ask, panels } = store.state;
     const rows = rowsWithPanels(store.state).length;
     const target = askedTarget();
-    const against = ask.against?.label;
+    const against = ask.against ? className(ask.against) : undefined;
     const score = t(`ask.score.${ask.score}`).toLowerCase();
     this.flow.hidden = rows !== 1 || !store.state.inputs.has(askedModel());
     if (rows > 1) {
@@ -168,7 +171,7 @@ export class PanelGrid extends View {
       this.context.textContent = [against ? t("grid.against", { against }) : null, score].filter(Boolean).join(" · ");
       return;
     }
-    const label = target?.label;
+    const label = target ? className(target) : undefined;
     this.question.textContent = label ? t(against ? "grid.whyNot" : "grid.why", { label, against }) : t("grid.top");
     const value = /** @type {Record<string, any> | undefined} */ (predictionOf(askedModel(), target))?.[ask.score];
     const valued = value === undefined || against ? score : `${score} ${format.number(value)}`;
@@ -203,7 +206,7 @@ export class PanelGrid extends View {
     this.hiddenButton.textContent = t("grid.hidden", { count });
     this.hiddenMenu.attachActions(this.hiddenButton, this.hiddenButton.textContent, () => [
       ...rows.map(({ key, model, target }) => ({
-        text: t("row.show", { model: modelTitle(model), label: (target ?? predictionOf(model, null))?.label ?? t("row.top") }), run: () => showRow(key),
+        text: t("row.show", { model: modelTitle(model), label: nameOf(target ?? predictionOf(model, null)) }), run: () => showRow(key),
       })),
       ...methods.map((method) => ({ text: t("column.show", { method: methodTitle(method) }), run: () => showMethod(method) })),
     ]);

@@ -3,7 +3,7 @@ import { chooseLayer } from "../parameters/parameters.js";
 import { el } from "../shared/dom.js";
 import { factNodes, factsOf, settingText, valueText } from "../shared/panel-facts.js";
 import { t } from "../shared/texts.js";
-import { openMetrics, openParameters, viewPanel } from "../state/actions.js";
+import { openLayers, openMetrics, openParameters, viewPanel } from "../state/actions.js";
 import { methodOf, methodTitle, parameterTitle, summaryOf } from "../state/methods.js";
 import { canBeMeasured } from "../state/panels.js";
 import { compareWith } from "../viewport/viewport.js";
@@ -45,7 +45,7 @@ export class PanelMenu extends Popup {
       ...(canBeMeasured(this.panel) ? [this.action({ text: t("trust.open"), run: () => openMetrics(this.panel.id) })] : []),
       ...(hasParameters(method) ? [this.action({ text: t("column.parameters"), run: () => openParameters(method) })] : []),
       ...(record?.urls?.npy ? this.downloads(record) : []),
-      ...(methodOf(method)?.parameters?.properties?.layer ? [this.layer(record)] : []),
+      ...(methodOf(method)?.parameters?.properties?.layer ? this.layer(record) : []),
       ...(record ? this.details(record) : []),
       ...this.about(methodOf(method)),
       ...this.column(method),
@@ -85,7 +85,7 @@ export class PanelMenu extends Popup {
       chooseLayer(this.panel, detail.name);
     });
     search.setModel(this.panel.model, record?.diagnostics.layer ?? record?.parameters.layer);
-    return search;
+    return [search, ...(record?.diagnostics.layer ? [this.action({ text: t("panel.layers"), run: () => openLayers(this.panel.id) })] : [])];
   }
 
   /** @param {PanelBody} record */

@@ -3,7 +3,7 @@ import { el, iconButton } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { openFlow } from "../state/actions.js";
-import { modelTitle, predictionOf } from "../state/models.js";
+import { className, modelTitle, predictionOf } from "../state/models.js";
 import { currentRow, sameRow } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -56,7 +56,7 @@ export class RowHead extends View {
     const prediction = target && predictionOf(model, target);
     const current = sameRow(currentRow(store.state)?.key, key);
     this.model.textContent = modelTitle(model);
-    this.label.textContent = target?.label ?? t("row.top");
+    this.label.textContent = target ? className(target) : t("row.top");
     this.value.textContent = prediction ? format.probability(prediction.probability) : "";
     this.value.title = prediction ? t("row.probability") : "";
     this.choose.setAttribute("aria-pressed", String(current));

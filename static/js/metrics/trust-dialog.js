@@ -3,7 +3,7 @@ import { el, focused, iconButton } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { openMetrics } from "../state/actions.js";
 import { methodOf, methodTitle } from "../state/methods.js";
-import { modelTitle } from "../state/models.js";
+import { className, modelTitle } from "../state/models.js";
 import { canBeMeasured } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -91,7 +91,7 @@ export class TrustDialog extends View {
   /** @param {Panel} panel */
   tellPanel({ method, model, target }) {
     this.heading.textContent = t("trust.title", { method: [methodTitle(method), methodOf(method)?.year].filter(Boolean).join(" ") });
-    this.context.textContent = [target?.label, modelTitle(model)].filter(Boolean).join(" · ");
+    this.context.textContent = [target && className(target), modelTitle(model)].filter(Boolean).join(" · ");
   }
 
   render() {

@@ -1,20 +1,37 @@
 // Interactive documentation of the REST interface, from our own OpenAPI document; no asset comes from elsewhere.
 
+import { offerLanguages } from "../shared/language.js";
+import { ThemeToggle } from "../widgets/theme-toggle.js";
+
+const { documentElement } = document;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
 // An operation's path is a link within the button that opens it, which no screen reader can tell apart: text it is.
 /** @param {{ React: any }} system */
 const plainPaths = ({ React }) => ({ wrapComponents: { DeepLink: () => (/** @type {{ text: string }} */ { text }) => React.createElement("span", {}, text) } });
 
-/** Groups of operations are of level 3: the title above them is of level 2, below that of the page. */
-function levels() {
-  document.querySelector(".info .title")?.setAttribute("aria-level", "2");
+/** Swagger UI has its own name for the dark theme. */
+function followTheme() {
+  const theme = documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
+  documentElement.classList.toggle("dark-mode", theme === "dark");
 }
 
+/** Names of groups and summaries are in the page's language; the rest of Swagger UI is English. */
+function markLanguage() {
+  for (const node of document.querySelectorAll(".opblock-tag, .opblock-summary-description")) node.setAttribute("lang", documentElement.lang);
+}
+
+customElements.define("theme-toggle", ThemeToggle);
+offerLanguages();
+followTheme();
+dark.addEventListener("change", followTheme);
+new MutationObserver(followTheme).observe(documentElement, { attributeFilter: ["data-theme"] });
 window.SwaggerUIBundle({
-  url: "/openapi.json",
+  url: `/openapi.json?lang=${documentElement.lang.split("-")[0]}`,
   dom_id: "#docs",
   deepLinking: true,
   validatorUrl: null,
   tryItOutEnabled: true,
   plugins: [plainPaths],
-  onComplete: levels,
+  onComplete: markLanguage,
 });

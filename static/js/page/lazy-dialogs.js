@@ -7,7 +7,7 @@ import { store } from "../state/store.js";
 
 /**
  * While `key` of the state names something, its dialog is wanted: `load` fetches it once.
- * @param {"metricsPanel" | "checksTable" | "flowRow"} key
+ * @param {"metricsPanel" | "checksTable" | "flowRow" | "layersOf"} key
  * @param {() => Promise<{ begin: () => Promise<void> }>} load
  */
 function offer(key, load) {
@@ -28,4 +28,5 @@ export function offerDialogs() {
   offer("metricsPanel", () => import("../metrics/main.js"));
   offer("checksTable", () => import("../metrics/main.js"));
   offer("flowRow", () => import("../flow/main.js"));
+  offer("layersOf", () => import("../layers/main.js"));
 }

@@ -29,7 +29,7 @@ export class ProblemNotice extends View {
     const wait = problem.retryAfter ? t("problem.retryAfter", { seconds: duration(problem.retryAfter) }) : null;
     return [
       el("div", { class: "notice", role: "alert" },
-        el("strong", { lang: title === problem.title ? problem.language : null }, title),
+        el("strong", { lang: title === problem.title ? problem.titleLanguage : null }, title),
         detail && detail !== title ? el("p", { lang: problem.language }, detail) : null,
         asked ? el("p", {}, t("problem.kept", { asked })) : null,
         wait ? el("p", {}, `${wait}.`) : null,

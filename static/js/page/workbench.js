@@ -21,6 +21,7 @@ import { PanelGrid } from "../grid/panel-grid.js";
 import { PanelMenu } from "../grid/panel-menu.js";
 import { RowHead } from "../grid/row-head.js";
 import { ForgetDialog } from "../history/forget-dialog.js";
+import { nameClasses } from "../models/class-names.js";
 import { LayerSearch } from "../models/layer-search.js";
 import { ModelPicker } from "../models/model-picker.js";
 import { WeightsDownload } from "../models/weights-download.js";
@@ -34,6 +35,7 @@ import { ClassSearch } from "../question/class-search.js";
 import { InputFields } from "../question/input-fields.js";
 import { PredictionList } from "../question/prediction-list.js";
 import { style } from "../shared/style-sheets.js";
+import { FirstSteps } from "../teaching/first-steps.js";
 import { BottomSheet } from "../toolbar/bottom-sheet.js";
 import { BoxFields } from "../toolbar/box-fields.js";
 import { CheckBar } from "../toolbar/check-bar.js";
@@ -48,6 +50,7 @@ import { MapLens } from "../viewport/map-lens.js";
 import { MapViewer } from "../viewport/map-viewer.js";
 import { SplitDivider } from "../viewport/split-divider.js";
 import { ActionMenu } from "../widgets/action-menu.js";
+import { offerHelp } from "../widgets/help-tip.js";
 import { ScaleBar } from "../widgets/scale-bar.js";
 import { offerDialogs } from "./lazy-dialogs.js";
 
@@ -80,6 +83,7 @@ const ELEMENTS = {
   "export-menu": ExportMenu,
   "export-button": ExportButton,
   "forget-dialog": ForgetDialog,
+  "first-steps": FirstSteps,
   "panel-menu": PanelMenu,
   "map-panel": MapPanel,
   "row-head": RowHead,
@@ -97,8 +101,10 @@ const ELEMENTS = {
   "map-compare": MapCompare,
 };
 
-const SHEETS = ["models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "phone"];
+const SHEETS = ["models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "phone", "help"];
 
 await Promise.all(SHEETS.map(style));
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
 offerDialogs();
+offerHelp();
+nameClasses();

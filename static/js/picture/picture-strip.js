@@ -1,4 +1,5 @@
 import { arrange, el, icon, iconButton } from "../shared/dom.js";
+import { commandOf } from "../shared/keys.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -7,8 +8,16 @@ import { choosePicture, removePicture } from "./pictures.js";
 
 /** @import { PictureEntry } from "../state/types.js" */
 
-/** @type {Record<string, number>} */
-const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
+/**
+ * Where a key leads, from the place of the picture that is shown.
+ * @type {Record<string, (index: number, count: number) => number>}
+ */
+const WAYS = {
+  previous: (index, count) => (index - 1 + count) % count,
+  next: (index, count) => (index + 1) % count,
+  first: () => 0,
+  last: (_, count) => count - 1,
+};
 
 /** Several pictures as a row of thumbnails; one is shown (ARIA's radio group). */
 export class PictureStrip extends View {
@@ -59,11 +68,10 @@ export class PictureStrip extends View {
   key(event) {
     const keys = store.state.pictures.map((entry) => entry.key);
     const index = keys.indexOf(store.state.picture?.key ?? "");
-    const step = STEPS[event.key];
-    const to = event.key === "Home" ? 0 : event.key === "End" ? keys.length - 1 : index + step;
-    if (event.key === "Delete") removePicture(keys[index]);
-    else if (Number.isNaN(to) || !keys.length) return;
-    else choosePicture(keys[(to + keys.length) % keys.length]);
+    const command = commandOf("strip", event);
+    if (!command || !keys.length) return;
+    if (command === "remove") removePicture(keys[index]);
+    else choosePicture(keys[WAYS[command](index, keys.length)]);
     event.preventDefault();
     this.#thumbs.get(store.state.picture?.key)?.focus();
   }

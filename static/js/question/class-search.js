@@ -1,10 +1,10 @@
 import * as api from "../api/client.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
-import { askedModel } from "../state/models.js";
+import { askedModel, className } from "../state/models.js";
 import { Combobox } from "../widgets/combobox.js";
 
-/** @import { ClassBody } from "../api/types.js" */
+/** @import { ClassBody, FoundClass } from "../api/types.js" */
 
 /** A combobox over a model's classes: {index, label}. */
 export class ClassSearch extends Combobox {
@@ -28,13 +28,14 @@ export class ClassSearch extends Combobox {
   }
 
   /** @param {ClassBody} option */
-  textOf({ label }) {
-    return label;
+  textOf(option) {
+    return className(option);
   }
 
-  /** @param {ClassBody} option */
-  rowOf({ index, label }) {
-    return [el("span", {}, label), el("span", { class: "muted" }, String(index))];
+  /** @param {FoundClass} option */
+  rowOf({ index, label, name }) {
+    const own = name ? [name, " ", el("span", { class: "muted", lang: "en" }, label)] : [label];
+    return [el("span", {}, ...own), el("span", { class: "muted" }, String(index))];
   }
 
   /** @param {string} query */

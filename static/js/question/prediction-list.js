@@ -3,7 +3,7 @@ import { el } from "../shared/dom.js";
 import { findingNode } from "../shared/finding.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
-import { askedModel, askedTarget, modelTitle, shownInput } from "../state/models.js";
+import { askedModel, askedTarget, className, modelTitle, shownInput } from "../state/models.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
@@ -60,13 +60,13 @@ export class PredictionList extends View {
       const prediction = predictions[rank];
       row.prediction = prediction ?? null;
       row.button.disabled = !prediction || !id;
-      row.label.textContent = prediction?.label ?? "";
+      row.label.textContent = prediction ? className(prediction) : "";
       row.value.textContent = prediction ? format.probability(prediction.probability) : "";
       row.bar.style.setProperty("--share", String(prediction?.probability ?? 0));
       row.button.setAttribute("aria-pressed", String(prediction !== undefined && prediction.index === target?.index));
       if (!prediction) return row.button.setAttribute("aria-label", t("predictions.waiting"));
       const { label, index } = prediction;
-      row.button.setAttribute("aria-label", t("predictions.explain", { label, index, probability: row.value.textContent }));
+      row.button.setAttribute("aria-label", t("predictions.explain", { label: className(prediction), index, probability: row.value.textContent }));
       row.button.title = `${label} · ${index}`;
       return undefined;
     });

@@ -2,12 +2,13 @@
 
 import { el } from "./dom.js";
 import * as format from "./format.js";
+import { helped } from "./help.js";
 import { t, textOr } from "./texts.js";
 
 /** @import { NoteBody, PanelBody } from "../api/types.js" */
 
 /**
- * One statement; `long` is its tooltip, `poor` marks a bad result, `sentence` a text that may wrap.
+ * One statement; `long` its help text, `poor` marks a bad result, `sentence` a text that may wrap.
  * @typedef {{ text: string, long?: string, poor?: boolean, sentence?: boolean }} Fact
  */
 
@@ -71,7 +72,7 @@ export function factsOf({ seconds, diagnostics = {}, notes = [] }) {
   if (gradients) facts.push({ text: gradients === 1 ? t("panel.evaluation") : t("panel.evaluations", { count: gradients }) });
   if (forwards) facts.push({ text: t("panel.forward", { count: forwards }) });
   if (guided !== null && guided !== undefined) facts.push({ text: t("panel.guided", { count: guided }), long: t("panel.guided.long") });
-  if (layer) facts.push({ text: t("panel.layer", { layer }) });
+  if (layer) facts.push({ text: t("panel.layer", { layer }), long: t("panel.layer.long") });
   if (diagnostics.completeness) facts.push(completeness(diagnostics.completeness));
   if ("converged" in diagnostics) facts.push(convergence(diagnostics));
   return [...facts, ...errors(diagnostics), ...notes.map(note)];
@@ -83,7 +84,7 @@ export function factsOf({ seconds, diagnostics = {}, notes = [] }) {
  */
 export function factNodes(facts) {
   return facts.flatMap(({ text, long, poor, sentence }, index) => {
-    const fact = el("span", { class: sentence ? "sentence" : poor ? "poor" : null, title: long ?? null }, text);
+    const fact = el("span", { class: sentence ? "sentence" : poor ? "poor" : null }, long ? helped(text, long) : text);
     if (index < facts.length - 1) fact.append(el("span", { class: "separator" }, "\u00a0·"));
     return index ? [" ", fact] : [fact];
   });

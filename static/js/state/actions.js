@@ -33,6 +33,12 @@ export function replaceModel(record) {
   if (models) store.set({ models: { ...models, models: models.models.map((model) => (model.id === record.id ? record : model)) } });
 }
 
+/**
+ * Names of classes in the page's language, by their labels; whatever shows a class shows them.
+ * @param {Record<string, string>} names
+ */
+export const addClassNames = (names) => store.set({ classNames: { ...store.state.classNames, ...names }, inputs: store.state.inputs });
+
 // The view: what was asked, and what has come of it
 
 /**
@@ -159,6 +165,9 @@ export const openMetrics = (panel, metric = null) => store.set({ metricsPanel: p
 /** @param {State["checksTable"]} checksTable */
 export const openChecks = (checksTable) => store.set({ checksTable });
 
+/** @param {string | null} panel */
+export const openLayers = (panel) => store.set({ layersOf: panel });
+
 /** @param {Sheet | null} sheet */
 export const openSheet = (sheet) => store.set({ sheet });
 
@@ -176,13 +185,13 @@ export function restoreLayers(layers) {
 
 /**
  * A dialog that could not be fetched: `key` is its place in the state.
- * @param {"flowRow" | "metricsPanel" | "checksTable"} key
+ * @param {"flowRow" | "metricsPanel" | "checksTable" | "layersOf"} key
  * @param {Notice} notice
  */
 export const failDialog = (key, notice) => store.set({ [key]: null, notice });
 
 /**
- * @template {"flowRow" | "metricsPanel" | "checksTable"} Key
+ * @template {"flowRow" | "metricsPanel" | "checksTable" | "layersOf"} Key
  * @param {Key} key
  * @param {State[Key]} value
  */

@@ -13,6 +13,18 @@ export const methodOf = (id) => store.state.methods?.find((method) => method.id 
 export const summaryOf = (id) => textOr(`catalogue.summary.${id}`, methodOf(id)?.summary ?? "");
 
 /**
+ * What a bright pixel of its map means, in one line; of a method that does not say it, what it computes.
+ * @param {string} id
+ */
+export const brightOf = (id) => textOr(`method.bright.${id}`, summaryOf(id));
+
+/**
+ * The part of the page about the methods that is about this one.
+ * @param {string} id
+ */
+export const aboutMethod = (id) => `/methods#${encodeURIComponent(id)}`;
+
+/**
  * The name of a parameter as it is shown.
  * @param {string} name
  * @param {string} [title]

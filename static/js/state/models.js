@@ -82,3 +82,9 @@ export const sizeText = ([height, width]) => (height === width ? String(height) 
  * @param {number[]} size
  */
 export const sizeShown = ([height, width]) => (height === width ? String(height) : `${height} × ${width}`);
+
+/**
+ * A class as it is shown: its name in the page's language where that is known, else its label.
+ * @param {{ label: string, name?: string }} found
+ */
+export const className = ({ label, name }) => name || store.state.classNames[label] || label;

@@ -13,6 +13,7 @@ class Store extends EventTarget {
     models: null,
     downloads: [],
     methods: null,
+    classNames: {},
     samples: null,
     palettes: null,
     pictures: [],
@@ -26,6 +27,7 @@ class Store extends EventTarget {
     metricsAt: null,
     checksTable: null,
     checks: null,
+    layersOf: null,
     sheet: null,
     dialog: null,
   };

@@ -67,7 +67,7 @@
 
 /**
  * Why a panel has no map; `again` tries once more.
- * @typedef {{ title?: string, detail?: string, again?: () => void }} PanelProblem
+ * @typedef {{ type?: string, title?: string, detail?: string, code?: string, values?: Record<string, any>, again?: () => void }} PanelProblem
  */
 
 /**
@@ -174,6 +174,7 @@
  * @property {Models | null} models
  * @property {Download[]} downloads
  * @property {MethodBody[] | null} methods
+ * @property {Record<string, string>} classNames - in the page's language, by label
  * @property {SampleBody[] | null} samples
  * @property {Record<string, Palette> | null} palettes
  * @property {PictureEntry[]} pictures - the strip
@@ -187,8 +188,9 @@
  * @property {string | null} metricsAt - the metric to begin with there
  * @property {"open" | null} checksTable - the table of all maps and metrics, while it is open
  * @property {Checks | null} checks - null before the first
+ * @property {string | null} layersOf - the id of the panel whose network's layers are open
  * @property {Sheet | null} sheet - that is open on a phone
- * @property {"history" | "forget" | "key" | null} dialog - that is open and belongs to no panel, row or method
+ * @property {"history" | "forget" | "key" | "keys" | null} dialog - that is open and belongs to no panel, row or method
  */
 
 /** @typedef {"ask" | "reading"} Sheet */

@@ -64,8 +64,8 @@ export class ReadingBar extends View {
    * @param {string} name
    */
   radio(value, name) {
-    const input = el("input", { type: "radio", name, value, onchange: () => setRendering({ reduction: value }) });
-    const label = el("label", { class: "segment", title: t(`reading.${value}.long`) }, input, el("span", {}, t(`reading.${value}`)));
+    const input = el("input", { type: "radio", name, value, "aria-description": t(`reading.${value}.long`), onchange: () => setRendering({ reduction: value }) });
+    const label = el("label", { class: "segment", "data-help": t(`reading.${value}.long`) }, input, el("span", {}, t(`reading.${value}`)));
     return { input, label };
   }
 

@@ -1,5 +1,6 @@
 import { SCALES, SHOWS } from "../rendering/settings.js";
 import { el } from "../shared/dom.js";
+import { setHelp } from "../shared/help.js";
 import { t } from "../shared/texts.js";
 import { setRendering } from "../state/actions.js";
 import { store } from "../state/store.js";
@@ -39,7 +40,7 @@ export class ShowBar extends View {
   show(rendering) {
     for (const { key, select } of this.choices) {
       select.value = rendering[key];
-      select.title = t(`reading.${key}.${rendering[key]}.long`);
+      setHelp(select, t(`reading.${key}.${rendering[key]}.long`));
     }
     this.top.input.value = String(rendering.top);
     this.top.output.textContent = `${rendering.top} %`;

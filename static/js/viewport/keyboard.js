@@ -2,6 +2,7 @@
 
 import { mapOf } from "../rendering/draw.js";
 import { announce } from "../shared/announce.js";
+import { commandOf } from "../shared/keys.js";
 import { setViewport } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { boxBetween, clamp, middleOf, pannedToShow, pixelAt, toPanel, toPicture } from "./geometry.js";
@@ -11,7 +12,7 @@ import { compareWith, resetZoom, zoomBy } from "./viewport.js";
 /** @import { MapLens } from "./map-lens.js" */
 
 /** @type {Record<string, number[]>} */
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ZOOM_STEP = 1.5;
 const PAUSE_MS = 250; // a held key is not read out at every pixel
 
@@ -57,16 +58,34 @@ function markCorner() {
   if (box) setViewport({ box });
 }
 
-/** @type {Record<string, (lens: MapLens) => void>} */
+/** Takes the crosshair away, then the box. */
+function clear() {
+  const { cross, box } = store.state.viewport;
+  if (cross || box) setViewport({ cross: null, ...(!cross && { box: null }) });
+}
+
+/**
+ * What the keys of the table do; those that are another's at this moment are in `idle`.
+ * @type {Record<string, (lens: MapLens, key: string) => void>}
+ */
 const COMMANDS = {
-  "+": () => zoomBy(ZOOM_STEP),
-  "=": () => zoomBy(ZOOM_STEP),
-  "-": () => zoomBy(1 / ZOOM_STEP),
-  0: resetZoom,
-  b: markCorner,
-  c: (lens) => compareWith(lens.panel),
-  Enter: (lens) => lens.fullscreen || lens.dispatchEvent(new CustomEvent("open")),
+  move: (lens, key) => move(lens, DIRECTIONS[key], false),
+  far: (lens, key) => move(lens, DIRECTIONS[key], true),
+  larger: () => zoomBy(ZOOM_STEP),
+  smaller: () => zoomBy(1 / ZOOM_STEP),
+  whole: resetZoom,
+  corner: markCorner,
+  compare: (lens) => compareWith(lens.panel),
+  open: (lens) => lens.fullscreen || lens.dispatchEvent(new CustomEvent("open")),
+  clear,
 };
+
+/**
+ * Escape closes what is open, where there is nothing to take away or the map is in full screen.
+ * @param {string} command
+ * @param {MapLens} lens
+ */
+const idle = (command, { fullscreen }) => command === "clear" && (fullscreen || !(store.state.viewport.cross || store.state.viewport.box));
 
 /**
  * @param {MapLens} lens
@@ -74,11 +93,9 @@ const COMMANDS = {
 export function listenForKeys(lens) {
   lens.addEventListener("keydown", (event) => {
     if (!lens.ready || event.target !== lens || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { cross, box } = store.state.viewport;
-    if (event.key in ARROWS) move(lens, ARROWS[event.key], event.shiftKey);
-    else if (event.key === "Escape" && (cross || box) && !lens.fullscreen) setViewport({ cross: null, ...(!cross && { box: null }) });
-    else if (event.key in COMMANDS) COMMANDS[event.key](lens);
-    else return;
+    const command = commandOf("map", event);
+    if (!command || idle(command, lens)) return;
+    COMMANDS[command](lens, event.key);
     event.preventDefault();
     event.stopPropagation(); // in full screen, arrows would also go to the next map
   });

@@ -57,7 +57,7 @@ export class MapLens extends View {
   build() {
     this.seen = el("img", { class: "seen", alt: "", hidden: true, draggable: "false" });
     this.canvas = el("canvas", { class: "map", role: "img", hidden: true });
-    this.preview = el("img", { class: "map preview", alt: "", hidden: true, draggable: "false" });
+    this.preview = el("img", { class: "map preview-map", alt: "", hidden: true, draggable: "false" });
     this.over = el("div", { class: "over" }, this.canvas, this.preview);
     this.across = el("div", { class: "cross across", hidden: true });
     this.down = el("div", { class: "cross down", hidden: true });

@@ -1,11 +1,12 @@
 import { statusLine } from "../shared/announce.js";
 import { el, iconButton } from "../shared/dom.js";
+import { commandOf } from "../shared/keys.js";
 import { factNodes, factsOf } from "../shared/panel-facts.js";
 import { t } from "../shared/texts.js";
 import { openMetrics, setBlink, viewPanel } from "../state/actions.js";
 import { markOf, panelBefore, shownOf } from "../state/before.js";
 import { methodOf, methodTitle } from "../state/methods.js";
-import { inputOf } from "../state/models.js";
+import { className, inputOf } from "../state/models.js";
 import { canBeMeasured } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -81,8 +82,8 @@ export class MapViewer extends View {
     const title = methodTitle(method);
     this.heading.textContent = [title, methodOf(method)?.year].filter(Boolean).join(" ");
     const shown = shownOf(panel);
-    this.context.textContent = shown.old ? markOf(shown.panel, panel) : (target?.label ?? "");
-    this.lens.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target?.label ?? "" }));
+    this.context.textContent = shown.old ? markOf(shown.panel, panel) : (target ? className(target) : "");
+    this.lens.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target ? className(target) : "" }));
     const { size } = inputOf(shown.panel) ?? {};
     if (size) this.dialog.style.setProperty("--ratio", String(size[1] / size[0]));
     const { record } = shown.panel;
@@ -116,8 +117,9 @@ export class MapViewer extends View {
   onKey(event) {
     // Sliders and lists use the arrow keys themselves.
     if (/** @type {HTMLElement} */ (event.target).matches("input, select, [role=slider]")) return;
-    if (event.key === "ArrowLeft") this.step(-1);
-    if (event.key === "ArrowRight") this.step(1);
+    const command = commandOf("viewer", event);
+    if (command === "previous") this.step(-1);
+    if (command === "next") this.step(1);
   }
 
   /** After the dialog has closed: put the focus on the panel that was viewed. */

@@ -6,6 +6,7 @@ import { colourAt } from "../rendering/picture-colours.js";
 import { reduce } from "../rendering/reduction.js";
 import { el } from "../shared/dom.js";
 import * as format from "../shared/format.js";
+import { helped } from "../shared/help.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { boxToPanel, toPanel } from "./geometry.js";
@@ -49,10 +50,10 @@ export function crossNodes(lens) {
   if (!found) return [t("cross.outside")];
   const { value, rank, colour } = found;
   const nodes = [el("span", { class: "cross-value" }, t("cross.value", { value })), " · "];
-  const place = t("cross.rank", { rank });
+  const place = helped(t("cross.rank", { rank }), t("cross.rank.long"));
   if (!colour) return [...nodes, el("span", {}, place)];
   const [red, green, blue] = colour;
-  return [...nodes, el("span", {}, `${place} ·`), " ", el("span", { class: "colour" }, swatch(colour), t("cross.colour", { red, green, blue }))];
+  return [...nodes, el("span", {}, place, " ·"), " ", el("span", { class: "colour" }, swatch(colour), t("cross.colour", { red, green, blue }))];
 }
 
 /**

@@ -1,4 +1,5 @@
 import { el } from "../shared/dom.js";
+import { commandOf } from "../shared/keys.js";
 import { t } from "../shared/texts.js";
 import { setViewport } from "../state/actions.js";
 import { store } from "../state/store.js";
@@ -6,7 +7,7 @@ import { View } from "../widgets/view.js";
 import { clamp } from "./geometry.js";
 
 /** @type {Record<string, number>} */
-const KEYS = { ArrowLeft: -0.01, ArrowDown: -0.01, ArrowRight: 0.01, ArrowUp: 0.01, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 };
+const STEPS = { left: -0.01, right: 0.01, farLeft: -0.1, farRight: 0.1, start: -1, end: 1 };
 
 /** The line between picture and map, or with `of="wipe"` between two maps; --split or --wipe clips what lies above. */
 export class SplitDivider extends View {
@@ -52,8 +53,9 @@ export class SplitDivider extends View {
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    if (!(event.key in KEYS)) return;
+    const command = commandOf("divider", event);
+    if (!command) return;
     event.preventDefault();
-    setViewport({ [this.of]: clamp((store.state.viewport[this.of] ?? 0) + KEYS[event.key], 0, 1) });
+    setViewport({ [this.of]: clamp((store.state.viewport[this.of] ?? 0) + STEPS[command], 0, 1) });
   }
 }

@@ -4,7 +4,7 @@ import { arrayOf } from "../rendering/draw.js";
 import { resetViewport, setViewport } from "../state/actions.js";
 import { RESTING_VIEWPORT } from "../state/initial.js";
 import { methodTitle } from "../state/methods.js";
-import { inputOf, modelTitle } from "../state/models.js";
+import { className, inputOf, modelTitle } from "../state/models.js";
 import { store } from "../state/store.js";
 import { pixelAt, toPanel, zoomedAt } from "./geometry.js";
 
@@ -43,7 +43,7 @@ export function panelName({ method, model, target }) {
   const several = (key) => new Set(panels.map(key)).size > 1;
   const parts = [methodTitle(method)];
   if (several((panel) => panel.model)) parts.push(modelTitle(model));
-  if (target && several((panel) => panel.target?.index)) parts.push(target.label);
+  if (target && several((panel) => panel.target?.index)) parts.push(className(target));
   return parts.join(" · ");
 }
 

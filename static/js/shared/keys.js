@@ -1,0 +1,37 @@
+// The keys of the page, in one table: who listens for keys asks it what they do, and the list of keys is made of it.
+
+const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
+
+/**
+ * Where a key counts → what it does there → the keys, named as events name them; with Shift as «Shift+NAME». Menus,
+ * lists and sliders take the usual keys of their kind, and are not in it.
+ * @type {Record<"page" | "map" | "viewer" | "divider" | "strip", Record<string, string[]>>}
+ */
+export const KEYS = {
+  page: { list: ["?"], before: ["p"] },
+  map: {
+    move: ARROWS,
+    far: ARROWS.map((key) => `Shift+${key}`),
+    larger: ["+", "="],
+    smaller: ["-"],
+    whole: ["0"],
+    corner: ["b"],
+    compare: ["c"],
+    open: ["Enter"],
+    clear: ["Escape"],
+  },
+  viewer: { previous: ["ArrowLeft"], next: ["ArrowRight"] },
+  divider: { left: ["ArrowLeft", "ArrowDown"], right: ["ArrowRight", "ArrowUp"], farLeft: ["PageDown"], farRight: ["PageUp"], start: ["Home"], end: ["End"] },
+  strip: { previous: ["ArrowLeft", "ArrowUp"], next: ["ArrowRight", "ArrowDown"], first: ["Home"], last: ["End"], remove: ["Delete"] },
+};
+
+/**
+ * What a key does at a place; undefined if nothing. A key that does nothing of its own with Shift does what it does without.
+ * @param {keyof typeof KEYS} place
+ * @param {Pick<KeyboardEvent, "key" | "shiftKey">} event
+ */
+export function commandOf(place, { key, shiftKey }) {
+  /** @param {string} name */
+  const find = (name) => Object.keys(KEYS[place]).find((command) => KEYS[place][command].includes(name));
+  return (shiftKey && find(`Shift+${key}`)) || find(key);
+}
