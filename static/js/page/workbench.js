@@ -26,6 +26,8 @@ import { WeightsDownload } from "../models/weights-download.js";
 import { ParameterDialog } from "../parameters/parameter-dialog.js";
 import { ParameterField } from "../parameters/parameter-field.js";
 import { PictureBox } from "../picture/picture-box.js";
+import { PictureOverview } from "../picture/picture-overview.js";
+import { computePictures } from "../picture/picture-queue.js";
 import { PictureStrip } from "../picture/picture-strip.js";
 import { PictureView } from "../picture/picture-view.js";
 import { AskForm } from "../question/ask-form.js";
@@ -91,10 +93,12 @@ const ELEMENTS = {
   "parameter-field": ParameterField,
   "parameter-dialog": ParameterDialog,
   "map-compare": MapCompare,
+  "picture-overview": PictureOverview,
 };
 
-const SHEETS = ["models", "panels", "reading", "grid", "looking", "tools", "layout", "phone"];
+const SHEETS = ["models", "panels", "reading", "grid", "looking", "tools", "layout", "pictures", "phone"];
 
 await Promise.all(SHEETS.map(style));
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
 offerDialogs();
+computePictures();
