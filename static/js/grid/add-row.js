@@ -13,6 +13,7 @@ import { Popup } from "../widgets/popup.js";
  * @import { RowPlan } from "../controller/row-plan.js"
  * @import { ModelPicker } from "../models/model-picker.js"
  * @import { ClassSearch } from "../question/class-search.js"
+ * @import { RowKey } from "../state/types.js"
  */
 
 /** A form for another row: which class, which model, and what that adds. Another model is asked about the same class. */
@@ -26,6 +27,7 @@ export class AddRow extends Popup {
   /** @type {ClassBody | null} */ target = null;
   /** The model that numbers the class so. */ of = "";
   model = "";
+  /** Called with the row that was chosen. @type {(row: RowKey) => void} */ added = () => {};
 
   /** @type {RowPlan | null} */
   #plan = null;
@@ -121,7 +123,7 @@ export class AddRow extends Popup {
     else if (plan) {
       addRows(plan);
       announce(t("row.added", { model: modelTitle(plan.row.model) }));
-      this.dispatchEvent(new CustomEvent("added", { detail: plan.row }));
+      this.added(plan.row);
     }
   }
 }

@@ -65,7 +65,7 @@ export class PanelGrid extends View {
       this.maps, this.rowPopup,
     );
     this.rowPopup.attachTo(this.addRow, t("row.add"));
-    this.rowPopup.addEventListener("added", ({ detail }) => this.reveal((panel) => sameRow(keyOf(panel, store.state.ask), detail)));
+    this.rowPopup.added = (row) => this.reveal((panel) => sameRow(keyOf(panel, store.state.ask), row));
   }
 
   /** @param {AbortSignal} signal */

@@ -3,7 +3,7 @@
 
 import { loadImage } from "../shared/load-image.js";
 
-const MIN_CHECKED_BYTES = 2 ** 18; // smaller files are sent unchecked: they hardly have too many pixels
+const MIN_CHECKED_BYTES = 2 ** 17; // smaller files are sent unchecked: they hardly have too many pixels
 const LIMIT_SHARE = 0.98; // of the server's limits: the rest is for rounding, and for the form around the file
 const QUALITY = 0.95;
 

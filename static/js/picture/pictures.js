@@ -91,6 +91,7 @@ export function choosePicture(key, before) {
  * The view of an answer that was computed while another picture was shown.
  * @param {PictureEntry} entry
  * @param {Explanation} record
+ * @returns {Parameters<typeof showEarlierView>[0]}
  */
 function viewOf({ key, url, name }, record) {
   const { width, height } = record.image;
@@ -98,7 +99,7 @@ function viewOf({ key, url, name }, record) {
   const inputs = new Map(record.inputs.map((input) => [input.model, input]));
   const state = { ...store.state, picture, inputs };
   const panels = record.panels.map((panel) => recordedPanel(panel, state));
-  return /** @type {const} */ ({ phase: "done", id: record.id, picture, inputs, panels, hiddenPanels: [], seconds: record.seconds });
+  return { phase: "done", id: record.id, picture, inputs, panels, hiddenPanels: [], seconds: record.seconds };
 }
 
 /** @param {string} key */

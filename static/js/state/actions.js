@@ -114,8 +114,9 @@ export const setStrip = (strip, pictures) => store.set({ strip, pictures });
  */
 export function setPictureJob(key, patch) {
   /** @type {PictureJob} */
-  const job = { status: "waiting", question: null, record: null, problem: null, ...store.state.pictureJobs[key], ...patch };
-  store.set({ pictureJobs: { ...store.state.pictureJobs, [key]: job } });
+  const fresh = { status: "waiting", question: null, record: null, problem: null };
+  const { pictureJobs } = store.state;
+  store.set({ pictureJobs: { ...pictureJobs, [key]: { ...fresh, ...pictureJobs[key], ...patch } } });
 }
 
 /** @param {boolean} paused */

@@ -153,6 +153,7 @@ export function rowsWithPanels({ panels, ask }) {
   for (const panel of panels) {
     const key = keyOf(panel, ask);
     const id = rowId(key);
+    /** @type {RowWithPanels} */
     const row = rows.get(id) ?? { key, model: panel.model, target: panel.target, panels: [] };
     row.panels.push(panel);
     rows.set(id, row);
