@@ -111,6 +111,9 @@ def test_pictures_are_computed_one_after_another_and_stay(visit: Pictures) -> No
     visit.open()
     kept = visit.page.get_by_role("region", name="Your pictures")
     assert visit.axe_in_both_themes("main") == []
+    kept.get_by_role("button", name="Remove 2 pictures from this browser").click()
+    expect(kept.get_by_role("button", name="Undo")).to_be_focused()
+    visit.page.keyboard.press("Enter")
     kept.get_by_role("button", name=re.compile("2 pictures · Go on")).click()
     visit.finished(1)
     expect(visit.thumbs).to_have_count(2)

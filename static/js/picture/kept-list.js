@@ -3,7 +3,7 @@ import { el, iconButton } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
-import { dropStrip, keptStrips, stripsToOffer, takeStrip } from "./kept-strips.js";
+import { dropStrip, keptStrips, putBack, stripsToOffer, takeStrip } from "./kept-strips.js";
 
 /** @import { KeptPicture } from "./picture-store.js" */
 
@@ -13,13 +13,18 @@ const MAX_THUMBS = 6;
 /** On the start page: the pictures that were chosen earlier and are kept in this browser; nothing where there are none. */
 export class KeptList extends View {
   /** @type {HTMLUListElement} */ list;
+  /** @type {HTMLButtonElement} */ undo;
   /** @type {string[]} */ urls = [];
+
+  /** @type {KeptPicture[] | null} */
+  #removed = null;
 
   build() {
     this.list = el("ul", { class: "kept" });
+    this.undo = el("button", { type: "button", class: "button", hidden: true, onclick: () => this.putBack() }, t("history.undo"));
     this.setAttribute("role", "region");
     this.setAttribute("aria-labelledby", "kept-title");
-    this.append(el("h2", { class: "section-title", id: "kept-title" }, t("kept.title")), this.list);
+    this.append(el("h2", { class: "section-title", id: "kept-title" }, t("kept.title")), this.list, this.undo);
   }
 
   /** @param {AbortSignal} signal */
@@ -33,11 +38,25 @@ export class KeptList extends View {
     const strips = await stripsToOffer();
     for (const url of this.urls) URL.revokeObjectURL(url);
     this.urls = [];
-    this.hidden = strips.length === 0;
-    const hadFocus = this.list.contains(document.activeElement);
+    this.hidden = strips.length === 0 && !this.#removed;
     this.list.replaceChildren(...strips.slice(0, MAX_STRIPS).map((kept) => this.row(kept)));
-    const first = this.list.querySelector("button") ?? document.getElementById("choose");
-    if (hadFocus) first?.focus();
+    this.undo.hidden = !this.#removed;
+  }
+
+  /** @param {KeptPicture[]} kept */
+  async remove(kept) {
+    this.#removed = kept;
+    await dropStrip(kept[0].strip);
+    await this.show();
+    this.undo.focus();
+  }
+
+  async putBack() {
+    const kept = this.#removed ?? [];
+    this.#removed = null;
+    await putBack(kept);
+    await this.show();
+    /** @type {HTMLElement | null} */ (this.list.querySelector(".kept-open"))?.focus();
   }
 
   /** @param {KeptPicture[]} kept */
@@ -50,7 +69,7 @@ export class KeptList extends View {
       el("button", { type: "button", class: "kept-open", onclick: open, title: names },
         el("span", { class: "kept-thumbs" }, ...kept.slice(0, MAX_THUMBS).map((picture) => el("img", { src: this.urlOf(picture), alt: "", width: 48, height: 48, decoding: "async" }))),
         el("span", {}, words, " · ", t("kept.open"))),
-      iconButton("close", t("kept.remove", { count: kept.length }), { onclick: () => dropStrip(kept[0].strip) }));
+      iconButton("close", t("kept.remove", { count: kept.length }), { onclick: () => this.remove(kept) }));
   }
 
   /** @param {KeptPicture} picture */

@@ -178,6 +178,15 @@ export const dropStrip = (name) => later(async () => {
 });
 
 /**
+ * Keeps again what was taken out.
+ * @param {KeptPicture[]} kept
+ */
+export const putBack = (kept) => later(async () => {
+  for (const each of kept) await keepPicture(each);
+  setFlag(true);
+});
+
+/**
  * The strips that are worth going on with: several pictures, or one that the server has not got. The newest first.
  * @returns {Promise<KeptPicture[][]>}
  */

@@ -38,7 +38,7 @@ export class PictureOverview extends View {
     this.dialog = el("dialog", { class: "sheet picture-overview", "aria-labelledby": "overview-title", onclick: (event) => event.target === this.dialog && this.dialog.close(), onclose: () => this.closed() },
       el("div", { class: "sheet-body" },
         el("header", { class: "sheet-head" }, this.heading, iconButton("close", t("overview.close"), { onclick: () => this.dialog.close() })),
-        el("p", { class: "small muted" }, t("overview.kept")),
+        el("div", {}, el("p", { class: "small muted" }, t("overview.kept")), el("problem-notice", { any: true })),
         this.list,
         el("footer", { class: "sheet-foot" }, el("button", { type: "button", class: "button", onclick: choose }, t("strip.add")), this.hold, this.again, this.clear, this.sure)));
   }
