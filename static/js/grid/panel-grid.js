@@ -168,7 +168,7 @@ export class PanelGrid extends View {
     this.add.blur();
     if (!value) return;
     addMethod(value);
-    announce(t("grid.added", { method: methodTitle(value) }));
+    announce(t("row.added.method", { method: methodTitle(value) }));
     this.reveal((panel) => panel.method === value);
   }
 
