@@ -44,7 +44,7 @@ export class KeptList extends View {
   }
 
   /** @param {KeptPicture[]} kept */
-  async remove(kept) {
+  async takeOut(kept) {
     this.#removed = kept;
     await dropStrip(kept[0].strip);
     await this.show();
@@ -69,7 +69,7 @@ export class KeptList extends View {
       el("button", { type: "button", class: "kept-open", onclick: open, title: names },
         el("span", { class: "kept-thumbs" }, ...kept.slice(0, MAX_THUMBS).map((picture) => el("img", { src: this.urlOf(picture), alt: "", width: 48, height: 48, decoding: "async" }))),
         el("span", {}, words, " · ", t("kept.open"))),
-      iconButton("close", t("kept.remove", { count: kept.length }), { onclick: () => this.remove(kept) }));
+      iconButton("close", t("kept.remove", { count: kept.length }), { onclick: () => this.takeOut(kept) }));
   }
 
   /** @param {KeptPicture} picture */
