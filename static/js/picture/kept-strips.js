@@ -193,7 +193,9 @@ export const putBack = (kept) => later(async () => {
 export async function stripsToOffer() {
   /** @type {KeptPicture[]} */
   const all = mayHaveKept() ? await keptPictures().catch(() => []) : [];
-  const strips = Map.groupBy(all, (kept) => kept.strip);
+  /** @type {Map<string, KeptPicture[]>} */
+  const strips = new Map();
+  for (const kept of all) strips.set(kept.strip, [...(strips.get(kept.strip) ?? []), kept]);
   return [...strips.values()].filter((kept) => kept.length > 1 || kept.some(({ id, file }) => file && !id)).reverse();
 }
 

@@ -65,7 +65,7 @@ export class PictureOverview extends View {
   closed() {
     this.dialog.remove();
     openOverview(false);
-    if (this.opener?.isConnected && this.opener.checkVisibility()) this.opener.focus();
+    if (this.opener?.isConnected) this.opener.focus(); // nothing happens where it is hidden by now
   }
 
   /** @param {State} state */
