@@ -34,7 +34,10 @@ export class KeptList extends View {
   }
 
   async show() {
-    if (store.state.phase !== "empty") return;
+    if (store.state.phase !== "empty") {
+      this.#removed = null;
+      return;
+    }
     const strips = await stripsToOffer();
     for (const url of this.urls) URL.revokeObjectURL(url);
     this.urls = [];
