@@ -71,7 +71,7 @@ export class KeptList extends View {
     return el("li", { class: "kept-strip" },
       el("button", { type: "button", class: "kept-open", onclick: open, title: names },
         el("span", { class: "kept-thumbs" }, ...kept.slice(0, MAX_THUMBS).map((picture) => el("img", { src: this.urlOf(picture), alt: "", width: 48, height: 48, decoding: "async" }))),
-        el("span", {}, words, " · ", t("kept.open"))),
+        el("span", {}, words, " · ", el("span", { class: "kept-go" }, t("kept.open")))),
       iconButton("close", t("kept.remove", { count: kept.length }), { onclick: () => this.takeOut(kept) }));
   }
 
