@@ -30,7 +30,7 @@ export class PictureOverview extends View {
     this.heading = el("h2", { id: "overview-title" });
     this.list = el("ul", { class: "picture-cards" });
     this.hold = el("button", { type: "button", class: "button", onclick: () => pause(!store.state.paused) });
-    this.again = el("button", { type: "button", class: "button", onclick: askAll }, t("overview.again"));
+    this.again = el("button", { type: "button", class: "button", onclick: askAll });
     this.clear = el("button", { type: "button", class: "button", onclick: () => this.ask(true) }, t("overview.clear"));
     this.yes = el("button", { type: "button", class: "button alarming", onclick: () => this.removeAll() });
     this.sure = el("div", { class: "overview-sure", role: "group", "aria-label": t("overview.clear"), hidden: true },
@@ -83,6 +83,7 @@ export class PictureOverview extends View {
     this.heading.textContent = t("overview.title", place);
     this.hold.hidden = !statuses.some((status) => status === "waiting" || status === "computing");
     this.hold.textContent = t(paused ? "strip.resume.long" : "strip.pause.long");
+    this.again.textContent = t(statuses.includes("other") ? "overview.again" : "problem.retry");
     this.again.hidden = !statuses.some((status, index) => status === "other" || (status === "failed" && pictures[index].key !== picture?.key));
     this.yes.textContent = t("overview.clear.do", { count: pictures.length });
   }
@@ -97,7 +98,11 @@ export class PictureOverview extends View {
     const label = name ?? t("strip.picture", { number: index + 1 });
     const job = store.state.pictureJobs[key];
     card.name.textContent = label;
-    card.status.textContent = status === "failed" && job?.problem ? job.problem : t(status === "waiting" && store.state.paused ? "overview.held" : `overview.${status}`);
+    const reason = status === "failed" ? job?.problem : null; // in the server's words
+    card.status.title = reason ?? "";
+    if (reason) card.status.lang = "en";
+    else card.status.removeAttribute("lang");
+    card.status.textContent = reason ?? t(status === "waiting" && store.state.paused ? "overview.held" : `overview.${status}`);
     card.item.dataset.status = status;
     if (key === store.state.picture?.key) card.button.setAttribute("aria-current", "true");
     else card.button.removeAttribute("aria-current");

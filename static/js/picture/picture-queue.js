@@ -113,7 +113,7 @@ function fail({ key, id, source }, problem) {
   } else if (problem.status === 404 && id && source) {
     setPictures(store.state.pictures.map((each) => (each.key === key ? { ...each, id: null } : each)));
     setPictureJob(key, { status: "waiting" });
-  } else setPictureJob(key, { status: "failed", problem: problem.title ?? problem.message });
+  } else setPictureJob(key, { status: "failed", problem: problem.detail ?? problem.title ?? problem.message });
 }
 
 /** What is known of the picture that is shown, for when it is not shown any more. */
