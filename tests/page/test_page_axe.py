@@ -19,7 +19,7 @@ import pytest
 from gradoscope.web import texts
 from playwright.sync_api import Browser, Locator, Route, expect
 
-from tests.support.browser import CAT, EXPLANATIONS, LAYER, LONG, Visit, events, slowly, visiting
+from tests.support.browser import CAT, EXPLANATIONS, LAYER, LONG, Visit, cheaply, events, slowly, visiting
 
 expect.set_options(timeout=LONG)
 CHEAP = ["vanilla_gradient", "guided_backprop", "grad_cam"]
@@ -233,6 +233,22 @@ def test_a_table(browser: Browser, server_url: str, language: str, table: Any) -
         with visit.opened("comparison", visit.button("compare.open")):
             visit.page.locator(".agreement dd").first.wait_for()
         assert visit.report() == ""
+
+
+def test_several_pictures(browser: Browser, server_url: str, language: str) -> None:
+    with story(browser, server_url, language) as visit:
+        visit.page.route(EXPLANATIONS, cheaply)
+        visit.open()
+        visit.page.locator("#all-samples").click()
+        visit.page.locator(".strip-count").wait_for()
+        visit.finished(1)
+        visit.check("several pictures", SIDE)
+        with visit.opened("all pictures, to be removed", visit.page.locator(".strip-count")):
+            visit.page.locator(".picture-overview .sheet-foot .button:visible").last.click()
+        visit.open()
+        visit.page.locator(".kept-strip").first.wait_for()
+        visit.check("pictures that are kept", "#start")
+        assert visit.told() == ""
 
 
 def parameters(visit: Story, menu: str = "column.more") -> Locator:

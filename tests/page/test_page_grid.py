@@ -45,14 +45,19 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def add_class(visit: Visit, name: str) -> None:
     visit.page.get_by_role("button", name="Add a row").click()
-    visit.page.get_by_role("combobox", name="Another class").fill(name)
+    visit.page.get_by_role("combobox", name="Class of the new row").fill(name)
     visit.options.first.click()
+    visit.page.get_by_role("button", name="Add", exact=True).click()
 
 
-def add_model(visit: Visit, title: str) -> None:
+def add_model(visit: Visit, title: str, *, own: bool = False) -> None:
+    """`own`: asked about its own top class, not about the same."""
     visit.page.get_by_role("button", name="Add a row").click()
-    visit.page.get_by_role("combobox", name="Another model").fill(title)
+    visit.page.get_by_role("combobox", name="Model of the new row").fill(title)
     visit.page.get_by_role("option", name=re.compile(f"^{title},")).click()
+    if own:
+        visit.page.get_by_role("checkbox", name="Each model's own top class").check()
+    visit.page.get_by_role("button", name="Add", exact=True).click()
 
 
 def menu(visit: Visit, of: str, item: str) -> None:
@@ -126,7 +131,7 @@ def test_a_class_and_a_model_become_rows_of_a_table(visit: Visit) -> None:
 
 def test_the_side_belongs_to_the_row_that_was_chosen(visit: Visit) -> None:
     visit.cat()
-    add_model(visit, "Other")
+    add_model(visit, "Other", own=True)
     maps(visit, 12)
     picker = visit.page.get_by_role("combobox", name="Model", exact=True)
     expect(picker).to_have_value("Other")
@@ -307,17 +312,19 @@ def test_several_pictures_stand_in_a_strip(visit: Visit) -> None:
     expect(strip.get_by_role("radio")).to_have_count(3)
     rocket, espresso = strip.get_by_role("radio", name="rocket.jpg"), strip.get_by_role("radio", name="espresso.jpg")
     expect(rocket).to_be_checked()
-    assert len(visit.asked) == 1, "pictures that nobody looks at are not computed"
+    expect(visit.page.locator(".strip-tally")).to_have_text("3 computed")
+    assert len(visit.asked) == 3, "the others are computed too, each once"
+    assert maps(visit, 6) == first
+    assert visit.page.url == address
     rocket.press("ArrowRight")
     expect(espresso).to_be_checked()
     expect(espresso).to_be_focused()
     second = maps(visit, 6)
     assert not set(first) & set(second)
-    assert len(visit.asked) == 2
     espresso.press("ArrowLeft")
     assert maps(visit, 6) == first
     assert visit.page.url == address
-    assert len(visit.asked) == 2
+    assert len(visit.asked) == 3
     # The same question of all: it goes along to the next picture.
     visit.page.locator(".prediction").nth(1).click()
     maps(visit, 6)

@@ -15,7 +15,7 @@ import { followEntry, goTo, leaveSteps } from "../url-state/steps.js";
 
 /**
  * @import { Explanation } from "../api/types.js"
- * @import { Ask, Layout, Notice, Panel, Picture, PictureEntry, Source, State, ViewState } from "../state/types.js"
+ * @import { Ask, AskedClass, Layout, Notice, Panel, Picture, PictureEntry, Source, State, ViewState } from "../state/types.js"
  * @import { Signals } from "./stream-events.js"
  */
 
@@ -66,23 +66,30 @@ export function idOfAddress() {
 }
 
 /**
+ * A class as it is asked for: by its label where the models number it differently.
+ * @param {AskedClass} target
+ */
+const nameOf = ({ index, label, indices }) => (indices ? label : index);
+
+/**
  * The form fields of a request for the question as it is now.
  * @param {Source | null | undefined} source
+ * @param {State} state
  */
-function requestFields(source) {
-  const { ask } = store.state;
-  const { models, targets, methods } = requested(store.state);
+function requestFields(source, state = store.state) {
+  const { ask } = state;
+  const { models, targets, methods } = requested(state);
   /** @type {[string, any][]} */
   const fields = source ? [[source.field, source.value]] : [];
   for (const model of models) fields.push(["model", model]);
   for (const method of methods) fields.push(["method", method]);
-  for (const target of targets) if (target || targets.length > 1) fields.push(["target", target?.index ?? "top"]);
+  for (const target of targets) if (target || targets.length > 1) fields.push(["target", target ? nameOf(target) : "top"]);
   if (ask.against) fields.push(["against", ask.against.index]);
   if (ask.score !== "logit") fields.push(["score", ask.score]);
   if (ask.seed) fields.push(["seed", ask.seed]);
   if (ask.fit) fields.push(["fit", ask.fit]);
   if (ask.size) fields.push(["size", ask.size]);
-  const options = Object.entries(ask.options).filter(([method]) => shownMethods(store.state).includes(method));
+  const options = Object.entries(ask.options).filter(([method]) => shownMethods(state).includes(method));
   if (options.length) fields.push(["options", JSON.stringify(Object.fromEntries(options))]);
   return fields;
 }
@@ -90,11 +97,11 @@ function requestFields(source) {
 // State for an entry of the browser's history. It holds what the server's record does not: order and hidden parts of the
 // grid, what was asked but cancelled, and the other pictures of the strip.
 function historyState() {
-  const { ask, layout, row, picture, pictures } = store.state;
-  // A file that the server has not seen yet cannot be stored.
+  const { ask, layout, row, picture, pictures, strip: name, paused } = store.state;
+  // A file that the server has not seen yet cannot be stored here: js/picture/kept-strips.js keeps it.
   const strip = pictures.filter(({ id, source }) => id || source?.field === "sample").map(({ key, id, name, source, url }) => (
     source?.field === "sample" || !id ? { key, id, name, source, url } : { key, id, name, source: null, url: api.pictureUrl(id) }));
-  return { ask, layout, row, picture: picture?.key, pictures: strip };
+  return { ask, layout, row, picture: picture?.key, pictures: strip, strip: name, paused };
 }
 
 /** Writes the arrangement of the view into the current history entry, unless that entry still belongs to the previous explanation. */
@@ -172,6 +179,13 @@ export function showArranged(layout) {
   return fetchShown(view.signal);
 }
 
+/**
+ * Asks the question as it is now of a picture that is not shown; yields the events of the stream.
+ * @param {PictureEntry} entry
+ * @param {AbortSignal} signal
+ */
+export const explainAside = (entry, signal) => api.explain(requestFields(sourceOf(entry), { ...store.state, inputs: new Map() }), signal);
+
 export function cancel() {
   stream.abort();
   stopRun("cancelled");
@@ -210,9 +224,22 @@ async function run(before) {
     }
   } catch (error) {
     if (signals.stream.aborted) return;
+    if (forgetId(error)) return runAgain(before);
     const retry = () => (accepted ? explainAgain() : runAgain(before));
     fail(api.problemOf(error), { accepted, retry, before, signals });
   }
+}
+
+/**
+ * Whether the server has forgotten the explanation that it was to take the picture from: then the picture is sent again.
+ * @param {{ status?: number }} error
+ */
+function forgetId({ status }) {
+  const { picture, pictures } = store.state;
+  const entry = entryOf(picture);
+  if (status !== 404 || !entry?.id || !entry.source) return false;
+  setPictures(pictures.map((each) => (each === entry ? { ...each, id: null } : each)));
+  return true;
 }
 
 /**

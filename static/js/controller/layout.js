@@ -5,10 +5,12 @@ import { allPanels } from "../state/panels.js";
 import { currentRow, methodsOf, moved, rowKey, rowsOf, sameRow, shownMethods, shownRows, targetsOf } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { explainAgain, showArranged, updateHistoryEntry } from "./controller.js";
+import { planRows } from "./row-plan.js";
 
 /**
  * @import { ClassBody } from "../api/types.js"
  * @import { Layout, Options, RowKey, State } from "../state/types.js"
+ * @import { RowPlan } from "./row-plan.js"
  */
 
 /** @type {<T>(items: T[], item: T) => T[]} */
@@ -51,20 +53,29 @@ function unhidden({ hiddenRows, ...rest }, belongs) {
 /** @param {string} method */
 export const addMethod = (method) => explainAgain({ methods: [...methodsOf(store.state), method] });
 
-/** @param {string} model */
-export function addModel(model) {
-  const { ask, layout } = store.state;
-  const next = { layout: unhidden(layout, (key) => key.model === model), row: rowKey(model, targetsOf(ask)[0]) };
-  explainAgain({ models: [...new Set([...models(), model])] }, next);
+/**
+ * Adds the rows of a plan, and goes to the one that was chosen.
+ * @param {RowPlan} plan
+ */
+export function addRows({ models: all, targets, row, top }) {
+  const { layout } = store.state;
+  // A row of the top class that is named now stays where it was.
+  /** @param {RowKey} key */
+  const rename = (key) => (top && key.target === null ? { ...key, target: top.index } : key);
+  explainAgain({ models: all, targets }, { layout: unhidden(renamed(layout, rename), (key) => sameRow(key, row)), row });
 }
 
-/** @param {ClassBody} target */
-export function addTarget(target) {
-  const { ask, layout } = store.state;
-  const targets = targetsOf(ask);
-  const there = targets.some((other) => other && same(other, target));
-  const next = { layout: unhidden(layout, (key) => key.target === target.index), row: rowKey(currentRow(store.state)?.model, target) };
-  explainAgain({ targets: there ? targets : [...targets, target] }, next);
+/**
+ * Adds a model, asked about the class of the current row.
+ * @param {string} model
+ */
+export async function addModel(model) {
+  const row = currentRow(store.state);
+  const target = row?.target ?? store.state.inputs.get(row?.model)?.predictions[0];
+  const { signal } = new AbortController();
+  const plan = target ? await planRows({ model, target: { index: target.index, label: target.label }, of: row?.model ?? model, own: false }, signal) : null;
+  const fitting = plan && !plan.missing.length ? plan : await planRows({ model, target: null, of: model, own: true }, signal);
+  addRows(fitting);
 }
 
 /**

@@ -42,44 +42,48 @@ function pythonLiteral(value) {
   return JSON.stringify(value);
 }
 
+/** @type {Record<string, string>} */
+const ARGUMENTS = { method: "methods" }; // of the client, where they are not called as the fields
+
 /**
- * The lines of the `data` dictionary: a name that is repeated has a list of values, and `options` are encoded by json.dumps.
+ * The value of a field as the client takes it: a size of two sides is a tuple.
+ * @param {string} name
+ * @param {any} value
+ */
+function argumentLiteral(name, value) {
+  if (name !== "size") return pythonLiteral(value);
+  const sides = String(value).split("x");
+  return sides.length > 1 ? `(${sides.join(", ")})` : sides[0];
+}
+
+/**
+ * The arguments of `client.explain`, a line each; a name that is repeated has a list of values.
  * @param {[string, any][]} request
  */
-function pythonFields(request) {
+function pythonArguments(request) {
+  /** @type {Map<string, any[]>} */
   const fields = new Map();
   for (const [name, value] of request) fields.set(name, [...(fields.get(name) ?? []), value]);
   const lines = [...fields].map(([name, values]) => {
-    if (name === "options") return `"options": json.dumps(${pythonLiteral(values[0])})`;
-    return `${JSON.stringify(name)}: ${pythonLiteral(values.length > 1 ? values : values[0])}`;
+    if (name === "image") return pythonLiteral(values[0]);
+    if (name === "from") return `client.get(${pythonLiteral(values[0])}).image()`;
+    return `${ARGUMENTS[name] ?? name}=${values.length > 1 ? pythonLiteral(values) : argumentLiteral(name, values[0])}`;
   });
-  return lines.map((line) => `            ${line},\n`).join("");
+  return lines.map((line) => `        ${line},\n`).join("");
 }
 
 /**
- * The Python script that sends a request to the server at `origin` and loads the maps.
+ * The Python script that sends a request to the server at `origin` and loads the maps, by the client of this package.
  * @param {[string, any][]} request - fields as [name, value]
  * @param {string} origin
  */
-export function pythonOf(request, origin) {
-  const image = request.find(([name]) => name === "image")?.[1];
-  const otherFields = request.filter(([name]) => name !== "image");
-  const needsJson = otherFields.some(([name]) => name === "options");
-  return `import io
-${needsJson ? "import json\n" : ""}
-import httpx
-import numpy as np
+export const pythonOf = (request, origin) => `import gradoscope
 
-with httpx.Client(base_url=${JSON.stringify(origin)}, timeout=600) as server:
-    answer = server.post(
-        "/api/v1/explanations",
-${image ? `        files={"image": open(${JSON.stringify(image)}, "rb")},\n` : ""}        data={
-${pythonFields(otherFields)}        },
-    )
-    answer.raise_for_status()
-    for panel in answer.json()["panels"]:
-        if panel["status"] == "done":
-            values = np.load(io.BytesIO(server.get(panel["urls"]["npy"]).content))  # (channels, height, width), float32
-            print(panel["model"], panel["method"], panel["target"]["label"], values.shape, float(values.sum()))
+with gradoscope.Client(${JSON.stringify(origin)}) as client:
+    explanation = client.explain(
+${pythonArguments(request)}    )
+    for panel in explanation:
+        if panel.status == "done":
+            values = panel.values  # (channels, height, width), float32
+            print(panel.model, panel.method, panel.target.label, values.shape, float(values.sum()))
 `;
-}

@@ -1,5 +1,6 @@
 import { cancel, explainAgain } from "../controller/controller.js";
 import { addMethod, showMethod, showRow } from "../controller/layout.js";
+import { announce } from "../shared/announce.js";
 import { arrange, el, focused } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { PHONE } from "../shared/screens.js";
@@ -8,7 +9,7 @@ import { openFlow, setBlink } from "../state/actions.js";
 import { methodTitle, summaryOf } from "../state/methods.js";
 import { askedModel, askedTarget, className, modelTitle, predictionOf } from "../state/models.js";
 import { isFinal } from "../state/panels.js";
-import { currentRow, rowsWithPanels, hiddenMethods, hiddenRows, keyOf, methodsOf, rowId } from "../state/rows.js";
+import { currentRow, rowsWithPanels, hiddenMethods, hiddenRows, keyOf, methodsOf, rowId, sameRow } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { panelName } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
@@ -76,6 +77,7 @@ export class PanelGrid extends View {
       this.maps, this.rowPopup,
     );
     this.rowPopup.attachTo(this.addRow, t("row.add"));
+    this.rowPopup.added = (row) => this.reveal((panel) => sameRow(keyOf(panel, store.state.ask), row));
   }
 
   /** @param {AbortSignal} signal */
@@ -195,7 +197,26 @@ export class PanelGrid extends View {
     const { value } = this.add;
     this.add.value = "";
     this.add.blur();
-    if (value) addMethod(value);
+    if (!value) return;
+    addMethod(value);
+    announce(t("row.added.method", { method: methodTitle(value) }));
+    this.reveal((panel) => panel.method === value);
+  }
+
+  /**
+   * Brings the first of these maps into view, and marks all of them for a moment.
+   * @param {(panel: Panel) => boolean} belongs
+   */
+  reveal(belongs) {
+    requestAnimationFrame(() => {
+      const cells = /** @type {MapPanel[]} */ ([...this.#cells.values()]).filter(({ panel }) => belongs(panel));
+      cells[0]?.scrollIntoView({ block: "nearest", inline: "nearest" });
+      for (const cell of cells) {
+        cell.classList.remove("is-new");
+        cell.classList.add("is-new");
+        cell.addEventListener("animationend", () => cell.classList.remove("is-new"), { once: true });
+      }
+    });
   }
 
   showHidden() {
@@ -213,7 +234,8 @@ export class PanelGrid extends View {
   }
 
   updateStatus() {
-    const { panels, phase, seconds } = store.state;
+    const { panels, phase } = store.state;
+    const seconds = secondsOf(panels);
     const of = panels.length;
     const done = panels.filter(isFinal).length;
     /** @type {Partial<Record<Phase, () => string>>} */
@@ -226,4 +248,17 @@ export class PanelGrid extends View {
     this.status.textContent = texts[phase]?.() ?? "";
     this.tellMissing();
   }
+}
+
+/**
+ * How long the maps took that are shown, whenever they were computed; null where that is not known of all.
+ * @param {Panel[]} panels
+ */
+function secondsOf(panels) {
+  let sum = 0;
+  for (const { record } of panels) {
+    if (!record) return null;
+    sum += record.seconds;
+  }
+  return sum;
 }

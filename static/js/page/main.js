@@ -6,6 +6,8 @@ import { EarlierList } from "../history/earlier-list.js";
 import { HistoryPanel } from "../history/history-panel.js";
 import { explanationHistory } from "../history/history.js";
 import { keepHistory } from "../history/recorder.js";
+import { KeptList } from "../picture/kept-list.js";
+import { keepStrips } from "../picture/kept-strips.js";
 import { choose, listenForPictures } from "../picture/picture-input.js";
 import { addSamples } from "../picture/pictures.js";
 import { offerPreviews } from "../picture/preview-list.js";
@@ -27,6 +29,7 @@ const ELEMENTS = {
   "sample-list": SampleList,
   "history-panel": HistoryPanel,
   "earlier-list": EarlierList,
+  "kept-list": KeptList,
 };
 
 const RETRY_MS = 2000;
@@ -132,6 +135,7 @@ followAddress();
 switchViews(/** @type {HTMLElement} */ (document.getElementById("start")), /** @type {HTMLElement} */ (document.getElementById("bench")));
 keepAddress(steps);
 keepHistory();
+keepStrips();
 
 load("samples", api.samples);
 if (explanationHistory.entries.length) loadCatalogue();

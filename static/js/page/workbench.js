@@ -28,6 +28,8 @@ import { WeightsDownload } from "../models/weights-download.js";
 import { ParameterDialog } from "../parameters/parameter-dialog.js";
 import { ParameterField } from "../parameters/parameter-field.js";
 import { PictureBox } from "../picture/picture-box.js";
+import { PictureOverview } from "../picture/picture-overview.js";
+import { computePictures } from "../picture/picture-queue.js";
 import { PictureStrip } from "../picture/picture-strip.js";
 import { PictureView } from "../picture/picture-view.js";
 import { AskForm } from "../question/ask-form.js";
@@ -99,12 +101,14 @@ const ELEMENTS = {
   "parameter-dialog": ParameterDialog,
   "overlaid-maps": OverlaidMaps,
   "map-compare": MapCompare,
+  "picture-overview": PictureOverview,
 };
 
-const SHEETS = ["models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "phone", "help"];
+const SHEETS = ["models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "pictures", "phone", "help"];
 
 await Promise.all(SHEETS.map(style));
 for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
 offerDialogs();
 offerHelp();
 nameClasses();
+computePictures();

@@ -1,19 +1,48 @@
-// Makes a picture that the server would refuse for its size small enough, before it is sent. Others go as they are.
+// Makes a picture fit before it is sent: one that the server would refuse for its size is scaled down, and one of a
+// format that the server does not read, but this browser does, becomes a JPEG. Others go as they are.
 
 import { loadImage } from "../shared/load-image.js";
 
-const MIN_CHECKED_BYTES = 2 ** 20; // smaller files are sent unchecked: they hardly have too many pixels
+const MIN_CHECKED_BYTES = 2 ** 17; // smaller files are sent unchecked: they hardly have too many pixels
 const LIMIT_SHARE = 0.98; // of the server's limits: the rest is for rounding, and for the form around the file
 const QUALITY = 0.95;
 
-/** @type {WeakMap<File, { width: number, height: number }>} */
+/** @typedef {{ width: number, height: number, scaled: boolean, format: string | null }} Original - format: null where the server reads it */
+
+/** @type {WeakMap<File, Original>} */
 const originals = new WeakMap();
+
+/**
+ * What a file was before it was made to fit; undefined where it goes as it is.
+ * @param {unknown} file
+ */
+export const originalOf = (file) => (file instanceof File ? originals.get(file) : undefined);
+
+/**
+ * Of a file that was made to fit earlier.
+ * @param {File} file
+ * @param {Original} original
+ */
+export const rememberOriginal = (file, original) => originals.set(file, original);
 
 /**
  * The size that a file's picture had before it was scaled down; undefined where it was not.
  * @param {unknown} file
  */
-export const originalSize = (file) => (file instanceof File ? originals.get(file) : undefined);
+export function originalSize(file) {
+  const original = originalOf(file);
+  return original?.scaled ? { width: original.width, height: original.height } : undefined;
+}
+
+/**
+ * The format of a file that the server does not read; null of others. Some systems give such files no type.
+ * @param {File} file
+ */
+export function foreignFormat({ type, name }) {
+  if (/^image\/(jpeg|png|webp|gif|bmp|avif)$/.test(type)) return null;
+  if (/^image\/hei[cf]/.test(type) || /\.hei[cf]$/i.test(name)) return "HEIC";
+  return null;
+}
 
 /** @returns {{ pixels: number, bytes: number }} */
 function limits() {
@@ -35,7 +64,7 @@ export const shrinkage = (width, height, pixels) => Math.min(1, Math.sqrt(pixels
  * @returns {Promise<File>}
  */
 export async function fitUpload(file) {
-  if (file.size < MIN_CHECKED_BYTES) return file;
+  if (file.size < MIN_CHECKED_BYTES && !foreignFormat(file)) return file;
   const url = URL.createObjectURL(file);
   try {
     return await scaled(file, await loadImage(url));
@@ -54,7 +83,8 @@ async function scaled(file, image) {
   const { naturalWidth: width, naturalHeight: height } = image;
   const { pixels, bytes } = limits();
   const scale = shrinkage(width, height, pixels);
-  if (scale === 1 && file.size <= bytes) return file;
+  const format = foreignFormat(file);
+  if (scale === 1 && file.size <= bytes && !format) return file;
   const canvas = new OffscreenCanvas(Math.max(1, Math.floor(scale * width)), Math.max(1, Math.floor(scale * height)));
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.fillStyle = "white"; // as the server does with what is transparent
@@ -63,6 +93,6 @@ async function scaled(file, image) {
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
   const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
   const small = new File([blob], file.name, { type: "image/jpeg" });
-  originals.set(small, { width, height });
+  originals.set(small, { width, height, scaled: scale < 1 || !format, format });
   return small;
 }

@@ -1,10 +1,15 @@
 // How pictures come in, apart from samples: chosen, dropped anywhere, pasted.
 
 import { Problem } from "../api/client.js";
+import { announce } from "../shared/announce.js";
+import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { showNotice } from "../state/actions.js";
-import { fitUpload } from "./fit-upload.js";
+import { store } from "../state/store.js";
+import { fitUpload, foreignFormat } from "./fit-upload.js";
 import { addPictures } from "./pictures.js";
+
+const SLOW_BYTES = 4 * 2 ** 20; // larger files take a moment to be looked at
 
 const chooser = /** @type {HTMLInputElement} */ (document.getElementById("file"));
 
@@ -18,34 +23,78 @@ function add(files) {
   addPictures(files.map((file) => ({ url: URL.createObjectURL(file), name: file.name || t("picture.pasted"), source: { field: "image", value: file } })));
 }
 
+/**
+ * @param {string} title - key of a text
+ * @param {string} detail - key of a text
+ * @param {Record<string, any>} [values]
+ */
+function tell(title, detail, values) {
+  showNotice({ place: "picture", problem: new Problem({ title: t(title, values), detail: t(detail, values) }), retry: null });
+}
+
+/**
+ * Files that are pictures by their type; some systems know no type for HEIC.
+ * @param {File} file
+ */
+const isPicture = (file) => file.type.startsWith("image/") || foreignFormat(file) !== null;
+
 /** @param {Iterable<File>} files */
 function addImageFiles(files) {
-  const pictures = [...files].filter(({ type }) => type.startsWith("image/"));
-  const taken = pictures.length ? pictures : [...files].slice(0, 1);
-  if (taken.length) Promise.all(taken.map(fitUpload)).then(add);
+  const all = [...files];
+  const pictures = all.filter(isPicture);
+  const taken = pictures.length ? pictures : all.slice(0, 1);
+  if (taken.length) addFitting(taken, all.length - taken.length);
   return taken.length > 0;
 }
 
-/** @param {boolean} on */
+/**
+ * @param {File[]} files
+ * @param {number} others - files that are no pictures
+ */
+async function addFitting(files, others) {
+  if (files.some((file) => file.size > SLOW_BYTES || foreignFormat(file))) announce(t("picture.fitting"));
+  /** @type {File[]} */
+  const fitting = [];
+  for (const file of files) fitting.push(await fitUpload(file)); // one after another: a large one takes much memory
+  const foreign = fitting.filter((file) => foreignFormat(file));
+  const ready = fitting.filter((file) => !foreignFormat(file));
+  if (ready.length) add(ready);
+  if (foreign.length) tell("picture.foreign", "picture.foreign.detail", { name: foreign[0].name, format: foreignFormat(foreign[0]) });
+  else if (others) tell("picture.others", "picture.others.detail", { count: others });
+}
+
+/** @type {HTMLElement | null} */
+let veil = null;
+
+/**
+ * While files are dragged over the window, it says where they land.
+ * @param {boolean} on
+ */
 function dragging(on) {
   document.documentElement.classList.toggle("dragging", on);
+  if (on && store.state.phase !== "empty" && !veil?.isConnected) {
+    veil = el("div", { class: "drop-veil", "aria-hidden": "true" }, el("p", {}, t("picture.dropHere")));
+    document.body.append(veil);
+  } else if (!on) veil?.remove();
 }
+
+/** @param {DragEvent} event */
+const bringsFiles = ({ dataTransfer }) => dataTransfer?.types.includes("Files") ?? false;
 
 export function listenForPictures() {
   chooser.addEventListener("change", () => addImageFiles(chooser.files ?? []));
 
   addEventListener("dragover", (event) => {
     event.preventDefault();
-    dragging(true);
+    if (bringsFiles(event)) dragging(true);
   });
   // relatedTarget is null only where the pointer leaves the window itself.
-  addEventListener("dragleave", (event) => dragging(event.relatedTarget !== null));
+  addEventListener("dragleave", (event) => event.relatedTarget === null && dragging(false));
   addEventListener("drop", (event) => {
     event.preventDefault();
     dragging(false);
     if (addImageFiles(event.dataTransfer?.files ?? [])) return;
-    const problem = new Problem({ title: t("picture.noFile"), detail: t("picture.noFile.detail") });
-    showNotice({ place: "picture", problem, retry: null });
+    tell("picture.noFile", "picture.noFile.detail");
   });
 
   addEventListener("paste", (event) => {

@@ -1,9 +1,11 @@
 import { arrange, el, icon, iconButton } from "../shared/dom.js";
 import { commandOf } from "../shared/keys.js";
 import { t } from "../shared/texts.js";
+import { openOverview } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { choose } from "./picture-input.js";
+import { pause, statusOf } from "./picture-queue.js";
 import { choosePicture, removePicture } from "./pictures.js";
 
 /** @import { PictureEntry } from "../state/types.js" */
@@ -19,11 +21,14 @@ const WAYS = {
   last: (_, count) => count - 1,
 };
 
-/** Several pictures as a row of thumbnails; one is shown (ARIA's radio group). */
+/** Several pictures as a row of thumbnails, of which one is shown (ARIA's radio group), and how far all of them are. */
 export class PictureStrip extends View {
   /** @type {HTMLDivElement} */ list;
   /** @type {HTMLButtonElement} */ add;
   /** @type {HTMLButtonElement} */ removeButton;
+  /** @type {HTMLButtonElement} */ all;
+  /** @type {HTMLSpanElement} */ tally;
+  /** @type {HTMLButtonElement} */ hold;
 
   /** @type {Map<string | undefined, HTMLButtonElement>} */
   #thumbs = new Map();
@@ -32,12 +37,16 @@ export class PictureStrip extends View {
     this.list = el("div", { class: "thumbs", role: "radiogroup", "aria-label": t("strip.title"), onkeydown: (event) => this.key(event) });
     this.add = el("button", { type: "button", class: "icon-button", title: t("strip.add"), "aria-label": t("strip.add"), onclick: choose }, icon("plus"));
     this.removeButton = iconButton("close", t("strip.remove"), { onclick: () => store.state.picture && removePicture(store.state.picture.key) });
-    this.append(this.list, el("div", { class: "strip-actions" }, this.removeButton, this.add));
+    this.all = el("button", { type: "button", class: "link strip-count", "aria-haspopup": "dialog", onclick: () => openOverview(true) });
+    this.tally = el("span", { class: "small muted strip-tally" });
+    this.hold = el("button", { type: "button", class: "link", onclick: () => pause(!store.state.paused) });
+    this.append(this.list, el("div", { class: "strip-actions" }, this.removeButton, this.add), el("div", { class: "strip-line small" }, this.all, this.tally, this.hold));
   }
 
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["pictures", "picture"], () => this.show(), signal);
+    store.watch(["pictures", "picture", "pictureJobs", "phase", "paused", "ask", "layout"], () => this.showStatus(), signal);
   }
 
   show() {
@@ -56,6 +65,24 @@ export class PictureStrip extends View {
       thumb.tabIndex = current ? 0 : -1;
     });
     if (!this.hidden) this.#thumbs.get(picture?.key)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  showStatus() {
+    const { pictures, picture, paused } = store.state;
+    if (pictures.length < 2) return;
+    const statuses = pictures.map(statusOf);
+    pictures.forEach(({ key }, index) => this.#thumbs.get(key)?.setAttribute("data-status", statuses[index]));
+    const place = { number: pictures.findIndex(({ key }) => key === picture?.key) + 1, count: pictures.length };
+    this.all.textContent = t("strip.count", place);
+    this.all.setAttribute("aria-label", t("strip.count.heard", place));
+    /** @param {string} status */
+    const countOf = (status) => statuses.filter((each) => each === status).length;
+    const left = countOf("waiting") + countOf("computing");
+    const failed = countOf("failed");
+    this.tally.textContent = [left ? t(paused ? "strip.held" : "strip.left", { count: left }) : t("strip.done", { count: countOf("done") }), failed ? t("strip.failed", { count: failed }) : null].filter(Boolean).join(", ");
+    this.hold.hidden = !left;
+    this.hold.textContent = t(paused ? "strip.resume" : "strip.pause");
+    this.hold.title = t(paused ? "strip.resume.long" : "strip.pause.long");
   }
 
   /** @param {PictureEntry} entry */

@@ -3,7 +3,7 @@ import { t } from "../shared/texts.js";
 import { shownInput } from "../state/models.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
-import { originalSize } from "./fit-upload.js";
+import { originalOf, originalSize } from "./fit-upload.js";
 import { choose } from "./picture-input.js";
 
 /**
@@ -66,7 +66,7 @@ export class PictureView extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["picture"], ({ picture }) => this.load(picture), signal);
-    store.watch(["picture", "inputs", "ask", "layout", "row", "models"], () => this.mark(), signal);
+    store.watch(["picture", "pictures", "inputs", "ask", "layout", "row", "models"], () => this.mark(), signal);
   }
 
   /** @param {Picture | null} picture */
@@ -96,7 +96,8 @@ export class PictureView extends View {
     this.frame.hidden = !crop;
     const entry = store.state.pictures.find(({ key }) => key === picture?.key);
     const before = originalSize(entry?.source?.value);
-    const scaled = before ? ` · ${t("picture.scaled", before)}` : "";
+    const format = originalOf(entry?.source?.value)?.format;
+    const scaled = [before ? ` · ${t("picture.scaled", before)}` : "", format ? ` · ${t("picture.converted", { format })}` : ""].join("");
     this.caption.textContent = known ? this.describe(width, height, input) + scaled : (picture?.name ?? "");
     if (!known) return;
     const original = [0, 0, width, height];

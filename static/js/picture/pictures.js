@@ -1,18 +1,22 @@
 // The strip of pictures: one question, asked of a picture when it is looked at for the first time.
 
+import { Problem } from "../api/client.js";
 import { addressOf, clear, explainPicture, showEarlierView, updateHistoryEntry } from "../controller/controller.js";
-import { setPictures } from "../state/actions.js";
+import { pausePictures, setPictureJob, setPictures, setStrip, showNotice } from "../state/actions.js";
 import { emptyView } from "../state/initial.js";
+import { recordedPanel } from "../state/panels.js";
 import { dropPicture } from "../state/result-cache.js";
 import { store } from "../state/store.js";
+import { t } from "../shared/texts.js";
 import { goTo } from "../url-state/steps.js";
+import { dropStrip, forgetKept } from "./kept-strips.js";
 
 /**
- * @import { SampleBody } from "../api/types.js"
+ * @import { Explanation, SampleBody } from "../api/types.js"
  * @import { PictureEntry, State, ViewState } from "../state/types.js"
  */
 
-const MAX_PICTURES = 24;
+export const MAX_PICTURES = 24;
 /** @type {Map<string, { question: string, view: any }>} */
 const keptViews = new Map(); // picture key -> the view when another picture was chosen, and the question that it answers
 let count = 0;
@@ -30,28 +34,38 @@ function newKey() {
  * The question as text, to compare it.
  * @param {State} state
  */
-const questionText = ({ ask, layout: { hiddenRows, hiddenMethods } }) => JSON.stringify([ask, hiddenRows, hiddenMethods]);
+export const questionText = ({ ask, layout: { hiddenRows, hiddenMethods } }) => JSON.stringify([ask, hiddenRows, hiddenMethods]);
 
 function keepView() {
   const { state } = store;
   if (state.phase !== "done" || !state.picture) return;
   const { phase, id, picture, inputs, panels, hiddenPanels, seconds } = state;
+  setPictureJob(picture.key, { status: "done", question: questionText(state), record: null });
   keptViews.set(picture.key, { question: questionText(state), view: { phase, id, picture, inputs, panels, hiddenPanels, seconds } });
 }
 
 /**
- * Takes pictures, [{url, name, source}], into the strip, and explains the first of them.
+ * Takes pictures, [{url, name, source}], into the strip as far as there is room, and explains the first of them.
  * @param {Pick<PictureEntry, "url" | "name" | "source">[]} pictures
  */
 export function addPictures(pictures) {
   keepView();
-  const entries = pictures.slice(0, MAX_PICTURES).map((picture) => ({ key: newKey(), id: null, ...picture }));
-  const room = MAX_PICTURES - entries.length;
-  const { ask, pictures: old } = store.state;
-  for (const { key } of old.slice(0, Math.max(0, old.length - room))) drop(key);
-  setPictures([...store.state.pictures, ...entries]);
-  // A single chosen class belongs to the old picture and is dropped; several are kept, to compare them here too.
-  explainPicture(entries[0], ask.targets.length > 1 ? {} : { targets: [], against: null });
+  const { ask, pictures: old, strip } = store.state;
+  const entries = pictures.slice(0, MAX_PICTURES - old.length).map((picture) => ({ key: newKey(), id: null, ...picture }));
+  for (const { url } of pictures.slice(entries.length)) URL.revokeObjectURL(url);
+  if (entries.length) {
+    if (!strip) pausePictures(false);
+    setStrip(strip ?? newKey(), [...old, ...entries]);
+    // A single chosen class belongs to the old picture and is dropped; several are kept, to compare them here too.
+    explainPicture(entries[0], ask.targets.length > 1 ? {} : { targets: [], against: null });
+  }
+  if (entries.length < pictures.length) tellFull(pictures.length - entries.length);
+}
+
+/** @param {number} count - of the pictures that found no room */
+function tellFull(count) {
+  const problem = new Problem({ title: t("strip.full", { limit: MAX_PICTURES }), detail: t("strip.full.detail", { count }) });
+  showNotice({ place: "picture", problem, retry: null });
 }
 
 /** @param {SampleBody[]} samples */
@@ -65,9 +79,28 @@ export const addSamples = (samples) => addPictures(samples.map(({ id, title, url
 export function choosePicture(key, before) {
   if (key === store.state.picture?.key) return;
   keepView();
+  const question = questionText(store.state);
   const kept = keptViews.get(key);
-  if (kept?.question === questionText(store.state)) showEarlierView(kept.view);
-  else explainPicture(store.state.pictures[indexOf(key)], {}, before);
+  const job = store.state.pictureJobs[key];
+  const entry = store.state.pictures[indexOf(key)];
+  if (kept?.question === question) showEarlierView(kept.view);
+  else if (job?.record && job.question === question) showEarlierView(viewOf(entry, job.record));
+  else explainPicture(entry, {}, before);
+}
+
+/**
+ * The view of an answer that was computed while another picture was shown.
+ * @param {PictureEntry} entry
+ * @param {Explanation} record
+ * @returns {Parameters<typeof showEarlierView>[0]}
+ */
+function viewOf({ key, url, name }, record) {
+  const { width, height } = record.image;
+  const picture = { key, url, name, width, height };
+  const inputs = new Map(record.inputs.map((input) => [input.model, input]));
+  const state = { ...store.state, picture, inputs };
+  const panels = record.panels.map((panel) => recordedPanel(panel, state));
+  return { phase: "done", id: record.id, picture, inputs, panels, hiddenPanels: [], seconds: record.seconds };
 }
 
 /** @param {string} key */
@@ -88,13 +121,31 @@ export function removePicture(key) {
   const index = indexOf(key);
   const neighbour = pictures[index + 1] ?? pictures[index - 1];
   if (!neighbour) {
-    clear();
-    goTo(() => addressOf(null));
+    removeAll();
     return;
   }
   choosePicture(neighbour.key, { ...emptyView(), ask, layout, row });
   drop(key);
   updateHistoryEntry(); // or a reload brings it back
+}
+
+/** Takes all pictures out, of the strip and of this browser; the start page is shown. */
+export function removeAll() {
+  const { strip } = store.state;
+  keptViews.clear();
+  clear();
+  goTo(() => addressOf(null));
+  if (strip) dropStrip(strip);
+}
+
+/**
+ * Takes a picture out that is not shown.
+ * @param {string} key
+ */
+export function removeOther(key) {
+  if (key === store.state.picture?.key) return removePicture(key);
+  drop(key);
+  return updateHistoryEntry();
 }
 
 /**
@@ -103,6 +154,7 @@ export function removePicture(key) {
  */
 export function removeForgotten(id) {
   const { pictures, picture } = store.state;
+  forgetKept(id);
   for (const entry of pictures) if (entry.id === id && entry.key !== picture?.key) drop(entry.key);
   history.replaceState({ gone: true }, "", addressOf(null));
   if (picture) removePicture(picture.key);

@@ -8,6 +8,8 @@ import { Combobox } from "../widgets/combobox.js";
 
 /** A combobox over a model's classes: {index, label}. */
 export class ClassSearch extends Combobox {
+  /** Whose classes; null: the model that is asked. @type {string | null} */ model = null;
+
   /** The text of the field, so that the list shows classes with labels like the chosen one. */
   get initialQuery() {
     return this.input.value.trim();
@@ -18,7 +20,7 @@ export class ClassSearch extends Combobox {
    * @param {AbortSignal} signal
    */
   async find(query, signal) {
-    const model = askedModel();
+    const model = this.model ?? askedModel();
     return model ? api.classes(model, query, { signal }) : [];
   }
 

@@ -11,7 +11,7 @@ import { store } from "./store.js";
  * @import { InputBody, ModelBody } from "../api/types.js"
  * @import { Settings } from "../rendering/types.js"
  * @import { Layers } from "./layers.js"
- * @import { Ask, Checks, Download, Notice, Panel, Picture, PictureEntry, RowKey, Sheet, State, ViewState, Viewport } from "./types.js"
+ * @import { Ask, Checks, Download, Notice, Panel, Picture, PictureEntry, PictureJob, RowKey, Sheet, State, ViewState, Viewport } from "./types.js"
  */
 
 // The catalogue
@@ -60,7 +60,7 @@ export const restoreView = (view) => store.set(view);
  * The start page, with no picture.
  * @param {Notice | null} notice
  */
-export const clearView = (notice = null) => store.set({ ...emptyView(), pictures: [], notice });
+export const clearView = (notice = null) => store.set({ ...emptyView(), pictures: [], strip: null, pictureJobs: {}, overview: false, notice });
 
 /** @param {Partial<Ask>} patch */
 export const setAsk = (patch) => store.set({ ask: { ...store.state.ask, ...patch } });
@@ -111,6 +111,30 @@ export const setBlink = (blink) => store.set({ blink });
 
 /** @param {PictureEntry[]} pictures */
 export const setPictures = (pictures) => store.set({ pictures });
+
+/**
+ * The strip, under the name by which this browser keeps it.
+ * @param {string} strip
+ * @param {PictureEntry[]} pictures
+ */
+export const setStrip = (strip, pictures) => store.set({ strip, pictures });
+
+/**
+ * @param {string} key - of the picture
+ * @param {Partial<PictureJob>} patch
+ */
+export function setPictureJob(key, patch) {
+  /** @type {PictureJob} */
+  const fresh = { status: "waiting", question: null, record: null, problem: null };
+  const { pictureJobs } = store.state;
+  store.set({ pictureJobs: { ...pictureJobs, [key]: { ...fresh, ...pictureJobs[key], ...patch } } });
+}
+
+/** @param {boolean} paused */
+export const pausePictures = (paused) => store.set({ paused });
+
+/** @param {boolean} open */
+export const openOverview = (open) => store.set({ overview: open });
 
 /**
  * More that is known of the picture that is shown.

@@ -1,12 +1,12 @@
 // What the page knows of the models, and which one it asks.
 
 import { t } from "../shared/texts.js";
-import { currentRow } from "./rows.js";
+import { currentRow, indexIn } from "./rows.js";
 import { store } from "./store.js";
 
 /**
  * @import { ClassBody, InputBody, ModelBody, PredictedClass } from "../api/types.js"
- * @import { Panel, State } from "./types.js"
+ * @import { AskedClass, Panel, State } from "./types.js"
  */
 
 /** @param {string | null | undefined} id */
@@ -43,12 +43,12 @@ export const askedTarget = () => currentRow(store.state)?.target ?? shownInput()
 /**
  * A model's prediction for a class, {index, label, probability, logit}, or its top class for null; undefined until it has answered.
  * @param {string | null | undefined} model
- * @param {ClassBody | null | undefined} target
+ * @param {AskedClass | null | undefined} target
  * @returns {PredictedClass | undefined}
  */
 export function predictionOf(model, target) {
   const { predictions = [], targets = [] } = store.state.inputs.get(model) ?? {};
-  return target ? [...predictions, ...targets].find(({ index }) => index === target.index) : predictions[0];
+  return target ? [...predictions, ...targets].find(({ index }) => index === indexIn(target, model)) : predictions[0];
 }
 
 /**

@@ -1,7 +1,7 @@
 // One map of the grid as the state holds it, from its announcement to its raw array.
 
 import { cachedAnswer, cacheKey } from "./result-cache.js";
-import { shownMethods, shownRows } from "./rows.js";
+import { indexIn, shownMethods, shownRows } from "./rows.js";
 import { store } from "./store.js";
 
 /**
@@ -70,7 +70,7 @@ const topOf = (model, { inputs }) => inputs.get(model)?.predictions[0];
  */
 export function expectedPanels(state) {
   return shownRows(state).flatMap(({ model, target: asked }) => shownMethods(state).map((method) => {
-    const target = asked ?? topOf(model, state) ?? null;
+    const target = asked ? { index: indexIn(asked, model), label: asked.label } : (topOf(model, state) ?? null);
     return answered({ id: `expected ${model} ${asked?.index ?? "top"} ${method}`, model, method, target }, target?.index, state);
   }));
 }
@@ -81,7 +81,8 @@ export function expectedPanels(state) {
  * @param {State} state
  */
 export function acceptedPanel({ id, model, method, target: index }, state) {
-  const target = state.ask.targets.find((asked) => asked?.index === index) ?? null;
+  const asked = state.ask.targets.find((each) => each && indexIn(each, model) === index);
+  const target = asked && index !== null ? { index, label: asked.label } : null;
   return answered({ id, model, method, target }, index ?? undefined, state);
 }
 

@@ -4,11 +4,18 @@ import { DEFAULT_METHODS } from "./plugins.js";
 
 /**
  * @import { ClassBody } from "../api/types.js"
- * @import { Ask, RowWithPanels, Panel, Row, RowKey, State } from "./types.js"
+ * @import { Ask, AskedClass, RowWithPanels, Panel, Row, RowKey, State } from "./types.js"
  */
 
 /** @type {<T>(values: T[]) => T[]} */
 const unique = (values) => [...new Set(values)];
+
+/**
+ * The index of a class in a model's list.
+ * @param {AskedClass} target
+ * @param {string | null | undefined} model
+ */
+export const indexIn = ({ index, indices }, model) => indices?.[model ?? ""] ?? index;
 
 /**
  * What a row is known by, whatever the picture: {model, target}, a class by its index; null is the model's top one.
@@ -54,7 +61,7 @@ export const methodsOf = ({ ask }) => ask.methods ?? DEFAULT_METHODS;
  * @param {Ask} ask
  */
 export function keyOf({ model, target }, ask) {
-  return rowKey(model, ask.targets.find((asked) => asked && asked.index === target?.index));
+  return rowKey(model, ask.targets.find((asked) => asked && indexIn(asked, model) === target?.index));
 }
 
 /**
@@ -66,7 +73,7 @@ export function rowsOf(state) {
   const { ask, layout, inputs } = state;
   // A top class that is asked for by its index too is one row.
   /** @type {(model: string | null, target: ClassBody | null) => boolean} */
-  const twice = (model, target) => !target && ask.targets.some((asked) => asked && asked.index === inputs.get(model)?.predictions[0].index);
+  const twice = (model, target) => !target && ask.targets.some((asked) => asked && indexIn(asked, model) === inputs.get(model)?.predictions[0].index);
   const rows = modelsOf(state)
     .flatMap((model) => targetsOf(ask).map((target) => ({ key: rowKey(model, target), model, target })))
     .filter(({ model, target }) => !twice(model, target));
@@ -146,6 +153,7 @@ export function rowsWithPanels({ panels, ask }) {
   for (const panel of panels) {
     const key = keyOf(panel, ask);
     const id = rowId(key);
+    /** @type {RowWithPanels} */
     const row = rows.get(id) ?? { key, model: panel.model, target: panel.target, panels: [] };
     row.panels.push(panel);
     rows.set(id, row);

@@ -1,7 +1,7 @@
 // The types of the state, for tsc. No module loads it.
 
 /**
- * @import { ClassBody, InputBody, MethodBody, Models, PanelBody, SampleBody } from "../api/types.js"
+ * @import { ClassBody, Explanation, InputBody, MethodBody, Models, PanelBody, SampleBody } from "../api/types.js"
  * @import { Problem } from "../api/client.js"
  * @import { Palette, RawArray, Settings } from "../rendering/types.js"
  */
@@ -11,7 +11,12 @@
  * @typedef {{ model: string | null, target: number | null }} RowKey
  */
 
-/** @typedef {{ key: RowKey, model: string | null, target: ClassBody | null }} Row */
+/**
+ * A class that is asked for. `indices`: of each model, where the models number their classes differently.
+ * @typedef {ClassBody & { indices?: Record<string, number> }} AskedClass
+ */
+
+/** @typedef {{ key: RowKey, model: string | null, target: AskedClass | null }} Row */
 
 /** @typedef {Row & { panels: Panel[] }} RowWithPanels */
 
@@ -23,7 +28,7 @@
  * The question: models × targets are rows, methods columns.
  * @typedef {object} Ask
  * @property {string[]} models - ids; empty: the server's default model
- * @property {(ClassBody | null)[]} targets - null for each model's top class; empty: that alone
+ * @property {(AskedClass | null)[]} targets - null for each model's top class; empty: that alone
  * @property {string[] | null} methods - ids; null: the server's default methods
  * @property {Options} options
  * @property {ClassBody | null} against
@@ -43,6 +48,15 @@
  * @property {string} url
  * @property {string | null} name
  * @property {Source | null} source
+ */
+
+/**
+ * How far the question is answered for a picture of the strip.
+ * @typedef {object} PictureJob
+ * @property {"waiting" | "computing" | "done" | "failed" | "stopped"} status
+ * @property {string | null} question - that was answered, as text; null where that is not known
+ * @property {Explanation | null} record - of an answer that was not looked at yet
+ * @property {string | null} problem - why it failed
  */
 
 /**
@@ -178,6 +192,10 @@
  * @property {SampleBody[] | null} samples
  * @property {Record<string, Palette> | null} palettes
  * @property {PictureEntry[]} pictures - the strip
+ * @property {string | null} strip - the name under which this browser keeps the strip's pictures
+ * @property {Record<string, PictureJob>} pictureJobs - by picture
+ * @property {boolean} paused - pictures that nobody looks at are not computed
+ * @property {boolean} overview - all pictures are shown
  * @property {Settings} rendering
  * @property {Viewport} viewport
  * @property {"box" | null} tool - "box" while the next drag on a map draws one
