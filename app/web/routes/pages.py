@@ -25,7 +25,8 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 BASE = ("tokens", "page", "controls")
 WORKBENCH = (  # as static/js/page/workbench.js names them
-    "models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "pictures", "phone", "help",
+    "models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "pictures", "phone",
+    "help",
 )  # fmt: skip
 # Style sheets that a page gets in one file, by its name.
 SHEETS = {"base": BASE, "workbench": (*BASE, *WORKBENCH)}

@@ -130,6 +130,6 @@ export class AddRow extends Popup {
 
 /** @param {{ rows: number, maps: number, seconds: number | null }} cost */
 function costText({ rows, maps, seconds }) {
-  const time = seconds === null ? t("parameters.seconds.unknown") : t("parameters.seconds", { seconds: format.seconds(seconds) });
+  const time = seconds === null ? t("parameters.seconds.unknown") : t("parameters.seconds", { seconds: format.duration(seconds) });
   return `${t(rows === 1 ? "row.add.one" : "row.add.rows", { rows })}, ${t(maps === 1 ? "row.add.map" : "row.add.maps", { maps })}, ${time}`;
 }

@@ -2,12 +2,12 @@
 
 /** @import { State } from "./types.js" */
 
-/** @typedef {"viewedPanel" | "compare" | "checksTable" | "metricsPanel" | "flowRow" | "layersOf" | "parametersOf" | "sheet" | "dialog"} Layer */
+/** @typedef {"viewedPanel" | "compare" | "checksTable" | "metricsPanel" | "flowRow" | "layersOf" | "overview" | "parametersOf" | "sheet" | "dialog"} Layer */
 
 /** @typedef {Partial<Record<Layer, any>>} Layers What is open, and of what. */
 
 /** @type {Layer[]} */
-export const LAYERS = ["sheet", "viewedPanel", "compare", "flowRow", "checksTable", "metricsPanel", "layersOf", "parametersOf", "dialog"];
+export const LAYERS = ["sheet", "overview", "viewedPanel", "compare", "flowRow", "checksTable", "metricsPanel", "layersOf", "parametersOf", "dialog"];
 
 /**
  * @param {State} state
