@@ -235,6 +235,8 @@ def test_in_chinese_on_a_phone_and_cancelled(browser: Browser, server_url: str) 
         page.keyboard.press("Escape")
         expect(visit.said).to_have_text("0 / 27")
         visit.settled()
+        bar = page.locator(".maps .instruments")
+        assert bar.evaluate("node => node.clientWidth - node.scrollWidth") >= 0, "nothing of the bar is cut"
         assert visit.axe_in_both_themes() == []
         page.set_viewport_size({"width": 390, "height": 844})
         opener = page.locator("sheet-bar .sheet-checks")

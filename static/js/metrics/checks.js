@@ -19,7 +19,7 @@ import { metrics, metricTitle, settingValues } from "./metric-list.js";
 
 const BACKWARD = 2; // forward passes that a backward pass takes as long as
 const LONGEST_WAIT = 30; // seconds that a busy server is waited for
-const LEAST_SPENT = 5; // seconds from which the rest can be told
+const LEAST_DONE = 0.05; // of all passes, from which on the rest can be told
 
 /** @type {Map<string, MetricEstimate | null>} */
 const prices = new Map(); // by map and metric, of the explanation that is shown; null where the server has none
@@ -159,7 +159,7 @@ function secondsLeft(rest, done, spent) {
   const { seconds, whole } = timeOf(rest);
   if (whole) return seconds;
   const [left, before] = [rest, done].map((cells) => cells.reduce((sum, cell) => sum + weightOf(cell), 0));
-  return before && spent > LEAST_SPENT ? (spent * left) / before : null;
+  return before > LEAST_DONE * (before + left) ? (spent * left) / before : null;
 }
 
 /** @param {Partial<Checks>} patch */
