@@ -8,7 +8,7 @@ DOWNLOADS ?= cards
 JOBS ?= 3
 BIN = $(VENV)/bin
 
-.PHONY: serve test test-slow test-cluster lint bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust trust-study sweep docs slow hostile chaos load fuzz pins audit clean
+.PHONY: serve test test-slow test-cluster lint bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust bench-checks trust-study sweep docs slow hostile chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@$(BIN)/python -m tools.bundle_js --optional
@@ -109,6 +109,11 @@ bench-batch: $(VENV)/.tested
 # each metric of each method: seconds told before and spent, on a server of its own; 1 where passes differ, or a fifth
 bench-trust: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.metric_cost $(TRUST)
+
+# «Check all maps» in a browser: seconds to the first verdict, and with CHECKS=--whole to the last
+bench-checks: $(VENV)/.tested bundle
+	@tools/ensure_browser.sh $(BIN)/python
+	$(BIN)/python -m benchmarks.checks $(CHECKS)
 
 # what all metrics say of the six methods on the samples: writes docs/trust.md (twenty minutes; what was measured is kept)
 trust-study: $(VENV)/.benched

@@ -5,6 +5,8 @@ import type { AddRow } from "../static/js/grid/add-row.js";
 import type { AskForm } from "../static/js/question/ask-form.js";
 import type { BottomSheet } from "../static/js/toolbar/bottom-sheet.js";
 import type { BoxFields } from "../static/js/toolbar/box-fields.js";
+import type { CheckBar } from "../static/js/toolbar/check-bar.js";
+import type { ChecksDialog } from "../static/js/metrics/checks-dialog.js";
 import type { ClassSearch } from "../static/js/question/class-search.js";
 import type { ClipHistogram } from "../static/js/toolbar/clip-histogram.js";
 import type { ColumnHead } from "../static/js/grid/column-head.js";
@@ -59,6 +61,8 @@ declare global {
     "ask-form": AskForm;
     "bottom-sheet": BottomSheet;
     "box-fields": BoxFields;
+    "check-bar": CheckBar;
+    "checks-dialog": ChecksDialog;
     "class-search": ClassSearch;
     "clip-histogram": ClipHistogram;
     "column-head": ColumnHead;

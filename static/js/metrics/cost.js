@@ -7,23 +7,40 @@ import { store } from "../state/store.js";
  * @import { Fields } from "../api/client.js"
  * @import { MetricEstimate } from "../api/types.js"
  * @import { Panel } from "../state/types.js"
+ * @import { Asked } from "./measurements.js"
  */
 
 /**
- * {forwards, gradients, seconds} of a metric of a panel with these values.
+ * What these metrics of each panel would cost, by method. What `timed` forbids to be timed has no seconds.
+ * @param {Panel[]} panels - of one model
+ * @param {Asked[]} asked
+ * @param {{ timed?: boolean, signal: AbortSignal }} how
+ * @returns {Promise<Map<string, MetricEstimate[]>>}
+ */
+export async function costsOf(panels, asked, { timed = true, signal }) {
+  const [{ model }] = panels;
+  const methods = new Map(panels.map(({ method, record }) => [method, record?.parameters ?? {}]));
+  const options = { ...Object.fromEntries(methods), ...Object.fromEntries(asked.map(({ metric, values }) => [metric, values])) };
+  /** @type {Fields} */
+  const fields = [["model", model], ["options", JSON.stringify(options)]];
+  for (const method of methods.keys()) fields.push(["method", method]);
+  for (const { metric } of asked) fields.push(["metrics", metric]);
+  if (store.state.ask.size) fields.push(["size", store.state.ask.size]);
+  if (!timed) fields.push(["timed", "false"]);
+  const found = await api.estimates(fields, { signal });
+  return new Map(found.map(({ method, metrics = [] }) => [method, metrics]));
+}
+
+/**
+ * {forwards, gradients, seconds} of a metric of a panel with these values; null where the method is refused.
  * @param {Panel} panel
  * @param {string} metric
  * @param {Record<string, any>} values
  * @param {AbortSignal} signal
  */
-export async function costOf({ model, method, record }, metric, values, signal) {
-  const { size } = store.state.ask;
-  const options = { [method]: record?.parameters ?? {}, [metric]: values };
-  /** @type {Fields} */
-  const fields = [["model", model], ["method", method], ["metrics", metric], ["options", JSON.stringify(options)]];
-  if (size) fields.push(["size", size]);
-  const [{ metrics = [] }] = await api.estimates(fields, { signal });
-  return metrics[0] ?? null; // none where the method is refused
+export async function costOf(panel, metric, values, signal) {
+  const found = await costsOf([panel], [{ metric, values }], { signal });
+  return found.get(panel.method)?.[0] ?? null;
 }
 
 /**

@@ -14,7 +14,13 @@ import { metricTitle } from "./metric-list.js";
 
 /** @typedef {{ metric: string, values: Record<string, any> }} Asked */
 
-/** @typedef {{ waiting: Asked[], controller: AbortController | null, current: string | null, explanation: string | null }} Queue */
+/**
+ * A metric in a queue: `over` resolves when it is done, failed or left out, which `settle` brings about; a quiet one is
+ * not announced.
+ * @typedef {Asked & { quiet: boolean, over: Promise<void>, settle: () => void }} Queued
+ */
+
+/** @typedef {{ waiting: Queued[], controller: AbortController | null, current: Queued | null, explanation: string | null }} Queue */
 
 /** @type {Map<string, Queue>} */
 const queues = new Map(); // by a panel's id
@@ -56,13 +62,28 @@ const receive = {
 };
 
 /**
+ * @param {Asked} asked
+ * @param {boolean} quiet
+ * @returns {Queued}
+ */
+function queued(asked, quiet) {
+  let settle = () => {};
+  /** @type {Promise<void>} */
+  const over = new Promise((resolve) => { settle = resolve; });
+  return { ...asked, quiet, over, settle };
+}
+
+/**
  * @param {string} id - of the panel
  * @param {Queue} queue
- * @param {Asked} asked
+ * @param {Queued} asked
  */
-async function follow(id, queue, { metric, values }) {
+async function follow(id, queue, asked) {
+  const { metric, values, quiet } = asked;
+  /** @param {string} text */
+  const tell = (text) => quiet || announce(text);
   queue.controller = new AbortController();
-  queue.current = metric;
+  queue.current = asked;
   const { signal } = queue.controller;
   note(id, metric, { status: "running", done: 0, total: null, problem: null });
   try {
@@ -73,13 +94,18 @@ async function follow(id, queue, { metric, values }) {
       receive[event]?.(id, data);
     }
     note(id, metric, null);
-    announce(t(`trust.announce.${store.panel(id)?.record?.metrics?.[metric]?.status ?? "done"}`, { metric: metricTitle(metric) }));
+    tell(t(`trust.announce.${store.panel(id)?.record?.metrics?.[metric]?.status ?? "done"}`, { metric: metricTitle(metric) }));
   } catch (error) {
     if (signal.aborted) return;
     // What has gone wrong with this request would go wrong with the next one.
-    for (const { metric: other } of queue.waiting.splice(0)) note(id, other, null);
+    for (const other of queue.waiting.splice(0)) {
+      note(id, other.metric, null);
+      other.settle();
+    }
     note(id, metric, { status: "failed", problem: error });
-    announce(t("trust.announce.failed", { metric: metricTitle(metric) }));
+    tell(t("trust.announce.failed", { metric: metricTitle(metric) }));
+  } finally {
+    asked.settle();
   }
 }
 
@@ -89,7 +115,7 @@ async function follow(id, queue, { metric, values }) {
  */
 async function work(id, queue) {
   const several = queue.waiting.length > 1;
-  while (queue.waiting.length) await follow(id, queue, /** @type {Asked} */ (queue.waiting.shift()));
+  while (queue.waiting.length) await follow(id, queue, /** @type {Queued} */ (queue.waiting.shift()));
   if (queues.get(id) !== queue) return; // it was left
   queues.delete(id);
   updatePanel(id);
@@ -97,19 +123,25 @@ async function work(id, queue) {
 }
 
 /**
- * Measures [{metric, values}] of a panel, after what is being measured of it already.
+ * Measures [{metric, values}] of a panel, after what is being measured of it already. Resolves when all of them are over:
+ * done, failed or cancelled. `quiet`: nothing of it is announced.
  * @param {string} id - of the panel
  * @param {Asked[]} asked
+ * @param {{ quiet?: boolean }} [options]
  */
-export function measure(id, asked) {
+export async function measure(id, asked, { quiet = false } = {}) {
   const running = queues.get(id);
+  /** @type {Queue} */
   const queue = running ?? { waiting: [], controller: null, current: null, explanation: store.state.id };
-  const fresh = asked.filter(({ metric }) => !isMeasuring(id, metric));
+  const fresh = asked.filter(({ metric }) => !isMeasuring(id, metric)).map((each) => queued(each, quiet));
   queue.waiting.push(...fresh);
   for (const { metric } of fresh) note(id, metric, { status: "waiting", done: 0, total: null, problem: null });
-  if (running || !fresh.length) return;
-  queues.set(id, queue);
-  work(id, queue);
+  const wanted = [...queue.waiting, ...(queue.current ? [queue.current] : [])].filter(({ metric }) => asked.some((each) => each.metric === metric));
+  if (!running && fresh.length) {
+    queues.set(id, queue);
+    work(id, queue);
+  }
+  await Promise.all(wanted.map(({ over }) => over));
 }
 
 /**
@@ -118,7 +150,7 @@ export function measure(id, asked) {
  */
 export function isMeasuring(id, metric) {
   const queue = id === null ? undefined : queues.get(id);
-  return queue !== undefined && (metric === undefined || queue.current === metric || queue.waiting.some((asked) => asked.metric === metric));
+  return queue !== undefined && (metric === undefined || queue.current?.metric === metric || queue.waiting.some((asked) => asked.metric === metric));
 }
 
 /**
@@ -129,8 +161,9 @@ export function isMeasuring(id, metric) {
 export function cancel(id, metric) {
   const queue = queues.get(id);
   if (!queue) return;
+  for (const asked of queue.waiting) if (asked.metric === metric) asked.settle();
   queue.waiting = queue.waiting.filter((asked) => asked.metric !== metric);
-  if (queue.current === metric) {
+  if (queue.current?.metric === metric) {
     queue.controller?.abort();
     queue.current = null;
   }
@@ -141,7 +174,7 @@ export function cancel(id, metric) {
 export function cancelAll(id) {
   const queue = queues.get(id);
   if (!queue) return;
-  for (const metric of [queue.current ?? [], queue.waiting.map((asked) => asked.metric)].flat()) cancel(id, metric);
+  for (const { metric } of [queue.current ?? [], queue.waiting].flat()) cancel(id, metric);
   announce(t("announce.cancelled"));
 }
 
@@ -150,7 +183,7 @@ store.watch(["id"], ({ id }) => {
   for (const [panel, queue] of queues) {
     if (queue.explanation === id) continue;
     queues.delete(panel);
-    queue.waiting = [];
+    for (const asked of queue.waiting.splice(0)) asked.settle();
     queue.controller?.abort();
   }
 });

@@ -74,6 +74,7 @@ export class TrustDialog extends View {
     this.opener = focused();
     this.dialog.showModal();
     this.body.scrollTop = 0;
+    if (store.state.metricsAt) this.of(store.state.metricsAt)?.visit();
     return undefined;
   }
 

@@ -7,7 +7,7 @@ import { store } from "../state/store.js";
 
 /**
  * While `key` of the state names something, its dialog is wanted: `load` fetches it once.
- * @param {"metricsPanel" | "flowRow"} key
+ * @param {"metricsPanel" | "checksTable" | "flowRow"} key
  * @param {() => Promise<{ begin: () => Promise<void> }>} load
  */
 function offer(key, load) {
@@ -26,5 +26,6 @@ function offer(key, load) {
 
 export function offerDialogs() {
   offer("metricsPanel", () => import("../metrics/main.js"));
+  offer("checksTable", () => import("../metrics/main.js"));
   offer("flowRow", () => import("../flow/main.js"));
 }

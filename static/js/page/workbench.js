@@ -35,6 +35,7 @@ import { PredictionList } from "../question/prediction-list.js";
 import { style } from "../shared/style-sheets.js";
 import { BottomSheet } from "../toolbar/bottom-sheet.js";
 import { BoxFields } from "../toolbar/box-fields.js";
+import { CheckBar } from "../toolbar/check-bar.js";
 import { ClipHistogram } from "../toolbar/clip-histogram.js";
 import { MoreTools } from "../toolbar/more-tools.js";
 import { ReadingBar } from "../toolbar/reading-bar.js";
@@ -67,6 +68,7 @@ const ELEMENTS = {
   "action-menu": ActionMenu,
   "add-row": AddRow,
   "viewport-bar": ViewportBar,
+  "check-bar": CheckBar,
   "show-bar": ShowBar,
   "clip-histogram": ClipHistogram,
   "more-tools": MoreTools,

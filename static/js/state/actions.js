@@ -9,7 +9,7 @@ import { store } from "./store.js";
 /**
  * @import { InputBody, ModelBody } from "../api/types.js"
  * @import { Settings } from "../rendering/types.js"
- * @import { Ask, Download, Notice, Panel, Picture, PictureEntry, RowKey, Sheet, State, ViewState, Viewport } from "./types.js"
+ * @import { Ask, Checks, Download, Notice, Panel, Picture, PictureEntry, RowKey, Sheet, State, ViewState, Viewport } from "./types.js"
  */
 
 // The catalogue
@@ -144,25 +144,43 @@ export const openParameters = (method) => store.set({ parametersOf: method });
 /** @param {RowKey | null} row */
 export const openFlow = (row) => store.set({ flowRow: row });
 
-/** @param {string | null} panel */
-export const openMetrics = (panel) => store.set({ metricsPanel: panel });
+/**
+ * `metric` is the one to begin with.
+ * @param {string | null} panel
+ * @param {string | null} metric
+ */
+export const openMetrics = (panel, metric = null) => store.set({ metricsPanel: panel, metricsAt: metric });
+
+/** @param {State["checksTable"]} checksTable */
+export const openChecks = (checksTable) => store.set({ checksTable });
 
 /** @param {Sheet | null} sheet */
 export const openSheet = (sheet) => store.set({ sheet });
 
 /**
  * A dialog that could not be fetched: `key` is its place in the state.
- * @param {"flowRow" | "metricsPanel"} key
+ * @param {"flowRow" | "metricsPanel" | "checksTable"} key
  * @param {Notice} notice
  */
 export const failDialog = (key, notice) => store.set({ [key]: null, notice });
 
 /**
- * @template {"flowRow" | "metricsPanel"} Key
+ * @template {"flowRow" | "metricsPanel" | "checksTable"} Key
  * @param {Key} key
  * @param {State[Key]} value
  */
 export const retryDialog = (key, value) => store.set({ notice: null, [key]: value });
+
+// Checking all maps
+
+/** @param {Checks | null} checks */
+export const setChecks = (checks) => store.set({ checks });
+
+/** What is being measured ends, and what waits behind it is not begun. */
+export function cancelChecks() {
+  const { checks } = store.state;
+  if (checks?.status === "running") store.set({ checks: { ...checks, status: "cancelled", doing: null } });
+}
 
 // Downloads of weights
 

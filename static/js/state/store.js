@@ -23,6 +23,9 @@ class Store extends EventTarget {
     parametersOf: null,
     flowRow: null,
     metricsPanel: null,
+    metricsAt: null,
+    checksTable: null,
+    checks: null,
     sheet: null,
   };
 

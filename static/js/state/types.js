@@ -142,6 +142,17 @@
  */
 
 /**
+ * All maps being checked, one metric of one map after the other.
+ * @typedef {object} Checks
+ * @property {"running" | "done" | "cancelled"} status
+ * @property {number} done
+ * @property {number} of
+ * @property {number} failed - of those that are done
+ * @property {string | null} doing - what is measured now, in words
+ * @property {number | null} seconds - that are left; null where that is not known
+ */
+
+/**
  * @typedef {object} PageState
  * @property {Models | null} models
  * @property {Download[]} downloads
@@ -156,6 +167,9 @@
  * @property {string | null} parametersOf - the id of the method whose parameters are being set
  * @property {RowKey | null} flowRow - the row whose gradient flow is open
  * @property {string | null} metricsPanel - the id of the panel whose metrics are open
+ * @property {string | null} metricsAt - the metric to begin with there
+ * @property {"open" | null} checksTable - the table of all maps and metrics, while it is open
+ * @property {Checks | null} checks - null before the first
  * @property {Sheet | null} sheet - that is open on a phone
  */
 

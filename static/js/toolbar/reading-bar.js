@@ -100,6 +100,7 @@ export class ReadingBar extends View {
   /** @param {Record<string, Palette>} palettes */
   offer(palettes) {
     this.palette.replaceChildren(...Object.entries(palettes).map(([id, { title }]) => el("option", { value: id }, title)));
+    this.fit(); // the list is as wide as its longest name
   }
 
   choosePalette() {

@@ -1,6 +1,7 @@
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
-import { openSheet } from "../state/actions.js";
+import { openChecks, openSheet } from "../state/actions.js";
+import { canBeMeasured } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { resetZoom } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
@@ -8,20 +9,36 @@ import { zoomText } from "./viewport-bar.js";
 
 /** @import { Sheet } from "../state/types.js" */
 
-/** On a phone, at the bottom edge: opens the sheets; while maps are magnified, also the way back to all of them. */
+/**
+ * On a phone, at the bottom edge: opens the sheets and the table of checks, with how far those are; while maps are
+ * magnified, the way back to all of them.
+ */
 export class SheetBar extends View {
   /** @type {HTMLButtonElement} */ reset;
+  /** @type {HTMLButtonElement} */ checks;
 
   build() {
     /** @param {Sheet} sheet */
     const button = (sheet) => el("button", { type: "button", class: "button", "aria-haspopup": "dialog", onclick: () => openSheet(sheet) }, t(`${sheet}.title`));
     this.reset = el("button", { type: "button", class: "button sheet-reset", onclick: resetZoom });
-    this.append(button("ask"), button("reading"), this.reset);
+    this.checks = el("button", { type: "button", class: "button sheet-checks", "aria-haspopup": "dialog", onclick: () => openChecks("open") });
+    this.append(button("ask"), button("reading"), this.checks, this.reset);
   }
 
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport"], ({ viewport }) => this.show(viewport.zoom), signal);
+    store.watch(["checks", "viewport", "panels"], () => this.showChecks(), signal);
+    store.watchPanels(() => this.showChecks(), signal);
+  }
+
+  showChecks() {
+    const { checks, viewport, panels } = store.state;
+    const running = checks?.status === "running";
+    this.checks.hidden = !running && viewport.zoom !== 1; // the way back has its place
+    this.checks.disabled = !panels.some(canBeMeasured);
+    this.checks.textContent = running ? t("checks.progress", checks) : t("checks.short");
+    this.checks.setAttribute("aria-label", running ? `${t("checks.progress", checks)}. ${t("checks.progress.heard", checks)}` : `${t("checks.short")}. ${t("checks.open.long")}`);
   }
 
   /** @param {number} zoom */

@@ -71,6 +71,8 @@ const panels = (ids, state) => (settled(state) ? ids.every((/** @type {string} *
 const rowWithPanels = (key, state) => (settled(state) ? rowsWithPanels(state).some((row) => sameRow(row.key, key)) : null);
 /** @type {Fits} */
 const panel = (id, state) => panels([id], state);
+/** @type {Fits} */
+const anyPanels = (_, state) => (settled(state) ? state.panels.length > 0 : null);
 
 const coordinate = number({ digits: 1 });
 
@@ -96,5 +98,6 @@ export const FIELDS = [
   field("row", "row", row),
   field("full", "viewedPanel", word, panel),
   field("flow", "flowRow", row, rowWithPanels),
+  field("checks", "checksTable", oneOf(["open"]), anyPanels),
   field("trust", "metricsPanel", word, panel),
 ].filter(({ there }) => there);

@@ -1,5 +1,6 @@
 // Completeness: what was to be shared out, what the map sums to, and what helps.
 
+import { share } from "../../../js/metrics/headline.js";
 import { facts, numberText } from "../../../js/metrics/metric-text.js";
 import { paragraph, reasonOf } from "../../../js/metrics/number-figure.js";
 import { el } from "../../../js/shared/dom.js";
@@ -38,4 +39,12 @@ export function figure({ figures }) {
     [t("value.attributed"), numberText(attributed)],
     [t("value.relative_error"), Number.isFinite(error) ? `${error < 0 ? "−" : "+"}${format.percent(error)}` : "–"],
   ]), reasonOf(figures), remedy ? paragraph(remedy) : null);
+}
+
+/**
+ * How far the sum is off.
+ * @param {any} measured
+ */
+export function headline({ figures: { relative_error: error } }) {
+  return share(Number.isFinite(error) ? Math.abs(error) : null);
 }

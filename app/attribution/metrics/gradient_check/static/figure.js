@@ -1,5 +1,6 @@
 // The gradient check: slopes of the map against those that were measured.
 
+import { share } from "../../../js/metrics/headline.js";
 import { facts, ticksBetween } from "../../../js/metrics/metric-text.js";
 import { Chart } from "../../../js/shared/chart.js";
 import { el } from "../../../js/shared/dom.js";
@@ -37,3 +38,9 @@ export function figure({ figures, parameters }) {
     [t("trust.figure.gradient_check.result"), t(passed ? "trust.figure.gradient_check.passed" : "trust.figure.gradient_check.failed")],
   ]));
 }
+
+/**
+ * How far the map is from the gradient.
+ * @param {any} measured
+ */
+export const headline = ({ figures }) => share(figures.relative_error);

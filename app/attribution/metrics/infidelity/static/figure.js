@@ -1,13 +1,13 @@
 // Infidelity: the share of the changes that the map leaves unexplained, beside its controls.
 
+import { share as shareOf } from "../../../js/metrics/headline.js";
 import { facts, numberText, similarity } from "../../../js/metrics/metric-text.js";
 import { paragraph, reasonOf } from "../../../js/metrics/number-figure.js";
 import { el } from "../../../js/shared/dom.js";
-import * as format from "../../../js/shared/format.js";
 import { t } from "../../../js/shared/texts.js";
 
 /** @param {any} value */
-const share = (value) => (Number.isFinite(value) ? format.percent(value) : "–");
+const share = (value) => shareOf(value).text;
 
 /**
  * What the controls leave unexplained; nothing in figures that were kept before there were controls.
@@ -36,3 +36,9 @@ export function figure({ figures }) {
     [t("trust.figure.infidelity.changes"), numberText(changes)],
   ]), reasonOf(figures), paragraph(t("trust.figure.infidelity.means")));
 }
+
+/**
+ * What the map leaves unexplained.
+ * @param {any} measured
+ */
+export const headline = ({ figures }) => shareOf(figures.unexplained);

@@ -1,6 +1,7 @@
 // Weight randomisation: how alike the map stays as layer after layer is drawn at random, and the map at each stage.
 
 import { arrayOf } from "../../../js/metrics/metric-maps.js";
+import { correlation } from "../../../js/metrics/headline.js";
 import { similarity, ticksBetween } from "../../../js/metrics/metric-text.js";
 import { Chart } from "../../../js/shared/chart.js";
 import { el } from "../../../js/shared/dom.js";
@@ -75,3 +76,9 @@ export function figure(measured, { raw }) {
   show(stages.at(-1));
   return el("div", { class: "trust-randomisation" }, container, readout, el("ul", { class: "trust-maps stages" }, card(original, raw ? () => raw : null), ...cards));
 }
+
+/**
+ * How alike the map is once all layers are random.
+ * @param {any} measured
+ */
+export const headline = ({ figures }) => correlation(figures.stages.at(-1)?.rank_correlation);
