@@ -21,11 +21,20 @@ function markLanguage() {
   for (const node of document.querySelectorAll(".opblock-tag, .opblock-summary-description")) node.setAttribute("lang", documentElement.lang);
 }
 
+/** Swagger UI leaves some fields of a form without a name: they have that of their row. */
+function nameFields() {
+  for (const field of document.querySelectorAll("#docs tr :is(input, select, textarea):not([aria-label], [type=checkbox])")) {
+    const name = field.closest("tr")?.querySelector(".parameter__name")?.textContent;
+    if (name) field.setAttribute("aria-label", name);
+  }
+}
+
 customElements.define("theme-toggle", ThemeToggle);
 offerLanguages();
 followTheme();
 dark.addEventListener("change", followTheme);
 new MutationObserver(followTheme).observe(documentElement, { attributeFilter: ["data-theme"] });
+new MutationObserver(nameFields).observe(/** @type {HTMLElement} */ (document.getElementById("docs")), { childList: true, subtree: true });
 window.SwaggerUIBundle({
   url: `/openapi.json?lang=${documentElement.lang.split("-")[0]}`,
   dom_id: "#docs",
