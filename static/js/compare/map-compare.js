@@ -52,7 +52,7 @@ export class MapCompare extends View {
   /** @type {HTMLDialogElement} */ dialog;
 
   #order = 0;
-  #asked = "";
+  #shown = "";
 
   build() {
     this.selects = ["a", "b"].map((name, index) => el("select", { "aria-label": t(`compare.${name}`), onchange: () => this.choose(index) }));
@@ -80,15 +80,15 @@ export class MapCompare extends View {
     const { compare } = store.state.viewport;
     const panels = (compare ?? []).flatMap((id) => drawable().find((panel) => panel.id === id) ?? []);
     if (!compare || panels.length < compare.length) {
-      this.#asked = "";
+      this.#shown = "";
       if (this.dialog.open) this.dialog.close();
       return;
     }
     if (!this.dialog.open) this.open();
     const { reduction, percentile } = store.state.rendering;
-    const asked = [...compare, reduction, percentile, ...panels.map(({ raw, done }) => (raw ? "raw" : done))].join();
-    if (asked === this.#asked) return;
-    this.#asked = asked;
+    const shown = [...compare, reduction, percentile, ...panels.map(({ raw, done }) => (raw ? "raw" : done))].join();
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     this.offer(panels);
     panels.forEach((panel, index) => this.show(index, panel));
     this.measure(panels);
@@ -151,12 +151,12 @@ export class MapCompare extends View {
    * @param {Comparison} result
    */
   showDifference(panels, { shape, values, first }) {
-    const grid = panels[first ? 0 : 1];
+    const grid = panels[first ? 0 : 1]; // the one with fewer pixels: the difference is on its grid
     const raw = { shape, values };
     const { palettes } = store.state.rendering;
     // Read as signed values, all of them: the two were clipped already.
     this.lenses[2].own = /** @type {Settings} */ ({ reduction: "sum", palettes: { ...palettes, signed: DIVERGING }, percentile: 100, scale: "own", show: "map", top: 100 });
-    this.show(2, { ...grid, id: "difference", difference: true, raw, estimate: null });
+    this.show(2, { ...grid, id: "difference", difference: true, raw, partial: null });
     this.lenses[2].canvas.setAttribute("aria-label", t("compare.difference"));
     this.lenses[2].setAttribute("aria-label", t("compare.difference"));
   }

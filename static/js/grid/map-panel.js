@@ -111,8 +111,8 @@ export class MapPanel extends View {
 
   /** What stands in the square instead of a map. */
   showMessage() {
-    const { status, problem, estimate, raw } = this.panel;
-    const empty = !estimate && !raw;
+    const { status, problem, partial, raw } = this.panel;
+    const empty = !partial && !raw;
     const nodes = [];
     if (problem) {
       nodes.push(el("strong", {}, status === "refused" || status === "failed" ? t(`panel.${status}`) : (problem.title ?? t("panel.failed"))));

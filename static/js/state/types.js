@@ -81,13 +81,13 @@
  * @property {"waiting" | "running" | "done" | "refused" | "failed" | "cancelled"} status
  * @property {number} done
  * @property {number | null} total
- * @property {RawArray | null} estimate - the newest map of the stream, summed over channels
+ * @property {RawArray | null} partial - the newest partial map of the stream, summed over channels
  * @property {RawArray | null} raw - the array itself, once it is fetched
  * @property {PanelBody | null} record
  * @property {PanelProblem | null} problem
  * @property {Record<string, Measuring>} measuring - by metric
  * @property {boolean} cached - shown from before, until the server has sent its record
- * @property {number} [order] - of the estimate, among those of the stream
+ * @property {number} [order] - of the partial map, among those of the stream
  * @property {boolean} [difference] - of two maps, and no attribution
  */
 
