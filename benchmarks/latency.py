@@ -30,7 +30,7 @@ from tests.support.streams import stream
 
 CHEAP = ("vanilla_gradient", "guided_backprop", "grad_cam")
 PAUSE = 0.1  # seconds from one request to the next: what was cancelled has ended by then
-# the least that the three take: what is measured is not their computing
+# as few samples and steps as possible: what is measured is the time to answer, not to compute
 OPTIONS = json.dumps(
     {
         "smooth_grad": {"samples": 1},

@@ -119,7 +119,7 @@ def plan(scripts: Mapping[str, Path]) -> dict[str, str]:
 
     A first visit makes as few requests as can be: the start page's file, and a chunk of what it shares with other
     pages; for an opened explanation one more of each; a chunk for each dialog. What other pages import is not in the
-    start page's file, for that begins the page when it is loaded.
+    start page's file, because loading that file starts the page.
     """
     graph = Graph(scripts)
     of_metrics = {path for path in plugin_api() if path.startswith("js/metrics/")}
@@ -182,12 +182,12 @@ def preloads(files: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 
 def check_starts(files: Mapping[str, list[str]]) -> None:
-    """What a page or a plug-in of another page imports must not begin the start page."""
+    """What another page, or a plug-in there, imports must not load the start page's file: it would start that page."""
     loaded = preloads(files)
     others = page_scripts() - {START} | {path for path in files if path.startswith("plugins/methods/")}
     others |= {path for path in plugin_api() if not path.startswith("js/metrics/")}
     if wrong := sorted(path for path in others if START in loaded.get(path, ())):
-        raise SystemExit(f"these would begin the start page: {', '.join(wrong)}")
+        raise SystemExit(f"these would load the start page: {', '.join(wrong)}")
 
 
 def main() -> int:

@@ -85,11 +85,9 @@ def observe(classifier: Classifier) -> Behaviour:
         )  # fmt: skip
     if found.batch_dependent:
         classifier.use_contiguous()  # batches are what channels last is quicker for; so it is PyTorch's plain pass
-    two_sided = found.classes == 1 and len(classifier.labels) == 2
-    classifier.calling = replace(
-        classifier.calling, one_by_one=found.batch_dependent or found.random, two_sided=two_sided
-    )
-    classifier.multilabel = classifier.multilabel or two_sided
+    binary = found.classes == 1 and len(classifier.labels) == 2
+    classifier.calling = replace(classifier.calling, one_by_one=found.batch_dependent or found.random, binary=binary)
+    classifier.multilabel = classifier.multilabel or binary
     return found
 
 

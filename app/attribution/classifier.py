@@ -22,14 +22,14 @@ class Calling:
 
     `memory_format` is that of pictures and weights: channels last, which is quicker, or contiguous for networks that
     use `view` on feature maps. `one_by_one`: each picture in a pass of its own, because others would change its answer.
-    `two_sided`: the one logit y of two classes stands for both, as (−y, y). `by_backward`: its gradients must be taken
-    by `backward()`, because re-entrant checkpointing fails with `torch.autograd.grad`. `without_cudnn`: cuDNN has no
+    `binary`: one logit y for two classes, whose logits are then (−y, y). `by_backward`: its gradients must be taken by
+    `backward()`, because re-entrant checkpointing fails with `torch.autograd.grad`. `without_cudnn`: cuDNN has no
     backward pass for its recurrent layers.
     """
 
     memory_format: torch.memory_format = torch.channels_last
     one_by_one: bool = False
-    two_sided: bool = False
+    binary: bool = False
     by_backward: bool = False
     without_cudnn: bool = False
 
@@ -79,7 +79,7 @@ class Classifier(nn.Module):
         if self.calling.one_by_one and len(pictures) > 1:
             return torch.cat([self.forward(picture) for picture in torch.split(pictures, 1)])
         logits = self.answer(pictures).values
-        return torch.cat((-logits, logits), 1) if self.calling.two_sided else logits
+        return torch.cat((-logits, logits), 1) if self.calling.binary else logits
 
     def answer(self, pictures: Tensor) -> Logits:
         """The logits as the network answers, all pictures in one pass. Raises `NoLogits`."""

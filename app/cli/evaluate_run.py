@@ -14,7 +14,7 @@ from ..attribution.memory import keep_freed_memory
 from ..contract.jobs import Explain
 from ..contract.wire import JsonObject
 from ..evaluation.output import write_all
-from ..evaluation.pointing_game import DEFAULT, PointingGame
+from ..evaluation.pointing_game import DEFAULT_GRIDS, PointingGame
 from ..evaluation.progress import EvaluationProgress
 from ..evaluation.report import group_failures
 from ..evaluation.run import Evaluation, EvaluationResults
@@ -56,7 +56,7 @@ def evaluate_folder(
         evaluation = Evaluation(request, context, ResultCache(options.out / PARTS), progress)
         results = evaluation.measure(entries, names)
         if options.grids != 0:
-            PointingGame(evaluation, results, options.grids or DEFAULT, options.confidence).play(entries, names)
+            PointingGame(evaluation, results, options.grids or DEFAULT_GRIDS, options.confidence).play(entries, names)
         progress.end()
     write_all(options.out, report_head(evaluation, options, len(entries)), results, request.seed)
     print_summary(results, options.out, console)

@@ -71,14 +71,14 @@ def of_explanation(explanation: Explanation, reading: Appearance) -> Figure:
     places: Any = figure.subplots(height, width, squeeze=False)
     for axes in places.flat:
         axes.axis("off")
-    looked = {seen.model for seen in explanation.inputs}
-    for own, row in zip(places, grid.rows, strict=False):
-        if row.model in looked:
+    models_with_input = {seen.model for seen in explanation.inputs}
+    for row_axes, row in zip(places, grid.rows, strict=False):
+        if row.model in models_with_input:
             picture = explanation.seen(row.model)
-            own[0].imshow(picture, cmap="gray" if picture.mode == "L" else None)
-        own[0].set_title(f"{row.model}\n{row.score}", fontsize=9, parse_math=False)
+            row_axes[0].imshow(picture, cmap="gray" if picture.mode == "L" else None)
+        row_axes[0].set_title(f"{row.model}\n{row.score}", fontsize=9, parse_math=False)
         for column, cell in row.cells:
-            _draw(own[1 + column], panels[cell.panel], reading)
+            _draw(row_axes[1 + column], panels[cell.panel], reading)
     return figure
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..contract.problems import Unprocessable
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage
-from ..pipeline.cost import weight
+from ..pipeline.cost import progress_weight
 from ..pipeline.plan import PlannedPanel, check_panels
 from ..pipeline.problems import as_problem
 from ..pipeline.records import map_and_facts
@@ -25,9 +25,9 @@ from .grids import CELLS, SIDE, compose, draw_grids, is_hit, localisation
 from .records import CellRecord, GameRecord, GridRecord, Target, not_made
 from .run import Evaluation, EvaluationResults, MeasuredPicture
 
-DEFAULT = 20
+DEFAULT_GRIDS = 20  # for each model
 SHOWN = 3  # grids whose maps are shown in the report
-THUMB = 160
+THUMB = 160  # pixels of a thumbnail's longer side
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class PointingGame:
         height, width = loaded.size
         game |= {"input": [height, width], "cell": [height // SIDE, width // SIDE], "scaled": scaled}
         panels = self._panels(model, loaded)
-        weights = {panel.id: CELLS * weight(panel.map_cost(loaded.size)) for panel in panels}
-        self.progress.start_stage(f"grids for {model}", sum(weights.values()) * len(drawn))
+        progress_weights = {panel.id: CELLS * progress_weight(panel.map_cost(loaded.size)) for panel in panels}
+        self.progress.start_stage(f"grids for {model}", sum(progress_weights.values()) * len(drawn))
         wanted = {name for arrangement in drawn for name in arrangement}
         chosen = [(entry, name) for entry, name in entries if name in wanted]
         pictures = {picture.name: picture for picture in self._read_pictures(chosen, model)}
@@ -86,7 +86,7 @@ class PointingGame:
             labels = [one["label"] for one in grid.classes]
             game["grids"].append({"grid": number, "pictures": list(arrangement), "labels": labels, "thumb": thumb})
             for panel in panels:
-                self.results.grids.append(self._play_grid(grid, panel, loaded, weights[panel.id]))
+                self.results.grids.append(self._play_grid(grid, panel, loaded, progress_weights[panel.id]))
 
     def _confident_pictures(self, model: str) -> dict[int, list[str]]:
         """The names of pictures with a confident top class, by class."""
@@ -142,6 +142,7 @@ class PointingGame:
         )
         model_facts = self.evaluation.model_facts(panel.model), loaded.size, self.evaluation.request.seed
         shown = grid.number <= SHOWN
+        # 2: the version of what is cached
         key = hash_of("grid 2", grid.hashes, method_facts, model_facts, shown)
         cached = self.evaluation.cache.read(key)
         if cached is not None:
@@ -163,7 +164,7 @@ class PointingGame:
         engine = self.evaluation.engine(loaded, target["index"])
         seed = self.evaluation.request.seed
         steps = panel.method.attribute(engine, grid.pixels, panel.parameters, seed)
-        values, _ = map_and_facts(self.progress.run(steps, weight), 0.0, engine)
+        values, _ = map_and_facts(self.progress.run(steps, weight), seconds=0.0, engine=engine)
         shares = localisation(torch.from_numpy(values))
         return {
             "picture": grid.names[cell],

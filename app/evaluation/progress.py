@@ -35,7 +35,7 @@ class EvaluationProgress:
     def show_item(self, item: str) -> None:
         """Show which item is being computed."""
         if self._task is not None:
-            self._bars.update(self._task, place=item[-36:])
+            self._bars.update(self._task, item=item[-36:])
 
     def skip(self, weight: float) -> None:
         """Take a weight off the total: it was computed before, or cannot be computed."""

@@ -26,7 +26,7 @@ SHOWN = 3  # best and worst pictures
 
 @dataclass(frozen=True)
 class Plots:
-    """SVG by (model, number) and by (model, metric)."""
+    """SVG: of numbers by model and scalar id, of curves by model and metric id."""
 
     numbers: Mapping[tuple[str, str], str]
     curves: Mapping[tuple[str, str], str]
@@ -56,7 +56,7 @@ def report(
         metric_titles={**{id: metric.title for id, metric in metrics().items()}, "grid_pointing": "Grid pointing game"},
         papers={id: metric.paper for id, metric in metrics().items()},
         known=scalars,
-        first=[
+        main_scalars=[
             scalars[id] for metric in metric_ids if (id := main_scalar(metric) or _first(metric, scalars)) in scalars
         ],
         sections=[_section(metric, lines, scalars, plots) for metric in metric_ids if metric != LOCALISATION.metric],
@@ -87,7 +87,10 @@ def _first(metric: str, scalars: Mapping[str, Scalar]) -> str:
 
 
 def _section(metric: str, lines: list[GroupedRow], scalars: Mapping[str, Scalar], plots: Plots) -> JsonObject:
-    """A metric's section: its numbers, each with plots and table rows, and its curves."""
+    """A metric's section: its numbers, each with plots and table rows, and its curves.
+
+    A row with `against` is the difference of two methods: `method` minus `against`.
+    """
     numbers = []
     for id, number in scalars.items():
         if number.metric == metric:

@@ -23,7 +23,7 @@ from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..pipeline.batch import READERS, ahead
 from ..pipeline.context import Context
-from ..pipeline.cost import PanelCost, weight
+from ..pipeline.cost import PanelCost, progress_weight
 from ..pipeline.measure import identity
 from ..pipeline.model_input import top_classes
 from ..pipeline.panel import micro_batch
@@ -133,7 +133,7 @@ class Evaluation:
     def measure(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> EvaluationResults:
         """Compute the results for the pictures. Results of an earlier run are taken from the cache."""
         results = EvaluationResults()
-        weight_per_picture = sum(self._costs[panel.id].weight for panel in self.panels)
+        weight_per_picture = sum(self._costs[panel.id].progress_weight for panel in self.panels)
         self.progress.start_stage("maps and metrics", weight_per_picture * len(entries))
         for number, group in enumerate(self.context.zoo.groups(self.models)):
             panels = [panel for panel in self.panels if panel.model in group]
@@ -142,7 +142,7 @@ class Evaluation:
                 if number == 0:
                     results.pictures.append(_picture(found))
                 if isinstance(found, FailedPicture):
-                    self.progress.skip(sum(self._costs[panel.id].weight for panel in panels))
+                    self.progress.skip(sum(self._costs[panel.id].progress_weight for panel in panels))
                     continue
                 for model in group:
                     self._measure_one(found, model, results)
@@ -196,7 +196,7 @@ class Evaluation:
         except Exception as error:
             refused = not_made(as_problem(error))
             results.predictions.append(cast(LookRecord, {"picture": picture.name, "model": model, **refused}))
-            self.progress.skip(sum(self._costs[panel.id].weight for panel in self.panels_of(model)))
+            self.progress.skip(sum(self._costs[panel.id].progress_weight for panel in self.panels_of(model)))
             return
         results.predictions.append(prediction)
         for panel in self.panels_of(model):
@@ -212,7 +212,7 @@ class Evaluation:
                 )
             except Exception as error:
                 record = {**record, **not_made(as_problem(error))}
-                self.progress.skip(self._costs[panel.id].weight if panel.refusal else 0)
+                self.progress.skip(self._costs[panel.id].progress_weight if panel.refusal else 0)
             results.maps.append(record)
 
     def _measure_map(self, picture: MeasuredPicture, panel: PlannedPanel, target: int) -> JsonObject:
@@ -226,20 +226,22 @@ class Evaluation:
         }
         missing = [key for key in requested if key not in part["metrics"]]
         costs = self._costs[panel.id]
-        self.progress.skip(sum(weight(costs.metrics[requested[key][0].id]) for key in requested if key not in missing))
+        self.progress.skip(
+            sum(progress_weight(costs.metrics[requested[key][0].id]) for key in requested if key not in missing)
+        )
         failed: dict[str, MetricRecord] = {}
         if missing or "statistics" not in part:
             explained = self._explain(picture, panel, target, part)
             self.cache.write(cache_key, part)
             for key in missing:
-                record = self._measured(explained, requested[key], weight(costs.metrics[requested[key][0].id]))
+                record = self._measured(explained, requested[key], progress_weight(costs.metrics[requested[key][0].id]))
                 if record["status"] == "failed":
                     failed[key] = record
                 else:
                     part["metrics"][key] = record
                     self.cache.write(cache_key, part)
         else:
-            self.progress.skip(weight(costs.map))
+            self.progress.skip(progress_weight(costs.map))
         found = {**part["metrics"], **failed}
         return {**part, "status": "done", "metrics": [found[key] for key in requested]}
 
@@ -248,7 +250,7 @@ class Evaluation:
         engine, x = self.engine(self.load(panel.model), target), self.pixels(picture, panel.model)
         began = time.monotonic()
         steps = panel.method.attribute(engine, x, panel.parameters, self.request.seed)
-        attribution = self.progress.run(steps, weight(self._costs[panel.id].map))
+        attribution = self.progress.run(steps, progress_weight(self._costs[panel.id].map))
         values, facts = map_and_facts(attribution, time.monotonic() - began, engine)
         part.update(cast(MapPart, {**facts.to_dict(), "thumb": thumbs.of_map(values)}))
         map_values = torch.from_numpy(values).to(x)

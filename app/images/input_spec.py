@@ -1,4 +1,5 @@
-"""The input that a network expects: size, channels, normalisation, and how other aspects are fitted to it."""
+"""The input that a network expects: size, channels, normalisation, and how pictures of other aspect ratios are
+fitted to it."""
 
 from __future__ import annotations
 

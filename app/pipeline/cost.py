@@ -27,8 +27,8 @@ MAP_KEY = ("gradients",)  # the key of a map's throughput
 Component = tuple[tuple[str, ...], int]
 
 
-def weight(cost: MetricCost) -> int:
-    """How long evaluations take, in forward passes."""
+def progress_weight(cost: MetricCost) -> int:
+    """How long evaluations take, in forward passes: what they count in a progress bar."""
     return cost.forwards + (1 + BACKWARD) * cost.gradients
 
 
@@ -50,8 +50,8 @@ class PanelCost:
         return (self.map.total + self.measuring) * self.size[0] * self.size[1]
 
     @property
-    def weight(self) -> int:
-        return weight(self.map) + sum(map(weight, self.metrics.values()))
+    def progress_weight(self) -> int:
+        return progress_weight(self.map) + sum(map(progress_weight, self.metrics.values()))
 
 
 def inputs_of(method: Method[Any], parameters: Parameters, classifier: Classifier) -> CostInputs:

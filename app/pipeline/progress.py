@@ -25,7 +25,7 @@ from rich.progress import (
 from rich.text import Text
 
 LINE_SECONDS = 10.0  # from one line to the next, where there is no terminal
-PACE_SECONDS = 300  # that the time left is taken from
+SPEED_SECONDS = 300  # the time left is estimated from the speed in so many last seconds
 BYTES = "bytes"
 
 
@@ -40,7 +40,7 @@ class ProgressBars:
         self._live = self.console.is_terminal or self.console.is_jupyter
         self._progress = Progress(
             TextColumn("{task.description:28}"), BarColumn(), _CountColumn(), TimeElapsedColumn(), TextColumn("· left"),
-            TimeRemainingColumn(), console=self.console, speed_estimate_period=PACE_SECONDS, disable=not self._live,
+            TimeRemainingColumn(), console=self.console, speed_estimate_period=SPEED_SECONDS, disable=not self._live,
             get_time=clock,
         )  # fmt: skip
         self._clock = clock
@@ -54,8 +54,8 @@ class ProgressBars:
         self._progress.stop()
 
     def add(self, what: str, total: float | None, unit: str = "") -> TaskID:
-        """A bar for something of that size. It is counted in `unit`; None: its size is not known yet."""
-        task = self._progress.add_task(what, total=total, unit=unit, place="")
+        """A bar that ends at `total`, counted in `unit`. `total` is None if it is not known yet."""
+        task = self._progress.add_task(what, total=total, unit=unit, item="")
         self._told[task] = self._clock()
         return task
 
@@ -66,10 +66,10 @@ class ProgressBars:
         total: float | None = None,
         *,
         what: str | None = None,
-        place: str | None = None,
+        item: str | None = None,
     ) -> None:
-        """How far it is now. `place` is shown instead of the count."""
-        fields = {} if place is None else {"place": place}
+        """How far it is now. `item`, the name of what is computed, is shown instead of the count."""
+        fields = {} if item is None else {"item": item}
         self._progress.update(task, completed=done, total=total, description=what, **fields)  # type: ignore[arg-type]
         if not self._live:
             self._tell(self._progress.tasks[task])
@@ -119,15 +119,15 @@ class PanelBars:
 
 
 class _CountColumn(ProgressColumn):
-    """Done and total in a bar's unit, or the place where it is."""
+    """Done and total in a bar's unit, or the item that is computed."""
 
     def render(self, task: Task) -> Text:
         return Text(_count(task), style="progress.download")
 
 
 def _count(task: Task) -> str:
-    if task.fields["place"]:
-        return str(task.fields["place"])
+    if task.fields["item"]:
+        return str(task.fields["item"])
     done, total = task.completed, task.total
     if task.fields["unit"] == BYTES:
         speed = f", {filesize.decimal(int(task.speed))}/s" if task.speed and not task.finished else ""

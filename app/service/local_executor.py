@@ -19,7 +19,7 @@ from .worker_process import WorkerMain, WorkerProcess
 
 log = logging.getLogger(__name__)
 PING_SECONDS = 15  # between two pings; the worker answers between two turns
-SILENT_PINGS = 4  # after so many it is told as not ready: it is stopped, or a turn takes a minute
+SILENT_PINGS = 4  # after so many it is reported as not ready: the process is suspended, or a turn takes a minute
 MAX_UNANSWERED_PINGS = 20  # after so many the worker hangs: no start and no turn takes so long
 MAX_FAILED_STARTS = 3  # in a row; after them jobs are refused instead of waiting for the next start
 
@@ -90,7 +90,7 @@ class LocalExecutor(BaseExecutor):
             return
         for number in self._crash_retry.next():
             if len(self._crash_retry.running) == 1:
-                self._retry_after.pause()
+                self._retry_after.pause()  # the worker was idle: that time does not count for its speed
             running = self._jobs[number]
             self._post("run", number, running.job, running.client, running.request)
 
@@ -143,13 +143,13 @@ class LocalExecutor(BaseExecutor):
                 if not self._stopping:
                     self._unready_reason = None
                 explanations = [running.job.id for running in self._jobs.values() if isinstance(running.job, Explain)]
-                self._post("end_unfinished", explanations)
+                self._post("cancel_running_except", explanations)
                 self._send_unrecorded_ends()
                 self._dispatch()
 
     def _deliver(self, number: int, event: Event) -> None:
         if event.final and number in self._jobs:
-            self._crash_retry.remove(number)  # it has left the worker by itself
+            self._crash_retry.remove(number)  # the worker has finished it: there is nothing to cancel
         super()._deliver(number, event)
 
     def _died(self) -> None:

@@ -143,9 +143,9 @@ class Telemetry:
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
-        self._resident.labels("web").set(resident(os.getpid()))
+        self._resident.labels("web").set(resident_bytes(os.getpid()))
         elsewhere = sum(report.get("resident", 0) for report in self._reports.values())
-        self._resident.labels("worker").set(resident(self._worker) if self._worker else elsewhere)
+        self._resident.labels("worker").set(resident_bytes(self._worker) if self._worker else elsewhere)
         return generate_latest(self.registry)
 
 
@@ -155,7 +155,7 @@ def model_label(model: str) -> str:
     return f"{library}:" if colon else model
 
 
-def resident(process: int) -> int:
+def resident_bytes(process: int) -> int:
     """Resident memory of a process in bytes; 0 if the system does not tell."""
     try:
         return psutil.Process(process).memory_info().rss

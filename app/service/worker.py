@@ -153,7 +153,7 @@ class Worker:
                 self._context.store.forget(message[1])  # a run that was cancelled just now may have created it again
         elif message[0] == "ping":
             self._connection.send(("pong",))
-        elif message[0] == "end_unfinished":
+        elif message[0] == "cancel_running_except":
             with suppress(Problem):
                 self._context.store.cancel_running(message[1])
         elif message[0] == "record_end":

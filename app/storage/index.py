@@ -37,6 +37,7 @@ SCHEMA = (
         PRIMARY KEY (record, name)
     )""",
     "CREATE INDEX IF NOT EXISTS uses_by_key ON uses (key)",
+    # a record with a pin is not deleted; `runner` is the process that computes it (see store.py)
     """CREATE TABLE IF NOT EXISTS pin (
         record TEXT NOT NULL REFERENCES record (id) ON DELETE CASCADE,
         name TEXT NOT NULL,
@@ -163,7 +164,7 @@ class Index:
         return current
 
     def _discard(self, damaged: IndexFile) -> None:
-        """Delete a damaged index, unless another process has done so. Its content is lost; a sweep deletes the
+        """Delete a damaged index, unless another process has done so. Its content is lost; a clean-up deletes the
         blobs."""
         with self._locked():
             if self._current() == damaged:

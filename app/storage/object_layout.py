@@ -1,4 +1,5 @@
-"""Where the objects of a shared store lie and what is in them, and a listing of them all; the rules are elsewhere."""
+"""Where the objects of a shared store lie and what is in them, and a listing of them all. What is pinned or
+deleted is decided in shared_store.py."""
 
 from __future__ import annotations
 
@@ -53,8 +54,8 @@ class ObjectListing:
             if not item.path.endswith(".part"):
                 self._items.setdefault(item.path.rpartition("/")[0], []).append(item)
         blobs = [item for items in self._items.values() for item in items if is_blob(item)]
-        self._uses: Counter[Hashable] = Counter(item.file for item in blobs)
-        self.bytes = sum({item.file: item.size for item in blobs}.values())
+        self._uses: Counter[Hashable] = Counter(item.content_id for item in blobs)
+        self.bytes = sum({item.content_id: item.size for item in blobs}.values())
 
     @property
     def records(self) -> int:
@@ -65,8 +66,8 @@ class ObjectListing:
         return list(self._items)
 
     def size(self, folder: str) -> int:
-        """Bytes of the blobs in a folder, with those that it shares."""
-        return sum({item.file: item.size for item in self._items[folder] if is_blob(item)}.values())
+        """Bytes of the blobs in a folder, also of those that other folders share with it."""
+        return sum({item.content_id: item.size for item in self._items[folder] if is_blob(item)}.values())
 
     def oldest(self, pinned_since: float) -> list[tuple[str, float]]:
         """Folders of the records with their creation time, the oldest first; also of half-deleted records, but not of
@@ -92,8 +93,8 @@ class ObjectListing:
     def drop(self, folder: str) -> None:
         for item in self._items.pop(folder):
             if is_blob(item):
-                self._uses[item.file] -= 1
-                self.bytes -= 0 if self._uses[item.file] else item.size
+                self._uses[item.content_id] -= 1
+                self.bytes -= 0 if self._uses[item.content_id] else item.size
 
 
 def is_blob(item: StoredObject) -> bool:

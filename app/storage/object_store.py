@@ -40,12 +40,12 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of fsspec's file systems; endpoint and
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object in a listing. Objects with the same `file` share their bytes."""
+    """An object in a listing. Objects with the same `content_id` share their bytes: hard links."""
 
     path: str
     size: int
     modified: float  # seconds on the object store's clock
-    file: Hashable
+    content_id: Hashable
 
 
 class ObjectStore(Protocol):

@@ -61,7 +61,7 @@ class SharedStore:
     it fails.
     """
 
-    sweep_seconds = 300.0  # long, because a sweep lists everything
+    clean_up_seconds = 300.0  # long, because a clean-up lists everything
 
     def __init__(self, objects: ObjectStore, max_bytes: int, max_age: float, deadline: float) -> None:
         self.max_bytes, self.max_age = max_bytes, max_age
@@ -215,11 +215,11 @@ class SharedStore:
         with suppress(Problem):
             _ = self._secret
 
-    def sweep(self) -> int:
+    def clean_up(self) -> int:
         """Delete records beyond the age limit, then the oldest of whoever uses most until the size limit holds. Pinned
         ones stay. Returns how many went.
 
-        Several servers may sweep at the same time.
+        Several servers may clean up at the same time.
         """
         now = self._objects.now()
         listing = ObjectListing(self._objects.list_below("records"))

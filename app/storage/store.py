@@ -48,7 +48,7 @@ class Store:
     oldest explanations did not help, `Unavailable` if the index is locked or was damaged.
     """
 
-    sweep_seconds = 60.0
+    clean_up_seconds = 60.0
 
     def __init__(self, folder: Path, max_bytes: int, max_age: float, deadline: float = DEADLINE) -> None:
         self.folder, self.max_bytes, self.max_age = folder, max_bytes, max_age
@@ -230,7 +230,7 @@ class Store:
         """Read the whole index, and replace it if it is damaged."""
         self._index.check()
 
-    def sweep(self) -> int:
+    def clean_up(self) -> int:
         """Delete records beyond the age limit, then the oldest of whoever uses most until the size limit holds. Pinned
         ones stay. Returns how many went."""
         self._drop_orphans()

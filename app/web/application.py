@@ -94,13 +94,13 @@ def _lifespan(
         await asyncio.to_thread(app.state.static_tree.current)  # reads all files once
         app.state.render_pool = RenderPool()
         await app.state.executor.start()
-        sweeping = asyncio.create_task(_sweep(app.state.store))
+        cleaning = asyncio.create_task(_clean_up(app.state.store))
         try:
             yield
         finally:
-            sweeping.cancel()
+            cleaning.cancel()
             with suppress(asyncio.CancelledError):
-                await sweeping
+                await cleaning
             app.state.downloads.close()
             app.state.render_pool.close()
             await app.state.executor.stop()
@@ -154,16 +154,16 @@ def _templates(tree: StaticTree) -> Jinja2Templates:
     return templates
 
 
-async def _sweep(store: AnyStore) -> None:
+async def _clean_up(store: AnyStore) -> None:
     await asyncio.to_thread(store.check)
     while True:
         try:
-            await asyncio.to_thread(store.sweep)
+            await asyncio.to_thread(store.clean_up)
         except Problem as problem:
-            log.error("the store could not be swept: %s", problem.detail)
+            log.error("the store could not be cleaned up: %s", problem.detail)
         except Exception:
-            log.exception("the store could not be swept")
-        await asyncio.sleep(store.sweep_seconds)
+            log.exception("the store could not be cleaned up")
+        await asyncio.sleep(store.clean_up_seconds)
 
 
 def _handle_errors(app: FastAPI) -> None:

@@ -91,7 +91,7 @@ class InMemoryModels(Zoo):
         behaviour = observed(classifier)
         if model.labels is None:
             classifier.name_classes(tuple(f"class {index}" for index in range(behaviour.classes)))
-        elif behaviour.classes != len(model.labels) and not classifier.calling.two_sided:
+        elif behaviour.classes != len(model.labels) and not classifier.calling.binary:
             raise Unprocessable(
                 f"labels: {model.id} answers with {behaviour.classes} logits, and there are {len(model.labels)} labels"
                 f"{or_output(behaviour)}.",

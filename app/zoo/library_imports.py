@@ -3,8 +3,8 @@
 Both touch the compiler (`torch._dynamo`) once while they are imported: torchvision.ops.roi_align takes a function from
 it that it calls for detectors, and timm decorates one method by `torch.compiler.disable`. The compiler's 1300 modules
 take about two seconds in each worker and command. So there stand-ins are in the place of both while they are imported;
-these import the compiler when they are called. A process that is not ours may compile networks of timm itself, and has
-the plain imports.
+these import the compiler when they are called. Another program that uses this library may compile networks of timm
+itself: it has the plain imports.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from unittest.mock import patch
 
 COMPILER = "torch._dynamo.utils"
-_own_process = False
+_without_compiler = False
 
 
 def torchvision_models() -> ModuleType:
@@ -33,13 +33,13 @@ def timm_library() -> ModuleType:
 
 
 def import_without_compiler() -> None:
-    """From now on, in this process; for workers and commands."""
-    global _own_process
-    _own_process = True
+    """From now on in this process, which must be one of our workers or commands."""
+    global _without_compiler
+    _without_compiler = True
 
 
 def _imported(name: str) -> ModuleType:
-    if not _own_process or name in sys.modules or COMPILER in sys.modules:
+    if not _without_compiler or name in sys.modules or COMPILER in sys.modules:
         return importlib.import_module(name)
     with _compiler_on_demand():
         return importlib.import_module(name)
@@ -62,7 +62,7 @@ class CompilerOnDemand(ModuleType):
     """Stands for `torch._dynamo.utils`, and imports it when something of it is used."""
 
     def is_compile_supported(self, device: Any) -> Any:
-        """As the compiler's."""
+        """The compiler's function of this name."""
         return _compiler(self).is_compile_supported(device)
 
     def __getattr__(self, name: str) -> Any:

@@ -38,7 +38,7 @@ class LoadedModel:
 
     @property
     def behaviour(self) -> Behaviour:
-        """How it answers: randomly, by what else is in a pass, with probabilities."""
+        """How it answers: whether randomly, depending on the other pictures of a pass, or with probabilities."""
         return behaviour_of(self.classifier)
 
     @property
@@ -110,7 +110,7 @@ def check_network(spec: ModelSpec, classifier: Classifier, bytes: int) -> ModelF
             f"{spec.card.file}: the network does not take a picture of {spec.input.channels}×"
             f"{spec.input.size[0]}×{spec.input.size[1]} ({str(error).splitlines()[0][:200]}). " + _remedy(classifier)
         ) from error
-    if behaviour.classes != len(classifier.labels) and not classifier.calling.two_sided:
+    if behaviour.classes != len(classifier.labels) and not classifier.calling.binary:
         raise CardError(
             f"{spec.card.file}: the network answers with {behaviour.classes} logits, the card has "
             f"{len(spec.labels)} labels. Correct `labels` or `classes` in the card{or_output(behaviour)}."

@@ -19,7 +19,7 @@ from gradoscope.zoo.zoo import Zoo
 from . import memory, plot, report
 from .measure import Times, print_progress, time_call
 from .run import RESULTS, machine
-from .sides import PATHS, engine_of, ours
+from .sides import PATH_METHODS, engine_of, ours
 from .subjects import REAL, Subject, load
 
 STEPS = (25, 50, 100, 200, 400, 700, 1000)
@@ -63,10 +63,10 @@ def fit(x: list[float], y: list[float]) -> Fit:
     return Fit(slope, intercept, r2, float(np.max(np.abs(away) / np.maximum(values, 1e-9))))
 
 
-def grow(subject: Subject, parts: tuple[str, ...], rounds: int, kind: str = "pytorch") -> list[Series]:
+def grow(subject: Subject, parts: tuple[str, ...], rounds: int, engine_kind: str = "pytorch") -> list[Series]:
     found = []
     for part in parts:
-        for name, points in RUNS[part](subject, kind):
+        for name, points in RUNS[part](subject, engine_kind):
             xs, calls = [x for x, _ in points], [call for _, call in points]
             print_progress(f"  {part}: {name}")
             calls[0]()
@@ -85,27 +85,27 @@ def grow(subject: Subject, parts: tuple[str, ...], rounds: int, kind: str = "pyt
 Points = list[tuple[float, Callable[[], Any]]]
 
 
-def over_steps(subject: Subject, kind: str) -> Iterator[tuple[str, Points]]:
-    for method in PATHS:
-        run = ours(subject, method, kind)
+def over_steps(subject: Subject, engine_kind: str) -> Iterator[tuple[str, Points]]:
+    for method in PATH_METHODS:
+        run = ours(subject, method, engine_kind)
         yield report.title(method), [(steps, lambda run=run, steps=steps: run(steps)) for steps in STEPS]
 
 
-def over_pictures(subject: Subject, kind: str) -> Iterator[tuple[str, Points]]:
+def over_pictures(subject: Subject, engine_kind: str) -> Iterator[tuple[str, Points]]:
     """Integrated gradients of the samples, one after the other."""
     spec = Zoo(subject.settings).spec(subject.name)
     seen = [preprocess(decode(read_sample(name), subject.settings.max_pixels), spec.input) for name in samples()]
     xs = [torch.from_numpy(s.pixels).to(subject.device) for s in seen]
-    runs = [ours(dataclasses.replace(subject, x=x), PATHS[0], kind) for x in xs]
+    runs = [ours(dataclasses.replace(subject, x=x), PATH_METHODS[0], engine_kind) for x in xs]
 
     def all_of(count: int) -> None:
         for number in range(count):
             runs[number % len(runs)](FEW)
 
-    yield f"{report.title(PATHS[0])}, {FEW} steps", [(n, lambda n=n: all_of(n)) for n in PICTURES]
+    yield f"{report.title(PATH_METHODS[0])}, {FEW} steps", [(n, lambda n=n: all_of(n)) for n in PICTURES]
 
 
-def over_size(subject: Subject, kind: str) -> Iterator[tuple[str, Points]]:
+def over_size(subject: Subject, engine_kind: str) -> Iterator[tuple[str, Points]]:
     """Integrated gradients of the picture at other input sizes, in the pipeline's way; x in megapixels."""
     zoo = Zoo(subject.settings)
     spec = zoo.spec(subject.name)
@@ -118,10 +118,10 @@ def over_size(subject: Subject, kind: str) -> Iterator[tuple[str, Points]]:
             classifier=zoo.load(subject.name, (side, side)).classifier,
             x=torch.from_numpy(pixels).to(subject.device),
         )
-        run = ours(view, PATHS[0], kind)
-        run(2 * engine_of(view, kind).micro_batch)
+        run = ours(view, PATH_METHODS[0], engine_kind)
+        run(2 * engine_of(view, engine_kind).micro_batch)
         points.append((side * side / 1e6, lambda run=run: run(FEW)))
-    yield f"{report.title(PATHS[0])}, {FEW} steps", points
+    yield f"{report.title(PATH_METHODS[0])}, {FEW} steps", points
 
 
 RUNS: dict[str, Callable[[Subject, str], Iterator[tuple[str, Points]]]] = {
@@ -132,15 +132,15 @@ RUNS: dict[str, Callable[[Subject, str], Iterator[tuple[str, Points]]]] = {
 ACROSS = {"steps": "steps", "pictures": "pictures", "size": "megapixels of input"}
 
 
-def main(model: str, parts: tuple[str, ...], rounds: int, kind: str, write: bool) -> None:
+def main(model: str, parts: tuple[str, ...], rounds: int, engine_kind: str, write: bool) -> None:
     """Measure the parts, keep them beside those of before, print the tables and write the page's part."""
     subject = load(model)
-    found = grow(subject, parts, rounds, kind)
+    found = grow(subject, parts, rounds, engine_kind)
     path = RESULTS / "growth" / f"{model}.json"
     kept = json.loads(path.read_text("utf-8")) if path.exists() else {"series": []}
     others = [Series(**entry) for entry in kept["series"] if entry["part"] not in parts]
     series = sorted([*others, *found], key=lambda s: PARTS.index(s.part))
-    about = {"model": model, "engine": kind, "rounds": rounds, "machine": machine(subject.device)}
+    about = {"model": model, "engine": engine_kind, "rounds": rounds, "machine": machine(subject.device)}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**about, "series": [asdict(s) for s in series]}, indent=1), "utf-8")
     text = page_part(about, series)

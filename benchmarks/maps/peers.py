@@ -158,7 +158,7 @@ PEERS = (
 )
 MAIN = ("captum", "PAIR saliency")  # together they have all six
 DEFAULT_BATCH = {"captum": 10**6, "PAIR saliency": 1}  # captum takes all at once, PAIR one after the other
-DEFAULTS = ", its default batch"  # after a library's name
+DEFAULT_BATCH_LABEL = ", its default batch"  # after a library's name
 
 
 def main_peer(method: str) -> Peer:

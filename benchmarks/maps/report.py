@@ -9,7 +9,7 @@ from gradoscope.attribution.methods.base import find_method
 
 from . import plot
 from .measure import Ratio, Times, ratio, total
-from .peers import DEFAULTS, MAIN, main_peer
+from .peers import DEFAULT_BATCH_LABEL, MAIN, main_peer
 from .rounding import WORST
 from .run import Record, Timing
 from .sides import METHODS, OURS, sampled
@@ -74,7 +74,8 @@ def equal_table(record: Record) -> str:
 
 
 def error_table(record: Record) -> str:
-    """Equal error of the path methods, and all six with the steps that it takes."""
+    """Equal error of the path methods, and all six with the steps that it takes. `goals` holds the peer's error at 50
+    steps, which both sides are brought to; `errors` those of both sides at 50 steps."""
     engines = [f"{OURS} {kind}" for kind in record.engines]
     lines = [
         "Equal error: relative L2 distance to a reference with many steps. Each side uses the fewest steps that are as "
@@ -200,7 +201,7 @@ def default_total(record: Record) -> Times | None:
     found = []
     for method in methods_of(record):
         library = main_peer(method).library
-        found.append(find(record.equal, method, library + DEFAULTS if sampled(method) else library))
+        found.append(find(record.equal, method, library + DEFAULT_BATCH_LABEL if sampled(method) else library))
     return _sum(found)
 
 

@@ -56,7 +56,7 @@ def distances(subject: Subject, engines: list[str], methods: list[str], count: i
             value = distance(sides.ours(subject, method, kind)(count), exact)
             found.append(Distance(method, name, "float64", value, True))
         for peer in peers.PEERS:
-            if peer.method == method and peer.installed and method not in ("smooth_grad", *sides.PATHS):
+            if peer.method == method and peer.installed and method not in ("smooth_grad", *sides.PATH_METHODS):
                 found.append(_peer_distance(subject, peer, exact))
     if "integrated_gradients" in methods:
         found.append(_integrated(subject, count))

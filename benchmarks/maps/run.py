@@ -15,8 +15,8 @@ import torch
 
 from . import error, floor, memory, rounding
 from .measure import Times, best_batch, in_turn, print_progress, warm_up
-from .peers import BATCHES, DEFAULT_BATCH, DEFAULTS, PEERS, main_peer
-from .sides import METHODS, OURS, PATHS, Run, engine_of, ours, sampled, with_default_malloc
+from .peers import BATCHES, DEFAULT_BATCH, DEFAULT_BATCH_LABEL, PEERS, main_peer
+from .sides import METHODS, OURS, PATH_METHODS, Run, engine_of, ours, sampled, with_default_malloc
 from .subjects import REAL, WORK, Subject
 
 RESULTS = WORK / "results"
@@ -152,14 +152,16 @@ def by_default(subject: Subject, plan: Plan) -> dict[tuple[str, str], Run]:
     right after it pays for that."""
     found = [main_peer(method) for method in plan.methods if plan.defaults and sampled(method)]
     return {
-        (peer.method, peer.library + DEFAULTS): with_default_malloc(peer.make(subject, DEFAULT_BATCH[peer.library]))
+        (peer.method, peer.library + DEFAULT_BATCH_LABEL): with_default_malloc(
+            peer.make(subject, DEFAULT_BATCH[peer.library])
+        )
         for peer in found
     }
 
 
 def measure_equal_error(subject: Subject, plan: Plan, batch: int, record: Record) -> None:
     """The steps that each side needs for the error of the peer's 50, and the times at those."""
-    for method in [m for m in PATHS if m in plan.methods]:
+    for method in [m for m in PATH_METHODS if m in plan.methods]:
         peer = main_peer(method)
         runs = {side_name(kind): ours(subject, method, kind) for kind in plan.engines}
         reference = error.reference(subject, method, plan.fine)

@@ -30,7 +30,7 @@ METHODS = (
     "integrated_gradients",
     "blur_integrated_gradients",
 )
-PATHS = ("integrated_gradients", "blur_integrated_gradients")
+PATH_METHODS = ("integrated_gradients", "blur_integrated_gradients")
 Run = Callable[[int], np.ndarray]  # samples or steps → the map, (C, H, W), in the host's memory
 
 _backends: WeakKeyDictionary[Classifier, dict[str, BackendSelector]] = WeakKeyDictionary()

@@ -47,12 +47,13 @@ def three(value: float) -> str:
     return f"{value:.3f}"
 
 
-def curve_cell(question: str) -> Cell:
-    """An area, bold where it is better than every random order; with a mark where it beats each displaced map, too."""
-    better = (lambda a, b: a < b) if question.startswith("deletion") else (lambda a, b: a > b)
+def curve_cell(curve: str) -> Cell:
+    """For a curve, such as `deletion_blurred`: its area, bold where it is better than every random order, with ✓ where
+    it beats each displaced map."""
+    better = (lambda a, b: a < b) if curve.startswith("deletion") else (lambda a, b: a > b)
 
     def cell(record: Record) -> str:
-        found = record[question]
+        found = record[curve]
         area = found["map"]["area"]
         chance, elsewhere = (
             all(better(area, one["area"]) for one in found[control]) for control in ("random", "displaced")
@@ -62,13 +63,13 @@ def curve_cell(question: str) -> Cell:
     return cell
 
 
-def control_rows(records: Records, question: str) -> str:
+def control_rows(records: Records, curve: str) -> str:
     """The controls that do not depend on the method; their lowest and highest area where several were drawn."""
     rows = ""
     for name, said in (("random", "random orders"), ("gaussian", "Gaussian at the centre")):
         cells = []
         for picture in PICTURES:
-            found = records[METHODS[0], picture][question][name]
+            found = records[METHODS[0], picture][curve][name]
             areas = [one["area"] for one in found] if isinstance(found, list) else [found["area"]]
             cells.append(" to ".join(dict.fromkeys((three(min(areas)), three(max(areas))))))
         rows += f"| *{said}* | {' | '.join(cells)} |\n"
@@ -105,7 +106,7 @@ def signed(records: Records) -> str:
 
 
 def drawn_weights(model: str) -> str:
-    """What depends on how random weights are drawn."""
+    """What depends on how random weights are drawn. `rounding` compares occlusion in float32 and in float64."""
     found = weights(model, KEPT)
     methods = list(next(iter(found.values()))["ranks"])
     heads = ("activations", "logits", "occlusion", *(find_method(method).title for method in methods))
@@ -163,12 +164,12 @@ def page(records: Records, model: str) -> str:
     integrated = [method for method in METHODS if records[method, PICTURES[0]]["completeness"]]
     pixelwise = [method for method in METHODS if records[method, PICTURES[0]]["gradient_check"]]
     areas = "".join(
-        f"\n**{question.replace('_', ', replaced by ')}**\n\n"
-        f"{table(records, curve_cell(question))}{control_rows(records, question)}"
-        for question in ("deletion_blurred", "deletion_black", "insertion_blurred", "insertion_black")
+        f"\n**{curve.replace('_', ', replaced by ')}**\n\n"
+        f"{table(records, curve_cell(curve))}{control_rows(records, curve)}"
+        for curve in ("deletion_blurred", "deletion_black", "insertion_blurred", "insertion_black")
     )
     return TEXT.read_text("utf-8").format(
-        believed=", ".join(
+        predictions=", ".join(
             f"{p}: {records[METHODS[0], p]['label']} {records[METHODS[0], p]['probability']:.2f}" for p in PICTURES
         ),
         ranks=randomised(records, "rank_correlation"),

@@ -27,7 +27,7 @@ METHODS = (
 )
 PICTURES = ("cat", "espresso", "astronaut", "rocket", "grid")
 # what is measured: a name, the metric, its options
-QUESTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+MEASUREMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{
         f"{metric}_{replacement}": (metric, {"replacement": replacement, "steps": 25})
         for metric in ("deletion", "insertion")
@@ -62,7 +62,7 @@ def explained_map(model: str, picture: str, method: str) -> ExplainedMap:
 
 
 def measure(model: str, picture: str, method: str) -> Record:
-    """What each question gives; None where it is refused."""
+    """The figures of each measurement; None where it is refused."""
     subject = explained_map(model, picture, method)
     with torch.no_grad():
         probability = float(subject.classifier(subject.picture[None])[0].softmax(-1)[subject.target])
@@ -71,7 +71,7 @@ def measure(model: str, picture: str, method: str) -> Record:
         "label": subject.classifier.label(subject.target),
         "probability": probability,
     }
-    for name, (metric, options) in QUESTIONS.items():
+    for name, (metric, options) in MEASUREMENTS.items():
         found = find_metric(metric)
         parameters = found.Parameters(**options)
         try:

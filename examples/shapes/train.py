@@ -3,9 +3,10 @@
     python train.py                # 60 to 90 seconds on two CPU cores; never more than three minutes of training
     python train.py --help
 
-Each picture holds one mark (a ring, a cross, a triangle, …) in one of its four quadrants, of any size and colour,
-tilted to either side, on a clouded background among blobs that mean nothing. The class is the kind of mark; the network
-is not told where it is. So an attribution map can be checked: it should lie in the quadrant where the mark was drawn.
+Each picture holds one shape (a ring, a cross, a triangle, …) in one of its four quadrants, of any size and colour,
+tilted to either side, on a clouded background among blobs that mean nothing. The class is the kind of shape; the
+network is not told where it is. So an attribution map can be checked: it should lie in the quadrant where the
+shape was drawn.
 
 Written beside this file (or into `--out`):
     shapes.safetensors   the tensors alone
@@ -42,16 +43,16 @@ MEAN = STD = 0.5  # it is given (pixels / 255 - 0.5) / 0.5
 
 
 def make_picture(rng: np.random.Generator, label: int, quadrant: int) -> Image.Image:
-    """An RGB picture of SIDE×SIDE with the mark of class `label` in `quadrant` (0 … 3, see QUADRANTS)."""
+    """An RGB picture of SIDE×SIDE with the shape of class `label` in `quadrant` (0 … 3, see QUADRANTS)."""
     picture = background(rng)
     for _ in range(rng.integers(2, 6)):
         add_blob(picture, rng)
     size = int(rng.integers(40, 59))
-    low, high = 2, SIDE // 2 - size - 2  # the whole mark lies inside its quadrant
+    low, high = 2, SIDE // 2 - size - 2  # the whole shape lies inside its quadrant
     x = int(rng.integers(low, high + 1)) + SIDE // 2 * (quadrant % 2)
     y = int(rng.integers(low, high + 1)) + SIDE // 2 * (quadrant // 2)
     around = np.asarray(picture.crop((x, y, x + size, y + size))).mean((0, 1))
-    picture.paste(contrasting(rng, around), (x, y), draw_mark(label, rng.uniform(-30, 30), size))
+    picture.paste(contrasting(rng, around), (x, y), draw_shape(label, rng.uniform(-30, 30), size))
     return picture
 
 
@@ -88,8 +89,8 @@ def contrasting(rng: np.random.Generator, around: np.ndarray) -> tuple[int, ...]
             return tuple(colour.tolist())
 
 
-def draw_mark(label: int, angle: float, size: int) -> Image.Image:
-    """A mask of size×size with the mark turned by `angle` degrees; drawn larger first, so that its edges are smooth."""
+def draw_shape(label: int, angle: float, size: int) -> Image.Image:
+    """A mask of size×size with the shape turned by `angle` degrees; drawn larger first, for smooth edges."""
     mask = Image.new("L", (256, 256))
     draw = ImageDraw.Draw(mask)
     name, middle = LABELS[label], 128

@@ -1,4 +1,4 @@
-"""One pass for several questions: the answers are those of a pass for each."""
+"""One forward pass for several users: their results are those of a pass for each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def maps(method: str, engine: Engine, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("inplace", [False, True])
 @pytest.mark.parametrize("order", list(itertools.permutations(["vanilla_gradient", "guided_backprop", "grad_cam"])))
 def test_each_answer_is_that_of_a_pass_of_its_own(order: tuple[str, ...], inplace: bool) -> None:
-    """In any order, and again: a rule is off the graph when another goes back on it."""
+    """In any order, and again: a rule is removed from the graph before the next backward pass."""
     network, x = wrap(Tiny(nn.ReLU(inplace=inplace), seed=4)).double(), pictures().double()
     layer = inspection_of(network).layers[-1].name
     shared = ForwardPass(network, x, [layer])
@@ -55,7 +55,7 @@ def test_large_networks(architecture: str) -> None:
             assert relative(actual, expected) < 1e-5, method
 
 
-def test_one_way_up_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_forward_pass_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     network, x = wrap(Tiny()), pictures()
     layer = inspection_of(network).layers[-1].name
     passes = []
@@ -115,7 +115,7 @@ def test_a_layer_that_the_score_does_not_depend_on_is_refused() -> None:
         SharedEngine(ForwardPass(wrap(Severed()), x, ["second"]), Score(0)).features(x, "second")
 
 
-def test_a_way_is_gone_after_the_last_question() -> None:
+def test_the_graph_is_freed_after_its_last_user() -> None:
     network, x = wrap(Tiny()), random_picture(8)
     shared_forward = SharedForward(network, x, (inspection_of(network).layers[-1].name,), 2)
     assert isinstance(shared_forward.engine(Score(0)), SharedEngine)
@@ -126,7 +126,7 @@ def test_a_way_is_gone_after_the_last_question() -> None:
     assert kept() is None
 
 
-def test_without_memory_for_a_graph_each_question_has_a_pass_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_memory_for_a_graph_each_user_has_a_pass_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     network, x = wrap(Tiny()), random_picture(8)
 
     def no_memory(*given: object) -> None:

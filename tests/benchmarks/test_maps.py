@@ -18,7 +18,7 @@ from benchmarks.maps import error, growth, memory, plot, report, rounding, run, 
 from benchmarks.maps.__main__ import parse
 from benchmarks.maps.measure import Times, ratio, total
 from benchmarks.maps.peers import MAIN, main_peer
-from benchmarks.maps.sides import METHODS, OURS, PATHS
+from benchmarks.maps.sides import METHODS, OURS, PATH_METHODS
 from tests.support.nets import Tiny, random_picture, wrap
 
 SIDE, COUNT = 32, 3
@@ -56,7 +56,7 @@ def test_record_has_both_sides_of_every_method_and_equal_maps(tmp_path: Path) ->
     assert {d.method for d in ours} == set(METHODS)
     assert max(d.value for d in ours) < 1e-5
     assert record.faults == []
-    for method in PATHS:
+    for method in PATH_METHODS:
         timing = report.pick(record.equal_error, method, f"{OURS} pytorch")
         assert timing.error <= record.goals[method]
         assert report.pick(record.equal_error, method, main_peer(method).library).evaluations <= error.PEER_STEPS
@@ -135,12 +135,12 @@ def test_fewest_steps_for_an_error(error_at, steps: int | None) -> None:
     assert (need.error <= 0.04) == (steps is not None)
 
 
-@pytest.mark.parametrize("method", PATHS)
+@pytest.mark.parametrize("method", PATH_METHODS)
 def test_reference_is_the_integral(method: str) -> None:
     """It sums to the score's change, and is kept."""
     subject = tiny()
     reference = error.reference(subject, method, 400)
-    end = subject.x * 0 if method == PATHS[0] else error.blur(subject.x, error.MAX_SIGMA)
+    end = subject.x * 0 if method == PATH_METHODS[0] else error.blur(subject.x, error.MAX_SIGMA)
     engine = sides.engine_of(subject)
     change = engine.scores(subject.x[None]) - engine.scores(end[None])
     assert float(reference.sum()) == pytest.approx(float(change), rel=0.02)
@@ -161,7 +161,7 @@ def test_spread_and_ratio() -> None:
 def test_growth_of_a_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(growth, "STEPS", (2, 4, 8))
     series = growth.grow(tiny(), ("steps",), 2)
-    assert [(s.name, s.x, len(s.seconds[0])) for s in series] == [(report.title(m), [2, 4, 8], 2) for m in PATHS]
+    assert [(s.name, s.x, len(s.seconds[0])) for s in series] == [(report.title(m), [2, 4, 8], 2) for m in PATH_METHODS]
     assert "8 steps" in growth.memory_table(series)
     assert ElementTree.fromstring(growth.drawing("tiny", series)).tag.endswith("svg")
     line = growth.fit([1, 2, 4], [3.0, 5.0, 9.0])

@@ -18,7 +18,7 @@ from gradoscope.contract.problems import BadAnswer, NotFound, NotReached, TooMan
 from PIL import Image
 
 from tests.support.paths import SAMPLES
-from tests.web.test_leaving import become
+from tests.web.test_leaving import in_flight_becomes
 
 ONE_PASS = ["vanilla_gradient", "grad_cam"]
 LONG = {"methods": "integrated_gradients", "options": {"integrated_gradients": {"steps": 1000}}}
@@ -126,12 +126,12 @@ def test_closing_a_stream_ends_the_work(client, server):
         assert any(isinstance(event, Advanced) for event in stream)
         with pytest.raises(NotReached):
             _ = stream.explanation
-    assert become(server, 0)
+    assert in_flight_becomes(server, 0)
     assert list(stream) == []
     forgotten = client.explain_stream(sample="cat", **LONG, target=402)
     assert next(forgotten)
     del forgotten  # an iteration that was broken off
-    assert become(server, 0)
+    assert in_flight_becomes(server, 0)
 
 
 def test_a_refusal_says_all_that_the_server_says(client):
@@ -163,11 +163,11 @@ def test_the_asynchronous_client_is_the_same(server):
                 async for event in stream:
                     if isinstance(event, Advanced):
                         break
-            assert await asyncio.to_thread(become, server, 0)
+            assert await asyncio.to_thread(in_flight_becomes, server, 0)
             waiting = asyncio.create_task(client.explain(sample="cat", **LONG, target=404))
-            assert await asyncio.to_thread(become, server, 1)
+            assert await asyncio.to_thread(in_flight_becomes, server, 1)
             waiting.cancel()
-            assert await asyncio.to_thread(become, server, 0)
+            assert await asyncio.to_thread(in_flight_becomes, server, 0)
             with pytest.raises(NotFound):
                 await client.explain(sample="dog")
             again = await client.get(made.id)

@@ -19,7 +19,7 @@ expect.set_options(timeout=LONG)
 
 def test_crop_frame_is_where_the_model_looked(visit: Visit) -> None:
     visit.cat()
-    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.named}").json()
+    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.explanation_id}").json()
     x0, y0, x1, y1 = record["inputs"][0]["crop"]
     image = visit.page.locator("img.original").bounding_box()
     frame = visit.page.locator(".crop").bounding_box()
@@ -119,7 +119,7 @@ def test_reading_asks_nothing_of_the_server(visit: Visit) -> None:
 
 def test_scale_bar_tells_the_values_of_the_array(visit: Visit) -> None:
     visit.cat()
-    id = visit.named
+    id = visit.explanation_id
     panel = visit.page.request.get(f"{visit.root}/api/v1/explanations/{id}").json()["panels"][0]
     raw = np.load(io.BytesIO(visit.page.request.get(visit.root + panel["urls"]["npy"]).body()))
     bar = visit.page.locator(".maps reading-bar")

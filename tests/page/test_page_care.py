@@ -68,7 +68,7 @@ def test_too_many_requests_says_when_to_try_again(visit: Visit) -> None:
 
 def test_a_lost_connection_keeps_the_maps_and_can_be_retried(visit: Visit) -> None:
     visit.cat()
-    id = visit.named
+    id = visit.explanation_id
     record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{id}").json()
     refused = {
         "status": "refused",

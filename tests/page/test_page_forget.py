@@ -80,7 +80,7 @@ def visit(browser: Browser, server_url: str) -> Iterator[Forgetful]:
 
 def test_it_says_what_it_does_and_does_it(visit: Forgetful) -> None:
     visit.take("rocket")
-    forgotten = visit.named
+    forgotten = visit.explanation_id
     dialog = visit.question()
     expect(dialog).to_contain_text("The server deletes the picture")
     expect(dialog.get_by_role("button", name="Keep")).to_be_focused()
@@ -98,17 +98,17 @@ def test_it_says_what_it_does_and_does_it(visit: Forgetful) -> None:
 
 def test_the_other_pictures_stay(visit: Forgetful) -> None:
     visit.take(*NAMES)
-    rocket = visit.named
+    rocket = visit.explanation_id
     visit.choose("grid")
-    grid, shown = visit.named, visit.pixels()
+    grid, shown = visit.explanation_id, visit.pixels()
     visit.choose("espresso")
-    espresso, steps, asked = visit.named, visit.steps, len(visit.asked)
+    espresso, steps, asked = visit.explanation_id, visit.steps, len(visit.asked)
     visit.forget()
     # The next one was looked at before: its map is here, and its address stands where the forgotten one stood.
     expect(visit.picture("grid")).to_be_checked()
     visit.finished(1)
     assert visit.strip == ["rocket.jpg", "grid.jpg"]
-    assert (visit.named, visit.steps, visit.pixels()) == (grid, steps, shown)
+    assert (visit.explanation_id, visit.steps, visit.pixels()) == (grid, steps, shown)
     assert len(visit.asked) == asked
     assert [visit.status(id) for id in (rocket, espresso, grid)] == [200, 404, 200]
     expect(visit.page.locator("panel-grid .question")).to_be_focused()
@@ -127,7 +127,7 @@ def test_the_other_pictures_stay(visit: Forgetful) -> None:
     visit.forget()
     expect(visit.page.locator("picture-strip")).to_be_hidden()
     visit.finished(1)
-    assert visit.named == rocket
+    assert visit.explanation_id == rocket
     visit.page.reload()
     visit.finished(1)
     expect(visit.page.locator("picture-strip")).to_be_hidden()
@@ -143,17 +143,17 @@ def test_the_next_picture_is_explained_where_it_was_not_yet(visit: Forgetful) ->
     label = visit.page.locator(".prediction").nth(1).locator(".prediction-label").inner_text()
     expect(visit.page.locator("panel-grid .question")).to_have_text(f"Why {label}")
     visit.finished(1)
-    forgotten, steps = visit.named, visit.steps
+    forgotten, steps = visit.explanation_id, visit.steps
     visit.forget()
     expect(visit.picture("espresso")).to_be_checked()
     visit.finished(1)
     assert visit.strip == ["espresso.jpg", "grid.jpg"]
     expect(visit.page.locator("panel-grid .question")).to_have_text(f"Why {label}")  # the same question of all
-    assert visit.named != forgotten
-    assert (visit.steps, visit.status(visit.named)) == (steps, 200)
+    assert visit.explanation_id != forgotten
+    assert (visit.steps, visit.status(visit.explanation_id)) == (steps, 200)
     visit.page.go_back()  # the first question of the picture that is forgotten: an explanation of its own
     visit.finished(1)
-    assert visit.status(visit.named) == 200
+    assert visit.status(visit.explanation_id) == 200
 
 
 def test_a_next_picture_that_is_refused_is_passed_over(visit: Forgetful) -> None:
@@ -165,11 +165,11 @@ def test_a_next_picture_that_is_refused_is_passed_over(visit: Forgetful) -> None
         ]
     )
     visit.finished(1)
-    forgotten = visit.named
+    forgotten = visit.explanation_id
     visit.forget()
     expect(visit.notice).to_contain_text("broken.jpg was not accepted")
     visit.finished(1)
-    assert visit.named != forgotten
+    assert visit.explanation_id != forgotten
     expect(visit.page.locator("picture-strip")).to_be_hidden()
     assert visit.shown == "grid.jpg"
     expect(visit.notice).to_contain_text("broken.jpg was not accepted")

@@ -179,7 +179,7 @@ def test_hidden_and_moved_asks_nothing_and_lasts(visit: Visit) -> None:
     assert before[9] in maps(visit, 7)
     menu(visit, "1 hidden", f"Show Tiny, {cat}")
     assert set(before) < set(maps(visit, 14))
-    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.named}").json()
+    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.explanation_id}").json()
     assert [panel["method"] for panel in record["panels"] if not panel["from_store"]] == ["input_x_gradient"]
 
 

@@ -49,7 +49,7 @@ def test_a_key_is_asked_for_once_and_pictures_have_it_too(browser: Browser, lock
               await image.decode();
               return image.naturalWidth;
             }""",
-            visit.named,
+            visit.explanation_id,
         )
         assert size > 0
         assert "session" not in visit.page.evaluate("() => document.cookie")

@@ -109,7 +109,7 @@ def choose(visit: Visit, title: str) -> Locator:
 
 
 def record(visit: Visit) -> Any:
-    id = visit.named
+    id = visit.explanation_id
     return visit.page.request.get(f"{visit.root}/api/v1/explanations/{id}").json()
 
 

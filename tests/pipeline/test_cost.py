@@ -11,10 +11,10 @@ from gradoscope.pipeline.cost import (
     components,
     map_seconds,
     panel_cost,
+    progress_weight,
     record_map_time,
     record_metric_time,
     throughput_key,
-    weight,
 )
 from gradoscope.pipeline.throughput import Throughput
 
@@ -35,14 +35,14 @@ def test_work_and_weight_are_of_all_evaluations():
     assert cost.measuring == sum(one.forwards + one.gradients for one in cost.metrics.values()) > 0
     assert cost.work == (20 + cost.measuring) * 32 * 48
     passes = 20 * (1 + BACKWARD) + sum(one.forwards + one.gradients * (1 + BACKWARD) for one in cost.metrics.values())
-    assert cost.weight == passes
+    assert cost.progress_weight == passes
 
 
 def test_a_map_by_forward_passes_weighs_less_than_one_by_gradients():
     occlusion, smooth = panel_cost(inputs("occlusion"), ()), panel_cost(inputs("smooth_grad"), ())
     assert occlusion.map.gradients == 0 < occlusion.map.forwards
-    assert weight(occlusion.map) == occlusion.map.total
-    assert weight(smooth.map) == (1 + BACKWARD) * smooth.map.total
+    assert progress_weight(occlusion.map) == occlusion.map.total
+    assert progress_weight(smooth.map) == (1 + BACKWARD) * smooth.map.total
 
 
 def test_seconds_are_those_of_the_last_maps_of_enough_evaluations():

@@ -82,12 +82,12 @@ def test_age_and_size_are_heeded_by_the_clock_of_the_object_store(opened):
     for number in range(3):
         store.create(f"r{number}", {})
         store.put(f"r{number}", "source", store.key(number), b"x" * 1000, {})
-    assert store.sweep() == 0
+    assert store.clean_up() == 0
     assert store.usage()[0] == 3
     store.max_bytes = 2500
-    assert store.sweep() == 1
+    assert store.clean_up() == 1
     store.max_age = -60
-    assert store.sweep() == 2
+    assert store.clean_up() == 2
     assert store.usage() == (0, 0)
 
 

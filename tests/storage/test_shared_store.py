@@ -88,7 +88,7 @@ def test_processes_use_and_forget_the_same_panels_at_once(store, tmp_path):
     while any(process.is_alive() for process in running):
         for number in range(KEYS):
             assert keep(store, "stays", number) == panel(number)
-        store.sweep()
+        store.clean_up()
     for process in running:
         process.join()
         assert process.exitcode == 0
@@ -255,7 +255,7 @@ def test_others_run_on_and_what_nobody_computes_was_cancelled(store, monkeypatch
     assert store.load("done") == {"status": "done"}
 
 
-def test_leftovers_of_processes_that_died_are_swept(store, tmp_path):
+def test_leftovers_of_processes_that_died_are_cleaned_up(store, tmp_path):
     store.create("one", {})
     keep(store, "one")
     store.create("forgotten", {})
@@ -264,14 +264,14 @@ def test_leftovers_of_processes_that_died_are_swept(store, tmp_path):
     for path in ("records/dead/panel", "records/one/young.part", "records/one/old.part", "keys/ab/abc"):
         place.write({path: b"x"})
     kept = left(store)
-    store.sweep()
+    store.clean_up()
     assert left(store) == sorted([*kept, "clock"])
     for path in ("records/dead/panel", "records/one/old.part", "keys/ab/abc"):
         os.utime(tmp_path / "shared" / path, (1, 1))
     for path in (tmp_path / "shared" / "gone").iterdir():
         os.utime(path, (1, 1))
     store._tidied = 0.0
-    store.sweep()
+    store.clean_up()
     gone = {"records/dead/panel", "records/one/old.part", "keys/ab/abc"}
     assert left(store) == sorted(["clock", *(p for p in kept if p not in gone and not p.startswith("gone/"))])
     assert store.read("one", "panel:p0") == panel(0)
@@ -287,7 +287,7 @@ def test_bytes_that_records_share_are_counted_once(store):
     store.forget("one")
     assert store.usage() == (1, size)
     store.max_bytes = size - 1
-    assert store.sweep() == 1
+    assert store.clean_up() == 1
     assert store.usage() == (0, 0)
 
 

@@ -49,7 +49,7 @@ def files(store):
     if isinstance(store, Store):
         return [path for path in (store.folder / "blobs").rglob("*") if path.is_file()]
     items = store._objects.list_below("records")
-    return sorted({item.file: item.path for item in items if not item.path.endswith((OWNER, RECORD))}.values())
+    return sorted({item.content_id: item.path for item in items if not item.path.endswith((OWNER, RECORD))}.values())
 
 
 def lose(store):
@@ -115,7 +115,7 @@ def test_what_is_deleted_while_it_is_made_does_not_come_back(store):
     with pytest.raises(NotFound):
         store.put("r", "panel:p1", store.key("x"), b"x", {})
     assert store.load("r") is None
-    store.sweep()
+    store.clean_up()
     assert files(store) == []
 
 
@@ -131,13 +131,13 @@ def test_the_oldest_go_until_the_size_holds(store):
     for number in range(5):
         store.create(f"r{number}", {})
         keep(store, f"r{number}", "source", bytes([65 + number]) * 3000)
-    assert store.sweep() == 2
+    assert store.clean_up() == 2
     assert [store.load(f"r{number}") is not None for number in range(5)] == [False, False, True, True, True]
     assert len(files(store)) == 3
 
 
 def test_what_is_computed_stays_whatever_has_to_go(store):
-    """A record that runs, and one that is measured: neither a sweep nor a full disk takes it, however old it is."""
+    """A record that runs, and one that is measured: neither a clean-up nor a full disk takes it, however old it is."""
     store.create("runs", {"status": "running"})
     store.create("measured", {"status": "done"})
     for record in ("runs", "measured"):
@@ -146,7 +146,7 @@ def test_what_is_computed_stays_whatever_has_to_go(store):
     for number in range(3):
         store.create(f"r{number}", {"status": "done"})
         keep(store, f"r{number}", "source", bytes([65 + number]) * 3000)
-    assert store.sweep() == 3
+    assert store.clean_up() == 3
     assert not store._make_room("new", 10**6)
     assert store.load("runs") == {"status": "running"}
     assert store.load("measured") == {"status": "done"}
@@ -154,7 +154,7 @@ def test_what_is_computed_stays_whatever_has_to_go(store):
     assert not store._make_room("new", 10**6)
     store.update("runs", {"status": "done"})
     store.unpin("measured", pin)
-    assert store.sweep() == 1
+    assert store.clean_up() == 1
     assert store.load("runs") is None
     assert store._make_room("new", 10**6)
     assert store.load("measured") is None
@@ -167,9 +167,9 @@ def test_a_pin_ends_by_itself(opened, monkeypatch):
     store = opened(max_bytes=100, max_age=10**6)
     store.create("runs", {"status": "running"})
     keep(store, "runs", "source", b"x" * 1000)
-    assert store.sweep() == 0
+    assert store.clean_up() == 0
     wait(monkeypatch, store, 10_000)
-    assert store.sweep() == 1
+    assert store.clean_up() == 1
 
 
 def test_who_uses_most_makes_room(store):
@@ -180,7 +180,7 @@ def test_who_uses_most_makes_room(store):
     for number in range(8):
         store.create(f"bob{number}", {}, "bob")
         keep(store, f"bob{number}", "source", bytes([75 + number]) * 1500)
-    assert store.sweep() >= 4
+    assert store.clean_up() >= 4
     kept = [name for name in ("ann0", "ann1", *(f"bob{number}" for number in range(8))) if store.load(name) is not None]
     assert kept[:2] == ["ann0", "ann1"]
     assert kept[-1] == "bob7"
@@ -193,7 +193,7 @@ def test_records_leave_by_age(opened, monkeypatch):
     keep(store, "old", "source", b"old")
     wait(monkeypatch, store, 101)
     store.create("new", {})
-    assert store.sweep() == 1
+    assert store.clean_up() == 1
     assert store.load("old") is None
     assert store.load("new") == {}
     assert files(store) == []

@@ -45,14 +45,14 @@ def test_a_damaged_file_is_taken_away_and_can_be_written_again(store, spoil):
     assert blobs(store) == []
 
 
-def test_files_that_the_index_does_not_know_are_swept(store):
+def test_files_that_the_index_does_not_know_are_cleaned_up(store):
     keep(store, "one")
     folder = blobs(store)[0].parent
     (folder / "unknown").write_bytes(MAGIC)
     (folder / "young.part").write_bytes(MAGIC)
     (folder / "old.part").write_bytes(MAGIC)
     os.utime(folder / "old.part", (1, 1))
-    store.sweep()
+    store.clean_up()
     assert sorted(path.name for path in blobs(store)) == sorted([store.key(MAGIC.decode()), "young.part"])
     assert store.read("one", "source") == MAGIC
 
@@ -94,7 +94,7 @@ def test_a_damaged_index_is_begun_anew(store, how, opened):
         else:
             raise AssertionError("it is not begun anew")
         assert one.read("new", "source") == MAGIC
-    store.sweep()
+    store.clean_up()
     other.close()  # what it had open does not take away what is there now
     assert store.load("new") == {"label": "label of new"}
     again = Store(store.folder, 10_000_000, 3600)
@@ -137,7 +137,7 @@ def test_damage_at_random_places_ends_in_an_answer(store):
                 store.load(f"{turn}-{number}")
                 store.read(f"{turn}-{number}", "source")
         with suppress(Problem):
-            store.sweep()
+            store.clean_up()
         for _ in range(3):
             with suppress(Unavailable):
                 keep(store, "after")

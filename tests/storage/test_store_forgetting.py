@@ -30,14 +30,14 @@ def test_what_is_deleted_is_gone_from_the_disk(store):
     assert other.read("other", "source") == b"other"
 
 
-def test_a_deletion_beside_somebody_who_reads_is_tidied_at_the_next_sweep(store, monkeypatch):
+def test_a_deletion_beside_somebody_who_reads_is_tidied_at_the_next_clean_up(store, monkeypatch):
     monkeypatch.setattr(index, "TRUNCATE_SECONDS", 0.05)
     keep(store, "secret-record")
     with store._index.transaction(write=False) as reading:
         reading.execute("SELECT * FROM record").fetchall()
         assert store.forget("secret-record")
         assert blobs(store) == []
-    store.sweep()
+    store.clean_up()
     assert traces(store.folder, b"secret-record", MAGIC) == []
 
 
@@ -45,10 +45,10 @@ def test_what_leaves_by_age_or_size_is_gone_from_the_disk(tmp_path, monkeypatch)
     store = Store(tmp_path, 50, 100)
     for number in range(4):
         keep(store, f"secret-record-{number}", MAGIC + bytes([65 + number]))
-    assert store.sweep() == 3
+    assert store.clean_up() == 3
     assert traces(tmp_path, *(f"secret-record-{n}".encode() for n in range(3))) == []
     pass_time(monkeypatch, 101)
-    assert store.sweep() == 1
+    assert store.clean_up() == 1
     assert traces(tmp_path, b"secret-record", MAGIC) == []
 
 
@@ -65,32 +65,32 @@ def pass_time(monkeypatch, seconds, uptime=True, wall=True):
 @pytest.mark.parametrize("jump", [365 * 86400, -365 * 86400, 7200, -7200])
 def test_a_wall_clock_that_jumps_forgets_nothing_and_keeps_nothing(store, monkeypatch, jump):
     keep(store, "before")
-    store.sweep()
+    store.clean_up()
     pass_time(monkeypatch, jump, uptime=False)
-    store.sweep()
+    store.clean_up()
     keep(store, "meanwhile", b"meanwhile")
     assert store.load("before")
     pass_time(monkeypatch, -jump, uptime=False)
-    store.sweep()
+    store.clean_up()
     assert store.load("before")
     assert store.load("meanwhile")
     pass_time(monkeypatch, jump, uptime=False)
     pass_time(monkeypatch, 3601)
-    assert store.sweep() == 2
+    assert store.clean_up() == 2
     assert store.usage() == (0, 0)
 
 
 @pytest.mark.parametrize(("off", "left"), [(1800, 1), (3700, 0), (-10_000_000, 1)])
 def test_while_the_machine_is_off_the_wall_clock_counts(store, monkeypatch, off, left):
     keep(store, "before")
-    store.sweep()
+    store.clean_up()
     monkeypatch.setattr(clock, "_boot", lambda: "another")
     monkeypatch.setattr(clock, "_uptime", lambda: 1.0)
     pass_time(monkeypatch, off, uptime=False)
-    store.sweep()
+    store.clean_up()
     assert store.usage()[0] == left
     pass_time(monkeypatch, 3601)
-    store.sweep()
+    store.clean_up()
     assert store.usage() == (0, 0)
 
 
@@ -98,14 +98,14 @@ def test_records_from_the_future_do_not_stay_for_ever(store, monkeypatch):
     keep(store, "one")
     with store._index.transaction() as connection:
         connection.execute("UPDATE record SET created = created + 1e9")
-    store.sweep()
+    store.clean_up()
     pass_time(monkeypatch, 3601)
-    assert store.sweep() == 1
+    assert store.clean_up() == 1
 
 
 def test_without_a_boot_id_the_wall_clock_has_to_do(store, monkeypatch):
     monkeypatch.setattr(clock, "_boot", lambda: "")
     keep(store, "one")
-    store.sweep()
+    store.clean_up()
     pass_time(monkeypatch, 3601, uptime=False)
-    assert store.sweep() == 1
+    assert store.clean_up() == 1

@@ -165,7 +165,7 @@ def test_a_read_only_store_can_be_read(public, opened):
             lambda: keep(later, "two", b"two"),
             lambda: later.update("one", {}),
             lambda: later.forget("one"),
-            lambda: later.sweep(),
+            lambda: later.clean_up(),
         ):
             with pytest.raises(NotStored, match="cannot write") as refused:
                 change()
@@ -182,7 +182,7 @@ def test_a_place_where_nothing_can_be_made_is_told_at_the_call(public):
         with pytest.raises(NotStored):
             store.create("one", {})
         with pytest.raises(NotStored):
-            store.key("x")
+            store.key("x")  # the first key creates the file with the secret
     keep(store, "one")
 
 

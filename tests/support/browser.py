@@ -128,8 +128,8 @@ class Visit:
         return [r for r in self.requests if r.method == "POST"]
 
     @property
-    def named(self) -> str:
-        """Of the explanation that the address names."""
+    def explanation_id(self) -> str:
+        """The id of the explanation in the page's address."""
         return urlsplit(self.page.url).path.rsplit("/", 1)[1]
 
     def open(self, path: str = "/") -> None:

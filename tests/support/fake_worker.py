@@ -44,7 +44,7 @@ def work(connection: Connection, settings: Settings) -> None:
                             runs.remove((number, events))
                 elif message[0] == "forget":
                     store.forget(message[1])
-                elif message[0] == "end_unfinished":
+                elif message[0] == "cancel_running_except":
                     store.cancel_running(message[1])
                 elif message[0] == "record_end":
                     record_end(store, *message[1:])

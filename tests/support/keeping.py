@@ -17,7 +17,7 @@ CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 
 class Keeping(Visit):
-    """A visit to two cheap maps of the cat."""
+    """A visit for what a user keeps: exports, clipboard, history. `cheap` opens an explanation with two cheap maps."""
 
     id: str
 

@@ -46,11 +46,11 @@ def write_card(path: Path, file: str, *, architecture: str, labels: str, **rest:
 
 
 def write_faulty(folder: Path) -> None:
-    """Weights that are sound, and some that are not."""
+    """Files of weights: one that is intact, and faulty ones."""
     torch.manual_seed(0)
     network = resnet18(num_classes=7)
     tensors = dict(network.state_dict())
-    save_file(tensors, folder / "sound.safetensors")
+    save_file(tensors, folder / "intact.safetensors")
     save_file(tensors | {"fc.bias": torch.full((7,), torch.nan)}, folder / "nan.safetensors")
     torch.save(network, folder / "whole.pth")
     small = tiny(7)
@@ -68,7 +68,7 @@ RESNET = "torchvision:resnet18"
 FAULTS: dict[str, tuple[dict[str, str], str]] = {
     "architecture": (
         {"architecture": "torchvision:resnet34"},
-        "sound.safetensors does not fit the architecture. torchvision:resnet34: 80 tensors are missing "
+        "intact.safetensors does not fit the architecture. torchvision:resnet34: 80 tensors are missing "
         "(layer1.2.conv1.weight, layer1.2.bn1.weight, layer1.2.bn1.bias, …)",
     ),
     "unknown": ({"architecture": "resnet81"}, "neither torchvision nor timm knows «resnet81»"),
@@ -98,6 +98,6 @@ FAULTS: dict[str, tuple[dict[str, str], str]] = {
     "key": ({"source": 'key = "ema"'}, "there are no tensors under the key «ema»"),
     "module": ({"architecture": "nowhere:build"}, "there is no module «nowhere»"),
     "function": ({"architecture": "own_nets:build", "file": "small.pth"}, "the module own_nets has no «build»"),
-    "hash": ({"source": f'sha256 = "{"0" * 64}"'}, "sound.safetensors is not what it should be"),
+    "hash": ({"source": f'sha256 = "{"0" * 64}"'}, "intact.safetensors is not what it should be"),
     "field": ({"top": 'licens = "MIT"'}, "licens: there is no such field; did you mean `licence`?"),
 }

@@ -28,7 +28,7 @@ def in_flight(server):
     return float(next(line.split()[1] for line in lines if line.startswith("gradoscope_requests_in_flight ")))
 
 
-def become(server, count):
+def in_flight_becomes(server, count):
     """Whether so many requests are in flight before long."""
     until = time.monotonic() + SOON
     while in_flight(server) != count:
@@ -76,18 +76,18 @@ def test_leaving_in_every_form_of_answer(form, server):
                 next(event for event in events if event[0] == "progress")
     else:
         client = Client(server, form, target=310)
-        assert become(server, 1)
+        assert in_flight_becomes(server, 1)
         client.left()
-    assert become(server, 0)
+    assert in_flight_becomes(server, 0)
 
 
 @pytest.mark.parametrize("form", ["application/json", "text/event-stream"])
 def test_leaving_while_the_worker_starts(form, server):
     kill_worker(server)
     client = Client(server, form, target=311)
-    assert become(server, 1)
+    assert in_flight_becomes(server, 1)
     client.left()
-    assert become(server, 0)
+    assert in_flight_becomes(server, 0)
     ready(server)
 
 
@@ -102,8 +102,8 @@ def test_leaving_while_one_waits_for_the_others_after_a_death(server):
         ready(server)
         assert in_flight(server) == 2
         second.close()  # it waits: the first one runs alone
-        assert become(server, 1)
+        assert in_flight_becomes(server, 1)
         server._wait(
             lambda: server.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "cancelled", "an end"
         )
-    assert become(server, 0)
+    assert in_flight_becomes(server, 0)

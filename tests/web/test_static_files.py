@@ -180,15 +180,15 @@ def test_several_files_in_one(folder: Path) -> None:
     assert client.get(tree.current().address("all.js")).text == f"{SCRIPT}\n{SCRIPT}"
 
 
-def test_an_opened_explanation_has_the_sheets_that_its_scripts_ask_for() -> None:
+def test_an_opened_explanation_has_the_style_sheets_that_its_scripts_load() -> None:
     source = (ROOT / "static" / "js" / "page" / "workbench.js").read_text("utf-8")
     assert json.loads(re.search(r"const SHEETS = (\[[^]]*\]);", source)[1]) == list(WORKBENCH)
 
 
 @pytest.mark.parametrize("path", ["/", "/e/0", "/methods", "/trust", "/docs"])
 def test_all_that_a_page_names_is_kept(tmp_path: Path, path: str) -> None:
-    with serving(tmp_path / "store") as door, door.client() as client:
-        door.executor.has_catalogue = False  # so that the page of methods shows those that ship
+    with serving(tmp_path / "store") as web_server, web_server.client() as client:
+        web_server.executor.has_catalogue = False  # so that the page of methods shows those that ship
         named = re.findall(r'(?:src|href)="(/static/[^"]+)"', client.get(path).text)
         assert len(named) > 3
         assert len({url.split("/")[2] for url in named}) == 1

@@ -29,7 +29,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_told_and_ends_with_1(faulty: Path, tmp_path: Path, name: str) -> None:
     change, message = FAULTS[name]
-    given = {"architecture": RESNET, "labels": "classes = 7", "file": "sound.safetensors"} | change
+    given = {"architecture": RESNET, "labels": "classes = 7", "file": "intact.safetensors"} | change
     for file in faulty.iterdir():
         (tmp_path / file.name).symlink_to(file)
     card = write_card(tmp_path / f"{name}.toml", given.pop("file"), **given)

@@ -1,4 +1,4 @@
-"""A user's own model, added by its card only: trained here, saved, served; its maps lie where the mark was drawn."""
+"""A user's own model, added by its card only: trained here, saved, served; its maps lie where the shape was drawn."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_six_maps_with_the_right_label_alike_from_both_files(
         np.testing.assert_allclose(plain, checkpoint, rtol=1e-4, atol=1e-5 * np.abs(plain).max())
 
 
-def test_grad_cam_lies_where_the_mark_was_drawn(own_server: Server, shapes: Path, script: ModuleType) -> None:
+def test_grad_cam_lies_where_the_shape_was_drawn(own_server: Server, shapes: Path, script: ModuleType) -> None:
     wait_for(own_server, "shapes")
     rng = np.random.default_rng(20_240_607)
     hits = right = 0
@@ -318,7 +318,7 @@ def test_over_rest_a_fault_is_a_problem_and_others_go_on(
     own_server: Server, folder: Path, faulty: Path, name: str
 ) -> None:
     change, message = FAULTS[name]
-    given = {"architecture": RESNET, "labels": "classes = 7", "file": "sound.safetensors"} | change
+    given = {"architecture": RESNET, "labels": "classes = 7", "file": "intact.safetensors"} | change
     file = faulty / given.pop("file")
     model = f"faulty_{name}"
     write_card(folder / f"{model}.toml", str(file), **given)

@@ -47,22 +47,22 @@ def integrated(stage: Stage, target: int) -> dict[str, Any]:
 def blurred(stage: Stage, target: int) -> dict[str, Any]:
     """The path out of a blur: score, and the map gathered so far."""
     x, engine = stage.x("cat"), stage.engine(target)
-    most = 50.0
-    edges = [most * (1 - k / PATH_FRAMES) ** 2 for k in range(PATH_FRAMES + 1)]
+    max_sigma = 50.0
+    edges = [max_sigma * (1 - k / PATH_FRAMES) ** 2 for k in range(PATH_FRAMES + 1)]
     path = walk(engine, [blur(x, s) for s in edges], lambda s: blur(x, s), edges, root=True)
     stage.webp("figure", strip(path.pop("frames")), 75)
     path.pop("final")
     stage.json("figure", {"edges": rounded(edges, 4), "path": path})
     half = (path["scores"][0] + path["scores"][-1]) / 2
     after = next(k for k, value in enumerate(path["scores"]) if value >= half)
-    gone = float(np.interp(half, path["scores"][after - 1 : after + 1], edges[after - 1 : after + 1]))
-    border = blur(torch.ones(1, 224, 224), most)[0]
+    half_sigma = float(np.interp(half, path["scores"][after - 1 : after + 1], edges[after - 1 : after + 1]))
+    border = blur(torch.ones(1, 224, 224), max_sigma)[0]
     return stage.about(
         "cat",
         target,
         gradients=engine.gradient_count,
         forwards=engine.forward_count,
-        half=significant(gone, 2),
+        half=significant(half_sigma, 2),
         corner=significant(float(border[0, 0])),
         middle=significant(float(border[112, 112])),
         **summary(path),
@@ -72,7 +72,7 @@ def blurred(stage: Stage, target: int) -> dict[str, Any]:
 def walk(
     engine: Counting, stops: Sequence[Tensor], at: Any, edges: Sequence[float], root: bool = False
 ) -> dict[str, Any]:
-    """Gather gradients from stop to stop, in substeps between; `root`: substeps are even in the root of the place."""
+    """Gather gradients from stop to stop, in substeps between; with `root` these are evenly spaced in √position."""
     total = torch.zeros_like(stops[0], dtype=torch.float64)
     maps, sums = [magnitude(total)], [0.0]
     for low, high in pairwise(edges):

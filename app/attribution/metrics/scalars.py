@@ -16,8 +16,8 @@ WORDS = {"lower": "lower is better", "higher": "higher is better", "": ""}
 
 @dataclass(frozen=True)
 class Scalar:
-    """A number of a metric; `says` is a sentence for readers, `better` is empty where neither way is, and `reference`
-    what a map worth nothing has."""
+    """A number of a metric; `says` is a sentence for readers, `better` is empty where neither direction is,
+    and `reference` is its value for a worthless map."""
 
     id: str  # METRIC.NAME
     title: str

@@ -37,7 +37,7 @@ def map_similarity(one: Tensor, other: Tensor, method: Method[Any]) -> Similarit
     return {
         "rank_correlation": rank_correlation(first, second),
         "signed_rank_correlation": rank_correlation(one.double().cpu().sum(0), other.double().cpu().sum(0)),
-        "ssim": ssim(unit(first), unit(second)) if spread(first) and spread(second) else None,
+        "ssim": ssim(rescaled(first), rescaled(second)) if spread(first) and spread(second) else None,
     }
 
 
@@ -61,7 +61,7 @@ def spread(values: Tensor) -> float:
     return float(values.max() - values.min())
 
 
-def unit(values: Tensor) -> Tensor:
+def rescaled(values: Tensor) -> Tensor:
     """`values` scaled so that they reach from 0 to 1."""
     return (values - values.min()) / spread(values)
 

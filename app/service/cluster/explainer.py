@@ -24,7 +24,7 @@ from ...zoo.paths import hide_paths
 from .. import logs
 from ..base_executor import deadline_passed
 from ..event_queue import EventQueue
-from ..telemetry import resident
+from ..telemetry import resident_bytes
 from ..threads import share_cores
 from .batch_job import BatchJob, run
 from .transport import Transport
@@ -45,7 +45,8 @@ class _Running:
 class Explainer:
     """A replica: one thread computes all running jobs in turns, the event loop passes the events on.
 
-    If a caller leaves, Serve cancels its `run`: that ends the computation after the current micro-batch.
+    If a caller leaves, Serve cancels its `run`: that ends the computation after the current micro-batch. `name` is for
+    a replica inside another process, as in tests; on a cluster a replica has a process of its own, and Ray names it.
     """
 
     async def __init__(self, settings: JsonObject, name: str = "") -> None:  # type: ignore[misc]
@@ -53,7 +54,7 @@ class Explainer:
         self._name = name or _replica_id()
         self._settings = Settings(**settings)
         logs.configure(self._settings.log_format, "replica")
-        if not name:  # in a process of its own
+        if not name:  # a process of its own, for which paths may be hidden
             hide_paths(self._settings)
         self._running: dict[int, _Running] = {}
         self._numbers = itertools.count()
@@ -109,7 +110,7 @@ class Explainer:
             "replica": self._name,
             "process": os.getpid(),
             "running": len(self._running),
-            "counters": {**self._counters, "resident": resident(os.getpid())},
+            "counters": {**self._counters, "resident": resident_bytes(os.getpid())},
             "catalogue_version": self._catalogue_version,
             "catalogue": catalogue,
         }

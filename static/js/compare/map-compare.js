@@ -68,7 +68,7 @@ export class MapCompare extends View {
   /** @type {HTMLDialogElement} */ dialog;
 
   #order = 0;
-  #asked = "";
+  #shown = "";
   /** @type {{ panels: [Panel, Panel], difference: Panel, own: Settings, says: string } | null} */
   #compared = null;
 
@@ -102,15 +102,15 @@ export class MapCompare extends View {
   follow() {
     const panels = sides();
     if (!panels) {
-      this.#asked = "";
+      this.#shown = "";
       if (this.dialog.open) this.dialog.close();
       return;
     }
     if (!this.dialog.open) this.open();
     const { viewport: { compare, how }, rendering: { reduction, percentile } } = store.state;
-    const asked = [...(compare ?? []), how, reduction, percentile, ...panels.map(({ raw, done }) => (raw ? "raw" : done))].join();
-    if (asked === this.#asked) return;
-    this.#asked = asked;
+    const shown = [...(compare ?? []), how, reduction, percentile, ...panels.map(({ raw, done }) => (raw ? "raw" : done))].join();
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     this.offer(panels);
     this.showSides(panels, how);
     this.measure(panels);
@@ -213,12 +213,13 @@ export class MapCompare extends View {
    */
   showDifference(panels, result) {
     const { shape, values, first } = result;
+    const grid = panels[first ? 0 : 1]; // the one with fewer pixels: the difference is on its grid
     const { rendering } = store.state;
     // Read as signed values, all of them: the two were clipped already.
     const own = /** @type {Settings} */ ({ ...rendering, reduction: "sum", palettes: { ...rendering.palettes, signed: DIVERGING }, percentile: 100, scale: "own", show: "map", top: 100 });
     const figure = this.figures[3];
     figure.lens.own = own;
-    const difference = { ...panels[first ? 0 : 1], id: "difference", difference: true, raw: { shape, values }, estimate: null };
+    const difference = { ...grid, id: "difference", difference: true, raw: { shape, values }, partial: null };
     this.show(figure, difference, t("compare.difference"));
     this.#compared = { panels, difference, own, says: sentence(result, rendering) };
   }

@@ -1,4 +1,4 @@
-// The arrays of the panels: estimates from the stream, and the raw array of each finished panel.
+// The arrays of the panels: partial maps from the stream, and the raw array of each finished panel.
 
 import * as api from "../api/client.js";
 import { cameSlowly } from "../api/slow-link.js";
@@ -63,17 +63,17 @@ async function showPreview({ id, record }, signal) {
 }
 
 /**
- * Shows an estimate from the stream. It is dropped if a newer one, or the final array, was decoded first.
+ * Shows a partial map from the stream. It is dropped if a newer one, or the final array, was decoded first.
  * @param {string} id
  * @param {object} map
  * @param {number} order
  * @param {AbortSignal} signal
  */
 export async function showEstimate(id, map, order, signal) {
-  const estimate = await decodeMap(map);
+  const partial = await decodeMap(map);
   const panel = store.panel(id);
   if (signal.aborted || !panel || panel.raw || (panel.order ?? -1) > order) return;
-  updatePanel(id, { estimate, order });
+  updatePanel(id, { partial, order });
 }
 
 /**

@@ -157,8 +157,8 @@ export class MapPanel extends View {
 
   /** What stands in the square instead of a map. */
   showMessage() {
-    const { status, problem, estimate, raw } = this.panel;
-    const empty = !estimate && !raw && !this.shown.stale;
+    const { status, problem, partial, raw } = this.panel;
+    const empty = !partial && !raw && !this.shown.stale;
     const nodes = [];
     if (problem) {
       const { title, detail, detailLanguage } = refusalInWords(problem);

@@ -1,4 +1,4 @@
-// Computes a method's map on its page, in place of the shipped map; the estimates appear while it runs.
+// Computes a method's map on its page, in place of the shipped map; partial maps appear while it runs.
 
 import * as api from "../api/client.js";
 import { decodeMap, decodeNpy } from "../arrays/worker-client.js";
@@ -109,15 +109,15 @@ export class Run {
   }
 
   /**
-   * Shows an estimate of the map, unless a newer one is here.
+   * Shows a partial map, unless a newer one is here.
    * @param {object} map
    * @param {AbortSignal} signal
    */
   async showEstimate(map, signal) {
     this.#order += 1;
     const order = this.#order;
-    const estimate = await decodeMap(map);
-    if (!signal.aborted && order === this.#order) await this.drawMap({ estimate });
+    const partial = await decodeMap(map);
+    if (!signal.aborted && order === this.#order) await this.drawMap({ partial });
   }
 
   /**
@@ -126,7 +126,7 @@ export class Run {
    * @param {AbortSignal} signal
    */
   async showFinished(panel, signal) {
-    this.#order += 1; // drops an estimate that is still being decoded
+    this.#order += 1; // drops a partial map that is still being decoded
     if (panel.problem) throw new api.Problem(panel.problem);
     const { buffer, scale } = await api.rawArray(panel.urls.npy ?? "", { signal });
     await this.drawMap({ raw: await decodeNpy(buffer, scale) });
@@ -143,7 +143,7 @@ export class Run {
     this.link.replaceChildren(el("a", { href: `/e/${encodeURIComponent(this.id)}` }, t("learn.live.open")));
   }
 
-  /** @param {{ raw?: RawArray, estimate?: RawArray }} arrays */
+  /** @param {{ raw?: RawArray, partial?: RawArray }} arrays */
   async drawMap(arrays) {
     const scale = draw(this.canvas, arrays, { rendering: RENDERING, palettes: await palettes() });
     if (!scale) return;

@@ -7,7 +7,7 @@ import { restrict, restrictColours, thresholdOf } from "./top-percent.js";
 
 /** @import { DrawnScale, Palette, RawArray, ReducedMap, Settings } from "./types.js" */
 
-/** @typedef {{ raw?: RawArray | null, estimate?: RawArray | null, method?: string }} Drawable A panel, or what has arrays as one. */
+/** @typedef {{ raw?: RawArray | null, partial?: RawArray | null, method?: string }} Drawable A panel, or what has arrays as one. */
 
 /** @type {WeakMap<HTMLCanvasElement, ImageData>} */
 const images = new WeakMap();
@@ -34,7 +34,7 @@ function imageOf(canvas, { width, height }) {
  * @param {Drawable | null | undefined} panel
  * @returns {RawArray | null}
  */
-export const arrayOf = (panel) => panel?.raw ?? panel?.estimate ?? null;
+export const arrayOf = (panel) => panel?.raw ?? panel?.partial ?? null;
 
 /**
  * The map of a panel as it is read now; null where there is nothing to read yet.

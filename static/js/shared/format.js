@@ -27,7 +27,7 @@ export function number(value, digits = 3) {
 }
 
 /**
- * Two decimals, as the field writes probabilities; what would read 0.00 or 1.00 says so honestly.
+ * Two decimals without the leading zero, as papers write probabilities; <.01 and >.99 where rounding would give 0 or 1.
  * @param {number} value
  */
 export function probability(value) {

@@ -35,7 +35,7 @@ function blank(fields) {
     status: "waiting",
     done: 0,
     total: null,
-    estimate: null,
+    partial: null,
     raw: null,
     preview: null,
     record: null,

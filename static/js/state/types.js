@@ -102,14 +102,14 @@
  * @property {"waiting" | "running" | "done" | "refused" | "failed" | "cancelled"} status
  * @property {number} done
  * @property {number | null} total
- * @property {RawArray | null} estimate - the newest map of the stream, summed over channels
+ * @property {RawArray | null} partial - the newest partial map of the stream, summed over channels
  * @property {RawArray | null} raw - the array itself, once it is fetched
  * @property {Preview | null} preview - a small picture of the map, where the array takes long
  * @property {PanelBody | null} record
  * @property {PanelProblem | null} problem
  * @property {Record<string, Measuring>} measuring - by metric
  * @property {boolean} cached - shown from before, until the server has sent its record
- * @property {number} [order] - of the estimate, among those of the stream
+ * @property {number} [order] - of the partial map, among those of the stream
  * @property {boolean} [difference] - of two maps, and no attribution
  * @property {boolean} [picture] - without the map: what its model saw
  * @property {InputBody} [input] - what its model saw, where that is not in the state any more

@@ -133,7 +133,8 @@ def test_operation(name: str) -> None:
 
 
 def averaging(network: nn.Module) -> nn.Module:
-    """The network without max pooling: of five on end one or another chooses anew by rounding alone."""
+    """The network without max pooling: in five of them one after the other, rounding alone changes which value is the
+    largest."""
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.MaxPool2d):
             network.set_submodule(name, nn.AvgPool2d(2))
@@ -157,8 +158,8 @@ NETS = {
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_twin_without_kinks(name: str) -> None:
-    """Folded and compiled, to 1e-4 of the network as it is written, where no kink can flip by rounding."""
+def test_folded_and_compiled_without_kinks(name: str) -> None:
+    """To 1e-4 of the gradient by autograd, with smooth activations: a ReLU could switch by rounding."""
     torch.manual_seed(0)
     network = wrap(smooth(NETS[name]()), 64, 1000)
     x = torch.stack([random_picture(64, seed) for seed in range(2)])
@@ -177,7 +178,7 @@ class Viewed(Tiny):
 
 
 class Branching(Tiny):
-    """Asks the numbers themselves."""
+    """Branches on the values of a tensor."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x if float(x.sum()) > 0 else -x)

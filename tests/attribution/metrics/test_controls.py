@@ -35,8 +35,8 @@ def test_p_is_the_rank_among_the_draws() -> None:
 
 
 def test_chance_maps_are_called_better_no_more_often_than_promised() -> None:
-    """Blobs at random places of a field that is no more alike than a photograph: a score by place, with p at most 0.05
-    in 5 % of cases. Three draws from the half that is farthest away, all of them beaten, was 14 %."""
+    """A score for each place, as smooth over the places as a photograph: a map at a random place is called better in
+    at most 5 % of cases. An earlier rule, which took three draws from the farthest half, called 14 % better."""
     rng = np.random.default_rng(0)
     called = 0
     for trial in range(400):

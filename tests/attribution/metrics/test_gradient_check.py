@@ -114,7 +114,7 @@ def codes_and_levels(figures, method: str = "vanilla_gradient") -> list[tuple[st
 
 
 def test_slopes_ahead_and_behind_of_a_kink() -> None:
-    """S = |Σ x − Σ 0.5|, at a grey picture: the slopes along v are ± |Σ v|, and a right map's lies between them."""
+    """S = |Σ x − Σ 0.5|, at a grey picture: the slopes along v are ± |Σ v|; that of a right map lies between."""
 
     class Absolute(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from gradoscope.attribution.methods.base import find_method
-from gradoscope.attribution.metrics.similarity import importance, map_similarity, rank_correlation, ssim, unit
+from gradoscope.attribution.metrics.similarity import importance, map_similarity, rank_correlation, rescaled, ssim
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 
@@ -27,15 +27,15 @@ def test_constant_maps_have_no_rank() -> None:
 
 @pytest.mark.parametrize("size", [(7, 7), (12, 31), (64, 64)])
 def test_ssim(size: tuple[int, int]) -> None:
-    one = unit(seeded(size).double())
+    one = rescaled(seeded(size).double())
     for share in (0.0, 0.5, 1.0):
-        other = unit(share * one + (1 - share) * unit(seeded(size, 1).double()))
+        other = rescaled(share * one + (1 - share) * rescaled(seeded(size, 1).double()))
         expected = structural_similarity(one.numpy(), other.numpy(), data_range=1)
         assert ssim(one, other) == pytest.approx(expected, abs=1e-9)
 
 
 def test_ssim_of_maps_smaller_than_its_window() -> None:
-    one, other = unit(seeded((5, 4)).double()), unit(seeded((5, 4), 1).double())
+    one, other = rescaled(seeded((5, 4)).double()), rescaled(seeded((5, 4), 1).double())
     expected = structural_similarity(one.numpy(), other.numpy(), data_range=1, win_size=3)
     assert ssim(one, other) == pytest.approx(expected, abs=1e-9)
 

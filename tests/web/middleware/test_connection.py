@@ -157,7 +157,7 @@ def test_heads_are_bounded_however_they_arrive(web_server):
 
 
 def test_a_turn_of_the_loop_parses_few_events():
-    """Of one-byte chunks as of trailers; the next turns go on where it stopped."""
+    """At most `MAX_EVENTS`, here of a body in one-byte chunks; the next turn goes on where the last one stopped."""
     parser = bounded_http.BoundedHTTP()
     parser.receive_data(FORM + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1000)
     counts, bodies = [], b""
@@ -265,7 +265,8 @@ def until(condition):
 
 
 def test_a_client_that_has_gone_when_it_is_refused_leaves_nothing_in_the_log(web_server, caplog, monkeypatch):
-    """A request, then what is none: it is refused at the end of the first answer, and an error would be that one's."""
+    """A valid request, then garbage, which is refused after the first answer. An exception there would be logged as one
+    of the first request."""
 
     def gone(transport):
         raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")

@@ -47,8 +47,8 @@ def test_the_norm_at_the_picture_is_that_of_the_vanilla_gradient(server):
         data={"sample": "cat", "method": "vanilla_gradient", "target": 285, "against": 967},
     ).json()
     (panel,) = record["panels"]
-    half = server.http.get(panel["urls"]["npy"])
-    values = np.load(io.BytesIO(half.content))
+    response = server.http.get(panel["urls"]["npy"])
+    values = np.load(io.BytesIO(response.content))
     assert flow["layers"][0]["norm"] == pytest.approx(float(np.linalg.norm(values.astype(float))), rel=1e-3)
     again = ask(server, **{"from": record["id"], "target": 285, "against": 967})
     assert again == flow

@@ -17,14 +17,14 @@ CAT = "虎斑猫"
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("forms") / "store") as door:
-        yield door
+def web_server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("forms") / "store") as web_server:
+        yield web_server
 
 
 @pytest.fixture(scope="module")
-def client(door):
-    with door.client() as client:
+def client(web_server):
+    with web_server.client() as client:
         yield client
 
 
@@ -48,9 +48,9 @@ def refused(answer, field, status=422):
         (multipart(sample=b"cat", target=CAT.encode()), MULTIPART),
     ],
 )
-def test_text_is_utf8_however_it_is_sent(door, client, content, headers):
+def test_text_is_utf8_however_it_is_sent(web_server, client, content, headers):
     client.post(EXPLANATIONS, content=content, headers=headers)
-    assert door.executor.asked[-1][0].targets == (CAT,)
+    assert web_server.executor.asked[-1][0].targets == (CAT,)
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_one_value_of_two_is_not_passed_over(client, field, values):
     assert "more than once" in refused(client.post(EXPLANATIONS, data=fields), field)
 
 
-def test_values_that_may_be_repeated_and_those_that_say_the_same(door, client):
+def test_values_that_may_be_repeated_and_those_that_say_the_same(web_server, client):
     fields = {"sample": "cat", "method": ["grad_cam", "occlusion"], "target": ["1", "2"], "seed": ["7", "7"]}
     client.post(EXPLANATIONS, data=fields)
-    job = door.executor.asked[-1][0]
+    job = web_server.executor.asked[-1][0]
     assert (job.methods, job.targets, job.seed) == (("grad_cam", "occlusion"), (1, 2), 7)
     assert refused(client.post("/api/v1/gradient-flows", data={"sample": "cat", "model": ["a", "b"]}), "model")
 

@@ -53,6 +53,8 @@ function coloured(levels, side, table) {
 
 /** @param {HTMLElement} root */
 export async function start(root) {
+  // "seen-grid" is the sample «grid» as the model saw it, four pictures in quadrants; `shares` says how much of a map lies in
+  // the quadrant of its class.
   const [record, table, seen] = await Promise.all([own.numbers("figure"), colours(), picture("seen-grid")]);
   const labels = Object.fromEntries(record.targets.map((/** @type {string} */ name) => [name, root.querySelector(`.choice input[value="${name}"] + span`)?.textContent]));
   let target = chosen(root);

@@ -9,7 +9,8 @@ import { t } from "../../../js/shared/texts.js";
 import { parameterTitle } from "../../../js/state/methods.js";
 
 /**
- * What is known of more steps or samples; nothing in figures of earlier versions.
+ * What is known of more steps or samples; nothing in figures of earlier versions. `half_error` is the error with half of
+ * the gradients; `most` says that the parameter is at its maximum already.
  * @param {Record<string, any>} figures
  */
 function moreText({ remedy, half_error: half, standard_error: error }) {
