@@ -97,7 +97,7 @@ export async function fetchArray(id, signal) {
   } catch (error) {
     if (signal.aborted) return;
     // What the stream has sent is there: one notice for all maps that could not be fetched.
-    if (error instanceof api.Problem && error.transient && store.panel(id)?.estimate) {
+    if (error instanceof api.Problem && error.transient && store.panel(id)?.partial) {
       showNotice({ place: "grid", problem: error, retry: () => { dismissNotice(); fetchShown(signal); } });
       return;
     }
