@@ -159,8 +159,10 @@ class Index:
                 for leftover in self._folder.glob("index*.sqlite3-*"):  # logs of a deleted index
                     leftover.unlink(missing_ok=True)
                 path = self._folder / f"index-{secrets.token_hex(4)}.sqlite3"
-                path.touch(mode=0o600)
-                current = path, path.stat().st_ino
+                # by its handle: the file may be deleted from outside before its path is asked for
+                handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+                current = path, os.fstat(handle).st_ino
+                os.close(handle)
         return current
 
     def _discard(self, damaged: IndexFile) -> None:
