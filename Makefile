@@ -8,7 +8,7 @@ DOWNLOADS ?= cards
 JOBS ?= 3
 BIN = $(VENV)/bin
 
-.PHONY: serve test test-slow test-cluster lint bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust bench-checks trust-study sweep docs slow hostile chaos load fuzz pins audit clean
+.PHONY: serve test test-slow test-cluster lint bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust bench-checks bench-tasks trust-study sweep docs slow hostile chaos load fuzz pins audit clean
 
 serve: $(VENV)/.installed
 	@$(BIN)/python -m tools.bundle_js --optional
@@ -114,6 +114,11 @@ bench-trust: $(VENV)/.tested
 bench-checks: $(VENV)/.tested bundle
 	@tools/ensure_browser.sh $(BIN)/python
 	$(BIN)/python -m benchmarks.checks $(CHECKS)
+
+# what a visitor does on the page, from the first picture to the first verdict: actions and seconds (some minutes)
+bench-tasks: $(VENV)/.tested bundle
+	@tools/ensure_browser.sh $(BIN)/python
+	$(BIN)/python -m benchmarks.tasks
 
 # what all metrics say of the six methods on the samples: writes docs/trust.md (twenty minutes; what was measured is kept)
 trust-study: $(VENV)/.benched

@@ -31,7 +31,7 @@ BENCH = """async ([count, side, steps]) => {
   const targets = [0, 1, 2].map(index => ({ index, label: `class ${index}` }));
   const panels = Array.from({ length: count }, (_, place) => ({
     id: `p${place}`, model: 'm', method: methods[place % 4], target: targets[place >> 2], status: 'done',
-    done: 1, total: 1, estimate: null, problem: null, record: { seconds: 1, diagnostics: {} },
+    done: 1, total: 1, partial: null, preview: null, problem: null, record: { seconds: 1, diagnostics: {} },
     raw: { shape: [3, side, side], values: Float32Array.from({ length: 3 * side * side }, () => random() ** 5) },
   }));
   const predictions = [{ index: 0, label: 'cat', probability: 0.5, logit: 5 }];
