@@ -91,7 +91,7 @@ def test_a_row_is_chosen_by_class_and_model_and_says_what_it_adds(visit: Visit) 
     expect(tally).to_have_text(re.compile(r"^12 maps in "))
     visit.page.get_by_role("button", name=re.compile("^Row of Other")).click()
     visit.page.get_by_role("menuitem", name="Hide the row").click()
-    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.named}").json()
+    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.explanation_id}").json()
     shown = sum(panel["seconds"] for panel in record["panels"] if panel["model"] == "tiny")
     expect(tally).to_have_text(f"6 maps in {shown:.2f} s")
 
@@ -115,7 +115,7 @@ def test_models_with_other_classes_are_matched_by_label(visit: Visit) -> None:
     visit.finished(12)
     assert sent(visit)["target"] == ["espresso"]
     expect(heads(visit)).to_have_text([re.compile("Tiny espresso"), re.compile("Few espresso")])
-    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.named}").json()
+    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.explanation_id}").json()
     assert {panel["model"]: panel["target"]["index"] for panel in record["panels"]} == {"tiny": 967, "few": 1}
     visit.page.reload()
     visit.finished(12)

@@ -15,7 +15,7 @@ SLOW = 0.5  # seconds that the record takes: more than the page waits before it 
 def test_small_pictures_come_before_the_arrays(browser: Browser, quick_server: Server) -> None:
     with visiting(browser, quick_server.url) as visit:
         visit.cat()
-        id = visit.named
+        id = visit.explanation_id
 
     arrays: list[Route] = []
 
@@ -50,7 +50,7 @@ def test_small_pictures_come_before_the_arrays(browser: Browser, quick_server: S
 def test_a_quick_connection_needs_none(browser: Browser, quick_server: Server) -> None:
     with visiting(browser, quick_server.url) as visit:
         visit.cat()
-        id = visit.named
+        id = visit.explanation_id
     with visiting(browser, quick_server.url) as visit:
         entry = f"{{ name: location.origin + '/api/v1/explanations/{id}', duration: 9 }}"
         visit.page.add_init_script(f"performance.getEntriesByType = () => [{entry}]")

@@ -150,9 +150,9 @@ def test_the_same_view_stands_once(visit: Visit) -> None:
         prediction.click()
         expect(visit.page).not_to_have_url(before)
         visit.finished()
-        return visit.named
+        return visit.explanation_id
 
-    first = visit.named
+    first = visit.explanation_id
     second = ask(other)
     count = length(visit)
     third = ask(other)
@@ -164,4 +164,4 @@ def test_the_same_view_stands_once(visit: Visit) -> None:
     assert [entry["id"] for entry in entries] == [third, first]
     visit.page.go_back()
     expect(question).to_have_text("Why tiger cat")
-    assert visit.named == first
+    assert visit.explanation_id == first
