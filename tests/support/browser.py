@@ -255,7 +255,7 @@ def visiting(browser: Browser, root: str, kind: type[V] = Visit, *, first: bool 
 
 
 def module(path: str) -> str:
-    """JavaScript that imports a module of static/js/: the same instance that the page uses, so with the page's state."""
+    """JavaScript that imports a module of static/js/: the instance that the page uses, so with the page's state."""
     return f"import(new URL('../{path}', document.querySelector('script[type=module]').src))"
 
 

@@ -1,4 +1,4 @@
-"""Worker processes that hang, or answer with garbage, at their first start. After a restart they work as they should."""
+"""Worker processes that hang, or answer with garbage, at their first start. After a restart they work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job that runs long enough for tests of what happens meanwhile. It needs the fixture `slow_model`, whose passes wait."""
+"""A job that runs long enough for tests of what happens meanwhile. It needs the fixture `slow_model`."""
 
 from __future__ import annotations
 
