@@ -20,7 +20,7 @@ from tests.support.box_shares import shares
 from tests.support.browser import LONG, Visit, module, visiting
 
 expect.set_options(timeout=LONG)
-MODELS = ["efficientnet_lite0", "efficientnet_lite1"]  # 224 and 240 pixels, clipped from the picture differently
+MODELS = ["efficientnet_lite0", "efficientnet_lite1"]  # 224 and 240 pixels, with different crops of the picture
 METHODS = ["vanilla_gradient", "guided_backprop", "grad_cam"]
 PANELS = len(MODELS) * len(METHODS)
 

@@ -47,7 +47,7 @@ licence = "Apache-2.0"
 source = { kind = "timm", revision = "%s", sha256 = "%s" }
 input = { size = [64, 64] }
 """
-# The host sends the first long enough to watch. Neither has the right bytes.
+# Of both the host sends zeros; the first is large, so that its download can be watched.
 SLOW, WRONG = "/models/shufflenetv2_x1-5666bf0f80.pth", "/models/squeezenet1_1-b8a52dc0.pth"
 MODELS = "**/api/v1/models"
 
