@@ -73,7 +73,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("opened", [False, True], ids=["when it is opened", "while it is open"])
-def test_a_damaged_index_is_replaced_by_an_empty_one(store, how, opened):
+def test_a_damaged_index_is_replaced_by_a_new_one(store, how, opened):
     for number in range(30):
         keep(store, f"r{number}", MAGIC + bytes([65 + number]))
     other = Store(store.folder, 10_000_000, 3600)  # the other process

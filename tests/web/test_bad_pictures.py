@@ -1,4 +1,4 @@
-"""Hostile and damaged pictures, sent to a real server: each gets a clear answer, and the next good one the cat_prediction one."""
+"""Hostile and damaged pictures, sent to a real server: each has a clear answer, and the next good one is read."""
 
 from __future__ import annotations
 
@@ -189,7 +189,8 @@ def test_a_decoder_that_is_killed_refuses_its_picture_alone(server):
     answered = threading.Event()
 
     def kill_again_and_again():
-        while not answered.wait(0.5):  # by then a decoder is at work on the picture; after its death the picture is tried once more
+        # After half a second a decoder is at work on the picture. When it dies, the picture is tried once more.
+        while not answered.wait(0.5):
             kill_decoders(server)
 
     killer = threading.Thread(target=kill_again_and_again)

@@ -44,8 +44,8 @@ def test_calls_stand_in_order_of_use_with_plain_summaries_in_each_language(web_s
     with web_server.client() as client:
         chinese = client.get("/openapi.json", params={"lang": "zh"}).json()
     for key, (method, path) in CALLS.items():
-        for translated, language in ((document, "en"), (chinese, "zh")):
-            assert translated["paths"][path][method]["summary"] == texts(language)[f"api.call.{key}"]
+        for shown, language in ((document, "en"), (chinese, "zh")):
+            assert shown["paths"][path][method]["summary"] == texts(language)[f"api.call.{key}"]
     assert {key for key in texts("en") if key.startswith("api.call.")} == {f"api.call.{key}" for key in CALLS}
     groups = {tag for path in chinese["paths"].values() for one in path.values() for tag in one["tags"]}
     assert groups == {text for key, text in texts("zh").items() if key.startswith("api.tag.")}

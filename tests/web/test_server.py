@@ -117,8 +117,8 @@ class Unready(Server):
 
 
 def test_a_server_on_the_store_of_a_killed_one(tmp_path, slow_model):
-    """The first is killed, and leaves no process; the second marks its record as cancelled. The second is ended by SIGTERM
-    to all its processes, as a service manager or a shell sends it: its job can finish, and no process or file is left."""
+    """The first is killed, and leaves no process. The second marks its record as cancelled, and gets SIGTERM, as do all its
+    processes, as from a service manager or a shell: its job can finish, and no process or file is left."""
     killed = Server(tmp_path / "store", **slow_model)
     children = descendants(killed.process.pid)
     with running(killed) as events:

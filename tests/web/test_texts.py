@@ -51,8 +51,8 @@ def test_languages_have_the_same_texts(language: str) -> None:
 def test_languages_have_the_same_files(language: str) -> None:
     def keys(code: str) -> dict[str, list[str]]:
         shared = {file.name: file for file in (ROOT / "static" / "texts" / code).glob("*.json")}
-        translated = {f"{kind}/{id}": one for kind in KINDS for id, one in presentations(kind).items()}
-        files = shared | {place: one.folder / "texts" / f"{code}.json" for place, one in translated.items() if one.folder}
+        plugins = {f"{kind}/{id}": one for kind in KINDS for id, one in presentations(kind).items()}
+        files = shared | {place: one.folder / "texts" / f"{code}.json" for place, one in plugins.items() if one.folder}
         return {name: list(json.loads(file.read_text("utf-8"))) for name, file in files.items()}
 
     assert keys(language) == keys("en"), "the order too, so that two languages can be read beside each other"
@@ -147,9 +147,11 @@ def _asked_by(file: Path) -> Iterator[str]:
 
 
 def _named_in(file: Path) -> set[str]:
-    """Keys that are string literals of a script, such as those of a menu, and those of `textOr`, which may be missing."""
+    """Keys that are string literals in a script, such as those of a menu, and those of `textOr`, which are optional."""
     source = file.read_text("utf-8")
-    optional = (re.sub(r"\\\$\\\{[^}]*\}", r"\\w+", re.escape(key)) for key in re.findall(r"\btextOr\(`([^`]*)`", source))
+    optional = (
+        re.sub(r"\\\$\\\{[^}]*\}", r"\\w+", re.escape(key)) for key in re.findall(r"\btextOr\(`([^`]*)`", source)
+    )
     literals = (re.escape(text) for text in re.findall(r'"([^"\n]*)"', source) if text in ENGLISH)
     return {*optional, *literals}
 
@@ -181,10 +183,8 @@ def _script_patterns() -> Iterator[str]:
         yield from _named_in(file)
 
 
-SENTENCES = (
-    r"trust\.finding\.\w+"  # of app/pipeline/findings.py: tests/pipeline/test_findings.py compares the two
-)
-ONLY_OF_PLUGINS = {r"learn\.parameter\.\w+\.\w+\.title", r"trust\.setting\.\w+\.\w+\.title"}  # texts that only plug-ins from elsewhere have
+SENTENCES = r"trust\.finding\.\w+"  # of app/pipeline/findings.py: tests/pipeline/test_findings.py compares the two
+ONLY_OF_PLUGINS = {r"learn\.parameter\.\w+\.\w+\.title", r"trust\.setting\.\w+\.\w+\.title"}  # no shipped one has these
 CALLS = r"api\.(?:call|tag)\.\w+"  # of app/web/openapi.py: tests/web/test_openapi.py compares the two
 PATTERNS = sorted({*_template_patterns(), *_script_patterns(), SENTENCES, CALLS})
 

@@ -47,7 +47,7 @@ def test_metrics_of_a_model_without_weights_are_estimated_in_evaluations_only(se
     assert [(entry["gradients"], entry["seconds"]) for entry in estimate["metrics"]] == [(200, None), (500, None)]
 
 
-def test_timed_false_answers_at_once_without_seconds(quick_server):
+def test_timed_false_runs_no_passes_to_learn_the_seconds(quick_server):
     fields = {"method": ["vanilla_gradient", "integrated_gradients"], "metrics": "all", "size": "96"}
     at_once = ask(quick_server, **fields, model="efficientnet_lite2", timed="false").json()["estimates"]
     assert all(
