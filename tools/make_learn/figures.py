@@ -125,7 +125,7 @@ def cam(stage: Stage, target: int) -> dict[str, Any]:
 
 
 def smooth(stage: Stage, target: int) -> dict[str, Any]:
-    """Noisy copies in mirrored pairs, as SmoothGrad draws them, their gradients and running mean, for three noise levels."""
+    """Noisy copies in mirrored pairs, as SmoothGrad draws them, their gradients and running mean; at three levels."""
     x, record, levels = stage.x("cat"), [], []
     gradients, forwards = 1, 0
     plain = stage.engine(target).gradients(x[None])[0]
