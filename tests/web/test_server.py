@@ -117,7 +117,7 @@ class Unready(Server):
 
 
 def test_a_server_on_the_store_of_a_killed_one(tmp_path, slow_model):
-    """The first is killed, and leaves no process. The second marks its record as cancelled. Then all of its processes get
+    """The first is killed, and leaves no process. The second marks its record as cancelled. Then all its processes get
     SIGTERM, as from a service manager or a shell: its job can finish, and no process or file is left."""
     killed = Server(tmp_path / "store", **slow_model)
     children = descendants(killed.process.pid)
