@@ -114,7 +114,7 @@ def test_the_other_pictures_stay(visit: Forgetful) -> None:
     expect(visit.page.locator("panel-grid .question")).to_be_focused()
     # The dialog was a step of what is gone: going forward leads nowhere.
     visit.page.evaluate(FORWARD_AND_BACK)
-    assert (visit.named, visit.steps) == (grid, steps)
+    assert (visit.explanation_id, visit.steps) == (grid, steps)
     expect(visit.page.locator("dialog[open]")).to_have_count(0)
     visit.page.get_by_role("button", name="History").click()
     entries = visit.page.get_by_role("dialog", name="History").get_by_role("listitem")
