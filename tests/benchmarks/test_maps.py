@@ -25,7 +25,8 @@ SIDE, COUNT = 32, 3
 
 
 @pytest.fixture(autouse=True)
-def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Files go to a temporary folder, and PyTorch's TF32 setting is restored."""
     for module in (error, subjects):
         monkeypatch.setattr(module, "WORK", tmp_path)
     tf32 = torch.backends.cudnn.allow_tf32
@@ -92,7 +93,7 @@ def test_tables_have_what_they_need(tmp_path: Path) -> None:
     assert ElementTree.fromstring(report.overview([record])).tag.endswith("svg")
 
 
-def test_an_engine_that_computes_something_else_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_computes_something_else_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     class Wrong(Engine):
         def gradients(self, pictures, rule=None):  # type: ignore[no-untyped-def]
             return 1.2 * super().gradients(pictures, rule)
@@ -169,7 +170,7 @@ def test_growth_of_a_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert growth.fit([1, 2, 3], [1.0, 5.0, 1.0]).r2 == pytest.approx(0)
 
 
-def test_high_water_sees_what_is_gone_again() -> None:
+def test_peak_memory_includes_what_was_freed_since() -> None:
     host = torch.device("cpu")
     release_freed_memory()  # what other tests left
     before = memory.reset(host)

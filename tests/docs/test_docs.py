@@ -122,7 +122,7 @@ def test_the_metric_to_add_works_as_written():
         base._registry.drop("concentration")
 
 
-def test_every_metric_is_in_the_docs():
+def test_every_telemetry_metric_is_in_the_docs():
     rows = {}
     for metric in Telemetry().registry.collect():
         ending = {"counter": "_total", "info": "_info"}.get(metric.type, "")
