@@ -59,7 +59,7 @@ def test_record_has_both_sides_of_every_method_and_equal_maps(tmp_path: Path) ->
     assert record.faults == []
     for method in PATH_METHODS:
         timing = report.pick(record.equal_error, method, f"{OURS} pytorch")
-        assert timing.error <= record.goals[method]
+        assert timing.error <= record.goals[method]  # the peer's error
         assert report.pick(record.equal_error, method, main_peer(method).library).evaluations <= error.PEER_STEPS
     record.save(tmp_path)
     assert run.Record.read(tmp_path / "tiny.json") == record
@@ -68,7 +68,7 @@ def test_record_has_both_sides_of_every_method_and_equal_maps(tmp_path: Path) ->
 @pytest.mark.slow
 def test_tables_have_what_they_need(tmp_path: Path) -> None:
     record = run.measure(tiny(), plan(defaults=True))
-    record.floor = {"ONNX Runtime": 0.001, "OpenVINO": 0.002}
+    record.floor = {"ONNX Runtime": 0.001, "OpenVINO": 0.002}  # seconds of a forward pass in an inference runtime
     record.memory = {side: memory.Peak(100, 150) for side in (f"{OURS} pytorch", memory.PEERS)}
     text = report.page_part([record])
     for method in METHODS:
@@ -77,7 +77,7 @@ def test_tables_have_what_they_need(tmp_path: Path) -> None:
     assert "default batches" in text
     assert record.machine["date"] in text
     assert "2 rounds" in text
-    count = 3 * COUNT + 3
+    count = 3 * COUNT + 3  # evaluations: three methods sample, the other three take one pass
     assert f"{count} times: {2 * 0.001 * count:.2f} s" in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     for before, line in pairwise(tables):

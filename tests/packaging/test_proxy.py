@@ -165,7 +165,7 @@ def test_slow_heads_and_bodies_are_closed(proxy):
 
 def test_events_come_as_they_happen_and_a_client_that_leaves_is_gone(proxy):
     proxy.executor.gate.clear()
-    before = proxy.executor.left
+    before = proxy.executor.ended
     headers = {"accept": "text/event-stream"}
     with (
         proxy.client("127.0.0.5") as client,
@@ -174,8 +174,8 @@ def test_events_come_as_they_happen_and_a_client_that_leaves_is_gone(proxy):
         assert answer.status_code == 200
         lines = answer.iter_lines()
         assert next(lines) == "event: accepted"
-        assert proxy.executor.left == before
-    wait(lambda: proxy.executor.left == before + 1)
+        assert proxy.executor.ended == before
+    wait(lambda: proxy.executor.ended == before + 1)
     proxy.executor.gate.set()
 
 
