@@ -62,9 +62,9 @@ def again(pictures, out, tmp_path, *, methods=METHODS, metrics=("deletion", "com
     """The same evaluation in this process, with other choices."""
     question = Explain("", b"", methods=methods, metrics=metrics, options=OPTIONS)
     settings = Settings(store=tmp_path / "store", acceleration="none")
-    order = EvaluateOptions(pictures, out, grids, 0.05, "gradoscope evaluate")
+    options = EvaluateOptions(pictures, out, grids, 0.05, "gradoscope evaluate")
     return evaluate_folder(
-        find_image_files([pictures], out, False), question, settings, order, console or Console(quiet=True)
+        find_image_files([pictures], out, False), question, settings, options, console or Console(quiet=True)
     )
 
 
@@ -152,7 +152,9 @@ def test_the_report_needs_nothing_beside_it(run):
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
     for said in ("not a picture of an allowed format", "Vanilla gradient − Grad-CAM", "448×448"):
         assert said in html
-    assert len(list((out / "plots").glob("*.svg"))) == 4 + 1 + 3  # deletion, its curve, the game
+    assert (
+        len(list((out / "plots").glob("*.svg"))) == 4 + 1 + 3
+    )  # deletion's numbers, its curve, the grid game's numbers
 
 
 def test_results_of_an_earlier_run_are_not_computed_again(run, pictures, tmp_path, monkeypatch):
