@@ -46,7 +46,7 @@ class Forgetful(Visit):
         return [thumb.get_attribute("aria-label") for thumb in thumbs]
 
     def question(self) -> Locator:
-        """Whether to forget."""
+        """The dialog that asks whether to forget."""
         self.page.get_by_role("button", name="History", exact=True).click()
         self.page.get_by_role("button", name="Forget this explanation").click()
         return self.page.get_by_role("dialog", name="Forget this explanation?")
@@ -66,7 +66,7 @@ class Forgetful(Visit):
 
     @property
     def steps(self) -> int:
-        """Of the browser's history, up to the one that is shown."""
+        """The index of the current entry in the browser's history."""
         return int(self.page.evaluate("() => navigation.currentEntry.index"))
 
 

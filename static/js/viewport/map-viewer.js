@@ -104,7 +104,7 @@ export class MapViewer extends View {
   }
 
   /**
-   * While a press is held, the map of before.
+   * While a press is held, the map of the previous question is shown.
    * @param {Event} event
    */
   hold(event) {
