@@ -97,11 +97,11 @@ function requestFields(source, state = store.state) {
 // State for an entry of the browser's history. It holds what the server's record does not: order and hidden parts of the
 // grid, what was asked but cancelled, and the other pictures of the strip.
 function historyState() {
-  const { ask, layout, row, picture, pictures, strip: name, paused } = store.state;
+  const { ask, layout, row, picture, pictures, strip, paused } = store.state;
   // A file that the server has not seen yet cannot be stored here: js/picture/kept-strips.js keeps it.
-  const strip = pictures.filter(({ id, source }) => id || source?.field === "sample").map(({ key, id, name, source, url }) => (
+  const entries = pictures.filter(({ id, source }) => id || source?.field === "sample").map(({ key, id, name, source, url }) => (
     source?.field === "sample" || !id ? { key, id, name, source, url } : { key, id, name, source: null, url: api.pictureUrl(id) }));
-  return { ask, layout, row, picture: picture?.key, pictures: strip, strip: name, paused };
+  return { ask, layout, row, picture: picture?.key, pictures: entries, strip, paused };
 }
 
 /** Writes the arrangement of the view into the current history entry, unless that entry still belongs to the previous explanation. */

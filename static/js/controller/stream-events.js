@@ -6,7 +6,7 @@ import { t } from "../shared/texts.js";
 import { describePicture, endRun, placePanels, setInput, updatePanel } from "../state/actions.js";
 import { acceptedPanel, allPanels, isFinal } from "../state/panels.js";
 import { store } from "../state/store.js";
-import { cachePanel, fetchArray, showEstimate } from "./panel-arrays.js";
+import { cachePanel, fetchArray, showPartialMap } from "./panel-arrays.js";
 
 /**
  * @import { AcceptedEvent, Explanation, PanelBody, PanelEvent, PartialEvent, PredictionEvent, ProgressEvent } from "../api/types.js"
@@ -55,7 +55,7 @@ const progress = ({ panel, done, total }) => updatePanel(panel, { status: "runni
 function partial({ panel, done, total, map }, signals) {
   updatePanel(panel, { status: "running", done, total });
   signals.order += 1;
-  showEstimate(panel, map, signals.order, signals.view);
+  showPartialMap(panel, map, signals.order, signals.view);
 }
 
 /**
@@ -65,7 +65,7 @@ function partial({ panel, done, total, map }, signals) {
 function finished({ panel: record, map }, signals) {
   takeRecord(record, signals);
   signals.order += 1;
-  if (map) showEstimate(record.id, map, signals.order, signals.view);
+  if (map) showPartialMap(record.id, map, signals.order, signals.view);
   const { panels } = store.state;
   const of = panels.length;
   const done = panels.filter(isFinal).length;

@@ -128,12 +128,12 @@ export async function askPrices(signal, changed) {
 }
 
 /**
- * Seconds of these cells, as far as they are known, and whether all are.
+ * The known seconds of these cells, added up; `complete`: they are known of all cells.
  * @param {Cell[]} cells
  */
 export function timeOf(cells) {
   const known = cells.map((cell) => priceOf(cell)?.seconds ?? null);
-  return { seconds: known.reduce((/** @type {number} */ sum, each) => sum + (each ?? 0), 0), whole: !known.includes(null) };
+  return { seconds: known.reduce((/** @type {number} */ sum, each) => sum + (each ?? 0), 0), complete: !known.includes(null) };
 }
 
 // The run
@@ -156,8 +156,8 @@ const hasFailed = (cell) => store.panel(cell.panel)?.measuring[cell.metric]?.sta
  * @param {number} spent - seconds
  */
 function secondsLeft(rest, done, spent) {
-  const { seconds, whole } = timeOf(rest);
-  if (whole) return seconds;
+  const { seconds, complete } = timeOf(rest);
+  if (complete) return seconds;
   const [left, before] = [rest, done].map((cells) => cells.reduce((sum, cell) => sum + weightOf(cell), 0));
   return before > LEAST_DONE * (before + left) ? (spent * left) / before : null;
 }

@@ -51,7 +51,7 @@ function negative(into, values) {
 const OVER_CHANNELS = { sum, abs, max, positive, negative };
 
 const DIGIT = 11; // bits: three digits have the 31 of a magnitude
-const LOW = 2 ** DIGIT - 1;
+const DIGIT_MASK = 2 ** DIGIT - 1;
 
 /**
  * Orders `from` into `to` by one digit; what has the same digit stays in its order.
@@ -60,11 +60,11 @@ const LOW = 2 ** DIGIT - 1;
  * @param {number} shift
  */
 function sortByDigit(from, to, shift) {
-  const places = new Uint32Array(LOW + 2);
-  for (let i = 0; i < from.length; i += 1) places[((from[i] >>> shift) & LOW) + 1] += 1;
-  for (let digit = 1; digit <= LOW; digit += 1) places[digit] += places[digit - 1];
+  const places = new Uint32Array(DIGIT_MASK + 2);
+  for (let i = 0; i < from.length; i += 1) places[((from[i] >>> shift) & DIGIT_MASK) + 1] += 1;
+  for (let digit = 1; digit <= DIGIT_MASK; digit += 1) places[digit] += places[digit - 1];
   for (let i = 0; i < from.length; i += 1) {
-    const digit = (from[i] >>> shift) & LOW;
+    const digit = (from[i] >>> shift) & DIGIT_MASK;
     to[places[digit]] = from[i];
     places[digit] += 1;
   }
