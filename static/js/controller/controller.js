@@ -180,7 +180,7 @@ export function showArranged(layout) {
 }
 
 /**
- * Asks the question as it is now of a picture that is not shown; yields the events of the stream.
+ * Asks the question as it is now about a picture that is not shown, and leaves the view alone; yields the events of the stream.
  * @param {PictureEntry} entry
  * @param {AbortSignal} signal
  */
@@ -428,7 +428,7 @@ export function visit(address) {
   });
 }
 
-/** After going back or forward: within a view only what is open changes. */
+/** After going back or forward. Between entries of one view only what is open over the page changes. */
 export function followHistory() {
   if (followEntry(followAddress) && store.state.phase !== "loading") updateHistoryEntry();
 }

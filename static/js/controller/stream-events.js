@@ -14,7 +14,7 @@ import { cachePanel, fetchArray, showPartialMap } from "./panel-arrays.js";
  */
 
 /**
- * The stream ends by Cancel, the view when something else is shown; `order` counts the maps that came.
+ * Cancel aborts the stream; showing something else aborts the view too. `order` counts the maps that came.
  * @typedef {{ stream: AbortSignal, view: AbortSignal, order: number }} Signals
  */
 

@@ -28,11 +28,11 @@ import { showBright } from "./bright-line.js";
 export class MapPanel extends View {
   /** @type {HTMLSpanElement} */ name;
   /** @type {HTMLSpanElement} */ year;
-  /** @type {HTMLAnchorElement} */ bright;
+  /** What a bright pixel means, in one line. @type {HTMLAnchorElement} */ bright;
   /** @type {HTMLButtonElement} */ more;
   /** @type {PanelMenu} */ menu;
   /** @type {MapLens} */ lens;
-  /** Says of what the map was, where it is one of before. @type {HTMLParagraphElement} */ mark;
+  /** Says which question the map answers, while a map of the previous question is shown. @type {HTMLParagraphElement} */ mark;
   /** @type {HTMLDivElement} */ message;
   /** @type {HTMLDivElement} */ hairline;
   /** @type {HTMLDivElement} */ well;
@@ -110,7 +110,7 @@ export class MapPanel extends View {
     this.readout.setLens(this.lens);
   }
 
-  /** A map of before is dimmed while there is no new one, and says of what it is. */
+  /** A map of the previous question says so, and is dimmed while there is no new one. */
   showBefore() {
     const { old, stale, panel } = this.shown;
     this.classList.toggle("is-stale", stale);
@@ -119,7 +119,7 @@ export class MapPanel extends View {
   }
 
   /**
-   * While a press is held, the map of before.
+   * Shows the map of the previous question while a press is held.
    * @param {Event} event
    */
   hold(event) {
@@ -129,7 +129,7 @@ export class MapPanel extends View {
   }
 
   /**
-   * The way to what was measured, which says in brief what that was.
+   * The button that opens the metrics; its text is what they have found so far, in brief.
    * @param {string} method
    */
   showTrust(method) {

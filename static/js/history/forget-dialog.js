@@ -34,7 +34,7 @@ export class ForgetDialog extends View {
   }
 
   /**
-   * `opener` has the focus again when the answer is no.
+   * Opens the dialog. `opener` gets the focus back when the answer is no.
    * @param {HTMLElement} opener
    */
   ask(opener) {
@@ -56,7 +56,7 @@ export class ForgetDialog extends View {
     try {
       await api.forget(id);
     } catch (error) {
-      // What is gone already need not be forgotten again.
+      // 404: the server has forgotten it already.
       if (error.status !== 404) return this.showProblem(error);
     } finally {
       this.forget.disabled = false;

@@ -21,7 +21,7 @@ import { drawnSize, stagesOf } from "./stages.js";
 
 /** @typedef {{ stage: Stage, canvas: HTMLCanvasElement, well: HTMLElement, message: HTMLElement }} Drawn */
 
-/** The network's stages, from the picture to the class; each shows the map there on request, and a press makes the map of the grid be taken there. */
+/** The network's stages, from the picture to the class. Each shows the method's map at its layer on request; a press on one computes the grid's map there. */
 export class LayerDialog extends View {
   /** @type {HTMLHeadingElement} */ heading;
   /** @type {HTMLParagraphElement} */ context;
@@ -107,7 +107,7 @@ export class LayerDialog extends View {
   }
 
   /**
-   * A layer that stands for no stage.
+   * The search for a layer that is not drawn, since another one stands for its stage.
    * @param {Panel} panel
    * @param {string | undefined} used
    */
@@ -137,7 +137,7 @@ export class LayerDialog extends View {
     else this.fetchAll();
   }
 
-  /** The map at each stage, from the last one back: one request after the other. */
+  /** Fetches the map at each stage, from the last one back: one request after the other. */
   async fetchAll() {
     const { panel } = this;
     if (!panel) return;

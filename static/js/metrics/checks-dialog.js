@@ -85,7 +85,7 @@ export class ChecksDialog extends View {
     return undefined;
   }
 
-  /** What was not priced before they began is priced when they have ended. */
+  /** When the checks have ended, asks for the prices that were not known when they began. */
   followChecks() {
     this.renderActions();
     if (store.state.checks && store.state.checks.status !== "running") this.askPrices();
@@ -215,7 +215,7 @@ export class ChecksDialog extends View {
     }
   }
 
-  /** With the first prices the columns have their order. */
+  /** Columns are in the order of their cost, which a new price may change. */
   priced() {
     const columns = [...this.#costs.keys()].join();
     if (columns !== byCost().join()) this.arrangeTable();

@@ -159,7 +159,7 @@ export class TrustDialog extends View {
       const { metric, values } = element;
       const price = await costOf(panel, metric, values, signal).catch(() => null); // it can be measured still
       if (signal.aborted) return;
-      // Other values since: their price is on its way.
+      // If the values have changed since, a request for their price is on its way.
       if (JSON.stringify(element.values) === JSON.stringify(values)) element.price = price;
       this.renderAll();
     }

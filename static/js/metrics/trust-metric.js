@@ -15,7 +15,7 @@ import { costText, spentText } from "./metric-text.js";
 
 const PAUSE = 300; // milliseconds without a change before the price is asked for
 
-/** One metric of the panel: what it is, what it costs, the way to measure it, and what it has found. Sends "reprice". */
+/** One metric of the panel: what it is, what it costs, the way to measure it, and what it has found. Sends "reprice" when the price of other values is wanted. */
 export class TrustMetric extends HTMLElement {
   /** @type {HTMLHeadingElement} */ heading;
   /** @type {HTMLSpanElement} */ cost;

@@ -126,7 +126,7 @@ export class PictureOverview extends View {
     return { item: el("li", { class: "card" }, button, remove), button, name, status, remove };
   }
 
-  /** @param {boolean} yes - whether it is asked if all shall go */
+  /** @param {boolean} yes - whether to ask if all pictures are really to be removed */
   ask(yes) {
     const before = this.sure.hidden;
     this.sure.hidden = !yes;

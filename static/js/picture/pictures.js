@@ -24,7 +24,7 @@ let count = 0;
 /** @param {string} key */
 const indexOf = (key) => store.state.pictures.findIndex((entry) => entry.key === key);
 
-// An address outlives the page: a key must not be given twice.
+// Keys are kept in history entries, which outlive the page: none must be given twice.
 function newKey() {
   count += 1;
   return `${Math.round(performance.timeOrigin)}.${count}`;
