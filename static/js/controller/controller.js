@@ -416,7 +416,7 @@ export function followAddress() {
 }
 
 /**
- * Goes to an address of ours, as a click on a link would.
+ * Goes to an address of this page, as a click on a link would. What is open over the page is closed first.
  * @param {string} address
  */
 export function visit(address) {

@@ -78,8 +78,8 @@ function finished({ panel: record, map }, signals) {
  */
 function done(record, signals) {
   /** @param {Panel | undefined} panel */
-  const open = (panel) => panel && (!isFinal(panel) || panel.cached);
-  for (const panel of record.panels) if (open(store.panel(panel.id))) takeRecord(panel, signals);
+  const lacksRecord = (panel) => panel && (!isFinal(panel) || panel.cached);
+  for (const panel of record.panels) if (lacksRecord(store.panel(panel.id))) takeRecord(panel, signals);
   endRun(record.seconds);
   describePicture(pictureSize(record));
   announce(t("announce.done", { of: store.state.panels.length }));

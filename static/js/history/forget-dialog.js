@@ -63,6 +63,7 @@ export class ForgetDialog extends View {
     }
     this.opener = null;
     this.dialog.close();
+    // Closes what is open over the page, then runs this.
     return leaveForgotten(() => {
       explanationHistory.remove(id);
       removeForgotten(id);
