@@ -48,7 +48,7 @@ class Finding:
 
 
 def findings(metric: str, figures: Figures, method: Method[Any]) -> list[Finding]:
-    """What the figures of a metric say of a method's map; nothing of a metric that is there no more."""
+    """What the figures of a metric say of a method's map; nothing if the metric no longer exists."""
     try:
         found = find_metric(metric).findings(figures, method)
     except UnknownName:
