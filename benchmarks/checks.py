@@ -2,7 +2,7 @@
 
 In a real browser, on a server of its own with the default model: six maps of a picture, then «Check all maps», pressed
 as soon as it can be. Prints the seconds from that press until the first verdict (a finding for or against a map), until
-each map has one, and until all is measured; and what was told before. Asserts nothing.
+each map has one, and until all is measured; and the cost that the page estimates before. Asserts nothing.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def main() -> None:
                 opening(browser, server.url, path)
             with visiting(browser, server.url) as visit:
                 visit.open()
-                visit.page.keyboard.press("Shift")  # has the workbench fetched
+                visit.page.keyboard.press("Shift")  # makes the page fetch the workbench
                 visit.settled()
                 before = len(visit.requests)
                 found = visit.page.evaluate(BENCH, [PANELS, SIDE, STEPS])
