@@ -41,8 +41,8 @@ def check_all(visit: Visit, whole: bool) -> None:
     print(f"{since(begun)}  from the press that begins to the first verdict; {since(opened)} from the first press")
     for count in range(1, SIX + 1):
         page.wait_for_function(
-            "([of, count]) => [...document.querySelectorAll('.checks tbody tr')]"
-            ".filter(row => row.querySelector(of)).length >= count", arg=[VERDICT, count], timeout=LONG,
+            "([verdict, count]) => [...document.querySelectorAll('.checks tbody tr')]"
+            ".filter(row => row.querySelector(verdict)).length >= count", arg=[VERDICT, count], timeout=LONG,
         )  # fmt: skip
         print(f"{since(begun)}  to a verdict on {count} of {SIX} maps; {page.locator('.checks-total').inner_text()}")
         if not whole and count == SIX:

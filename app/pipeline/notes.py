@@ -11,7 +11,7 @@ from ..contract.arrays import ScoreKind, Statistics
 from ..contract.notes import NoteBody
 from ..contract.wire import JsonObject
 from .presentation import FALLBACK
-from .texts import NAME, texts
+from .texts import PLACEHOLDER, texts
 
 
 def notes(method: Method[Any], parameters: Parameters, score: ScoreKind, statistics: Statistics) -> list[NoteBody]:
@@ -46,7 +46,8 @@ def _network_codes(behaviour: Behaviour) -> Iterator[tuple[str, JsonObject]]:
 
 def _note(code: str, values: JsonObject) -> NoteBody:
     sentence = texts(FALLBACK)[f"note.{code}"]
-    return NoteBody(code=code, detail=NAME.sub(lambda name: str(values[name[1]]), sentence), values=values)
+    detail = PLACEHOLDER.sub(lambda name: str(values[name[1]]), sentence)
+    return NoteBody(code=code, detail=detail, values=values)
 
 
 def _percent(share: float) -> float:

@@ -24,7 +24,7 @@ from ..attribution.plugins import DEFAULT_ORDER, Kind, Plugin, plugins
 from ..contract.wire import JsonObject
 
 log = logging.getLogger(__name__)
-FALLBACK = "en"
+FALLBACK = "en"  # the language that stands in where another one has no text
 KINDS: tuple[Kind, ...] = ("methods", "metrics")
 
 

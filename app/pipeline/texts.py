@@ -16,7 +16,7 @@ from ..contract.parsing import unique_names
 from ..settings import shipped
 from .presentation import FALLBACK, KINDS, presentations
 
-NAME = re.compile(r"\{(\w+)\}")
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
 # The part (see `parts`) that a text of a method or metric belongs to, by the beginning of its key; the first match
 # counts.
 PARTS = {

@@ -89,7 +89,7 @@ def parse(given: list[str]) -> argparse.Namespace:
         "--quick", action="store_true", help="few steps, three models; no equal error, floor and memory"
     )
     parser.add_argument("--equal-error", type=names, default=(REAL,), help="models; a reference takes 2000 gradients")
-    parser.add_argument("--floor", type=names, default=(REAL,), help="models")
+    parser.add_argument("--floor", type=names, default=(REAL,), help="models to measure the floor of (floor.py)")
     parser.add_argument("--parts", type=names, default=growth.PARTS, help="of growth")
     parser.add_argument("--write", action="store_true", help="write docs/speed.md and its plots")
     options = parser.parse_args(given)
