@@ -50,7 +50,7 @@ def classifier(model: str) -> Classifier:
 
 
 def explained_map(model: str, picture: str, method: str) -> ExplainedMap:
-    """A method's map, with its defaults, of a sample for the model's first class."""
+    """A method's map of a sample, with default parameters, for the model's top class."""
     network, found = classifier(model), find_method(method)
     seen = sample_picture(picture, model)
     x = torch.from_numpy(PreprocessedImage(seen, (0, 0, *seen.size)).pixels)
@@ -84,7 +84,7 @@ def measure(model: str, picture: str, method: str) -> Record:
 
 
 def kept(model: str, picture: str, method: str, folder: Path) -> Record:
-    """The same, from `folder` where it is there."""
+    """What `measure` returns, kept in `folder` as JSON and computed only once."""
     file = folder / f"{model}-{picture}-{method}.json"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
