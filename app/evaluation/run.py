@@ -131,7 +131,7 @@ class Evaluation:
         return loaded.engine(score, micro_batch(self.context.settings, loaded.size))
 
     def measure(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> EvaluationResults:
-        """Compute the results for the pictures, called by `names` there. Those of an earlier run come from the cache."""
+        """Compute the results for the pictures, with their `names`. Results of an earlier run come from the cache."""
         results = EvaluationResults()
         weight_per_picture = sum(self._costs[panel.id].progress_weight for panel in self.panels)
         self.progress.start_stage("maps and metrics", weight_per_picture * len(entries))
