@@ -1,4 +1,4 @@
-"""Explains many pictures by one request. Methods of one pass share a pass among several pictures.
+"""Explains many pictures by one request. Methods that need one pass (`OnePass`) run it for several pictures together.
 
 Threads read, decode and preprocess in advance. The results of a picture are the same as alone, except for the rounding
 of another micro-batch.
