@@ -32,13 +32,12 @@ from captum.attr import (
 )
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
-from gradoscope.attribution.errors import Refused
+from gradoscope.attribution.errors import AttributionError, Refused
 from gradoscope.attribution.inspection import inspection_of
 from gradoscope.attribution.methods.base import Method, methods
 from gradoscope.attribution.methods.smooth_grad import mirrored
 from gradoscope.attribution.score import Score
 from gradoscope.cli.check_card import cheap_parameters
-from gradoscope.contract.problems import Problem
 from gradoscope.images.decode import decode
 from gradoscope.images.preprocess import preprocess
 from gradoscope.images.samples import read_sample
@@ -148,8 +147,8 @@ def cell(method: Method[Any], classifier: Classifier, x: Tensor, target: int) ->
         values = run(method, classifier, x, target)
     except Refused as refusal:
         return "refused", refusal.detail
-    except Problem as problem:
-        return "failed", problem.detail
+    except AttributionError as error:
+        return "failed", error.detail
     if not bool(values.isfinite().all()):
         return "failed", "values that are not finite"
     peer = PEERS.get(method.id)

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.metrics.base import ExplainedMap, find_metric
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import Problem
 from gradoscope.images.preprocess import PreprocessedImage
 from gradoscope.settings import Settings
 from gradoscope.zoo.zoo import Zoo
@@ -77,9 +77,9 @@ def measure(model: str, picture: str, method: str) -> Record:
         try:
             found.check(subject, parameters)
             record[name] = finish(found.measure(subject, parameters))[1].figures
-        except Problem as problem:
+        except Refused as refusal:
             record[name] = None
-            record.setdefault("refused", {})[name] = problem.detail
+            record.setdefault("refused", {})[name] = refusal.detail
     return record
 
 

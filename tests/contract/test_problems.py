@@ -38,6 +38,14 @@ def test_a_problem_survives_the_way_to_the_client(kind):
     assert problem.status != 500
 
 
+def test_what_a_server_has_sent_survives_too():
+    problem = Problem("what happened")
+    problem.status, problem.title, problem.request_id = 418, "I'm a teapot", "r1"
+    copy = pickle.loads(pickle.dumps(problem))
+    assert (copy.status, copy.title, copy.request_id) == (418, "I'm a teapot", "r1")
+    assert copy.to_dict() == problem.to_dict()
+
+
 def test_statuses_have_their_kind():
     for status, kind in BY_STATUS.items():
         assert kind.status == status
@@ -78,7 +86,8 @@ def test_the_page_has_words_for_every_type_and_code_in_each_language():
     codes = coded()
     for language in ("en", "zh"):
         words = {key: text for key, text in texts(language).items() if key.startswith("refusal.")}
-        titles = {kind.title.lower().replace(" ", "_").replace("-", "_") for kind in kinds()}
+        sent = [kind for kind in kinds() if kind.__module__.startswith("gradoscope.contract.")]  # by a server
+        titles = {kind.title.lower().replace(" ", "_").replace("-", "_") for kind in sent}
         assert {f"refusal.title.{title}" for title in titles} <= words.keys()
         sentences = {key.removeprefix("refusal.") for key in words if not key.startswith("refusal.title.")}
         assert sentences == codes.keys()

@@ -47,6 +47,24 @@ def test_small_pictures_come_before_the_arrays(browser: Browser, quick_server: S
         assert visit.complaints == []
 
 
+def test_full_screen_before_there_is_an_array(browser: Browser, quick_server: Server) -> None:
+    """Keys that lead to the next map have none to go to."""
+    with visiting(browser, quick_server.url) as visit:
+        visit.cat()
+        id = visit.explanation_id
+    with visiting(browser, quick_server.url) as visit:
+        page = visit.page
+        arrays: list[Route] = []
+        page.route("**/*.npy*", lambda route: arrays.append(route))
+        page.goto(f"{visit.root}/e/{id}#full=p2")
+        page.locator("dialog.viewer[open]").wait_for()
+        for key in ("ArrowRight", "ArrowLeft"):
+            page.keyboard.press(key)
+        expect(page).to_have_url(f"{visit.root}/e/{id}#full=p2")
+        for route in arrays:
+            route.continue_()
+
+
 def test_a_quick_connection_loads_no_small_pictures(browser: Browser, quick_server: Server) -> None:
     with visiting(browser, quick_server.url) as visit:
         visit.cat()

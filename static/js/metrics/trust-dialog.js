@@ -83,6 +83,7 @@ export class TrustDialog extends View {
     this.#shown = panel.id;
     this.tellPanel(panel);
     this.map.replaceChildren();
+    this.#pricing.abort();
     this.#pricing = new AbortController();
     this.list.replaceChildren(...metrics().map((metric) => el("trust-metric").setUp(panel.id, metric.id)));
     this.ask(this.cards);

@@ -50,9 +50,14 @@ function move(lens, [across, down], far) {
  */
 let corner = null;
 
+/** Of which picture the corner is: in another one it is none. */
+let cornerOf = "";
+
 function markCorner() {
-  const { cross } = store.state.viewport;
+  const { viewport: { cross }, picture } = store.state;
   if (!cross) return;
+  if (cornerOf !== picture?.key) corner = null;
+  cornerOf = picture?.key ?? "";
   const box = corner && boxBetween(corner, cross);
   corner = box ? null : cross;
   if (box) setViewport({ box });
@@ -61,6 +66,7 @@ function markCorner() {
 /** Takes the crosshair away, then the box. */
 function clear() {
   const { cross, box } = store.state.viewport;
+  corner = null;
   if (cross || box) setViewport({ cross: null, ...(!cross && { box: null }) });
 }
 
