@@ -19,8 +19,11 @@ from gradoscope.contract.problems import (
 from gradoscope.pipeline.problems import as_problem
 from gradoscope.pipeline.texts import texts
 from gradoscope.web.middleware.problems import ProblemResponse
+from gradoscope.zoo import cards, download, loader, weights  # noqa: F401  their kinds of problems
 
 from tests.support.paths import ROOT
+
+SENT_BY_SERVERS = ("gradoscope.contract.", "gradoscope.zoo.")
 
 
 def kinds(kind=Problem):
@@ -86,7 +89,7 @@ def test_the_page_has_words_for_every_type_and_code_in_each_language():
     codes = coded()
     for language in ("en", "zh"):
         words = {key: text for key, text in texts(language).items() if key.startswith("refusal.")}
-        sent = [kind for kind in kinds() if kind.__module__.startswith("gradoscope.contract.")]  # by a server
+        sent = [kind for kind in kinds() if kind.__module__.startswith(SENT_BY_SERVERS)]
         titles = {kind.title.lower().replace(" ", "_").replace("-", "_") for kind in sent}
         assert {f"refusal.title.{title}" for title in titles} <= words.keys()
         sentences = {key.removeprefix("refusal.") for key in words if not key.startswith("refusal.title.")}
