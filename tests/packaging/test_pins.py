@@ -5,10 +5,10 @@ from __future__ import annotations
 from packaging.requirements import Requirement
 
 from tests.support.paths import ROOT
-from tools.pins import direct, named
+from tools.pins import direct, normalised_name
 
 PINNED = {
-    named(line): line
+    normalised_name(line): line
     for line in map(
         Requirement, filter(lambda line: line[:1] not in ("", "#"), (ROOT / "constraints.txt").read_text().splitlines())
     )
@@ -17,7 +17,7 @@ PINNED = {
 
 def test_each_direct_dependency_is_pinned_to_one_version_that_is_allowed():
     for wanted in direct():
-        (pin,) = PINNED[named(wanted)].specifier
+        (pin,) = PINNED[normalised_name(wanted)].specifier
         assert pin.operator == "=="
         assert wanted.specifier.contains(pin.version), wanted
 
