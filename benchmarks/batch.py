@@ -1,4 +1,4 @@
-"""Many pictures with one question, against one by one: pictures per second. `make bench-batch`
+"""One request for many pictures at once, against one picture after the other: pictures per second. `make bench-batch`
 
 One process, warm, both sides in turns (A B A B …), each from the file to the written folder; prints medians, spread and
 ratios, asserts nothing. One by one is what `gradoscope explain IMAGE` does, picture after picture.
@@ -33,9 +33,9 @@ from PIL import Image
 
 from tests.support.paths import SAMPLES
 
-Side = Callable[[list[ImageFile], Explain, Context], None]
+Side = Callable[[list[ImageFile], Explain, Context], None]  # one of the two ways that are compared
 THREE = Explain("", b"", methods=("vanilla_gradient", "guided_backprop", "grad_cam"))
-SIX = Explain("", b"")
+SIX = Explain("", b"")  # the default methods
 
 
 def fresh(folder: Path, count: int) -> list[ImageFile]:
@@ -59,8 +59,8 @@ def one_by_one(entries: list[ImageFile], template: Explain, context: Context) ->
 
 
 def together(entries: list[ImageFile], job: Explain, context: Context) -> None:
-    shots = explain_batch(Batch(job, context, lambda entry, mark: False), entries)
-    assert all(isinstance(shot, ExplainedPicture) for shot in shots)
+    results = explain_batch(Batch(job, context, is_kept=lambda entry, mark: False), entries)
+    assert all(isinstance(result, ExplainedPicture) for result in results)
 
 
 def main() -> None:
@@ -69,10 +69,7 @@ def main() -> None:
     parser.add_argument("--three", type=int, default=24, help="pictures a round for the three methods of one pass")
     parser.add_argument("--six", type=int, default=4, help="pictures a round for all six")
     arguments = parser.parse_args()
-    sides: dict[str, Callable[[list[ImageFile], Explain, Context], None]] = {
-        "one by one": one_by_one,
-        "together": together,
-    }
+    sides: dict[str, Side] = {"one by one": one_by_one, "together": together}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         context = Context.open(Settings(store=folder / "store"))

@@ -45,9 +45,9 @@ ENVIRONMENT = {"GRADOSCOPE_ACCELERATION": "none", "GRADOSCOPE_MICRO_BATCH": "4",
 
 @dataclass
 class Answer:
-    """What came of a request: its maps where it was done, else the problem's title."""
+    """What came of a request: its maps if it was done, else the problem's title."""
 
-    ends: list[str] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)  # the final events, `done` or `error`: there should be one
     events: Counter[str] = field(default_factory=Counter)
     maps: dict[str, np.ndarray] = field(default_factory=dict)
     problem: str | None = None
@@ -85,18 +85,19 @@ def ask(server: Server, number: int) -> Answer:
 
 
 class Killer:
-    """Ends the worker some time after requests drawn by the seed have begun, whatever it is doing."""
+    """Kills the worker a little after each of some requests has begun, whatever it is doing. The seed draws which
+    requests, and how long after."""
 
     def __init__(self, server: Server, requests: int, kills: int, seed: int) -> None:
         self._server, self._draw = server, random.Random(seed)
-        self._when = set(self._draw.sample(range(requests), kills))
+        self._requests = set(self._draw.sample(range(requests), kills))
         self._timers: list[threading.Timer] = []
-        self._late = [self._draw.uniform(0, 1.5) for _ in range(kills)]
+        self._delays = [self._draw.uniform(0, 1.5) for _ in range(kills)]
         self.kills = 0
 
     def begun(self, number: int) -> None:
-        if number in self._when:
-            timer = threading.Timer(self._late.pop(), self._kill)
+        if number in self._requests:
+            timer = threading.Timer(self._delays.pop(), self._kill)
             self._timers.append(timer)
             timer.start()
 
@@ -150,6 +151,7 @@ def gauge(server: Server, name: str) -> float:
 
 
 def deaths(requests: int, kills: int, seed: int, folder: Path) -> list[str]:
+    """Send the requests while the worker is killed; returns what went wrong."""
     calm = Server(folder / "calm", **ENVIRONMENT)
     try:
         undisturbed = round_of(calm, requests)
@@ -172,18 +174,20 @@ def deaths(requests: int, kills: int, seed: int, folder: Path) -> list[str]:
     maps = sum(len(answer.maps) for answer in answers)
     print(
         f"{requests} requests, {killer.kills} kills in {seconds:.0f} s: {sum(ends.values())} ends {dict(ends)}, "
-        f"{maps} maps beside those of a run without faults, problems {dict(problems)}",
+        f"{maps} maps compared with those of a run without faults, problems {dict(problems)}",
         flush=True,
     )
     return faults
 
 
 def ticks(process: int) -> int:
+    """Processor time of a process, user and system, in ticks of 10 ms."""
     numbers = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
     return int(numbers[11]) + int(numbers[12])
 
 
 def resident(process: int) -> float:
+    """Resident memory of a process, in MiB."""
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -198,6 +202,7 @@ def leave_in_the_middle(server: Server, number: int) -> None:
 
 
 def leaving(clients: int, folder: Path) -> list[str]:
+    """Let clients leave in the middle; returns what went wrong."""
     server, faults = Server(folder / "leaving", **ENVIRONMENT), []
     try:
         for number in range(AT_ONCE):

@@ -2,7 +2,7 @@
 
 In a real browser, on a server of its own with the default model: six maps of a picture, then «Check all maps», pressed
 as soon as it can be. Prints the seconds from that press until the first verdict (a finding for or against a map), until
-each map has one, and until all is measured; and what was told before. Asserts nothing.
+each map has one, and until all is measured; and the cost that the page estimates before. Asserts nothing.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def check_all(visit: Visit, whole: bool) -> None:
     print(f"{since(begun)}  from the press that begins to the first verdict; {since(opened)} from the first press")
     for count in range(1, SIX + 1):
         page.wait_for_function(
-            "([of, count]) => [...document.querySelectorAll('.checks tbody tr')]"
-            ".filter(row => row.querySelector(of)).length >= count", arg=[VERDICT, count], timeout=LONG,
+            "([verdict, count]) => [...document.querySelectorAll('.checks tbody tr')]"
+            ".filter(row => row.querySelector(verdict)).length >= count", arg=[VERDICT, count], timeout=LONG,
         )  # fmt: skip
         print(f"{since(begun)}  to a verdict on {count} of {SIX} maps; {page.locator('.checks-total').inner_text()}")
         if not whole and count == SIX:

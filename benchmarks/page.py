@@ -44,7 +44,7 @@ BENCH = """async ([count, side, steps]) => {
   const canvases = [...document.querySelectorAll('map-panel canvas.map')];
   const drawn = canvases.filter(canvas => canvas.width === side && canvas.checkVisibility());
   if (drawn.length !== count) throw new Error(`${drawn.length} maps are drawn, not ${count}`);
-  const of = values => {
+  const medianAndP95 = values => {
     const sorted = values.toSorted((a, b) => a - b);
     return [sorted[sorted.length >> 1], sorted[Math.floor(sorted.length * 0.95)]];
   };
@@ -65,7 +65,7 @@ BENCH = """async ([count, side, steps]) => {
       frames.push(at - last);
       last = at;
     }
-    return [...of(draws), ...of(frames)];
+    return [...medianAndP95(draws), ...medianAndP95(frames)];
   };
   const palettes = ['inferno', 'viridis', 'gray'];
   const acts = {
@@ -88,10 +88,10 @@ BENCH = """async ([count, side, steps]) => {
 
 OPENINGS = 7
 PAINT = """() => new Promise(done => {
-  const of = list => list.find(({ name }) => name === 'first-contentful-paint')?.startTime;
-  const known = of(performance.getEntriesByType('paint'));
+  const timeIn = list => list.find(({ name }) => name === 'first-contentful-paint')?.startTime;
+  const known = timeIn(performance.getEntriesByType('paint'));
   if (known) done(known);
-  else new PerformanceObserver(list => done(of(list.getEntries()))).observe({ type: 'paint', buffered: true });
+  else new PerformanceObserver(list => done(timeIn(list.getEntries()))).observe({ type: 'paint', buffered: true });
 })"""
 
 
@@ -119,7 +119,7 @@ def main() -> None:
                 opening(browser, server.url, path)
             with visiting(browser, server.url) as visit:
                 visit.open()
-                visit.page.keyboard.press("Shift")  # has the workbench fetched
+                visit.page.keyboard.press("Shift")  # makes the page fetch the workbench
                 visit.settled()
                 before = len(visit.requests)
                 found = visit.page.evaluate(BENCH, [PANELS, SIDE, STEPS])

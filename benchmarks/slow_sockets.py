@@ -99,7 +99,7 @@ async def measure(server: Server, count: int, seconds: float) -> tuple[dict[str,
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sockets", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=70, help="beside them: a body is waited for 60; half alone")
+    parser.add_argument("--seconds", type=float, default=70, help="beside them; half of it alone before")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "store")

@@ -35,7 +35,7 @@ COMMAND = ("-m", "benchmarks.sweep", "--work")
 SECONDS = 90.0  # of processor time for an architecture, after which its process is ended
 LOOK_SECONDS = 5.0  # between two looks at the time that was used
 BYTES = 6 * 2**30  # address space that an architecture may take beyond what PyTorch has
-SMALL_SIDES = (64, 112)  # that a network which takes one size only is built for
+SMALL_SIDES = (64, 112)  # sizes to try for a network that is built for one size only
 SIDES = (64, 96, 128, 160, 192, 224, 256, 288, 384)  # of the picture: the first that the network takes
 
 
@@ -147,7 +147,7 @@ def work() -> None:
     for line in sys.stdin:
         try:
             row = sweep(line.strip())
-        except BaseException as error:  # it counts
+        except BaseException as error:  # a crash is a result too
             row = Row(line.strip(), crash=f"{type(error).__name__}: {str(error)[:200]}")
         print(json.dumps(asdict(row)), file=out, flush=True)
 
@@ -227,7 +227,10 @@ def reason_of(outcome: str) -> str:
 
 
 def page(rows: Sequence[Row], total: int) -> str:
-    """The page: sums by method, reasons of refusals, what was left out, and every architecture. `total`: of timm."""
+    """The page: sums by method, reasons of refusals, what was left out, and every architecture.
+
+    `total` is the number of architectures that timm has.
+    """
     rows = sorted(rows, key=lambda row: row.name)
     swept = [row for row in rows if row.methods]
     methods = list(dict.fromkeys(method for row in swept for method in row.methods))

@@ -62,7 +62,7 @@ classifier = Zoo(settings).load(sys.argv[1]).classifier
 engine = Engine(classifier, Score(0), micro_batch=max(SIZES[0]))
 engine.gradients(classifier.grey_pictures(1))
 before = resident()
-Path("/proc/self/clear_refs").write_text("5")
+Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM, the peak of resident memory
 engine.gradients(classifier.grey_pictures(engine.micro_batch))
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(int(peak.split()[1]) * 1024 - before)
@@ -77,7 +77,7 @@ def write_models(folder: Path, nets: tuple[str, ...] = NETS) -> dict[str, int]:
         quiet = {"init_weights": False} if name == "googlenet" else {}
         state = tv.get_model(name, weights=None, **quiet).state_dict()
         save_file(state, folder / f"{name}.safetensors")
-        (folder / f"{name}-own.toml").write_text(CARD.format(name))
+        (folder / f"{name}-own.toml").write_text(CARD.format(name))  # "-own": shipped cards may have the bare name
         sizes[f"{name}-own"] = sum(t.numel() * t.element_size() for t in state.values())
     return sizes
 

@@ -1,7 +1,8 @@
 """Models × methods: `make table` writes docs/models-and-methods.md.
 
-Every card that ships, built by its own way from a file of seeded random weights; every method on it with two samples or
-steps, and beside it captum's where captum can do it. A cell is `ok`, or a refusal that is told in words below.
+Every card that ships, built as its source does it, from a file of seeded random weights. Every method explains it with
+two samples or steps, and its map is compared with captum's if captum has the method. A cell is `ok`, or a refusal whose
+reason is below the table.
 """
 
 from __future__ import annotations
@@ -31,13 +32,12 @@ from captum.attr import (
 )
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
-from gradoscope.attribution.errors import Refused
+from gradoscope.attribution.errors import AttributionError, Refused
 from gradoscope.attribution.inspection import inspection_of
 from gradoscope.attribution.methods.base import Method, methods
 from gradoscope.attribution.methods.smooth_grad import mirrored
 from gradoscope.attribution.score import Score
 from gradoscope.cli.check_card import cheap_parameters
-from gradoscope.contract.problems import Problem
 from gradoscope.images.decode import decode
 from gradoscope.images.preprocess import preprocess
 from gradoscope.images.samples import read_sample
@@ -80,11 +80,13 @@ def build(spec: ModelSpec, folder: Path) -> Classifier:
 
 
 def only_relu_modules(classifier: Classifier) -> bool:
-    """captum hooks `nn.ReLU` modules: where anything else is guided, its guided backprop is another method."""
+    """Whether every activation is an `nn.ReLU` module. captum guides no other one, so its map is another one else."""
     inspection = inspection_of(classifier)
-    modules = [operation for operation in inspection.nonlinear if "MaxPool" not in operation.kind]
+    activations = [operation for operation in inspection.nonlinear if "MaxPool" not in operation.kind]
     return (
-        bool(inspection.guided) and not inspection.gates and all(operation.module is nn.ReLU for operation in modules)
+        bool(inspection.guided)
+        and not inspection.gates
+        and all(operation.module is nn.ReLU for operation in activations)
     )
 
 
@@ -140,13 +142,13 @@ def run(method: Method[Any], classifier: Classifier, x: Tensor, target: int) -> 
 
 
 def cell(method: Method[Any], classifier: Classifier, x: Tensor, target: int) -> tuple[str, str]:
-    """What stands in a cell, and the reason below where it is a refusal."""
+    """A cell's text, and the reason if the method was refused or failed."""
     try:
         values = run(method, classifier, x, target)
     except Refused as refusal:
         return "refused", refusal.detail
-    except Problem as problem:
-        return "failed", problem.detail
+    except AttributionError as error:
+        return "failed", error.detail
     if not bool(values.isfinite().all()):
         return "failed", "values that are not finite"
     peer = PEERS.get(method.id)

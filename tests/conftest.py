@@ -116,8 +116,8 @@ def slow_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def slow_model_server(slow_model: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of the model that waits, for tests that leave it, or kill its worker; each waits until it is ready
-    again. None of this may leave a traceback."""
+    """A server of the model that waits, for tests that close their connection or kill its worker. Each of them waits
+    until the server is ready again. None may leave a traceback."""
     running = Server(tmp_path_factory.mktemp("slow-model-server") / "store", **slow_model)
     yield running
     running.stop()

@@ -31,8 +31,8 @@ def lint(folder: Path) -> tuple[int, str]:
 
 
 def test_the_contracts_hold(copied: Path) -> None:
-    code, said = lint(copied)
-    assert code == 0, said
+    code, output = lint(copied)
+    assert code == 0, output
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_a_wrong_import_fails(copied: Path, module: str, line: str, broken: str)
     before = path.read_text("utf-8")
     path.write_text(f"{before}\n{line}\n", "utf-8")
     try:
-        code, said = lint(copied)
+        code, output = lint(copied)
     finally:
         path.write_text(before, "utf-8")
     assert code == 1
-    assert any(broken in text and " BROKEN" in text for text in said.splitlines()), said
+    assert any(broken in text and " BROKEN" in text for text in output.splitlines()), output
 
 
 def test_no_modules_import_in_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:

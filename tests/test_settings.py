@@ -25,7 +25,7 @@ def test_an_empty_variable_is_the_default(monkeypatch, name):
 
 
 def test_an_empty_name_of_a_file_of_keys_lets_nobody_in(monkeypatch):
-    """It is a variable that was not filled in, and not the wish that all who come may use the server."""
+    """Somebody forgot to fill it in: that must not open the server to everybody."""
     monkeypatch.setenv("GRADOSCOPE_KEYS", "")
     with pytest.raises(BadSettings, match="GRADOSCOPE_KEYS is empty"):
         read_settings()
@@ -66,14 +66,14 @@ def test_an_option_that_is_empty_is_not_given(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["STORE", "MODELS", "WEIGHTS", "KEYS"])
-def test_the_home_of_nobody_is_told(monkeypatch, name):
+def test_the_home_folder_of_an_unknown_user_is_reported(monkeypatch, name):
     monkeypatch.setenv(f"GRADOSCOPE_{name}", "~nobody-of-that-name/x")
     with pytest.raises(BadSettings, match=f"GRADOSCOPE_{name}: begins with the home folder"):
         read_settings()
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("GRADOSCOPE_STOER", "/tmp", "GRADOSCOPE_STORE is one"),
         ("GRADOSCOPE_QQQQQQ", "1", "docs/settings.md"),
@@ -83,18 +83,18 @@ def test_the_home_of_nobody_is_told(monkeypatch, name):
         ("GRADOSCOPE_DOWNLOADS", "all", "'none', 'cards' or 'any'"),
     ],
 )
-def test_a_faulty_variable_is_named_and_nothing_starts(name, value, said):
+def test_a_faulty_variable_is_named_and_nothing_starts(name, value, message):
     for command in (("serve",), ("models",), ("explain", "cat.jpg")):
-        ended = gradoscope(*command, **{name: value})
-        assert ended.returncode == 2
-        assert f"{name} " in ended.stderr.replace(":", " ")
-        assert said in " ".join(ended.stderr.split())
-        assert "Traceback" not in ended.stderr
-        assert "open http" not in ended.stdout + ended.stderr
+        done = gradoscope(*command, **{name: value})
+        assert done.returncode == 2
+        assert f"{name} " in done.stderr.replace(":", " ")
+        assert message in " ".join(done.stderr.split())
+        assert "Traceback" not in done.stderr
+        assert "open http" not in done.stdout + done.stderr
 
 
 def test_a_device_that_is_not_there_starts_nothing():
-    ended = gradoscope("serve", GRADOSCOPE_DEVICE="cuda:77", GRADOSCOPE_PORT="0")
-    assert ended.returncode == 2
-    assert "GRADOSCOPE_DEVICE=cuda:77" in ended.stderr
-    assert "open http" not in ended.stdout + ended.stderr
+    done = gradoscope("serve", GRADOSCOPE_DEVICE="cuda:77", GRADOSCOPE_PORT="0")
+    assert done.returncode == 2
+    assert "GRADOSCOPE_DEVICE=cuda:77" in done.stderr
+    assert "open http" not in done.stdout + done.stderr

@@ -1,9 +1,8 @@
 """Does everything come out on a GPU as it does on the CPU? `make check-gpu` prints the answer.
 
-Every method on CUDA, by the quickest way that is found there, against the CPU without any acceleration, in float32;
-what is asked of two right engines is in the bounds of float rounding: of all maps' relative L2 distances the median
-≤ 1e-2, the worst ≤ 1e-1. Then a micro-batch that cannot fit, and the time of a gradient. Where there is no GPU it says
-so.
+It runs every method in float32 on CUDA, with the fastest backend there, and on the CPU with the plain one. The relative
+L2 distances of the maps must be within what float rounding explains: median ≤ 1e-2, worst ≤ 1e-1. Then it runs a
+micro-batch that does not fit into memory, and measures the time of a gradient. Without a GPU it only says so.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def compare(cpu: Classifier, quick: BackendSelector) -> dict[str, float | None]:
 
 
 def recover(quick: BackendSelector) -> None:
-    """A micro-batch that memory cannot hold gives the same gradients as a small one, and is remembered."""
+    """A micro-batch that does not fit into memory gives the same gradients as small ones; later ones are smaller."""
     gpu = quick.classifier
     pictures = sample_pixels("cat").to(gpu.device) * torch.linspace(0.2, 1, 256, device=gpu.device).view(-1, 1, 1, 1)
     quick.max_batch = None

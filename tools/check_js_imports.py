@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "static" / "js"
 WRITER = "state/actions.js"
-COMMENT = re.compile(r"^\s*/\*.*?\*/|^\s*//[^\n]*", re.S | re.M)  # types are imported in comments: no dependency
+COMMENT = re.compile(r"^\s*/\*.*?\*/|^\s*//[^\n]*", re.S | re.M)  # imports in comments are of types: they do not count
 STATIC = re.compile(r"""^(?:import\s+(?:[^"';]*?\bfrom\s+)?|export\s+[^"'=;]*?\bfrom\s+)["'](\.[^"']+)["']""", re.M)
 DYNAMIC = re.compile(r"""\bimport\(\s*(["'`])(\.[^"'`]+)\1""")
 WORKER = re.compile(r"""new URL\("(\.[^"]+\.js)", import\.meta\.url\)""")
@@ -37,7 +37,7 @@ def check(scripts: Path = SCRIPTS, templates: Path | None = ROOT / "templates") 
 
 
 def _imports(file: Path, source: str) -> Iterator[Path]:
-    """The files that a module imports, statically or not; `${name}` in an address stands for each file that fits."""
+    """The files that a module imports, statically or dynamically; `${name}` in a path matches every such file."""
     named = [*STATIC.findall(source), *(spec for _, spec in DYNAMIC.findall(source)), *WORKER.findall(source)]
     for spec in named:
         if "${" in spec:
@@ -92,7 +92,7 @@ def _cycles(scripts: Path, imports: Mapping[Path, set[Path]]) -> Iterator[str]:
 
 
 def find_cycles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
-    """Circles of a graph, {name: names that it leads to}: one for each edge back to where a walk came from."""
+    """Cycles of a graph, {name: names that it leads to}: one for each back edge of a depth-first walk."""
     found: list[list[str]] = []
     done: set[str] = set()
 

@@ -18,6 +18,7 @@ TYPESCRIPT = "5.9.3"
 
 
 def lay_out(folder: Path) -> None:
+    """Copies the modules and tsc's configuration, with the modules of plug-ins at their addresses."""
     bundle_js.lay_out(folder / "static")
     (folder / "tools").mkdir()
     for name in ("tsconfig.json", "elements.d.ts"):

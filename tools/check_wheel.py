@@ -1,4 +1,4 @@
-"""`make check-wheel`: the wheel in a new environment, and what it serves from a folder where no checkout is."""
+"""`make check-wheel`: installs the wheel in a new environment, and runs its server outside the checkout."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def wait(server: subprocess.Popen[bytes], condition):  # type: ignore[no-untyped
         if result := condition():
             return result
         time.sleep(0.2)
-    raise AssertionError("it does not come")
+    raise AssertionError("the server did not get ready in time")
 
 
 def answer(url: str) -> bytes | None:

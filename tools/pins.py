@@ -20,16 +20,17 @@ def direct() -> list[Requirement]:
     return [Requirement(text) for text in (*about["dependencies"], *about["optional-dependencies"]["fast"])]
 
 
-def named(requirement: Requirement) -> str:
+def normalised_name(requirement: Requirement) -> str:
     return re.sub(r"[-_.]+", "-", requirement.name).lower()
 
 
 def pins() -> dict[str, str]:
-    """By name; those of CUDA come with a build of PyTorch, and are its own business, setuptools that of a build."""
+    """Version by name. CUDA's packages are left out, because a build of PyTorch pins them itself, and setuptools, which
+    is only for building."""
     waiting, found = direct(), {}
     while waiting:
         requirement = waiting.pop()
-        name = named(requirement)
+        name = normalised_name(requirement)
         if name in found or name.startswith(("nvidia-", "cuda-")) or name in ("triton", "setuptools"):
             continue
         installed = distribution(requirement.name)

@@ -1,6 +1,6 @@
-"""Writes static/js/api/types.js, what goes over the wire as types: the OpenAPI document and the models of EXTRA.
+"""Writes static/js/api/types.js: JSDoc types of all that goes over the wire, from the OpenAPI document and EXTRA.
 
-`--check` writes nothing, and exits with 1 where the file is not what would be written.
+`--check` writes nothing, and exits with 1 if the file is out of date.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ WIDTH = 116
 Schema = Mapping[str, Any]
 
 
-def named(path: str) -> Any:
-    """What «module:name» names."""
+def load(path: str) -> Any:
+    """Imports «module:name»."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 def schemas() -> dict[str, Schema]:
-    """The JSON Schema of everything that has a name, by it."""
-    found: dict[str, Schema] = dict(named(APPLICATION)().openapi()["components"]["schemas"])
+    """All JSON Schemas that have a name, by name."""
+    found: dict[str, Schema] = dict(load(APPLICATION)().openapi()["components"]["schemas"])
     for path in EXTRA:
-        schema = TypeAdapter(named(path)).json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+        schema = TypeAdapter(load(path)).json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
         found |= schema.pop("$defs", {})
         found.setdefault(path.partition(":")[2], schema)
     return {name: found[name] for name in sorted(found) if not SKIPPED.search(name)}

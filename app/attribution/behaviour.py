@@ -21,7 +21,7 @@ from .torch_state import clean_state
 
 Ending = Literal["logits", "probabilities", "log_probabilities", "sigmoids"]
 SAME = 1e-3  # of the logits' range: up to this, answers in passes of other sizes differ by rounding only
-STEADY = 1e-4  # the same of passes that are alike; maps may vary much more than this share of the logits
+STEADY = 1e-4  # the same between repeated passes; strict, because maps may vary much more than logits
 CALLS = 8  # of a network whose answers are random, to measure how much they vary
 SUM_TOLERANCE = 1e-4  # how far probabilities of all classes may be from 1 together
 # Operations that change the shape of an answer, and not its values.
@@ -36,7 +36,7 @@ class Behaviour:
     picture, and `change` their largest change by other pictures of the pass, both as a share of the range of the logits
     of a picture; `change` is None where the network takes one picture at a time only. `ending` says whether the logits
     are really probabilities, by a softmax or each by a sigmoid, or their logarithms. `part` is the output that was
-    taken, of several `candidates`.
+    taken, of several `candidates`, each with its number of classes.
     """
 
     classes: int
@@ -84,7 +84,7 @@ def observe(classifier: Classifier) -> Behaviour:
             first.candidates if len(first.candidates) > 1 else (),
         )  # fmt: skip
     if found.batch_dependent:
-        classifier.use_contiguous()  # batches are what channels last is quicker for; so it is PyTorch's plain pass
+        classifier.use_contiguous()  # channels last is quicker for batches only; contiguous is PyTorch's default
     binary = found.classes == 1 and len(classifier.labels) == 2
     classifier.calling = replace(classifier.calling, one_by_one=found.batch_dependent or found.random, binary=binary)
     classifier.multilabel = classifier.multilabel or binary

@@ -38,7 +38,7 @@ USUAL = Calling()
 
 
 class Classifier(nn.Module):
-    """S: (N, C, H, W) in [0, 1] → logits (N, classes); eval mode, no parameter takes a gradient.
+    """(N, C, H, W) in [0, 1] → logits (N, classes); eval mode, no parameter takes a gradient.
 
     C is 3 (RGB) or 1 (grey): as many as `mean` has values. `id` and `fingerprint` say which weights these are, `size`
     is the (height, width) of its pictures. The probabilities are a softmax over the logits; where each class stands for
@@ -173,7 +173,7 @@ class Classifier(nn.Module):
         """`count` pictures of fractal noise, always the same, for trials: (count, C, H, W).
 
         Noise in octaves, each half as strong as the coarser one before it, as in photographs: on smooth pictures far
-        more activations lie at a kink, and no two right engines agree there.
+        more activations lie at a kink, where two correct backends may give different gradients.
         """
         draw = torch.Generator().manual_seed(0)
         clouds = torch.zeros((count, self.channels, *self.size), dtype=torch.float32)

@@ -21,8 +21,8 @@ def copied(network: M, *, share: bool = True, memo: dict[int, Any] | None = None
 
     Tensors that it keeps elsewhere, such as activations in a list, are copied as values, without the graph that they
     came from, which `copy.deepcopy` refuses. A function that it keeps, such as a `forward` of its own or a hook, and
-    that refers to the network, refers to the copy there. `memo` says by id what stands for what. Raises what
-    `copy.deepcopy` does.
+    that refers to the network, refers to the copy there. `memo` is that of `copy.deepcopy`: by id, what stands for an
+    object in the copy. Raises what `copy.deepcopy` does.
     """
     memo = {} if memo is None else memo
     if share:
@@ -55,7 +55,7 @@ def _tensors(value: object, depth: int = 8) -> Iterator[Tensor]:
 
 
 def _rebind(value: object, copies: Mapping[int, Any], depth: int = 5) -> Any:
-    """`value`, with copies in the place of what they were made of, where it is or holds a function that refers to that.
+    """`value`; where it is, or holds, a function that refers to something copied, the function refers to the copy.
 
     A function that `torch.compile` has made is replaced by the one that it was made of.
     """

@@ -47,7 +47,7 @@ class Engine:
 
     @property
     def used(self) -> tuple[str, ...]:
-        """The names of the backends that have computed gradients so far; «plain» for scores and all else."""
+        """The names of the backends that have computed gradients so far; «plain» where there are none."""
         return tuple(self._used) or ("plain",)
 
     @property

@@ -44,7 +44,7 @@ def _one_pass(classifier: Classifier, pictures: Tensor, score: Score, rule: Rule
 
 
 def gradient_at(leaf: Tensor, score: Tensor, classifier: Classifier) -> Tensor | None:
-    """∂score/∂leaf by the way that the network takes; None where the score does not depend on the leaf."""
+    """∂score/∂leaf, by `grad` or, where the network needs it, `backward()`; None where there is no path between."""
     return gradients_at([leaf], score, classifier)[0]
 
 
@@ -71,7 +71,7 @@ def retry_adapted(classifier: Classifier, compute: Callable[[], T]) -> T:
 
 def finite(values: Tensor) -> Tensor:
     """`values`, or `ComputationFailed` where one is NaN or infinite: such a map must never be shown."""
-    # A sum is finite only where all values are, and is quick; where it is not, it may just have run over.
+    # A sum is finite only where all values are, and is quick; where it is not, it may only have overflowed.
     if not bool(torch.isfinite(values.sum())) and not bool(torch.isfinite(values).all()):
         raise ComputationFailed("The result holds values that are not finite (NaN or infinity): no map is shown.")
     return values

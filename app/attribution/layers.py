@@ -101,13 +101,13 @@ def find_layers(classifier: Classifier, probe: Tensor) -> FeatureLayers:
 
     if not found or not is_late(max(i for i, _, _ in found.values())):
         return FeatureLayers([], None)
-    shared = cuts(logits) if logits is not None else None
+    on_all_paths = cuts(logits) if logits is not None else None
     side_by_side = _side_by_side(outputs)
     layers: dict[str, Layer] = {}
     default = None
     for i, output, aliases in found.values():
         calls = side_by_side.get(output.name, {})
-        whole = shared is None or output.value in shared
+        whole = on_all_paths is None or output.value in on_all_paths
         if not whole and logits is not None and len(calls) > 1:
             whole = not reaches_picture(logits, calls.values())
         rows, channels, height, width = output.tensor.shape
@@ -150,7 +150,7 @@ def choose_layer(found: FeatureLayers, name: str, method: str) -> str:
         )
     if layer.calls > 1 and not layer.mirrored_calls:
         raise Refused(_runs_several_times(layer))
-    return layer.name if layer.mirrored_calls or layer.call >= 0 else name  # the numbers are of its own calls
+    return layer.name if layer.mirrored_calls or layer.call >= 0 else name  # not an alias: call numbers are the layer's
 
 
 def _refuse_automatic(layers: list[Layer], method: str) -> NoReturn:

@@ -63,5 +63,5 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def resident() -> int:
-    """Resident memory of this process in bytes; 0 if the system does not tell."""
+    """Resident memory of this process in bytes."""
     return psutil.Process().memory_info().rss

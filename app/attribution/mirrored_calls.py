@@ -41,18 +41,19 @@ def find_mirrored_calls(classifier: Classifier, module: str, calls: tuple[int, .
     """
     picture = classifier.noise_pictures(1)
     with clean_state():
-        first = _mirror_of(classifier, module, calls[0], picture)
-        if first is None:
+        first_axes = _mirror_of(classifier, module, calls[0], picture)
+        if first_axes is None:
             return ()
         with torch.no_grad():
             seen = _outputs(classifier, module, picture)
             of_mirrored = {axes: _outputs(classifier, module, picture.flip(axes))[calls[0]] for axes in MIRRORS}
     found = []
     for call in calls:
-        between = next((axes for axes in MIRRORS if _alike(seen[call], of_mirrored[axes])), None)
-        if between is None:
+        # the axes along which it is mirrored against the first call
+        to_first = next((axes for axes in MIRRORS if _alike(seen[call], of_mirrored[axes])), None)
+        if to_first is None:
             return ()
-        found.append(MirroredCall(call, tuple(sorted(set(first) ^ set(between)))))
+        found.append(MirroredCall(call, tuple(sorted(set(first_axes) ^ set(to_first)))))
     return tuple(found)
 
 

@@ -54,12 +54,13 @@ def logits_in(answer: object, count: int, output: Output | None = None) -> Logit
     known = {name: rows for name, part in parts.items() if (rows := rows_of(part, count)) is not None}
     if "logits" in known:
         return Logits(known["logits"], "logits")
-    flat = {name: rows for name, rows in known.items() if getattr(parts[name], "ndim", 0) == 2} or known
-    if not flat:
+    # those of (N, classes) as they are, if there are any
+    tables = {name: rows for name, rows in known.items() if getattr(parts[name], "ndim", 0) == 2} or known
+    if not tables:
         shapes = ", ".join(f"{name}: {_shape(part)}" for name, part in parts.items()) or "nothing"
         raise NoLogits(f"none of the network's outputs are logits of shape (N, classes): {shapes}")
-    first = next(iter(flat))
-    return Logits(flat[first], first, tuple((name, rows.shape[1]) for name, rows in flat.items()))
+    first = next(iter(tables))
+    return Logits(tables[first], first, tuple((name, rows.shape[1]) for name, rows in tables.items()))
 
 
 def rows_of(values: object, count: int) -> Tensor | None:

@@ -52,7 +52,7 @@ class Registry(Generic[T]):
         self._declared = tuple(declared)
         self._known: dict[str, T] = {}
         self._faults: list[PluginFault] = []
-        self._whole = False
+        self._loaded = False
         self._lock = RLock()
 
     def register(self, kind: type[T]) -> None:
@@ -96,9 +96,9 @@ class Registry(Generic[T]):
 
     def _load(self) -> None:
         with self._lock:
-            if self._whole:
+            if self._loaded:
                 return
-            self._whole = True  # a plug-in that asks for the others while it is imported gets those before it
+            self._loaded = True  # a plug-in that asks for the others while it is imported gets those before it
             for plugin in self._plugins():
                 before = dict(self._known)
                 try:
@@ -106,7 +106,7 @@ class Registry(Generic[T]):
                 except (Exception, SystemExit) as error:
                     self._known = before
                     if plugin.origin == BUILT_IN:
-                        self._whole = False
+                        self._loaded = False
                         raise
                     self._leave_out(plugin, error)
 

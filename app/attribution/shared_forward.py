@@ -28,7 +28,7 @@ class ForwardPass:
         self.classifier, self.pictures = classifier, pictures
         self.features: dict[str, Tensor] = {}
         if classifier.calling.one_by_one and len(pictures) > 1:
-            layers = ()  # they are run several times, and no recording has all of it
+            layers = ()  # a layer runs once for each picture, and a recording has one run only
         names = tuple(layers)
         with clean_state():
             retry_adapted(classifier, lambda: self._run(names))

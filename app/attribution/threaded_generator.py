@@ -79,7 +79,7 @@ def interleave(compute: Callable[[Pause], T], step: Callable[[], S]) -> Generato
         running.close()
 
 
-def at_once(steps: Generator[object, None, T], pause: Pause) -> T:
+def run_with_pauses(steps: Generator[object, None, T], pause: Pause) -> T:
     """What a generator returns, with a pause wherever it yields: for use within such a thread."""
     try:
         while True:

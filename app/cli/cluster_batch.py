@@ -49,6 +49,7 @@ class ClusterBatch:
                     _, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
 
     async def _check_request(self) -> BatchAnswer:
+        # no client and no request id: the run is nobody's HTTP request
         async for kind, event in self._handle.remote(CheckBatch(self._request), "", "", self._settings.deadline):
             if kind == "event" and isinstance(event, ErrorEvent):
                 raise problem_from_body(event.problem)

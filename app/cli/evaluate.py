@@ -62,11 +62,11 @@ def evaluate(
         fit=fit_of(fit),
         metrics=tuple(metric or DEFAULT),
     )
-    target = out or Path("evaluations") / os.path.basename(os.path.abspath(folder))
-    entries = find_image_files([folder], target, recursive)
-    if said := left_out([folder], target, recursive):
+    out_folder = out or Path("evaluations") / os.path.basename(os.path.abspath(folder))
+    entries = find_image_files([folder], out_folder, recursive)
+    if said := left_out([folder], out_folder, recursive):
         console.print(said, highlight=False, markup=False)
-    options = EvaluateOptions(folder, target, grids, confidence, shlex.join(["gradoscope", *sys.argv[1:]]))
+    options = EvaluateOptions(folder, out_folder, grids, confidence, shlex.join(["gradoscope", *sys.argv[1:]]))
     with temporary_folder() as store:
         settings = operator_settings().model_copy(update={"store": store})
         try:

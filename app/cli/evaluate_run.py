@@ -26,7 +26,7 @@ from ..pipeline.progress import ProgressBars
 from ..pipeline.resume import ResultCache
 from ..settings import Settings
 
-PARTS = ".parts"
+CACHE_FOLDER = ".parts"  # in the folder for results: what a run that is started again does not compute again
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def evaluate_folder(
     names = {entry: str(entry.folder.relative_to(options.out)) for entry in entries}
     with ProgressBars(console) as bars:
         progress = EvaluationProgress(bars)
-        evaluation = Evaluation(request, context, ResultCache(options.out / PARTS), progress)
+        evaluation = Evaluation(request, context, ResultCache(options.out / CACHE_FOLDER), progress)
         results = evaluation.measure(entries, names)
         if options.grids != 0:
             PointingGame(evaluation, results, options.grids or DEFAULT_GRIDS, options.confidence).play(entries, names)

@@ -112,7 +112,7 @@ def check_card(
     if card.suffix != ".toml":
         raise typer.BadParameter(f"{card.name} is no card: name the .toml that stands beside it")
     wrong = 0
-    with _quiet():  # the check reports it
+    with _quiet():  # what a log line would say, a result of the check says
         for result in check(card, operator_settings(), image.read_bytes() if image else None):
             wrong += result.verdict == "wrong"
             console.print(f"{VERDICT_STYLES[result.verdict]:<20} {result.what:<26} ", end="", highlight=False)

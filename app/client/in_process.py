@@ -8,7 +8,6 @@ import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -175,9 +174,24 @@ class InProcess:
         return explanation
 
 
-@cache
+_instances: dict[tuple[torch.device | None, int], InProcess] = {}
+_making = threading.Lock()  # or two threads that call for the first time get one each, and load the models twice
+
+
+def _renew_lock() -> None:
+    global _making
+    _making = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)  # another thread of the parent may hold it
+
+
 def _instance(device: torch.device | None, process: int) -> InProcess:
-    return InProcess(device)
+    with _making:
+        if (device, process) not in _instances:
+            _instances[device, process] = InProcess(device)
+        return _instances[device, process]
 
 
 def _input_warning(given: InputLike | None) -> str | None:

@@ -19,7 +19,7 @@ Picture = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 """A path, the bytes of a file, a Pillow image, or an array (H, W), (H, W, 1), (H, W, 3) or, with alpha, (H, W, 4):
 uint8, or floats in [0, 1]."""
 PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # that a PNG holds as they are
-WITH_ALPHA = {"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}  # other modes with alpha, and those that hold the same
+WITH_ALPHA = {"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}  # other modes with alpha, and what they are converted to
 ORIENTATION = 0x0112  # EXIF's tag
 CHANNELS = (1, 3, 4)  # of arrays
 ROUNDING = 1e-6  # of floats, beyond 0 and 1

@@ -1,4 +1,4 @@
-"""The jobs that the web process sends to an executor, and their events. Plain values, because they cross processes."""
+"""The jobs that the web process sends to an executor. Plain values, because they cross processes."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Locate:
-    """Where a model's weights are: `{"file": WeightFile, "ready": bool}`."""
+    """Where a model's weights are; the answer is `{"file": WeightFile, "ready": bool}`."""
 
     model: str
 

@@ -48,7 +48,8 @@ class MeasurementFacts(WireModel):
 
 
 def brief_verdict(measured: Mapping[str, MeasurementBody]) -> str:
-    """How many findings speak against a map and for it, as in «3 against · 1 for»; empty where nothing was measured."""
+    """How many findings speak against a map and for it, as in «3 against · 1 for»; «undecided» where none
+    does either, empty where nothing was measured."""
     done = [each for each in measured.values() if each.status == "done"]
     levels = [finding.level for each in done for finding in each.findings]
     counted = (("against", levels.count("doubt")), ("for", levels.count("support")))

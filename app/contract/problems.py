@@ -60,7 +60,7 @@ class Problem(Exception):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revive, (type(self), self.detail, self.errors, self.retry_after, self.code, dict(self.values))
+        return _revive, (type(self), self.detail, self.errors, self.retry_after, dict(self.__dict__))
 
     @property
     def type(self) -> str:
@@ -96,10 +96,12 @@ def _revive(
     detail: str,
     errors: list[FieldFault],
     retry_after: int | None,
-    code: str,
-    values: Mapping[str, str | int],
+    attributes: Mapping[str, Any],
 ) -> Problem:
-    return kind(detail, errors=errors, retry_after=retry_after).coded(code, **values)
+    """The problem again, with all that was set on it: status and title too, where a server has sent them."""
+    problem = kind(detail, errors=errors, retry_after=retry_after)
+    problem.__dict__.update(attributes)
+    return problem
 
 
 class MalformedRequest(Problem):

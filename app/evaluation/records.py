@@ -1,7 +1,8 @@
 """What an evaluation finds, as results.json has it and as it is kept between runs.
 
 Dictionaries with declared fields, not pydantic models: a run over a thousand pictures reads some ten thousand of them
-back from JSON, and adds to them while it goes on.
+back from JSON, and adds to them while it goes on. A `thumb` is a thumbnail as a data: URL, a `picture` the picture's
+name.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class MapRecord(TypedDict):
     picture: str
     model: str
     method: str
-    id: str
+    id: str  # of the panel
     target: Target
     metrics: list[MetricRecord]
     problem: ProblemRecord | None
@@ -118,7 +119,7 @@ class CellRecord(TypedDict):
 class GridRecord(TypedDict):
     """A method's maps of a grid."""
 
-    picture: str
+    picture: str  # «grid 1», …
     grid: int
     model: str
     method: str
@@ -142,10 +143,10 @@ class GameRecord(TypedDict):
     status: Status
     problem: ProblemRecord | None
     grids: list[DrawnGrid]
-    pictures: int
-    input: NotRequired[list[int]]
-    cell: NotRequired[list[int]]
-    scaled: NotRequired[bool]
+    pictures: int  # that may be in a grid
+    input: NotRequired[list[int]]  # height, width of a grid as the model sees it
+    cell: NotRequired[list[int]]  # height, width
+    scaled: NotRequired[bool]  # whether grids are scaled down, because the model's input size is fixed
 
 
 class Failure(TypedDict):

@@ -131,15 +131,15 @@ class Evaluation:
         return loaded.engine(score, micro_batch(self.context.settings, loaded.size))
 
     def measure(self, entries: Sequence[ImageFile], names: dict[ImageFile, str]) -> EvaluationResults:
-        """Compute the results for the pictures. Results of an earlier run are taken from the cache."""
+        """Compute the results for the pictures, with their `names`. Results of an earlier run come from the cache."""
         results = EvaluationResults()
         weight_per_picture = sum(self._costs[panel.id].progress_weight for panel in self.panels)
         self.progress.start_stage("maps and metrics", weight_per_picture * len(entries))
-        for number, group in enumerate(self.context.zoo.groups(self.models)):
+        for group_number, group in enumerate(self.context.zoo.groups(self.models)):  # each fits into memory
             panels = [panel for panel in self.panels if panel.model in group]
-            for number_of_picture, found in enumerate(self.read_pictures(entries, names, group), start=1):
-                self.progress.show_item(f"{number_of_picture}/{len(entries)} {found.name}")
-                if number == 0:
+            for number, found in enumerate(self.read_pictures(entries, names, group), start=1):
+                self.progress.show_item(f"{number}/{len(entries)} {found.name}")
+                if group_number == 0:
                     results.pictures.append(_picture(found))
                 if isinstance(found, FailedPicture):
                     self.progress.skip(sum(self._costs[panel.id].progress_weight for panel in panels))
@@ -194,8 +194,8 @@ class Evaluation:
         try:
             prediction = self.predict(picture, model)
         except Exception as error:
-            refused = not_made(as_problem(error))
-            results.predictions.append(cast(LookRecord, {"picture": picture.name, "model": model, **refused}))
+            no_prediction = not_made(as_problem(error))
+            results.predictions.append(cast(LookRecord, {"picture": picture.name, "model": model, **no_prediction}))
             self.progress.skip(sum(self._costs[panel.id].progress_weight for panel in self.panels_of(model)))
             return
         results.predictions.append(prediction)
@@ -220,6 +220,7 @@ class Evaluation:
         method_facts = panel.method.id, panel.parameters.model_dump()
         cache_key = hash_of("map", picture.hash, self.model_facts(panel.model), method_facts, target, self.request.seed)
         part = cast(MapPart, self.cache.read(cache_key) or {"metrics": {}})
+        # by the metric's id and a hash of all else that determines its figures
         requested = {
             f"{metric.id} {hash_of(*identity(metric, given)[1:])[:12]}": (metric, given)
             for metric, given in panel.metrics
@@ -264,7 +265,7 @@ class Evaluation:
             diagnostics=attribution.diagnostics,
         )
 
-    def _measured(self, explained: ExplainedMap, chosen: Chosen, share: int) -> MetricRecord:
+    def _measured(self, explained: ExplainedMap, chosen: Chosen, weight: int) -> MetricRecord:
         metric, parameters = chosen
         began = time.monotonic()
         record = _metric_record(metric, parameters)
@@ -272,9 +273,9 @@ class Evaluation:
             try:
                 metric.check(explained, parameters)
             except AttributionError:
-                self.progress.skip(share)
+                self.progress.skip(weight)
                 raise
-            measurement = self.progress.run(metric.measure(explained, parameters), share)
+            measurement = self.progress.run(metric.measure(explained, parameters), weight)
             record |= {"status": "done", "figures": rounded(measurement.figures)}
         except Exception as error:
             record = {**record, **not_made(as_problem(error))}
@@ -284,8 +285,8 @@ class Evaluation:
     def model_facts(self, model: str) -> tuple[Any, ...]:
         """Everything about a model that determines a picture's results."""
         classifier = self.load(model).classifier
-        identity = (classifier.id, classifier.fingerprint)
-        return identity, self.inputs[model].model_dump(), self.request.score, self.context.versions
+        weights = (classifier.id, classifier.fingerprint)
+        return weights, self.inputs[model].model_dump(), self.request.score, self.context.versions
 
 
 def rounded(figures: Any) -> Any:

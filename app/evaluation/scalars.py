@@ -10,6 +10,7 @@ from ..attribution.metrics.base import metrics
 from ..attribution.metrics.findings import Figures
 from ..attribution.metrics.scalars import Scalar
 
+# Of the pointing game: the values come from the cells of grids (`tables`), so there is nothing to take from figures.
 LOCALISATION = Scalar(
     "grid_pointing.localisation",
     "Grid pointing game: localisation",

@@ -90,15 +90,15 @@ def curve_plot(title: str, model: str, caption: str, series: Sequence[PlotLine])
     """A plot of curves: x from 0 to 100 % of the pixels, y the probability from zero."""
     highest = max(float(np.max(curve.values if curve.high is None else curve.high)) for curve in series)
     marks = ticks(0, highest)
-    legend = [series[place : place + 2] for place in range(0, len(series), 2)]
-    left, right, high = 46, WIDTH - 12, 210
-    top = 58 + 20 * len(legend)
+    legend_rows = [series[start : start + 2] for start in range(0, len(series), 2)]
+    left, right, height = 46, WIDTH - 12, 210
+    top = 58 + 20 * len(legend_rows)
 
     def place(share: float, value: float) -> str:
-        return f"{left + (right - left) * share:.1f},{top + high * (1 - value / max(marks[-1], highest)):.1f}"
+        return f"{left + (right - left) * share:.1f},{top + height * (1 - value / max(marks[-1], highest)):.1f}"
 
     parts = [text(8, 18, title, cls="title"), text(8, 36, model, cls="small")]
-    for number, pair in enumerate(legend):
+    for number, pair in enumerate(legend_rows):
         for column, curve in enumerate(pair):
             parts.append(_legend_entry(8 + 236 * column, 58 + 20 * number, curve))
     for tick in marks:
@@ -107,7 +107,7 @@ def curve_plot(title: str, model: str, caption: str, series: Sequence[PlotLine])
     for share in (0, 0.25, 0.5, 0.75, 1):
         at = left + (right - left) * share
         anchor = "end" if share == 1 else "middle"
-        parts.append(text(at, top + high + 18, f"{100 * share:.0f} %", anchor))
+        parts.append(text(at, top + height + 18, f"{100 * share:.0f} %", anchor))
     for curve in series:
         steps = len(curve.values) - 1
         points = [place(k / steps, value) for k, value in enumerate(curve.values.tolist())]
@@ -119,8 +119,8 @@ def curve_plot(title: str, model: str, caption: str, series: Sequence[PlotLine])
         parts.append(
             f'<g class="{_class(curve)}">{band}<polyline class="line {curve.dashes}" points="{" ".join(points)}"/></g>'
         )
-    parts.append(text(right, top + high + 38, caption, "end", "small"))
-    return _document(top + high + 46, f"{title}, {model}", parts)
+    parts.append(text(right, top + height + 38, caption, "end", "small"))
+    return _document(top + height + 46, f"{title}, {model}", parts)
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -33,7 +33,7 @@ def contact_sheet(
     brief what that found.
     """
     cells = list(_cells(record, titles))
-    grid, looked = map_grid(cells), {seen.model for seen in record.inputs}
+    grid, models_with_input = map_grid(cells), {seen.model for seen in record.inputs}
     caption = CAPTION + (VERDICT if any(cell.verdict for cell in cells) else 0)
     width = 2 * LEFT + (len(grid.columns) + 1) * (CELL + GAP) - GAP
     sheet = Image.new("RGB", (width, HEADER + len(grid.rows) * (CELL + caption + GAP)), GROUND)
@@ -42,7 +42,7 @@ def contact_sheet(
     pen.text(LEFT + 180, 24, f"score {record.score} · seed {record.seed} · sum of |·|, 99th percentile", 13, FAINT)
     for number, row in enumerate(grid.rows):
         top = HEADER + number * (CELL + caption + GAP)
-        if row.model in looked:
+        if row.model in models_with_input:
             sheet.paste(_fit(seen(row.model)), (LEFT, top))
         else:
             pen.box(LEFT, top)

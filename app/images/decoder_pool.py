@@ -76,7 +76,7 @@ class DecoderPool:
         return self.submit(data).result()
 
     def _work(self) -> None:
-        """Decode what is next, until nobody whose turn it is waits."""
+        """Decode one picture after another, until none waits that may be decoded now."""
         while (task := self._turns.take()) is not None:
             demanding = False
             try:
@@ -184,7 +184,7 @@ class DecoderProcess:
         self.close = weakref.finalize(self, _end, self.process, self._socket, os.getpid())
         self._deadline = time.monotonic() + START_SECONDS
         try:
-            self._receive(child.ANSWER.size)
+            self._receive(child.ANSWER.size)  # that it is ready
         except OSError as error:
             self.close()
             raise Unavailable(

@@ -44,12 +44,13 @@ def find_image_files(paths: Sequence[Path], out: Path | None, recursive: bool) -
     """
     matches = [found for path in paths for found in _matches(path)]
     single_folder = len(matches) == 1 and matches[0].is_dir()
-    target = out or (Path("explanations") / _base_name(matches[0]) if single_folder else Path("explanations"))
+    out_folder = out or (Path("explanations") / _base_name(matches[0]) if single_folder else Path("explanations"))
     entries: dict[Path, ImageFile] = {}
     for path in matches:
-        for picture in _pictures(path, target.resolve(), recursive):
+        for picture in _pictures(path, out_folder.resolve(), recursive):
             relative = picture.relative_to(path)  # «.» if the picture itself was named
-            entry = ImageFile(picture, target / relative if single_folder else target / _base_name(path) / relative)
+            folder = out_folder if single_folder else out_folder / _base_name(path)
+            entry = ImageFile(picture, folder / relative)
             other = entries.setdefault(entry.folder, entry)
             if other.path.resolve() != picture.resolve():
                 raise Unprocessable(

@@ -1,4 +1,4 @@
-"""Explains many pictures by one request. Methods of one pass share a pass among several pictures.
+"""Explains many pictures by one request. Methods that need one pass (`OnePass`) run it for several pictures together.
 
 Threads read, decode and preprocess in advance. The results of a picture are the same as alone, except for the rounding
 of another micro-batch.
@@ -186,8 +186,8 @@ class Batch:
             decoded = self.context.decoders.decode(data)
             preprocessed = {model: preprocess(decoded, input_spec) for model, input_spec in self._inputs.items()}
             job = replace(self.request, id=secrets.token_hex(16))
-            began = new_record(job, self.context, decoded.size)
-            record = FolderRecord(**dict(began), source=str(entry.path), mark=mark)
+            unfinished = new_record(job, self.context, decoded.size)
+            record = FolderRecord(**dict(unfinished), source=str(entry.path), mark=mark)
             return ExplainedPicture(entry, job, scaled_png(decoded), decoded.size, preprocessed, record)
         except OSError as error:
             return FailedPicture(entry, Problem(error.strerror or str(error)))
@@ -218,11 +218,11 @@ class Batch:
             for picture in usable:
                 yield from self._compute_missing(picture, model)
         yield from self._compute_shared(usable, last, passes.pop(last))
-        shared = (time.monotonic() - began) / len(chunk)
+        shared_seconds = (time.monotonic() - began) / len(chunk)
         for picture in usable:  # picture by picture, so that an interruption loses little
             began = time.monotonic()
             yield from self._compute_missing(picture, last)
-            picture.record.seconds = round(shared + time.monotonic() - began, 3)
+            picture.record.seconds = round(shared_seconds + time.monotonic() - began, 3)
             yield self._close(picture)
 
     def _predict(self, chunk: list[ExplainedPicture], model: str) -> SharedPass | None:
@@ -239,11 +239,11 @@ class Batch:
                         panel.refusal = as_problem(error)
             return None
         input_spec, loaded = self._inputs[model], self._load(model)
-        for picture, pixels, believed in zip(chunk, x, logits, strict=True):
+        for picture, pixels, picture_logits in zip(chunk, x, logits, strict=True):
             targets = known_indices(picture.job.targets, loaded.classifier.labels)
-            classes = top_classes(loaded.classifier, believed, TOP_CLASSES, targets)
+            predictions = top_classes(loaded.classifier, picture_logits, TOP_CLASSES, targets)  # top and targets
             picture.model_inputs[model] = ModelInput(
-                model, input_spec, picture.preprocessed[model], pixels, *classes, network_notes(loaded.behaviour)
+                model, input_spec, picture.preprocessed[model], pixels, *predictions, network_notes(loaded.behaviour)
             )
             picture.record.inputs.append(input_record(picture.job, picture.model_inputs[model]))
             check_panels([panel for panel in picture.panels if panel.model == model], picture.job, loaded)
@@ -292,7 +292,7 @@ class Batch:
     def _compute_together(self, shared: SharedPass, model: str) -> None:
         """Compute panels from one shared pass. Panels that fail stay unfinished."""
         panels = {panel.id: panel for picture in shared.pictures for panel in picture.panels_of(model)}
-        any_class = int(self._against[model] == 0)  # for a picture without this panel
+        any_class = int(self._against[model] == 0)  # for pictures without this panel: 0, or 1 if 0 is `against`
         for id, one in panels.items():
             if not isinstance(one.method, OnePass):
                 continue

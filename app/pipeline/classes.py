@@ -13,8 +13,8 @@ MAX_LABEL = 200  # characters that are looked for
 
 
 def class_index(wanted: ClassName | None, model: str, labels: tuple[str, ...], field: str) -> int | None:
-    """The index of a class of `model`; None stays None. Raises `Unprocessable` if no label, or more than one, is the
-    one that was given."""
+    """The index of a class of `model`; None if none is named. Raises `Unprocessable` if no class, or more than one, has
+    the label that was given."""
     if wanted is None or isinstance(wanted, int):
         return wanted
     name = wanted[:MAX_LABEL]
@@ -32,7 +32,8 @@ def class_index(wanted: ClassName | None, model: str, labels: tuple[str, ...], f
 
 
 def known_indices(wanted: Iterable[ClassName | None], labels: tuple[str, ...]) -> list[int]:
-    """The indices of those classes that a model has; the top class, and unknown labels, are left out."""
+    """The indices of those classes that a model has. None, which stands for the top class, and unknown or ambiguous
+    labels are left out."""
     found = []
     for name in wanted:
         if isinstance(name, int):

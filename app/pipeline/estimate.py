@@ -45,7 +45,7 @@ def estimate(job: Estimate, context: Context) -> Run:
     chosen_methods, chosen_metrics = choose_methods(job), choose_metrics(job)
     estimates = []
     for method, parameters in chosen_methods:
-        cost = CostInputs(method, parameters, model_input.size, 0).map_cost
+        cost = CostInputs(method, parameters, model_input.size, classes=0).map_cost  # a map's cost needs no classes
         seconds = _rounded(map_seconds(context.throughput, job.model, cost, model_input.size))
         estimates.append(EstimateBody(method=method.id, gradient_evaluations=cost.total, seconds=seconds, metrics=[]))
     if chosen_metrics:
@@ -88,9 +88,9 @@ def _metric_estimates(
     estimates, costs = [], panel_cost(inputs, chosen_metrics).metrics
     for metric, parameters in chosen_metrics:
         cost = costs[metric.id]
-        kind = throughput_key(method, metric, cost)
-        seconds = context.throughput.seconds(model, kind, cost.total, classifier.size) if cost.total else 0.0
-        if seconds is None and cost.maps:
+        key = throughput_key(method, metric, cost)
+        seconds = context.throughput.seconds(model, key, cost.total, classifier.size) if cost.total else 0.0
+        if seconds is None and cost.maps:  # a metric that computes further maps is timed part by part
             parts = list(components(metric, cost, inputs))
             for part, count in parts if job.timed else ():
                 if context.throughput.seconds(model, part, count, classifier.size) is None:
@@ -100,8 +100,8 @@ def _metric_estimates(
             seconds = sum(known) if job.timed or len(known) == len(taken) else None
         elif seconds is None and job.timed:
             with suppress(Refused):  # the metric cannot measure maps by this method
-                yield from _time(_metric_passes(metric, parameters, engine, inputs), model, kind, context, inputs.size)
-            seconds = context.throughput.seconds(model, kind, cost.total, classifier.size)
+                yield from _time(_metric_passes(metric, parameters, engine, inputs), model, key, context, inputs.size)
+            seconds = context.throughput.seconds(model, key, cost.total, classifier.size)
         estimates.append(_metric_estimate(metric, cost, seconds))
     return estimates
 
@@ -110,8 +110,8 @@ def _metric_estimate(metric: Metric[Any], cost: MetricCost, seconds: float | Non
     return MetricEstimate(metric=metric.id, forwards=cost.forwards, gradients=cost.gradients, seconds=_rounded(seconds))
 
 
-def _time(passes: Iterator[int], model: str, kind: tuple[str, ...], context: Context, size: Size) -> TurnByTurn[None]:
-    """Time a few `passes`, each of which yields its number of evaluations, and store the throughput of the fastest.
+def _time(passes: Iterator[int], model: str, key: tuple[str, ...], context: Context, size: Size) -> TurnByTurn[None]:
+    """Time a few `passes`, each of which yields its number of evaluations. Store the fastest's throughput under `key`.
 
     The fastest, since other work on the machine only makes passes slower. The first pass warms up; it counts only if
     there is no other.
@@ -126,16 +126,17 @@ def _time(passes: Iterator[int], model: str, kind: tuple[str, ...], context: Con
         yield None
     if seconds_per_evaluation:
         fastest = min(seconds_per_evaluation[1:] or seconds_per_evaluation)
-        context.throughput.record(model, kind, fastest, 1, size)
+        context.throughput.record(model, key, fastest, 1, size)
 
 
 def _part_passes(part: tuple[str, ...], engine: Engine, inputs: CostInputs) -> Iterator[int]:
-    """Run one part of a metric (see `components`) again and again on synthetic pictures.
+    """Run one part of a metric that computes maps, again and again, on synthetic pictures.
 
-    Yields the number of evaluations after each pass.
+    `part` comes from `components`: further maps, their comparison, a copy of the network with newly drawn weights, or
+    forward passes or gradients besides. Yields the number of evaluations after each pass.
     """
     classifier = engine.classifier
-    while part[0] == "drawing":
+    while part[0] == "drawing":  # of random weights
         copy = private_copy(classifier)
         for layer in layers_with_weights(copy):
             randomise(layer, 0)

@@ -16,7 +16,7 @@ from ..attribution.metrics.findings import Figures, Level
 from ..contract.metrics import Finding as FindingBody
 from ..contract.wire import JsonObject
 from .presentation import FALLBACK
-from .texts import NAME, texts
+from .texts import PLACEHOLDER, texts
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Finding:
     @property
     def detail(self) -> str:
         """The sentence in English."""
-        return NAME.sub(lambda name: str(self.values[name[1]]), texts(FALLBACK)[self.key])
+        return PLACEHOLDER.sub(lambda name: str(self.values[name[1]]), texts(FALLBACK)[self.key])
 
     def record(self) -> FindingBody:
         """The finding as it goes over the wire."""
@@ -48,7 +48,7 @@ class Finding:
 
 
 def findings(metric: str, figures: Figures, method: Method[Any]) -> list[Finding]:
-    """What the figures of a metric say of a method's map; nothing of a metric that is there no more."""
+    """What the figures of a metric say of a method's map; nothing if the metric no longer exists."""
     try:
         found = find_metric(metric).findings(figures, method)
     except UnknownName:

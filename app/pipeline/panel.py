@@ -50,21 +50,21 @@ def make_panel(
 ) -> Run:
     """Make one panel from the store or by computing it, then its metrics. The results go into its record.
 
-    `shared` is a forward pass that panels share, for methods of one pass.
+    `shared` is a forward pass that several panels use, for methods that need one pass only.
     """
     summed: EncodedMap | None = None
     explained: tuple[str, ExplainedMap] | None = None
     try:
         if panel.refusal:
             raise panel.refusal
-        assert panel.target is not None  # set before
+        assert panel.target is not None  # `set_targets` has set it
         loaded = model_input.load(context.zoo)
         score = loaded.score(panel.target, job.score, panel.against)
-        alone = loaded.engine(score, micro_batch(context.settings, loaded.size))
+        own_engine = loaded.engine(score, micro_batch(context.settings, loaded.size))
         key = panel_key(panel, job, context, picture, loaded.classifier, model_input.input)
         stored = _stored(context.store, job.id, panel.id, key)
         if stored is None:
-            engine = shared.engine(score) if shared else alone
+            engine = shared.engine(score) if shared else own_engine
             values, facts = yield from compute(panel, engine, model_input.x, job.seed)
             size = model_input.input.size
             record_map_time(context.throughput, panel.model, panel.map_cost(size), facts.seconds, size)
@@ -73,7 +73,7 @@ def make_panel(
             values, facts = stored
         map_values = torch.from_numpy(values).to(model_input.x.device)
         made_by = (panel.method, panel.parameters, job.seed, cast(Diagnostics, facts.diagnostics))
-        explained = key, ExplainedMap(alone, alone.to_device(model_input.x), map_values, *made_by)
+        explained = key, ExplainedMap(own_engine, own_engine.to_device(model_input.x), map_values, *made_by)
         panel.record = made_panel(job, panel, context.zoo, facts, from_store=stored is not None)
         summed = encode_map(values.sum(0))
     except Exception as error:
@@ -89,7 +89,7 @@ def make_panel(
 def shared_passes(
     panels: list[PlannedPanel], model_inputs: dict[str, ModelInput], zoo: Zoo
 ) -> dict[str, SharedForward]:
-    """Shared forward passes by panel id, for models with at least two panels of methods of one pass."""
+    """Shared forward passes by panel id, for models with at least two panels whose methods need one pass only."""
     passes: dict[str, SharedForward] = {}
     for model, model_input in model_inputs.items():
         sharing = [(panel, panel.method) for panel in panels if panel.model == model and not panel.refusal]
@@ -147,7 +147,7 @@ def panel_key(
 
 
 def _stored(store: AnyStore, record: str, panel: str, key: str) -> tuple[np.ndarray, MapFacts] | None:
-    """A map that is kept, which the record uses from now on; None where there is none, or it is damaged."""
+    """The map that the store has under `key`, which the record uses from now on; None if it is missing or damaged."""
     facts = store.attach(record, f"panel:{panel}", key)
     data = None if facts is None else store.read(record, f"panel:{panel}")
     try:

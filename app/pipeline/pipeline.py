@@ -1,4 +1,4 @@
-"""The stages of a job: decode → preprocess → predict → (probe images → gradients) → store.
+"""The stages of a job: decode → preprocess → predict → gradients → store.
 
 Everything here runs in a worker. A run is a generator: it yields events for the client, and `None` after every
 micro-batch, where another request may take its turn or this one may be closed.
@@ -63,7 +63,7 @@ def _run(job: Job, context: Context) -> Run:
 
 
 def answer_without_picture(job: Labels | Locate | Refresh, zoo: Zoo) -> Run:
-    """Jobs without a picture."""
+    """The jobs that need no picture: a model's labels, the place of its weights, reading the cards again."""
     if isinstance(job, Labels):
         yield ResultEvent(result=LabelList(labels=list(zoo.labels(job.model))))
     elif isinstance(job, Locate):
@@ -146,7 +146,7 @@ def _measure(job: Measure, context: Context) -> Run:
         if isinstance(event, MetricEvent) and panel.record is not None:
             update_panel(context, job.id, panel.record)
         yield event
-    yield DoneEvent(record=_kept(context, job.id))
+    yield DoneEvent(record=_stored_record(context, job.id))
 
 
 @contextmanager
@@ -162,7 +162,7 @@ def pinned(store: AnyStore, explanation: str) -> Iterator[None]:
 
 def update_panel(context: Context, explanation: str, new: PanelBody) -> None:
     """Update a panel in the explanation's stored record. Raises `NotFound` if the explanation is gone."""
-    record = _kept(context, explanation)
+    record = _stored_record(context, explanation)
     for number, panel in enumerate(record.panels):
         if panel.id == new.id:
             kept = {"from_store": panel.from_store, "metrics": panel.metrics | new.metrics}
@@ -179,7 +179,7 @@ def merge_stored_metrics(context: Context, record: Explanation) -> None:
             panel.metrics = measured.get(panel.id, {}) | panel.metrics
 
 
-def _kept(context: Context, explanation: str) -> Explanation:
+def _stored_record(context: Context, explanation: str) -> Explanation:
     """The record as it is in the store. Raises `NotFound`."""
     record = load_record(context.store, explanation)
     if record is None:
@@ -277,7 +277,7 @@ def store_input(
 def _accepted(
     job: Explain, context: Context, panels: list[PlannedPanel], model_inputs: dict[str, ModelInput]
 ) -> AcceptedEvent:
-    evaluations = measuring = 0
+    evaluations = metric_evaluations = 0
     planned_panels = []
     for panel in panels:
         known = model_inputs.get(panel.model)
@@ -293,9 +293,9 @@ def _accepted(
                 PlannedMetric(metric=id, forwards=cost.forwards, gradients=cost.gradients)
                 for id, cost in costs.metrics.items()
             ]
-            measuring += costs.measuring
+            metric_evaluations += costs.measuring
         planned_panels.append(planned)
     accepted = AcceptedEvent(id=job.id, panels=planned_panels, gradient_evaluations=evaluations)
     if job.metrics:
-        accepted.metric_evaluations = measuring
+        accepted.metric_evaluations = metric_evaluations
     return accepted

@@ -26,7 +26,7 @@ from .problems import as_problem, library_errors_as_problems
 from .throughput import Size
 
 ALL = "all"  # stands for every metric
-MAX_FAULTS = 20  # of the parameters of a method that are told: a request may hold thousands
+MAX_FAULTS = 20  # faulty parameters of a method that an answer lists: a request may have thousands
 # a metric with its checked parameters
 Chosen = tuple[Metric[Any], Parameters]
 
@@ -43,8 +43,8 @@ class PlannedPanel:
     against: int | None
     refusal: Problem | None = None
     unknown_class: Problem | None = None  # its model has no class of the label that was asked for
-    record: PanelBody | None = None  # once something has come of it
-    metrics: tuple[Chosen, ...] = ()  # to measure of its map
+    record: PanelBody | None = None  # set when the panel is computed, refused or failed
+    metrics: tuple[Chosen, ...] = ()  # to be measured on its map
 
     def cost(self, classifier: Classifier) -> PanelCost:
         """What its map and metrics cost on its model, which is loaded."""
@@ -52,7 +52,7 @@ class PlannedPanel:
 
     def map_cost(self, size: Size) -> MetricCost:
         """What its map costs for inputs of that size, loaded or not."""
-        return CostInputs(self.method, self.parameters, size, 0).map_cost
+        return CostInputs(self.method, self.parameters, size, classes=0).map_cost  # a map's cost needs no classes
 
 
 def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
@@ -84,7 +84,9 @@ def plan(job: Explain, zoo: Zoo, settings: Settings) -> list[PlannedPanel]:
         except Problem as problem:
             unknown = problem
         panels += [
-            PlannedPanel("", model, method, parameters, index, against, unknown, unknown, metrics=measured)
+            PlannedPanel(
+                "", model, method, parameters, index, against, refusal=unknown, unknown_class=unknown, metrics=measured
+            )
             for method, parameters in chosen
         ]
     for number, panel in enumerate(panels, start=1):
@@ -110,7 +112,7 @@ def check_work(costs: Iterable[PanelCost], limit: int) -> None:
 
 
 def check_panels(panels: list[PlannedPanel], job: Explain, model: LoadedModel) -> None:
-    """Set the refusal of each panel of a model that is not possible."""
+    """Set the refusal of each panel that this model cannot make."""
     for panel in panels:
         panel.refusal = panel.unknown_class or _refusal(panel, job, model)
 
@@ -129,13 +131,13 @@ def set_targets(panels: list[PlannedPanel], top_classes: dict[str, int]) -> None
                     "target is named; name another target.",
                     field="against",
                 )
-    distinct = {_question(panel): panel for panel in reversed(panels)}
-    panels[:] = [panel for panel in panels if distinct[_question(panel)] is panel]
+    first_with = {_identity(panel): panel for panel in reversed(panels)}
+    panels[:] = [panel for panel in panels if first_with[_identity(panel)] is panel]
     raise_if_none_left(panels)
 
 
-def _question(panel: PlannedPanel) -> tuple[str, int | None, str, str]:
-    """What the panel answers. Each unknown label is a question of its own."""
+def _identity(panel: PlannedPanel) -> tuple[str, int | None, str, str]:
+    """Panels with the same identity would show the same map. A panel with an unknown label equals no other."""
     return panel.model, panel.target, panel.method.id, panel.id if panel.unknown_class else ""
 
 

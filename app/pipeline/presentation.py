@@ -24,18 +24,18 @@ from ..attribution.plugins import DEFAULT_ORDER, Kind, Plugin, plugins
 from ..contract.wire import JsonObject
 
 log = logging.getLogger(__name__)
-FALLBACK = "en"
+FALLBACK = "en"  # the language that stands in where another one has no text
 KINDS: tuple[Kind, ...] = ("methods", "metrics")
 
 
 @dataclass(frozen=True)
 class Presentation:
-    """Of one method or metric."""
+    """What people see of one method or metric."""
 
     kind: Kind
     id: str
     folder: Path | None
-    declared: Mapping[str, Any] = field(default_factory=dict)  # literals of its class
+    declared: Mapping[str, Any] = field(default_factory=dict)  # attributes that its class sets to literals, by name
 
     @property
     def year(self) -> int | None:
@@ -89,7 +89,7 @@ class Presentation:
 
 @cache
 def presentations(kind: Kind) -> Mapping[str, Presentation]:
-    """Those of a kind by their ids, in order. Of an id that is there twice the first counts."""
+    """All presentations of a kind by their ids, in the order of `rank`. If two have the same id, the first counts."""
     found: dict[str, Presentation] = {}
     for plugin in plugins(kind):
         found.setdefault(plugin.id, _presentation(kind, plugin))
@@ -110,7 +110,7 @@ def _keys(kind: Kind, id: str, name: str, names: Mapping[str, str]) -> Iterator[
                 yield f"learn.{id}.title"
         case ("methods", "page"):
             yield f"learn.{id}.{rest}"
-        case ("methods", "bright"):
+        case ("methods", "bright"):  # what a bright pixel means
             yield f"method.bright.{id}"
         case ("methods", "summary"):
             yield f"catalogue.summary.{id}"

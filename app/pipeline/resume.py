@@ -93,7 +93,7 @@ class ResultCache:
 
 
 def require_writable(folder: Path) -> None:
-    """Raise `Problem` if nothing can be written into a folder, or where it will be made: known before computing."""
+    """Raise `Problem` if nothing can be written into a folder, or where it will be made. Called before computing."""
     nearest = folder.absolute()
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent

@@ -16,8 +16,9 @@ from ..contract.parsing import unique_names
 from ..settings import shipped
 from .presentation import FALLBACK, KINDS, presentations
 
-NAME = re.compile(r"\{(\w+)\}")
-# Which part of the texts a plug-in's key is of, by how it begins; the first that fits.
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+# The part (see `parts`) that a text of a method or metric belongs to, by the beginning of its key; the first match
+# counts.
 PARTS = {
     "method.": "page",
     "catalogue.": "catalogue",
@@ -27,9 +28,7 @@ PARTS = {
     "trust.finding.": "findings",
     "trust.": "measuring",
 }
-
-
-WORKBENCH = ("page", "before", "comparing")
+WORKBENCH = ("page", "before", "comparing")  # the parts that the workbench needs
 
 
 @cache
@@ -40,7 +39,7 @@ def texts(language: str) -> Mapping[str, str]:
 
 @cache
 def parts(language: str) -> Mapping[str, Mapping[str, str]]:
-    """The texts of a language by the part of the pages that they are for, as scripts fetch them."""
+    """The texts of a language by part: the name of their file, which scripts fetch whole."""
     files = sorted((shipped("static") / "texts" / language).glob("*.json"))
     found = {file.stem: list(_file(file).items()) for file in files}
     for kind in KINDS:

@@ -226,7 +226,7 @@ class BaseExecutor(ABC):
 
 def check_sendable(job: Job) -> None:
     """Raise `Unprocessable` if a job cannot be sent to another process: it is tried before the job is admitted, without
-    the picture, which are plain bytes."""
+    the picture, which is plain bytes."""
     try:
         pickle.dumps(_without_picture(job))
     except Exception as error:

@@ -8,7 +8,7 @@ from ..settings import Settings
 
 
 class ChangeDetector:
-    """Compares modification times of the folders behind the catalogue; cheap enough for every request of it."""
+    """Compares modification times in the folders of cards and weights. Cheap enough for every `GET /models`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -33,7 +33,7 @@ class ChangeDetector:
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return [path for path in folder.iterdir() if path.suffix != ".part"]
+        return [path for path in folder.iterdir() if path.suffix != ".part"]  # of a running download
     except OSError:
         return []
 

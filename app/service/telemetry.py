@@ -62,7 +62,7 @@ class Telemetry:
         self._models = self._gauge("models_loaded", "Models in memory")
         self._model_bytes = self._gauge("models_loaded_bytes", "Memory that they take, including faster backends")
         self._resident = self._gauge("resident_bytes", "Memory of a process that is in RAM", "process")
-        self._worker: int | None = None
+        self._worker: int | None = None  # the process id of the only worker
         self._reports: dict[str, WorkerCounters] = {}  # the last report of each worker
 
     def _create_store_metrics(self) -> None:
@@ -109,10 +109,13 @@ class Telemetry:
         self._measurements.labels(record.metric, record.status).inc()
 
     def worker_started(self, process: int | None) -> None:
-        """Count a worker that was started, with this process id. Its own counters begin at zero."""
+        """Count a worker that was started. Its own counters begin at zero.
+
+        `process` is the process id of a `LocalExecutor`'s only worker; None for one of several replicas.
+        """
         self._starts.inc()
         self._worker = process
-        if process is not None:  # a single worker
+        if process is not None:
             self._reports = {}
 
     def worker_reported(self, report: WorkerCounters, worker: str = "") -> None:
@@ -144,8 +147,8 @@ class Telemetry:
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
         self._resident.labels("web").set(resident_bytes(os.getpid()))
-        elsewhere = sum(report.get("resident", 0) for report in self._reports.values())
-        self._resident.labels("worker").set(resident_bytes(self._worker) if self._worker else elsewhere)
+        replicas = sum(report.get("resident", 0) for report in self._reports.values())
+        self._resident.labels("worker").set(resident_bytes(self._worker) if self._worker else replicas)
         return generate_latest(self.registry)
 
 

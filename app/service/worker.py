@@ -24,8 +24,8 @@ from . import logs
 from .threads import share_cores
 from .worker_process import END_SIGNALS
 
-IDLE_SECONDS = 2.0
-REPORT_SECONDS = 1.0
+IDLE_SECONDS = 2.0  # without a message, after which memory is given back to the system
+REPORT_SECONDS = 1.0  # between two reports of the counters while computing
 TRIAL_SECONDS = 0.05  # between backend trials while idle: a job that arrives waits for one trial at most
 WORKSPACE = 512 * 2**20  # bytes beside the models that may stay allocated between requests
 
@@ -34,7 +34,7 @@ def work(connection: Connection, settings: Settings) -> None:
     """Serve jobs from `connection` until it closes. The first message sent is `ready` with the catalogue, or
     `failed`."""
     share_cores()
-    import_without_compiler()
+    import_without_compiler()  # timm and torchvision, without torch.compile
     leave_signals_to_parent()
     logs.configure(settings.log_format, "worker")
     hide_paths(settings)

@@ -2,7 +2,7 @@
 
 Ages are measured on it: if the wall clock jumps ahead, nothing is deleted too early; if it jumps back, nothing is
 kept for longer. For the time that the machine was off only the wall clock can be used; if it then shows an earlier
-time than before, that time counts as zero.
+time than before, that time counts as zero. Its last reading is saved in the store's SQLite index.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Runner:
 def is_alive(folder: Path, name: str) -> bool:
     """Whether the process of that name holds its lock. The file of one that has ended is removed."""
     path = folder / FOLDER / name
-    if not name.isalnum():  # damaged
+    if not name.isalnum():  # it comes from a damaged index
         return False
     try:
         lock = os.open(path, os.O_RDWR)

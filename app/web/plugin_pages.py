@@ -80,7 +80,7 @@ class PluginPage:
 def method_pages(records: Iterable[Record] | None) -> dict[str, list[PluginPage]]:
     """The methods of the page /methods: `sections` for those with a text of their own, short `entries` for the rest."""
     pages = _pages("methods", records)
-    with_text = {page.id for page in pages if f"learn.{page.id}.asks" in texts(FALLBACK)}
+    with_text = {page.id for page in pages if f"learn.{page.id}.asks" in texts(FALLBACK)}  # every own text has `asks`
     return {
         "sections": [page for page in pages if page.id in with_text],
         "entries": [page for page in pages if page.id not in with_text],

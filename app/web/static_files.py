@@ -1,11 +1,12 @@
 """All that the pages load from /static, at addresses that name its content: /static/DIGEST/PATH.
 
-The digest is over every file there, so that one page never mixes two versions, and relative addresses stay whole. With
-the digest of what is there now, a browser keeps a file for good. With another one or none (links from elsewhere, pages
-that were opened before an update) it asks each time: `no-cache` and an ETag.
+The digest is over every file there, so one page never mixes two versions. It comes before the path, so relative
+addresses in scripts and style sheets stay valid. Under the digest of what is there now, a browser keeps a file for
+good. Under another one or none (links from elsewhere, pages that were opened before an update) it asks each time:
+`no-cache` and an ETag.
 
-Addresses with a digest have the bundle of the page's modules, static/bundle/ (tools/bundle_js.py), in the place of the
-modules that it holds, as long as it is of the sources that are there. Those without one have the plain modules.
+Under a digest, modules come from the bundle, static/bundle/ (tools/bundle_js.py), if it was made from the current
+sources. Without a digest they are the plain modules.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ PREFIX = "/static"
 BUNDLE = "bundle/"  # below /static, and never served there
 LOOK_SECONDS = 1.0  # a changed file shows after this time at most
 DIGEST_CHARACTERS = 16
-MEMORY_BYTES = 16 * 2**20  # of files as they are sent; all that ships takes a quarter of it
-SMALLEST_PACKED = 500  # bytes; less is hardly shorter when it is compressed
+MEMORY_BYTES = 16 * 2**20  # of cached bodies, compressed or not; all that ships takes a quarter of it
+SMALLEST_PACKED = 500  # bytes; a smaller body hardly becomes shorter by gzip
 FOREVER = "public, max-age=31536000, immutable"
 ASK_EACH_TIME = "no-cache"
 DIGEST = re.compile(f"[0-9a-f]{{{DIGEST_CHARACTERS}}}")
@@ -105,7 +106,7 @@ class Snapshot:
 
 
 def _bundle(found: Mapping[str, Asset], plain: Mapping[str, Asset]) -> tuple[dict[str, Asset], dict[str, list[str]]]:
-    """The modules of the bundle and the chunks of each; nothing where there is no bundle of the scripts as they are."""
+    """The modules of the bundle and the chunks of each; nothing if there is no bundle of the current scripts."""
     manifest = found.get(f"{BUNDLE}manifest.json")
     if manifest is None:
         return {}, {}
@@ -116,8 +117,8 @@ def _bundle(found: Mapping[str, Asset], plain: Mapping[str, Asset]) -> tuple[dic
         log.error("the bundle of the page's modules cannot be read, so they are served one by one: %r", error)
         return {}, {}
     scripts = {path for path in plain if path.startswith("js/") and path.endswith(".js")}
-    there = {path: plain[path].hash for path in scripts | sources.keys() if path in plain}
-    if there != sources:
+    current = {path: plain[path].hash for path in scripts | sources.keys() if path in plain}
+    if current != sources:
         return {}, {}
     modules = {path.removeprefix(BUNDLE): asset for path, asset in found.items() if path.startswith(BUNDLE)}
     del modules["manifest.json"]
@@ -127,8 +128,8 @@ def _bundle(found: Mapping[str, Asset], plain: Mapping[str, Asset]) -> tuple[dic
 class StaticTree:
     """The folders below /static, looked at again at most once in `LOOK_SECONDS`: an edited file needs no restart.
 
-    `folders` has them by their paths below /static, those within another one after it; `made` the bodies of assets that
-    are no files; `joined` the paths of those that are several files in one.
+    `folders` has them by their paths below /static, a folder inside another one after it. `made` returns the bodies of
+    assets that are no files. `joined` has the paths of files that are joined into one asset, by its path.
     """
 
     def __init__(
@@ -210,11 +211,11 @@ class StaticFiles:
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         snapshot = self._tree.current()
         first, _, rest = _path_below(request.scope).partition("/")
-        named = DIGEST.fullmatch(first) is not None
-        asset = snapshot.assets.get(rest) if named else snapshot.plain.get(_path_below(request.scope))
+        has_digest = DIGEST.fullmatch(first) is not None
+        asset = snapshot.assets.get(rest) if has_digest else snapshot.plain.get(_path_below(request.scope))
         if asset is None:
             raise HTTPException(404)
-        packed = asset.packable and _takes_gzip(request.headers)
+        packed = asset.packable and _accepts_gzip(request.headers)
         try:
             hash, body = await self._body(asset, packed)
         except OSError as error:  # deleted since the tree was looked at
@@ -231,7 +232,8 @@ class StaticFiles:
         return Response(body, headers=headers, media_type=asset.media_type)
 
     async def _body(self, asset: Asset, packed: bool) -> tuple[str, bytes]:
-        """The content as it is sent, and its hash: another one than the asset's if the file has changed since."""
+        """The hash of the content, and the content as it is sent. If the file has changed since the snapshot, the hash
+        is not the asset's."""
         known = self._bodies.get((asset.hash, packed))
         if known is not None:
             return asset.hash, known
@@ -255,7 +257,7 @@ def _path_below(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", "")).lstrip("/")
 
 
-def _takes_gzip(headers: Headers) -> bool:
+def _accepts_gzip(headers: Headers) -> bool:
     found = GZIP.search(headers.get("accept-encoding", ""))
     return found is not None and found["weight"] not in ("0", "0.", "0.0", "0.00", "0.000")
 

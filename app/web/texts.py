@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from markupsafe import Markup, escape
 
 from ..pipeline.presentation import FALLBACK
-from ..pipeline.texts import NAME, parts, texts, workbench_keys
+from ..pipeline.texts import PLACEHOLDER, parts, texts, workbench_keys
 
 # Code in query, cookie and folder name → tag for the attribute `lang`, and the language's own name.
 LANGUAGES: Mapping[str, tuple[str, str]] = MappingProxyType({"en": ("en", "English"), "zh": ("zh-Hans", "中文")})
@@ -30,7 +30,7 @@ def translator(language: str) -> Callable[..., Markup]:
     known = texts(language)
 
     def t(key: str, /, **values: object) -> Markup:
-        return Markup(NAME.sub(lambda name: escape(values[name[1]]), str(escape(known[key]))))
+        return Markup(PLACEHOLDER.sub(lambda name: escape(values[name[1]]), str(escape(known[key]))))
 
     return t
 

@@ -113,11 +113,11 @@ class Catalogue:
 
 
 def _same(one: ModelSpec, other: ModelSpec) -> bool:
-    """Whether a classifier takes the same from both."""
+    """Whether both give the same classifier."""
     return (one.card, one.labels, one.input) == (other.card, other.labels, other.input)
 
 
 def _has_files(spec: ModelSpec) -> bool:
-    """Whether files beside the card take part (labels): they may have changed though the card has not."""
+    """Whether the labels are in a file beside the card: it may have changed though the card has not."""
     labels = spec.card.labels
     return isinstance(labels, str) and labels != "imagenet-1k"

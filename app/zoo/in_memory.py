@@ -80,7 +80,7 @@ class InMemoryModels(Zoo):
 
     def _add(self, model: InMemoryModel) -> None:
         network = frozen_copy(model.network)
-        network.eval()  # not in a chain: a `train` of the user's may return nothing
+        network.eval()  # in a line of its own: a `train` that the user has overridden may not return the network
         network.float().to(self.device)
         input = model.input
         classifier = Classifier(
@@ -101,7 +101,7 @@ class InMemoryModels(Zoo):
         card = Card(id=model.id, title=model.id, architecture=type(model.network).__name__, source=file)
         spec = ModelSpec(card, WeightFile(model.id, local=True), input, classifier.labels, lambda path: network)
         self.specs[model.id] = spec
-        # compiling takes longer than a network that is asked once or twice would gain by it
+        # no compiled backend: compiling takes longer than it saves for a network that is used once or twice
         kind: Kind = "none" if self.settings.acceleration == "none" else "pytorch"
         self._in_memory[model.id] = ResidentModel(self._with_backend(classifier, kind), 0, (model.id, 0, 0))
 
@@ -113,11 +113,13 @@ def frozen_copy(network: nn.Module) -> nn.Module:
     of the original run in the copy too. Raises `Unprocessable`.
     """
     network = getattr(network, "_orig_mod", network)  # the network inside a result of torch.compile
-    hollow = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
-    if hollow:
+    without_values = [
+        name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta
+    ]
+    if without_values:
         raise Unprocessable(
-            f"model: it has tensors without values, on the device meta ({', '.join(hollow[:3])}"
-            f"{', …' if len(hollow) > 3 else ''}). Load its weights first.",
+            f"model: it has tensors without values, on the device meta ({', '.join(without_values[:3])}"
+            f"{', …' if len(without_values) > 3 else ''}). Load its weights first.",
             field="model",
         )
     copies: dict[int, Any] = {}

@@ -22,7 +22,7 @@ class ResidentModel:
 
     model: LoadedModel
     bytes: int
-    source: tuple[str, int, int]  # path, mtime and size of its file: if they change, the model is loaded again
+    version: tuple[str, int, int]  # path, mtime and size of its file: if they change, the model is loaded again
     views: OrderedDict[tuple[int, int], LoadedModel] = field(default_factory=OrderedDict)
 
     @property

@@ -23,7 +23,7 @@ from .memory import ModelMemory, ResidentModel
 from .model_spec import ModelSpec
 
 log = logging.getLogger(__name__)
-Source = tuple[str, int, int]  # a file's path, time and size
+FileVersion = tuple[str, int, int]  # path, mtime and size: they change when the file is replaced
 VIEWS = 4  # input sizes of a model whose inspection and backend are kept
 
 
@@ -31,11 +31,11 @@ VIEWS = 4  # input sizes of a model whose inspection and backend are kept
 class BrokenWeights:
     """A file of weights that could not be used, and why."""
 
-    source: Source
+    version: FileVersion
     detail: str
 
 
-def source_of(path: Path) -> Source:
+def version_of(path: Path) -> FileVersion:
     """What tells a file from the one that was at its path before."""
     about = path.stat()
     return str(path), about.st_mtime_ns, about.st_size
@@ -63,7 +63,7 @@ class Zoo(Catalogue):
                 self.memory.drop(id)
 
     def hold(self, models: Iterable[str]) -> AbstractContextManager[None]:
-        """Within: these models are not unloaded. Call `request_room` for them first."""
+        """A context in which these models are not unloaded. Call `request_room` for them first."""
         return self.memory.hold(models)
 
     def request_room(self, models: Iterable[str], asker: object) -> bool:
@@ -85,11 +85,11 @@ class Zoo(Catalogue):
 
     @property
     def bytes(self) -> int:
-        """Memory that the loaded models take, with what makes them quicker."""
+        """Memory that the loaded models and their backends need."""
         return self.memory.bytes
 
     def bytes_of(self, model: str) -> int:
-        """Memory that a model takes: as measured, or as its file is large; 0 where that is not here."""
+        """Memory that a model needs: as measured when it was loaded, else the size of its file; 0 without a file."""
         if model in self._facts:
             return self._facts[model].bytes
         path = self.weights.find(self.spec(model).weights)
@@ -102,17 +102,17 @@ class Zoo(Catalogue):
         """
         spec = self.spec(model)
         path = self.weights.require(spec.weights, model)
-        source = source_of(path)
+        version = version_of(path)
         resident = self.memory.get(model)
-        if resident is not None and resident.source != source:
+        if resident is not None and resident.version != version:
             self.memory.drop(model)
             resident = None
         if resident is None:
-            with self._noted_if_broken(model, source):
-                self._read(spec, model, path, source)
+            with self._noted_if_broken(model, version):
+                self._read(spec, model, path, version)
         return self._at(self.memory.use(model), size)
 
-    def _read(self, spec: ModelSpec, model: str, path: Path, source: Source) -> None:
+    def _read(self, spec: ModelSpec, model: str, path: Path, version: FileVersion) -> None:
         """Read a model from its file into memory."""
         bytes_on_disk = path.stat().st_size
         fingerprint = self.weights.verified(spec.weights, path, model)
@@ -127,13 +127,13 @@ class Zoo(Catalogue):
         self.memory.make_room(taken)
         self._facts[spec.id] = check_network(spec, classifier, taken)
         loaded = self._with_backend(classifier, self.settings.acceleration)
-        self.memory.add(model, ResidentModel(loaded, taken, source))
-        release_freed_memory()  # what reading the file took
+        self.memory.add(model, ResidentModel(loaded, taken, version))
+        release_freed_memory()  # which reading the file took for a while
         self.changed = True
 
     @contextmanager
-    def _noted_if_broken(self, model: str, source: Source) -> Iterator[None]:
-        """A context that reads a model. If its weights cannot be used, the catalogue says so until the file changes."""
+    def _noted_if_broken(self, model: str, version: FileVersion) -> Iterator[None]:
+        """A context for reading a model. If it fails, the catalogue says so until the file changes."""
         try:
             yield
         except Exception as error:
@@ -141,7 +141,7 @@ class Zoo(Catalogue):
                 detail = error.detail if isinstance(error, Problem) else f"{model}: {type(error).__name__}: {error}"
                 if model not in self._broken:
                     log.error("the weights of %s cannot be used: %s", model, detail)
-                self._broken[model] = BrokenWeights(source, detail)
+                self._broken[model] = BrokenWeights(version, detail)
                 self.changed = True
             raise
         if self._broken.pop(model, None) is not None:
@@ -153,7 +153,7 @@ class Zoo(Catalogue):
         if broken is None or model not in self.specs:
             return None
         path = self.weights.find(self.specs[model].weights)
-        return broken if path is not None and source_of(path) == broken.source else None
+        return broken if path is not None and version_of(path) == broken.version else None
 
     def all_faulty_cards(self) -> list[FaultyCard]:
         """Cards that cannot be read, and those whose weights could not be used when they were last asked for."""
@@ -164,11 +164,11 @@ class Zoo(Catalogue):
         ]
 
     def advance_backends(self) -> bool:
-        """A step towards the quickest gradients of what is loaded, for an idle moment; whether there are more."""
+        """See `ModelMemory.advance_backends`."""
         return self.memory.advance_backends()
 
     def describe(self, model: str) -> ModelBody:
-        """What `GET /models` tells; layers are null until the model was loaded once."""
+        """What `GET /models` says of a model; its layers are null until it was loaded once."""
         entry = self.about(model)
         if facts := self._facts.get(model):
             entry.parameters, entry.layers = facts.parameters, facts.layers

@@ -40,30 +40,31 @@ def collect_noise(model: str, picture: str, file: Path, pairs: int = PAIRS) -> N
 
 @dataclass(frozen=True)
 class Spread:
-    """How far one sample is from the mean of all, relative and squared; and how much of it both of a pair share."""
+    """The variance of one sample, and the covariance of the two samples of a mirrored pair. Both are summed over the
+    values, and relative to the squared norm of the mean."""
 
-    alone: float
-    together: float
+    variance: float
+    covariance: float
 
     def error(self, samples: int, mirrored: bool) -> float:
         """Relative L2 error to be expected of a mean of so many samples."""
-        return math.sqrt((self.alone + (self.together if mirrored else 0)) / samples)
+        return math.sqrt((self.variance + (self.covariance if mirrored else 0)) / samples)
 
 
 def spread(pairs: np.ndarray) -> Spread:
-    """Of pairs (N, 2, values); unbiased, so no reference of many more samples is needed."""
+    """The spread of samples in pairs (N, 2, values). It is unbiased, so no reference of many more samples is needed."""
     count = len(pairs)
     mean = pairs.mean((0, 1), dtype=np.float64).astype(np.float32)
     away = pairs - mean
-    alone = float((away**2).sum(dtype=np.float64)) / (2 * count)
-    together = float((away[:, 0] * away[:, 1]).sum(dtype=np.float64)) / count
-    alone, together = ((value + (alone + together) / (2 * count)) for value in (alone, together))
-    norm = float((mean.astype(np.float64) ** 2).sum()) - (alone + together) / (2 * count)
-    return Spread(alone / norm, together / norm)
+    variance = float((away**2).sum(dtype=np.float64)) / (2 * count)
+    covariance = float((away[:, 0] * away[:, 1]).sum(dtype=np.float64)) / count
+    variance, covariance = ((value + (variance + covariance) / (2 * count)) for value in (variance, covariance))
+    norm = float((mean.astype(np.float64) ** 2).sum()) - (variance + covariance) / (2 * count)
+    return Spread(variance / norm, covariance / norm)
 
 
 def spreads(file: Path) -> dict[str, Spread]:
-    """Of what each variant averages: g, g², and the squared distance of g from its mean."""
+    """The spread of what each of SmoothGrad's variants averages: the gradient g, g², or (g − mean of g)²."""
     pairs = np.load(file)["gradients"].astype(np.float32)
     pairs = pairs.reshape(len(pairs), 2, -1)
     away = pairs - pairs.mean((0, 1))
@@ -71,7 +72,7 @@ def spreads(file: Path) -> dict[str, Spread]:
 
 
 def noise_table(folder: Path, models: tuple[str, ...], pictures: tuple[str, ...]) -> str:
-    """Median / worst over models × pictures."""
+    """A Markdown table of the expected errors, median / worst over models × pictures."""
     every = []
     for model in models:
         for picture in pictures:
@@ -89,7 +90,7 @@ def noise_table(folder: Path, models: tuple[str, ...], pictures: tuple[str, ...]
         for mirrored in (False, True):
             errors = [each.error(SAMPLES, mirrored) for each in found]
             cells.append(f"{np.median(errors):.3f} / {max(errors):.3f}")
-        saved = [1 + each.together / each.alone for each in found]
+        saved = [1 + each.covariance / each.variance for each in found]
         cells.append(f"× {np.median(saved):.2f} / × {max(saved):.2f}")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -20,7 +20,7 @@ from .sides import ENGINES, METHODS  # noqa: E402
 from .subjects import MODELS, REAL, Effort, load  # noqa: E402
 
 QUICK, QUICK_MODELS = Effort(8, 3), (REAL, "mobilenet_v3_large", "resnet50")
-DEFAULT_BATCHES = (REAL,)  # where the peers run at their default batch size too: it takes long, and gigabytes
+DEFAULT_BATCHES = (REAL,)  # models that the peers explain at their default batch size too: it is slow, takes gigabytes
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure model by model; 1 where a map is out of bounds."""
+    """Measure model by model. Returns 1 if a map is further from float64 than allowed (see `rounding`)."""
     began = time.monotonic()
     records = []
     for name in options.models or (QUICK_MODELS if options.quick else MODELS):
@@ -89,7 +89,7 @@ def parse(given: list[str]) -> argparse.Namespace:
         "--quick", action="store_true", help="few steps, three models; no equal error, floor and memory"
     )
     parser.add_argument("--equal-error", type=names, default=(REAL,), help="models; a reference takes 2000 gradients")
-    parser.add_argument("--floor", type=names, default=(REAL,), help="models")
+    parser.add_argument("--floor", type=names, default=(REAL,), help="models to measure the floor of (floor.py)")
     parser.add_argument("--parts", type=names, default=growth.PARTS, help="of growth")
     parser.add_argument("--write", action="store_true", help="write docs/speed.md and its plots")
     options = parser.parse_args(given)

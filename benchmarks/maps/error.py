@@ -27,7 +27,7 @@ BATCH = 4
 
 @dataclass(frozen=True)
 class Need:
-    """Steps that a side needs for an error, and the error that it then has; no steps where the ladder's end is not
+    """Steps that a side needs for an error, and the error that it then has; None if even the last of `LADDER` is not
     enough."""
 
     steps: int | None
@@ -35,8 +35,11 @@ class Need:
 
 
 def needed(run: Run, reference: np.ndarray, goal: float, start: int = PEER_STEPS) -> Need:
-    """The fewest steps on the ladder with an error of `goal` or less, and so with every number between there and
-    `start`; more than `start` where that is not enough. A number that is lucky alone does not count."""
+    """The fewest steps of `LADDER` with an error of `goal` or less.
+
+    If `start` steps are enough, it goes down from there and stops at the first number that is not: an even smaller one
+    that happens to be good does not count. Else it goes up.
+    """
     at = LADDER.index(start)
     error = distance(run(start), reference)
     if error > goal:
@@ -55,7 +58,8 @@ def needed(run: Run, reference: np.ndarray, goal: float, start: int = PEER_STEPS
 
 
 def reference(subject: Subject, method: str, fine: int = FINE) -> np.ndarray:
-    """The path's integral by `fine` steps, kept on disk: rules of neither side's, and none of their code but the blur.
+    """The path's integral by `fine` steps, kept on disk. By rules that neither side uses, and without their code except
+    the blur.
 
     Integrated gradients: the midpoints of α. Blur: increments over equal cells of √σ, the gradient at their middles.
     """

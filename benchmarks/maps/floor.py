@@ -1,4 +1,4 @@
-"""The floor: what the arithmetic takes where nothing else is done, 2 × the forward pass of an inference runtime."""
+"""The floor: the time of a gradient's arithmetic alone, taken as 2 × the forward pass of an inference runtime."""
 
 from __future__ import annotations
 

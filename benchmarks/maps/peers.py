@@ -1,4 +1,4 @@
-"""The same maps by other libraries, each asked as its own documentation does, at its best batch size.
+"""The same maps by other libraries (the peers), each called as its documentation says, at its best batch size.
 
 Models are in eval mode and no parameter takes a gradient (pytorch-grad-cam and torch-cam need one of the picture then).
 Every map ends as an array in the host's memory, as ours does.
@@ -36,7 +36,7 @@ class Peer:
     library: str
     method: str
     make: Callable[[Subject, int], Run]
-    package: str = ""  # that need not be installed
+    package: str = ""  # an optional one that it needs
 
     @property
     def installed(self) -> bool:
@@ -100,7 +100,7 @@ def torch_cam(subject: Subject, batch: int) -> Run:
 
 
 def smooth(subject: Subject, batch: int) -> Run:
-    """The same noise in distribution: captum draws its own numbers."""
+    """SmoothGrad by captum: the noise has the same distribution as ours, but other numbers."""
     deviation = NOISE * float(subject.x.max() - subject.x.min())
 
     def run(count: int) -> np.ndarray:
@@ -177,15 +177,20 @@ def array(batch: Tensor) -> np.ndarray:
 
 
 def guides_all(subject: Subject) -> bool:
-    """Whether captum's guided backprop is the method on this model: every activation is an `nn.ReLU` module."""
+    """Whether captum guides every activation of this model, so that its map is really guided backprop: it guides
+    `nn.ReLU` modules only."""
     inspection = inspection_of(subject.classifier)
-    met = [operation for operation in inspection.nonlinear if "MaxPool" not in operation.kind]
-    return bool(inspection.guided) and not inspection.gates and all(operation.module is nn.ReLU for operation in met)
+    activations = [operation for operation in inspection.nonlinear if "MaxPool" not in operation.kind]
+    return (
+        bool(inspection.guided)
+        and not inspection.gates
+        and all(operation.module is nn.ReLU for operation in activations)
+    )
 
 
 @contextmanager
 def out_of_place(network: nn.Module) -> Iterator[None]:
-    """Within: no activation works in place, as captum's hooks on modules need it."""
+    """A context in which no activation works in place, as captum's hooks on modules need it."""
     inplace = [module for module in network.modules() if getattr(module, "inplace", False)]
     for module in inplace:
         module.inplace = False  # type: ignore[assignment]

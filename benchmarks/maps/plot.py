@@ -34,8 +34,8 @@ class Panel:
     """Measured points and the line through them."""
 
     title: str
-    across: str
-    up: str
+    across: str  # label of the x axis
+    up: str  # label of the y axis
     series: dict[str, list[tuple[float, float]]]
     fits: dict[str, tuple[float, float]]  # slope and intercept
 

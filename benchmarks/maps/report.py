@@ -115,7 +115,7 @@ def distance_table(record: Record) -> str:
         "| --- | --- | --- | ---: | --- |",
     ]
     for d in record.distances:
-        verdict = ("fine" if d.fine else "**out of bounds**") if d.bounded else ANOTHER if d.value > WORST else ""
+        verdict = ("fine" if d.allowed else "**out of bounds**") if d.bounded else ANOTHER if d.value > WORST else ""
         lines.append(f"| {title(d.method)} | {d.side} | {d.against} | {d.value:.1e} | {verdict} |")
     return "\n".join([*lines, *(f"\n**{fault}**" for fault in record.faults)])
 

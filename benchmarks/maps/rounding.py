@@ -1,4 +1,5 @@
-"""Nobody is fast by being wrong: each side's maps against the same methods in float64, by the peers' own gradients."""
+"""Checks that no side is fast because its maps are wrong: each map's distance from the same map in float64, which is
+computed with the peers' own gradients."""
 
 from __future__ import annotations
 
@@ -15,22 +16,24 @@ from torch import Tensor
 from . import peers, sides
 from .subjects import Subject
 
-WORST, MEDIAN = 1e-1, 1e-2  # of a map's distance from float64, over methods: float32's rounding flips ReLU's kinks
+# bounds on the distance from float64, of each map and in the median over methods: float32's rounding flips some ReLUs
+WORST, MEDIAN = 1e-1, 1e-2
 BATCH = 4
 
 
 @dataclass(frozen=True)
 class Distance:
-    """Relative L2 of two maps. `bounded`: it must be within `WORST`, else somebody computes something else."""
+    """Relative L2 distance of a side's map from another one. `bounded`: more than `WORST` is a fault, since then one of
+    the two is another method."""
 
     method: str
     side: str
-    against: str
+    against: str  # what it is compared with: float64 or captum
     value: float
     bounded: bool
 
     @property
-    def fine(self) -> bool:
+    def allowed(self) -> bool:
         return not self.bounded or self.value <= WORST
 
 
@@ -47,7 +50,10 @@ class ByCaptum(Engine):
 
 
 def distances(subject: Subject, engines: list[str], methods: list[str], count: int) -> list[Distance]:
-    """Of each of our engines, and of the peer, from float64; of the CAM libraries from captum's map."""
+    """The distances of our engines and of the peers from float64, and of our integrated gradients from captum's.
+
+    The peers' sampled methods are left out: they draw other noise, or take other points of the path.
+    """
     found = []
     for method in methods:
         exact = truth(subject, method, count)
@@ -66,7 +72,7 @@ def distances(subject: Subject, engines: list[str], methods: list[str], count: i
 
 def faults(found: list[Distance]) -> list[str]:
     """What is out of bounds, in words."""
-    said = [f"{d.method}: {d.side} is {d.value:.1e} from {d.against}" for d in found if not d.fine]
+    said = [f"{d.method}: {d.side} is {d.value:.1e} from {d.against}" for d in found if not d.allowed]
     for side in dict.fromkeys(d.side for d in found if d.bounded):
         median = statistics.median(d.value for d in found if d.bounded and d.side == side)
         if median > MEDIAN:

@@ -20,7 +20,8 @@ from .sides import METHODS, OURS, PATH_METHODS, Run, engine_of, ours, sampled, w
 from .subjects import REAL, WORK, Subject
 
 RESULTS = WORK / "results"
-WARM = 10
+WARM = 10  # samples and steps of the runs that warm up
+# packages whose versions the record has
 SHOWN = ("torch", "torchvision", "timm", "captum", "saliency", "grad-cam", "torchcam", "onnxruntime", "openvino")
 
 
@@ -35,7 +36,7 @@ class Plan:
     equal_error: bool = False
     floor: bool = False
     memory: bool = True
-    fine: int = error.FINE
+    fine: int = error.FINE  # steps of the reference for an equal error
     check: int = 8  # samples and steps at which maps are compared with float64
     batches: tuple[int, ...] = BATCHES  # of the peers, to try
     defaults: bool = False  # the sampled peers at their default batch size too
@@ -168,11 +169,12 @@ def measure_equal_error(subject: Subject, plan: Plan, batch: int, record: Record
         theirs = with_default_malloc(peer.make(subject, batch))
         start = error.PEER_STEPS
         goal = rounding.distance(theirs(start), reference)
-        mine = error.needed(runs[side_name(plan.engines[0])], reference, goal)
-        needs = {**dict.fromkeys(runs, mine), peer.library: error.needed(theirs, reference, goal)}
+        # one engine stands for all of ours: their maps differ by rounding only
+        own_need = error.needed(runs[side_name(plan.engines[0])], reference, goal)
+        needs = {**dict.fromkeys(runs, own_need), peer.library: error.needed(theirs, reference, goal)}
         runs[peer.library] = theirs
-        own = rounding.distance(ours(subject, method, plan.engines[0])(start), reference)
-        record.goals[method], record.errors[method] = goal, {OURS: own, peer.library: goal}
+        own_error = rounding.distance(ours(subject, method, plan.engines[0])(start), reference)
+        record.goals[method], record.errors[method] = goal, {OURS: own_error, peer.library: goal}
         print_progress(
             f"  {method}: error {goal:.3f} with { ({side: need.steps for side, need in needs.items()}) } steps"
         )

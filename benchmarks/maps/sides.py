@@ -37,7 +37,7 @@ _backends: WeakKeyDictionary[Classifier, dict[str, BackendSelector]] = WeakKeyDi
 
 
 def quickest(kind: Kind, classifier: Classifier, score: Score, micro_batch: int) -> Engine:
-    """An engine with the quickest backend that is found, as a worker has it after some requests."""
+    """An engine with the fastest backend that trials find, as a worker has it after some requests."""
     backends = _backends.setdefault(classifier, {})
     if kind not in backends:
         backends[kind] = prepared(classifier.view(), kind)
@@ -45,7 +45,8 @@ def quickest(kind: Kind, classifier: Classifier, score: Score, micro_batch: int)
     return Engine(backend.classifier, score, backend, micro_batch=micro_batch)
 
 
-# How an engine is built, by kind: PyTorch alone, and with the gradient compiled where that is found right and quicker.
+# Builds an engine, by kind: by PyTorch alone (plain or folded), or with compiled gradients if they are correct and
+# faster.
 ENGINES: dict[str, Callable[[Classifier, Score, int], Engine]] = {
     "pytorch": partial(quickest, "pytorch"),
     "compiled": partial(quickest, "auto"),
@@ -82,7 +83,7 @@ def with_default_malloc(run: Run) -> Run:
 
 
 def engine_of(subject: Subject, kind: str = "pytorch") -> Engine:
-    """An engine as `pipeline.make` builds it."""
+    """An engine as `pipeline.panel.make_panel` builds it. `kind` is one of `ENGINES`."""
     return ENGINES[kind](subject.classifier, subject.score, micro_batch(subject.settings, subject.classifier.size))
 
 

@@ -32,7 +32,7 @@ class Effort:
     rounds: int
 
 
-# Large networks get fewer samples and steps: the time of each is the same, whatever their number (see growth).
+# Large networks get fewer samples and steps: the time of one does not depend on how many there are (see `growth`).
 MODELS = {
     REAL: Effort(50, 5),
     "mobilenet_v3_large": Effort(50, 4),
@@ -91,8 +91,8 @@ def load(name: str, picture: str = "cat") -> Subject:
     zoo = Zoo(settings)
     spec = zoo.spec(name)
     classifier = zoo.load(name).classifier
-    network = spec.build(zoo.weights.require(spec.weights, name))  # apart: the product may change its own
-    theirs = usual(network, classifier)
+    network = spec.build(zoo.weights.require(spec.weights, name))  # a second one: the product may change its own
+    theirs = as_others_use_it(network, classifier)
     x = torch.from_numpy(preprocess(decode(read_sample(picture), settings.max_pixels), spec.input).pixels)
     return subject(name, settings, classifier, theirs, x.to(classifier.device))
 
@@ -103,7 +103,7 @@ def subject(name: str, settings: Settings, classifier: Classifier, theirs: Class
     return Subject(name, settings, classifier, theirs, x, target, str(inspection_of(classifier).default_layer))
 
 
-def usual(network: torch.nn.Module, like: Classifier) -> Classifier:
+def as_others_use_it(network: torch.nn.Module, like: Classifier) -> Classifier:
     """`network` with the normalisation of `like`: in eval mode, without gradients of its parameters, NCHW."""
     return Classifier(
         network.float(),

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.engine import Engine
+from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.attribution.metrics.base import ExplainedMap, find_metric
 from gradoscope.attribution.score import Score
-from gradoscope.contract.problems import Problem
 from gradoscope.images.preprocess import PreprocessedImage
 from gradoscope.settings import Settings
 from gradoscope.zoo.zoo import Zoo
@@ -50,7 +50,7 @@ def classifier(model: str) -> Classifier:
 
 
 def explained_map(model: str, picture: str, method: str) -> ExplainedMap:
-    """A method's map, with its defaults, of a sample for the model's first class."""
+    """A method's map of a sample, with default parameters, for the model's top class."""
     network, found = classifier(model), find_method(method)
     seen = sample_picture(picture, model)
     x = torch.from_numpy(PreprocessedImage(seen, (0, 0, *seen.size)).pixels)
@@ -77,14 +77,14 @@ def measure(model: str, picture: str, method: str) -> Record:
         try:
             found.check(subject, parameters)
             record[name] = finish(found.measure(subject, parameters))[1].figures
-        except Problem as problem:
+        except Refused as refusal:
             record[name] = None
-            record.setdefault("refused", {})[name] = problem.detail
+            record.setdefault("refused", {})[name] = refusal.detail
     return record
 
 
 def kept(model: str, picture: str, method: str, folder: Path) -> Record:
-    """The same, from `folder` where it is there."""
+    """What `measure` returns, kept in `folder` as JSON and computed only once."""
     file = folder / f"{model}-{picture}-{method}.json"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)

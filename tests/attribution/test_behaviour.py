@@ -1,4 +1,4 @@
-"""How networks are asked: layout, one by one, and what is found out about their answers."""
+"""How networks are called (memory format, one by one), and what is found out about their answers."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from tests.support.nets import Tiny, explain, finish, gradient, random_picture, 
 
 
 class Viewed(Tiny):
+    """Its `view` fails on a feature map in channels_last."""
+
     def forward(self, x: Tensor) -> Tensor:
         x = self.activation(self.second(self.activation(self.first(x))))
         return self.head(x.view(x.size(0), -1).unflatten(1, (8, -1)).mean(2))
@@ -80,7 +82,7 @@ def test_view_on_feature_maps() -> None:
 
 
 def test_view_is_found_out_by_a_pass_too() -> None:
-    """Without having asked before, as where somebody uses an engine only."""
+    """Without `behaviour_of` before it, as when somebody uses only an engine."""
     assert relative(Engine(wrap(Viewed()), Score(0)).gradients(pictures()), alone(wrap(Tiny()), pictures())) < 1e-5
 
 
@@ -161,8 +163,8 @@ def test_randomness_is_measured() -> None:
     assert f"{note.values['percent']} %" in note.detail
 
 
-def test_a_little_randomness_is_told_too() -> None:
-    """Of a steep network the maps vary much more than the logits."""
+def test_a_little_randomness_is_reported_too() -> None:
+    """The maps of a steep network vary much more than its logits."""
 
     class Trembling(Tiny):
         def forward(self, x: Tensor) -> Tensor:
@@ -186,7 +188,7 @@ def test_a_little_randomness_is_told_too() -> None:
         (lambda y: y.clamp(0, 1), "logits"),
     ],
 )
-def test_probabilities_are_told_from_logits(ending: object, found: str) -> None:
+def test_probabilities_are_distinguished_from_logits(ending: object, found: str) -> None:
     class Ended(Tiny):
         def forward(self, x: Tensor) -> Tensor:
             return ending(super().forward(x))  # type: ignore[operator, no-any-return]
@@ -196,7 +198,7 @@ def test_probabilities_are_told_from_logits(ending: object, found: str) -> None:
     assert [note.code for note in network_notes(behaviour)] == ([] if found == "logits" else [found])
 
 
-def test_two_labels_of_one_logit_are_both_its_classes() -> None:
+def test_one_logit_with_two_labels_is_two_classes() -> None:
     network, x = wrap(Tiny(classes=1), classes=2), pictures()
     logit = wrap(Tiny(classes=1), classes=1)(x)
     behaviour_of(network)
@@ -226,7 +228,7 @@ def test_outputs_by_name_place_and_function() -> None:
             wrap(TwoHeads(), output=wrong)(pictures())
 
 
-def test_which_of_several_outputs_was_taken_is_told() -> None:
+def test_which_of_several_outputs_was_taken_is_reported() -> None:
     behaviour = behaviour_of(wrap(TwoHeads(), classes=4))
     assert (behaviour.part, behaviour.candidates) == ("box", (("box", 4), ("cls", 3)))
     (note,) = network_notes(behaviour)

@@ -1,4 +1,4 @@
-"""The inspection: what one probing pass finds, and who made it."""
+"""The inspection: what one probing pass finds, and which module each operation belongs to."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ CHEAP: dict[str, dict[str, int]] = {
 }
 
 
-def test_operations_are_told_by_the_innermost_module_that_puts_them_out() -> None:
-    """Not by the containers that hand its output on; and a function within a module goes by that module."""
+def test_operations_belong_to_the_innermost_module_that_returns_them() -> None:
+    """Not to the containers that pass its output on; and a function within a module belongs to that module."""
 
     class Block(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -64,14 +64,14 @@ def test_batch_normalisation_by_stored_statistics_is_linear() -> None:
     }
 
 
-def test_linear_network_has_a_way_and_nothing_on_it() -> None:
+def test_linear_network_has_a_gradient_and_no_nonlinear_operation() -> None:
     inspection = inspection_of(wrap(Linear()))
     assert inspection.differentiable
     assert not inspection.nonlinear
     assert not inspection.guided
 
 
-def test_network_without_a_way() -> None:
+def test_network_without_a_gradient() -> None:
     class Detached(Tiny):
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x.detach())
@@ -82,7 +82,7 @@ def test_network_without_a_way() -> None:
     assert [layer.name for layer in inspection.layers] == ["first", "second", "activation"]
 
 
-def test_rectifiers_are_told_from_other_activations() -> None:
+def test_rectifiers_are_distinguished_from_other_activations() -> None:
     class Mixed(Tiny):
         def forward(self, x: Tensor) -> Tensor:
             x = F.hardtanh(F.relu6(self.first(x)))
@@ -93,7 +93,7 @@ def test_rectifiers_are_told_from_other_activations() -> None:
     assert inspection.unrectified == {"hardtanh": 1, "leakyrelu": 1}
 
 
-def test_probe_is_as_the_classifier_says() -> None:
+def test_probing_picture_has_the_size_and_channels_of_the_classifier() -> None:
     shown: list[tuple[int, ...]] = []
 
     class Keeping(Tiny):
@@ -126,7 +126,7 @@ def test_numbers_that_autograd_has_saved() -> None:
     assert measure(network, random_picture(), Score(0))[0].norm > 0
 
 
-def test_what_cannot_be_looked_into_refuses_only_what_must_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_inspection_refuses_only_the_methods_that_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> NoReturn:
         raise AttributeError("'float' object has no attribute 'numel'")
 
@@ -157,7 +157,7 @@ def as_traced(network: nn.Module) -> nn.Module:
 @pytest.mark.filterwarnings("ignore:`torch.jit")
 @pytest.mark.parametrize("compile", [as_scripted, as_traced])
 def test_scripted_and_traced_networks(compile: Callable[[nn.Module], nn.Module]) -> None:
-    """What is right goes on; what must look inside is refused, and says why."""
+    """Methods that need no look inside give the right map; the others are refused, with the reason."""
     x, network = random_picture(), wrap(compile(Tiny().eval()))
     refused = {"grad_cam": "feature map", "guided_grad_cam": ".", "deep_lift": "rule for: 2 × relu .no module."}
     if compile is as_scripted:

@@ -319,7 +319,7 @@ def test_the_call_that_counts_is_one_that_the_logits_depend_on() -> None:
 
 
 def test_activation_that_is_used_again_is_no_second_run() -> None:
-    """Tiny's activation follows both convolutions; and in a block, where a way leads around the second call."""
+    """Tiny's activation follows both convolutions; and in a block with a skip connection around the second call."""
 
     class Block(Tiny):
         def forward(self, x: Tensor) -> Tensor:
@@ -337,7 +337,7 @@ def test_activation_that_is_used_again_is_no_second_run() -> None:
     explain("grad_cam", wrap(block), random_picture(), layer="activation")
 
 
-def test_branch_is_not_taken_by_itself() -> None:
+def test_branch_is_not_chosen_automatically() -> None:
     class Side(nn.Module):
         """Tokens, with a small convolution beside them."""
 

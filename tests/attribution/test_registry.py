@@ -60,24 +60,24 @@ def test_an_id_is_a_name(registry):
         registry.register(Nameless)
 
 
-def test_a_declaration_is_whole():
+def test_missing_declarations_are_refused():
     with pytest.raises(TypeError, match="Thing declares no title, no year"):
         registry_of(declared=("__init__", "title", "year")).register(Thing)
 
 
-def test_what_there_is_not_is_refused_with_what_there_is(registry):
+def test_unknown_id_is_refused_with_the_known_ones(registry):
     with pytest.raises(UnknownName, match=r"There is no thing «x»\. There are: other, thing, or all\.") as refused:
         registry.find("x")
     assert refused.value.kind == "thing"
 
 
-def test_the_two_that_there_are():
+def test_order_of_methods_and_of_metrics():
     years = [method.year for method in methods().values()]
     assert years == sorted(years)
     assert list(metrics()) == sorted(metrics())
 
 
-# Those of other distributions
+# Plug-ins of other distributions
 
 MODULE = """
 class Brought:
@@ -99,7 +99,7 @@ def brought(tmp_path, monkeypatch):
     return write
 
 
-def test_one_of_another_distribution_is_there(brought):
+def test_plugin_of_another_distribution_is_registered(brought):
     registry = registry_of(brought("brought_well", MODULE.format(id="brought")))
     registry.register(Thing)
     assert list(registry.all()) == ["thing", "brought"]
@@ -116,7 +116,7 @@ def test_one_of_another_distribution_is_there(brought):
         ("brought_twice", MODULE.format(id="thing"), "ValueError: two things call themselves thing: "),
     ],
 )
-def test_one_that_cannot_be_had_is_told_and_left_out(brought, caplog, name, source, reason):
+def test_plugin_that_cannot_be_loaded_is_reported_and_left_out(brought, caplog, name, source, reason):
     good = brought("brought_good", MODULE.format(id="good"), "good")
     registry = registry_of(brought(name, source), good)
     registry.register(Thing)
@@ -128,7 +128,7 @@ def test_one_that_cannot_be_had_is_told_and_left_out(brought, caplog, name, sour
     assert type(registry.find("thing")) is Thing
 
 
-def test_what_ships_has_to_work(brought):
+def test_fault_of_a_built_in_plugin_is_raised(brought):
     plugin = brought("brought_own", "import no_such_module")
     registry = registry_of(Plugin(plugin.id, plugin.module, discovery.BUILT_IN, plugin.file, plugin.attribute))
     for _ in range(2):
@@ -136,7 +136,7 @@ def test_what_ships_has_to_work(brought):
             registry.all()
 
 
-def test_where_they_stand_and_what_they_declare_is_known_without_importing_them(tmp_path, monkeypatch):
+def test_place_and_declarations_of_a_plugin_are_known_without_importing_it(tmp_path, monkeypatch):
     folder = tmp_path / "nested_toy" / "inner"
     folder.mkdir(parents=True)
     (folder.parent / "__init__.py").write_text("raise RuntimeError('imported')")
@@ -165,7 +165,7 @@ def test_a_source_that_is_no_python_declares_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "all_of"), [("methods", methods), ("metrics", metrics)])
-def test_what_the_source_says_is_what_the_class_says(kind, all_of):
+def test_declarations_read_from_the_source_are_those_of_the_class(kind, all_of):
     for plugin in plugins(kind):
         declared, made = plugin.declared(), all_of()[plugin.id]
         assert declared["title"] == made.title

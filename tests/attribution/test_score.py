@@ -1,4 +1,4 @@
-"""What is explained, and that each method explains it."""
+"""The score: its formulas, and that each method explains the score that it is given."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_every_method_explains_it(name: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "formula"), [("probability", torch.sigmoid), ("log_probability", F.logsigmoid)])
-def test_class_that_stands_for_itself(kind: str, formula: Callable[[Tensor], Tensor]) -> None:
+def test_probability_of_a_multilabel_network_is_a_sigmoid(kind: str, formula: Callable[[Tensor], Tensor]) -> None:
     logits = seeded((5, 3)).double()
     actual = Score(1, kind, multilabel=True)(logits)  # type: ignore[arg-type]
     assert torch.allclose(actual, formula(logits[:, 1]), atol=1e-14)

@@ -25,7 +25,8 @@ SIDE, COUNT = 32, 3
 
 
 @pytest.fixture(autouse=True)
-def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Files go to a temporary folder, and PyTorch's TF32 setting is restored."""
     for module in (error, subjects):
         monkeypatch.setattr(module, "WORK", tmp_path)
     tf32 = torch.backends.cudnn.allow_tf32
@@ -58,7 +59,7 @@ def test_record_has_both_sides_of_every_method_and_equal_maps(tmp_path: Path) ->
     assert record.faults == []
     for method in PATH_METHODS:
         timing = report.pick(record.equal_error, method, f"{OURS} pytorch")
-        assert timing.error <= record.goals[method]
+        assert timing.error <= record.goals[method]  # the peer's error
         assert report.pick(record.equal_error, method, main_peer(method).library).evaluations <= error.PEER_STEPS
     record.save(tmp_path)
     assert run.Record.read(tmp_path / "tiny.json") == record
@@ -67,7 +68,7 @@ def test_record_has_both_sides_of_every_method_and_equal_maps(tmp_path: Path) ->
 @pytest.mark.slow
 def test_tables_have_what_they_need(tmp_path: Path) -> None:
     record = run.measure(tiny(), plan(defaults=True))
-    record.floor = {"ONNX Runtime": 0.001, "OpenVINO": 0.002}
+    record.floor = {"ONNX Runtime": 0.001, "OpenVINO": 0.002}  # seconds of a forward pass in an inference runtime
     record.memory = {side: memory.Peak(100, 150) for side in (f"{OURS} pytorch", memory.PEERS)}
     text = report.page_part([record])
     for method in METHODS:
@@ -76,7 +77,7 @@ def test_tables_have_what_they_need(tmp_path: Path) -> None:
     assert "default batches" in text
     assert record.machine["date"] in text
     assert "2 rounds" in text
-    count = 3 * COUNT + 3
+    count = 3 * COUNT + 3  # evaluations: three methods sample, the other three take one pass
     assert f"{count} times: {2 * 0.001 * count:.2f} s" in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     for before, line in pairwise(tables):
@@ -92,7 +93,7 @@ def test_tables_have_what_they_need(tmp_path: Path) -> None:
     assert ElementTree.fromstring(report.overview([record])).tag.endswith("svg")
 
 
-def test_an_engine_that_computes_something_else_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_computes_something_else_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     class Wrong(Engine):
         def gradients(self, pictures, rule=None):  # type: ignore[no-untyped-def]
             return 1.2 * super().gradients(pictures, rule)
@@ -169,7 +170,7 @@ def test_growth_of_a_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert growth.fit([1, 2, 3], [1.0, 5.0, 1.0]).r2 == pytest.approx(0)
 
 
-def test_high_water_sees_what_is_gone_again() -> None:
+def test_peak_memory_includes_what_was_freed_since() -> None:
     host = torch.device("cpu")
     release_freed_memory()  # what other tests left
     before = memory.reset(host)

@@ -1,4 +1,4 @@
-"""The sweep over timm's architectures: what its page says, and eight that were once wrong."""
+"""The sweep over timm's architectures: what its page says, and those that were once wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradoscope.attribution.methods.base import methods
 from benchmarks import sweep
 from benchmarks.sweep import Row
 
-# Networks that the inspection once failed on, whose last convolution is a branch beside tokens, or that has one in 3-D.
+# Networks that the inspection once failed on: the last convolution is a branch beside tokens, or there is a 3-D one.
 ONCE_WRONG = (
     "tiny_vit_5m_224", "twins_pcpvt_small", "nest_tiny", "hiera_tiny_224", "xcit_nano_12_p16_224", "coat_lite_tiny",
     "mvitv2_tiny", "mambaout_femto", "lambda_resnet26t",

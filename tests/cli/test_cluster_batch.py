@@ -1,4 +1,4 @@
-"""A folder that is spread, over a handle that computes nothing: pictures when replicas die or are full."""
+"""A folder spread over replicas, by a fake Ray Serve handle: what happens when replicas die or are full."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class Tally:
 
 
 class Handle:
-    """Replicas that die of pictures named killer, and `full` times have no place."""
+    """Replicas that die of pictures named killer, and refuse the first `full` chunks for lack of room."""
 
     def __init__(self, full=0, refusal=None):
-        self.full, self.refusal, self.trays = full, refusal, []
+        self.full, self.refusal, self.chunks = full, refusal, []
 
     def options(self, **options):
         return self
@@ -66,7 +66,7 @@ class Handle:
         if self.full:
             self.full -= 1
             raise BackPressureError(1, 1)
-        self.trays.append([path.rpartition("/")[2] for path, _ in job.pictures])
+        self.chunks.append([path.rpartition("/")[2] for path, _ in job.pictures])
         for place, (path, _) in enumerate(job.pictures):
             await asyncio.sleep(0)
             if "killer" in path:
@@ -92,7 +92,7 @@ def spread(handle, tmp_path, names):
     return tally.settled
 
 
-def test_trays_are_computed_and_written(tmp_path):
+def test_chunks_are_computed_and_written(tmp_path):
     handle = Handle()
     assert spread(handle, tmp_path, ["a", "b", "bad", "c"]) == {
         "a": "done",
@@ -100,18 +100,18 @@ def test_trays_are_computed_and_written(tmp_path):
         "bad": "no picture",
         "c": "done",
     }
-    assert sorted(handle.trays) == [["a", "b", "bad"], ["c"]]
+    assert sorted(handle.chunks) == [["a", "b", "bad"], ["c"]]
     assert (tmp_path / "out" / "c" / "explanation.json").is_file()
 
 
-def test_what_is_there_is_not_sent(tmp_path):
+def test_pictures_with_a_result_are_not_sent(tmp_path):
     (tmp_path / "out" / "a").mkdir(parents=True)
     (tmp_path / "out" / "a" / "explanation.json").write_text(
         json.dumps({"mark": picture_mark(b"a", ABOUT), "status": "done"})
     )
     handle = Handle()
     assert spread(handle, tmp_path, ["a", "b"]) == {"a": "kept", "b": "done"}
-    assert handle.trays == [["b"]]
+    assert handle.chunks == [["b"]]
 
 
 def test_only_the_picture_that_kills_is_lost(tmp_path):
@@ -119,10 +119,10 @@ def test_only_the_picture_that_kills_is_lost(tmp_path):
     settled = spread(handle, tmp_path, ["a", "killer", "b"])
     assert settled.pop("killer").startswith("The worker died twice")
     assert settled == {"a": "done", "b": "done"}
-    assert handle.trays == [["a", "killer", "b"], ["killer"], ["killer"], ["b"]]
+    assert handle.chunks == [["a", "killer", "b"], ["killer"], ["killer"], ["b"]]
 
 
-def test_a_tray_without_a_place_is_sent_again(tmp_path, monkeypatch):
+def test_a_chunk_that_no_replica_has_room_for_is_sent_again(tmp_path, monkeypatch):
     monkeypatch.setattr(batch, "PAUSE_SECONDS", 0)
     handle = Handle(full=2)
     assert spread(handle, tmp_path, ["a"]) == {"a": "done"}

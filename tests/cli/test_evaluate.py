@@ -59,18 +59,18 @@ def table(path):
 
 
 def again(pictures, out, tmp_path, *, methods=METHODS, metrics=("deletion", "completeness"), grids=2, console=None):
-    """The same here, with another selection."""
+    """The same evaluation in this process, with other choices."""
     question = Explain("", b"", methods=methods, metrics=metrics, options=OPTIONS)
     settings = Settings(store=tmp_path / "store", acceleration="none")
-    order = EvaluateOptions(pictures, out, grids, 0.05, "gradoscope evaluate")
+    options = EvaluateOptions(pictures, out, grids, 0.05, "gradoscope evaluate")
     return evaluate_folder(
-        find_image_files([pictures], out, False), question, settings, order, console or Console(quiet=True)
+        find_image_files([pictures], out, False), question, settings, options, console or Console(quiet=True)
     )
 
 
 def test_a_row_for_each_number_and_what_they_come_to(run):
     done, out = run
-    assert done.returncode == 1, done.stderr  # one picture is none
+    assert done.returncode == 1, done.stderr  # bad.jpg is no picture
     rows = table(out / "results.csv")
     measured = [row for row in rows if not row["cell"]]
     assert {(row["picture"], row["method"]) for row in measured} == {
@@ -108,7 +108,7 @@ def test_the_grids_are_of_the_folders_pictures(run):
     assert (game["cell"], game["input"], game["scaled"], game["pictures"]) == ([224, 224], [448, 448], False, 4)
 
 
-def test_what_was_not_made_is_told_with_its_reason(run):
+def test_what_was_not_made_is_reported_with_its_reason(run):
     done, out = run
     assert "not a picture of an allowed format" in done.stdout
     assert "grad_cam, completeness, efficientnet_lite0 refused: Grad-CAM does not share out" in done.stdout
@@ -152,10 +152,12 @@ def test_the_report_needs_nothing_beside_it(run):
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
     for said in ("not a picture of an allowed format", "Vanilla gradient − Grad-CAM", "448×448"):
         assert said in html
-    assert len(list((out / "plots").glob("*.svg"))) == 4 + 1 + 3  # deletion, its curve, the game
+    assert (
+        len(list((out / "plots").glob("*.svg"))) == 4 + 1 + 3
+    )  # deletion's numbers, its curve, the grid game's numbers
 
 
-def test_what_is_there_is_not_computed_again(run, pictures, tmp_path, monkeypatch):
+def test_results_of_an_earlier_run_are_not_computed_again(run, pictures, tmp_path, monkeypatch):
     _, out = run
     before = {path: path.stat().st_mtime_ns for path in (out / ".parts").rglob("*.json")}
     rows = (out / "results.csv").read_text()
@@ -165,8 +167,8 @@ def test_what_is_there_is_not_computed_again(run, pictures, tmp_path, monkeypatc
     assert (out / "results.csv").read_text() == rows
 
 
-def test_a_method_that_fails_ends_nothing(pictures, run, tmp_path, monkeypatch):
-    """Another method takes along what is there; what failed is tried again by the next run."""
+def test_a_method_that_fails_does_not_stop_the_others(pictures, run, tmp_path, monkeypatch):
+    """Grad-CAM's earlier results are used; the next run tries again what failed."""
 
     def fail(*_):
         yield from ()
@@ -181,7 +183,7 @@ def test_a_method_that_fails_ends_nothing(pictures, run, tmp_path, monkeypatch):
     assert "It broke off." in (out / "report.html").read_text()
 
 
-def test_too_few_pictures_for_a_grid_are_told(pictures, tmp_path):
+def test_too_few_pictures_for_a_grid_are_reported(pictures, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "cat.png").write_bytes((pictures / "cat.png").read_bytes())

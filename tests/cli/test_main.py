@@ -111,7 +111,7 @@ def test_a_refusal_is_one_sentence_and_exit_code_2(quick, tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == [bad]
 
 
-def test_what_is_told_is_told_whole(tmp_path):
+def test_messages_are_printed_whole(tmp_path):
     """Brackets in a name are no markup."""
     for name in ("cat[/b].jpg", "cat[red].jpg"):
         done = gradoscope("explain", tmp_path / name)
@@ -119,7 +119,7 @@ def test_what_is_told_is_told_whole(tmp_path):
         assert name in done.stderr.replace("\n", "")
 
 
-def test_a_picture_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+def test_a_picture_that_cannot_be_read_is_reported(tmp_path, monkeypatch):
     def denied(path):
         raise PermissionError(13, "Permission denied")
 
@@ -130,7 +130,7 @@ def test_a_picture_that_cannot_be_read_is_told(tmp_path, monkeypatch):
     assert "cat.jpg cannot be read: Permission denied" in done.stderr.replace("\n", "")
 
 
-def test_a_name_that_the_terminal_cannot_write_is_told(tmp_path):
+def test_a_name_that_the_terminal_cannot_write_is_reported(tmp_path):
     with open(os.fsencode(tmp_path) + b"/\xff.jpg", "wb") as file:
         file.write(b"no picture")
     done = process("explain", tmp_path, cwd=tmp_path, PYTHONIOENCODING="ascii")
@@ -205,7 +205,7 @@ def test_a_model_without_a_card_is_pulled_and_explains(tmp_path, host):
         assert gradoscope("explain", SAMPLES / "cat.jpg", *wrong, **places).returncode == 2
 
 
-def test_a_port_that_is_taken_is_told():
+def test_a_port_that_is_taken_is_reported():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = process("serve", "--port", taken.getsockname()[1])
     assert done.returncode == 2

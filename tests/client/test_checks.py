@@ -156,14 +156,14 @@ def test_a_misspelt_sample_or_model_has_a_near_one():
         explain(PICTURE, model="efficientnet_lite")
 
 
-def test_a_grey_network_is_told_from_its_answer():
+def test_a_network_of_another_number_of_channels_is_recognised():
     with pytest.raises(Unprocessable, match=r'does not take a picture of 3×8×8.*say input=\{"channels": 1\}'):
         explain(PICTURE, model=Tiny(channels=1), input={}, methods="vanilla_gradient")
     with pytest.raises(Unprocessable, match=r'say input=\{"channels": 3\}'):
         explain(PICTURE, model=Tiny(), input={"channels": 1}, methods="vanilla_gradient")
 
 
-def test_a_transform_without_mean_and_std_gets_a_word():
+def test_a_transform_without_mean_and_std_gives_a_warning():
     def whole(picture):
         return torch.from_numpy(np.array(picture)).permute(2, 0, 1) / 255
 
@@ -187,7 +187,7 @@ class Breaking(torch.nn.Module):
         return self.linear(x)
 
 
-def test_what_breaks_off_here_speaks_of_no_server():
+def test_an_error_in_this_process_does_not_mention_a_server():
     made = explain(PICTURE, model=Breaking(), input={}, methods=["vanilla_gradient", "occlusion"])
     broken = made["vanilla_gradient"]
     assert broken.status != "done"
@@ -198,10 +198,10 @@ def test_what_breaks_off_here_speaks_of_no_server():
 
 def test_a_record_without_a_server_names_files_and_no_addresses(tmp_path):
     arguments = {"model": Tiny(), "input": {"size": 32}, "methods": ["vanilla_gradient", "grad_cam"]}
-    heard = []
-    made = explain(Image.new("RGB", (32, 32)), metrics="randomisation", progress=heard.append, **arguments)
+    events = []
+    made = explain(Image.new("RGB", (32, 32)), metrics="randomisation", progress=events.append, **arguments)
     assert "/api/v1" not in made.record.model_dump_json()
-    assert not any("/api/v1" in repr(event) for event in heard)
+    assert not any("/api/v1" in repr(event) for event in events)
     folder = made.save(tmp_path / "saved")
     record = json.loads((folder / "explanation.json").read_text())
     assert "/api/v1" not in json.dumps(record)

@@ -48,8 +48,8 @@ def same(one, other):
 
 
 def test_maps_are_those_of_a_server(server):
-    """In a size that nobody asked the server for yet. Methods that share one pass take it through the network as it is
-    written; for the others, faster backends come and go, and differ at kinks."""
+    """In a size that nobody asked the server for yet. The first three methods share a pass of the plain backend;
+    SmoothGrad may use a faster backend, which differs at kinks."""
     question = {"methods": ["vanilla_gradient", "guided_backprop", "grad_cam", "smooth_grad"], "fit": "pad",
                 "size": (192, 208), "options": {"smooth_grad": {"samples": 4}}, "target": 285}  # fmt: skip
     here = explain(SAMPLES / "cat.jpg", **question)
@@ -111,9 +111,9 @@ def test_the_record_names_the_engine():
 
 
 def test_a_linear_network_in_closed_form():
-    net, heard = Linear(seed=3), []
+    net, events = Linear(seed=3), []
     made = explain(
-        PICTURE, model=net, input={}, labels=["a", "b", "c"], target=[2, "top"], progress=heard.append,
+        PICTURE, model=net, input={}, labels=["a", "b", "c"], target=[2, "top"], progress=events.append,
         methods=["vanilla_gradient", "integrated_gradients", "input_x_gradient"],
     )  # fmt: skip
     weights = net.weight[2].detach().numpy()
@@ -124,11 +124,11 @@ def test_a_linear_network_in_closed_form():
     assert integrated.values.sum() == pytest.approx(float(net(X[None])[0, 2].detach()), rel=1e-4)
     assert integrated.target.label == "c"
     assert made.seen("Linear").size == (8, 8)
-    assert [type(heard[0]), type(heard[-1])] == [Accepted, Done]
-    assert sum(isinstance(event, Finished) for event in heard) == len(made)
+    assert [type(events[0]), type(events[-1])] == [Accepted, Done]
+    assert sum(isinstance(event, Finished) for event in events) == len(made)
 
 
-def test_what_a_network_takes_is_said():
+def test_input_describes_what_a_network_takes():
     net = Tiny(classes=4)
     image = Image.fromarray(PICTURE).resize((40, 30))
     mean, std = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
@@ -156,7 +156,7 @@ def test_what_a_network_takes_is_said():
     assert small.inputs[0].size == [12, 20]
 
 
-def test_without_a_word_the_picture_goes_in_as_it_is():
+def test_without_input_the_picture_goes_in_as_it_is():
     with pytest.warns(UserWarning, match="Tiny saw the picture in its own size, without normalisation") as said:
         made = explain(PICTURE, model=Tiny(), methods="vanilla_gradient")
     assert said[0].filename == __file__
@@ -287,7 +287,7 @@ class OverChannels(Tiny):
 @pytest.mark.parametrize(
     "setting", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)]
 )
-def test_habits_of_networks_and_states_of_the_caller(network, setting):
+def test_unusual_networks_under_the_callers_grad_and_autocast_modes(network, setting):
     expected = gradient(Tiny(), X, lambda logits: logits[:, 1])
     states = []
     with setting():
@@ -343,7 +343,7 @@ def test_functions_of_a_network_that_refer_to_it_refer_to_the_copy():
     assert len(closed.kept) == 1  # of the pass for `expected`
 
 
-class Habits(Tiny):
+class TwoOutputs(Tiny):
     """Two outputs, the second of them random probabilities."""
 
     def forward(self, x):
@@ -352,14 +352,14 @@ class Habits(Tiny):
 
 
 def test_notes_are_in_the_record_and_warn():
-    with pytest.warns(UserWarning, match="Habits: This network has several outputs") as said:
-        made = explain(PICTURE, model=Habits(), input={}, methods="vanilla_gradient")
+    with pytest.warns(UserWarning, match="TwoOutputs: This network has several outputs") as said:
+        made = explain(PICTURE, model=TwoOutputs(), input={}, methods="vanilla_gradient")
     assert said[0].filename == __file__
     assert [note.code for note in made.record.inputs[0].notes] == ["several_outputs"]
     assert len(made.record.inputs[0].predictions) == 5
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        made = explain(PICTURE, model=Habits(), input={}, output=1, labels=list("abc"), methods="vanilla_gradient")
+        made = explain(PICTURE, model=TwoOutputs(), input={}, output=1, labels=list("abc"), methods="vanilla_gradient")
     assert [note.code for note in made.record.inputs[0].notes] == ["random", "probabilities"]
     assert ["answers randomly" in str(one.message) for one in said] == [True, False]
 
@@ -369,7 +369,7 @@ def test_notes_are_in_the_record_and_warn():
     [
         (
             {"output": "cls", "input": {}},
-            "output: Habits: the network has no output «cls»; it has 0: .1, 6., 1: .1, 3.",
+            "output: TwoOutputs: the network has no output «cls»; it has 0: .1, 6., 1: .1, 3.",
         ),
         (
             {"labels": ["a", "b", "c"], "input": {}},
@@ -380,7 +380,7 @@ def test_notes_are_in_the_record_and_warn():
 )
 def test_output_that_is_not_there_is_named(given, words):
     with pytest.raises(Unprocessable, match=words):
-        explain(PICTURE, **{"model": Habits(), "methods": "vanilla_gradient", **given})
+        explain(PICTURE, **{"model": TwoOutputs(), "methods": "vanilla_gradient", **given})
 
 
 def test_forked_child():
@@ -412,8 +412,8 @@ def test_forked_child():
     assert [panel.status for panel in ask()] == ["done"] * 2  # the parent's decoding process goes on
 
 
-def test_a_forked_child_that_imports_us_first_knows_it():
-    """Its parent may have used PyTorch's threads without us."""
+def test_a_forked_child_that_imports_gradoscope_anew_knows_that_it_is_forked():
+    """Its parent may have used PyTorch's threads without Gradoscope."""
 
     def forked_anew():
         (loaded := importlib.util.module_from_spec(forks.__spec__)).__spec__.loader.exec_module(loaded)

@@ -1,4 +1,4 @@
-"""Figures and what a notebook shows; both tell values, and take no word of anybody's for HTML or a formula."""
+"""Figures and what a notebook shows: both show values, and never take a name from outside for HTML or a formula."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_figure_of_all_maps(made):
         made.figure(palette="jet")
 
 
-def test_without_matplotlib_one_is_told(monkeypatch):
+def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
     import importlib
     import sys
 

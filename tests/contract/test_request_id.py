@@ -15,13 +15,13 @@ def test_a_sane_id_is_kept(given):
 
 
 @pytest.mark.parametrize("given", [None, "", "0" * 65, "a b", "a\nb", "ä", '"', "a\n"])
-def test_any_other_gives_way_to_a_new_one(given):
+def test_any_other_is_replaced_by_a_new_one(given):
     one, two = request_id.valid_or_new(given), request_id.valid_or_new(given)
     assert one != two
     assert request_id.ALLOWED_ID.fullmatch(one)
 
 
-def test_it_is_everywhere_within_and_nowhere_outside():
+def test_it_is_known_in_threads_and_problems_within_and_nowhere_outside():
     async def inside():
         return await asyncio.to_thread(request_id.current)
 

@@ -122,7 +122,7 @@ def test_the_metric_to_add_works_as_written():
         base._registry.drop("concentration")
 
 
-def test_every_metric_is_in_the_docs():
+def test_every_telemetry_metric_is_in_the_docs():
     rows = {}
     for metric in Telemetry().registry.collect():
         ending = {"counter": "_total", "info": "_info"}.get(metric.type, "")
@@ -169,7 +169,7 @@ def test_the_recipe_for_many_pictures_is_not_refused(server_url, monkeypatch):
     exec(code.replace("http://127.0.0.1:8000", server_url), {"gradoscope": gradoscope})
 
 
-def test_the_trust_study_is_in_the_docs_as_the_page_tells_it():
+def test_guided_backprop_stands_out_in_the_table_of_weight_randomisation():
     page = (ROOT / "docs" / "trust.md").read_text("utf-8")
     rows = re.findall(r"^\| (.+?) \| (.+) \|$", page.partition("## Weight randomisation\n")[2], flags=re.M)
     six = [method.title for method in methods().values() if method.default]

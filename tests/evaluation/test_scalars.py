@@ -38,7 +38,7 @@ def test_every_metric_has_its_numbers(figures):
         assert main_scalar(id) in found
 
 
-def test_what_they_are(figures):
+def test_numbers_are_computed_from_the_figures(figures):
     found = {number.id: value for id, given in figures.items() for number, value in scalars_of(id, given)}
     deletion, insertion = figures["deletion"], figures["insertion"]
     assert found["deletion.gain_random"] == pytest.approx(deletion["random_area"] - deletion["map"]["area"])
@@ -60,7 +60,7 @@ def test_a_metric_that_is_not_known_has_its_single_figures():
     assert [number.id for number, _ in scalars_of("completeness", {"relative_error": None})] == []
 
 
-def test_figures_are_told_shortly():
+def test_numbers_are_written_shortly():
     assert [figure(value) for value in (0.7276, -0.048, 0.00042, -1234.5, 0)] == [
         "0.728", "−0.048", "0.00042", "−1.2e+03", "0.000",
     ]  # fmt: skip

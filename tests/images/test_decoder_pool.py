@@ -1,4 +1,4 @@
-"""The decoding processes: their limits, their deaths, and that nothing is left of them."""
+"""The decoder processes: their limits, their deaths, and that nothing is left of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gradoscope.contract.problems import TooDemanding, Unavailable, Unprocessable, UnsupportedPicture
-from gradoscope.images import decoder_pool as outside
+from gradoscope.images import decoder_pool
 from gradoscope.images.decode import decode
 from gradoscope.images.decoder_pool import DecoderPool, DecoderProcess
 from gradoscope.settings import Settings
@@ -91,7 +91,7 @@ def test_a_decoder_is_small_and_knows_nothing_of_torch():
 
 
 @linux
-def test_one_that_needs_too_much_memory_is_refused_and_the_next_is_right():
+def test_a_picture_that_needs_too_much_memory_is_refused_and_the_next_is_right():
     decoders = DecoderPool(Settings(decode_bytes=2**28))
     with pytest.raises(TooDemanding, match="memory") as caught:
         decoders.decode(png(5000, 4500))
@@ -99,7 +99,7 @@ def test_one_that_needs_too_much_memory_is_refused_and_the_next_is_right():
     assert decoders.decode(png(3, 2)).size == (3, 2)
 
 
-def test_one_that_takes_too_long_is_refused_and_the_next_is_right():
+def test_a_picture_that_takes_too_long_is_refused_and_the_next_is_right():
     decoders = DecoderPool(Settings(decode_seconds=0.5))
     with pytest.raises(TooDemanding, match=r"longer than 0\.5 s") as caught:
         decoders.decode(slow())
@@ -111,7 +111,7 @@ def test_one_that_takes_too_long_is_refused_and_the_next_is_right():
 @pytest.mark.parametrize("deaths", [1, 2])
 def test_a_picture_whose_decoder_is_killed_is_tried_once_more(deaths, monkeypatch):
     """Somebody else killed it, perhaps: the picture is blamed only if that happens again."""
-    real, started = outside.DecoderProcess, []
+    real, started = decoder_pool.DecoderProcess, []
 
     def killed_early(settings):
         decoder = real(settings)
@@ -121,7 +121,7 @@ def test_a_picture_whose_decoder_is_killed_is_tried_once_more(deaths, monkeypatc
             threading.Timer(0.1, os.kill, (decoder.process.pid, signal.SIGKILL)).start()
         return decoder
 
-    monkeypatch.setattr(outside, "DecoderProcess", killed_early)
+    monkeypatch.setattr(decoder_pool, "DecoderProcess", killed_early)
     decoders = DecoderPool(Settings())
     if deaths == 1:
         assert decoders.decode(png(3, 2)).size == (3, 2)
@@ -145,7 +145,7 @@ class Stub:
         self.gate.acquire()
         self.busy -= 1
         if data.decode() in self.demanding:
-            raise outside.too_demanding("takes too long")
+            raise decoder_pool.too_demanding("takes too long")
 
 
 def waits_for(condition):
@@ -194,7 +194,7 @@ def test_what_was_too_demanding_is_remembered(monkeypatch):
 
 
 @linux
-def test_a_death_while_idle_is_nobodys(decoders):
+def test_a_death_while_idle_is_blamed_on_no_picture(decoders):
     decoders.decode(png(3, 2))
     for decoder in list(decoders._idle):
         os.kill(decoder.process.pid, signal.SIGKILL)
@@ -226,7 +226,7 @@ print(decoder.process.pid, flush=True)
 
 
 @linux
-def test_nothing_is_left_when_its_owner_is_gone():
+def test_decoders_end_when_their_pool_is_deleted():
     decoders = DecoderPool(Settings())
     decoders.decode(png(3, 2))
     pids = [decoder.process.pid for decoder in decoders._idle]
@@ -234,7 +234,7 @@ def test_nothing_is_left_when_its_owner_is_gone():
     assert all(map(gone, pids))
 
 
-def test_one_that_cannot_start_is_told(monkeypatch):
-    monkeypatch.setattr(outside.sys, "executable", "/bin/false")
+def test_a_decoder_that_cannot_start_is_reported(monkeypatch):
+    monkeypatch.setattr(decoder_pool.sys, "executable", "/bin/false")
     with pytest.raises(Unavailable, match="does not start"):
         DecoderPool(Settings()).decode(b"")

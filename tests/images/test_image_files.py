@@ -73,7 +73,7 @@ def test_results_are_not_explained_themselves(here):
     assert "a/results/cat.jpg/image.png" in placed("a", out="x", recursive=True)
 
 
-def test_what_is_not_there_is_told(here):
+def test_what_is_not_there_is_reported(here):
     for missing in ("c", "a/*.gif"):
         with pytest.raises(Unprocessable, match="There is no file"):
             placed(missing)
@@ -89,7 +89,7 @@ def test_one_file_by_itself(here):
     )
 
 
-def test_what_is_passed_over_is_told(here, monkeypatch):
+def test_what_is_passed_over_is_reported(here, monkeypatch):
     monkeypatch.setattr(image_files, "SUFFIXES", frozenset(image_files.READ))
     assert left_out([Path("b")], None, False) == ""
     Path("a/IMG_1.HEIC").touch()

@@ -52,7 +52,7 @@ def test_zero_is_in_the_middle_of_a_diverging_palette(palette: str, shift: float
 
 @pytest.mark.parametrize("palette", PALETTES)
 def test_all_negative_map_is_a_map(palette: str) -> None:
-    """CAM users elsewhere see one colour all over."""
+    """Other tools clip it at zero and show one colour."""
     values = -np.linspace(0.1, 1, 64).reshape(8, 8)
     coloured = colourise(values, palette, scale_of(values, palette, signed=True))
     assert len(np.unique(coloured.reshape(-1, 3), axis=0)) > 20

@@ -123,8 +123,8 @@ def test_pages_come_through(proxy):
         assert answer.headers["strict-transport-security"]
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
         assert not re.search(r"\d", answer.headers["server"])  # no version
-        sheets = client.get("/methods").text
-        assert f"https://{NAME}/methods?lang=zh" in sheets
+        html = client.get("/methods").text
+        assert f"https://{NAME}/methods?lang=zh" in html
 
 
 def test_plain_http_is_sent_to_https(proxy):
@@ -139,8 +139,8 @@ def test_other_names_get_no_answer(proxy):
 
 def test_a_limit_counts_for_the_address_of_the_client(proxy):
     with proxy.client("127.0.0.2") as client, proxy.client("127.0.0.3") as other:
-        written = ({"x-forwarded-for": f"10.0.0.{place}"} for place in range(4))
-        statuses = [client.delete("/api/v1/explanations/none", headers=headers).status_code for headers in written]
+        forged = ({"x-forwarded-for": f"10.0.0.{place}"} for place in range(4))
+        statuses = [client.delete("/api/v1/explanations/none", headers=headers).status_code for headers in forged]
         assert statuses == [404, 404, 404, 429]
         assert other.delete("/api/v1/explanations/none").status_code == 404
 
@@ -165,7 +165,7 @@ def test_slow_heads_and_bodies_are_closed(proxy):
 
 def test_events_come_as_they_happen_and_a_client_that_leaves_is_gone(proxy):
     proxy.executor.gate.clear()
-    before = proxy.executor.left
+    before = proxy.executor.ended
     headers = {"accept": "text/event-stream"}
     with (
         proxy.client("127.0.0.5") as client,
@@ -174,8 +174,8 @@ def test_events_come_as_they_happen_and_a_client_that_leaves_is_gone(proxy):
         assert answer.status_code == 200
         lines = answer.iter_lines()
         assert next(lines) == "event: accepted"
-        assert proxy.executor.left == before
-    wait(lambda: proxy.executor.left == before + 1)
+        assert proxy.executor.ended == before
+    wait(lambda: proxy.executor.ended == before + 1)
     proxy.executor.gate.set()
 
 

@@ -1,4 +1,4 @@
-"""What surrounds the program: container, compose, proxy, workflow and hooks say of it what is so."""
+"""What surrounds the program: container, compose, proxy, workflow and hooks agree with it and with each other."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ COMPOSE, GPU, WORKFLOW, HOOKS = (
     for name in ("compose.yaml", "compose.gpu.yaml", ".github/workflows/ci.yml", ".pre-commit-config.yaml")
 )
 SERVER, PROXY = COMPOSE["services"]["gradoscope"], COMPOSE["services"]["proxy"]
-FINAL = DOCKERFILE.rpartition("\nFROM ")[2]
-OPERATORS = {"./deploy/keys", "./deploy/gradoscope.pem", "./deploy/gradoscope.key"}  # made as compose.yaml says
+FINAL_STAGE = DOCKERFILE.rpartition("\nFROM ")[2]
+OPERATOR_FILES = {"./deploy/keys", "./deploy/gradoscope.pem", "./deploy/gradoscope.key"}  # made as compose.yaml says
 
 
 def setting(variable):
@@ -51,7 +51,7 @@ def test_values_that_compose_sets_are_allowed(monkeypatch):
     assert settings.trusted_proxies == [PROXY["networks"]["inside"]["ipv4_address"]]
 
 
-def test_a_service_manager_leaves_what_runs_its_time():
+def test_the_systemd_unit_lets_running_jobs_finish():
     """SIGTERM goes to the server alone, and nothing is killed before its grace is over."""
     unit = configparser.ConfigParser(strict=False, interpolation=None)  # a unit names Environment= several times
     unit.read_string((ROOT / "deploy" / "gradoscope.service").read_text("utf-8"))
@@ -61,10 +61,10 @@ def test_a_service_manager_leaves_what_runs_its_time():
     assert int(service["TimeoutStopSec"]) > Settings.model_fields["grace_seconds"].default + LEEWAY_SECONDS
 
 
-def test_the_container_says_what_it_is():
-    assert f"ARG VERSION={__version__}\n" in FINAL
-    (port,) = re.findall(r"^EXPOSE (\d+)$", FINAL, flags=re.M)
-    assert f"GRADOSCOPE_PORT={port} " in FINAL
+def test_version_and_port_of_the_container():
+    assert f"ARG VERSION={__version__}\n" in FINAL_STAGE
+    (port,) = re.findall(r"^EXPOSE (\d+)$", FINAL_STAGE, flags=re.M)
+    assert f"GRADOSCOPE_PORT={port} " in FINAL_STAGE
     assert SERVER["expose"] == [port]
     assert f"gradoscope:{port}/" in PROXY["command"][2]
 
@@ -87,23 +87,23 @@ def test_what_the_container_is_built_from_is_let_in_and_exists():
 
 
 def test_the_final_stage_has_what_was_built_and_no_tools():
-    assert "pip " not in FINAL
-    for source, target in re.findall(r"^COPY --from=\w+ (\S+) (\S+)$", FINAL, flags=re.M):
+    assert "pip " not in FINAL_STAGE
+    for source, target in re.findall(r"^COPY --from=\w+ (\S+) (\S+)$", FINAL_STAGE, flags=re.M):
         assert source == target
         assert source in DOCKERFILE.rpartition("\nFROM ")[0]
-    assert FINAL.index("USER 10001") < FINAL.index("CMD [")
+    assert FINAL_STAGE.index("USER 10001") < FINAL_STAGE.index("CMD [")
 
 
 def test_volumes_are_what_the_container_has_and_the_settings_say():
-    volumes = set(re.search(r"^VOLUME \[(.*)\]$", FINAL, flags=re.M)[1].replace('"', "").split(", "))
+    volumes = set(re.search(r"^VOLUME \[(.*)\]$", FINAL_STAGE, flags=re.M)[1].replace('"', "").split(", "))
     targets = {volume.split(":")[-2 if volume.endswith(":ro") else -1] for volume in SERVER["volumes"]}
     assert targets == volumes
-    assert f"GRADOSCOPE_MODELS={'/models'} " in FINAL
+    assert f"GRADOSCOPE_MODELS={'/models'} " in FINAL_STAGE
     named = {volume.partition(":")[0] for volume in SERVER["volumes"] if not volume.startswith("$")}
     assert named | {"models"} == set(COMPOSE["volumes"])
 
 
-def test_services_are_shut_in():
+def test_services_run_without_privileges():
     for service in (SERVER, PROXY):
         assert service["read_only"] is True
         assert service["tmpfs"]
@@ -111,14 +111,14 @@ def test_services_are_shut_in():
         assert service["security_opt"] == ["no-new-privileges:true"]
     assert "ports" not in SERVER
     assert PROXY["depends_on"]["gradoscope"]["condition"] == "service_healthy"
-    assert "HEALTHCHECK" in FINAL
+    assert "HEALTHCHECK" in FINAL_STAGE
     assert float(SERVER["stop_grace_period"].removesuffix("s")) > setting("grace_seconds").default + 3
 
 
 def test_files_and_secrets_that_compose_names_are_there():
     given = {place["source"] if isinstance(place, dict) else place for place in SERVER["secrets"] + PROXY["secrets"]}
     assert given == set(COMPOSE["secrets"])
-    assert {secret["file"] for secret in COMPOSE["secrets"].values()} == OPERATORS
+    assert {secret["file"] for secret in COMPOSE["secrets"].values()} == OPERATOR_FILES
     assert SERVER["environment"]["GRADOSCOPE_KEYS"] == "/run/secrets/keys"
     for volume in PROXY["volumes"]:
         assert (ROOT / volume.partition(":")[0]).is_file()
@@ -178,7 +178,7 @@ def test_what_ci_makes_are_targets():
     assert set(phony) <= targets
 
 
-def test_hooks_are_tools_that_the_tests_bring():
+def test_hooks_are_tools_that_the_test_extra_installs():
     (repository,) = HOOKS["repos"]
     assert repository["repo"] == "local"
     extra = " ".join(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["test"])

@@ -40,6 +40,6 @@ def test_every_package_is_named():
     there = {
         ".".join(("gradoscope", *path.parent.relative_to(ROOT / "app").parts))
         for path in (ROOT / "app").rglob("__init__.py")
-        if path.parent.parent not in PLUGINS  # whose folders go along as what they hold
+        if path.parent.parent not in PLUGINS  # which are in package-data, not in packages
     }
     assert named == there | {f"gradoscope.{part}" for part in PARTS if part != "app"}

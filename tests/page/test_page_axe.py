@@ -298,7 +298,7 @@ def test_the_page_of_methods(browser: Browser, server_url: str, language: str) -
         assert visit.report() == ""
 
 
-def test_the_page_of_numbers(browser: Browser, server_url: str, language: str) -> None:
+def test_the_page_about_trust(browser: Browser, server_url: str, language: str) -> None:
     with story(browser, server_url, language) as visit:
         visit.page.goto(f"{visit.root}/trust")
         visit.settled()

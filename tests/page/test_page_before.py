@@ -1,4 +1,5 @@
-"""Before and after: the maps of the question before stay until the new ones come, and can be looked at again."""
+"""Before and after: the maps of the previous question («the maps of before») stay until the new ones come, and can be
+shown again."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_pages_to_read_work(browser: Browser, web_server: RunningServer, path: s
 
 
 @pytest.mark.usefixtures("bundle")
-def test_scripts_of_another_version_are_told_and_do_not_run(browser: Browser, tmp_path: Path) -> None:
+def test_scripts_of_another_version_are_reported_and_do_not_run(browser: Browser, tmp_path: Path) -> None:
     with serving(tmp_path / "store") as web_server, visiting(browser, web_server.url) as visit:
         visit.open()
         message = visit.page.evaluate("() => import('/static/js/state/store.js').catch(error => error.message)")

@@ -55,7 +55,7 @@ class Checking(Keeping):
 
     @property
     def said(self) -> Locator:
-        """What the opener says; before that stands, unseen, what it is as wide as."""
+        """The text of the opener; a hidden span before it only keeps its width."""
         return self.opener.locator("span").last
 
     @property
@@ -95,7 +95,7 @@ def test_all_maps_are_checked_the_cheapest_metric_first(browser: Browser, server
         visit.see_maps(record)
         expect(visit.page.locator("map-panel .trust-open").nth(2)).to_have_text(briefly(visit.panels()[2]))
         visit.opener.click()
-        costs_are_told_first(visit)
+        costs_are_shown_first(visit)
         asked = fail_once(visit, "infidelity", record["panels"][1]["id"])
         visit.table.get_by_role("button", name="Check the remaining 26").click()
         visit.page.keyboard.press("Escape")
@@ -120,7 +120,7 @@ def test_all_maps_are_checked_the_cheapest_metric_first(browser: Browser, server
         the_figure_says_it_too(visit)
 
 
-def costs_are_told_first(visit: Checking) -> None:
+def costs_are_shown_first(visit: Checking) -> None:
     expect(visit.table.locator(".checks-total")).to_have_text(
         re.compile(r"^[0-9]+ forward passes · [0-9]+ gradients · about [\d.]+ s$")
     )
@@ -257,7 +257,7 @@ def test_in_chinese_on_a_phone_and_cancelled(browser: Browser, server_url: str) 
         asked[0].abort()
 
 
-def test_durations_are_told_by_their_size(browser: Browser, server_url: str) -> None:
+def test_durations_are_written_by_their_size(browser: Browser, server_url: str) -> None:
     with visiting(browser, server_url) as visit:
         visit.open()
         told = visit.page.evaluate(DURATIONS, [0.4182, 9, 12.34, 59.96, 75.2, 129.8, 3599, 7300])

@@ -1,4 +1,4 @@
-"""What is told under the maps is in sight, however long it is: never cut off, never under the tool bar."""
+"""The facts under the maps are in sight, however long they are: never cut off, never under the tool bar."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.browser import LONG, SIX, Visit, visiting
 
 expect.set_options(timeout=LONG)
 SECOND_ROW = (3, 4, 5)
-# Of each line of the facts of these maps: whether one sees it.
+# The facts of the maps at these places, at each corner of a line where something else covers them.
 HIDDEN = """places => {
   const panels = [...document.querySelectorAll('map-panel')];
   return places.flatMap(place => {
@@ -28,7 +28,7 @@ HIDDEN = """places => {
 
 @pytest.fixture(scope="module")
 def record(server_url: str) -> Any:
-    """Of six maps, with the longest that the diagnostics of each may have to say."""
+    """The record of six maps, with the longest facts that diagnostics can give."""
     answer = httpx.post(f"{server_url}/api/v1/explanations", data={"sample": "cat"}, timeout=300)
     assert answer.status_code == 200, answer.text
     record = answer.json()
@@ -41,9 +41,7 @@ def record(server_url: str) -> Any:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_all_that_is_told_of_the_maps_is_in_sight(
-    browser: Browser, server_url: str, record: Any, language: str
-) -> None:
+def test_all_facts_of_the_maps_are_in_sight(browser: Browser, server_url: str, record: Any, language: str) -> None:
     def answer_with_record(route: Route) -> None:
         route.fulfill(json=record)
 
@@ -51,8 +49,8 @@ def test_all_that_is_told_of_the_maps_is_in_sight(
         visit.page.route(f"**/explanations/{record['id']}", answer_with_record)
         visit.page.goto(f"{visit.root}/e/{record['id']}")
         visit.finished()
-        within = texts.texts(language)["panel.error_estimate"].format(error="7.5 %")
-        expect(visit.page.locator("map-panel .facts").last).to_contain_text(within)
+        error = texts.texts(language)["panel.error_estimate"].format(error="7.5 %")
+        expect(visit.page.locator("map-panel .facts").last).to_contain_text(error)
         assert hidden(visit, range(SIX)) == [], "at 1440 × 900 all of it, without scrolling"
         visit.page.set_viewport_size({"width": 1366, "height": 650})
         assert hidden(visit, range(3)) == [], "at 1366 × 650 the first row"

@@ -49,7 +49,7 @@ def test_the_workbench_is_fetched_when_a_picture_is_taken(visit: Visit) -> None:
     assert sheets[-1].endswith("/keep.css")  # whose rules win
 
 
-def test_a_workbench_that_does_not_come_is_told_and_can_be_had_again(browser: Browser, server_url: str) -> None:
+def test_a_workbench_that_cannot_be_fetched_is_reported_and_can_be_retried(browser: Browser, server_url: str) -> None:
     with visiting(browser, server_url) as visit:
         visit.context.route("**/workbench.js", lambda route: route.abort())
         visit.context.route(EXPLANATIONS, lambda route: None)  # no answer: an explanation would move the address
@@ -65,7 +65,7 @@ def test_a_workbench_that_does_not_come_is_told_and_can_be_had_again(browser: Br
 
 
 @pytest.mark.parametrize(
-    ("path", "packed"),
+    ("path", "compressed"),
     [
         ("/", True),
         ("/static/js/page/main.js", True),
@@ -75,8 +75,8 @@ def test_a_workbench_that_does_not_come_is_told_and_can_be_had_again(browser: Br
         ("/static/plugins/methods/grad_cam/preview.webp", False),
     ],
 )
-def test_text_is_packed_and_pictures_are_not(quick_server, path, packed):  # type: ignore[no-untyped-def]
+def test_text_is_compressed_and_pictures_are_not(quick_server, path, compressed):  # type: ignore[no-untyped-def]
     answer = quick_server.http.get(path, headers={"accept-encoding": "gzip"})
     assert answer.status_code == 200
-    assert (answer.headers.get("content-encoding") == "gzip") is packed
+    assert (answer.headers.get("content-encoding") == "gzip") is compressed
     assert quick_server.http.get(path, headers={"accept-encoding": "identity"}).content == answer.content

@@ -46,7 +46,7 @@ class Forgetful(Visit):
         return [thumb.get_attribute("aria-label") for thumb in thumbs]
 
     def question(self) -> Locator:
-        """Whether to forget."""
+        """The dialog that asks whether to forget."""
         self.page.get_by_role("button", name="History", exact=True).click()
         self.page.get_by_role("button", name="Forget this explanation").click()
         return self.page.get_by_role("dialog", name="Forget this explanation?")
@@ -66,7 +66,7 @@ class Forgetful(Visit):
 
     @property
     def steps(self) -> int:
-        """Of the browser's history, up to the one that is shown."""
+        """The index of the current entry in the browser's history."""
         return int(self.page.evaluate("() => navigation.currentEntry.index"))
 
 
@@ -114,7 +114,7 @@ def test_the_other_pictures_stay(visit: Forgetful) -> None:
     expect(visit.page.locator("panel-grid .question")).to_be_focused()
     # The dialog was a step of what is gone: going forward leads nowhere.
     visit.page.evaluate(FORWARD_AND_BACK)
-    assert (visit.named, visit.steps) == (grid, steps)
+    assert (visit.explanation_id, visit.steps) == (grid, steps)
     expect(visit.page.locator("dialog[open]")).to_have_count(0)
     visit.page.get_by_role("button", name="History").click()
     entries = visit.page.get_by_role("dialog", name="History").get_by_role("listitem")

@@ -51,7 +51,7 @@ def add_class(visit: Visit, name: str) -> None:
 
 
 def add_model(visit: Visit, title: str, *, own: bool = False) -> None:
-    """`own`: asked about its own top class, not about the same."""
+    """`own`: the new row is about this model's own top class, else about the class of the other rows."""
     visit.page.get_by_role("button", name="Add a model or class").click()
     visit.page.get_by_role("combobox", name="Model of the new row").fill(title)
     visit.page.get_by_role("option", name=re.compile(f"^{title},")).click()
@@ -60,8 +60,8 @@ def add_model(visit: Visit, title: str, *, own: bool = False) -> None:
     visit.page.get_by_role("button", name="Add", exact=True).click()
 
 
-def menu(visit: Visit, of: str, item: str) -> None:
-    visit.page.get_by_role("button", name=of).click()
+def menu(visit: Visit, button: str, item: str) -> None:
+    visit.page.get_by_role("button", name=button).click()
     visit.page.get_by_role("menuitem", name=item).click()
 
 
@@ -77,6 +77,7 @@ def arrays(visit: Visit) -> list[Request]:
 
 
 def sent(visit: Visit) -> dict[str, list[str]]:
+    """The fields of the last request for an explanation."""
     return fields([request for request in visit.asked if request.url.endswith("/explanations")][-1])
 
 
@@ -117,7 +118,7 @@ def test_a_class_and_a_model_become_rows_of_a_table(visit: Visit) -> None:
     visit.page.reload()
     assert maps(visit, 24) == four
     visit.page.evaluate("() => history.replaceState(null, '')")
-    visit.page.reload()  # as whoever is given the address
+    visit.page.reload()  # as somebody who was sent the address
     assert maps(visit, 24) == four
     assert len(visit.asked) == posts
     menu(visit, "Row of Other, espresso", "Remove Other")
@@ -129,27 +130,27 @@ def test_a_class_and_a_model_become_rows_of_a_table(visit: Visit) -> None:
     assert maps(visit, 12) == two, "back undoes the removal"
 
 
-def test_the_side_belongs_to_the_row_that_was_chosen(visit: Visit) -> None:
+def test_model_and_predictions_at_the_side_are_those_of_the_chosen_row(visit: Visit) -> None:
     visit.cat()
     add_model(visit, "Other", own=True)
     maps(visit, 12)
     picker = visit.page.get_by_role("combobox", name="Model", exact=True)
     expect(picker).to_have_value("Other")
-    believed = visit.page.locator(".prediction-label").first.inner_text()
+    top_label = visit.page.locator(".prediction-label").first.inner_text()
     heads = visit.page.locator(".row-choose")
-    expect(heads.nth(1)).to_contain_text(believed)
+    expect(heads.nth(1)).to_contain_text(top_label)
     heads.first.click()
     expect(heads.first).to_have_attribute("aria-pressed", "true")
     expect(picker).to_have_value("Tiny")
     expect(heads.first).to_contain_text(visit.page.locator(".prediction-label").first.inner_text())
     visit.page.locator(".prediction").nth(1).click()
     maps(visit, 12)
-    assert len(sent(visit)["target"]) == 1, "a class in the place of another: still two rows"
+    assert len(sent(visit)["target"]) == 1, "the class was replaced, no row was added"
     menu(visit, "Row of Tiny", "Move down")
     expect(visit.page.locator(".row-model").nth(1)).to_have_text("Tiny")
 
 
-def test_hidden_and_moved_asks_nothing_and_lasts(visit: Visit) -> None:
+def test_hiding_and_moving_sends_no_request_and_survives_a_reload(visit: Visit) -> None:
     visit.cat()
     add_class(visit, "espresso")
     before = maps(visit, 12)
@@ -169,7 +170,7 @@ def test_hidden_and_moved_asks_nothing_and_lasts(visit: Visit) -> None:
     visit.page.reload()
     assert maps(visit, 5) == left
     assert len(arrays(visit)) == 12 + 5, "what is hidden is not fetched"
-    # What is added now is not computed for what is hidden.
+    # A method that is added now is not computed for the hidden row.
     visit.page.get_by_role("combobox", name="Add a method").select_option("input_x_gradient")
     more = maps(visit, 6)
     assert more[:5] == left
@@ -213,17 +214,17 @@ def dialog(visit: Visit, method: str) -> Locator:
     return visit.page.get_by_role("dialog", name=f"Parameters of {method}")
 
 
-def test_parameters_are_priced_checked_and_computed_with(visit: Visit) -> None:
+def test_parameters_show_their_cost_are_checked_and_are_used(visit: Visit) -> None:
     visit.cat()
     before = maps(visit, 6)
     form = dialog(visit, "SmoothGrad")
-    samples, price = form.get_by_role("spinbutton", name="Samples"), form.get_by_role("status")
+    samples, cost = form.get_by_role("spinbutton", name="Samples"), form.get_by_role("status")
     expect(samples).to_be_focused()
     expect(form).to_contain_text("1 to 2000 · default 50")
-    expect(price).to_have_text(re.compile(r"^50 gradient evaluations · about \d\.\d\d s$"))
+    expect(cost).to_have_text(re.compile(r"^50 gradient evaluations · about \d\.\d\d s$"))
     samples.fill("2001")
     expect(form.get_by_role("alert")).to_have_text("It must be 1 to 2000.")
-    expect(price).to_contain_text("when every value is within its bounds")
+    expect(cost).to_contain_text("when every value is within its bounds")
     form.get_by_role("button", name="Compute").click()
     expect(samples).to_be_focused()
     samples.fill("2.5")
@@ -232,7 +233,7 @@ def test_parameters_are_priced_checked_and_computed_with(visit: Visit) -> None:
     expect(samples).to_have_value("50")
     samples.fill("7")
     form.get_by_role("combobox", name="Variant").select_option("squared")
-    expect(price).to_contain_text("7 gradient evaluations")
+    expect(cost).to_contain_text("7 gradient evaluations")
     form.get_by_role("button", name="Restore all defaults").click()
     expect(samples).to_have_value("50")
     expect(form.get_by_role("combobox", name="Variant")).to_have_value("mean")
@@ -278,7 +279,7 @@ def test_a_layer_and_a_switch_are_fields_too(visit: Visit) -> None:
     assert json.loads(sent(visit)["options"][0]) == {"grad_cam": {"layer": "layer2", "relu": False}}
 
 
-def test_the_seed_is_asked(visit: Visit) -> None:
+def test_the_seed_is_sent(visit: Visit) -> None:
     visit.cat()
     before = maps(visit, 6)
     seed = visit.page.get_by_role("spinbutton", name="Seed")
@@ -301,7 +302,7 @@ def files() -> list[dict[str, Any]]:
     return [{"name": name, "mimeType": "image/jpeg", "buffer": (SAMPLES / name).read_bytes()} for name in names]
 
 
-def test_several_pictures_stand_in_a_strip(visit: Visit) -> None:
+def test_several_pictures_are_shown_in_a_strip(visit: Visit) -> None:
     visit.open()
     with visit.page.expect_file_chooser() as chooser:
         visit.page.get_by_role("button", name="Choose a picture").click()
@@ -325,7 +326,7 @@ def test_several_pictures_stand_in_a_strip(visit: Visit) -> None:
     assert maps(visit, 6) == first
     assert visit.page.url == address
     assert len(visit.asked) == 3
-    # The same question of all: it goes along to the next picture.
+    # The question is the same for all pictures: it is kept for the next one.
     visit.page.locator(".prediction").nth(1).click()
     maps(visit, 6)
     target = sent(visit)["target"]
@@ -356,7 +357,7 @@ def test_all_samples_at_once_and_a_bad_file_among_pictures(visit: Visit) -> None
     expect(strip.get_by_role("radio").first).to_be_checked()
 
 
-# For everyone
+# Phones, and refusals
 
 
 def test_a_phone_stacks_the_rows(browser: Browser, server_url: str) -> None:

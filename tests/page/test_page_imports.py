@@ -58,7 +58,7 @@ def test_a_sound_tree_has_no_faults(tmp_path: Path) -> None:
         ("Object.assign(store.state, {});", "high/b.js writes to the store"),
     ],
 )
-def test_a_fault_is_told(tmp_path: Path, source: str, fault: str) -> None:
+def test_a_fault_is_reported(tmp_path: Path, source: str, fault: str) -> None:
     files = {
         "low/a.js": "export const a = 1;\n",
         "high/b.js": f'import {{ a }} from "../low/a.js";\n{source}\n',

@@ -20,7 +20,7 @@ expect.set_options(timeout=LONG)
 
 def test_the_address_holds_the_reading_and_restores_it(keep: Keeping, browser: Browser) -> None:
     keep.cheap()
-    assert keep.fragment == "", "a fresh view needs no words"
+    assert keep.fragment == "", "nothing is in the fragment before the view is changed"
     entries = keep.page.evaluate("() => history.length")
     keep.bar.get_by_role("radio", name="Sum").check()
     for value in range(90, 97):
@@ -28,7 +28,7 @@ def test_the_address_holds_the_reading_and_restores_it(keep: Keeping, browser: B
     keep.reading_control("Opacity").fill("40")
     keep.bar.get_by_label("Palette").select_option("viridis")
     expect(keep.page).to_have_url(re.compile("#reduce=sum&signed-palette=viridis&clip=96&overlay=40$"))
-    assert keep.page.evaluate("() => history.length") == entries, "reading is no step to go back from"
+    assert keep.page.evaluate("() => history.length") == entries, "a changed reading adds no entry"
     seen, shown, address = keep.reading(), keep.pixels(), keep.page.url
     # Whoever gets the link, in a browser of their own, sees the same; nothing is computed for it.
     with visiting(browser, keep.root, Keeping) as other:
@@ -57,7 +57,7 @@ def test_back_and_forward_restore_each_view_without_asking(keep: Keeping) -> Non
     assert len(keep.requests) == requests
 
 
-def test_what_an_address_says_wrongly_is_passed_over(keep: Keeping) -> None:
+def test_wrong_parts_of_an_address_are_ignored(keep: Keeping) -> None:
     keep.cheap("#reduce=sum&clip=900&signed-palette=nosuch&overlay=x&full=p99&frob=%E0%A4%A&=&reduce2")
     assert keep.reading() == ["sum", "blue_orange", "99", "100"]
     expect(keep.page.locator("dialog.viewer")).to_be_hidden()
@@ -65,7 +65,7 @@ def test_what_an_address_says_wrongly_is_passed_over(keep: Keeping) -> None:
     expect(keep.page).to_have_url(re.compile("#reduce=sum&clip=97$"))
 
 
-def test_the_map_that_is_open_is_in_the_address(keep: Keeping) -> None:
+def test_the_map_in_full_screen_is_in_the_address(keep: Keeping) -> None:
     keep.cheap()
     keep.details("Grad-CAM").get_by_role("button", name="Full screen").click()
     expect(keep.page).to_have_url(re.compile("#full=p2$"))
@@ -75,7 +75,7 @@ def test_the_map_that_is_open_is_in_the_address(keep: Keeping) -> None:
     expect(keep.page).to_have_url(f"{keep.root}/e/{keep.id}")
 
 
-def test_addresses_of_older_versions_are_brought_up(keep: Keeping) -> None:
+def test_addresses_of_older_versions_are_converted(keep: Keeping) -> None:
     keep.open()
     pairs = keep.page.evaluate(
         f"""async () => {{
@@ -110,7 +110,7 @@ def test_without_a_clipboard_the_link_is_shown_to_be_copied(browser: Browser, se
 # History
 
 
-def test_history_lists_opens_and_tells_what_is_gone(keep: Keeping) -> None:
+def test_history_lists_and_opens_explanations_and_says_which_are_deleted(keep: Keeping) -> None:
     keep.cheap()
     first = keep.id
     keep.cheap(target="285")
@@ -145,7 +145,7 @@ def test_history_lists_opens_and_tells_what_is_gone(keep: Keeping) -> None:
     sheet.get_by_role("button", name="Clear all").click()
     keep.page.reload()
     keep.finished(2)
-    expect(keep.history().get_by_role("listitem")).to_have_count(1)  # what is on the page is entered again
+    expect(keep.history().get_by_role("listitem")).to_have_count(1)  # the explanation that is shown is listed again
 
 
 def test_history_keeps_fifty(keep: Keeping) -> None:

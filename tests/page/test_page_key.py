@@ -28,7 +28,7 @@ def enter(visit: Visit, key: str) -> None:
     visit.page.get_by_role("button", name="Sign in").click()
 
 
-def test_a_key_is_asked_for_once_and_pictures_have_it_too(browser: Browser, locked: str) -> None:
+def test_a_key_is_asked_for_once_and_pictures_are_loaded_with_it_too(browser: Browser, locked: str) -> None:
     with visiting(browser, locked) as visit:
         visit.context.route(EXPLANATIONS, cheaply)
         visit.page.goto(visit.root)
@@ -65,11 +65,11 @@ def test_a_key_is_asked_for_once_and_pictures_have_it_too(browser: Browser, lock
         expect(dialog).to_be_visible()
 
 
-def test_it_is_asked_for_where_methods_run(browser: Browser, locked: str) -> None:
+def test_the_page_of_methods_asks_for_the_key_only_to_compute(browser: Browser, locked: str) -> None:
     with visiting(browser, locked, locale="zh-CN") as visit:
         visit.page.goto(visit.root + "/methods")
         visit.settled()
-        expect(visit.page.get_by_role("dialog")).to_have_count(0)  # to read, nobody needs one
+        expect(visit.page.get_by_role("dialog")).to_have_count(0)  # reading the page needs no key
         visit.page.locator("[data-compute]").first.click()
         expect(visit.page.get_by_role("dialog", name="此服务器需要 API 密钥")).to_be_visible()
         visit.page.get_by_label("API 密钥", exact=True).fill(KEY)

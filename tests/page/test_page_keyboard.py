@@ -1,4 +1,4 @@
-"""The workbench by keyboard alone, by touch, and for those who hear it."""
+"""The workbench by keyboard alone, by touch, and with a screen reader."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.browser import EXPLANATIONS, LONG, Visit, module, visiting, w
 
 expect.set_options(timeout=LONG)
 CHEAP = ["vanilla_gradient", "grad_cam"]
-# What has the focus: its place among all that can have it, whether one sees that it has it, and whether all else
-# leaves it in sight. A radio button is drawn by what follows it.
+# The focused element: its place among the tab stops (-1: it is none of them), whether its outline can be seen, and
+# whether nothing covers it. What is seen of a radio button is the element after it.
 FOCUSED = """() => {
   const node = document.activeElement;
   if (!node || node === document.body) return null;
@@ -31,7 +31,7 @@ FOCUSED = """() => {
     seen: Boolean(top) && (node.contains(top) || drawn.contains(top) || top.contains(node) && top.matches('label')),
   };
 }"""
-# Everything that Tab has to reach, in the order of the document; of a group of radio buttons the chosen one.
+# The tab stops: all that Tab has to reach, in document order; of a group of radio buttons only the checked one.
 STOPS = """
 globalThis.stops = () => [
   ...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]'),
@@ -39,7 +39,7 @@ globalThis.stops = () => [
   && node.checkVisibility({ visibilityProperty: true }));
 """
 NAMES = "() => stops().map(node => (node.getAttribute('aria-label') ?? node.textContent.trim()) || node.outerHTML)"
-# Each line that a screen reader is given, in turn.
+# Collects in `heard` each text of a live region, which a screen reader says aloud.
 HEARD = """
 globalThis.heard = [];
 new MutationObserver(records => {
@@ -50,6 +50,7 @@ new MutationObserver(records => {
   }
 }).observe(document, { subtree: true, childList: true, characterData: true });
 """
+# What moves: elements with a transition, an animation or smooth scrolling, and animations that run.
 MOTION = """() => {
   const lasting = text => text.split(',').some(each => parseFloat(each) > 0);
   const moving = [...document.querySelectorAll('*')].flatMap(node => [null, '::before', '::after'].map(part => {
@@ -71,14 +72,14 @@ def explained(server_url: str) -> str:
 
 @pytest.fixture
 def bench(visit: Visit, explained: str) -> Visit:
-    """A visit to it."""
+    """A visit to that explanation."""
     visit.page.goto(visit.root + explained)
     visit.finished(4)
     return visit
 
 
 def walk(visit: Visit) -> list[dict[str, Any]]:
-    """Tab from the start of the page to its end."""
+    """Presses Tab from the start of the page to its end; what had the focus, in order."""
     visit.page.evaluate("() => document.activeElement.blur()")
     stops = []
     for _ in range(200):
@@ -105,7 +106,7 @@ def test_tab_reaches_everything_in_order_and_in_sight(visit: Visit, explained: s
         figure.scroll_into_view_if_needed()
         expect(figure).to_have_attribute("data-ready", "")
     stops = walk(visit)
-    # What scrolls by itself may have the focus too; it is no control.
+    # A scrollable area may have the focus too, but it is no tab stop.
     places = [stop["place"] for stop in stops if stop["place"] >= 0]
     names = visit.page.evaluate(NAMES)
     assert [name for place, name in enumerate(names) if place not in places] == []
@@ -114,14 +115,15 @@ def test_tab_reaches_everything_in_order_and_in_sight(visit: Visit, explained: s
     assert [stop["name"] for stop in stops if not stop["seen"]] == []
 
 
-def opens(visit: Visit, button: Locator, key: str = "Enter") -> None:
-    """The key opens a layer and puts the focus within reach, Escape closes it, and the focus is where it was."""
+def check_opens(visit: Visit, button: Locator, key: str = "Enter") -> None:
+    """The key opens a dialog or popover, where the focus is then, at once or after one Tab. Escape closes it, and the
+    button has the focus again."""
     button.focus()
     visit.page.keyboard.press(key)
     layer = visit.page.locator("dialog[open], [popover]:popover-open")
     expect(layer).to_have_count(1)
     inside = "layer => layer.contains(document.activeElement)"
-    with suppress(TimeoutError):  # a menu takes the focus when it has opened, and closes at Tab: not at once
+    with suppress(TimeoutError):  # a menu takes the focus a moment after it opened, and an early Tab would close it
         visit.page.wait_for_function(f"layer => ({inside})(layer)", arg=layer.element_handle(), timeout=3000)
     if not layer.evaluate(inside):
         visit.page.keyboard.press("Tab")
@@ -131,12 +133,12 @@ def opens(visit: Visit, button: Locator, key: str = "Enter") -> None:
     expect(button).to_be_focused()
 
 
-def test_every_layer_opens_and_closes_by_keyboard(bench: Visit) -> None:
+def test_every_dialog_and_popover_opens_and_closes_by_keyboard(bench: Visit) -> None:
     page = bench.page
     for name in ("History", "Export", "Details of Grad-CAM", "Column of Grad-CAM", "Compare"):
-        opens(bench, page.get_by_role("button", name=name, exact=True).locator("visible=true").first)
-    opens(bench, page.locator("row-head .icon-button").first)
-    opens(bench, page.locator(".add-row"), key=" ")
+        check_opens(bench, page.get_by_role("button", name=name, exact=True).locator("visible=true").first)
+    check_opens(bench, page.locator("row-head .icon-button").first)
+    check_opens(bench, page.locator(".add-row"), key=" ")
     # Full screen, and the parameters, each from a menu: the focus goes back to the menu's button.
     details = page.get_by_role("button", name="Details of Grad-CAM").first
     for item in ("Full screen", "Parameters …"):
@@ -146,7 +148,7 @@ def test_every_layer_opens_and_closes_by_keyboard(bench: Visit) -> None:
         page.keyboard.press("Escape")
         expect(page.locator("dialog[open]")).to_have_count(0)
         expect(details).to_be_focused()
-    # From a map itself.
+    # A map opens them too.
     lens = page.locator("map-panel map-lens").first
     lens.press("Enter")
     expect(page.locator("dialog.viewer[open]")).to_be_visible()
@@ -164,10 +166,10 @@ def test_every_layer_opens_and_closes_by_keyboard(bench: Visit) -> None:
     expect(field).to_be_focused()
 
 
-# For those who hear it
+# With a screen reader
 
 
-def test_progress_and_results_are_heard(visit: Visit) -> None:
+def test_a_screen_reader_says_progress_and_results(visit: Visit) -> None:
     visit.page.add_init_script(HEARD)
     visit.page.route(EXPLANATIONS, lambda route: route.continue_(post_data=cheap(route.request)))
     visit.open()
@@ -187,6 +189,7 @@ def test_progress_and_results_are_heard(visit: Visit) -> None:
 
 
 def cheap(request: Any) -> bytes:
+    """The body of the request, with three cheap methods added."""
     body = with_fields(request, method="vanilla_gradient")
     return with_fields(request, with_fields(request, body, method="guided_backprop"), method="grad_cam")
 
@@ -199,7 +202,7 @@ def test_reduced_motion_moves_nothing(browser: Browser, server_url: str, explain
         assert visit.page.evaluate(MOTION) == []
         visit.page.emulate_media(reduced_motion="no-preference")
         if path == "explanation":
-            assert visit.page.evaluate(MOTION) != [], "else the check sees nothing"
+            assert visit.page.evaluate(MOTION) != [], "MOTION finds nothing that moves"
 
 
 # By touch
@@ -227,7 +230,7 @@ def test_taps_lead_from_a_sample_to_a_large_map(browser: Browser, server_url: st
         visit.frame()
         zoom = f"async () => (await {module('state/store.js')}).store.state.viewport.zoom"
         assert visit.page.evaluate(zoom) == pytest.approx(3, rel=0.1)
-        assert visit.page.evaluate("() => visualViewport.scale") == 1, "the fingers are the map's"
+        assert visit.page.evaluate("() => visualViewport.scale") == 1, "the fingers zoom the map, not the page"
         viewer.get_by_role("button", name="Close").tap()
         expect(viewer).to_be_hidden()
         assert visit.overflow() <= 0

@@ -1,4 +1,4 @@
-"""The workbench in its languages: which one opens, that nothing of another is left, and the way between them."""
+"""The workbench in its languages: which one is chosen, that no text is left in the other, and switching."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ expect.set_options(timeout=20_000)
 
 CHEAP = ["vanilla_gradient", "grad_cam"]
 ZH = {"name": texts.COOKIE, "value": "zh"}
-# What one sees and hears of the page, but for what is marked as another language's.
+# All visible texts and labels of the page, without those that are marked as of another language.
 WORDS = """() => [...document.querySelectorAll('body *')]
   .filter(node => !node.closest('[lang]:not(html), script, noscript') && node.checkVisibility())
   .flatMap(node => [...['aria-label', 'title', 'placeholder', 'alt'].map(name => node.getAttribute(name)),
@@ -45,7 +45,7 @@ def chinese(request: pytest.FixtureRequest, browser: Browser, server_url: str) -
 
 
 def english_left(visit: Visit) -> list[str]:
-    """The words of the page that are as the English texts have them, and not as the Chinese."""
+    """The texts on the page that are an English text and no Chinese one."""
     known, other = texts.texts("en"), set(texts.texts("zh").values())
     patterns = [
         re.compile(r"[^一-鿿]+?".join(map(re.escape, re.split(r"\{\w+\}", text))))
@@ -70,7 +70,7 @@ def test_start_page_and_explanation_in_chinese(chinese: Visit, explained: str) -
     expect(page.locator(".panel-title").first).to_contain_text("原始梯度")
 
 
-def test_the_first_bytes_are_chinese(server_url: str, explained: str) -> None:
+def test_the_server_sends_the_page_in_chinese(server_url: str, explained: str) -> None:
     for path in ("/", explained):
         html = httpx.get(server_url + path, headers={"accept-language": "zh-CN"}).text
         assert '<html lang="zh-Hans">' in html

@@ -1,4 +1,4 @@
-"""Where things stand: six maps in one look on desktops, the question beside the picture between, sheets on phones."""
+"""The layout: on desktops six maps without scrolling, on tablets the question beside the picture, on phones sheets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAYOUTS = """async cases => {
     return { ...layout, used: usedWidth(layout, { width, height }) };
   });
 }"""
-# What was measured, in brief, as long as it is ever likely to be.
+# Gives each map ten findings for and ten against it, so that the brief verdict below it is as long as it can get.
 MEASURE = """async () => {
   const module = path => import(new URL(`../${path}`, document.querySelector('script[type=module]').src));
   const { store } = await module('state/store.js');
@@ -31,18 +31,18 @@ MEASURE = """async () => {
   const metrics = { x: { metric: 'x', status: 'done', findings } };
   for (const { id, record } of store.state.panels) updatePanel(id, { record: { ...record, metrics } });
 }"""
-# Of every panel: what is outside the room between the head of the grid and the tool bar, or cut within the panel.
+# The parts of panels that lie outside the space between the head of the grid and the tool bar, or are cut off.
 CUT = """() => {
   const room = document.querySelector('.grid-body').getBoundingClientRect();
   const bar = document.querySelector('.instruments').getBoundingClientRect();
   const found = [];
   for (const panel of document.querySelectorAll('map-panel')) {
-    for (const of of ['.panel-title', '.map-well', 'scale-bar', '.facts', '.trust-open']) {
-      const part = panel.querySelector(of);
+    for (const selector of ['.panel-title', '.map-well', 'scale-bar', '.facts', '.trust-open']) {
+      const part = panel.querySelector(selector);
       const at = part.getBoundingClientRect();
       const edge = Math.min(innerWidth, panel.getBoundingClientRect().right + 5);
       const within = at.left >= room.left - 1 && at.right <= edge && at.top >= room.top - 1;
-      if (!at.height || !within || at.bottom > bar.top + 4) found.push([of, at.top, at.bottom, bar.top]);
+      if (!at.height || !within || at.bottom > bar.top + 4) found.push([selector, at.top, at.bottom, bar.top]);
     }
     const facts = panel.querySelector('.facts');
     const visible = facts.getBoundingClientRect();
@@ -72,7 +72,7 @@ def box(place: Locator) -> dict[str, float]:
     return {**found, "right": found["x"] + found["width"], "bottom": found["y"] + found["height"]}
 
 
-def test_maps_fill_the_room(visit: Visit) -> None:
+def test_maps_fill_the_space(visit: Visit) -> None:
     visit.open()
     rooms = itertools.product(
         (640, 966, 1040, 1400, 2400), (420, 514, 764, 944), (1, 2, 3, 5, 6, 7, 12, 18), (1, 0.75, 1.5)
@@ -81,6 +81,7 @@ def test_maps_fill_the_room(visit: Visit) -> None:
     for (width, height, count, ratio), found in zip(cases, visit.page.evaluate(LAYOUTS, cases), strict=True):
         columns, size, beside = found["columns"], found["size"], found["beside"]
         assert 1 <= columns <= count
+        # `beside`: title and facts are beside the map, not above and below it.
         across = columns * (size + (120 if beside else 0)) + 16 * (columns - 1)
         assert across <= width, (width, height, count, found)
         assert found["used"] <= width
@@ -96,7 +97,7 @@ def test_maps_fill_the_room(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
-def test_six_maps_in_one_look(browser: Browser, server_url: str, language: str) -> None:
+def test_six_maps_are_in_sight_without_scrolling(browser: Browser, server_url: str, language: str) -> None:
     with visiting(browser, server_url, locale=language, viewport={"width": 1366, "height": 650}) as visit:
         visit.open()
         visit.sample()
@@ -117,10 +118,10 @@ def test_six_maps_in_one_look(browser: Browser, server_url: str, language: str) 
             assert spare >= 0, "nothing of the bar is cut"
             assert visit.overflow() <= 0
             form = box(visit.page.locator("ask-form"))
-            assert form["bottom"] <= height, "the question is in sight too"
+            assert form["bottom"] <= height, "the form for the question is in sight too"
         visit.page.set_viewport_size({"width": 768, "height": 1024})
         visit.frame()
-        form, picture, grid = (box(visit.page.locator(of)) for of in ("ask-form", ".picture-well", "panel-grid"))
+        form, picture, grid = (box(visit.page.locator(name)) for name in ("ask-form", ".picture-well", "panel-grid"))
         assert form["x"] > picture["right"]
         assert form["y"] < picture["bottom"]
         assert grid["y"] > form["bottom"]
@@ -131,7 +132,7 @@ def bar_controls(visit: Visit) -> list[Locator]:
     return visit.page.locator(".maps .instruments").locator("select:visible, .button:visible, .segment:visible").all()
 
 
-def test_what_the_bar_has_no_room_for_is_behind_more(explained: Visit) -> None:
+def test_tools_that_do_not_fit_into_the_bar_are_behind_more(explained: Visit) -> None:
     page = explained.page
     page.set_viewport_size({"width": 1000, "height": 700})
     explained.frame()
@@ -159,21 +160,21 @@ def test_box_and_crosshair_move_nothing(explained: Visit) -> None:
     explained.frame()
     places = page.locator(".maps .instruments .button, map-panel .map-well, .prediction, .trust-open")
 
-    def stand() -> list[Any]:
+    def boxes() -> list[Any]:
         explained.frame()
         return [one.bounding_box() for one in places.all()]
 
-    before = stand()
+    before = boxes()
     page.get_by_role("button", name="Box", exact=True).click()
     expect(page.locator("picture-view box-fields")).to_be_visible()
-    assert stand() == before
+    assert boxes() == before
     lens = page.locator("map-panel map-lens").first
     at = box(lens)
     page.mouse.move(at["x"] + 40, at["y"] + 40)
     page.mouse.down()
     page.mouse.move(at["x"] + 120, at["y"] + 140, steps=3)
     page.mouse.up()
-    assert stand() == before
+    assert boxes() == before
     readout = page.locator("map-panel").first.locator(".cross-facts")
     shares = page.locator("map-panel").first.locator(".box-facts")
     expect(readout).to_contain_text("stronger than")
@@ -216,7 +217,7 @@ def test_a_tiny_picture_is_enlarged_by_whole_pixels(visit: Visit, tmp_path: Any)
 
 
 @pytest.mark.parametrize("size", PHONES)
-def test_a_phone_shows_a_map_on_arrival_and_asks_in_sheets(
+def test_a_phone_shows_a_whole_map_at_once_and_the_tools_in_sheets(
     browser: Browser, server_url: str, size: tuple[int, int]
 ) -> None:
     width, height = size
@@ -238,7 +239,7 @@ def test_a_phone_shows_a_map_on_arrival_and_asks_in_sheets(
             expect(sheet).to_be_hidden()
             expect(opener).to_be_focused()
             opener.click()
-            page.mouse.click(width / 2, 4)  # beside it
+            page.mouse.click(width / 2, 4)  # outside the sheet
             expect(sheet).to_be_hidden()
             opener.click()
             head = box(sheet.locator(".low-sheet-head"))
@@ -255,7 +256,7 @@ def test_a_phone_shows_a_map_on_arrival_and_asks_in_sheets(
         expect(page.locator("sheet-bar .sheet-reset")).to_be_hidden()
 
 
-def test_a_question_that_is_asked_closes_its_sheet(browser: Browser, server_url: str) -> None:
+def test_the_sheet_closes_when_the_question_is_sent(browser: Browser, server_url: str) -> None:
     with visiting(browser, server_url, viewport={"width": 390, "height": 844}, has_touch=True) as visit:
         visit.cat()
         sheet = visit.page.get_by_role("dialog", name="Ask")

@@ -1,4 +1,4 @@
-"""Looking closely and reading maps: the gestures on the real page."""
+"""Looking closely at maps: crosshair, zoom, box, reading, comparison and full screen on the real page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.box_shares import shares
 from tests.support.browser import LONG, Visit, module, visiting
 
 expect.set_options(timeout=LONG)
-MODELS = ["efficientnet_lite0", "efficientnet_lite1"]  # 224 and 240 pixels, cut from the picture differently
+MODELS = ["efficientnet_lite0", "efficientnet_lite1"]  # 224 and 240 pixels, with different crops of the picture
 METHODS = ["vanilla_gradient", "guided_backprop", "grad_cam"]
 PANELS = len(MODELS) * len(METHODS)
 
@@ -35,6 +35,7 @@ def record(server_url: str) -> Any:
 
 @pytest.fixture
 def look(visit: Visit, record: Any) -> Visit:
+    """A visit to that explanation."""
     return show(visit, record)
 
 
@@ -50,7 +51,7 @@ def fetched(url: str) -> bytes:
 
 
 class Panel:
-    """A panel as the record has it: array, what the model saw, where that lies in the picture."""
+    """A panel by its record: the raw array, the picture as the model saw it, and where that crop lies."""
 
     def __init__(self, visit: Visit, record: Any, place: int) -> None:
         self.record = record["panels"][place]
@@ -96,6 +97,7 @@ def number(text: str) -> float:
 
 
 def read_crosses(visit: Visit) -> list[tuple[float, float, tuple[int, int, int]]]:
+    """What each panel says of the crosshair: its value, the share of weaker pixels in percent, and the colour."""
     visit.frame()
     found = []
     for text in visit.page.locator("map-panel .cross-facts").all_inner_texts():
@@ -106,7 +108,7 @@ def read_crosses(visit: Visit) -> list[tuple[float, float, tuple[int, int, int]]
 
 
 def test_the_crosshair_reads_the_same_place_everywhere(look: Visit, record: Any) -> None:
-    state(look)["cross"]  # what the test itself fetches for it is here before the requests are counted
+    state(look)["cross"]  # imports the store once, so that this request is not counted below
     before = len(look.requests)
     point(look, 1, 0.33, 0.2)
     x, y = state(look)["cross"]
@@ -116,10 +118,10 @@ def test_the_crosshair_reads_the_same_place_everywhere(look: Visit, record: Any)
         assert value == pytest.approx(map[pixel], rel=6e-3)
         assert rank == pytest.approx(stats.percentileofscore(map.ravel(), map[pixel], kind="weak"), abs=0.06)
         assert colour == tuple(panel.seen[pixel])
-        line, wide = (panel.element.locator(of).bounding_box() for of in (".cross.down", "map-lens"))
+        line, lens_box = (panel.element.locator(of).bounding_box() for of in (".cross.down", "map-lens"))
         assert line
-        assert wide
-        across = (line["x"] + line["width"] / 2 - wide["x"]) / wide["width"]
+        assert lens_box
+        across = (line["x"] + line["width"] / 2 - lens_box["x"]) / lens_box["width"]
         assert across == pytest.approx(panel.fraction(x, y)[0], abs=0.5 / panel.raw.shape[2] + 0.003)
     look.page.locator(".maps reading-bar").get_by_role("radio", name="Sum").check()
     point(look, 1, 0.33, 0.2)
@@ -152,10 +154,10 @@ def test_the_keyboard_moves_by_pixels_and_zooms(look: Visit, record: Any) -> Non
         look.page.keyboard.press("Shift+ArrowLeft")
     look.frame()
     assert panel.pixel(*state(look)["cross"])[1] == 0
-    cross, wide = (lens(look).locator(of).bounding_box() for of in (".cross.down", "xpath=."))
+    cross, lens_box = (lens(look).locator(of).bounding_box() for of in (".cross.down", "xpath=."))
     assert cross
-    assert wide
-    assert wide["x"] <= cross["x"] <= wide["x"] + wide["width"]
+    assert lens_box
+    assert lens_box["x"] <= cross["x"] <= lens_box["x"] + lens_box["width"]
     look.page.keyboard.press("-")
     assert state(look)["zoom"] == pytest.approx(16 / 1.5)
     look.page.keyboard.press("0")
@@ -168,7 +170,7 @@ def test_wheel_and_drag(look: Visit) -> None:
     lens(look).hover(position={"x": 60, "y": 90})
     look.page.mouse.wheel(0, -100)
     look.settled()
-    assert state(look)["zoom"] == 1, "the bare wheel is the page's"
+    assert state(look)["zoom"] == 1, "the wheel without Ctrl scrolls the page"
     place = state(look)["cross"]
     look.page.keyboard.down("Control")
     for _ in range(3):
@@ -186,7 +188,7 @@ def test_wheel_and_drag(look: Visit) -> None:
     look.page.mouse.move(box["x"] + 41, box["y"] + 110, steps=4)
     look.page.mouse.up()
     moved = np.array(state(look)["centre"]) - centre
-    assert moved[0] > 0 > moved[1], "the map follows the hand"
+    assert moved[0] > 0 > moved[1], "the map moves with the pointer"
     expect(look.page.locator("dialog[open]")).to_have_count(0)
     lens(look).dblclick()
     assert state(look)["zoom"] == 1
@@ -218,6 +220,7 @@ def test_two_fingers_zoom_and_one_scrolls(browser: Browser, server_url: str, rec
 
 
 def box_facts(visit: Visit) -> list[list[float]]:
+    """The percentages that each panel shows of the box."""
     visit.frame()
     texts = visit.page.locator("map-panel .box-facts").all_inner_texts()
     return [[float(found) for found in re.findall(r"([\d.]+) %", text)] for text in texts]
@@ -244,7 +247,7 @@ def test_a_box_on_the_picture(look: Visit, record: Any) -> None:
             part = [*panel.fraction(*box[:2]), *panel.fraction(*box[2:])]
             expected = shares(panel.read(reduction), panel.read("sum"), part)
             shown = [100 * (expected[name] or 0) for name in ("map", "area", "positive")]
-            assert found == pytest.approx(shown, abs=1.1)  # the expectation is of eighths of pixels
+            assert found == pytest.approx(shown, abs=1.1)  # `shares` is exact to eighths of pixels
 
     check_box_facts("abs")
     look.page.locator(".maps reading-bar").get_by_role("radio", name="Sum").check()
@@ -278,12 +281,13 @@ def ticks(visit: Visit, place: int) -> list[str]:
     return visit.page.locator("map-panel").nth(place).locator(".ticks span").all_inner_texts()
 
 
-def test_reading_asks_nothing_and_shares_scales(look: Visit, record: Any) -> None:
+def test_reading_sends_no_request_and_scales_can_be_shared(look: Visit, record: Any) -> None:
     before = len(look.requests)
     maps = panels(look, record)
     clips = [np.percentile(panel.read(), 99) for panel in maps]
 
     def ends() -> list[float]:
+        """The largest value on each map's colour scale."""
         return [number(ticks(look, place)[2].removeprefix("≥ ")) for place in range(PANELS)]
 
     assert ends() == pytest.approx(clips, rel=6e-3)
@@ -312,16 +316,17 @@ def test_reading_asks_nothing_and_shares_scales(look: Visit, record: Any) -> Non
     assert [request.url for request in look.requests[before:]] == []
 
 
+# The shares of pixels that are opaque, and that are white.
 OPACITY = """canvas => {
   const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
   copy.drawImage(canvas, 0, 0);
   const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
-  let [opaque, light] = [0, 0];
+  let [opaque, white] = [0, 0];
   for (let i = 0; i < data.length; i += 4) {
     if (data[i + 3]) opaque += 1;
-    if (data[i + 3] && data[i] + data[i + 1] + data[i + 2] === 765) light += 1;
+    if (data[i + 3] && data[i] + data[i + 1] + data[i + 2] === 765) white += 1;
   }
-  return [opaque, light].map(count => 4 * count / data.length);
+  return [opaque, white].map(count => 4 * count / data.length);
 }"""
 
 
@@ -331,8 +336,8 @@ def test_what_is_shown_of_a_map(look: Visit) -> None:
 
     def opacity() -> tuple[float, float]:
         look.frame()
-        opaque, light = look.maps.first.evaluate(OPACITY)
-        return opaque, light
+        opaque, white = look.maps.first.evaluate(OPACITY)
+        return opaque, white
 
     assert opacity()[0] == 1
     expect(share).to_be_hidden()
@@ -343,9 +348,9 @@ def test_what_is_shown_of_a_map(look: Visit) -> None:
     choice.select_option("Window")
     assert opacity()[0] == pytest.approx(0.75, abs=1e-4)
     choice.select_option("Outline")
-    opaque, light = opacity()
-    assert 0 < light <= 0.25
-    assert light < opaque < 1
+    opaque, white = opacity()
+    assert 0 < white <= 0.25
+    assert white < opaque < 1
     assert ticks(look, 0)[0].startswith("Top 25 %: from ")
     choice.select_option("All of it")
     assert opacity()[0] == 1
@@ -372,10 +377,10 @@ def test_two_maps_are_compared(look: Visit, record: Any) -> None:
     difference = dialog.locator(".cross-value").last
     expect(difference).to_have_text(re.compile(r"^([+−].*|0)$"))
     clips = [np.percentile(np.abs(v), 99) for v in (a, b)]
-    cut = [np.clip(v / clip, -1, 1) for v, clip in zip((a, b), clips, strict=True)]
+    clipped = [np.clip(v / clip, -1, 1) for v, clip in zip((a, b), clips, strict=True)]
     at = np.ravel_multi_index(Panel(look, record, 0).pixel(*state(look)["cross"]), (224, 224))
-    assert number(difference.inner_text()) == pytest.approx(cut[0][at] - cut[1][at], rel=6e-3, abs=2e-3)
-    # Another size and another crop: on the smaller grid, where both saw the picture.
+    assert number(difference.inner_text()) == pytest.approx(clipped[0][at] - clipped[1][at], rel=6e-3, abs=2e-3)
+    # Maps of another size and crop are compared on the smaller grid, where both models saw the picture.
     dialog.get_by_label("Map B").select_option(record["panels"][len(METHODS)]["id"])
     expect(dialog.locator("p.small")).to_contain_text("pixels that both models saw")
     numbers(4)
@@ -415,13 +420,13 @@ def test_full_screen_has_a_split_view(look: Visit) -> None:
     dialog.locator("map-lens").hover(position={"x": 200, "y": 200})
     look.page.mouse.wheel(0, -100)
     look.frame()
-    assert state(look)["zoom"] > 1, "in full screen the wheel is the map's"
+    assert state(look)["zoom"] > 1, "in full screen the wheel alone zooms"
     look.page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
 
 
-def test_what_is_looked_at_is_plain_json(look: Visit) -> None:
-    """Whoever keeps the state in an address writes both as JSON and sets them again."""
+def test_viewport_and_rendering_are_plain_json(look: Visit) -> None:
+    """They can be written as JSON and set again, which restores the view."""
     lens(look).focus()
     for key in ("ArrowRight", "b", "Shift+ArrowRight", "Shift+ArrowDown", "b", "+"):
         look.page.keyboard.press(key)

@@ -1,4 +1,4 @@
-"""The page's models: choosing one, having its weights downloaded, how the picture is brought to it, its layers.
+"""Models on the page: choosing one, downloading its weights, fitting the picture to its input, its layers.
 
 The server has three networks of its own, tiny and with seeded random weights, and a slow host of weights on loopback.
 """
@@ -47,6 +47,7 @@ licence = "Apache-2.0"
 source = { kind = "timm", revision = "%s", sha256 = "%s" }
 input = { size = [64, 64] }
 """
+# Of both the host sends zeros; the first is large, so that its download can be watched.
 SLOW, WRONG = "/models/shufflenetv2_x1-5666bf0f80.pth", "/models/squeezenet1_1-b8a52dc0.pth"
 MODELS = "**/api/v1/models"
 
@@ -102,7 +103,7 @@ def picker(visit: Visit) -> Locator:
 
 
 def choose(visit: Visit, title: str) -> Locator:
-    """Chooses a model; the group in which its download is shown."""
+    """Chooses a model; returns the group that shows or offers its download."""
     picker(visit).fill(title)
     visit.page.get_by_role("option", name=re.compile(f"^{re.escape(title)},")).click()
     return visit.page.get_by_role("group", name=f"Weights of {title}")
@@ -113,7 +114,7 @@ def record(visit: Visit) -> Any:
     return visit.page.request.get(f"{visit.root}/api/v1/explanations/{id}").json()
 
 
-def asked_model(visit: Visit) -> str:
+def explained_model(visit: Visit) -> str:
     visit.finished()
     return str(record(visit)["inputs"][0]["model"])
 
@@ -196,8 +197,8 @@ def test_weights_are_downloaded_and_the_picture_is_explained_with_them(visit: Vi
     visit.cat()
     download = choose(visit, "Distant")
     expect(download).to_contain_text("Licence: Apache-2.0")
-    assert len(visit.asked) == 1, "nothing is fetched before it is asked for"
-    visit.page.keyboard.press("Tab")  # the paper or the source of the model that is asked
+    assert len(visit.asked) == 1, "nothing is downloaded before the button is pressed"
+    visit.page.keyboard.press("Tab")  # past a link of the model that is chosen
     visit.page.keyboard.press("Tab")
     expect(download.get_by_role("button", name="Download")).to_be_focused()
     visit.page.keyboard.press("Enter")
@@ -209,7 +210,7 @@ def test_weights_are_downloaded_and_the_picture_is_explained_with_them(visit: Vi
     expect(download).to_have_count(0)
     expect(picker(visit)).to_be_focused()
     expect(picker(visit)).to_have_value("Distant")
-    assert asked_model(visit) == "distant"
+    assert explained_model(visit) == "distant"
     assert fields(visit.asked[-1])["model"] == ["distant"]
 
 
@@ -222,14 +223,14 @@ def test_a_download_is_cancelled_and_resumed(visit: Visit, host: Host) -> None:
     download.get_by_role("button", name="Cancel").click()
     expect(download).to_contain_text(re.compile(r"Stopped at \d\.\d of 4\.0 MiB\. The downloaded part is kept\."))
     visit.settled()
-    posts = len(host.asked)
+    before = len(host.asked)
     download.get_by_role("button", name="Resume").click()
-    while len(host.asked) == posts:
+    while len(host.asked) == before:
         visit.page.wait_for_timeout(20)
-    path, begin = host.asked[posts]
+    path, byte_range = host.asked[before]
     assert path == SLOW
-    assert re.match(r"bytes=[1-9]\d+-$", begin or "")
-    # Whoever asks another model meanwhile stays with it; the download goes on in its place.
+    assert re.match(r"bytes=[1-9]\d+-$", byte_range or "")
+    # If another model is chosen meanwhile, it stays chosen, and the download goes on where it is shown.
     choose(visit, "Distant" if "Distant" in ready(visit) else "Tiny")
     expect(download.get_by_role("button", name="Cancel")).to_be_visible()
     download.get_by_role("button", name="Cancel").click()
@@ -258,7 +259,7 @@ def test_a_download_that_fails_says_why(visit: Visit) -> None:
     expect(download.get_by_role("button", name="Try again")).to_be_focused()
 
 
-def test_where_downloads_are_not_allowed_the_command_is_told(visit: Visit) -> None:
+def test_where_downloads_are_not_allowed_the_command_is_shown(visit: Visit) -> None:
     def without(route: Route) -> None:
         answer = route.fetch()
         route.fulfill(response=answer, json=answer.json() | {"downloads": "none"})
@@ -279,7 +280,7 @@ def test_where_downloads_are_not_allowed_the_command_is_told(visit: Visit) -> No
 
 
 def frame_of(visit: Visit) -> np.ndarray:
-    """The frame's edges in pixels of the picture, as drawn."""
+    """The edges of the frame that shows what the model saw, in pixels of the picture."""
     image = visit.page.locator("img.original").bounding_box()
     frame = visit.page.locator(".crop").bounding_box()
     assert image
@@ -290,7 +291,7 @@ def frame_of(visit: Visit) -> np.ndarray:
     return np.array([left, top, left + frame["width"] / zoom, top + frame["height"] / zoom])
 
 
-def test_fit_and_size_are_asked_and_come_back_with_the_address(visit: Visit) -> None:
+def test_fit_and_size_are_sent_and_restored_from_the_address(visit: Visit) -> None:
     visit.cat()
     fit, size = visit.page.get_by_label("Input fit"), visit.page.get_by_label("Input size")
     expect(fit.locator("option:checked")).to_have_text("Crop (own)")
@@ -306,7 +307,7 @@ def test_fit_and_size_are_asked_and_come_back_with_the_address(visit: Visit) -> 
     frame = visit.page.locator(".crop").bounding_box()
     assert well
     assert frame
-    assert frame["y"] >= well["y"] - 0.5, "and is shown whole"
+    assert frame["y"] >= well["y"] - 0.5, "and the whole frame is in sight"
     fit.select_option("squash")
     expect(visit.page.locator(".caption")).to_have_text("451 × 300 · the model saw it squashed to 64 × 64")
     visit.finished()
@@ -334,7 +335,7 @@ def test_fit_and_size_are_asked_and_come_back_with_the_address(visit: Visit) -> 
     assert not {"fit", "size"} & fields(visit.asked[-1]).keys()
 
 
-def test_a_size_that_is_refused_stays_to_be_mended(visit: Visit) -> None:
+def test_a_size_that_is_refused_stays_in_its_field(visit: Visit) -> None:
     visit.cat()
     size = visit.page.get_by_label("Input size")
     size.fill("4000")
@@ -358,7 +359,7 @@ def test_a_size_that_is_refused_stays_to_be_mended(visit: Visit) -> None:
 # Layers
 
 
-def test_a_map_is_made_of_another_layer(visit: Visit) -> None:
+def test_grad_cam_of_another_layer(visit: Visit) -> None:
     visit.cat()
     before = visit.pixels()
     visit.page.get_by_role("button", name="Details of Grad-CAM").click()
@@ -406,10 +407,10 @@ def test_any_method_of_the_list_can_be_added(visit: Visit) -> None:
     expect(visit.page.get_by_role("combobox", name="Layer")).to_have_value("layer4")
 
 
-# For everyone
+# On a phone
 
 
-def test_a_phone_shows_the_models_whole(browser: Browser, server_url: str) -> None:
+def test_the_models_fit_a_phone(browser: Browser, server_url: str) -> None:
     phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "color_scheme": "dark"}
     with visiting(browser, server_url, **phone) as visit:
         visit.cat()

@@ -1,4 +1,4 @@
-"""Several pictures: kept in this browser, computed one after another, all in an overview; and what is said of files."""
+"""Several pictures: kept in this browser, computed one after another, shown in an overview; messages about files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from tests.support.paths import sample
 
 expect.set_options(timeout=LONG)
 NAMES = ("rocket", "espresso", "grid")
+# Name, explanation id and file size of each picture that the browser keeps.
 KEPT = f"""async () => (await (await {module("picture/picture-store.js")}).keptPictures())
   .map(({{ name, id, file }}) => [name, id, file?.size ?? null])"""
 # A browser that lets the page store nothing, as in a private window.
-OFF = """Object.defineProperty(window, 'indexedDB', {
+NO_STORAGE = """Object.defineProperty(window, 'indexedDB', {
   value: { open() { throw new DOMException('', 'SecurityError'); } },
 });"""
 
@@ -28,6 +29,7 @@ class Pictures(Visit):
     """A visit that asks for one cheap map of each picture."""
 
     def choose(self, *names: str) -> None:
+        """Chooses these samples as files; `take` also waits for the first map."""
         files: list[Any] = [{"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": sample(f"{n}.jpg")} for n in names]
         self.page.locator("#file").set_input_files(files)
 
@@ -37,6 +39,7 @@ class Pictures(Visit):
 
     @property
     def sent(self) -> list[Request]:
+        """The requests for explanations."""
         return [request for request in self.asked if request.url.endswith("/explanations")]
 
     @property
@@ -65,7 +68,7 @@ def visit(browser: Browser, server_url: str) -> Iterator[Pictures]:
 
 
 def after(count: int, then: Callable[[Route], None]) -> Callable[[Route], None]:
-    """The first questions go to the server, the others to `then`."""
+    """A route handler: the first `count` requests go to the server, `then` handles the others."""
     seen: list[Route] = []
 
     def answer(route: Route) -> None:
@@ -76,14 +79,14 @@ def after(count: int, then: Callable[[Route], None]) -> Callable[[Route], None]:
 
 
 def never(route: Route) -> None:
-    """It is left without an answer."""
+    """A route handler that never answers."""
 
 
 def test_pictures_are_computed_one_after_another_and_stay(visit: Pictures) -> None:
     visit.take(*NAMES)
     address = visit.page.url
     expect(visit.tally).to_have_text("3 computed")
-    assert visit.page.url == address, "the one that is looked at stays"
+    assert visit.page.url == address, "the picture that is shown stays"
     assert len(visit.sent) == 3
     visit.thumbs.nth(1).click()
     visit.finished(1)
@@ -103,7 +106,7 @@ def test_pictures_are_computed_one_after_another_and_stay(visit: Pictures) -> No
     visit.page.reload()
     visit.finished(1)
     expect(visit.thumbs).to_have_count(2)
-    # As after a restart: a page with no history of its own.
+    # As after a restart of the browser: a tab without history.
     other = visit.context.new_page()
     other.goto(visit.page.url)
     expect(other.get_by_role("radiogroup", name="Pictures").get_by_role("radio")).to_have_count(2)
@@ -124,7 +127,7 @@ def test_pictures_are_computed_one_after_another_and_stay(visit: Pictures) -> No
     assert visit.page.evaluate(KEPT) == []
 
 
-def test_what_was_not_sent_yet_survives_a_reload_and_waits_until_it_is_wanted(visit: Pictures) -> None:
+def test_pictures_that_were_not_sent_yet_survive_a_reload_and_wait_for_go_on(visit: Pictures) -> None:
     visit.page.route(EXPLANATIONS, after(1, never))
     visit.choose(*NAMES)
     expect(visit.tally).to_have_text("2 to compute")
@@ -157,7 +160,7 @@ def test_what_was_not_sent_yet_survives_a_reload_and_waits_until_it_is_wanted(vi
     expect(sheet.locator(".card-status")).to_have_text(["Done"] * 3)
 
 
-def test_a_picture_that_fails_and_more_than_there_is_room_for(visit: Pictures) -> None:
+def test_a_picture_that_fails_and_more_pictures_than_are_allowed(visit: Pictures) -> None:
     dot = io.BytesIO()
     Image.new("RGB", (8, 8), "teal").save(dot, "PNG")
     broken = {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": CAT.read_bytes()[:9000]}
@@ -180,7 +183,7 @@ def test_a_picture_that_fails_and_more_than_there_is_room_for(visit: Pictures) -
     assert sheet.locator(".card-status").nth(2).inner_text() not in ("Failed", "")
 
 
-def test_forgetting_reaches_what_this_browser_keeps(visit: Pictures) -> None:
+def test_forgetting_an_explanation_deletes_its_picture_in_the_browser(visit: Pictures) -> None:
     visit.take(*NAMES[:2])
     expect(visit.tally).to_have_text("2 computed")
     visit.page.get_by_role("button", name="Export", exact=True).click()
@@ -199,7 +202,7 @@ def test_without_storage_it_works_and_says_so_once(visit: Pictures, full: bool, 
     if full:
         session.send("Storage.overrideQuotaForOrigin", {"origin": visit.root, "quotaSize": 1000})
     else:
-        visit.page.add_init_script(OFF)
+        visit.page.add_init_script(NO_STORAGE)
     visit.open()
     visit.take(*NAMES[:2])
     expect(visit.notice).to_contain_text("Pictures are not kept")
@@ -212,9 +215,9 @@ def test_without_storage_it_works_and_says_so_once(visit: Pictures, full: bool, 
     session.send("Storage.overrideQuotaForOrigin", {"origin": visit.root})
 
 
-def test_a_large_photo_and_heic_are_made_to_fit_in_the_browser(visit: Pictures) -> None:
+def test_the_browser_converts_heic_and_scales_large_photos_down(visit: Pictures) -> None:
     cat = CAT.read_bytes()
-    # This browser has no decoder for HEIC; it reads what is in the file, whatever its name says.
+    # Chromium decodes no HEIC, but it goes by the content: a JPEG that is named .HEIC can be read.
     heic = {"name": "photo.HEIC", "mimeType": "", "buffer": cat}
     other = {"name": "other.heic", "mimeType": "image/heic", "buffer": b"\0\0\0\x18ftypheic" + bytes(400)}
     visit.page.locator("#file").set_input_files(
@@ -239,7 +242,7 @@ def test_a_large_photo_and_heic_are_made_to_fit_in_the_browser(visit: Pictures) 
     expect(visit.caption).to_contain_text("scaled down from 8000 × 6000 before it was sent")
 
 
-def test_a_picture_is_dropped_anywhere_on_the_bench(visit: Pictures) -> None:
+def test_a_picture_can_be_dropped_anywhere_on_the_workbench(visit: Pictures) -> None:
     visit.take("rocket")
     data = {"dataTransfer": visit.transfer("cat.jpg", "image/jpeg", CAT.read_bytes())}
     maps = visit.page.locator("map-panel").first
@@ -253,7 +256,7 @@ def test_a_picture_is_dropped_anywhere_on_the_bench(visit: Pictures) -> None:
     expect(veil).to_have_count(0)
     expect(visit.thumbs.nth(1)).to_be_checked()
     visit.finished(1)
-    # What is wrong with a size is told as an error, where it was written.
+    # A wrong size is reported as an error at its field.
     size = visit.page.get_by_role("textbox", name="Input size")
     size.fill("large")
     size.press("Enter")

@@ -1,6 +1,6 @@
-"""One rendering: the page gives each map of golden_rendering.json the entries of the palette and colours there.
+"""The page renders each map of golden_rendering.json with the palette indices and colours that the file expects.
 
-tests/images/test_golden_rendering.py asks the same of the server.
+tests/images/test_golden_rendering.py checks the server with the same file.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ RENDER = """async ([cases, modules]) => {
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that has the modules, from their files: no server is needed."""
+    """An empty page that can import the modules, straight from their files: no server is needed."""
 
     def answer(route: Route) -> None:
         path = route.request.url.removeprefix("http://page.test")
@@ -81,19 +81,19 @@ def rendered(page: Page, cases: list[dict[str, Any]]) -> list[dict[str, np.ndarr
     return [{name: np.frombuffer(base64.b64decode(text), np.uint8) for name, text in each.items()} for each in found]
 
 
-def test_the_page_renders_by_the_rule(page: Page) -> None:
+def test_the_page_renders_as_the_file_expects(page: Page) -> None:
     for case, found in zip(CASES, rendered(page, CASES), strict=True):
         name = case["name"], case["reduce"], case["palette"]
         assert found["indices"].tolist() == case["indices"], name
         seen = found["seen"].reshape(-1, 4)[:, :3].astype(int)
-        step = 0 if case["overlay"] is None else 1  # a browser rounds what it lays over each other
+        step = 0 if case["overlay"] is None else 1  # a browser rounds when it draws one image over another
         assert np.abs(seen - np.array([list(bytes.fromhex(colour)) for colour in case["rgb"]])).max() <= step, name
 
 
 @pytest.mark.parametrize("reduce", ["sum", "abs", "max"])
 @pytest.mark.parametrize("percentile", [90, 97.5, 99, 99.9])
 def test_page_and_server_agree_on_whole_maps(page: Page, reduce: Any, percentile: float) -> None:
-    """To the entry, for they round alike."""
+    """All palette indices are equal, because both round in the same way."""
     values = np.random.default_rng(8).standard_t(3, (3, 112, 112)).astype(np.float32)
     map = reduce_channels(values, reduce)
     case = {"shape": values.shape, "values": values, "reduce": reduce, "percentile": percentile}
@@ -102,11 +102,12 @@ def test_page_and_server_agree_on_whole_maps(page: Page, reduce: Any, percentile
     assert np.array_equal(found["indices"], palette_indices(map, scale).ravel())
 
 
-def test_page_and_server_have_the_same_palettes_unless_one_is_named(page: Page) -> None:
+def test_page_and_server_have_the_same_default_palettes(page: Page) -> None:
     palettes = page.evaluate("async path => (await import(path)).DEFAULT.palettes", f"{JS}/settings.js")
     assert palettes == {"signed": SIGNED_PALETTE, "unsigned": MAGNITUDE_PALETTE}
 
 
+# Counts the values that `paint` gives another palette index than `paletteIndex`.
 PAINT = """async ([module, ends, symmetric]) => {
   const { paint, paletteIndex } = await import(module);
   const entries = Uint32Array.from({ length: 256 }, (_, i) => i);
@@ -127,6 +128,6 @@ PAINT = """async ([module, ends, symmetric]) => {
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
-def test_the_quick_way_to_paint_is_the_rule(page: Page, symmetric: bool) -> None:
+def test_the_quick_paint_agrees_with_palette_index(page: Page, symmetric: bool) -> None:
     ends = [1.0, 1 / 3, 0.0123456, 255.0, 127.5, 3e-44, 1e-38, 1e-31, 1e-29, 1e30, 2e38, 3.4e38]
     assert page.evaluate(PAINT, [MODULES["colour"], ends, symmetric]) == 0

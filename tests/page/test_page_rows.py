@@ -1,4 +1,4 @@
-"""Rows built on purpose: class and model in one form, with what they add; models that number their classes differently.
+"""The form that adds a row: class, model, and what it will cost; models that number their classes differently.
 
 The server has three networks, tiny and with seeded random weights; one of them has classes of its own.
 """
@@ -52,7 +52,7 @@ class Form:
         self.visit = visit
         visit.page.get_by_role("button", name="Add a model or class").click()
         self.dialog = visit.page.get_by_role("dialog", name="Add a model or class")
-        self.price = self.dialog.get_by_role("status").last
+        self.cost = self.dialog.get_by_role("status").last
         self.submit = self.dialog.get_by_role("button", name="Add", exact=True)
 
     def choose(self, kind: str, text: str) -> None:
@@ -72,26 +72,26 @@ def test_a_row_is_chosen_by_class_and_model_and_says_what_it_adds(visit: Visit) 
     visit.cat()
     top = visit.page.locator(".prediction-label").first.inner_text()
     form = Form(visit)
-    expect(form.price).to_have_text("This row is there already. Choose another class or another model.")
+    expect(form.cost).to_have_text("This row is there already. Choose another class or another model.")
     expect(form.submit).to_be_disabled()
     form.choose("Model", "Other")
-    expect(form.price).to_have_text(re.compile(r"^Adds 1 row, 6 maps, (about|seconds)"))
+    expect(form.cost).to_have_text(re.compile(r"^Adds 1 row, 6 maps, (about|seconds)"))
     assert visit.axe_in_both_themes(LAYER) == []
     form.submit.click()
     visit.finished(12)
-    # The same class of both, though it is not the top one of the other.
+    # Both rows are about the same class, though it is not the top class of «Other».
     expect(heads(visit)).to_have_text([re.compile(f"Tiny {re.escape(top)}"), re.compile(f"Other {re.escape(top)}")])
     assert len(sent(visit)["target"]) == 1
     form = Form(visit)
     form.choose("Class", "espresso")
-    expect(form.price).to_have_text(re.compile(r"^Adds 2 rows, 12 maps, about "))
+    expect(form.cost).to_have_text(re.compile(r"^Adds 2 rows, 12 maps, about "))
     visit.page.keyboard.press("Escape")
-    # Numbers of the header are those of the maps that are shown.
+    # The header counts only the maps that are shown.
     tally = visit.page.locator("panel-grid .tally")
     expect(tally).to_have_text(re.compile(r"^12 maps in "))
     visit.page.get_by_role("button", name=re.compile("^Row of Other")).click()
     visit.page.get_by_role("menuitem", name="Hide the row").click()
-    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.named}").json()
+    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.explanation_id}").json()
     shown = sum(panel["seconds"] for panel in record["panels"] if panel["model"] == "tiny")
     expect(tally).to_have_text(f"6 maps in {shown:.2f} s")
 
@@ -100,22 +100,22 @@ def test_models_with_other_classes_are_matched_by_label(visit: Visit) -> None:
     visit.cat()
     form = Form(visit)
     form.choose("Model", "Few")
-    expect(form.price).to_have_text(re.compile(r"^Few has no class “.*”\. Choose another class"))
+    expect(form.cost).to_have_text(re.compile(r"^Few has no class “.*”\. Choose another class"))
     expect(form.submit).to_be_disabled()
-    form.choose("Class", "espresso")  # of Few: Tiny has it too, under another number
-    expect(form.price).to_have_text(re.compile(r"^Adds 3 rows, 18 maps"))
+    form.choose("Class", "espresso")  # a class of Few; Tiny has it too, under another index
+    expect(form.cost).to_have_text(re.compile(r"^Adds 3 rows, 18 maps"))
     visit.page.keyboard.press("Escape")
     visit.page.get_by_role("combobox", name="Class to explain").fill("espresso")
     visit.options.first.click()
     visit.finished(6)
     form = Form(visit)
     form.choose("Model", "Few")
-    expect(form.price).to_have_text(re.compile("^Adds 1 row, 6 maps"))
+    expect(form.cost).to_have_text(re.compile("^Adds 1 row, 6 maps"))
     form.submit.click()
     visit.finished(12)
     assert sent(visit)["target"] == ["espresso"]
     expect(heads(visit)).to_have_text([re.compile("Tiny espresso"), re.compile("Few espresso")])
-    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.named}").json()
+    record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.explanation_id}").json()
     assert {panel["model"]: panel["target"]["index"] for panel in record["panels"]} == {"tiny": 967, "few": 1}
     visit.page.reload()
     visit.finished(12)

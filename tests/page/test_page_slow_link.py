@@ -15,7 +15,7 @@ SLOW = 0.5  # seconds that the record takes: more than the page waits before it 
 def test_small_pictures_come_before_the_arrays(browser: Browser, quick_server: Server) -> None:
     with visiting(browser, quick_server.url) as visit:
         visit.cat()
-        id = visit.named
+        id = visit.explanation_id
 
     arrays: list[Route] = []
 
@@ -26,7 +26,7 @@ def test_small_pictures_come_before_the_arrays(browser: Browser, quick_server: S
     with visiting(browser, quick_server.url) as visit:
         page = visit.page
         page.route(f"**/api/v1/explanations/{id}", slowly)
-        page.route("**/*.npy*", lambda route: arrays.append(route))  # held
+        page.route("**/*.npy*", lambda route: arrays.append(route))  # gets no answer before the end
         visit.page.goto(f"{visit.root}/e/{id}")
         previews = page.locator("map-panel img.preview-map")
         expect(previews.filter(visible=True)).to_have_count(SIX)
@@ -37,7 +37,7 @@ def test_small_pictures_come_before_the_arrays(browser: Browser, quick_server: S
         assert sum("side=" in url for url in urls[:first]) >= SIX
         while len(arrays) < SIX:
             page.wait_for_timeout(20)
-        # Colours that the small pictures do not have: none is better than the wrong ones.
+        # The small pictures cannot show this reading: they are hidden, because their colours would be wrong.
         page.get_by_role("radio", name="Maximum").first.check()
         expect(previews.filter(visible=True)).to_have_count(0)
         for route in arrays:
@@ -47,10 +47,28 @@ def test_small_pictures_come_before_the_arrays(browser: Browser, quick_server: S
         assert visit.complaints == []
 
 
-def test_a_quick_connection_needs_none(browser: Browser, quick_server: Server) -> None:
+def test_full_screen_before_there_is_an_array(browser: Browser, quick_server: Server) -> None:
+    """Keys that lead to the next map have none to go to."""
     with visiting(browser, quick_server.url) as visit:
         visit.cat()
-        id = visit.named
+        id = visit.explanation_id
+    with visiting(browser, quick_server.url) as visit:
+        page = visit.page
+        arrays: list[Route] = []
+        page.route("**/*.npy*", lambda route: arrays.append(route))
+        page.goto(f"{visit.root}/e/{id}#full=p2")
+        page.locator("dialog.viewer[open]").wait_for()
+        for key in ("ArrowRight", "ArrowLeft"):
+            page.keyboard.press(key)
+        expect(page).to_have_url(f"{visit.root}/e/{id}#full=p2")
+        for route in arrays:
+            route.continue_()
+
+
+def test_a_quick_connection_loads_no_small_pictures(browser: Browser, quick_server: Server) -> None:
+    with visiting(browser, quick_server.url) as visit:
+        visit.cat()
+        id = visit.explanation_id
     with visiting(browser, quick_server.url) as visit:
         entry = f"{{ name: location.origin + '/api/v1/explanations/{id}', duration: 9 }}"
         visit.page.add_init_script(f"performance.getEntriesByType = () => [{entry}]")

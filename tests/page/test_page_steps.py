@@ -1,4 +1,4 @@
-"""Going back: what lies open over the page is a step of the browser's history."""
+"""Going back: each dialog or sheet that is open is a step, an entry of the browser's history that Back closes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ expect.set_options(timeout=LONG)
 OPEN = "dialog[open]"
 
 
-def length(visit: Visit) -> int:
+def history_length(visit: Visit) -> int:
     return int(visit.page.evaluate("() => history.length"))
 
 
 def step(visit: Visit) -> int:
+    """How many steps are open."""
     return int(visit.page.evaluate("() => history.state?.step ?? 0"))
 
 
@@ -38,7 +39,7 @@ def forget(visit: Visit) -> None:
 
 def test_back_closes_what_is_open(keep: Keeping) -> None:
     keep.cheap()
-    page, address, begun = keep.page, keep.page.url, length(keep)
+    page, address, begun = keep.page, keep.page.url, history_length(keep)
     asked = len(keep.asked)
     ways: dict[str, Callable[[], None]] = {
         "full screen": lambda: page.locator("map-panel map-lens").first.click(),
@@ -63,12 +64,12 @@ def test_back_closes_what_is_open(keep: Keeping) -> None:
         expect(page.locator(OPEN), name).to_have_count(0)
         at_step(keep, 0)
         assert page.url.split("#")[0] == address.split("#")[0], name
-    # However often something was opened, one entry has come: the one that forward leads to.
-    assert length(keep) == begun + 1
+    # However often something was opened, only one entry was added: the one that Forward leads to.
+    assert history_length(keep) == begun + 1
     assert len([r for r in keep.asked[asked:] if "/explanations" in r.url and "/panels/" not in r.url]) == 0
 
 
-def test_steps_lie_one_on_another_and_survive_a_reload(keep: Keeping) -> None:
+def test_steps_stack_and_survive_a_reload(keep: Keeping) -> None:
     keep.cheap()
     page = keep.page
     page.locator("map-panel map-lens").first.click()
@@ -92,7 +93,7 @@ def test_steps_lie_one_on_another_and_survive_a_reload(keep: Keeping) -> None:
     expect(viewer).to_contain_text("Grad-CAM")
     page.keyboard.press("Escape")
     at_step(keep, 0)
-    # What a reload does not open again leaves no dead entry.
+    # A dialog that a reload does not open again leaves no entry behind.
     menu(keep, "Parameters …")
     at_step(keep, 1)
     page.reload()
@@ -113,7 +114,7 @@ def test_a_link_to_full_screen_leads_back_to_the_maps(keep: Keeping) -> None:
     assert keep.page.url == f"{keep.root}/e/{keep.id}#clip=95"
 
 
-def test_sheets_of_a_phone_are_steps(browser: Browser, server_url: str) -> None:
+def test_sheets_on_a_phone_are_steps(browser: Browser, server_url: str) -> None:
     with visiting(browser, server_url, Keeping, permissions=CLIPBOARD, viewport={"width": 390, "height": 844}) as keep:
         keep.cheap()
         for name in ("Ask", "Reading"):
@@ -122,22 +123,22 @@ def test_sheets_of_a_phone_are_steps(browser: Browser, server_url: str) -> None:
             at_step(keep, 1)
             keep.page.go_back()
             expect(keep.page.locator(OPEN)).to_have_count(0)
-        # A question that is sent from a sheet leaves its step behind.
-        begun = length(keep)
+        # A question that is sent from a sheet closes it and takes its place in the history.
+        begun = history_length(keep)
         keep.page.locator("sheet-bar").get_by_role("button", name="Ask").click()
         search = keep.page.get_by_role("combobox", name="Class to explain")
         search.fill("espresso")
         keep.options.first.click()
         expect(keep.page.locator("panel-grid .question")).to_have_text("Why espresso")
         keep.finished(2)
-        assert length(keep) <= begun + 1
+        assert history_length(keep) <= begun + 1
         assert step(keep) == 0
         keep.page.go_back()
         expect(keep.page.locator("panel-grid .question")).not_to_have_text("Why espresso")
         assert keep.id in keep.page.url
 
 
-def test_the_same_view_stands_once(visit: Visit) -> None:
+def test_the_same_question_again_replaces_its_entry(visit: Visit) -> None:
     failed: list[str] = []
     visit.page.on("requestfailed", lambda request: failed.append(f"{request.method} {request.url}"))
     visit.cat()
@@ -150,18 +151,18 @@ def test_the_same_view_stands_once(visit: Visit) -> None:
         prediction.click()
         expect(visit.page).not_to_have_url(before)
         visit.finished()
-        return visit.named
+        return visit.explanation_id
 
-    first = visit.named
+    first = visit.explanation_id
     second = ask(other)
-    count = length(visit)
+    count = history_length(visit)
     third = ask(other)
     assert third != second
-    assert length(visit) == count
-    # Nor is it twice in the list of this browser.
+    assert history_length(visit) == count
+    # It is in the page's own history once, too.
     visit.page.wait_for_function("() => JSON.parse(localStorage['gradoscope.history']).entries.length === 2")
     entries = json.loads(visit.page.evaluate("() => localStorage['gradoscope.history']"))["entries"]
     assert [entry["id"] for entry in entries] == [third, first]
     visit.page.go_back()
     expect(question).to_have_text("Why tiger cat")
-    assert visit.named == first
+    assert visit.explanation_id == first

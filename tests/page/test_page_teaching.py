@@ -1,4 +1,4 @@
-"""What the page says of itself where it is met: under a name, at a term, in a first line, by a key, on a drawing."""
+"""Help in the page: what a bright pixel means, tooltips, first steps, the list of keys, layers in a drawing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_what_a_bright_pixel_means_stands_under_each_name(visit: Visit) -> None:
     last.hover()
     expect(tip(visit)).to_have_text(ENGLISH[f"method.bright.{DEFAULT[-1]}"])
     expect(tip(visit)).to_be_visible()
-    tip(visit).hover()  # it can be read, and does not go
+    tip(visit).hover()  # the pointer can go onto it
     page.keyboard.press("Escape")
     expect(tip(visit)).to_be_hidden()
     guided = page.get_by_role("button", name=re.compile("activations guided"))
@@ -107,8 +107,8 @@ def test_the_list_of_keys_is_the_table_of_keys(browser: Browser, server_url: str
         keys = page.get_by_role("dialog", name=texts.texts("zh")["keys.open"])
         expect(keys).to_be_visible()
         known = texts.texts("zh")
-        told = [known[f"keys.{place}.{command}"] for place, own in table.items() for command in own]
-        assert keys.locator("dd").all_inner_texts() == told
+        expected = [known[f"keys.{place}.{command}"] for place, own in table.items() for command in own]
+        assert keys.locator("dd").all_inner_texts() == expected
         assert keys.locator("kbd").count() == sum(len(keys) for own in table.values() for keys in own.values())
         assert visit.axe(within="dialog[open]") == []
         page.keyboard.press("Escape")

@@ -1,4 +1,4 @@
-"""The trust panel in a real browser: every metric of a map, the picture at any point of a curve, cancel, what stays."""
+"""The trust dialog: every metric of a map, the picture at any point of a curve, cancelling, reloading."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Locator, Route, expect
 from tests.support.browser import LONG, Visit, visiting
 
 expect.set_options(timeout=LONG)
-SIDE = 128  # pixels of the input: a third as many as the model's own
+SIDE = 128  # of the input: a third of the pixels of the model's own size
 METHOD = "integrated_gradients"
 SMALL = {
     "deletion": {"steps": 10},
@@ -42,7 +42,7 @@ READ = """canvas => {
 
 @pytest.fixture(scope="module")
 def record(server_url: str) -> Any:
-    """An explanation with a map whose sum is poor, and one that is no path method's."""
+    """An explanation with a map of poor completeness, and one of a method that is no path method."""
     options = {METHOD: {"steps": 4}}
     data = {"sample": "cat", "method": [METHOD, "grad_cam"], "options": json.dumps(options), "size": SIDE}
     answer = httpx.post(f"{server_url}/api/v1/explanations", data=data, timeout=300)
@@ -51,7 +51,7 @@ def record(server_url: str) -> Any:
 
 
 class Trust:
-    """The panel of one map."""
+    """The trust dialog of one map."""
 
     def __init__(self, visit: Visit, method: str = "Integrated gradients") -> None:
         self.visit, self.page = visit, visit.page
@@ -75,7 +75,7 @@ class Trust:
             self.metric(id).locator(f"parameter-field[data-name={name}] input").fill(str(value))
 
     def measured(self, record: Any, place: int = 0) -> dict[str, Any]:
-        """What the server has in its record."""
+        """The metrics of the map in the server's record."""
         answer = httpx.get(f"{self.visit.root}/api/v1/explanations/{record['id']}", timeout=60).json()
         found: dict[str, Any] = answer["panels"][place]["metrics"]
         return found
@@ -103,7 +103,7 @@ def test_every_metric_of_a_map(browser: Browser, server_url: str, record: Any) -
     with visiting(browser, server_url) as visit:
         trust = Trust(visit)
         trust.open(record)
-        costs_are_told_first(trust, record)
+        check_costs_are_shown_first(trust, record)
         for id, values in SMALL.items():
             trust.set(id, **values)
         expect(trust.metric("deletion")).to_contain_text("88 forward passes")
@@ -113,28 +113,28 @@ def test_every_metric_of_a_map(browser: Browser, server_url: str, record: Any) -
         expect(trust.dialog.locator(".status-line")).to_have_text("Everything is measured")
         found = trust.measured(record)
         assert found.keys() == metrics().keys()
-        verdict_is_the_servers(trust, found)
-        curves_are_drawn(trust, record, found["deletion"])
-        stages_tell_their_layers(trust, found["randomisation"])
-        figures_are_shown(trust, found)
-        stays_after_a_reload(trust, record)
+        check_verdict_is_the_servers(trust, found)
+        check_curves_are_drawn(trust, record, found["deletion"])
+        check_stages_name_their_layers(trust, found["randomisation"])
+        check_figures_are_shown(trust, found)
+        check_reload_keeps_it(trust, record)
 
 
-def costs_are_told_first(trust: Trust, record: Any) -> None:
+def check_costs_are_shown_first(trust: Trust, record: Any) -> None:
     for id in metrics():
         expect(trust.metric(id).locator(".trust-cost")).to_have_text(re.compile(r"about [\d.]+ s$|^Costs nothing"))
     expect(trust.dialog.locator(".trust-all p")).to_have_text(re.compile("^[0-9]+ forward passes · [0-9]+ gradients"))
     assert trust.measured(record) == {}, "nothing is measured before it is asked for"
 
 
-def verdict_is_the_servers(trust: Trust, found: Any) -> None:
+def check_verdict_is_the_servers(trust: Trust, found: Any) -> None:
     findings = [finding for metric in found.values() for finding in metric["findings"]]
     links = trust.dialog.locator("trust-verdict .trust-group li a")
     expect(links).to_have_count(len(findings))
     assert {link.get_attribute("href") for link in links.all()} == {finding["url"] for finding in findings}
 
 
-def curves_are_drawn(trust: Trust, record: Any, found: Any) -> None:
+def check_curves_are_drawn(trust: Trust, record: Any, found: Any) -> None:
     section = trust.metric("deletion")
     section.scroll_into_view_if_needed()
     section.locator(f"canvas[width='{SIDE}']").wait_for()
@@ -162,7 +162,7 @@ def short(probability: float) -> str:
     return "<.01" if probability < 0.005 else f"{probability:.2f}".removeprefix("0")
 
 
-def stages_tell_their_layers(trust: Trust, found: Any) -> None:
+def check_stages_name_their_layers(trust: Trust, found: Any) -> None:
     section = trust.metric("randomisation")
     stages = section.locator(".trust-stage")
     expect(stages).to_have_count(1 + len(found["figures"]["stages"]))
@@ -173,7 +173,7 @@ def stages_tell_their_layers(trust: Trust, found: Any) -> None:
     expect(section.locator(f"small-map canvas[width='{SIDE}']")).to_have_count(1 + len(found["figures"]["stages"]))
 
 
-def figures_are_shown(trust: Trust, found: Any) -> None:
+def check_figures_are_shown(trust: Trust, found: Any) -> None:
     for entry in found["class_sensitivity"]["figures"]["classes"]:
         expect(trust.metric("class_sensitivity")).to_contain_text(entry["label"])
     expect(trust.metric("stability").locator("li")).to_have_count(1 + len(found["stability"]["figures"]["trials"]))
@@ -183,8 +183,8 @@ def figures_are_shown(trust: Trust, found: Any) -> None:
         expect(trust.metric(id)).to_contain_text(f"{found[id]['figures'][name]:#.3g}")
 
 
-def stays_after_a_reload(trust: Trust, record: Any) -> None:
-    """The address opens it again, with what was measured; Escape leads back to the button."""
+def check_reload_keeps_it(trust: Trust, record: Any) -> None:
+    """The address opens the dialog again, with what was measured. Escape closes it, and the button has the focus."""
     assert trust.page.url.endswith(f"#trust={record['panels'][0]['id']}")
     asked = len(trust.visit.asked)
     trust.page.reload()
@@ -200,7 +200,7 @@ def stays_after_a_reload(trust: Trust, record: Any) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_in_two_languages_and_on_a_phone(browser: Browser, server_url: str, record: Any, language: str) -> None:
-    """What the test before has measured, in both themes; and a map that not every metric is about."""
+    """With what the test before has measured, in both themes; and for a map that some metrics refuse."""
     locale = {"en": "en-GB", "zh": "zh-CN"}[language]
     words = texts.texts(language)
     with visiting(browser, server_url, locale=locale, reduced_motion="reduce") as visit:
@@ -235,7 +235,7 @@ def test_a_verdict_is_grouped_and_leads_to_its_reasons(visit: Visit, record: Any
     asked = {"metrics": ["deletion", "stability"], "options": json.dumps({"deletion": SMALL["deletion"]})}
     assert httpx.post(f"{panel}/metrics", data=asked, timeout=300).status_code == 200
 
-    def judged(route: Route) -> None:
+    def answer_with_findings(route: Route) -> None:
         answer = route.fetch()
         body = answer.json()
         found = body["panels"][0]["metrics"]
@@ -246,7 +246,7 @@ def test_a_verdict_is_grouped_and_leads_to_its_reasons(visit: Visit, record: Any
         found["stability"]["findings"] = [finding("support", "of_a_plug_in", "It stays.")]
         route.fulfill(response=answer, json=body)
 
-    visit.page.route(f"**/explanations/{record['id']}", judged)
+    visit.page.route(f"**/explanations/{record['id']}", answer_with_findings)
     trust.open(record)
     verdict = trust.dialog.locator("trust-verdict")
     assert verdict.locator("h4").all_inner_texts() == ["Speaks for it", "Speaks against it", "Worth knowing"]
@@ -285,7 +285,7 @@ def test_cancel_ends_it_on_the_server_too(visit: Visit, record: Any) -> None:
     assert "deletion" not in trust.measured(record, 1)
 
 
-def test_what_goes_wrong_is_told_at_the_metric(visit: Visit, record: Any) -> None:
+def test_an_error_is_shown_at_its_metric(visit: Visit, record: Any) -> None:
     trust = Trust(visit, "Grad-CAM")
 
     def gone(route: Route) -> None:
@@ -302,7 +302,7 @@ def test_what_goes_wrong_is_told_at_the_metric(visit: Visit, record: Any) -> Non
     expect(trust.metric("insertion").locator(".trust-problem")).to_contain_text("network is down")
 
 
-def test_a_panel_that_does_not_come_can_be_had_again(visit: Visit, record: Any) -> None:
+def test_a_dialog_that_could_not_be_loaded_can_be_tried_again(visit: Visit, record: Any) -> None:
     visit.page.route("**/texts/en/measuring.json", lambda route: route.abort())
     visit.page.goto(f"{visit.root}/e/{record['id']}")
     Trust(visit).button().click()

@@ -1,4 +1,4 @@
-"""Quick stand-ins for the three shipped models, and one pool of decoding processes for all tests here."""
+"""Quick stand-ins for the three shipped models, and one pool of decoder processes for all tests here."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gradoscope.settings import Settings
 
 from tests.support.quick_model import write_quick_model
 
-# numbers of 4 bytes beside the weights: the stand-ins take 1.8, 2.1 and 2.4 MiB
+# float32 numbers beside the weights, so that the stand-ins take 1.8, 2.1 and 2.4 MiB
 IDLE = (365_000, 444_000, 523_000)
 
 
 @pytest.fixture(scope="session")
 def lites(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Their cards, for GRADOSCOPE_MODELS."""
+    """The folder of the stand-ins' cards and weights, for GRADOSCOPE_MODELS."""
     folder = tmp_path_factory.mktemp("lites")
     for number, idle in enumerate(IDLE):
         write_quick_model(folder, number=number, idle=idle)
@@ -29,7 +29,7 @@ def lites(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def open_context(lites: Path) -> Callable[..., Context]:
     """Opens a context with the stand-ins and these settings. Each has its own models, store and caches; they share the
-    decoding processes, which know nothing of each other's jobs and take half a second to start."""
+    decoder processes, which take half a second to start and keep nothing of a job."""
     decoders = DecoderPool(Settings())
 
     def open_context(**settings: object) -> Context:

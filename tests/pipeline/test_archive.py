@@ -1,4 +1,4 @@
-"""Everything of an explanation as files, also where it is not complete."""
+"""All files of an explanation, for the ZIP, also if some of its panels are missing."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ def record(*panels):
 
 
 def parts(**maps):
+    """Reads the parts of a stored explanation by name, as a store does."""
     kept = {"image": SEEN, "input:timm:net": SEEN} | {f"panel:{id}": npy(values) for id, values in maps.items()}
     return kept.get
 
@@ -78,22 +79,22 @@ def test_a_contact_sheet_of_anything(panels):
 def test_a_contact_sheet_says_what_was_measured():
     maps = parts(p1=np.zeros((1, 48, 32), np.float32))
     measured = {"x": measurement("doubt", "note", "support"), "y": measurement("doubt")}
-    plain, told = (sheet(record(panel("p1", metrics=metrics)), maps, {}) for metrics in ({}, measured))
-    line = np.asarray(told)[-GAP - VERDICT : -GAP]
-    assert told.height == plain.height + VERDICT
+    plain, with_verdict = (sheet(record(panel("p1", metrics=metrics)), maps, {}) for metrics in ({}, measured))
+    line = np.asarray(with_verdict)[-GAP - VERDICT : -GAP]
+    assert with_verdict.height == plain.height + VERDICT
     assert line.min() < 128, "a line of text under the scale"
     assert brief_verdict(measured) == "2 against · 1 for"
     assert brief_verdict({"x": measurement("note")}) == "undecided"
     assert brief_verdict({"x": measurement().model_copy(update={"status": "refused"})}) == ""
 
 
-def test_a_part_that_is_gone_is_told():
+def test_a_missing_part_is_reported():
     with pytest.raises(NotFound, match="panel p1"):
         list(files(record(panel("p1")), parts(), {}))
 
 
 def test_a_zip_is_made_entry_by_entry_in_constant_memory():
-    """And it is like one that was written at once: sizes and checksums stand before the data."""
+    """Its headers are as those of a ZIP that was written at once: sizes and checksums stand before the data."""
     size, count = 2**20, 40
     entries = [(f"{number}.bin", bytes([number]) * size) for number in range(3)]
     whole = b"".join(zipped(iter(entries)))

@@ -1,4 +1,4 @@
-"""One count of what maps and metrics cost, in evaluations, work, weight and seconds."""
+"""What maps and metrics cost: evaluations, work, progress weight and seconds, all counted in one place."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def inputs(method: str, **options: int) -> CostInputs:
     return CostInputs(found, found.Parameters(**options), SIZE, 10, weighted_layers=4)
 
 
-def test_work_and_weight_are_of_all_evaluations():
+def test_work_and_progress_weight_count_all_evaluations():
     cost_inputs = inputs("smooth_grad", samples=20)
     measured = [(metric, metric.Parameters()) for metric in metrics().values()]
     cost = panel_cost(cost_inputs, measured)
@@ -66,11 +66,11 @@ def test_a_metric_that_makes_maps_has_a_throughput_for_each_method():
         "net", throughput_key(cost_inputs.method, metric, cost), cost.total, SIZE
     ) == pytest.approx(3.0)
     assert throughput.seconds("net", throughput_key(find_method("grad_cam"), metric, cost), cost.total, SIZE) is None
-    record_metric_time(throughput, "net", cost_inputs, metric, MetricCost(), 3.0)  # nothing is learnt of no evaluations
+    record_metric_time(throughput, "net", cost_inputs, metric, MetricCost(), 3.0)  # no evaluations: no error
 
 
 @pytest.mark.parametrize("metric", list(metrics()))
-def test_components_are_all_of_a_metric(metric: str):
+def test_the_components_of_a_metric_add_up_to_its_cost(metric: str):
     found, cost_inputs = find_metric(metric), inputs("smooth_grad")
     cost = found.cost(cost_inputs, found.Parameters())
     passes = [

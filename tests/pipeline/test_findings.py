@@ -1,4 +1,4 @@
-"""Figures as sentences: each rule, each sentence, and that nothing is silent."""
+"""Findings, the sentences about a metric's figures: each rule, each sentence, and that each metric has one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from tests.support.explained_maps import explained_map, measure
 PREFIX = "trust.finding."
 Figures = dict[str, Any]
 
+# Each function below makes the figures of the metric of its name; `curve` makes those of deletion and insertion.
+
 
 def curve(
     area: float, random: list[float], displaced: list[float], gaussian: float, ends: tuple[float, float]
@@ -29,41 +31,43 @@ def curve(
     }
 
 
-def removed(
+def deletion(
     area: float, random: float = 0.4, displaced: float = 0.4, gaussian: float = 0.6, pairs: int = 10
 ) -> Figures:
-    """Of a class with P = 0.9, and 0.1 where nothing is left of the picture; twenty draws, or others."""
+    """The class has P = 0.9, and 0.1 when nothing is left of the picture. Each control has `pairs` · 2 draws."""
     drawn = [[first, first + more] * pairs for first, more in ((random, 0.02), (displaced, 0.04))]
     return curve(area, *drawn, gaussian, (0.9, 0.1))
 
 
-def put_in(area: float, random: float = 0.4, displaced: float = 0.4, gaussian: float = 0.1, pairs: int = 10) -> Figures:
-    return removed(area, random, displaced, gaussian, pairs) | {"map": {"area": area, "probabilities": [0.1, 0.9]}}
+def insertion(
+    area: float, random: float = 0.4, displaced: float = 0.4, gaussian: float = 0.1, pairs: int = 10
+) -> Figures:
+    return deletion(area, random, displaced, gaussian, pairs) | {"map": {"area": area, "probabilities": [0.1, 0.9]}}
 
 
-def stages(*ranks: float | None) -> Figures:
+def randomisation(*ranks: float | None) -> Figures:
     similarity = ({"rank_correlation": rank, "signed_rank_correlation": 0.0} for rank in ranks)
     listed = [{"count": 1 + 3 * place, **alike} for place, alike in enumerate(similarity)]
     return {"layers": listed[-1]["count"], "stages": listed}
 
 
-def classes(*ranks: float | None) -> Figures:
-    """Of the next classes, and of one drawn from the rest."""
+def class_sensitivity(*ranks: float | None) -> Figures:
+    """For the most likely other classes, and last for one that is drawn at random."""
     listed = [
         {"label": f"class {place}", "random": False, "rank_correlation": rank} for place, rank in enumerate(ranks)
     ]
     return {"classes": [*listed[:-1], {**listed[-1], "random": True}]}
 
 
-def trials(score: float = 5.0, **ranks: float | None) -> Figures:
+def stability(score: float = 5.0, **ranks: float | None) -> Figures:
     return {"score": 5.0, "trials": [{"id": id, "score": score, "rank_correlation": r} for id, r in ranks.items()]}
 
 
-def checked(error: float | None, passed: bool = False, kinks: int = 0) -> Figures:
+def gradient_check(error: float | None, passed: bool = False, kinks: int = 0) -> Figures:
     return {"relative_error": error, "passed": passed, "kinks": kinks, "between": kinks, "slopes": [0.1] * 16}
 
 
-def foretold(
+def infidelity(
     unexplained: float, constant: float = 0.9, gaussian: float = 0.95, displaced: float = 0.8, draws: int = 24
 ) -> Figures:
     controls = {"constant": constant, "gaussian": gaussian}
@@ -78,111 +82,112 @@ def foretold(
     }
 
 
-def summed(error: float | None, remedy: Figures | None = None) -> Figures:
+def completeness(error: float | None, remedy: Figures | None = None) -> Figures:
     known = {"complete": abs(error) <= 0.05, "remedy": remedy} if error is not None else {"reason": "nothing"}
     return {"expected": 2.0, "attributed": 2 * (1 + (error or 0)), "relative_error": error, **known}
 
 
-def more(parameter: str, helps: bool | None = None) -> Figures:
+def try_more(parameter: str, helps: bool | None = None) -> Figures:
+    """The remedy of a poor completeness: a larger value of the parameter."""
     return {"parameter": parameter, "value": 50, "most": False, "helps": helps, "tolerance": True}
 
 
 PLAIN, INTEGRATED, CAM = "vanilla_gradient", "integrated_gradients", "grad_cam"
 CASES: list[tuple[str, str, Figures, dict[str, str]]] = [
-    ("deletion", PLAIN, removed(0.2), {"deletion_better": "support"}),
-    ("deletion", PLAIN, removed(0.2, displaced=0.1), {"deletion_place_does_not_matter": "doubt"}),
-    ("deletion", CAM, removed(0.2, random=0.1), {"deletion_random_as_good": "note"}),
+    ("deletion", PLAIN, deletion(0.2), {"deletion_better": "support"}),
+    ("deletion", PLAIN, deletion(0.2, displaced=0.1), {"deletion_place_does_not_matter": "doubt"}),
+    ("deletion", CAM, deletion(0.2, random=0.1), {"deletion_random_as_good": "note"}),
     (
-        "deletion", PLAIN, removed(0.41, gaussian=0.3),
+        "deletion", PLAIN, deletion(0.41, gaussian=0.3),
         {"deletion_no_better_than_random": "doubt", "deletion_gaussian_as_good": "note"},
     ),
-    ("deletion", PLAIN, removed(0.2, pairs=1), {"deletion_few_draws": "note"}),
+    ("deletion", PLAIN, deletion(0.2, pairs=1), {"deletion_few_draws": "note"}),
     ("deletion", PLAIN, curve(0.2, [0.4] * 20, [0.1, 0.5] * 10, 0.6, (0.9, 0.1)), {"deletion_unclear": "note"}),
     ("deletion", PLAIN, curve(0.1, [0.1], [0.1], 0.1, (0.12, 0.1)), {"deletion_little_to_lose": "note"}),
-    ("insertion", PLAIN, put_in(0.6), {"insertion_better": "support"}),
-    ("insertion", PLAIN, put_in(0.6, displaced=0.7), {"insertion_place_does_not_matter": "doubt"}),
-    ("insertion", PLAIN, put_in(0.6, random=0.7), {"insertion_random_as_good": "note"}),
+    ("insertion", PLAIN, insertion(0.6), {"insertion_better": "support"}),
+    ("insertion", PLAIN, insertion(0.6, displaced=0.7), {"insertion_place_does_not_matter": "doubt"}),
+    ("insertion", PLAIN, insertion(0.6, random=0.7), {"insertion_random_as_good": "note"}),
     (
-        "insertion", PLAIN, put_in(0.4, gaussian=0.5),
+        "insertion", PLAIN, insertion(0.4, gaussian=0.5),
         {"insertion_no_better_than_random": "doubt", "insertion_gaussian_as_good": "note"},
     ),
-    ("insertion", PLAIN, put_in(0.6, pairs=1), {"insertion_few_draws": "note"}),
+    ("insertion", PLAIN, insertion(0.6, pairs=1), {"insertion_few_draws": "note"}),
     ("insertion", PLAIN, curve(0.6, [0.4] * 20, [0.7, 0.2] * 10, 0.1, (0.1, 0.9)), {"insertion_unclear": "note"}),
     ("insertion", PLAIN, curve(0.1, [0.1], [0.1], 0.1, (0.1, 0.12)), {"insertion_little_to_lose": "note"}),
-    ("randomisation", PLAIN, stages(0.4, 0.3, 0.1), {"randomisation_changes": "support"}),
-    ("randomisation", PLAIN, stages(0.99, 0.95, 0.2), {"randomisation_unchanged": "doubt"}),
+    ("randomisation", PLAIN, randomisation(0.4, 0.3, 0.1), {"randomisation_changes": "support"}),
+    ("randomisation", PLAIN, randomisation(0.99, 0.95, 0.2), {"randomisation_unchanged": "doubt"}),
     (
-        "randomisation", "guided_backprop", stages(0.99, 0.8, 0.7),
+        "randomisation", "guided_backprop", randomisation(0.99, 0.8, 0.7),
         {"randomisation_unchanged": "doubt", "randomisation_alike_at_last": "doubt"},
     ),
-    ("randomisation", CAM, stages(0.6, 0.6, 0.6), {"randomisation_alike_coarse": "note"}),
-    ("randomisation", INTEGRATED, stages(0.6, 0.6, 0.6), {"randomisation_picture_stays": "doubt"}),
-    ("randomisation", PLAIN, stages(0.8, 0.6, 0.2), {"randomisation_changes_late": "note"}),
+    ("randomisation", CAM, randomisation(0.6, 0.6, 0.6), {"randomisation_alike_coarse": "note"}),
+    ("randomisation", INTEGRATED, randomisation(0.6, 0.6, 0.6), {"randomisation_picture_stays": "doubt"}),
+    ("randomisation", PLAIN, randomisation(0.8, 0.6, 0.2), {"randomisation_changes_late": "note"}),
     (
-        "randomisation", CAM, stages(0.3, 0.2, None),
+        "randomisation", CAM, randomisation(0.3, 0.2, None),
         {"randomisation_changes": "support", "randomisation_no_map": "note"},
     ),
-    ("randomisation", CAM, stages(None, None), {"randomisation_no_map": "note"}),
-    ("class_sensitivity", PLAIN, classes(0.95, 0.94, 0.93), {"class_sensitivity_same": "doubt"}),
-    ("class_sensitivity", PLAIN, classes(0.95, 0.5, 0.1), {"class_sensitivity_near_same": "note"}),
-    ("class_sensitivity", PLAIN, classes(0.5, 0.3, 0.1), {"class_sensitivity_differs": "support"}),
-    ("class_sensitivity", PLAIN, classes(0.8, 0.3, 0.1), {"class_sensitivity_partly": "note"}),
-    ("class_sensitivity", CAM, classes(None, None), {"class_sensitivity_none": "note"}),
-    ("stability", PLAIN, trials(shift=0.9, jpeg=0.8, mirror=0.75), {"stability_stays": "support"}),
-    ("stability", PLAIN, trials(shift=0.9, jpeg=0.6), {"stability_partly": "note"}),
-    ("stability", PLAIN, trials(shift=None), {"stability_none": "note"}),
-    ("stability", "smooth_grad", trials(seed=0.3, shift=0.9), {"stability_seed": "doubt"}),
+    ("randomisation", CAM, randomisation(None, None), {"randomisation_no_map": "note"}),
+    ("class_sensitivity", PLAIN, class_sensitivity(0.95, 0.94, 0.93), {"class_sensitivity_same": "doubt"}),
+    ("class_sensitivity", PLAIN, class_sensitivity(0.95, 0.5, 0.1), {"class_sensitivity_near_same": "note"}),
+    ("class_sensitivity", PLAIN, class_sensitivity(0.5, 0.3, 0.1), {"class_sensitivity_differs": "support"}),
+    ("class_sensitivity", PLAIN, class_sensitivity(0.8, 0.3, 0.1), {"class_sensitivity_partly": "note"}),
+    ("class_sensitivity", CAM, class_sensitivity(None, None), {"class_sensitivity_none": "note"}),
+    ("stability", PLAIN, stability(shift=0.9, jpeg=0.8, mirror=0.75), {"stability_stays": "support"}),
+    ("stability", PLAIN, stability(shift=0.9, jpeg=0.6), {"stability_partly": "note"}),
+    ("stability", PLAIN, stability(shift=None), {"stability_none": "note"}),
+    ("stability", "smooth_grad", stability(seed=0.3, shift=0.9), {"stability_seed": "doubt"}),
     (
-        "stability", PLAIN, trials(shift=0.3, jpeg=0.3, mirror=0.3),
+        "stability", PLAIN, stability(shift=0.3, jpeg=0.3, mirror=0.3),
         {f"stability_{id}": "doubt" for id in ("shift", "jpeg", "mirror")},
     ),
     (
-        "stability", PLAIN, trials(2.0, shift=0.3, jpeg=0.3, mirror=0.3),
+        "stability", PLAIN, stability(2.0, shift=0.3, jpeg=0.3, mirror=0.3),
         {f"stability_{id}_with_score": "note" for id in ("shift", "jpeg", "mirror")},
     ),
-    ("gradient_check", PLAIN, checked(1e-5, True), {"gradient_check_passed": "support"}),
-    ("gradient_check", PLAIN, checked(0.3), {"gradient_check_failed": "doubt"}),
-    ("gradient_check", PLAIN, checked(None), {"gradient_check_flat": "note"}),
-    ("gradient_check", PLAIN, checked(1e-5, True, 8), {"gradient_check_kink": "note"}),
-    ("gradient_check", PLAIN, checked(None, True, 16), {"gradient_check_only_kinks": "note"}),
-    ("gradient_check", PLAIN, checked(None, False, 16), {"gradient_check_failed_at_kinks": "doubt"}),
-    ("gradient_check", PLAIN, checked(0.3, False, 8), {"gradient_check_failed": "doubt"}),
-    ("gradient_check", "guided_backprop", checked(None, False, 16), {"gradient_check_failed_at_kinks": "note"}),
-    ("gradient_check", "input_x_gradient", checked(1.0), {"gradient_check_product": "note"}),
-    ("gradient_check", INTEGRATED, checked(1.0), {"gradient_check_parts": "note"}),
-    ("gradient_check", "guided_backprop", checked(1.7), {"gradient_check_rule": "note"}),
-    ("gradient_check", "smooth_grad", checked(0.8), {"gradient_check_mean": "note"}),
-    ("gradient_check", CAM, checked(0.8), {"gradient_check_other": "note"}),
-    ("completeness", INTEGRATED, summed(0.02), {"completeness_holds": "support"}),
+    ("gradient_check", PLAIN, gradient_check(1e-5, True), {"gradient_check_passed": "support"}),
+    ("gradient_check", PLAIN, gradient_check(0.3), {"gradient_check_failed": "doubt"}),
+    ("gradient_check", PLAIN, gradient_check(None), {"gradient_check_flat": "note"}),
+    ("gradient_check", PLAIN, gradient_check(1e-5, True, 8), {"gradient_check_kink": "note"}),
+    ("gradient_check", PLAIN, gradient_check(None, True, 16), {"gradient_check_only_kinks": "note"}),
+    ("gradient_check", PLAIN, gradient_check(None, False, 16), {"gradient_check_failed_at_kinks": "doubt"}),
+    ("gradient_check", PLAIN, gradient_check(0.3, False, 8), {"gradient_check_failed": "doubt"}),
+    ("gradient_check", "guided_backprop", gradient_check(None, False, 16), {"gradient_check_failed_at_kinks": "note"}),
+    ("gradient_check", "input_x_gradient", gradient_check(1.0), {"gradient_check_product": "note"}),
+    ("gradient_check", INTEGRATED, gradient_check(1.0), {"gradient_check_parts": "note"}),
+    ("gradient_check", "guided_backprop", gradient_check(1.7), {"gradient_check_rule": "note"}),
+    ("gradient_check", "smooth_grad", gradient_check(0.8), {"gradient_check_mean": "note"}),
+    ("gradient_check", CAM, gradient_check(0.8), {"gradient_check_other": "note"}),
+    ("completeness", INTEGRATED, completeness(0.02), {"completeness_holds": "support"}),
     (
-        "completeness", INTEGRATED, summed(-0.2, more("steps", True)) | {"half_error": 0.4},
+        "completeness", INTEGRATED, completeness(-0.2, try_more("steps", True)) | {"half_error": 0.4},
         {"completeness_poor_steps": "doubt"},
     ),
     (
-        "completeness", INTEGRATED, summed(-0.2, more("steps", False)) | {"half_error": 0.2},
+        "completeness", INTEGRATED, completeness(-0.2, try_more("steps", False)) | {"half_error": 0.2},
         {"completeness_poor_steps_no_help": "doubt"},
     ),
     (
-        "completeness", "gradient_shap", summed(0.2, more("samples")) | {"standard_error": 0.15},
+        "completeness", "gradient_shap", completeness(0.2, try_more("samples")) | {"standard_error": 0.15},
         {"completeness_poor_samples": "doubt"},
     ),
-    ("completeness", INTEGRATED, summed(0.2, more("steps")), {"completeness_poor": "doubt"}),
-    ("completeness", "deep_lift", summed(0.2), {"completeness_poor": "doubt"}),
-    ("completeness", INTEGRATED, summed(None), {"completeness_nothing": "note"}),
-    ("infidelity", PLAIN, foretold(0.6), {"infidelity_foretells": "support"}),
-    ("infidelity", PLAIN, foretold(0.6, draws=3), {"infidelity_unclear": "note"}),
-    ("infidelity", PLAIN, foretold(0.6, displaced=0.6), {"infidelity_place_does_not_matter": "doubt"}),
-    ("infidelity", PLAIN, foretold(0.6, constant=0.12), {"infidelity_constant_as_good": "note"}),
+    ("completeness", INTEGRATED, completeness(0.2, try_more("steps")), {"completeness_poor": "doubt"}),
+    ("completeness", "deep_lift", completeness(0.2), {"completeness_poor": "doubt"}),
+    ("completeness", INTEGRATED, completeness(None), {"completeness_nothing": "note"}),
+    ("infidelity", PLAIN, infidelity(0.6), {"infidelity_foretells": "support"}),
+    ("infidelity", PLAIN, infidelity(0.6, draws=3), {"infidelity_unclear": "note"}),
+    ("infidelity", PLAIN, infidelity(0.6, displaced=0.6), {"infidelity_place_does_not_matter": "doubt"}),
+    ("infidelity", PLAIN, infidelity(0.6, constant=0.12), {"infidelity_constant_as_good": "note"}),
     (
-        "infidelity", PLAIN, foretold(0.97, constant=0.12),
+        "infidelity", PLAIN, infidelity(0.97, constant=0.12),
         {"infidelity_constant_as_good": "note", "infidelity_foretells_little": "note"},
     ),
     (
-        "infidelity", PLAIN, foretold(0.6, gaussian=0.5),
+        "infidelity", PLAIN, infidelity(0.6, gaussian=0.5),
         {"infidelity_foretells": "support", "infidelity_gaussian_as_good": "note"},
     ),
-    ("infidelity", PLAIN, foretold(1.0), {"infidelity_wrong_sign": "doubt"}),
-    ("infidelity", PLAIN, foretold(1.0) | {"correlation": 0.3}, {"infidelity_wrong_sign": "note"}),
+    ("infidelity", PLAIN, infidelity(1.0), {"infidelity_wrong_sign": "doubt"}),
+    ("infidelity", PLAIN, infidelity(1.0) | {"correlation": 0.3}, {"infidelity_wrong_sign": "note"}),
     ("infidelity", CAM, {"unexplained": None, "samples": 100}, {"infidelity_none": "note"}),
     (
         "max_sensitivity", PLAIN, {"max_sensitivity": 1.3, "radius": 0.02, "samples": 10},
@@ -206,21 +211,22 @@ def test_rules(metric: str, method: str, figures: Figures, expected: dict[str, s
         assert not set("{}") & set(body.detail)
 
 
-def test_every_sentence_can_be_said_and_every_one_said_is_there() -> None:
-    said = {code for *_, expected in CASES for code in expected}
+def test_the_cases_cover_every_sentence() -> None:
+    expected_codes = {code for *_, expected in CASES for code in expected}
     codes = {key.removeprefix(PREFIX) for key in texts("en") if key.startswith(PREFIX)}
-    assert said == {code for code in codes if code.startswith(tuple(metrics()))}  # beside those of gradient flow
+    # The others are of the gradient flow.
+    assert expected_codes == {code for code in codes if code.startswith(tuple(metrics()))}
 
 
-def test_numbers_stand_in_the_sentence() -> None:
-    (finding,) = findings("deletion", removed(0.2), find_method(PLAIN))
+def test_a_sentence_contains_the_numbers() -> None:
+    (finding,) = findings("deletion", deletion(0.2), find_method(PLAIN))
     assert finding.values["area"] == 0.2
     assert "Area 0.2; 20 random orders 0.4 to 0.42, displaced 0.4 to 0.44." in finding.detail
 
 
 @pytest.mark.parametrize("metric", sorted(metrics()))
 @pytest.mark.parametrize("method", [PLAIN, INTEGRATED])
-def test_what_is_measured_is_never_passed_over_in_silence(metric: str, method: str) -> None:
+def test_every_measurement_has_a_finding(metric: str, method: str) -> None:
     if metric == "completeness" and method == PLAIN:
         return  # refused
     options = {"steps": 4} if method == INTEGRATED else {}
@@ -230,7 +236,7 @@ def test_what_is_measured_is_never_passed_over_in_silence(metric: str, method: s
     assert findings(metric, measure(metric, subject, **quick.get(metric, {})).figures, subject.method)
 
 
-def test_of_an_unknown_metric_nothing_is_said() -> None:
+def test_an_unknown_metric_has_no_findings() -> None:
     assert findings("magic", {}, find_method(PLAIN)) == []
 
 

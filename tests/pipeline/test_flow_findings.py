@@ -1,4 +1,4 @@
-"""Where the gradient vanishes, in words: on networks that were made so."""
+"""Findings about the gradient flow, such as where the gradient vanishes: on networks that are built to show them."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_a_deep_chain_of_sigmoids_vanishes_and_the_place_is_named():
     vanishes = by_code["flow_vanishes"]
     assert vanishes["level"] == "doubt"
     layers = measure(wrap(deep(nn.Sigmoid)), random_picture(), Score(0))
-    largest, most = max(layer.norm for layer in layers), max(layer.rms for layer in layers)
-    below = [layer.norm < 1e-3 * largest and layer.rms < 1e-3 * most for layer in layers]
+    largest, largest_rms = max(layer.norm for layer in layers), max(layer.rms for layer in layers)
+    below = [layer.norm < 1e-3 * largest and layer.rms < 1e-3 * largest_rms for layer in layers]
     last = below.index(False) - 1  # from the picture on
     assert vanishes["values"]["layer"].startswith(f"{layers[last].name} (")
     assert f"vanishes at {layers[last].name}" in vanishes["detail"]
@@ -73,7 +73,7 @@ def test_a_dead_layer_stops_it():
     assert by_code["flow_all_dead"]["level"] == "doubt"
 
 
-def test_many_dead_activations_are_told():
+def test_many_dead_activations_are_reported():
     network, picture = Tiny(), random_picture(12)
     before = network.second(network.first(picture[None]).relu())
     network.second.bias.data -= before.quantile(0.95)
@@ -83,7 +83,7 @@ def test_many_dead_activations_are_told():
     assert dead["level"] == "note"
 
 
-def test_saturation_is_told():
+def test_saturation_is_reported():
     network = Tiny(activation=nn.Tanh())
     network.first.weight.data.mul_(1000)
     by_code = found(network)
@@ -107,7 +107,7 @@ def test_a_probability_that_is_certain_has_no_slope():
     assert "With the logit as the score" in by_code["flow_flat_score"]["detail"]
 
 
-def test_what_is_not_finite_is_told_alone():
+def test_a_gradient_that_is_not_finite_is_the_only_finding():
     network = Tiny(activation=lambda x: (x * 0).sqrt() + x)
     by_code = found(network)
     assert list(by_code) == ["flow_not_finite"]

@@ -1,4 +1,4 @@
-"""The order of the stages, in this process, with quick stand-ins for the shipped models and few steps."""
+"""The pipeline from job to events, within the test's process, with quick stand-ins for the models and few steps."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_a_run_that_is_closed_keeps_what_was_finished(context):
 @pytest.mark.parametrize(
     ("last", "status"), [("accepted", "cancelled"), ("prediction", "cancelled"), ("panel", "done")]
 )
-def test_where_a_client_leaves_is_told_by_the_record(context, last, status):
-    """Also right after the first event; and one who leaves with the last panel in hand leaves a whole record."""
+def test_the_status_of_the_record_after_a_client_has_left(context, last, status):
+    """After any event it is cancelled; after the last panel it is done."""
     id = last.ljust(32, "0")
     run = explain(Explain(id, sample("cat.jpg"), methods=("grad_cam",), targets=(4,)), context)
     assert any(event is not None and event.name == last for event in run)
@@ -92,7 +92,7 @@ CHEAP = ("vanilla_gradient", "grad_cam")
 
 @pytest.fixture
 def tight(open_context, tmp_path):
-    """Opens a context whose models may take so many MiB together, by default all three."""
+    """Opens a context with a memory limit for models, in MiB. By default all three fit."""
 
     def tight(mib=7.0):
         return open_context(store=tmp_path / "store", model_bytes=int(mib * 2**20), weights=tmp_path / "weights")
@@ -144,7 +144,7 @@ def test_a_request_that_leaves_lets_its_models_go(tight):
     assert context.zoo.request_room(LITES[1:2], object())
 
 
-def test_models_that_cannot_be_had_take_only_their_own_panels_with_them(tight, tmp_path, monkeypatch):
+def test_a_model_that_cannot_be_loaded_fails_only_its_own_panels(tight, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     context = tight()
     request = Explain("3" * 32, sample("cat.jpg"), ("resnet50", LITES[0]), CHEAP)
@@ -182,22 +182,22 @@ def test_fit_and_size_of_a_request(tight, fit, size, crop):
     assert [panel["shape"] for panel in record["panels"]] == [[3, height, width], [1, height, width]]
 
 
-def test_panels_of_another_fit_are_not_those_in_the_store(tight):
+def test_a_stored_panel_is_used_only_for_the_same_fit_and_size(tight):
     context = tight()
-    ways = [(None, None), ("pad", None), ("squash", None), (None, (256, 256)), ("crop", None), (None, (224, 224))]
+    inputs = [(None, None), ("pad", None), ("squash", None), (None, (256, 256)), ("crop", None), (None, (224, 224))]
     kept = []
-    for number, (fit, size) in enumerate(ways):
+    for number, (fit, size) in enumerate(inputs):
         job = Explain(str(number) * 32, sample("cat.jpg"), methods=("grad_cam",), targets=(5,), fit=fit, size=size)
         kept.append(events_of(job, context)[-1].data["panels"][0]["from_store"])
-    assert kept == [False, False, False, False, True, True]  # the last two say what is so anyway
+    assert kept == [False, False, False, False, True, True]  # the last two name the defaults
 
 
 def forbidden(*arguments):
     raise AssertionError("this was made before")
 
 
-def test_what_was_lately_made_of_a_picture_is_not_made_again(tight, monkeypatch):
-    """The same again needs no decoding and no pass; another class no decoding, another model no more than that."""
+def test_what_was_made_of_a_picture_is_cached(tight, monkeypatch):
+    """The same request again decodes nothing and runs no pass. Another class or model decodes nothing either."""
     context = tight()
     first = events_of(Explain("7" * 32, sample("cat.jpg"), LITES[:1], CHEAP), context)[-1].data
     monkeypatch.setattr(DecoderPool, "submit", forbidden)
@@ -217,9 +217,9 @@ def test_what_was_lately_made_of_a_picture_is_not_made_again(tight, monkeypatch)
     assert second["inputs"][0]["size"] == [240, 240]
 
 
-def test_what_is_remembered_is_of_that_picture_model_and_input(open_context, tight, tmp_path):
-    """A workshop that remembers everything answers as one that remembers nothing."""
-    forgetful = open_context(store=tmp_path / "other", picture_bytes=0)
+def test_the_cache_tells_pictures_models_and_inputs_apart(open_context, tight, tmp_path):
+    """A context with a cache answers as one without."""
+    uncached = open_context(store=tmp_path / "other", picture_bytes=0)
     context = tight()
     jobs = [
         Predict(sample(name), models, fit=fit, size=size)
@@ -228,14 +228,14 @@ def test_what_is_remembered_is_of_that_picture_model_and_input(open_context, tig
         for fit, size in ((None, None), ("pad", None), (None, (160, 192)))
     ]
     actual = [events_of(job, context)[-1].data for job in (*jobs, *jobs)]
-    expected = [events_of(job, forgetful)[-1].data for job in jobs]
+    expected = [events_of(job, uncached)[-1].data for job in jobs]
     assert actual == expected * 2
     assert len({str(answer) for answer in expected}) == len(expected)
-    assert forgetful.picture_cache.currsize == 0 < context.picture_cache.currsize <= context.picture_cache.maxsize
+    assert uncached.picture_cache.currsize == 0 < context.picture_cache.currsize <= context.picture_cache.maxsize
 
 
-def test_nobody_is_answered_from_what_another_key_has_sent(tight, monkeypatch):
-    """Neither from the store nor from memory; with the same key from both, and without keys as ever."""
+def test_what_one_api_key_has_sent_is_not_reused_for_another(tight, monkeypatch):
+    """Neither the stored panels nor the cached picture. For the same owner, and without API keys, both are reused."""
     context = tight()
     submitted, submit = [], DecoderPool.submit
 
@@ -244,27 +244,27 @@ def test_nobody_is_answered_from_what_another_key_has_sent(tight, monkeypatch):
         return submit(decoders, data, client)
 
     monkeypatch.setattr(DecoderPool, "submit", counted)
-    for number, (owner, known) in enumerate([("ann", False), ("bob", False), ("ann", True), ("", False), ("", True)]):
+    for number, (owner, reused) in enumerate([("ann", False), ("bob", False), ("ann", True), ("", False), ("", True)]):
         before = len(submitted)
         job = Explain(str(number) * 32, sample("cat.jpg"), LITES[:1], ("grad_cam",), owner=owner)
         record = events_of(job, context)[-1].data
-        assert (record["panels"][0]["from_store"], len(submitted) == before) == (known, known)
+        assert (record["panels"][0]["from_store"], len(submitted) == before) == (reused, reused)
         assert context.store.owner(record["id"]) == owner
-    for owner, known in (("ann", True), ("carl", False)):
+    for owner, reused in (("ann", True), ("carl", False)):
         before = len(submitted)
         events_of(Predict(sample("cat.jpg"), LITES[:1], owner=owner), context)
-        assert (len(submitted) == before) == known
+        assert (len(submitted) == before) == reused
 
 
-def test_a_picture_that_is_none_stays_one(tight):
+def test_a_file_that_is_no_picture_is_refused_every_time(tight):
     context = tight()
     for _ in range(2):
         with pytest.raises(UnsupportedPicture):
             events_of(Predict(b"no picture"), context)
 
 
-def test_methods_of_one_pass_share_it(open_context, tmp_path, monkeypatch):
-    """Two targets and three methods: one way up beside the one that tells the classes; the maps are as each alone."""
+def test_methods_that_need_one_pass_share_its_forward(open_context, tmp_path, monkeypatch):
+    """Two targets and three methods take one forward pass, after that of the prediction; the maps are as each alone."""
     context = open_context(store=tmp_path, acceleration="none")
     methods, passes = ("vanilla_gradient", "guided_backprop", "grad_cam"), []
     forward = Classifier.forward

@@ -1,4 +1,4 @@
-"""What a client is told of the attribution library's errors."""
+"""The attribution library's errors as problems for the client."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from gradoscope.pipeline.problems import as_problem, library_errors_as_problems
         (AttributionError("why"), 503, "Computation failed", None),
     ],
 )
-def test_what_a_client_is_told_of_them(error: AttributionError, status: int, title: str, field: str | None) -> None:
+def test_an_error_becomes_a_problem(error: AttributionError, status: int, title: str, field: str | None) -> None:
     problem = as_problem(error)
     assert (problem.status, problem.title, problem.detail) == (status, title, "why")
     assert [fault["field"] for fault in problem.errors] == ([field] if field else [])
 
 
-def test_a_problem_is_told_as_it_is() -> None:
+def test_a_problem_stays_as_it_is() -> None:
     problem = problems.Unprocessable("why", field="size")
     assert as_problem(problem) is problem
 

@@ -1,4 +1,4 @@
-"""Bars at a terminal, lines elsewhere: with the same words for every command."""
+"""Progress of commands: bars at a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_bar_with_the_time_left_at_a_terminal():
     assert not any("so far" in line for line in shown.lines)
 
 
-def test_bytes_are_told_as_such():
+def test_bytes_are_shown_in_units():
     shown = Shown(terminal=False)
     with shown.bars as bars:
         task = bars.add("resnet50", None, BYTES)
@@ -77,7 +77,7 @@ def test_maps_and_metrics_of_an_explanation():
     with shown.bars as bars:
         panels = PanelBars(bars)
         panels.accept([("p1", "grad_cam", 1), ("p2", "smooth_grad", 50)])
-        panels.finish("p1")  # it was in the store: no progress was told
+        panels.finish("p1")  # it was in the store: there was no progress event
         panels.advance("p2", None, 20, 50)
         panels.advance("p2", None, 50, 50)
         panels.advance("p2", "deletion", 7, 7)
@@ -89,7 +89,7 @@ def test_maps_and_metrics_of_an_explanation():
     ]
 
 
-def test_an_evaluation_goes_on_by_its_weights():
+def test_the_bar_of_the_evaluate_command_advances_by_weights():
     def computing(steps: int, breaks: bool = False):
         for done in range(1, steps + 1):
             yield Progress(done, steps)
@@ -99,16 +99,16 @@ def test_an_evaluation_goes_on_by_its_weights():
 
     shown = Shown(terminal=False)
     with shown.bars as bars:
-        course = EvaluationProgress(bars)
-        course.start_stage("maps and metrics", 40)
-        course.show_item("1/4 cat.jpg")
+        progress = EvaluationProgress(bars)
+        progress.start_stage("maps and metrics", 40)
+        progress.show_item("1/4 cat.jpg")
         shown.clock.now += LINE_SECONDS
-        assert course.run(computing(5), 10) == "map"
-        course.skip(10)
+        assert progress.run(computing(5), 10) == "map"
+        progress.skip(10)
         with pytest.raises(ZeroDivisionError):
-            course.run(computing(2, breaks=True), 10)
+            progress.run(computing(2, breaks=True), 10)
         assert bars._progress.tasks[0].completed == 10
         assert bars._progress.tasks[0].total == 20
-        course.end()
+        progress.end()
     assert shown.lines[0].startswith("maps and metrics: 1/4 cat.jpg, 0:00:10 so far")
     assert shown.lines[-1] == "maps and metrics: 1/4 cat.jpg, 0:00:10"

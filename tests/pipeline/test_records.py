@@ -1,4 +1,4 @@
-"""Records: their addresses, and what they become in a folder."""
+"""Records: the addresses in them, which become file names when they are written to a folder."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gradoscope.pipeline.records import input_record
 from PIL import Image
 from torch import zeros
 
+from tests.support import contract
 from tests.support.contract import explanation, panel_record
-from tests.support.contract import input_record as seen
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_models_id_is_encoded_in_an_address(model, segment):
 def test_a_record_in_a_folder_names_the_files_beside_it():
     record = explanation(
         "x", panel_record("p1", model="timm:a", method="f"), panel_record("p2", status="refused"),
-        inputs=[seen("timm:a", url="/api/v1/explanations/x/inputs/timm:a.png")],
+        inputs=[contract.input_record("timm:a", url="/api/v1/explanations/x/inputs/timm:a.png")],
     )  # fmt: skip
     local = with_file_names(record)
     assert local.inputs[0].url == "inputs/timm_a.png"

@@ -1,4 +1,4 @@
-"""What a run takes over from one that was interrupted."""
+"""Which results of an interrupted run the next run takes over."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from gradoscope.contract.problems import Problem
 from gradoscope.pipeline.resume import ResultCache, ResultFolder, hash_of, picture_mark, require_writable, write_file
 
 ABOUT = ({"methods": ("grad_cam",), "seed": 3}, {"net": "f00"}, {"gradoscope": "1"})
-# of the same by version 0.9, before there was one module for both
+# what version 0.9 computed for ABOUT and the picture b"a", and for one map
 PICTURE = "4f856ed734601c2317052c83026f171d88e6ff9a77f4e542d4c5b3b05cb0ab94"
-PART = "fe65400d0a7343212bf0e8647eccb361172e9614"
+MAP = "fe65400d0a7343212bf0e8647eccb361172e9614"
 
 
 def test_results_of_earlier_versions_are_recognised(tmp_path):
@@ -21,10 +21,10 @@ def test_results_of_earlier_versions_are_recognised(tmp_path):
     (folder / "explanation.json").write_text(json.dumps({"mark": PICTURE}))
     assert ResultFolder(folder).holds(picture_mark(b"a", ABOUT))
     assert not ResultFolder(folder).holds(picture_mark(b"b", ABOUT))
-    own = hash_of("map", "hash", (("net", "f00"), {"size": (8, 8)}, "logit"), ("grad_cam", {}), 3, 0)
-    (tmp_path / PART[:2]).mkdir()
-    (tmp_path / PART[:2] / f"{PART[2:]}.json").write_text('{"found": 1}')
-    assert ResultCache(tmp_path).read(own) == {"found": 1}
+    mark = hash_of("map", "hash", (("net", "f00"), {"size": (8, 8)}, "logit"), ("grad_cam", {}), 3, 0)
+    (tmp_path / MAP[:2]).mkdir()
+    (tmp_path / MAP[:2] / f"{MAP[2:]}.json").write_text('{"found": 1}')
+    assert ResultCache(tmp_path).read(mark) == {"found": 1}
 
 
 def test_a_damaged_result_is_made_again(tmp_path):
@@ -45,7 +45,7 @@ def test_a_file_that_could_not_be_written_leaves_the_one_before(tmp_path):
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"before")]
 
 
-def test_a_result_that_breaks_off_leaves_nothing(tmp_path):
+def test_a_result_that_cannot_be_written_whole_leaves_nothing(tmp_path):
     def files():
         yield "explanation.json", b"{}"
         raise OSError(28, "No space left on device")
@@ -55,8 +55,8 @@ def test_a_result_that_breaks_off_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_where_nothing_can_be_written_is_known_before_computing(tmp_path):
-    """And nothing is made by finding out."""
+def test_a_folder_that_cannot_be_written_is_refused_before_computing(tmp_path):
+    """The check itself creates nothing."""
     require_writable(tmp_path / "new" / "folder")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("in the way")

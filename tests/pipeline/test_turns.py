@@ -28,7 +28,7 @@ def test_runs_side_by_side_take_turns_and_end_together():
     assert closed[2:] == ["a", "b"] or closed[2:] == ["b", "a"]
 
 
-def test_only_a_generator_s_own_turns_are_clocked_and_it_is_closed(monkeypatch):
+def test_only_a_generator_s_own_turns_are_timed_and_it_is_closed(monkeypatch):
     now, closed = [0.0], []
     monkeypatch.setattr(turns.time, "monotonic", lambda: now[0])
 

@@ -1,4 +1,4 @@
-"""Log lines for people and for what collects them."""
+"""Log lines as text for people, and as JSON for log collectors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_text_says_level_and_process(written):
     assert written() == ["INFO:     it begins", "WARNING:  worker: a odd thing [abc]"]
 
 
-def test_json_is_an_object_a_line_whatever_is_said(written):
+def test_json_is_one_object_per_line_whatever_is_logged(written):
     logs.configure("json", "worker")
     log.info("first\nsecond «%s»", 'quoted "text"')
     with request_id.as_current("abc"):

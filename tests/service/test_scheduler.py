@@ -44,7 +44,7 @@ def test_cancel_closes_the_run_where_it_stands():
     assert closed == ["one"]
     assert len(scheduler) == 0
     assert list(scheduler.turn()) == []
-    scheduler.cancel(1)  # a cancel that crosses the end is fine
+    scheduler.cancel(1)  # it has ended already: no error
 
 
 def test_an_exception_ends_only_its_own_run():
@@ -78,7 +78,7 @@ def test_one_client_with_many_jobs_takes_no_more_turns_than_another_with_one():
     events = drain(scheduler)
     before = [number for number, _ in events[: events.index((20, "done"))]]
     assert before.count(20) == 10
-    assert len(before) - 10 <= 11  # the other's twenty together, by turns
+    assert len(before) - 10 <= 11  # the twenty jobs of the other client together had as many turns
     assert before[0::2][:10] == list(range(10))  # and each of the twenty in its turn
 
 

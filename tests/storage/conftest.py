@@ -1,4 +1,4 @@
-"""A store with room for 10 MB and an hour; fsspec's memory, which several threads may use at once."""
+"""A store that keeps 10 MB for an hour; fsspec's in-memory file system, made safe for several threads."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def store(tmp_path: Path) -> Store:
 
 
 class _Files(dict[str, Any]):
-    """The files of fsspec's memory, for several threads.
+    """The files of fsspec's in-memory file system, safe for several threads.
 
-    It lists them by a loop over the dictionary. Before Python 3.12 the collector of garbage may run within that loop,
-    and let another thread change the dictionary; copying one is a single step.
+    It lists them by a loop over the dictionary. Before Python 3.12 the garbage collector may run within that loop, and
+    let another thread change the dictionary; a copy is made in a single step.
     """
 
     def items(self) -> Any:

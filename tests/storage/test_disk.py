@@ -1,4 +1,4 @@
-"""A server whose store's disk fails, with the real model; and what its log says of it, in both processes."""
+"""A server whose store's disk fails, with the quick stand-in; and what both of its processes log of it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def small_disk(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def failing(small_disk, quick, tmp_path_factory):
+    """A server with its store on that disk."""
     store = tmp_path_factory.mktemp("failing") / "store"
     if small_disk:
         store.symlink_to(small_disk)
@@ -51,10 +52,11 @@ def lines(server):
 
 
 def panels(server):
+    """The files of the store that hold maps."""
     return {path for path in (server.store / "blobs").glob("*/*") if path.read_bytes()[1:6] == b"NUMPY"}
 
 
-def test_a_damaged_map_is_computed_again_and_the_worker_says_of_which_request(failing):
+def test_a_damaged_map_is_computed_again_and_the_log_names_the_request(failing):
     first = explain(failing, method="grad_cam", target=3).json()
     url = first["panels"][0]["urls"]["npy"]
     whole = failing.http.get(url).content
@@ -65,14 +67,14 @@ def test_a_damaged_map_is_computed_again_and_the_worker_says_of_which_request(fa
     again = explain(failing, method="grad_cam", target=3, id="the-second").json()
     assert again["panels"][0]["from_store"] is False
     assert failing.http.get(again["panels"][0]["urls"]["npy"]).content == whole
-    assert failing.http.get(url).content == whole  # the first has it again, too
+    assert failing.http.get(url).content == whole  # the first explanation has its map again, too
     entries = [line for line in lines(failing) if "damaged" in line["message"]]
     assert [(line["process"], line.get("request_id")) for line in entries][-1] == ("worker", "the-second")
     third = explain(failing, method="grad_cam", target=3).json()
     assert third["panels"][0]["from_store"] is True
 
 
-def test_an_index_that_is_deleted_is_begun_anew(failing):
+def test_a_deleted_index_is_replaced_by_an_empty_one(failing):
     before = explain(failing, method="grad_cam", target=4).json()
     for path in failing.store.glob("index*.sqlite3"):
         path.unlink()
@@ -83,10 +85,10 @@ def test_an_index_that_is_deleted_is_begun_anew(failing):
     assert failing.http.get(f"/api/v1/explanations/{answers[-1].json()['id']}").status_code == 200
 
 
-def test_a_full_disk_is_told_and_predictions_go_on(failing, small_disk):
+def test_a_full_disk_is_reported_and_predictions_go_on(failing, small_disk):
     if not small_disk:
         pytest.skip("no file system can be mounted here")
-    for number in range(12):  # more than fits: the oldest leave
+    for number in range(12):  # more than fits: the oldest are deleted
         answer = explain(failing, method=["vanilla_gradient", "guided_backprop"], target=number)
         assert answer.status_code == 200, answer.text
         assert [panel["status"] for panel in answer.json()["panels"]] == ["done", "done"]

@@ -13,7 +13,7 @@ from gradoscope.storage.shared_store import SharedStore
 from tests.support.object_store import BUCKET, object_store
 
 pytestmark = [
-    # what moto, botocore and aiohttp do is not ours to mend
+    # these come from moto, botocore and aiohttp
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -33,7 +33,7 @@ def opened(endpoint, request):
 
 @pytest.fixture
 def requests(monkeypatch):
-    """The names of the requests that are made."""
+    """The names of the S3 requests that are made."""
     import s3fs
 
     made, real = [], s3fs.S3FileSystem._call_s3
@@ -47,6 +47,7 @@ def requests(monkeypatch):
 
 
 def left(store):
+    """All paths in the object store."""
     return sorted(item.path for item in store._objects.list_below(""))
 
 
@@ -77,7 +78,7 @@ def test_one_server_keeps_and_another_one_serves(opened):
     assert one.load("../*?[a]") is None
 
 
-def test_age_and_size_are_heeded_by_the_clock_of_the_object_store(opened):
+def test_clean_up_by_age_and_size_uses_the_clock_of_the_object_store(opened):
     store = opened()
     for number in range(3):
         store.create(f"r{number}", {})
@@ -91,8 +92,9 @@ def test_age_and_size_are_heeded_by_the_clock_of_the_object_store(opened):
     assert store.usage() == (0, 0)
 
 
-def test_what_calls_cost(opened, requests):
-    """A panel that is there costs five requests: it and its bytes are read once, copied, and led to."""
+def test_how_many_requests_each_call_needs(opened, requests):
+    """A panel of another record costs five: its pointer and bytes are read, it is copied, a pointer to the copy is
+    written."""
 
     def cost(act):
         requests.clear()
@@ -111,7 +113,7 @@ def test_what_calls_cost(opened, requests):
     attach_and_read = lambda: (two.attach("s", "panel:p1", key), two.read("s", "panel:p1"))  # noqa: E731
     assert cost(attach_and_read) == [get, get, get, put, put]
     two.create("t", {})
-    assert cost(lambda: two.attach("t", "panel:p1", key)) == [get, get, put, put]  # it knows where
+    assert cost(lambda: two.attach("t", "panel:p1", key)) == [get, get, put, put]  # it remembers where the panel is
     assert cost(lambda: two.load("r")) == [get, get]
     assert cost(lambda: two.read("r", "panel:p1")) == [get]
 
@@ -147,14 +149,14 @@ def test_many_use_and_forget_the_same_panel_at_once(opened):
     assert [path for path in left(reader) if path.startswith("records/")] == []
 
 
-def test_a_bucket_that_is_not_there_and_an_endpoint_that_is_away_are_told(endpoint, monkeypatch, caplog):
+def test_a_missing_bucket_and_an_unreachable_endpoint_are_reported(endpoint, monkeypatch, caplog):
     missing = SharedStore(FsspecObjectStore("s3://no-such-bucket/x"), 1, 1, 1)
     with pytest.raises(NotStored):
         missing.create("r", {})
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    away = SharedStore(FsspecObjectStore(f"s3://{BUCKET}/x"), 1, 1, 1)
+    unreachable = SharedStore(FsspecObjectStore(f"s3://{BUCKET}/x"), 1, 1, 1)
     with pytest.raises(Unavailable) as raised:
-        away.load("r")
+        unreachable.load("r")
     assert raised.value.retry_after == 5
     assert "a-secret-key" not in caplog.text
     assert "an-access-key" not in caplog.text

@@ -1,4 +1,4 @@
-"""What many servers do to a store that they share: use and forget the same things at once, die, lose their place."""
+"""A store that many servers share: they use and delete the same panels at once, die, and find files damaged."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pathlib import Path
 import pytest
 from gradoscope.contract.problems import NotFound, NotStored, StorageFull, Unavailable
 from gradoscope.settings import Settings
-from gradoscope.storage import object_store as places
-from gradoscope.storage import shared_store
+from gradoscope.storage import object_store, shared_store
 from gradoscope.storage.object_layout import OWNER, RECORD
 from gradoscope.storage.object_store import FsspecObjectStore, LocalObjectStore
 from gradoscope.storage.shared_store import SharedStore
 from gradoscope.storage.store import Store
 from gradoscope.storage.stores import open_store
 
-KEYS = 4  # panels that all ask for
+KEYS = 4  # panels that every process uses
 
 
 def panel(number):
+    """The bytes of a panel."""
     return f"values of panel {number}".encode() * 50
 
 
@@ -38,7 +38,7 @@ def store(tmp_path):
 
 
 def keep(store, record, number=0):
-    """As a run does: use what there is, or compute it."""
+    """As a run does: attach the panel if it is stored, else put it; then read it."""
     key, name = store.key("panel", number), f"panel:p{number}"
     if store.attach(record, name, key) is None:
         store.put(record, name, key, panel(number), {"number": number})
@@ -46,6 +46,7 @@ def keep(store, record, number=0):
 
 
 def left(store):
+    """All paths in the object store."""
     return sorted(item.path for item in store._objects.list_below(""))
 
 
@@ -53,7 +54,7 @@ def left(store):
 
 
 def use_and_forget(root, name, turns, faults):
-    """Each record is used, read from anew, and forgotten; every third in the middle, from another thread."""
+    """Keeps panels in each record, reads them by another store, and deletes it; every third one already meanwhile."""
     store = shared(root)
     for turn in range(turns):
         record = f"{name}-{turn}"
@@ -76,7 +77,7 @@ def use_and_forget(root, name, turns, faults):
 
 
 def test_processes_use_and_forget_the_same_panels_at_once(store, tmp_path):
-    """Nothing that is used is ever missing, nothing that was forgotten is left."""
+    """No panel that is in use is ever missing, and nothing of a deleted record is left."""
     context = multiprocessing.get_context("fork")
     faults = context.SimpleQueue()
     root = tmp_path / "shared"
@@ -98,8 +99,8 @@ def test_processes_use_and_forget_the_same_panels_at_once(store, tmp_path):
     assert [path for path in left(store) if path.startswith(("records/", "keys/"))] == []
 
 
-class Beside(LocalObjectStore):
-    """A folder where, just before a call, somebody else acts."""
+class Interrupted(LocalObjectStore):
+    """A folder in which another process acts (`act`) once, just before the first call for which `call` is true."""
 
     def __init__(self, root, call, act):
         super().__init__(root)
@@ -131,8 +132,9 @@ class Beside(LocalObjectStore):
         super().remove(*paths)
 
 
-def beside(root, call, part, act):
-    place = Beside(root, lambda name, path: name == call and part in path, act)
+def interrupted(root, call, part, act):
+    """A shared store in which `act` runs once, just before the first `call` on a path that contains `part`."""
+    place = Interrupted(root, lambda name, path: name == call and part in path, act)
     return SharedStore(place, 10**7, 3600, 60)
 
 
@@ -140,7 +142,7 @@ def beside(root, call, part, act):
 def test_what_is_attached_stays_though_its_source_is_forgotten_in_the_middle(store, tmp_path, moment):
     store.create("one", {})
     keep(store, "one")
-    other = beside(tmp_path / "shared", *moment, lambda: store.forget("one"))
+    other = interrupted(tmp_path / "shared", *moment, lambda: store.forget("one"))
     other.create("two", {})
     assert keep(other, "two") == panel(0)
     assert store.read("two", "panel:p0") == panel(0)
@@ -151,7 +153,7 @@ def test_what_is_attached_stays_though_its_source_is_forgotten_in_the_middle(sto
 
 @pytest.mark.parametrize("what", ["update", "put", "attach", "create"])
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_who_writes_while_it_is_forgotten_is_told_and_leaves_nothing(store, tmp_path, what, moment):
+def test_writing_to_a_record_that_is_deleted_meanwhile_fails_and_leaves_nothing(store, tmp_path, what, moment):
     root = tmp_path / "shared"
     store.create("source", {})
     keep(store, "source")
@@ -159,7 +161,7 @@ def test_who_writes_while_it_is_forgotten_is_told_and_leaves_nothing(store, tmp_
     call = "share" if what == "attach" else "write"
     part = "records/one/"
     after = ("read", "gone/" if what == "create" else f"one/{OWNER}")
-    other = beside(root, *((call, part) if moment == "before" else after), lambda: store.forget("one"))
+    other = interrupted(root, *((call, part) if moment == "before" else after), lambda: store.forget("one"))
     key = store.key("panel", 0)
     with pytest.raises(NotFound):
         {
@@ -173,18 +175,18 @@ def test_who_writes_while_it_is_forgotten_is_told_and_leaves_nothing(store, tmp_
     assert store.attach("source", "panel:p0", key)
 
 
-def test_who_forgets_removes_what_is_written_at_the_same_moment(store, tmp_path):
+def test_deleting_a_record_removes_what_is_written_at_the_same_moment(store, tmp_path):
     store.create("one", {})
-    written = beside(tmp_path / "shared", "below", "records/one", lambda: shared_write(store))
+    written = interrupted(tmp_path / "shared", "below", "records/one", lambda: write_directly(store))
     assert written.forget("one")
     assert [path for path in left(store) if path.startswith("records/")] == []
 
 
-def shared_write(store):
+def write_directly(store):
     store._objects.write({"records/one/panel%3Ap1": b"of a process that died before it could look"})
 
 
-def test_who_writes_once_it_is_listed_what_to_remove_is_told(store, tmp_path):
+def test_writing_after_the_deletion_has_listed_the_record_fails(store, tmp_path):
     class Listed(LocalObjectStore):
         def list_below(self, path):
             found = super().list_below(path)
@@ -197,13 +199,13 @@ def test_who_writes_once_it_is_listed_what_to_remove_is_told(store, tmp_path):
     assert [path for path in left(store) if path.startswith("records/")] == []
 
 
-def test_a_folder_that_others_take_away_is_made_again(store, monkeypatch):
+def test_a_folder_that_another_process_deletes_is_made_again(store, monkeypatch):
     real, turns = Path.mkdir, []
 
     def mkdir(path, *rest, **named):
         turns.append(path)
         if len(turns) < 3:
-            raise FileExistsError(path)  # as pathlib does where it is there, and away when it looks
+            raise FileExistsError(path)  # as pathlib does if the folder exists at first and is deleted a moment later
         real(path, *rest, **named)
 
     monkeypatch.setattr(Path, "mkdir", mkdir)
@@ -211,7 +213,7 @@ def test_a_folder_that_others_take_away_is_made_again(store, monkeypatch):
     assert store.load("one") == {"a": 1}
 
 
-def test_what_was_forgotten_is_not_begun_again(store):
+def test_a_deleted_record_cannot_be_created_again(store):
     store.create("one", {})
     assert store.forget("one")
     with pytest.raises(NotFound, match="deleted"):
@@ -219,7 +221,7 @@ def test_what_was_forgotten_is_not_begun_again(store):
     assert (store.load("one"), store.owner("one"), store.forget("one")) == (None, None, False)
 
 
-def test_nothing_of_a_forgotten_record_is_told_anywhere(store, tmp_path):
+def test_the_id_of_a_deleted_record_is_nowhere_in_the_store(store, tmp_path):
     store.create("a-secret-id", {"label": "cat"}, "ann")
     keep(store, "a-secret-id")
     store.forget("a-secret-id")
@@ -228,7 +230,7 @@ def test_nothing_of_a_forgotten_record_is_told_anywhere(store, tmp_path):
         assert not path.is_file() or b"a-secret-id" not in path.read_bytes()
 
 
-def test_one_secret_for_all_who_begin_at_once(tmp_path):
+def test_servers_that_start_at_once_use_one_secret(tmp_path):
     keys = set()
     threads = [threading.Thread(target=lambda: keys.add(shared(tmp_path / "new").key("cat"))) for _ in range(8)]
     for thread in threads:
@@ -244,7 +246,7 @@ def test_one_secret_for_all_who_begin_at_once(tmp_path):
 # age
 
 
-def test_others_run_on_and_what_nobody_computes_was_cancelled(store, monkeypatch):
+def test_a_running_record_counts_as_cancelled_only_after_the_deadline(store, monkeypatch):
     for name, status in (("young", "running"), ("done", "done")):
         store.create(name, {"status": status})
     assert store.cancel_running([]) == 0
@@ -291,19 +293,19 @@ def test_bytes_that_records_share_are_counted_once(store):
     assert store.usage() == (0, 0)
 
 
-# what places do
+# damage, ids, and errors of the disk
 
 
 def flip(data):
     return data[:-1] + bytes([data[-1] ^ 1])
 
 
-@pytest.mark.parametrize("spoil", [flip, lambda data: data[:100], lambda data: b"", lambda data: data + b"\0"])
-def test_a_damaged_blob_is_taken_away_and_made_anew(store, tmp_path, spoil):
+@pytest.mark.parametrize("damage", [flip, lambda data: data[:100], lambda data: b"", lambda data: data + b"\0"])
+def test_a_damaged_panel_is_deleted_and_can_be_put_again(store, tmp_path, damage):
     store.create("one", {})
     keep(store, "one")
     path = tmp_path / "shared" / "records" / "one" / "panel%3Ap0"
-    path.write_bytes(spoil(path.read_bytes()))
+    path.write_bytes(damage(path.read_bytes()))
     assert store.read("one", "panel:p0") is None
     assert not path.exists()
     store.create("two", {})
@@ -317,8 +319,8 @@ def test_a_damaged_record_is_forgotten_and_a_damaged_pointer_leads_nowhere(store
     (pointer,) = (tmp_path / "shared" / "keys").glob("*/*")
     deep = b"[" * 100_000
     elsewhere = b'{"record": "../..", "name": "secret"}', b'{"record": "one", "name": "panel:p9"}'
-    for spoilt in (b"{", b"[]", deep, *elsewhere):
-        pointer.write_bytes(spoilt)
+    for damaged in (b"{", b"[]", deep, *elsewhere):
+        pointer.write_bytes(damaged)
         another = shared(tmp_path / "shared")  # which does not know the key already
         assert another.attach("one", "panel:p0", store.key("panel", 0)) is None
     (tmp_path / "shared" / "records" / "one" / RECORD).write_bytes(b"{")
@@ -330,7 +332,7 @@ def test_a_damaged_record_is_forgotten_and_a_damaged_pointer_leads_nowhere(store
 
 
 @pytest.mark.parametrize("id", ["..", ".", "", "../../etc", "a/b", "x" * 3000, "*", "a%2Fb", "ß\0"])
-def test_no_id_and_no_name_leads_out_of_the_place(store, tmp_path, id):
+def test_no_id_and_no_name_leads_out_of_the_folder(store, tmp_path, id):
     assert (store.load(id), store.owner(id), store.read(id, id), store.forget(id)) == (None, None, None, False)
     store.create(id, {"a": 1})
     store.put(id, f"panel:{id}", store.key("x"), b"x", {})
@@ -382,13 +384,13 @@ def test_a_full_disk_makes_room_by_forgetting_the_oldest(store, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EDQUOT])
-def test_errors_of_writing_are_told(store, monkeypatch, number):
+def test_errors_of_writing_are_reported(store, monkeypatch, number):
     monkeypatch.setattr(Path, "write_bytes", fail(number))
     with pytest.raises(NotStored):
         store.create("one", {})
 
 
-def test_errors_of_reading_are_told_and_can_be_tried_again(store, monkeypatch):
+def test_errors_of_reading_are_reported_as_temporary(store, monkeypatch):
     store.create("one", {})
     monkeypatch.setattr(Path, "open", fail(errno.EIO))
     with pytest.raises(Unavailable) as raised:
@@ -397,8 +399,8 @@ def test_errors_of_reading_are_told_and_can_be_tried_again(store, monkeypatch):
     store.check()  # says so in the log
 
 
-def test_what_errors_say_holds_no_credentials():
-    message = places.describe_error(OSError("cannot reach http://user:secret@host/bucket"))
+def test_messages_contain_no_credentials():
+    message = object_store.describe_error(OSError("cannot reach http://user:secret@host/bucket"))
     assert "secret" not in message
     assert "//…@host/bucket" in message
 
@@ -420,7 +422,7 @@ def test_the_setting_says_which_store(tmp_path):
 
 
 def test_an_object_store_without_conditional_puts_has_one_secret_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "CONFLICT_SECONDS", 0)
+    monkeypatch.setattr(object_store, "CONFLICT_SECONDS", 0)
     bucket = FsspecObjectStore(f"memory://{tmp_path}")
     pipe = bucket._files.pipe_file
 

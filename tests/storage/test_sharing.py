@@ -1,4 +1,4 @@
-"""Two servers over one folder: what one computes the other serves, and each can have it forgotten."""
+"""Two servers with one shared folder: each serves what the other computed, and each can delete it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_what_runs_on_one_can_be_forgotten_on_the_other(pair):
 
 
 def test_a_server_that_needs_no_object_store_loads_nothing_for_one():
-    """Nor does it take all of timm to know the labels of ImageNet."""
+    """And timm is not imported for the labels of ImageNet."""
     loads = "import sys, gradoscope.web.application; from gradoscope.zoo.labels import imagenet; imagenet(1000)"
     done = subprocess.run(
         [sys.executable, "-c", f"{loads}; print(*sys.modules)"], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""What both kinds of store do: blobs under keys, deletion, age, size, many at once; and what the index does alone."""
+"""What both kinds of store do: blobs under keys, deletion, age, size, many at once; and the SQLite index of one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def indexed(tmp_path):
 
 @pytest.fixture(params=["index", "folder", "objects"])
 def opened(request, tmp_path):
-    """Opens a store of one kind, again and again the same one; another one under another name."""
+    """Opens a store of one kind: every time the same one, with another `name` another one."""
 
     def open(name="store", max_bytes=10_000, max_age=3600):
         if request.param == "index":
@@ -45,7 +45,7 @@ def store(opened):
 
 
 def files(store):
-    """Blobs of all records, those that share their bytes once."""
+    """The blobs of all records; those that share their bytes count once."""
     if isinstance(store, Store):
         return [path for path in (store.folder / "blobs").rglob("*") if path.is_file()]
     items = store._objects.list_below("records")
@@ -53,6 +53,7 @@ def files(store):
 
 
 def lose(store):
+    """Deletes the only blob, behind the store's back."""
     (path,) = files(store)
     if isinstance(store, Store):
         path.unlink()
@@ -61,7 +62,7 @@ def lose(store):
 
 
 def wait(monkeypatch, store, seconds):
-    """Time goes on: for the machine and on the wall; or what there is was written earlier."""
+    """Lets time pass: both clocks go forward; in a shared store the times of all files go back instead."""
     if not isinstance(store, Store):
         for item in store._objects.list_below(""):
             age(store._objects, item.path, item.modified - seconds)
@@ -136,7 +137,7 @@ def test_the_oldest_go_until_the_size_holds(store):
     assert len(files(store)) == 3
 
 
-def test_what_is_computed_stays_whatever_has_to_go(store):
+def test_what_is_being_computed_is_never_deleted_to_make_room(store):
     """A record that runs, and one that is measured: neither a clean-up nor a full disk takes it, however old it is."""
     store.create("runs", {"status": "running"})
     store.create("measured", {"status": "done"})
@@ -172,7 +173,7 @@ def test_a_pin_ends_by_itself(opened, monkeypatch):
     assert store.clean_up() == 1
 
 
-def test_who_uses_most_makes_room(store):
+def test_the_owner_who_uses_most_loses_records_first(store):
     """One key cannot push out what others have kept, though theirs is older."""
     for number in range(2):
         store.create(f"ann{number}", {}, "ann")
@@ -232,7 +233,7 @@ def test_a_new_use_and_a_removal_do_not_race(opened, store):
     assert files(store) == []
 
 
-def test_a_change_that_breaks_off_is_taken_back(indexed):
+def test_a_transaction_that_fails_is_rolled_back(indexed):
     indexed.create("r", {"a": 1})
 
     def break_off():
@@ -247,7 +248,7 @@ def test_a_change_that_breaks_off_is_taken_back(indexed):
     assert indexed.load("r") == {"a": 2}
 
 
-def test_connections_are_used_again_and_let_go(indexed):
+def test_connections_are_reused_and_closed(indexed):
     indexed.create("r", {})
     for _ in range(20):
         indexed.update("r", {})
@@ -259,7 +260,7 @@ def test_connections_are_used_again_and_let_go(indexed):
     assert indexed.load("r") == {}
 
 
-def test_owners_are_kept_and_old_stores_get_them(tmp_path):
+def test_owners_are_kept_and_stores_of_older_versions_are_upgraded(tmp_path):
     index = sqlite3.connect(tmp_path / "index.sqlite3")
     index.execute("CREATE TABLE record (id TEXT PRIMARY KEY, created REAL NOT NULL, body TEXT NOT NULL)")
     index.execute("INSERT INTO record VALUES ('old', ?, '{}')", (time.time(),))
@@ -272,8 +273,8 @@ def test_owners_are_kept_and_old_stores_get_them(tmp_path):
     assert Store(tmp_path, 10**6, 10**6).owner("new") == "ann"
 
 
-def test_what_nobody_computes_any_more_was_cancelled(indexed):
-    """One that is damaged is left to be found out."""
+def test_records_that_nobody_computes_any_more_become_cancelled(indexed):
+    """A damaged one is left as it is."""
     for name, body in {"a": {"status": "running", "panels": ["«"]}, "b": {"status": "running"}, "c": {"n": 1}}.items():
         indexed.create(name, body)
     indexed.create("d", {})

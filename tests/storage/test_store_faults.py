@@ -20,7 +20,7 @@ from tests.support.store_files import MAGIC, blobs, index_file, keep
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "damage",
     [
         lambda data: data[:-1] + bytes([data[-1] ^ 1]),
         lambda data: data[: len(data) // 2],
@@ -30,17 +30,17 @@ from tests.support.store_files import MAGIC, blobs, index_file, keep
     ],
     ids=["one bit", "cut", "empty", "longer", "zeros"],
 )
-def test_a_damaged_file_is_taken_away_and_can_be_written_again(store, spoil):
+def test_a_damaged_file_is_deleted_and_can_be_written_again(store, damage):
     for record in ("one", "two"):
         keep(store, record)
     (path,) = blobs(store)
-    path.write_bytes(spoil(MAGIC))
+    path.write_bytes(damage(MAGIC))
     assert store.read("one", "source") is None
     assert blobs(store) == []
     assert store.attach("one", "source", store.key(MAGIC.decode())) is None
     keep(store, "one")
-    assert store.read("two", "source") == MAGIC  # whoever had it has it again
-    path.write_bytes(spoil(MAGIC))
+    assert store.read("two", "source") == MAGIC  # it is there again for every record that uses it
+    path.write_bytes(damage(MAGIC))
     assert store.attach("three", "source", store.key(MAGIC.decode())) is None
     assert blobs(store) == []
 
@@ -59,7 +59,7 @@ def test_files_that_the_index_does_not_know_are_cleaned_up(store):
 
 # a damaged index
 
-SPOILT = {
+DAMAGES = {
     "no SQLite": lambda path: path.write_bytes(b"nothing of the kind" * 1000),
     "cut in the middle": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "empty": lambda path: path.write_bytes(b""),
@@ -71,9 +71,9 @@ SPOILT = {
 }
 
 
-@pytest.mark.parametrize("how", SPOILT)
+@pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("opened", [False, True], ids=["when it is opened", "while it is open"])
-def test_a_damaged_index_is_begun_anew(store, how, opened):
+def test_a_damaged_index_is_replaced_by_a_new_one(store, how, opened):
     for number in range(30):
         keep(store, f"r{number}", MAGIC + bytes([65 + number]))
     other = Store(store.folder, 10_000_000, 3600)  # the other process
@@ -81,10 +81,10 @@ def test_a_damaged_index_is_begun_anew(store, how, opened):
     if not opened:
         store.close(), other.close()
     else:
-        with store._index.transaction() as connection:  # so that it is in the file, not only in the log
+        with store._index.transaction() as connection:  # so that all is in the file, not only in the write-ahead log
             pass
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    SPOILT[how](index_file(store))
+    DAMAGES[how](index_file(store))
     store.check()
     for one in (store, other, store):
         for _ in range(3):
@@ -92,10 +92,10 @@ def test_a_damaged_index_is_begun_anew(store, how, opened):
                 keep(one, "new")
                 break
         else:
-            raise AssertionError("it is not begun anew")
+            raise AssertionError("the index was not replaced")
         assert one.read("new", "source") == MAGIC
     store.clean_up()
-    other.close()  # what it had open does not take away what is there now
+    other.close()  # closing the old index does not delete the new one
     assert store.load("new") == {"label": "label of new"}
     again = Store(store.folder, 10_000_000, 3600)
     assert again.read("new", "source") == MAGIC
@@ -145,7 +145,7 @@ def test_damage_at_random_places_ends_in_an_answer(store):
         assert store.read("after", "source") == MAGIC
 
 
-def test_a_locked_index_is_told_and_waited_for(store, monkeypatch):
+def test_a_locked_index_is_reported_as_busy(store, monkeypatch):
     monkeypatch.setattr(index, "LOCK_SECONDS", 0.1)
     keep(store, "one")
     store.close()
@@ -168,7 +168,7 @@ def test_a_folder_that_is_deleted_comes_back(store):
     assert store.read("two", "source") == MAGIC
 
 
-def test_a_lost_secret_is_made_anew(store):
+def test_a_lost_secret_is_replaced(store):
     before = store.key("x")
     (store.folder / "secret").write_bytes(b"")
     after = Store(store.folder, 1000, 60).key("x")

@@ -1,4 +1,4 @@
-"""What is deleted is gone from the disk, and what is old goes at the right time, also by clocks that jump."""
+"""What is deleted is gone from the disk, and what is old is deleted at the right time, even if clocks jump."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def test_what_is_deleted_is_gone_from_the_disk(store):
     store.create("secret-record", {"label": "secret-label", "filler": "x" * 50_000})
     store.put("secret-record", "source", store.key("a"), MAGIC * 100, {"meta": "secret-meta"})
     store.update("secret-record", {"label": "secret-label", "more": "secret-label" * 1000})
-    wanted = (MAGIC, b"secret-record", b"secret-label", b"secret-meta")
-    assert traces(store.folder, *wanted)
+    secrets = (MAGIC, b"secret-record", b"secret-label", b"secret-meta")
+    assert traces(store.folder, *secrets)
     other = Store(store.folder, 10_000_000, 3600)
     other.load("other")
     assert store.forget("secret-record")
-    assert traces(store.folder, *wanted) == []
+    assert traces(store.folder, *secrets) == []
     assert other.read("other", "source") == b"other"
 
 
-def test_a_deletion_beside_somebody_who_reads_is_tidied_at_the_next_clean_up(store, monkeypatch):
+def test_a_deletion_while_another_reads_is_finished_by_the_next_clean_up(store, monkeypatch):
     monkeypatch.setattr(index, "TRUNCATE_SECONDS", 0.05)
     keep(store, "secret-record")
     with store._index.transaction(write=False) as reading:
@@ -63,7 +63,7 @@ def pass_time(monkeypatch, seconds, uptime=True, wall=True):
 
 
 @pytest.mark.parametrize("jump", [365 * 86400, -365 * 86400, 7200, -7200])
-def test_a_wall_clock_that_jumps_forgets_nothing_and_keeps_nothing(store, monkeypatch, jump):
+def test_a_wall_clock_that_jumps_deletes_nothing_early_and_nothing_late(store, monkeypatch, jump):
     keep(store, "before")
     store.clean_up()
     pass_time(monkeypatch, jump, uptime=False)
@@ -103,7 +103,7 @@ def test_records_from_the_future_do_not_stay_for_ever(store, monkeypatch):
     assert store.clean_up() == 1
 
 
-def test_without_a_boot_id_the_wall_clock_has_to_do(store, monkeypatch):
+def test_without_a_boot_id_the_wall_clock_is_used(store, monkeypatch):
     monkeypatch.setattr(clock, "_boot", lambda: "")
     keep(store, "one")
     store.clean_up()

@@ -19,7 +19,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def kill_one_that_works() -> None:
+def kill_a_process_that_uses_one() -> None:
     """A process makes a temporary folder with a store, and is killed."""
     child = os.fork()
     if child == 0:
@@ -34,29 +34,29 @@ def kill_one_that_works() -> None:
 def test_a_folder_is_there_for_as_long_as_its_context(place: Path) -> None:
     with temporary_folder() as one, temporary_folder() as two:
         assert one != two
-        assert one.is_dir()  # the second has not taken it for abandoned
+        assert one.is_dir()  # the second did not delete it as a leftover
         Store(two, 10**6, 60).create("r", {})
     assert list(place.iterdir()) == []
 
 
 def test_what_a_killed_process_has_left_is_deleted_by_the_next_one(place: Path) -> None:
-    kill_one_that_works()
+    kill_a_process_that_uses_one()
     (left,) = place.iterdir()
     assert (left / "blobs").is_dir()
     with temporary_folder() as folder:
         assert list(place.iterdir()) == [folder]
 
 
-def test_folders_that_are_nobodys_leftovers_stay(place: Path) -> None:
+def test_only_leftovers_are_deleted(place: Path) -> None:
     """The store of a server that was killed, one that is being made, one of an earlier version."""
     store = Store(place / f"{temporary.PREFIX}store", 10**6, 60)
     store.create("r", {"status": "running"})
     (runner,) = (store.folder / "runners").iterdir()
     store.close()
     runner.touch()  # as SIGKILL leaves it
-    made = place / f"{temporary.PREFIX}made" / temporary.OWNER / "runners"
-    made.mkdir(parents=True)
-    (made / "0a.part").touch()
+    unfinished = place / f"{temporary.PREFIX}unfinished" / temporary.OWNER / "runners"
+    unfinished.mkdir(parents=True)
+    (unfinished / "0a.part").touch()
     (place / f"{temporary.PREFIX}old" / "blobs").mkdir(parents=True)
     before = sorted(place.iterdir())
     with temporary_folder():

@@ -1,4 +1,5 @@
-"""Pictures that must do no damage, made by code: by name, what makes each of them. See test_bad_pictures.py."""
+"""Hostile, damaged and unusual pictures, made by code. The tables map a name to the function that makes the file, one
+table for each kind of answer that the server must give. See test_bad_pictures.py."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def png(width: int, height: int, *before: bytes, depth: int = 8, colour: int = 2, data: bytes | None = None) -> bytes:
-    """A PNG as its fields say, with chunks before its pixels; black where no `data` is given."""
+    """A PNG whose header has these values, with the chunks `before` ahead of its pixels; all black without `data`."""
     if data is None:
         channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
         data = zlib.compress(bytes((1 + (width * depth * channels + 7) // 8) * height))
@@ -68,7 +69,7 @@ def wrong_checksum() -> bytes:
 
 
 def webp_of(width: int, height: int) -> bytes:
-    """A small WebP whose header tells another size."""
+    """A small WebP whose header claims this size."""
     whole = bytearray(saved(corners(), "WEBP", lossless=True))
     place = whole.index(b"VP8L") + 9
     (bits,) = struct.unpack_from("<I", whole, place)
@@ -77,14 +78,14 @@ def webp_of(width: int, height: int) -> bytes:
 
 
 def many_scans(side: int = 2000, scans: int = 20_000) -> bytes:
-    """A progressive JPEG that tells its last scan again and again: every one would cost a pass over all its blocks."""
+    """A progressive JPEG that repeats its last scan again and again: each would cost a pass over all its blocks."""
     whole = saved(Image.new("L", (side, side)), "JPEG", progressive=True)
     last = whole.rindex(b"\xff\xda")
     return whole[:-2] + whole[last:-2] * scans + whole[-2:]
 
 
 def slow(runs: int = 6_000_000) -> bytes:
-    """A BMP of runs of one pixel each, which Pillow decodes one by one: some seconds of work in two bytes a pixel."""
+    """A run-length encoded BMP whose runs are one pixel long. Pillow decodes them one by one, which takes seconds."""
     side = int(runs**0.5) + 1
     pixels = b"\x01\x00" * runs + b"\x00\x01"
     offset = 14 + 40 + 4 * 256
@@ -143,7 +144,7 @@ REFUSED: dict[str, Make] = {  # 422: damaged, empty, or over a limit
 }
 
 HEIC = struct.pack(">I", 24) + b"ftypheic\0\0\0\0mif1heic" + bytes(200)
-UNSUPPORTED: dict[str, Make] = {  # 415: not an image that is taken
+UNSUPPORTED: dict[str, Make] = {  # 415: not a picture format that is accepted
     "SVG with a script": lambda: b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
     "HTML named .png": lambda: b"<!doctype html><script>alert(1)</script>",
     "PDF": lambda: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + bytes(100),
@@ -184,7 +185,7 @@ def translucent() -> Image.Image:
 
 
 def palette() -> bytes:
-    """Three colours, of which one is gone and one half gone."""
+    """Three colours, the first transparent, the second half transparent."""
     return saved(_palette(), transparency=bytes([0, 128, 255]))
 
 
@@ -196,7 +197,7 @@ def _palette() -> Image.Image:
     return picture
 
 
-def palette_seen() -> Image.Image:
+def palette_over_white() -> Image.Image:
     values = np.zeros((10, 30, 3), np.uint8)
     values[:, :10], values[:, 20:] = 255, (0, 100, 200)
     values[:, 10:20] = [round(c * 128 / 255 + 255 * 127 / 255) for c in (200, 100, 0)]
@@ -204,7 +205,7 @@ def palette_seen() -> Image.Image:
 
 
 def deep(channels: int) -> tuple[bytes, Image.Image]:
-    """16 bits a channel: grey, or red alone."""
+    """A PNG with 16 bits per channel, grey or only red, and how it must look."""
     ramp = np.linspace(0, 65535, 64).astype(">u2")
     values = np.zeros((8, 64, channels), ">u2")
     values[..., 0] = ramp
@@ -215,7 +216,7 @@ def deep(channels: int) -> tuple[bytes, Image.Image]:
 
 
 def oriented(number: int, kind: str = "JPEG") -> bytes:
-    """`corners` as a camera stores them that was held otherwise."""
+    """`corners` stored with an EXIF orientation, as by a camera that was turned: upright they look as ever."""
     stored = corners()
     turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}.get(number)
     if turn is not None:
@@ -245,7 +246,7 @@ def exact(picture: Image.Image) -> tuple[Image.Image, int]:
     return picture, 0
 
 
-# 200, with the picture that is to be seen and how far a value may be off
+# 200: the function that makes the file, and one that gives (how it must look, by how much a value may be off)
 FINE: dict[str, tuple[Make, Callable[[], tuple[Image.Image, int]]]] = {
     "1×1": (lambda: saved(corners().crop((0, 0, 1, 1))), lambda: exact(corners().crop((0, 0, 1, 1)))),
     "RGBA over white": (lambda: saved(translucent()), lambda: (over_white(translucent()), 1)),
@@ -257,7 +258,7 @@ FINE: dict[str, tuple[Make, Callable[[], tuple[Image.Image, int]]]] = {
         lambda: saved(translucent(), "WEBP", lossless=True, exact=True),
         lambda: (over_white(translucent()), 1),
     ),
-    "palette with transparency": (palette, lambda: (palette_seen(), 1)),
+    "palette with transparency": (palette, lambda: (palette_over_white(), 1)),
     "16 bits of grey": (lambda: deep(1)[0], lambda: exact(deep(1)[1])),
     "16 bits a channel": (lambda: deep(3)[0], lambda: (deep(3)[1], 1)),
     "1 bit": (lambda: saved(corners().convert("1")), lambda: exact(corners().convert("1").convert("RGB"))),

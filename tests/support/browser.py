@@ -24,7 +24,7 @@ from tests.support.server import WAITING_SIDE
 
 CAT = SAMPLES / "cat.jpg"
 SIX = 6
-LONG = 90_000  # milliseconds until something computed on a slow machine is given up
+LONG = 90_000  # timeout in milliseconds for what a slow machine computes
 EXPLANATIONS = "**/api/v1/explanations"
 SPARE = 6  # contexts that are kept for later visits
 FLAGS = [
@@ -47,7 +47,7 @@ PIXELS = """canvas => {
   return { colours: new Set(words).size, sum, width: canvas.width };
 }"""
 BY_COLOUR = ("color-contrast", "link-in-text-block")  # axe's rules that look at colours
-LAYER = "dialog[open], [popover]:popover-open"
+LAYER = "dialog[open], [popover]:popover-open"  # what lies open over the page
 AXE = """async ([within, options]) => {
   const include = within === 'html' ? document : { include: [...document.querySelectorAll(within)] };
   if (include.include?.length === 0) throw new Error(`there is no ${within}`);
@@ -92,7 +92,7 @@ class Visit:
         self.requests.append(request)
 
     def forget_storage(self) -> None:
-        """What an earlier visitor of this context has stored."""
+        """Deletes what an earlier visitor of this context has stored."""
         session = self.context.new_cdp_session(self.page)
         session.send("Storage.clearDataForOrigin", {"origin": self.root, "storageTypes": STORAGES})
         session.detach()
@@ -125,6 +125,7 @@ class Visit:
 
     @property
     def asked(self) -> list[Request]:
+        """The POST requests so far: all that the page had the server compute or fetch, estimates too."""
         return [r for r in self.requests if r.method == "POST"]
 
     @property
@@ -146,16 +147,16 @@ class Visit:
         self.finished()
 
     def finished(self, count: int = SIX) -> None:
-        """Waits until the answer is complete, and that many maps are drawn from their raw arrays.
+        """Waits until the answer is complete and that many maps are drawn from their raw arrays.
 
-        By selectors: to find a button by its role, the page's whole tree is asked for names at each look.
+        It uses CSS selectors, because Playwright's `get_by_role` computes the names of the whole page at each poll.
         """
         self.page.locator("button.export-button:visible").wait_for()
         self.page.locator("map-panel[data-status=done]:has(canvas.map:not([hidden]))").nth(count - 1).wait_for()
         self.settled()
 
     def settled(self) -> None:
-        """Until nothing is being fetched, and two frames after that: drawing waits for the next frame."""
+        """Waits until nothing is being fetched, and two frames more: drawing waits for the next frame."""
         self.page.wait_for_load_state("networkidle")
         self.frame()
 
@@ -195,7 +196,7 @@ class Visit:
         """What axe finds wrong with the page as it is, or with a part of it; `only` names the rules, by default all."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
-        # Targets of 24 px (WCAG 2.5.8) are no rule of axe's own choice.
+        # By default axe does not check that targets are 24 px large (WCAG 2.5.8).
         options: dict[str, Any] = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
         if only:
             options = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": only}}
@@ -205,7 +206,7 @@ class Visit:
         ]
 
     def axe_in_both_themes(self, within: str = "html") -> list[str]:
-        """All rules in the light theme, and in the dark one those that look at colours: the others find the same."""
+        """All rules in the light theme. In the dark one only those about colours: the others would find the same."""
         self.page.emulate_media(color_scheme="light")
         found = self.axe(within=within)
         self.page.emulate_media(color_scheme="dark")
@@ -219,8 +220,8 @@ class Visit:
 
 
 V = TypeVar("V", bound=Visit)
-# Contexts of earlier visits that nobody uses now. What they have of the page's files need not be fetched and compiled
-# again; what a visitor leaves behind (storage, cookies, permissions, routes) is taken out.
+# Contexts of earlier visits, by their options, for reuse: the page's files in their cache need not be fetched and
+# compiled again. What a visitor leaves behind (storage, cookies, permissions, routes) is removed.
 _free: WeakKeyDictionary[Browser, dict[str, BrowserContext]] = WeakKeyDictionary()
 STORAGES = "local_storage,indexeddb,cache_storage,service_workers"
 
@@ -254,7 +255,7 @@ def visiting(browser: Browser, root: str, kind: type[V] = Visit, *, first: bool 
 
 
 def module(path: str) -> str:
-    """JavaScript that imports a module of static/js/ as the page itself has it: with its state."""
+    """JavaScript that imports a module of static/js/: the instance that the page uses, so with the page's state."""
     return f"import(new URL('../{path}', document.querySelector('script[type=module]').src))"
 
 
@@ -289,9 +290,10 @@ def with_fields(request: Request, body: bytes | None = None, **more: str) -> byt
 
 
 def slowly(route: Route, methods: tuple[str, ...] = (), **options: dict[str, Any]) -> None:
-    """Lets the request ask the quick stand-in for an input at which it waits: the answer can be watched and cancelled.
+    """A route handler. It changes the input size to the one at which the quick stand-in (quick_model.py) waits in each
+    pass, so that the answer takes long enough to be watched and cancelled.
 
-    `methods` are asked before those that the request names, `options` are the parameters of methods.
+    `methods` are added before those that the request names, `options` are the parameters of methods.
     """
     body = with_fields(route.request, size=str(WAITING_SIDE), options=json.dumps(options))
     for method in reversed(methods):
@@ -300,7 +302,7 @@ def slowly(route: Route, methods: tuple[str, ...] = (), **options: dict[str, Any
 
 
 def cheaply(route: Route) -> None:
-    """Lets a request that names no method ask for a cheap one."""
+    """A route handler: a request that names no method gets a cheap one."""
     named = b'name="method"' in (route.request.post_data_buffer or b"")
     route.continue_(post_data=None if named else with_fields(route.request, method="grad_cam"))
 

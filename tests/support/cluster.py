@@ -1,4 +1,4 @@
-"""A Ray cluster of one machine for tests, with the explainers in it, and helpers for tests of them."""
+"""A Ray cluster on one machine for tests, with replicas of the `Explainer` deployment, and helpers for such tests."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from gradoscope.settings import Settings
 from gradoscope.web.cluster_app import APPLICATION, EXPLAINER, explainer, ingress
 from ray import serve
 
-STORE_BYTES = 100 * 2**20  # of Ray's objects
+STORE_BYTES = 100 * 2**20  # of Ray's own object store
 MICRO_BATCH = 8
 
 
 class TestCluster:
-    """Ray, started here, with the explainers as the settings have them; `scale` gives it replicas."""
+    """Ray, started in this process. `scale` starts replicas of the `Explainer` with its settings."""
 
     __test__ = False
 
@@ -45,15 +45,15 @@ class TestCluster:
         self.handle: Any = None
 
     def scale(self, replicas: int) -> None:
-        """So many replicas, all of them ready."""
-        most = {"cluster_replicas_min": replicas, "cluster_replicas_max": replicas}
-        self.settings = self.settings.model_copy(update=most)
+        """Runs this number of replicas, and waits until all are ready."""
+        limits = {"cluster_replicas_min": replicas, "cluster_replicas_max": replicas}
+        self.settings = self.settings.model_copy(update=limits)
         serve.run(explainer(self.settings), name=APPLICATION, route_prefix=None)
         self.handle = serve.get_deployment_handle(EXPLAINER, APPLICATION)
         self.reports(replicas)
 
     def reports(self, replicas: int = 1) -> list[dict[str, Any]]:
-        """The reports of the replicas, once there are so many."""
+        """The reports of the replicas, once there are at least `replicas`."""
         while True:
             answers = self.handle.broadcast("report", {}).results(return_exceptions=True)
             answers = [answer for answer in answers if isinstance(answer, dict)]
@@ -61,7 +61,7 @@ class TestCluster:
                 return answers
 
     def web(self) -> str:
-        """The address of the web application as a deployment, by Serve's own proxy."""
+        """Deploys the web application too; its address, at Serve's own proxy."""
         serve.run(ingress(self.settings, self.handle), name="web", route_prefix="/")
         return f"http://127.0.0.1:{self.port}"
 
@@ -77,7 +77,7 @@ class TestCluster:
         return self.settings.store, "--cluster", self.address
 
     def with_executor(self, scenario: Any) -> Any:
-        """What `scenario` makes of an executor that computes here."""
+        """Runs the coroutine `scenario(executor)` with an executor of this cluster, and returns what it returns."""
 
         async def run() -> Any:
             async def connect() -> Any:
@@ -106,7 +106,7 @@ def reports_when_idle(cluster: TestCluster) -> list[dict[str, Any]]:
 
 
 def final_status(load: Callable[[], Any], patience: float = 30) -> str:
-    """What a record says when it no longer says `running`: a worker notes it after the micro-batch that it is at."""
+    """A record's status once it is no longer `running`: a worker writes it after the micro-batch that it computes."""
     until = time.monotonic() + patience
     while (status := str(load()["status"])) == "running" and time.monotonic() < until:
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Records and events with as little in them as may be."""
+"""Minimal records and events for tests, with dummy values."""
 
 from __future__ import annotations
 

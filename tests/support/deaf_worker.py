@@ -1,4 +1,4 @@
-"""Worker processes that hang, or say what nobody understands, in their first life; the next one is as it should be."""
+"""Worker processes that hang, or answer with garbage, at their first start. After a restart they work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def work(connection: Connection, settings: Settings) -> None:
 
 
 def work_that_mumbles(connection: Connection, settings: Settings) -> None:
-    """Answers its first job with what is no pickle, and hangs."""
+    """Answers its first job with bytes that are no pickle, and hangs."""
     if _first_life(settings):
         connection.send(("ready", {}))
         while connection.recv()[0] != "run":

@@ -1,4 +1,4 @@
-"""Explained maps for the tests of metrics: of tiny nets."""
+"""Maps of tiny nets, with all that a metric needs (`ExplainedMap`), for tests of metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A visit to two cheap maps of the cat, with what a page keeps and gives away: menus, downloads, clipboard, history."""
+"""A visit to two cheap maps of the cat, for tests of what the page keeps and exports: downloads, clipboard, history."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ class Keeping(Visit):
     id: str
 
     def cheap(self, fragment: str = "", **changes: Any) -> None:
+        """Makes such an explanation and opens it. `changes` are fields of the request, `fragment` is the address's."""
         self.id = self.made(**changes)
         self.see(fragment)
 
     def made(self, **changes: Any) -> str:
+        """The id of an explanation that is made over REST, without the page."""
         answer = httpx.post(
             f"{self.root}/api/v1/explanations", data={"sample": "cat", "method": CHEAP, **changes}, timeout=300
         )
@@ -33,6 +35,7 @@ class Keeping(Visit):
         return answer.json()["id"]
 
     def see(self, fragment: str = "") -> None:
+        """Opens the explanation of the last `cheap` anew."""
         self.page.goto("about:blank")
         self.page.goto(f"{self.root}/e/{self.id}{fragment}")
         self.finished(2)

@@ -1,4 +1,4 @@
-"""A job that is long enough for a test of what happens meanwhile, with the model that waits (`slow_model`)."""
+"""A job that runs long enough for tests of what happens meanwhile. It needs the fixture `slow_model`."""
 
 from __future__ import annotations
 

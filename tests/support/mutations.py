@@ -15,7 +15,7 @@ Mutation = Callable[[bytearray, random.Random], None]
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
-def sound() -> dict[str, bytes]:
+def valid_pictures() -> dict[str, bytes]:
     """Small valid pictures by name."""
     picture = corners(96, 64)
     picture.paste(noise(40), (20, 10))
@@ -44,7 +44,7 @@ def sound() -> dict[str, bytes]:
 
 
 def flip(data: bytearray, random: random.Random) -> None:
-    """Other values for some bytes, anywhere."""
+    """Some bytes anywhere get other values."""
     for _ in range(random.choice((1, 3, 20))):
         data[random.randrange(len(data))] = random.randrange(256)
 
@@ -56,14 +56,14 @@ def cut(data: bytearray, random: random.Random) -> None:
 
 
 def splice(data: bytearray, random: random.Random) -> None:
-    """A piece comes again elsewhere, over what was there or between."""
+    """A piece is copied to another place, over what is there or inserted."""
     start, place = random.randrange(len(data)), random.randrange(len(data))
     piece = data[start : start + random.randrange(1, 512)]
     data[place : place + random.choice((0, len(piece)))] = piece
 
 
 def header(data: bytearray, random: random.Random) -> None:
-    """Numbers in the first bytes at their extremes, in either order of bytes."""
+    """Some numbers of the header become extreme values, in either byte order."""
     for _ in range(random.choice((1, 2))):
         size, order = random.choice((1, 2, 4)), random.choice("<>")
         place = random.randrange(2, min(len(data), 120) - 4)
@@ -71,17 +71,17 @@ def header(data: bytearray, random: random.Random) -> None:
         struct.pack_into(order + {1: "B", 2: "H", 4: "I"}[size], data, place, value)
 
 
-def grow(data: bytearray, random: random.Random) -> None:
-    """Garbage between."""
+def insert(data: bytearray, random: random.Random) -> None:
+    """Garbage is inserted."""
     place = random.randrange(len(data))
     data[place:place] = random.choice((bytes(64), random.randbytes(64), b"\xff" * 64))
 
 
-MUTATIONS: tuple[Mutation, ...] = (flip, cut, splice, header, grow)
+MUTATIONS: tuple[Mutation, ...] = (flip, cut, splice, header, insert)
 
 
-def checked(data: bytearray) -> None:
-    """Set a PNG's checksums right again, so that what is wrong gets as far as it can."""
+def fix_checksums(data: bytearray) -> None:
+    """Corrects a PNG's checksums, so that the damage is not found before the pixels are decoded."""
     place = 8
     while place + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, place)
@@ -93,8 +93,8 @@ def checked(data: bytearray) -> None:
 
 
 def mutated(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """So many damaged pictures: all formats and ways in turn; (what it is, its bytes)."""
-    pictures = sound()
+    """Yields `count` damaged pictures as (description, bytes): all formats and mutations in turn."""
+    pictures = valid_pictures()
     draw = random.Random(seed)
     for number in range(count):
         name, whole = list(pictures.items())[number % len(pictures)]
@@ -102,5 +102,5 @@ def mutated(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
         data = bytearray(whole)
         mutation(data, draw)
         if whole.startswith(b"\x89PNG") and draw.random() < 0.7:
-            checked(data)
+            fix_checksums(data)
         yield f"{number}: {name}, {mutation.__name__}", bytes(data)

@@ -129,7 +129,7 @@ class Product(nn.Module):
 
 
 class Keeping(Linear):
-    """A linear score that keeps the pictures at which its gradient is taken, in `shown`."""
+    """A linear score that remembers in `shown` the pictures at which its gradient was taken."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -234,9 +234,10 @@ def relative(actual: Tensor, expected: Tensor) -> float:
     return distance / size if size else distance and float("inf")
 
 
-def complete(record: dict[str, Any], below: float = 1e-3) -> bool:
-    """Whether a map's sum is what it should be, up to a share `below`."""
-    return abs(record["attributed"] - record["expected"]) <= below * max(abs(record["expected"]), 1e-6)
+def complete(completeness: dict[str, Any], below: float = 1e-3) -> bool:
+    """Whether a map sums to what it should, within the relative error `below`; by its diagnostics."""
+    expected = completeness["expected"]
+    return abs(completeness["attributed"] - expected) <= below * max(abs(expected), 1e-6)
 
 
 def png(picture: Image.Image, **options: Any) -> bytes:

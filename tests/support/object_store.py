@@ -1,4 +1,4 @@
-"""An object store on this machine, for tests: moto's, with the environment that leads there."""
+"""A local S3 for tests, by moto, with environment variables that point to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BUCKET = "explanations"
 
 @contextmanager
 def object_store() -> Iterator[str]:
-    """Within: its address, with an empty bucket; credentials and endpoint are in the environment."""
+    """Runs it and yields its address. It has an empty bucket; credentials and endpoint are in the environment."""
     import boto3
     from moto.server import ThreadedMotoServer
 

@@ -63,7 +63,7 @@ def write_faulty(folder: Path) -> None:
     (folder / "own_nets.py").write_text(NETS)
 
 
-# name: what is different in the card, and what is said
+# name of the fault: (what it changes in the card of the intact weights, a part of the message)
 RESNET = "torchvision:resnet18"
 FAULTS: dict[str, tuple[dict[str, str], str]] = {
     "architecture": (

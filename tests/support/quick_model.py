@@ -15,7 +15,7 @@ from tests.support.nets import sample_pixels
 from tests.support.server import WAITING_SIDE
 
 WIDTH = 64
-# of each sample picture: its classes, the most likely first
+# sample picture: the classes that the stand-in predicts, the most likely first
 ANSWERS = {"cat": (282, 285, 281), "espresso": (967, 504, 968), "rocket": (657, 744, 812), "astronaut": (834, 818)}
 SIDES = (224, 240, 260)  # of EfficientNet-Lite0, Lite1 and Lite2
 CARD = """title = "EfficientNet-Lite{number}"
@@ -31,15 +31,15 @@ NETWORK = f"""import time
 import torch
 from torch import nn
 
-PASS_SECONDS = 0  # a pass waits so long
-WAITING_SECONDS = 0.1  # and at one size of the input so long
+PASS_SECONDS = 0  # how long a pass waits
+WAITING_SECONDS = 0.1  # and how long at one special size of the input
 
 
 class Network(nn.Module):
     def __init__(self, classes, idle):
         super().__init__()
         if idle:
-            self.register_buffer("idle", torch.zeros(idle))  # for nothing but its size
+            self.register_buffer("idle", torch.zeros(idle))  # only takes memory
         widths, layers = (3, 8, 16, 32, 32, {WIDTH}), []
         for place, (inner, outer) in enumerate(zip(widths, widths[1:])):
             side = 5 if place == 0 else 3
@@ -62,10 +62,9 @@ def write_quick_model(folder: Path, seconds: float = 0, number: int = 0, idle: i
     """Card, code and weights into `folder`, for GRADOSCOPE_MODELS: there it takes the place of a shipped model,
     EfficientNet-Lite`number`.
 
-    `seconds`: how long each pass waits. So a job is long for a test of what happens meanwhile, and costs the processor
-    next to nothing. A job that asks for an input of WAITING_SIDE pixels waits even where the others do not: the same
-    server is quick for them. `idle`: numbers that the model holds beside its weights, for a test of how much memory it
-    takes.
+    `seconds`: how long each pass waits, so that a job takes long but costs next to no processor time. With an input of
+    WAITING_SIDE pixels a pass waits even if `seconds` is 0: one server can then be slow for one test and quick for the
+    others. `idle`: how many float32 numbers the model holds beside its weights, for tests of memory.
     """
     scope: dict[str, type[torch.nn.Module]] = {"__name__": "quick_network"}
     exec(NETWORK, scope)
@@ -82,7 +81,7 @@ def write_quick_model(folder: Path, seconds: float = 0, number: int = 0, idle: i
 
 @torch.no_grad()
 def fit_head(network: torch.nn.Module, noise: torch.Tensor) -> None:
-    """The head that gives each sample picture its classes, and the others what `noise` says.
+    """Fits the head so that each sample picture has high logits for its classes, and those of `noise` for all others.
 
     It has no bias: what a picture's classes score comes from its features, so that Grad-CAM has something to show.
     """

@@ -44,7 +44,7 @@ class Server:
         return self.log.read_text()
 
     def worker_pid(self) -> int:
-        """The worker is the server's child that imported torch: the one that runs multiprocessing's spawn."""
+        """The worker is the one child of the server that multiprocessing has spawned."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for child in children:
             if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():

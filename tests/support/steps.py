@@ -1,4 +1,4 @@
-"""Does memory grow with the number of steps? Peak memory of this process after 50 and after 1000 steps of each path."""
+"""Does memory grow with the number of steps? Peak memory of a process that runs the methods with many gradients."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 METHODS = ("smooth_grad", "integrated_gradients", "blur_integrated_gradients")
-FACTOR = 1.05
+FACTOR = 1.05  # by which the peak of many steps may exceed the peak of few
 
 
-def peak(code_steps: int) -> int:
-    """Bytes at the peak of a process of its own that runs every method of many gradients with so many steps."""
-    command = [sys.executable, "-m", "tests.support.steps", str(code_steps)]
+def peak(steps: int) -> int:
+    """Peak memory, in bytes, of a child process that runs each of `METHODS` with this number of steps or samples."""
+    command = [sys.executable, "-m", "tests.support.steps", str(steps)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return int(json.loads(done.stdout.splitlines()[-1]))
 
 
 def run(steps: int) -> int:
-    """In the child: a small convolutional network, so that what would pile up is more than the network."""
+    """In the child. The network is small, so that gradients that pile up would take more memory than it."""
     import torch
     from gradoscope.attribution.engine import Engine
     from gradoscope.attribution.memory import keep_freed_memory
@@ -37,7 +37,7 @@ def run(steps: int) -> int:
         found = find_method(method)
         options = {"samples" if method == "smooth_grad" else "steps": steps}
         for _ in found.attribute(Engine(network, Score(0)), x, found.Parameters(**options), 0):
-            pass  # as the worker does: an estimate is told and forgotten
+            pass  # as the worker does: it keeps no earlier progress or partial map
     status = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) * 1024
 

@@ -32,7 +32,7 @@ from tests.support.contract import accepted, catalogue, done
 
 class Idle:
     """An executor that answers everything at once, or when `gate` is opened; remembers what it was asked, and how many
-    have their answer or have left."""
+    jobs have ended: answered, or left by the client."""
 
     unready: str | None = None
     has_catalogue = True  # if False, `catalogue` fails, as before a worker is ready
@@ -40,7 +40,7 @@ class Idle:
     def __init__(self, settings: Settings) -> None:
         self.telemetry = Telemetry()
         self.asked: list[tuple[Job, str]] = []
-        self.left = 0
+        self.ended = 0
         self.gate = threading.Event()
         self.gate.set()
 
@@ -66,7 +66,7 @@ class Idle:
                 await asyncio.sleep(0.01)
             yield done(job.id) if isinstance(job, Explain) else ResultEvent(result=nothing(job))
         finally:
-            self.left += 1
+            self.ended += 1
 
 
 def nothing(job: Job) -> WireModel:

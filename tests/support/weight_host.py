@@ -1,4 +1,4 @@
-"""A host of weight files on loopback that can be slow, break off, send wrong bytes, or not know a file."""
+"""A server of weight files on loopback that can be slow, break off, send wrong bytes, or lack a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Host:
     silence: float = 0.0  # seconds before the first
     piece: int = 2**16
     ranges: bool = True  # whether it knows partial answers
-    hub: bool = True  # whether it tells commit and hash, as the Hugging Face hub does
+    hub: bool = True  # whether its headers name commit and hash, as those of the Hugging Face hub do
     asked: list[tuple[str, str | None]] = field(default_factory=list)  # path and range of each GET
     sent: int = 0
 

@@ -1,4 +1,4 @@
-"""Models of one's own that are nothing but large: for tests of how much memory the loaded ones take."""
+"""A user's own models with a wide linear layer, for tests of the memory that loaded models take."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def build(num_classes=3, width=60_000):
 
 
 def put(folder: Path, name: str, more: str = "", weights: bool = True) -> None:
+    """Writes code, card and weights of a model; `more` is further TOML of the card."""
     (folder / "wide_net.py").write_text(NET)
     (folder / f"{name}.toml").write_text(CARD.format(name=name, more=more))
     if weights:

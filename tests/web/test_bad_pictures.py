@@ -1,4 +1,4 @@
-"""Pictures that must do no damage, sent to a real server: each has a clear answer, and the next good one is right."""
+"""Hostile and damaged pictures, sent to a real server: each has a clear answer, and the next good one is read."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def kill_decoders(server):
 
 
 def predict(server, data, name="picture.png", kind="image/png"):
-    """The answer, which must have come in time; twice too late is late."""
+    """The answer, which must come in time. One late answer is excused: the picture is then sent once more."""
     for _ in range(2):
         began = time.monotonic()
         response = server.http.post("/api/v1/predictions", files={"image": (name, data, kind)})
@@ -60,7 +60,8 @@ def predict(server, data, name="picture.png", kind="image/png"):
     raise AssertionError(f"{name} was answered late, twice")
 
 
-def refused(response, *allowed):
+def check_refused(response, *allowed):
+    """Checks that it is a problem with one of these statuses."""
     assert response.status_code in allowed, response.text
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()
@@ -70,30 +71,30 @@ def refused(response, *allowed):
 
 
 @pytest.fixture(scope="module")
-def right(server):
+def cat_prediction(server):
     return predict(server, sample("cat.jpg")).json()
 
 
 @pytest.fixture(autouse=True)
-def unhurt(server, right):
-    """After each picture the worker is the one from before, and a good picture is answered as ever."""
+def server_is_unhurt(server, cat_prediction):
+    """After each test the worker is still the same process, and a good picture is answered as before."""
     worker = server.worker_pid()
     yield
     assert server.worker_pid() == worker
     again = predict(server, sample("cat.jpg"))
-    assert again.json()["predictions"][0]["classes"][0] == pytest.approx(right["predictions"][0]["classes"][0])
+    assert again.json()["predictions"][0]["classes"][0] == pytest.approx(cat_prediction["predictions"][0]["classes"][0])
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_damaged_pictures_and_those_over_a_limit_are_422(server, name):
-    refused(predict(server, REFUSED[name](), name), 422)
+    check_refused(predict(server, REFUSED[name](), name), 422)
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
 def test_other_formats_are_415(server, name):
     """A HEIC file is read where pillow-heif is installed; this one is cut off."""
     readable = name.startswith("HEIC") and find_spec("pillow_heif") is not None
-    refused(predict(server, UNSUPPORTED[name](), name), 422 if readable else 415)
+    check_refused(predict(server, UNSUPPORTED[name](), name), 422 if readable else 415)
 
 
 @pytest.mark.parametrize("name", EITHER)
@@ -102,11 +103,11 @@ def test_extremes_are_answered_or_refused(server, name):
     if response.status_code == 200:
         assert response.json()["predictions"][0]["classes"]
     else:
-        refused(response, 422)
+        check_refused(response, 422)
 
 
 @pytest.mark.parametrize("name", FINE)
-def test_odd_pictures_are_seen_rightly(server, name):
+def test_unusual_pictures_are_decoded_correctly(server, name):
     make, expect = FINE[name]
     record = explained(server, make())
     expected, tolerance = expect()
@@ -126,17 +127,17 @@ def fetched(server, id, part):
     return Image.open(io.BytesIO(server.http.get(f"/api/v1/explanations/{id}/{part}").content), formats=["PNG"])
 
 
-def test_what_a_file_is_its_bytes_say(server):
-    """Neither the content type nor the name."""
+def test_the_format_is_read_from_the_bytes(server):
+    """And not from the content type or the name."""
     for name, kind in (("a.svg", "image/svg+xml"), ("a.exe", "application/x-msdownload"), ("a", "text/html")):
         assert predict(server, sample("cat.jpg"), name, kind).status_code == 200
-    refused(predict(server, b"<svg/>", "a.png", "image/png"), 415)
+    check_refused(predict(server, b"<svg/>", "a.png", "image/png"), 415)
 
 
 SECRET = "taken-at-home"
 
 
-def laden() -> dict[str, bytes]:
+def pictures_with_metadata() -> dict[str, bytes]:
     """Pictures that carry more than pixels."""
     exif = Image.Exif()
     exif[0x010E] = SECRET
@@ -153,10 +154,10 @@ def laden() -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", laden())
+@pytest.mark.parametrize("name", pictures_with_metadata())
 def test_nothing_is_served_as_it_was_sent(server, name):
-    """All that comes back is PNGs of our own making with pixels in them, and nothing else."""
-    sent = laden()[name]
+    """Every picture that comes back is a PNG that the server encoded, without metadata."""
+    sent = pictures_with_metadata()[name]
     assert SECRET.encode() in sent
     record = explained(server, sent)
     where = f"/api/v1/explanations/{record['id']}"
@@ -188,7 +189,8 @@ def test_a_decoder_that_is_killed_refuses_its_picture_alone(server):
     answered = threading.Event()
 
     def kill_again_and_again():
-        while not answered.wait(0.5):  # one is at work on the picture by then; it is tried once more
+        # After half a second a decoder is at work on the picture. When it dies, the picture is tried once more.
+        while not answered.wait(0.5):
             kill_decoders(server)
 
     killer = threading.Thread(target=kill_again_and_again)
@@ -196,13 +198,13 @@ def test_a_decoder_that_is_killed_refuses_its_picture_alone(server):
     response = server.http.post("/api/v1/predictions", files={"image": slow()})
     answered.set()
     killer.join()
-    refused(response, 422)
+    check_refused(response, 422)
     assert response.json()["title"] == "Picture too demanding"
     assert counted() == before + 1
 
 
 def test_others_take_their_turns_while_a_picture_is_decoded(server):
-    """A slow one holds up nobody: it is waited for turn by turn, and another process decodes the next."""
+    """A slow picture delays nobody: another decoder process takes the next one."""
     stranger = httpx.Client(base_url=server.url, timeout=60, transport=httpx.HTTPTransport(local_address="127.0.0.2"))
     waiting = threading.Thread(
         target=server.http.post, args=("/api/v1/predictions",), kwargs={"files": {"image": slow(5_000_000)}}
@@ -219,7 +221,7 @@ def test_others_take_their_turns_while_a_picture_is_decoded(server):
 
 @pytest.mark.slow
 def test_mutations(server):
-    """Damaged at random, by a seed: an answer or a refusal each, and the worker keeps its life and its size."""
+    """Pictures damaged at random, with a seed: each is answered or refused. The worker survives and does not grow."""
     worker = server.worker_pid()
     before = int(status(worker, "VmRSS"))
     answered = 0

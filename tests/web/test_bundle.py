@@ -52,13 +52,14 @@ def served(tree: StaticTree, path: str, digest: str | None = None) -> str | None
 
 
 def is_plain(tree: StaticTree) -> bool:
+    """Whether the plain modules are served, and nothing of the bundle."""
     found = {path: served(tree, path) for path in PLAIN | BUNDLED}
     return found == {**dict.fromkeys(BUNDLED), **PLAIN} and tree.current().modules("js/page/main.js") == [
         tree.current().address("js/page/main.js")
     ]
 
 
-def test_a_fresh_bundle_stands_in_for_the_modules_that_it_has(tree: StaticTree) -> None:
+def test_a_fresh_bundle_is_served_instead_of_its_modules(tree: StaticTree) -> None:
     now = tree.current()
     assert {path: served(tree, path) for path in PLAIN | BUNDLED} == {**PLAIN, **BUNDLED}
     assert now.modules("js/page/main.js") == [now.address("js/page/main.js"), now.address("js/chunks/a.js")]
@@ -99,7 +100,7 @@ def test_without_a_readable_bundle_the_modules_are_served(
     assert ("cannot be read" in caplog.text) is (manifest is not None)
 
 
-def test_what_plug_ins_may_import_is_there_and_is_enough_for_ours() -> None:
+def test_the_bundle_has_entries_for_all_that_plug_ins_import() -> None:
     chosen = bundle_js.entries(bundle_js.sources())
     figures = {path: file for path, file in bundle_js.sources().items() if path.startswith("plugins/")}
     assert len(figures) > 10

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and what of it schemathesis has found wanting; its whole run is in test_fuzz.py."""
+"""The OpenAPI document, and faults that schemathesis once found; the whole run of schemathesis is in test_fuzz.py."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_calls_stand_in_order_of_use_with_plain_summaries_in_each_language(web_s
     with web_server.client() as client:
         chinese = client.get("/openapi.json", params={"lang": "zh"}).json()
     for key, (method, path) in CALLS.items():
-        for told, language in ((document, "en"), (chinese, "zh")):
-            assert told["paths"][path][method]["summary"] == texts(language)[f"api.call.{key}"]
+        for shown, language in ((document, "en"), (chinese, "zh")):
+            assert shown["paths"][path][method]["summary"] == texts(language)[f"api.call.{key}"]
     assert {key for key in texts("en") if key.startswith("api.call.")} == {f"api.call.{key}" for key in CALLS}
     groups = {tag for path in chinese["paths"].values() for one in path.values() for tag in one["tags"]}
     assert groups == {text for key, text in texts("zh").items() if key.startswith("api.tag.")}
@@ -72,7 +72,7 @@ def test_forms_say_what_can_be_sent(document):
     ]
 
 
-def test_an_explanation_leads_to_its_parts(document):
+def test_an_explanation_has_links_to_its_parts(document):
     ids = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
     links = document["paths"]["/api/v1/explanations"]["post"]["responses"]["200"]["links"]
     assert len(links) == 9
@@ -92,7 +92,7 @@ def test_an_explanation_leads_to_its_parts(document):
         ("POST", "/healthz", "GET, HEAD"),
     ],
 )
-def test_405_names_what_is_allowed(web_server, method, path, allowed):
+def test_405_names_the_allowed_methods(web_server, method, path, allowed):
     with web_server.client() as client:
         answer = client.request(method, path)
     assert answer.status_code == 405
@@ -100,7 +100,7 @@ def test_405_names_what_is_allowed(web_server, method, path, allowed):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_fault_names_its_field_even_where_it_is_called_as_its_place(web_server):
+def test_a_fault_in_a_parameter_that_is_named_query_names_it(web_server):
     with web_server.client() as client:
         answer = client.get("/api/v1/models/none/classes", params={"query": "x" * 201})
     assert [error["field"] for error in answer.json()["errors"]] == ["query"]

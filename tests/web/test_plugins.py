@@ -1,5 +1,5 @@
-"""A method and a metric that another distribution brings are everywhere that those which ship are: the example of
-docs/plugins.md, installed beside Gradoscope as pip leaves it."""
+"""A method and a metric from another distribution appear wherever the shipped ones do. The distribution is the example
+of docs/plugins.md, laid out as pip installs it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def install(folder: Path) -> None:
     distribution(folder, "gradoscope_toy", groups)
     (folder / "broken_method.py").write_text("import no_such_library")
     (folder / "twin_method.py").write_text(TWIN)
-    lines = [f"[gradoscope.{kind}]\n" + "\n".join(map(" = ".join, own.items())) for kind, own in BROKEN.items()]
+    lines = [f"[gradoscope.{kind}]\n" + "\n".join(map(" = ".join, entries.items())) for kind, entries in BROKEN.items()]
     distribution(folder, "gradoscope_broken", "\n".join(lines))
 
 
@@ -115,7 +115,7 @@ def test_pages_show_them(server: Server, language: str, title: str, about: str, 
 @pytest.mark.parametrize(
     ("language", "title", "metric"), [("en", "Squared gradient", "Concentration"), ("zh", "平方梯度", "集中度")]
 )
-def test_the_form_has_their_words(server: Server, language: str, title: str, metric: str) -> None:
+def test_the_workbench_has_their_texts(server: Server, language: str, title: str, metric: str) -> None:
     page = text(server, "/", language)
     words = json.loads(page.partition('id="texts">')[2].partition("</script>")[0])
     assert words[f"method.{METHOD}"] == title
@@ -142,7 +142,7 @@ def test_a_map_is_computed_and_measured(server: Server) -> None:
     assert finding["url"] == f"/trust#{METRIC}"
 
 
-def test_what_does_not_work_is_told_and_nothing_else_suffers(server: Server) -> None:
+def test_a_broken_plug_in_is_reported_and_left_out(server: Server) -> None:
     log = server.log.read_text()
     assert "the method «broken» of gradoscope-broken 1.0 is left out: ModuleNotFoundError" in log
     assert "the method «vanilla_gradient» of gradoscope-broken 1.0 is left out: ValueError: two methods call" in log
@@ -159,7 +159,7 @@ def test_the_command_line_has_them(environment: dict[str, str]) -> None:
     assert all(id in listed.stdout for id in methods())
 
 
-def test_the_doctor_tells_which_are_there_and_which_are_not(environment: dict[str, str]) -> None:
+def test_the_doctor_lists_working_and_broken_plug_ins(environment: dict[str, str]) -> None:
     said = json.loads(python(environment, "-m", "gradoscope", "doctor", "--json").stdout)
     found = [finding for finding in said["findings"] if finding["what"] == "plug-ins"]
     assert found[0]["verdict"] == "ok"

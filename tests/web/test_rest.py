@@ -79,7 +79,7 @@ def test_a_panel_as_a_picture(server, record):
     over = server.http.get(url, params={"overlay": 0.5, "colormap": "blue_orange", "reduce": "sum", "percentile": 90})
     assert Image.open(io.BytesIO(over.content)).size == (224, 224)
     large = np.asarray(Image.open(io.BytesIO(server.http.get(url, params={"zoom": 3}).content)))
-    assert np.array_equal(large[1::3, 1::3], np.asarray(shown))  # each value is a square of its own
+    assert np.array_equal(large[1::3, 1::3], np.asarray(shown))  # each value becomes a square of 3 × 3 pixels
     assert np.array_equal(large[::3, 2::3], np.asarray(shown))
     small = np.asarray(Image.open(io.BytesIO(server.http.get(url, params={"side": 112}).content)), float)
     means = np.asarray(shown, float).reshape(112, 2, 112, 2, 3).mean((1, 3))
@@ -91,7 +91,7 @@ def test_a_panel_as_a_picture(server, record):
         assert server.http.get(url, params=query).status_code == 422
 
 
-def test_the_record_comes_again(server, record):
+def test_a_stored_record_and_its_page(server, record):
     assert server.http.get(f"/api/v1/explanations/{record['id']}").json() == record
     page = server.http.get(record["url"])
     assert page.headers["content-type"].startswith("text/html")
@@ -119,13 +119,13 @@ def test_a_large_picture_is_served_at_2048_pixels_at_most(server):
     assert Image.open(io.BytesIO(data)).size == (2048, 1024)
 
 
-def test_from_uses_the_picture_again_and_the_store_what_is_known(server, record):
+def test_from_reuses_the_picture_and_the_stored_panels(server, record):
     again = explain(server, **{"from": record["id"], "options": QUICK, "seed": 5})
     assert again["id"] != record["id"]
     for before, after in zip(record["panels"], again["panels"], strict=True):
-        drawn = before["method"] == "smooth_grad"  # the seed matters to this one alone
-        assert after["from_store"] == (not drawn), before["method"]
-        assert np.array_equal(array(server, before)[0], array(server, after)[0]) == (not drawn)
+        stochastic = before["method"] == "smooth_grad"  # the only one whose result depends on the seed
+        assert after["from_store"] == (not stochastic), before["method"]
+        assert np.array_equal(array(server, before)[0], array(server, after)[0]) == (not stochastic)
 
 
 def test_panels_are_models_by_targets_by_methods(server):
@@ -139,12 +139,12 @@ def test_the_top_class_beside_others_is_explained_once(server):
     record = explain(server, method=["grad_cam", "vanilla_gradient"], target=["top", 967, 282, 0])
     assert [panel["target"]["index"] for panel in record["panels"]] == [282, 282, 967, 967, 0, 0]
     (input,) = record["inputs"]
-    assert [believed["index"] for believed in input["targets"]] == [967, 282, 0]
+    assert [entry["index"] for entry in input["targets"]] == [967, 282, 0]
     assert input["targets"][1] == input["predictions"][0]
     assert 0 < input["targets"][0]["probability"] < 0.001
 
 
-def test_a_panel_that_cannot_be_made_does_not_stop_the_others(server):
+def test_a_refused_panel_does_not_stop_the_others(server):
     options = json.dumps({"grad_cam": {"layer": "blocks.99"}})
     record = explain(server, method=["vanilla_gradient", "grad_cam"], options=options)
     vanilla, cam = record["panels"]
@@ -170,7 +170,7 @@ def test_contact_sheet_and_zip(server, record, tmp_path):
     assert [line.split()[1] for line in done.stdout.splitlines()] == [panel["method"] for panel in record["panels"]]
 
 
-def test_occlusion_is_one_more_method(server):
+def test_occlusion(server):
     options = json.dumps({"occlusion": {"window": 64, "stride": 64}})
     (panel,) = explain(server, method="occlusion", options=options)["panels"]
     assert panel["shape"] == [1, 224, 224]
@@ -196,7 +196,7 @@ def test_catalogue(server):
     methods = server.http.get("/api/v1/methods").json()["methods"]
     assert [m["id"] for m in methods if m["default"]] == SIX
     block = server.http.get("/").text.partition('id="plugins">')[2].partition("</script>")[0]
-    assert json.loads(block)["methods"] == SIX  # which the page shows before the server has told
+    assert json.loads(block)["methods"] == SIX  # the page shows these before it has the catalogue
     steps = next(m for m in methods if m["id"] == "integrated_gradients")["parameters"]["properties"]["steps"]
     assert {"minimum", "maximum", "default", "description"} <= set(steps)
     for entry in server.http.get("/api/v1/samples").json()["samples"]:
@@ -213,7 +213,7 @@ def test_class_search(server, query, best):
     assert len(answer["classes"]) <= 20
 
 
-def test_the_stream_tells_the_story_in_order(server):
+def test_events_come_in_order(server):
     options = json.dumps({"integrated_gradients": {"steps": 64}})
     fields = {"method": ["grad_cam", "integrated_gradients"], "options": options, "target": 281}
     with stream(server.http, {"image": sample("cat.jpg")}, **fields) as events:
@@ -308,7 +308,7 @@ def test_exactly_one_picture(server, record):
         assert server.http.post("/api/v1/explanations", data=fields).status_code == 404
 
 
-def test_forgetting_takes_the_picture_and_panels_of_its_own_along(server):
+def test_deleting_an_explanation_deletes_its_parts_and_nothing_of_others(server):
     one = explain(server, sample="rocket", method="vanilla_gradient", target=17)
     two = explain(server, sample="rocket", method="vanilla_gradient", target=17)
     assert server.http.delete(f"/api/v1/explanations/{one['id']}").status_code == 204
@@ -355,16 +355,16 @@ def test_metrics_count_what_happened(server):
     explain(server, status=422, method="grad_cam", target=1000)
     after = read()
 
-    def grown(name):
+    def increase(name):
         return after[name] - before.get(name, 0)
 
-    assert grown('gradoscope_requests_total{outcome="done"}') == 1
-    assert grown('gradoscope_requests_total{outcome="refused"}') == 1
-    assert grown('gradoscope_panels_total{method="grad_cam",model="efficientnet_lite0",status="done"}') == 1
-    assert grown('gradoscope_store_lookups_total{result="miss"}') == 1
-    assert grown("gradoscope_gradient_evaluations_total") == 1
-    assert grown("gradoscope_micro_batches_total") == 1
-    assert grown('gradoscope_refusals_total{reason="Unprocessable",status="422"}') == 1
+    assert increase('gradoscope_requests_total{outcome="done"}') == 1
+    assert increase('gradoscope_requests_total{outcome="refused"}') == 1
+    assert increase('gradoscope_panels_total{method="grad_cam",model="efficientnet_lite0",status="done"}') == 1
+    assert increase('gradoscope_store_lookups_total{result="miss"}') == 1
+    assert increase("gradoscope_gradient_evaluations_total") == 1
+    assert increase("gradoscope_micro_batches_total") == 1
+    assert increase('gradoscope_refusals_total{reason="Unprocessable",status="422"}') == 1
     assert after["gradoscope_requests_in_flight"] == after["gradoscope_requests_waiting"] == 0
     assert after["gradoscope_models_loaded"] >= 1
     assert after["gradoscope_store_bytes"] > before["gradoscope_store_bytes"]

@@ -1,5 +1,5 @@
-"""The end of a server: at once, within its grace, past it, killed, and when it is asked twice; and what its settings
-make of a long job, since each of these ends takes a server of its own."""
+"""How a server ends: when idle, within the grace period, after it, killed, and asked twice. Limits on long jobs are
+tested here too, because each of these tests has to start a server of its own anyway."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.server import Server
 GRAD_CAM = {"sample": "cat", "method": "grad_cam"}
 
 
-def test_asked_twice_it_ends_at_once_and_says_so_meanwhile(tmp_path, slow_model):
+def test_a_server_that_is_asked_to_end_twice_ends_at_once(tmp_path, slow_model):
     server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="600", **slow_model)
     children = descendants(server.process.pid)
     with running(server) as events:
@@ -46,7 +46,7 @@ def test_asked_twice_it_ends_at_once_and_says_so_meanwhile(tmp_path, slow_model)
     assert gone(children)
 
 
-def test_a_full_queue_is_429_and_past_the_grace_all_is_ended(tmp_path, slow_model):
+def test_a_full_queue_is_429_and_after_the_grace_period_jobs_are_ended(tmp_path, slow_model):
     server = Server(tmp_path / "store", GRADOSCOPE_MAX_REQUESTS="1", GRADOSCOPE_GRACE_SECONDS="1", **slow_model)
     worker = server.worker_pid()
     with running(server, target=15) as events:
@@ -70,8 +70,8 @@ def test_a_full_queue_is_429_and_past_the_grace_all_is_ended(tmp_path, slow_mode
     assert not os.path.exists(f"/proc/{worker}")
 
 
-def test_past_the_deadline_a_request_is_ended_and_with_nothing_to_do_the_server(tmp_path, slow_model):
-    """The server by Ctrl-C, at once."""
+def test_a_request_ends_at_its_deadline_and_an_idle_server_at_once(tmp_path, slow_model):
+    """The server ends by Ctrl-C."""
     server = Server(tmp_path / "store", GRADOSCOPE_DEADLINE="2", GRADOSCOPE_GRACE_SECONDS="600", **slow_model)
     with running(server, target=17) as events:
         explanation = until(events, "accepted")["id"]
@@ -82,23 +82,23 @@ def test_past_the_deadline_a_request_is_ended_and_with_nothing_to_do_the_server(
     assert "within 2 s" in answer.json()["detail"]
     assert idle(server)
     assert server.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "failed"
-    ends_at_once(server)
+    check_ends_at_once(server)
 
 
-def test_a_worker_that_cannot_start_is_told_and_its_server_ends_at_once(tmp_path):
-    """While the next worker starts."""
-    # PyTorch takes no such number
+def test_a_worker_that_cannot_start_is_reported_and_its_server_ends_at_once(tmp_path):
+    """It ends even while it starts the next worker."""
+    # too large for PyTorch
     server = Unready(tmp_path / "store", GRADOSCOPE_THREADS=str(2**70), GRADOSCOPE_GRACE_SECONDS="600")
     server._wait(lambda: "the worker cannot start" in server.http.get("/readyz").text, "word of the worker")
     ready = server.http.get("/readyz")
     assert ready.status_code == 503
     assert "Overflow" in ready.text
     assert server.http.get("/healthz").status_code == 200
-    ends_at_once(server)
+    check_ends_at_once(server)
 
 
-def ends_at_once(server):
-    """At SIGINT, with nothing left behind."""
+def check_ends_at_once(server):
+    """By SIGINT, and without leaving a process."""
     children = descendants(server.process.pid)
     began = time.monotonic()
     server.process.send_signal(signal.SIGINT)
@@ -110,15 +110,15 @@ def ends_at_once(server):
 
 
 class Unready(Server):
-    """Does not wait until it is ready."""
+    """A server that is not expected to become ready."""
 
     def _wait(self, condition, what):
         return None if what == "readiness" else super()._wait(condition, what)
 
 
-def test_two_lives_on_one_store(tmp_path, slow_model):
-    """The first is killed, and leaves no process; the second ends its record, and is ended by a signal to the whole
-    group, as a service manager or a shell sends it: what runs has its time, and no process or file is left."""
+def test_a_server_on_the_store_of_a_killed_one(tmp_path, slow_model):
+    """The first is killed, and leaves no process. The second marks its record as cancelled. Then all its processes get
+    SIGTERM, as from a service manager or a shell: its job can finish, and no process or file is left."""
     killed = Server(tmp_path / "store", **slow_model)
     children = descendants(killed.process.pid)
     with running(killed) as events:
@@ -132,8 +132,8 @@ def test_two_lives_on_one_store(tmp_path, slow_model):
 
     server = Server(tmp_path / "store", GRADOSCOPE_GRACE_SECONDS="60", **slow_model)
     assert server.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "cancelled"
-    kept = httpx.Client(base_url=server.url, timeout=30)
-    assert kept.get("/healthz").status_code == 200
+    client = httpx.Client(base_url=server.url, timeout=30)
+    assert client.get("/healthz").status_code == 200
     children = descendants(server.process.pid)
     assert server.worker_pid() in children
     options = json.dumps({"integrated_gradients": {"steps": 60}})
@@ -144,7 +144,7 @@ def test_two_lives_on_one_store(tmp_path, slow_model):
                 os.kill(pid, signal.SIGTERM)
         assert until(events, "done")["status"] == "done"
     assert server.process.wait(30) == 0
-    kept.close()
+    client.close()
     server.http.close()
     assert gone(children)
     assert not list((tmp_path / "store").rglob("*.part"))
@@ -154,7 +154,7 @@ def test_the_event_loop_is_the_one_that_tests_run_with():
     assert uvicorn_config(FastAPI(), Settings()).loop == "asyncio"
 
 
-def test_no_file_handle_is_told_once_without_a_traceback(caplog):
+def test_running_out_of_file_handles_is_logged_once_without_a_traceback(caplog):
     server = object.__new__(web.Server)
     server._handles_logged_at = None
     loop = asyncio.new_event_loop()

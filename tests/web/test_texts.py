@@ -1,4 +1,4 @@
-"""Words of the pages: the same in every language, all of them used; and which language a visitor gets."""
+"""The pages' texts: every language has the same, all of them are used; and which language a visitor gets."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def test_every_folder_is_a_language() -> None:
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_languages_have_the_same_texts(language: str) -> None:
-    own = texts.texts(language)
-    assert own.keys() == ENGLISH.keys()
-    assert all(isinstance(text, str) and text.strip() for text in own.values())
-    names = {key: set(NAMES.findall(text)) for key, text in own.items()}
+    translated = texts.texts(language)
+    assert translated.keys() == ENGLISH.keys()
+    assert all(isinstance(text, str) and text.strip() for text in translated.values())
+    names = {key: set(NAMES.findall(text)) for key, text in translated.items()}
     assert names == {key: set(NAMES.findall(text)) for key, text in ENGLISH.items()}
 
 
@@ -51,8 +51,8 @@ def test_languages_have_the_same_texts(language: str) -> None:
 def test_languages_have_the_same_files(language: str) -> None:
     def keys(code: str) -> dict[str, list[str]]:
         shared = {file.name: file for file in (ROOT / "static" / "texts" / code).glob("*.json")}
-        own = {f"{kind}/{id}": one for kind in KINDS for id, one in presentations(kind).items()}
-        files = shared | {place: one.folder / "texts" / f"{code}.json" for place, one in own.items() if one.folder}
+        plugins = {f"{kind}/{id}": one for kind in KINDS for id, one in presentations(kind).items()}
+        files = shared | {place: one.folder / "texts" / f"{code}.json" for place, one in plugins.items() if one.folder}
         return {name: list(json.loads(file.read_text("utf-8"))) for name, file in files.items()}
 
     assert keys(language) == keys("en"), "the order too, so that two languages can be read beside each other"
@@ -75,7 +75,7 @@ def test_a_key_in_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         texts.texts.__wrapped__("xx")
 
 
-def test_english_is_as_the_methods_say() -> None:
+def test_english_texts_are_those_that_the_methods_declare() -> None:
     for id, method in methods().items():
         assert ENGLISH[f"catalogue.summary.{id}"] == method.summary
         for name, field in method.Parameters.model_json_schema()["properties"].items():
@@ -84,7 +84,7 @@ def test_english_is_as_the_methods_say() -> None:
             assert all(f"catalogue.choice.{value}" in ENGLISH for value in field.get("enum", ()))
 
 
-def test_english_is_as_the_metrics_say() -> None:
+def test_english_texts_are_those_that_the_metrics_declare() -> None:
     for id, metric in metrics().items():
         assert ENGLISH[f"trust.metric.{id}"] == metric.title
         assert ENGLISH[f"trust.summary.{id}"] == metric.summary
@@ -147,11 +147,13 @@ def _asked_by(file: Path) -> Iterator[str]:
 
 
 def _named_in(file: Path) -> set[str]:
-    """Keys that stand in a script as they are, such as those that a menu is made of, and those that may be missing."""
+    """Keys that are string literals in a script, such as those of a menu, and those of `textOr`, which are optional."""
     source = file.read_text("utf-8")
-    spared = (re.sub(r"\\\$\\\{[^}]*\}", r"\\w+", re.escape(key)) for key in re.findall(r"\btextOr\(`([^`]*)`", source))
+    optional = (
+        re.sub(r"\\\$\\\{[^}]*\}", r"\\w+", re.escape(key)) for key in re.findall(r"\btextOr\(`([^`]*)`", source)
+    )
     literals = (re.escape(text) for text in re.findall(r'"([^"\n]*)"', source) if text in ENGLISH)
-    return {*spared, *literals}
+    return {*optional, *literals}
 
 
 def _reached_from(*entries: Path) -> set[Path]:
@@ -181,11 +183,9 @@ def _script_patterns() -> Iterator[str]:
         yield from _named_in(file)
 
 
-SENTENCES = (
-    r"trust\.finding\.\w+"  # of app/pipeline/findings.py: tests/pipeline/test_findings.py holds them against each other
-)
-PLUGINS_ALONE = {r"learn\.parameter\.\w+\.\w+\.title", r"trust\.setting\.\w+\.\w+\.title"}  # not of those that ship
-CALLS = r"api\.(?:call|tag)\.\w+"  # of app/web/openapi.py: tests/web/test_openapi.py holds them against each other
+SENTENCES = r"trust\.finding\.\w+"  # of app/pipeline/findings.py: tests/pipeline/test_findings.py compares the two
+ONLY_OF_PLUGINS = {r"learn\.parameter\.\w+\.\w+\.title", r"trust\.setting\.\w+\.\w+\.title"}  # no shipped one has these
+CALLS = r"api\.(?:call|tag)\.\w+"  # of app/web/openapi.py: tests/web/test_openapi.py compares the two
 PATTERNS = sorted({*_template_patterns(), *_script_patterns(), SENTENCES, CALLS})
 
 
@@ -195,7 +195,7 @@ def test_every_text_is_used() -> None:
 
 
 def test_every_text_used_is_there() -> None:
-    needed = [pattern for pattern in PATTERNS if pattern not in PLUGINS_ALONE]
+    needed = [pattern for pattern in PATTERNS if pattern not in ONLY_OF_PLUGINS]
     missing = [pattern for pattern in needed if not any(re.fullmatch(pattern, key) for key in ENGLISH)]
     assert missing == []
 
@@ -203,9 +203,9 @@ def test_every_text_used_is_there() -> None:
 def _block_of(template: str) -> set[str]:
     """The keys that a page hands to its scripts."""
     page = (ROOT / "templates" / template).read_text("utf-8")
-    whole, arguments = re.findall(r"(script|workbench)_texts\((.*?)\)", page)[0]
+    kind, arguments = re.findall(r"(script|workbench)_texts\((.*?)\)", page)[0]
     prefixes = tuple(re.findall(r"'([\w.]+)'", arguments))
-    return {key for key in ENGLISH if key.startswith(prefixes) or (whole == "workbench" and key in workbench_keys())}
+    return {key for key in ENGLISH if key.startswith(prefixes) or (kind == "workbench" and key in workbench_keys())}
 
 
 @pytest.mark.parametrize(
@@ -231,11 +231,11 @@ def _keys_in(name: str) -> set[str]:
     return set(parts("en")[name])
 
 
-def test_workers_have_no_texts() -> None:
+def test_web_workers_load_no_texts() -> None:
     assert SCRIPTS / "shared" / "texts.js" not in _reached_from(SCRIPTS / "arrays" / "worker.js")
 
 
-def test_english_titles_are_as_the_methods_say() -> None:
+def test_english_titles_are_those_that_the_methods_declare() -> None:
     assert {id: ENGLISH[f"method.{id}"] for id in methods()} == {id: method.title for id, method in methods().items()}
 
 
@@ -258,7 +258,7 @@ def test_what_is_missing_is_never_shown() -> None:
         t("learn.seen", sample="cat")
 
 
-def test_the_block_for_scripts_cannot_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_cannot_close_the_script_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "texts", lambda language: {"a.x": "</script><script>alert(1)", "b.y": "no"})
     block = script_texts("en", "a.")
     assert block.count("<") == 2
@@ -308,7 +308,7 @@ def test_accept_language(header: str, expected: str | None) -> None:
         (None, None, "fr", "en"),
     ],
 )
-def test_address_before_cookie_before_browser(
+def test_the_address_decides_before_the_cookie_and_the_browser(
     query: str | None, cookie: str | None, header: str | None, expected: str
 ) -> None:
     assert choose_language(query, cookie, header) == expected

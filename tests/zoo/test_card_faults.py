@@ -1,4 +1,4 @@
-"""Faults in a user's own model are told in words that the guide has, too; and the guide has every field of a card."""
+"""The guide to one's own models explains every message about a faulty model, and names every field of a card."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow  # twenty models
 @pytest.mark.filterwarnings("ignore:'torch.load' received a zip file:UserWarning")
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_told_and_ends_with_1(faulty: Path, tmp_path: Path, name: str) -> None:
+def test_a_fault_is_reported_with_exit_code_1(faulty: Path, tmp_path: Path, name: str) -> None:
     change, message = FAULTS[name]
     given = {"architecture": RESNET, "labels": "classes = 7", "file": "intact.safetensors"} | change
     for file in faulty.iterdir():

@@ -1,4 +1,4 @@
-"""Model cards: read from TOML, checked, and a fault says file, field and what is wrong."""
+"""Model cards: read from TOML and checked; a fault names the file, the field and what is wrong."""
 
 from __future__ import annotations
 
@@ -115,22 +115,22 @@ def test_file_that_is_no_text(tmp_path: Path) -> None:
 
 
 def test_folders(tmp_path: Path) -> None:
-    """In the order of names; a later folder's card wins; a broken card is told of and takes no other with it."""
-    shipped_ones, own = tmp_path / "shipped", tmp_path / "own"
-    for folder in (shipped_ones, own):
+    """In the order of names; a later folder's card wins; a broken card is reported and the others are read."""
+    shipped_folder, own = tmp_path / "shipped", tmp_path / "own"
+    for folder in (shipped_folder, own):
         folder.mkdir()
     for name in ("b.toml", "a.toml", "c.txt"):
-        write(shipped_ones, CARD, name)
+        write(shipped_folder, CARD, name)
     write(own, CARD.replace("A net", "My net"), "a.toml")
     write(own, "title = 3", "broken.toml")
-    cards, faults = read_cards(shipped_ones, own)
+    cards, faults = read_cards(shipped_folder, own)
     assert list(cards) == ["a", "b"]
     assert cards["a"].title == "My net"
     assert [fault.card for fault in faults] == ["broken.toml"]
     assert "broken.toml: title" in faults[0].detail
     assert "There is no folder" in read_cards(tmp_path / "there_is_none")[1][0].detail
     write(own, "", "b.toml")
-    assert list(read_cards(shipped_ones, own)[0]) == ["a"]  # and not the shipped one in its place
+    assert list(read_cards(shipped_folder, own)[0]) == ["a"]  # and not the shipped one in its place
 
 
 def test_shipped_cards() -> None:
@@ -171,7 +171,7 @@ def test_a_card_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert read_card(tmp_path / "mine.toml").title
 
 
-def test_what_is_no_readable_card_is_told_without_its_folder(tmp_path: Path) -> None:
+def test_an_unreadable_card_is_reported_without_the_path_of_its_folder(tmp_path: Path) -> None:
     """A folder, a link that leads nowhere, and a name that is no UTF-8."""
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / "gone.toml").symlink_to(tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""Checkpoints: nothing in them is run, and their tensors find the network's names."""
+"""Checkpoints: no code in them is run, and their tensors are matched with the network's by name."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ def named(prefix: str, tensors: dict[str, Tensor] = GIVEN) -> dict[str, Tensor]:
     ],
 )
 def test_the_part_that_fits_is_found(checkpoint: dict[str, Any], key: str, prefix: str) -> None:
-    settled = match_state_dict(EXPECTED, checkpoint)
-    assert (settled.key, settled.prefix) == (key, prefix)
-    assert list(settled.tensors) == list(EXPECTED)
-    assert all(torch.equal(settled.tensors[name], value) for name, value in GIVEN.items())
+    matched = match_state_dict(EXPECTED, checkpoint)
+    assert (matched.key, matched.prefix) == (key, prefix)
+    assert list(matched.tensors) == list(EXPECTED)
+    assert all(torch.equal(matched.tensors[name], value) for name, value in GIVEN.items())
 
 
-def test_of_several_the_plain_one_counts_and_another_can_be_named() -> None:
+def test_of_several_state_dicts_the_plain_one_is_taken_and_another_can_be_named() -> None:
     average = Tiny(seed=2).state_dict()
     checkpoint = {"state_dict_ema": average, "state_dict": GIVEN}
-    settled = match_state_dict(EXPECTED, checkpoint)
-    assert (settled.key, settled.others) == ("state_dict", ("state_dict_ema",))
+    matched = match_state_dict(EXPECTED, checkpoint)
+    assert (matched.key, matched.others) == ("state_dict", ("state_dict_ema",))
     named_one = match_state_dict(EXPECTED, checkpoint, key="state_dict_ema")
     assert torch.equal(named_one.tensors["head.bias"], average["head.bias"])
     with pytest.raises(
@@ -71,9 +71,9 @@ def test_prefix_can_be_named() -> None:
         match_state_dict(EXPECTED, both, prefix="pupil.")
     with pytest.raises(MismatchedWeights, match="leave `prefix` out"):
         match_state_dict(EXPECTED, GIVEN, prefix="module.")
-    rows = {**GIVEN, "head.weight": torch.ones(4, 8), "head.bias": torch.ones(4)}
+    four_classes = {**GIVEN, "head.weight": torch.ones(4, 8), "head.bias": torch.ones(4)}
     with pytest.raises(MismatchedWeights, match="the weights are of 4 classes, the card is of 3"):
-        match_state_dict(EXPECTED, rows)
+        match_state_dict(EXPECTED, four_classes)
 
 
 @pytest.mark.parametrize(
@@ -84,24 +84,24 @@ def test_prefix_can_be_named() -> None:
         ({"head.weight": torch.ones(4, 8)}, r"head.weight is \(4, 8\), the network has \(3, 8\)"),
     ],
 )
-def test_what_does_not_fit_is_told(change: dict[str, Tensor | None], fault: str) -> None:
+def test_what_does_not_fit_is_reported(change: dict[str, Tensor | None], fault: str) -> None:
     given = {name: value for name, value in {**GIVEN, **change}.items() if value is not None}
     for checkpoint in (given, {"state_dict": named("module.", given)}):
         with pytest.raises(MismatchedWeights, match=fault):
             match_state_dict(EXPECTED, checkpoint)
 
 
-def test_broken_weights_are_told() -> None:
+def test_broken_weights_are_reported() -> None:
     with pytest.raises(BrokenCheckpoint, match=r"1 tensors hold NaN or infinity \(head.bias\)"):
         match_state_dict(EXPECTED, {**GIVEN, "head.bias": torch.tensor([1.0, float("nan"), 0.0])})
 
 
-def test_nothing_in_it() -> None:
+def test_a_checkpoint_without_tensors() -> None:
     with pytest.raises(MismatchedWeights, match="no tensors"):
         match_state_dict(EXPECTED, {"epoch": 3})
 
 
-def test_counters_of_training_may_be_missing() -> None:
+def test_counters_of_batches_may_be_missing() -> None:
     expected = torch.nn.BatchNorm2d(3).state_dict()
     given = {name: value + 1 for name, value in expected.items() if name != "num_batches_tracked"}
     assert torch.equal(match_state_dict(expected, given).tensors["weight"], given["weight"])

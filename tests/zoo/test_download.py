@@ -40,7 +40,7 @@ def place(folder: Path) -> Path:
     return folder / "checkpoints" / NAME
 
 
-def test_whole(tmp_path: Path, host: Host) -> None:
+def test_a_whole_download(tmp_path: Path, host: Host) -> None:
     progress = list(download_weights(FILE, "net", settings(tmp_path, host)))
     assert place(tmp_path).read_bytes() == DATA
     assert (progress[0].done, progress[-1].done) == (0, len(DATA))
@@ -190,7 +190,8 @@ def test_hub_that_names_no_commit_is_not_believed(tmp_path: Path, host: Host) ->
         list(download_weights(HUB.pinned("f" * 40, "", None), "x", settings(tmp_path, host)))
 
 
-def test_damaged_pin_is_none(tmp_path: Path) -> None:
+def test_a_damaged_pin_file_is_ignored(tmp_path: Path) -> None:
+    """The pin file of a model on the hub notes the commit and hash that were first downloaded."""
     weights = Weights(settings(tmp_path))
     pin = weights.pin_path(HUB)
     pin.parent.mkdir(parents=True)
@@ -209,8 +210,8 @@ def test_mirror_keeps_the_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [True, False])
-def test_a_file_that_does_not_end_is_given_up(tmp_path: Path, host: Host, monkeypatch, length: bool) -> None:
-    """Whether its length is told, or it comes piece by piece; nothing is left of it."""
+def test_a_file_over_the_limit_is_refused(tmp_path: Path, host: Host, monkeypatch, length: bool) -> None:
+    """With a Content-Length, and without one; nothing is left of it."""
     host.files = {f"/models/{NAME}": bytes(3 * 2**20)}
     if not length:
         monkeypatch.setattr(download, "_total", lambda response, done: None)

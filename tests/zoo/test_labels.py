@@ -1,4 +1,4 @@
-"""Names of classes, and the search in them."""
+"""Labels, the names of classes, and the search in them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_files(tmp_path: Path, name: str, text: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"])
 @pytest.mark.parametrize("name", ["a.txt", "a.json"])
-def test_other_alphabets(tmp_path: Path, name: str, encoding: str) -> None:
+def test_encodings(tmp_path: Path, name: str, encoding: str) -> None:
     labels = ("Füchsin", "éléphant")
     text = "\n".join(labels) if name == "a.txt" else json.dumps(labels, ensure_ascii=False)
     (tmp_path / name).write_bytes(text.encode(encoding))

@@ -1,4 +1,4 @@
-"""Paths in messages: clients of a server do not read where its folders are."""
+"""Paths in messages: clients of a server do not learn where its folders are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_what_to_do_names_no_folder_of_the_machine(hidden: Settings, tmp_path: P
     assert str(tmp_path) not in faults[0].detail
 
 
-def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_read_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(path: object) -> list[str]:
         raise PermissionError(13, "Permission denied")
 

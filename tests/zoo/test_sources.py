@@ -29,6 +29,7 @@ WEIGHTS = Weights(Settings())
 
 
 def embedded(**changes: object) -> Card:
+    """The card of EfficientNet-Lite0, whose weights are in a package, with changed fields."""
     return CARDS["efficientnet_lite0"].model_copy(update=changes)
 
 
@@ -53,7 +54,7 @@ def test_no_shipped_card_has_a_fault() -> None:
 
 
 @pytest.mark.parametrize("name", [id for id, card in CARDS.items() if card.source.kind == "torchvision"])
-def test_torchvision_speaks_for_itself(name: str) -> None:
+def test_torchvision_cards_take_all_from_torchvision(name: str) -> None:
     """File, hash, transforms, categories and accuracy are those of the enum that the card names."""
     card = CARDS[name]
     spec, entry = model_spec_of(card), tv.get_model_weights(name)[card.source.weights]  # type: ignore[union-attr]
@@ -138,7 +139,7 @@ def test_embedded_architecture_that_does_not_fit(monkeypatch: pytest.MonkeyPatch
     assert WEIGHTS.find(model_spec_of(embedded(source=source)).weights) is None
 
 
-# --- torchvision and timm, with seeded random weights in the place of those that cannot be had here
+# --- torchvision and timm, with seeded random weights instead of the real ones, which would have to be downloaded
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3", "densenet121", "squeezenet1_1", "mnasnet1_0"])
@@ -188,17 +189,17 @@ def test_timm_ids(id: str, classes: int, tmp_path: Path) -> None:
     assert "state_dict" not in found.pretrained_cfg  # type: ignore[operator]
 
 
-def test_timms_ways_to_fit() -> None:
-    squash, many = (
+def test_the_fit_of_timm_models() -> None:
+    cropped, large = (
         model_spec_of(card_of_id(f"timm:{name}"))
         for name in (  # type: ignore[arg-type]
             "convnext_base.clip_laion2b_augreg_ft_in1k",
             "resnetv2_50x1_bit.goog_in21k",
         )
     )
-    assert squash.input.fit == "crop"
+    assert cropped.input.fit == "crop"
     assert model_spec_of(card_of_id("timm:eva02_large_patch14_448.mim_in22k_ft_in22k_in1k")).input.fit == "squash"  # type: ignore[arg-type]
-    assert len(many.labels) == 21843
+    assert len(large.labels) == 21843
 
 
 def test_torchvision_ids() -> None:
@@ -212,7 +213,7 @@ def test_torchvision_ids() -> None:
 
 
 @pytest.mark.parametrize("id", ["resnet34", "timm:no_such_net", "torchvision:fasterrcnn_resnet50_fpn", "timm:", "x:y"])
-def test_ids_that_nobody_knows(id: str) -> None:
+def test_unknown_ids(id: str) -> None:
     assert card_of_id(id) is None
 
 
@@ -309,8 +310,8 @@ def test_library_architectures(tmp_path: Path, architecture: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
-def test_modules_that_want_to_know_their_version(tmp_path: Path, suffix: str) -> None:
-    """MNASNet does not load without; a .safetensors file cannot carry it."""
+def test_modules_that_need_the_version_of_their_state_dict(tmp_path: Path, suffix: str) -> None:
+    """MNASNet loads no state dict without the version in its `_metadata`, which a .safetensors file cannot hold."""
     state = tv.mnasnet0_5(num_classes=3).state_dict()
     if suffix == "pth":
         torch.save(state, tmp_path / "w.pth")
@@ -321,8 +322,7 @@ def test_modules_that_want_to_know_their_version(tmp_path: Path, suffix: str) ->
     assert torch.equal(found.state_dict()["classifier.1.bias"], state["classifier.1.bias"])
 
 
-def test_bare_name_goes_by_what_fits(tmp_path: Path) -> None:
-    """timm's VGG has other names than torchvision's: the second way fits."""
+def test_bare_name_that_only_timm_knows(tmp_path: Path) -> None:
     save_file(timm.create_model("mobilenetv3_small_050", num_classes=3).state_dict(), tmp_path / "w.safetensors")
     card = own(tmp_path, architecture="mobilenetv3_small_050", source={"kind": "file", "file": "w.safetensors"})
     assert isinstance(model_spec_of(card).build(tmp_path / "w.safetensors"), nn.Module)
@@ -346,7 +346,7 @@ def test_tiny_through_an_installed_module(tmp_path: Path) -> None:
     assert torch.equal(model_spec_of(card).build(tmp_path / "w.pth").state_dict()["head.bias"], Tiny(seed=4).head.bias)
 
 
-def test_the_ending_of_pytorchs_own_training_example_is_taken(tmp_path: Path) -> None:
+def test_the_suffix_of_pytorchs_own_training_example(tmp_path: Path) -> None:
     """`model_best.pth.tar`, with the tensors of a DataParallel under `state_dict`."""
     (tmp_path / "nets.py").write_text(
         "from torch import nn\n\n\n"

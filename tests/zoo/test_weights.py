@@ -1,4 +1,4 @@
-"""Weight files: their places, whether they are here, and what to do where they are not."""
+"""Weight files: where they lie, whether they are here, and what to do if they are not."""
 
 from __future__ import annotations
 
@@ -34,43 +34,43 @@ def put(path: Path, data: bytes = DATA) -> Path:
 
 
 def test_availability(tmp_path: Path) -> None:
-    here = weights(tmp_path / "w")
+    files = weights(tmp_path / "w")
     local = WeightFile(str(tmp_path / "mine.pth"), local=True)
-    assert here.availability(FILE) == "downloadable"
+    assert files.availability(FILE) == "downloadable"
     assert weights(tmp_path / "w", offline=True).availability(FILE) == "missing"
-    assert here.availability(local) == "missing"
+    assert files.availability(local) == "missing"
     path = put(tmp_path / "w" / FILE.name)
     put(tmp_path / "mine.pth")
-    assert (here.availability(FILE), here.availability(local)) == ("ready", "ready")
-    assert here.require(FILE, "a") == path
+    assert (files.availability(FILE), files.availability(local)) == ("ready", "ready")
+    assert files.require(FILE, "a") == path
 
 
-def test_caches_of_the_libraries_are_looked_into(tmp_path: Path) -> None:
-    here = weights(tmp_path / "w")
+def test_files_in_the_caches_of_torch_and_the_hub_are_found(tmp_path: Path) -> None:
+    files = weights(tmp_path / "w")
     path = put(tmp_path / "torch/hub/checkpoints/a-12345678.pth")
-    assert here.find(FILE) == path
+    assert files.find(FILE) == path
     hub = WeightFile("x", hub=Hub("timm/a.b")).pinned("c" * 40, HASH, None)
-    assert here.find(hub) is None
+    assert files.find(hub) is None
     path = put(tmp_path / "hf/hub/models--timm--a.b/snapshots" / ("c" * 40) / "model.safetensors")
-    assert here.find(hub) == path
-    assert here.find(WeightFile("x", hub=Hub("timm/a.b"))) is None  # at no commit in particular
+    assert files.find(hub) == path
+    assert files.find(WeightFile("x", hub=Hub("timm/a.b"))) is None  # without a commit it cannot be looked up
 
 
 def test_wrong_file_is_refused_by_name(tmp_path: Path) -> None:
-    here = weights(tmp_path)
+    files = weights(tmp_path)
     path = put(tmp_path / FILE.name)
-    assert here.verified(FILE, path, "a") == HASH
+    assert files.verified(FILE, path, "a") == HASH
     put(path, b"other bytes")
     os.utime(path, (1, 1))
     with pytest.raises(WrongWeights, match=rf"a: a-12345678.pth is not what it should be.*expected {HASH[:8]}"):
-        here.verified(FILE, path, "a")
+        files.verified(FILE, path, "a")
 
 
 def test_hash_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here, path = weights(tmp_path), put(tmp_path / "a")
-    here.sha256(path)
+    files, path = weights(tmp_path), put(tmp_path / "a")
+    files.sha256(path)
     monkeypatch.setattr(hashlib, "file_digest", None)
-    assert here.sha256(path) == HASH
+    assert files.sha256(path) == HASH
 
 
 def test_remedies(tmp_path: Path) -> None:

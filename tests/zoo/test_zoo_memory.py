@@ -32,7 +32,7 @@ def test_least_recently_used_goes_first(four_models: Path) -> None:
     assert zoo.describe("a").layers  # what was found out is kept
 
 
-def test_cap_is_of_bytes(four_models: Path) -> None:
+def test_the_cap_is_in_bytes(four_models: Path) -> None:
     for mib, most in ((2.8, 1), (6, 2), (9, 3), (12, 4)):
         zoo = make_zoo(four_models, mib)
         for name in "abcd":
@@ -58,10 +58,10 @@ def test_larger_than_the_cap(four_models: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["torch.nn.Linear.forward", "gradoscope.zoo.checkpoint._check_first_bytes"])
-def test_memory_that_runs_out_is_nobodys_fault(
+def test_running_out_of_memory_is_no_fault_of_card_or_file(
     error: Exception, where: str, four_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the card's nor the file's: it is 507, and the model can be had when there is memory again."""
+    """It is a 507, and the model can be loaded when there is memory again."""
 
     def fail(*arguments: object) -> None:
         raise error
@@ -82,7 +82,7 @@ def test_what_is_held_stays(four_models: Path) -> None:
         first = zoo.load("a")
         zoo.load("b")
         asker = object()
-        assert not zoo.request_room(["c"], asker)  # nor ever forced: who asks waits
+        assert not zoo.request_room(["c"], asker)  # a held model is never unloaded: the asker has to wait
         assert zoo.request_room(["a"], object())
         assert zoo.load("a") is first
     assert zoo.request_room(["c"], asker)
@@ -93,7 +93,7 @@ def test_what_is_held_stays(four_models: Path) -> None:
     assert zoo.request_room(["b"], object())  # let go after an exception too
 
 
-def test_who_waits_long_is_not_overtaken_for_ever(four_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_waits_is_not_overtaken_forever(four_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
     zoo = make_zoo(four_models, 6)
@@ -112,7 +112,7 @@ def test_who_waits_long_is_not_overtaken_for_ever(four_models: Path, monkeypatch
         assert zoo.request_room(["b"], later)
 
 
-def test_groups(four_models: Path) -> None:
+def test_models_are_grouped_so_that_each_group_fits(four_models: Path) -> None:
     zoo = make_zoo(four_models, 6)
     assert zoo.groups("abcd") == [["a", "b"], ["c", "d"]]
     for name in "abcd":
@@ -150,22 +150,22 @@ def prepare(zoo: Zoo, name: str) -> BackendSelector:
 
 
 @pytest.mark.usefixtures("compiler")
-def test_what_makes_models_quicker_is_counted_and_goes_first(four_models: Path) -> None:
+def test_compiled_backends_count_and_are_dropped_first(four_models: Path) -> None:
     zoo = make_zoo(four_models, 12)
-    bare = zoo.load("a") and zoo.bytes
+    plain_bytes = zoo.load("a") and zoo.bytes
     quick = prepare(zoo, "a")
     assert quick.bytes > 8 * MIB
-    assert zoo.bytes == bare + quick.bytes
+    assert zoo.bytes == plain_bytes + quick.bytes
     zoo.load("b")
     assert zoo.loaded == ("a", "b")
     assert (quick.bytes, quick.backend.name) == (0, "plain")
-    assert zoo.bytes == 2 * bare
+    assert zoo.bytes == 2 * plain_bytes
     assert prepare(zoo, "b").bytes < MIB, "beside two models there is no room for a compiled one"
     assert zoo.bytes <= zoo.settings.model_bytes
 
 
 @pytest.mark.usefixtures("compiler")
-def test_a_backend_goes_with_its_model(four_models: Path) -> None:
+def test_a_backend_is_dropped_with_its_model(four_models: Path) -> None:
     zoo = make_zoo(four_models, 12)
     quick = prepare(zoo, "a")
     assert quick.bytes > 8 * MIB
@@ -184,8 +184,7 @@ def test_views_have_backends_of_their_own(four_models: Path) -> None:
     assert zoo.bytes == before + view.backend.bytes > before
 
 
-def test_trials_go_on_in_idle_moments(four_models: Path) -> None:
-    """Nothing is begun unasked."""
+def test_no_trial_of_a_backend_begins_unasked(four_models: Path) -> None:
     zoo = make_zoo(four_models)
     assert not zoo.advance_backends()
     zoo.load("a")

@@ -1,11 +1,12 @@
-"""Writes the pictures and numbers of the page /methods, all of them out of the shipped model: into the folder of each
-method its own (app/attribution/methods/ID/: facts.json and static/), and what they share into static/learn/.
+"""Computes the pictures and numbers of the page /methods with the shipped model. Those of a method go into its folder
+(app/attribution/methods/ID/: facts.json and static/), those that methods share into static/learn/.
 
-Run by hand, some minutes on one core: OMP_NUM_THREADS=1 python -m tools.make_learn [FOLDER], which takes them instead
+Run by hand: OMP_NUM_THREADS=1 python -m tools.make_learn [FOLDER]. It takes some minutes on one core. With FOLDER
+all is written there instead.
 
 Strips are rows of square frames. A frame of a map holds the magnitude (the sum of |·| over the channels) as grey
 levels from zero to a clip, which stands in the JSON; the page colours it. Frames are 112 px wide: every second pixel
-of every second row, untouched, for an average would hide the very noise that the figures are about.
+of every second row, not averaged, because an average would hide the noise that the figures are about.
 """
 
 from __future__ import annotations

@@ -19,17 +19,17 @@ from .stage import SEED, Stage
 
 GRID_TARGETS = {"cat": 282, "espresso": 967, "rocket": 812}  # tiger cat, espresso, space shuttle
 LAYERS = ("bn2", "blocks.5", "blocks.4", "blocks.2", "blocks.1")
-GREY = 255.0
+GREY = 255.0  # grey levels in the range [0, 1] of pixels
 SMOOTH_LEVELS = (0.05, 0.15, 0.5)
 SMOOTH_SAMPLES = 50
-SMOOTH_STOPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50)
-SMOOTH_REFERENCE = 200  # further copies, whose mean stands for the mean over all noise
+SMOOTH_STOPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50)  # numbers of samples that have a frame
+SMOOTH_REFERENCE = 200  # further samples, whose mean approximates the mean over all noise
 VANILLA_FRAMES = 16
-VANILLA_MOST = 8.0  # grey levels
+VANILLA_MOST = 8.0  # length of the way in the direction, in grey levels
 
 
 def vanilla(stage: Stage, target: int) -> dict[str, Any]:
-    """Score and gradient on the way into one random direction, a few grey levels long."""
+    """Score and gradient along one random direction, up to a few grey levels from the picture."""
     x, engine = stage.x("cat"), stage.engine(target)
     direction = noise(SEED, 0, x.shape) / GREY
     places = [VANILLA_MOST * (k / VANILLA_FRAMES) ** 2 for k in range(VANILLA_FRAMES + 1)]
@@ -94,7 +94,7 @@ def guided(stage: Stage, target: int) -> dict[str, Any]:
 
 
 def cam(stage: Stage, target: int) -> dict[str, Any]:
-    """Grad-CAM of five layers for three classes, before it is enlarged."""
+    """Grad-CAM of five layers for three classes, in the size of the feature maps."""
     x = stage.x("grid")
     record: dict[str, Any] = {"targets": list(GRID_TARGETS), "layers": [], "maps": {}, "shares": {}}
     gradients = 0
@@ -125,7 +125,7 @@ def cam(stage: Stage, target: int) -> dict[str, Any]:
 
 
 def smooth(stage: Stage, target: int) -> dict[str, Any]:
-    """Noisy copies in pairs as the method takes them, the gradient of each, and their running mean, at three levels."""
+    """Noisy copies in mirrored pairs, as SmoothGrad draws them, their gradients and running mean; at three levels."""
     x, record, levels = stage.x("cat"), [], []
     gradients, forwards = 1, 0
     plain = stage.engine(target).gradients(x[None])[0]
@@ -178,7 +178,7 @@ def smooth(stage: Stage, target: int) -> dict[str, Any]:
 
 
 def with_random_head(classifier: Classifier) -> Classifier:
-    """The same network, but for its last layer: its weights are drawn anew, as large as those that were learnt."""
+    """The same network with random weights in its last layer, of the same mean and standard deviation."""
     network = copy.deepcopy(classifier.network)
     head = network.get_classifier()
     drawn = torch.randn(head.weight.shape, generator=torch.Generator().manual_seed(SEED))

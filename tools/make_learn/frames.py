@@ -1,4 +1,4 @@
-"""Frames of maps and pictures, strips of them, and the numbers that stand beside them."""
+"""Frames of maps and pictures, strips of frames, and helpers for the numbers of a figure."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def magnitude(values: Tensor) -> np.ndarray:
 
 
 def clip(values: np.ndarray) -> float:
+    """The magnitude at which colours end: the 99th percentile."""
     return float(np.percentile(values, 99)) or float(values.max()) or 1.0
 
 
@@ -26,7 +27,7 @@ def grey(values: np.ndarray, limit: float) -> Image.Image:
 
 
 def rgb(picture: Tensor) -> Image.Image:
-    """A frame of a picture; a screen cannot show what lies outside of [0, 1]."""
+    """A frame of a picture, clamped to [0, 1]."""
     levels = picture.clamp(0, 1).permute(1, 2, 0).numpy()[::2, ::2] * 255
     return Image.fromarray(np.round(levels).astype(np.uint8))
 

@@ -26,7 +26,7 @@ SEED = 0
 
 
 class Counting(Engine):
-    """An engine that counts what it was asked, per picture."""
+    """An engine that counts the pictures whose scores and gradients it computed."""
 
     gradient_count = 0
     forward_count = 0
@@ -66,7 +66,7 @@ class Stage:
             return self.classifier(pictures)
 
     def about(self, sample: str, target: int, **more: Any) -> dict[str, Any]:
-        """What a caption says of a run."""
+        """The facts of a run for its caption."""
         logits = self.logits(self.x(sample)[None])[0]
         probability = float(self.classifier.probabilities(logits[None])[0, target])
         return {

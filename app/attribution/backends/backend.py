@@ -61,7 +61,10 @@ class EagerBackend(Backend):
 
 
 class BackendTrial:
-    """A new backend beside the old one, on the same pictures: better where right, and quicker after some rounds."""
+    """A new backend beside the old one, on the same pictures. At the end `better` is the new one, or None.
+
+    Its gradients must agree in every round. Where there are several rounds, its quickest pass must not be slower.
+    """
 
     def __init__(self, old: Backend, new: Backend, rounds: int = ROUNDS) -> None:
         self._old, self._new, self._left = old, new, rounds

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 SIZES = ((2, 4, 8), (4, 16, 64))
 MICRO_BATCH = 4  # pictures in a pass where nothing was measured
 MAX_SECONDS = 0.6  # seconds of a pass, so that turns of other requests and partial maps come soon
-ROUNDS = 2
+ROUNDS = 2  # passes of each size after the first, which may be slow; the quickest counts
 MIN_GAIN = 0.98  # a larger size must take less than this share of a smaller one's time per picture
 
 

@@ -51,7 +51,7 @@ def fold_batch_norm(classifier: Classifier) -> Classifier:
     """The same function with cheaper gradients; it shares all tensors but the folded weights.
 
     For a batch normalisation y = (Wx + b − μ) · γ/σ + β, the convolution takes W γ/σ and (b − μ) γ/σ + β.
-    Modules have other outputs in it, so layers are looked for in the classifier itself.
+    Some of its modules put out other values than the classifier's, so layers are looked for in the classifier.
     """
     pairs = find_pairs(classifier)
     folded = copied(classifier)
@@ -146,7 +146,7 @@ def affine(normalisation: Any) -> tuple[Tensor, Tensor]:
 
 
 def _rest(normalisation: nn.Module) -> nn.Module:
-    """What a normalisation module does beside: timm's have their activation in them."""
+    """What a normalisation module does after it has normalised: timm's apply dropout and an activation."""
     if isinstance(normalisation, norms_with_activation()):
         return nn.Sequential(normalisation.drop, normalisation.act)  # type: ignore[arg-type]
     return nn.Identity()

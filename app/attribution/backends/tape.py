@@ -51,7 +51,7 @@ def record(
     Nothing is computed but shapes: the network is copied without its numbers. Raises `Unsupported`, or whatever the
     network raises where it cannot do without them.
     """
-    real: dict[int, Tensor] = {}
+    real: dict[int, Tensor] = {}  # by the id of a tensor without numbers: the one that it stands for
     memo: dict[int, Any] = {}
     for tensor in (*network.parameters(), *network.buffers()):
         hollow = torch.empty_like(tensor.detach(), device="meta")
@@ -60,14 +60,15 @@ def record(
     copied = copy.deepcopy(network, memo)
     inputs = tuple(torch.empty(shape, device="meta", dtype=torch.float32) for shape in shapes)
     recorder = _Recorder(inputs, real)
-    with _Plain(), recorder:
+    with _PoolingAsMean(), recorder:
         outputs = function(copied, *inputs)
     numbers = tuple(recorder.value(tensor) for tensor in inputs)
     return Tape(numbers, tuple(recorder.operations), tuple(recorder.value(tensor) for tensor in outputs))
 
 
-class _Plain(TorchFunctionMode):
-    """Within: pooling to one value is a mean, without the strides that PyTorch puts on it for channels last."""
+class _PoolingAsMean(TorchFunctionMode):
+    """A mode in which average pooling to one value runs as a mean: PyTorch's own pooling would also restride the result
+    for channels last."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -83,8 +84,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._real = real
         self._values: dict[int, Value] = {}
         self._kept: list[Tensor] = []  # so that no other tensor takes an identity over
-        self._sharing: dict[int, list[int]] = {}  # by storage: tensors that look into it
-        self._stale: set[int] = set()
+        self._sharing: dict[int, list[int]] = {}  # by storage: ids of the tensors that are views of it
+        self._stale: set[int] = set()  # ids of views whose storage was changed in place through another one
         for tensor in inputs:
             self._name(tensor)
 

@@ -17,7 +17,7 @@ def convolution(
     x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, _: Any, groups: int
 ) -> Any:
     if transposed or not isinstance(weight, Tensor) or weight.ndim != 4:
-        raise Unsupported("a convolution that is transposed, not in two dimensions, or by what depends on the picture")
+        raise Unsupported("a convolution that is transposed, not 2D, or with a kernel that depends on the picture")
     y = _convolved(x, weight, stride, padding, dilation, groups)
     return y if bias is None else op.add(y, channelwise(bias, 4))
 
@@ -33,6 +33,7 @@ def convolution_backward(g: Any, x: Any, weight: Tensor, _: Any, *rest: Any) -> 
     if set(stride) == {1} and min(margins) >= 0:
         flipped = grouped.transpose(1, 2).flip(3, 4).reshape(groups * inner, out // groups, *kernel)
         return _convolved(g, flipped, stride, margins, dilation, groups), None, None
+    # Along each axis: how many of x's positions the windows reach, and how many are left over (below 0: too many).
     reached = [
         (side - 1) * s - p + margin + 1
         for side, s, p, margin in zip(shape_of(g)[2:], stride, padding, margins, strict=True)
@@ -102,20 +103,20 @@ def average_pool(
     stride: Any = (),
     padding: Any = (0, 0),
     ceil: bool = False,
-    include: bool = True,
+    count_include_pad: bool = True,
     divisor: Any = None,
 ) -> Any:
-    _plain(padding, ceil, include, divisor)
+    _check_average(padding, ceil, count_include_pad, divisor)
     margins = list(padding)
     return op.avg_pool(x, list(stride or kernel), margins, margins, list(kernel), False, "floor")
 
 
 @translates("avg_pool2d_backward.default")
 def average_pool_backward(
-    g: Any, x: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, include: bool, divisor: Any
+    g: Any, x: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, count_include_pad: bool, divisor: Any
 ) -> Any:
     """The derivative of a depthwise convolution with a constant kernel."""
-    _plain(padding, ceil, include, divisor)
+    _check_average(padding, ceil, count_include_pad, divisor)
     channels = shape_of(x)[1]
     weight = torch.full((channels, 1, *kernel), 1 / (kernel[0] * kernel[1]))
     settings = (stride or kernel, padding, [1, 1], False, [0, 0], channels, None)
@@ -162,6 +163,7 @@ def _convolved(x: Any, weight: Tensor, stride: Any, padding: Any, dilation: Any,
     return op.group_convolution(x, node(weight.reshape(groups, out // groups, *kernel)), *settings)
 
 
-def _plain(padding: Any, ceil: bool, include: bool, divisor: Any) -> None:
-    if ceil or divisor is not None or (not include and any(padding)):
-        raise Unsupported("average pooling of another kind")
+def _check_average(padding: Any, ceil: bool, count_include_pad: bool, divisor: Any) -> None:
+    """Raise `Unsupported` unless every window's sum is divided by the kernel's area."""
+    if ceil or divisor is not None or (not count_include_pad and any(padding)):
+        raise Unsupported("average pooling with ceil_mode, a divisor, or padding that is not counted")

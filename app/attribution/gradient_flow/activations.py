@@ -20,7 +20,7 @@ MINIMA = {"Silu": -3.0, "Mish": -3.0, "Gelu": -2.0}
 
 @dataclass(frozen=True)
 class Slopes:
-    """Shares of an activation's outputs; None if this kind of activation cannot have such outputs.
+    """How much of an activation is flat: shares of its outputs; None if this kind of activation cannot have such ones.
 
     `dead`: output exactly 0, with slope 0 (the lower end of a rectifier). `dead_units`: channels or units that are dead
     at all positions. `saturated`: at another flat end, where the slope is exactly 0 or, for smooth activations, at most

@@ -19,7 +19,7 @@ def blur(picture: Tensor, sigma: float) -> Tensor:
     height, width = picture.shape[-2:]
     rows = toeplitz(height, sigma)
     columns = rows if width == height else toeplitz(width, sigma)
-    # The mean is blurred by itself: sums of values around 0 stay small, and their rounding errors too (a fifth).
+    # The mean is blurred by itself: sums of values around 0 stay small, and their rounding errors are a fifth as large.
     mean = picture.mean((-2, -1), keepdim=True)
     blurred_mean = mean * torch.outer(rows.sum(1), columns.sum(1)).to(picture)
     rows, columns = rows.to(picture), columns.to(picture)

@@ -21,7 +21,8 @@ class GuidedRule:
     """Guided backprop's rule: every activation passes back max(0, upstream) times its own derivative.
 
     Springenberg et al. 2014, arXiv:1412.6806, who give it for ReLU, where the two factors commute. Calling it with
-    the logits of a pass hooks that pass's graph; `activations` and `gates` then say how many were met.
+    the logits of a pass hooks that pass's graph; `activations` and `gates` then say how many were met. A gate, such as
+    the sigmoid of squeeze-and-excitation, only multiplies other values: it keeps its own derivative.
     Raises `Refused` where a nonlinearity is neither known as an activation nor as a gate or normalisation.
     """
 

@@ -1,8 +1,8 @@
 """What a map is compared with: itself at other places, and a Gaussian at the centre; and how sure a comparison is.
 
 `p_value` is exact for maps whose place is a chance one: moved round the border by the steps of a grid that divides each
-side evenly, a map takes n² places, and no place among them is special. So the rank of the map's own place is drawn
-evenly from 1 to n² (a group invariance test: Lehmann, Romano 2005, Testing Statistical Hypotheses, 15.2). Moves drawn
+side evenly, a map takes n² places, and no place among them is special. So the rank of the map's own place is
+uniform over 1 … n² (a group invariance test: Lehmann, Romano 2005, Testing Statistical Hypotheses, 15.2). Moves drawn
 from a part of the picture only, such as the half that is farthest away, would not have this property: what is measured
 at neighbouring places is alike, so the map would be first among them far too often.
 """

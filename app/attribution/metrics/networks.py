@@ -37,7 +37,8 @@ def layers_with_weights(classifier: Classifier) -> list[list[NamedModule]]:
     """
     entered = _entry_order(classifier)
     held = [(name, module) for name, module in classifier.network.named_modules() if _has_own_state(module)]
-    held.sort(key=lambda named: entered[_nearest_entered(named[0], entered)])  # stable: else as they are written
+    # stable: otherwise in the order of `named_modules`
+    held.sort(key=lambda named: entered[_nearest_entered(named[0], entered)])
     groups: list[list[NamedModule]] = []
     for name, module in held:
         if groups and not (_has_weights(module) and any(_has_weights(other) for _, other in groups[-1])):

@@ -69,8 +69,8 @@ def rescaled(values: Tensor) -> Tensor:
 def ssim(one: Tensor, other: Tensor) -> float:
     """Mean structural similarity of two (H, W) maps in [0, 1], over windows that lie wholly within.
 
-    (2 μ₁ μ₂ + C₁)(2 σ₁₂ + C₂) / ((μ₁² + μ₂² + C₁)(σ₁² + σ₂² + C₂)), C₁ = 0.01², C₂ = 0.03², in even windows of 7 × 7
-    with sample covariances. Wang, Bovik, Sheikh, Simoncelli 2004, doi:10.1109/TIP.2003.819861. Equals
+    (2 μ₁ μ₂ + C₁)(2 σ₁₂ + C₂) / ((μ₁² + μ₂² + C₁)(σ₁² + σ₂² + C₂)), C₁ = 0.01², C₂ = 0.03², in uniform windows of
+    7 × 7 with sample covariances. Wang, Bovik, Sheikh, Simoncelli 2004, doi:10.1109/TIP.2003.819861. Equals
     `skimage.metrics.structural_similarity(data_range=1)`; in maps that are smaller, the window is.
     """
     side = min(WINDOW, *one.shape)
@@ -80,9 +80,9 @@ def ssim(one: Tensor, other: Tensor) -> float:
         return avg_pool2d(values[None, None], side, stride=1)
 
     one, other = one.double(), other.double()
-    sample = side**2 / (side**2 - 1) if side > 1 else 1.0
+    bessel = side**2 / (side**2 - 1) if side > 1 else 1.0
     first, second = mean(one), mean(other)
-    variances = sample * (mean(one**2) - first**2 + mean(other**2) - second**2)
-    covariance = sample * (mean(one * other) - first * second)
-    above = (2 * first * second + C1) * (2 * covariance + C2)
-    return float(torch.mean(above / ((first**2 + second**2 + C1) * (variances + C2))))
+    variances = bessel * (mean(one**2) - first**2 + mean(other**2) - second**2)
+    covariance = bessel * (mean(one * other) - first * second)
+    numerator = (2 * first * second + C1) * (2 * covariance + C2)
+    return float(torch.mean(numerator / ((first**2 + second**2 + C1) * (variances + C2))))

@@ -28,8 +28,8 @@ class Square:
 
 
 def draw_square(size: tuple[int, int], seed: int, index: int, largest: float = LARGEST) -> Square:
-    """Square `index`, of a picture of `size`: its side evenly from an eighth of the shorter side to `largest` of it,
-    its place evenly among all that lie within."""
+    """Square `index`, of a picture of `size`: its side drawn uniformly from an eighth of the shorter side to `largest`
+    of it, its place uniformly among all that lie within."""
     u = torch.rand(3, generator=generator(seed, "square", index)).tolist()
     height, width = size
     side = max(1, round((SMALLEST + (largest - SMALLEST) * u[0]) * min(height, width)))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # a process that only sends jobs need not import PyTorch
     from ...pipeline.batch import Batch, ExplainedPicture
     from ...pipeline.context import Context
 
-Run = Generator[Event | None, None, None]
+Run = Generator[Event | None, None, None]  # as in `pipeline.turns`, which imports PyTorch
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def run(job: Job | CheckBatch | BatchJob, context: Context) -> Run:
 def check_batch(job: CheckBatch, context: Context) -> Run:
     from ...pipeline.batch import Batch
 
-    batch = Batch(job.request, context, lambda entry, mark: False)
+    batch = Batch(job.request, context, is_kept=_never)
     yield ResultEvent(result=BatchAnswer(about=batch.about, chunk_size=batch.chunk_size))
 
 
@@ -106,7 +106,7 @@ def explain_pictures(job: BatchJob, context: Context) -> Run:
     from ...pipeline.batch import Batch
     from ...pipeline.turns import reserve_models
 
-    batch = Batch(job.request, context, lambda entry, mark: False)
+    batch = Batch(job.request, context, is_kept=_never)
     if len(context.zoo.groups(batch.models)) > 1:  # the models do not fit into memory together
         yield from _explain(job, batch)
     else:
@@ -115,11 +115,17 @@ def explain_pictures(job: BatchJob, context: Context) -> Run:
     yield BatchDoneEvent()
 
 
+def _never(entry: ImageFile, mark: str) -> bool:
+    """No picture has results already: the sender has left those out."""
+    return False
+
+
 def _explain(job: BatchJob, batch: Batch) -> Run:
-    """Files are drawn in a thread while the next pictures are computed."""
+    """A picture's files are made (maps are drawn) in a thread, while the next pictures are computed."""
     from ...pipeline.batch import ExplainedPicture, FailedPicture
 
     drawing: deque[Future[Event]] = deque()
+    # a picture's result folder is named by its index: so the events know it
     pictures = [ReceivedPicture(Path(name), Path(str(index)), data) for index, (name, data) in enumerate(job.pictures)]
     with ThreadPoolExecutor(1, thread_name_prefix="drawer") as drawer:
         for result in batch.turns(pictures):

@@ -43,7 +43,7 @@ class ClusterExecutor(BaseExecutor):
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._computing: set[int] = set()  # jobs for which a replica has sent events, but not the last one
         self._retry_lock = asyncio.Lock()  # held by the one job that is being retried
-        self._reports: dict[str, ReplicaState] = {}  # the last report of each replica
+        self._reports: dict[str, ReplicaState] = {}  # by replica: its last report that had a catalogue
         self._background_tasks: set[asyncio.Task[Any]] = set()
         self._watch_task: asyncio.Task[None] | None = None
         self._unready_reason = "the replicas are starting"
@@ -173,6 +173,7 @@ class ClusterExecutor(BaseExecutor):
             return
         self._connected.set()
         while True:
+            # a replica sends its catalogue only if it has a newer one
             known = {name: report["catalogue_version"] for name, report in self._reports.items()}
             try:
                 answers = await self._call_all("report", known)
@@ -185,7 +186,7 @@ class ClusterExecutor(BaseExecutor):
             await asyncio.sleep(POLL_SECONDS)
 
     def _take_reports(self, answers: list[ReplicaState]) -> None:
-        """Store the reports of all replicas. A replica without a report is gone."""
+        """Take in the reports of all replicas. A replica without a report is gone."""
         missing = self._reports.keys() - {report["replica"] for report in answers}
         for name in missing:
             del self._reports[name]
@@ -194,7 +195,7 @@ class ClusterExecutor(BaseExecutor):
             self._take_report(report)
 
     def _take_report(self, report: ReplicaState) -> None:
-        """Store a replica's report. If it brings a new catalogue, merge the catalogues again."""
+        """Take in a replica's report. If it brings a new catalogue, store it and merge the catalogues again."""
         name, catalogue = report["replica"], report["catalogue"]
         self.telemetry.worker_reported(report["counters"], name)
         if catalogue is not None:

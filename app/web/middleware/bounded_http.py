@@ -18,7 +18,7 @@ BLANK_LINE = re.compile(rb"\n\r?\n")
 
 
 class BoundedHTTP(h11.Connection):
-    """h11's connection. After `MAX_EVENTS` events it says that it needs data, until it is given another `turn`.
+    """h11's connection. After `MAX_EVENTS` events it says that it needs data, until `begin_turn` is called.
 
     A head that is larger than `MAX_HEAD`, or has more lines than `MAX_HEAD_LINES`, is refused before it is parsed.
     """

@@ -46,7 +46,7 @@ async def classes(
     """Classes of a model whose label, or name in another language, matches the query, best match first; a number
     matches the class index."""
     labels = (await executor.catalogue()).labels.get(id)
-    if labels is None:  # a model without a card, or none
+    if labels is None:  # no card has this id: the worker knows whether timm or torchvision does
         labels = tuple((await run_for_client(request, executor, Labels(id), LabelList)).labels)
     others = [names_of(labels, code) for code in languages()]
     found = await asyncio.to_thread(search, labels, query, limit, others)

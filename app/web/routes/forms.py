@@ -1,6 +1,7 @@
-"""Forms as they are read here: text is UTF-8, and a file that cannot be kept while it arrives is told as such.
+"""Reads forms more strictly than Starlette: text is UTF-8, and an upload for which there is no room is a problem.
 
-Starlette reads text that is not UTF-8 as Latin-1, and so a label in raw UTF-8 of a URL-encoded form as other letters.
+Starlette reads text that is not UTF-8 as Latin-1. It also reads URL-encoded forms as Latin-1, so a label that is sent
+as raw UTF-8, without percent encoding, would arrive as other letters.
 """
 
 from __future__ import annotations

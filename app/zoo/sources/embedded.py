@@ -1,4 +1,4 @@
-"""`kind = "embedded"`: weights inside an installed Python package, with other names than the architecture's."""
+"""`kind = "embedded"`: weights inside an installed Python package, whose tensors have other names than timm's."""
 
 from __future__ import annotations
 

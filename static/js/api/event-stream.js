@@ -1,4 +1,4 @@
-// Server-sent events out of a fetch: EventSource can neither POST nor be refused with a problem.
+// Server-sent events from a fetch: an EventSource cannot POST, and does not show the problem of an error response.
 
 /** Splits text that arrives in pieces into lines ended by LF, CRLF or CR. */
 class Lines {

@@ -5,7 +5,7 @@
  * @import { Clipped, compare } from "./comparison.js"
  */
 
-// From the folder above: in the bundle this module lies elsewhere, at the same depth.
+// Not "./worker.js": in the bundle this module lies in another folder, beside arrays/.
 const worker = new Worker(new URL("../arrays/worker.js", import.meta.url), { type: "module" });
 /** @type {Map<number, { resolve: (array: any) => void, reject: (error: Error) => void }>} */
 const waiting = new Map();

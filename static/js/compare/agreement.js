@@ -9,7 +9,11 @@ import { t } from "../shared/texts.js";
  * @import { Settings } from "../rendering/types.js"
  */
 
-/** @typedef {ReturnType<typeof compare>} Comparison */
+/**
+ * Of the numbers, `signed` and `magnitudes` are rank correlations; `share` and `union` compare the strongest tenths of both
+ * maps: overlap, and intersection over union. Null where there is nothing to compare.
+ * @typedef {ReturnType<typeof compare>} Comparison
+ */
 
 // From which rank correlation on two maps count as that much alike.
 /** @type {[number, string][]} */

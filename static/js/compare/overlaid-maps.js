@@ -6,7 +6,7 @@ import { cropOf } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
 
 /**
- * @import { Panel } from "../state/types.js"
+ * @import { Panel, Viewport } from "../state/types.js"
  * @import { MapLens } from "../viewport/map-lens.js"
  */
 
@@ -42,7 +42,7 @@ export class OverlaidMaps extends View {
     signal.addEventListener("abort", () => this.stop());
   }
 
-  /** @param {string} how */
+  /** @param {Viewport["how"]} how */
   follow(how) {
     this.dataset.how = how;
     this.controls.hidden = how !== "blink";
@@ -57,9 +57,10 @@ export class OverlaidMaps extends View {
    */
   show([a, b], titles, size) {
     if (size) this.well.style.aspectRatio = `${size[1]} / ${size[0]}`;
-    this.above.within = cropOf(a);
+    this.above.within = cropOf(a); // so that B lies on A, also where their models saw other parts of the picture
     this.below.setPanel(a, t("panel.look", { panel: titles[0] }));
     this.above.setPanel(b);
+    // `setPanel` makes a map focusable; the one above is for the eye only.
     for (const name of ["tabindex", "role", "aria-label"]) this.above.removeAttribute(name);
     this.below.canvas.setAttribute("aria-label", titles[0]);
     this.above.canvas.setAttribute("aria-label", titles[1]);
@@ -76,7 +77,7 @@ export class OverlaidMaps extends View {
     this.swap.textContent = t(this.#second ? "compare.blink.a" : "compare.blink.b");
   }
 
-  /** Shows the other one; beside a line, that is where the line goes. */
+  /** Shows the other map; where a line parts the two, moves it to the end that does so. */
   turn() {
     if (this.dataset.how === "wipe") return setViewport({ wipe: store.state.viewport.wipe < 0.5 ? 1 : 0 });
     this.#second = !this.#second;

@@ -1,4 +1,4 @@
-// The two sides of a comparison: each a map, or the picture as the other's model saw it.
+// The two sides of a comparison: each a map, or the picture as the model of the other side saw it.
 
 import { t } from "../shared/texts.js";
 import { methodTitle } from "../state/methods.js";
@@ -11,12 +11,12 @@ import { drawable } from "../viewport/viewport.js";
 export const PICTURE = "picture";
 
 /**
- * A side's panel; the picture's is that of the map `seen`, without the map.
+ * A side's panel. The picture has that of the other side's `map`, shown without the map.
  * @param {string} id
- * @param {Panel | undefined} seen
+ * @param {Panel | undefined} map
  * @returns {Panel | undefined}
  */
-const panelOf = (id, seen) => (id === PICTURE ? seen && pictureOf(seen) : drawable().find((panel) => panel.id === id));
+const panelOf = (id, map) => (id === PICTURE ? map && pictureOf(map) : drawable().find((panel) => panel.id === id));
 
 /**
  * What a panel's model saw.
@@ -31,9 +31,9 @@ export const pictureOf = (panel) => ({ ...panel, id: PICTURE, picture: true });
  */
 export function sides() {
   const ids = store.state.viewport.compare ?? [];
-  const seen = drawable().find(({ id }) => ids.includes(id));
-  const [a, b] = ids.map((id) => panelOf(id, seen));
-  return a && b && seen ? [a, b] : null;
+  const map = drawable().find(({ id }) => ids.includes(id));
+  const [a, b] = ids.map((id) => panelOf(id, map));
+  return a && b && map ? [a, b] : null;
 }
 
 /**

@@ -97,11 +97,11 @@ function requestFields(source, state = store.state) {
 // State for an entry of the browser's history. It holds what the server's record does not: order and hidden parts of the
 // grid, what was asked but cancelled, and the other pictures of the strip.
 function historyState() {
-  const { ask, layout, row, picture, pictures, strip: name, paused } = store.state;
+  const { ask, layout, row, picture, pictures, strip, paused } = store.state;
   // A file that the server has not seen yet cannot be stored here: js/picture/kept-strips.js keeps it.
-  const strip = pictures.filter(({ id, source }) => id || source?.field === "sample").map(({ key, id, name, source, url }) => (
+  const entries = pictures.filter(({ id, source }) => id || source?.field === "sample").map(({ key, id, name, source, url }) => (
     source?.field === "sample" || !id ? { key, id, name, source, url } : { key, id, name, source: null, url: api.pictureUrl(id) }));
-  return { ask, layout, row, picture: picture?.key, pictures: strip, strip: name, paused };
+  return { ask, layout, row, picture: picture?.key, pictures: entries, strip, paused };
 }
 
 /** Writes the arrangement of the view into the current history entry, unless that entry still belongs to the previous explanation. */
@@ -180,7 +180,7 @@ export function showArranged(layout) {
 }
 
 /**
- * Asks the question as it is now of a picture that is not shown; yields the events of the stream.
+ * Asks the question as it is now about a picture that is not shown, and leaves the view alone; yields the events of the stream.
  * @param {PictureEntry} entry
  * @param {AbortSignal} signal
  */
@@ -416,7 +416,7 @@ export function followAddress() {
 }
 
 /**
- * Goes to an address of ours, as a click on a link would.
+ * Goes to an address of this page, as a click on a link would. What is open over the page is closed first.
  * @param {string} address
  */
 export function visit(address) {
@@ -428,7 +428,7 @@ export function visit(address) {
   });
 }
 
-/** After going back or forward: within a view only what is open changes. */
+/** After going back or forward. Between entries of one view only what is open over the page changes. */
 export function followHistory() {
   if (followEntry(followAddress) && store.state.phase !== "loading") updateHistoryEntry();
 }

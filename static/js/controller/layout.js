@@ -18,7 +18,7 @@ const without = (items, item) => items.filter((other) => other !== item);
 /** @type {(one: ClassBody | null | undefined, other: ClassBody | null | undefined) => boolean} */
 const same = (one, other) => one?.index === other?.index;
 
-/** The models that the question names; the default one by its own id. */
+/** The ids of the models in the grid; the default model is among them by its own id. */
 const models = () => [...new Set(rowsOf(store.state).flatMap(({ model }) => model ?? []))];
 
 /**
@@ -31,7 +31,7 @@ function withoutLayers(options) {
 }
 
 /**
- * The layout with the keys of rows that are now others.
+ * The layout, with new keys for rows that explain another class or model now.
  * @param {Layout} layout
  * @param {(key: RowKey) => RowKey} rename
  * @returns {Layout}

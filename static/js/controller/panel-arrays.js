@@ -69,7 +69,7 @@ async function showPreview({ id, record }, signal) {
  * @param {number} order
  * @param {AbortSignal} signal
  */
-export async function showEstimate(id, map, order, signal) {
+export async function showPartialMap(id, map, order, signal) {
   const partial = await decodeMap(map);
   const panel = store.panel(id);
   if (signal.aborted || !panel || panel.raw || (panel.order ?? -1) > order) return;

@@ -21,7 +21,7 @@ import { store } from "../state/store.js";
  * @property {string[]} models
  * @property {(AskedClass | null)[]} targets
  * @property {RowKey} row - the one that was chosen
- * @property {AskedClass | null} top - the top class that is named now, so that all models are asked about it
+ * @property {AskedClass | null} top - if rows that asked for the top class now ask for this class by name, so that all models are asked about the same one
  * @property {(string | null)[]} added - the model of each new row
  * @property {{ model: string, label: string }[]} missing - classes that a model does not have
  */
@@ -65,7 +65,7 @@ async function matched(target, of, models, signal) {
 }
 
 /**
- * The class that all rows of top classes explain, if it is one and these models have it.
+ * The top class, if it is the same one in all rows that ask for the top class, and all these models have it; else null.
  * @param {State} state
  * @param {string[]} models
  * @param {AbortSignal} signal

@@ -6,7 +6,7 @@ import { t } from "../shared/texts.js";
 import { describePicture, endRun, placePanels, setInput, updatePanel } from "../state/actions.js";
 import { acceptedPanel, allPanels, isFinal } from "../state/panels.js";
 import { store } from "../state/store.js";
-import { cachePanel, fetchArray, showEstimate } from "./panel-arrays.js";
+import { cachePanel, fetchArray, showPartialMap } from "./panel-arrays.js";
 
 /**
  * @import { AcceptedEvent, Explanation, PanelBody, PanelEvent, PartialEvent, PredictionEvent, ProgressEvent } from "../api/types.js"
@@ -14,7 +14,7 @@ import { cachePanel, fetchArray, showEstimate } from "./panel-arrays.js";
  */
 
 /**
- * The stream ends by Cancel, the view when something else is shown; `order` counts the maps that came.
+ * Cancel aborts the stream; showing something else aborts the view too. `order` counts the maps that came.
  * @typedef {{ stream: AbortSignal, view: AbortSignal, order: number }} Signals
  */
 
@@ -55,7 +55,7 @@ const progress = ({ panel, done, total }) => updatePanel(panel, { status: "runni
 function partial({ panel, done, total, map }, signals) {
   updatePanel(panel, { status: "running", done, total });
   signals.order += 1;
-  showEstimate(panel, map, signals.order, signals.view);
+  showPartialMap(panel, map, signals.order, signals.view);
 }
 
 /**
@@ -65,7 +65,7 @@ function partial({ panel, done, total, map }, signals) {
 function finished({ panel: record, map }, signals) {
   takeRecord(record, signals);
   signals.order += 1;
-  if (map) showEstimate(record.id, map, signals.order, signals.view);
+  if (map) showPartialMap(record.id, map, signals.order, signals.view);
   const { panels } = store.state;
   const of = panels.length;
   const done = panels.filter(isFinal).length;
@@ -78,8 +78,8 @@ function finished({ panel: record, map }, signals) {
  */
 function done(record, signals) {
   /** @param {Panel | undefined} panel */
-  const open = (panel) => panel && (!isFinal(panel) || panel.cached);
-  for (const panel of record.panels) if (open(store.panel(panel.id))) takeRecord(panel, signals);
+  const lacksRecord = (panel) => panel && (!isFinal(panel) || panel.cached);
+  for (const panel of record.panels) if (lacksRecord(store.panel(panel.id))) takeRecord(panel, signals);
   endRun(record.seconds);
   describePicture(pictureSize(record));
   announce(t("announce.done", { of: store.state.panels.length }));

@@ -17,7 +17,7 @@ function byHand(text) {
 }
 
 /**
- * Whether it lies on the clipboard now.
+ * Copies a text; returns whether it is on the clipboard now.
  * @param {string} text
  */
 export async function copy(text) {

@@ -21,7 +21,10 @@ import { pngOf, saveBlob } from "./save-file.js";
  * @import { Figure } from "./marks.js"
  */
 
-/** @typedef {{ panels: Panel[], titles: string[], difference: Panel | null, own: Settings | null, says: string }} Compared */
+/**
+ * The two sides with their titles. `own` is how the difference is rendered; `says` is the sentence on how far they agree.
+ * @typedef {{ panels: Panel[], titles: string[], difference: Panel | null, own: Settings | null, says: string }} Compared
+ */
 
 /** @typedef {{ title: string, panel: Panel, rendering: Settings }} Part A panel of the figure, as it is rendered. */
 

@@ -6,20 +6,20 @@ import { View } from "../widgets/view.js";
 import { copy } from "./clipboard.js";
 import { linkOf } from "./export.js";
 
-const SAID_MS = 2000;
+const COPIED_MS = 2000;
 
 /** Copies the address of what is on the page, with the way it is looked at. */
 export class CopyLink extends View {
   /** @type {HTMLButtonElement} */ button;
   /** @type {HTMLSpanElement} */ label;
-  /** @type {HTMLSpanElement} */ said;
+  /** What stands in its place for a moment. @type {HTMLSpanElement} */ doneLabel;
 
   #timer = 0;
 
   build() {
     this.button = el("button", { type: "button", class: "link", title: t("link.long"), onclick: () => this.copy() },
       // Both texts lie in the same place: nothing beside them moves.
-      this.label = el("span", {}, t("link.copy")), this.said = el("span", { "aria-hidden": "true" }, t("link.done")));
+      this.label = el("span", {}, t("link.copy")), this.doneLabel = el("span", { "aria-hidden": "true" }, t("link.done")));
     this.append(this.button);
   }
 
@@ -33,6 +33,6 @@ export class CopyLink extends View {
     announce(t("link.copied"));
     this.button.classList.add("is-copied");
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.button.classList.remove("is-copied"), SAID_MS);
+    this.#timer = setTimeout(() => this.button.classList.remove("is-copied"), COPIED_MS);
   }
 }

@@ -52,7 +52,7 @@ const make = {
 
 /** @param {Figure} figure */
 export function figureSvg({ width, height, marks, title, description }) {
-  // A document of its own: what is made in it is none of the page's business.
+  // A separate document, so that nothing made here becomes part of the page.
   const svg = document.implementation.createDocument(SVG, "svg");
   const root = svg.documentElement;
   root.setAttributeNS(XMLNS, "xmlns:xlink", XLINK);

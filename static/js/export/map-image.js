@@ -1,4 +1,4 @@
-// One map as it is read now, over what the model saw: what the page lays over each other, as pixels.
+// One map as it is rendered now, over what the model saw. On the page these are layers; here they become one canvas.
 
 import { opacityOf } from "../rendering/colour.js";
 import * as drawing from "../rendering/draw.js";

@@ -43,7 +43,7 @@ function pythonLiteral(value) {
 }
 
 /** @type {Record<string, string>} */
-const ARGUMENTS = { method: "methods" }; // of the client, where they are not called as the fields
+const ARGUMENTS = { method: "methods" }; // form field -> argument of the Python client, where the two have different names
 
 /**
  * The value of a field as the client takes it: a size of two sides is a tuple.

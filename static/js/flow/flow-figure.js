@@ -14,7 +14,7 @@ const MARGIN = { left: 44, right: 12 };
 const PLOT = { top: 8, height: 196 };
 const STRIP = { top: 232, height: 48 };
 const HEIGHT = 300;
-const ENDS = 296; // the line under the figure with what is at either end
+const ENDS = 296; // y of the texts that say what is at the left and at the right end
 
 /**
  * @param {string} tag
@@ -90,7 +90,7 @@ export class FlowFigure extends HTMLElement {
   }
 
   /**
-   * Selects a layer: the slider, the reading and the cursor show it.
+   * Selects a layer: the slider, the details and the cursor show it.
    * @param {number} index
    */
   select(index) {

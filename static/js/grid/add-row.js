@@ -25,7 +25,7 @@ export class AddRow extends Popup {
   /** @type {HTMLButtonElement} */ submit;
 
   /** @type {ClassBody | null} */ target = null;
-  /** The model that numbers the class so. */ of = "";
+  /** The model in whose list the class has `target.index`. */ of = "";
   model = "";
   /** Called with the row that was chosen. @type {(row: RowKey) => void} */ added = () => {};
 
@@ -53,7 +53,7 @@ export class AddRow extends Popup {
     this.classes.chosen = this.target;
     this.models.value = this.model;
     this.update();
-    // The browser tells a moment after it has opened: whoever types already is left alone.
+    // The event comes a moment after the popup has opened: who types in it already keeps the focus.
     if (!this.contains(document.activeElement)) this.models.input.focus();
   }
 
@@ -64,7 +64,7 @@ export class AddRow extends Popup {
     this.update();
   }
 
-  /** The model, where its weights are not here yet. */
+  /** The chosen model, if its weights are not on the server; else null. */
   get absent() {
     const model = modelOf(this.model);
     return model && model.availability !== "ready" ? model : null;
@@ -104,11 +104,11 @@ export class AddRow extends Popup {
 
   /**
    * @param {string} text
-   * @param {boolean} can - be added
+   * @param {boolean} enabled - whether the button can be pressed
    */
-  say(text, can) {
+  say(text, enabled) {
     this.price.textContent = text;
-    this.submit.disabled = !can;
+    this.submit.disabled = !enabled;
   }
 
   /** @param {SubmitEvent} event */

@@ -12,7 +12,7 @@ import { columnActions } from "./menu-actions.js";
 export class ColumnHead extends View {
   /** @type {HTMLSpanElement} */ name;
   /** @type {HTMLSpanElement} */ year;
-  /** @type {HTMLAnchorElement} */ bright;
+  /** What a bright pixel means, in one line. @type {HTMLAnchorElement} */ bright;
   /** @type {HTMLButtonElement} */ more;
   /** @type {ActionMenu} */ menu;
   /** @type {string} */ method;

@@ -7,7 +7,7 @@
  * @property {number} columns
  * @property {number} size - width of a map, in pixels
  * @property {boolean} beside - title and facts stand beside the map, else above and below it
- * @property {boolean} short - the title may take two lines
+ * @property {boolean} short - the maps are narrow: titles may take two lines, and less text fits below
  * @property {boolean} scrolls - not all maps fit
  */
 
@@ -15,13 +15,14 @@ export const GAP = { across: 16, down: 10 };
 export const TEXT = 110; // what stands beside a map, in pixels
 const TEXT_GAP = 10;
 export const SCALE = 30; // under a map
-const CHROME = 46 + SCALE + 36; // title and what a bright pixel means, scale, two lines of facts
+const CHROME = 46 + SCALE + 36; // what stands above and below a map: title and what a bright pixel means, scale, two lines of facts
 const SECOND_LINE = 14; // of a title
-const NARROW = 208; // narrower maps have titles in two lines
-const BESIDE = 0.95; // text goes beside maps only where that makes them larger by more than this
-const SHORT = 0.9; // under maps so narrow it is shortened: others may be so much smaller
+const NARROW = 208; // narrower maps are `short`
+// Of two layouts the one with the larger maps is taken, where the size counts as much as:
+const BESIDE_WEIGHT = 0.95; // with text beside the maps
+const SHORT_WEIGHT = 0.9; // with maps so narrow that their texts are shortened
 const LEAST = 132; // smaller maps tell too little: the grid scrolls instead
-const AT_ONCE = 6;
+const AT_ONCE = 6; // maps that are in sight where the grid scrolls
 const SCROLLBAR = 16;
 
 /**
@@ -53,7 +54,7 @@ function waysToFill(columns, cell, ratio) {
 }
 
 /** @param {MapLayout} layout */
-const worth = ({ size, beside, short }) => size * (beside ? BESIDE : short ? SHORT : 1);
+const worth = ({ size, beside, short }) => size * (beside ? BESIDE_WEIGHT : short ? SHORT_WEIGHT : 1);
 
 /**
  * The largest maps that fit whole.
@@ -67,7 +68,7 @@ function largest(room, count, ratio) {
 }
 
 /**
- * Where `count` maps go. Those that do not fit at a size that still tells something stand as six would, and scroll.
+ * Where `count` maps go. If they would become smaller than `LEAST`, six of them fill the room, and the grid scrolls.
  * @param {Room} room
  * @param {number} count
  * @param {number} ratio - width of a map by its height

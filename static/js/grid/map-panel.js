@@ -28,14 +28,14 @@ import { showBright } from "./bright-line.js";
 export class MapPanel extends View {
   /** @type {HTMLSpanElement} */ name;
   /** @type {HTMLSpanElement} */ year;
-  /** @type {HTMLAnchorElement} */ bright;
+  /** What a bright pixel means, in one line. @type {HTMLAnchorElement} */ bright;
   /** @type {HTMLButtonElement} */ more;
   /** @type {PanelMenu} */ menu;
   /** @type {MapLens} */ lens;
-  /** Says of what the map was, where it is one of before. @type {HTMLParagraphElement} */ mark;
+  /** Says which question the map answers, while a map of the previous question is shown. @type {HTMLParagraphElement} */ mark;
   /** @type {HTMLDivElement} */ message;
   /** @type {HTMLDivElement} */ hairline;
-  /** @type {HTMLDivElement} */ square;
+  /** @type {HTMLDivElement} */ well;
   /** @type {HTMLParagraphElement} */ facts;
   /** @type {MapReadout} */ readout;
   /** @type {ScaleBar} */ scale;
@@ -57,12 +57,12 @@ export class MapPanel extends View {
     this.mark = el("p", { class: "before-mark", hidden: true });
     this.message = el("div", { class: "panel-words" });
     this.hairline = progressLine();
-    this.square = el("div", { class: "well map-well" }, this.lens, this.mark, this.message, this.hairline);
+    this.well = el("div", { class: "well map-well" }, this.lens, this.mark, this.message, this.hairline);
     this.facts = el("p", { class: "facts" });
     this.readout = el("map-readout");
     this.scale = el("scale-bar");
     this.trust = el("button", { type: "button", class: "link trust-open", onclick: () => openMetrics(this.panel.id) }, t("trust.open"));
-    this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.bright, this.square, this.scale,
+    this.append(el("header", { class: "panel-head" }, el("h3", { class: "panel-title" }, this.name, " ", this.year), this.more, this.menu), this.bright, this.well, this.scale,
       el("div", { class: "panel-foot" }, this.trust, el("div", { class: "panel-facts" }, this.facts, this.readout)));
   }
 
@@ -101,7 +101,7 @@ export class MapPanel extends View {
     const label = panel.target ? className(panel.target) : undefined;
     this.lens.canvas.setAttribute("aria-label", label ? t("panel.mapFor", { method, label }) : t("panel.map", { method }));
     this.shown = shownOf(panel);
-    this.showSquare();
+    this.fitWell();
     this.showProgress(method);
     this.showMessage();
     this.showFacts();
@@ -110,7 +110,7 @@ export class MapPanel extends View {
     this.readout.setLens(this.lens);
   }
 
-  /** A map of before is dimmed while there is no new one, and says of what it is. */
+  /** A map of the previous question says so, and is dimmed while there is no new one. */
   showBefore() {
     const { old, stale, panel } = this.shown;
     this.classList.toggle("is-stale", stale);
@@ -119,7 +119,7 @@ export class MapPanel extends View {
   }
 
   /**
-   * While a press is held, the map of before.
+   * Shows the map of the previous question while a press is held.
    * @param {Event} event
    */
   hold(event) {
@@ -129,7 +129,7 @@ export class MapPanel extends View {
   }
 
   /**
-   * The way to what was measured, which says in brief what that was.
+   * The button that opens the metrics; its text is what they have found so far, in brief.
    * @param {string} method
    */
   showTrust(method) {
@@ -142,9 +142,9 @@ export class MapPanel extends View {
     this.trust.replaceChildren(el("span", {}, ...(nodes.length ? nodes : [t("trust.open")])));
   }
 
-  showSquare() {
+  fitWell() {
     const { size } = inputOf(this.shown.panel) ?? {};
-    if (size) this.square.style.aspectRatio = `${size[1]} / ${size[0]}`;
+    if (size) this.well.style.aspectRatio = `${size[1]} / ${size[0]}`;
   }
 
   /** @param {string} method */
@@ -155,7 +155,7 @@ export class MapPanel extends View {
     if (running) setProgress(this.hairline, this.panel, t("panel.progress", { done, total, method }));
   }
 
-  /** What stands in the square instead of a map. */
+  /** What stands in the place of the map where there is none. */
   showMessage() {
     const { status, problem, partial, raw } = this.panel;
     const empty = !partial && !raw && !this.shown.stale;
@@ -188,23 +188,23 @@ export class MapPanel extends View {
     else if (status === "cancelled" && total) facts = [{ text: t("panel.cancelledAt", { done, total }) }];
     this.#factsRoom = this.roomForFacts; // 0 × 0 while the values at the crosshair or in the box are shown instead
     const fixed = getComputedStyle(this.facts).overflowY === "clip";
-    if (fixed) fitFacts(this.facts, facts, (left) => this.moreFacts(left));
+    if (fixed) fitFacts(this.facts, facts, (rest) => this.moreFacts(rest));
     else this.facts.replaceChildren(...factNodes(facts));
   }
 
   /**
-   * Opens the details, where all facts stand.
-   * @param {Fact[]} left
+   * A button for the facts that found no room: it opens the menu, which lists all of them.
+   * @param {Fact[]} rest
    */
-  moreFacts(left) {
-    const title = left.map(({ text }) => text).join(" · ");
+  moreFacts(rest) {
+    const title = rest.map(({ text }) => text).join(" · ");
     const label = t("panel.facts.more", { method: methodTitle(this.panel.method), facts: title });
-    return el("button", { type: "button", class: "facts-more", title, "aria-label": label, onclick: () => this.menu.showPopover() }, `+${left.length}`);
+    return el("button", { type: "button", class: "facts-more", title, "aria-label": label, onclick: () => this.menu.showPopover() }, `+${rest.length}`);
   }
 
   /** @param {DrawnScale | null} scale */
   drawn(scale) {
-    this.square.classList.toggle("has-map", Boolean(scale));
+    this.well.classList.toggle("has-map", Boolean(scale));
     this.scale.show(scale);
   }
 

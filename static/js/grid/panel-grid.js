@@ -35,7 +35,7 @@ export class PanelGrid extends View {
   /** @type {HTMLHeadingElement} */ question;
   /** @type {HTMLParagraphElement} */ context;
   /** @type {HTMLButtonElement} */ flow;
-  /** @type {HTMLButtonElement} */ blink;
+  /** Shows the maps of the previous question. @type {HTMLButtonElement} */ blink;
   /** What a stopped explanation has not computed. @type {HTMLParagraphElement} */ missing;
   /** @type {HTMLSpanElement} */ status;
   /** @type {HTMLButtonElement} */ cancel;
@@ -109,7 +109,7 @@ export class PanelGrid extends View {
     this.fit();
   }
 
-  /** Maps as large as the room allows. */
+  /** Makes the maps as large as the room allows. */
   fit() {
     const { panels, inputs } = store.state;
     const only = this.stack.isConnected && this.stack.children.length === 1 ? /** @type {HTMLElement | null} */ (this.stack.querySelector(".panels")) : null;
@@ -251,7 +251,7 @@ export class PanelGrid extends View {
 }
 
 /**
- * How long the maps took that are shown, whenever they were computed; null where that is not known of all.
+ * How many seconds the maps that are shown took, whenever they were computed; null where one is not finished.
  * @param {Panel[]} panels
  */
 function secondsOf(panels) {

@@ -34,7 +34,7 @@ export class ForgetDialog extends View {
   }
 
   /**
-   * `opener` has the focus again when the answer is no.
+   * Opens the dialog. `opener` gets the focus back when the answer is no.
    * @param {HTMLElement} opener
    */
   ask(opener) {
@@ -56,13 +56,14 @@ export class ForgetDialog extends View {
     try {
       await api.forget(id);
     } catch (error) {
-      // What is gone already need not be forgotten again.
+      // 404: the server has forgotten it already.
       if (error.status !== 404) return this.showProblem(error);
     } finally {
       this.forget.disabled = false;
     }
     this.opener = null;
     this.dialog.close();
+    // Closes what is open over the page, then runs this.
     return leaveForgotten(() => {
       explanationHistory.remove(id);
       removeForgotten(id);

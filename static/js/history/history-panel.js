@@ -99,7 +99,7 @@ export class HistoryPanel extends View {
     this.undo.focus();
   }
 
-  /** On the server, unlike what is removed from this list. */
+  /** Asks whether the server is to forget the explanation; removing one from this list leaves it on the server. */
   askToForget() {
     this.dialog.close();
     document.querySelector("forget-dialog")?.ask(this.button);

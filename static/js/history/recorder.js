@@ -36,7 +36,7 @@ function questionOf({ panels, ask }) {
   return JSON.stringify([maps.map((map) => JSON.stringify(map)).sort(), against?.index, score, seed, fit, size]);
 }
 
-async function enter() {
+async function addEntry() {
   const { id, picture, panels } = store.state;
   if (!id || !picture) return;
   const input = shownInput();
@@ -68,7 +68,7 @@ async function addThumbnail(id, url) {
 }
 
 /** A recorded explanation has no name of its picture: this browser may know it. */
-function name() {
+function restoreName() {
   const { id, picture } = store.state;
   const known = id && picture && picture.name === null ? explanationHistory.of(id) : null;
   if (known?.name) describePicture({ name: known.name, sample: known.sample });
@@ -76,9 +76,9 @@ function name() {
 
 export function keepHistory() {
   store.watch(["phase"], ({ phase, id, panels }) => {
-    if (id && (phase === "done" || (phase === "cancelled" && panels.some(({ status }) => status === "done")))) enter();
+    if (id && (phase === "done" || (phase === "cancelled" && panels.some(({ status }) => status === "done")))) addEntry();
   });
-  store.watch(["picture"], name);
+  store.watch(["picture"], restoreName);
   store.watch(["notice"], ({ notice }) => {
     const id = idOfAddress();
     if (id && notice?.problem.status === 404 && explanationHistory.of(id)) explanationHistory.put(id, { gone: true });

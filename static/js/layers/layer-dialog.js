@@ -21,31 +21,31 @@ import { drawnSize, stagesOf } from "./stages.js";
 
 /** @typedef {{ stage: Stage, canvas: HTMLCanvasElement, well: HTMLElement, message: HTMLElement }} Drawn */
 
-/** The network's stages, from the picture to the class; each shows the map there on request, and a press makes the map of the grid be taken there. */
+/** The network's stages, from the picture to the class. Each shows the method's map at its layer on request; a press on one computes the grid's map there. */
 export class LayerDialog extends View {
   /** @type {HTMLHeadingElement} */ heading;
   /** @type {HTMLParagraphElement} */ context;
   /** @type {HTMLOListElement} */ list;
-  /** @type {HTMLButtonElement} */ sweepButton;
+  /** @type {HTMLButtonElement} */ allButton;
   /** @type {HTMLParagraphElement} */ progress;
   /** @type {HTMLDivElement} */ other;
   /** @type {HTMLDialogElement} */ dialog;
   /** @type {HTMLElement | null} */ opener;
   /** @type {Drawn[]} */ drawn = [];
 
-  #sweep = new AbortController();
+  #controller = new AbortController();
 
   build() {
     this.heading = el("h2", { class: "question", id: "layers-title" });
     this.context = el("p", { class: "small muted" });
     this.list = el("ol", { class: "stages", tabindex: "0", role: "list", "aria-labelledby": "layers-title" });
-    this.sweepButton = el("button", { type: "button", class: "button", onclick: () => this.toggleSweep() });
+    this.allButton = el("button", { type: "button", class: "button", onclick: () => this.toggleAll() });
     this.progress = el("p", { class: "small muted" });
     this.other = el("div", { class: "other-layer" });
     this.dialog = el("dialog", { class: "ask-dialog layers", "aria-labelledby": "layers-title", onclose: () => this.closed(), onclick: ({ target }) => target === this.dialog && this.dialog.close() },
       el("div", { class: "title-row" }, el("div", {}, this.heading, this.context), iconButton("close", t("layers.close"), { onclick: () => this.dialog.close() })),
       el("p", { class: "small" }, t("layers.what")), this.list,
-      el("div", { class: "layer-actions" }, this.sweepButton, this.progress, this.other), statusLine());
+      el("div", { class: "layer-actions" }, this.allButton, this.progress, this.other), statusLine());
     this.append(this.dialog);
   }
 
@@ -80,7 +80,7 @@ export class LayerDialog extends View {
     this.drawn = stages.map((stage) => ({ stage, canvas: el("canvas", { "aria-hidden": "true" }), well: el("div", { class: "well stage-map" }), message: el("p", { class: "small muted", hidden: true }) }));
     this.list.replaceChildren(...this.drawn.map((drawn) => this.stageNode(drawn, stages, used)));
     this.progress.textContent = stages.length ? "" : t(layers.length ? "layer.absent" : "layer.unknown");
-    this.showSweep(false);
+    this.labelAllButton(false);
     this.showOther(panel, used);
     this.paintAll();
   }
@@ -92,21 +92,22 @@ export class LayerDialog extends View {
    */
   stageNode({ stage, canvas, well, message }, stages, used) {
     const { layer, layers, height, width } = stage;
-    const own = layers.find(({ name }) => name === used);
+    const shown = layers.find(({ name }) => name === used) ?? layer;
+    const isUsed = shown.name === used;
     const { side, depth } = drawnSize(stage, stages);
     const block = el("span", { class: "block", "aria-hidden": "true" });
     block.style.setProperty("--side", side.toFixed(3));
     block.style.setProperty("--depth", depth.toFixed(3));
     well.append(canvas, message);
-    const size = t("layers.size", { height, width, channels: (own ?? layer).shape[0] });
-    const button = el("button", { type: "button", class: "stage-choice", "aria-pressed": String(Boolean(own)), onclick: () => this.choose(own ?? layer) },
-      el("span", { class: "block-place" }, block), el("span", { class: "stage-name" }, (own ?? layer).name), el("span", { class: "small muted" }, size),
-      el("span", { class: "small stage-mark" }, own ? t("layers.used") : layer.default ? t("layers.default") : ""));
+    const size = t("layers.size", { height, width, channels: shown.shape[0] });
+    const button = el("button", { type: "button", class: "stage-choice", "aria-pressed": String(isUsed), onclick: () => this.choose(shown) },
+      el("span", { class: "block-place" }, block), el("span", { class: "stage-name" }, shown.name), el("span", { class: "small muted" }, size),
+      el("span", { class: "small stage-mark" }, isUsed ? t("layers.used") : layer.default ? t("layers.default") : ""));
     return el("li", {}, button, well);
   }
 
   /**
-   * A layer that stands for no stage.
+   * The search for a layer that is not drawn, since another one stands for its stage.
    * @param {Panel} panel
    * @param {string | undefined} used
    */
@@ -125,24 +126,24 @@ export class LayerDialog extends View {
   }
 
   /** @param {boolean} running */
-  showSweep(running) {
-    this.sweepButton.hidden = this.drawn.length === 0;
-    this.sweepButton.textContent = running ? t("layers.cancel") : t("layers.sweep", { count: this.drawn.length });
-    this.sweepButton.dataset.running = String(running);
+  labelAllButton(running) {
+    this.allButton.hidden = this.drawn.length === 0;
+    this.allButton.textContent = running ? t("layers.cancel") : t("layers.sweep", { count: this.drawn.length });
+    this.allButton.dataset.running = String(running);
   }
 
-  toggleSweep() {
-    if (this.sweepButton.dataset.running === "true") this.#sweep.abort();
-    else this.sweep();
+  toggleAll() {
+    if (this.allButton.dataset.running === "true") this.#controller.abort();
+    else this.fetchAll();
   }
 
-  /** The map at each stage, from the last one back: one request after the other. */
-  async sweep() {
+  /** Fetches the map at each stage, from the last one back: one request after the other. */
+  async fetchAll() {
     const { panel } = this;
     if (!panel) return;
-    this.#sweep = new AbortController();
-    const { signal } = this.#sweep;
-    this.showSweep(true);
+    this.#controller = new AbortController();
+    const { signal } = this.#controller;
+    this.labelAllButton(true);
     let done = 0;
     for (const drawn of this.drawn.toReversed()) {
       if (signal.aborted) break;
@@ -151,7 +152,7 @@ export class LayerDialog extends View {
       done += 1;
     }
     if (!this.dialog.open) return;
-    this.showSweep(false);
+    this.labelAllButton(false);
     this.progress.textContent = t(signal.aborted ? "announce.cancelled" : "layers.done", { count: this.drawn.length });
     announce(this.progress.textContent);
   }
@@ -187,15 +188,16 @@ export class LayerDialog extends View {
    * @param {RawArray} raw
    */
   paint({ canvas, well, message }, raw) {
-    const { palettes, rendering: own } = store.state;
-    const rendering = /** @type {typeof own} */ ({ ...own, scale: "own", show: "map" });
+    const { palettes, rendering: settings } = store.state;
+    // Each map on its own scale, and all of it.
+    const rendering = /** @type {typeof settings} */ ({ ...settings, scale: "own", show: "map" });
     if (!draw(canvas, { raw }, { rendering, palettes }, limitOf({ raw }, { rendering, panels: [] }))) return;
     well.classList.add("has-map");
     message.hidden = true;
   }
 
   closed() {
-    this.#sweep.abort();
+    this.#controller.abort();
     openLayers(null);
     if (this.opener?.isConnected) this.opener.focus();
   }

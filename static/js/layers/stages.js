@@ -27,7 +27,7 @@ export function stagesOf(layers) {
 }
 
 /**
- * How large a stage is drawn, as parts of the largest: its side by its places, its depth by the number of its channels.
+ * How large a stage is drawn, relative to the largest: its side by height and width, its depth by the number of channels.
  * @param {Stage} stage
  * @param {Stage[]} stages
  */

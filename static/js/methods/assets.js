@@ -66,7 +66,7 @@ export class Strip {
   }
 
   /**
-   * A strip of pictures; of maps, whose grey levels take colours, where `coloured`.
+   * Loads a strip of frames. `coloured`: they are maps, whose grey levels are replaced by colours; else pictures.
    * @param {string} name
    * @param {boolean} coloured
    * @param {URL | string} base

@@ -50,7 +50,7 @@ export function onChoice(root, run) {
 export const chosen = (root) => /** @type {HTMLInputElement} */ (root.querySelector(".choice input:checked")).value;
 
 /**
- * A slider with its reading, and a button that moves it to the end step by step. Nothing moves by itself, and nothing
+ * A slider, a text on its position, and a button that moves it to the end step by step. Nothing moves by itself, and nothing
  * at all for whoever asks for less motion: the slider is there.
  */
 export class Slider {
@@ -71,9 +71,9 @@ export class Slider {
       this.update();
     });
     this.button.addEventListener("click", () => (this.#timer ? this.pause() : this.play()));
-    calm.addEventListener("change", () => this.obey());
+    calm.addEventListener("change", () => this.followMotion());
     this.button.disabled = false;
-    this.obey();
+    this.followMotion();
     this.update();
   }
 
@@ -106,7 +106,8 @@ export class Slider {
     this.button.textContent = t("learn.read.play");
   }
 
-  obey() {
+  /** No button for whoever asks for less motion. */
+  followMotion() {
     if (calm.matches) this.pause();
     this.button.hidden = calm.matches;
   }

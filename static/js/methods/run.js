@@ -93,7 +93,7 @@ export class Run {
       if (event === "error") throw new api.Problem(data);
       if (event === "accepted") this.id = data.id;
       if (event === "progress" || event === "partial") this.showProgress(data);
-      if (event === "partial") this.showEstimate(data.map, signal);
+      if (event === "partial") this.showPartialMap(data.map, signal);
       if (event === "panel") await this.showFinished(data.panel, signal);
     }
   }
@@ -113,7 +113,7 @@ export class Run {
    * @param {object} map
    * @param {AbortSignal} signal
    */
-  async showEstimate(map, signal) {
+  async showPartialMap(map, signal) {
     this.#order += 1;
     const order = this.#order;
     const partial = await decodeMap(map);

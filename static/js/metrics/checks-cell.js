@@ -18,10 +18,10 @@ import { costText } from "./metric-text.js";
  * @import { Cell } from "./checks.js"
  */
 
-/** @typedef {{ kind: string, text: string, words: string }} CellState */
+/** @typedef {{ kind: string, text: string, words: string }} CellState `text` is written in the cell, `words` in its tooltip. */
 
 /**
- * A finished measurement: its number, and what it speaks for.
+ * A finished measurement: its number, and whether it speaks against the map or for it.
  * @param {MeasurementBody} measured
  * @returns {CellState}
  */

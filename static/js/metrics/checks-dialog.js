@@ -85,7 +85,7 @@ export class ChecksDialog extends View {
     return undefined;
   }
 
-  /** What was not priced before they began is priced when they have ended. */
+  /** When the checks have ended, asks for the prices that were not known when they began. */
   followChecks() {
     this.renderActions();
     if (store.state.checks && store.state.checks.status !== "running") this.askPrices();
@@ -161,8 +161,8 @@ export class ChecksDialog extends View {
     if (!open.length) return "";
     const { forwards, gradients } = this.sum(open);
     if (open.every((cell) => priceOf(cell)) && !forwards && !gradients) return t("checks.free");
-    const { seconds, whole } = timeOf(open);
-    if (whole) return t("trust.about", { seconds: format.duration(seconds) });
+    const { seconds, complete } = timeOf(open);
+    if (complete) return t("trust.about", { seconds: format.duration(seconds) });
     return forwards || gradients ? t("checks.passes", { count: forwards + gradients }) : "";
   }
 
@@ -193,10 +193,10 @@ export class ChecksDialog extends View {
   totalText(open) {
     if (open.every((cell) => priceOf(cell) === undefined)) return t(this.#asking ? "trust.pricing" : "trust.price.unknown");
     const { forwards, gradients } = this.sum(open);
-    const { seconds, whole } = timeOf(open);
+    const { seconds, complete } = timeOf(open);
     const failed = store.state.checks?.failed;
-    const cost = costText({ forwards, gradients, seconds: whole ? seconds : null });
-    const about = whole || !seconds ? cost : t("checks.least", { cost: costText({ forwards, gradients, seconds }) });
+    const cost = costText({ forwards, gradients, seconds: complete ? seconds : null });
+    const about = complete || !seconds ? cost : t("checks.least", { cost: costText({ forwards, gradients, seconds }) });
     return [failed ? t("checks.failed", { failed }) : null, about].filter(Boolean).join(" · ");
   }
 
@@ -215,7 +215,7 @@ export class ChecksDialog extends View {
     }
   }
 
-  /** With the first prices the columns have their order. */
+  /** Columns are in the order of their cost, which a new price may change. */
   priced() {
     const columns = [...this.#costs.keys()].join();
     if (columns !== byCost().join()) this.arrangeTable();

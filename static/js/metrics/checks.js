@@ -17,13 +17,13 @@ import { metrics, metricTitle, settingValues } from "./metric-list.js";
 
 /** @typedef {{ panel: string, metric: string }} Cell */
 
-const BACKWARD = 2; // forward passes that a backward pass takes as long as
-const LONGEST_WAIT = 30; // seconds that a busy server is waited for
-const LEAST_DONE = 0.05; // of all passes, from which on the rest can be told
+const BACKWARD = 2; // how many forward passes take as long as one backward pass
+const LONGEST_WAIT = 30; // seconds to wait for a busy server
+const LEAST_DONE = 0.05; // share of all passes that must be done before the time of the rest is predicted from them
 
 /** @type {Map<string, MetricEstimate | null>} */
 const prices = new Map(); // by map and metric, of the explanation that is shown; null where the server has none
-const timed = new Set(); // those that passes were timed for, also in vain
+const timed = new Set(); // cells for which the server was asked to time passes, even if it could not
 
 /** @param {Cell} cell */
 const keyOf = ({ panel, metric }) => JSON.stringify([panel, metric]);
@@ -37,13 +37,19 @@ export const checkable = () => store.state.panels.filter(canBeMeasured);
 /** @param {Cell} cell */
 const measuredOf = ({ panel, metric }) => store.panel(panel)?.record?.metrics?.[metric];
 
-/** @param {Cell} cell */
+/**
+ * Whether a metric is still to be measured: it never was, or it failed.
+ * @param {Cell} cell
+ */
 const isOpen = (cell) => (measuredOf(cell)?.status ?? "failed") === "failed";
 
 /** @param {Cell} cell */
 const isUntimed = (cell) => isOpen(cell) && priceOf(cell)?.seconds === null && !timed.has(keyOf(cell));
 
-/** @param {Cell} cell */
+/**
+ * The cost of a metric without seconds, to compare: in forward passes.
+ * @param {Cell} cell
+ */
 function weightOf(cell) {
   const { forwards = 0, gradients = 0 } = priceOf(cell) ?? {};
   return forwards + (1 + BACKWARD) * gradients;
@@ -103,8 +109,8 @@ function byModel() {
 }
 
 /**
- * Asks what is not known yet: passes first, which are known at once; then seconds, for which the server may have to time
- * a few passes. It does not while maps are checked: that would keep the checks waiting.
+ * Asks for the prices that are not known yet: passes first, which the server knows at once; then seconds, for which it may
+ * have to time a few passes. While maps are checked it is not asked for seconds: the checks would have to wait.
  * @param {AbortSignal} signal
  * @param {() => void} changed
  */
@@ -128,12 +134,12 @@ export async function askPrices(signal, changed) {
 }
 
 /**
- * Seconds of these cells, as far as they are known, and whether all are.
+ * The known seconds of these cells, added up; `complete`: they are known of all cells.
  * @param {Cell[]} cells
  */
 export function timeOf(cells) {
   const known = cells.map((cell) => priceOf(cell)?.seconds ?? null);
-  return { seconds: known.reduce((/** @type {number} */ sum, each) => sum + (each ?? 0), 0), whole: !known.includes(null) };
+  return { seconds: known.reduce((/** @type {number} */ sum, each) => sum + (each ?? 0), 0), complete: !known.includes(null) };
 }
 
 // The run
@@ -156,8 +162,8 @@ const hasFailed = (cell) => store.panel(cell.panel)?.measuring[cell.metric]?.sta
  * @param {number} spent - seconds
  */
 function secondsLeft(rest, done, spent) {
-  const { seconds, whole } = timeOf(rest);
-  if (whole) return seconds;
+  const { seconds, complete } = timeOf(rest);
+  if (complete) return seconds;
   const [left, before] = [rest, done].map((cells) => cells.reduce((sum, cell) => sum + weightOf(cell), 0));
   return before > LEAST_DONE * (before + left) ? (spent * left) / before : null;
 }

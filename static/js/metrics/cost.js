@@ -11,7 +11,8 @@ import { store } from "../state/store.js";
  */
 
 /**
- * What these metrics of each panel would cost, by method. What `timed` forbids to be timed has no seconds.
+ * What these metrics of each panel would cost, by method. Without `timed` the server times no passes: seconds that it does
+ * not know are null.
  * @param {Panel[]} panels - of one model
  * @param {Asked[]} asked
  * @param {{ timed?: boolean, signal: AbortSignal }} how

@@ -13,18 +13,18 @@ import { facts, numberText, ticksBetween } from "./metric-text.js";
 
 /** @import { Panel } from "../state/types.js" */
 
-// Each order's array, and how its curve is drawn; the map and its controls.
+// The orders in which pixels go or come: the map's, and those of its controls. The array of each, and how its curve is drawn.
 /** @type {Record<string, string>} */
 const ORDERS = { map: "order", displaced: "order_displaced", random: "order_random", gaussian: "order_gaussian" };
 /** @type {Record<string, string>} */
 const KINDS = { map: "first strong", displaced: "second", random: "third", gaussian: "fourth" };
-const BEGIN = 0.2; // of the pixels: where something is gone, and something left
+const BEGIN = 0.2; // where the slider begins, as a share of the pixels: something is gone, and something left
 
 /** @param {Record<string, any>} figures */
 const ordersOf = (figures) => Object.keys(ORDERS).filter((order) => order in figures);
 
 /**
- * The curves of an order: several where it is drawn.
+ * The curves of an order: several where it is drawn at random.
  * @param {Record<string, any>} figures
  * @param {string} order
  * @returns {{ probabilities: number[], area: number }[]}

@@ -27,7 +27,7 @@ export const share = (value) => (Number.isFinite(value) ? { value, text: format.
 export const correlation = (value) => (Number.isFinite(value) ? { value, text: format.correlation(value) } : { value: null, text: "–" });
 
 /**
- * What a metric that names no number of its own has first.
+ * For a metric that does not say which of its figures to show: the first number among them.
  * @param {{ figures: any }} measured
  */
 export const firstNumber = ({ figures }) => plain(Object.values(figures ?? {}).find(Number.isFinite));

@@ -26,11 +26,12 @@ import { metricTitle } from "./metric-list.js";
 const queues = new Map(); // by a panel's id
 
 /**
+ * Writes how far a metric is into the panel; null: it is not being measured any more.
  * @param {string} id - of the panel
  * @param {string} metric
  * @param {Partial<Measuring> | null} state
  */
-function note(id, metric, state) {
+function setMeasuring(id, metric, state) {
   const panel = store.panel(id);
   if (!panel) return;
   const { [metric]: before, ...others } = panel.measuring;
@@ -50,7 +51,7 @@ function storeMeasurement(id, measured) {
 
 /** @type {Record<string, (id: string, data: any) => void>} */
 const receive = {
-  progress: (id, { metric, done, total }) => note(id, metric, { status: "running", done, total }),
+  progress: (id, { metric, done, total }) => setMeasuring(id, metric, { status: "running", done, total }),
   metric: (id, { metric }) => storeMeasurement(id, metric),
   done(id, { panels }) {
     const record = /** @type {PanelBody[]} */ (panels).find((panel) => panel.id === id);
@@ -85,7 +86,7 @@ async function follow(id, queue, asked) {
   queue.controller = new AbortController();
   queue.current = asked;
   const { signal } = queue.controller;
-  note(id, metric, { status: "running", done: 0, total: null, problem: null });
+  setMeasuring(id, metric, { status: "running", done: 0, total: null, problem: null });
   try {
     /** @type {api.Fields} */
     const fields = [["metrics", metric], ["options", JSON.stringify({ [metric]: values })]];
@@ -93,16 +94,16 @@ async function follow(id, queue, asked) {
       if (signal.aborted) return;
       receive[event]?.(id, data);
     }
-    note(id, metric, null);
+    setMeasuring(id, metric, null);
     tell(t(`trust.announce.${store.panel(id)?.record?.metrics?.[metric]?.status ?? "done"}`, { metric: metricTitle(metric) }));
   } catch (error) {
     if (signal.aborted) return;
     // What has gone wrong with this request would go wrong with the next one.
     for (const other of queue.waiting.splice(0)) {
-      note(id, other.metric, null);
+      setMeasuring(id, other.metric, null);
       other.settle();
     }
-    note(id, metric, { status: "failed", problem: error });
+    setMeasuring(id, metric, { status: "failed", problem: error });
     tell(t("trust.announce.failed", { metric: metricTitle(metric) }));
   } finally {
     asked.settle();
@@ -135,7 +136,7 @@ export async function measure(id, asked, { quiet = false } = {}) {
   const queue = running ?? { waiting: [], controller: null, current: null, explanation: store.state.id };
   const fresh = asked.filter(({ metric }) => !isMeasuring(id, metric)).map((each) => queued(each, quiet));
   queue.waiting.push(...fresh);
-  for (const { metric } of fresh) note(id, metric, { status: "waiting", done: 0, total: null, problem: null });
+  for (const { metric } of fresh) setMeasuring(id, metric, { status: "waiting", done: 0, total: null, problem: null });
   const wanted = [...queue.waiting, ...(queue.current ? [queue.current] : [])].filter(({ metric }) => asked.some((each) => each.metric === metric));
   if (!running && fresh.length) {
     queues.set(id, queue);
@@ -167,7 +168,7 @@ export function cancel(id, metric) {
     queue.controller?.abort();
     queue.current = null;
   }
-  note(id, metric, { status: "cancelled" });
+  setMeasuring(id, metric, { status: "cancelled" });
 }
 
 /** @param {string} id - of the panel */

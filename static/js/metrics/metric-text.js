@@ -29,7 +29,7 @@ export function costText({ forwards, gradients, seconds }) {
 }
 
 /**
- * What it did cost.
+ * What a measurement has cost.
  * @param {MeasurementBody} measured
  */
 export function spentText({ cost, seconds, from_store: known }) {
@@ -49,7 +49,7 @@ export function facts(entries) {
 const NICE = [1, 2, 2.5, 5, 10];
 
 /**
- * Round values about evenly from `low` to `high`, both within.
+ * Round values at equal distances; the first is at most `low`, the last at least `high`.
  * @param {number} low
  * @param {number} high
  * @param {number} count

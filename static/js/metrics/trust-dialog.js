@@ -74,7 +74,7 @@ export class TrustDialog extends View {
     this.opener = focused();
     this.dialog.showModal();
     this.body.scrollTop = 0;
-    if (store.state.metricsAt) this.of(store.state.metricsAt)?.visit();
+    if (store.state.metricsAt) this.cardOf(store.state.metricsAt)?.visit();
     return undefined;
   }
 
@@ -83,6 +83,7 @@ export class TrustDialog extends View {
     this.#shown = panel.id;
     this.tellPanel(panel);
     this.map.replaceChildren();
+    this.#pricing.abort();
     this.#pricing = new AbortController();
     this.list.replaceChildren(...metrics().map((metric) => el("trust-metric").setUp(panel.id, metric.id)));
     this.ask(this.cards);
@@ -98,7 +99,7 @@ export class TrustDialog extends View {
     const { panel } = this;
     if (!panel?.record) return;
     if (panel.raw && !this.map.firstChild) this.map.append(el("small-map").loadWith(() => panel.raw));
-    this.verdict.show(panel.record.metrics ?? {}, (metric) => this.of(metric)?.visit());
+    this.verdict.show(panel.record.metrics ?? {}, (metric) => this.cardOf(metric)?.visit());
     for (const card of this.cards) card.render();
     this.renderAll();
   }
@@ -108,7 +109,7 @@ export class TrustDialog extends View {
   }
 
   /** @param {string} metric */
-  of(metric) {
+  cardOf(metric) {
     return this.cards.find((card) => card.metric === metric);
   }
 
@@ -162,7 +163,7 @@ export class TrustDialog extends View {
       const { metric, values } = element;
       const price = await costOf(panel, metric, values, signal).catch(() => null); // it can be measured still
       if (signal.aborted) return;
-      // Other values since: their price is on its way.
+      // If the values have changed since, a request for their price is on its way.
       if (JSON.stringify(element.values) === JSON.stringify(values)) element.price = price;
       this.renderAll();
     }

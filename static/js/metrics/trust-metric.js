@@ -15,7 +15,7 @@ import { costText, spentText } from "./metric-text.js";
 
 const PAUSE = 300; // milliseconds without a change before the price is asked for
 
-/** One metric of the panel: what it is, what it costs, the way to measure it, and what it has found. Sends "reprice". */
+/** One metric of the panel: what it is, what it costs, the way to measure it, and what it has found. Sends "reprice" when the price of other values is wanted. */
 export class TrustMetric extends HTMLElement {
   /** @type {HTMLHeadingElement} */ heading;
   /** @type {HTMLSpanElement} */ cost;
@@ -29,7 +29,7 @@ export class TrustMetric extends HTMLElement {
 
   #timer = 0;
   /** @type {MeasurementBody | null} */
-  #figured = null;
+  #drawn = null; // the measurement that the figure shows
   /** @type {MetricEstimate | null | undefined} */
   #price; // undefined: asked for; null: could not be told
 
@@ -135,8 +135,8 @@ export class TrustMetric extends HTMLElement {
     if (busy && state?.status === "waiting") return t("panel.waiting");
     if (busy) return state?.total ? t("panel.step", state) : t("trust.begins");
     const stopped = state?.status === "cancelled" ? (state.total ? t("panel.cancelledAt", state) : t("announce.cancelled")) : null;
-    const again = JSON.stringify(this.values) !== JSON.stringify(measured?.parameters ?? {});
-    const cost = measured?.status === "done" && !again ? spentText(measured) : this.priceText();
+    const edited = JSON.stringify(this.values) !== JSON.stringify(measured?.parameters ?? {});
+    const cost = measured?.status === "done" && !edited ? spentText(measured) : this.priceText();
     return [stopped, cost].filter(Boolean).join(" · ");
   }
 
@@ -171,8 +171,8 @@ export class TrustMetric extends HTMLElement {
   draw(measured) {
     const done = measured?.status === "done" ? measured : null;
     const panel = store.panel(this.panel);
-    if (done === this.#figured || !panel) return;
-    this.#figured = done;
+    if (done === this.#drawn || !panel) return;
+    this.#drawn = done;
     this.figure.replaceChildren(...(done ? [figureOf(done, panel)] : []));
   }
 

@@ -21,7 +21,7 @@ const controllers = new Map(); // model id -> AbortController of the download th
 const entryOf = (model) => store.state.downloads.find((entry) => entry.model === model);
 
 /**
- * What stands there without a download running makes room for the next offer.
+ * Takes entries away that are not being downloaded: that of `model`, or all of them.
  * @param {string | null} model
  */
 export function dismiss(model = null) {
@@ -29,7 +29,8 @@ export function dismiss(model = null) {
 }
 
 /**
- * Shows what a download would fetch, or how the operator has it fetched. Nothing is fetched yet; `adding` a row, or changing one.
+ * Offers a download: what it would fetch or, where visitors cannot download, the command for the operator. Nothing is
+ * fetched yet. `adding`: the model is for a new row, else for the current one.
  * @param {string} model
  * @param {{ adding?: boolean }} options
  */

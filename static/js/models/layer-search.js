@@ -6,7 +6,7 @@ import { refreshModels } from "./model-list.js";
 
 /** @import { LayerBody } from "../api/types.js" */
 
-/** @typedef {{ name: string, shape?: number[], own?: LayerBody }} Choice */
+/** @typedef {{ name: string, shape?: number[], standsFor?: LayerBody }} Choice "auto" stands for the model's default layer. */
 
 const AUTO = "auto";
 
@@ -32,9 +32,9 @@ export class LayerSearch extends Combobox {
     if (!modelOf(this.model)?.layers) await refreshModels();
     const layers = modelOf(this.model)?.layers;
     if (!layers?.length) return [];
-    const own = layers.find((layer) => layer.default);
+    const standsFor = layers.find((layer) => layer.default);
     // From the last one back: deep layers are asked for more often.
-    const all = [{ name: AUTO, own }, ...layers.toReversed()];
+    const all = [{ name: AUTO, standsFor }, ...layers.toReversed()];
     return all.filter(({ name }) => name.toLowerCase().includes(query.toLowerCase()));
   }
 
@@ -49,8 +49,8 @@ export class LayerSearch extends Combobox {
   }
 
   /** @param {Choice} layer */
-  rowOf({ name, shape, own }) {
-    const text = own ? t("layer.auto", { layer: own.name }) : name;
+  rowOf({ name, shape, standsFor }) {
+    const text = standsFor ? t("layer.auto", { layer: standsFor.name }) : name;
     return [el("span", {}, text), el("span", { class: "muted" }, shape ? shape.join("×") : "")];
   }
 

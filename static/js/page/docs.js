@@ -6,7 +6,8 @@ import { ThemeToggle } from "../widgets/theme-toggle.js";
 const { documentElement } = document;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-// An operation's path is a link within the button that opens it, which no screen reader can tell apart: text it is.
+// A plug-in of Swagger UI: the path of an operation becomes text. It is a link inside the operation's button otherwise,
+// which screen readers cannot tell apart.
 /** @param {{ React: any }} system */
 const plainPaths = ({ React }) => ({ wrapComponents: { DeepLink: () => (/** @type {{ text: string }} */ { text }) => React.createElement("span", {}, text) } });
 

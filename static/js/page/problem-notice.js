@@ -7,7 +7,7 @@ import { View } from "../widgets/view.js";
 
 /** @import { Notice } from "../state/types.js" */
 
-/** Shows the notice that belongs to its `place`: an error is told where it happened. */
+/** Shows the notice that belongs to its `place`, since an error is told where it happened; with `any`, every notice. */
 export class ProblemNotice extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {

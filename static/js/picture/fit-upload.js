@@ -19,7 +19,7 @@ const originals = new WeakMap();
 export const originalOf = (file) => (file instanceof File ? originals.get(file) : undefined);
 
 /**
- * Of a file that was made to fit earlier.
+ * Takes note of the original of a file that was made to fit earlier, before the page was loaded.
  * @param {File} file
  * @param {Original} original
  */

@@ -12,19 +12,19 @@ import { dropKept, keepPicture, keptPictures } from "./picture-store.js";
  * @import { KeptPicture } from "./picture-store.js"
  */
 
-const FLAG = "gradoscope.pictures"; // in localStorage: there may be some
+const FLAG = "gradoscope.pictures"; // a key of localStorage, there while pictures may be kept
 const MAX_KEPT = 200; // pictures of all strips; the oldest go first
 
 /** @type {Map<string, string>} */
 const written = new Map(); // picture key -> what was written of it, as text
 /** @type {Set<string>} */
-const stored = new Set(); // pictures whose files are kept: what is new of them is written without
+const stored = new Set(); // keys of pictures whose files are kept already: they are written again without the file
 /** @type {string | null} */
-let strip = null; // whose pictures these are
+let strip = null; // the name of the strip that `written` is about
 let working = Promise.resolve();
-let told = false;
+let told = false; // that pictures cannot be kept
 /** @type {string | null} */
-let sought = null; // the explanation whose strip was looked for
+let sought = null; // the explanation whose strip is being looked for
 
 /** Fires `change`. */
 export const keptStrips = new EventTarget();
@@ -48,7 +48,7 @@ function setFlag(some) {
   }
 }
 
-/** Told once: what was chosen lasts only as long as the page. @param {Error | undefined} error */
+/** Says, once, that the pictures cannot be kept: they last only as long as the page. @param {Error | undefined} error */
 function failed(error) {
   if (told || !store.state.pictures.some(({ source }) => source?.field === "image")) return;
   told = true;
@@ -58,7 +58,7 @@ function failed(error) {
 }
 
 /**
- * One after another, so that what comes later is written later.
+ * Writes one after another, so that the last one wins.
  * @param {() => Promise<any>} run
  */
 function later(run) {
@@ -129,7 +129,7 @@ async function prune() {
   if (old.length) await dropKept(old.map(({ key }) => key));
 }
 
-/** The strip that the shown explanation belongs to: its history entry names it, or a picture of it was explained so. */
+/** Brings back the strip of the explanation that is shown: the one that its history entry names, or that has a picture with its id. */
 async function bringBack() {
   const { id, picture } = store.state;
   const { strip: named = null, paused = false } = history.state ?? {};
@@ -187,7 +187,7 @@ export const putBack = (kept) => later(async () => {
 });
 
 /**
- * The strips that are worth going on with: several pictures, or one that the server has not got. The newest first.
+ * The strips to offer on the start page: those of several pictures, or of one that was never sent. The newest first.
  * @returns {Promise<KeptPicture[][]>}
  */
 export async function stripsToOffer() {

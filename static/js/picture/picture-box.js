@@ -15,8 +15,8 @@ const percent = (fraction) => `${100 * fraction}%`;
  */
 export class PictureBox extends View {
   /** @type {HTMLDivElement} */ box;
-  /** @type {HTMLDivElement} */ spot;
-  /** @type {HTMLDivElement} */ window;
+  /** The crosshair. @type {HTMLDivElement} */ spot;
+  /** The frame of what magnified maps show. @type {HTMLDivElement} */ window;
 
   #frame = 0;
 

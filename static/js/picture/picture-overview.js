@@ -5,7 +5,7 @@ import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { choose } from "./picture-input.js";
 import { askAll, pause, statusOf } from "./picture-queue.js";
-import { choosePicture, removeAll, removeOther } from "./pictures.js";
+import { choosePicture, removeAll, removeAny } from "./pictures.js";
 
 /** @import { PictureEntry, State } from "../state/types.js" */
 
@@ -122,11 +122,11 @@ export class PictureOverview extends View {
       choosePicture(key);
     };
     const button = el("button", { type: "button", class: "card-picture", onclick: show }, el("span", { class: "well" }, el("img", { src: url, alt: "", width: 112, height: 112, decoding: "async" })), name, status);
-    const remove = iconButton("close", "", { onclick: () => removeOther(key) });
+    const remove = iconButton("close", "", { onclick: () => removeAny(key) });
     return { item: el("li", { class: "card" }, button, remove), button, name, status, remove };
   }
 
-  /** @param {boolean} yes - whether it is asked if all shall go */
+  /** @param {boolean} yes - whether to ask if all pictures are really to be removed */
   ask(yes) {
     const before = this.sure.hidden;
     this.sure.hidden = !yes;

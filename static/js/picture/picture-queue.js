@@ -5,7 +5,7 @@ import { Problem, problemOf } from "../api/client.js";
 import { explainAside, updateHistoryEntry } from "../controller/controller.js";
 import { pausePictures, setPictureJob, setPictures } from "../state/actions.js";
 import { store } from "../state/store.js";
-import { questionText } from "./pictures.js";
+import { questionKey } from "./pictures.js";
 
 /**
  * @import { Explanation } from "../api/types.js"
@@ -29,7 +29,7 @@ export function statusOf({ key, id }) {
   if (key === picture?.key) return STATUSES[phase] ?? "computing";
   const job = pictureJobs[key];
   if (!job) return id ? "done" : "waiting";
-  return job.status === "done" && job.question !== null && job.question !== questionText(store.state) ? "other" : job.status;
+  return job.status === "done" && job.question !== null && job.question !== questionKey(store.state) ? "other" : job.status;
 }
 
 const waiting = () => store.state.pictures.filter((entry) => statusOf(entry) === "waiting");
@@ -52,7 +52,7 @@ function step() {
   const may = phase === "done" && !paused;
   if (running) {
     const { key, question, controller } = running;
-    const wanted = may && question === questionText(store.state) && key !== store.state.picture?.key && pictures.some((entry) => entry.key === key);
+    const wanted = may && question === questionKey(store.state) && key !== store.state.picture?.key && pictures.some((entry) => entry.key === key);
     if (wanted) return;
     running = null;
     controller.abort();
@@ -73,7 +73,7 @@ async function compute(entry) {
   const controller = new AbortController();
   const { signal } = controller;
   const { key } = entry;
-  running = { key, question: questionText(store.state), controller };
+  running = { key, question: questionKey(store.state), controller };
   const { question } = running;
   setPictureJob(key, { status: "computing", problem: null });
   try {
@@ -121,7 +121,7 @@ function followShown() {
   const { picture, phase, pictureJobs } = store.state;
   if (!picture) return;
   const status = STATUSES[phase] ?? "waiting";
-  const question = phase === "done" ? questionText(store.state) : null;
+  const question = phase === "done" ? questionKey(store.state) : null;
   const job = pictureJobs[picture.key];
   if (job?.status !== status || job.question !== question) setPictureJob(picture.key, { status, question, problem: null });
 }

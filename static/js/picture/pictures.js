@@ -24,24 +24,24 @@ let count = 0;
 /** @param {string} key */
 const indexOf = (key) => store.state.pictures.findIndex((entry) => entry.key === key);
 
-// An address outlives the page: a key must not be given twice.
+// Keys are kept in history entries, which outlive the page: none must be given twice.
 function newKey() {
   count += 1;
   return `${Math.round(performance.timeOrigin)}.${count}`;
 }
 
 /**
- * The question as text, to compare it.
+ * The question as JSON, to tell whether two are the same; nobody reads it.
  * @param {State} state
  */
-export const questionText = ({ ask, layout: { hiddenRows, hiddenMethods } }) => JSON.stringify([ask, hiddenRows, hiddenMethods]);
+export const questionKey = ({ ask, layout: { hiddenRows, hiddenMethods } }) => JSON.stringify([ask, hiddenRows, hiddenMethods]);
 
 function keepView() {
   const { state } = store;
   if (state.phase !== "done" || !state.picture) return;
   const { phase, id, picture, inputs, panels, hiddenPanels, seconds } = state;
-  setPictureJob(picture.key, { status: "done", question: questionText(state), record: null });
-  keptViews.set(picture.key, { question: questionText(state), view: { phase, id, picture, inputs, panels, hiddenPanels, seconds } });
+  setPictureJob(picture.key, { status: "done", question: questionKey(state), record: null });
+  keptViews.set(picture.key, { question: questionKey(state), view: { phase, id, picture, inputs, panels, hiddenPanels, seconds } });
 }
 
 /**
@@ -79,7 +79,7 @@ export const addSamples = (samples) => addPictures(samples.map(({ id, title, url
 export function choosePicture(key, before) {
   if (key === store.state.picture?.key) return;
   keepView();
-  const question = questionText(store.state);
+  const question = questionKey(store.state);
   const kept = keptViews.get(key);
   const job = store.state.pictureJobs[key];
   const entry = store.state.pictures[indexOf(key)];
@@ -139,10 +139,10 @@ export function removeAll() {
 }
 
 /**
- * Takes a picture out that is not shown.
+ * Takes any picture out of the strip, shown or not.
  * @param {string} key
  */
-export function removeOther(key) {
+export function removeAny(key) {
   if (key === store.state.picture?.key) return removePicture(key);
   drop(key);
   return updateHistoryEntry();

@@ -85,7 +85,7 @@ export class AskForm extends View {
     }
   }
 
-  /** An empty field is the seed that is there without asking; what is no seed goes back to what was asked. */
+  /** An empty field means seed 0, the default; an invalid one goes back to the seed that was asked. */
   askSeed() {
     const { seed } = store.state.ask;
     const asked = this.seed.validity.valid ? Number(this.seed.value) : seed;

@@ -36,8 +36,8 @@ export class ClassSearch extends Combobox {
 
   /** @param {FoundClass} option */
   rowOf({ index, label, name }) {
-    const own = name ? [name, " ", el("span", { class: "muted", lang: "en" }, label)] : [label];
-    return [el("span", {}, ...own), el("span", { class: "muted" }, String(index))];
+    const names = name ? [name, " ", el("span", { class: "muted", lang: "en" }, label)] : [label];
+    return [el("span", {}, ...names), el("span", { class: "muted" }, String(index))];
   }
 
   /** @param {string} query */

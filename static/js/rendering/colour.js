@@ -3,13 +3,13 @@
 /** @import { Palette, ReducedMap, Scale, Settings } from "./types.js" */
 
 // The same rule as in app/images/render.py, which explains it; tests/images/golden_rendering.json checks both.
-// As there, all is in single precision, and halves round to the even entry.
+// As there, all is in single precision, and .5 rounds to the even entry.
 
 /** The entry of a palette that zero takes on a symmetric scale: the neutral middle of a diverging palette. */
 export const NEUTRAL = 128;
 
 /**
- * Interpolated linearly between ranks, over sorted values of single precision: as numpy.percentile, to the bit.
+ * A percentile of sorted float32 values, interpolated linearly between ranks: the same bits as numpy.percentile.
  * @param {ArrayLike<number>} sorted
  * @param {number} percentile
  */

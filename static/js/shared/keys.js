@@ -8,14 +8,14 @@ const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
  * @type {Record<"page" | "map" | "viewer" | "divider" | "strip", Record<string, string[]>>}
  */
 export const KEYS = {
-  page: { list: ["?"], before: ["p"] },
+  page: { list: ["?"], before: ["p"] }, // the list of keys; the maps of the previous question
   map: {
     move: ARROWS,
     far: ARROWS.map((key) => `Shift+${key}`),
     larger: ["+", "="],
     smaller: ["-"],
-    whole: ["0"],
-    corner: ["b"],
+    whole: ["0"], // no zoom
+    corner: ["b"], // of a box: the first press marks one, the second draws the box
     compare: ["c"],
     open: ["Enter"],
     clear: ["Escape"],

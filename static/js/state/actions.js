@@ -34,7 +34,7 @@ export function replaceModel(record) {
 }
 
 /**
- * Names of classes in the page's language, by their labels; whatever shows a class shows them.
+ * Names of classes in the page's language, by their labels. `inputs` is set again, so that whatever shows a class is drawn anew.
  * @param {Record<string, string>} names
  */
 export const addClassNames = (names) => store.set({ classNames: { ...store.state.classNames, ...names }, inputs: store.state.inputs });
@@ -104,7 +104,10 @@ export const showNotice = (notice) => store.set({ notice });
 
 export const dismissNotice = () => store.set({ notice: null });
 
-/** @param {State["blink"]} blink */
+/**
+ * Shows the maps of the previous question: of one panel, of all, or (null) of none.
+ * @param {State["blink"]} blink
+ */
 export const setBlink = (blink) => store.set({ blink });
 
 // Pictures

@@ -1,4 +1,5 @@
-// The maps that stood here before the question changed: shown until the new ones come, and again while one asks for them.
+// The maps of the previous question (`state.before`): shown until the new ones come, and again while the user holds a key
+// or presses a button for them (`state.blink`).
 
 import { arrayOf } from "../rendering/draw.js";
 import { t } from "../shared/texts.js";
@@ -16,7 +17,8 @@ import { store } from "./store.js";
 const placeOf = (panel, { ask }) => `${rowId(keyOf(panel, ask))} ${panel.method}`;
 
 /**
- * The panel that stood in a row of the question before, by the row's key or else by its position.
+ * The panel of the previous question that stood where this one stands: in the row with the same key, or else in the row
+ * at the same position.
  * @param {Panel} panel
  * @param {State} old
  * @param {State} next
@@ -31,7 +33,7 @@ function counterpart(panel, old, next) {
 }
 
 /**
- * What to keep of `old` while the panels of `next` are computed; null where nothing that stands there is replaced.
+ * The maps of `old` to keep while the panels of `next` are computed; null where no map is replaced.
  * @param {State} old
  * @param {State} next
  * @param {Panel[]} panels
@@ -51,7 +53,7 @@ export function mapsBefore(old, next, panels) {
 }
 
 /**
- * The panel that stood in the place of this one.
+ * The panel of the previous question in the place of this one.
  * @param {Panel} panel
  * @param {Pick<State, "before" | "ask">} state
  * @returns {Panel | null}
@@ -59,8 +61,8 @@ export function mapsBefore(old, next, panels) {
 export const panelBefore = (panel, { before, ask }) => before?.maps.get(placeOf(panel, { ask })) ?? null;
 
 /**
- * What is to be seen in a panel's place: {panel, old, stale}. `old`: it is the map of before; `stale`: because there is no
- * new one.
+ * What is to be seen in a panel's place: {panel, old, stale}. `old`: it is the map of the previous question; `stale`: it is,
+ * because there is no new one yet.
  * @param {Panel} panel
  */
 export function shownOf(panel) {
@@ -72,7 +74,8 @@ export function shownOf(panel) {
 }
 
 /**
- * What the map of before was of, where it differs: its class, its model, or neither.
+ * The mark on a map of the previous question: its class and its model, where they differ from the panel's; else that its
+ * parameters do.
  * @param {Panel} before
  * @param {Panel} panel
  */

@@ -1,4 +1,5 @@
-// What may lie open over the page, each a step of the browser's history: full screen, comparison, dialogs, sheets.
+// What may lie open over the page, each a step of the browser's history: full screen, comparison, dialogs, sheets. A layer
+// here is something open; only `layersOf` is about the layers of a network: it opens their dialog.
 
 /** @import { State } from "./types.js" */
 

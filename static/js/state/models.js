@@ -19,7 +19,7 @@ export const modelTitle = (id) => modelOf(id)?.title ?? id ?? "";
 export const askedModel = () => currentRow(store.state)?.model ?? store.state.models?.default;
 
 /**
- * What that model saw and believes; until it has answered, what stands on the page is another's.
+ * The input and the predictions of that model; until it has answered, those of the first model that has.
  * @returns {InputBody | undefined}
  */
 export function shownInput() {
@@ -28,7 +28,7 @@ export function shownInput() {
 }
 
 /**
- * What a panel's model saw; a map of before has its own.
+ * What a panel's model saw; a map of the previous question brings its own.
  * @param {Pick<Panel, "model" | "input">} panel
  * @returns {InputBody | undefined}
  */

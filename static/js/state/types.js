@@ -108,14 +108,14 @@
  * @property {PanelBody | null} record
  * @property {PanelProblem | null} problem
  * @property {Record<string, Measuring>} measuring - by metric
- * @property {boolean} cached - shown from before, until the server has sent its record
+ * @property {boolean} cached - taken from the page's cache of results, until the server has sent its record
  * @property {number} [order] - of the partial map, among those of the stream
- * @property {boolean} [difference] - of two maps, and no attribution
- * @property {boolean} [picture] - without the map: what its model saw
+ * @property {boolean} [difference] - it is the difference of two maps, not an attribution
+ * @property {boolean} [picture] - it shows what its model saw, without a map
  * @property {InputBody} [input] - what its model saw, where that is not in the state any more
  */
 
-/** @typedef {{ maps: Map<string, Panel> }} Before The maps of the question before, by row and method of the question now. */
+/** @typedef {{ maps: Map<string, Panel> }} Before The maps of the previous question («the maps of before»), by row and method of the current question. */
 
 /**
  * What went wrong, and where it is told.
@@ -124,7 +124,7 @@
  * @property {Problem} problem
  * @property {string | null} [name] - of the picture that was refused
  * @property {(() => void) | null} retry
- * @property {string | null} [asked] - the question that was not answered, where what is shown is of the one before
+ * @property {string | null} [asked] - the question that was not answered, while the page still shows the previous one
  */
 
 /** @typedef {"empty" | "loading" | "running" | "done" | "cancelled" | "failed"} Phase */
@@ -169,7 +169,7 @@
  * @property {number} done - bytes
  * @property {number | null} total - bytes
  * @property {Problem | null} problem
- * @property {boolean} [adding] - a row, else the model of the current one is changed
+ * @property {boolean} [adding] - the model is for a new row; otherwise it replaces the current row's
  */
 
 /**
@@ -177,7 +177,7 @@
  * @typedef {object} Checks
  * @property {"running" | "done" | "cancelled"} status
  * @property {number} done
- * @property {number} of
+ * @property {number} of - how many there are in all
  * @property {number} failed - of those that are done
  * @property {string | null} doing - what is measured now, in words
  * @property {number | null} seconds - that are left; null where that is not known

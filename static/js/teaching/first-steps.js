@@ -21,7 +21,7 @@ export class FirstSteps extends View {
     this.setAttribute("aria-label", t("steps.title"));
     this.append(
       el("p", { class: "small" }, t("steps.text")),
-      el("button", { type: "button", class: "link", "data-keys": true }, t("keys.open")),
+      el("button", { type: "button", class: "link", "data-keys": true }, t("keys.open")), // opens the list of keys (offer-keys.js)
       iconButton("close", t("steps.close"), { onclick: () => this.close() }),
     );
   }

@@ -11,7 +11,7 @@ import { View } from "../widgets/view.js";
 const FAR = 64; // pixels: a swipe so far down closes
 
 /**
- * What stands on the page where there is room; on a phone in a dialog at the bottom edge, which a button opens.
+ * Controls that stand on the page where there is room, and on a phone in a dialog at the bottom edge, which a button opens.
  * `name`, also that of its texts: "ask" or "reading".
  */
 export class BottomSheet extends View {
@@ -43,7 +43,7 @@ export class BottomSheet extends View {
   }
 
   /**
-   * An answer that comes is to be seen; what was refused is told where it was asked.
+   * Closes the sheet when an answer comes, which it would cover; opens it for an error about the question.
    * @param {AbortSignal} signal
    */
   listenToAnswers(signal) {
@@ -67,11 +67,11 @@ export class BottomSheet extends View {
     } else if (this.dialog.open) this.dialog.close();
   }
 
-  /** Whoever changes how maps are read sees one change: the page scrolls where none is in sight. */
+  /** Scrolls to the maps if the sheet leaves none in sight, so that the visitor sees them change. */
   showMaps() {
     const { top } = this.dialog.getBoundingClientRect();
     const panels = [...document.querySelectorAll("map-panel")];
-    const seen = panels.some(({ square }) => square.getBoundingClientRect().top >= 0 && square.getBoundingClientRect().bottom <= top);
+    const seen = panels.some(({ well }) => well.getBoundingClientRect().top >= 0 && well.getBoundingClientRect().bottom <= top);
     if (!seen) panels[0]?.scrollIntoView({ block: "start" });
   }
 

@@ -11,7 +11,7 @@ import { View } from "../widgets/view.js";
 const BINS = 50;
 const HEIGHT = 14;
 
-/** How often each magnitude occurs in the map that is looked at, on a logarithmic scale, with the clip. */
+/** How often each magnitude occurs in the map that is looked at, on a logarithmic scale, with a mark at the clip. */
 export class ClipHistogram extends View {
   /** @type {HTMLCanvasElement} */ canvas;
   /** @type {HTMLDivElement} */ clip;

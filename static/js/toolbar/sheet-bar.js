@@ -10,8 +10,8 @@ import { zoomText } from "./viewport-bar.js";
 /** @import { Sheet } from "../state/types.js" */
 
 /**
- * On a phone, at the bottom edge: opens the sheets and the table of checks, with how far those are; while maps are
- * magnified, the way back to all of them.
+ * On a phone, at the bottom edge: opens the sheets and the table of checks, and shows how far the checks are. While maps
+ * are magnified, it holds the button that resets the zoom.
  */
 export class SheetBar extends View {
   /** @type {HTMLButtonElement} */ reset;
@@ -35,7 +35,7 @@ export class SheetBar extends View {
   showChecks() {
     const { checks, viewport, panels } = store.state;
     const running = checks?.status === "running";
-    this.checks.hidden = !running && viewport.zoom !== 1; // the way back has its place
+    this.checks.hidden = !running && viewport.zoom !== 1; // the reset button takes its place
     this.checks.disabled = !panels.some(canBeMeasured);
     this.checks.textContent = running ? t("checks.progress", checks) : t("checks.short");
     this.checks.setAttribute("aria-label", running ? `${t("checks.progress", checks)}. ${t("checks.progress.heard", checks)}` : `${t("checks.short")}. ${t("checks.open.long")}`);

@@ -22,13 +22,13 @@ const VERSION = UPGRADES.length + 1;
 // Browsers take no more than about three changes of an address a second.
 const EVERY_MS = 350;
 
-// Values that came before what they name: a palette, a panel.
+// Values of the address that name a palette or a panel which is not loaded yet.
 /** @type {Map<Field, any>} */
 const waiting = new Map();
 let timer = 0;
 
 /** @param {string} text */
-const plain = (text) => encodeURIComponent(text).replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/");
+const encoded = (text) => encodeURIComponent(text).replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/");
 
 /** @param {string} text */
 function decoded(text) {
@@ -58,7 +58,7 @@ function fragment(valueOf) {
     return text === null ? [] : [[field.key, text]];
   });
   if (parts.length && VERSION > 1) parts.unshift(["v", String(VERSION)]);
-  return parts.length ? `#${parts.map(([key, text]) => `${key}=${plain(text)}`).join("&")}` : "";
+  return parts.length ? `#${parts.map(([key, text]) => `${key}=${encoded(text)}`).join("&")}` : "";
 }
 
 /**
@@ -68,7 +68,7 @@ function fragment(valueOf) {
 export const fragmentOf = (state) => fragment((field) => field.read(state));
 
 /**
- * The fragment as it would be written for what it says.
+ * A fragment read and written again, so that two ways to write the same view compare equal.
  * @param {string} hash
  */
 function canonical(hash) {
@@ -107,7 +107,10 @@ function settleWaiting() {
   if (draft !== store.state) commit(draft);
 }
 
-/** The address with the view as it is now; undefined where it is another's, or was not read whole yet. */
+/**
+ * The address with the view as it is now; undefined while the address is not this explanation's, or some of its values
+ * still wait.
+ */
 export function addressNow() {
   const { id } = store.state;
   if (!id || waiting.size || location.pathname !== `/e/${encodeURIComponent(id)}`) return undefined;
@@ -134,7 +137,7 @@ function write() {
 }
 
 /**
- * At once, then at most every EVERY_MS.
+ * Writes the address at once, then at most every EVERY_MS.
  * @param {() => boolean} isLeaving
  */
 function follow(isLeaving) {
@@ -148,7 +151,7 @@ function follow(isLeaving) {
 /**
  * @param {object} steps
  * @param {() => void} steps.followLayers - brings the steps of the history in line before their address is written
- * @param {() => boolean} steps.isLeaving - the entry in place is about to go
+ * @param {() => boolean} steps.isLeaving - the current history entry is about to be taken back
  */
 export function keepAddress({ followLayers, isLeaving }) {
   store.addEventListener("change", () => {

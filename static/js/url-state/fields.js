@@ -51,7 +51,7 @@ function field(key, statePath, codec, fits = () => true) {
     start,
     /** The part of the state that has to be watched for it. */
     slice: /** @type {keyof State} */ (path[0]),
-    /** A part of the page that is not there has no field. */
+    /** False where the state has no such place; the field is then left out. */
     there: start !== undefined,
     parse: codec.parse,
     /** The value as text; null where it is a fresh page's. */

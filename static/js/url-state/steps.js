@@ -15,7 +15,7 @@ import { addressOfLayers } from "./address.js";
 let order = []; // what is open, as it was opened
 let mark = entry().mark; // of the view whose entries these are
 let returning = false; // entries are being taken back: the browser does so a moment later
-let leading = false; // an address is being followed
+let showingAddress = false; // what another address names is being shown
 /** @type {(() => void)[]} */
 let waiting = []; // for the entries that are being taken back
 let marks = 0;
@@ -61,7 +61,7 @@ function takeBack(count) {
 
 /** Brings the entries in line with what is open. */
 export function followLayers() {
-  if (returning || leading) return;
+  if (returning || showingAddress) return;
   const open = openedLayers(store.state);
   const still = order.filter((layer) => layer in open);
   order = [...still, ...LAYERS.filter((layer) => layer in open && !still.includes(layer))];
@@ -75,11 +75,11 @@ export function followLayers() {
 }
 
 /**
- * After the browser went to another entry. True where it is one of the same view: what is open has been brought in line
- * with it. Else `lead` is called, to show what the address names, with nothing open before it.
- * @param {() => void} lead
+ * Called after the browser went to another entry. True if the entry is of the same view: then the layers that it names
+ * are open now. Otherwise all layers are closed, and `showAddress` is called to show what the new address names.
+ * @param {() => void} showAddress
  */
-export function followEntry(lead) {
+export function followEntry(showAddress) {
   if (returning) {
     returning = false;
     const run = waiting;
@@ -89,7 +89,7 @@ export function followEntry(lead) {
     return !run.length;
   }
   const { mark: reached } = entry();
-  // What was open over a view that is gone still lies ahead: nothing is there to go to.
+  // Forward leads to an entry of a view that is gone: go back from it.
   if (reached && forgotten.has(reached)) {
     takeBack(1);
     return false;
@@ -97,19 +97,19 @@ export function followEntry(lead) {
   const same = mark !== undefined && reached === mark;
   mark = entry().mark;
   const { layers = {} } = entry();
-  leading = true;
+  showingAddress = true;
   order = /** @type {Layer[]} */ (Object.keys(same ? layers : {}));
   restoreLayers(same ? layers : {});
-  if (!same) lead();
-  leading = false;
+  if (!same) showAddress();
+  showingAddress = false;
   return same;
 }
 
-/** True while the entry in place is about to go: its address is not to be written. */
+/** True while the current entry is about to be taken back: its address must not be written. */
 export const isLeaving = () => returning;
 
 /**
- * As `leaveSteps`, where the view is no more.
+ * Like `leaveSteps`, for a view that was deleted: its entries are not shown again.
  * @param {() => void} run
  */
 export function leaveForgotten(run) {
@@ -118,7 +118,8 @@ export function leaveForgotten(run) {
 }
 
 /**
- * Closes what is open and takes its entries back, then runs what goes to another address; at once where nothing is open.
+ * Closes all layers and takes their entries back, then calls `run`, which goes to another address. With no layer open,
+ * `run` is called at once.
  * @param {() => void} run
  */
 export function leaveSteps(run) {

@@ -25,10 +25,11 @@ function placeOf(lens, { clientX, clientY }) {
 }
 
 /**
+ * The point of the original at a place of the window.
  * @param {MapLens} lens
  * @param {number[]} place
  */
-const pictured = (lens, place) => toPicture(fromWindow(place, frameOf(store.state.viewport, lens.crop)), lens.crop);
+const pointAt = (lens, place) => toPicture(fromWindow(place, frameOf(store.state.viewport, lens.crop)), lens.crop);
 
 /**
  * @param {MapLens} lens
@@ -92,8 +93,8 @@ function listenForFingers(lens) {
 function dragOf(lens, event) {
   const { tool, viewport } = store.state;
   if (tool === "box" || event.shiftKey) {
-    const from = pictured(lens, placeOf(lens, event));
-    return (to) => setViewport({ box: boxBetween(from, pictured(lens, to)) ?? store.state.viewport.box });
+    const from = pointAt(lens, placeOf(lens, event));
+    return (to) => setViewport({ box: boxBetween(from, pointAt(lens, to)) ?? store.state.viewport.box });
   }
   if (viewport.zoom === 1 || (event.pointerType === "touch" && !lens.fullscreen)) return null;
   let last = placeOf(lens, event);
@@ -110,10 +111,10 @@ function listenForDrags(lens) {
   let timer = 0;
   let held = false;
   const hold = () => {
-    // Whoever can show something for it says so.
+    // A listener that shows something while the press is held calls preventDefault.
     held = !lens.dispatchEvent(new CustomEvent("hold", { cancelable: true }));
   };
-  lens.addEventListener("contextmenu", (event) => held && event.preventDefault()); // a finger's
+  lens.addEventListener("contextmenu", (event) => held && event.preventDefault()); // a long press with a finger opens it
   lens.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !event.isPrimary || !lens.ready) return;
     if (!event.shiftKey && !store.state.tool) timer = setTimeout(hold, HOLD_MS);
@@ -127,11 +128,11 @@ function listenForDrags(lens) {
       if (drag.act) lens.setPointerCapture(event.pointerId);
     }
     if (drag?.moved) drag.act?.(placeOf(lens, event));
-    if (event.pointerType !== "touch" || drag?.act) lens.point(pictured(lens, placeOf(lens, event)));
+    if (event.pointerType !== "touch" || drag?.act) lens.point(pointAt(lens, placeOf(lens, event)));
   });
   const end = () => {
     if (drag?.moved && drag.act && store.state.tool) setTool(null);
-    // The click that follows a drag, or a press that was held, is none.
+    // The click event that follows a drag, or a press that was held, does not count.
     lens.dragged = Boolean(drag?.moved) || held;
     drag = null;
     clearTimeout(timer);
@@ -151,12 +152,12 @@ function listenForClicks(lens) {
   /** @param {MouseEvent} event */
   const click = (event) => {
     waiting = 0;
-    if (lens.fullscreen) lens.point(pictured(lens, placeOf(lens, event)));
+    if (lens.fullscreen) lens.point(pointAt(lens, placeOf(lens, event)));
     else lens.dispatchEvent(new CustomEvent("open"));
   };
   lens.addEventListener("click", (event) => {
     if (lens.dragged || event.shiftKey || store.state.tool || !lens.ready) return;
-    // Only a magnified map has something to reset: there a click waits whether it becomes two.
+    // Only a magnified map has something to reset: there a click waits, in case it becomes a double click.
     if (store.state.viewport.zoom === 1) click(event);
     else if (!waiting) waiting = setTimeout(click, TWICE_MS, event);
   });

@@ -45,14 +45,19 @@ function move(lens, [across, down], far) {
 }
 
 /**
- * B, then the arrows, then B: the corners of a box.
+ * The first corner of a box that is being marked: B, then the arrows, then B.
  * @type {number[] | null}
  */
 let corner = null;
 
+/** Of which picture the corner is: in another one it is none. */
+let cornerOf = "";
+
 function markCorner() {
-  const { cross } = store.state.viewport;
+  const { viewport: { cross }, picture } = store.state;
   if (!cross) return;
+  if (cornerOf !== picture?.key) corner = null;
+  cornerOf = picture?.key ?? "";
   const box = corner && boxBetween(corner, cross);
   corner = box ? null : cross;
   if (box) setViewport({ box });
@@ -61,11 +66,12 @@ function markCorner() {
 /** Takes the crosshair away, then the box. */
 function clear() {
   const { cross, box } = store.state.viewport;
+  corner = null;
   if (cross || box) setViewport({ cross: null, ...(!cross && { box: null }) });
 }
 
 /**
- * What the keys of the table do; those that are another's at this moment are in `idle`.
+ * What each command of the map's keys does (shared/keys.js).
  * @type {Record<string, (lens: MapLens, key: string) => void>}
  */
 const COMMANDS = {
@@ -81,11 +87,11 @@ const COMMANDS = {
 };
 
 /**
- * Escape closes what is open, where there is nothing to take away or the map is in full screen.
+ * Whether a key is left to the dialog around the map: Escape, if there is nothing to clear or the map is in full screen.
  * @param {string} command
  * @param {MapLens} lens
  */
-const idle = (command, { fullscreen }) => command === "clear" && (fullscreen || !(store.state.viewport.cross || store.state.viewport.box));
+const isLeftToDialog = (command, { fullscreen }) => command === "clear" && (fullscreen || !(store.state.viewport.cross || store.state.viewport.box));
 
 /**
  * @param {MapLens} lens
@@ -94,7 +100,7 @@ export function listenForKeys(lens) {
   lens.addEventListener("keydown", (event) => {
     if (!lens.ready || event.target !== lens || event.ctrlKey || event.metaKey || event.altKey) return;
     const command = commandOf("map", event);
-    if (!command || idle(command, lens)) return;
+    if (!command || isLeftToDialog(command, lens)) return;
     COMMANDS[command](lens, event.key);
     event.preventDefault();
     event.stopPropagation(); // in full screen, arrows would also go to the next map

@@ -14,7 +14,7 @@ export class MapReadout extends View {
   /** @type {MapLens} */ lens;
 
   #frame = 0;
-  #box = "";
+  #sharesOf = ""; // what the shares that are shown were computed from
 
   build() {
     this.cross = el("p", { class: "readout-line cross-facts", hidden: true });
@@ -52,9 +52,9 @@ export class MapReadout extends View {
     if (!this.cross.hidden) this.cross.replaceChildren(...crossNodes(this.lens));
     this.shares.hidden = !viewport.box || !array;
     // The shares are sums over all pixels: only when they can have changed.
-    const box = [viewport.box, rendering.reduction, panel.id, panel.raw ? "raw" : panel.done].join();
-    if (this.shares.hidden || box === this.#box) return;
-    this.#box = box;
+    const from = [viewport.box, rendering.reduction, panel.id, panel.raw ? "raw" : panel.done].join();
+    if (this.shares.hidden || from === this.#sharesOf) return;
+    this.#sharesOf = from;
     this.shares.replaceChildren(...factNodes(boxFacts(panel)));
   }
 }

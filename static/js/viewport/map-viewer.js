@@ -99,12 +99,14 @@ export class MapViewer extends View {
    */
   step(by) {
     const panels = drawable();
-    const index = panels.findIndex(({ id }) => id === store.state.viewedPanel);
+    if (!panels.length) return;
+    const found = panels.findIndex(({ id }) => id === store.state.viewedPanel);
+    const index = found < 0 && by < 0 ? 0 : found; // the panel in view may have no map: then the first or the last is next
     viewPanel(panels[(index + by + panels.length) % panels.length].id);
   }
 
   /**
-   * While a press is held, the map of before.
+   * While a press is held, the map of the previous question is shown.
    * @param {Event} event
    */
   hold(event) {

@@ -9,7 +9,7 @@ import { clamp } from "./geometry.js";
 /** @type {Record<string, number>} */
 const STEPS = { left: -0.01, right: 0.01, farLeft: -0.1, farRight: 0.1, start: -1, end: 1 };
 
-/** The line between picture and map, or with `of="wipe"` between two maps; --split or --wipe clips what lies above. */
+/** The line between picture and map, or with `of="wipe"` between two maps. The CSS variable --split or --wipe clips the upper one. */
 export class SplitDivider extends View {
   /** @type {HTMLDivElement} */ handle;
 

@@ -2,7 +2,7 @@ import { el, icon } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { View } from "./view.js";
 
-// Below this many pixels the list opens upwards, where there is more.
+// With fewer pixels than this under the field, the list opens upwards if there are more above it.
 const ROOM = 272;
 let count = 0;
 
@@ -28,7 +28,7 @@ export class Combobox extends View {
   #chosen = null;
   #typed = false;
 
-  // What a subclass tells
+  // What a subclass overrides
 
   /**
    * Options for a query, best first; may be a promise.

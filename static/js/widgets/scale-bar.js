@@ -26,7 +26,7 @@ export class ScaleBar extends HTMLElement {
 
   /** @param {DrawnScale | null} scale */
   show(scale) {
-    // An outline and a window have no colours to explain, only where they begin.
+    // An outline and a window show the strongest pixels without colours: only the threshold is written.
     const plain = scale?.show === "outline" || scale?.show === "window";
     this.classList.toggle("vacant", !scale || plain);
     this.low.textContent = this.middle.textContent = this.high.textContent = this.title = "";

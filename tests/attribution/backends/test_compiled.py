@@ -190,7 +190,13 @@ class Foreign(Tiny):
 
 
 @pytest.mark.parametrize(
-    ("network", "error"), [(Viewed(), Unsupported), (Branching(), RuntimeError), (Foreign(), Unsupported)]
+    ("network", "error"),
+    [
+        (Viewed(), Unsupported),
+        (Branching(), RuntimeError),
+        (Foreign(), Unsupported),
+        (Of(nn.Softplus(threshold=5)), Unsupported),
+    ],
 )
 def test_networks_that_have_no_graph(network: nn.Module, error: type[Exception]) -> None:
     with pytest.raises(error):

@@ -122,8 +122,8 @@ def test_network_without_a_graph_has_no_pairs() -> None:
 
 
 @pytest.mark.parametrize("side", [224, 320])
-def test_probes_are_pictures_on_which_right_engines_agree(side: int) -> None:
-    """Also at sizes that the network was not trained for, where on smooth pictures they do not."""
+def test_correct_backends_agree_on_noise_pictures(side: int) -> None:
+    """Also at sizes that the network was not trained for; on smooth pictures they differ too much there."""
     plain = lite0().view((side, side))
     x, score = plain.noise_pictures(4), Score(0)
     assert float(x.min()) >= 0

@@ -1,4 +1,4 @@
-"""The backend selector: right backends are taken, wrong and slow ones left alone, and an answer is never a trial's."""
+"""The backend selector takes correct backends, not wrong or slow ones. During a trial the old backend answers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_folded_weights_are_used_once_they_are_proven() -> None:
     assert backend.backend.name == "folded", "made anew where it is asked for again"
 
 
-def test_nothing_is_made_where_there_is_no_room_or_no_wish() -> None:
+def test_no_backend_is_made_without_room_or_when_switched_off() -> None:
     for backend in (selector(Normalised(), room=False), selector(Normalised(), kind="none")):
         for _ in range(3):
             engine_of(backend, Score(1)).gradients(PICTURES)
@@ -73,7 +73,7 @@ def test_nothing_is_made_where_there_is_no_room_or_no_wish() -> None:
 
 
 def test_rules_go_by_the_network_itself() -> None:
-    """The graph that a rule is put on is the classifier's, whatever backend the plain gradients take."""
+    """A rule is attached to the classifier's own graph, whatever backend computes gradients without a rule."""
     engine, met = engine_of(selector(Normalised()), Score(1)), []
     engine.gradients(PICTURES)
     engine.gradients(PICTURES, met.append)

@@ -55,8 +55,8 @@ def test_norms_are_those_of_plain_autograd():
     assert layers["activation", 1].slopes.dead == pytest.approx(float((one == 0).float().mean()))
 
 
-class Written(nn.Module):
-    """The same steps in place, by functions, and with one module for two activations."""
+class FunctionalTiny(nn.Module):
+    """The layers of `Tiny`, with its activations as functions, in place or not."""
 
     def __init__(self, tiny: Tiny, inplace: bool) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Written(nn.Module):
 def test_functions_and_changes_in_place_are_seen_all_the_same(inplace):
     tiny, picture = Tiny(), random_picture(12)
     expected = measure(wrap(tiny), picture, Score(0))
-    found = measure(wrap(Written(tiny, inplace)), picture, Score(0))
+    found = measure(wrap(FunctionalTiny(tiny, inplace)), picture, Score(0))
     assert names(found) == ["picture", "first", "relu", "second", "relu", "avg_pool", "head"]
     assert [layer.call for layer in found] == [1, 1, 1, 1, 2, 1, 1]
     for one, other in zip(found, expected, strict=True):
@@ -119,7 +119,7 @@ class Through(nn.Module):
 
 
 def slopes_of(activation, values, offsets=(0.0,)):
-    """Of an activation that is given these values, more or less than 0, and with each of the offsets."""
+    """The slopes of an activation whose input is these values plus an offset: one channel for each offset."""
     side = int(len(values) ** 0.5)
     model = wrap(Through(activation, offsets), side=side, mean=[0.0], std=[1.0])
     layers = measure(model, torch.tensor(values).view(1, side, side), Score(0))
@@ -228,7 +228,7 @@ def test_a_map_is_coarse_where_the_input_is_large():
     assert float(torch.tensor(pooling.map).mean()) == pytest.approx(0.25, abs=0.02)
 
 
-def test_layers_know_which_take_their_output():
+def test_layers_know_which_layers_read_their_output():
     class Branching(nn.Module):
         def __init__(self) -> None:
             super().__init__()

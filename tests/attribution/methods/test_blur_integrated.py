@@ -111,7 +111,8 @@ def test_seed_takes_no_part() -> None:
 
 
 def test_cells_share_their_edges(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two blurs a step, for the gradient and for the next edge; where memory allows no more, three."""
+    """A step covers a cell of the path, and needs the picture blurred at its middle and at both edges. Two blurs a step
+    if the next cell can keep the edge that it shares; three if there is no memory for that."""
     x, made = random_picture(seed=2), []
 
     def counted(picture: torch.Tensor, sigma: float) -> torch.Tensor:

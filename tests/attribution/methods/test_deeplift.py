@@ -42,7 +42,7 @@ def row(network: nn.Module, width: int) -> Classifier:
 
 
 def rescale_map(network: Classifier, x: Tensor, baseline: Tensor, target: int = 0) -> Tensor:
-    """Of a network whose activations are `RescaledTwin`: the definition, on a batch of the picture and its baseline."""
+    """For a network with `RescaleActivation`: DeepLIFT by definition, on a batch of the picture and its baseline."""
     pair = torch.stack((x, baseline)).requires_grad_()
     (multiplier,) = torch.autograd.grad(network(pair)[:, target].sum(), pair)
     return (x - baseline) * multiplier[0]
@@ -135,7 +135,7 @@ def test_relu6_against_the_rule(inplace: bool) -> None:
 
 
 class Skip(Tiny):
-    """What goes into the activation goes around it, too; in place, what goes around has been through it."""
+    """A skip connection around the activation. An in-place activation changes what the skip connection carries."""
 
     def forward(self, x: Tensor) -> Tensor:
         before = self.first(x)
@@ -175,7 +175,7 @@ def test_rule_straight_behind_a_rule() -> None:
         ("resnet18", 64, 18),  # 17 ReLUs, all in place, 16 of them shared by two layers each, and an overlapping pool
         ("vgg11", 64, 15),  # 10 + 5
         ("alexnet", 96, 10),  # 7 + 3 overlapping
-        ("squeezenet1_1", 64, 29),  # 26 + 3 that round up
+        ("squeezenet1_1", 64, 29),  # 26 + 3 with ceil_mode
     ],
 )
 def test_complete_on_real_architectures(name: str, side: int, rescaled: int) -> None:
@@ -198,7 +198,7 @@ def test_complete_on_the_real_lite0() -> None:
 
 
 class Half(nn.Module):
-    """Tiny, whose features go through one more operation."""
+    """The first half of Tiny, then `operation` on its 8 features."""
 
     def __init__(self, operation: Activation) -> None:
         super().__init__()

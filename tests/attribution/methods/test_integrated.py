@@ -54,8 +54,8 @@ def test_linear_score_with_a_tolerance(rule: str, baseline: str) -> None:
 def test_quadratic_score(rule: str, few: int, below: float, baseline: str) -> None:
     """(x − x′)(a(x + x′) + b): Gauss and the midpoint are exact for it with one step."""
     network, x = Quadratic(), random_picture(seed=4)
-    zero = make_baseline(baseline, x, 0)
-    expected = (x - zero) * (network.square[2] * (x + zero) + network.weight[2])
+    start = make_baseline(baseline, x, 0)
+    expected = (x - start) * (network.square[2] * (x + start) + network.weight[2])
     for steps, size in ((few, 1), (few + 1, 17), (few + 50, 7), (200, 16)):
         options = {"steps": steps, "rule": rule, "baseline": baseline, "micro_batch": size}
         actual = explain(IG, wrap(network), x, score=Score(2), **options)

@@ -203,9 +203,9 @@ def test_guided_backprop_against_hooks_on_every_relu6() -> None:
     actual = explain("guided_backprop", network, x, score=Score(CAT))
     assert len(activations) == actual.diagnostics["guided_activations"] == 33
 
-    def guide(module: nn.Module, downstream: tuple[Tensor], upstream: tuple[Tensor]) -> tuple[Tensor]:
-        # the derivative is 0 or 1, so cutting what leaves backwards is the same as cutting what comes in
-        return (downstream[0].clamp(min=0),)
+    def guide(module: nn.Module, grad_input: tuple[Tensor], grad_output: tuple[Tensor]) -> tuple[Tensor]:
+        # the derivative is 0 or 1, so clamping grad_input is the same as clamping grad_output
+        return (grad_input[0].clamp(min=0),)
 
     leaf = x[None].clone().requires_grad_()
     with out_of_place(network):

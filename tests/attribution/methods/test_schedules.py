@@ -1,4 +1,4 @@
-"""Schedules, rules, and sweeps between sweeps."""
+"""Schedules, quadrature rules, and sweeps that halve the distances between steps."""
 
 from __future__ import annotations
 

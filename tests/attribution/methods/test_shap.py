@@ -58,18 +58,19 @@ def test_against_a_loop(kind: str, samples: int) -> None:
 def test_standard_errors_by_hand(kind: str) -> None:
     """Of the map over its samples, and of its sum's error, r_k = Σ a_k − (S(x) − S(x′_k)); with NumPy."""
     network, x = wrap(Tiny()).double(), random_picture(seed=1).double()
-    maps, off = [], []
+    maps, errors = [], []
     with torch.no_grad():
         score = float(network(x[None])[0, 0])
     for k in range(6):
         values, change = naive_sample(network, x, k, kind, 9)
         maps.append(values.numpy().ravel())
-        off.append(maps[-1].sum() - change)
+        errors.append(maps[-1].sum() - change)
     spread = np.sqrt((np.var(maps, 0, ddof=1) / 6).sum()) / np.linalg.norm(np.mean(maps, 0))
     actual = explain(SHAP, network, x, samples=6, baseline=kind, seed=9).diagnostics
     assert actual["standard_error"] == pytest.approx(spread, rel=1e-9)
     record = actual["completeness"]
-    assert record["standard_error"] == pytest.approx(np.std(off, ddof=1) / 6**0.5 / abs(record["expected"]), rel=1e-6)
+    error = np.std(errors, ddof=1) / 6**0.5 / abs(record["expected"])
+    assert record["standard_error"] == pytest.approx(error, rel=1e-6)
     assert score  # the change is not that of a dead network
     alone = explain(SHAP, network, x, samples=1, baseline=kind).diagnostics
     assert alone["standard_error"] is None

@@ -15,8 +15,8 @@ from tests.support.explained_maps import explained_map, measure
 from tests.support.nets import Tiny, explain, random_picture, wrap
 
 
-def shared_out(method: str, error: float | None = None, **options: object) -> ExplainedMap:
-    """A map with its own diagnostics, or with an error put there."""
+def computed_map(method: str, error: float | None = None, **options: object) -> ExplainedMap:
+    """A map with the diagnostics of its computation, or with this completeness error in their place."""
     model, picture = wrap(Tiny(seed=2), side=12), random_picture(12)
     attribution = explain(method, model, picture, **options)
     diagnostics = dict(attribution.diagnostics)
@@ -28,21 +28,21 @@ def shared_out(method: str, error: float | None = None, **options: object) -> Ex
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "deep_lift", "gradient_shap"])
 def test_sums_are_those_of_map_and_scores(method: str) -> None:
-    subject = shared_out(method)
+    subject = computed_map(method)
     figures = measure("completeness", subject).figures
     ends = torch.stack([subject.picture, torch.zeros_like(subject.picture)])
-    start, end = subject.classifier(ends)[:, 0].tolist()
+    end, start = subject.classifier(ends)[:, 0].tolist()
     if method != "gradient_shap":  # its baselines are drawn
-        assert figures["expected"] == pytest.approx(start - end, rel=1e-4)
+        assert figures["expected"] == pytest.approx(end - start, rel=1e-4)
     assert figures["attributed"] == pytest.approx(float(subject.values.double().sum()), rel=1e-4)
     wrong = abs(figures["attributed"] - figures["expected"]) / abs(figures["expected"])
     assert abs(figures["relative_error"]) == pytest.approx(wrong, abs=1e-6)
     assert figures["complete"] == (wrong <= 0.05)
 
 
-def test_poor_ones_are_told_what_is_known_of_more() -> None:
-    """Whether the steps so far have helped; nothing is promised of more."""
-    subject = shared_out("integrated_gradients", -0.2, steps=20)
+def test_incomplete_maps_say_whether_more_steps_may_help() -> None:
+    """Judged by whether the steps so far have helped."""
+    subject = computed_map("integrated_gradients", -0.2, steps=20)
     for half, helps in ((0.5, True), (0.25, False), (None, None)):
         record = {**subject.diagnostics["completeness"], **({} if half is None else {"half_error": half})}
         figures = measure("completeness", dataclasses.replace(subject, diagnostics={"completeness": record})).figures
@@ -51,11 +51,11 @@ def test_poor_ones_are_told_what_is_known_of_more() -> None:
             "parameter": "steps", "value": 20, "most": False, "helps": helps, "tolerance": True
         }  # fmt: skip
         assert figures.get("half_error") == half
-    remedy = measure("completeness", shared_out("gradient_shap", 0.1, samples=10)).figures["remedy"]
+    remedy = measure("completeness", computed_map("gradient_shap", 0.1, samples=10)).figures["remedy"]
     assert remedy == {"parameter": "samples", "value": 10, "most": False, "helps": None, "tolerance": False}
     most = dataclasses.replace(subject, parameters=subject.method.Parameters(steps=2000))
     assert measure("completeness", most).figures["remedy"]["most"]
-    assert measure("completeness", shared_out("deep_lift", 0.1)).figures["remedy"] is None
+    assert measure("completeness", computed_map("deep_lift", 0.1)).figures["remedy"] is None
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_poor_ones_are_told_what_is_known_of_more() -> None:
     [({"rule": "midpoint"}, True), ({"rule": "gauss_legendre"}, False), ({"tolerance": 0.01}, False)],
 )
 def test_a_tolerance_is_named_only_where_it_can_be_set(options: dict[str, object], offered: bool) -> None:
-    figures = measure("completeness", shared_out("integrated_gradients", 0.2, steps=20, **options)).figures
+    figures = measure("completeness", computed_map("integrated_gradients", 0.2, steps=20, **options)).figures
     assert figures["remedy"]["tolerance"] is offered
 
 
@@ -86,15 +86,15 @@ def test_no_steps_help_where_the_score_jumps() -> None:
         assert found.code == "completeness_poor_steps_no_help"
 
 
-def test_good_ones_have_none() -> None:
-    figures = measure("completeness", shared_out("integrated_gradients", 0.04)).figures
+def test_complete_maps_have_no_remedy() -> None:
+    figures = measure("completeness", computed_map("integrated_gradients", 0.04)).figures
     assert figures["complete"]
     assert "remedy" not in figures
-    assert not measure("completeness", shared_out("integrated_gradients", 0.04), tolerance=0.01).figures["complete"]
+    assert not measure("completeness", computed_map("integrated_gradients", 0.04), tolerance=0.01).figures["complete"]
 
 
 def test_nothing_to_share_out() -> None:
-    subject = shared_out("integrated_gradients")
+    subject = computed_map("integrated_gradients")
     record = {"expected": 0.0, "attributed": 0.1, "relative_error": None, "reason": "nothing"}
     figures = measure("completeness", dataclasses.replace(subject, diagnostics={"completeness": record})).figures
     assert figures == record

@@ -60,9 +60,9 @@ def test_a_map_of_zeros_has_no_size() -> None:
     assert yielded[-1].done == yielded[-1].total
 
 
-def test_it_can_be_left_between_pictures() -> None:
+def test_measuring_can_be_stopped_between_pictures() -> None:
     subject = explained_map("integrated_gradients", steps=8, values=seeded((3, 12, 12)))
     found = find_metric("max_sensitivity")
     steps = found.measure(subject, found.Parameters(samples=3))
     assert [next(steps).done for _ in range(3)] == [4, 8, 12]
-    steps.close()  # a thread left behind would fail the process's tests
+    steps.close()  # ends its thread too

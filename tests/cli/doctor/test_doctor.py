@@ -28,7 +28,7 @@ SECRET = "not-to-be-seen-by-anybody"
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch, tmp_path):
-    """A sound environment of its own."""
+    """An environment without faults, for each test."""
     for name in [name for name in os.environ if name.startswith("GRADOSCOPE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GRADOSCOPE_STORE", str(tmp_path / "store"))
@@ -37,18 +37,18 @@ def here(monkeypatch, tmp_path):
     monkeypatch.setenv("GRADOSCOPE_STORE_BYTES", "1000000")
 
 
-def found(look, what=None, **settings):
-    findings = list(look(Settings(**settings)))
+def found(check, what=None, **settings):
+    findings = list(check(Settings(**settings)))
     return [finding for finding in findings if what in (None, finding.what)]
 
 
-def only(look, what=None, **settings):
-    (finding,) = found(look, what, **settings)
+def only(check, what=None, **settings):
+    (finding,) = found(check, what, **settings)
     assert (finding.verdict == "ok") == (finding.remedy == "")
     return finding
 
 
-def test_a_sound_environment_is_told_for_people_and_programs(tmp_path):
+def test_a_sound_environment_is_reported_for_people_and_programs(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "gradoscope", "doctor", "--json"], capture_output=True, text=True, check=False
     )
@@ -62,7 +62,7 @@ def test_a_sound_environment_is_told_for_people_and_programs(tmp_path):
     assert not (tmp_path / "weights").exists()
 
 
-def test_what_is_wrong_ends_it_with_1_and_says_what_to_do(monkeypatch, tmp_path):
+def test_a_fault_gives_exit_code_1_and_says_what_to_do(monkeypatch, tmp_path):
     (tmp_path / "store").write_text("in the way")
     run = CliRunner().invoke(cli.app, ["doctor"], env={"COLUMNS": "200"})
     assert run.exit_code == 1
@@ -70,7 +70,7 @@ def test_what_is_wrong_ends_it_with_1_and_says_what_to_do(monkeypatch, tmp_path)
     assert "→ Make the server's user its owner" in run.stdout
 
 
-def test_settings_that_are_none_are_told_without_their_values(monkeypatch):
+def test_unknown_and_invalid_settings_are_reported_without_their_values(monkeypatch):
     monkeypatch.setenv("GRADOSCOPE_STOER", SECRET)
     monkeypatch.setenv("GRADOSCOPE_CORS_ORIGINS", SECRET)
     monkeypatch.setenv("GRADOSCOPE_DEADLINE", SECRET)
@@ -81,7 +81,7 @@ def test_settings_that_are_none_are_told_without_their_values(monkeypatch):
     assert SECRET not in repr(findings)
 
 
-def test_settings_that_were_set_are_told_without_passwords():
+def test_settings_that_were_set_are_reported_without_passwords():
     detail = only(setup.overridden, weights_mirror=f"https://me:{SECRET}@mirror.example/w").detail
     assert "weights_mirror=https://…@mirror.example/w" in detail
     assert "store_bytes=1000000" in detail
@@ -98,8 +98,8 @@ def test_a_dependency_that_is_missing_or_too_old_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize("denied", ["store", "index"])
-def test_a_store_that_may_not_be_read_is_told_so(tmp_path, monkeypatch, denied):
-    """And not that it is damaged, or begins anew by itself."""
+def test_a_store_that_may_not_be_read_is_reported(tmp_path, monkeypatch, denied):
+    """Not as damaged, or as one that will be rebuilt."""
     Store(tmp_path / "store", 10**6, 3600).create("r", {})
     access = os.access
     monkeypatch.setattr(
@@ -119,18 +119,18 @@ def test_a_device_that_is_not_there_is_wrong():
     assert only(computing.device, device="abacus").verdict == "wrong"
 
 
-def test_a_gpu_that_lies_idle_is_told(monkeypatch):
+def test_a_gpu_that_lies_idle_is_reported(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(computing, "NVIDIA", ROOT / "README.md")
     assert only(computing.device).verdict == "attention"
     assert only(computing.device, device="cpu").verdict == "ok"
 
 
-def test_more_threads_than_cores_are_told():
+def test_more_threads_than_cores_are_reported():
     assert "GRADOSCOPE_THREADS=" in only(computing.device, device="cpu", threads=10_000).remedy
 
 
-def test_ways_to_gradients_are_told(monkeypatch):
+def test_backends_are_reported(monkeypatch):
     assert "OpenVINO" in only(computing.acceleration, device="cpu").detail
     assert only(computing.acceleration, device="cpu", acceleration="pytorch").detail == "pytorch: plain, folded"
     assert only(computing.acceleration, acceleration="none").detail == "none: plain"
@@ -138,7 +138,7 @@ def test_ways_to_gradients_are_told(monkeypatch):
     assert "gradoscope[fast]" in only(computing.acceleration, device="cpu").remedy
 
 
-def test_memory_that_does_not_suffice_is_told(monkeypatch, tmp_path):
+def test_memory_that_does_not_suffice_is_reported(monkeypatch, tmp_path):
     assert only(computing.memory, "memory", model_bytes=2**50).verdict == "attention"
     (tmp_path / "memory.max").write_text(str(2**30))
     (tmp_path / "memory.current").write_text(str(2**28))
@@ -149,7 +149,7 @@ def test_memory_that_does_not_suffice_is_told(monkeypatch, tmp_path):
     assert only(computing.memory, "open files").verdict == "attention"
 
 
-def test_faulty_cards_and_missing_weights_are_told(tmp_path):
+def test_faulty_cards_and_missing_weights_are_reported(tmp_path):
     card = 'architecture = "torchvision:resnet18"\nclasses = 7\nsource = { kind = "file", file = "no.pth" }\n'
     (tmp_path / "shapes.toml").write_text(f'title = "Shapes"\n{card}')
     (tmp_path / "broken.toml").write_text("title = 1")
@@ -164,7 +164,7 @@ def test_faulty_cards_and_missing_weights_are_told(tmp_path):
     assert found(models.models, "models", models=tmp_path / "nowhere")[1].verdict == "wrong"
 
 
-def test_weights_that_are_not_what_they_should_be_are_told(tmp_path):
+def test_weights_that_are_not_what_they_should_be_are_reported(tmp_path):
     folder = tmp_path / "weights"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints" / "resnet18-f37072fd.pth").write_bytes(b"something else")
@@ -180,7 +180,7 @@ def test_downloads_need_a_folder(tmp_path):
     assert only(models.weights_folder, downloads="cards", offline=True).verdict == "attention"
 
 
-def test_what_the_store_holds_is_told(tmp_path):
+def test_what_the_store_holds_is_reported(tmp_path):
     kept = Store(tmp_path / "store", 10**6, 1e9)
     kept.create("one", {"status": "done"})
     kept.close()
@@ -196,7 +196,7 @@ def test_what_the_store_holds_is_told(tmp_path):
         sqlite3.connect(index).execute("SELECT * FROM record")
 
 
-def test_a_shared_store_is_told(tmp_path):
+def test_a_shared_store_is_reported(tmp_path):
     address = f"file://{tmp_path}/shared"
     assert {finding.what for finding in found(store.store, store=address)} == {"store", "disk"}
     assert "is made at the first start" in only(store.store, "store", store=address).detail
@@ -217,7 +217,7 @@ def test_a_bucket_that_cannot_be_reached_is_wrong(monkeypatch):
     assert SECRET not in str(wrong)
 
 
-def test_a_full_disk_is_told(monkeypatch):
+def test_a_full_disk_is_reported(monkeypatch):
     usage = store.shutil.disk_usage(ROOT)
     monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage._replace(free=2 * 2**30))
     assert only(store.store, "disk", store_bytes=2**50).remedy == f"Lower GRADOSCOPE_STORE_BYTES to {2**30}"
@@ -241,7 +241,7 @@ def test_a_port_with_a_gradoscope_is_as_it_should_be(tmp_path):
         assert "a Gradoscope answers" in only(network.port, port=web_server.port).detail
 
 
-def test_names_go_with_the_address():
+def test_allowed_hosts_must_fit_the_address():
     assert only(network.answers).verdict == "ok"
     assert "GRADOSCOPE_ALLOWED_HOSTS" in only(network.answers, host="0.0.0.0").remedy
     assert only(network.answers, host="0.0.0.0", allowed_hosts=["*"]).verdict == "attention"
@@ -249,7 +249,7 @@ def test_names_go_with_the_address():
     assert only(network.answers, allowed_hosts=[]).verdict == "wrong"
 
 
-def test_keys_are_counted_and_never_told(tmp_path):
+def test_keys_are_counted_and_never_shown(tmp_path):
     assert only(network.keys).verdict == "ok"
     assert only(network.keys, host="0.0.0.0").verdict == "attention"
     file = tmp_path / "keys"

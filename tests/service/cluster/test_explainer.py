@@ -1,4 +1,4 @@
-"""A replica without a cluster around it: its worker in a thread, events, cancelling, what it tells of itself."""
+"""A replica without a cluster around it: its worker in a thread, events, cancelling, its reports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def running(explainer, job, seconds=60):
     async for kind, event in events:
         if kind == "event" and event.name == "progress":
             return events
-    raise AssertionError("it was done too soon")
+    raise AssertionError("the job was done before its first progress")
 
 
 async def until(condition):
@@ -46,16 +46,16 @@ async def until(condition):
         await asyncio.sleep(0.01)
 
 
-async def runs(explainer, _store):
+async def jobs(explainer, _store):
     (first, report), (last, event) = await answers_of(explainer, Labels(LITE0))
     assert (first, last) == ("report", "event")
-    assert report["catalogue"] is None  # nothing new
+    assert report["catalogue"] is None  # it has not changed
     assert len(event.data["labels"]) == 1000
     _, (_, refused) = await answers_of(explainer, Predict(sample("cat.jpg"), models=("no_such",)))
     assert refused.data["status"] == 404
 
 
-async def trays(explainer, _store):
+async def batch_jobs(explainer, _store):
     _, (_, answer) = await answers_of(explainer, CheckBatch(QUICK))
     about = answer.result.about
     pictures = ((str(SAMPLES / "cat.jpg"), sample("cat.jpg")), ("bad.jpg", b"no picture"))
@@ -71,7 +71,7 @@ async def trays(explainer, _store):
     assert {"explanation.json", "contact_sheet.png"} <= {name for name, _ in whole.files}
 
 
-async def ends(explainer, store):
+async def endings(explainer, store):
     async with aclosing(await running(explainer, long(1))):
         assert (await explainer.report({}))["running"] == 1
     await until(lambda: store.load(long(1).id)["status"] == "cancelled")
@@ -106,7 +106,7 @@ async def report(explainer, _store):
 
 
 def test_a_replica(tmp_path, slow_model):
-    """One for all: starting it takes as long as starting a worker."""
+    """One test for all, because starting a replica takes as long as starting a worker."""
     models = Path(slow_model["GRADOSCOPE_MODELS"])
     settings = Settings(store=tmp_path, models=models, acceleration="none", micro_batch=2)
     store = Store(tmp_path, settings.store_bytes, 3600)
@@ -114,7 +114,7 @@ def test_a_replica(tmp_path, slow_model):
     async def play():
         explainer = Explainer.__new__(Explainer)
         await explainer.__init__(settings.model_dump(mode="json"), "r1")
-        for part in (runs, trays, ends, report):
+        for part in (jobs, batch_jobs, endings, report):
             await part(explainer, store)
         explainer.stop()
         await until(lambda: not explainer._thread.is_alive())

@@ -28,7 +28,7 @@ def names(replicas, model):
 @pytest.mark.parametrize(
     ("requests", "first"),
     [(0, ["b"]), (BUSY - 1, ["b"]), (BUSY, []), (None, [])],
-    ids=["idle", "one", "busy", "unknown"],
+    ids=["idle", "nearly busy", "busy", "unknown"],
 )
 def test_one_that_holds_the_model_comes_first_while_it_is_not_busy(requests, first):
     replicas = [Replica("a", 0, ["other"]), Replica("b", requests, ["other", "m"]), Replica("c", 0)]
@@ -36,7 +36,7 @@ def test_one_that_holds_the_model_comes_first_while_it_is_not_busy(requests, fir
     assert (free, holder, sorted(others)) == (first, "b", ["a", "c"])
 
 
-def test_where_no_model_is_asked_for_or_none_holds_it_all_are_alike():
+def test_without_a_model_or_a_holder_of_it_the_order_is_random():
     replicas = [Replica("a", 0, ["m"]), Replica("b", 1, ["m"])]
     for model in ("", "n"):
         orders = {tuple(names(replicas, model)[1]) for _ in range(100)}

@@ -1,4 +1,4 @@
-"""What is seen of a request from outside: its id, its line, its numbers."""
+"""What can be observed of a request: its id, its line in the access log, the metrics of /metrics."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def access_line(caplog):
     return of
 
 
-def numbers(web_server):
+def metrics(web_server):
     with web_server.client() as client:
         lines = client.get("/metrics").text.splitlines()
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
@@ -61,7 +61,7 @@ def test_an_answer_has_an_id_and_a_sane_one_is_kept(web_server):
         ("GET", "/", {"host": "evil.example"}, 421),
     ],
 )
-def test_every_problem_tells_the_id_of_its_answer(web_server, method, path, headers, status):
+def test_every_problem_contains_the_id_of_its_answer(web_server, method, path, headers, status):
     with web_server.client() as client:
         answer = client.request(method, path, headers={"x-request-id": "one", **headers})
     assert answer.status_code == status
@@ -72,7 +72,7 @@ def test_a_refused_connection_has_an_id_too_and_is_counted(web_server):
     answer = web_server.raw(b"no HTTP at all\r\n\r\n")
     assert answer.status == 400
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
-    assert numbers(web_server)['gradoscope_refusals_total{reason="Bad request",status="400"}'] >= 1
+    assert metrics(web_server)['gradoscope_refusals_total{reason="Bad request",status="400"}'] >= 1
 
 
 def test_a_line_says_what_happened_and_nothing_that_was_sent(web_server, access_line):
@@ -98,29 +98,29 @@ def test_nobody_writes_lines_of_their_own_into_the_log(web_server, access_line):
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/static/js/state/methods.js"])
-def test_what_is_asked_all_the_time_is_not_in_the_log(web_server, access_line, path):
+def test_requests_that_come_all_the_time_are_logged_at_debug_only(web_server, access_line, path):
     with web_server.client() as client:
         assert client.get(path).status_code == 200
     assert access_line(path).levelname == "DEBUG"
 
 
 def test_requests_are_counted_by_template_and_unknown_paths_together(web_server):
-    before = numbers(web_server)
+    before = metrics(web_server)
     with web_server.client() as client:
         for path in ("/api/v1/models/a/classes", "/api/v1/models/b/classes", "/x/1", "/x/2", "/static/none.js"):
             client.get(path)
         client.request("BREW", "/x/3")
-    after = numbers(web_server)
+    after = metrics(web_server)
 
-    def grown(**labels):
+    def increase(**labels):
         listed = ",".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
         name = f"gradoscope_http_requests_total{{{listed}}}"
         return after[name] - before.get(name, 0)
 
-    assert grown(route="/api/v1/models/{id}/classes", method="GET", status="200") == 2
-    assert grown(route="unmatched", method="GET", status="404") == 2
-    assert grown(route="unmatched", method="other", status="404") == 1
-    assert grown(route="/static", method="GET", status="404") == 1
+    assert increase(route="/api/v1/models/{id}/classes", method="GET", status="200") == 2
+    assert increase(route="unmatched", method="GET", status="404") == 2
+    assert increase(route="unmatched", method="other", status="404") == 1
+    assert increase(route="/static", method="GET", status="404") == 1
     assert after["gradoscope_http_requests_in_flight"] == 1  # the one that asks
     assert after['gradoscope_http_request_seconds_count{method="GET",route="unmatched"}'] >= 2
     assert 'gradoscope_refusals_total{reason="Not found",status="404"}' in after

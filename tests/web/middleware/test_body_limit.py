@@ -1,4 +1,4 @@
-"""Bodies: how large they may be by path and kind, in which pieces they are handed on, and in which charset."""
+"""Bodies of requests: their limits by path and content type, the pieces they are passed on in, their charset."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ URLENCODED = "application/x-www-form-urlencoded"
 
 
 def ask(*pieces, path="/api/v1/explanations", kind=MULTIPART, length=None):
-    """The pieces that the application gets of a body; or the status of the refusal."""
+    """The pieces of the body that the application gets; if it is refused, (status, problem)."""
     messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
     messages.append({"type": "http.request", "body": b"", "more_body": False})
     got, answers = [], []
@@ -65,7 +65,7 @@ def test_a_large_piece_is_handed_on_in_small_ones():
     ],
 )
 def test_limits_by_path_and_kind(path, kind, limit):
-    """Whether the length is told before, or counted."""
+    """Both for a Content-Length and for a body whose bytes are counted."""
     status, _ = ask(path=path, kind=kind, length=limit + 1)
     assert status == 413
     status, problem = ask(b"&" * limit, b"&", path=path, kind=kind)

@@ -1,4 +1,4 @@
-"""Pages of other origins: none by default, those that are named where some are."""
+"""Requests by pages of other origins: refused by default, allowed for the origins of the setting."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_named_origin_may_ask(client):
     assert "origin" in response.headers["vary"].lower()
 
 
-def test_another_may_not(client):
+def test_another_origin_may_not(client):
     asked = client.options("/api/v1/explanations", headers={"origin": EVIL, **PREFLIGHT})
     assert asked.status_code == 403
     assert asked.headers["content-type"] == "application/problem+json"
@@ -51,6 +51,6 @@ def test_another_may_not(client):
 @pytest.mark.parametrize(
     "wrong", [{"cors_origins": "*"}, {"cors_origins": "lab.example"}, {"trusted_proxies": "proxy.example"}]
 )
-def test_settings_that_are_none(wrong):
+def test_invalid_settings(wrong):
     with pytest.raises(ValidationError):
         Settings(**wrong)

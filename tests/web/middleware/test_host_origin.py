@@ -1,4 +1,4 @@
-"""Strangers: host names, cross-site requests, headers, bodies."""
+"""Requests that may be hostile: host names, other sites, headers, bodies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_requests_that_another_site_makes_are_refused(server, headers):
         assert response.json()["detail"]
 
 
-def test_own_page_and_shells_are_not(server):
+def test_requests_of_the_own_page_and_of_shells_are_answered(server):
     for headers in ({"sec-fetch-site": "same-origin", "origin": server.url}, {"origin": server.url}, {}):
         assert server.http.delete("/api/v1/explanations/abc", headers=headers).status_code == 404
 
@@ -90,7 +90,7 @@ def test_security_headers_are_on_every_answer(server):
 
 
 def test_a_body_beyond_the_limit_is_refused(server):
-    """Whether its length is told before, or it comes in pieces."""
+    """With a Content-Length, or in chunks."""
 
     def pieces():
         yield b'--x\r\ncontent-disposition: form-data; name="image"; filename="a"\r\n\r\n'

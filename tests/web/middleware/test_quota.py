@@ -21,74 +21,75 @@ class Clock:
         return self.now
 
 
-def once(counted, client="a"):
-    with counted.counting(client):
+def once(limiter, client="a"):
+    """One request that ends at once."""
+    with limiter.counting(client):
         pass
 
 
-def test_so_many_in_flight_of_each_client():
+def test_requests_in_flight_of_one_client():
     clock = Clock()
-    own = QuotaMiddleware(None, 2, 0, clock)
+    limiter = QuotaMiddleware(None, 2, 0, clock)
     with ExitStack() as flight:
-        flight.enter_context(own.counting("a"))
-        flight.enter_context(own.counting("a"))
-        flight.enter_context(own.counting("b"))
+        flight.enter_context(limiter.counting("a"))
+        flight.enter_context(limiter.counting("a"))
+        flight.enter_context(limiter.counting("b"))
         with pytest.raises(TooManyRequests, match="2 of your requests") as refused:
-            once(own)
+            once(limiter)
         assert refused.value.retry_after == 1
         clock.now += 40
     for _ in range(3):
-        once(own)
+        once(limiter)
 
 
-def test_retry_after_is_what_requests_take():
+def test_retry_after_is_how_long_requests_took():
     clock = Clock()
-    own = QuotaMiddleware(None, 1, 0, clock)
+    limiter = QuotaMiddleware(None, 1, 0, clock)
     for _ in range(30):
-        with own.counting("a"):
+        with limiter.counting("a"):
             clock.now += 20
-    with own.counting("a"):
+    with limiter.counting("a"):
         clock.now += 5
         with pytest.raises(TooManyRequests) as refused:
-            once(own)
+            once(limiter)
         assert 14 <= refused.value.retry_after <= 16
 
 
 def test_a_request_that_fails_counts_no_longer():
-    own = QuotaMiddleware(None, 1, 0)
+    limiter = QuotaMiddleware(None, 1, 0)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), own.counting("a"):
+        with pytest.raises(ZeroDivisionError), limiter.counting("a"):
             raise ZeroDivisionError
 
 
-def test_so_many_a_minute():
+def test_requests_per_minute():
     clock = Clock()
-    own = QuotaMiddleware(None, 9, 30, clock)
+    limiter = QuotaMiddleware(None, 9, 30, clock)
     for _ in range(30):
-        once(own)
+        once(limiter)
     with pytest.raises(TooManyRequests, match="30 requests a minute") as refused:
-        once(own)
+        once(limiter)
     assert refused.value.retry_after == 2
-    once(own, "b")
-    clock.now += refused.value.retry_after  # as told, and not a request more
-    once(own)
+    once(limiter, "b")
+    clock.now += refused.value.retry_after  # as Retry-After said: one request is allowed, and no more
+    once(limiter)
     with pytest.raises(TooManyRequests):
-        once(own)
+        once(limiter)
     clock.now += 3600
     for _ in range(30):
-        once(own)
+        once(limiter)
     with pytest.raises(TooManyRequests):
-        once(own)
+        once(limiter)
 
 
 def test_clients_that_are_gone_are_forgotten(monkeypatch):
     monkeypatch.setattr(quota, "MAX_CLIENTS", 10)
     clock = Clock()
-    own = QuotaMiddleware(None, 1, 60, clock)
+    limiter = QuotaMiddleware(None, 1, 60, clock)
     for number in range(100):
-        once(own, str(number))
+        once(limiter, str(number))
         clock.now += 1
-    assert len(own._clients) <= 10
+    assert len(limiter._clients) <= 10
 
 
 def test_on_a_server(tmp_path):
@@ -118,8 +119,8 @@ def test_the_rate_on_a_server(tmp_path):
         assert statuses == [404, 404, 404, 429]
 
 
-def test_rendered_results_count_and_stored_ones_wait(tmp_path):
-    """A client whose requests are in flight gets no ZIP beside them; others do."""
+def test_rendered_results_count_and_stored_ones_are_queued(tmp_path):
+    """A ZIP or PNG counts as a request, so that it can be refused. Of stored files only so many are read at once."""
     started, gate = [], asyncio.Event()
 
     async def app(scope, receive, send):

@@ -1,4 +1,4 @@
-"""Headers on every answer, and what nobody has foreseen."""
+"""Security headers on every answer, and unexpected errors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_answer_has_them(client, path, status):
     assert "x-powered-by" not in answer.headers
 
 
-def test_a_failure_tells_nothing_of_the_inside(client, caplog):
+def test_an_unexpected_error_discloses_nothing(client, caplog):
     answer = client.get("/broken")
     assert answer.headers["content-type"] == "application/problem+json"
     assert "secret" not in answer.text

@@ -13,7 +13,7 @@ def ask(server, **fields):
     return server.http.post(f"{API}/estimates", data=fields)
 
 
-def test_the_six_by_their_defaults(server):
+def test_the_default_methods_with_default_parameters(server):
     body = ask(server).json()
     assert body["model"] == "efficientnet_lite0"
     costs = {entry["method"]: entry["gradient_evaluations"] for entry in body["estimates"]}
@@ -40,14 +40,14 @@ def test_a_model_never_computed_with_has_no_throughput_yet(server):
     assert body["estimates"] == [{"method": "smooth_grad", "gradient_evaluations": 50, "seconds": None, "metrics": []}]
 
 
-def test_metrics_of_a_model_without_weights_are_told_in_evaluations(server):
+def test_metrics_of_a_model_without_weights_are_estimated_in_evaluations_only(server):
     (estimate,) = ask(server, model="resnet152", method="smooth_grad", metrics=["stability", "randomisation"]).json()[
         "estimates"
     ]
     assert [(entry["gradients"], entry["seconds"]) for entry in estimate["metrics"]] == [(200, None), (500, None)]
 
 
-def test_passes_are_told_at_once_where_nothing_may_be_timed(quick_server):
+def test_timed_false_runs_no_passes_to_learn_the_seconds(quick_server):
     fields = {"method": ["vanilla_gradient", "integrated_gradients"], "metrics": "all", "size": "96"}
     at_once = ask(quick_server, **fields, model="efficientnet_lite2", timed="false").json()["estimates"]
     assert all(

@@ -1,4 +1,4 @@
-"""Metrics over REST: asked for with a picture, or of a panel that is kept; what they cost is told before."""
+"""Metrics over REST: with the request for an explanation, or later for a stored panel; and what they will cost."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cam(server):
     return explain(server, method="grad_cam")
 
 
-def test_every_metric_declares_itself(server):
+def test_all_metrics_are_listed(server):
     listed = server.http.get(f"{API}/metrics").json()["metrics"]
     assert [entry["id"] for entry in listed] == list(metrics())
     assert all(entry["summary"] and entry["paper"]["url"].startswith("https://") for entry in listed)
@@ -53,7 +53,7 @@ def test_every_metric_declares_itself(server):
     assert not set(metrics()) & set(methods())  # `options` names both
 
 
-def test_with_a_picture_each_panel_is_measured_and_the_record_is_done_last(server):
+def test_metrics_of_an_explanation_are_measured_for_each_panel(server):
     fields = {"method": ["vanilla_gradient", "grad_cam"], "options": json.dumps(QUICK)}
     record = explain(server, "deletion", "gradient_check", **fields)
     plain, cam = record["panels"]
@@ -135,7 +135,7 @@ def test_every_method_can_be_measured_by_the_parameters_in_its_record(server):
         assert answer.json()["panels"][-1]["id"] == record["panels"][-1]["id"]
 
 
-def test_refusals_say_what_there_is(server, cam):
+def test_refusals_say_why(server, cam):
     assert "There are: p1." in measure(server, cam, "p7", "deletion").json()["detail"]
     unknown = measure(server, cam, "p1", "roar")
     assert unknown.status_code == 422
@@ -149,15 +149,15 @@ def test_refusals_say_what_there_is(server, cam):
     refused = server.http.post(f"{API}/explanations", data=fields)
     assert refused.status_code == 422
     assert "limit of one request" in refused.json()["detail"]
-    vit = explain(server, method=["grad_cam", "vanilla_gradient"], target=["top", "5000"])
-    without = next(panel["id"] for panel in vit["panels"] if panel["status"] == "refused")
-    assert "no map" in measure(server, vit, without, "deletion").json()["detail"]
+    partly = explain(server, method=["grad_cam", "vanilla_gradient"], target=["top", "5000"])
+    refused_panel = next(panel["id"] for panel in partly["panels"] if panel["status"] == "refused")
+    assert "no map" in measure(server, partly, refused_panel, "deletion").json()["detail"]
 
 
 def test_a_client_that_leaves_ends_the_measuring(server):
     record = explain(server, method="smooth_grad", options='{"smooth_grad": {"samples": 8}}')
 
-    def working():
+    def in_flight():
         (line,) = (text for text in server.http.get("/metrics").text.splitlines() if text.startswith(RUNNING))
         return float(line.split()[-1])
 
@@ -166,12 +166,12 @@ def test_a_client_that_leaves_ends_the_measuring(server):
     with server.http.stream("POST", place, data=fields, headers={"accept": "text/event-stream"}) as answer:
         lines = answer.iter_lines()  # held: the connection would be closed with it
         next(text for text in lines if '"metric": "deletion", "done"' in text)
-        assert working() == 1
+        assert in_flight() == 1
     for _ in range(100):
-        if not working():
+        if not in_flight():
             break
         time.sleep(0.1)
-    assert not working()
+    assert not in_flight()
     assert server.http.get(f"{API}/explanations/{record['id']}").json()["panels"][0]["metrics"] == {}
 
 
@@ -204,7 +204,7 @@ def test_an_estimate_tells_what_will_be_spent_exactly_in_passes_and_in_seconds(s
     assert server.http.post(f"{API}/estimates", data={"metrics": "roar"}).status_code == 422
 
 
-def test_exports_hold_a_table_of_it(server, cam):
+def test_the_zip_holds_a_table_of_metrics(server, cam):
     measure(server, cam, "p1", "deletion", **QUICK)
     with zipfile.ZipFile(io.BytesIO(server.http.get(f"{API}/explanations/{cam['id']}.zip").content)) as archive:
         rows = list(csv.DictReader(io.StringIO(archive.read("metrics.csv").decode())))
@@ -227,7 +227,7 @@ def test_the_client_measures_and_has_the_maps(server):
         assert estimate.metrics[0].forwards == 24
 
 
-def test_packed_maps_come_back_to_eleven_bits_and_whole_numbers_exactly():
+def test_packed_maps_keep_eleven_bits_and_whole_numbers_exactly():
     drawn = np.random.default_rng(0).normal(size=(3, 5, 7)).astype(np.float32) * 1e-9
     whole = np.arange(1, 2049, dtype=np.float32).reshape(1, 64, 32)
     data = pack({"drawn": drawn, "whole": whole, "zero": np.zeros((1, 2, 2), np.float32)})

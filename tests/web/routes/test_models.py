@@ -49,6 +49,7 @@ FILE = 'kind = "file"\nfile = "{name}.pth"'
 
 
 def put(folder: Path, name: str, seed: int = 0, more: str = "", source: str = FILE) -> None:
+    """Writes code, weights and card of a tiny model; `more` is further TOML of the card."""
     (folder / "tiny_net.py").write_text(BUILD)
     torch.save(Tiny(seed=seed).state_dict(), folder / f"{name}.pth")
     (folder / f"{name}.toml").write_text(CARD.format(name=name, more=more, source=source.format(name=name)))
@@ -70,6 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def zoo(host: Host, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with that folder of models, which may download from the host."""
     place = tmp_path_factory.mktemp("zoo")
     running = Server(
         place / "store",
@@ -151,14 +153,14 @@ def test_card_dropped_into_the_folder_needs_no_restart(zoo: Server, folder: Path
         ("torchvision:resnet34.IMAGENET22K", 404, "has no «IMAGENET22K»"),
     ],
 )
-def test_models_that_are_not_to_be_had(zoo: Server, model: str, status: int, detail: str) -> None:
+def test_models_that_cannot_be_loaded(zoo: Server, model: str, status: int, detail: str) -> None:
     answer = explain(zoo, model=model)
     assert answer.status_code == status
     assert detail in answer.json()["detail"]
     assert answer.json()["errors"][0]["field"] == "model"
 
 
-def test_beside_one_that_is_there(zoo: Server) -> None:
+def test_a_missing_model_beside_one_that_is_there(zoo: Server) -> None:
     record = explain(zoo, model=["resnet50", "tiny"], method="grad_cam").json()
     assert [panel["status"] for panel in record["panels"]] == ["refused", "done"]
     assert record["panels"][0]["problem"]["title"] == "Weights not here"
@@ -219,7 +221,7 @@ def test_several_clients_share_a_download_and_leaving_ends_it(zoo: Server, host:
         time.sleep(0.5)
         assert [asked for asked, _ in host.asked] == [path]  # one download for both
     host.pause = 0.0
-    other.join()  # one has left, the other goes on, and hears that it is the wrong file
+    other.join()  # the first client has left; the other goes on, and the file is wrong
     assert answers[0].status_code == 502
     assert "its SHA-256 begins with" in answers[0].json()["detail"]
     assert len(host.asked) == 1
@@ -229,7 +231,7 @@ def test_several_clients_share_a_download_and_leaving_ends_it(zoo: Server, host:
     time.sleep(1.0)
     sent = host.sent
     time.sleep(0.5)
-    assert host.sent - sent <= 2 * host.piece  # nobody waits for it any more
+    assert host.sent - sent <= 2 * host.piece  # the download has stopped: nobody waits for it
     assert host.sent < 3_000_000
     host.pause = 0.0
     assert zoo.http.post(f"{API}/models/squeezenet1_1/weights").status_code == 502  # at once, from where it ended
@@ -254,7 +256,7 @@ def test_download_is_refused_to_other_sites(zoo: Server) -> None:
 
 
 def test_downloads_are_for_the_operator_to_allow(quick_server: Server) -> None:
-    """The usual server allows none."""
+    """The default of the setting allows none."""
     with httpx.Client(base_url=quick_server.url, timeout=60) as http:
         assert http.get(f"{API}/models").json()["downloads"] == "none"
         refused = http.post(f"{API}/models/alexnet/weights")
@@ -289,16 +291,16 @@ def test_fit_and_size(zoo: Server, fields: dict, size: list[int], fit: str) -> N
     [({"fit": "stretch"}, "fit"), ({"size": "31"}, "size"), ({"size": "4x"}, "size"), ({"size": "1025"}, "size"),
      ({"size": "320x"}, "size"), ({"size": "64x2000"}, "size"), ({"size": ""}, "size")],
 )  # fmt: skip
-def test_fits_and_sizes_that_there_are_not(zoo: Server, fields: dict, field: str) -> None:
+def test_invalid_fits_and_sizes(zoo: Server, fields: dict, field: str) -> None:
     answer = explain(zoo, model="tiny", **fields)
     if fields == {"size": ""}:
-        assert answer.status_code in (200, 422)  # an empty field of a form is none
+        assert answer.status_code in (200, 422)  # an empty form field may count as absent
         return
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == field
 
 
-def test_the_stream_tells_of_a_model_that_cannot_be_had(zoo: Server) -> None:
+def test_the_stream_reports_a_model_that_cannot_be_loaded(zoo: Server) -> None:
     with stream(zoo.http, None, sample="cat", model=["alexnet", "tiny"], method="grad_cam") as events:
         received = list(events)
     panels = [data["panel"] for name, data in received if name == "panel"]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...methods.base import Method, Paper, Parameters
 from ...noise import generator
-from ...threaded_generator import Pause, at_once, interleave
+from ...threaded_generator import Pause, interleave, run_with_pauses
 from ..base import CostInputs, ExplainedMap, Measurement, Meter, Metric, MetricCost, MetricSteps, register
 from ..findings import Figures, Findings, percent
 from ..scalars import Scalar, size_of
@@ -102,7 +102,7 @@ def largest_change(subject: ExplainedMap, parameters: SensitivityParameters, met
         if isinstance(pictures, tuple):  # captum's way to ask for the map of the picture itself
             return (subject.values[None],)
         with torch.enable_grad():
-            maps = [at_once(meter.explain(subject, subject.engine, picture), pause) for picture in pictures]
+            maps = [run_with_pauses(meter.explain(subject, subject.engine, picture), pause) for picture in pictures]
         return (torch.stack(maps),)  # in a tuple, else captum would read the stack as one map for each picture
 
     found: Tensor = sensitivity_max(

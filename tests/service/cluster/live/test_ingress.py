@@ -1,4 +1,4 @@
-"""The web application as a deployment of Serve: the door, streams and leaving, by Serve's own proxy."""
+"""The web application as a deployment of Ray Serve, through Serve's own proxy: pages, refusals, streams, leaving."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def http(cluster):
     serve.delete("web")
 
 
-def test_the_door_is_the_same(http):
+def test_pages_and_refusals_are_the_same(http):
     page = http.get("/")
     assert page.headers["content-type"].startswith("text/html")
     assert "content-security-policy" in page.headers
@@ -46,7 +46,7 @@ def test_leaving_a_stream_ends_its_computation(http, cluster):
     assert final_status(lambda: http.get(f"/api/v1/explanations/{explanation}").json()) == "cancelled"
 
 
-def test_the_file_for_serve_deploy_is_sound():
+def test_the_file_for_serve_deploy_is_valid():
     schema = ServeDeploySchema(**yaml.safe_load((ROOT / "deploy" / "serve.yaml").read_text()))
     (application,) = schema.applications
     assert application.import_path == f"{build.__module__}:{build.__name__}"

@@ -1,4 +1,5 @@
 // The maps of two classes beside each other, guided and plain, and how far their pixels' ranks agree.
+// A «way» is a class to explain, or `random`: the cat's, by a network with a random last layer.
 
 import { assetsBeside } from "../../../js/methods/assets.js";
 import { chosen, gauge, onChoice, setFactText, view } from "../../../js/methods/parts.js";

@@ -1,4 +1,4 @@
-// The picture fading in from a baseline.
+// The picture fading in from a baseline. `edges` are the shares α of the picture at the slider's positions.
 
 import { assetsBeside, picture } from "../../../js/methods/assets.js";
 import { chosen, onChoice, Slider, view } from "../../../js/methods/parts.js";

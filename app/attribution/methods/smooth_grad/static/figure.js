@@ -1,4 +1,5 @@
 // Noisy copies, the gradient of each, and the running mean.
+// `stops` are the numbers of copies at the slider's positions; a level is an index into `levels`, one for each noise.
 
 import { assetsBeside } from "../../../js/methods/assets.js";
 import { chosen, onChoice, Slider, setFactText, view } from "../../../js/methods/parts.js";

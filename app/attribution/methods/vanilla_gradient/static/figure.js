@@ -1,4 +1,5 @@
-// The score and the gradient on the way from the picture into noise.
+// The score and the gradient on the way from the picture into noise. `places` are how much noise there
+// is, in grey levels, at the slider's positions; `curve` is the score at levels in between, too.
 
 import { assetsBeside } from "../../../js/methods/assets.js";
 import { Slider, setFactText, view } from "../../../js/methods/parts.js";

@@ -21,7 +21,7 @@ export function figure({ figures, parameters }) {
   const across = ticksBetween(Math.min(...expected), Math.max(...expected));
   const up = ticksBetween(Math.min(...all), Math.max(...all));
   const container = el("div", { class: "chart" });
-  // The line of those that agree, as far as it lies within both axes.
+  // The diagonal, on which both slopes are equal, as far as it lies within both axes.
   const [low, high] = [Math.max(across[0], up[0]), Math.min(across[across.length - 1], up[up.length - 1])];
   new Chart(container, {
     x: { ticks: across, label: t("trust.figure.gradient_check.expected") },
