@@ -60,8 +60,8 @@ class Visitor:
         self.page.keyboard.up("p")
 
     def another_model(self) -> None:
-        self.press(self.page.get_by_role("button", name="Add a model or class"))
-        form = self.page.get_by_role("dialog", name="Add a model or class")
+        self.press(self.page.get_by_role("button", name="Add a row"))
+        form = self.page.get_by_role("dialog", name="Add a row")
         self.fill(form.get_by_role("combobox", name="Model of the new row"), "EfficientNet-Lite1")
         self.press(form.get_by_role("option", name="EfficientNet-Lite1").first)
         self.press(form.get_by_role("button", name="Add", exact=True))

@@ -44,7 +44,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def add_class(visit: Visit, name: str) -> None:
-    visit.page.get_by_role("button", name="Add a model or class").click()
+    visit.page.get_by_role("button", name="Add a row").click()
     visit.page.get_by_role("combobox", name="Class of the new row").fill(name)
     visit.options.first.click()
     visit.page.get_by_role("button", name="Add", exact=True).click()
@@ -52,7 +52,7 @@ def add_class(visit: Visit, name: str) -> None:
 
 def add_model(visit: Visit, title: str, *, own: bool = False) -> None:
     """`own`: the new row is about this model's own top class, else about the class of the other rows."""
-    visit.page.get_by_role("button", name="Add a model or class").click()
+    visit.page.get_by_role("button", name="Add a row").click()
     visit.page.get_by_role("combobox", name="Model of the new row").fill(title)
     visit.page.get_by_role("option", name=re.compile(f"^{title},")).click()
     if own:

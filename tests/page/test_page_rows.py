@@ -50,8 +50,8 @@ class Form:
 
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
-        visit.page.get_by_role("button", name="Add a model or class").click()
-        self.dialog = visit.page.get_by_role("dialog", name="Add a model or class")
+        visit.page.get_by_role("button", name="Add a row").click()
+        self.dialog = visit.page.get_by_role("dialog", name="Add a row")
         self.cost = self.dialog.get_by_role("status").last
         self.submit = self.dialog.get_by_role("button", name="Add", exact=True)
 

@@ -8,7 +8,7 @@ const SIDE = { share: 0.2, least: 272, most: 320 }; // the width of the side (pi
 const AROUND = 48 + 32; // left and right of the bench (side and maps), and between the two
 const ABOVE = 53 + 60; // the page's head, and that of the grid in two lines
 const BAR = 45;
-const HEAD = 912; // the least width for the maps: question and actions in a line, and most of the tool bar
+const HEAD = 880; // the least width for the maps: question and actions in a line, and most of the tool bar
 const SLACK = 36; // for maps that are a little larger where the head takes one line
 
 /** @param {number} width - of the window */
