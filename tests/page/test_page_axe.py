@@ -248,7 +248,7 @@ def test_several_pictures(browser: Browser, server_url: str, language: str) -> N
         visit.open()
         visit.page.locator(".kept-strip").first.wait_for()
         visit.check("pictures that are kept", "#start")
-        assert visit.told() == ""
+        assert visit.report() == ""
 
 
 def parameters(visit: Story, menu: str = "column.more") -> Locator:

@@ -104,7 +104,7 @@ def test_all_maps_are_checked_the_cheapest_metric_first(browser: Browser, server
         expect(visit.said).to_have_text(re.compile(r"^\d+ of 26$"))
         expect(visit.page.locator("check-bar").get_by_role("progressbar")).to_have_attribute("aria-valuemax", "26")
         expect(visit.page.locator("#status")).to_have_text("26 checks are done, 1 failed")
-        expect(visit.said).to_have_text("Check all maps")
+        expect(visit.said).to_have_text("Check all")
         briefs = visit.page.locator("map-panel .trust-open")
         for place, panel in enumerate(visit.panels()):
             expect(briefs.nth(place)).to_have_text(briefly(panel))

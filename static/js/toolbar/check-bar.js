@@ -20,7 +20,7 @@ export class CheckBar extends View {
     this.label = el("span");
     // As wide as its resting label all the time: nothing beside it moves.
     this.button = el("button", { type: "button", class: "button check-open", "aria-haspopup": "dialog", title: t("checks.open.long"), onclick: () => this.open() },
-      el("span", { class: "check-width", "aria-hidden": "true" }, t("checks.title")), this.label);
+      el("span", { class: "check-width", "aria-hidden": "true" }, t("checks.open")), this.label);
     this.stop = iconButton("close", t("checks.cancel"), { class: "icon-button check-stop", onclick: () => this.cancel() });
     this.hairline = progressLine();
     this.append(this.button, this.stop, this.hairline);
@@ -55,7 +55,7 @@ export class CheckBar extends View {
     this.hairline.hidden = !running;
     this.toggleAttribute("running", running);
     if (!checks || !running) {
-      this.label.textContent = t("checks.title");
+      this.label.textContent = t("checks.open");
       this.button.removeAttribute("aria-label");
       this.button.title = t("checks.open.long");
       return;
