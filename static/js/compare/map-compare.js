@@ -7,7 +7,7 @@ import { t } from "../shared/texts.js";
 import { setViewport } from "../state/actions.js";
 import { inputOf } from "../state/models.js";
 import { store } from "../state/store.js";
-import { cropOf, drawable } from "../viewport/viewport.js";
+import { cropOf, drawable, panelName } from "../viewport/viewport.js";
 import { View } from "../widgets/view.js";
 import { numberNodes, sentence } from "./agreement.js";
 import { PICTURE, pictureOf, sides, sideTitle } from "./sides.js";
@@ -132,7 +132,7 @@ export class MapCompare extends View {
     const all = drawable();
     this.selects.forEach((select, index) => {
       const other = panels[1 - index];
-      const maps = all.map((panel) => el("option", { value: panel.id }, sideTitle(panel)));
+      const maps = all.map((panel) => el("option", { value: panel.id }, panelName(panel)));
       select.replaceChildren(...maps, ...(other.picture ? [] : [el("option", { value: PICTURE }, t("compare.picture"))]));
       select.value = panels[index].id;
     });

@@ -2,7 +2,7 @@
 
 import { t } from "../shared/texts.js";
 import { methodTitle } from "../state/methods.js";
-import { modelTitle } from "../state/models.js";
+import { className, modelTitle } from "../state/models.js";
 import { store } from "../state/store.js";
 import { drawable } from "../viewport/viewport.js";
 
@@ -42,5 +42,5 @@ export function sides() {
  */
 export function sideTitle({ picture, method, target, model }) {
   if (picture) return t("compare.picture.seen", { model: modelTitle(model) });
-  return [methodTitle(method), target?.label, modelTitle(model)].filter(Boolean).join(" · ");
+  return [methodTitle(method), target && className(target), modelTitle(model)].filter(Boolean).join(" · ");
 }

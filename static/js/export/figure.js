@@ -12,7 +12,7 @@ import { factsOf, settingText } from "../shared/panel-facts.js";
 import { t } from "../shared/texts.js";
 import { briefText } from "../shared/verdict.js";
 import { methodOf, methodTitle, parameterTitle } from "../state/methods.js";
-import { modelTitle } from "../state/models.js";
+import { className, modelTitle } from "../state/models.js";
 import { rowId, rowKey } from "../state/rows.js";
 import { fragmentOf } from "../url-state/address.js";
 import { canvasOf, mapPicture } from "./map-image.js";
@@ -52,11 +52,11 @@ function rowsOf(panels) {
  * @param {(Panel | PanelBody)[]} panels
  */
 export function questionOf(panels) {
-  const labels = unique(panels.flatMap(({ target }) => target?.label ?? []));
-  const against = panels.find((panel) => panel.against)?.against?.label;
+  const labels = unique(panels.flatMap(({ target }) => (target ? className(target) : [])));
+  const against = panels.find((panel) => panel.against)?.against;
   const label = new Intl.ListFormat(document.documentElement.lang || undefined).format(labels);
   if (!label) return t("grid.top");
-  return t(against ? "grid.whyNot" : "grid.why", { label, against });
+  return t(against ? "grid.whyNot" : "grid.why", { label, against: against && className(against) });
 }
 
 /**
@@ -77,7 +77,7 @@ export function renderingText({ rendering, palettes }) {
  * @param {InputBody} input
  */
 function predictionText({ model, predictions }) {
-  const classes = predictions.slice(0, 3).map(({ label, probability }) => `${label} ${format.probability(probability)}`).join(", ");
+  const classes = predictions.slice(0, 3).map((found) => `${className(found)} ${format.probability(found.probability)}`).join(", ");
   return t("figure.predictions", { model: modelTitle(model), classes });
 }
 
@@ -181,7 +181,7 @@ function writeTitle(column, { method, model, target }) {
   const lastLine = /** @type {TextMark} */ (column.marks.at(-1));
   const yearX = lastLine.x + widthOf(lastLine.text, 13, 600) + 5;
   if (yearX + widthOf(year, 13) <= column.x + column.width) column.marks.push({ ...lastLine, text: year, x: yearX, weight: 400, colour: MUTED });
-  column.text([modelTitle(model), target?.label].filter(Boolean).join(" · "), { size: 11, colour: MUTED }).space(6);
+  column.text([modelTitle(model), target && className(target)].filter(Boolean).join(" · "), { size: 11, colour: MUTED }).space(6);
 }
 
 /**
@@ -209,7 +209,7 @@ async function drawMap(column, panel, options, state) {
   const drawn = await mapPicture(panel, state);
   if (!drawn) return drawRefusal(column, panel);
   const { canvas, scale } = drawn;
-  column.image(canvas, Math.round((column.width * canvas.height) / canvas.width), { title: t("panel.mapFor", { method: methodTitle(method), label: target?.label ?? "" }) });
+  column.image(canvas, Math.round((column.width * canvas.height) / canvas.width), { title: t("panel.mapFor", { method: methodTitle(method), label: target ? className(target) : "" }) });
   drawScale(column, scale);
   column.text((record ? factsOf(record) : []).map(({ text }) => text).join(" · "), { size: 11, colour: MUTED });
   const brief = briefText(record?.metrics);

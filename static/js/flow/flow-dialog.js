@@ -4,7 +4,7 @@ import { findingNode } from "../shared/finding.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { openFlow } from "../state/actions.js";
-import { modelTitle } from "../state/models.js";
+import { className, modelTitle } from "../state/models.js";
 import { rowsWithPanels, rowId, sameRow } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -110,16 +110,16 @@ export class FlowDialog extends View {
    * @param {RowWithPanels} row
    * @param {string} [label]
    */
-  showContext({ model, target }, label = target?.label) {
+  showContext({ model, target }, label = target ? className(target) : undefined) {
     const { ask } = store.state;
-    const against = ask.against ? t("grid.against", { against: ask.against.label }) : null;
+    const against = ask.against ? t("grid.against", { against: className(ask.against) }) : null;
     this.context.textContent = [label, against, modelTitle(model), t(`ask.score.${ask.score}`).toLowerCase()].filter(Boolean).join(" · ");
   }
 
   /** @param {GradientFlow} flow */
   show({ layers, findings, target }) {
     this.layers = layers;
-    if (this.row) this.showContext(this.row, target.label);
+    if (this.row) this.showContext(this.row, className(target));
     this.status.replaceChildren();
     this.results.hidden = false;
     this.findings.replaceChildren(...LEVELS.flatMap((level) => findings.filter((finding) => finding.level === level)).map((finding) => (

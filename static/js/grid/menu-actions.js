@@ -4,7 +4,7 @@ import { hideMethod, hideRow, moveMethod, moveRow, removeMethod, removeModel, re
 import { t } from "../shared/texts.js";
 import { openParameters } from "../state/actions.js";
 import { aboutMethod, methodOf, methodTitle } from "../state/methods.js";
-import { modelTitle } from "../state/models.js";
+import { className, modelTitle } from "../state/models.js";
 import { sameRow, shownMethods, shownRows } from "../state/rows.js";
 import { store } from "../state/store.js";
 
@@ -53,6 +53,6 @@ export function rowActions({ key, model }, target) {
     index < rows.length - 1 && { text: t("row.down"), run: () => moveRow(key, 1) },
     others && { text: t("row.hide"), run: () => hideRow(key) },
     many(rows.map((other) => other.model)) && { text: t("row.remove", { name: modelTitle(model) }), run: () => model && removeModel(model) },
-    many(rows.map((other) => other.target?.index)) && { text: t("row.remove", { name: target?.label ?? t("row.top") }), run: () => removeTarget(row?.target ?? null) },
+    many(rows.map((other) => other.target?.index)) && { text: t("row.remove", { name: target ? className(target) : t("row.top") }), run: () => removeTarget(row?.target ?? null) },
   ];
 }

@@ -63,7 +63,7 @@ export class PanelGrid extends View {
     this.resume = el("button", { type: "button", class: "button", onclick: () => explainAgain() }, t("grid.rest"));
     this.hiddenButton = el("button", { type: "button", class: "link" });
     this.hiddenMenu = el("action-menu");
-    this.addRow = el("button", { type: "button", class: "link add-row" }, t("row.add"));
+    this.addRow = el("button", { type: "button", class: "link add-row", title: t("row.add.long") }, t("row.add"));
     this.rowPopup = el("add-row");
     this.add = el("select", { class: "add-method", "aria-label": t("grid.add"), onchange: () => this.addChosen() });
     this.actions = el("div", { class: "grid-actions" }, this.status, this.cancel, this.resume, this.hiddenButton, this.hiddenMenu, this.addRow, this.add, el("copy-link"), el("export-button"));

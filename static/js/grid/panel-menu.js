@@ -46,9 +46,9 @@ export class PanelMenu extends Popup {
       ...(hasParameters(method) ? [this.action({ text: t("column.parameters"), run: () => openParameters(method) })] : []),
       ...(record?.urls?.npy ? this.downloads(record) : []),
       ...(methodOf(method)?.parameters?.properties?.layer ? this.layer(record) : []),
+      ...this.column(method),
       ...(record ? this.details(record) : []),
       ...this.about(methodOf(method)),
-      ...this.column(method),
     ];
   }
 

@@ -7,7 +7,7 @@ import { t } from "../shared/texts.js";
 import { briefText } from "../shared/verdict.js";
 import { cancelChecks, openChecks, openMetrics } from "../state/actions.js";
 import { methodTitle } from "../state/methods.js";
-import { modelTitle } from "../state/models.js";
+import { className, modelTitle } from "../state/models.js";
 import { rowsWithPanels } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
@@ -134,7 +134,7 @@ export class ChecksDialog extends View {
    */
   line(panel, columns) {
     const several = rowsWithPanels(store.state).length > 1;
-    const about = [modelTitle(panel.model), panel.target?.label].filter(Boolean).join(" · ");
+    const about = [modelTitle(panel.model), panel.target && className(panel.target)].filter(Boolean).join(" · ");
     const head = el("th", { scope: "row" }, el("span", {}, methodTitle(panel.method)), several ? el("span", { class: "muted" }, about) : null, el("span", { class: "muted check-brief" }));
     const cells = new Map(columns.map((metric) => [metric, cellButton(() => openMetrics(panel.id, metric))]));
     return { panel, head, cells };

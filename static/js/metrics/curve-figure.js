@@ -5,6 +5,7 @@ import { contextOf, el } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { loadImage } from "../shared/load-image.js";
 import { t } from "../shared/texts.js";
+import { className } from "../state/models.js";
 import { store } from "../state/store.js";
 import { paintCurvePicture, rgbaOf } from "./curve-picture.js";
 import { arrayOf, whenNear } from "./metric-maps.js";
@@ -95,7 +96,7 @@ class CurveFigure {
     const most = Math.max(...lines.flatMap(({ points }) => points.map(([, value]) => value)));
     return new Chart(container, {
       x: { ticks: [0, 25, 50, 75, 100], label: t(`trust.figure.${this.measured.metric}.share`) },
-      y: { ticks: ticksBetween(0, most), label: t("trust.probability", { label: this.panel.target?.label ?? "" }) },
+      y: { ticks: ticksBetween(0, most), label: t("trust.probability", { label: this.panel.target ? className(this.panel.target) : "" }) },
       lines,
     });
   }

@@ -143,7 +143,10 @@ export class TrustDialog extends View {
     const id = this.#shown;
     if (!id) return undefined;
     if (isMeasuring(id)) return cancelAll(id);
-    return measure(id, this.open.filter(({ valid }) => valid).map(({ metric, values }) => ({ metric, values })));
+    // The cheap ones first: they often decide, and the dear ones can be cancelled then.
+    const seconds = (/** @type {TrustMetric} */ { price }) => price?.seconds ?? Infinity;
+    const cards = this.open.filter(({ valid }) => valid).sort((a, b) => seconds(a) - seconds(b) || 0);
+    return measure(id, cards.map(({ metric, values }) => ({ metric, values })));
   }
 
   /**

@@ -73,13 +73,15 @@ export function zoomBy(factor) {
 export const resetZoom = () => setViewport({ zoom: RESTING_VIEWPORT.zoom, centre: RESTING_VIEWPORT.centre });
 
 /**
- * Compares two panels; with one given, the other is its neighbour. The only map is compared with the picture.
+ * Compares two panels; with one given, the other is of the same method in another row, or else its neighbour. The only
+ * map is compared with the picture.
  * @param {Panel | null} [panel]
  */
 export function compareWith(panel) {
   const panels = drawable();
   const a = panel && panels.includes(panel) ? panel : currentPanel();
-  const b = panels.find((other) => other !== a && other.model === a?.model && other.method !== a.method) ?? panels.find((other) => other !== a);
+  const others = panels.filter((other) => other !== a);
+  const b = others.find(({ method }) => method === a?.method) ?? others.find(({ model }) => model === a?.model) ?? others[0];
   if (a) setViewport({ compare: [a.id, b?.id ?? "picture"] });
 }
 
