@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import not_
+
 from pydantic import Field
 
 from .wire import WireModel
@@ -19,7 +21,7 @@ class LabelList(WireModel):
 
 
 class FoundClass(ClassBody):
-    name: str = Field("", description="in the language that was asked for; absent where none is known")
+    name: str = Field("", exclude_if=not_, description="in the language that was asked for; absent where none is known")
 
 
 class Classes(WireModel):

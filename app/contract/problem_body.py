@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import not_
+
 from pydantic import Field
 
 from .wire import WireModel
@@ -19,8 +21,8 @@ class ProblemBody(WireModel):
     title: str
     status: int
     detail: str
-    code: str = Field("", description="what `detail` says, for programs; absent where there is none")
-    values: dict[str, str | int] = Field({}, description="the values in `detail`, by their names")
+    code: str = Field("", exclude_if=not_, description="what `detail` says, for programs; absent where there is none")
+    values: dict[str, str | int] = Field({}, exclude_if=not_, description="the values in `detail`, by their names")
     errors: list[FieldError] = Field([])
     retry_after: int | None = None
     request_id: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import threading
 import time
 import weakref
 from collections import Counter, OrderedDict, deque
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -206,7 +208,7 @@ class DecoderProcess:
             if kind == child.PICTURE:
                 return self._picture(first, second)
             if kind == child.PROBLEM:
-                raise _problem(first, self._receive(second).decode())
+                raise _problem(first, **json.loads(self._receive(second)))
             reason = "needs more memory than is granted to one picture"
         except TimeoutError:
             reason = f"takes longer than {self._seconds:g} s"
@@ -263,8 +265,10 @@ def too_demanding(reason: str) -> TooDemanding:
     )
 
 
-def _problem(status: int, detail: str) -> Problem:
-    return (UnsupportedPicture if status == UnsupportedPicture.status else Unprocessable)(detail, field="image")
+def _problem(status: int, detail: str, code: str, values: Mapping[str, str | int]) -> Problem:
+    """The problem that the decoding process has told."""
+    kind = UnsupportedPicture if status == UnsupportedPicture.status else Unprocessable
+    return kind(detail, field="image").coded(code, **values)
 
 
 def _end(process: subprocess.Popen[bytes], connection: socket.socket, owner: int) -> None:

@@ -5,6 +5,7 @@ Standard input is a socket: pictures come in and pixels go out through it. When 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import struct
@@ -50,8 +51,8 @@ def _decode(data: bytes, max_pixels: int, outbox: BinaryIO) -> None:
     try:
         picture = decode(data, max_pixels)
     except Problem as problem:
-        detail = problem.detail.encode()
-        _answer(outbox, PROBLEM, problem.status, len(detail), detail)
+        said = json.dumps({"detail": problem.detail, "code": problem.code, "values": dict(problem.values)}).encode()
+        _answer(outbox, PROBLEM, problem.status, len(said), said)
     else:
         _answer(outbox, PICTURE, *picture.size)
         _send_pixels(picture, outbox)

@@ -250,7 +250,7 @@ def test_in_chinese_on_a_phone_and_cancelled(browser: Browser, server_url: str) 
         page.set_viewport_size({"width": 1440, "height": 900})
         page.locator(".maps check-bar").get_by_role("button", name=words["checks.cancel"]).click()
         expect(visit.opener).to_be_focused()
-        expect(visit.said).to_have_text(words["checks.title"])
+        expect(visit.said).to_have_text(words["checks.open"])
         expect(page.locator("#status")).to_have_text(words["announce.cancelled"])
         visit.frame()
         assert len(asked) == 1, "what waited is not begun"

@@ -294,7 +294,7 @@ def test_errors_are_told_where_they_happen(browser: Browser, server_url: str) ->
         run = visit.page.locator("[data-run=vanilla_gradient]")
         run.get_by_role("button", name="就地计算").click()
         facts = run.locator("[data-run-facts]")
-        expect(facts).to_have_text("未能得到归因图 Three are running already. 请在 3 秒后重试。")
+        expect(facts).to_have_text("未能得到归因图 Three are running already. 请在 3 s 后重试。")
         expect(facts.locator("[lang=en]")).to_have_text("Three are running already.")
         visit.page.unroute(EXPLANATIONS)
         visit.page.route(EXPLANATIONS, lambda route: route.abort())

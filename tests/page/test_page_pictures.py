@@ -186,7 +186,7 @@ def test_a_picture_that_fails_and_more_pictures_than_are_allowed(visit: Pictures
 def test_forgetting_an_explanation_deletes_its_picture_in_the_browser(visit: Pictures) -> None:
     visit.take(*NAMES[:2])
     expect(visit.tally).to_have_text("2 computed")
-    visit.page.get_by_role("button", name="Export", exact=True).click()
+    visit.page.get_by_role("button", name="History", exact=True).click()
     visit.page.get_by_role("button", name="Forget this explanation").click()
     dialog = visit.page.get_by_role("dialog", name="Forget this explanation?")
     expect(dialog).to_contain_text("this browser forgets its picture too")

@@ -33,7 +33,7 @@ def menu(visit: Visit, entry: str) -> None:
 
 
 def forget(visit: Visit) -> None:
-    visit.page.locator("button.export-button:visible").click()
+    visit.page.get_by_role("button", name="History", exact=True).click()
     visit.page.get_by_role("button", name="Forget this explanation").click()
 
 

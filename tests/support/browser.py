@@ -210,9 +210,16 @@ class Visit:
         self.page.emulate_media(color_scheme="light")
         found = self.axe(within=within)
         self.page.emulate_media(color_scheme="dark")
+        self.repainted()
         found += [f"dark: {each}" for each in self.axe(BY_COLOUR, within)]
         self.page.emulate_media(color_scheme="light")
+        self.repainted()
         return found
+
+    def repainted(self) -> None:
+        """Until colours that change over a moment have reached their end."""
+        self.frame()
+        self.page.evaluate("() => Promise.allSettled(document.getAnimations().map(animation => animation.finished))")
 
     def overflow(self) -> int:
         """Pixels by which the page is wider than its window."""

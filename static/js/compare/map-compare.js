@@ -69,6 +69,8 @@ export class MapCompare extends View {
 
   #order = 0;
   #shown = "";
+  /** @type {Promise<void> | undefined} */
+  #measuring; // the numbers and the difference of what is shown
   /** @type {{ panels: [Panel, Panel], difference: Panel, own: Settings, says: string } | null} */
   #compared = null;
 
@@ -113,7 +115,7 @@ export class MapCompare extends View {
     this.#shown = shown;
     this.offer(panels);
     this.showSides(panels, how);
-    this.measure(panels);
+    this.#measuring = this.measure(panels);
   }
 
   /** On the page only while it is open: nothing in it listens otherwise. */
@@ -232,6 +234,7 @@ export class MapCompare extends View {
     const panels = sides();
     if (!panels) return;
     const { saveComparison } = await import("../export/comparison-figure.js");
+    await this.#measuring;
     const { difference = null, own = null, says = this.says.textContent ?? "" } = this.#compared ?? {};
     const name = await saveComparison(kind, { panels, titles: panels.map(sideTitle), difference, own, says });
     announce(t("export.saved", { name }));

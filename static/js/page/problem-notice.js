@@ -24,7 +24,8 @@ export class ProblemNotice extends View {
 
   /** @param {Notice} notice */
   content({ problem, name, retry, asked }) {
-    const title = name && !problem.transient ? t("problem.refused", { name }) : (problem.title ?? "");
+    // What the server itself lacks is no fault of the picture.
+    const title = name && !problem.transient && problem.status < 500 ? t("problem.refused", { name }) : (problem.title ?? "");
     const { detail = "" } = problem;
     const wait = problem.retryAfter ? t("problem.retryAfter", { seconds: duration(problem.retryAfter) }) : null;
     return [

@@ -15,7 +15,7 @@ import { t, textOr } from "./texts.js";
 // Below this the path's sum and the score's change agree as well as a reader needs.
 const GOOD = 0.05;
 
-const SLACK = 3; // pixels below a last line that nobody misses
+const SLACK = 5; // pixels below a last line that nobody misses
 
 /**
  * @param {Record<string, any>} found

@@ -33,7 +33,8 @@ export const openedLayers = (state) => Object.fromEntries(LAYERS.flatMap((layer)
  * @returns {Partial<State>}
  */
 export function withLayers(state, layers) {
-  const changed = LAYERS.filter((layer) => JSON.stringify(valueOf(state, layer) ?? null) !== JSON.stringify(layers[layer] ?? null));
+  // What is closed is null or false.
+  const changed = LAYERS.filter((layer) => JSON.stringify(valueOf(state, layer) || null) !== JSON.stringify(layers[layer] ?? null));
   return Object.fromEntries(changed.map((layer) => (
     layer === "compare" ? ["viewport", { ...state.viewport, compare: layers.compare ?? null }] : [layer, layers[layer] ?? null])));
 }
