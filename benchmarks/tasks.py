@@ -69,7 +69,7 @@ class Visitor:
 
     def comparison(self) -> None:
         self.press(self.page.get_by_role("button", name="Compare", exact=True).first)
-        self.page.get_by_role("dialog", name="Two maps").get_by_text("rank correlation is").wait_for()
+        self.page.locator("dialog .compare-says").filter(has_text="rank correlation").wait_for()
         self.page.keyboard.press("Escape")
 
     def figure_for_a_paper(self) -> None:

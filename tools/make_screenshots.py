@@ -34,7 +34,7 @@ def comparison(visit: Visit) -> None:
     dialog = visit.page.get_by_role("dialog", name="Two maps")
     dialog.get_by_label("Map A").select_option(index=1)
     dialog.get_by_label("Map B").select_option(index=4)
-    dialog.get_by_text("rank correlation is").wait_for()
+    dialog.locator(".compare-says").filter(has_text="rank correlation").wait_for()
 
 
 def checks(visit: Visit) -> None:
