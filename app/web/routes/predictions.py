@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
 
@@ -71,11 +71,19 @@ async def estimate(
     size: SizeText = None,
     metrics: MetricNames = None,
     timed: Annotated[
-        bool, Form(description="False: the answer comes at once, with seconds only where they are known already")
-    ] = True,
+        Literal["true", "false"],
+        Form(description="`false`: the answer comes at once, with seconds only where they are known already"),
+    ] = "true",
 ) -> Any:
     """Gradient evaluations and seconds of each method with these options, and of metrics of its map, before anything is
     computed. If a metric's throughput is not known yet, it is measured on a few pictures."""
     model_id = model or settings.default_model
-    job = Estimate(model_id, tuple(method or ()), parse_options(options), parse_size(size), tuple(metrics or ()), timed)
+    job = Estimate(
+        model_id,
+        tuple(method or ()),
+        parse_options(options),
+        parse_size(size),
+        tuple(metrics or ()),
+        timed == "true",
+    )
     return await run_for_client(request, executor, job, Estimates)
