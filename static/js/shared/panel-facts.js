@@ -15,7 +15,8 @@ import { t, textOr } from "./texts.js";
 // Below this the path's sum and the score's change agree as well as a reader needs.
 const GOOD = 0.05;
 
-const SLACK = 5; // pixels below a last line that nobody misses
+const LINE = 18; // pixels, as in panels.css
+const SLACK = 3; // pixels below a last line that nobody misses
 
 /**
  * @param {Record<string, any>} found
@@ -102,7 +103,9 @@ export function fitFacts(place, facts, tell) {
   /** @type {Fact[]} */
   const left = [];
   place.replaceChildren(...factNodes(kept));
-  while (place.scrollHeight > place.clientHeight + SLACK && kept.length) {
+  // Two lines below a map have room beneath them; beside a map the next thing follows at once.
+  const slack = place.clientHeight > 2.5 * LINE ? SLACK : LINE / 2;
+  while (place.scrollHeight > place.clientHeight + slack && kept.length) {
     const last = kept.findLastIndex(({ poor }) => !poor);
     left.unshift(...kept.splice(last < 0 ? kept.length - 1 : last, 1));
     place.replaceChildren(...factNodes(kept), kept.length ? "\u00a0\u00a0" : "", tell(left));
