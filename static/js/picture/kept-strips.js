@@ -5,7 +5,7 @@ import { t } from "../shared/texts.js";
 import { pausePictures, setStrip, showNotice } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { originalOf, rememberOriginal } from "./fit-upload.js";
-import { dropKept, keepPicture, keptPictures } from "./picture-store.js";
+import { changeKept, dropKept, keptPictures } from "./picture-store.js";
 
 /**
  * @import { PictureEntry, State } from "../state/types.js"
@@ -109,18 +109,25 @@ function follow({ strip: name, pictures }) {
   const here = new Set(pictures.map(({ key }) => key));
   const gone = [...written.keys()].filter((key) => !here.has(key));
   for (const key of gone) written.delete(key);
-  if (gone.length) later(() => dropKept(gone));
   const fresh = pictures.map((entry, place) => ({ entry, place })).filter(({ entry, place }) => written.get(entry.key) !== textOf(entry, place));
-  for (const { entry, place } of fresh) {
-    written.set(entry.key, textOf(entry, place));
-    later(async () => {
-      if (!written.has(entry.key)) return; // taken out meanwhile
-      await keepPicture(keptFrom(entry, name, place));
-      stored.add(entry.key);
-      setFlag(true);
-    });
-  }
+  for (const { entry, place } of fresh) written.set(entry.key, textOf(entry, place));
+  // A picture that comes back has another key: its old one goes with what comes in its place. Others are kept one by one,
+  // for one may be too large.
+  if (gone.length) later(() => keep(fresh, name, gone));
+  else for (const one of fresh) later(() => keep([one], name));
   if (fresh.length) later(prune);
+}
+
+/**
+ * @param {{ entry: PictureEntry, place: number }[]} fresh
+ * @param {string} name - of the strip
+ * @param {string[]} gone - keys
+ */
+async function keep(fresh, name, gone = []) {
+  const here = fresh.filter(({ entry }) => written.has(entry.key)); // the others were taken out meanwhile
+  await changeKept(here.map(({ entry, place }) => keptFrom(entry, name, place)), gone);
+  for (const { entry } of here) stored.add(entry.key);
+  if (here.length) setFlag(true);
 }
 
 async function prune() {
@@ -182,7 +189,7 @@ export const dropStrip = (name) => later(async () => {
  * @param {KeptPicture[]} kept
  */
 export const putBack = (kept) => later(async () => {
-  for (const each of kept) await keepPicture(each);
+  for (const each of kept) await changeKept([each]);
   setFlag(true);
 });
 

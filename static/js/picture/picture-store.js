@@ -58,18 +58,27 @@ export async function keptPictures() {
 }
 
 /**
- * Keeps a picture, or what is new of one: a file that is kept already stays.
+ * @param {IDBObjectStore} table
  * @param {KeptPicture} picture
  */
-export const keepPicture = (picture) => transact("readwrite", (table) => {
+function put(table, picture) {
   const known = table.get(picture.key);
   known.onsuccess = () => {
     const { file = null, original = null, time = picture.time } = known.result ?? {};
     table.put({ ...picture, time, file: picture.file ?? file, original: picture.original ?? original });
   };
+}
+
+/**
+ * Keeps pictures, or what is new of them (a file that is kept already stays), and drops those with the keys: all of it or
+ * nothing, though the page be closed meanwhile.
+ * @param {KeptPicture[]} pictures
+ * @param {string[]} gone
+ */
+export const changeKept = (pictures, gone = []) => transact("readwrite", (table) => {
+  for (const key of gone) table.delete(key);
+  for (const picture of pictures) put(table, picture);
 });
 
 /** @param {string[]} keys */
-export const dropKept = (keys) => transact("readwrite", (table) => {
-  for (const key of keys) table.delete(key);
-});
+export const dropKept = (keys) => changeKept([], keys);

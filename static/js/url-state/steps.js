@@ -69,7 +69,8 @@ export function followLayers() {
   if (order.length < step) return takeBack(step - order.length);
   for (let next = step + 1; next <= order.length; next += 1) push(next);
   if (step && order.length === step && JSON.stringify(entry().layers) !== JSON.stringify(layersUpTo(step))) {
-    history.replaceState({ ...history.state, layers: layersUpTo(step) }, "");
+    // With its address at once: a reload takes the one that is there when it begins.
+    history.replaceState({ ...history.state, layers: layersUpTo(step) }, "", addressOfLayers(order));
   }
   return undefined;
 }
