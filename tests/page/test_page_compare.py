@@ -22,6 +22,22 @@ def clip_of(lens: Locator) -> str:
     return str(lens.evaluate("node => getComputedStyle(node).clipPath"))
 
 
+def check_saved_figures(dialog: Locator, folder: Path) -> None:
+    page = dialog.page
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="SVG").click()
+    file = folder / "comparison.svg"
+    download.value.save_as(file)
+    text = file.read_text("utf-8")
+    assert download.value.suggested_filename.endswith("-comparison.svg")
+    assert text.count("<image") == 4 + 3  # the picture, A, B, A − B, and the scales of three
+    assert "EfficientNet-Lite1" in text
+    assert "rank correlation" in " ".join(text.split())
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="PNG").click()
+    assert download.value.suggested_filename.endswith("-comparison.png")
+
+
 def test_two_maps_in_one_place(keep: Keeping, tmp_path: Path) -> None:
     keep.cheap("#clip=95&overlay=60", model=MODELS)
     page = keep.page
@@ -75,18 +91,7 @@ def test_two_maps_in_one_place(keep: Keeping, tmp_path: Path) -> None:
     expect(dialog).to_be_visible()
     expect(divider).to_have_attribute("aria-valuetext", "60 % A")
     expect(over.locator(".before-mark.of-b")).to_contain_text("EfficientNet-Lite1")
-    with page.expect_download() as download:
-        dialog.get_by_role("button", name="SVG").click()
-    file = tmp_path / "comparison.svg"
-    download.value.save_as(file)
-    text = file.read_text("utf-8")
-    assert download.value.suggested_filename.endswith("-comparison.svg")
-    assert text.count("<image") == 4 + 3  # the picture, A, B, A − B, and the scales of three
-    assert "EfficientNet-Lite1" in text
-    assert "rank correlation" in " ".join(text.split())
-    with page.expect_download() as download:
-        dialog.get_by_role("button", name="PNG").click()
-    assert download.value.suggested_filename.endswith("-comparison.png")
+    check_saved_figures(dialog, tmp_path)
 
 
 def test_blink_and_the_picture(keep: Keeping) -> None:
